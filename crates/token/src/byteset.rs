@@ -1,0 +1,180 @@
+//! Sets of byte values: the alphabets that the segments of a token are drawn from.
+
+use std::fmt;
+
+/// A set of byte values, 256 bits wide.
+///
+/// Its textual form is a bracketed class as regular expressions have it: `[0-9A-Za-z_]`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    /// The digits, upper-case and lower-case letters.
+    pub const BASE62: Self = Self::EMPTY
+        .with(b'0', b'9')
+        .with(b'A', b'Z')
+        .with(b'a', b'z');
+    /// The digits and lower-case letters.
+    pub const BASE36: Self = Self::EMPTY.with(b'0', b'9').with(b'a', b'z');
+    /// The RFC 4648 base32 alphabet, without padding.
+    pub const BASE32: Self = Self::EMPTY.with(b'A', b'Z').with(b'2', b'7');
+    /// The RFC 4648 URL-safe base64 alphabet, without padding.
+    pub const BASE64URL: Self = Self::BASE62.with(b'-', b'-').with(b'_', b'_');
+    /// Lower-case hexadecimal digits.
+    pub const HEX: Self = Self::EMPTY.with(b'0', b'9').with(b'a', b'f');
+    /// Upper-case hexadecimal digits.
+    pub const HEX_UPPER: Self = Self::EMPTY.with(b'0', b'9').with(b'A', b'F');
+    /// The set without members.
+    pub const EMPTY: Self = Self([0; 4]);
+
+    /// Returns the set with all bytes from `first` to `last`, both included, added.
+    #[must_use]
+    pub const fn with(mut self, first: u8, last: u8) -> Self {
+        let mut byte = first as usize;
+        while byte <= last as usize {
+            self.0[byte / 64] |= 1 << (byte % 64);
+            byte += 1;
+        }
+        self
+    }
+
+    /// Tells whether `byte` is a member.
+    #[must_use]
+    #[inline]
+    pub const fn contains(&self, byte: u8) -> bool {
+        self.0[byte as usize / 64] >> (byte as usize % 64) & 1 == 1
+    }
+
+    /// Tells whether all of `bytes` are members.
+    #[must_use]
+    #[inline]
+    pub fn contains_all(&self, bytes: &[u8]) -> bool {
+        bytes.iter().all(|&byte| self.contains(byte))
+    }
+
+    /// Lists the members in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=u8::MAX).filter(|&byte| self.contains(byte))
+    }
+
+    /// Returns the number of members, 0 to 256.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Tells whether there is no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0 == [0; 4]
+    }
+
+    /// Looks an alphabet up by name, or reads a bracketed class of printable ASCII characters.
+    ///
+    /// Names: `base62`, `base36`, `base32`, `base64url`, `hex`, `hex-upper`. A class is
+    /// `[A-Za-z0-9._-]`: members and ranges, no negation, `-` last.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "base62" => Self::BASE62,
+            "base36" => Self::BASE36,
+            "base32" => Self::BASE32,
+            "base64url" => Self::BASE64URL,
+            "hex" => Self::HEX,
+            "hex-upper" => Self::HEX_UPPER,
+            _ => return Self::parse_class(text),
+        })
+    }
+
+    fn parse_class(text: &str) -> Option<Self> {
+        let body = text.strip_prefix('[')?.strip_suffix(']')?.as_bytes();
+        let mut set = Self::EMPTY;
+        let mut at = 0;
+        while at < body.len() {
+            let first = body[at];
+            let ranged = body.get(at + 1) == Some(&b'-') && at + 2 < body.len();
+            let last = if ranged { body[at + 2] } else { first };
+            if !first.is_ascii_graphic() || !last.is_ascii_graphic() || first > last {
+                return None;
+            }
+            if first == b'^' || first == b'\\' {
+                return None;
+            }
+            set = set.with(first, last);
+            at += if ranged { 3 } else { 1 };
+        }
+        (!set.is_empty()).then_some(set)
+    }
+
+    /// Lists the members as inclusive ranges in ascending order.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(u8, u8)> {
+        let mut ranges: Vec<(u8, u8)> = Vec::new();
+        for byte in self.iter() {
+            match ranges.last_mut() {
+                Some((_, last)) if byte > 0 && *last == byte - 1 => *last = byte,
+                _ => ranges.push((byte, byte)),
+            }
+        }
+        ranges
+    }
+
+    /// Returns the name that [`ByteSet::parse`] knows the set by, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        [
+            "base62",
+            "base36",
+            "base32",
+            "base64url",
+            "hex",
+            "hex-upper",
+        ]
+        .into_iter()
+        .find(|name| Self::parse(name) == Some(*self))
+    }
+}
+
+impl fmt::Display for ByteSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.name() {
+            return f.write_str(name);
+        }
+        f.write_str("[")?;
+        for (first, last) in self.ranges() {
+            write!(f, "{}", first.escape_ascii())?;
+            if last > first {
+                write!(f, "-{}", last.escape_ascii())?;
+            }
+        }
+        f.write_str("]")
+    }
+}
+
+impl fmt::Debug for ByteSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ByteSet;
+
+    #[test]
+    fn names_and_classes_are_read() {
+        assert_eq!(ByteSet::parse("base62").map(|set| set.len()), Some(62));
+        assert_eq!(ByteSet::parse("[A-Za-z0-9_-]"), Some(ByteSet::BASE64URL));
+        assert_eq!(
+            ByteSet::parse("[0-9a-f]").and_then(|set| set.name()),
+            Some("hex")
+        );
+    }
+
+    #[test]
+    fn what_is_no_class_is_refused() {
+        for text in ["", "[]", "base63", "[z-a]", "[^a]", "[a b]", "[é]", "a-z"] {
+            assert_eq!(ByteSet::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The checksums that tokens carry: the algorithm, how its value is spelled, what it covers.
+//!
+//! Adding a format with a listed algorithm is data; a new algorithm is a variant here.
+
+use crate::ByteSet;
+use crate::base62;
+use sha2::{Digest, Sha256};
+
+/// How a checksum is computed from the covered bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// CRC-32 as zlib and IEEE 802.3 have it, a 32-bit number.
+    Crc32,
+    /// SHA-256, of which the first characters of the spelled digest are kept.
+    Sha256,
+}
+
+impl Algorithm {
+    /// Looks an algorithm up by its name in rule files: `crc32`, `sha256`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "crc32" => Some(Self::Crc32),
+            "sha256" => Some(Self::Sha256),
+            _ => None,
+        }
+    }
+
+    /// Returns the name in rule files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crc32 => "crc32",
+            Self::Sha256 => "sha256",
+        }
+    }
+}
+
+/// How the value of a checksum is spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `0-9A-Za-z`, a number padded on the left with `0`.
+    Base62,
+    /// `0-9a-z`, a number padded on the left with `0`.
+    Base36,
+    /// `0-9a-f`, a number padded on the left with `0`.
+    Hex,
+    /// `0-9A-F`, a number padded on the left with `0`.
+    HexUpper,
+    /// RFC 4648 base32 of bytes: five bits a character from the first byte on.
+    Base32,
+}
+
+impl Encoding {
+    /// Looks an encoding up by its name in rule files: `base62`, `base36`, `base32`, `hex`,
+    /// `hex-upper`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "base62" => Self::Base62,
+            "base36" => Self::Base36,
+            "base32" => Self::Base32,
+            "hex" => Self::Hex,
+            "hex-upper" => Self::HexUpper,
+            _ => return None,
+        })
+    }
+
+    /// Returns the alphabet as a set.
+    #[must_use]
+    pub const fn set(self) -> ByteSet {
+        match self {
+            Self::Base62 => ByteSet::BASE62,
+            Self::Base36 => ByteSet::BASE36,
+            Self::Base32 => ByteSet::BASE32,
+            Self::Hex => ByteSet::HEX,
+            Self::HexUpper => ByteSet::HEX_UPPER,
+        }
+    }
+
+    const fn digits(self) -> &'static [u8] {
+        match self {
+            Self::Base62 => base62::DIGITS,
+            Self::Base36 => b"0123456789abcdefghijklmnopqrstuvwxyz",
+            Self::Base32 => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+            Self::Hex => b"0123456789abcdef",
+            Self::HexUpper => b"0123456789ABCDEF",
+        }
+    }
+}
+
+/// What a checksum covers: literals and segments, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// The text it was written as, `<ALIAS>_<SECRET>`.
+    pub source: String,
+    pub(crate) items: Vec<Item>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Literal(Box<[u8]>),
+    Segment(usize),
+}
+
+/// A checksum as a format declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// How it is computed.
+    pub algorithm: Algorithm,
+    /// How it is spelled.
+    pub encoding: Encoding,
+    /// The number of characters.
+    pub width: usize,
+    /// What it may cover; each is tried, in this order.
+    pub over: Vec<Coverage>,
+}
+
+/// The widest spelled checksum, in characters.
+pub const MAX_WIDTH: usize = 32;
+
+/// A computed checksum, spelled.
+pub(crate) struct Spelled {
+    text: [u8; MAX_WIDTH],
+    width: usize,
+}
+
+impl Spelled {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.width]
+    }
+}
+
+impl Checksum {
+    /// The smallest width that holds every value, in characters; for SHA-256 any width will do.
+    #[must_use]
+    pub const fn required_width(algorithm: Algorithm, encoding: Encoding) -> Option<usize> {
+        match (algorithm, encoding) {
+            (Algorithm::Crc32, Encoding::Base62) => Some(6),
+            (Algorithm::Crc32, Encoding::Base36 | Encoding::Base32) => Some(7),
+            (Algorithm::Crc32, Encoding::Hex | Encoding::HexUpper) => Some(8),
+            (Algorithm::Sha256, _) => None,
+        }
+    }
+
+    /// Tells whether `text` can be a checksum of this kind at all: the alphabet, the width and,
+    /// for a number, the range.
+    #[must_use]
+    #[inline]
+    pub fn is_in_range(&self, text: &[u8]) -> bool {
+        if text.len() != self.width {
+            return false;
+        }
+        match (self.algorithm, self.encoding) {
+            (Algorithm::Crc32, Encoding::Base62) if self.width == base62::U32_WIDTH => {
+                base62::decode_u32(text).is_some()
+            }
+            (Algorithm::Crc32, Encoding::Base36 | Encoding::Base62) => {
+                let digits = self.encoding.digits();
+                let largest = spell_number(u32::MAX, digits, self.width);
+                self.encoding.set().contains_all(text) && text <= largest.as_bytes()
+            }
+            _ => self.encoding.set().contains_all(text),
+        }
+    }
+
+    /// Spells the checksum of the concatenation of `pieces`.
+    pub(crate) fn spell<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Spelled {
+        match self.algorithm {
+            Algorithm::Crc32 => {
+                let mut hasher = crc32fast::Hasher::new();
+                pieces.for_each(|piece| hasher.update(piece));
+                let value = hasher.finalize();
+                match self.encoding {
+                    Encoding::Base32 => {
+                        spell_bits(&value.to_be_bytes(), self.encoding.digits(), self.width)
+                    }
+                    encoding => spell_number(value, encoding.digits(), self.width),
+                }
+            }
+            Algorithm::Sha256 => {
+                let mut hasher = Sha256::new();
+                pieces.for_each(|piece| hasher.update(piece));
+                spell_bits(&hasher.finalize(), self.encoding.digits(), self.width)
+            }
+        }
+    }
+}
+
+/// Spells a number with its most significant digit first, padded on the left with digit 0.
+fn spell_number(mut value: u32, digits: &[u8], width: usize) -> Spelled {
+    let mut text = [digits[0]; MAX_WIDTH];
+    for byte in text[..width].iter_mut().rev() {
+        *byte = digits[value as usize % digits.len()];
+        value /= digits.len() as u32;
+    }
+    Spelled { text, width }
+}
+
+/// Spells bytes by equal groups of bits from the first byte on; `digits` has 16 or 32 members.
+fn spell_bits(bytes: &[u8], digits: &[u8], width: usize) -> Spelled {
+    let group = digits.len().ilog2();
+    let mut text = [digits[0]; MAX_WIDTH];
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    let mut rest = bytes.iter();
+    for byte in &mut text[..width] {
+        if held < group {
+            bits = bits << 8 | u32::from(rest.next().copied().unwrap_or(0));
+            held += 8;
+        }
+        held -= group;
+        *byte = digits[(bits >> held) as usize & (digits.len() - 1)];
+        bits &= (1 << held) - 1;
+    }
+    Spelled { text, width }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelled(algorithm: Algorithm, encoding: Encoding, width: usize, input: &[u8]) -> String {
+        let checksum = Checksum {
+            algorithm,
+            encoding,
+            width,
+            over: Vec::new(),
+        };
+        let spelled = checksum.spell(std::iter::once(input));
+        String::from_utf8(spelled.as_bytes().to_vec()).expect("digits are ASCII")
+    }
+
+    #[test]
+    fn github_standard_spells_hello_as_published() {
+        assert_eq!(
+            spelled(Algorithm::Crc32, Encoding::Base62, 6, b"hello"),
+            "0zNvy2"
+        );
+    }
+
+    #[test]
+    fn crc32_is_spelled_in_every_alphabet() {
+        // The check value of CRC-32/ISO-HDLC is cbf43926.
+        for (encoding, width, text) in [
+            (Encoding::Hex, 8, "cbf43926"),
+            (Encoding::HexUpper, 8, "CBF43926"),
+            (Encoding::Base36, 7, "1kl8mjq"),
+            (Encoding::Base32, 7, "ZP2DSJQ"),
+        ] {
+            assert_eq!(
+                spelled(Algorithm::Crc32, encoding, width, b"123456789"),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn sha256_keeps_the_first_characters() {
+        // The digest of the empty string begins e3b0c442 98.
+        assert_eq!(
+            spelled(Algorithm::Sha256, Encoding::Base32, 8, b""),
+            "4OYMIQUY"
+        );
+        assert_eq!(
+            spelled(Algorithm::Sha256, Encoding::Hex, 8, b""),
+            "e3b0c442"
+        );
+    }
+
+    #[test]
+    fn numbers_above_32_bits_are_out_of_range() {
+        let base36 = Checksum {
+            algorithm: Algorithm::Crc32,
+            encoding: Encoding::Base36,
+            width: 7,
+            over: Vec::new(),
+        };
+        assert!(base36.is_in_range(b"1z141z3"));
+        assert!(!base36.is_in_range(b"1z141z4"));
+        assert!(!base36.is_in_range(b"1z141z"));
+        assert!(!base36.is_in_range(b"1z141Z3"));
+    }
+}

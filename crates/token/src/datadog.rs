@@ -1,0 +1,98 @@
+//! Datadog's personal access token, `ddpat_<ALIAS>_<SECRET><CHECKSUM>`: the format and its issuance.
+//!
+//! Published: the parts and their order, a 32-byte secret, a CRC-32 "following the GitHub checksum
+//! standard". Read from recorded API traffic: the alias is the token's UUID in 22 base62
+//! characters. Not published: the spelled length of the secret and what exactly the checksum
+//! covers; every plausible reading is detected, one is issued.
+
+use crate::format::{Format, FormatError, Lengths, Segment};
+use crate::mint::{RandomError, system_random};
+use crate::{Algorithm, ByteSet, Encoding, Secret, Uuid, base62};
+use zeroize::Zeroizing;
+
+/// The literal that a personal access token begins with.
+pub const PERSONAL_PREFIX: &str = "ddpat_";
+/// The literal that a service account's access token begins with.
+pub const SERVICE_ACCOUNT_PREFIX: &str = "ddsat_";
+
+/// Builds the format of tokens that begin with `prefix`.
+///
+/// # Errors
+/// [`FormatError`] if `prefix` is shorter than three characters or not printable ASCII.
+pub fn access_token(prefix: &str) -> Result<Format, FormatError> {
+    let whole = format!("{prefix}<ALIAS>_<SECRET>");
+    Format::new(
+        &format!("{prefix}<ALIAS>_<SECRET><CHECKSUM>"),
+        vec![
+            Segment::uuid("ALIAS"),
+            Segment::text("SECRET", ByteSet::BASE62, Lengths::OneOf(vec![43, 32, 30])),
+            Segment::checksum(
+                "CHECKSUM",
+                Algorithm::Crc32,
+                Encoding::Base62,
+                base62::U32_WIDTH,
+                &["<SECRET>", "<ALIAS>_<SECRET>", "<ALIAS><SECRET>", &whole],
+            ),
+        ],
+    )
+}
+
+/// A freshly minted token.
+#[derive(Debug)]
+pub struct Minted {
+    /// The token's identifier, which its alias spells.
+    pub id: Uuid,
+    /// The whole token.
+    pub token: Secret,
+}
+
+/// Mints a personal access token: a version-4 UUID and 32 random bytes from the system.
+///
+/// # Errors
+/// [`RandomError`] where the system's random source fails.
+pub fn mint_personal_access_token() -> Result<Minted, RandomError> {
+    let mut id = [0; 16];
+    system_random(&mut id)?;
+    let id = Uuid::from_random(id);
+    let mut bytes = Zeroizing::new([0; 32]);
+    system_random(&mut *bytes)?;
+    let secret = Zeroizing::new(base62::encode_u256(&bytes));
+    let checksum = base62::encode_u32(crc32fast::hash(&*secret));
+    let mut token = Zeroizing::new(Vec::with_capacity(128));
+    for part in [
+        PERSONAL_PREFIX.as_bytes(),
+        &id.alias(),
+        b"_",
+        &*secret,
+        &checksum,
+    ] {
+        token.extend_from_slice(part);
+    }
+    Ok(Minted {
+        id,
+        token: Secret::new(&token),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Check;
+
+    #[test]
+    fn what_is_minted_proves_itself_and_spells_its_id() {
+        let format = access_token(PERSONAL_PREFIX).expect("the format is valid");
+        let minted = mint_personal_access_token().expect("the system has random bytes");
+        let token = minted.token.expose();
+        assert_eq!(token.len(), 6 + 22 + 1 + 43 + 6);
+        let Check::Proven { split, coverage } = format.check(token) else {
+            panic!("a minted token is proven");
+        };
+        assert_eq!(coverage, 0);
+        assert_eq!(
+            format.uuid(split, token).map(|(uuid, _)| uuid),
+            Some(minted.id)
+        );
+        assert_eq!(minted.id.version(), 4);
+    }
+}

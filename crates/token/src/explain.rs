@@ -1,0 +1,209 @@
+//! Explains a token part by part: what holds, what does not, and what would be right.
+//!
+//! Takes any bytes, also such as are no token; shows what is public and never what is secret.
+
+use crate::checksum::Checksum;
+use crate::format::{Check, Format, Kind, Layout, Piece, Segment};
+use crate::{Uuid, secret::MASK};
+
+/// What can be said of one candidate under one format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The parts, in order.
+    pub parts: Vec<PartReport>,
+    /// Whether the candidate proves itself.
+    pub proven: bool,
+}
+
+/// What can be said of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartReport {
+    /// The segment's name, or `literal`.
+    pub name: String,
+    /// The part as it may be shown: public text, or the mask and a count of characters.
+    pub shown: String,
+    /// Why it holds or what is wrong.
+    pub note: String,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+impl Format {
+    /// Explains `candidate` by the layout whose length comes nearest to it.
+    #[must_use]
+    pub fn explain(&self, candidate: &[u8]) -> Explanation {
+        let check = self.check(candidate);
+        let layout = match check {
+            Check::Proven { split, .. } | Check::Shaped { split } => self.layout_of(split),
+            Check::Unlike => self.nearest(candidate.len()),
+        };
+        let mut parts = Vec::new();
+        let mut rest = candidate;
+        let mut surplus = candidate.len().saturating_sub(layout.fixed_len());
+        for piece in layout.pieces() {
+            let (part, len) = match piece {
+                Piece::Literal(literal) => explain_literal(literal, rest),
+                Piece::Segment(index, len) => {
+                    let segment = &self.segments()[*index];
+                    let (min, max) = layout.variable().unwrap_or((0, 0));
+                    let wanted = len.unwrap_or_else(|| surplus.clamp(min, max));
+                    if len.is_none() {
+                        surplus = surplus.saturating_sub(wanted);
+                    }
+                    explain_segment(segment, wanted, rest)
+                }
+            };
+            parts.push(part);
+            rest = &rest[len..];
+        }
+        if !rest.is_empty() {
+            let lens: Vec<String> = self.layouts().iter().map(describe_len).collect();
+            parts.push(PartReport {
+                name: "rest".to_owned(),
+                shown: count(rest.len()),
+                note: format!("too long: a token has {} characters", lens.join(" or ")),
+                holds: false,
+            });
+        }
+        if parts.iter().all(|part| part.holds) {
+            self.explain_checksum(check, &mut parts);
+        }
+        Explanation {
+            parts,
+            proven: matches!(check, Check::Proven { .. }),
+        }
+    }
+
+    /// Adds to the checksum's part what it was compared with.
+    fn explain_checksum(&self, check: Check, parts: &mut [PartReport]) {
+        let Some(checksum) = self.checksum() else {
+            return;
+        };
+        let name = self
+            .segments()
+            .iter()
+            .find(|segment| matches!(segment.kind, Kind::Checksum(_)));
+        let Some(part) = name.and_then(|s| parts.iter_mut().find(|part| part.name == s.name))
+        else {
+            return;
+        };
+        let algorithm = checksum.algorithm.name();
+        if let Check::Proven { coverage, .. } = check {
+            part.note = format!("{algorithm} over {} agrees", checksum.over[coverage].source);
+        } else {
+            let over: Vec<&str> = checksum.over.iter().map(|c| &*c.source).collect();
+            part.note = format!("{algorithm} disagrees over {}", over.join(", over "));
+            part.holds = false;
+        }
+    }
+
+    fn nearest(&self, len: usize) -> &Layout {
+        let distance = |layout: &&Layout| {
+            len.saturating_sub(layout.max_len())
+                .max(layout.min_len().saturating_sub(len))
+        };
+        self.layouts()
+            .iter()
+            .min_by_key(distance)
+            .unwrap_or(&self.layouts()[0])
+    }
+}
+
+fn explain_literal(literal: &[u8], rest: &[u8]) -> (PartReport, usize) {
+    let same = literal.iter().zip(rest).take_while(|(a, b)| a == b).count();
+    let holds = same == literal.len();
+    let note = if holds {
+        "as the format has it".to_owned()
+    } else {
+        format!("should read `{}`", literal.escape_ascii())
+    };
+    let part = PartReport {
+        name: "literal".to_owned(),
+        shown: literal[..same].escape_ascii().to_string(),
+        note,
+        holds,
+    };
+    (part, literal.len().min(rest.len()))
+}
+
+fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> (PartReport, usize) {
+    let text = &rest[..wanted.min(rest.len())];
+    let fault = text.iter().position(|&byte| !segment.set.contains(byte));
+    let (note, holds) = if let Some(at) = fault {
+        (
+            format!("character {} is not one of {}", at + 1, segment.set),
+            false,
+        )
+    } else if text.len() < wanted {
+        (
+            format!("too short: {} of {wanted} characters", text.len()),
+            false,
+        )
+    } else {
+        match &segment.kind {
+            Kind::Text => (format!("{wanted} characters of {}", segment.set), true),
+            Kind::Uuid => explain_uuid(text),
+            Kind::Checksum(checksum) => explain_range(checksum, text),
+        }
+    };
+    let shown = if segment.public && fault.is_none() {
+        text.escape_ascii().to_string()
+    } else {
+        count(text.len())
+    };
+    (
+        PartReport {
+            name: segment.name.clone(),
+            shown,
+            note,
+            holds,
+        },
+        text.len(),
+    )
+}
+
+fn explain_uuid(text: &[u8]) -> (String, bool) {
+    let Some(uuid) = Uuid::from_alias(text) else {
+        return (
+            "spells a number of 2^128 or more, so no UUID".to_owned(),
+            false,
+        );
+    };
+    let variant = if uuid.is_rfc_variant() {
+        "RFC 9562 variant"
+    } else {
+        "another variant"
+    };
+    (
+        format!("UUID {uuid} (version {}, {variant})", uuid.version()),
+        true,
+    )
+}
+
+fn explain_range(checksum: &Checksum, text: &[u8]) -> (String, bool) {
+    if checksum.is_in_range(text) {
+        (
+            format!("{} characters of {}", text.len(), checksum.encoding.set()),
+            true,
+        )
+    } else {
+        (
+            format!("spells no value of {}", checksum.algorithm.name()),
+            false,
+        )
+    }
+}
+
+fn describe_len(layout: &Layout) -> String {
+    match layout.variable() {
+        Some(_) => format!("{} to {}", layout.min_len(), layout.max_len()),
+        None => layout.min_len().to_string(),
+    }
+}
+
+fn count(len: usize) -> String {
+    format!(
+        "{MASK} ({len} character{})",
+        if len == 1 { "" } else { "s" }
+    )
+}

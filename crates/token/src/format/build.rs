@@ -1,0 +1,398 @@
+//! From the written form of a format to its layouts, with errors that say what would be right.
+
+use super::{
+    Format, Kind, Layout, Lengths, MAX_PIECES, MAX_TOKEN_LEN, MIN_HEAD_LEN, Piece, Segment,
+};
+use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, Item, MAX_WIDTH};
+use crate::{base62, byteset::ByteSet};
+
+/// The most layouts that the listed lengths of a format may multiply to.
+const MAX_LAYOUTS: usize = 64;
+
+/// Why a description is not a usable format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}; {hint}")]
+pub struct FormatError {
+    /// Where the fault lies: in a pattern, a segment, or a coverage.
+    pub place: Place,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub hint: String,
+}
+
+/// The part of a description that an error is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The pattern.
+    Pattern,
+    /// The segment with this name.
+    Segment(String),
+    /// The coverage with this index, of the checksum segment with this name.
+    Coverage(String, usize),
+}
+
+fn error<T>(
+    place: Place,
+    what: impl Into<String>,
+    hint: impl Into<String>,
+) -> Result<T, FormatError> {
+    Err(FormatError {
+        place,
+        what: what.into(),
+        hint: hint.into(),
+    })
+}
+
+impl Format {
+    /// Builds a format from its pattern and the segments that it names.
+    ///
+    /// # Errors
+    /// [`FormatError`] names the pattern, segment or coverage at fault and what would be right.
+    pub fn new(pattern: &str, mut segments: Vec<Segment>) -> Result<Self, FormatError> {
+        if segments.len() > MAX_PIECES {
+            return error(
+                Place::Pattern,
+                format!("{} segments are described", segments.len()),
+                format!("a format has at most {MAX_PIECES}"),
+            );
+        }
+        for segment in &segments {
+            check_segment(segment)?;
+        }
+        resolve_coverages(&mut segments)?;
+        let items = parse_template(pattern, &segments, &Place::Pattern)?;
+        let head = check_pattern(&items, &segments)?;
+        let layouts = expand(&items, &segments)?;
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            segments,
+            layouts,
+            head,
+        })
+    }
+}
+
+impl Segment {
+    /// Describes a segment of plain characters; it is taken to be secret.
+    #[must_use]
+    pub fn text(name: &str, set: ByteSet, lengths: Lengths) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Text,
+            set,
+            lengths,
+            public: false,
+        }
+    }
+
+    /// Describes a segment that spells a UUID in 22 base62 characters; it is public.
+    #[must_use]
+    pub fn uuid(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Uuid,
+            set: ByteSet::BASE62,
+            lengths: Lengths::OneOf(vec![base62::U128_WIDTH]),
+            public: true,
+        }
+    }
+
+    /// Describes the checksum, spelled in `width` characters and covering one of `over`.
+    #[must_use]
+    pub fn checksum(
+        name: &str,
+        algorithm: Algorithm,
+        encoding: Encoding,
+        width: usize,
+        over: &[&str],
+    ) -> Self {
+        let unresolved = |source: &&str| Coverage {
+            source: (*source).to_owned(),
+            items: Vec::new(),
+        };
+        let over = over.iter().map(unresolved).collect();
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Checksum(Checksum {
+                algorithm,
+                encoding,
+                width,
+                over,
+            }),
+            set: encoding.set(),
+            lengths: Lengths::OneOf(vec![width]),
+            public: false,
+        }
+    }
+}
+
+fn check_segment(segment: &Segment) -> Result<(), FormatError> {
+    let place = || Place::Segment(segment.name.clone());
+    let valid_name = segment.name.starts_with(|c: char| c.is_ascii_uppercase())
+        && segment
+            .name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    if !valid_name {
+        return error(
+            place(),
+            format!("`{}` is no segment name", segment.name),
+            "use upper-case letters, digits and `_`, a letter first",
+        );
+    }
+    let lengths_hold = match &segment.lengths {
+        Lengths::OneOf(lengths) => !lengths.is_empty() && lengths.iter().all(|&len| len > 0),
+        Lengths::Range { min, max } => 0 < *min && min < max && *max <= MAX_TOKEN_LEN,
+    };
+    if !lengths_hold {
+        return error(
+            place(),
+            format!("segment `{}` has no usable length", segment.name),
+            format!("give one or more lengths above 0, or min below max, up to {MAX_TOKEN_LEN}"),
+        );
+    }
+    let Kind::Checksum(checksum) = &segment.kind else {
+        return Ok(());
+    };
+    let required = Checksum::required_width(checksum.algorithm, checksum.encoding);
+    if required.is_some_and(|width| checksum.width < width) || checksum.width > MAX_WIDTH {
+        return error(
+            place(),
+            format!(
+                "a checksum of {} characters cannot hold its value",
+                checksum.width
+            ),
+            format!("use {} to {MAX_WIDTH} characters", required.unwrap_or(6)),
+        );
+    }
+    if checksum.algorithm == Algorithm::Sha256 {
+        if matches!(checksum.encoding, Encoding::Base62 | Encoding::Base36) {
+            return error(
+                place(),
+                "sha256 cannot be spelled in an alphabet whose size is no power of two",
+                "use base32, hex or hex-upper",
+            );
+        }
+        if checksum.width < 6 {
+            return error(place(), "too few characters prove nothing", "use 6 or more");
+        }
+    }
+    if checksum.over.is_empty() {
+        return error(
+            place(),
+            "the checksum covers nothing",
+            "name what it covers in `over`",
+        );
+    }
+    Ok(())
+}
+
+fn resolve_coverages(segments: &mut [Segment]) -> Result<(), FormatError> {
+    let described = segments.to_vec();
+    let mut checksums = 0;
+    for segment in segments {
+        let Kind::Checksum(checksum) = &mut segment.kind else {
+            continue;
+        };
+        checksums += 1;
+        if checksums > 1 {
+            return error(
+                Place::Segment(segment.name.clone()),
+                "a format has one checksum",
+                "remove the second",
+            );
+        }
+        for (index, coverage) in checksum.over.iter_mut().enumerate() {
+            let place = Place::Coverage(segment.name.clone(), index);
+            coverage.items = parse_template(&coverage.source, &described, &place)?;
+            let is_checksum = |item: &Item| matches!(item, Item::Segment(at) if matches!(described[*at].kind, Kind::Checksum(_)));
+            if coverage.items.iter().any(is_checksum) {
+                return error(
+                    place,
+                    "a checksum cannot cover itself",
+                    "name only segments other than the checksum",
+                );
+            }
+            if !coverage
+                .items
+                .iter()
+                .any(|item| matches!(item, Item::Segment(_)))
+            {
+                return error(
+                    place,
+                    "the coverage names no segment",
+                    "write it as `<SECRET>`",
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads literals and `<NAME>` references.
+fn parse_template(
+    text: &str,
+    segments: &[Segment],
+    place: &Place,
+) -> Result<Vec<Item>, FormatError> {
+    let mut items = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        if let Some(tail) = rest.strip_prefix('<') {
+            let Some((name, after)) = tail.split_once('>') else {
+                return error(
+                    place.clone(),
+                    format!("`<{tail}` is not closed"),
+                    "write `<NAME>`",
+                );
+            };
+            let Some(index) = segments.iter().position(|segment| segment.name == name) else {
+                let names: Vec<&str> = segments.iter().map(|segment| &*segment.name).collect();
+                return error(
+                    place.clone(),
+                    format!("segment `{name}` is not described"),
+                    format!("describe it, or use one of: {}", names.join(", ")),
+                );
+            };
+            items.push(Item::Segment(index));
+            rest = after;
+        } else {
+            let len = rest.find('<').unwrap_or(rest.len());
+            let literal = &rest[..len];
+            if !literal
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'>')
+            {
+                return error(
+                    place.clone(),
+                    format!("`{}` is no literal", literal.escape_default()),
+                    "use printable ASCII without spaces, `<` and `>`",
+                );
+            }
+            items.push(Item::Literal(literal.as_bytes().into()));
+            rest = &rest[len..];
+        }
+    }
+    Ok(items)
+}
+
+/// Checks one pattern as a whole and returns its literal head.
+fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, FormatError> {
+    let Some(Item::Literal(head)) = items.first() else {
+        return error(
+            Place::Pattern,
+            "the format does not begin with a literal",
+            format!("begin with {MIN_HEAD_LEN} or more fixed characters, as in `abc_<SECRET>`"),
+        );
+    };
+    if head.len() < MIN_HEAD_LEN {
+        return error(
+            Place::Pattern,
+            format!(
+                "the literal `{}` is too short to be searched for",
+                head.escape_ascii()
+            ),
+            format!("begin with {MIN_HEAD_LEN} or more fixed characters"),
+        );
+    }
+    if items.len() > MAX_PIECES {
+        return error(
+            Place::Pattern,
+            format!("the format has {} pieces", items.len()),
+            format!("use at most {MAX_PIECES}"),
+        );
+    }
+    let used: Vec<usize> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Segment(index) => Some(*index),
+            Item::Literal(_) => None,
+        })
+        .collect();
+    for (at, index) in used.iter().enumerate() {
+        if used[..at].contains(index) {
+            return error(
+                Place::Pattern,
+                format!(
+                    "segment `{}` stands twice in the format",
+                    segments[*index].name
+                ),
+                "describe the second under a name of its own",
+            );
+        }
+    }
+    let ranged = |index: &&usize| matches!(segments[**index].lengths, Lengths::Range { .. });
+    if used.iter().filter(ranged).count() > 1 {
+        return error(
+            Place::Pattern,
+            "more than one segment has a range of lengths",
+            "list the lengths of all but one of them",
+        );
+    }
+    if let Some(unused) = (0..segments.len()).find(|index| !used.contains(index)) {
+        let name = &segments[unused].name;
+        return error(
+            Place::Segment(name.clone()),
+            format!("segment `{name}` is described but not used"),
+            format!("put <{name}> into the format or remove the description"),
+        );
+    }
+    Ok(head.clone())
+}
+
+/// Multiplies the listed lengths out into layouts, the first-listed lengths first.
+fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatError> {
+    let mut layouts = vec![Layout {
+        pieces: Vec::new(),
+        fixed_len: 0,
+        variable: None,
+    }];
+    for item in items {
+        let mut longer = Vec::new();
+        for layout in &layouts {
+            let mut push = |piece, fixed, variable: Option<(usize, usize)>| {
+                let mut next = layout.clone();
+                next.pieces.push(piece);
+                next.fixed_len += fixed;
+                next.variable = next.variable.or(variable);
+                longer.push(next);
+            };
+            match item {
+                Item::Literal(bytes) => push(Piece::Literal(bytes.clone()), bytes.len(), None),
+                Item::Segment(index) => match &segments[*index].lengths {
+                    Lengths::OneOf(lengths) => {
+                        for &len in lengths {
+                            push(Piece::Segment(*index, Some(len)), len, None);
+                        }
+                    }
+                    Lengths::Range { min, max } => {
+                        push(Piece::Segment(*index, None), 0, Some((*min, *max)));
+                    }
+                },
+            }
+        }
+        layouts = longer;
+        if layouts.len() > MAX_LAYOUTS {
+            return error(
+                Place::Pattern,
+                format!(
+                    "the listed lengths multiply to {} arrangements",
+                    layouts.len()
+                ),
+                format!("stay at or below {MAX_LAYOUTS}"),
+            );
+        }
+    }
+    if let Some(layout) = layouts
+        .iter()
+        .find(|layout| layout.max_len() > MAX_TOKEN_LEN)
+    {
+        return error(
+            Place::Pattern,
+            format!("a token could be {} bytes long", layout.max_len()),
+            format!("stay at or below {MAX_TOKEN_LEN}"),
+        );
+    }
+    Ok(layouts)
+}

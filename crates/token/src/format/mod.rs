@@ -1,0 +1,327 @@
+//! A token's format: literals and segments, and the decision whether bytes are such a token.
+//!
+//! A format is written as vendors publish it, `ddpat_<ALIAS>_<SECRET><CHECKSUM>`, with every
+//! segment described beside it. [`Format::check`] takes exactly the bytes of one candidate and
+//! allocates nothing; finding where a candidate ends is the caller's work ([`Format::layouts`]
+//! gives the shapes).
+
+mod build;
+
+pub use build::{FormatError, Place};
+
+use crate::checksum::{Checksum, Item};
+use crate::secret::MASK;
+use crate::{ByteSet, Uuid};
+
+/// The most pieces (literals and segments) that one layout has.
+pub const MAX_PIECES: usize = 12;
+/// The longest token that a format may describe, in bytes.
+pub const MAX_TOKEN_LEN: usize = 4096;
+/// The fewest bytes that a format begins with literally.
+pub const MIN_HEAD_LEN: usize = 3;
+
+/// What a segment means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Characters of an alphabet, without further meaning.
+    Text,
+    /// A base62 number below 2^128 that spells a UUID.
+    Uuid,
+    /// The checksum that decides.
+    Checksum(Checksum),
+}
+
+/// The lengths that a segment may have, in characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lengths {
+    /// Each of these, the most likely first.
+    OneOf(Vec<usize>),
+    /// Any from `min` to `max`, both included.
+    Range {
+        /// The smallest.
+        min: usize,
+        /// The largest.
+        max: usize,
+    },
+}
+
+/// One named segment of a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The name between `<` and `>`.
+    pub name: String,
+    /// What it means.
+    pub kind: Kind,
+    /// The characters it is made of.
+    pub set: ByteSet,
+    /// How many they are.
+    pub lengths: Lengths,
+    /// Whether it may be shown: an identifier rather than a secret.
+    pub public: bool,
+}
+
+/// A token format, ready to check candidates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    pattern: String,
+    segments: Vec<Segment>,
+    layouts: Vec<Layout>,
+    head: Box<[u8]>,
+}
+
+/// One arrangement of pieces in which every length but at most one is fixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pieces: Vec<Piece>,
+    fixed_len: usize,
+    variable: Option<(usize, usize)>,
+}
+
+/// A piece of a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes.
+    Literal(Box<[u8]>),
+    /// The segment of this index; its length, or `None` where it is the variable one.
+    Segment(usize, Option<usize>),
+}
+
+/// Which layout a candidate follows, and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    layout: usize,
+    len: usize,
+}
+
+/// The verdict on the bytes of one candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Shape, ranges and checksum hold; `coverage` is the index of the coverage that matched.
+    Proven {
+        /// How the candidate divides into segments.
+        split: Split,
+        /// The index into [`Checksum::over`].
+        coverage: usize,
+    },
+    /// Shape and ranges hold; the checksum fails under every coverage, or there is none.
+    Shaped {
+        /// How the candidate divides into segments.
+        split: Split,
+    },
+    /// Not a token of this format.
+    Unlike,
+}
+
+impl Layout {
+    /// Lists the pieces in order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    pub(crate) fn fixed_len(&self) -> usize {
+        self.fixed_len
+    }
+
+    /// Returns the length of the shortest token, in bytes.
+    #[must_use]
+    pub fn min_len(&self) -> usize {
+        self.fixed_len + self.variable.map_or(0, |(min, _)| min)
+    }
+
+    /// Returns the length of the longest token, in bytes.
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        self.fixed_len + self.variable.map_or(0, |(_, max)| max)
+    }
+
+    /// Returns the bounds of the segment whose length varies, if there is one.
+    #[must_use]
+    pub fn variable(&self) -> Option<(usize, usize)> {
+        self.variable
+    }
+}
+
+impl Format {
+    /// Returns the pattern as it was written.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// Returns the segments, in the order in which they were described.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Returns the arrangements, the most likely first.
+    #[must_use]
+    pub fn layouts(&self) -> &[Layout] {
+        &self.layouts
+    }
+
+    pub(crate) fn layout_of(&self, split: Split) -> &Layout {
+        &self.layouts[split.layout]
+    }
+
+    /// Returns the literal that every token of this format begins with.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Returns the length of the longest token, in bytes.
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        self.layouts.iter().map(Layout::max_len).max().unwrap_or(0)
+    }
+
+    /// Returns the checksum that decides, or `None` where nothing can be proven.
+    #[must_use]
+    pub fn checksum(&self) -> Option<&Checksum> {
+        self.segments
+            .iter()
+            .find_map(|segment| match &segment.kind {
+                Kind::Checksum(checksum) => Some(checksum),
+                Kind::Text | Kind::Uuid => None,
+            })
+    }
+
+    /// Decides whether `candidate` is, from its first to its last byte, a token of this format.
+    ///
+    /// Every layout of that length is tried with every coverage; a proof under any of them wins.
+    #[must_use]
+    pub fn check(&self, candidate: &[u8]) -> Check {
+        let mut shaped = Check::Unlike;
+        for (index, layout) in self.layouts.iter().enumerate() {
+            if candidate.len() < layout.min_len() || candidate.len() > layout.max_len() {
+                continue;
+            }
+            let split = Split {
+                layout: index,
+                len: candidate.len(),
+            };
+            if !self.has_shape(split, candidate) {
+                continue;
+            }
+            if let Some(coverage) = self.proof(split, candidate) {
+                return Check::Proven { split, coverage };
+            }
+            if shaped == Check::Unlike {
+                shaped = Check::Shaped { split };
+            }
+        }
+        shaped
+    }
+
+    /// Lists the pieces of a split token with their bytes.
+    pub fn pieces<'a>(
+        &'a self,
+        split: Split,
+        token: &'a [u8],
+    ) -> impl Iterator<Item = (&'a Piece, &'a [u8])> {
+        let layout = &self.layouts[split.layout];
+        let variable_len = split.len - layout.fixed_len;
+        let mut rest = token;
+        layout.pieces.iter().map(move |piece| {
+            let len = match piece {
+                Piece::Literal(bytes) => bytes.len(),
+                Piece::Segment(_, len) => len.unwrap_or(variable_len),
+            };
+            let (bytes, tail) = rest.split_at(len);
+            rest = tail;
+            (piece, bytes)
+        })
+    }
+
+    /// Returns the bytes of the segment with this index.
+    #[must_use]
+    pub fn segment<'a>(&'a self, split: Split, token: &'a [u8], index: usize) -> &'a [u8] {
+        self.pieces(split, token)
+            .find(|(piece, _)| matches!(piece, Piece::Segment(at, _) if *at == index))
+            .map_or(&[], |(_, bytes)| bytes)
+    }
+
+    /// Returns the identifier and its alias, for a format that carries one.
+    #[must_use]
+    pub fn uuid<'a>(&'a self, split: Split, token: &'a [u8]) -> Option<(Uuid, &'a [u8])> {
+        let index = self
+            .segments
+            .iter()
+            .position(|segment| segment.kind == Kind::Uuid)?;
+        let alias = self.segment(split, token, index);
+        Uuid::from_alias(alias).map(|uuid| (uuid, alias))
+    }
+
+    /// Returns how many bytes of every token, from its first, may be shown.
+    #[must_use]
+    pub fn public_len(&self) -> usize {
+        let public_len = |layout: &Layout| {
+            let is_public = |piece: &&Piece| match piece {
+                Piece::Literal(_) => true,
+                Piece::Segment(index, len) => self.segments[*index].public && len.is_some(),
+            };
+            let len = |piece: &Piece| match piece {
+                Piece::Literal(bytes) => bytes.len(),
+                Piece::Segment(_, len) => len.unwrap_or(0),
+            };
+            layout.pieces.iter().take_while(is_public).map(len).sum()
+        };
+        self.layouts.iter().map(public_len).min().unwrap_or(0)
+    }
+
+    /// Spells a token of this format for a report: what is public, then `***`.
+    #[must_use]
+    pub fn redact(&self, token: &[u8]) -> String {
+        let public = &token[..self.public_len().min(token.len())];
+        format!("{}{MASK}", public.escape_ascii())
+    }
+
+    fn has_shape(&self, split: Split, candidate: &[u8]) -> bool {
+        self.pieces(split, candidate)
+            .all(|(piece, bytes)| match piece {
+                Piece::Literal(literal) => **literal == *bytes,
+                Piece::Segment(index, _) => self.segments[*index].admits(bytes),
+            })
+    }
+
+    fn proof(&self, split: Split, candidate: &[u8]) -> Option<usize> {
+        let mut spans: [&[u8]; MAX_PIECES] = [&[]; MAX_PIECES];
+        for (piece, bytes) in self.pieces(split, candidate) {
+            if let Piece::Segment(index, _) = piece {
+                spans[*index] = bytes;
+            }
+        }
+        let (at, checksum) =
+            self.segments
+                .iter()
+                .enumerate()
+                .find_map(|(at, segment)| match &segment.kind {
+                    Kind::Checksum(checksum) => Some((at, checksum)),
+                    Kind::Text | Kind::Uuid => None,
+                })?;
+        checksum.over.iter().position(|coverage| {
+            let pieces = coverage.items.iter().map(|item| match item {
+                Item::Literal(bytes) => &**bytes,
+                Item::Segment(index) => spans[*index],
+            });
+            checksum.spell(pieces).as_bytes() == spans[at]
+        })
+    }
+}
+
+impl Segment {
+    /// Tells whether `bytes`, of an admissible length, can stand in this segment.
+    #[inline]
+    fn admits(&self, bytes: &[u8]) -> bool {
+        match &self.kind {
+            Kind::Text => self.set.contains_all(bytes),
+            Kind::Uuid => Uuid::from_alias(bytes).is_some(),
+            Kind::Checksum(checksum) => checksum.is_in_range(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! Properties of every format: what is minted is proven, what is damaged is not, nothing panics.
+
+use super::*;
+use crate::{Algorithm, Encoding, datadog};
+use proptest::prelude::*;
+
+fn datadog() -> Format {
+    datadog::access_token(datadog::PERSONAL_PREFIX).expect("the format is valid")
+}
+
+fn gitlab() -> Format {
+    Format::new(
+        "glpat-<PAYLOAD>.<VERSION>.<LENGTH><CRC>",
+        vec![
+            Segment::text(
+                "PAYLOAD",
+                ByteSet::BASE64URL,
+                Lengths::Range { min: 27, max: 300 },
+            ),
+            Segment::text("VERSION", ByteSet::BASE36, Lengths::OneOf(vec![2])),
+            Segment::text("LENGTH", ByteSet::BASE36, Lengths::OneOf(vec![2])),
+            Segment::checksum(
+                "CRC",
+                Algorithm::Crc32,
+                Encoding::Base36,
+                7,
+                &["glpat-<PAYLOAD>.<VERSION>.<LENGTH>"],
+            ),
+        ],
+    )
+    .expect("the format is valid")
+}
+
+/// A source of bytes that is the same for the same seed.
+fn seeded(mut state: u64) -> impl FnMut(&mut [u8]) {
+    move |bytes| {
+        for byte in bytes {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            *byte = (state >> 56) as u8;
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_way_to_mint_is_parsed_back_and_every_changed_character_is_refused(seed: u64) {
+        for format in [datadog(), gitlab()] {
+            let public_len = format.public_len();
+            for choice in format.choices() {
+                let minted = format.mint(choice, &mut seeded(seed));
+                let token = minted.expose();
+                let check = format.check(token);
+                let Check::Proven { split, .. } = check else {
+                    panic!("{choice:?} is proven, not {check:?}");
+                };
+                let joined: Vec<u8> =
+                    format.pieces(split, token).flat_map(|(_, bytes)| bytes.to_vec()).collect();
+                prop_assert_eq!(&joined, token);
+                for at in public_len..token.len() {
+                    let mut damaged = token.to_vec();
+                    damaged[at] = if damaged[at] == b'a' { b'b' } else { b'a' };
+                    let check = format.check(&damaged);
+                    prop_assert!(!matches!(check, Check::Proven { .. }), "{choice:?} at {at}");
+                    prop_assert!(!format.explain(&damaged).proven);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120), seed: u64) {
+        for format in [datadog(), gitlab()] {
+            let _ = format.check(&bytes);
+            let _ = format.redact(&bytes);
+            let _ = format.explain(&bytes);
+            // Also bytes that begin as a token does.
+            let choices = format.choices();
+            let choice = choices[seed as usize % choices.len()];
+            let minted = format.mint(choice, &mut seeded(seed));
+            let kept = seed as usize % minted.expose().len();
+            let glued = [&minted.expose()[..kept], &bytes].concat();
+            let _ = format.check(&glued);
+            let _ = format.explain(&glued);
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_secret_is_explained_or_redacted(seed: u64) {
+        let format = datadog();
+        let minted = format.mint(format.choices()[0], &mut seeded(seed));
+        let token = std::str::from_utf8(minted.expose()).expect("tokens are ASCII");
+        let told = format!("{:?} {}", format.explain(token.as_bytes()), format.redact(token.as_bytes()));
+        for at in 29..token.len() - 6 {
+            prop_assert!(!told.contains(&token[at..at + 6]));
+        }
+        prop_assert!(told.contains(&token[6..28]), "the alias is public");
+    }
+}
+
+#[test]
+fn alias_and_checksum_that_overflow_are_no_token() {
+    let format = datadog();
+    let minted = format.mint(format.choices()[0], &mut seeded(7));
+    let mut token = minted.expose().to_vec();
+    token[6..28].copy_from_slice(b"7n42DGM5Tflk9n8mt7Fhc8");
+    assert_eq!(format.check(&token), Check::Unlike);
+    let mut token = minted.expose().to_vec();
+    let end = token.len();
+    token[end - 6..].copy_from_slice(b"4gfFC4");
+    assert_eq!(format.check(&token), Check::Unlike);
+    token[end - 6..].copy_from_slice(b"4gfFC3");
+    assert!(matches!(format.check(&token), Check::Shaped { .. }));
+}
+
+#[test]
+fn a_published_gitlab_token_is_proven() {
+    let token = ["glpat-vSY1cyL948aAB440q", "B6L4zlu9OzsUmEV.01.0w0sfevch"].concat();
+    assert!(matches!(
+        gitlab().check(token.as_bytes()),
+        Check::Proven { coverage: 0, .. }
+    ));
+}
+
+#[test]
+fn explanation_names_the_fault_and_its_place() {
+    let format = datadog();
+    let minted = format.mint(format.choices()[0], &mut seeded(3));
+    let token = minted.expose().to_vec();
+    let note = |token: &[u8]| {
+        let explanation = format.explain(token);
+        assert!(!explanation.proven);
+        let faults: Vec<_> = explanation
+            .parts
+            .into_iter()
+            .filter(|part| !part.holds)
+            .collect();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        format!("{}: {}", faults[0].name, faults[0].note)
+    };
+    let mut bad = token.clone();
+    bad[30] = b'-';
+    assert_eq!(note(&bad), "SECRET: character 2 is not one of base62");
+    assert_eq!(
+        note(&token[..token.len() - 1]),
+        "CHECKSUM: too short: 5 of 6 characters"
+    );
+    let mut bad = token.clone();
+    bad.push(b'x');
+    assert_eq!(
+        note(&bad),
+        "rest: too long: a token has 78 or 67 or 65 characters"
+    );
+    let mut bad = token;
+    bad[40] = if bad[40] == b'a' { b'b' } else { b'a' };
+    assert!(note(&bad).starts_with("CHECKSUM: crc32 disagrees over <SECRET>, over <ALIAS>_"));
+}
+
+#[test]
+fn faulty_descriptions_are_refused_with_what_would_be_right() {
+    let secret = || Segment::text("SECRET", ByteSet::BASE62, Lengths::OneOf(vec![30]));
+    let crc = |width, over: &[&str]| {
+        Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, width, over)
+    };
+    let message = |pattern: &str, segments: Vec<Segment>| {
+        Format::new(pattern, segments)
+            .expect_err("a faulty description")
+            .to_string()
+    };
+    for (text, pattern, segments) in [
+        ("begin with a literal", "<SECRET>", vec![secret()]),
+        ("too short to be searched", "a_<SECRET>", vec![secret()]),
+        ("`NAME` is not described", "abc_<NAME>", vec![secret()]),
+        ("is not closed", "abc_<SECRET", vec![secret()]),
+        ("not used", "abc_def", vec![secret()]),
+        ("stands twice", "abc_<SECRET><SECRET>", vec![secret()]),
+        ("no literal", "abc d_<SECRET>", vec![secret()]),
+        (
+            "cannot hold its value",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc(5, &["<SECRET>"])],
+        ),
+        (
+            "cannot cover itself",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc(6, &["<CRC>"])],
+        ),
+        (
+            "covers nothing",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc(6, &[])],
+        ),
+        (
+            "names no segment",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc(6, &["abc_"])],
+        ),
+        ("begin with a literal", "", vec![]),
+    ] {
+        let message = message(pattern, segments);
+        assert!(
+            message.contains(text),
+            "{message:?} should contain {text:?}"
+        );
+    }
+}
