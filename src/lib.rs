@@ -1,1 +1,6 @@
+//! Finds leaked access tokens that prove themselves offline, and says where they are.
+//!
+//! The data's way: a source hands blobs to the detector, whose matches become findings, which the
+//! reports spell. See ARCHITECTURE.md.
 
+pub mod rules;

@@ -164,6 +164,12 @@ impl Checksum {
         }
     }
 
+    /// Computes the checksum of `covered` and spells it.
+    #[must_use]
+    pub fn compute(&self, covered: &[u8]) -> String {
+        String::from_utf8_lossy(self.spell(std::iter::once(covered)).as_bytes()).into_owned()
+    }
+
     /// Spells the checksum of the concatenation of `pieces`.
     pub(crate) fn spell<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Spelled {
         match self.algorithm {

@@ -254,6 +254,29 @@ impl Format {
         Uuid::from_alias(alias).map(|uuid| (uuid, alias))
     }
 
+    /// Lists the offsets of the bytes in which no single change can go unnoticed: those that the
+    /// coverage covers, and the checksum itself.
+    #[must_use]
+    pub fn protected(&self, split: Split, coverage: usize) -> Vec<usize> {
+        let covered = |index: usize| match (&self.segments[index].kind, self.checksum()) {
+            (Kind::Checksum(_), _) => true,
+            (_, Some(checksum)) => checksum.over[coverage]
+                .items
+                .contains(&Item::Segment(index)),
+            _ => false,
+        };
+        let mut offsets = Vec::new();
+        let mut start = 0;
+        let zeros = vec![0; split.len];
+        for (piece, bytes) in self.pieces(split, &zeros) {
+            if matches!(piece, Piece::Segment(index, _) if covered(*index)) {
+                offsets.extend(start..start + bytes.len());
+            }
+            start += bytes.len();
+        }
+        offsets
+    }
+
     /// Returns how many bytes of every token, from its first, may be shown.
     #[must_use]
     pub fn public_len(&self) -> usize {
