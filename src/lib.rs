@@ -3,4 +3,11 @@
 //! The data's way: a source hands blobs to the detector, whose matches become findings, which the
 //! reports spell. See ARCHITECTURE.md.
 
+pub mod blob;
+pub mod cli;
+pub mod detect;
+pub mod finding;
+pub mod report;
 pub mod rules;
+pub mod scan;
+pub mod source;

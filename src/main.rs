@@ -1,1 +1,7 @@
-fn main() {}
+//! The `ddpatrol` command; everything is in `ddpatrol::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ddpatrol::cli::main(std::env::args_os())
+}

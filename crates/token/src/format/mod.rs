@@ -301,6 +301,46 @@ impl Format {
         format!("{}{MASK}", public.escape_ascii())
     }
 
+    /// Returns how many bytes, from the first, agree with some layout: of a token all, of one that
+    /// was cut off what is left, of something else how far it resembles one.
+    #[must_use]
+    pub fn matching_prefix(&self, bytes: &[u8]) -> usize {
+        self.layouts
+            .iter()
+            .map(|layout| self.agreeing(layout, bytes))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn agreeing(&self, layout: &Layout, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        for piece in layout.pieces() {
+            let rest = &bytes[at..];
+            let (same, complete) = match piece {
+                Piece::Literal(literal) => {
+                    let same = literal.iter().zip(rest).take_while(|(a, b)| a == b).count();
+                    (same, same == literal.len())
+                }
+                Piece::Segment(index, len) => {
+                    let (min, max) =
+                        len.map_or(layout.variable.unwrap_or((0, 0)), |len| (len, len));
+                    let set = &self.segments[*index].set;
+                    let same = rest
+                        .iter()
+                        .take(max)
+                        .take_while(|&&b| set.contains(b))
+                        .count();
+                    (same, same >= min)
+                }
+            };
+            at += same;
+            if !complete {
+                break;
+            }
+        }
+        at
+    }
+
     fn has_shape(&self, split: Split, candidate: &[u8]) -> bool {
         self.pieces(split, candidate)
             .all(|(piece, bytes)| match piece {

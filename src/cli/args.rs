@@ -1,0 +1,310 @@
+//! The arguments of every command.
+
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Finds leaked access tokens that prove themselves: prefix, shape and checksum.
+#[derive(Debug, Parser)]
+#[command(name = "ddpatrol", version, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Scan files, folders or standard input.
+    Scan(ScanArgs),
+    /// Explain one token, offline, read from standard input or a prompt.
+    Check(CheckArgs),
+    /// List, show or check the token formats.
+    Rules(RulesArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program, or of one command.
+    Man {
+        /// The command.
+        command: Option<String>,
+    },
+}
+
+/// Scan files, folders or standard input for tokens.
+///
+/// Exit codes: 0, everything was looked at and nothing was found; 1, there are findings at the
+/// fail level; 2, something failed or was not looked at; 130, interrupted.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ScanArgs {
+    /// Files and folders; `-` is standard input.
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Scan files only. (Histories of repositories are not scanned yet, so this is always so.)
+    #[arg(long)]
+    pub(super) files_only: bool,
+
+    /// Write a report: text, json, jsonl or sarif; to standard output, or whole to a file.
+    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    pub(super) reports: Vec<ReportArg>,
+
+    /// What makes the exit code 1.
+    #[arg(long, value_enum, default_value_t = FailOn::Proven, value_name = "LEVEL")]
+    pub(super) fail_on: FailOn,
+
+    /// List look-alikes whose checksum fails or whose format has none, too.
+    #[arg(long)]
+    pub(super) show_shaped: bool,
+
+    /// Print the tokens themselves. Reports then are secrets.
+    #[arg(long)]
+    pub(super) show_secrets: bool,
+
+    /// Count what cannot be read by its nature, or exceeds a limit, as incomplete (exit code 2).
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+
+    #[command(flatten)]
+    pub(super) rules: RuleArgs,
+
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Which files")]
+pub(super) struct FileArgs {
+    /// Read files that .gitignore excludes, too.
+    #[arg(long)]
+    pub(super) no_ignore: bool,
+
+    /// Leave out what matches, written as in .gitignore.
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<String>,
+
+    /// Leave out larger files, such as 10M or 512k; they are counted.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_file_size: Option<Size>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Which tokens")]
+pub(super) struct RuleArgs {
+    /// Add the rules of a file, or of a folder's .toml files.
+    #[arg(long = "rules", value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Search for the tokens of these rules only.
+    #[arg(long = "rule", value_name = "ID")]
+    pub(super) ids: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "How")]
+pub(super) struct RunArgs {
+    /// How many workers; all processors by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+
+    /// Print findings and errors only.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    /// Whether to colour the text report.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+}
+
+/// Explain one token, offline.
+///
+/// Exit codes: 0, it proves itself; 1, it does not; 2, something failed. The token is read from
+/// standard input or asked for, never taken as an argument: those end up in histories and logs.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CheckArgs {
+    /// Add the rules of a file, or of a folder's .toml files.
+    #[arg(long = "rules", value_name = "PATH")]
+    pub(super) rules: Vec<PathBuf>,
+
+    /// Takes what must not be given, to refuse it without repeating it.
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) refused: Vec<OsString>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    pub(super) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// List the rules.
+    List {
+        /// Add the rules of a file, or of a folder's .toml files.
+        #[arg(long = "rules", value_name = "PATH")]
+        rules: Vec<PathBuf>,
+    },
+    /// Show one rule.
+    Show {
+        /// Its identifier.
+        id: String,
+        /// Add the rules of a file, or of a folder's .toml files.
+        #[arg(long = "rules", value_name = "PATH")]
+        rules: Vec<PathBuf>,
+    },
+    /// Check rules: minted samples verify, damaged ones do not, published vectors hold.
+    Check {
+        /// A rule file or folder; the built-in rules by default.
+        path: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Proven tokens.
+    Proven,
+    /// Look-alikes, too.
+    Shaped,
+    /// Nothing.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal that has not set NO_COLOR.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReportFormat {
+    Text,
+    Json,
+    Jsonl,
+    Sarif,
+}
+
+/// `FORMAT` or `FORMAT=PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReportArg {
+    pub(super) format: ReportFormat,
+    pub(super) path: Option<PathBuf>,
+}
+
+impl FromStr for ReportArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (name, Some(path)),
+            None => (text, None),
+        };
+        let format = match name {
+            "text" => ReportFormat::Text,
+            "json" => ReportFormat::Json,
+            "jsonl" => ReportFormat::Jsonl,
+            "sarif" => ReportFormat::Sarif,
+            _ => return Err("write text, json, jsonl or sarif, then =PATH for a file".to_owned()),
+        };
+        match path {
+            Some("") => Err(format!("the path is missing after `{name}=`")),
+            Some("-") => Ok(Self { format, path: None }),
+            path => Ok(Self {
+                format,
+                path: path.map(PathBuf::from),
+            }),
+        }
+    }
+}
+
+/// A number of bytes: `1000`, `512k`, `10M`, `1GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size(pub(super) u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fault = || "write a number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| fault())?;
+        let unit = unit.trim().to_ascii_lowercase();
+        let (unit, base) = match unit.strip_suffix("ib") {
+            Some(unit) => (unit, 1024_u64),
+            None => (unit.strip_suffix('b').unwrap_or(&unit), 1000),
+        };
+        let power = match unit {
+            "" => 0,
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            _ => return Err(fault()),
+        };
+        number
+            .checked_mul(base.pow(power))
+            .map(Self)
+            .ok_or_else(fault)
+    }
+}
+
+/// Writes the manual page of the program, or of one of its commands.
+pub(super) fn man_page(name: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut command = Args::command();
+    command.build();
+    let page = match name {
+        None => command,
+        Some(name) => match command.find_subcommand(name) {
+            Some(sub) => sub.clone(),
+            None => anyhow::bail!("there is no command `{name}`; `ddpatrol help` lists them"),
+        },
+    };
+    Ok(clap_mangen::Man::new(page).render(out)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read_in_both_systems_of_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("512k", 512_000),
+            ("10MB", 10_000_000),
+            ("1GiB", 1 << 30),
+            ("2 kib", 2048),
+        ] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "k", "-1", "1.5M", "10X", "99999999999T"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reports_name_a_format_and_perhaps_a_path() {
+        let parse = |text: &str| text.parse::<ReportArg>();
+        assert_eq!(parse("json").map(|it| it.path), Ok(None));
+        assert_eq!(parse("json=-").map(|it| it.path), Ok(None));
+        assert_eq!(parse("sarif=a=b").map(|it| it.path), Ok(Some("a=b".into())));
+        assert!(parse("xml").is_err() && parse("json=").is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! Where reports go: standard output, or files that are written whole or not at all.
+
+use super::args::{ReportArg, ReportFormat};
+use anyhow::{Context, bail};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// One report's destination, open for writing.
+pub(super) struct Output {
+    pub(super) format: ReportFormat,
+    target: Target,
+}
+
+enum Target {
+    Stdout(BufWriter<io::Stdout>),
+    /// A new file beside the one that it will replace.
+    File(BufWriter<NamedTempFile>, PathBuf),
+    /// A device or pipe, which cannot be replaced.
+    Device(BufWriter<File>),
+}
+
+impl Output {
+    /// Opens the destinations of all reports, before the scan, so that a wrong path costs nothing.
+    pub(super) fn open_all(reports: &[ReportArg]) -> anyhow::Result<Vec<Self>> {
+        if reports
+            .iter()
+            .filter(|report| report.path.is_none())
+            .count()
+            > 1
+        {
+            bail!("two reports would go to standard output; give all but one a path: FORMAT=PATH");
+        }
+        let text = ReportArg {
+            format: ReportFormat::Text,
+            path: None,
+        };
+        let default = [text];
+        let reports = if reports.is_empty() {
+            &default
+        } else {
+            reports
+        };
+        reports.iter().map(Self::open).collect()
+    }
+
+    fn open(report: &ReportArg) -> anyhow::Result<Self> {
+        let target = match &report.path {
+            None => Target::Stdout(BufWriter::new(io::stdout())),
+            Some(path) => open_path(path)
+                .with_context(|| format!("cannot write a report to {}", path.display()))?,
+        };
+        Ok(Self {
+            format: report.format,
+            target,
+        })
+    }
+
+    pub(super) fn is_stdout(&self) -> bool {
+        matches!(self.target, Target::Stdout(_))
+    }
+
+    pub(super) fn writer(&mut self) -> &mut dyn Write {
+        match &mut self.target {
+            Target::Stdout(out) => out,
+            Target::File(out, _) => out,
+            Target::Device(out) => out,
+        }
+    }
+
+    /// Completes the report: a file takes its name only now.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        match self.target {
+            Target::Stdout(mut out) => out.flush()?,
+            Target::Device(mut out) => out.flush()?,
+            Target::File(out, path) => {
+                let failed = || format!("cannot write a report to {}", path.display());
+                let file = out.into_inner().map_err(io::IntoInnerError::into_error);
+                let file = file.with_context(failed)?;
+                file.persist(&path)
+                    .map_err(|error| error.error)
+                    .with_context(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open_path(path: &Path) -> io::Result<Target> {
+    // Through a link, the file behind it is replaced and the link stays.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => {
+            return Err(io::Error::other("it is a folder; name a file in it"));
+        }
+        Ok(metadata) if !metadata.is_file() => {
+            let device = OpenOptions::new().write(true).open(&path)?;
+            return Ok(Target::Device(BufWriter::new(device)));
+        }
+        _ => {}
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ddpatrol-report-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What any new file gets; the umask applies.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    Ok(Target::File(BufWriter::new(file), path))
+}

@@ -1,0 +1,143 @@
+//! `ddpatrol rules list`, `show` and `check`.
+
+use super::args::{RulesArgs, RulesCommand};
+use super::{Exit, load_rules};
+use crate::report::text::count;
+use crate::rules::{Rule, RuleSet, selftest};
+use ddpatrol_token::{Kind, Lengths, Segment};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
+    let mut text = Vec::new();
+    let exit = match &args.command {
+        RulesCommand::List { rules } => list(rules, &mut text)?,
+        RulesCommand::Show { id, rules } => show(id, rules, &mut text)?,
+        RulesCommand::Check { path } => check(path.as_deref(), &mut text)?,
+    };
+    io::stdout().write_all(&text)?;
+    Ok(exit)
+}
+
+fn evidence(rule: &Rule) -> &'static str {
+    if rule.provable {
+        "proven"
+    } else {
+        "shaped only"
+    }
+}
+
+fn list(paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
+    let rules = load_rules(paths)?;
+    let width = |text: fn(&Rule) -> &str| {
+        rules
+            .rules()
+            .iter()
+            .map(|rule| text(rule).len())
+            .max()
+            .unwrap_or(0)
+    };
+    let ids = width(|rule| &rule.id);
+    let names = width(|rule| &rule.name);
+    for rule in rules.rules() {
+        let (id, name, format) = (&rule.id, &rule.name, rule.format.pattern());
+        writeln!(
+            out,
+            "{id:ids$}  {:11}  {name:names$}  {format}",
+            evidence(rule)
+        )?;
+    }
+    Ok(Exit::Good)
+}
+
+fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
+    let rules = load_rules(paths)?.restricted_to(&[id.to_owned()])?;
+    for rule in rules.rules() {
+        writeln!(out, "{}: {} ({})", rule.id, rule.name, rule.issuer)?;
+        writeln!(out, "format         {}", rule.format.pattern())?;
+        for segment in rule.format.segments() {
+            writeln!(out, "  {:12} {}", segment.name, describe(segment))?;
+        }
+        writeln!(out, "evidence       {}", evidence(rule))?;
+        for vector in &rule.vectors {
+            writeln!(out, "shown by       {}", vector.source())?;
+        }
+        if let Some(advice) = &rule.advice {
+            writeln!(out, "revoking       {advice}")?;
+        }
+        if let Some(documentation) = &rule.documentation {
+            writeln!(out, "documentation  {documentation}")?;
+        }
+    }
+    Ok(Exit::Good)
+}
+
+fn describe(segment: &Segment) -> String {
+    let lengths = match &segment.lengths {
+        Lengths::OneOf(lens) => lens
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" or "),
+        Lengths::Range { min, max } => format!("{min} to {max}"),
+    };
+    let characters = format!("{lengths} characters of {}", segment.set);
+    match &segment.kind {
+        Kind::Text if segment.public => format!("{characters}, public"),
+        Kind::Text => characters,
+        Kind::Uuid => format!("{characters}, spelling a UUID, public"),
+        Kind::Checksum(checksum) => {
+            let over: Vec<&str> = checksum.over.iter().map(|it| &*it.source).collect();
+            let algorithm = checksum.algorithm.name();
+            format!("{characters}: {algorithm} over {}", over.join(", or over "))
+        }
+    }
+}
+
+fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
+    let rules = match path {
+        None => load_rules(&[])?,
+        Some(path) => {
+            let mut rules = RuleSet::default();
+            rules.add_path(path)?;
+            rules
+        }
+    };
+    let mut faulty = 0;
+    for rule in rules.rules() {
+        let outcome = selftest::check(rule)?;
+        if outcome.faults.is_empty() {
+            let damaged = match outcome.damaged {
+                0 => "no checksum, so shaped only".to_owned(),
+                damaged => format!("{} refused", count(damaged, "damaged one")),
+            };
+            writeln!(
+                out,
+                "ok      {}: {} verified, {damaged}, {} held",
+                rule.id,
+                count(outcome.samples, "sample"),
+                count(outcome.vectors, "published vector"),
+            )?;
+            continue;
+        }
+        faulty += 1;
+        for fault in &outcome.faults {
+            writeln!(out, "FAULTY  {}: {fault}", rule.id)?;
+        }
+    }
+    if faulty == 0 {
+        writeln!(
+            out,
+            "{} checked, all hold.",
+            count(rules.rules().len(), "rule")
+        )?;
+        return Ok(Exit::Good);
+    }
+    writeln!(
+        out,
+        "{} of {} faulty.",
+        faulty,
+        count(rules.rules().len(), "rule")
+    )?;
+    Ok(Exit::Failed)
+}

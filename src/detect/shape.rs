@@ -1,0 +1,126 @@
+//! Finds where a candidate can end: an anchored automaton over the layouts of every rule.
+//!
+//! One lazy DFA serves all rules, each anchored by its own pattern. The automaton is compiled when
+//! the first candidate turns up, its states are made as input reaches them, and each worker keeps
+//! its own. It narrows the ends down; the format's check decides.
+
+use super::Scratch;
+use crate::rules::RuleSet;
+use ddpatrol_token::format::{Format, Layout, Piece};
+use regex_automata::hybrid::dfa::{Cache, DFA, OverlappingState};
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, MatchKind, PatternID};
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+/// The automaton, once a candidate asked for it.
+#[derive(Debug, Default)]
+pub(super) struct Shapes(OnceLock<Option<DFA>>);
+
+impl Shapes {
+    /// Writes to `scratch.ends` every offset at which a token of rule `rule` that begins at
+    /// `start` could end, in ascending order.
+    pub(super) fn ends(
+        &self,
+        rules: &RuleSet,
+        rule: usize,
+        (bytes, start): (&[u8], usize),
+        scratch: &mut Scratch,
+    ) {
+        scratch.ends.clear();
+        let format = &rules.rules()[rule].format;
+        let limit = bytes.len().min(start + format.max_len());
+        let found = match self.0.get_or_init(|| compile(rules)) {
+            Some(dfa) => search(dfa, rule, (&bytes[..limit], start), scratch),
+            None => false,
+        };
+        if !found {
+            // Every length is a candidate: slower, and never wrong.
+            scratch.ends.clear();
+            let lens = format
+                .layouts()
+                .iter()
+                .flat_map(|it| it.min_len()..=it.max_len());
+            scratch
+                .ends
+                .extend(lens.map(|len| start + len).filter(|&end| end <= limit));
+            scratch.ends.sort_unstable();
+            scratch.ends.dedup();
+        }
+    }
+}
+
+/// Runs the automaton; `false` if it gave up.
+fn search(dfa: &DFA, rule: usize, (bytes, start): (&[u8], usize), scratch: &mut Scratch) -> bool {
+    let cache: &mut Cache = scratch.cache.get_or_insert_with(|| dfa.create_cache());
+    let Ok(pattern) = PatternID::new(rule) else {
+        return false;
+    };
+    let input = Input::new(bytes)
+        .range(start..)
+        .anchored(Anchored::Pattern(pattern));
+    let mut state = OverlappingState::start();
+    loop {
+        if dfa
+            .try_search_overlapping_fwd(cache, &input, &mut state)
+            .is_err()
+        {
+            return false;
+        }
+        match state.get_match() {
+            Some(found) => scratch.ends.push(found.offset()),
+            None => return true,
+        }
+    }
+}
+
+fn compile(rules: &RuleSet) -> Option<DFA> {
+    let patterns: Vec<String> = rules
+        .rules()
+        .iter()
+        .map(|rule| expression(&rule.format))
+        .collect();
+    DFA::builder()
+        .configure(
+            DFA::config()
+                .match_kind(MatchKind::All)
+                .starts_for_each_pattern(true)
+                .skip_cache_capacity_check(true),
+        )
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .thompson(regex_automata::nfa::thompson::Config::new().utf8(false))
+        .build_many(&patterns)
+        .ok()
+}
+
+/// Writes the layouts of a format as a regular expression.
+fn expression(format: &Format) -> String {
+    let layouts: Vec<String> = format
+        .layouts()
+        .iter()
+        .map(|it| branch(format, it))
+        .collect();
+    layouts.join("|")
+}
+
+fn branch(format: &Format, layout: &Layout) -> String {
+    let mut text = String::new();
+    for piece in layout.pieces() {
+        match piece {
+            Piece::Literal(bytes) => {
+                for byte in &**bytes {
+                    let _ = write!(text, "\\x{byte:02x}");
+                }
+            }
+            Piece::Segment(index, len) => {
+                text.push('[');
+                for (first, last) in format.segments()[*index].set.ranges() {
+                    let _ = write!(text, "\\x{first:02x}-\\x{last:02x}");
+                }
+                let (min, max) = len.map_or(layout.variable().unwrap_or((0, 0)), |len| (len, len));
+                let _ = write!(text, "]{{{min},{max}}}");
+            }
+        }
+    }
+    text
+}

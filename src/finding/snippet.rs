@@ -1,0 +1,42 @@
+//! The line around a match, masked and cut to a length that a report can show.
+
+use crate::report::redact::{Clean, Redactor};
+use std::ops::Range;
+
+/// How many bytes are shown before and after a match.
+pub(super) const REACH: usize = 60;
+
+/// Cuts the line around `matched` out of `bytes` and masks it.
+///
+/// `longest` is the length of the longest token: that much more is looked at on both sides, so that
+/// a neighbouring token of which only a part is shown is masked too.
+pub(super) fn around(
+    redactor: &Redactor,
+    bytes: &[u8],
+    matched: Range<usize>,
+    longest: usize,
+) -> Clean {
+    let least = matched.start.saturating_sub(REACH);
+    let start = memchr::memrchr(b'\n', &bytes[least..matched.start])
+        .map_or_else(|| char_start(bytes, least), |at| least + at + 1);
+    let most = bytes.len().min(matched.end + REACH);
+    let end = memchr::memchr(b'\n', &bytes[matched.end..most])
+        .map_or_else(|| char_start(bytes, most), |at| matched.end + at);
+    let end = if end > start && bytes[end - 1] == b'\r' {
+        end - 1
+    } else {
+        end
+    };
+    let from = start.saturating_sub(longest);
+    let to = bytes.len().min(end + longest);
+    redactor.clean_part(&bytes[from..to], start - from..end - from)
+}
+
+/// Moves forward to the next byte that begins a character.
+fn char_start(bytes: &[u8], mut at: usize) -> usize {
+    let limit = bytes.len().min(at + 3);
+    while at > 0 && at < limit && bytes[at] & 0xc0 == 0x80 {
+        at += 1;
+    }
+    at
+}

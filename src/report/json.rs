@@ -1,0 +1,69 @@
+//! JSON: one document, or one line per match while the scan runs. `docs/json.md` describes both.
+
+use super::document::{Document, Note, Record, Summary, Tool};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Writes the whole document, indented.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line<'a> {
+    Match(&'a Record),
+    Diagnostic(&'a Note),
+    Summary {
+        tool: &'a Tool,
+        complete: bool,
+        interrupted: bool,
+        summary: &'a Summary,
+    },
+}
+
+/// Writes the line of one match.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write_match(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+    write_line(&Line::Match(record), out)
+}
+
+/// Writes the lines that follow the matches: the diagnostics and the summary.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    for note in &document.diagnostics {
+        write_line(&Line::Diagnostic(note), out)?;
+    }
+    let Document {
+        tool,
+        complete,
+        interrupted,
+        summary,
+        ..
+    } = document;
+    let (complete, interrupted) = (*complete, *interrupted);
+    write_line(
+        &Line::Summary {
+            tool,
+            complete,
+            interrupted,
+            summary,
+        },
+        out,
+    )
+}
+
+fn write_line(line: &Line<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    out.write_all(&text)?;
+    out.flush()
+}

@@ -1,0 +1,13 @@
+//! Reports: pure functions from a scan's outcome to text.
+//!
+//! [`Document`] is the one step from findings to what may be told: every string in it has passed
+//! the redactor. The formats spell a document and never see a finding.
+
+pub mod document;
+pub mod escape;
+pub mod json;
+pub mod redact;
+pub mod sarif;
+pub mod text;
+
+pub use document::{Document, DocumentOptions};

@@ -1,0 +1,133 @@
+//! The one gate that every outgoing string passes: it masks whatever looks like a token.
+//!
+//! In come bytes from anywhere (a path, a line of a file, an error, an argument); out comes
+//! [`Clean`] text, which is all that reports and messages are made of. The gate masks more than the
+//! detector reports: every candidate of every rule whether proven or not, and the beginnings of
+//! tokens that were cut off. What a rule calls public (prefix, alias) stays.
+
+use crate::detect::Detector;
+use ddpatrol_token::secret::MASK;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// How many characters of a secret may stand alone before they are masked.
+const SHORTEST_MASKED: usize = 12;
+
+/// Masks secrets. It knows all rules, also those that a scan was restricted from.
+#[derive(Debug)]
+pub struct Redactor {
+    detector: Detector,
+}
+
+/// Bytes that have passed the gate.
+///
+/// They are still not safe for every place: the writer of each format escapes them for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Clean(Vec<u8>);
+
+impl Clean {
+    /// Wraps text that the program itself made and that quotes nothing.
+    #[must_use]
+    pub fn own(text: &'static str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+
+    /// Returns the bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Returns the text, with bytes that are no UTF-8 spelled as `\xNN`.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(spell(&self.0)),
+        }
+    }
+
+    /// Tells whether the bytes are UTF-8.
+    #[must_use]
+    pub fn is_utf8(&self) -> bool {
+        std::str::from_utf8(&self.0).is_ok()
+    }
+}
+
+impl Serialize for Clean {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+fn spell(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+impl Redactor {
+    /// Makes a gate that knows the rules of `detector`.
+    #[must_use]
+    pub fn new(detector: Detector) -> Self {
+        Self { detector }
+    }
+
+    /// Masks the secrets in `bytes`.
+    #[must_use]
+    pub fn clean(&self, bytes: &[u8]) -> Clean {
+        self.clean_part(bytes, 0..bytes.len())
+    }
+
+    /// Masks the secrets in `bytes` and returns what is left of `part`.
+    ///
+    /// The bytes around the part are looked at, so that a token that reaches into it is masked.
+    #[must_use]
+    pub fn clean_part(&self, bytes: &[u8], part: Range<usize>) -> Clean {
+        let mut clean = Vec::with_capacity(part.len());
+        let mut at = part.start;
+        for masked in self.secrets(bytes) {
+            let end = masked.end.min(part.end);
+            if end <= at {
+                continue;
+            }
+            let start = masked.start.max(at);
+            if start >= part.end {
+                break;
+            }
+            clean.extend_from_slice(&bytes[at..start]);
+            clean.extend_from_slice(MASK.as_bytes());
+            at = end;
+        }
+        clean.extend_from_slice(&bytes[at..part.end]);
+        Clean(clean)
+    }
+
+    /// Lists the parts to be masked, in ascending order, without overlaps.
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut secrets: Vec<Range<usize>> = Vec::new();
+        self.detector.heads(bytes, |rule, start| {
+            let format = &self.detector.rules().rules()[rule].format;
+            let public = format.public_len();
+            let like = format.matching_prefix(&bytes[start..]);
+            if like >= public + SHORTEST_MASKED {
+                secrets.push(start + public..start + like);
+            }
+        });
+        secrets.sort_by_key(|secret| (secret.start, secret.end));
+        let mut merged: Vec<Range<usize>> = Vec::new();
+        for secret in secrets {
+            match merged.last_mut() {
+                Some(last) if secret.start <= last.end => last.end = last.end.max(secret.end),
+                _ => merged.push(secret),
+            }
+        }
+        merged
+    }
+}

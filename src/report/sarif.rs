@@ -1,0 +1,292 @@
+//! SARIF 2.1.0, within the limits and habits of GitHub code scanning.
+//!
+//! One result per token: its first place is the location, the others are related locations. A place
+//! without a file (standard input) has the synthetic URI `stdin`; a token in a file's or folder's
+//! name points at line 1 of that path, with a logical location that says so. GitHub takes 25,000
+//! results a run and 1,000 locations a result: what exceeds that is counted in a notification, never
+//! dropped silently.
+
+use super::document::{Document, Note, Place, Record, RuleRecord};
+use serde_json::{Value, json};
+use serde_sarif::sarif::{
+    ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
+    MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
+    ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif,
+    Tool, ToolComponent,
+};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// How many results GitHub takes of one run.
+const MOST_RESULTS: usize = 25_000;
+/// How many related locations a result has here; GitHub takes 1,000 locations and keeps 100.
+const MOST_RELATED: usize = 999;
+const ROOT: &str = "%SRCROOT%";
+
+/// Writes the report.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    let sarif = Sarif::builder()
+        .version(json!("2.1.0"))
+        .schema(serde_sarif::sarif::SCHEMA_URL)
+        .runs(vec![run(document)])
+        .build();
+    serde_json::to_writer_pretty(&mut *out, &sarif)?;
+    out.write_all(b"\n")
+}
+
+fn run(document: &Document) -> Run {
+    let index = |record: &Record| {
+        document
+            .rules
+            .iter()
+            .position(|rule| rule.id == record.rule)
+    };
+    let results: Vec<SarifResult> = document
+        .findings
+        .iter()
+        .take(MOST_RESULTS)
+        .map(|record| result(record, index(record)))
+        .collect();
+    let mut bases = BTreeMap::new();
+    bases.insert(
+        ROOT.to_owned(),
+        ArtifactLocation::builder()
+            .description(message("The folder that was scanned from"))
+            .build(),
+    );
+    Run::builder()
+        .tool(Tool::builder().driver(driver(document)).build())
+        .column_kind(json!("utf16CodeUnits"))
+        .original_uri_base_ids(bases)
+        .invocations(vec![invocation(document)])
+        .results(results)
+        .build()
+}
+
+fn driver(document: &Document) -> ToolComponent {
+    ToolComponent::builder()
+        .name(document.tool.name)
+        .version(document.tool.version)
+        .semantic_version(document.tool.version)
+        .information_uri("https://github.com/ddpatrol/ddpatrol")
+        .rules(document.rules.iter().map(descriptor).collect::<Vec<_>>())
+        .build()
+}
+
+fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
+    let summary = format!("A {} stands in the scanned content.", rule.name);
+    let what = format!(
+        "{summary} Its format is {}, issued by {}; a proven finding carries a correct checksum.",
+        rule.format, rule.issuer
+    );
+    let advice = rule
+        .advice
+        .as_deref()
+        .unwrap_or("Revoke it where it was issued.");
+    let steps = "Whoever can read the content can use the token, so revoke it first; then replace \
+                 it where it is used; then remove it from the content and its history.";
+    let text = format!("{what}\n\n{advice}\n\n{steps}");
+    let markdown = format!("{what}\n\n**{advice}**\n\n{steps}");
+    let properties = properties([
+        (
+            "tags",
+            json!(["security", "secret", "external/cwe/cwe-798"]),
+        ),
+        ("precision", json!("very-high")),
+        ("security-severity", json!("9.0")),
+    ]);
+    let mut descriptor = ReportingDescriptor::builder()
+        .id(rule.id.as_str())
+        .name(rule.name.as_str())
+        .short_description(multiformat(&format!("Leaked {}", rule.name)))
+        .full_description(multiformat(&what))
+        .help(
+            MultiformatMessageString::builder()
+                .text(text)
+                .markdown(markdown)
+                .build(),
+        )
+        .default_configuration(
+            ReportingConfiguration::builder()
+                .level(json!("error"))
+                .build(),
+        )
+        .properties(properties)
+        .build();
+    descriptor.help_uri = rule.documentation.clone();
+    descriptor
+}
+
+fn result(record: &Record, rule: Option<usize>) -> SarifResult {
+    let is_proven = record.evidence == "proven";
+    let id = record
+        .token
+        .uuid
+        .as_ref()
+        .map(|uuid| format!(" with id {uuid}"))
+        .unwrap_or_default();
+    let what = if is_proven {
+        "proven by its checksum"
+    } else {
+        "its checksum does not prove it"
+    };
+    let text = format!("{} {}{id}, {what}", record.name, shown(record));
+    let (first, rest) = match record.locations.split_first() {
+        Some((first, rest)) => (vec![location(first, record)], rest),
+        None => (Vec::new(), &[][..]),
+    };
+    let related: Vec<Location> = rest
+        .iter()
+        .take(MOST_RELATED)
+        .map(|place| location(place, record))
+        .collect();
+    let mut fingerprints = BTreeMap::new();
+    fingerprints.insert(
+        "primaryLocationLineHash".to_owned(),
+        format!("{}:1", record.fingerprint.get(..16).unwrap_or_default()),
+    );
+    fingerprints.insert("ddpatrolToken/v1".to_owned(), record.fingerprint.clone());
+    let mut result = SarifResult::builder()
+        .rule_id(record.rule.as_str())
+        .level(if is_proven {
+            ResultLevel::Error
+        } else {
+            ResultLevel::Note
+        })
+        .message(message(&text))
+        .locations(first)
+        .partial_fingerprints(fingerprints)
+        .properties(properties([
+            ("evidence", json!(record.evidence)),
+            ("token", json!(record.token)),
+            ("places", json!(record.locations.len())),
+        ]))
+        .build();
+    result.rule_index = rule.and_then(|index| i64::try_from(index).ok());
+    result.related_locations = (!related.is_empty()).then_some(related);
+    result
+}
+
+fn shown(record: &Record) -> &str {
+    record.secret.as_deref().unwrap_or(&record.token.redacted)
+}
+
+fn location(place: &Place, record: &Record) -> Location {
+    let text = |text: &str| ArtifactContent::builder().text(text).build();
+    let in_name = place.part == "name";
+    let (region, context) = if in_name {
+        (Region::builder().start_line(1).build(), None)
+    } else {
+        let region = Region::builder()
+            .start_line(signed(place.line))
+            .start_column(signed(place.column))
+            .end_line(signed(place.end_line))
+            .end_column(signed(place.end_column))
+            .byte_offset(signed(place.offset))
+            .byte_length(signed(place.length))
+            .snippet(text(shown(record)))
+            .build();
+        let context = Region::builder()
+            .start_line(signed(place.line))
+            .end_line(signed(place.end_line))
+            .snippet(text(&place.snippet.text()))
+            .build();
+        (region, Some(context))
+    };
+    let mut physical = PhysicalLocation::builder()
+        .artifact_location(artifact(&place.uri))
+        .region(region)
+        .build();
+    physical.context_region = context;
+    let mut location = Location::builder().physical_location(physical).build();
+    if in_name {
+        let name = LogicalLocation::builder()
+            .kind("name")
+            .name(place.snippet.text())
+            .build();
+        location.logical_locations = Some(vec![name]);
+        location.message = Some(message("in the name of the file or folder"));
+    }
+    location
+}
+
+fn artifact(uri: &str) -> ArtifactLocation {
+    let artifact = ArtifactLocation::builder().uri(uri);
+    if uri.starts_with("file:") {
+        artifact.build()
+    } else {
+        artifact.uri_base_id(ROOT).build()
+    }
+}
+
+fn invocation(document: &Document) -> Invocation {
+    let mut notifications: Vec<Notification> =
+        document.diagnostics.iter().map(notification).collect();
+    let mut tell = |text: &str| {
+        notifications.push(
+            Notification::builder()
+                .level(json!("error"))
+                .message(message(text))
+                .build(),
+        );
+    };
+    if document.interrupted {
+        tell("The scan was interrupted: this report is partial.");
+    }
+    if document.findings.len() > MOST_RESULTS {
+        let left = document.findings.len() - MOST_RESULTS;
+        tell(&format!(
+            "{left} more findings are not in this file: a run holds {MOST_RESULTS}."
+        ));
+    }
+    Invocation::builder()
+        .execution_successful(document.complete)
+        .tool_execution_notifications(notifications)
+        .build()
+}
+
+fn notification(note: &Note) -> Notification {
+    let level = if note.is_unread() { "error" } else { "warning" };
+    let path = note
+        .path
+        .as_ref()
+        .map(|path| format!("{}: ", path.text()))
+        .unwrap_or_default();
+    let text = format!("{path}{}", note.message.text());
+    let mut notification = Notification::builder()
+        .level(json!(level))
+        .message(message(&text))
+        .build();
+    notification.locations = note.uri.as_ref().map(|uri| {
+        let physical = PhysicalLocation::builder()
+            .artifact_location(artifact(uri))
+            .build();
+        vec![Location::builder().physical_location(physical).build()]
+    });
+    notification
+}
+
+fn message(text: &str) -> Message {
+    Message::builder().text(text).build()
+}
+
+fn multiformat(text: &str) -> MultiformatMessageString {
+    MultiformatMessageString::builder().text(text).build()
+}
+
+fn properties<const N: usize>(entries: [(&str, Value); N]) -> PropertyBag {
+    let entries: BTreeMap<_, _> = entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    PropertyBag::builder()
+        .additional_properties(entries)
+        .build()
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

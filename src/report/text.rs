@@ -1,0 +1,287 @@
+//! Text for people: each place as `path:line:column` at the start of a line, then a summary.
+
+use super::document::{Document, LeftOut, Place, Record};
+use super::escape::terminal;
+use anstyle::{AnsiColor, Style};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// How many further places of a finding are shown.
+const MOST_PLACES: usize = 20;
+
+/// How to write.
+#[derive(Clone, Copy, Debug)]
+pub struct TextOptions {
+    /// Whether to colour.
+    pub color: bool,
+    /// Whether to leave the summary out.
+    pub quiet: bool,
+    /// How long the scan took.
+    pub elapsed: Duration,
+}
+
+struct Styles {
+    path: Style,
+    proven: Style,
+    shaped: Style,
+    dim: Style,
+}
+
+impl Styles {
+    fn new(color: bool) -> Self {
+        let plain = Style::new();
+        if !color {
+            return Self {
+                path: plain,
+                proven: plain,
+                shaped: plain,
+                dim: plain,
+            };
+        }
+        Self {
+            path: plain.fg_color(Some(AnsiColor::Magenta.into())),
+            proven: plain.bold().fg_color(Some(AnsiColor::Red.into())),
+            shaped: plain.fg_color(Some(AnsiColor::Yellow.into())),
+            dim: plain.dimmed(),
+        }
+    }
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
+    let styles = Styles::new(options.color);
+    for record in &document.findings {
+        write_record(record, &styles, out)?;
+    }
+    if !options.quiet {
+        if !document.findings.is_empty() {
+            writeln!(out)?;
+        }
+        write_summary(document, options.elapsed, &styles, out)?;
+    }
+    Ok(())
+}
+
+fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
+    let Styles { dim, .. } = styles;
+    let evidence = if record.evidence == "proven" {
+        styles.proven
+    } else {
+        styles.shaped
+    };
+    let Some((first, rest)) = record.locations.split_first() else {
+        return Ok(());
+    };
+    let token = record.secret.as_deref().map_or_else(
+        || terminal(&record.token.redacted).into_owned(),
+        |secret| terminal(secret).into_owned(),
+    );
+    writeln!(
+        out,
+        "{}: {evidence}{}{evidence:#} {} {token}",
+        place(first, styles),
+        record.evidence,
+        terminal(&record.name),
+    )?;
+    writeln!(out, "    {dim}|{dim:#} {}", terminal(&first.snippet.text()))?;
+    let mut facts = Vec::new();
+    if let Some(uuid) = &record.token.uuid {
+        facts.push(format!("id {uuid}"));
+    }
+    facts.push(format!("rule {}", record.rule));
+    facts.push(format!("fingerprint {}", record.fingerprint));
+    writeln!(out, "    {dim}{}{dim:#}", facts.join(", "))?;
+    for also in rest.iter().take(MOST_PLACES) {
+        writeln!(out, "{}: the same token again", place(also, styles))?;
+    }
+    if rest.len() > MOST_PLACES {
+        writeln!(
+            out,
+            "    and in {} more places",
+            number(rest.len() - MOST_PLACES)
+        )?;
+    }
+    if let (Some(advice), "proven") = (&record.advice, record.evidence) {
+        writeln!(out, "    {}", terminal(advice))?;
+    }
+    Ok(())
+}
+
+/// Spells a place: `path:line:column`, or the path alone where its name holds the token.
+fn place(place: &Place, styles: &Styles) -> String {
+    let style = styles.path;
+    let path = place
+        .path
+        .as_ref()
+        .map_or_else(|| "<stdin>".into(), |path| path.text());
+    let path = terminal(&path);
+    match place.part {
+        "name" => format!("{style}{path}{style:#}: in the name"),
+        _ => format!("{style}{path}:{}:{}{style:#}", place.line, place.column),
+    }
+}
+
+fn write_summary(
+    document: &Document,
+    elapsed: Duration,
+    styles: &Styles,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let summary = &document.summary;
+    if summary.proven == 0 {
+        writeln!(out, "No proven tokens.")?;
+    } else {
+        let style = styles.proven;
+        writeln!(
+            out,
+            "{style}{} proven{style:#} in {}.",
+            count(summary.proven, "token"),
+            count(summary.proven_locations, "place"),
+        )?;
+    }
+    if summary.shaped_candidates > 0 {
+        let listed = document
+            .findings
+            .iter()
+            .any(|record| record.evidence == "shaped");
+        writeln!(
+            out,
+            "{} of a token's shape without proof{}.",
+            count(summary.shaped_candidates, "look-alike"),
+            if listed {
+                ""
+            } else {
+                " (--show-shaped lists them)"
+            },
+        )?;
+    }
+    writeln!(
+        out,
+        "Scanned {}, {}, in {:.2} s.",
+        count(summary.files, "file"),
+        bytes(summary.bytes),
+        elapsed.as_secs_f64(),
+    )?;
+    write_left_out(&summary.left_out, out)?;
+    let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
+    if document.interrupted {
+        let style = styles.proven;
+        writeln!(out, "{style}Interrupted{style:#}: this report is partial.")?;
+    }
+    if !document.diagnostics.is_empty() {
+        let style = if document.complete {
+            styles.shaped
+        } else {
+            styles.proven
+        };
+        let word = if document.complete {
+            "Not looked at"
+        } else if strict {
+            "Incomplete (--strict), not looked at"
+        } else {
+            "Incomplete, not looked at"
+        };
+        writeln!(out, "{style}{word}{style:#}:")?;
+        for note in &document.diagnostics {
+            match &note.path {
+                Some(path) => {
+                    let (path, message) = (path.text(), note.message.text());
+                    writeln!(out, "    {}: {}", terminal(&path), terminal(&message))?;
+                }
+                None => writeln!(out, "    {}", terminal(&note.message.text()))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_left_out(left_out: &LeftOut, out: &mut dyn Write) -> io::Result<()> {
+    let mut parts = Vec::new();
+    if left_out.ignored_files > 0 {
+        let files = count(left_out.ignored_files, "file");
+        parts.push(format!("{files} by .gitignore (--no-ignore reads them)"));
+    }
+    if left_out.excluded > 0 {
+        parts.push(format!("{} by --exclude", count(left_out.excluded, "path")));
+    }
+    if left_out.too_large > 0 {
+        parts.push(format!(
+            "{} by --max-file-size",
+            count(left_out.too_large, "file")
+        ));
+    }
+    if left_out.symlinks > 0 {
+        parts.push(format!(
+            "{} (not followed)",
+            count(left_out.symlinks, "symbolic link")
+        ));
+    }
+    if left_out.special > 0 {
+        parts.push(count(left_out.special, "device, socket or pipe"));
+    }
+    if left_out.git_folders > 0 {
+        let folders = count(left_out.git_folders, ".git folder");
+        parts.push(format!("{folders} (history is not read yet)"));
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "Left out: {}.", parts.join("; "))
+}
+
+/// Spells a count with its noun: `1 file`, `1,204 files`.
+pub(crate) fn count<N: TryInto<u64>>(amount: N, noun: &str) -> String {
+    let amount = amount.try_into().unwrap_or(u64::MAX);
+    match (amount, noun) {
+        (1, noun) => format!("1 {noun}"),
+        (_, "device, socket or pipe") => format!("{} devices, sockets or pipes", number(amount)),
+        (_, noun) => format!("{} {noun}s", number(amount)),
+    }
+}
+
+fn number(amount: impl Display) -> String {
+    let digits = amount.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Spells an amount of bytes in decimal units: `35.1 MB`.
+pub(crate) fn bytes(amount: u64) -> String {
+    let mut value = amount as f64;
+    for unit in ["kB", "MB", "GB", "TB"] {
+        value /= 1000.0;
+        if value < 999.95 || unit == "TB" {
+            return if amount < 1000 {
+                count(amount, "byte")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+    }
+    count(amount, "byte")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_spelled_for_people() {
+        assert_eq!(count(0_u64, "file"), "0 files");
+        assert_eq!(count(1_u64, "file"), "1 file");
+        assert_eq!(count(1_234_567_u64, "file"), "1,234,567 files");
+        assert_eq!(bytes(999), "999 bytes");
+        assert_eq!(bytes(35_149_000), "35.1 MB");
+        assert_eq!(bytes(4_294_967_296), "4.3 GB");
+    }
+}

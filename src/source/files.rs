@@ -1,0 +1,371 @@
+//! Files and folders: a parallel walk, one reused buffer per worker.
+//!
+//! Hidden files are read, `.git` folders are not. Inside a git work tree what `.gitignore` and its
+//! kin exclude is left out and counted. Symbolic links are not followed; devices, sockets and pipes
+//! are not read. File and folder names are blobs too: they can hold tokens.
+
+use super::window::{Context, End, Windows};
+use super::{Gap, Run, Source, Visitor, Visitors, add};
+use crate::blob::{Blob, Origin};
+use ignore::overrides::{Override, OverrideBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
+use std::fs::{File, FileType, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What to read and how.
+#[derive(Clone, Debug)]
+pub struct FilesOptions {
+    /// The files and folders to read.
+    pub paths: Vec<PathBuf>,
+    /// Whether to read what `.gitignore` excludes, too.
+    pub no_ignore: bool,
+    /// What to leave out, as `.gitignore` would write it.
+    pub exclude: Vec<String>,
+    /// The largest file to read, in bytes.
+    pub max_file_size: Option<u64>,
+    /// How many workers.
+    pub threads: usize,
+    /// The context that windows keep.
+    pub context: Context,
+}
+
+/// Files and folders as a source.
+#[derive(Debug)]
+pub struct Files {
+    options: FilesOptions,
+    exclude: Override,
+}
+
+/// An exclusion is no glob.
+#[derive(Debug, thiserror::Error)]
+#[error("--exclude {glob}: {source}")]
+pub struct ExcludeError {
+    glob: String,
+    source: ignore::Error,
+}
+
+impl Files {
+    /// Prepares the walk.
+    ///
+    /// # Errors
+    /// [`ExcludeError`] for an exclusion that is no glob.
+    pub fn new(options: FilesOptions) -> Result<Self, ExcludeError> {
+        let mut builder = OverrideBuilder::new("");
+        for glob in &options.exclude {
+            let error = |source| ExcludeError {
+                glob: glob.clone(),
+                source,
+            };
+            builder.add(&format!("!{glob}")).map_err(error)?;
+        }
+        let all = || ExcludeError {
+            glob: options.exclude.join(" "),
+            source: too_many(),
+        };
+        let exclude = builder.build().map_err(|_| all())?;
+        Ok(Self { options, exclude })
+    }
+
+    fn walk(&self, paths: &[PathBuf], no_ignore: bool) -> Option<WalkBuilder> {
+        let (first, rest) = paths.split_first()?;
+        let mut builder = WalkBuilder::new(first);
+        rest.iter().for_each(|path| {
+            builder.add(path);
+        });
+        builder
+            .standard_filters(false)
+            .parents(!no_ignore)
+            .git_ignore(!no_ignore)
+            .git_exclude(!no_ignore)
+            .git_global(!no_ignore)
+            .follow_links(false)
+            .threads(self.options.threads);
+        Some(builder)
+    }
+
+    fn is_excluded(&self, entry: &DirEntry) -> bool {
+        if self.exclude.is_empty() || entry.depth() == 0 {
+            return false;
+        }
+        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+        let mut below: Vec<_> = entry
+            .path()
+            .components()
+            .rev()
+            .take(entry.depth())
+            .collect();
+        below.reverse();
+        self.exclude
+            .matched(below.iter().collect::<PathBuf>(), is_dir)
+            .is_ignore()
+    }
+
+    /// Counts the files that a walk reaches.
+    fn count(&self, paths: &[PathBuf], no_ignore: bool, run: &Run) -> u64 {
+        let files = AtomicU64::new(0);
+        let Some(builder) = self.walk(paths, no_ignore) else {
+            return 0;
+        };
+        builder.build_parallel().run(|| {
+            Box::new(|entry| {
+                if run.is_interrupted() {
+                    return WalkState::Quit;
+                }
+                let Ok(entry) = entry else {
+                    return WalkState::Continue;
+                };
+                if is_git_folder(&entry) || self.is_excluded(&entry) {
+                    return WalkState::Skip;
+                }
+                add(
+                    &files,
+                    u64::from(entry.file_type().is_some_and(|kind| kind.is_file())),
+                );
+                WalkState::Continue
+            })
+        });
+        files.into_inner()
+    }
+}
+
+fn too_many() -> ignore::Error {
+    ignore::Error::Io(io::Error::other("too many or too large globs"))
+}
+
+impl Source for Files {
+    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+        let mut paths = self.options.paths.clone();
+        paths.retain(|path| check_root(path, run));
+        let Some(builder) = self.walk(&paths, self.options.no_ignore) else {
+            return;
+        };
+        let work_tree = AtomicBool::new(paths.iter().any(|path| in_work_tree(path)));
+        let seen = AtomicU64::new(0);
+        builder.build_parallel().run(|| {
+            let mut worker = Worker {
+                source: self,
+                visitor: visitors.make(),
+                windows: Windows::new(self.options.context),
+                run,
+                seen: &seen,
+                work_tree: &work_tree,
+            };
+            Box::new(move |entry| worker.enter(entry))
+        });
+        // The walk does not tell what it leaves out, so a second one that opens nothing counts.
+        if !self.options.no_ignore && work_tree.into_inner() && !run.is_interrupted() {
+            let all = self.count(&paths, true, run);
+            add(&run.tally.ignored, all.saturating_sub(seen.into_inner()));
+        }
+    }
+}
+
+/// One worker of the walk.
+struct Worker<'a> {
+    source: &'a Files,
+    visitor: Box<dyn Visitor + 'a>,
+    windows: Windows,
+    run: &'a Run,
+    seen: &'a AtomicU64,
+    work_tree: &'a AtomicBool,
+}
+
+impl Worker<'_> {
+    fn enter(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
+        if self.run.is_interrupted() {
+            return WalkState::Quit;
+        }
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let (path, message) = describe(&error);
+                self.run.report(Gap::Unread, path, message);
+                return WalkState::Continue;
+            }
+        };
+        if is_git_folder(&entry) {
+            self.work_tree.store(true, Ordering::Relaxed);
+            add(&self.run.tally.git_folders, 1);
+            return WalkState::Skip;
+        }
+        if self.source.is_excluded(&entry) {
+            add(&self.run.tally.excluded, 1);
+            return WalkState::Skip;
+        }
+        if let Some(error) = entry.error() {
+            // A broken ignore file is still obeyed as far as it can be read.
+            let message = format!("an ignore file is wrong: {error}");
+            self.run
+                .report(Gap::Opaque, Some(entry.path().to_owned()), message);
+        }
+        self.name(entry.path());
+        let Some(kind) = entry.file_type() else {
+            return WalkState::Continue;
+        };
+        if kind.is_file() || (entry.depth() == 0 && kind.is_symlink() && entry.path().is_file()) {
+            add(self.seen, 1);
+            self.file(entry.path());
+        } else if kind.is_symlink() {
+            add(&self.run.tally.symlinks, 1);
+        } else if !kind.is_dir() {
+            add(&self.run.tally.special, 1);
+            let message = format!("not read: it is {}", special(kind));
+            self.run
+                .report(Gap::Opaque, Some(entry.into_path()), message);
+        }
+        WalkState::Continue
+    }
+
+    /// Looks at the last component of a path.
+    fn name(&mut self, path: &Path) {
+        let Some(name) = path.file_name() else { return };
+        let name = name.as_encoded_bytes();
+        // The shortest head has three bytes, and few names hold more than a head.
+        if name.len() > 8 {
+            self.visitor.visit(&Blob::whole(Origin::Name(path), name));
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        if let Err(error) = self.read(path) {
+            self.run.report(
+                Gap::Unread,
+                Some(path.to_owned()),
+                format!("cannot be read: {error}"),
+            );
+        }
+    }
+
+    fn read(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        if let Some(limit) = self.source.options.max_file_size {
+            let size = file.metadata()?.len();
+            if size > limit {
+                add(&self.run.tally.too_large, 1);
+                let message = format!("not read: {size} bytes exceed --max-file-size");
+                self.run.report(Gap::Opaque, Some(path.to_owned()), message);
+                return Ok(());
+            }
+        }
+        let mut watched = Watched {
+            file: &mut file,
+            reads: 0,
+            before: None,
+        };
+        let counted = (self.run, &self.run.tally.bytes);
+        let end = self.windows.visit(
+            Origin::File(path),
+            &mut watched,
+            &mut *self.visitor,
+            counted,
+        );
+        let before = watched.before;
+        match end {
+            End::Whole(len) => {
+                add(&self.run.tally.files, 1);
+                if before.is_some_and(|before| changed(&before, &file, len)) {
+                    let message = "it changed while it was read; scan it again";
+                    self.run.report(Gap::Unread, Some(path.to_owned()), message);
+                }
+                Ok(())
+            }
+            End::Interrupted => Ok(()),
+            End::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// A file that takes note of its metadata once it turns out to need more than one read.
+///
+/// One read of a small file sees one state of it; only what takes several can be torn.
+struct Watched<'a> {
+    file: &'a mut File,
+    reads: u32,
+    before: Option<Metadata>,
+}
+
+impl io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read(buffer)?;
+        self.reads += 1;
+        if self.reads == 1 && len == buffer.len() {
+            self.before = self.file.metadata().ok();
+        }
+        Ok(len)
+    }
+}
+
+fn changed(before: &Metadata, file: &File, read: u64) -> bool {
+    let Ok(after) = file.metadata() else {
+        return true;
+    };
+    after.len() != read
+        || after.len() != before.len()
+        || after.modified().ok() != before.modified().ok()
+}
+
+/// Checks a path that the user named; `false` if there is nothing to walk.
+fn check_root(path: &Path, run: &Run) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() || metadata.is_dir() => true,
+        Ok(metadata) => {
+            let kind = special(metadata.file_type());
+            let message = format!("not read: it is {kind}; `-` reads standard input");
+            run.report(Gap::Unread, Some(path.to_owned()), message);
+            false
+        }
+        Err(error) => {
+            let message = match error.kind() {
+                io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+                _ => format!("cannot be read: {error}"),
+            };
+            run.report(Gap::Unread, Some(path.to_owned()), message);
+            false
+        }
+    }
+}
+
+fn in_work_tree(path: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else {
+        return false;
+    };
+    path.ancestors().any(|folder| folder.join(".git").exists())
+}
+
+/// Tells whether an entry is a repository's store; one that the user named is read all the same.
+fn is_git_folder(entry: &DirEntry) -> bool {
+    entry.depth() > 0
+        && entry.file_name() == ".git"
+        && entry.file_type().is_some_and(|kind| kind.is_dir())
+}
+
+#[cfg(unix)]
+fn special(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: FileType) -> &'static str {
+    "no regular file"
+}
+
+/// Splits an error of the walk into its path and its words.
+fn describe(error: &ignore::Error) -> (Option<PathBuf>, String) {
+    match error {
+        ignore::Error::WithPath { path, err } => (Some(path.clone()), describe(err).1),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            describe(err)
+        }
+        ignore::Error::Io(error) => (None, format!("cannot be read: {error}")),
+        other => (None, other.to_string()),
+    }
+}
