@@ -47,13 +47,7 @@ impl<'a> Blob<'a> {
     #[must_use]
     pub fn whole(origin: Origin<'a>, bytes: &'a [u8]) -> Self {
         let position = Position::start_of(bytes);
-        Self {
-            origin,
-            bytes,
-            offset: 0,
-            position,
-            own: 0..bytes.len(),
-        }
+        Self { origin, bytes, offset: 0, position, own: 0..bytes.len() }
     }
 
     /// Returns the position of the byte at `index`, 0 to the number of bytes.
@@ -71,11 +65,7 @@ impl Position {
     /// A UTF-8 byte order mark belongs to the file, not to its text: it takes no column.
     #[must_use]
     pub fn start_of(bytes: &[u8]) -> Self {
-        let column = if bytes.starts_with(b"\xef\xbb\xbf") {
-            0
-        } else {
-            1
-        };
+        let column = if bytes.starts_with(b"\xef\xbb\xbf") { 0 } else { 1 };
         Self { line: 1, column }
     }
 
@@ -111,10 +101,7 @@ mod tests {
     fn naive(text: &str) -> Position {
         let before = text.rsplit('\n').next().unwrap_or("");
         let line = text.chars().filter(|&c| c == '\n').count() as u64 + 1;
-        Position {
-            line,
-            column: before.encode_utf16().count() as u64 + 1,
-        }
+        Position { line, column: before.encode_utf16().count() as u64 + 1 }
     }
 
     proptest! {

@@ -42,10 +42,7 @@ pub struct Outcome {
 
 /// The counts of a finished scan; see [`crate::source::Tally`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "each is documented at the tally it is read from"
-)]
+#[expect(missing_docs, reason = "each is documented at the tally it is read from")]
 pub struct Counts {
     pub files: u64,
     pub bytes: u64,
@@ -71,20 +68,13 @@ impl Scan<'_> {
     /// Returns the context that windows must keep for this scan.
     #[must_use]
     pub fn context(&self) -> Context {
-        Context {
-            before: lookbehind(self.detector),
-            after: self.detector.lookahead(),
-        }
+        Context { before: lookbehind(self.detector), after: self.detector.lookahead() }
     }
 
     /// Looks at everything that the sources hold.
     #[must_use]
     pub fn run(&self, sources: &[Box<dyn Source + '_>], run: &Run) -> Outcome {
-        let workers = Workers {
-            scan: self,
-            collector: Collector::default(),
-            run,
-        };
+        let workers = Workers { scan: self, collector: Collector::default(), run };
         for source in sources {
             source.visit(&workers, run);
         }
@@ -118,10 +108,7 @@ struct Workers<'a> {
 
 impl Visitors for Workers<'_> {
     fn make(&self) -> Box<dyn Visitor + '_> {
-        Box::new(Worker {
-            shared: self,
-            scratch: Scratch::default(),
-        })
+        Box::new(Worker { shared: self, scratch: Scratch::default() })
     }
 }
 
@@ -132,24 +119,19 @@ struct Worker<'a> {
 
 impl Visitor for Worker<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
-        let Workers {
-            scan,
-            collector,
-            run,
-        } = self.shared;
-        scan.detector
-            .find(blob.bytes, blob.own.clone(), &mut self.scratch, |found| {
-                if found.evidence == Evidence::Shaped {
-                    add(&run.tally.shaped, 1);
-                    if !scan.keep_shaped {
-                        return;
-                    }
+        let Workers { scan, collector, run } = self.shared;
+        scan.detector.find(blob.bytes, blob.own.clone(), &mut self.scratch, |found| {
+            if found.evidence == Evidence::Shaped {
+                add(&run.tally.shaped, 1);
+                if !scan.keep_shaped {
+                    return;
                 }
-                let occurrence = Occurrence::new(scan.detector, scan.redactor, blob, found);
-                if let Some(on_match) = scan.on_match {
-                    on_match(&occurrence);
-                }
-                collector.add(occurrence);
-            });
+            }
+            let occurrence = Occurrence::new(scan.detector, scan.redactor, blob, found);
+            if let Some(on_match) = scan.on_match {
+                on_match(&occurrence);
+            }
+            collector.add(occurrence);
+        });
     }
 }

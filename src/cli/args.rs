@@ -219,10 +219,7 @@ impl FromStr for ReportArg {
         match path {
             Some("") => Err(format!("the path is missing after `{name}=`")),
             Some("-") => Ok(Self { format, path: None }),
-            path => Ok(Self {
-                format,
-                path: path.map(PathBuf::from),
-            }),
+            path => Ok(Self { format, path: path.map(PathBuf::from) }),
         }
     }
 }
@@ -252,10 +249,7 @@ impl FromStr for Size {
             "t" => 4,
             _ => return Err(fault()),
         };
-        number
-            .checked_mul(base.pow(power))
-            .map(Self)
-            .ok_or_else(fault)
+        number.checked_mul(base.pow(power)).map(Self).ok_or_else(fault)
     }
 }
 

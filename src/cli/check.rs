@@ -49,52 +49,25 @@ fn read_token() -> anyhow::Result<Secret> {
 
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let Some((rule, explanation)) = best(rules, token) else {
-        writeln!(
-            out,
-            "Not a token of a known format: it begins like none of these."
-        )?;
+        writeln!(out, "Not a token of a known format: it begins like none of these.")?;
         for rule in rules.rules() {
-            writeln!(
-                out,
-                "  {:14} {}",
-                rule.format.head().escape_ascii(),
-                rule.name
-            )?;
+            writeln!(out, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
         }
         return Ok(Exit::Found);
     };
-    writeln!(
-        out,
-        "{} ({}): {}",
-        rule.name,
-        rule.id,
-        rule.format.pattern()
-    )?;
+    writeln!(out, "{} ({}): {}", rule.name, rule.id, rule.format.pattern())?;
     let width = |text: fn(&ddpatrol_token::PartReport) -> &str| {
-        explanation
-            .parts
-            .iter()
-            .map(|part| text(part).chars().count())
-            .max()
-            .unwrap_or(0)
+        explanation.parts.iter().map(|part| text(part).chars().count()).max().unwrap_or(0)
     };
     let (names, texts) = (width(|part| &part.name), width(|part| &part.shown));
     for part in &explanation.parts {
         let (name, shown) = (&part.name, escape::terminal(&part.shown));
         let verdict = if part.holds { "ok" } else { "NO" };
-        writeln!(
-            out,
-            "  {verdict}  {name:names$}  {shown:texts$}  {}",
-            part.note
-        )?;
+        writeln!(out, "  {verdict}  {name:names$}  {shown:texts$}  {}", part.note)?;
     }
     let holds = explanation.parts.iter().all(|part| part.holds);
     let exit = if explanation.proven && rule.provable {
-        writeln!(
-            out,
-            "Valid: every part holds. fingerprint {}",
-            Fingerprint::of(token)
-        )?;
+        writeln!(out, "Valid: every part holds. fingerprint {}", Fingerprint::of(token))?;
         if let Some(advice) = &rule.advice {
             writeln!(out, "If it leaked: {advice}")?;
         }
@@ -120,11 +93,7 @@ fn best<'a>(rules: &'a RuleSet, token: &[u8]) -> Option<(&'a Rule, Explanation)>
         .filter(|rule| token.starts_with(rule.format.head()))
         .map(|rule| (rule, rule.format.explain(token)))
         .max_by_key(|(rule, explanation)| {
-            let holding = explanation
-                .parts
-                .iter()
-                .take_while(|part| part.holds)
-                .count();
+            let holding = explanation.parts.iter().take_while(|part| part.holds).count();
             (explanation.proven, holding, rule.format.head().len())
         })
 }

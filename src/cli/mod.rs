@@ -103,9 +103,7 @@ fn refuse(error: &clap::Error) -> u8 {
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        let json = cause
-            .downcast_ref::<serde_json::Error>()
-            .and_then(|it| it.io_error_kind());
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(|it| it.io_error_kind());
         io.or(json) == Some(io::ErrorKind::BrokenPipe)
     })
 }

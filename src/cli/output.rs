@@ -24,24 +24,12 @@ enum Target {
 impl Output {
     /// Opens the destinations of all reports, before the scan, so that a wrong path costs nothing.
     pub(super) fn open_all(reports: &[ReportArg]) -> anyhow::Result<Vec<Self>> {
-        if reports
-            .iter()
-            .filter(|report| report.path.is_none())
-            .count()
-            > 1
-        {
+        if reports.iter().filter(|report| report.path.is_none()).count() > 1 {
             bail!("two reports would go to standard output; give all but one a path: FORMAT=PATH");
         }
-        let text = ReportArg {
-            format: ReportFormat::Text,
-            path: None,
-        };
+        let text = ReportArg { format: ReportFormat::Text, path: None };
         let default = [text];
-        let reports = if reports.is_empty() {
-            &default
-        } else {
-            reports
-        };
+        let reports = if reports.is_empty() { &default } else { reports };
         reports.iter().map(Self::open).collect()
     }
 
@@ -51,10 +39,7 @@ impl Output {
             Some(path) => open_path(path)
                 .with_context(|| format!("cannot write a report to {}", path.display()))?,
         };
-        Ok(Self {
-            format: report.format,
-            target,
-        })
+        Ok(Self { format: report.format, target })
     }
 
     pub(super) fn is_stdout(&self) -> bool {
@@ -78,9 +63,7 @@ impl Output {
                 let failed = || format!("cannot write a report to {}", path.display());
                 let file = out.into_inner().map_err(io::IntoInnerError::into_error);
                 let file = file.with_context(failed)?;
-                file.persist(&path)
-                    .map_err(|error| error.error)
-                    .with_context(failed)?;
+                file.persist(&path).map_err(|error| error.error).with_context(failed)?;
             }
         }
         Ok(())
@@ -100,9 +83,7 @@ fn open_path(path: &Path) -> io::Result<Target> {
         }
         _ => {}
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-report-");
     #[cfg(unix)]

@@ -45,10 +45,7 @@ impl Progress {
             }
             bar.finish_and_clear();
         });
-        Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { stop: Some(stop), thread: Some(thread) }
     }
 }
 

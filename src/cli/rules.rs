@@ -20,32 +20,19 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
 }
 
 fn evidence(rule: &Rule) -> &'static str {
-    if rule.provable {
-        "proven"
-    } else {
-        "shaped only"
-    }
+    if rule.provable { "proven" } else { "shaped only" }
 }
 
 fn list(paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let rules = load_rules(paths)?;
     let width = |text: fn(&Rule) -> &str| {
-        rules
-            .rules()
-            .iter()
-            .map(|rule| text(rule).len())
-            .max()
-            .unwrap_or(0)
+        rules.rules().iter().map(|rule| text(rule).len()).max().unwrap_or(0)
     };
     let ids = width(|rule| &rule.id);
     let names = width(|rule| &rule.name);
     for rule in rules.rules() {
         let (id, name, format) = (&rule.id, &rule.name, rule.format.pattern());
-        writeln!(
-            out,
-            "{id:ids$}  {:11}  {name:names$}  {format}",
-            evidence(rule)
-        )?;
+        writeln!(out, "{id:ids$}  {:11}  {name:names$}  {format}", evidence(rule))?;
     }
     Ok(Exit::Good)
 }
@@ -74,11 +61,9 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
 
 fn describe(segment: &Segment) -> String {
     let lengths = match &segment.lengths {
-        Lengths::OneOf(lens) => lens
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" or "),
+        Lengths::OneOf(lens) => {
+            lens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+        }
         Lengths::Range { min, max } => format!("{min} to {max}"),
     };
     let characters = format!("{lengths} characters of {}", segment.set);
@@ -126,18 +111,9 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
         }
     }
     if faulty == 0 {
-        writeln!(
-            out,
-            "{} checked, all hold.",
-            count(rules.rules().len(), "rule")
-        )?;
+        writeln!(out, "{} checked, all hold.", count(rules.rules().len(), "rule"))?;
         return Ok(Exit::Good);
     }
-    writeln!(
-        out,
-        "{} of {} faulty.",
-        faulty,
-        count(rules.rules().len(), "rule")
-    )?;
+    writeln!(out, "{} of {} faulty.", faulty, count(rules.rules().len(), "rule"))?;
     Ok(Exit::Failed)
 }

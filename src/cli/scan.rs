@@ -35,12 +35,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let outputs = Output::open_all(&args.reports)?;
     let run = Arc::new(Run::default());
     stop_on_signal(&run)?;
-    let session = Session {
-        args,
-        detector: &detector,
-        redactor: &redactor,
-        started,
-    };
+    let session = Session { args, detector: &detector, redactor: &redactor, started };
     session.run(outputs, &run)
 }
 
@@ -49,10 +44,7 @@ fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
     let run = Arc::clone(run);
     ctrlc::set_handler(move || {
         if run.is_interrupted() {
-            #[expect(
-                clippy::exit,
-                reason = "the user asked twice; reports are lost knowingly"
-            )]
+            #[expect(clippy::exit, reason = "the user asked twice; reports are lost knowingly")]
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
         run.interrupt();
@@ -77,13 +69,9 @@ impl Session<'_> {
             show_secrets: self.args.show_secrets,
             root: root.as_deref(),
         };
-        let (streams, reports): (Vec<Output>, Vec<Output>) = outputs
-            .into_iter()
-            .partition(|output| output.format == ReportFormat::Jsonl);
-        let streams = Streams {
-            outputs: Mutex::new((streams, None)),
-            telling,
-        };
+        let (streams, reports): (Vec<Output>, Vec<Output>) =
+            outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
+        let streams = Streams { outputs: Mutex::new((streams, None)), telling };
         let on_match = |found: &Occurrence| streams.write(found);
         let scan = Scan {
             detector: self.detector,
@@ -92,16 +80,12 @@ impl Session<'_> {
             on_match: Some(&on_match),
         };
         let sources = self.sources(scan.context())?;
-        let progress = self
-            .shows_progress()
-            .then(|| Progress::start(Arc::clone(run)));
+        let progress = self.shows_progress().then(|| Progress::start(Arc::clone(run)));
         let outcome = scan.run(&sources, run);
         drop(progress);
         let document = telling.document(&outcome);
         let mut failure = streams.finish(&document).err();
-        let told = reports
-            .iter()
-            .any(|it| it.format == ReportFormat::Text && it.is_stdout());
+        let told = reports.iter().any(|it| it.format == ReportFormat::Text && it.is_stdout());
         if !told || self.args.run.quiet {
             self.complain_of_gaps(&document);
         }
@@ -115,12 +99,8 @@ impl Session<'_> {
 
     fn sources(&self, context: Context) -> anyhow::Result<Vec<Box<dyn Source>>> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
-        let (stdin, paths): (Vec<_>, Vec<_>) = self
-            .args
-            .paths
-            .iter()
-            .cloned()
-            .partition(|path| path == Path::new("-"));
+        let (stdin, paths): (Vec<_>, Vec<_>) =
+            self.args.paths.iter().cloned().partition(|path| path == Path::new("-"));
         if !stdin.is_empty() {
             sources.push(Box::new(Stdin::new(io::stdin, context)));
         }
@@ -200,11 +180,7 @@ impl Session<'_> {
         };
         Ok(if outcome.interrupted {
             Exit::Interrupted
-        } else if outcome
-            .findings
-            .iter()
-            .any(|finding| fails(finding.evidence))
-        {
+        } else if outcome.findings.iter().any(|finding| fails(finding.evidence)) {
             Exit::Found
         } else if failure.is_some() || !outcome.is_complete(self.args.strict) {
             Exit::Failed
@@ -223,10 +199,7 @@ struct Streams<'a> {
 impl Streams<'_> {
     /// Writes one match; after a failure nothing more.
     fn write(&self, found: &Occurrence) {
-        let mut guard = self
-            .outputs
-            .lock()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let mut guard = self.outputs.lock().unwrap_or_else(|poison| poison.into_inner());
         let (outputs, failure) = &mut *guard;
         if outputs.is_empty() || failure.is_some() {
             return;
@@ -241,10 +214,8 @@ impl Streams<'_> {
 
     /// Writes what follows the matches.
     fn finish(self, document: &Document) -> anyhow::Result<()> {
-        let (outputs, failure) = self
-            .outputs
-            .into_inner()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let (outputs, failure) =
+            self.outputs.into_inner().unwrap_or_else(|poison| poison.into_inner());
         if let Some(error) = failure {
             return Err(error);
         }

@@ -84,11 +84,7 @@ impl Detector {
     /// # Errors
     /// [`DetectorError`] if there are more rules than can be searched for at once.
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
-        let mut heads: Vec<&[u8]> = rules
-            .rules()
-            .iter()
-            .map(|rule| rule.format.head())
-            .collect();
+        let mut heads: Vec<&[u8]> = rules.rules().iter().map(|rule| rule.format.head()).collect();
         heads.sort_unstable();
         // A head that begins with another is found through it.
         heads.dedup_by(|longer, shorter| longer.starts_with(shorter));
@@ -100,12 +96,7 @@ impl Detector {
             })
             .collect();
         let prefilter = Prefilter::new(&heads)?;
-        Ok(Self {
-            rules,
-            prefilter,
-            by_needle,
-            shapes: Shapes::default(),
-        })
+        Ok(Self { rules, prefilter, by_needle, shapes: Shapes::default() })
     }
 
     /// Returns the rules that the indices in matches refer to.
@@ -166,18 +157,10 @@ impl Detector {
             return None;
         }
         self.shapes.ends(&self.rules, rule, (bytes, start), scratch);
-        let matched = |end, evidence| Match {
-            rule,
-            start,
-            end,
-            evidence,
-        };
+        let matched = |end, evidence| Match { rule, start, end, evidence };
         if description.provable {
             let proven = |&&end: &&usize| {
-                matches!(
-                    description.format.check(&bytes[start..end]),
-                    Check::Proven { .. }
-                )
+                matches!(description.format.check(&bytes[start..end]), Check::Proven { .. })
             };
             if let Some(&end) = scratch.ends.iter().find(proven) {
                 return Some(matched(end, Evidence::Proven));
@@ -187,17 +170,10 @@ impl Detector {
             return None;
         }
         let shaped = |&&end: &&usize| {
-            let free_after = bytes
-                .get(end)
-                .is_none_or(|&byte| !ByteSet::BASE62.contains(byte));
+            let free_after = bytes.get(end).is_none_or(|&byte| !ByteSet::BASE62.contains(byte));
             free_after && description.format.check(&bytes[start..end]) != Check::Unlike
         };
-        scratch
-            .ends
-            .iter()
-            .rev()
-            .find(shaped)
-            .map(|&end| matched(end, Evidence::Shaped))
+        scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
     }
 }
 

@@ -41,11 +41,7 @@ impl Prefilter {
     /// # Errors
     /// [`BuildError`] if the needles exceed the fallback automaton's size limits.
     pub fn new<N: AsRef<[u8]>>(needles: &[N]) -> Result<Self, BuildError> {
-        let longest = needles
-            .iter()
-            .map(|needle| needle.as_ref().len())
-            .max()
-            .unwrap_or(0);
+        let longest = needles.iter().map(|needle| needle.as_ref().len()).max().unwrap_or(0);
         let searcher = match needles {
             [] => Searcher::Nothing,
             [needle] => Searcher::One(Box::new(memmem::Finder::new(needle.as_ref()).into_owned())),
@@ -68,9 +64,7 @@ impl Prefilter {
     /// Calls `on_hit` for every needle that begins within `own`, in ascending order.
     #[inline]
     pub fn find(&self, bytes: &[u8], own: Range<usize>, mut on_hit: impl FnMut(Hit)) {
-        let limit = bytes
-            .len()
-            .min(own.end.saturating_add(self.longest.saturating_sub(1)));
+        let limit = bytes.len().min(own.end.saturating_add(self.longest.saturating_sub(1)));
         let mut at = own.start;
         // Each search starts one byte after the last hit, so that overlapping needles are found.
         while at < own.end {
@@ -89,29 +83,16 @@ impl Prefilter {
     fn next(&self, bytes: &[u8], at: usize) -> Option<Hit> {
         match &self.searcher {
             Searcher::Nothing => None,
-            Searcher::One(finder) => finder.find(&bytes[at..]).map(|start| Hit {
-                start: at + start,
-                needle: 0,
-            }),
+            Searcher::One(finder) => {
+                finder.find(&bytes[at..]).map(|start| Hit { start: at + start, needle: 0 })
+            }
             Searcher::Packed(searcher) => {
-                let found = searcher.find_in(
-                    bytes,
-                    Span {
-                        start: at,
-                        end: bytes.len(),
-                    },
-                )?;
-                Some(Hit {
-                    start: found.start(),
-                    needle: found.pattern().as_usize(),
-                })
+                let found = searcher.find_in(bytes, Span { start: at, end: bytes.len() })?;
+                Some(Hit { start: found.start(), needle: found.pattern().as_usize() })
             }
             Searcher::Automaton(automaton) => {
                 let found = automaton.find(Input::new(bytes).range(at..))?;
-                Some(Hit {
-                    start: found.start(),
-                    needle: found.pattern().as_usize(),
-                })
+                Some(Hit { start: found.start(), needle: found.pattern().as_usize() })
             }
         }
     }
@@ -132,32 +113,21 @@ mod tests {
     fn oracle(needles: &[&str], bytes: &[u8], own: Range<usize>) -> Vec<(usize, usize)> {
         own.flat_map(|at| {
             let begins = |(_, needle): &(usize, &&str)| bytes[at..].starts_with(needle.as_bytes());
-            needles
-                .iter()
-                .enumerate()
-                .filter(begins)
-                .map(move |(index, _)| (at, index))
+            needles.iter().enumerate().filter(begins).map(move |(index, _)| (at, index))
         })
         .collect()
     }
 
     #[test]
     fn needles_are_found_at_every_alignment() {
-        for needles in [
-            &["aba"][..],
-            &["aba", "bab", "c_"],
-            &["npm_", "_npm", "pm_n"],
-        ] {
+        for needles in [&["aba"][..], &["aba", "bab", "c_"], &["npm_", "_npm", "pm_n"]] {
             for len in 0..150 {
                 for at in 0..len {
                     let mut bytes = vec![b'.'; len];
                     for (byte, new) in bytes[at..].iter_mut().zip(needles[0].bytes().cycle()) {
                         *byte = new;
                     }
-                    assert_eq!(
-                        hits(needles, &bytes, 0..len),
-                        oracle(needles, &bytes, 0..len)
-                    );
+                    assert_eq!(hits(needles, &bytes, 0..len), oracle(needles, &bytes, 0..len));
                 }
             }
         }

@@ -37,13 +37,8 @@ impl Shapes {
         if !found {
             // Every length is a candidate: slower, and never wrong.
             scratch.ends.clear();
-            let lens = format
-                .layouts()
-                .iter()
-                .flat_map(|it| it.min_len()..=it.max_len());
-            scratch
-                .ends
-                .extend(lens.map(|len| start + len).filter(|&end| end <= limit));
+            let lens = format.layouts().iter().flat_map(|it| it.min_len()..=it.max_len());
+            scratch.ends.extend(lens.map(|len| start + len).filter(|&end| end <= limit));
             scratch.ends.sort_unstable();
             scratch.ends.dedup();
         }
@@ -56,15 +51,10 @@ fn search(dfa: &DFA, rule: usize, (bytes, start): (&[u8], usize), scratch: &mut 
     let Ok(pattern) = PatternID::new(rule) else {
         return false;
     };
-    let input = Input::new(bytes)
-        .range(start..)
-        .anchored(Anchored::Pattern(pattern));
+    let input = Input::new(bytes).range(start..).anchored(Anchored::Pattern(pattern));
     let mut state = OverlappingState::start();
     loop {
-        if dfa
-            .try_search_overlapping_fwd(cache, &input, &mut state)
-            .is_err()
-        {
+        if dfa.try_search_overlapping_fwd(cache, &input, &mut state).is_err() {
             return false;
         }
         match state.get_match() {
@@ -75,11 +65,7 @@ fn search(dfa: &DFA, rule: usize, (bytes, start): (&[u8], usize), scratch: &mut 
 }
 
 fn compile(rules: &RuleSet) -> Option<DFA> {
-    let patterns: Vec<String> = rules
-        .rules()
-        .iter()
-        .map(|rule| expression(&rule.format))
-        .collect();
+    let patterns: Vec<String> = rules.rules().iter().map(|rule| expression(&rule.format)).collect();
     DFA::builder()
         .configure(
             DFA::config()
@@ -95,11 +81,7 @@ fn compile(rules: &RuleSet) -> Option<DFA> {
 
 /// Writes the layouts of a format as a regular expression.
 fn expression(format: &Format) -> String {
-    let layouts: Vec<String> = format
-        .layouts()
-        .iter()
-        .map(|it| branch(format, it))
-        .collect();
+    let layouts: Vec<String> = format.layouts().iter().map(|it| branch(format, it)).collect();
     layouts.join("|")
 }
 

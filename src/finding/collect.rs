@@ -77,14 +77,7 @@ pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
 impl Collector {
     /// Adds a token at one place.
     pub fn add(&self, occurrence: Occurrence) {
-        let Occurrence {
-            rule,
-            evidence,
-            token,
-            fingerprint,
-            secret,
-            location,
-        } = occurrence;
+        let Occurrence { rule, evidence, token, fingerprint, secret, location } = occurrence;
         let mut findings = self.0.lock().unwrap_or_else(|poison| poison.into_inner());
         findings
             .entry((fingerprint, rule))
@@ -103,10 +96,7 @@ impl Collector {
     /// Returns the findings: sorted by evidence, then by their first place; each place once.
     #[must_use]
     pub fn finish(self) -> Vec<Finding> {
-        let findings = self
-            .0
-            .into_inner()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let findings = self.0.into_inner().unwrap_or_else(|poison| poison.into_inner());
         let mut findings: Vec<Finding> = findings.into_values().collect();
         for finding in &mut findings {
             finding.locations.sort();

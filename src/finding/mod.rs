@@ -29,9 +29,7 @@ impl Fingerprint {
     /// Computes the fingerprint of a token.
     #[must_use]
     pub fn of(token: &[u8]) -> Self {
-        let digest = Sha256::new()
-            .chain_update(b"ddpatrol fingerprint 1\0")
-            .chain_update(token);
+        let digest = Sha256::new().chain_update(b"ddpatrol fingerprint 1\0").chain_update(token);
         let mut first = [0; 16];
         first.copy_from_slice(&digest.finalize()[..16]);
         Self(first)

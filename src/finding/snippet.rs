@@ -22,11 +22,7 @@ pub(super) fn around(
     let most = bytes.len().min(matched.end + REACH);
     let end = memchr::memchr(b'\n', &bytes[matched.end..most])
         .map_or_else(|| char_start(bytes, most), |at| matched.end + at);
-    let end = if end > start && bytes[end - 1] == b'\r' {
-        end - 1
-    } else {
-        end
-    };
+    let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
     let from = start.saturating_sub(longest);
     let to = bytes.len().min(end + longest);
     redactor.clean_part(&bytes[from..to], start - from..end - from)

@@ -45,10 +45,7 @@ pub struct Tool {
 
 impl Default for Tool {
     fn default() -> Self {
-        Self {
-            name: "ddpatrol",
-            version: env!("CARGO_PKG_VERSION"),
-        }
+        Self { name: "ddpatrol", version: env!("CARGO_PKG_VERSION") }
     }
 }
 
@@ -229,13 +226,8 @@ impl DocumentOptions<'_> {
     #[must_use]
     pub fn occurrence(&self, found: &Occurrence) -> Record {
         let places = vec![self.place(&found.location)];
-        self.spell(
-            (found.rule, found.evidence.name()),
-            &found.token,
-            &found.secret,
-            places,
-        )
-        .with_fingerprint(found.fingerprint.to_string())
+        self.spell((found.rule, found.evidence.name()), &found.token, &found.secret, places)
+            .with_fingerprint(found.fingerprint.to_string())
     }
 
     /// Tells what was not looked at.
@@ -300,23 +292,16 @@ impl DocumentOptions<'_> {
             offset: location.offset,
             length: location.len,
             snippet: location.snippet.clone(),
-            uri: location
-                .path
-                .as_deref()
-                .map_or_else(|| "stdin".to_owned(), |it| self.uri(it)),
+            uri: location.path.as_deref().map_or_else(|| "stdin".to_owned(), |it| self.uri(it)),
         }
     }
 
     fn path(&self, path: &Path) -> Clean {
-        self.redactor
-            .clean(plain(path).as_os_str().as_encoded_bytes())
+        self.redactor.clean(plain(path).as_os_str().as_encoded_bytes())
     }
 
     fn uri(&self, path: &Path) -> String {
-        let below = self
-            .root
-            .and_then(|root| path.strip_prefix(root).ok())
-            .unwrap_or(path);
+        let below = self.root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         let below = plain(below);
         let parts: Vec<&[u8]> = below.iter().map(|part| part.as_encoded_bytes()).collect();
         let clean = self.redactor.clean(&parts.join(&b'/'));

@@ -62,19 +62,13 @@ mod tests {
     #[test]
     fn nothing_that_steers_a_terminal_passes() {
         assert_eq!(terminal("plain é日本 😀"), "plain é日本 😀");
-        assert_eq!(
-            terminal("a\x1b[31mb\r\nc\td"),
-            "a\\u{1b}[31mb\\u{d}\\u{a}c d"
-        );
+        assert_eq!(terminal("a\x1b[31mb\r\nc\td"), "a\\u{1b}[31mb\\u{d}\\u{a}c d");
         assert_eq!(terminal("x\u{202e}y\u{9b}z"), "x\\u{202e}y\\u{9b}z");
     }
 
     #[test]
     fn paths_become_uris() {
-        assert_eq!(
-            uri_path("a b/é#%?:x".as_bytes()),
-            "a%20b/%C3%A9%23%25%3F%3Ax"
-        );
+        assert_eq!(uri_path("a b/é#%?:x".as_bytes()), "a%20b/%C3%A9%23%25%3F%3Ax");
         assert_eq!(uri_path(b"\xff~_-."), "%FF~_-.");
     }
 }

@@ -38,12 +38,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn run(document: &Document) -> Run {
-    let index = |record: &Record| {
-        document
-            .rules
-            .iter()
-            .position(|rule| rule.id == record.rule)
-    };
+    let index = |record: &Record| document.rules.iter().position(|rule| rule.id == record.rule);
     let results: Vec<SarifResult> = document
         .findings
         .iter()
@@ -82,19 +77,13 @@ fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
         "{summary} Its format is {}, issued by {}; a proven finding carries a correct checksum.",
         rule.format, rule.issuer
     );
-    let advice = rule
-        .advice
-        .as_deref()
-        .unwrap_or("Revoke it where it was issued.");
+    let advice = rule.advice.as_deref().unwrap_or("Revoke it where it was issued.");
     let steps = "Whoever can read the content can use the token, so revoke it first; then replace \
                  it where it is used; then remove it from the content and its history.";
     let text = format!("{what}\n\n{advice}\n\n{steps}");
     let markdown = format!("{what}\n\n**{advice}**\n\n{steps}");
     let properties = properties([
-        (
-            "tags",
-            json!(["security", "secret", "external/cwe/cwe-798"]),
-        ),
+        ("tags", json!(["security", "secret", "external/cwe/cwe-798"])),
         ("precision", json!("very-high")),
         ("security-severity", json!("9.0")),
     ]);
@@ -103,17 +92,8 @@ fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
         .name(rule.name.as_str())
         .short_description(multiformat(&format!("Leaked {}", rule.name)))
         .full_description(multiformat(&what))
-        .help(
-            MultiformatMessageString::builder()
-                .text(text)
-                .markdown(markdown)
-                .build(),
-        )
-        .default_configuration(
-            ReportingConfiguration::builder()
-                .level(json!("error"))
-                .build(),
-        )
+        .help(MultiformatMessageString::builder().text(text).markdown(markdown).build())
+        .default_configuration(ReportingConfiguration::builder().level(json!("error")).build())
         .properties(properties)
         .build();
     descriptor.help_uri = rule.documentation.clone();
@@ -122,27 +102,15 @@ fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
 
 fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     let is_proven = record.evidence == "proven";
-    let id = record
-        .token
-        .uuid
-        .as_ref()
-        .map(|uuid| format!(" with id {uuid}"))
-        .unwrap_or_default();
-    let what = if is_proven {
-        "proven by its checksum"
-    } else {
-        "its checksum does not prove it"
-    };
+    let id = record.token.uuid.as_ref().map(|uuid| format!(" with id {uuid}")).unwrap_or_default();
+    let what = if is_proven { "proven by its checksum" } else { "its checksum does not prove it" };
     let text = format!("{} {}{id}, {what}", record.name, shown(record));
     let (first, rest) = match record.locations.split_first() {
         Some((first, rest)) => (vec![location(first, record)], rest),
         None => (Vec::new(), &[][..]),
     };
-    let related: Vec<Location> = rest
-        .iter()
-        .take(MOST_RELATED)
-        .map(|place| location(place, record))
-        .collect();
+    let related: Vec<Location> =
+        rest.iter().take(MOST_RELATED).map(|place| location(place, record)).collect();
     let mut fingerprints = BTreeMap::new();
     fingerprints.insert(
         "primaryLocationLineHash".to_owned(),
@@ -151,11 +119,7 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     fingerprints.insert("ddpatrolToken/v1".to_owned(), record.fingerprint.clone());
     let mut result = SarifResult::builder()
         .rule_id(record.rule.as_str())
-        .level(if is_proven {
-            ResultLevel::Error
-        } else {
-            ResultLevel::Note
-        })
+        .level(if is_proven { ResultLevel::Error } else { ResultLevel::Note })
         .message(message(&text))
         .locations(first)
         .partial_fingerprints(fingerprints)
@@ -196,17 +160,12 @@ fn location(place: &Place, record: &Record) -> Location {
             .build();
         (region, Some(context))
     };
-    let mut physical = PhysicalLocation::builder()
-        .artifact_location(artifact(&place.uri))
-        .region(region)
-        .build();
+    let mut physical =
+        PhysicalLocation::builder().artifact_location(artifact(&place.uri)).region(region).build();
     physical.context_region = context;
     let mut location = Location::builder().physical_location(physical).build();
     if in_name {
-        let name = LogicalLocation::builder()
-            .kind("name")
-            .name(place.snippet.text())
-            .build();
+        let name = LogicalLocation::builder().kind("name").name(place.snippet.text()).build();
         location.logical_locations = Some(vec![name]);
         location.message = Some(message("in the name of the file or folder"));
     }
@@ -215,32 +174,22 @@ fn location(place: &Place, record: &Record) -> Location {
 
 fn artifact(uri: &str) -> ArtifactLocation {
     let artifact = ArtifactLocation::builder().uri(uri);
-    if uri.starts_with("file:") {
-        artifact.build()
-    } else {
-        artifact.uri_base_id(ROOT).build()
-    }
+    if uri.starts_with("file:") { artifact.build() } else { artifact.uri_base_id(ROOT).build() }
 }
 
 fn invocation(document: &Document) -> Invocation {
     let mut notifications: Vec<Notification> =
         document.diagnostics.iter().map(notification).collect();
     let mut tell = |text: &str| {
-        notifications.push(
-            Notification::builder()
-                .level(json!("error"))
-                .message(message(text))
-                .build(),
-        );
+        notifications
+            .push(Notification::builder().level(json!("error")).message(message(text)).build());
     };
     if document.interrupted {
         tell("The scan was interrupted: this report is partial.");
     }
     if document.findings.len() > MOST_RESULTS {
         let left = document.findings.len() - MOST_RESULTS;
-        tell(&format!(
-            "{left} more findings are not in this file: a run holds {MOST_RESULTS}."
-        ));
+        tell(&format!("{left} more findings are not in this file: a run holds {MOST_RESULTS}."));
     }
     Invocation::builder()
         .execution_successful(document.complete)
@@ -250,20 +199,12 @@ fn invocation(document: &Document) -> Invocation {
 
 fn notification(note: &Note) -> Notification {
     let level = if note.is_unread() { "error" } else { "warning" };
-    let path = note
-        .path
-        .as_ref()
-        .map(|path| format!("{}: ", path.text()))
-        .unwrap_or_default();
+    let path = note.path.as_ref().map(|path| format!("{}: ", path.text())).unwrap_or_default();
     let text = format!("{path}{}", note.message.text());
-    let mut notification = Notification::builder()
-        .level(json!(level))
-        .message(message(&text))
-        .build();
+    let mut notification =
+        Notification::builder().level(json!(level)).message(message(&text)).build();
     notification.locations = note.uri.as_ref().map(|uri| {
-        let physical = PhysicalLocation::builder()
-            .artifact_location(artifact(uri))
-            .build();
+        let physical = PhysicalLocation::builder().artifact_location(artifact(uri)).build();
         vec![Location::builder().physical_location(physical).build()]
     });
     notification
@@ -278,13 +219,9 @@ fn multiformat(text: &str) -> MultiformatMessageString {
 }
 
 fn properties<const N: usize>(entries: [(&str, Value); N]) -> PropertyBag {
-    let entries: BTreeMap<_, _> = entries
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
-    PropertyBag::builder()
-        .additional_properties(entries)
-        .build()
+    let entries: BTreeMap<_, _> =
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    PropertyBag::builder().additional_properties(entries).build()
 }
 
 fn signed(value: u64) -> i64 {

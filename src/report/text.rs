@@ -32,12 +32,7 @@ impl Styles {
     fn new(color: bool) -> Self {
         let plain = Style::new();
         if !color {
-            return Self {
-                path: plain,
-                proven: plain,
-                shaped: plain,
-                dim: plain,
-            };
+            return Self { path: plain, proven: plain, shaped: plain, dim: plain };
         }
         Self {
             path: plain.fg_color(Some(AnsiColor::Magenta.into())),
@@ -68,11 +63,7 @@ pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> 
 
 fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
     let Styles { dim, .. } = styles;
-    let evidence = if record.evidence == "proven" {
-        styles.proven
-    } else {
-        styles.shaped
-    };
+    let evidence = if record.evidence == "proven" { styles.proven } else { styles.shaped };
     let Some((first, rest)) = record.locations.split_first() else {
         return Ok(());
     };
@@ -99,11 +90,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         writeln!(out, "{}: the same token again", place(also, styles))?;
     }
     if rest.len() > MOST_PLACES {
-        writeln!(
-            out,
-            "    and in {} more places",
-            number(rest.len() - MOST_PLACES)
-        )?;
+        writeln!(out, "    and in {} more places", number(rest.len() - MOST_PLACES))?;
     }
     if let (Some(advice), "proven") = (&record.advice, record.evidence) {
         writeln!(out, "    {}", terminal(advice))?;
@@ -114,10 +101,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
 /// Spells a place: `path:line:column`, or the path alone where its name holds the token.
 fn place(place: &Place, styles: &Styles) -> String {
     let style = styles.path;
-    let path = place
-        .path
-        .as_ref()
-        .map_or_else(|| "<stdin>".into(), |path| path.text());
+    let path = place.path.as_ref().map_or_else(|| "<stdin>".into(), |path| path.text());
     let path = terminal(&path);
     match place.part {
         "name" => format!("{style}{path}{style:#}: in the name"),
@@ -144,19 +128,12 @@ fn write_summary(
         )?;
     }
     if summary.shaped_candidates > 0 {
-        let listed = document
-            .findings
-            .iter()
-            .any(|record| record.evidence == "shaped");
+        let listed = document.findings.iter().any(|record| record.evidence == "shaped");
         writeln!(
             out,
             "{} of a token's shape without proof{}.",
             count(summary.shaped_candidates, "look-alike"),
-            if listed {
-                ""
-            } else {
-                " (--show-shaped lists them)"
-            },
+            if listed { "" } else { " (--show-shaped lists them)" },
         )?;
     }
     writeln!(
@@ -173,11 +150,7 @@ fn write_summary(
         writeln!(out, "{style}Interrupted{style:#}: this report is partial.")?;
     }
     if !document.diagnostics.is_empty() {
-        let style = if document.complete {
-            styles.shaped
-        } else {
-            styles.proven
-        };
+        let style = if document.complete { styles.shaped } else { styles.proven };
         let word = if document.complete {
             "Not looked at"
         } else if strict {
@@ -209,16 +182,10 @@ fn write_left_out(left_out: &LeftOut, out: &mut dyn Write) -> io::Result<()> {
         parts.push(format!("{} by --exclude", count(left_out.excluded, "path")));
     }
     if left_out.too_large > 0 {
-        parts.push(format!(
-            "{} by --max-file-size",
-            count(left_out.too_large, "file")
-        ));
+        parts.push(format!("{} by --max-file-size", count(left_out.too_large, "file")));
     }
     if left_out.symlinks > 0 {
-        parts.push(format!(
-            "{} (not followed)",
-            count(left_out.symlinks, "symbolic link")
-        ));
+        parts.push(format!("{} (not followed)", count(left_out.symlinks, "symbolic link")));
     }
     if left_out.special > 0 {
         parts.push(count(left_out.special, "device, socket or pipe"));

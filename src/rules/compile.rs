@@ -27,15 +27,11 @@ pub(super) fn compile(path: &Path, text: &str) -> Result<Vec<Rule>> {
         place.error(span, error.message().to_owned())
     })?;
     if file.token.is_empty() {
-        return Err(place.error(
-            0..0,
-            "there is no rule in this file; write a [[token]]".to_owned(),
-        ));
+        return Err(
+            place.error(0..0, "there is no rule in this file; write a [[token]]".to_owned())
+        );
     }
-    file.token
-        .iter()
-        .map(|token| place.rule(&file.issuer, token))
-        .collect()
+    file.token.iter().map(|token| place.rule(&file.issuer, token)).collect()
 }
 
 impl Text<'_> {
@@ -54,9 +50,7 @@ impl Text<'_> {
         let table = token.get_ref();
         let id = table.id.get_ref();
         let valid_id = id.starts_with(|c: char| c.is_ascii_lowercase())
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !valid_id {
             let message = format!("`{id}` is no rule id; use lower-case letters, digits and `-`");
             return Err(self.error(table.id.span(), message));
@@ -121,10 +115,7 @@ impl Text<'_> {
                 let message = format!("`{}` is not known; use \"uuid\"", target.get_ref());
                 return Err(self.error(target.span(), message));
             }
-            let encoding = table
-                .encoding
-                .as_ref()
-                .map(|encoding| encoding.get_ref().as_str());
+            let encoding = table.encoding.as_ref().map(|encoding| encoding.get_ref().as_str());
             if encoding != Some("base62") || table.alphabet.is_some() || table.length.is_some() {
                 let message = "a segment that decodes to a uuid has encoding = \"base62\", \
                                and its alphabet and length follow from that";
@@ -178,10 +169,7 @@ impl Text<'_> {
             }
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
-            let message = format!(
-                "`{}` is not known; use crc32 or sha256",
-                algorithm.get_ref()
-            );
+            let message = format!("`{}` is not known; use crc32 or sha256", algorithm.get_ref());
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
@@ -191,17 +179,8 @@ impl Text<'_> {
             );
             self.error(encoding.span(), message)
         })?;
-        let over: Vec<&str> = over
-            .iter()
-            .map(|coverage| coverage.get_ref().as_str())
-            .collect();
-        Ok(Segment::checksum(
-            name,
-            known_algorithm,
-            known_encoding,
-            width,
-            &over,
-        ))
+        let over: Vec<&str> = over.iter().map(|coverage| coverage.get_ref().as_str()).collect();
+        Ok(Segment::checksum(name, known_algorithm, known_encoding, width, &over))
     }
 
     fn vector(&self, format: &Format, spanned: &Spanned<VectorTable>) -> Result<Vector> {
@@ -215,10 +194,7 @@ impl Text<'_> {
                 checksum_of: None,
                 checksum: None,
                 ..
-            } => Vector::Token {
-                token: parts.concat().into_bytes(),
-                source,
-            },
+            } => Vector::Token { token: parts.concat().into_bytes(), source },
             VectorTable {
                 token: None,
                 uuid: Some(uuid),
@@ -229,11 +205,7 @@ impl Text<'_> {
             } => {
                 let uuid = Uuid::parse(uuid)
                     .ok_or_else(|| self.error(spanned.span(), format!("`{uuid}` is no UUID")))?;
-                Vector::Alias {
-                    uuid,
-                    alias: alias.clone(),
-                    source,
-                }
+                Vector::Alias { uuid, alias: alias.clone(), source }
             }
             VectorTable {
                 token: None,
@@ -242,11 +214,7 @@ impl Text<'_> {
                 checksum_of: Some(of),
                 checksum: Some(checksum),
                 ..
-            } => Vector::Checksum {
-                of: of.clone(),
-                checksum: checksum.clone(),
-                source,
-            },
+            } => Vector::Checksum { of: of.clone(), checksum: checksum.clone(), source },
             _ => {
                 let message = "a vector is a `token` in pieces, or `uuid` with `alias`, \
                                or `checksum_of` with `checksum`";
@@ -269,14 +237,7 @@ fn span_of(error: &FormatError, table: &TokenTable) -> Range<usize> {
         Place::Coverage(name, index) => table
             .segments
             .get(name)
-            .and_then(|segment| {
-                segment
-                    .get_ref()
-                    .over
-                    .as_ref()?
-                    .get(*index)
-                    .map(Spanned::span)
-            })
+            .and_then(|segment| segment.get_ref().over.as_ref()?.get(*index).map(Spanned::span))
             .unwrap_or(pattern),
     }
 }

@@ -14,14 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The rule files that are part of the binary.
 const BUILTIN: [(&str, &str); 7] = [
-    (
-        "rules/atlassian.toml",
-        include_str!("../../rules/atlassian.toml"),
-    ),
-    (
-        "rules/datadog.toml",
-        include_str!("../../rules/datadog.toml"),
-    ),
+    ("rules/atlassian.toml", include_str!("../../rules/atlassian.toml")),
+    ("rules/datadog.toml", include_str!("../../rules/datadog.toml")),
     ("rules/github.toml", include_str!("../../rules/github.toml")),
     ("rules/gitlab.toml", include_str!("../../rules/gitlab.toml")),
     ("rules/npm.toml", include_str!("../../rules/npm.toml")),
@@ -82,9 +76,7 @@ pub enum Vector {
 
 impl std::fmt::Debug for Vector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vector")
-            .field("source", &self.source())
-            .finish_non_exhaustive()
+        f.debug_struct("Vector").field("source", &self.source()).finish_non_exhaustive()
     }
 }
 
@@ -119,11 +111,7 @@ impl Vector {
                 }
             },
             Self::Alias { uuid, alias, .. } => {
-                if !format
-                    .segments()
-                    .iter()
-                    .any(|segment| segment.kind == Kind::Uuid)
-                {
+                if !format.segments().iter().any(|segment| segment.kind == Kind::Uuid) {
                     return Err("the format has no segment that decodes to a uuid".to_owned());
                 }
                 if Uuid::from_alias(alias.as_bytes()) == Some(*uuid) {
@@ -138,9 +126,7 @@ impl Vector {
                 if spelled == *checksum {
                     Ok(())
                 } else {
-                    Err(format!(
-                        "the checksum of `{of}` is `{spelled}`, not `{checksum}`"
-                    ))
+                    Err(format!("the checksum of `{of}` is `{spelled}`, not `{checksum}`"))
                 }
             }
         }
@@ -182,10 +168,7 @@ pub enum RuleError {
         id: String,
     },
     /// No rule has this id.
-    #[error(
-        "there is no rule `{id}`; `ddpatrol rules list` shows them{}",
-        suggestion(near)
-    )]
+    #[error("there is no rule `{id}`; `ddpatrol rules list` shows them{}", suggestion(near))]
     Unknown {
         /// The id.
         id: String,
@@ -195,11 +178,7 @@ pub enum RuleError {
 }
 
 fn suggestion(near: &[String]) -> String {
-    if near.is_empty() {
-        String::new()
-    } else {
-        format!(", did you mean {}?", near.join(" or "))
-    }
+    if near.is_empty() { String::new() } else { format!(", did you mean {}?", near.join(" or ")) }
 }
 
 /// The rules of a scan, in a fixed order.
@@ -228,10 +207,7 @@ impl RuleSet {
     pub fn add_text(&mut self, path: &Path, text: &str) -> Result<(), RuleError> {
         for rule in compile::compile(path, text)? {
             if self.rules.iter().any(|known| known.id == rule.id) {
-                return Err(RuleError::Twice {
-                    path: path.to_owned(),
-                    id: rule.id,
-                });
+                return Err(RuleError::Twice { path: path.to_owned(), id: rule.id });
             }
             self.rules.push(rule);
         }
@@ -251,10 +227,7 @@ impl RuleSet {
         if std::fs::metadata(path).map_err(unread(path))?.is_dir() {
             for entry in std::fs::read_dir(path).map_err(unread(path))? {
                 let file = entry.map_err(unread(path))?.path();
-                if file
-                    .extension()
-                    .is_some_and(|extension| extension == "toml")
-                {
+                if file.extension().is_some_and(|extension| extension == "toml") {
                     files.push(file);
                 }
             }
@@ -283,15 +256,10 @@ impl RuleSet {
                 known.contains(&**id) || parts.into_iter().any(|part| known.contains(part))
             });
             let near = near.take(4).cloned().collect();
-            return Err(RuleError::Unknown {
-                id: id.clone(),
-                near,
-            });
+            return Err(RuleError::Unknown { id: id.clone(), near });
         }
         let kept = self.rules.iter().filter(|rule| ids.contains(&rule.id));
-        Ok(Self {
-            rules: kept.cloned().collect(),
-        })
+        Ok(Self { rules: kept.cloned().collect() })
     }
 
     /// Returns the rule with this id.
@@ -309,11 +277,7 @@ impl RuleSet {
     /// Returns the longest span that any rule can match, in bytes.
     #[must_use]
     pub fn max_len(&self) -> usize {
-        self.rules
-            .iter()
-            .map(|rule| rule.format.max_len())
-            .max()
-            .unwrap_or(0)
+        self.rules.iter().map(|rule| rule.format.max_len()).max().unwrap_or(0)
     }
 }
 

@@ -31,9 +31,7 @@ pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
     for vector in &rule.vectors {
         match vector.verify(&rule.format) {
             Ok(()) => outcome.vectors += 1,
-            Err(what) => outcome
-                .faults
-                .push(format!("vector from {}: {what}", vector.source())),
+            Err(what) => outcome.faults.push(format!("vector from {}: {what}", vector.source())),
         }
     }
     let mut failed = None;
@@ -57,9 +55,7 @@ pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
         if expected(rule.format.check(token)) {
             outcome.samples += 1;
         } else {
-            outcome
-                .faults
-                .push(format!("a minted sample does not verify ({choice:?})"));
+            outcome.faults.push(format!("a minted sample does not verify ({choice:?})"));
         }
         // What is covered by the checksum, and the checksum itself, cannot change unnoticed.
         if rule.format.checksum().is_some() {
@@ -78,10 +74,7 @@ fn refuse_damage(rule: &Rule, token: &[u8], outcome: &mut Outcome) {
         let mut damaged = token.to_vec();
         damaged[at] = if damaged[at] == b'a' { b'b' } else { b'a' };
         if matches!(rule.format.check(&damaged), Check::Proven { .. }) {
-            outcome.faults.push(format!(
-                "a sample with character {} changed verifies",
-                at + 1
-            ));
+            outcome.faults.push(format!("a sample with character {} changed verifies", at + 1));
         } else {
             outcome.damaged += 1;
         }

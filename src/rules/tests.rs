@@ -40,17 +40,8 @@ fn every_builtin_rule_verifies_its_samples_and_its_published_vectors() {
         assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);
         assert!(outcome.samples > 0, "{}", rule.id);
         assert_eq!(rule.provable, rule.id != "github-server", "{}", rule.id);
-        assert_eq!(
-            rule.provable,
-            outcome.vectors > 0 && outcome.damaged > 0,
-            "{}",
-            rule.id
-        );
-        assert!(
-            rule.advice.is_some() && rule.documentation.is_some(),
-            "{}",
-            rule.id
-        );
+        assert_eq!(rule.provable, outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
+        assert!(rule.advice.is_some() && rule.documentation.is_some(), "{}", rule.id);
     }
 }
 
@@ -59,10 +50,7 @@ fn scanner_and_issuer_mean_the_same_format() {
     let set = RuleSet::builtin().expect("the built-in rules compile");
     for (id, prefix) in [
         ("datadog-pat", datadog::PERSONAL_PREFIX),
-        (
-            "datadog-service-account-token",
-            datadog::SERVICE_ACCOUNT_PREFIX,
-        ),
+        ("datadog-service-account-token", datadog::SERVICE_ACCOUNT_PREFIX),
     ] {
         let issued = datadog::access_token(prefix).expect("the format is valid");
         let scanned = &set.get(id).expect("a built-in rule").format;
@@ -75,10 +63,7 @@ fn scanner_and_issuer_mean_the_same_format() {
                     *byte = state;
                 });
             });
-            assert!(
-                matches!(scanned.check(token.expose()), Check::Proven { .. }),
-                "{choice:?}"
-            );
+            assert!(matches!(scanned.check(token.expose()), Check::Proven { .. }), "{choice:?}");
         }
         assert_eq!(scanned.choices().len(), issued.choices().len());
     }
@@ -93,90 +78,32 @@ fn a_good_file_is_compiled() {
 #[test]
 fn a_wrong_file_is_refused_with_line_column_and_remedy() {
     for (from, to, place, remedy) in [
-        (
-            "length = 30",
-            "lenght = 30",
-            "x.toml:10:1:",
-            "expected one of `alphabet`, `length`",
-        ),
-        (
-            "length = 30",
-            "length = \"30\"",
-            "x.toml:10:10:",
-            "a length such as 30",
-        ),
-        (
-            "length = 30",
-            "length = 0",
-            "x.toml:8:1:",
-            "lengths above 0",
-        ),
-        (
-            "length = 30",
-            "length = { min = 9 }",
-            "x.toml:10:10:",
-            "missing field `max`",
-        ),
-        (
-            "\"base62\"\nlength = 30",
-            "\"base63\"\nlength = 30",
-            "x.toml:9:12:",
-            "use base62,",
-        ),
-        (
-            "<SECRET><CRC>",
-            "<SECRT><CRC>",
-            "x.toml:6:10:",
-            "use one of: CRC, SECRET",
-        ),
+        ("length = 30", "lenght = 30", "x.toml:10:1:", "expected one of `alphabet`, `length`"),
+        ("length = 30", "length = \"30\"", "x.toml:10:10:", "a length such as 30"),
+        ("length = 30", "length = 0", "x.toml:8:1:", "lengths above 0"),
+        ("length = 30", "length = { min = 9 }", "x.toml:10:10:", "missing field `max`"),
+        ("\"base62\"\nlength = 30", "\"base63\"\nlength = 30", "x.toml:9:12:", "use base62,"),
+        ("<SECRET><CRC>", "<SECRT><CRC>", "x.toml:6:10:", "use one of: CRC, SECRET"),
         ("exk_", "é_", "x.toml:6:10:", "printable ASCII"),
-        (
-            "[\"<SECRET>\"]",
-            "[\"<SECRET>\", \"<X>\"]",
-            "x.toml:16:21:",
-            "describe it",
-        ),
+        ("[\"<SECRET>\"]", "[\"<SECRET>\", \"<X>\"]", "x.toml:16:21:", "describe it"),
         ("crc32", "crc31", "x.toml:13:13:", "use crc32 or sha256"),
         ("0zNvy2", "0zNvy3", "x.toml:18:1:", "is `0zNvy2`"),
         ("checksum = \"0zNvy2\"\n", "", "x.toml:18:1:", "a vector is"),
-        (
-            "example-key",
-            "Example Key",
-            "x.toml:4:6:",
-            "use lower-case letters",
-        ),
-        (
-            "name = \"Example Key\"",
-            "",
-            "x.toml:3:1:",
-            "missing field `name`",
-        ),
-        (
-            "[token.segments.CRC]",
-            "[token.segments.CRC",
-            "x.toml:12:20:",
-            "]",
-        ),
+        ("example-key", "Example Key", "x.toml:4:6:", "use lower-case letters"),
+        ("name = \"Example Key\"", "", "x.toml:3:1:", "missing field `name`"),
+        ("[token.segments.CRC]", "[token.segments.CRC", "x.toml:12:20:", "]"),
     ] {
         let text = GOOD.replacen(from, to, 1);
         assert_ne!(text, GOOD, "{from:?} stands in the good file");
         let message = compile(&text).expect_err("a wrong file").to_string();
-        assert!(
-            message.starts_with(place),
-            "{message:?} should start with {place:?}"
-        );
-        assert!(
-            message.contains(remedy),
-            "{message:?} should contain {remedy:?}"
-        );
+        assert!(message.starts_with(place), "{message:?} should start with {place:?}");
+        assert!(message.contains(remedy), "{message:?} should contain {remedy:?}");
     }
 }
 
 #[test]
 fn a_checksum_without_a_published_vector_is_no_proof() {
-    let (without, _) = GOOD
-        .split_once("[[token.vectors]]")
-        .expect("the good file has a vector");
+    let (without, _) = GOOD.split_once("[[token.vectors]]").expect("the good file has a vector");
     let message = compile(without).expect_err("no vector").to_string();
     assert!(message.contains("published by someone else"), "{message}");
     let shaped = without.replace("format = ", "evidence = \"shaped\"\nformat = ");
@@ -186,21 +113,9 @@ fn a_checksum_without_a_published_vector_is_no_proof() {
 #[test]
 fn an_id_stands_for_one_rule_and_an_unknown_one_is_refused_with_what_resembles_it() {
     let mut set = compile(GOOD).expect("a good file");
-    let twice = set
-        .add_text(Path::new("y.toml"), GOOD)
-        .expect_err("the same id again");
-    assert!(
-        twice
-            .to_string()
-            .contains("y.toml: rule `example-key` exists already"),
-        "{twice}"
-    );
+    let twice = set.add_text(Path::new("y.toml"), GOOD).expect_err("the same id again");
+    assert!(twice.to_string().contains("y.toml: rule `example-key` exists already"), "{twice}");
     let builtin = RuleSet::builtin().expect("the built-in rules compile");
-    let unknown = builtin
-        .restricted_to(&["datadog".to_owned()])
-        .expect_err("no such rule");
-    assert!(
-        unknown.to_string().contains("did you mean datadog-pat"),
-        "{unknown}"
-    );
+    let unknown = builtin.restricted_to(&["datadog".to_owned()]).expect_err("no such rule");
+    assert!(unknown.to_string().contains("did you mean datadog-pat"), "{unknown}");
 }

@@ -54,16 +54,10 @@ impl Files {
     pub fn new(options: FilesOptions) -> Result<Self, ExcludeError> {
         let mut builder = OverrideBuilder::new("");
         for glob in &options.exclude {
-            let error = |source| ExcludeError {
-                glob: glob.clone(),
-                source,
-            };
+            let error = |source| ExcludeError { glob: glob.clone(), source };
             builder.add(&format!("!{glob}")).map_err(error)?;
         }
-        let all = || ExcludeError {
-            glob: options.exclude.join(" "),
-            source: too_many(),
-        };
+        let all = || ExcludeError { glob: options.exclude.join(" "), source: too_many() };
         let exclude = builder.build().map_err(|_| all())?;
         Ok(Self { options, exclude })
     }
@@ -90,16 +84,9 @@ impl Files {
             return false;
         }
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        let mut below: Vec<_> = entry
-            .path()
-            .components()
-            .rev()
-            .take(entry.depth())
-            .collect();
+        let mut below: Vec<_> = entry.path().components().rev().take(entry.depth()).collect();
         below.reverse();
-        self.exclude
-            .matched(below.iter().collect::<PathBuf>(), is_dir)
-            .is_ignore()
+        self.exclude.matched(below.iter().collect::<PathBuf>(), is_dir).is_ignore()
     }
 
     /// Counts the files that a walk reaches.
@@ -119,10 +106,7 @@ impl Files {
                 if is_git_folder(&entry) || self.is_excluded(&entry) {
                     return WalkState::Skip;
                 }
-                add(
-                    &files,
-                    u64::from(entry.file_type().is_some_and(|kind| kind.is_file())),
-                );
+                add(&files, u64::from(entry.file_type().is_some_and(|kind| kind.is_file())));
                 WalkState::Continue
             })
         });
@@ -197,8 +181,7 @@ impl Worker<'_> {
         if let Some(error) = entry.error() {
             // A broken ignore file is still obeyed as far as it can be read.
             let message = format!("an ignore file is wrong: {error}");
-            self.run
-                .report(Gap::Opaque, Some(entry.path().to_owned()), message);
+            self.run.report(Gap::Opaque, Some(entry.path().to_owned()), message);
         }
         self.name(entry.path());
         let Some(kind) = entry.file_type() else {
@@ -212,8 +195,7 @@ impl Worker<'_> {
         } else if !kind.is_dir() {
             add(&self.run.tally.special, 1);
             let message = format!("not read: it is {}", special(kind));
-            self.run
-                .report(Gap::Opaque, Some(entry.into_path()), message);
+            self.run.report(Gap::Opaque, Some(entry.into_path()), message);
         }
         WalkState::Continue
     }
@@ -230,11 +212,7 @@ impl Worker<'_> {
 
     fn file(&mut self, path: &Path) {
         if let Err(error) = self.read(path) {
-            self.run.report(
-                Gap::Unread,
-                Some(path.to_owned()),
-                format!("cannot be read: {error}"),
-            );
+            self.run.report(Gap::Unread, Some(path.to_owned()), format!("cannot be read: {error}"));
         }
     }
 
@@ -249,18 +227,9 @@ impl Worker<'_> {
                 return Ok(());
             }
         }
-        let mut watched = Watched {
-            file: &mut file,
-            reads: 0,
-            before: None,
-        };
+        let mut watched = Watched { file: &mut file, reads: 0, before: None };
         let counted = (self.run, &self.run.tally.bytes);
-        let end = self.windows.visit(
-            Origin::File(path),
-            &mut watched,
-            &mut *self.visitor,
-            counted,
-        );
+        let end = self.windows.visit(Origin::File(path), &mut watched, &mut *self.visitor, counted);
         let before = watched.before;
         match end {
             End::Whole(len) => {

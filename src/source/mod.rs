@@ -54,24 +54,14 @@ impl Run {
 
     /// Notes that something was not looked at.
     pub fn report(&self, kind: Gap, path: Option<PathBuf>, message: impl Into<String>) {
-        let diagnostic = Diagnostic {
-            kind,
-            path,
-            message: message.into(),
-        };
-        self.diagnostics
-            .lock()
-            .unwrap_or_else(|poison| poison.into_inner())
-            .push(diagnostic);
+        let diagnostic = Diagnostic { kind, path, message: message.into() };
+        self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).push(diagnostic);
     }
 
     /// Takes the diagnostics, sorted by path.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
-        let mut list = self
-            .diagnostics
-            .lock()
-            .unwrap_or_else(|poison| poison.into_inner());
+        let mut list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
         let mut diagnostics = std::mem::take(&mut *list);
         diagnostics.sort();
         diagnostics

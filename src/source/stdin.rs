@@ -34,12 +34,7 @@ where
         let open = self.open.clone();
         // The thread is not joined: one that waits for input that never comes ends with the process.
         std::thread::spawn(move || read_chunks(open(), &chunks));
-        let mut reader = Chunks {
-            received,
-            chunk: Vec::new(),
-            at: 0,
-            run,
-        };
+        let mut reader = Chunks { received, chunk: Vec::new(), at: 0, run };
         let mut visitor = visitors.make();
         let counted = (run, &run.tally.bytes);
         let end =

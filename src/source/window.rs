@@ -50,10 +50,7 @@ impl Windows {
     #[must_use]
     pub fn with_size(context: Context, size: usize) -> Self {
         let least = context.before + 2 * context.after + 1;
-        Self {
-            buffer: vec![0; size.max(least)],
-            context,
-        }
+        Self { buffer: vec![0; size.max(least)], context }
     }
 
     /// Pushes what `reader` yields to `visitor`, and counts the bytes as they are read.
@@ -79,18 +76,8 @@ impl Windows {
             if offset == 0 && before == 0 {
                 position = Position::start_of(bytes);
             }
-            let own_end = if ended {
-                filled
-            } else {
-                filled - self.context.after
-            };
-            visitor.visit(&Blob {
-                origin,
-                bytes,
-                offset,
-                position,
-                own: own_start..own_end,
-            });
+            let own_end = if ended { filled } else { filled - self.context.after };
+            visitor.visit(&Blob { origin, bytes, offset, position, own: own_start..own_end });
             if let Some(error) = failure {
                 return End::Failed(error);
             }

@@ -103,9 +103,7 @@ fn decode_short(text: &[u8]) -> Option<u64> {
 pub fn encode_u256(bytes: &[u8; 32]) -> [u8; U256_WIDTH] {
     let mut limbs = [0_u32; 8];
     for (limb, chunk) in limbs.iter_mut().zip(bytes.chunks_exact(4)) {
-        *limb = chunk
-            .iter()
-            .fold(0, |value, &byte| value << 8 | u32::from(byte));
+        *limb = chunk.iter().fold(0, |value, &byte| value << 8 | u32::from(byte));
     }
     let mut text = [b'0'; U256_WIDTH];
     for byte in text.iter_mut().rev() {

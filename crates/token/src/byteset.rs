@@ -10,10 +10,7 @@ pub struct ByteSet([u64; 4]);
 
 impl ByteSet {
     /// The digits, upper-case and lower-case letters.
-    pub const BASE62: Self = Self::EMPTY
-        .with(b'0', b'9')
-        .with(b'A', b'Z')
-        .with(b'a', b'z');
+    pub const BASE62: Self = Self::EMPTY.with(b'0', b'9').with(b'A', b'Z').with(b'a', b'z');
     /// The digits and lower-case letters.
     pub const BASE36: Self = Self::EMPTY.with(b'0', b'9').with(b'a', b'z');
     /// The RFC 4648 base32 alphabet, without padding.
@@ -49,6 +46,10 @@ impl ByteSet {
     #[must_use]
     #[inline]
     pub fn contains_all(&self, bytes: &[u8]) -> bool {
+        if *self == Self::BASE62 {
+            // Without an early exit the comparisons run 16 at a time.
+            return bytes.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric());
+        }
         bytes.iter().all(|&byte| self.contains(byte))
     }
 
@@ -122,16 +123,9 @@ impl ByteSet {
     /// Returns the name that [`ByteSet::parse`] knows the set by, if it has one.
     #[must_use]
     pub fn name(&self) -> Option<&'static str> {
-        [
-            "base62",
-            "base36",
-            "base32",
-            "base64url",
-            "hex",
-            "hex-upper",
-        ]
-        .into_iter()
-        .find(|name| Self::parse(name) == Some(*self))
+        ["base62", "base36", "base32", "base64url", "hex", "hex-upper"]
+            .into_iter()
+            .find(|name| Self::parse(name) == Some(*self))
     }
 }
 
@@ -165,10 +159,7 @@ mod tests {
     fn names_and_classes_are_read() {
         assert_eq!(ByteSet::parse("base62").map(|set| set.len()), Some(62));
         assert_eq!(ByteSet::parse("[A-Za-z0-9_-]"), Some(ByteSet::BASE64URL));
-        assert_eq!(
-            ByteSet::parse("[0-9a-f]").and_then(|set| set.name()),
-            Some("hex")
-        );
+        assert_eq!(ByteSet::parse("[0-9a-f]").and_then(|set| set.name()), Some("hex"));
     }
 
     #[test]

@@ -59,19 +59,10 @@ pub fn mint_personal_access_token() -> Result<Minted, RandomError> {
     let secret = Zeroizing::new(base62::encode_u256(&bytes));
     let checksum = base62::encode_u32(crc32fast::hash(&*secret));
     let mut token = Zeroizing::new(Vec::with_capacity(128));
-    for part in [
-        PERSONAL_PREFIX.as_bytes(),
-        &id.alias(),
-        b"_",
-        &*secret,
-        &checksum,
-    ] {
+    for part in [PERSONAL_PREFIX.as_bytes(), &id.alias(), b"_", &*secret, &checksum] {
         token.extend_from_slice(part);
     }
-    Ok(Minted {
-        id,
-        token: Secret::new(&token),
-    })
+    Ok(Minted { id, token: Secret::new(&token) })
 }
 
 #[cfg(test)]
@@ -89,10 +80,7 @@ mod tests {
             panic!("a minted token is proven");
         };
         assert_eq!(coverage, 0);
-        assert_eq!(
-            format.uuid(split, token).map(|(uuid, _)| uuid),
-            Some(minted.id)
-        );
+        assert_eq!(format.uuid(split, token).map(|(uuid, _)| uuid), Some(minted.id));
         assert_eq!(minted.id.version(), 4);
     }
 }

@@ -68,10 +68,7 @@ impl Format {
         if parts.iter().all(|part| part.holds) {
             self.explain_checksum(check, &mut parts);
         }
-        Explanation {
-            parts,
-            proven: matches!(check, Check::Proven { .. }),
-        }
+        Explanation { parts, proven: matches!(check, Check::Proven { .. }) }
     }
 
     /// Adds to the checksum's part what it was compared with.
@@ -79,10 +76,7 @@ impl Format {
         let Some(checksum) = self.checksum() else {
             return;
         };
-        let name = self
-            .segments()
-            .iter()
-            .find(|segment| matches!(segment.kind, Kind::Checksum(_)));
+        let name = self.segments().iter().find(|segment| matches!(segment.kind, Kind::Checksum(_)));
         let Some(part) = name.and_then(|s| parts.iter_mut().find(|part| part.name == s.name))
         else {
             return;
@@ -99,13 +93,9 @@ impl Format {
 
     fn nearest(&self, len: usize) -> &Layout {
         let distance = |layout: &&Layout| {
-            len.saturating_sub(layout.max_len())
-                .max(layout.min_len().saturating_sub(len))
+            len.saturating_sub(layout.max_len()).max(layout.min_len().saturating_sub(len))
         };
-        self.layouts()
-            .iter()
-            .min_by_key(distance)
-            .unwrap_or(&self.layouts()[0])
+        self.layouts().iter().min_by_key(distance).unwrap_or(&self.layouts()[0])
     }
 }
 
@@ -130,15 +120,9 @@ fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> (PartReport
     let text = &rest[..wanted.min(rest.len())];
     let fault = text.iter().position(|&byte| !segment.set.contains(byte));
     let (note, holds) = if let Some(at) = fault {
-        (
-            format!("character {} is not one of {}", at + 1, segment.set),
-            false,
-        )
+        (format!("character {} is not one of {}", at + 1, segment.set), false)
     } else if text.len() < wanted {
-        (
-            format!("too short: {} of {wanted} characters", text.len()),
-            false,
-        )
+        (format!("too short: {} of {wanted} characters", text.len()), false)
     } else {
         match &segment.kind {
             Kind::Text => (format!("{wanted} characters of {}", segment.set), true),
@@ -151,46 +135,22 @@ fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> (PartReport
     } else {
         count(text.len())
     };
-    (
-        PartReport {
-            name: segment.name.clone(),
-            shown,
-            note,
-            holds,
-        },
-        text.len(),
-    )
+    (PartReport { name: segment.name.clone(), shown, note, holds }, text.len())
 }
 
 fn explain_uuid(text: &[u8]) -> (String, bool) {
     let Some(uuid) = Uuid::from_alias(text) else {
-        return (
-            "spells a number of 2^128 or more, so no UUID".to_owned(),
-            false,
-        );
+        return ("spells a number of 2^128 or more, so no UUID".to_owned(), false);
     };
-    let variant = if uuid.is_rfc_variant() {
-        "RFC 9562 variant"
-    } else {
-        "another variant"
-    };
-    (
-        format!("UUID {uuid} (version {}, {variant})", uuid.version()),
-        true,
-    )
+    let variant = if uuid.is_rfc_variant() { "RFC 9562 variant" } else { "another variant" };
+    (format!("UUID {uuid} (version {}, {variant})", uuid.version()), true)
 }
 
 fn explain_range(checksum: &Checksum, text: &[u8]) -> (String, bool) {
     if checksum.is_in_range(text) {
-        (
-            format!("{} characters of {}", text.len(), checksum.encoding.set()),
-            true,
-        )
+        (format!("{} characters of {}", text.len(), checksum.encoding.set()), true)
     } else {
-        (
-            format!("spells no value of {}", checksum.algorithm.name()),
-            false,
-        )
+        (format!("spells no value of {}", checksum.algorithm.name()), false)
     }
 }
 
@@ -202,8 +162,5 @@ fn describe_len(layout: &Layout) -> String {
 }
 
 fn count(len: usize) -> String {
-    format!(
-        "{MASK} ({len} character{})",
-        if len == 1 { "" } else { "s" }
-    )
+    format!("{MASK} ({len} character{})", if len == 1 { "" } else { "s" })
 }

@@ -40,11 +40,7 @@ impl Format {
         let mut choices = Vec::new();
         for (index, layout) in self.layouts().iter().enumerate() {
             let (min, max) = layout.variable().unwrap_or((0, 0));
-            let lens = if min == max {
-                vec![min]
-            } else {
-                vec![min, max]
-            };
+            let lens = if min == max { vec![min] } else { vec![min, max] };
             for variable_len in lens {
                 choices.extend((0..coverages).map(|coverage| Choice {
                     layout: index,
@@ -70,13 +66,10 @@ impl Format {
             let Kind::Checksum(checksum) = &segment.kind else {
                 continue;
             };
-            let pieces = checksum.over[choice.coverage]
-                .items
-                .iter()
-                .map(|item| match item {
-                    Item::Literal(bytes) => &**bytes,
-                    Item::Segment(at) => &*texts[*at],
-                });
+            let pieces = checksum.over[choice.coverage].items.iter().map(|item| match item {
+                Item::Literal(bytes) => &**bytes,
+                Item::Segment(at) => &*texts[*at],
+            });
             texts[index] = checksum.spell(pieces).as_bytes().to_vec();
         }
         let mut token = Vec::with_capacity(layout.max_len());

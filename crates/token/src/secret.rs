@@ -51,12 +51,7 @@ mod tests {
     fn no_way_of_printing_shows_the_secret() {
         let secret = Secret::new(b"hunter2");
         let json = serde_json::to_string(&secret).expect("a string serializes");
-        for text in [
-            format!("{secret}"),
-            format!("{secret:?}"),
-            format!("{secret:#?}"),
-            json,
-        ] {
+        for text in [format!("{secret}"), format!("{secret:?}"), format!("{secret:#?}"), json] {
             assert!(text.contains("***") && !text.contains("hunter2"), "{text}");
         }
         assert_eq!(secret.expose(), b"hunter2");

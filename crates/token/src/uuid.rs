@@ -104,26 +104,11 @@ mod tests {
 
     /// Pairs of `id` and `public_portion` from recorded traffic of Datadog's API.
     const RECORDED: [(&str, &str); 5] = [
-        (
-            "da1bd5f8-847b-4aec-a33d-11b04ebde244",
-            "6dZ2zcpumTdlnHIgx2SlHA",
-        ),
-        (
-            "35ef7728-4761-41dd-8a7b-f1112a26f840",
-            "1dm1op4lL89nV8pt94Tdk8",
-        ),
-        (
-            "6ada9c44-0b7f-4e35-826b-ccecd6d358d5",
-            "3Fd5hG1s1rf27qn2E4nNdF",
-        ),
-        (
-            "0abefcae-90ed-4670-94ab-7cea6ca9fb6f",
-            "0KHCgRdjSyb8EMXtz1E5Cp",
-        ),
-        (
-            "61c07794-df2a-4403-a6ad-caa6bb70dae2",
-            "2ySDERb6wx1YqV1udJl61q",
-        ),
+        ("da1bd5f8-847b-4aec-a33d-11b04ebde244", "6dZ2zcpumTdlnHIgx2SlHA"),
+        ("35ef7728-4761-41dd-8a7b-f1112a26f840", "1dm1op4lL89nV8pt94Tdk8"),
+        ("6ada9c44-0b7f-4e35-826b-ccecd6d358d5", "3Fd5hG1s1rf27qn2E4nNdF"),
+        ("0abefcae-90ed-4670-94ab-7cea6ca9fb6f", "0KHCgRdjSyb8EMXtz1E5Cp"),
+        ("61c07794-df2a-4403-a6ad-caa6bb70dae2", "2ySDERb6wx1YqV1udJl61q"),
     ];
 
     #[test]
@@ -139,11 +124,9 @@ mod tests {
 
     #[test]
     fn what_is_no_identifier_is_refused() {
-        for text in [
-            "",
-            "da1bd5f8-847b-4aec-a33d-11b04ebde24",
-            "da1bd5f88847b-4aec-a33d-11b04ebde244",
-        ] {
+        for text in
+            ["", "da1bd5f8-847b-4aec-a33d-11b04ebde24", "da1bd5f88847b-4aec-a33d-11b04ebde244"]
+        {
             assert_eq!(Uuid::parse(text), None);
         }
         assert_eq!(Uuid::from_alias(b"7n42DGM5Tflk9n8mt7Fhc8"), None);

@@ -3,7 +3,7 @@
 use super::{
     Format, Kind, Layout, Lengths, MAX_PIECES, MAX_TOKEN_LEN, MIN_HEAD_LEN, Piece, Segment,
 };
-use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, Item, MAX_WIDTH};
+use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, Item, MAX_WIDTH, Shift};
 use crate::{base62, byteset::ByteSet};
 
 /// The most layouts that the listed lengths of a format may multiply to.
@@ -37,11 +37,7 @@ fn error<T>(
     what: impl Into<String>,
     hint: impl Into<String>,
 ) -> Result<T, FormatError> {
-    Err(FormatError {
-        place,
-        what: what.into(),
-        hint: hint.into(),
-    })
+    Err(FormatError { place, what: what.into(), hint: hint.into() })
 }
 
 impl Format {
@@ -64,12 +60,7 @@ impl Format {
         let items = parse_template(pattern, &segments, &Place::Pattern)?;
         let head = check_pattern(&items, &segments)?;
         let layouts = expand(&items, &segments)?;
-        Ok(Self {
-            pattern: pattern.to_owned(),
-            segments,
-            layouts,
-            head,
-        })
+        Ok(Self { pattern: pattern.to_owned(), segments, layouts, head })
     }
 }
 
@@ -77,13 +68,7 @@ impl Segment {
     /// Describes a segment of plain characters; it is taken to be secret.
     #[must_use]
     pub fn text(name: &str, set: ByteSet, lengths: Lengths) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind: Kind::Text,
-            set,
-            lengths,
-            public: false,
-        }
+        Self { name: name.to_owned(), kind: Kind::Text, set, lengths, public: false }
     }
 
     /// Describes a segment that spells a UUID in 22 base62 characters; it is public.
@@ -107,19 +92,12 @@ impl Segment {
         width: usize,
         over: &[&str],
     ) -> Self {
-        let unresolved = |source: &&str| Coverage {
-            source: (*source).to_owned(),
-            items: Vec::new(),
-        };
+        let unresolved =
+            |source: &&str| Coverage { source: (*source).to_owned(), items: Vec::new() };
         let over = over.iter().map(unresolved).collect();
         Self {
             name: name.to_owned(),
-            kind: Kind::Checksum(Checksum {
-                algorithm,
-                encoding,
-                width,
-                over,
-            }),
+            kind: Kind::Checksum(Checksum { algorithm, encoding, width, over }),
             set: encoding.set(),
             lengths: Lengths::OneOf(vec![width]),
             public: false,
@@ -130,10 +108,7 @@ impl Segment {
 fn check_segment(segment: &Segment) -> Result<(), FormatError> {
     let place = || Place::Segment(segment.name.clone());
     let valid_name = segment.name.starts_with(|c: char| c.is_ascii_uppercase())
-        && segment
-            .name
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        && segment.name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if !valid_name {
         return error(
             place(),
@@ -159,10 +134,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
     if required.is_some_and(|width| checksum.width < width) || checksum.width > MAX_WIDTH {
         return error(
             place(),
-            format!(
-                "a checksum of {} characters cannot hold its value",
-                checksum.width
-            ),
+            format!("a checksum of {} characters cannot hold its value", checksum.width),
             format!("use {} to {MAX_WIDTH} characters", required.unwrap_or(6)),
         );
     }
@@ -179,11 +151,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
         }
     }
     if checksum.over.is_empty() {
-        return error(
-            place(),
-            "the checksum covers nothing",
-            "name what it covers in `over`",
-        );
+        return error(place(), "the checksum covers nothing", "name what it covers in `over`");
     }
     Ok(())
 }
@@ -214,16 +182,8 @@ fn resolve_coverages(segments: &mut [Segment]) -> Result<(), FormatError> {
                     "name only segments other than the checksum",
                 );
             }
-            if !coverage
-                .items
-                .iter()
-                .any(|item| matches!(item, Item::Segment(_)))
-            {
-                return error(
-                    place,
-                    "the coverage names no segment",
-                    "write it as `<SECRET>`",
-                );
+            if !coverage.items.iter().any(|item| matches!(item, Item::Segment(_))) {
+                return error(place, "the coverage names no segment", "write it as `<SECRET>`");
             }
         }
     }
@@ -241,11 +201,7 @@ fn parse_template(
     while !rest.is_empty() {
         if let Some(tail) = rest.strip_prefix('<') {
             let Some((name, after)) = tail.split_once('>') else {
-                return error(
-                    place.clone(),
-                    format!("`<{tail}` is not closed"),
-                    "write `<NAME>`",
-                );
+                return error(place.clone(), format!("`<{tail}` is not closed"), "write `<NAME>`");
             };
             let Some(index) = segments.iter().position(|segment| segment.name == name) else {
                 let names: Vec<&str> = segments.iter().map(|segment| &*segment.name).collect();
@@ -260,10 +216,7 @@ fn parse_template(
         } else {
             let len = rest.find('<').unwrap_or(rest.len());
             let literal = &rest[..len];
-            if !literal
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b'>')
-            {
+            if !literal.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'>') {
                 return error(
                     place.clone(),
                     format!("`{}` is no literal", literal.escape_default()),
@@ -289,10 +242,7 @@ fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, Form
     if head.len() < MIN_HEAD_LEN {
         return error(
             Place::Pattern,
-            format!(
-                "the literal `{}` is too short to be searched for",
-                head.escape_ascii()
-            ),
+            format!("the literal `{}` is too short to be searched for", head.escape_ascii()),
             format!("begin with {MIN_HEAD_LEN} or more fixed characters"),
         );
     }
@@ -314,10 +264,7 @@ fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, Form
         if used[..at].contains(index) {
             return error(
                 Place::Pattern,
-                format!(
-                    "segment `{}` stands twice in the format",
-                    segments[*index].name
-                ),
+                format!("segment `{}` stands twice in the format", segments[*index].name),
                 "describe the second under a name of its own",
             );
         }
@@ -343,11 +290,8 @@ fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, Form
 
 /// Multiplies the listed lengths out into layouts, the first-listed lengths first.
 fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatError> {
-    let mut layouts = vec![Layout {
-        pieces: Vec::new(),
-        fixed_len: 0,
-        variable: None,
-    }];
+    let shifts = vec![None; segments.len()];
+    let mut layouts = vec![Layout { pieces: Vec::new(), fixed_len: 0, variable: None, shifts }];
     for item in items {
         let mut longer = Vec::new();
         for layout in &layouts {
@@ -376,23 +320,30 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
         if layouts.len() > MAX_LAYOUTS {
             return error(
                 Place::Pattern,
-                format!(
-                    "the listed lengths multiply to {} arrangements",
-                    layouts.len()
-                ),
+                format!("the listed lengths multiply to {} arrangements", layouts.len()),
                 format!("stay at or below {MAX_LAYOUTS}"),
             );
         }
     }
-    if let Some(layout) = layouts
-        .iter()
-        .find(|layout| layout.max_len() > MAX_TOKEN_LEN)
-    {
+    if let Some(layout) = layouts.iter().find(|layout| layout.max_len() > MAX_TOKEN_LEN) {
         return error(
             Place::Pattern,
             format!("a token could be {} bytes long", layout.max_len()),
             format!("stay at or below {MAX_TOKEN_LEN}"),
         );
     }
+    let crc32 = |segment: &Segment| matches!(&segment.kind, Kind::Checksum(it) if it.algorithm == Algorithm::Crc32 && it.over.len() > 1);
+    if segments.iter().any(crc32) {
+        layouts.iter_mut().for_each(tabulate);
+    }
     Ok(layouts)
+}
+
+/// Tabulates how a CRC moves over each segment of fixed length; worth it for several coverages.
+fn tabulate(layout: &mut Layout) {
+    for piece in &layout.pieces {
+        if let Piece::Segment(index, Some(len)) = piece {
+            layout.shifts[*index] = Some(Shift::new(*len));
+        }
+    }
 }

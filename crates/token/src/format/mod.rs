@@ -9,7 +9,7 @@ mod build;
 
 pub use build::{FormatError, Place};
 
-use crate::checksum::{Checksum, Item};
+use crate::checksum::{Algorithm, Checksum, Item, Shift};
 use crate::secret::MASK;
 use crate::{ByteSet, Uuid};
 
@@ -75,6 +75,8 @@ pub struct Layout {
     pieces: Vec<Piece>,
     fixed_len: usize,
     variable: Option<(usize, usize)>,
+    /// For each segment of the format how a CRC moves over it, where its length is fixed.
+    shifts: Vec<Option<Shift>>,
 }
 
 /// A piece of a layout.
@@ -180,12 +182,10 @@ impl Format {
     /// Returns the checksum that decides, or `None` where nothing can be proven.
     #[must_use]
     pub fn checksum(&self) -> Option<&Checksum> {
-        self.segments
-            .iter()
-            .find_map(|segment| match &segment.kind {
-                Kind::Checksum(checksum) => Some(checksum),
-                Kind::Text | Kind::Uuid => None,
-            })
+        self.segments.iter().find_map(|segment| match &segment.kind {
+            Kind::Checksum(checksum) => Some(checksum),
+            Kind::Text | Kind::Uuid => None,
+        })
     }
 
     /// Decides whether `candidate` is, from its first to its last byte, a token of this format.
@@ -198,10 +198,7 @@ impl Format {
             if candidate.len() < layout.min_len() || candidate.len() > layout.max_len() {
                 continue;
             }
-            let split = Split {
-                layout: index,
-                len: candidate.len(),
-            };
+            let split = Split { layout: index, len: candidate.len() };
             if !self.has_shape(split, candidate) {
                 continue;
             }
@@ -246,10 +243,7 @@ impl Format {
     /// Returns the identifier and its alias, for a format that carries one.
     #[must_use]
     pub fn uuid<'a>(&'a self, split: Split, token: &'a [u8]) -> Option<(Uuid, &'a [u8])> {
-        let index = self
-            .segments
-            .iter()
-            .position(|segment| segment.kind == Kind::Uuid)?;
+        let index = self.segments.iter().position(|segment| segment.kind == Kind::Uuid)?;
         let alias = self.segment(split, token, index);
         Uuid::from_alias(alias).map(|uuid| (uuid, alias))
     }
@@ -260,9 +254,7 @@ impl Format {
     pub fn protected(&self, split: Split, coverage: usize) -> Vec<usize> {
         let covered = |index: usize| match (&self.segments[index].kind, self.checksum()) {
             (Kind::Checksum(_), _) => true,
-            (_, Some(checksum)) => checksum.over[coverage]
-                .items
-                .contains(&Item::Segment(index)),
+            (_, Some(checksum)) => checksum.over[coverage].items.contains(&Item::Segment(index)),
             _ => false,
         };
         let mut offsets = Vec::new();
@@ -305,11 +297,7 @@ impl Format {
     /// was cut off what is left, of something else how far it resembles one.
     #[must_use]
     pub fn matching_prefix(&self, bytes: &[u8]) -> usize {
-        self.layouts
-            .iter()
-            .map(|layout| self.agreeing(layout, bytes))
-            .max()
-            .unwrap_or(0)
+        self.layouts.iter().map(|layout| self.agreeing(layout, bytes)).max().unwrap_or(0)
     }
 
     fn agreeing(&self, layout: &Layout, bytes: &[u8]) -> usize {
@@ -325,11 +313,7 @@ impl Format {
                     let (min, max) =
                         len.map_or(layout.variable.unwrap_or((0, 0)), |len| (len, len));
                     let set = &self.segments[*index].set;
-                    let same = rest
-                        .iter()
-                        .take(max)
-                        .take_while(|&&b| set.contains(b))
-                        .count();
+                    let same = rest.iter().take(max).take_while(|&&b| set.contains(b)).count();
                     (same, same >= min)
                 }
             };
@@ -342,34 +326,66 @@ impl Format {
     }
 
     fn has_shape(&self, split: Split, candidate: &[u8]) -> bool {
-        self.pieces(split, candidate)
-            .all(|(piece, bytes)| match piece {
-                Piece::Literal(literal) => **literal == *bytes,
-                Piece::Segment(index, _) => self.segments[*index].admits(bytes),
-            })
+        self.pieces(split, candidate).all(|(piece, bytes)| match piece {
+            Piece::Literal(literal) => **literal == *bytes,
+            Piece::Segment(index, _) => self.segments[*index].admits(bytes),
+        })
     }
 
+    /// Returns the index of the coverage under which the checksum of a shaped candidate holds.
     fn proof(&self, split: Split, candidate: &[u8]) -> Option<usize> {
         let mut spans: [&[u8]; MAX_PIECES] = [&[]; MAX_PIECES];
+        let mut stands: &[u8] = &[];
+        let mut declared = None;
         for (piece, bytes) in self.pieces(split, candidate) {
-            if let Piece::Segment(index, _) = piece {
-                spans[*index] = bytes;
+            let Piece::Segment(index, _) = piece else {
+                continue;
+            };
+            spans[*index] = bytes;
+            if let Kind::Checksum(checksum) = &self.segments[*index].kind {
+                stands = bytes;
+                declared = Some(checksum);
             }
         }
-        let (at, checksum) =
-            self.segments
-                .iter()
-                .enumerate()
-                .find_map(|(at, segment)| match &segment.kind {
-                    Kind::Checksum(checksum) => Some((at, checksum)),
-                    Kind::Text | Kind::Uuid => None,
-                })?;
+        let checksum = declared?;
+        if checksum.algorithm == Algorithm::Crc32 {
+            return self.crc32_proof(&self.layouts[split.layout], (checksum, stands), &spans);
+        }
         checksum.over.iter().position(|coverage| {
             let pieces = coverage.items.iter().map(|item| match item {
                 Item::Literal(bytes) => &**bytes,
                 Item::Segment(index) => spans[*index],
             });
-            checksum.spell(pieces).as_bytes() == spans[at]
+            checksum.spell(pieces).as_bytes() == stands
+        })
+    }
+
+    /// The same for CRC-32, hashing each segment at most once.
+    fn crc32_proof(
+        &self,
+        layout: &Layout,
+        (checksum, stands): (&Checksum, &[u8]),
+        spans: &[&[u8]; MAX_PIECES],
+    ) -> Option<usize> {
+        let wanted = checksum.crc32(stands);
+        let mut hashed: [Option<u32>; MAX_PIECES] = [None; MAX_PIECES];
+        let resume = |crc, bytes: &[u8]| {
+            let mut hasher = crc32fast::Hasher::new_with_initial(crc);
+            hasher.update(bytes);
+            hasher.finalize()
+        };
+        checksum.over.iter().position(|coverage| {
+            let crc = coverage.items.iter().fold(0, |crc, item| match item {
+                Item::Literal(bytes) => resume(crc, bytes),
+                Item::Segment(index) => match &layout.shifts[*index] {
+                    Some(shift) => {
+                        let own = *hashed[*index].get_or_insert_with(|| resume(0, spans[*index]));
+                        shift.apply(crc) ^ own
+                    }
+                    None => resume(crc, spans[*index]),
+                },
+            });
+            Some(crc) == wanted
         })
     }
 }
@@ -380,7 +396,12 @@ impl Segment {
     fn admits(&self, bytes: &[u8]) -> bool {
         match &self.kind {
             Kind::Text => self.set.contains_all(bytes),
-            Kind::Uuid => Uuid::from_alias(bytes).is_some(),
+            // 7n42DGM5Tflk9n8mt7Fhc7 is the largest: what begins with a smaller digit needs no
+            // arithmetic.
+            Kind::Uuid => {
+                self.set.contains_all(bytes)
+                    && (bytes[0] < b'7' || Uuid::from_alias(bytes).is_some())
+            }
             Kind::Checksum(checksum) => checksum.is_in_range(bytes),
         }
     }

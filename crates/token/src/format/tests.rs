@@ -12,11 +12,7 @@ fn gitlab() -> Format {
     Format::new(
         "glpat-<PAYLOAD>.<VERSION>.<LENGTH><CRC>",
         vec![
-            Segment::text(
-                "PAYLOAD",
-                ByteSet::BASE64URL,
-                Lengths::Range { min: 27, max: 300 },
-            ),
+            Segment::text("PAYLOAD", ByteSet::BASE64URL, Lengths::Range { min: 27, max: 300 }),
             Segment::text("VERSION", ByteSet::BASE36, Lengths::OneOf(vec![2])),
             Segment::text("LENGTH", ByteSet::BASE36, Lengths::OneOf(vec![2])),
             Segment::checksum(
@@ -35,9 +31,7 @@ fn gitlab() -> Format {
 fn seeded(mut state: u64) -> impl FnMut(&mut [u8]) {
     move |bytes| {
         for byte in bytes {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             *byte = (state >> 56) as u8;
         }
     }
@@ -117,10 +111,7 @@ fn alias_and_checksum_that_overflow_are_no_token() {
 #[test]
 fn a_published_gitlab_token_is_proven() {
     let token = ["glpat-vSY1cyL948aAB440q", "B6L4zlu9OzsUmEV.01.0w0sfevch"].concat();
-    assert!(matches!(
-        gitlab().check(token.as_bytes()),
-        Check::Proven { coverage: 0, .. }
-    ));
+    assert!(matches!(gitlab().check(token.as_bytes()), Check::Proven { coverage: 0, .. }));
 }
 
 #[test]
@@ -131,27 +122,17 @@ fn explanation_names_the_fault_and_its_place() {
     let note = |token: &[u8]| {
         let explanation = format.explain(token);
         assert!(!explanation.proven);
-        let faults: Vec<_> = explanation
-            .parts
-            .into_iter()
-            .filter(|part| !part.holds)
-            .collect();
+        let faults: Vec<_> = explanation.parts.into_iter().filter(|part| !part.holds).collect();
         assert_eq!(faults.len(), 1, "{faults:?}");
         format!("{}: {}", faults[0].name, faults[0].note)
     };
     let mut bad = token.clone();
     bad[30] = b'-';
     assert_eq!(note(&bad), "SECRET: character 2 is not one of base62");
-    assert_eq!(
-        note(&token[..token.len() - 1]),
-        "CHECKSUM: too short: 5 of 6 characters"
-    );
+    assert_eq!(note(&token[..token.len() - 1]), "CHECKSUM: too short: 5 of 6 characters");
     let mut bad = token.clone();
     bad.push(b'x');
-    assert_eq!(
-        note(&bad),
-        "rest: too long: a token has 78 or 67 or 65 characters"
-    );
+    assert_eq!(note(&bad), "rest: too long: a token has 78 or 67 or 65 characters");
     let mut bad = token;
     bad[40] = if bad[40] == b'a' { b'b' } else { b'a' };
     assert!(note(&bad).starts_with("CHECKSUM: crc32 disagrees over <SECRET>, over <ALIAS>_"));
@@ -164,9 +145,7 @@ fn faulty_descriptions_are_refused_with_what_would_be_right() {
         Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, width, over)
     };
     let message = |pattern: &str, segments: Vec<Segment>| {
-        Format::new(pattern, segments)
-            .expect_err("a faulty description")
-            .to_string()
+        Format::new(pattern, segments).expect_err("a faulty description").to_string()
     };
     for (text, pattern, segments) in [
         ("begin with a literal", "<SECRET>", vec![secret()]),
@@ -176,32 +155,13 @@ fn faulty_descriptions_are_refused_with_what_would_be_right() {
         ("not used", "abc_def", vec![secret()]),
         ("stands twice", "abc_<SECRET><SECRET>", vec![secret()]),
         ("no literal", "abc d_<SECRET>", vec![secret()]),
-        (
-            "cannot hold its value",
-            "abc_<SECRET><CRC>",
-            vec![secret(), crc(5, &["<SECRET>"])],
-        ),
-        (
-            "cannot cover itself",
-            "abc_<SECRET><CRC>",
-            vec![secret(), crc(6, &["<CRC>"])],
-        ),
-        (
-            "covers nothing",
-            "abc_<SECRET><CRC>",
-            vec![secret(), crc(6, &[])],
-        ),
-        (
-            "names no segment",
-            "abc_<SECRET><CRC>",
-            vec![secret(), crc(6, &["abc_"])],
-        ),
+        ("cannot hold its value", "abc_<SECRET><CRC>", vec![secret(), crc(5, &["<SECRET>"])]),
+        ("cannot cover itself", "abc_<SECRET><CRC>", vec![secret(), crc(6, &["<CRC>"])]),
+        ("covers nothing", "abc_<SECRET><CRC>", vec![secret(), crc(6, &[])]),
+        ("names no segment", "abc_<SECRET><CRC>", vec![secret(), crc(6, &["abc_"])]),
         ("begin with a literal", "", vec![]),
     ] {
         let message = message(pattern, segments);
-        assert!(
-            message.contains(text),
-            "{message:?} should contain {text:?}"
-        );
+        assert!(message.contains(text), "{message:?} should contain {text:?}");
     }
 }

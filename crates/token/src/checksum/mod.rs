@@ -2,6 +2,10 @@
 //!
 //! Adding a format with a listed algorithm is data; a new algorithm is a variant here.
 
+mod shift;
+
+pub(crate) use shift::Shift;
+
 use crate::ByteSet;
 use crate::base62;
 use sha2::{Digest, Sha256};
@@ -148,19 +152,37 @@ impl Checksum {
     #[must_use]
     #[inline]
     pub fn is_in_range(&self, text: &[u8]) -> bool {
-        if text.len() != self.width {
-            return false;
+        match self.algorithm {
+            Algorithm::Crc32 => self.crc32(text).is_some(),
+            Algorithm::Sha256 => text.len() == self.width && self.encoding.set().contains_all(text),
         }
-        match (self.algorithm, self.encoding) {
-            (Algorithm::Crc32, Encoding::Base62) if self.width == base62::U32_WIDTH => {
-                base62::decode_u32(text).is_some()
-            }
-            (Algorithm::Crc32, Encoding::Base36 | Encoding::Base62) => {
-                let digits = self.encoding.digits();
-                let largest = spell_number(u32::MAX, digits, self.width);
-                self.encoding.set().contains_all(text) && text <= largest.as_bytes()
-            }
-            _ => self.encoding.set().contains_all(text),
+    }
+
+    /// Reads a spelled CRC-32; `None` for another width, a foreign character or a larger number.
+    #[inline]
+    pub(crate) fn crc32(&self, text: &[u8]) -> Option<u32> {
+        if text.len() != self.width {
+            return None;
+        }
+        // With constant bases the compiler needs no division and no table of digits.
+        match self.encoding {
+            Encoding::Base62 => read_number(text, 62, base62::digit),
+            Encoding::Base36 => read_number(text, 36, |byte| match byte {
+                b'0'..=b'9' => Some(byte - b'0'),
+                b'a'..=b'z' => Some(byte - b'a' + 10),
+                _ => None,
+            }),
+            Encoding::Hex => read_number(text, 16, |byte| match byte {
+                b'0'..=b'9' => Some(byte - b'0'),
+                b'a'..=b'f' => Some(byte - b'a' + 10),
+                _ => None,
+            }),
+            Encoding::HexUpper => read_number(text, 16, |byte| match byte {
+                b'0'..=b'9' => Some(byte - b'0'),
+                b'A'..=b'F' => Some(byte - b'A' + 10),
+                _ => None,
+            }),
+            Encoding::Base32 => read_bits(text),
         }
     }
 
@@ -176,12 +198,10 @@ impl Checksum {
             Algorithm::Crc32 => {
                 let mut hasher = crc32fast::Hasher::new();
                 pieces.for_each(|piece| hasher.update(piece));
-                let value = hasher.finalize();
+                let (value, digits) = (hasher.finalize(), self.encoding.digits());
                 match self.encoding {
-                    Encoding::Base32 => {
-                        spell_bits(&value.to_be_bytes(), self.encoding.digits(), self.width)
-                    }
-                    encoding => spell_number(value, encoding.digits(), self.width),
+                    Encoding::Base32 => spell_bits(&value.to_be_bytes(), digits, self.width),
+                    _ => spell_number(value, digits, self.width),
                 }
             }
             Algorithm::Sha256 => {
@@ -191,6 +211,38 @@ impl Checksum {
             }
         }
     }
+}
+
+/// Reads a number with its most significant digit first; `None` above 32 bits.
+#[inline]
+fn read_number(text: &[u8], base: u64, digit: impl Fn(u8) -> Option<u8>) -> Option<u32> {
+    let mut value = 0_u64;
+    for &byte in text {
+        value = value * base + u64::from(digit(byte)?);
+        if value > u64::from(u32::MAX) {
+            return None;
+        }
+    }
+    u32::try_from(value).ok()
+}
+
+/// Reads the first 32 bits of base32; `None` if the bits after them are not zero.
+fn read_bits(text: &[u8]) -> Option<u32> {
+    let mut value = 0_u64;
+    for (at, &byte) in text.iter().enumerate() {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'2'..=b'7' => byte - b'2' + 26,
+            _ => return None,
+        };
+        match at {
+            0..7 => value = value << 5 | u64::from(digit),
+            _ if digit == 0 => {}
+            _ => return None,
+        }
+    }
+    // Seven characters hold 35 bits.
+    (value & 0b111 == 0).then_some((value >> 3) as u32)
 }
 
 /// Spells a number with its most significant digit first, padded on the left with digit 0.
@@ -226,22 +278,14 @@ mod tests {
     use super::*;
 
     fn spelled(algorithm: Algorithm, encoding: Encoding, width: usize, input: &[u8]) -> String {
-        let checksum = Checksum {
-            algorithm,
-            encoding,
-            width,
-            over: Vec::new(),
-        };
+        let checksum = Checksum { algorithm, encoding, width, over: Vec::new() };
         let spelled = checksum.spell(std::iter::once(input));
         String::from_utf8(spelled.as_bytes().to_vec()).expect("digits are ASCII")
     }
 
     #[test]
     fn github_standard_spells_hello_as_published() {
-        assert_eq!(
-            spelled(Algorithm::Crc32, Encoding::Base62, 6, b"hello"),
-            "0zNvy2"
-        );
+        assert_eq!(spelled(Algorithm::Crc32, Encoding::Base62, 6, b"hello"), "0zNvy2");
     }
 
     #[test]
@@ -253,24 +297,15 @@ mod tests {
             (Encoding::Base36, 7, "1kl8mjq"),
             (Encoding::Base32, 7, "ZP2DSJQ"),
         ] {
-            assert_eq!(
-                spelled(Algorithm::Crc32, encoding, width, b"123456789"),
-                text
-            );
+            assert_eq!(spelled(Algorithm::Crc32, encoding, width, b"123456789"), text);
         }
     }
 
     #[test]
     fn sha256_keeps_the_first_characters() {
         // The digest of the empty string begins e3b0c442 98.
-        assert_eq!(
-            spelled(Algorithm::Sha256, Encoding::Base32, 8, b""),
-            "4OYMIQUY"
-        );
-        assert_eq!(
-            spelled(Algorithm::Sha256, Encoding::Hex, 8, b""),
-            "e3b0c442"
-        );
+        assert_eq!(spelled(Algorithm::Sha256, Encoding::Base32, 8, b""), "4OYMIQUY");
+        assert_eq!(spelled(Algorithm::Sha256, Encoding::Hex, 8, b""), "e3b0c442");
     }
 
     #[test]
@@ -285,5 +320,8 @@ mod tests {
         assert!(!base36.is_in_range(b"1z141z4"));
         assert!(!base36.is_in_range(b"1z141z"));
         assert!(!base36.is_in_range(b"1z141Z3"));
+        let base32 = Checksum { encoding: Encoding::Base32, ..base36 };
+        assert_eq!(base32.crc32(b"ZP2DSJQ"), Some(0xcbf4_3926));
+        assert_eq!(base32.crc32(b"ZP2DSJR"), None, "a bit beyond the 32 is set");
     }
 }
