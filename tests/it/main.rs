@@ -1,1 +1,5 @@
-fn main() {}
+//! Integration tests; the modules mirror `src`.
+
+mod detect;
+mod mint;
+mod oracle;
