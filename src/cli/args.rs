@@ -99,11 +99,11 @@ pub(super) struct FileArgs {
 pub(super) struct RuleArgs {
     /// Add the rules of a file, or of a folder's .toml files.
     #[arg(long = "rules", value_name = "PATH")]
-    pub(super) paths: Vec<PathBuf>,
+    pub(super) added: Vec<PathBuf>,
 
     /// Search for the tokens of these rules only.
     #[arg(long = "rule", value_name = "ID")]
-    pub(super) ids: Vec<String>,
+    pub(super) only: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -23,12 +23,12 @@ use std::time::Instant;
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let known = load_rules(&args.rules.paths)?;
+    let known = load_rules(&args.rules.added)?;
     let all = Arc::new(known);
-    let wanted = if args.rules.ids.is_empty() {
+    let wanted = if args.rules.only.is_empty() {
         Arc::clone(&all)
     } else {
-        Arc::new(all.restricted_to(&args.rules.ids)?)
+        Arc::new(all.restricted_to(&args.rules.only)?)
     };
     let redactor = Redactor::new(Detector::new(all)?);
     let detector = Detector::new(wanted)?;

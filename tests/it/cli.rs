@@ -1,0 +1,291 @@
+//! The command line as a user meets it.
+
+use crate::mint::{self, Random};
+use crate::tree::{Ran, Tree};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+fn token(seed: u64) -> String {
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+/// The same token with another checksum.
+fn fake(seed: u64) -> String {
+    let token = token(seed);
+    let (rest, checksum) = token.split_at(token.len() - 6);
+    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
+}
+
+#[test]
+fn exit_codes_tell_findings_from_errors() {
+    let tree = Tree::new();
+    tree.write("proven/x", token(1));
+    tree.write("shaped/x", fake(2));
+    tree.write("clean/x", "nothing");
+    for (args, code) in [
+        (&["scan", "clean"][..], 0),
+        (&["scan", "proven"], 1),
+        (&["scan", "shaped"], 0),
+        (&["scan", "shaped", "--fail-on", "shaped"], 1),
+        (&["scan", "proven", "--fail-on", "never"], 0),
+        (&["scan", "clean", "nope"], 2),
+        (&["scan", "proven", "nope"], 1),
+        (&["scan", "proven", "nope", "--fail-on", "never"], 2),
+        (&["scan", "--wrong"], 2),
+        (&["scan", "--rule", "nope"], 2),
+        (&["scan", "--report", "xml"], 2),
+        (&["scan", "--threads", "0"], 2),
+        (&["nope"], 2),
+        (&["--version"], 0),
+        (&["scan", "--help"], 0),
+        (&["rules", "list"], 0),
+        (&["rules", "show", "datadog-pat"], 0),
+        (&["rules", "show", "nope"], 2),
+        (&["rules", "check"], 0),
+        (&["completions", "bash"], 0),
+        (&["man"], 0),
+        (&["man", "scan"], 0),
+        (&["man", "nope"], 2),
+    ] {
+        let ran = tree.run(args);
+        assert_eq!(ran.code(), Some(code), "{args:?}: {ran:?}");
+        assert_eq!(
+            ran.stderr().is_empty(),
+            code != 2 || args.contains(&"nope") && args[0] == "scan" && !args.contains(&"--rule"),
+            "{args:?}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn look_alikes_are_counted_and_listed_on_request() {
+    let tree = Tree::new();
+    tree.write("x", fake(1));
+    let text = tree.run(&["scan"]).stdout();
+    assert!(
+        text.contains("1 look-alike of a token's shape without proof (--show-shaped"),
+        "{text}"
+    );
+    assert!(!text.contains("x:1:1"), "{text}");
+    let text = tree.run(&["scan", "--show-shaped"]).stdout();
+    assert!(text.starts_with("x:1:1: shaped Datadog Personal Access Token ddpat_"), "{text}");
+}
+
+#[test]
+fn the_number_of_workers_changes_nothing() {
+    let tree = Tree::new();
+    for seed in 0..200 {
+        let (mut random, mut text) = (Random(seed), Vec::new());
+        for _ in 0..20 {
+            text.extend(mint::filler(&mut random));
+            text.extend(mint::any(&mut random).1.into_bytes());
+        }
+        tree.write(format!("{}/{seed}", seed % 7), text);
+    }
+    let run = |threads| {
+        tree.run(&["scan", "--report", "json", "--show-shaped", "--threads", threads]).stdout()
+    };
+    let one = run("1");
+    assert!(one.len() > 100_000 && one == run("2") && one == run("8"));
+}
+
+#[test]
+fn rules_are_added_restricted_and_refused_with_their_place() {
+    let tree = Tree::new();
+    tree.write("x", format!("{}\n{}\n", token(1), mint::classic(&mut Random(2), "exk_", 20)));
+    let rule = "issuer = \"Example\"\n[[token]]\nid = \"example\"\nname = \"Example Key\"\n\
+        format = \"exk_<SECRET><CRC>\"\n[token.segments.SECRET]\nalphabet = \"base62\"\n\
+        length = 20\n[token.segments.CRC]\nalgorithm = \"crc32\"\nencoding = \"base62\"\n\
+        length = 6\nover = [\"<SECRET>\"]\n[[token.vectors]]\nchecksum_of = \"hello\"\n\
+        checksum = \"0zNvy2\"\nsource = \"the standard\"\n";
+    tree.write("rules/a.toml", rule);
+    tree.write("wrong.toml", rule.replace("length = 20", "lenght = 20"));
+    let rules = |args: &[&str]| -> Vec<String> {
+        let ran = tree.run(&[&["scan", "--report", "json", "x"], args].concat());
+        ran.places().into_iter().map(|it| it.0).collect()
+    };
+    assert_eq!(rules(&["--rules", "rules"]), ["datadog-pat", "example"]);
+    assert_eq!(rules(&["--rules", "rules/a.toml", "--rule", "example"]), ["example"]);
+    let ran = tree.run(&["rules", "check", "rules"]);
+    assert!(ran.code() == Some(0) && ran.stdout().contains("ok      example"), "{ran:?}");
+    for args in [&["scan", "--rules", "wrong.toml"][..], &["rules", "check", "wrong.toml"]] {
+        let ran = tree.run(args);
+        assert_eq!(ran.code(), Some(2));
+        let told = ran.stderr();
+        assert!(told.contains("wrong.toml:8:1: unknown field `lenght`, expected one of"), "{told}");
+    }
+    let ran = tree.run(&["scan", "--rules", "nope.toml"]);
+    assert!(ran.code() == Some(2) && ran.stderr().contains("nope.toml"), "{ran:?}");
+}
+
+#[test]
+fn check_explains_a_token_from_standard_input() {
+    let tree = Tree::new();
+    let ran = tree.run_with_input(&["check"], format!("{}\n", token(1)).as_bytes());
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let text = ran.stdout();
+    assert!(text.contains("UUID ") && text.contains("crc32 over <SECRET> agrees"), "{text}");
+    for (input, code, told) in [
+        (fake(1), 1, "crc32 disagrees over <SECRET>, over <ALIAS>_<SECRET>"),
+        (token(1)[..60].to_owned(), 1, "too short"),
+        ("hello".to_owned(), 1, "Not a token of a known format"),
+        (format!("ghs_{}", "a".repeat(36)), 1, "no checksum to prove it by"),
+        (String::new(), 2, "standard input is empty"),
+        (format!("{} {}", token(1), token(2)), 2, "white space"),
+        ("x".repeat(70_000), 2, "longer than"),
+    ] {
+        let ran = tree.run_with_input(&["check"], input.as_bytes());
+        assert_eq!(ran.code(), Some(code), "{told}: {ran:?}");
+        assert!((ran.stdout() + &ran.stderr()).contains(told), "{told}: {ran:?}");
+    }
+}
+
+#[test]
+fn check_refuses_a_token_as_an_argument_and_does_not_repeat_it() {
+    let tree = Tree::new();
+    for argument in [token(1), format!("--token={}", token(1)), token(1)[..70].to_owned()] {
+        let ran = tree.run(&["check", &argument]);
+        assert_eq!(ran.code(), Some(2));
+        assert!(ran.stderr().contains("never taken as an argument"), "{ran:?}");
+        assert!(!ran.stderr().contains(&argument[30..60]), "{ran:?}");
+    }
+}
+
+#[test]
+fn check_asks_on_a_terminal_and_does_not_echo() {
+    let tree = Tree::new();
+    // util-linux's `script` gives the command a terminal of its own.
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &format!("{} check", env!("CARGO_BIN_EXE_ddpatrol")), "/dev/null"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(tree.path());
+    let mut child = command.spawn().expect("script runs");
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !shown.ends_with(b"(not shown): ") {
+        assert_eq!(output.read(&mut byte).expect("it prompts"), 1, "it prompts");
+        shown.push(byte[0]);
+    }
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(format!("{}\n", token(1)).as_bytes()).expect("it reads");
+    output.read_to_end(&mut shown).expect("it ends");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("Valid: every part holds"), "{shown}");
+    assert!(!shown.contains(&token(1)[30..50]), "{shown}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let tree = Tree::new();
+    for seed in 0..400 {
+        tree.write(format!("{seed}"), token(seed));
+    }
+    for format in ["text", "json", "jsonl", "sarif"] {
+        let mut command = tree.command(&["scan", "--report", format]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command runs");
+        drop(child.stdout.take());
+        let ran = Ran(child.wait_with_output().expect("it ends"));
+        assert_eq!((ran.code(), ran.stderr().as_str()), (Some(1), ""), "{format}");
+    }
+}
+
+fn interrupt(
+    mut command: std::process::Command,
+    ready: impl FnOnce(&mut std::process::Child),
+) -> Ran {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command runs");
+    ready(&mut child);
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    kill(pid, Signal::SIGINT).expect("it runs");
+    Ran(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn an_interrupt_ends_the_scan_and_every_report_is_valid_and_marked_partial() {
+    let tree = Tree::new();
+    tree.write("a", token(1));
+    let endless = std::fs::File::create(tree.path().join("b")).expect("a file");
+    // A hole of eight terabytes: the scan would read zeros for an hour.
+    endless.set_len(8 << 40).expect("sparse files");
+    let mut command = tree.command(&["scan", "--report", "jsonl", "--report", "json=out.json"]);
+    command.args(["--report", "sarif=out.sarif", "--report", "text=out.txt", "--threads", "2"]);
+    let ran = interrupt(command, |child| {
+        // The match in `a` is streamed while `b` is still being read.
+        let mut byte = [0];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut byte).expect("a match");
+    });
+    assert_eq!(ran.code(), Some(130), "{ran:?}");
+    let last = ran.stdout().lines().last().map(str::to_owned).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&last).expect("JSON");
+    assert_eq!((&summary["type"], &summary["interrupted"]), (&"summary".into(), &true.into()));
+    let read = |name| std::fs::read_to_string(tree.path().join(name)).expect("a report");
+    let json: serde_json::Value = serde_json::from_str(&read("out.json")).expect("JSON");
+    assert_eq!((&json["complete"], &json["interrupted"]), (&false.into(), &true.into()));
+    assert_eq!(json["findings"].as_array().map(Vec::len), Some(1));
+    let sarif: serde_json::Value = serde_json::from_str(&read("out.sarif")).expect("JSON");
+    assert_eq!(sarif["runs"][0]["invocations"][0]["executionSuccessful"], false);
+    assert!(read("out.txt").contains("Interrupted: this report is partial."));
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_standard_input() {
+    let tree = Tree::new();
+    let mut command = tree.command(&["scan", "--report", "jsonl", "-", "x"]);
+    tree.write("x", "");
+    command.stdin(Stdio::piped());
+    let mut pipe = None;
+    let ran = interrupt(command, |child| {
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(token(1).as_bytes()).expect("it reads");
+        stdin.write_all(&[b'.'; 1_000_000]).expect("it reads");
+        let mut byte = [0];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut byte).expect("a match");
+        pipe = Some(stdin);
+    });
+    assert_eq!(ran.code(), Some(130), "{ran:?}");
+    assert!(pipe.is_some(), "standard input was open to the end");
+}
+
+#[test]
+fn quiet_prints_findings_and_errors_only() {
+    let tree = Tree::new();
+    tree.write("x", "nothing");
+    let ran = tree.run(&["scan", "-q", "x"]);
+    assert_eq!((ran.stdout(), ran.stderr()), (String::new(), String::new()));
+    tree.write("x", token(1));
+    let ran = tree.run(&["scan", "-q", "x", "nope"]);
+    assert!(ran.stdout().starts_with("x:1:1: proven") && !ran.stdout().contains("Scanned"));
+    assert_eq!(ran.stderr(), "ddpatrol: nope: there is no such file or folder\n");
+}
+
+#[test]
+fn reports_to_files_are_written_whole_or_not_at_all() {
+    use std::os::unix::fs::PermissionsExt;
+    let tree = Tree::new();
+    tree.write("x", token(1));
+    tree.write("out/old.json", "old");
+    let ran = tree.run(&["scan", "x", "--report", "json=out/old.json", "--report", "text"]);
+    assert_eq!(ran.code(), Some(1));
+    let text = std::fs::read_to_string(tree.path().join("out/old.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(report["schema"], "ddpatrol-report/1");
+    let mode = std::fs::metadata(tree.path().join("out/old.json")).expect("a file").permissions();
+    assert_eq!(mode.mode() & 0o600, 0o600);
+    let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();
+    assert_eq!(names.len(), 1, "nothing is left behind");
+    for (report, told) in
+        [("json=no/such/x", "cannot write a report to no/such/x"), ("json=out", "it is a folder")]
+    {
+        let ran = tree.run(&["scan", "x", "--report", report]);
+        assert!(ran.code() == Some(2) && ran.stderr().contains(told), "{ran:?}");
+    }
+    let ran = tree.run(&["scan", "x", "--report", "json", "--report", "text"]);
+    assert!(ran.code() == Some(2) && ran.stderr().contains("FORMAT=PATH"), "{ran:?}");
+    let ran = tree.run(&["scan", "x", "--report", "json=/dev/null"]);
+    assert_eq!(ran.code(), Some(1), "a device is written to, not replaced");
+}

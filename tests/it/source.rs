@@ -1,0 +1,266 @@
+//! Files and standard input: everything is read, or what was not is told.
+
+use crate::mint::{self, Random};
+use crate::tree::{Tree, raw_name};
+use ddpatrol::blob::{Blob, Origin};
+use ddpatrol::source::files::{Files, FilesOptions};
+use ddpatrol::source::window::Context;
+use ddpatrol::source::{Gap, Run, Source, Visitor, Visitors};
+use std::path::{Path, PathBuf};
+
+fn token(seed: u64) -> String {
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+const JSON: [&str; 3] = ["scan", "--report", "json"];
+
+fn paths(tree: &Tree, args: &[&str]) -> Vec<String> {
+    let ran = tree.run(&[&JSON, args].concat());
+    ran.places().into_iter().map(|place| place.1).collect()
+}
+
+#[test]
+fn hidden_files_are_read_and_the_git_folder_is_not() {
+    let tree = Tree::new();
+    tree.git_init();
+    tree.write(".env", token(1));
+    tree.write(".config/x", token(2));
+    tree.write(".git/hidden", token(3));
+    tree.write("sub/.git", token(4));
+    assert_eq!(paths(&tree, &[]), [".config/x", ".env", "sub/.git"]);
+    let report = tree.run(&JSON).json();
+    assert_eq!(report["summary"]["left_out"]["git_folders"], 1);
+    assert_eq!(paths(&tree, &[".git/hidden"]), [".git/hidden"], "what is named is read");
+}
+
+#[test]
+fn ignored_files_are_left_out_inside_a_work_tree_and_counted() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "/build/\n*.log\n");
+    tree.write("build/a/b", token(1));
+    tree.write("x.log", token(2));
+    tree.write("src/x", token(3));
+    assert_eq!(paths(&tree, &[]).len(), 3, "outside of a work tree nothing is ignored");
+    tree.git_init();
+    assert_eq!(paths(&tree, &[]), ["src/x"]);
+    assert_eq!(tree.run(&JSON).json()["summary"]["left_out"]["ignored_files"], 2);
+    let text = tree.run(&["scan"]).stdout();
+    assert!(text.contains("2 files by .gitignore (--no-ignore reads them)"), "{text}");
+    assert_eq!(paths(&tree, &["--no-ignore"]).len(), 3);
+    assert_eq!(paths(&tree, &["src", "x.log"]), ["src/x", "x.log"], "what is named is read");
+}
+
+#[test]
+fn links_are_not_followed_and_pipes_sockets_and_devices_are_not_read() {
+    let tree = Tree::new();
+    let outside = Tree::new();
+    let target = outside.write("secret", token(1));
+    std::os::unix::fs::symlink(&target, tree.path().join("file")).expect("a link");
+    std::os::unix::fs::symlink(outside.path(), tree.path().join("folder")).expect("a link");
+    std::os::unix::fs::symlink(tree.path(), tree.path().join("loop")).expect("a link");
+    nix::unistd::mkfifo(&tree.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket"));
+    let ran = tree.run(&JSON);
+    let report = ran.json();
+    assert_eq!((ran.code(), report["complete"].as_bool()), (Some(0), Some(true)));
+    assert_eq!(report["summary"]["left_out"]["symlinks"], 3);
+    assert_eq!(report["summary"]["left_out"]["special"], 2);
+    assert_eq!(report["diagnostics"].as_array().map(Vec::len), Some(2));
+    assert_eq!(tree.run(&["scan", "--strict"]).code(), Some(2), "strict: opaque is incomplete");
+    assert_eq!(paths(&tree, &["file"]), ["file"], "a link that is named is followed");
+    assert_eq!(paths(&tree, &["folder"]), ["folder/secret"]);
+    let ran = tree.run(&["scan", "pipe"]);
+    assert_eq!(ran.code(), Some(2));
+    assert!(ran.stdout().contains("pipe: not read: it is a pipe; `-` reads standard input"));
+}
+
+#[test]
+fn paths_that_are_not_utf8_work_and_are_told_without_loss() {
+    let tree = Tree::new();
+    tree.write(raw_name(b"caf\xe9.txt"), token(1));
+    let ran = tree.run(&JSON);
+    let place = &ran.json()["findings"][0]["locations"][0];
+    assert_eq!(place["path"], "caf\\xe9.txt");
+    assert_eq!(place["path_hex"], "636166e92e747874");
+    assert!(tree.run(&["scan"]).stdout().starts_with("caf\\xe9.txt:1:1: proven"));
+    assert!(tree.run(&["scan", "--report", "sarif"]).stdout().contains("\"caf%E9.txt\""));
+}
+
+#[test]
+fn a_token_in_the_name_of_a_file_or_folder_is_found() {
+    let tree = Tree::new();
+    let (file, folder) = (token(1), token(2));
+    tree.write(format!("a/{file}.txt"), "");
+    tree.write(format!("{folder}/x"), "");
+    let report = tree.run(&JSON).json();
+    let parts: Vec<_> =
+        report["findings"].as_array().expect("a list").iter().map(|it| &it["locations"]).collect();
+    assert_eq!(parts.len(), 2, "each name once");
+    assert!(parts.iter().all(|it| it[0]["part"] == "name" && it[0]["line"] == 1));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let tree = Tree::new();
+    tree.write("closed/x", token(1));
+    tree.write("open/x", token(2));
+    let secret = tree.write("secret", token(3));
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    allow(tree.path(), 0o755);
+    allow(&secret, 0o000);
+    allow(&tree.path().join("closed"), 0o000);
+    let binary = tree.path().join("ddpatrol");
+    std::fs::copy(env!("CARGO_BIN_EXE_ddpatrol"), &binary).expect("a copy");
+    let mut command = std::process::Command::new(&binary);
+    command.current_dir(tree.path()).env_clear().args(["scan", "--report", "json", "."]);
+    command.args(["--exclude", "/ddpatrol"]);
+    if nix::unistd::geteuid().is_root() {
+        // Permissions do not bind root.
+        command.uid(65534).gid(65534);
+    }
+    let ran = crate::tree::Ran(command.output().expect("the command runs"));
+    allow(&tree.path().join("closed"), 0o755);
+    let report = ran.json();
+    assert_eq!(ran.code(), Some(1), "findings come first");
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1));
+    let told: Vec<_> = report["diagnostics"].as_array().expect("a list").iter().collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!((&told[0]["path"], &told[1]["path"]), (&"closed".into(), &"secret".into()));
+    assert!(told.iter().all(|it| it["message"].as_str().unwrap_or("").contains("ermission")));
+}
+
+#[test]
+fn a_path_that_is_missing_is_an_error_and_the_others_are_scanned() {
+    let tree = Tree::new();
+    tree.write("x", "nothing");
+    let ran = tree.run(&["scan", "nope", "x"]);
+    assert_eq!(ran.code(), Some(2));
+    assert!(ran.stdout().contains("nope: there is no such file or folder"), "{ran:?}");
+    assert!(ran.stdout().contains("Scanned 1 file"), "{ran:?}");
+}
+
+#[test]
+fn excluded_and_large_files_are_left_out_and_counted() {
+    let tree = Tree::new();
+    tree.write("vendor/a/x", token(1));
+    tree.write("src/x.min.js", token(2));
+    tree.write("src/large", [token(3).as_bytes(), &[b'.'; 5000]].concat());
+    tree.write("src/x", token(4));
+    let args = ["--exclude", "/vendor/", "--exclude", "*.min.js", "--max-file-size", "4k"];
+    assert_eq!(paths(&tree, &args), ["src/x"]);
+    let report = tree.run(&[&JSON, &args[..]].concat()).json();
+    let left_out = &report["summary"]["left_out"];
+    assert_eq!((&left_out["excluded"], &left_out["too_large"]), (&2.into(), &1.into()));
+    let absolute = tree.path().join("src");
+    let absolute = absolute.to_str().expect("temporary paths are UTF-8");
+    assert_eq!(paths(&tree, &[absolute, "--exclude", "/x*"]).len(), 1, "globs count from the root");
+    let ran = tree.run(&["scan", "--exclude", "a[", "."]);
+    assert_eq!(ran.code(), Some(2));
+    assert!(ran.stderr().contains("--exclude a["), "{ran:?}");
+}
+
+#[test]
+fn one_token_in_many_files_and_paths_is_one_finding() {
+    let tree = Tree::new();
+    tree.write("a/x", format!("{}\n{}", token(1), token(1)));
+    tree.write("b/x", format!("key={}", token(1)));
+    let report = tree.run(&["scan", "--report", "json", "a", "b", "a/x"]).json();
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1));
+    assert_eq!(report["findings"][0]["locations"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_line_of_100_megabytes_hides_nothing() {
+    let tree = Tree::new();
+    let mut line = vec![b'x'; 100_000_000];
+    line.extend("é日😀".as_bytes());
+    let at = line.len();
+    line.extend(token(1).as_bytes());
+    tree.write("x", &line);
+    for ran in [tree.run(&JSON), tree.run_with_input(&["scan", "--report", "json", "-"], &line)] {
+        let place = &ran.json()["findings"][0]["locations"][0];
+        assert_eq!(place["offset"], at);
+        assert_eq!((&place["line"], &place["column"]), (&1.into(), &(100_000_000 + 5).into()));
+    }
+}
+
+#[test]
+fn standard_input_is_scanned_once_beside_files() {
+    let tree = Tree::new();
+    tree.write("x", token(1));
+    let input = format!("# é日本\n  key: {}\n", token(2));
+    let ran = tree.run_with_input(&["scan", "--report", "json", "-", "x"], input.as_bytes());
+    assert_eq!(ran.code(), Some(1));
+    let places: Vec<_> = ran.places().into_iter().map(|it| (it.1, it.2, it.3)).collect();
+    assert_eq!(places, [("-".to_owned(), 2, 8), ("x".to_owned(), 1, 1)]);
+}
+
+/// Does something at the first window of every file.
+struct Meddle<F>(F);
+
+impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
+    fn make(&self) -> Box<dyn Visitor + '_> {
+        Box::new(Meddler(&self.0))
+    }
+}
+
+struct Meddler<'a, F>(&'a F);
+
+impl<F: Fn(&Path) + Sync> Visitor for Meddler<'_, F> {
+    fn visit(&mut self, blob: &Blob<'_>) {
+        if let (Origin::File(path), 0) = (blob.origin, blob.offset) {
+            (self.0)(path);
+        }
+    }
+}
+
+fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, String)> {
+    let files = Files::new(FilesOptions {
+        paths,
+        no_ignore: false,
+        exclude: Vec::new(),
+        max_file_size: None,
+        threads: 1,
+        context: Context { before: 10, after: 10 },
+    });
+    let run = Run::default();
+    files.expect("no globs").visit(&Meddle(meddler), &run);
+    run.take_diagnostics().into_iter().map(|it| (it.kind, it.message)).collect()
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_told() {
+    let tree = Tree::new();
+    let file = tree.write("x", vec![b'.'; 2_000_000]);
+    let grow = |path: &Path| {
+        let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("it is ours");
+        std::io::Write::write_all(&mut file, b"more").expect("room");
+    };
+    let shrink = |path: &Path| {
+        let file = std::fs::OpenOptions::new().write(true).open(path).expect("it is ours");
+        file.set_len(1_000_000).expect("it shrinks");
+    };
+    for meddler in [grow as fn(&Path), shrink] {
+        let told = meddle(vec![file.clone()], meddler);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].0 == Gap::Unread && told[0].1.contains("changed while"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_file_that_vanishes_during_the_scan_is_told() {
+    let tree = Tree::new();
+    let (first, second) = (tree.write("a", "."), tree.write("b", "."));
+    let told = meddle(vec![first, second.clone()], |path| {
+        if path != second {
+            std::fs::remove_file(&second).expect("it is ours");
+        }
+    });
+    assert_eq!(told.len(), 1);
+    assert!(told[0].0 == Gap::Unread, "{told:?}");
+}
