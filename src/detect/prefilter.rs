@@ -112,7 +112,8 @@ mod tests {
 
     fn oracle(needles: &[&str], bytes: &[u8], own: Range<usize>) -> Vec<(usize, usize)> {
         own.flat_map(|at| {
-            let begins = |(_, needle): &(usize, &&str)| bytes[at..].starts_with(needle.as_bytes());
+            let begins =
+                move |(_, needle): &(usize, &&str)| bytes[at..].starts_with(needle.as_bytes());
             needles.iter().enumerate().filter(begins).map(move |(index, _)| (at, index))
         })
         .collect()

@@ -17,8 +17,8 @@ pub(super) fn around(
     longest: usize,
 ) -> Clean {
     let least = matched.start.saturating_sub(REACH);
-    let start = memchr::memrchr(b'\n', &bytes[least..matched.start])
-        .map_or_else(|| char_start(bytes, least), |at| least + at + 1);
+    let line_start = memchr::memrchr(b'\n', &bytes[least..matched.start]).map(|at| least + at + 1);
+    let start = line_start.unwrap_or_else(|| char_start(bytes, least));
     let most = bytes.len().min(matched.end + REACH);
     let end = memchr::memchr(b'\n', &bytes[matched.end..most])
         .map_or_else(|| char_start(bytes, most), |at| matched.end + at);

@@ -126,8 +126,10 @@ fn server(token: &[u8]) -> Verdict {
     ((36..=1000).contains(&body.len()) && all(body, is_body)).then_some(false)
 }
 
-/// Every rule: its head, and the verdict on the bytes of one candidate.
-fn rules() -> Vec<(&'static str, &'static str, fn(&[u8]) -> Verdict)> {
+/// A rule, its head, and the verdict on the bytes of one candidate.
+type OracleRule = (&'static str, &'static str, fn(&[u8]) -> Verdict);
+
+fn rules() -> Vec<OracleRule> {
     vec![
         ("datadog-pat", "ddpat_", |token| datadog(token, "ddpat_")),
         ("datadog-service-account-token", "ddsat_", |token| datadog(token, "ddsat_")),

@@ -1,0 +1,47 @@
+//! Any bytes: windows find what the whole finds, and what is printed of them passes the gate.
+
+#![no_main]
+
+use ddpatrol::blob::{Blob, Origin};
+use ddpatrol::detect::{Detector, Match, Scratch};
+use ddpatrol::report::redact::Redactor;
+use ddpatrol::rules::RuleSet;
+use ddpatrol::source::window::{Context, Windows};
+use ddpatrol::source::{Run, Visitor};
+use libfuzzer_sys::fuzz_target;
+use std::sync::{Arc, LazyLock};
+
+static DETECTOR: LazyLock<Detector> = LazyLock::new(detector);
+static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(detector()));
+
+fn detector() -> Detector {
+    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    Detector::new(Arc::new(rules)).expect("few rules")
+}
+
+struct Collect(Scratch, Vec<(u64, usize, usize)>);
+
+impl Visitor for Collect {
+    fn visit(&mut self, blob: &Blob<'_>) {
+        DETECTOR.find(blob.bytes, blob.own.clone(), &mut self.0, |found: Match| {
+            self.1.push((blob.offset + found.start as u64, found.end - found.start, found.rule));
+            let _ = blob.position_at(found.start);
+        });
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut whole = Collect(Scratch::default(), Vec::new());
+    whole.visit(&Blob::whole(Origin::Stdin, bytes));
+    let context = Context { before: 1, after: DETECTOR.lookahead() };
+    let mut windows = Windows::with_size(context, 0);
+    let mut parts = Collect(Scratch::default(), Vec::new());
+    let run = Run::default();
+    windows.visit(Origin::Stdin, &mut &*bytes, &mut parts, (&run, &run.tally.bytes));
+    assert_eq!(whole.1, parts.1);
+    let clean = REDACTOR.clean(bytes);
+    for (offset, len, _) in whole.1 {
+        let token = &bytes[offset as usize..][..len];
+        assert!(!clean.as_bytes().windows(len).any(|window| window == token));
+    }
+});

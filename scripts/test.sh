@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Runs every check of the project on a machine that has Rust, Python and git, and installs what else
+# is needed. A tool that is missing and cannot be installed fails the run: nothing is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Installs the Debian package that has a command, where the command is missing.
+need() {
+  command -v "$1" >/dev/null && return
+  step "install $2"
+  as_root apt-get update -qq
+  as_root apt-get install -y -qq "$2"
+}
+
+# Installs a cargo subcommand where it is missing.
+need_cargo() {
+  command -v "cargo-$1" >/dev/null && return
+  step "install cargo-$1"
+  cargo install --locked "cargo-$1"
+}
+
+need git git
+need g++ g++
+need script bsdutils
+need shellcheck shellcheck
+need_cargo nextest
+need_cargo deny
+
+step "format"
+cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
+step "clippy"
+cargo clippy --locked --workspace --all-targets -- -D warnings
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+step "tests"
+cargo nextest run --locked --workspace
+cargo test --locked --workspace --doc
+step "what the scanner must not depend on"
+for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
+  if cargo tree --locked --package ddpatrol --edges normal,build --prefix none | grep -q "^$crate v"; then
+    echo "the scanner depends on $crate" >&2
+    exit 1
+  fi
+done
+step "dependencies"
+cargo deny --locked check bans licenses sources
+step "fuzz targets"
+cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+cargo build --locked --manifest-path fuzz/Cargo.toml
+step "shell scripts"
+shellcheck scripts/*.sh .ci/run
+step "all checks passed"
