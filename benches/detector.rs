@@ -184,7 +184,8 @@ fn decisions() {
     println!("decisions");
     for timing in compare(ROUNDS, &mut contenders) {
         let nanos = timing.median.as_secs_f64() * 1e9 / COUNT as f64;
-        println!("  {:42} {nanos:6.1} ns", timing.name);
+        let least = timing.least.as_secs_f64() * 1e9 / COUNT as f64;
+        println!("  {:42} {nanos:6.1} ns median, {least:6.1} best", timing.name);
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the written form of a format to its layouts, with errors that say what would be right.
 
 use super::{
-    Format, Kind, Layout, Lengths, MAX_PIECES, MAX_TOKEN_LEN, MIN_HEAD_LEN, Piece, Segment,
+    CrcPlan, Format, Kind, Layout, Lengths, MAX_PIECES, MAX_TOKEN_LEN, MIN_HEAD_LEN, Piece, Segment,
 };
 use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, Item, MAX_WIDTH, Shift};
 use crate::{base62, byteset::ByteSet};
@@ -290,8 +290,8 @@ fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, Form
 
 /// Multiplies the listed lengths out into layouts, the first-listed lengths first.
 fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatError> {
-    let shifts = vec![None; segments.len()];
-    let mut layouts = vec![Layout { pieces: Vec::new(), fixed_len: 0, variable: None, shifts }];
+    let mut layouts =
+        vec![Layout { pieces: Vec::new(), fixed_len: 0, variable: None, plans: Vec::new() }];
     for item in items {
         let mut longer = Vec::new();
         for layout in &layouts {
@@ -332,18 +332,45 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
             format!("stay at or below {MAX_TOKEN_LEN}"),
         );
     }
-    let crc32 = |segment: &Segment| matches!(&segment.kind, Kind::Checksum(it) if it.algorithm == Algorithm::Crc32 && it.over.len() > 1);
-    if segments.iter().any(crc32) {
-        layouts.iter_mut().for_each(tabulate);
+    for segment in segments {
+        if let Kind::Checksum(checksum) = &segment.kind {
+            layouts.iter_mut().for_each(|layout| layout.plans = plans(layout, checksum));
+        }
     }
     Ok(layouts)
 }
 
-/// Tabulates how a CRC moves over each segment of fixed length; worth it for several coverages.
-fn tabulate(layout: &mut Layout) {
-    for piece in &layout.pieces {
-        if let Piece::Segment(index, Some(len)) = piece {
-            layout.shifts[*index] = Some(Shift::new(*len));
-        }
+/// Plans the CRC-32 of every coverage, where all lengths are fixed.
+fn plans(layout: &Layout, checksum: &Checksum) -> Vec<CrcPlan> {
+    if checksum.algorithm != Algorithm::Crc32 || layout.variable.is_some() {
+        return Vec::new();
     }
+    let len = |item: &Item| match item {
+        Item::Literal(bytes) => bytes.len(),
+        Item::Segment(wanted) => layout
+            .pieces
+            .iter()
+            .find_map(|piece| match piece {
+                Piece::Segment(index, len) if index == wanted => *len,
+                _ => None,
+            })
+            .unwrap_or(0),
+    };
+    let plan = |coverage: &Coverage| {
+        let mut plan = CrcPlan { constant: 0, terms: Vec::new() };
+        let mut after = 0;
+        for item in coverage.items.iter().rev() {
+            let shift = (after > 0).then(|| Shift::new(after));
+            after += len(item);
+            match item {
+                Item::Literal(bytes) => {
+                    let own = crc32fast::hash(bytes);
+                    plan.constant ^= shift.map_or(own, |shift| shift.apply(own));
+                }
+                Item::Segment(index) => plan.terms.push((*index, shift)),
+            }
+        }
+        plan
+    };
+    checksum.over.iter().map(plan).collect()
 }

@@ -9,7 +9,7 @@ mod build;
 
 pub use build::{FormatError, Place};
 
-use crate::checksum::{Algorithm, Checksum, Item, Shift};
+use crate::checksum::{Checksum, Item, Shift};
 use crate::secret::MASK;
 use crate::{ByteSet, Uuid};
 
@@ -75,8 +75,19 @@ pub struct Layout {
     pieces: Vec<Piece>,
     fixed_len: usize,
     variable: Option<(usize, usize)>,
-    /// For each segment of the format how a CRC moves over it, where its length is fixed.
-    shifts: Vec<Option<Shift>>,
+    /// For each coverage how its CRC-32 follows from those of the segments; empty where the
+    /// lengths are not fixed, or the checksum is no CRC-32.
+    plans: Vec<CrcPlan>,
+}
+
+/// How the CRC-32 of a coverage follows from those of its segments: they are added to the
+/// constant, each shifted by the number of bytes that come after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CrcPlan {
+    /// What the literals contribute.
+    constant: u32,
+    /// The segments; none of them is shifted where nothing comes after it.
+    terms: Vec<(usize, Option<Shift>)>,
 }
 
 /// A piece of a layout.
@@ -348,8 +359,9 @@ impl Format {
             }
         }
         let checksum = declared?;
-        if checksum.algorithm == Algorithm::Crc32 {
-            return self.crc32_proof(&self.layouts[split.layout], (checksum, stands), &spans);
+        let plans = &self.layouts[split.layout].plans;
+        if !plans.is_empty() {
+            return planned_proof(plans, checksum.crc32(stands)?, &spans);
         }
         checksum.over.iter().position(|coverage| {
             let pieces = coverage.items.iter().map(|item| match item {
@@ -359,35 +371,18 @@ impl Format {
             checksum.spell(pieces).as_bytes() == stands
         })
     }
+}
 
-    /// The same for CRC-32, hashing each segment at most once.
-    fn crc32_proof(
-        &self,
-        layout: &Layout,
-        (checksum, stands): (&Checksum, &[u8]),
-        spans: &[&[u8]; MAX_PIECES],
-    ) -> Option<usize> {
-        let wanted = checksum.crc32(stands);
-        let mut hashed: [Option<u32>; MAX_PIECES] = [None; MAX_PIECES];
-        let resume = |crc, bytes: &[u8]| {
-            let mut hasher = crc32fast::Hasher::new_with_initial(crc);
-            hasher.update(bytes);
-            hasher.finalize()
-        };
-        checksum.over.iter().position(|coverage| {
-            let crc = coverage.items.iter().fold(0, |crc, item| match item {
-                Item::Literal(bytes) => resume(crc, bytes),
-                Item::Segment(index) => match &layout.shifts[*index] {
-                    Some(shift) => {
-                        let own = *hashed[*index].get_or_insert_with(|| resume(0, spans[*index]));
-                        shift.apply(crc) ^ own
-                    }
-                    None => resume(crc, spans[*index]),
-                },
-            });
-            Some(crc) == wanted
-        })
-    }
+/// Does the same for CRC-32 by plan, hashing each segment at most once.
+fn planned_proof(plans: &[CrcPlan], wanted: u32, spans: &[&[u8]; MAX_PIECES]) -> Option<usize> {
+    let mut hashed: [Option<u32>; MAX_PIECES] = [None; MAX_PIECES];
+    plans.iter().position(|plan| {
+        let crc = plan.terms.iter().fold(plan.constant, |sum, (index, shift)| {
+            let own = *hashed[*index].get_or_insert_with(|| crc32fast::hash(spans[*index]));
+            sum ^ shift.as_ref().map_or(own, |shift| shift.apply(own))
+        });
+        crc == wanted
+    })
 }
 
 impl Segment {
