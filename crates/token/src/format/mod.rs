@@ -90,6 +90,9 @@ struct CrcPlan {
     terms: Vec<(usize, Option<Shift>)>,
 }
 
+/// The bytes of a candidate's segments, by index.
+type Spans<'a> = [&'a [u8]; MAX_PIECES];
+
 /// A piece of a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -210,10 +213,8 @@ impl Format {
                 continue;
             }
             let split = Split { layout: index, len: candidate.len() };
-            if !self.has_shape(split, candidate) {
-                continue;
-            }
-            if let Some(coverage) = self.proof(split, candidate) {
+            let Some(spans) = self.shape(split, candidate) else { continue };
+            if let Some(coverage) = self.proof(split, &spans) {
                 return Check::Proven { split, coverage };
             }
             if shaped == Check::Unlike {
@@ -336,32 +337,37 @@ impl Format {
         at
     }
 
-    fn has_shape(&self, split: Split, candidate: &[u8]) -> bool {
-        self.pieces(split, candidate).all(|(piece, bytes)| match piece {
-            Piece::Literal(literal) => **literal == *bytes,
-            Piece::Segment(index, _) => self.segments[*index].admits(bytes),
-        })
+    /// Returns the bytes of every segment, by index, if the candidate has the shape.
+    fn shape<'a>(&self, split: Split, candidate: &'a [u8]) -> Option<Spans<'a>> {
+        let layout = &self.layouts[split.layout];
+        let variable_len = split.len - layout.fixed_len;
+        let mut spans: Spans<'a> = [&[]; MAX_PIECES];
+        let mut rest = candidate;
+        for piece in &layout.pieces {
+            match piece {
+                Piece::Literal(literal) => rest = rest.strip_prefix(&**literal)?,
+                Piece::Segment(index, len) => {
+                    let (bytes, tail) = rest.split_at_checked(len.unwrap_or(variable_len))?;
+                    if !self.segments[*index].admits(bytes) {
+                        return None;
+                    }
+                    (spans[*index], rest) = (bytes, tail);
+                }
+            }
+        }
+        Some(spans)
     }
 
     /// Returns the index of the coverage under which the checksum of a shaped candidate holds.
-    fn proof(&self, split: Split, candidate: &[u8]) -> Option<usize> {
-        let mut spans: [&[u8]; MAX_PIECES] = [&[]; MAX_PIECES];
-        let mut stands: &[u8] = &[];
-        let mut declared = None;
-        for (piece, bytes) in self.pieces(split, candidate) {
-            let Piece::Segment(index, _) = piece else {
-                continue;
-            };
-            spans[*index] = bytes;
-            if let Kind::Checksum(checksum) = &self.segments[*index].kind {
-                stands = bytes;
-                declared = Some(checksum);
-            }
-        }
-        let checksum = declared?;
+    fn proof(&self, split: Split, spans: &Spans<'_>) -> Option<usize> {
+        let (stands, checksum) =
+            self.segments.iter().zip(spans).find_map(|(segment, span)| match &segment.kind {
+                Kind::Checksum(checksum) => Some((*span, checksum)),
+                Kind::Text | Kind::Uuid => None,
+            })?;
         let plans = &self.layouts[split.layout].plans;
         if !plans.is_empty() {
-            return planned_proof(plans, checksum.crc32(stands)?, &spans);
+            return planned_proof(plans, checksum.crc32(stands)?, spans);
         }
         checksum.over.iter().position(|coverage| {
             let pieces = coverage.items.iter().map(|item| match item {
