@@ -6,7 +6,7 @@ use crate::finding::Fingerprint;
 use crate::report::escape;
 use crate::rules::{Rule, RuleSet};
 use anyhow::bail;
-use ddpatrol_token::{Explanation, Secret};
+use ddpatrol_token::{Check, Explanation, Secret, Uuid};
 use std::io::{self, IsTerminal, Read, Write};
 
 /// More than any token has; what is longer is no token.
@@ -68,7 +68,7 @@ fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<E
     let holds = explanation.parts.iter().all(|part| part.holds);
     let exit = if explanation.proven && rule.provable {
         writeln!(out, "Valid: every part holds. fingerprint {}", Fingerprint::of(token))?;
-        if let Some(advice) = &rule.advice {
+        if let Some(advice) = rule.advice_for(uuid(rule, token)) {
             writeln!(out, "If it leaked: {advice}")?;
         }
         Exit::Good
@@ -83,6 +83,13 @@ fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<E
         Exit::Found
     };
     Ok(exit)
+}
+
+fn uuid(rule: &Rule, token: &[u8]) -> Option<Uuid> {
+    match rule.format.check(token) {
+        Check::Proven { split, .. } => rule.format.uuid(split, token).map(|(uuid, _)| uuid),
+        Check::Shaped { .. } | Check::Unlike => None,
+    }
 }
 
 /// Picks the rule whose head the token begins with and that it comes nearest to.

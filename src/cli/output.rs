@@ -46,6 +46,14 @@ impl Output {
         matches!(self.target, Target::Stdout(_))
     }
 
+    /// Returns where the report is being written, for a file.
+    pub(super) fn temporary(&self) -> Option<PathBuf> {
+        match &self.target {
+            Target::File(out, _) => std::fs::canonicalize(out.get_ref().path()).ok(),
+            Target::Stdout(_) | Target::Device(_) => None,
+        }
+    }
+
     pub(super) fn writer(&mut self) -> &mut dyn Write {
         match &mut self.target {
             Target::Stdout(out) => out,

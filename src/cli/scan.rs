@@ -17,7 +17,7 @@ use crate::source::window::Context;
 use crate::source::{Run, Source};
 use anyhow::Context as _;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -69,6 +69,7 @@ impl Session<'_> {
             show_secrets: self.args.show_secrets,
             root: root.as_deref(),
         };
+        let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
         let streams = Streams { outputs: Mutex::new((streams, None)), telling };
@@ -79,7 +80,7 @@ impl Session<'_> {
             keep_shaped: self.args.show_shaped || self.args.fail_on == FailOn::Shaped,
             on_match: Some(&on_match),
         };
-        let sources = self.sources(scan.context())?;
+        let sources = self.sources(scan.context(), own)?;
         let progress = self.shows_progress().then(|| Progress::start(Arc::clone(run)));
         let outcome = scan.run(&sources, run);
         drop(progress);
@@ -97,7 +98,7 @@ impl Session<'_> {
         self.exit(&outcome, failure)
     }
 
-    fn sources(&self, context: Context) -> anyhow::Result<Vec<Box<dyn Source>>> {
+    fn sources(&self, context: Context, own: Vec<PathBuf>) -> anyhow::Result<Vec<Box<dyn Source>>> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         let (stdin, paths): (Vec<_>, Vec<_>) =
             self.args.paths.iter().cloned().partition(|path| path == Path::new("-"));
@@ -111,6 +112,7 @@ impl Session<'_> {
                 no_ignore: self.args.files.no_ignore,
                 exclude: self.args.files.exclude.clone(),
                 max_file_size: self.args.files.max_file_size.map(|size| size.0),
+                own,
                 threads: self.args.run.threads.map_or_else(cores, usize::from),
                 context,
             })?;

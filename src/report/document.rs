@@ -269,10 +269,7 @@ impl DocumentOptions<'_> {
                 alias: token.alias.clone(),
                 uuid: token.uuid.map(|uuid| uuid.to_string()),
             },
-            advice: rule.advice.as_deref().map(|advice| match &token.uuid {
-                Some(uuid) => advice.replace("{id}", &uuid.to_string()),
-                None => advice.to_owned(),
-            }),
+            advice: rule.advice_for(token.uuid),
             secret: self.show_secrets.then(shown),
             locations,
         }

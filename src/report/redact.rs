@@ -27,12 +27,6 @@ pub struct Redactor {
 pub struct Clean(Vec<u8>);
 
 impl Clean {
-    /// Wraps text that the program itself made and that quotes nothing.
-    #[must_use]
-    pub fn own(text: &'static str) -> Self {
-        Self(text.as_bytes().to_vec())
-    }
-
     /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -34,7 +34,7 @@ pub struct Rule {
     pub issuer: String,
     /// Where the issuer describes it.
     pub documentation: Option<String>,
-    /// How it is revoked, in a sentence.
+    /// How it is revoked, in a sentence; `{id}` stands for the token's identifier.
     pub advice: Option<String>,
     /// Its format.
     pub format: Format,
@@ -42,6 +42,15 @@ pub struct Rule {
     pub provable: bool,
     /// What was published by others and must hold.
     pub vectors: Vec<Vector>,
+}
+
+impl Rule {
+    /// Returns how a token with this identifier is revoked.
+    #[must_use]
+    pub fn advice_for(&self, id: Option<Uuid>) -> Option<String> {
+        let advice = self.advice.as_deref()?;
+        Some(id.map_or_else(|| advice.to_owned(), |id| advice.replace("{id}", &id.to_string())))
+    }
 }
 
 /// Something published by someone else that a rule must agree with.

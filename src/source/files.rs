@@ -25,6 +25,8 @@ pub struct FilesOptions {
     pub exclude: Vec<String>,
     /// The largest file to read, in bytes.
     pub max_file_size: Option<u64>,
+    /// Files of the scan's own making, which are passed over: reports that are being written.
+    pub own: Vec<PathBuf>,
     /// How many workers.
     pub threads: usize,
     /// The context that windows keep.
@@ -89,6 +91,13 @@ impl Files {
         self.exclude.matched(below.iter().collect::<PathBuf>(), is_dir).is_ignore()
     }
 
+    /// Tells whether an entry is a report that this scan is writing.
+    fn is_own(&self, entry: &DirEntry) -> bool {
+        let same_name = |own: &&PathBuf| own.file_name() == Some(entry.file_name());
+        let same = |own: &PathBuf| std::fs::canonicalize(entry.path()).is_ok_and(|it| it == *own);
+        self.options.own.iter().filter(same_name).any(same)
+    }
+
     /// Counts the files that a walk reaches.
     fn count(&self, paths: &[PathBuf], no_ignore: bool, run: &Run) -> u64 {
         let files = AtomicU64::new(0);
@@ -103,7 +112,7 @@ impl Files {
                 let Ok(entry) = entry else {
                     return WalkState::Continue;
                 };
-                if is_git_folder(&entry) || self.is_excluded(&entry) {
+                if is_git_folder(&entry) || self.is_excluded(&entry) || self.is_own(&entry) {
                     return WalkState::Skip;
                 }
                 add(&files, u64::from(entry.file_type().is_some_and(|kind| kind.is_file())));
@@ -177,6 +186,9 @@ impl Worker<'_> {
         if self.source.is_excluded(&entry) {
             add(&self.run.tally.excluded, 1);
             return WalkState::Skip;
+        }
+        if self.source.is_own(&entry) {
+            return WalkState::Continue;
         }
         if let Some(error) = entry.error() {
             // A broken ignore file is still obeyed as far as it can be read.

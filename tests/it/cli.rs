@@ -274,6 +274,8 @@ fn reports_to_files_are_written_whole_or_not_at_all() {
     let text = std::fs::read_to_string(tree.path().join("out/old.json")).expect("a report");
     let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(report["schema"], "ddpatrol-report/1");
+    let ran = tree.run(&["scan", "--report", "json", "--report", "sarif=a", "--report", "jsonl=b"]);
+    assert_eq!(ran.json()["summary"]["files"], 2, "reports that are being written are not read");
     let mode = std::fs::metadata(tree.path().join("out/old.json")).expect("a file").permissions();
     assert_eq!(mode.mode() & 0o600, 0o600);
     let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();

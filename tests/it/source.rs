@@ -225,6 +225,7 @@ fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, Stri
         no_ignore: false,
         exclude: Vec::new(),
         max_file_size: None,
+        own: Vec::new(),
         threads: 1,
         context: Context { before: 10, after: 10 },
     });
