@@ -38,8 +38,8 @@ cargo clippy --locked --workspace --all-targets -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 step "tests"
-cargo nextest run --locked --workspace
 cargo test --locked --workspace --doc
+cargo nextest run --locked --workspace
 step "what the scanner must not depend on"
 for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
   if cargo tree --locked --package ddpatrol --edges normal,build --prefix none | grep -q "^$crate v"; then
