@@ -5,12 +5,16 @@
 //! through [`Scan::on_match`].
 
 use crate::blob::Blob;
-use crate::detect::{Detector, Evidence, Scratch};
-use crate::finding::{Collector, Finding, Occurrence, lookbehind};
+use crate::detect::{Detector, Evidence, Match, Scratch};
+use crate::finding::{Collector, Finding, Occurrence, context};
 use crate::report::redact::Redactor;
 use crate::source::window::Context;
 use crate::source::{Diagnostic, Gap, Run, Source, Visitor, Visitors, add};
 use std::sync::atomic::Ordering;
+
+/// How many bytes are searched between two looks at the wish to stop, so that even a blob made of
+/// look-alikes is left within a tenth of a second.
+const STRETCH: usize = 8 * 1024;
 
 /// Takes every match as it is found, on the worker that found it.
 pub type OnMatch<'a> = &'a (dyn Fn(&Occurrence) + Sync);
@@ -68,7 +72,7 @@ impl Scan<'_> {
     /// Returns the context that windows must keep for this scan.
     #[must_use]
     pub fn context(&self) -> Context {
-        Context { before: lookbehind(self.detector), after: self.detector.lookahead() }
+        context(self.detector, self.redactor)
     }
 
     /// Looks at everything that the sources hold.
@@ -120,18 +124,33 @@ struct Worker<'a> {
 impl Visitor for Worker<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
         let Workers { scan, collector, run } = self.shared;
-        scan.detector.find(blob.bytes, blob.own.clone(), &mut self.scratch, |found| {
+        // Matches come in ascending order, so that one walk over the blob positions all of them.
+        let (mut at, mut position) = (0, blob.position);
+        let mut on_match = |found: Match| {
+            if run.is_interrupted() {
+                return;
+            }
             if found.evidence == Evidence::Shaped {
                 add(&run.tally.shaped, 1);
                 if !scan.keep_shaped {
                     return;
                 }
             }
-            let occurrence = Occurrence::new(scan.detector, scan.redactor, blob, found);
+            position.advance(&blob.bytes[at..found.start]);
+            at = found.start;
+            let tools = (scan.detector, scan.redactor);
+            let occurrence = Occurrence::new(tools, blob, found, position);
             if let Some(on_match) = scan.on_match {
                 on_match(&occurrence);
             }
             collector.add(occurrence);
-        });
+        };
+        for start in blob.own.clone().step_by(STRETCH) {
+            if run.is_interrupted() {
+                return;
+            }
+            let stretch = start..blob.own.end.min(start + STRETCH);
+            scan.detector.find(blob.bytes, stretch, &mut self.scratch, &mut on_match);
+        }
     }
 }

@@ -85,7 +85,7 @@ pub(super) struct FileArgs {
     #[arg(long)]
     pub(super) no_ignore: bool,
 
-    /// Leave out what matches, written as in .gitignore.
+    /// Leave out what matches below the paths, written as in .gitignore.
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
 

@@ -19,7 +19,10 @@ use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// The gate that all messages pass; it knows the rules that the user added, once they are loaded.
+static GATE: OnceLock<Redactor> = OnceLock::new();
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +119,10 @@ fn complain(message: &str) {
 
 /// Masks and escapes text for a terminal.
 fn clean(text: &str) -> String {
-    let masked = builtin_redactor().map(|redactor| redactor.clean(text.as_bytes()));
+    let masked = match GATE.get() {
+        Some(gate) => Some(gate.clean(text.as_bytes())),
+        None => builtin_redactor().map(|redactor| redactor.clean(text.as_bytes())),
+    };
     masked.map_or_else(
         // Without a gate nothing may pass.
         || "an error that cannot be shown: the built-in rules are broken".to_owned(),

@@ -27,6 +27,11 @@ impl Output {
         if reports.iter().filter(|report| report.path.is_none()).count() > 1 {
             bail!("two reports would go to standard output; give all but one a path: FORMAT=PATH");
         }
+        for (at, report) in reports.iter().enumerate() {
+            if report.path.is_some() && reports[..at].iter().any(|it| it.path == report.path) {
+                bail!("two reports would go to one file; give each a path of its own");
+            }
+        }
         let text = ReportArg { format: ReportFormat::Text, path: None };
         let default = [text];
         let reports = if reports.is_empty() { &default } else { reports };
@@ -79,6 +84,11 @@ impl Output {
 }
 
 fn open_path(path: &Path) -> io::Result<Target> {
+    // These stand for what is open already, whatever file is behind them.
+    if path.starts_with("/dev") || path.starts_with("/proc") {
+        let device = OpenOptions::new().write(true).open(path)?;
+        return Ok(Target::Device(BufWriter::new(device)));
+    }
     // Through a link, the file behind it is replaced and the link stays.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match std::fs::metadata(&path) {
@@ -97,8 +107,9 @@ fn open_path(path: &Path) -> io::Result<Target> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // What any new file gets; the umask applies.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        // What the old file has, or what any new file gets; the umask applies.
+        let new = std::fs::Permissions::from_mode(0o666);
+        builder.permissions(std::fs::metadata(&path).map_or(new, |old| old.permissions()));
     }
     let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
     Ok(Target::File(BufWriter::new(file), path))

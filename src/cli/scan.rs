@@ -3,7 +3,7 @@
 use super::args::{Color, FailOn, ReportFormat, ScanArgs};
 use super::output::Output;
 use super::progress::Progress;
-use super::{Exit, complain, is_closed_pipe, load_rules};
+use super::{Exit, GATE, complain, is_closed_pipe, load_rules};
 use crate::detect::{Detector, Evidence};
 use crate::finding::Occurrence;
 use crate::report::document::{Document, DocumentOptions};
@@ -30,12 +30,13 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     } else {
         Arc::new(all.restricted_to(&args.rules.only)?)
     };
-    let redactor = Redactor::new(Detector::new(all)?);
+    let gate = Redactor::new(Detector::new(all)?);
+    let redactor = GATE.get_or_init(|| gate);
     let detector = Detector::new(wanted)?;
     let outputs = Output::open_all(&args.reports)?;
     let run = Arc::new(Run::default());
     stop_on_signal(&run)?;
-    let session = Session { args, detector: &detector, redactor: &redactor, started };
+    let session = Session { args, detector: &detector, redactor, started };
     session.run(outputs, &run)
 }
 

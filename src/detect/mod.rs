@@ -133,11 +133,18 @@ impl Detector {
         });
     }
 
-    /// Calls `on_place` with every place where a token could begin, and the rule it could be of.
-    pub fn heads(&self, bytes: &[u8], mut on_place: impl FnMut(usize, usize)) {
+    /// Calls `on_place` with every rule and place where one of its tokens could begin, and the
+    /// longest end that such a token could have, whatever its checksum and its surroundings.
+    pub fn candidates(
+        &self,
+        bytes: &[u8],
+        scratch: &mut Scratch,
+        mut on_place: impl FnMut(usize, usize, Option<usize>),
+    ) {
         self.prefilter.find(bytes, 0..bytes.len(), |hit| {
             for &rule in &self.by_needle[hit.needle] {
-                on_place(rule, hit.start);
+                self.shapes.ends(&self.rules, rule, (bytes, hit.start), scratch);
+                on_place(rule, hit.start, scratch.ends.last().copied());
             }
         });
     }

@@ -1,9 +1,10 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
 use super::{Finding, Fingerprint, Location, TokenId, snippet};
-use crate::blob::Blob;
+use crate::blob::{Blob, Position};
 use crate::detect::{Detector, Evidence, Match};
 use crate::report::redact::Redactor;
+use crate::source::window::Context;
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -26,20 +27,23 @@ pub struct Occurrence {
 }
 
 impl Occurrence {
-    /// Describes a match in a blob.
+    /// Describes a match in a blob that begins at `start`.
     #[must_use]
-    pub fn new(detector: &Detector, redactor: &Redactor, blob: &Blob<'_>, found: Match) -> Self {
+    pub fn new(
+        (detector, redactor): (&Detector, &Redactor),
+        blob: &Blob<'_>,
+        found: Match,
+        start: Position,
+    ) -> Self {
         let format = &detector.rules().rules()[found.rule].format;
         let token = &blob.bytes[found.start..found.end];
         let uuid = match format.check(token) {
             Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
             Check::Unlike => None,
         };
-        let start = blob.position_at(found.start);
         let mut end = start;
         end.advance(token);
         let (path, part) = Location::place(blob.origin);
-        let longest = detector.rules().max_len();
         let matched = found.start..found.end;
         Self {
             rule: found.rule,
@@ -58,16 +62,17 @@ impl Occurrence {
                 len: token.len() as u64,
                 start,
                 end,
-                snippet: snippet::around(redactor, blob.bytes, matched, longest),
+                snippet: snippet::around(redactor, blob.bytes, matched),
             },
         }
     }
 }
 
-/// Returns how much context before its own bytes a window needs for what is collected from it.
+/// Returns the context that a window needs for what is collected from it.
 #[must_use]
-pub(crate) fn lookbehind(detector: &Detector) -> usize {
-    detector.rules().max_len() + snippet::REACH + 1
+pub(crate) fn context(detector: &Detector, redactor: &Redactor) -> Context {
+    let shown = snippet::REACH + redactor.reach();
+    Context { before: shown + 1, after: detector.lookahead() + shown }
 }
 
 /// Gathers occurrences from all workers.

@@ -7,7 +7,7 @@
 mod collect;
 mod snippet;
 
-pub(crate) use collect::lookbehind;
+pub(crate) use collect::context;
 pub use collect::{Collector, Occurrence};
 
 use crate::blob::{Origin, Position};
@@ -16,7 +16,7 @@ use crate::report::redact::Clean;
 use ddpatrol_token::{Secret, Uuid};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Identifies a token without revealing it: 128 bits of a hash keyed for this purpose alone.
 ///
@@ -108,9 +108,14 @@ impl Location {
     /// Names the place of an origin.
     fn place(origin: Origin<'_>) -> (Option<PathBuf>, Part) {
         match origin {
-            Origin::File(path) => (Some(path.to_owned()), Part::Content),
-            Origin::Name(path) => (Some(path.to_owned()), Part::Name),
+            Origin::File(path) => (Some(plain(path)), Part::Content),
+            Origin::Name(path) => (Some(plain(path)), Part::Name),
             Origin::Stdin => (None, Part::Content),
         }
     }
+}
+
+/// Drops the `./` that a walk of `.` puts before every path.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    path.strip_prefix(".").unwrap_or(path).to_owned()
 }

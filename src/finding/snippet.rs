@@ -8,14 +8,9 @@ pub(super) const REACH: usize = 60;
 
 /// Cuts the line around `matched` out of `bytes` and masks it.
 ///
-/// `longest` is the length of the longest token: that much more is looked at on both sides, so that
-/// a neighbouring token of which only a part is shown is masked too.
-pub(super) fn around(
-    redactor: &Redactor,
-    bytes: &[u8],
-    matched: Range<usize>,
-    longest: usize,
-) -> Clean {
+/// More is looked at on both sides, so that a neighbouring token of which only a part is shown, be
+/// it of a rule that the scan leaves out, is masked too.
+pub(super) fn around(redactor: &Redactor, bytes: &[u8], matched: Range<usize>) -> Clean {
     let least = matched.start.saturating_sub(REACH);
     let line_start = memchr::memrchr(b'\n', &bytes[least..matched.start]).map(|at| least + at + 1);
     let start = line_start.unwrap_or_else(|| char_start(bytes, least));
@@ -23,8 +18,8 @@ pub(super) fn around(
     let end = memchr::memchr(b'\n', &bytes[matched.end..most])
         .map_or_else(|| char_start(bytes, most), |at| matched.end + at);
     let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    let from = start.saturating_sub(longest);
-    let to = bytes.len().min(end + longest);
+    let from = start.saturating_sub(redactor.reach());
+    let to = bytes.len().min(end + redactor.reach());
     redactor.clean_part(&bytes[from..to], start - from..end - from)
 }
 

@@ -1,13 +1,13 @@
 //! The outcome of a scan as it may be told: what every format spells.
 
 use super::redact::{Clean, Redactor};
-use crate::finding::{Finding, Location, Occurrence, Part, TokenId};
+use crate::finding::{Finding, Location, Occurrence, Part, TokenId, plain};
 use crate::rules::{Rule, RuleSet};
 use crate::scan::{Counts, Outcome};
 use crate::source::{Diagnostic, Gap};
 use ddpatrol_token::Secret;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The name and version of the JSON form; the number changes when a field changes its meaning.
 pub const SCHEMA: &str = "ddpatrol-report/1";
@@ -312,11 +312,6 @@ impl DocumentOptions<'_> {
             None => encoded,
         }
     }
-}
-
-/// Drops the `./` that a walk of `.` puts before every path.
-fn plain(path: &Path) -> PathBuf {
-    path.strip_prefix(".").unwrap_or(path).to_owned()
 }
 
 impl Record {

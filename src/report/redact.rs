@@ -5,19 +5,25 @@
 //! detector reports: every candidate of every rule whether proven or not, and the beginnings of
 //! tokens that were cut off. What a rule calls public (prefix, alias) stays.
 
-use crate::detect::Detector;
+use crate::detect::{Detector, Scratch};
+use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Mutex;
 
-/// How many characters of a secret may stand alone before they are masked.
-const SHORTEST_MASKED: usize = 12;
+/// How many characters of what could be a cut-off secret are masked.
+const SHORTEST_MASKED: usize = 8;
+/// Fewer lower-case letters than this, and nothing else, are taken for a word: `npm_installer`. One
+/// in a thousand secrets begins with eight of them.
+const LONGEST_WORD: usize = 20;
 
 /// Masks secrets. It knows all rules, also those that a scan was restricted from.
 #[derive(Debug)]
 pub struct Redactor {
     detector: Detector,
+    scratch: Mutex<Scratch>,
 }
 
 /// Bytes that have passed the gate.
@@ -70,7 +76,13 @@ impl Redactor {
     /// Makes a gate that knows the rules of `detector`.
     #[must_use]
     pub fn new(detector: Detector) -> Self {
-        Self { detector }
+        Self { detector, scratch: Mutex::default() }
+    }
+
+    /// Returns how many bytes around what is shown must be seen so that no secret is cut into it.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        self.detector.lookahead()
     }
 
     /// Masks the secrets in `bytes`.
@@ -106,12 +118,23 @@ impl Redactor {
     /// Lists the parts to be masked, in ascending order, without overlaps.
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut secrets: Vec<Range<usize>> = Vec::new();
-        self.detector.heads(bytes, |rule, start| {
+        let mut scratch = self.scratch.lock().unwrap_or_else(|poison| poison.into_inner());
+        self.detector.candidates(bytes, &mut scratch, |rule, start, longest| {
             let format = &self.detector.rules().rules()[rule].format;
-            let public = format.public_len();
-            let like = format.matching_prefix(&bytes[start..]);
-            if like >= public + SHORTEST_MASKED {
-                secrets.push(start + public..start + like);
+            let public = start + format.public_len();
+            let mut like = start + format.matching_prefix(&bytes[start..]);
+            if format.layouts().iter().any(|layout| layout.variable().is_some()) {
+                // A segment of any length may have swallowed what follows it.
+                let rest = bytes[like..].iter().take_while(|&&it| ByteSet::BASE64URL.contains(it));
+                like += rest.count();
+            }
+            let is_word =
+                |text: &[u8]| text.len() < LONGEST_WORD && text.iter().all(u8::is_ascii_lowercase);
+            if like >= public + SHORTEST_MASKED && !is_word(&bytes[public..like]) {
+                secrets.push(public..like);
+            }
+            if let Some(end) = longest {
+                secrets.push(public..end);
             }
         });
         secrets.sort_by_key(|secret| (secret.start, secret.end));

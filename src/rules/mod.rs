@@ -158,7 +158,7 @@ pub enum RuleError {
         message: String,
     },
     /// A rule file or folder could not be read.
-    #[error("cannot read rules from {}: {source}", path.display())]
+    #[error("cannot read rules from {}", path.display())]
     Unread {
         /// The file or folder.
         path: PathBuf,

@@ -9,6 +9,7 @@ use super::{Gap, Run, Source, Visitor, Visitors, add};
 use crate::blob::{Blob, Origin};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
+use std::collections::HashSet;
 use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,10 +43,10 @@ pub struct Files {
 
 /// An exclusion is no glob.
 #[derive(Debug, thiserror::Error)]
-#[error("--exclude {glob}: {source}")]
+#[error("--exclude {glob}: {what}")]
 pub struct ExcludeError {
     glob: String,
-    source: ignore::Error,
+    what: String,
 }
 
 impl Files {
@@ -56,11 +57,21 @@ impl Files {
     pub fn new(options: FilesOptions) -> Result<Self, ExcludeError> {
         let mut builder = OverrideBuilder::new("");
         for glob in &options.exclude {
-            let error = |source| ExcludeError { glob: glob.clone(), source };
-            builder.add(&format!("!{glob}")).map_err(error)?;
+            let error = |what| ExcludeError { glob: glob.clone(), what };
+            if glob.starts_with('!') {
+                return Err(error("it takes back nothing; leave out the `!`".to_owned()));
+            }
+            builder.add(&format!("!{glob}")).map_err(|source| {
+                error(match source {
+                    ignore::Error::Glob { err, .. } => err,
+                    other => other.to_string(),
+                })
+            })?;
         }
-        let all = || ExcludeError { glob: options.exclude.join(" "), source: too_many() };
-        let exclude = builder.build().map_err(|_| all())?;
+        let exclude = builder.build().map_err(|source| ExcludeError {
+            glob: options.exclude.join(" "),
+            what: source.to_string(),
+        })?;
         Ok(Self { options, exclude })
     }
 
@@ -98,12 +109,10 @@ impl Files {
         self.options.own.iter().filter(same_name).any(same)
     }
 
-    /// Counts the files that a walk reaches.
-    fn count(&self, paths: &[PathBuf], no_ignore: bool, run: &Run) -> u64 {
-        let files = AtomicU64::new(0);
-        let Some(builder) = self.walk(paths, no_ignore) else {
-            return 0;
-        };
+    /// Counts the files and `.git` folders that there are, ignored or not.
+    fn count(&self, paths: &[PathBuf], run: &Run) -> (u64, u64) {
+        let (files, folders) = (AtomicU64::new(0), AtomicU64::new(0));
+        let Some(builder) = self.walk(paths, true) else { return (0, 0) };
         builder.build_parallel().run(|| {
             Box::new(|entry| {
                 if run.is_interrupted() {
@@ -112,25 +121,27 @@ impl Files {
                 let Ok(entry) = entry else {
                     return WalkState::Continue;
                 };
-                if is_git_folder(&entry) || self.is_excluded(&entry) || self.is_own(&entry) {
+                if is_git_folder(&entry) {
+                    add(&folders, 1);
+                    return WalkState::Skip;
+                }
+                if self.is_excluded(&entry) || self.is_own(&entry) {
                     return WalkState::Skip;
                 }
                 add(&files, u64::from(entry.file_type().is_some_and(|kind| kind.is_file())));
                 WalkState::Continue
             })
         });
-        files.into_inner()
+        (files.into_inner(), folders.into_inner())
     }
-}
-
-fn too_many() -> ignore::Error {
-    ignore::Error::Io(io::Error::other("too many or too large globs"))
 }
 
 impl Source for Files {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         let mut paths = self.options.paths.clone();
         paths.retain(|path| check_root(path, run));
+        let mut known = HashSet::new();
+        paths.retain(|path| std::fs::canonicalize(path).map_or(true, |path| known.insert(path)));
         let Some(builder) = self.walk(&paths, self.options.no_ignore) else {
             return;
         };
@@ -149,8 +160,9 @@ impl Source for Files {
         });
         // The walk does not tell what it leaves out, so a second one that opens nothing counts.
         if !self.options.no_ignore && work_tree.into_inner() && !run.is_interrupted() {
-            let all = self.count(&paths, true, run);
-            add(&run.tally.ignored, all.saturating_sub(seen.into_inner()));
+            let (files, folders) = self.count(&paths, run);
+            add(&run.tally.ignored, files.saturating_sub(seen.into_inner()));
+            run.tally.git_folders.store(folders, Ordering::Relaxed);
         }
     }
 }
@@ -194,6 +206,15 @@ impl Worker<'_> {
             // A broken ignore file is still obeyed as far as it can be read.
             let message = format!("an ignore file is wrong: {error}");
             self.run.report(Gap::Opaque, Some(entry.path().to_owned()), message);
+        }
+        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+        // An ignore file can hide `.git` itself, so the walk may never show it.
+        if is_dir
+            && !self.source.options.no_ignore
+            && !self.work_tree.load(Ordering::Relaxed)
+            && entry.path().join(".git").symlink_metadata().is_ok()
+        {
+            self.work_tree.store(true, Ordering::Relaxed);
         }
         self.name(entry.path());
         let Some(kind) = entry.file_type() else {

@@ -130,6 +130,7 @@ fn check_explains_a_token_from_standard_input() {
     for (input, code, told) in [
         (fake(1), 1, "crc32 disagrees over <SECRET>, over <ALIAS>_<SECRET>"),
         (token(1)[..60].to_owned(), 1, "too short"),
+        (format!("ddpat_{}", &token(1)[29..]), 1, "*** (22 characters)"),
         ("hello".to_owned(), 1, "Not a token of a known format"),
         (format!("ghs_{}", "a".repeat(36)), 1, "no checksum to prove it by"),
         (String::new(), 2, "standard input is empty"),
@@ -138,7 +139,9 @@ fn check_explains_a_token_from_standard_input() {
     ] {
         let ran = tree.run_with_input(&["check"], input.as_bytes());
         assert_eq!(ran.code(), Some(code), "{told}: {ran:?}");
-        assert!((ran.stdout() + &ran.stderr()).contains(told), "{told}: {ran:?}");
+        let text = ran.stdout() + &ran.stderr();
+        assert!(text.contains(told), "{told}: {ran:?}");
+        assert!(!text.contains(&token(1)[29..37]), "{told}: {ran:?}");
     }
 }
 
@@ -288,6 +291,8 @@ fn reports_to_files_are_written_whole_or_not_at_all() {
     }
     let ran = tree.run(&["scan", "x", "--report", "json", "--report", "text"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("FORMAT=PATH"), "{ran:?}");
+    let ran = tree.run(&["scan", "x", "--report", "json=a", "--report", "sarif=a"]);
+    assert!(ran.code() == Some(2) && ran.stderr().contains("path of its own"), "{ran:?}");
     let ran = tree.run(&["scan", "x", "--report", "json=/dev/null"]);
     assert_eq!(ran.code(), Some(1), "a device is written to, not replaced");
 }

@@ -10,7 +10,11 @@ const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
 fn assert_masked(ran: &Ran, tokens: &[(&str, String)]) {
     let told = ran.stdout() + &ran.stderr();
     for (rule, token) in tokens {
-        let public = if rule.starts_with("datadog") { 29 } else { 12 };
+        let public = match *rule {
+            rule if rule.starts_with("datadog") => 29,
+            "github-fine-grained-pat" => 11,
+            _ => 6,
+        };
         for at in public..token.len() - 8 {
             assert!(!told.contains(&token[at..at + 8]), "{rule} shows at {at}: {told}");
         }
@@ -233,5 +237,100 @@ fn gather(value: &Value, keys: &mut Vec<String>) {
         }),
         Value::Array(items) => items.iter().for_each(|item| gather(item, keys)),
         _ => {}
+    }
+}
+
+#[test]
+fn a_neighbour_that_the_scan_leaves_out_is_masked_too() {
+    let tree = Tree::new();
+    let mut random = Random(10);
+    let tokens = mint::all(&mut random);
+    for (only, found) in &tokens {
+        for (_, neighbour) in &tokens {
+            let text = format!("{neighbour} {found}{neighbour}");
+            let ran = tree.run_with_input(&["scan", "-", "--rule", only], text.as_bytes());
+            assert!(ran.stdout().contains(": proven"), "{ran:?}");
+            assert_masked(&ran, &tokens);
+        }
+    }
+}
+
+const OWN_RULES: &str = r#"issuer = "Example"
+[[token]]
+id = "short"
+name = "Short"
+format = "pin_<SECRET><CRC>"
+[token.segments.SECRET]
+alphabet = "base62"
+length = 4
+[token.segments.CRC]
+algorithm = "crc32"
+encoding = "base62"
+length = 6
+over = ["<SECRET>"]
+[[token.vectors]]
+checksum_of = "hello"
+checksum = "0zNvy2"
+source = "the standard"
+
+[[token]]
+id = "dash"
+name = "Dash"
+format = "exk_<ID>-<SECRET><CRC>"
+[token.segments.ID]
+alphabet = "base64url"
+length = { min = 8, max = 16 }
+[token.segments.SECRET]
+alphabet = "base62"
+length = 30
+[token.segments.CRC]
+algorithm = "crc32"
+encoding = "base62"
+length = 6
+over = ["<SECRET>"]
+[[token.vectors]]
+checksum_of = "hello"
+checksum = "0zNvy2"
+source = "the standard"
+"#;
+
+#[test]
+fn tokens_of_added_rules_are_masked_whatever_their_form() {
+    let tree = Tree::new();
+    let mut random = Random(11);
+    let short = format!("pin_{}", mint::classic(&mut random, "", 4));
+    let dash = format!("exk_abcdefgh-{}", mint::classic(&mut random, "", 30));
+    tree.write("own.toml", OWN_RULES);
+    tree.write(format!("t/{dash}.txt"), format!("k={short}\nk={dash}\ncut {}", &dash[..35]));
+    let output = format!("json=no/such/{dash}");
+    for args in [
+        &["--report", "text"][..],
+        &["--report", "json"],
+        &["--report", "sarif"],
+        &["--report", &output],
+    ] {
+        let ran = tree.run(&[&["scan", "--rules", "own.toml", "t"], args].concat());
+        let told = ran.stdout() + &ran.stderr();
+        assert!(!told.contains(&short[4..]), "{told}");
+        for at in 13..dash.len() - 8 {
+            assert!(!told.contains(&dash[at..at + 8]), "{told}");
+        }
+    }
+    let found = tree.run(&["scan", "--rules", "own.toml", "--report", "json", "t"]).json();
+    assert_eq!(found["findings"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn eight_characters_of_a_cut_off_secret_are_masked_and_words_are_not() {
+    let tree = Tree::new();
+    let token = mint::classic(&mut Random(12), "ghp_", 30);
+    for (text, shown) in [
+        ("ghp_1a2B3c4D", false),
+        ("npm_installer", true),
+        ("npm_config", true),
+        ("ghp_1a2B3c4", true),
+    ] {
+        let ran = tree.run_with_input(&["scan", "-"], format!("{token} {text}").as_bytes());
+        assert_eq!(ran.stdout().contains(text), shown, "{text}: {ran:?}");
     }
 }

@@ -265,3 +265,37 @@ fn a_file_that_vanishes_during_the_scan_is_told() {
     assert_eq!(told.len(), 1);
     assert!(told[0].0 == Gap::Unread, "{told:?}");
 }
+
+#[test]
+fn ignored_files_of_nested_repositories_are_counted_even_where_git_itself_is_ignored() {
+    let tree = Tree::new();
+    std::fs::create_dir_all(tree.path().join("a/.git")).expect("a folder");
+    tree.write("a/.gitignore", ".*\n*.env\n");
+    tree.write("a/prod.env", token(1));
+    tree.write("b/.git", "gitdir: elsewhere");
+    tree.write("b/.gitignore", "*.env\n");
+    tree.write("b/prod.env", token(2));
+    for (path, ignored, folders) in [("a", 2, 1), ("b", 1, 0), (".", 3, 1)] {
+        let report = tree.run(&["scan", "--report", "json", path]).json();
+        let left_out = &report["summary"]["left_out"];
+        assert_eq!(left_out["ignored_files"], ignored, "{path}");
+        assert_eq!(left_out["git_folders"], folders, "{path}");
+    }
+}
+
+#[test]
+fn one_place_reached_by_several_paths_is_told_once() {
+    let tree = Tree::new();
+    tree.write("sub/f", token(1));
+    let absolute = tree.path().join("sub");
+    let absolute = absolute.to_str().expect("temporary paths are UTF-8");
+    assert_eq!(paths(&tree, &[".", "sub", "./sub"]), ["sub/f"]);
+    assert_eq!(paths(&tree, &["sub", absolute]), ["sub/f"]);
+}
+
+#[test]
+fn an_exclusion_takes_nothing_back() {
+    let ran = Tree::new().run(&["scan", "--exclude", "*.log", "--exclude", "!keep.log"]);
+    assert_eq!(ran.code(), Some(2));
+    assert!(ran.stderr().contains("--exclude !keep.log: it takes back nothing"), "{ran:?}");
+}
