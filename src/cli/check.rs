@@ -30,7 +30,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 fn read_token() -> anyhow::Result<Secret> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
-        bytes = rpassword::prompt_password("Token (not shown): ")?.into_bytes();
+        bytes = prompt("Token (not shown): ")?;
     } else {
         io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     }
@@ -45,6 +45,31 @@ fn read_token() -> anyhow::Result<Secret> {
         bail!("this is no single token: it holds white space; `ddpatrol scan -` searches a text");
     }
     Ok(Secret::new(token))
+}
+
+/// Asks on the terminal. The echo is off before the question shows, so that what is typed or pasted
+/// at once is not seen either.
+#[cfg(unix)]
+fn prompt(question: &str) -> io::Result<Vec<u8>> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    use std::io::BufRead;
+    let mut terminal = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    silent.local_modes.insert(LocalModes::ECHONL);
+    tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
+    let mut line = Vec::new();
+    let read = terminal.write_all(question.as_bytes()).and_then(|()| {
+        io::BufReader::new(&terminal).take(MOST_BYTES + 1).read_until(b'\n', &mut line)
+    });
+    tcsetattr(&terminal, OptionalActions::Now, &before)?;
+    read.map(|_| line)
+}
+
+#[cfg(not(unix))]
+fn prompt(question: &str) -> io::Result<Vec<u8>> {
+    rpassword::prompt_password(question).map(String::into_bytes)
 }
 
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
