@@ -1,7 +1,8 @@
 //! The outcome of a scan as it may be told: what every format spells.
 
 use super::redact::{Clean, Redactor};
-use crate::finding::{Finding, Location, Occurrence, Part, TokenId, plain};
+use crate::detect::Evidence;
+use crate::finding::{Finding, Fingerprint, Location, Occurrence, Part, TokenId, plain};
 use crate::rules::{Rule, RuleSet};
 use crate::scan::{Counts, Outcome};
 use crate::source::{Diagnostic, Gap};
@@ -226,8 +227,8 @@ impl DocumentOptions<'_> {
     #[must_use]
     pub fn occurrence(&self, found: &Occurrence) -> Record {
         let places = vec![self.place(&found.location)];
-        self.spell((found.rule, found.evidence.name()), &found.token, &found.secret, places)
-            .with_fingerprint(found.fingerprint.to_string())
+        let kind = (found.rule, found.evidence, found.fingerprint);
+        self.spell(kind, &found.token, &found.secret, places)
     }
 
     /// Tells what was not looked at.
@@ -244,14 +245,13 @@ impl DocumentOptions<'_> {
 
     fn record(&self, finding: &Finding) -> Record {
         let places = finding.locations.iter().map(|it| self.place(it)).collect();
-        let kind = (finding.rule, finding.evidence.name());
+        let kind = (finding.rule, finding.evidence, finding.fingerprint);
         self.spell(kind, &finding.token, &finding.secret, places)
-            .with_fingerprint(finding.fingerprint.to_string())
     }
 
     fn spell(
         &self,
-        (rule, evidence): (usize, &'static str),
+        (rule, evidence, fingerprint): (usize, Evidence, Fingerprint),
         token: &TokenId,
         secret: &Secret,
         locations: Vec<Place>,
@@ -262,8 +262,8 @@ impl DocumentOptions<'_> {
             rule: rule.id.clone(),
             name: rule.name.clone(),
             issuer: rule.issuer.clone(),
-            evidence,
-            fingerprint: String::new(),
+            evidence: evidence.name(),
+            fingerprint: fingerprint.to_string(),
             token: TokenRecord {
                 redacted: token.redacted.clone(),
                 alias: token.alias.clone(),
@@ -311,13 +311,6 @@ impl DocumentOptions<'_> {
             None if encoded.is_empty() => ".".to_owned(),
             None => encoded,
         }
-    }
-}
-
-impl Record {
-    fn with_fingerprint(mut self, fingerprint: String) -> Self {
-        self.fingerprint = fingerprint;
-        self
     }
 }
 

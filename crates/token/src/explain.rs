@@ -39,7 +39,7 @@ impl Format {
         };
         let mut parts = Vec::new();
         let mut rest = candidate;
-        let mut surplus = candidate.len().saturating_sub(layout.fixed_len());
+        let surplus = candidate.len().saturating_sub(layout.fixed_len());
         for piece in layout.pieces() {
             let (part, len) = match piece {
                 Piece::Literal(literal) => explain_literal(literal, rest),
@@ -47,9 +47,6 @@ impl Format {
                     let segment = &self.segments()[*index];
                     let (min, max) = layout.variable().unwrap_or((0, 0));
                     let wanted = len.unwrap_or_else(|| surplus.clamp(min, max));
-                    if len.is_none() {
-                        surplus = surplus.saturating_sub(wanted);
-                    }
                     explain_segment(segment, wanted, rest)
                 }
             };
@@ -70,8 +67,9 @@ impl Format {
             let secrets = parts.iter_mut().filter(|part| part.name != "literal");
             secrets.filter(|part| !part.shown.starts_with(MASK)).for_each(|part| {
                 part.shown = count(part.shown.len());
-                part.note =
-                    if part.holds { "cannot be told".to_owned() } else { part.note.clone() };
+                if part.holds {
+                    part.note = "cannot be told".to_owned();
+                }
             });
         }
         if parts.iter().all(|part| part.holds) {
