@@ -1,0 +1,146 @@
+//! Object ids: SHA-1 or SHA-256.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// How a repository names its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HashKind {
+    /// 20 bytes.
+    Sha1,
+    /// 32 bytes.
+    Sha256,
+}
+
+impl HashKind {
+    /// Returns the length of an id in bytes.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "an id is never empty")]
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
+/// The name of an object.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    bytes: [u8; 32],
+    kind: HashKind,
+}
+
+/// A text or a run of bytes is no object id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an object id has 40 or 64 hexadecimal digits")]
+pub struct IdError;
+
+impl ObjectId {
+    /// Takes an id from its 20 or 32 bytes.
+    ///
+    /// # Errors
+    /// [`IdError`] for any other number of bytes.
+    #[inline]
+    pub fn from_bytes(raw: &[u8]) -> Result<Self, IdError> {
+        let kind = match raw.len() {
+            20 => HashKind::Sha1,
+            32 => HashKind::Sha256,
+            _ => return Err(IdError),
+        };
+        let mut bytes = [0; 32];
+        bytes[..raw.len()].copy_from_slice(raw);
+        Ok(Self { bytes, kind })
+    }
+
+    /// Returns the 20 or 32 bytes.
+    #[must_use]
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.kind.len()]
+    }
+
+    /// Tells how it was computed.
+    #[must_use]
+    pub const fn kind(&self) -> HashKind {
+        self.kind
+    }
+
+    /// Tells whether it is all zeros, which git writes where there is no object.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.bytes == [0; 32]
+    }
+}
+
+impl FromStr for ObjectId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
+        if !text.len().is_multiple_of(2) {
+            return Err(IdError);
+        }
+        let bytes: Option<Vec<u8>> = text.as_bytes().chunks_exact(2).map(pair).collect();
+        Self::from_bytes(&bytes.ok_or(IdError)?)
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A commit.
+    Commit,
+    /// A tree.
+    Tree,
+    /// A blob.
+    Blob,
+    /// An annotated tag.
+    Tag,
+}
+
+impl Kind {
+    /// All kinds, in the order of their numbers in packs.
+    pub const ALL: [Self; 4] = [Self::Commit, Self::Tree, Self::Blob, Self::Tag];
+
+    /// Returns git's word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Tree => "tree",
+            Self::Blob => "blob",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// Reads git's word for it.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)
+    }
+
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Commit),
+            2 => Some(Self::Tree),
+            3 => Some(Self::Blob),
+            4 => Some(Self::Tag),
+            _ => None,
+        }
+    }
+}
