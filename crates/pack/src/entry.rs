@@ -1,0 +1,69 @@
+//! The header of one entry: kind, length, delta base.
+
+use crate::{Fault, HashKind, ObjectId};
+
+/// What an entry says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    /// A whole object: 1 commit, 2 tree, 3 blob, 4 tag.
+    Whole(u8),
+    /// A delta on the entry so many bytes before.
+    OffsetDelta(u64),
+    /// A delta on a named object.
+    RefDelta(ObjectId),
+}
+
+/// The header of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: EntryKind,
+    /// The length of the inflated data, as claimed: of the object, or of the delta.
+    pub(crate) size: u64,
+    /// Where the compressed data begin in the pack.
+    pub(crate) data: usize,
+}
+
+/// Reads the header at `offset` of a pack whose entries end at `bytes.len()`.
+#[inline]
+pub(crate) fn header(bytes: &[u8], offset: u64, hash: HashKind) -> Result<Header, Fault> {
+    let mut at = usize::try_from(offset).map_err(|_| Fault::Offset)?;
+    let mut next = || {
+        let byte = bytes.get(at).copied().ok_or(Fault::Truncated);
+        at += 1;
+        byte
+    };
+    let mut byte = next()?;
+    let number = (byte >> 4) & 7;
+    let mut size = u64::from(byte & 15);
+    let mut shift = 4;
+    while byte & 0x80 != 0 {
+        byte = next()?;
+        if shift > 60 {
+            return Err(Fault::Header);
+        }
+        size |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+    }
+    let kind = match number {
+        1..=4 => EntryKind::Whole(number),
+        6 => {
+            let mut byte = next()?;
+            let mut back = u64::from(byte & 0x7f);
+            while byte & 0x80 != 0 {
+                byte = next()?;
+                if back >> 56 != 0 {
+                    return Err(Fault::Header);
+                }
+                back = (back + 1) << 7 | u64::from(byte & 0x7f);
+            }
+            EntryKind::OffsetDelta(back)
+        }
+        7 => {
+            let id = bytes.get(at..at + hash.len()).ok_or(Fault::Truncated)?;
+            at += hash.len();
+            EntryKind::RefDelta(ObjectId::from_bytes(id).map_err(|_| Fault::Header)?)
+        }
+        _ => return Err(Fault::Header),
+    };
+    Ok(Header { kind, size, data: at })
+}

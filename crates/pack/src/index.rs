@@ -1,0 +1,156 @@
+//! Pack indices, versions 1 and 2: where each object begins.
+//!
+//! The tables are described in git's `gitformat-pack(5)`. What they say is checked against the
+//! file's length once; the names are searched by the fanout table only if that is in order.
+
+use crate::map::{be32, be64, map};
+use crate::{Fault, HashKind, ObjectId, PackError};
+use memmap2::Mmap;
+use std::path::Path;
+
+const MAGIC: &[u8] = b"\xfftOc";
+const FANOUT: usize = 256 * 4;
+
+/// The index of one pack.
+#[derive(Debug)]
+pub struct Index {
+    map: Mmap,
+    hash: HashKind,
+    version: u32,
+    count: u32,
+    fanout: usize,
+    is_sorted: bool,
+}
+
+impl Index {
+    /// Maps an index and checks its tables against its length.
+    ///
+    /// # Errors
+    /// [`PackError`] if the file cannot be mapped or its tables do not fit.
+    pub fn open(path: &Path, hash: HashKind) -> Result<Self, PackError> {
+        let map = map(path)?;
+        Self::new(map, hash).map_err(|fault| PackError {
+            path: path.to_owned(),
+            offset: None,
+            id: None,
+            fault,
+        })
+    }
+
+    fn new(map: Mmap, hash: HashKind) -> Result<Self, Fault> {
+        let (version, fanout) = if map.starts_with(MAGIC) {
+            match be32(&map, 4).ok_or(Fault::Truncated)? {
+                2 => (2, 8),
+                other => return Err(Fault::Version("index", other)),
+            }
+        } else {
+            (1, 0)
+        };
+        let count = be32(&map, fanout + FANOUT - 4).ok_or(Fault::Truncated)?;
+        let (n, hash_len) = (u64::from(count), hash.len() as u64);
+        let head = (fanout + FANOUT) as u64;
+        let len = map.len() as u64;
+        let fits = if version == 1 {
+            len == head + n * (hash_len + 4) + 2 * hash_len
+        } else {
+            let least = head + n * (hash_len + 8) + 2 * hash_len;
+            (least..=least + 8 * n.saturating_sub(1)).contains(&len)
+        };
+        if !fits {
+            return Err(Fault::IndexLength);
+        }
+        let mut index = Self { map, hash, version, count, fanout, is_sorted: false };
+        let steps: Vec<u32> = (0..256).map(|at| index.fan(at)).collect();
+        index.is_sorted = steps.is_sorted() && steps.last() == Some(&count);
+        Ok(index)
+    }
+
+    /// Returns how many objects it lists.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// Tells whether it lists no object.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Returns the id at a position, below [`Index::len`].
+    #[must_use]
+    #[inline]
+    pub fn id(&self, position: u32) -> Option<ObjectId> {
+        ObjectId::from_bytes(self.name(position)?).ok()
+    }
+
+    /// Returns the offset of the object at a position; `None` if the tables have none.
+    #[must_use]
+    #[inline]
+    pub fn offset(&self, position: u32) -> Option<u64> {
+        let (n, at) = (self.count as usize, position as usize);
+        if position >= self.count {
+            return None;
+        }
+        if self.version == 1 {
+            return be32(&self.map, FANOUT + at * (self.hash.len() + 4)).map(u64::from);
+        }
+        let table = self.fanout + FANOUT + n * (self.hash.len() + 4);
+        let low = be32(&self.map, table + at * 4)?;
+        if low & 0x8000_0000 == 0 {
+            return Some(u64::from(low));
+        }
+        let large = table + n * 4 + (low & 0x7fff_ffff) as usize * 8;
+        let end = self.map.len() - 2 * self.hash.len();
+        if large + 8 > end { None } else { be64(&self.map, large) }
+    }
+
+    /// Finds the position of an object.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, id: &[u8]) -> Option<u32> {
+        let (&first, hash) = (id.first()?, self.hash.len());
+        if id.len() != hash {
+            return None;
+        }
+        let (mut low, mut high) = (0, self.count);
+        if self.is_sorted {
+            low = if first == 0 { 0 } else { self.fan(usize::from(first) - 1) };
+            high = self.fan(usize::from(first));
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.name(middle)?.cmp(id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+
+    /// Returns the checksum of the pack that it was made for.
+    #[must_use]
+    pub fn pack_checksum(&self) -> &[u8] {
+        let (len, hash) = (self.map.len(), self.hash.len());
+        &self.map[len - 2 * hash..len - hash]
+    }
+
+    #[inline]
+    fn fan(&self, at: usize) -> u32 {
+        be32(&self.map, self.fanout + at * 4).unwrap_or(0)
+    }
+
+    #[inline]
+    fn name(&self, position: u32) -> Option<&[u8]> {
+        if position >= self.count {
+            return None;
+        }
+        let hash = self.hash.len();
+        let start = match self.version {
+            1 => FANOUT + position as usize * (hash + 4) + 4,
+            _ => self.fanout + FANOUT + position as usize * hash,
+        };
+        self.map.get(start..start + hash)
+    }
+}

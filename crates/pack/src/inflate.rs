@@ -1,0 +1,105 @@
+//! Inflates the data of one entry into a reused buffer.
+
+use crate::Fault;
+use flate2::bufread::ZlibDecoder;
+use std::io::Read;
+
+/// Above this length data are inflated piece by piece, so that memory grows with what there is, not
+/// with what a header claims.
+pub(crate) const LARGE: u64 = 64 << 20;
+
+/// The most that deflate can make of one byte (zlib's technical notes: 1032 to 1).
+const MOST_RATIO: u64 = 1032;
+
+/// Bytes in a buffer that is never shrunk, and never cleared before it is written.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        self.room.truncate(self.len);
+        self.room
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.room.capacity()
+    }
+
+    /// Cuts the bytes and returns them for rewriting.
+    pub(crate) fn parts(&mut self) -> (&mut [u8], &mut usize) {
+        (&mut self.room, &mut self.len)
+    }
+
+    /// Gives `len` bytes of any content.
+    pub(crate) fn take(&mut self, len: usize) -> Result<&mut [u8], Fault> {
+        if self.room.len() < len {
+            let more = len - self.room.len();
+            self.room.try_reserve_exact(more).map_err(|_| Fault::TooLarge(len as u64))?;
+            self.room.resize(len, 0);
+        }
+        self.len = len;
+        Ok(&mut self.room[..len])
+    }
+}
+
+/// Inflates entries; each worker has its own.
+pub(crate) struct Inflater(libdeflater::Decompressor);
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self(libdeflater::Decompressor::new())
+    }
+}
+
+impl Inflater {
+    /// Inflates exactly `size` bytes from the beginning of `data`; what follows them is left.
+    pub(crate) fn inflate(
+        &mut self,
+        data: &[u8],
+        size: u64,
+        buffer: &mut Buffer,
+    ) -> Result<(), Fault> {
+        if size / MOST_RATIO > data.len() as u64 {
+            return Err(Fault::Length);
+        }
+        if size > LARGE {
+            return grow(data, size, buffer);
+        }
+        let room = buffer.take(usize::try_from(size).map_err(|_| Fault::TooLarge(size))?)?;
+        match self.0.zlib_decompress(data, room) {
+            Ok(len) if len as u64 == size => Ok(()),
+            Ok(_) => Err(Fault::Length),
+            Err(libdeflater::DecompressionError::InsufficientSpace) => Err(Fault::Length),
+            Err(libdeflater::DecompressionError::BadData) => Err(Fault::Deflate),
+        }
+    }
+}
+
+fn grow(data: &[u8], size: u64, buffer: &mut Buffer) -> Result<(), Fault> {
+    let mut reader = ZlibDecoder::new(data);
+    let (room, len) = (&mut buffer.room, &mut buffer.len);
+    *len = 0;
+    loop {
+        if *len == room.len() {
+            let more = room.len().clamp(1 << 20, 256 << 20);
+            room.try_reserve_exact(more).map_err(|_| Fault::TooLarge(size))?;
+            room.resize(room.len() + more, 0);
+        }
+        match reader.read(&mut room[*len..]) {
+            Ok(0) => break,
+            Ok(read) => *len += read,
+            Err(_) => return Err(Fault::Deflate),
+        }
+        if *len as u64 > size {
+            return Err(Fault::Length);
+        }
+    }
+    if *len as u64 == size { Ok(()) } else { Err(Fault::Length) }
+}

@@ -1,0 +1,349 @@
+//! The entries of a pack in the order of their offsets, and the families that their deltas make.
+
+use crate::entry::EntryKind;
+use crate::{Fault, Pack, PackError};
+use std::collections::BTreeSet;
+use std::num::NonZero;
+
+/// No entry, no position.
+pub(crate) const NONE: u32 = u32::MAX;
+/// What marks an entry whose header or base is broken, in place of its kind.
+const BROKEN: u8 = 0x10;
+/// What marks an entry whose kind is being followed.
+const FOLLOWED: u8 = 0x20;
+/// What an entry costs beside its bytes, in bytes: a call of the inflater and of the visitor.
+const OVERHEAD: u64 = 400;
+
+/// One entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) offset: u64,
+    /// The index of its base among the entries, or [`NONE`].
+    pub(crate) base: u32,
+    /// Its position in the index; [`NONE`] for an entry that only others refer to.
+    pub(crate) position: u32,
+    /// Its length when inflated, as claimed, as far as 32 bits hold it: a weight, no size.
+    weight: u32,
+    /// 1 to 4, that of its root; 0 while it is not known.
+    pub(crate) kind: u8,
+}
+
+/// The entries and their families.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) entries: Vec<Entry>,
+    /// Where the deltas on each entry begin in `children`, and where the last one's end.
+    first: Vec<u32>,
+    children: Vec<u32>,
+}
+
+/// What one walk visits: the wanted entries, cut into jobs.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    layout: &'a Layout,
+    /// As in the layout, without the children that belong to a job of their own.
+    first: Vec<u32>,
+    wanted: Vec<u8>,
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// A part of a family that one worker walks at a stretch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Job {
+    /// The entry to begin at.
+    pub(crate) entry: u32,
+    /// Its children to be walked, a range of [`Layout::child`].
+    pub(crate) children: (u32, u32),
+    /// Whether the entry itself is walked, or only needed for its children.
+    pub(crate) own: bool,
+    /// About how much work it is.
+    pub(crate) weight: u64,
+}
+
+/// The least weight that is worth a job of its own.
+const LEAST_JOB: u64 = 4 << 20;
+const IS_WANTED: u8 = 1;
+const HAS_WANTED: u8 = 2;
+
+impl Layout {
+    /// Reads the header of every entry. What is broken is told to `failed` and left out.
+    pub(crate) fn new(pack: &Pack, threads: usize, failed: &mut dyn FnMut(PackError)) -> Self {
+        let mut places = places(pack, failed);
+        let (mut entries, missing) = headers(pack, &places, threads);
+        if !missing.is_empty() {
+            // The index lacks entries that others are made from; git would not notice either.
+            places.extend(closure(pack, &places, missing).into_iter().map(|it| (it, NONE)));
+            places.sort_unstable();
+            entries = headers(pack, &places, threads).0;
+        }
+        follow(pack, &mut entries, failed);
+        let n = entries.len();
+        let mut first = vec![0_u32; n + 1];
+        let is_child = |entry: &&Entry| entry.base != NONE && entry.kind < BROKEN;
+        for entry in entries.iter().filter(is_child) {
+            first[entry.base as usize + 1] += 1;
+        }
+        for at in 0..n {
+            first[at + 1] += first[at];
+        }
+        let mut children = vec![0; first[n] as usize];
+        let mut next = first.clone();
+        for (at, entry) in entries.iter().enumerate() {
+            if is_child(&entry) {
+                let slot = &mut next[entry.base as usize];
+                children[*slot as usize] = at as u32;
+                *slot += 1;
+            }
+        }
+        Self { entries, first, children }
+    }
+
+    /// Lists the entries of all families so that bases come before what is made from them.
+    fn parents_first(&self) -> Vec<u32> {
+        let n = self.entries.len() as u32;
+        let is_root = |at: &u32| {
+            let entry = &self.entries[*at as usize];
+            entry.base == NONE && entry.kind < BROKEN
+        };
+        let mut order: Vec<u32> = (0..n).filter(is_root).collect();
+        let mut at = 0;
+        while let Some(&entry) = order.get(at) {
+            let entry = entry as usize;
+            let (start, end) = (self.first[entry] as usize, self.first[entry + 1] as usize);
+            order.extend_from_slice(&self.children[start..end]);
+            at += 1;
+        }
+        order
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// The entry at a place among the children of all.
+    #[inline]
+    pub(crate) fn child(&self, at: u32) -> u32 {
+        self.layout.children[at as usize]
+    }
+
+    /// The places of an entry's children that are walked with it.
+    #[inline]
+    pub(crate) fn children(&self, entry: u32) -> (u32, u32) {
+        (self.first[entry as usize], self.layout.first[entry as usize + 1])
+    }
+
+    #[inline]
+    pub(crate) fn is_wanted(&self, entry: u32) -> bool {
+        self.wanted[entry as usize] & IS_WANTED != 0
+    }
+
+    /// Tells whether an entry or one below it is wanted.
+    #[inline]
+    pub(crate) fn has_wanted(&self, entry: u32) -> bool {
+        self.wanted[entry as usize] & HAS_WANTED != 0
+    }
+
+    /// Cuts what is wanted into jobs of about equal weight, in the order of the pack.
+    pub(crate) fn new(
+        layout: &'a Layout,
+        threads: usize,
+        is_wanted: &dyn Fn(&Entry) -> bool,
+    ) -> Self {
+        let n = layout.entries.len();
+        let wanted = |entry: &Entry| entry.kind < BROKEN && is_wanted(entry);
+        let wanted: Vec<u8> = layout
+            .entries
+            .iter()
+            .map(|it| u8::from(wanted(it)) * (IS_WANTED | HAS_WANTED))
+            .collect();
+        let mut plan = Self { layout, first: layout.first[..n].to_vec(), wanted, jobs: Vec::new() };
+        let order = layout.parents_first();
+        for &at in order.iter().rev() {
+            let base = layout.entries[at as usize].base;
+            if base != NONE && plan.has_wanted(at) {
+                plan.wanted[base as usize] |= HAS_WANTED;
+            }
+        }
+        let weigh = |at: u32| match plan.has_wanted(at) {
+            true => u64::from(layout.entries[at as usize].weight) + OVERHEAD,
+            false => 0,
+        };
+        let weights: Vec<u64> = (0..n as u32).map(weigh).collect();
+        let most = weights.iter().sum::<u64>() / (threads as u64 * 24);
+        plan.cut(&order, weights, most.max(LEAST_JOB));
+        plan.jobs.sort_unstable_by_key(|job| (job.entry, job.children));
+        plan
+    }
+
+    /// From the leaves up, makes whatever exceeds `most` a job of its own.
+    fn cut(&mut self, order: &[u32], mut weights: Vec<u64>, most: u64) {
+        for &at in order.iter().rev() {
+            let (first, end) = self.children(at);
+            let (mut start, mut sum) = (first, 0);
+            for child in first..end {
+                sum += weights[self.child(child) as usize];
+                if sum > most {
+                    let children = (start, child + 1);
+                    self.jobs.push(Job { entry: at, children, own: false, weight: sum });
+                    (start, sum) = (child + 1, 0);
+                }
+            }
+            self.first[at as usize] = start;
+            weights[at as usize] += sum;
+            if self.layout.entries[at as usize].base == NONE && self.has_wanted(at) {
+                let weight = weights[at as usize];
+                self.jobs.push(Job { entry: at, children: (start, end), own: true, weight });
+            }
+        }
+    }
+}
+
+/// Lists offsets and positions, sorted by offset.
+fn places(pack: &Pack, failed: &mut dyn FnMut(PackError)) -> Vec<(u64, u32)> {
+    let index = pack.index();
+    let end = pack.entries().len() as u64;
+    let mut places = Vec::with_capacity(index.len() as usize);
+    for position in 0..index.len() {
+        match index.offset(position) {
+            Some(offset) if offset >= 12 && offset < end => places.push((offset, position)),
+            offset => failed(pack.error(offset, index.id(position), Fault::Offset)),
+        }
+    }
+    places.sort_unstable();
+    places
+}
+
+/// Follows the bases that are no entries to those that are, and lists all of them.
+fn closure(pack: &Pack, places: &[(u64, u32)], missing: Vec<u64>) -> BTreeSet<u64> {
+    let mut known = BTreeSet::new();
+    let mut open = missing;
+    while let Some(offset) = open.pop() {
+        let is_entry = places.binary_search_by_key(&offset, |place| place.0).is_ok();
+        if offset < 12 || is_entry || !known.insert(offset) {
+            continue;
+        }
+        let header = pack.header(offset).ok();
+        if let Some(Ok(base)) = header.and_then(|header| pack.base_offset(offset, &header)) {
+            open.push(base);
+        }
+    }
+    known
+}
+
+/// Reads all headers; returns also the offsets of bases that are no entries yet.
+fn headers(pack: &Pack, places: &[(u64, u32)], threads: usize) -> (Vec<Entry>, Vec<u64>) {
+    let threads = NonZero::new(threads).map_or(1, NonZero::get);
+    let share = places.len().div_ceil(threads).max(1);
+    let parts: Vec<(Vec<Entry>, Vec<u64>)> = std::thread::scope(|scope| {
+        let part = |from: usize| {
+            let to = places.len().min(from + share);
+            move || read_headers(pack, places, from..to)
+        };
+        let starts: Vec<usize> = (0..places.len()).step_by(share).collect();
+        let Some((&own, others)) = starts.split_first() else { return Vec::new() };
+        let others: Vec<_> = others.iter().map(|&from| scope.spawn(part(from))).collect();
+        let mut parts = vec![part(own)()];
+        parts.extend(others.into_iter().map(|it| match it.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+        parts
+    });
+    let mut entries = Vec::with_capacity(places.len());
+    let mut missing = Vec::new();
+    for (part, lacking) in parts {
+        entries.extend(part);
+        missing.extend(lacking);
+    }
+    (entries, missing)
+}
+
+fn read_headers(
+    pack: &Pack,
+    places: &[(u64, u32)],
+    range: std::ops::Range<usize>,
+) -> (Vec<Entry>, Vec<u64>) {
+    let mut entries = Vec::with_capacity(range.len());
+    let mut missing = Vec::new();
+    for at in range {
+        let (offset, position) = places[at];
+        let mut entry = Entry { offset, base: NONE, position, weight: 0, kind: BROKEN };
+        if let Ok(header) = pack.header(offset) {
+            entry.weight = u32::try_from(header.size).unwrap_or(u32::MAX);
+            match (header.kind, pack.base_offset(offset, &header)) {
+                (EntryKind::Whole(kind), _) => entry.kind = kind,
+                (_, Some(Ok(base))) if base >= 12 && base < pack.entries().len() as u64 => {
+                    match find(places, at, base) {
+                        Some(base) => (entry.base, entry.kind) = (base, 0),
+                        None => missing.push(base),
+                    }
+                }
+                _ => {}
+            }
+        }
+        entries.push(entry);
+    }
+    (entries, missing)
+}
+
+/// Finds the entry at an offset; those shortly before `near` are tried with growing steps first,
+/// since most bases are close.
+#[inline]
+fn find(places: &[(u64, u32)], near: usize, offset: u64) -> Option<u32> {
+    let (mut low, mut high, mut step) = (0, places.len(), 16);
+    if places[near].0 > offset {
+        high = near;
+        while step < near {
+            if places[near - step].0 <= offset {
+                low = near - step;
+                break;
+            }
+            high = near - step;
+            step *= 4;
+        }
+    }
+    let at = places[low..high].binary_search_by_key(&offset, |place| place.0).ok()?;
+    u32::try_from(low + at).ok()
+}
+
+/// Gives every delta the kind of its root, and tells what has none.
+fn follow(pack: &Pack, entries: &mut [Entry], failed: &mut dyn FnMut(PackError)) {
+    let mut chain = Vec::new();
+    for start in 0..entries.len() {
+        let mut at = start;
+        let kind = loop {
+            match entries[at].kind {
+                0 => {
+                    entries[at].kind = FOLLOWED;
+                    chain.push(at);
+                    at = entries[at].base as usize;
+                }
+                kind => break kind,
+            }
+        };
+        let kind = if kind == FOLLOWED { FOLLOWED | BROKEN } else { kind };
+        for at in chain.drain(..) {
+            entries[at].kind = if kind < BROKEN { kind } else { kind & FOLLOWED | BROKEN | 1 };
+        }
+    }
+    for entry in entries.iter().filter(|entry| entry.kind >= BROKEN) {
+        let id = (entry.position != NONE).then(|| pack.index().id(entry.position)).flatten();
+        let fault = if entry.kind & FOLLOWED != 0 {
+            Fault::Cycle
+        } else if entry.kind != BROKEN {
+            Fault::BaseBroken
+        } else {
+            why(pack, entry.offset)
+        };
+        failed(pack.error(Some(entry.offset), id, fault));
+    }
+}
+
+/// Says why an entry's header cannot be used.
+fn why(pack: &Pack, offset: u64) -> Fault {
+    match pack.header(offset) {
+        Err(fault) => fault,
+        Ok(header) => match pack.base_offset(offset, &header) {
+            Some(Err(id)) => Fault::BaseMissing(id),
+            _ => Fault::BaseOffset,
+        },
+    }
+}

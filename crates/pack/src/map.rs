@@ -1,0 +1,40 @@
+//! Maps files into memory.
+
+use crate::{Fault, PackError};
+use memmap2::Mmap;
+use std::fs::File;
+use std::path::Path;
+
+/// Maps a file that git never changes once it has its name.
+pub(crate) fn map(path: &Path) -> Result<Mmap, PackError> {
+    let open = || {
+        let file = File::open(path)?;
+        // SAFETY: packs and indices are written under another name, renamed into place and never
+        // changed; git maps them in the same way. Only someone who truncates the file while we
+        // read can harm us: the process ends by a signal, it reads nothing foreign.
+        #[expect(unsafe_code, reason = "there is no other way to map a file")]
+        unsafe {
+            Mmap::map(&file)
+        }
+    };
+    open().map_err(|error| PackError {
+        path: path.to_owned(),
+        offset: None,
+        id: None,
+        fault: Fault::Io(error),
+    })
+}
+
+/// Reads four bytes, most significant first; `None` beyond the end.
+#[inline]
+pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..at.checked_add(4)?)?;
+    four.try_into().ok().map(u32::from_be_bytes)
+}
+
+/// Reads eight bytes, most significant first; `None` beyond the end.
+#[inline]
+pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+    let eight = bytes.get(at..at.checked_add(8)?)?;
+    eight.try_into().ok().map(u64::from_be_bytes)
+}

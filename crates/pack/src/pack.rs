@@ -1,0 +1,221 @@
+//! A pack with its index, open for walking and for single reads.
+
+use crate::delta::{Piece, apply, parse};
+use crate::entry::{EntryKind, Header, header};
+use crate::inflate::{Buffer, Inflater};
+use crate::map::{be32, map};
+use crate::{Fault, HashKind, Index, Kind, ObjectId, PackError};
+use memmap2::Mmap;
+use std::path::{Path, PathBuf};
+
+/// The longest chain of deltas that a single read follows; git writes at most 4,095.
+const LONGEST_CHAIN: usize = 100_000;
+
+/// A pack and its index.
+#[derive(Debug)]
+pub struct Pack {
+    path: PathBuf,
+    map: Mmap,
+    index: Index,
+    hash: HashKind,
+}
+
+/// What single reads reuse.
+#[derive(Default)]
+pub struct Reader {
+    inflater: Inflater,
+    buffer: Buffer,
+    pieces: Vec<Piece>,
+}
+
+/// Gives a delta base that is not to be had from the pack itself.
+pub type Elsewhere<'a> = &'a mut dyn FnMut(&ObjectId) -> Option<(Kind, Vec<u8>)>;
+
+impl Pack {
+    /// Maps the pack at `path`, which ends in `.pack`, and the index beside it.
+    ///
+    /// # Errors
+    /// [`PackError`] if one of them cannot be mapped or is none.
+    pub fn open(path: &Path, hash: HashKind) -> Result<Self, PackError> {
+        let index = Index::open(&path.with_extension("idx"), hash)?;
+        let map = map(path)?;
+        let pack = Self { path: path.to_owned(), map, index, hash };
+        if !pack.map.starts_with(b"PACK") {
+            return Err(pack.error(None, None, Fault::Signature("pack")));
+        }
+        match be32(&pack.map, 4) {
+            Some(2 | 3) if pack.map.len() >= 12 + hash.len() => Ok(pack),
+            Some(version) if pack.map.len() >= 12 => {
+                let known = version == 2 || version == 3;
+                let version = Fault::Version("pack", version);
+                Err(pack.error(None, None, if known { Fault::Truncated } else { version }))
+            }
+            _ => Err(pack.error(None, None, Fault::Truncated)),
+        }
+    }
+
+    /// Compares what pack and index say of each other, without reading the entries: an error names
+    /// what git itself would refuse.
+    ///
+    /// # Errors
+    /// [`PackError`] if they count differently or were not made for each other.
+    pub fn check(&self) -> Result<(), PackError> {
+        let (pack, index) = (be32(&self.map, 8).unwrap_or(0), self.index.len());
+        if pack != index {
+            return Err(self.error(None, None, Fault::Count { pack, index }));
+        }
+        if self.index.pack_checksum() != &self.map[self.map.len() - self.hash.len()..] {
+            return Err(self.error(None, None, Fault::Trailer));
+        }
+        Ok(())
+    }
+
+    /// Returns where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns its index.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Returns the length of the pack in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// Tells whether it holds no object.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The bytes of header and entries, without the trailer.
+    #[inline]
+    pub(crate) fn entries(&self) -> &[u8] {
+        &self.map[..self.map.len() - self.hash.len()]
+    }
+
+    #[inline]
+    pub(crate) fn header(&self, offset: u64) -> Result<Header, Fault> {
+        if offset < 12 {
+            return Err(Fault::Offset);
+        }
+        header(self.entries(), offset, self.hash)
+    }
+
+    pub(crate) fn error(
+        &self,
+        offset: Option<u64>,
+        id: Option<ObjectId>,
+        fault: Fault,
+    ) -> PackError {
+        PackError { path: self.path.clone(), offset, id, fault }
+    }
+
+    /// Finds the offset of the delta base of an entry; the id if that is not in this pack.
+    #[inline]
+    pub(crate) fn base_offset(
+        &self,
+        offset: u64,
+        header: &Header,
+    ) -> Option<Result<u64, ObjectId>> {
+        match header.kind {
+            EntryKind::Whole(_) => None,
+            // Whether the place is one of an entry is seen when it is read.
+            EntryKind::OffsetDelta(back) => Some(Ok(offset.saturating_sub(back))),
+            EntryKind::RefDelta(id) => {
+                let position = self.index.find(id.as_bytes());
+                Some(position.and_then(|position| self.index.offset(position)).ok_or(id))
+            }
+        }
+    }
+
+    /// Reads the object at `offset`.
+    ///
+    /// A base that cannot be read here is asked of `elsewhere`, as git does.
+    ///
+    /// # Errors
+    /// [`PackError`] if the entry or one that it is made from cannot be read.
+    pub fn read(
+        &self,
+        offset: u64,
+        reader: &mut Reader,
+        elsewhere: Elsewhere<'_>,
+    ) -> Result<(Kind, Vec<u8>), PackError> {
+        let fail = |at: u64, fault| self.error(Some(at), self.id_at(at), fault);
+        let mut chain = Vec::new();
+        let mut at = offset;
+        let (kind, mut bytes) = loop {
+            let found = match self.header(at) {
+                Ok(header) => match self.base_offset(at, &header) {
+                    Some(Ok(base)) => {
+                        chain.push((at, header));
+                        if chain.len() > LONGEST_CHAIN {
+                            return Err(fail(offset, Fault::Cycle));
+                        }
+                        at = base;
+                        continue;
+                    }
+                    Some(Err(id)) => {
+                        chain.push((at, header));
+                        elsewhere(&id).ok_or_else(|| fail(at, Fault::BaseMissing(id)))
+                    }
+                    None => self.whole(&header, reader).map_err(|fault| fail(at, fault)),
+                },
+                Err(fault) => Err(fail(at, fault)),
+            };
+            match found {
+                Ok(found) => break found,
+                // The object itself: its caller knows what other copies there are.
+                Err(error) if chain.is_empty() => return Err(error),
+                Err(error) => {
+                    let again = self.id_at(at).and_then(|id| elsewhere(&id));
+                    break again.ok_or(error)?;
+                }
+            }
+        };
+        while let Some((at, header)) = chain.pop() {
+            let applied = self.step(&bytes, &header, reader);
+            bytes = match applied {
+                Ok(result) => result,
+                Err(fault) if chain.is_empty() => return Err(fail(at, fault)),
+                Err(fault) => {
+                    let again = self.id_at(at).and_then(|id| elsewhere(&id));
+                    again.ok_or_else(|| fail(at, fault))?.1
+                }
+            };
+        }
+        Ok((kind, bytes))
+    }
+
+    fn whole(&self, header: &Header, reader: &mut Reader) -> Result<(Kind, Vec<u8>), Fault> {
+        let EntryKind::Whole(number) = header.kind else { return Err(Fault::Header) };
+        let kind = Kind::from_number(number).ok_or(Fault::Header)?;
+        self.inflate(header, reader)?;
+        Ok((kind, reader.buffer.bytes().to_vec()))
+    }
+
+    fn step(&self, base: &[u8], header: &Header, reader: &mut Reader) -> Result<Vec<u8>, Fault> {
+        self.inflate(header, reader)?;
+        parse(&mut reader.buffer, base.len() as u64, &mut reader.pieces)?;
+        let mut result = Buffer::default();
+        apply(base, reader.buffer.bytes(), &reader.pieces, &mut result)?;
+        Ok(result.into_bytes())
+    }
+
+    fn inflate(&self, header: &Header, reader: &mut Reader) -> Result<(), Fault> {
+        let data = self.entries().get(header.data..).ok_or(Fault::Truncated)?;
+        reader.inflater.inflate(data, header.size, &mut reader.buffer)
+    }
+
+    /// Finds the id of the entry at an offset: slow, for what is broken.
+    pub(crate) fn id_at(&self, offset: u64) -> Option<ObjectId> {
+        let here = |&position: &u32| self.index.offset(position) == Some(offset);
+        (0..self.index.len()).find(here).and_then(|position| self.index.id(position))
+    }
+}

@@ -1,0 +1,424 @@
+//! Walks the families of a pack from base to leaves, so that each entry is inflated once.
+//!
+//! An object that nothing is made from is not put together unless the visitor asks: it sees the
+//! pieces, the fresh bytes and the base. Most versions of a file are decided by what they added.
+
+use crate::entry::EntryKind;
+use crate::inflate::{Buffer, Inflater, LARGE};
+use crate::layout::{Entry, Job, Layout, NONE, Plan};
+use crate::levels::Levels;
+use crate::{Fault, Kind, ObjectId, Pack, PackError, Piece};
+use flate2::bufread::ZlibDecoder;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A set of object kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// All kinds.
+    pub const ALL: Self = Self(0b11110);
+
+    /// The set of these kinds.
+    #[must_use]
+    pub fn of(kinds: &[Kind]) -> Self {
+        Self(kinds.iter().fold(0, |set, &kind| set | 1 << (kind as u8 + 1)))
+    }
+
+    fn has(self, number: u8) -> bool {
+        number < 8 && self.0 >> number & 1 == 1
+    }
+}
+
+/// What to walk and with what means.
+#[derive(Clone, Copy)]
+pub struct WalkOptions<'a> {
+    /// The kinds of objects to be visited; others are never inflated.
+    pub kinds: Kinds,
+    /// How many workers.
+    pub threads: usize,
+    /// How many bytes the buffers of all workers may hold together. What exceeds it is made again
+    /// when it is needed; a single object may exceed it.
+    pub budget: usize,
+    /// Objects not to be visited, by position in the index, because they were seen elsewhere.
+    pub skip: Option<&'a (dyn Fn(u32) -> bool + Sync)>,
+}
+
+/// Takes the objects of one worker.
+pub trait Visitor {
+    /// What is remembered of an object while those made from it are visited.
+    type Kept;
+
+    /// Looks at an object. `base` is what was kept of its delta base; `None` if it has none, or
+    /// that was not visited by this walk: then all bytes are to be looked at.
+    fn visit(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&Self::Kept>,
+    ) -> Result<Self::Kept, Fault>;
+
+    /// Looks at an object that is too large to be held: `len` bytes from `content`.
+    ///
+    /// # Errors
+    /// What reading from `content` fails with.
+    fn stream(&mut self, id: ObjectId, len: u64, content: &mut dyn Read) -> io::Result<()>;
+
+    /// Takes what cannot be read.
+    fn failed(&mut self, error: PackError);
+
+    /// Tells whether to stop.
+    fn is_stopped(&self) -> bool;
+}
+
+/// An object in its place in a family.
+pub struct Object<'a> {
+    id: ObjectId,
+    kind: Kind,
+    position: u32,
+    levels: &'a mut Levels,
+}
+
+/// What levels are made again from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) pack: &'a Pack,
+    pub(crate) layout: &'a Layout,
+}
+
+impl Object<'_> {
+    /// Returns its id, as the index has it.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// Returns its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns its position in the index.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// Returns its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.levels.len()
+    }
+
+    /// Tells whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the pieces that it is made of, in order, without gaps. An object that is no delta
+    /// has one fresh piece, or none if it is empty.
+    #[must_use]
+    #[inline]
+    pub fn pieces(&self) -> &[Piece] {
+        self.levels.pieces()
+    }
+
+    /// Returns all its fresh bytes, in the order of the pieces.
+    #[must_use]
+    #[inline]
+    pub fn fresh(&self) -> &[u8] {
+        self.levels.fresh()
+    }
+
+    /// Returns the bytes of the delta base; empty for an object that is no delta.
+    #[must_use]
+    #[inline]
+    pub fn base(&self) -> &[u8] {
+        self.levels.base()
+    }
+
+    /// Appends the bytes of a range to `out`, without putting the object together.
+    ///
+    /// # Panics
+    /// If the range exceeds the object.
+    pub fn read(&self, range: std::ops::Range<usize>, out: &mut Vec<u8>) {
+        self.levels.read(range, out);
+    }
+
+    /// Returns all bytes. They are put together once.
+    ///
+    /// # Errors
+    /// [`Fault`] if memory does not suffice.
+    pub fn whole(&mut self) -> Result<&[u8], Fault> {
+        self.levels.whole()
+    }
+}
+
+impl Pack {
+    /// Reads the headers of all entries; what is broken is told to `failed`.
+    pub fn families(&self, threads: usize, mut failed: impl FnMut(PackError)) -> Families<'_> {
+        Families { pack: self, layout: Layout::new(self, threads, &mut failed) }
+    }
+}
+
+/// The entries of a pack, ready to be walked as often as needed.
+pub struct Families<'a> {
+    pack: &'a Pack,
+    layout: Layout,
+}
+
+impl Families<'_> {
+    /// Walks the wanted objects; `make` makes each worker's visitor, which is returned at the end.
+    ///
+    /// All objects that can be read are visited once; what cannot is told to the visitor.
+    pub fn walk<V: Visitor + Send>(
+        &self,
+        options: &WalkOptions<'_>,
+        make: &(dyn Fn() -> V + Sync),
+    ) -> Vec<V> {
+        let threads = options.threads.max(1);
+        let is_wanted = |entry: &Entry| {
+            entry.position != NONE
+                && options.kinds.has(entry.kind)
+                && !options.skip.is_some_and(|skip| skip(entry.position))
+        };
+        let plan = Plan::new(&self.layout, threads, &is_wanted);
+        let batches = batches(&plan.jobs, threads);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut worker = Worker {
+                source: Source { pack: self.pack, layout: &self.layout },
+                plan: &plan,
+                levels: Levels::new(options.budget / threads),
+                open: Vec::new(),
+                visitor: make(),
+            };
+            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for job in &plan.jobs[batch.clone()] {
+                    if worker.visitor.is_stopped() {
+                        return worker.visitor;
+                    }
+                    worker.job(job);
+                }
+            }
+            worker.visitor
+        };
+        std::thread::scope(|scope| {
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+            let workers: Vec<_> = (0..threads).filter_map(spawn).collect();
+            if workers.is_empty() {
+                // No thread can be had: this one does it all.
+                return vec![work()];
+            }
+            let join = |worker: std::thread::ScopedJoinHandle<'_, V>| match worker.join() {
+                Ok(visitor) => visitor,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            workers.into_iter().map(join).collect()
+        })
+    }
+}
+
+/// Joins small jobs that follow each other in the pack.
+fn batches(jobs: &[Job], threads: usize) -> Vec<std::ops::Range<usize>> {
+    let most = jobs.iter().map(|job| job.weight).sum::<u64>() / (threads as u64 * 48) + 1;
+    let (mut batches, mut start, mut sum) = (Vec::new(), 0, 0);
+    for (at, job) in jobs.iter().enumerate() {
+        sum += job.weight;
+        if sum >= most {
+            batches.push(start..at + 1);
+            (start, sum) = (at + 1, 0);
+        }
+    }
+    batches.push(start..jobs.len());
+    batches
+}
+
+struct Worker<'a, V: Visitor> {
+    source: Source<'a>,
+    plan: &'a Plan<'a>,
+    levels: Levels,
+    open: Vec<Open<V::Kept>>,
+    visitor: V,
+}
+
+/// What was kept of the object of a level, and its children that are still to come.
+struct Open<K> {
+    kept: Option<K>,
+    children: (u32, u32),
+}
+
+impl<V: Visitor> Worker<'_, V> {
+    fn job(&mut self, job: &Job) {
+        self.levels.clear();
+        self.open.clear();
+        if job.own {
+            if !self.enter(job.entry, job.children) {
+                return;
+            }
+        } else if !self.descend(job) {
+            return;
+        }
+        while let Some(Open { children: (next, end), .. }) = self.open.last_mut() {
+            if next == end {
+                self.open.pop();
+                self.levels.pop();
+                continue;
+            }
+            let child = self.plan.child(*next);
+            *next += 1;
+            if !self.plan.has_wanted(child) {
+                continue;
+            }
+            if self.visitor.is_stopped() {
+                return;
+            }
+            self.enter(child, self.plan.children(child));
+        }
+    }
+
+    /// Goes down to an entry that another worker visits.
+    fn descend(&mut self, job: &Job) -> bool {
+        let mut chain = vec![job.entry];
+        while let Some(&last) = chain.last()
+            && self.source.layout.entries[last as usize].base != NONE
+        {
+            chain.push(self.source.layout.entries[last as usize].base);
+        }
+        while let Some(entry) = chain.pop() {
+            let is_top = self.open.is_empty();
+            let pushed = self.levels.push(self.source, entry);
+            if pushed.and_then(|()| self.levels.settle(!is_top)).is_err() {
+                // Whoever visits that entry tells what is wrong; here its descendants are lost.
+                self.lose_children(job.children);
+                return false;
+            }
+            let children = if entry == job.entry { job.children } else { (0, 0) };
+            self.open.push(Open { kept: None, children });
+        }
+        true
+    }
+
+    /// Visits an entry, one level below the last; `false` if it cannot be read.
+    fn enter(&mut self, at: u32, children: (u32, u32)) -> bool {
+        let entry = self.source.layout.entries[at as usize];
+        let is_wanted = self.plan.is_wanted(at);
+        if is_wanted && entry.base == NONE && children.0 == children.1 {
+            match self.stream(&entry) {
+                None => {}
+                Some(result) => {
+                    if let Err(fault) = result {
+                        self.fail(&entry, fault);
+                    }
+                    return false;
+                }
+            }
+        }
+        if let Err(fault) = self.levels.push(self.source, at) {
+            if is_wanted {
+                self.fail(&entry, fault);
+            }
+            self.lose_children(children);
+            return false;
+        }
+        let mut kept = None;
+        let id = self.source.pack.index().id(entry.position);
+        if let (true, Some(id), Some(kind)) = (is_wanted, id, Kind::from_number(entry.kind)) {
+            let levels = &mut self.levels;
+            let base = self.open.last().and_then(|open| open.kept.as_ref());
+            let mut object = Object { id, kind, position: entry.position, levels };
+            match self.visitor.visit(&mut object, base) {
+                Ok(value) => kept = Some(value),
+                Err(fault) => self.fail(&entry, fault),
+            }
+        }
+        if children.0 == children.1 {
+            self.levels.pop();
+            return true;
+        }
+        let is_last = self.open.last().is_some_and(|open| open.children.0 == open.children.1);
+        if let Err(fault) = self.levels.settle(is_last) {
+            self.levels.pop();
+            self.fail(&entry, fault);
+            self.lose_children(children);
+            return false;
+        }
+        self.open.push(Open { kept, children });
+        true
+    }
+
+    /// Hands a large blob on without holding it; `None` if it is not large.
+    fn stream(&mut self, entry: &Entry) -> Option<Result<(), Fault>> {
+        let pack = self.source.pack;
+        let header = pack.header(entry.offset).ok().filter(|it| it.size > LARGE)?;
+        let is_blob = matches!(header.kind, EntryKind::Whole(3));
+        let id = pack.index().id(entry.position).filter(|_| is_blob)?;
+        let data = pack.entries().get(header.data..)?;
+        let mut reader =
+            Counted { inner: ZlibDecoder::new(data), left: header.size, failed: false };
+        let read = self.visitor.stream(id, header.size, &mut reader);
+        if self.visitor.is_stopped() {
+            return Some(Ok(()));
+        }
+        Some(match read {
+            Ok(()) if reader.left == 0 && !reader.failed => Ok(()),
+            Ok(()) => Err(Fault::Length),
+            Err(_) => Err(Fault::Deflate),
+        })
+    }
+
+    fn fail(&mut self, entry: &Entry, fault: Fault) {
+        let id = self.source.pack.index().id(entry.position);
+        let error = self.source.pack.error(Some(entry.offset), id, fault);
+        self.visitor.failed(error);
+    }
+
+    /// Tells of everything wanted below an entry that cannot be read.
+    fn lose_children(&mut self, children: (u32, u32)) {
+        let mut open = vec![children];
+        while let Some((start, end)) = open.pop() {
+            for at in (start..end).map(|child| self.plan.child(child)) {
+                if self.plan.is_wanted(at) {
+                    let entry = self.source.layout.entries[at as usize];
+                    self.fail(&entry, Fault::BaseBroken);
+                }
+                open.push(self.plan.children(at));
+            }
+        }
+    }
+}
+
+/// Counts what is read, and refuses more than was announced.
+struct Counted<R> {
+    inner: R,
+    left: u64,
+    failed: bool,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer).inspect_err(|_| self.failed = true)?;
+        match self.left.checked_sub(read as u64) {
+            Some(left) => self.left = left,
+            None => {
+                self.failed = true;
+                return Err(io::Error::other(Fault::Length.to_string()));
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// Inflates the data of an entry.
+pub(crate) fn inflate(
+    source: Source<'_>,
+    entry: u32,
+    inflater: &mut Inflater,
+    buffer: &mut Buffer,
+) -> Result<(), Fault> {
+    let header = source.pack.header(source.layout.entries[entry as usize].offset)?;
+    let data = source.pack.entries().get(header.data..).ok_or(Fault::Truncated)?;
+    inflater.inflate(data, header.size, buffer)
+}
