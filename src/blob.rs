@@ -4,6 +4,7 @@
 //! whole, since some inputs cannot be read twice, and says which of its bytes are its own: the
 //! others are context that another window owns.
 
+use ddpatrol_pack::{Kind, ObjectId};
 use std::ops::Range;
 use std::path::Path;
 
@@ -16,6 +17,10 @@ pub enum Origin<'a> {
     Name(&'a Path),
     /// Standard input.
     Stdin,
+    /// A git object of this kind.
+    Object(ObjectId, Kind),
+    /// The name of a git reference of the repository at this path.
+    Ref(&'a Path, &'a [u8]),
 }
 
 /// A place in text.

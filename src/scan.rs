@@ -4,13 +4,22 @@
 //! whatever the number of workers. It prints nothing; what is to be shown while the scan runs goes
 //! through [`Scan::on_match`].
 
-use crate::blob::Blob;
+use crate::blob::{Blob, Origin, Position};
+use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Detector, Evidence, Match, Scratch};
-use crate::finding::{Collector, Finding, Occurrence, context};
+use crate::finding::{
+    Collector, Finding, Fingerprint, HeldObject, Location, Occurrence, Token, around, context,
+    plain,
+};
 use crate::report::redact::Redactor;
+use crate::source::git::is_in_name;
 use crate::source::window::Context;
-use crate::source::{Diagnostic, Gap, Run, Source, Visitor, Visitors, add};
+use crate::source::{Diagnostic, Gap, Held, Run, Scanned, Source, Traced, Visitor, Visitors, add};
+use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How many bytes are searched between two looks at the wish to stop, so that even a blob made of
 /// look-alikes is left within a tenth of a second.
@@ -38,6 +47,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What was not looked at, sorted by path.
     pub diagnostics: Vec<Diagnostic>,
+    /// The repositories whose history was read.
+    pub repositories: Vec<Scanned>,
     /// What was looked at and left out.
     pub counts: Counts,
     /// Whether the scan was interrupted.
@@ -57,6 +68,7 @@ pub struct Counts {
     pub symlinks: u64,
     pub special: u64,
     pub git_folders: u64,
+    pub objects: u64,
 }
 
 impl Outcome {
@@ -78,7 +90,8 @@ impl Scan<'_> {
     /// Looks at everything that the sources hold.
     #[must_use]
     pub fn run(&self, sources: &[Box<dyn Source + '_>], run: &Run) -> Outcome {
-        let workers = Workers { scan: self, collector: Collector::default(), run };
+        let workers =
+            Workers { scan: self, collector: Collector::default(), held: Mutex::default(), run };
         for source in sources {
             source.visit(&workers, run);
         }
@@ -87,6 +100,7 @@ impl Scan<'_> {
         Outcome {
             findings: workers.collector.finish(),
             diagnostics: run.take_diagnostics(),
+            repositories: run.take_repositories(),
             counts: Counts {
                 files: count(&tally.files),
                 bytes: count(&tally.bytes),
@@ -97,6 +111,7 @@ impl Scan<'_> {
                 symlinks: count(&tally.symlinks),
                 special: count(&tally.special),
                 git_folders: count(&tally.git_folders),
+                objects: count(&tally.objects),
             },
             interrupted: run.is_interrupted(),
         }
@@ -107,12 +122,108 @@ impl Scan<'_> {
 struct Workers<'a> {
     scan: &'a Scan<'a>,
     collector: Collector,
+    held: Mutex<HeldTokens>,
     run: &'a Run,
+}
+
+/// The tokens in git objects: each once, and which objects hold them.
+#[derive(Default)]
+struct HeldTokens {
+    tokens: Vec<Token>,
+    numbers: HashMap<(Fingerprint, usize), u32>,
+    held: Vec<Held>,
+}
+
+impl HeldTokens {
+    /// Returns the number of a token; tells whether it is new.
+    fn number(&mut self, token: Token) -> (u32, bool) {
+        let next = self.tokens.len() as u32;
+        let number = *self.numbers.entry((token.fingerprint, token.rule)).or_insert(next);
+        if number == next {
+            self.tokens.push(token);
+        }
+        (number, number == next)
+    }
+}
+
+impl Workers<'_> {
+    fn held(&self) -> MutexGuard<'_, HeldTokens> {
+        self.held.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Notes a token in a git object and returns its number.
+    fn hold(&self, found: Match, token: &[u8], (object, kind): (ObjectId, Kind), at: u64) -> u32 {
+        let token_len = token.len() as u64;
+        let token = Token::new(self.scan.detector, found, token);
+        let mut held = self.held();
+        let (token, is_new) = held.number(token);
+        if found.evidence == Evidence::Shaped {
+            // History repeats itself: a look-alike in a thousand versions is one.
+            add(&self.run.tally.shaped, u64::from(is_new));
+            if !self.scan.keep_shaped {
+                return token;
+            }
+        }
+        held.held.push(Held { token, object, kind, offset: at, len: token_len });
+        token
+    }
+
+    /// Notes tokens that an object has from its delta base.
+    fn inherit(&self, heads: &Heads, object: ObjectId, kind: Kind) {
+        if heads.iter().all(|head| head.found.is_none()) {
+            return;
+        }
+        let mut held = self.held();
+        for (start, found) in heads.iter().filter_map(|it| Some((it.start, it.found?))) {
+            let is_shaped = held.tokens[found.token as usize].evidence == Evidence::Shaped;
+            if !is_shaped || self.scan.keep_shaped {
+                let (offset, len) = (u64::from(start), u64::from(found.len));
+                held.held.push(Held { token: found.token, object, kind, offset, len });
+            }
+        }
+    }
 }
 
 impl Visitors for Workers<'_> {
     fn make(&self) -> Box<dyn Visitor + '_> {
         Box::new(Worker { shared: self, scratch: Scratch::default() })
+    }
+
+    fn take_held(&self) -> Vec<Held> {
+        let mut held = std::mem::take(&mut self.held().held);
+        held.sort_unstable();
+        held.dedup();
+        let tokens = &self.held().tokens;
+        for &Held { token, object, kind, offset, len } in &held {
+            let object = HeldObject { id: object, kind, offset, len };
+            self.collector.add_object(&tokens[token as usize], object);
+        }
+        held
+    }
+
+    fn place(&self, token: u32, place: &Traced<'_>) {
+        let token = self.held().tokens[token as usize].clone();
+        let len = token.secret.expose().len();
+        let at = place.offset as usize;
+        let mut start = Position::start_of(place.bytes);
+        start.advance(&place.bytes[..at]);
+        let mut end = start;
+        end.advance(&place.bytes[at..at + len]);
+        let location = Location {
+            path: place.path.map(plain),
+            part: place.part,
+            offset: place.offset,
+            len: len as u64,
+            start,
+            end,
+            snippet: around(self.scan.redactor, place.bytes, at..at + len),
+            trace: Some(Arc::clone(place.trace)),
+        };
+        let occurrence = Occurrence { token, location };
+        if let Some(on_match) = self.scan.on_match {
+            on_match(&occurrence);
+        }
+        self.collector.add(occurrence);
     }
 }
 
@@ -123,11 +234,18 @@ struct Worker<'a> {
 
 impl Visitor for Worker<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
-        let Workers { scan, collector, run } = self.shared;
+        let Workers { scan, collector, run, .. } = self.shared;
         // Matches come in ascending order, so that one walk over the blob positions all of them.
         let (mut at, mut position) = (0, blob.position);
         let mut on_match = |found: Match| {
             if run.is_interrupted() {
+                return;
+            }
+            if let Origin::Object(id, kind) = blob.origin {
+                let token = &blob.bytes[found.start..found.end];
+                if kind != Kind::Tree || is_in_name(blob.bytes, &found, id.as_bytes().len()) {
+                    self.shared.hold(found, token, (id, kind), blob.offset + found.start as u64);
+                }
                 return;
             }
             if found.evidence == Evidence::Shaped {
@@ -145,12 +263,50 @@ impl Visitor for Worker<'_> {
             }
             collector.add(occurrence);
         };
-        for start in blob.own.clone().step_by(STRETCH) {
+        for stretch in stretches(blob.own.clone()) {
             if run.is_interrupted() {
                 return;
             }
-            let stretch = start..blob.own.end.min(start + STRETCH);
             scan.detector.find(blob.bytes, stretch, &mut self.scratch, &mut on_match);
         }
     }
+
+    fn visit_object(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&Heads>,
+    ) -> Result<Heads, Fault> {
+        let detector = self.shared.scan.detector;
+        let (id, kind) = (object.id(), object.kind());
+        let inherited = base.and_then(|base| detector.inherit(object, base, &mut self.scratch));
+        if let Some(heads) = inherited {
+            self.shared.inherit(&heads, id, kind);
+            return Ok(heads);
+        }
+        let bytes = object.whole()?;
+        let mut heads = Heads::new();
+        for stretch in stretches(0..bytes.len()) {
+            if self.shared.run.is_interrupted() {
+                break;
+            }
+            detector.heads(bytes, stretch, &mut self.scratch, |start, reach, found| {
+                let name = |found: &Match| {
+                    kind != Kind::Tree || is_in_name(bytes, found, id.as_bytes().len())
+                };
+                let found = found.filter(name).map(|found| {
+                    let token = &bytes[found.start..found.end];
+                    let number = self.shared.hold(found, token, (id, kind), start as u64);
+                    Found { token: number, len: token.len() as u32 }
+                });
+                heads.push(Head { start: start as u32, reach: reach as u32, found });
+            });
+        }
+        Ok(heads)
+    }
+}
+
+/// Cuts a range into parts after each of which the wish to stop is looked at.
+fn stretches(whole: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = whole.end;
+    whole.step_by(STRETCH).map(move |start| start..end.min(start + STRETCH))
 }

@@ -44,9 +44,8 @@ pub(super) struct ScanArgs {
     #[arg(default_value = ".", value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
 
-    /// Scan files only. (Histories of repositories are not scanned yet, so this is always so.)
-    #[arg(long)]
-    pub(super) files_only: bool,
+    #[command(flatten)]
+    pub(super) what: WhatArgs,
 
     /// Write a report: text, json, jsonl or sarif; to standard output, or whole to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
@@ -76,6 +75,17 @@ pub(super) struct ScanArgs {
 
     #[command(flatten)]
     pub(super) run: RunArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct WhatArgs {
+    /// Scan files only, no histories of git repositories.
+    #[arg(long, conflicts_with = "history_only")]
+    pub(super) files_only: bool,
+
+    /// Scan the histories of git repositories only; each PATH must be one.
+    #[arg(long)]
+    pub(super) history_only: bool,
 }
 
 #[derive(Debug, ClapArgs)]

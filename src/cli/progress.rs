@@ -1,10 +1,10 @@
 //! A line of progress on a terminal, for scans that take longer than a moment.
 
-use crate::report::text::{bytes, count};
+use crate::report::text::{bytes, count, number};
 use crate::source::Run;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,16 +29,8 @@ impl Progress {
                 return;
             }
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-                bar.set_style(style);
-            }
             loop {
-                let files = run.tally.files.load(Ordering::Relaxed);
-                let read = run.tally.bytes.load(Ordering::Relaxed);
-                let rate = (read as f64 / started.elapsed().as_secs_f64()) as u64;
-                let (files, read) = (count(files, "file"), bytes(read));
-                bar.set_message(format!("{files}, {read}, {}/s", bytes(rate)));
-                bar.tick();
+                show(&bar, &run, started);
                 if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }
@@ -47,6 +39,32 @@ impl Progress {
         });
         Self { stop: Some(stop), thread: Some(thread) }
     }
+}
+
+/// Shows a bar of objects while a history is read, else how many files have been read.
+fn show(bar: &ProgressBar, run: &Run, started: Instant) {
+    let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let read = load(&run.tally.bytes);
+    let rate = (read as f64 / started.elapsed().as_secs_f64()) as u64;
+    let (files, objects) = (load(&run.tally.files), load(&run.tally.objects));
+    let known = load(&run.tally.objects_known);
+    let template = match known {
+        0 => "{spinner} {msg}",
+        _ => "{spinner} [{bar:24}] {msg}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    let what = match known {
+        0 => count(files, "file"),
+        known => {
+            bar.set_length(known);
+            bar.set_position(objects.min(known));
+            format!("{} of {}", number(objects), count(known, "git object"))
+        }
+    };
+    bar.set_message(format!("{what}, {}, {}/s", bytes(read), bytes(rate)));
+    bar.tick();
 }
 
 impl Drop for Progress {

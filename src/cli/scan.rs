@@ -11,7 +11,10 @@ use crate::report::redact::Redactor;
 use crate::report::text::TextOptions;
 use crate::report::{escape, json, sarif, text};
 use crate::scan::{Outcome, Scan};
-use crate::source::files::{Files, FilesOptions};
+use crate::source::files::{Files, FilesOptions, Met};
+use crate::source::git::history::HistoryOptions;
+use crate::source::git::repo::Repository;
+use crate::source::git::repositories::Repositories;
 use crate::source::stdin::Stdin;
 use crate::source::window::Context;
 use crate::source::{Run, Source};
@@ -106,20 +109,56 @@ impl Session<'_> {
         if !stdin.is_empty() {
             sources.push(Box::new(Stdin::new(io::stdin, context)));
         }
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.args.run.threads.map_or_else(cores, usize::from);
+        let (named, paths) = self.repositories(paths)?;
+        let met = Met::default();
         if !paths.is_empty() {
-            let cores = || std::thread::available_parallelism().map_or(1, usize::from);
             let files = Files::new(FilesOptions {
                 paths,
                 no_ignore: self.args.files.no_ignore,
                 exclude: self.args.files.exclude.clone(),
                 max_file_size: self.args.files.max_file_size.map(|size| size.0),
                 own,
-                threads: self.args.run.threads.map_or_else(cores, usize::from),
+                threads,
                 context,
+                repositories: (!self.args.what.files_only).then(|| Arc::clone(&met)),
             })?;
             sources.push(Box::new(files));
         }
+        if !self.args.what.files_only {
+            let options = HistoryOptions { threads, context };
+            sources.push(Box::new(Repositories::new(named, met, options)));
+        }
         Ok(sources)
+    }
+
+    /// Sorts the paths: repositories whose history is to be read, and what is to be read as files.
+    fn repositories(
+        &self,
+        paths: Vec<PathBuf>,
+    ) -> anyhow::Result<(Vec<(Repository, PathBuf)>, Vec<PathBuf>)> {
+        if self.args.what.files_only {
+            return Ok((Vec::new(), paths));
+        }
+        let (mut named, mut files) = (Vec::new(), Vec::new());
+        for path in paths {
+            let only = self.args.what.history_only;
+            match Repository::at(&path)? {
+                Some(repository) => {
+                    if !only && repository.work_tree.is_some() {
+                        files.push(path.clone());
+                    }
+                    named.push((repository, path));
+                }
+                None if only => anyhow::bail!(
+                    "{}: it is no git repository, nor the top of a work tree",
+                    path.display()
+                ),
+                None => files.push(path),
+            }
+        }
+        Ok((named, files))
     }
 
     fn shows_progress(&self) -> bool {

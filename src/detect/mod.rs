@@ -14,6 +14,7 @@
 
 pub mod prefilter;
 mod shape;
+pub mod version;
 
 use crate::rules::RuleSet;
 use ddpatrol_token::{ByteSet, Check};
@@ -22,6 +23,7 @@ use regex_automata::hybrid::dfa::Cache;
 use shape::Shapes;
 use std::ops::Range;
 use std::sync::Arc;
+use version::Junctions;
 
 /// How sure a match is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +63,7 @@ pub struct Match {
 pub struct Scratch {
     cache: Option<Cache>,
     ends: Vec<usize>,
+    window: Vec<u8>,
 }
 
 /// Finds the tokens of a rule set; immutable and shared by all workers.
@@ -71,6 +74,7 @@ pub struct Detector {
     /// For each needle the rules whose head begins with it.
     by_needle: Vec<Vec<usize>>,
     shapes: Shapes,
+    junctions: Junctions,
 }
 
 /// The needles of a rule set could not be searched for.
@@ -96,7 +100,8 @@ impl Detector {
             })
             .collect();
         let prefilter = Prefilter::new(&heads)?;
-        Ok(Self { rules, prefilter, by_needle, shapes: Shapes::default() })
+        let junctions = Junctions::new(&heads);
+        Ok(Self { rules, prefilter, by_needle, shapes: Shapes::default(), junctions })
     }
 
     /// Returns the rules that the indices in matches refer to.

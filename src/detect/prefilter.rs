@@ -79,6 +79,13 @@ impl Prefilter {
         }
     }
 
+    /// Tells whether any needle stands in `bytes`.
+    #[must_use]
+    #[inline]
+    pub fn is_match(&self, bytes: &[u8]) -> bool {
+        self.next(bytes, 0).is_some()
+    }
+
     #[inline]
     fn next(&self, bytes: &[u8], at: usize) -> Option<Hit> {
         match &self.searcher {

@@ -1,6 +1,6 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
-use super::{Finding, Fingerprint, Location, TokenId, snippet};
+use super::{Finding, Fingerprint, HeldObject, Location, TokenId, snippet};
 use crate::blob::{Blob, Position};
 use crate::detect::{Detector, Evidence, Match};
 use crate::report::redact::Redactor;
@@ -9,19 +9,49 @@ use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// A token at one place.
+/// A token without its places.
 #[derive(Clone, Debug)]
-pub struct Occurrence {
+pub struct Token {
     /// The index of its rule.
     pub rule: usize,
     /// How sure it is.
     pub evidence: Evidence,
     /// Its identity, as far as it may be told.
-    pub token: TokenId,
+    pub id: TokenId,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// The token itself.
     pub secret: Secret,
+}
+
+impl Token {
+    /// Describes what was matched: `token` are its bytes.
+    #[must_use]
+    pub fn new(detector: &Detector, found: Match, token: &[u8]) -> Self {
+        let format = &detector.rules().rules()[found.rule].format;
+        let uuid = match format.check(token) {
+            Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
+            Check::Unlike => None,
+        };
+        Self {
+            rule: found.rule,
+            evidence: found.evidence,
+            id: TokenId {
+                redacted: format.redact(token),
+                alias: uuid.map(|(_, alias)| alias.escape_ascii().to_string()),
+                uuid: uuid.map(|(uuid, _)| uuid),
+            },
+            fingerprint: Fingerprint::of(token),
+            secret: Secret::new(token),
+        }
+    }
+}
+
+/// A token at one place.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// The token.
+    pub token: Token,
     /// Where it stands.
     pub location: Location,
 }
@@ -35,26 +65,12 @@ impl Occurrence {
         found: Match,
         start: Position,
     ) -> Self {
-        let format = &detector.rules().rules()[found.rule].format;
         let token = &blob.bytes[found.start..found.end];
-        let uuid = match format.check(token) {
-            Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
-            Check::Unlike => None,
-        };
         let mut end = start;
         end.advance(token);
         let (path, part) = Location::place(blob.origin);
-        let matched = found.start..found.end;
         Self {
-            rule: found.rule,
-            evidence: found.evidence,
-            token: TokenId {
-                redacted: format.redact(token),
-                alias: uuid.map(|(_, alias)| alias.escape_ascii().to_string()),
-                uuid: uuid.map(|(uuid, _)| uuid),
-            },
-            fingerprint: Fingerprint::of(token),
-            secret: Secret::new(token),
+            token: Token::new(detector, found, token),
             location: Location {
                 path,
                 part,
@@ -62,7 +78,8 @@ impl Occurrence {
                 len: token.len() as u64,
                 start,
                 end,
-                snippet: snippet::around(redactor, blob.bytes, matched),
+                snippet: snippet::around(redactor, blob.bytes, found.start..found.end),
+                trace: None,
             },
         }
     }
@@ -82,20 +99,26 @@ pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
 impl Collector {
     /// Adds a token at one place.
     pub fn add(&self, occurrence: Occurrence) {
-        let Occurrence { rule, evidence, token, fingerprint, secret, location } = occurrence;
+        let Occurrence { token, location } = occurrence;
+        self.with(&token, |finding| finding.locations.push(location));
+    }
+
+    /// Adds a git object that holds a token.
+    pub fn add_object(&self, token: &Token, object: HeldObject) {
+        self.with(token, |finding| finding.objects.push(object));
+    }
+
+    fn with(&self, token: &Token, change: impl FnOnce(&mut Finding)) {
         let mut findings = self.0.lock().unwrap_or_else(|poison| poison.into_inner());
-        findings
-            .entry((fingerprint, rule))
-            .or_insert_with(|| Finding {
-                rule,
-                evidence,
-                token,
-                fingerprint,
-                secret,
-                locations: Vec::new(),
-            })
-            .locations
-            .push(location);
+        change(findings.entry((token.fingerprint, token.rule)).or_insert_with(|| Finding {
+            rule: token.rule,
+            evidence: token.evidence,
+            token: token.id.clone(),
+            fingerprint: token.fingerprint,
+            secret: token.secret.clone(),
+            locations: Vec::new(),
+            objects: Vec::new(),
+        }));
     }
 
     /// Returns the findings: sorted by evidence, then by their first place; each place once.
@@ -103,18 +126,32 @@ impl Collector {
     pub fn finish(self) -> Vec<Finding> {
         let findings = self.0.into_inner().unwrap_or_else(|poison| poison.into_inner());
         let mut findings: Vec<Finding> = findings.into_values().collect();
+        // An interrupted scan may know of objects whose places it did not get to.
+        findings.retain(|finding| !finding.locations.is_empty());
         for finding in &mut findings {
-            finding.locations.sort();
+            finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
+            finding.objects.sort();
+            finding.objects.dedup();
         }
         findings.sort_by(|a, b| {
-            (b.evidence, &a.locations, a.rule, a.fingerprint).cmp(&(
+            (b.evidence, a.locations.first(), a.rule, a.fingerprint).cmp(&(
                 a.evidence,
-                &b.locations,
+                b.locations.first(),
                 b.rule,
                 b.fingerprint,
             ))
         });
         findings
+    }
+}
+
+/// By what places are ordered: where a token came into history, what can be reached, the earliest;
+/// then what no commit holds; then files.
+fn leading(location: &Location) -> (u8, i64) {
+    match location.trace.as_deref() {
+        Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.date),
+        Some(trace) => (2, trace.date),
+        None => (3, 0),
     }
 }

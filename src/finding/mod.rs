@@ -8,15 +8,19 @@ mod collect;
 mod snippet;
 
 pub(crate) use collect::context;
-pub use collect::{Collector, Occurrence};
+pub use collect::{Collector, Occurrence, Token};
+pub(crate) use snippet::around;
 
 use crate::blob::{Origin, Position};
 use crate::detect::Evidence;
 use crate::report::redact::Clean;
+use crate::source::git::commits::Commit;
+use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_token::{Secret, Uuid};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Identifies a token without revealing it: 128 bits of a hash keyed for this purpose alone.
 ///
@@ -72,8 +76,24 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// The token itself.
     pub secret: Secret,
-    /// Every place where it stands, sorted; never empty.
+    /// Every place where it stands: those where it came into a repository first, the earliest
+    /// leading; never empty.
     pub locations: Vec<Location>,
+    /// Every git object that holds it, sorted.
+    pub objects: Vec<HeldObject>,
+}
+
+/// A git object that holds a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeldObject {
+    /// The object.
+    pub id: ObjectId,
+    /// What it is.
+    pub kind: Kind,
+    /// The offset of the token's first byte.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
 }
 
 /// What part of an input a location lies in.
@@ -83,6 +103,54 @@ pub enum Part {
     Content,
     /// The name of the file or folder.
     Name,
+    /// A commit: its message, or who made it.
+    Commit,
+    /// An annotated tag: its message, or who made it.
+    Tag,
+    /// The name of a branch, a tag or another reference.
+    Ref,
+}
+
+impl Part {
+    /// Returns the word for it in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Name => "name",
+            Self::Commit => "commit",
+            Self::Tag => "tag",
+            Self::Ref => "ref",
+        }
+    }
+}
+
+/// How a token came into a repository, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trace {
+    /// The git directory, as it was reached.
+    pub repository: PathBuf,
+    /// The object that holds the token.
+    pub object: ObjectId,
+    /// What the object is.
+    pub kind: Kind,
+    /// The commit that brought the token to this path; `None` if no commit holds the object.
+    pub introduced: Option<Arc<Commit>>,
+    /// Whether that commit is where the history of a shallow clone begins, so that the token may be
+    /// older.
+    pub at_boundary: bool,
+    /// The commits that took it away from this path, in order of time.
+    pub removed: Vec<Arc<Commit>>,
+    /// Whether it stands at this path in what is checked out.
+    pub in_head: bool,
+    /// Whether a reference reaches the commit; if none does, only a reflog may, or nothing.
+    pub reachable: bool,
+    /// Some references that reach it.
+    pub refs: Vec<Vec<u8>>,
+    /// How many reach it.
+    pub refs_total: usize,
+    /// A date by which places can be ordered: no commit's is earlier than its parents'.
+    pub date: i64,
 }
 
 /// One place where a token stands.
@@ -102,6 +170,8 @@ pub struct Location {
     pub end: Position,
     /// The line around it, masked.
     pub snippet: Clean,
+    /// How it came in, for a place in a repository's history.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Location {
@@ -110,7 +180,8 @@ impl Location {
         match origin {
             Origin::File(path) => (Some(plain(path)), Part::Content),
             Origin::Name(path) => (Some(plain(path)), Part::Name),
-            Origin::Stdin => (None, Part::Content),
+            Origin::Stdin | Origin::Object(..) => (None, Part::Content),
+            Origin::Ref(repository, _) => (Some(plain(repository)), Part::Ref),
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) const REACH: usize = 60;
 ///
 /// More is looked at on both sides, so that a neighbouring token of which only a part is shown, be
 /// it of a rule that the scan leaves out, is masked too.
-pub(super) fn around(redactor: &Redactor, bytes: &[u8], matched: Range<usize>) -> Clean {
+pub(crate) fn around(redactor: &Redactor, bytes: &[u8], matched: Range<usize>) -> Clean {
     let least = matched.start.saturating_sub(REACH);
     let line_start = memchr::memrchr(b'\n', &bytes[least..matched.start]).map(|at| least + at + 1);
     let start = line_start.unwrap_or_else(|| char_start(bytes, least));

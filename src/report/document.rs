@@ -1,11 +1,12 @@
 //! The outcome of a scan as it may be told: what every format spells.
 
 use super::redact::{Clean, Redactor};
+use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
-use crate::finding::{Finding, Fingerprint, Location, Occurrence, Part, TokenId, plain};
+use crate::finding::{Finding, Fingerprint, Location, Occurrence, TokenId, plain};
 use crate::rules::{Rule, RuleSet};
 use crate::scan::{Counts, Outcome};
-use crate::source::{Diagnostic, Gap};
+use crate::source::{Diagnostic, Gap, Scanned};
 use ddpatrol_token::Secret;
 use serde::Serialize;
 use std::path::Path;
@@ -26,6 +27,8 @@ pub struct Document {
     pub interrupted: bool,
     /// The counts.
     pub summary: Summary,
+    /// The repositories whose history was read.
+    pub repositories: Vec<RepositoryRecord>,
     /// The findings: proven before shaped, then by place.
     pub findings: Vec<Record>,
     /// What was not looked at.
@@ -50,6 +53,18 @@ impl Default for Tool {
     }
 }
 
+/// A repository whose history was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct RepositoryRecord {
+    /// The folder that it was reached by.
+    pub path: Clean,
+    /// The commit that is checked out.
+    pub head: Option<String>,
+    /// The path as a URI reference.
+    #[serde(skip)]
+    pub uri: String,
+}
+
 /// The counts of a report.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Summary {
@@ -61,6 +76,8 @@ pub struct Summary {
     pub shaped_candidates: u64,
     /// Files read, standard input included.
     pub files: u64,
+    /// Objects of git repositories read.
+    pub objects: u64,
     /// Bytes read.
     pub bytes: u64,
     /// What was left out.
@@ -105,8 +122,12 @@ pub struct Record {
     /// The token itself, only where secrets are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Every place where it stands, sorted; never empty.
+    /// Every place where it stands: where it came into a repository first, the earliest leading;
+    /// never empty.
     pub locations: Vec<Place>,
+    /// Every git object that holds it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectRecord>,
 }
 
 /// A token's identity, as far as it may be told.
@@ -125,12 +146,14 @@ pub struct TokenRecord {
 /// One place.
 #[derive(Clone, Debug, Serialize)]
 pub struct Place {
-    /// The path; `null` is standard input. Bytes that are no UTF-8 are spelled `\xNN`.
+    /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
+    /// are spelled `\xNN`.
     pub path: Option<Clean>,
     /// The path's bytes in hexadecimal, only where they are no UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_hex: Option<String>,
-    /// `content`, or `name` where the token stands in the last component of the path.
+    /// `content`; `name` where the token stands in the last component of the path; `commit` or `tag`
+    /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
     pub part: &'static str,
     /// The line, from 1.
     pub line: u64,
@@ -146,6 +169,9 @@ pub struct Place {
     pub length: u64,
     /// The line around it, masked and cut.
     pub snippet: Clean,
+    /// How it came in, for a place in a repository's history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitPlace>,
     /// The path as a URI reference.
     #[serde(skip)]
     pub uri: String,
@@ -208,6 +234,7 @@ impl DocumentOptions<'_> {
             proven_locations: proven().map(|it| it.locations.len()).sum(),
             shaped_candidates: outcome.counts.shaped,
             files: outcome.counts.files,
+            objects: outcome.counts.objects,
             bytes: outcome.counts.bytes,
             left_out: LeftOut::new(&outcome.counts),
         };
@@ -217,6 +244,7 @@ impl DocumentOptions<'_> {
             complete: outcome.is_complete(self.strict),
             interrupted: outcome.interrupted,
             summary,
+            repositories: outcome.repositories.iter().map(|it| self.repository(it)).collect(),
             findings,
             diagnostics: outcome.diagnostics.iter().map(|it| self.note(it)).collect(),
             rules: self.rules.rules().iter().map(RuleRecord::new).collect(),
@@ -227,8 +255,17 @@ impl DocumentOptions<'_> {
     #[must_use]
     pub fn occurrence(&self, found: &Occurrence) -> Record {
         let places = vec![self.place(&found.location)];
-        let kind = (found.rule, found.evidence, found.fingerprint);
-        self.spell(kind, &found.token, &found.secret, places)
+        let token = &found.token;
+        let kind = (token.rule, token.evidence, token.fingerprint);
+        self.spell(kind, &found.token.id, &found.token.secret, places)
+    }
+
+    fn repository(&self, scanned: &Scanned) -> RepositoryRecord {
+        RepositoryRecord {
+            path: self.path(&scanned.root),
+            head: scanned.head.map(|id| id.to_string()),
+            uri: self.uri(&scanned.root),
+        }
     }
 
     /// Tells what was not looked at.
@@ -246,7 +283,8 @@ impl DocumentOptions<'_> {
     fn record(&self, finding: &Finding) -> Record {
         let places = finding.locations.iter().map(|it| self.place(it)).collect();
         let kind = (finding.rule, finding.evidence, finding.fingerprint);
-        self.spell(kind, &finding.token, &finding.secret, places)
+        let objects = finding.objects.iter().map(ObjectRecord::new).collect();
+        Record { objects, ..self.spell(kind, &finding.token, &finding.secret, places) }
     }
 
     fn spell(
@@ -272,6 +310,7 @@ impl DocumentOptions<'_> {
             advice: rule.advice_for(token.uuid),
             secret: self.show_secrets.then(shown),
             locations,
+            objects: Vec::new(),
         }
     }
 
@@ -281,10 +320,7 @@ impl DocumentOptions<'_> {
         Place {
             path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
             path,
-            part: match location.part {
-                Part::Content => "content",
-                Part::Name => "name",
-            },
+            part: location.part.name(),
             line: location.start.line,
             column: location.start.column,
             end_line: location.end.line,
@@ -292,11 +328,16 @@ impl DocumentOptions<'_> {
             offset: location.offset,
             length: location.len,
             snippet: location.snippet.clone(),
-            uri: location.path.as_deref().map_or_else(|| "stdin".to_owned(), |it| self.uri(it)),
+            uri: match (location.path.as_deref(), location.trace.as_deref()) {
+                (Some(path), _) => self.uri(path),
+                (None, Some(trace)) => format!("git/{}/{}", trace.kind.name(), trace.object),
+                (None, None) => "stdin".to_owned(),
+            },
+            git: location.trace.as_deref().map(|trace| self.trace(trace)),
         }
     }
 
-    fn path(&self, path: &Path) -> Clean {
+    pub(super) fn path(&self, path: &Path) -> Clean {
         self.redactor.clean(plain(path).as_os_str().as_encoded_bytes())
     }
 

@@ -9,5 +9,6 @@ pub mod json;
 pub mod redact;
 pub mod sarif;
 pub mod text;
+pub mod trace;
 
 pub use document::{Document, DocumentOptions};

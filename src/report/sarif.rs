@@ -6,13 +6,13 @@
 //! results a run and 1,000 locations a result: what exceeds that is counted in a notification, never
 //! dropped silently.
 
-use super::document::{Document, Note, Place, Record, RuleRecord};
+use super::document::{Document, Note, Place, Record, RepositoryRecord, RuleRecord};
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
     MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
     ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif,
-    Tool, ToolComponent,
+    Tool, ToolComponent, VersionControlDetails,
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -52,13 +52,25 @@ fn run(document: &Document) -> Run {
             .description(message("The folder that was scanned from"))
             .build(),
     );
-    Run::builder()
+    let provenance: Vec<VersionControlDetails> =
+        document.repositories.iter().map(provenance).collect();
+    let mut run = Run::builder()
         .tool(Tool::builder().driver(driver(document)).build())
         .column_kind(json!("utf16CodeUnits"))
         .original_uri_base_ids(bases)
         .invocations(vec![invocation(document)])
         .results(results)
-        .build()
+        .build();
+    run.version_control_provenance = (!provenance.is_empty()).then_some(provenance);
+    run
+}
+
+fn provenance(repository: &RepositoryRecord) -> VersionControlDetails {
+    let mut details =
+        VersionControlDetails::builder().repository_uri(repository.uri.as_str()).build();
+    details.revision_id = repository.head.clone();
+    details.mapped_to = Some(artifact(&repository.uri));
+    details
 }
 
 fn driver(document: &Document) -> ToolComponent {
@@ -140,7 +152,8 @@ fn shown(record: &Record) -> &str {
 
 fn location(place: &Place, record: &Record) -> Location {
     let text = |text: &str| ArtifactContent::builder().text(text).build();
-    let in_name = place.part == "name";
+    let is_file = matches!(place.part, "content" | "name") && place.path.is_some();
+    let in_name = matches!(place.part, "name" | "ref");
     let (region, context) = if in_name {
         (Region::builder().start_line(1).build(), None)
     } else {
@@ -164,10 +177,34 @@ fn location(place: &Place, record: &Record) -> Location {
         PhysicalLocation::builder().artifact_location(artifact(&place.uri)).region(region).build();
     physical.context_region = context;
     let mut location = Location::builder().physical_location(physical).build();
-    if in_name {
-        let name = LogicalLocation::builder().kind("name").name(place.snippet.text()).build();
+    if in_name || !is_file {
+        let kind = place.git.as_ref().map_or(place.part, |git| git.kind);
+        let kind = if in_name { "name" } else { kind };
+        let name = if in_name { place.snippet.text() } else { place.uri.as_str().into() };
+        let name = LogicalLocation::builder().kind(kind).name(name).build();
         location.logical_locations = Some(vec![name]);
-        location.message = Some(message("in the name of the file or folder"));
+    }
+    let traced = place.git.as_ref().map(|git| match &git.introduced {
+        Some(commit) => format!("introduced by {}; {}", commit.line(), git.fate()),
+        None => git.fate(),
+    });
+    let text = match (place.part, traced) {
+        ("name", _) => Some("in the name of the file or folder".to_owned()),
+        ("ref", _) => Some("in the name of a reference".to_owned()),
+        (_, traced) => traced,
+    };
+    location.message = text.map(|text| message(&text));
+    if let Some(git) = &place.git {
+        let commit = git.introduced.as_ref().map(|it| it.commit.as_str());
+        let removed: Vec<&str> = git.removed.iter().map(|it| it.commit.as_str()).collect();
+        location.properties = Some(properties([
+            ("commit", json!(commit)),
+            ("object", json!(git.object)),
+            ("kind", json!(git.kind)),
+            ("removed", json!(removed)),
+            ("inHead", json!(git.in_head)),
+            ("reachable", json!(git.reachable)),
+        ]));
     }
     location
 }

@@ -2,6 +2,7 @@
 
 use super::document::{Document, LeftOut, Place, Record};
 use super::escape::terminal;
+use super::trace::GitPlace;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -86,8 +87,14 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     facts.push(format!("rule {}", record.rule));
     facts.push(format!("fingerprint {}", record.fingerprint));
     writeln!(out, "    {dim}{}{dim:#}", facts.join(", "))?;
+    if let Some(git) = &first.git {
+        write_trace(git, styles, out)?;
+    }
     for also in rest.iter().take(MOST_PLACES) {
         writeln!(out, "{}: the same token again", place(also, styles))?;
+        if let Some(git) = &also.git {
+            write_trace(git, styles, out)?;
+        }
     }
     if rest.len() > MOST_PLACES {
         writeln!(out, "    and in {} more places", number(rest.len() - MOST_PLACES))?;
@@ -98,13 +105,36 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     Ok(())
 }
 
+/// Writes which commit brought the token, and what became of it.
+fn write_trace(git: &GitPlace, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
+    let Styles { dim, .. } = styles;
+    if git.kind != "commit"
+        && let Some(commit) = &git.introduced
+    {
+        writeln!(out, "    introduced by {}", terminal(&commit.line()))?;
+    }
+    writeln!(out, "    {dim}{}{dim:#}", terminal(&git.fate()))
+}
+
 /// Spells a place: `path:line:column`, or the path alone where its name holds the token.
 fn place(place: &Place, styles: &Styles) -> String {
     let style = styles.path;
-    let path = place.path.as_ref().map_or_else(|| "<stdin>".into(), |path| path.text());
+    let path = match (&place.path, &place.git) {
+        (Some(path), _) => path.text(),
+        (None, Some(git)) => match &git.introduced {
+            Some(commit) if git.kind == "commit" => format!("commit {}", commit.line()).into(),
+            _ => format!("{} {}", git.kind, git.object).into(),
+        },
+        (None, None) => "<stdin>".into(),
+    };
     let path = terminal(&path);
     match place.part {
         "name" => format!("{style}{path}{style:#}: in the name"),
+        "ref" => format!(
+            "{style}{path}{style:#}: in the name of the reference {}",
+            terminal(&place.snippet.text())
+        ),
+        "commit" => format!("{style}{path}{style:#}: line {}", place.line),
         _ => format!("{style}{path}:{}:{}{style:#}", place.line, place.column),
     }
 }
@@ -136,10 +166,22 @@ fn write_summary(
             if listed { "" } else { " (--show-shaped lists them)" },
         )?;
     }
+    let mut read = Vec::new();
+    if summary.files > 0 || document.repositories.is_empty() {
+        read.push(count(summary.files, "file"));
+    }
+    if !document.repositories.is_empty() {
+        let objects = count(summary.objects, "git object");
+        let of = match document.repositories.len() {
+            1 => String::new(),
+            len => format!(" of {}", count(len, "repository")),
+        };
+        read.push(format!("{objects}{of}"));
+    }
     writeln!(
         out,
         "Scanned {}, {}, in {:.2} s.",
-        count(summary.files, "file"),
+        read.join(", "),
         bytes(summary.bytes),
         elapsed.as_secs_f64(),
     )?;
@@ -191,8 +233,7 @@ fn write_left_out(left_out: &LeftOut, out: &mut dyn Write) -> io::Result<()> {
         parts.push(count(left_out.special, "device, socket or pipe"));
     }
     if left_out.git_folders > 0 {
-        let folders = count(left_out.git_folders, ".git folder");
-        parts.push(format!("{folders} (history is not read yet)"));
+        parts.push(count(left_out.git_folders, ".git folder"));
     }
     if parts.is_empty() {
         return Ok(());
@@ -205,12 +246,13 @@ pub(crate) fn count<N: TryInto<u64>>(amount: N, noun: &str) -> String {
     let amount = amount.try_into().unwrap_or(u64::MAX);
     match (amount, noun) {
         (1, noun) => format!("1 {noun}"),
+        (_, "repository") => format!("{} repositories", number(amount)),
         (_, "device, socket or pipe") => format!("{} devices, sockets or pipes", number(amount)),
         (_, noun) => format!("{} {noun}s", number(amount)),
     }
 }
 
-fn number(amount: impl Display) -> String {
+pub(crate) fn number(amount: impl Display) -> String {
     let digits = amount.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -14,6 +14,7 @@ use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What to read and how.
 #[derive(Clone, Debug)]
@@ -32,7 +33,13 @@ pub struct FilesOptions {
     pub threads: usize,
     /// The context that windows keep.
     pub context: Context,
+    /// Where the repositories that the walk meets are listed; without it they are counted as left
+    /// out.
+    pub repositories: Option<Met>,
 }
+
+/// Repositories that a walk has met: their `.git` folders or files, and bare ones.
+pub type Met = Arc<Mutex<Vec<PathBuf>>>;
 
 /// Files and folders as a source.
 #[derive(Debug)]
@@ -162,7 +169,9 @@ impl Source for Files {
         if !self.options.no_ignore && work_tree.into_inner() && !run.is_interrupted() {
             let (files, folders) = self.count(&paths, run);
             add(&run.tally.ignored, files.saturating_sub(seen.into_inner()));
-            run.tally.git_folders.store(folders, Ordering::Relaxed);
+            let met = self.options.repositories.as_ref();
+            let met = met.map_or(0, |met| lock(met).iter().filter(|it| it.is_dir()).count() as u64);
+            run.tally.git_folders.store(folders.saturating_sub(met), Ordering::Relaxed);
         }
     }
 }
@@ -191,9 +200,21 @@ impl Worker<'_> {
             }
         };
         if is_git_folder(&entry) {
-            self.work_tree.store(true, Ordering::Relaxed);
-            add(&self.run.tally.git_folders, 1);
+            let is_inner = entry.file_name() == ".git";
+            self.work_tree.fetch_or(is_inner, Ordering::Relaxed);
+            match &self.source.options.repositories {
+                Some(met) => lock(met).push(entry.into_path()),
+                None => add(&self.run.tally.git_folders, 1),
+            }
             return WalkState::Skip;
+        }
+        if let (Some(met), ".git", 1..) = (
+            &self.source.options.repositories,
+            entry.file_name().to_str().unwrap_or_default(),
+            entry.depth(),
+        ) {
+            // The `.git` file of a linked worktree or a submodule names its repository.
+            lock(met).push(entry.path().to_owned());
         }
         if self.source.is_excluded(&entry) {
             add(&self.run.tally.excluded, 1);
@@ -338,9 +359,15 @@ fn in_work_tree(path: &Path) -> bool {
 
 /// Tells whether an entry is a repository's store; one that the user named is read all the same.
 fn is_git_folder(entry: &DirEntry) -> bool {
-    entry.depth() > 0
-        && entry.file_name() == ".git"
-        && entry.file_type().is_some_and(|kind| kind.is_dir())
+    let is_folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
+    let has = |name: &str| entry.path().join(name).exists();
+    let is_bare = || has("HEAD") && has("objects") && has("refs");
+    let name = entry.file_name().as_encoded_bytes();
+    is_folder && name.ends_with(b".git") && (name == b".git" || is_bare())
+}
+
+fn lock(met: &Met) -> MutexGuard<'_, Vec<PathBuf>> {
+    met.lock().unwrap_or_else(|poison| poison.into_inner())
 }
 
 #[cfg(unix)]

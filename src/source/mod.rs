@@ -4,24 +4,75 @@
 //! [`Diagnostic`], never a silent gap.
 
 pub mod files;
+pub mod git;
 pub mod stdin;
 pub mod window;
 
 use crate::blob::Blob;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use crate::detect::version::Heads;
+use crate::finding::{Part, Trace};
+use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Takes the blobs of one worker.
 pub trait Visitor: Send {
     /// Looks at one blob or window.
     fn visit(&mut self, blob: &Blob<'_>);
+
+    /// Looks at an object of a pack. `base` is what came out for the object that it is a delta on,
+    /// where that was looked at by the same visitor.
+    ///
+    /// # Errors
+    /// [`Fault`] if the object cannot be put together.
+    fn visit_object(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&Heads>,
+    ) -> Result<Heads, Fault>;
 }
 
 /// Makes a visitor for each worker, so that each owns its scratch without locks.
 pub trait Visitors: Sync {
     /// Makes one.
     fn make(&self) -> Box<dyn Visitor + '_>;
+
+    /// Takes the tokens that were found in git objects since the last call, sorted.
+    fn take_held(&self) -> Vec<Held>;
+
+    /// Adds a place of a token that was found in git objects.
+    fn place(&self, token: u32, place: &Traced<'_>);
+}
+
+/// A token in a git object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// The number of the token.
+    pub token: u32,
+    /// The object.
+    pub object: ObjectId,
+    /// What the object is.
+    pub kind: Kind,
+    /// The offset of the token's first byte.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// A place in a repository where a token came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Traced<'a> {
+    /// The bytes in which it stands: a blob, a name, a commit or a tag.
+    pub bytes: &'a [u8],
+    /// Its offset in them.
+    pub offset: u64,
+    /// The path; `None` where no commit gives the object one.
+    pub path: Option<&'a Path>,
+    /// What part of the repository the bytes are.
+    pub part: Part,
+    /// Which commit, and what became of it.
+    pub trace: &'a Arc<Trace>,
 }
 
 /// Where blobs are from.
@@ -37,6 +88,16 @@ pub struct Run {
     /// What was looked at and left out.
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
+    repositories: Mutex<Vec<Scanned>>,
+}
+
+/// A repository whose history was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scanned {
+    /// The folder that it was reached by.
+    pub root: PathBuf,
+    /// The commit that is checked out.
+    pub head: Option<ObjectId>,
 }
 
 impl Run {
@@ -56,6 +117,17 @@ impl Run {
     pub fn report(&self, kind: Gap, path: Option<PathBuf>, message: impl Into<String>) {
         let diagnostic = Diagnostic { kind, path, message: message.into() };
         self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).push(diagnostic);
+    }
+
+    /// Notes a repository whose history was read.
+    pub fn scanned(&self, repository: Scanned) {
+        self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()).push(repository);
+    }
+
+    /// Takes the repositories, in the order in which they were read.
+    #[must_use]
+    pub fn take_repositories(&self) -> Vec<Scanned> {
+        std::mem::take(&mut self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()))
     }
 
     /// Takes the diagnostics, sorted by path.
@@ -117,8 +189,12 @@ pub struct Tally {
     pub symlinks: AtomicU64,
     /// Devices, sockets and pipes, which are not read.
     pub special: AtomicU64,
-    /// `.git` folders, whose objects no file walk reads.
+    /// `.git` folders whose objects were not read.
     pub git_folders: AtomicU64,
+    /// Git objects read.
+    pub objects: AtomicU64,
+    /// Git objects that there are to be read, as far as is known.
+    pub objects_known: AtomicU64,
     /// Matches that are shaped only.
     pub shaped: AtomicU64,
 }

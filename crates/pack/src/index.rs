@@ -109,14 +109,21 @@ impl Index {
     #[must_use]
     #[inline]
     pub fn find(&self, id: &[u8]) -> Option<u32> {
-        let (&first, hash) = (id.first()?, self.hash.len());
-        if id.len() != hash {
-            return None;
+        let first = usize::from(*id.first()?);
+        if !self.is_sorted {
+            return self.find_between(id, 0, self.count);
         }
-        let (mut low, mut high) = (0, self.count);
-        if self.is_sorted {
-            low = if first == 0 { 0 } else { self.fan(usize::from(first) - 1) };
-            high = self.fan(usize::from(first));
+        let low = if first == 0 { 0 } else { self.fan(first - 1) };
+        self.find_between(id, low, self.fan(first))
+    }
+
+    /// Finds the position of an object from `low` on and before `high`, for those who keep a finer
+    /// table than the index does.
+    #[must_use]
+    #[inline]
+    pub fn find_between(&self, id: &[u8], mut low: u32, mut high: u32) -> Option<u32> {
+        if id.len() != self.hash.len() {
+            return None;
         }
         while low < high {
             let middle = low + (high - low) / 2;

@@ -119,6 +119,11 @@ impl Levels {
         parse(&mut self.fresh, base_len, &mut self.pieces)
     }
 
+    /// The bytes of the last object, once it is put together.
+    pub(crate) fn top(&self) -> &[u8] {
+        self.levels.last().and_then(|level| level.whole.as_ref()).map_or(&[], Buffer::bytes)
+    }
+
     /// Puts the last object together.
     pub(crate) fn whole(&mut self) -> Result<&[u8], Fault> {
         let last = self.levels.len() - 1;
@@ -128,7 +133,7 @@ impl Levels {
             self.held += whole.room();
             self.levels[last].whole = Some(whole);
         }
-        Ok(self.levels[last].whole.as_ref().map_or(&[], Buffer::bytes))
+        Ok(self.top())
     }
 
     /// Prepares for the objects that are made from the last one. `is_last`: nothing more is made

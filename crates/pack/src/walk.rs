@@ -10,6 +10,7 @@ use crate::levels::Levels;
 use crate::{Fault, Kind, ObjectId, Pack, PackError, Piece};
 use flate2::bufread::ZlibDecoder;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A set of object kinds.
@@ -154,22 +155,48 @@ impl Object<'_> {
     pub fn whole(&mut self) -> Result<&[u8], Fault> {
         self.levels.whole()
     }
-}
 
-impl Pack {
-    /// Reads the headers of all entries; what is broken is told to `failed`.
-    pub fn families(&self, threads: usize, mut failed: impl FnMut(PackError)) -> Families<'_> {
-        Families { pack: self, layout: Layout::new(self, threads, &mut failed) }
+    /// Returns all bytes, and the pieces.
+    ///
+    /// # Errors
+    /// As [`Object::whole`].
+    pub fn whole_with_pieces(&mut self) -> Result<(&[u8], &[Piece]), Fault> {
+        self.levels.whole()?;
+        Ok((self.levels.top(), self.levels.pieces()))
     }
 }
 
 /// The entries of a pack, ready to be walked as often as needed.
-pub struct Families<'a> {
-    pack: &'a Pack,
+pub struct Families {
+    pack: Arc<Pack>,
     layout: Layout,
 }
 
-impl Families<'_> {
+impl Families {
+    /// Reads the headers of all entries; what is broken is told to `failed`.
+    pub fn new(pack: Arc<Pack>, threads: usize, mut failed: impl FnMut(PackError)) -> Self {
+        let layout = Layout::new(&pack, threads, &mut failed);
+        Self { pack, layout }
+    }
+
+    /// Returns the pack.
+    #[must_use]
+    pub fn pack(&self) -> &Arc<Pack> {
+        &self.pack
+    }
+
+    /// Lists the deltas among the objects of a kind: the positions of each and of its base. Bases
+    /// mostly come before what is made from them; where deltas name their bases by id they need
+    /// not.
+    pub fn deltas(&self, kind: Kind) -> impl Iterator<Item = (u32, u32)> {
+        let entries = &self.layout.entries;
+        let wanted = kind as u8 + 1;
+        entries.iter().filter(move |it| it.kind == wanted && it.base != NONE).filter_map(|entry| {
+            let base = entries[entry.base as usize].position;
+            (base != NONE && entry.position != NONE).then_some((entry.position, base))
+        })
+    }
+
     /// Walks the wanted objects; `make` makes each worker's visitor, which is returned at the end.
     ///
     /// All objects that can be read are visited once; what cannot is told to the visitor.
@@ -189,7 +216,7 @@ impl Families<'_> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut worker = Worker {
-                source: Source { pack: self.pack, layout: &self.layout },
+                source: Source { pack: &self.pack, layout: &self.layout },
                 plan: &plan,
                 levels: Levels::new(options.budget / threads),
                 open: Vec::new(),

@@ -1,0 +1,183 @@
+//! How a token came into a repository, as it may be told.
+
+use super::document::DocumentOptions;
+use super::redact::Clean;
+use crate::finding::{HeldObject, Trace};
+use crate::source::git::commits::{Commit, Signature};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::Serialize;
+
+/// A place in a repository's history.
+#[derive(Clone, Debug, Serialize)]
+pub struct GitPlace {
+    /// The git directory, as it was reached.
+    pub repository: Clean,
+    /// The object that holds the token.
+    pub object: String,
+    /// `blob`, `tree`, `commit` or `tag`.
+    pub kind: &'static str,
+    /// The commit that brought the token to this path; `null` if no commit holds the object.
+    pub introduced: Option<CommitRecord>,
+    /// Whether the history of a shallow clone begins there, so that the token may be older.
+    pub at_boundary: bool,
+    /// The commits that took it away from this path, the earliest first.
+    pub removed: Vec<CommitRecord>,
+    /// Whether it stands at this path in what is checked out.
+    pub in_head: bool,
+    /// Whether a reference reaches the commit, or the object that no commit holds.
+    pub reachable: bool,
+    /// Some references that do.
+    pub refs: Vec<Clean>,
+    /// How many do.
+    pub refs_total: usize,
+}
+
+/// A commit.
+#[derive(Clone, Debug, Serialize)]
+pub struct CommitRecord {
+    /// Its id.
+    pub commit: String,
+    /// Who wrote the change.
+    pub author: Person,
+    /// Who committed it.
+    pub committer: Person,
+    /// The first line of its message.
+    pub subject: Clean,
+}
+
+/// A person and a moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Person {
+    /// The name.
+    pub name: Clean,
+    /// The address.
+    pub email: Clean,
+    /// The moment, in ISO 8601 with the person's own offset.
+    pub date: String,
+}
+
+/// A git object that holds a token.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObjectRecord {
+    /// Its id.
+    pub id: String,
+    /// `blob`, `tree`, `commit` or `tag`.
+    pub kind: &'static str,
+    /// The offset of the token in it, in bytes.
+    pub offset: u64,
+    /// The length of the token in bytes.
+    pub length: u64,
+}
+
+impl ObjectRecord {
+    pub(super) fn new(object: &HeldObject) -> Self {
+        Self {
+            id: object.id.to_string(),
+            kind: object.kind.name(),
+            offset: object.offset,
+            length: object.len,
+        }
+    }
+}
+
+impl DocumentOptions<'_> {
+    pub(super) fn trace(&self, trace: &Trace) -> GitPlace {
+        let commit = |commit: &Commit| self.commit(commit);
+        GitPlace {
+            repository: self.path(&trace.repository),
+            object: trace.object.to_string(),
+            kind: trace.kind.name(),
+            introduced: trace.introduced.as_deref().map(commit),
+            at_boundary: trace.at_boundary,
+            removed: trace.removed.iter().map(|it| commit(it)).collect(),
+            in_head: trace.in_head,
+            reachable: trace.reachable,
+            refs: trace.refs.iter().map(|name| self.redactor.clean(name)).collect(),
+            refs_total: trace.refs_total,
+        }
+    }
+
+    fn commit(&self, commit: &Commit) -> CommitRecord {
+        CommitRecord {
+            commit: commit.id.to_string(),
+            author: self.person(&commit.author),
+            committer: self.person(&commit.committer),
+            subject: self.redactor.clean(&commit.subject),
+        }
+    }
+
+    fn person(&self, signature: &Signature) -> Person {
+        Person {
+            name: self.redactor.clean(&signature.name),
+            email: self.redactor.clean(&signature.email),
+            date: date(signature),
+        }
+    }
+}
+
+/// Spells a moment; one that no calendar has as its seconds since 1970.
+fn date(signature: &Signature) -> String {
+    let moment = Timestamp::from_second(signature.time).ok();
+    let offset = Offset::from_seconds(signature.offset.saturating_mul(60)).ok();
+    match (moment, offset) {
+        (Some(moment), Some(offset)) => moment.display_with_offset(offset).to_string(),
+        (Some(moment), None) => moment.to_string(),
+        (None, _) => format!("@{}", signature.time),
+    }
+}
+
+impl CommitRecord {
+    /// Spells the commit in a line: id, day, author, subject.
+    pub(super) fn line(&self) -> String {
+        let day = self.author.date.split('T').next().unwrap_or_default();
+        let (name, subject) = (self.author.name.text(), self.subject.text());
+        let id = self.commit.get(..12).unwrap_or(&self.commit);
+        format!("{id} ({day}, {name}) {subject}").trim_end().to_owned()
+    }
+}
+
+impl GitPlace {
+    /// Says in words what became of the token at this place.
+    pub(super) fn fate(&self) -> String {
+        let mut parts = Vec::new();
+        if self.in_head {
+            parts.push("still in HEAD".to_owned());
+        } else if let Some(first) = self.removed.first() {
+            let more = match self.removed.len() {
+                1 => String::new(),
+                len => format!(" and {} more", len - 1),
+            };
+            parts.push(format!("removed by {}{more}", first.line()));
+        } else if self.reachable {
+            parts.push("not in HEAD".to_owned());
+        }
+        if self.reachable {
+            let names: Vec<_> = self.refs.iter().map(Clean::text).take(3).collect();
+            let more = match self.refs_total.saturating_sub(names.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            parts.push(format!("reached by {}{more}", names.join(", ")));
+        } else {
+            parts.push("unreachable: no branch or tag reaches it".to_owned());
+        }
+        if self.at_boundary {
+            parts.push("perhaps older: the shallow clone begins there".to_owned());
+        }
+        parts.join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_told_with_their_own_offset() {
+        let at = |time, offset| date(&Signature { time, offset, ..Signature::default() });
+        assert_eq!(at(1_700_000_000, 330), "2023-11-15T03:43:20+05:30");
+        assert_eq!(at(0, -480), "1969-12-31T16:00:00-08:00");
+        assert_eq!(at(i64::MAX, 0), format!("@{}", i64::MAX));
+    }
+}

@@ -1,0 +1,349 @@
+//! Finds where tokens came in: which commit, at which path, and what became of them.
+//!
+//! It works on the set of all blobs that hold a token: a commit brings the token to a path if its
+//! tree has such a blob there and no parent's tree does; it takes it away if a parent's does and
+//! its own does not. From the links that were kept while the objects were read follows which trees
+//! can hold such blobs; only these are read again ([`hot`]), and only they are compared between
+//! commits and their parents ([`compare`]).
+
+mod compare;
+mod hot;
+
+use super::catalog::NONE;
+use super::commits::{Commit, Graph, describe};
+use super::history::join;
+use super::objects::{Means, Objects};
+use super::repo::{Ref, Refs, Repository};
+use super::store::Store;
+use crate::finding::{Part, Trace};
+use crate::source::{Gap, Held, Run, Traced, Visitors};
+use compare::{Change, Compare};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
+use hot::{Hot, marked};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many references are named for a place.
+const MOST_REFS: usize = 10;
+/// How many missing objects are named.
+const MOST_NAMED: usize = 3;
+
+/// What is needed to trace tokens.
+pub(super) struct Locator<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) root: &'a Path,
+    pub(super) store: &'a Store,
+    pub(super) objects: &'a Objects,
+    pub(super) refs: &'a Refs,
+    pub(super) shallow: &'a [ObjectId],
+    pub(super) visitors: &'a dyn Visitors,
+    pub(super) run: &'a Run,
+    pub(super) means: Means,
+}
+
+/// The commits and what the references reach of them.
+struct History {
+    graph: Graph,
+    /// The commit of each reference, in the order in which they are to be named.
+    tips: Vec<Option<u32>>,
+    names: Vec<Vec<u8>>,
+    reachable: Vec<bool>,
+    head: Option<u32>,
+}
+
+/// Tokens by the object that holds them.
+type ByObject = HashMap<u32, Vec<(u32, u64)>>;
+
+impl Locator<'_> {
+    fn number(&self, id: &ObjectId) -> Option<u32> {
+        self.objects.catalog.find(id.as_bytes())
+    }
+
+    fn history(&self) -> History {
+        let mut graph_nodes = self.objects.links.nodes.clone();
+        // What was missing when a commit was read may have appeared since.
+        let late: HashMap<u32, ()> =
+            self.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
+        let mut reader = Reader::default();
+        for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
+            let id = self.objects.catalog.id(node.number);
+            let bytes = id.and_then(|id| self.store.read(&id, &mut reader).ok());
+            let links = bytes.and_then(|(_, bytes)| super::commits::links(&bytes));
+            if let Some(links) = links {
+                let number = node.number;
+                *node =
+                    super::commits::Node::new(number, &links, &self.objects.catalog, &mut |_| {});
+            }
+        }
+        let graph = Graph::new(graph_nodes);
+        let mut list: Vec<&Ref> = self.refs.list.iter().collect();
+        list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
+        let find = |id: &ObjectId| graph.find(self.number(id)?);
+        let tips: Vec<Option<u32>> =
+            list.iter().map(|it| it.commit.as_ref().and_then(find)).collect();
+        let head = self.refs.head.as_ref().and_then(find);
+        let reachable = graph.reachable(tips.iter().flatten().copied().chain(head));
+        let names = list.iter().map(|it| it.name.clone()).collect();
+        History { graph, tips, names, reachable, head }
+    }
+
+    /// Tells of objects that others name and that are not there.
+    pub(super) fn missing(&self, is_partial: bool) {
+        let is_missing = |(id, _): &&(ObjectId, u32)| {
+            self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
+        };
+        let mut from: BTreeMap<ObjectId, Vec<u32>> = BTreeMap::new();
+        for &(id, parent) in self.objects.links.missing.iter().filter(is_missing) {
+            from.entry(id).or_default().push(parent);
+        }
+        // A shallow clone names the parents of the commits where it begins.
+        let boundary: BTreeSet<u32> =
+            self.shallow.iter().filter_map(|id| self.number(id)).collect();
+        from.retain(|_, parents| !parents.iter().all(|parent| boundary.contains(parent)));
+        if from.is_empty() {
+            return;
+        }
+        let named: Vec<String> = from.keys().take(MOST_NAMED).map(ToString::to_string).collect();
+        let more = if from.len() > MOST_NAMED { ", …" } else { "" };
+        let (count, named) = (from.len(), format!("{}{more}", named.join(", ")));
+        let objects = if count == 1 { "object" } else { "objects" };
+        let (kind, message) = if is_partial {
+            let what = "this is a partial clone: it was promised";
+            (Gap::Opaque, format!("{what} {count} {objects} that it never fetched ({named})"))
+        } else if self.is_reachable(from.values().flatten().copied()) {
+            (Gap::Unread, format!("{count} {objects} missing ({named}); `git fsck` tells more"))
+        } else {
+            let what = "that only unreachable history names";
+            (Gap::Opaque, format!("{count} {objects} {what} missing ({named})"))
+        };
+        self.run.report(kind, Some(self.root.to_owned()), message);
+    }
+
+    /// Tells whether a reference may reach one of these objects.
+    fn is_reachable(&self, objects: impl Iterator<Item = u32>) -> bool {
+        let marks = marked(self.objects, objects);
+        let History { graph, reachable, .. } = self.history();
+        let is_marked = |number: u32| number != NONE && marks.has(number);
+        (0..graph.len())
+            .any(|at| reachable[at] && (is_marked(graph.numbers[at]) || is_marked(graph.trees[at])))
+            || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
+    }
+
+    /// Finds the places of all tokens that the objects hold.
+    pub(super) fn locate(&self) {
+        let held = self.visitors.take_held();
+        if held.is_empty() {
+            return;
+        }
+        let history = self.history();
+        let mut tokens: HashMap<Kind, ByObject> = HashMap::new();
+        for it in &held {
+            let Some(number) = self.number(&it.object) else { continue };
+            let by_object = tokens.entry(it.kind).or_default();
+            by_object.entry(number).or_default().push((it.token, it.offset));
+        }
+        let empty = ByObject::new();
+        let of = |kind| tokens.get(&kind).unwrap_or(&empty);
+        let reader = &mut Reader::default();
+        self.locate_messages(&held, &history, reader);
+        if of(Kind::Blob).is_empty() && of(Kind::Tree).is_empty() {
+            return;
+        }
+        let hot = Hot::find(self, of(Kind::Blob), of(Kind::Tree));
+        let changes = Compare::new(&hot, &history.graph, of(Kind::Blob)).run(history.head);
+        self.place_changes(&changes, &hot, &history, of(Kind::Blob), reader);
+        self.place_lone(&hot.lone(&history.graph.trees), of(Kind::Blob), of(Kind::Tree), reader);
+    }
+
+    /// The commits and tags that hold tokens themselves.
+    fn locate_messages(&self, held: &[Held], history: &History, reader: &mut Reader) {
+        let is_message = |it: &&Held| matches!(it.kind, Kind::Commit | Kind::Tag);
+        for it in held.iter().filter(is_message) {
+            let Ok((_, bytes)) = self.store.read(&it.object, reader) else { continue };
+            let Some(number) = self.number(&it.object) else { continue };
+            let described = Arc::new(describe(it.object, &bytes));
+            let mut trace = self.trace(it.object, it.kind);
+            let part = if it.kind == Kind::Commit {
+                let commit = history.graph.find(number);
+                if let Some(commit) = commit {
+                    self.reach(&mut trace, commit, history);
+                }
+                trace.introduced = Some(described);
+                Part::Commit
+            } else {
+                let names = self.refs.list.iter().filter(|name| name.target == it.object);
+                trace.refs = names.map(|name| name.name.clone()).take(MOST_REFS).collect();
+                trace.refs_total = trace.refs.len();
+                trace.reachable = trace.refs_total > 0;
+                trace.date = described.committer.time;
+                Part::Tag
+            };
+            let trace = Arc::new(trace);
+            let place =
+                Traced { bytes: &bytes, offset: it.offset, path: None, part, trace: &trace };
+            self.visitors.place(it.token, &place);
+        }
+    }
+
+    fn trace(&self, object: ObjectId, kind: Kind) -> Trace {
+        Trace {
+            repository: self.repository.git_dir.clone(),
+            object,
+            kind,
+            introduced: None,
+            at_boundary: false,
+            removed: Vec::new(),
+            in_head: false,
+            reachable: false,
+            refs: Vec::new(),
+            refs_total: 0,
+            date: 0,
+        }
+    }
+
+    /// Fills in what the references reach.
+    fn reach(&self, trace: &mut Trace, commit: u32, history: &History) {
+        let lists = history.graph.reached_by(&[commit], &history.tips);
+        self.fill(trace, commit, &lists[0], history);
+        let head =
+            history.head.is_some_and(|head| history.graph.reachable([head])[commit as usize]);
+        trace.in_head = head;
+    }
+
+    fn fill(&self, trace: &mut Trace, commit: u32, tips: &[u32], history: &History) {
+        trace.reachable = history.reachable[commit as usize];
+        trace.refs_total = tips.len();
+        let name = |&tip: &u32| history.names[tip as usize].clone();
+        trace.refs = tips.iter().take(MOST_REFS).map(name).collect();
+        trace.date = history.graph.dates[commit as usize];
+        let number = history.graph.numbers[commit as usize];
+        let id = self.objects.catalog.id(number);
+        trace.at_boundary = id.is_some_and(|id| self.shallow.contains(&id));
+    }
+
+    fn place_changes(
+        &self,
+        changes: &compare::Changes,
+        hot: &Hot,
+        history: &History,
+        blobs: &ByObject,
+        reader: &mut Reader,
+    ) {
+        let mut wanted: Vec<u32> = changes.introduced.iter().map(|it| it.commit).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let lists = history.graph.reached_by(&wanted, &history.tips);
+        let mut described: HashMap<u32, Arc<Commit>> = HashMap::new();
+        let mut describe_commit = |commit: u32, reader: &mut Reader| {
+            let number = history.graph.numbers[commit as usize];
+            let id = self.objects.catalog.id(number)?;
+            if let Some(known) = described.get(&commit) {
+                return Some(Arc::clone(known));
+            }
+            let (_, bytes) = self.store.read(&id, reader).ok()?;
+            let commit_info = Arc::new(describe(id, &bytes));
+            described.insert(commit, Arc::clone(&commit_info));
+            Some(commit_info)
+        };
+        // Places in one blob follow each other, so that it is read once.
+        let mut introduced: Vec<&Change> = changes.introduced.iter().collect();
+        introduced.sort_by_key(|it| (it.holder, it.name, it.token, it.commit));
+        let mut content: Option<(u32, Vec<u8>)> = None;
+        for change in introduced {
+            if self.run.is_interrupted() {
+                return;
+            }
+            let Some(id) = self.objects.catalog.id(change.holder) else { continue };
+            let kind = if change.is_name { Kind::Tree } else { Kind::Blob };
+            let mut trace = self.trace(id, kind);
+            trace.introduced = describe_commit(change.commit, reader);
+            let list = wanted.binary_search(&change.commit).map_or(&[][..], |at| &lists[at]);
+            self.fill(&mut trace, change.commit, list, history);
+            let key = (change.token, change.path, change.is_name);
+            trace.in_head = changes.in_head.contains(&key);
+            if let Some(removed) = changes.removed.get(&key) {
+                let mut removed = removed.clone();
+                removed.sort_by_key(|&it| (history.graph.dates[it as usize], it));
+                trace.removed =
+                    removed.iter().filter_map(|&it| describe_commit(it, reader)).collect();
+            }
+            let path = join(self.root, &changes.spell(change.path, hot));
+            let trace = Arc::new(trace);
+            let place = |bytes: &[u8], offset: u64, part: Part| {
+                let path = Some(&*path);
+                self.visitors
+                    .place(change.token, &Traced { bytes, offset, path, part, trace: &trace });
+            };
+            if change.is_name {
+                let name = hot.name(change.name);
+                place(name, change.offset, Part::Name);
+                continue;
+            }
+            if content.as_ref().is_none_or(|(number, _)| *number != change.holder) {
+                content = match self.store.read(&id, reader) {
+                    Ok((_, bytes)) => Some((change.holder, bytes)),
+                    Err(error) => {
+                        let message = error.to_string();
+                        self.run.report(Gap::Unread, Some(self.root.to_owned()), message);
+                        continue;
+                    }
+                };
+            }
+            let bytes = content.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+            let offsets = blobs.get(&change.holder).into_iter().flatten();
+            offsets
+                .filter(|(token, _)| *token == change.token)
+                .for_each(|&(_, offset)| place(bytes, offset, Part::Content));
+        }
+    }
+
+    /// The objects that hold tokens and that no commit holds.
+    fn place_lone(
+        &self,
+        lone: &dyn Fn(u32) -> bool,
+        blobs: &ByObject,
+        trees: &ByObject,
+        reader: &mut Reader,
+    ) {
+        for (kind, objects, part) in
+            [(Kind::Blob, blobs, Part::Content), (Kind::Tree, trees, Part::Name)]
+        {
+            for (&number, tokens) in objects.iter().filter(|(number, _)| lone(**number)) {
+                let Some(id) = self.objects.catalog.id(number) else { continue };
+                let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
+                let mut trace = self.trace(id, kind);
+                let names = self.refs.list.iter().filter(|name| name.target == id);
+                trace.refs = names.map(|name| name.name.clone()).take(MOST_REFS).collect();
+                trace.refs_total = trace.refs.len();
+                trace.reachable = trace.refs_total > 0;
+                let trace = Arc::new(trace);
+                for &(token, offset) in tokens {
+                    let (bytes, offset) = match kind {
+                        Kind::Tree => {
+                            match super::entry_around(&bytes, offset as usize, id.as_bytes().len())
+                            {
+                                Some(entry) => (entry.name, offset - entry.name_start() as u64),
+                                None => continue,
+                            }
+                        }
+                        _ => (&bytes[..], offset),
+                    };
+                    let place = Traced { bytes, offset, path: None, part, trace: &trace };
+                    self.visitors.place(token, &place);
+                }
+            }
+        }
+    }
+}
+
+/// Branches are named before tags, tags before what others have.
+fn importance(name: &[u8]) -> u8 {
+    let starts = |prefix: &str| name.starts_with(prefix.as_bytes());
+    match () {
+        () if starts("refs/heads/") => 0,
+        () if starts("refs/tags/") => 1,
+        () if starts("refs/remotes/") => 2,
+        () => 3,
+    }
+}

@@ -1,0 +1,393 @@
+//! Reads every object of a store once, and notes what the objects say of each other.
+//!
+//! Objects go to the visitors; from commits and trees the links are kept, as numbers of the catalog:
+//! where a token came in is found from these alone. Of a tree only the entries that its delta base
+//! does not have are looked up; so every link between two objects is seen at least once, and what
+//! is missing shows.
+
+use super::catalog::{Cache, Catalog};
+use super::commits::{self, Node};
+use super::store::Store;
+use super::trees::{self, EntryKind, Starts};
+use crate::blob::{Blob, Origin};
+use crate::detect::version::Heads;
+use crate::source::window::{Context, End, Windows};
+use crate::source::{Run, Visitor, Visitors, add};
+use ddpatrol_pack::{
+    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Reader, WalkOptions,
+};
+use std::collections::HashSet;
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Loose objects above this length are looked at in windows.
+const LARGE: u64 = 64 << 20;
+/// After so many objects a worker adds to the common counts.
+const FLUSH: u64 = 256;
+
+/// How to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means {
+    pub(super) threads: usize,
+    pub(super) budget: usize,
+    pub(super) context: Context,
+}
+
+/// What the objects say of each other.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    pub(super) nodes: Vec<Node>,
+    /// Tags and what they point to.
+    pub(super) tags: Vec<(u32, ObjectId)>,
+    /// Child and parent of every entry of a tree that its delta base does not have.
+    pub(super) edges: Vec<Vec<(u32, u32)>>,
+    /// What is named and not there, and the object that names it.
+    pub(super) missing: Vec<(ObjectId, u32)>,
+}
+
+impl Links {
+    fn merge(&mut self, mut other: Self) {
+        self.nodes.append(&mut other.nodes);
+        self.tags.append(&mut other.tags);
+        self.edges.append(&mut other.edges);
+        self.missing.append(&mut other.missing);
+    }
+}
+
+/// Everything that was read of a store.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub(super) catalog: Catalog,
+    /// The packs, each with the number of its first object.
+    pub(super) packs: Vec<(Families, u32)>,
+    /// The loose objects.
+    pub(super) loose: Vec<(u32, ObjectId)>,
+    pub(super) links: Links,
+    /// Objects that could not be read, and why.
+    pub(super) broken: Vec<(Option<ObjectId>, String)>,
+}
+
+/// What reads a store.
+pub(super) struct ObjectReader<'a> {
+    pub(super) means: Means,
+    pub(super) visitors: &'a dyn Visitors,
+    pub(super) run: &'a Run,
+}
+
+impl ObjectReader<'_> {
+    /// Reads all objects, those too that appear or move while it reads.
+    pub(super) fn read(&self, store: &mut Store, objects: &mut Objects) {
+        let mut known_packs = HashSet::new();
+        let mut done: HashSet<ObjectId> = HashSet::new();
+        let mut failed: Vec<PackError> = Vec::new();
+        let mut vanished: Vec<ObjectId> = Vec::new();
+        loop {
+            let mut problems = Vec::new();
+            let mut new = Vec::new();
+            for pack in store.packs() {
+                if known_packs.insert(pack.path().to_owned()) {
+                    let first = objects.catalog.add_pack(pack.clone());
+                    new.push((pack.clone(), first));
+                    add(&self.run.tally.objects_known, u64::from(pack.index().len()));
+                }
+            }
+            let loose: Vec<(u32, ObjectId)> = store
+                .loose(&mut |problem| problems.push((None, problem.to_string())))
+                .into_iter()
+                .filter_map(|id| Some((objects.catalog.add_loose(id)?, id)))
+                .collect();
+            objects.broken.append(&mut problems);
+            if new.is_empty() && loose.is_empty() || self.run.is_interrupted() {
+                break;
+            }
+            add(&self.run.tally.objects_known, loose.len() as u64);
+            for (pack, first) in new {
+                let threads = self.means.threads;
+                let families = Families::new(pack, threads, |error| failed.push(error));
+                failed.append(&mut self.walk(objects, &families, first, &done));
+                objects.packs.push((families, first));
+            }
+            self.read_loose(store, objects, &loose, &mut vanished);
+            done.extend(loose.iter().map(|&(_, id)| id));
+            vanished.iter().for_each(|id| {
+                done.remove(id);
+            });
+            objects.loose.extend(loose);
+            // A repack may have moved what was listed.
+            store.add_packs(&mut |problem| objects.broken.push((None, problem.to_string())));
+        }
+        if self.run.is_interrupted() {
+            return;
+        }
+        let again = failed.into_iter().map(|error| (error.id, error.to_string()));
+        let gone = vanished.into_iter().map(|id| (Some(id), format!("object {id} has vanished")));
+        self.read_again(store, objects, again.chain(gone).collect());
+    }
+
+    /// Walks one pack; returns what cannot be read.
+    fn walk(
+        &self,
+        objects: &mut Objects,
+        families: &Families,
+        first: u32,
+        done: &HashSet<ObjectId>,
+    ) -> Vec<PackError> {
+        let catalog = &objects.catalog;
+        let index = families.pack().index();
+        let is_seen = |position: u32| {
+            let id = index.id(position);
+            id.is_some_and(|id| catalog.is_earlier(first, &id) || done.contains(&id))
+        };
+        let is_alone = first == 0 && done.is_empty();
+        let options = WalkOptions {
+            kinds: Kinds::ALL,
+            threads: self.means.threads,
+            budget: self.means.budget,
+            skip: (!is_alone).then_some(&is_seen),
+        };
+        let workers = families.walk(&options, &|| self.worker(catalog, first));
+        let (mut failed, mut all) = (Vec::new(), Links::default());
+        for mut worker in workers {
+            worker.flush();
+            failed.append(&mut worker.failed);
+            all.merge(worker.links);
+        }
+        objects.links.merge(all);
+        failed
+    }
+
+    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32) -> Worker<'a> {
+        Worker {
+            visitor: self.visitors.make(),
+            run: self.run,
+            context: self.means.context,
+            catalog,
+            first,
+            cache: Cache::default(),
+            links: Links { edges: vec![Vec::new()], ..Links::default() },
+            failed: Vec::new(),
+            counted: (0, 0),
+        }
+    }
+
+    /// Reads loose objects; what has vanished since it was listed is added to `vanished`.
+    fn read_loose(
+        &self,
+        store: &Store,
+        objects: &mut Objects,
+        loose: &[(u32, ObjectId)],
+        vanished: &mut Vec<ObjectId>,
+    ) {
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new((vanished, Vec::new(), Links::default()));
+        let catalog = &objects.catalog;
+        let work = || {
+            let mut worker = self.worker(catalog, 0);
+            while let Some(&(number, id)) = loose.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.run.is_interrupted() {
+                    break;
+                }
+                let read = worker.loose(store, number, id);
+                let mut results = results.lock().unwrap_or_else(|poison| poison.into_inner());
+                match read {
+                    Ok(true) => {}
+                    Ok(false) => results.0.push(id),
+                    Err(error) => results.1.push((id, error)),
+                }
+            }
+            worker.flush();
+            let mut results = results.lock().unwrap_or_else(|poison| poison.into_inner());
+            results.2.merge(worker.links);
+        };
+        let threads = self.means.threads.min(loose.len().div_ceil(64));
+        std::thread::scope(|scope| {
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        let (_, failed, links) = results.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        objects.links.merge(links);
+        let describe = |(id, error): (ObjectId, io::Error)| {
+            (Some(id), format!("loose object {id} cannot be read: {error}"))
+        };
+        let again: Vec<_> = failed.into_iter().map(describe).collect();
+        self.read_again(store, objects, again);
+    }
+
+    /// Looks for another copy of what could not be read, as git does.
+    fn read_again(
+        &self,
+        store: &Store,
+        objects: &mut Objects,
+        failed: Vec<(Option<ObjectId>, String)>,
+    ) {
+        let mut reader = Reader::default();
+        for (id, message) in failed {
+            let Some(id) = id else {
+                objects.broken.push((None, message));
+                continue;
+            };
+            let Ok((kind, bytes)) = store.read(&id, &mut reader) else {
+                objects.broken.push((Some(id), message));
+                continue;
+            };
+            let catalog = &objects.catalog;
+            let mut worker = self.worker(catalog, 0);
+            worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
+            worker.flush();
+            objects.links.merge(worker.links);
+        }
+    }
+}
+
+/// One worker.
+struct Worker<'a> {
+    visitor: Box<dyn Visitor + 'a>,
+    run: &'a Run,
+    context: Context,
+    catalog: &'a Catalog,
+    first: u32,
+    cache: Cache,
+    links: Links,
+    failed: Vec<PackError>,
+    /// Objects and bytes that are not in the common counts yet.
+    counted: (u64, u64),
+}
+
+/// What is remembered of an object while its deltas are looked at.
+struct Kept {
+    heads: Heads,
+    starts: Option<Starts>,
+}
+
+impl Worker<'_> {
+    fn count(&mut self, len: u64) {
+        self.counted.0 += 1;
+        self.counted.1 += len;
+        if self.counted.0 == FLUSH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        add(&self.run.tally.objects, self.counted.0);
+        add(&self.run.tally.bytes, self.counted.1);
+        self.counted = (0, 0);
+    }
+
+    fn commit(&mut self, number: u32, bytes: &[u8]) {
+        if let Some(links) = commits::links(bytes) {
+            let missing = &mut self.links.missing;
+            let node =
+                Node::new(number, &links, self.catalog, &mut |id| missing.push((id, number)));
+            self.links.nodes.push(node);
+        }
+    }
+
+    fn tag(&mut self, number: u32, bytes: &[u8]) {
+        if let Some(target) = commits::tag_target(bytes) {
+            self.links.tags.push((number, target));
+            if self.catalog.find(target.as_bytes()).is_none() {
+                self.links.missing.push((target, number));
+            }
+        }
+    }
+
+    /// Looks at an object that was read whole.
+    fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+        self.visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
+        self.count(bytes.len() as u64);
+        match kind {
+            Kind::Commit => self.commit(number, bytes),
+            Kind::Tag => self.tag(number, bytes),
+            Kind::Tree => {
+                self.tree(number, bytes, (&[], None), id.as_bytes().len());
+            }
+            Kind::Blob => {}
+        }
+    }
+
+    fn tree(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        known: (&[ddpatrol_pack::Piece], Option<&Starts>),
+        id_len: usize,
+    ) -> Starts {
+        let mut starts = Starts::new();
+        let Self { cache, catalog, links, .. } = self;
+        trees::walk(bytes, known, id_len, &mut starts, |entry| {
+            if entry.kind == EntryKind::Submodule {
+                return;
+            }
+            match cache.find(catalog, entry.id) {
+                Some(child) => links.edges[0].push((child, number)),
+                None => links.missing.extend(ObjectId::from_bytes(entry.id).map(|id| (id, number))),
+            }
+        });
+        starts
+    }
+
+    /// Reads a loose object; `false` if it is no longer there.
+    fn loose(&mut self, store: &Store, number: u32, id: ObjectId) -> io::Result<bool> {
+        let Some(mut loose) = store.open_loose(&id)? else { return Ok(false) };
+        let (kind, len) = (loose.kind, loose.len);
+        if kind == Kind::Blob && len > LARGE {
+            self.windows(id, &mut loose)?;
+            return Ok(true);
+        }
+        let mut bytes = Vec::new();
+        loose.read_to_end(&mut bytes)?;
+        self.whole(number, id, kind, &bytes);
+        Ok(true)
+    }
+
+    fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
+        let origin = Origin::Object(id, Kind::Blob);
+        let mut windows = Windows::new(self.context);
+        let counted = (self.run, &self.run.tally.bytes);
+        match windows.visit(origin, reader, &mut *self.visitor, counted) {
+            End::Whole(_) => {
+                self.counted.0 += 1;
+                Ok(())
+            }
+            End::Interrupted => Ok(()),
+            End::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl ddpatrol_pack::Visitor for Worker<'_> {
+    type Kept = Kept;
+
+    fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
+        let heads = self.visitor.visit_object(object, base.map(|base| &base.heads))?;
+        let number = self.first + object.position();
+        let mut starts = None;
+        match object.kind() {
+            Kind::Blob => {}
+            Kind::Commit => self.commit(number, object.whole()?),
+            Kind::Tag => self.tag(number, object.whole()?),
+            Kind::Tree => {
+                let id_len = object.id().as_bytes().len();
+                let base = base.and_then(|base| base.starts.as_ref());
+                let (bytes, pieces) = object.whole_with_pieces()?;
+                starts = Some(self.tree(number, bytes, (pieces, base), id_len));
+            }
+        }
+        self.count(object.len());
+        Ok(Kept { heads, starts })
+    }
+
+    fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
+        self.windows(id, content)
+    }
+
+    fn failed(&mut self, error: PackError) {
+        self.failed.push(error);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.run.is_interrupted()
+    }
+}

@@ -1,0 +1,171 @@
+//! What git's environment variables say, handed in by the caller: the library reads none.
+
+use super::RepoError;
+use super::layout::{self, Layout};
+use super::{Overrides, Repository};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// The `GIT_*` variables that say where a repository's parts are. A hook gets them from git.
+///
+/// Paths may be relative. `GIT_DIR`, `GIT_WORK_TREE` and `GIT_COMMON_DIR` then count from the
+/// current folder; the others from the top of the work tree if the current folder is inside it,
+/// because git goes there before it reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `GIT_DIR`.
+    pub git_dir: Option<PathBuf>,
+    /// `GIT_WORK_TREE`.
+    pub work_tree: Option<PathBuf>,
+    /// `GIT_COMMON_DIR`.
+    pub common_dir: Option<PathBuf>,
+    /// `GIT_INDEX_FILE`.
+    pub index_file: Option<PathBuf>,
+    /// `GIT_OBJECT_DIRECTORY`: in `pre-receive`, the quarantine.
+    pub object_directory: Option<PathBuf>,
+    /// `GIT_ALTERNATE_OBJECT_DIRECTORIES`.
+    pub alternates: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// Takes the values from a look-up such as [`std::env::var_os`]; an empty value is none.
+    #[must_use]
+    pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let value = |name| variable(name).filter(|value| !value.is_empty());
+        let path = |name| value(name).map(PathBuf::from);
+        let alternates = value("GIT_ALTERNATE_OBJECT_DIRECTORIES");
+        Self {
+            git_dir: path("GIT_DIR"),
+            work_tree: path("GIT_WORK_TREE"),
+            common_dir: path("GIT_COMMON_DIR"),
+            index_file: path("GIT_INDEX_FILE"),
+            object_directory: path("GIT_OBJECT_DIRECTORY"),
+            alternates: alternates.map(|list| split(&list)).unwrap_or_default(),
+        }
+    }
+}
+
+/// Splits a list of folders as git does: an element in double quotes may hold the separator.
+fn split(list: &OsStr) -> Vec<PathBuf> {
+    let separator = if cfg!(windows) { b';' } else { b':' };
+    let mut rest = list.as_encoded_bytes();
+    let mut paths = Vec::new();
+    while !rest.is_empty() {
+        let mut element = Vec::new();
+        if rest[0] == b'"' {
+            let mut bytes = rest[1..].iter();
+            while let Some(&byte) = bytes.next() {
+                match byte {
+                    b'"' => break,
+                    b'\\' => element.extend(bytes.next()),
+                    byte => element.push(byte),
+                }
+            }
+            rest = bytes.as_slice();
+        } else {
+            let end = memchr::memchr(separator, rest).unwrap_or(rest.len());
+            element.extend(&rest[..end]);
+            rest = &rest[end..];
+        }
+        rest = rest.strip_prefix(&[separator]).unwrap_or(rest);
+        if !element.is_empty() {
+            paths.push(layout::path(&element));
+        }
+    }
+    paths
+}
+
+/// Joins folders to a list that [`split`] and git take apart again.
+pub(super) fn join(paths: &[PathBuf]) -> OsString {
+    let separator = if cfg!(windows) { ";" } else { ":" };
+    let mut list = OsString::new();
+    for path in paths {
+        if !list.is_empty() {
+            list.push(separator);
+        }
+        let bytes = path.as_os_str().as_encoded_bytes();
+        if bytes.contains(&separator.as_bytes()[0]) || bytes.first() == Some(&b'"') {
+            let quoted: Vec<u8> = bytes
+                .iter()
+                .flat_map(|&byte| {
+                    let escape = matches!(byte, b'"' | b'\\').then_some(b'\\');
+                    escape.into_iter().chain([byte])
+                })
+                .collect();
+            list.push("\"");
+            list.push(layout::path(&quoted));
+            list.push("\"");
+        } else {
+            list.push(path);
+        }
+    }
+    list
+}
+
+/// Finds the repository that a command started in `start` is to work on.
+pub(super) fn discover(start: &Path, environment: &Environment) -> Result<Repository, RepoError> {
+    let start = std::fs::canonicalize(start)
+        .map_err(|source| RepoError::Read { path: start.to_path_buf(), source })?;
+    let objects = environment.object_directory.is_some();
+    let (mut layout, implicit) = match &environment.git_dir {
+        Some(named) => {
+            let common_dir = environment.common_dir.as_ref().map(|path| start.join(path));
+            let git_dir = layout::follow(&start.join(named))?;
+            let layout = Layout::open(git_dir, common_dir, objects)?;
+            (layout, Some(start.clone()))
+        }
+        None => (walk_up(&start, objects)?, None),
+    };
+    if let Some(implicit) = implicit {
+        layout.set_work_tree(implicit);
+    }
+    if let Some(work_tree) = &environment.work_tree {
+        layout.work_tree = Some(start.join(work_tree));
+    }
+    let inside = |top: &PathBuf| top.canonicalize().is_ok_and(|top| start.starts_with(top));
+    let base = layout.work_tree.clone().filter(inside).unwrap_or(start);
+    let overrides = Overrides {
+        common_dir: environment.git_dir.is_some() && environment.common_dir.is_some(),
+        index_file: environment.index_file.as_ref().map(|path| base.join(path)),
+        objects: environment.object_directory.as_ref().map(|path| base.join(path)),
+        alternates: environment.alternates.iter().map(|path| base.join(path)).collect(),
+    };
+    Ok(Repository::new(layout, overrides))
+}
+
+/// Tries each folder from `start` to the root.
+fn walk_up(start: &Path, objects: bool) -> Result<Layout, RepoError> {
+    // Git passes over a `.git` folder that is no repository, but not over such a file.
+    let mut passed = None;
+    for folder in start.ancestors() {
+        match Layout::at(folder, objects) {
+            Ok(Some(layout)) => return Ok(layout),
+            Ok(None) => {}
+            Err(error @ RepoError::Broken { .. }) if folder.join(".git").is_dir() => {
+                passed.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(passed.unwrap_or(RepoError::NotFound { start: start.to_path_buf() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_list_of_folders_is_split_and_joined_as_git_does() {
+        let paths = split(OsStr::new("/a:\"/b:c\\\"d\":/e::\"/f\""));
+        assert_eq!(paths, ["/a", "/b:c\"d", "/e", "/f"].map(PathBuf::from));
+        assert_eq!(join(&paths), OsString::from("/a:\"/b:c\\\"d\":/e:/f"));
+        assert_eq!(split(&join(&paths)), paths);
+    }
+
+    #[test]
+    fn an_empty_variable_is_none() {
+        let environment = Environment::read(|_| Some(OsString::new()));
+        assert_eq!(environment, Environment::default());
+    }
+}

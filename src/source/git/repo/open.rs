@@ -1,0 +1,85 @@
+//! Opens repositories with libgit2, and sets its global options once.
+
+use super::Repository;
+use git2::RepositoryOpenFlags;
+use std::ffi::OsStr;
+use std::sync::Once;
+
+/// Why libgit2 cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The repository has something that libgit2 does not know, or would get wrong.
+    #[error("it does not know {0}")]
+    Unsupported(&'static str),
+    /// It failed.
+    #[error("{}", .0.message())]
+    Failed(#[from] git2::Error),
+}
+
+/// Opens a repository for reading, without its work tree.
+pub(super) fn library(repository: &Repository) -> Result<git2::Repository, LibraryError> {
+    if let Some(what) = unsupported(repository) {
+        return Err(LibraryError::Unsupported(what));
+    }
+    set_options();
+    // As bare: whether there is a work tree, and where, does not matter here.
+    let flags =
+        RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT | RepositoryOpenFlags::BARE;
+    Ok(git2::Repository::open_ext(&repository.git_dir, flags, [] as [&OsStr; 0])?)
+}
+
+/// What libgit2 would not refuse but answer wrongly.
+fn unsupported(repository: &Repository) -> Option<&'static str> {
+    let overrides = &repository.overrides;
+    let config = &repository.config;
+    let filled = |path: &str| {
+        let file = repository.common_dir.join(path);
+        file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+    };
+    let cases = [
+        (overrides.objects.is_some(), "GIT_OBJECT_DIRECTORY"),
+        (!overrides.alternates.is_empty(), "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+        (overrides.common_dir, "GIT_COMMON_DIR"),
+        // It would read HEAD's stand-in as a branch that has no commit yet.
+        (config.get("extensions.refstorage").is_some_and(|v| v != b"files"), "this ref storage"),
+        (repository.hash != ddpatrol_pack::HashKind::Sha1, "SHA-256"),
+        // It would take them into account.
+        (filled("info/grafts"), "how to leave out info/grafts"),
+        // It looks for the list in the work tree's own git directory.
+        (
+            repository.git_dir != repository.common_dir && filled("shallow"),
+            "shallow repositories with linked work trees",
+        ),
+    ];
+    cases.into_iter().find_map(|(holds, what)| holds.then_some(what))
+}
+
+/// Sets what holds for all of libgit2, before it opens its first repository.
+#[expect(unsafe_code, reason = "libgit2's options are process-wide variables without a lock")]
+fn set_options() {
+    static OPTIONS: Once = Once::new();
+    OPTIONS.call_once(|| {
+        // We read, we do not certify.
+        git2::opts::strict_hash_verification(false);
+        // SAFETY: these write variables that libgit2 reads when it opens a repository. Every
+        // repository is opened in `library`, after this `Once`, so nothing reads them meanwhile.
+        unsafe {
+            // Ownership guards against configuration that runs programs; reading runs none.
+            let owner = git2::opts::set_verify_owner_validation(false);
+            // Its other extensions libgit2 knows by itself. A promised object that is missing is
+            // an error when it is read.
+            let extensions = git2::opts::set_extensions(&["partialclone"]);
+            debug_assert!(owner.is_ok() && extensions.is_ok());
+            // The user's own settings must not change what is found.
+            for level in [
+                git2::ConfigLevel::ProgramData,
+                git2::ConfigLevel::System,
+                git2::ConfigLevel::XDG,
+                git2::ConfigLevel::Global,
+            ] {
+                let emptied = git2::opts::set_search_path(level, "");
+                debug_assert!(emptied.is_ok());
+            }
+        }
+    });
+}

@@ -1,0 +1,95 @@
+//! Revisions and ranges: names and ids in, ids of commits out.
+
+use super::program::{self, ProgramError};
+use super::{LibraryError, RepoError, Repository, id, open};
+use ddpatrol_pack::ObjectId;
+use git2::{ObjectType, Oid, Sort};
+use std::ffi::{OsStr, OsString};
+
+/// See [`Repository::resolve`].
+pub(super) fn resolve(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
+    if let Some(text) = revision.to_str()
+        && let Ok(library) = open::library(repository)
+        && let Ok(object) = library.revparse_single(text)
+        && let Ok(commit) = object.peel(ObjectType::Commit)
+    {
+        return Ok(object_id(commit.id()));
+    }
+    let mut name = OsString::from(revision);
+    name.push("^{commit}");
+    let arguments =
+        [OsStr::new("rev-parse"), "--verify".as_ref(), "--end-of-options".as_ref(), &name];
+    let words = match program::run(repository, &arguments, b"") {
+        Ok(output) => match id(output.stdout.trim_ascii_end()) {
+            Some(id) => return Ok(id),
+            None => ProgramError::malformed("rev-parse", &output.stdout).to_string(),
+        },
+        Err(ProgramError::Failed { words, .. }) => words,
+        Err(error) => error.to_string(),
+    };
+    let revision = revision.to_string_lossy().into_owned();
+    Err(RepoError::Revision { revision, git_dir: repository.git_dir.clone(), words })
+}
+
+/// See [`Repository::commits`].
+pub(super) fn commits(
+    repository: &Repository,
+    wanted: &[ObjectId],
+    not: &[ObjectId],
+) -> Result<Vec<ObjectId>, RepoError> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let library = match walk(repository, wanted, not) {
+        Ok(commits) => return Ok(commits),
+        Err(error) => error,
+    };
+    rev_list(repository, wanted, not).map_err(|program| RepoError::Neither {
+        task: "list the commits of a range",
+        git_dir: repository.git_dir.clone(),
+        program,
+        library,
+    })
+}
+
+fn walk(
+    repository: &Repository,
+    wanted: &[ObjectId],
+    not: &[ObjectId],
+) -> Result<Vec<ObjectId>, LibraryError> {
+    let library = open::library(repository)?;
+    let mut walk = library.revwalk()?;
+    walk.set_sorting(Sort::TOPOLOGICAL)?;
+    for id in wanted {
+        walk.push(oid(id)?)?;
+    }
+    for id in not {
+        walk.hide(oid(id)?)?;
+    }
+    let commits: Result<Vec<ObjectId>, git2::Error> = walk.map(|id| id.map(object_id)).collect();
+    Ok(commits?)
+}
+
+fn rev_list(
+    repository: &Repository,
+    wanted: &[ObjectId],
+    not: &[ObjectId],
+) -> Result<Vec<ObjectId>, ProgramError> {
+    let wanted = wanted.iter().map(|id| format!("{id}\n"));
+    let not = not.iter().map(|id| format!("^{id}\n"));
+    let input: String = wanted.chain(not).collect();
+    let arguments = ["rev-list", "--topo-order", "--stdin"];
+    let output = program::run(repository, &arguments, input.as_bytes())?;
+    let lines = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| id(line).ok_or_else(|| ProgramError::malformed("rev-list", line))).collect()
+}
+
+/// Turns libgit2's id into ours.
+pub(super) fn object_id(oid: Oid) -> ObjectId {
+    ObjectId::from_bytes(oid.as_bytes()).expect("libgit2's ids have 20 bytes")
+}
+
+/// Turns our id into libgit2's.
+pub(super) fn oid(id: &ObjectId) -> Result<Oid, git2::Error> {
+    Oid::from_bytes(id.as_bytes())
+}

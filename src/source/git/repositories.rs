@@ -1,0 +1,75 @@
+//! The histories of several repositories: those that the user named, those that a walk of files has
+//! met, and those of their submodules; each once.
+
+use super::history::{History, HistoryOptions};
+use super::repo::Repository;
+use crate::source::files::Met;
+use crate::source::{Gap, Run, Source, Visitors};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Histories of repositories as a source.
+#[derive(Debug)]
+pub struct Repositories {
+    /// The repositories that the user named, each with the folder that its paths are told below.
+    named: Vec<(Repository, PathBuf)>,
+    met: Met,
+    options: HistoryOptions,
+}
+
+impl Repositories {
+    /// Prepares to read named repositories and those that are listed in `met` by then.
+    #[must_use]
+    pub fn new(named: Vec<(Repository, PathBuf)>, met: Met, options: HistoryOptions) -> Self {
+        Self { named, met, options }
+    }
+}
+
+impl Source for Repositories {
+    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+        let mut known = HashSet::new();
+        let mut open = self.named.clone();
+        let mut met = self.met.lock().unwrap_or_else(|poison| poison.into_inner()).clone();
+        met.sort();
+        for path in met {
+            let root = root_of(&path);
+            match Repository::at(root) {
+                Ok(Some(repository)) => open.push((repository, root.to_owned())),
+                // A folder that only bears the name is read as files by whoever names it.
+                Ok(None) => run.report(Gap::Opaque, Some(path), "it is no repository of git"),
+                Err(error) => run.report(Gap::Unread, Some(path), error.to_string()),
+            }
+        }
+        open.reverse();
+        while let Some((repository, root)) = open.pop() {
+            if run.is_interrupted() {
+                return;
+            }
+            let common = &repository.common_dir;
+            if !known.insert(std::fs::canonicalize(common).unwrap_or_else(|_| common.clone())) {
+                continue;
+            }
+            match repository.submodule_git_dirs() {
+                Ok(folders) => {
+                    for folder in folders.into_iter().rev() {
+                        match Repository::at(&folder) {
+                            Ok(Some(inner)) => open.push((inner, folder)),
+                            Ok(None) => {}
+                            Err(error) => run.report(Gap::Unread, Some(folder), error.to_string()),
+                        }
+                    }
+                }
+                Err(error) => run.report(Gap::Unread, Some(root.clone()), error.to_string()),
+            }
+            History::new(repository, root, self.options.clone()).visit(visitors, run);
+        }
+    }
+}
+
+/// The folder that holds a `.git`, or a bare repository itself.
+fn root_of(path: &Path) -> &Path {
+    match path.file_name() {
+        Some(name) if name == ".git" => path.parent().unwrap_or(path),
+        _ => path,
+    }
+}

@@ -1,0 +1,148 @@
+//! Trees: their entries, and which of them are new against the delta base.
+
+use ddpatrol_pack::{From, Piece};
+
+/// One entry of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TreeEntry<'a> {
+    /// The offset of the entry in the tree.
+    pub(super) start: usize,
+    pub(super) kind: EntryKind,
+    pub(super) name: &'a [u8],
+    /// The id's bytes.
+    pub(super) id: &'a [u8],
+    /// The offset after the entry.
+    pub(super) end: usize,
+}
+
+/// What a tree's entry stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EntryKind {
+    Tree,
+    /// A file or symbolic link.
+    Blob,
+    /// A commit of a submodule, which lies in another repository.
+    Submodule,
+}
+
+impl TreeEntry<'_> {
+    /// The offset of the name in the tree.
+    pub(super) fn name_start(&self) -> usize {
+        self.end - self.id.len() - 1 - self.name.len()
+    }
+}
+
+/// Reads the entry at `start` of a tree whose ids have `id_len` bytes; `None` if it is broken.
+#[inline]
+pub(super) fn entry(tree: &[u8], start: usize, id_len: usize) -> Option<TreeEntry<'_>> {
+    let rest = tree.get(start..)?;
+    let zero = memchr::memchr(0, rest)?;
+    // A mode has five or six digits.
+    let space = memchr::memchr(b' ', rest.get(..zero.min(8))?)?;
+    let id = rest.get(zero + 1..zero + 1 + id_len)?;
+    let kind = match &rest[..space] {
+        b"40000" | b"040000" => EntryKind::Tree,
+        b"160000" => EntryKind::Submodule,
+        _ => EntryKind::Blob,
+    };
+    let end = start + zero + 1 + id_len;
+    Some(TreeEntry { start, kind, name: &rest[space + 1..zero], id, end })
+}
+
+/// Where the entries of a tree begin, and where the last one ends.
+pub(super) type Starts = Vec<u32>;
+
+/// Writes to `starts` where the entries of `tree` begin, and calls `on_fresh` for each that is not
+/// copied whole from an entry of the delta base. `false` if the tree is broken.
+pub(super) fn walk(
+    tree: &[u8],
+    (pieces, base): (&[Piece], Option<&Starts>),
+    id_len: usize,
+    starts: &mut Starts,
+    mut on_fresh: impl FnMut(&TreeEntry<'_>),
+) -> bool {
+    starts.clear();
+    let (mut at, mut piece) = (0, 0);
+    while at < tree.len() {
+        if let Some(base) = base {
+            while pieces[piece].end() as usize <= at {
+                piece += 1;
+            }
+            let copied = copied(&pieces[piece], at, base);
+            if !copied.is_empty() {
+                // An entry is copied whole if the next one begins in the piece or at its end.
+                let shift = at as u32 - copied[0];
+                let whole = copied.len() - 1;
+                starts.extend(copied[..whole].iter().map(|start| start + shift));
+                at = (copied[whole] + shift) as usize;
+                if whole > 0 {
+                    continue;
+                }
+            }
+        }
+        let Some(entry) = entry(tree, at, id_len) else { return false };
+        on_fresh(&entry);
+        starts.push(at as u32);
+        at = entry.end;
+    }
+    starts.push(at as u32);
+    true
+}
+
+/// Lists where entries of the base begin within a piece, or at its end, from the one that stands at
+/// `at` in the result; empty if none does.
+#[inline]
+fn copied<'a>(piece: &Piece, at: usize, base: &'a Starts) -> &'a [u32] {
+    let From::Base(from) = piece.from else { return &[] };
+    let here = from + (at as u32 - piece.at);
+    let Ok(first) = base.binary_search(&here) else { return &[] };
+    let end = from + piece.len;
+    let rest = &base[first..];
+    &rest[..rest.partition_point(|&start| start <= end)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[(&str, u8)]) -> Vec<u8> {
+        let spell =
+            |(name, id): &(&str, u8)| [format!("100644 {name}\0").as_bytes(), &[*id; 20]].concat();
+        entries.iter().flat_map(spell).collect()
+    }
+
+    #[test]
+    fn entries_copied_whole_are_not_fresh_and_all_others_are() {
+        let base = tree(&[("a", 1), ("b", 2), ("c", 3)]);
+        let mut base_starts = Starts::new();
+        let mut fresh = Vec::new();
+        let all = [Piece { at: 0, len: base.len() as u32, from: From::Fresh(0) }];
+        assert!(walk(&base, (&all, None), 20, &mut base_starts, |it| fresh.push(it.name.to_vec())));
+        assert_eq!(fresh, [b"a", b"b", b"c"]);
+        assert_eq!(base_starts, [0, 29, 58, 87]);
+        // The id of b is another: the pieces are cut within the entry of b, wherever.
+        let result = tree(&[("a", 1), ("b", 9), ("c", 3)]);
+        for (before, after) in [(38, 58), (40, 60), (29, 58), (33, 70)] {
+            let pieces = [
+                Piece { at: 0, len: before, from: From::Base(0) },
+                Piece { at: before, len: after - before, from: From::Fresh(0) },
+                Piece { at: after, len: 87 - after, from: From::Base(after) },
+            ];
+            let (mut starts, mut fresh) = (Starts::new(), Vec::new());
+            let known = (&pieces[..], Some(&base_starts));
+            assert!(walk(&result, known, 20, &mut starts, |it| fresh.push(it.name.to_vec())));
+            assert_eq!(starts, base_starts);
+            let expected: &[&[u8]] = if after > 58 { &[b"b", b"c"] } else { &[b"b"] };
+            assert_eq!(fresh, expected, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn a_broken_tree_is_told() {
+        let whole = tree(&[("a", 1)]);
+        for cut in 1..whole.len() {
+            let all = [Piece { at: 0, len: cut as u32, from: From::Fresh(0) }];
+            assert!(!walk(&whole[..cut], (&all, None), 20, &mut Starts::new(), |_| ()), "{cut}");
+        }
+    }
+}
