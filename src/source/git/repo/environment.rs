@@ -104,8 +104,10 @@ pub(super) fn join(paths: &[PathBuf]) -> OsString {
 
 /// Finds the repository that a command started in `start` is to work on.
 pub(super) fn discover(start: &Path, environment: &Environment) -> Result<Repository, RepoError> {
-    let start = std::fs::canonicalize(start)
-        .map_err(|source| RepoError::Read { path: start.to_path_buf(), source })?;
+    // Git looks above where a folder is, not above links that led there. Windows' real paths have a
+    // form that no program can be started in.
+    let real = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
+    let start = real.map_err(|source| RepoError::Read { path: start.to_path_buf(), source })?;
     let objects = environment.object_directory.is_some();
     let (mut layout, implicit) = match &environment.git_dir {
         Some(named) => {

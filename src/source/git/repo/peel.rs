@@ -23,7 +23,7 @@ pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<
     if left.is_empty() {
         return Ok(peeled);
     }
-    match (cat_file(repository, &left), library) {
+    match (cat_files(repository, &left), library) {
         (Ok(more), _) => peeled.extend(more),
         // What libgit2 says of each stands.
         (Err(_), None) => {}
@@ -46,6 +46,28 @@ fn peel_one(library: &git2::Repository, id: &ObjectId) -> Result<Option<ObjectId
             _ => return Ok(None),
         }
     }
+}
+
+/// Asks for all at once, and for ever fewer where one of them makes git stop.
+fn cat_files(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, ProgramError> {
+    let failed = match cat_file(repository, ids) {
+        Err(ProgramError::Failed { words, .. }) => words,
+        other => return other,
+    };
+    // Asked for nothing, git stops only if it cannot open the repository.
+    cat_file(repository, &[])?;
+    let mut peeled = Peeled::new();
+    match ids {
+        [id] => {
+            peeled.insert(*id, Err(failed));
+        }
+        _ => {
+            let (left, right) = ids.split_at(ids.len() / 2);
+            peeled.extend(cat_files(repository, left)?);
+            peeled.extend(cat_files(repository, right)?);
+        }
+    }
+    Ok(peeled)
 }
 
 fn cat_file(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, ProgramError> {

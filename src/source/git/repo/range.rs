@@ -52,7 +52,8 @@ pub(super) fn commits(
     })
 }
 
-fn walk(
+/// Asks libgit2.
+pub(super) fn walk(
     repository: &Repository,
     wanted: &[ObjectId],
     not: &[ObjectId],
@@ -70,7 +71,8 @@ fn walk(
     Ok(commits?)
 }
 
-fn rev_list(
+/// Asks `git rev-list`.
+pub(super) fn rev_list(
     repository: &Repository,
     wanted: &[ObjectId],
     not: &[ObjectId],

@@ -155,6 +155,14 @@ fn a_shallow_clone_tells_where_its_history_was_cut() {
     let linked = Work(sandbox.path("linked"));
     shallow.git(&["worktree", "add", "--quiet", "-b", "x", linked.0.to_str().unwrap()]);
     assert_eq!(linked.open().commits(&[second], &[]).unwrap(), [second]);
+
+    // History is cut there even if what is before has come already.
+    let linked = Work(sandbox.path("linked-too"));
+    work.git(&["worktree", "add", "--quiet", "-b", "x", linked.0.to_str().unwrap()]);
+    work.write(".git/shallow", &format!("{second}\n"));
+    for folder in [&work, &linked] {
+        assert_eq!(folder.open().commits(&[second], &[]).unwrap(), [second]);
+    }
 }
 
 #[test]

@@ -106,6 +106,12 @@ fn heads_and_own_refs_of_linked_work_trees_are_listed() {
         assert_eq!((refs.head, &refs.broken), (Some(detached), &vec![]), "{options:?}");
         assert_eq!(find(&refs, "main-worktree/HEAD").commit, Some(first));
         assert_eq!(find(&refs, "refs/heads/main").commit, Some(first));
+        assert_eq!(linked.open().resolve("HEAD".as_ref()).unwrap(), detached);
+        assert_eq!(work.open().resolve("HEAD".as_ref()).unwrap(), first);
+
+        linked.git(&["symbolic-ref", "HEAD", "refs/worktree/mine"]);
+        let refs = work.open().refs().unwrap();
+        assert_eq!(find(&refs, "worktrees/linked/HEAD").commit, Some(first), "{options:?}");
     }
 }
 
@@ -138,6 +144,27 @@ fn broken_refs_are_named_and_do_not_hide_the_others() {
             panic!("{:?}", refs.broken);
         };
         assert_eq!(target.to_string(), lost);
+    }
+}
+
+#[test]
+fn a_corrupt_object_breaks_only_the_refs_that_point_to_it() {
+    for options in [&[][..], &["--object-format=sha256"]] {
+        let sandbox = Sandbox::new();
+        let work = sandbox.with_commit_in(options);
+        let first = work.id("HEAD");
+        for name in ["a", "b", "c", "d"] {
+            work.git(&["checkout", "--quiet", "-b", name, &first.to_string()]);
+            work.commit(name);
+        }
+        let hex = work.id("c").to_string();
+        let object = work.0.join(".git/objects").join(&hex[..2]).join(&hex[2..]);
+        fs::remove_file(&object).unwrap();
+        fs::write(&object, "rubbish that no program can inflate").unwrap();
+        let refs = work.open().refs().unwrap();
+        assert_eq!(refs.list.len(), 4, "{options:?}");
+        assert_eq!(refs.broken.len(), 1, "{options:?}");
+        assert!(matches!(problem(&refs, "refs/heads/c"), Problem::Missing { .. }));
     }
 }
 

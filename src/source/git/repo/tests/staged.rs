@@ -96,6 +96,48 @@ fn a_moved_file_is_renamed_though_part_of_it_changed() {
     assert_eq!(brief(&staged(&work.open())), ["Added moved.txt", "Deleted old.txt"]);
 }
 
+#[test]
+fn a_linked_work_tree_has_its_own_index_and_head() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    let linked = Work(sandbox.path("linked"));
+    work.git(&["worktree", "add", "--quiet", linked.0.to_str().unwrap()]);
+    linked.write("new.txt", "new\n");
+    linked.git(&["add", "."]);
+    linked.commit("second");
+    linked.write("newer.txt", "newer\n");
+    linked.git(&["add", "."]);
+    assert_eq!(brief(&staged(&linked.open())), ["Added newer.txt"]);
+    assert_eq!(staged(&work.open()), []);
+}
+
+#[test]
+fn renames_in_a_partial_clone_do_not_need_what_was_not_fetched() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("same.txt", "same\n");
+    work.git(&["add", "."]);
+    work.commit("second");
+    work.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", work.0.display());
+    let partial = Work(sandbox.path("partial"));
+    let path = partial.0.to_str().unwrap();
+    work.git(&["clone", "--quiet", "--filter=blob:none", "--no-checkout", &url, path]);
+    partial.git(&["read-tree", "HEAD"]);
+    partial.git(&["rm", "--quiet", "--cached", "old.txt", "same.txt"]);
+    let same = work.id("HEAD:same.txt");
+    let moved = format!("100644,{same},moved.txt");
+    partial.git(&["update-index", "--add", "--cacheinfo", &moved]);
+    partial.write("new.txt", &(ten_lines("old") + "one more\n"));
+    partial.git(&["add", "new.txt"]);
+    let changes = staged(&partial.open());
+    let expected = ["Renamed moved.txt from same.txt", "Added new.txt", "Deleted old.txt"];
+    assert_eq!(brief(&changes), expected);
+    let mut command = partial.command(&["cat-file", "-e", &same.to_string()]);
+    let fetched = command.env("GIT_NO_LAZY_FETCH", "1").output().unwrap().status.success();
+    assert!(!fetched);
+}
+
 #[cfg(unix)]
 #[test]
 fn modes_and_kinds_are_told_apart() {
