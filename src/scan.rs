@@ -8,8 +8,8 @@ use crate::blob::{Blob, Origin, Position};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Detector, Evidence, Match, Scratch};
 use crate::finding::{
-    Collector, Finding, Fingerprint, HeldObject, Location, Occurrence, Token, around, context,
-    plain,
+    Collector, Finding, Fingerprint, HeldObject, Location, Occurrence, Standing, Token, around,
+    context, plain,
 };
 use crate::report::redact::Redactor;
 use crate::source::git::is_in_name;
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What was not looked at, sorted by path.
     pub diagnostics: Vec<Diagnostic>,
+    /// What the user should know of how the scan was understood.
+    pub notes: Vec<String>,
     /// The repositories whose history was read.
     pub repositories: Vec<Scanned>,
     /// What was looked at and left out.
@@ -69,6 +71,8 @@ pub struct Counts {
     pub special: u64,
     pub git_folders: u64,
     pub objects: u64,
+    /// Tokens that the base of a change has, too.
+    pub already_there: u64,
 }
 
 impl Outcome {
@@ -77,6 +81,21 @@ impl Outcome {
     pub fn is_complete(&self, strict: bool) -> bool {
         let matters = |gap: &Diagnostic| strict || gap.kind == Gap::Unread;
         !self.interrupted && !self.diagnostics.iter().any(matters)
+    }
+}
+
+impl Outcome {
+    /// Leaves out what the base of a change has at the same path, and counts the tokens.
+    pub fn set_known_aside(&mut self) {
+        let is_known = |place: &Location| place.standing == Some(Standing::AlreadyThere);
+        let mut known = 0;
+        self.findings.retain_mut(|finding| {
+            let is_all_known = finding.locations.iter().all(is_known);
+            known += u64::from(is_all_known);
+            finding.locations.retain(|place| !is_known(place));
+            !is_all_known
+        });
+        self.counts.already_there = known;
     }
 }
 
@@ -100,6 +119,7 @@ impl Scan<'_> {
         Outcome {
             findings: workers.collector.finish(),
             diagnostics: run.take_diagnostics(),
+            notes: run.take_notes(),
             repositories: run.take_repositories(),
             counts: Counts {
                 files: count(&tally.files),
@@ -112,6 +132,7 @@ impl Scan<'_> {
                 special: count(&tally.special),
                 git_folders: count(&tally.git_folders),
                 objects: count(&tally.objects),
+                already_there: 0,
             },
             interrupted: run.is_interrupted(),
         }
@@ -189,6 +210,27 @@ impl Visitors for Workers<'_> {
         Box::new(Worker { shared: self, scratch: Scratch::default() })
     }
 
+    fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)> {
+        let mut tokens = Vec::new();
+        let mut scratch = Scratch::default();
+        for stretch in stretches(0..bytes.len()) {
+            if self.run.is_interrupted() {
+                break;
+            }
+            self.scan.detector.find(bytes, stretch, &mut scratch, |found| {
+                let token = &bytes[found.start..found.end];
+                let token = Token::new(self.scan.detector, found, token);
+                let (number, is_new) = self.held().number(token);
+                let is_shaped = found.evidence == Evidence::Shaped;
+                add(&self.run.tally.shaped, u64::from(is_shaped && is_new));
+                if !is_shaped || self.scan.keep_shaped {
+                    tokens.push((number, found.start as u64));
+                }
+            });
+        }
+        tokens
+    }
+
     fn take_held(&self) -> Vec<Held> {
         let mut held = std::mem::take(&mut self.held().held);
         held.sort_unstable();
@@ -217,8 +259,13 @@ impl Visitors for Workers<'_> {
             start,
             end,
             snippet: around(self.scan.redactor, place.bytes, at..at + len),
-            trace: Some(Arc::clone(place.trace)),
+            trace: place.trace.map(Arc::clone),
+            standing: place.standing.cloned(),
         };
+        if let Some(trace) = place.trace.filter(|trace| trace.kind != Kind::Tree) {
+            let (id, kind, offset) = (trace.object, trace.kind, place.offset);
+            self.collector.add_object(&token, HeldObject { id, kind, offset, len: len as u64 });
+        }
         let occurrence = Occurrence { token, location };
         if let Some(on_match) = self.scan.on_match {
             on_match(&occurrence);

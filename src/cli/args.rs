@@ -16,8 +16,12 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Scan files, folders or standard input.
+    /// Scan files, folders, git repositories with their history, or standard input.
     Scan(ScanArgs),
+    /// Scan what the next commit will hold.
+    Staged(StagedArgs),
+    /// Scan what a range of commits brings.
+    Range(RangeArgs),
     /// Explain one token, offline, read from standard input or a prompt.
     Check(CheckArgs),
     /// List, show or check the token formats.
@@ -34,19 +38,81 @@ pub(super) enum Command {
     },
 }
 
-/// Scan files, folders or standard input for tokens.
+/// Scan files, folders, git repositories with their history, or standard input for tokens.
 ///
 /// Exit codes: 0, everything was looked at and nothing was found; 1, there are findings at the
 /// fail level; 2, something failed or was not looked at; 130, interrupted.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ScanArgs {
-    /// Files and folders; `-` is standard input.
+    /// Files, folders and git repositories, of which the whole history is scanned, too; `-` is
+    /// standard input.
     #[arg(default_value = ".", value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(super) what: WhatArgs,
 
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+
+    #[command(flatten)]
+    pub(super) telling: TellingArgs,
+}
+
+/// Scan what the next commit will hold.
+///
+/// The index is compared with HEAD; what lies in the work tree does not matter. A token that HEAD's
+/// version of a changed file holds already does not fail. Exit codes as for `scan`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct StagedArgs {
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+
+    #[command(flatten)]
+    pub(super) telling: TellingArgs,
+}
+
+/// Scan what a range of commits brings.
+///
+/// Every commit that HEAD reaches and BASE does not is looked at, merges too: its content, names and
+/// message, even if a later commit takes it away again. A token that BASE's version of a changed
+/// file holds already does not fail. Exit codes as for `scan`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct RangeArgs {
+    /// `BASE..HEAD`; or commits, each alone; or commits and bases, `HEAD ^BASE`. A BASE of all zeros
+    /// stands for a new branch.
+    #[arg(value_name = "REVISION", required_unless_present = "stdin")]
+    pub(super) revisions: Vec<OsString>,
+
+    /// Leave out what this reaches.
+    #[arg(long, value_name = "REVISION")]
+    pub(super) not: Vec<OsString>,
+
+    /// Read further revisions from standard input, one a line.
+    #[arg(long)]
+    pub(super) stdin: bool,
+
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+
+    #[command(flatten)]
+    pub(super) telling: TellingArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ChangeArgs {
+    /// The repository; by default the one that the current folder lies in.
+    #[arg(long, value_name = "PATH")]
+    pub(super) repo: Option<PathBuf>,
+
+    /// List tokens that were already there, and let them fail, too.
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// How results are told: the same for all commands that scan.
+#[derive(Debug, ClapArgs)]
+pub(super) struct TellingArgs {
     /// Write a report: text, json, jsonl or sarif; to standard output, or whole to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(super) reports: Vec<ReportArg>,
@@ -66,9 +132,6 @@ pub(super) struct ScanArgs {
     /// Count what cannot be read by its nature, or exceeds a limit, as incomplete (exit code 2).
     #[arg(long)]
     pub(super) strict: bool,
-
-    #[command(flatten)]
-    pub(super) files: FileArgs,
 
     #[command(flatten)]
     pub(super) rules: RuleArgs,

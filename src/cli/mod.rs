@@ -3,11 +3,13 @@
 //! One file per command. Every message passes the redactor and is escaped for the terminal.
 
 mod args;
+mod changes;
 mod check;
 mod output;
 mod progress;
 mod rules;
 mod scan;
+mod session;
 
 use crate::detect::Detector;
 use crate::report::escape;
@@ -67,6 +69,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(&args),
+        Command::Staged(args) => changes::staged(&args),
+        Command::Range(args) => changes::range(&args),
         Command::Check(args) => check::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Completions { shell } => {

@@ -80,6 +80,7 @@ impl Occurrence {
                 end,
                 snippet: snippet::around(redactor, blob.bytes, found.start..found.end),
                 trace: None,
+                standing: None,
             },
         }
     }
@@ -135,9 +136,13 @@ impl Collector {
             finding.objects.dedup();
         }
         findings.sort_by(|a, b| {
-            (b.evidence, a.locations.first(), a.rule, a.fingerprint).cmp(&(
+            // What has a path comes before what has none.
+            let first = |finding: &Finding| {
+                finding.locations.first().map(|it| (it.path.is_none(), it.clone()))
+            };
+            (b.evidence, first(a), a.rule, a.fingerprint).cmp(&(
                 a.evidence,
-                b.locations.first(),
+                first(b),
                 b.rule,
                 b.fingerprint,
             ))

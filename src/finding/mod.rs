@@ -83,6 +83,27 @@ pub struct Finding {
     pub objects: Vec<HeldObject>,
 }
 
+impl Standing {
+    /// Returns the word for it in reports.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Moved(_) => "moved",
+            Self::AlreadyThere => "already-there",
+        }
+    }
+}
+
+impl Finding {
+    /// Tells whether any of its places is new, or lies in no change.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        let is_new = |place: &Location| matches!(place.standing, None | Some(Standing::New));
+        self.locations.iter().any(is_new)
+    }
+}
+
 /// A git object that holds a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeldObject {
@@ -172,6 +193,19 @@ pub struct Location {
     pub snippet: Clean,
     /// How it came in, for a place in a repository's history.
     pub trace: Option<Arc<Trace>>,
+    /// How it stands against the base, for a place in a change.
+    pub standing: Option<Standing>,
+}
+
+/// How a token in a change stands against the base of the change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// No version of a changed path in the base holds it.
+    New,
+    /// The base has it at this other path.
+    Moved(PathBuf),
+    /// The base has it at this path.
+    AlreadyThere,
 }
 
 impl Location {

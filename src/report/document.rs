@@ -3,7 +3,7 @@
 use super::redact::{Clean, Redactor};
 use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
-use crate::finding::{Finding, Fingerprint, Location, Occurrence, TokenId, plain};
+use crate::finding::{Finding, Fingerprint, Location, Occurrence, Standing, TokenId, plain};
 use crate::rules::{Rule, RuleSet};
 use crate::scan::{Counts, Outcome};
 use crate::source::{Diagnostic, Gap, Scanned};
@@ -27,6 +27,8 @@ pub struct Document {
     pub interrupted: bool,
     /// The counts.
     pub summary: Summary,
+    /// What the user should know of how the scan was understood.
+    pub notes: Vec<Clean>,
     /// The repositories whose history was read.
     pub repositories: Vec<RepositoryRecord>,
     /// The findings: proven before shaped, then by place.
@@ -72,6 +74,8 @@ pub struct Summary {
     pub proven: usize,
     /// Places where proven tokens stand.
     pub proven_locations: usize,
+    /// Tokens in a change that its base has at the same path; they are not among the findings.
+    pub already_there: u64,
     /// Places where something has the shape of a token and fails its checksum, or has none.
     pub shaped_candidates: u64,
     /// Files read, standard input included.
@@ -126,7 +130,6 @@ pub struct Record {
     /// never empty.
     pub locations: Vec<Place>,
     /// Every git object that holds it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectRecord>,
 }
 
@@ -172,6 +175,12 @@ pub struct Place {
     /// How it came in, for a place in a repository's history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<GitPlace>,
+    /// For a place in a change: `new`, `moved` or `already-there`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<&'static str>,
+    /// The path that the base has it at, where it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Clean>,
     /// The path as a URI reference.
     #[serde(skip)]
     pub uri: String,
@@ -232,6 +241,7 @@ impl DocumentOptions<'_> {
         let summary = Summary {
             proven: proven().count(),
             proven_locations: proven().map(|it| it.locations.len()).sum(),
+            already_there: outcome.counts.already_there,
             shaped_candidates: outcome.counts.shaped,
             files: outcome.counts.files,
             objects: outcome.counts.objects,
@@ -244,6 +254,7 @@ impl DocumentOptions<'_> {
             complete: outcome.is_complete(self.strict),
             interrupted: outcome.interrupted,
             summary,
+            notes: outcome.notes.iter().map(|it| self.redactor.clean(it.as_bytes())).collect(),
             repositories: outcome.repositories.iter().map(|it| self.repository(it)).collect(),
             findings,
             diagnostics: outcome.diagnostics.iter().map(|it| self.note(it)).collect(),
@@ -332,6 +343,11 @@ impl DocumentOptions<'_> {
                 (Some(path), _) => self.uri(path),
                 (None, Some(trace)) => format!("git/{}/{}", trace.kind.name(), trace.object),
                 (None, None) => "stdin".to_owned(),
+            },
+            standing: location.standing.as_ref().map(Standing::name),
+            moved_from: match &location.standing {
+                Some(Standing::Moved(path)) => Some(self.path(path)),
+                _ => None,
             },
             git: location.trace.as_deref().map(|trace| self.trace(trace)),
         }

@@ -2,7 +2,6 @@
 
 use super::document::{Document, LeftOut, Place, Record};
 use super::escape::terminal;
-use super::trace::GitPlace;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -87,14 +86,10 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     facts.push(format!("rule {}", record.rule));
     facts.push(format!("fingerprint {}", record.fingerprint));
     writeln!(out, "    {dim}{}{dim:#}", facts.join(", "))?;
-    if let Some(git) = &first.git {
-        write_trace(git, styles, out)?;
-    }
+    write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
         writeln!(out, "{}: the same token again", place(also, styles))?;
-        if let Some(git) = &also.git {
-            write_trace(git, styles, out)?;
-        }
+        write_origin(also, styles, out)?;
     }
     if rest.len() > MOST_PLACES {
         writeln!(out, "    and in {} more places", number(rest.len() - MOST_PLACES))?;
@@ -105,15 +100,24 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     Ok(())
 }
 
-/// Writes which commit brought the token, and what became of it.
-fn write_trace(git: &GitPlace, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
+/// Writes where the token was before, which commit brought it, and what became of it.
+fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
     let Styles { dim, .. } = styles;
-    if git.kind != "commit"
+    if let Some(path) = &place.moved_from {
+        writeln!(out, "    moved here from {}", terminal(&path.text()))?;
+    } else if place.standing == Some("already-there") {
+        writeln!(out, "    it was already there")?;
+    }
+    let Some(git) = &place.git else { return Ok(()) };
+    if place.part != "commit"
         && let Some(commit) = &git.introduced
     {
         writeln!(out, "    introduced by {}", terminal(&commit.line()))?;
     }
-    writeln!(out, "    {dim}{}{dim:#}", terminal(&git.fate()))
+    if place.standing.is_none() {
+        writeln!(out, "    {dim}{}{dim:#}", terminal(&git.fate()))?;
+    }
+    Ok(())
 }
 
 /// Spells a place: `path:line:column`, or the path alone where its name holds the token.
@@ -166,14 +170,22 @@ fn write_summary(
             if listed { "" } else { " (--show-shaped lists them)" },
         )?;
     }
+    if summary.already_there > 0 {
+        let tokens = count(summary.already_there, "token");
+        writeln!(out, "{tokens} already there before the change (--all lists them).")?;
+    }
+    for note in &document.notes {
+        writeln!(out, "Note: {}.", terminal(&note.text()))?;
+    }
     let mut read = Vec::new();
-    if summary.files > 0 || document.repositories.is_empty() {
+    let has_objects = summary.objects > 0 || !document.repositories.is_empty();
+    if summary.files > 0 || !has_objects {
         read.push(count(summary.files, "file"));
     }
-    if !document.repositories.is_empty() {
+    if has_objects {
         let objects = count(summary.objects, "git object");
         let of = match document.repositories.len() {
-            1 => String::new(),
+            0 | 1 => String::new(),
             len => format!(" of {}", count(len, "repository")),
         };
         read.push(format!("{objects}{of}"));

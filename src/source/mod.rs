@@ -10,7 +10,7 @@ pub mod window;
 
 use crate::blob::Blob;
 use crate::detect::version::Heads;
-use crate::finding::{Part, Trace};
+use crate::finding::{Part, Standing, Trace};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,6 +38,9 @@ pub trait Visitors: Sync {
     /// Makes one.
     fn make(&self) -> Box<dyn Visitor + '_>;
 
+    /// Finds the tokens in bytes, without noting a place: the number and offset of each.
+    fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)>;
+
     /// Takes the tokens that were found in git objects since the last call, sorted.
     fn take_held(&self) -> Vec<Held>;
 
@@ -60,7 +63,7 @@ pub struct Held {
     pub len: u64,
 }
 
-/// A place in a repository where a token came in.
+/// A place in a repository where a token stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Traced<'a> {
     /// The bytes in which it stands: a blob, a name, a commit or a tag.
@@ -71,8 +74,10 @@ pub struct Traced<'a> {
     pub path: Option<&'a Path>,
     /// What part of the repository the bytes are.
     pub part: Part,
-    /// Which commit, and what became of it.
-    pub trace: &'a Arc<Trace>,
+    /// Which commit, and what became of it; `None` for what is not committed yet.
+    pub trace: Option<&'a Arc<Trace>>,
+    /// How the token stands against the base of a change.
+    pub standing: Option<&'a Standing>,
 }
 
 /// Where blobs are from.
@@ -89,6 +94,7 @@ pub struct Run {
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
     repositories: Mutex<Vec<Scanned>>,
+    notes: Mutex<Vec<String>>,
 }
 
 /// A repository whose history was read.
@@ -117,6 +123,17 @@ impl Run {
     pub fn report(&self, kind: Gap, path: Option<PathBuf>, message: impl Into<String>) {
         let diagnostic = Diagnostic { kind, path, message: message.into() };
         self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).push(diagnostic);
+    }
+
+    /// Notes what the user should know of how the scan was understood.
+    pub fn note(&self, note: impl Into<String>) {
+        self.notes.lock().unwrap_or_else(|poison| poison.into_inner()).push(note.into());
+    }
+
+    /// Takes the notes.
+    #[must_use]
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().unwrap_or_else(|poison| poison.into_inner()))
     }
 
     /// Notes a repository whose history was read.

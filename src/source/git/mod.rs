@@ -1,6 +1,7 @@
 //! Git repositories: every object of the store, what is staged, what a range brings.
 
 mod catalog;
+pub mod changes;
 pub mod commits;
 pub mod history;
 mod locate;

@@ -180,8 +180,14 @@ impl Locator<'_> {
                 Part::Tag
             };
             let trace = Arc::new(trace);
-            let place =
-                Traced { bytes: &bytes, offset: it.offset, path: None, part, trace: &trace };
+            let place = Traced {
+                bytes: &bytes,
+                offset: it.offset,
+                path: None,
+                part,
+                trace: Some(&trace),
+                standing: None,
+            };
             self.visitors.place(it.token, &place);
         }
     }
@@ -272,8 +278,10 @@ impl Locator<'_> {
             let trace = Arc::new(trace);
             let place = |bytes: &[u8], offset: u64, part: Part| {
                 let path = Some(&*path);
-                self.visitors
-                    .place(change.token, &Traced { bytes, offset, path, part, trace: &trace });
+                self.visitors.place(
+                    change.token,
+                    &Traced { bytes, offset, path, part, trace: Some(&trace), standing: None },
+                );
             };
             if change.is_name {
                 let name = hot.name(change.name);
@@ -329,7 +337,14 @@ impl Locator<'_> {
                         }
                         _ => (&bytes[..], offset),
                     };
-                    let place = Traced { bytes, offset, path: None, part, trace: &trace };
+                    let place = Traced {
+                        bytes,
+                        offset,
+                        path: None,
+                        part,
+                        trace: Some(&trace),
+                        standing: None,
+                    };
                     self.visitors.place(token, &place);
                 }
             }

@@ -1,0 +1,58 @@
+//! `ddpatrol staged` and `ddpatrol range`.
+
+use super::Exit;
+use super::args::{ChangeArgs, RangeArgs, StagedArgs};
+use super::session::{self, Scene, Task};
+use crate::source::Source;
+use crate::source::git::changes::{Range, RangeOptions, Revisions, Staged};
+use crate::source::git::repo::{Environment, Repository};
+use anyhow::Context;
+use std::ffi::OsString;
+use std::io::Read;
+
+pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
+    let sources = |scene: &Scene| -> anyhow::Result<Vec<Box<dyn Source>>> {
+        let repository = discover(&args.change)?;
+        let changes = repository.staged()?;
+        Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
+    };
+    session::run(&Task { telling: &args.telling, all: args.change.all, sources: &sources })
+}
+
+pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
+    let mut revisions = Revisions { list: args.revisions.clone(), not: args.not.clone() };
+    if args.stdin {
+        revisions.list.append(&mut read_revisions()?);
+    }
+    let sources = |scene: &Scene| -> anyhow::Result<Vec<Box<dyn Source>>> {
+        let options = RangeOptions { threads: scene.threads };
+        let range = Range::new(discover(&args.change)?, &revisions, options)?;
+        for note in &range.notes {
+            scene.run.note(note.clone());
+        }
+        Ok(vec![Box::new(range)])
+    };
+    session::run(&Task { telling: &args.telling, all: args.change.all, sources: &sources })
+}
+
+/// Finds the repository as git does: what a hook's environment names, else where we are.
+fn discover(args: &ChangeArgs) -> anyhow::Result<Repository> {
+    let here = match &args.repo {
+        Some(path) => path.clone(),
+        None => std::env::current_dir().context("the current folder cannot be read")?,
+    };
+    // A repository that is named is meant, whatever a hook has set for its own.
+    let environment = match &args.repo {
+        Some(_) => Environment::default(),
+        None => Environment::read(|name| std::env::var_os(name)),
+    };
+    Ok(Repository::discover(&here, &environment)?)
+}
+
+fn read_revisions() -> anyhow::Result<Vec<OsString>> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("the revisions cannot be read from standard input")?;
+    Ok(text.split_whitespace().map(OsString::from).collect())
+}
