@@ -1,0 +1,175 @@
+//! Delta bases that are far, missing, broken, not listed, or made from what is made from them.
+
+use crate::craft::{self, Base, Delta, Entry, Pair, id};
+use crate::effect::{Subject, contents, crafted, walked};
+use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
+use std::collections::HashMap;
+
+fn offset(pack: &Pack, id: ObjectId) -> u64 {
+    let position = pack.index().find(id.as_bytes()).expect("it is listed");
+    pack.index().offset(position).expect("it has an offset")
+}
+
+/// Reads an object; `other`, a blob, lies elsewhere.
+fn read(
+    pack: &Pack,
+    wanted: ObjectId,
+    other: Option<(ObjectId, &[u8])>,
+) -> Result<(Kind, Vec<u8>), PackError> {
+    let mut elsewhere = |id: &ObjectId| {
+        let content = other.filter(|other| other.0 == *id)?.1;
+        Some((Kind::Blob, content.to_vec()))
+    };
+    pack.read(offset(pack, wanted), &mut Reader::default(), &mut elsewhere)
+}
+
+#[test]
+fn deltas_on_each_other_are_a_cycle_and_all_else_comes() {
+    let copy = || Delta::new(4, 4).copy(0, 4).done();
+    let entries = [
+        Entry::new(1, Base::Blob, b"root".to_vec()),
+        Entry::new(2, Base::Named(id(3)), copy()),
+        Entry::new(3, Base::Named(id(2)), copy()),
+        Entry::new(4, Base::Named(id(4)), copy()),
+        Entry::new(5, Base::Named(id(3)), copy()),
+        Entry::new(6, Base::Back(0), copy()),
+        Entry::new(7, Base::Entry(5), copy()),
+        Entry::new(8, Base::Named(id(1)), Delta::new(4, 3).copy(1, 3).done()),
+    ];
+    let (repo, outcome) = crafted(&entries);
+    assert_eq!(contents(&outcome), [(1, &b"root"[..]), (8, b"oot")]);
+    let mut told: Vec<_> = outcome.failures.iter().map(|it| (it.1, &it.2[..])).collect();
+    told.sort();
+    let cycle = "its chain of deltas leads back to itself";
+    let mut expected: Vec<_> = (2..8).map(|it| (Some(id(it)), cycle)).collect();
+    expected.sort();
+    assert_eq!(told, expected);
+    let pack = repo.open();
+    for number in 2..8 {
+        let error = read(&pack, id(number), None).expect_err("it has no root");
+        assert!(matches!(error.fault, Fault::Cycle), "{error}");
+        assert_eq!(error.offset, Some(offset(&pack, id(number))));
+        assert_eq!(error.id, Some(id(number)));
+    }
+}
+
+#[test]
+fn what_is_made_from_entries_that_the_index_lacks_comes() {
+    let unlisted = |entry: Entry| Entry { listed: false, ..entry };
+    let delta = |tail: &[u8]| Delta::new(4, 5).copy(0, 4).insert(tail).done();
+    let entries = [
+        unlisted(Entry::new(1, Base::Blob, b"root".to_vec())),
+        unlisted(Entry::new(2, Base::Entry(0), Delta::new(4, 4).copy(2, 2).insert(b"!!").done())),
+        Entry::new(3, Base::Entry(1), delta(b"a")),
+        Entry::new(4, Base::Entry(1), delta(b"b")),
+        Entry::new(5, Base::Entry(0), delta(b"c")),
+        Entry::new(6, Base::Blob, Vec::new()),
+    ];
+    let (_, outcome) = crafted(&entries);
+    assert_eq!(outcome.failures, []);
+    let expected = [(3, &b"ot!!a"[..]), (4, b"ot!!b"), (5, b"rootc"), (6, b"")];
+    assert_eq!(contents(&outcome), expected);
+}
+
+#[test]
+fn a_base_that_is_not_in_the_pack_is_named_and_can_come_from_elsewhere() {
+    let entries = [
+        Entry::new(1, Base::Named(id(9)), Delta::new(4, 2).copy(1, 2).done()),
+        Entry::new(2, Base::Entry(0), Delta::new(2, 3).copy(0, 2).insert(b"m").done()),
+    ];
+    let (repo, outcome) = crafted(&entries);
+    assert!(outcome.objects.is_empty());
+    let text = format!("its delta base {} is not in the pack", id(9));
+    assert!(outcome.failures.iter().any(|it| it.1 == Some(id(1)) && it.2 == text));
+    assert!(outcome.failures.iter().any(|it| it.1 == Some(id(2))));
+    let pack = repo.open();
+    let read = read(&pack, id(2), Some((id(9), b"base")));
+    assert_eq!(read.expect("its base is elsewhere"), (Kind::Blob, b"asm".to_vec()));
+}
+
+#[test]
+fn a_base_that_is_broken_here_is_taken_from_elsewhere() {
+    let broken = Entry {
+        raw: Some(b"no compressed data".to_vec()),
+        ..Entry::new(1, Base::Blob, b"root".to_vec())
+    };
+    let middle = Delta::new(4, 4).copy(0, 4).done();
+    let bad = Delta::new(4, 9).copy(0, 4).done();
+    let leaf = |base| Entry::new(3, base, Delta::new(4, 5).copy(0, 4).insert(b"s").done());
+    let chains = [
+        vec![broken.clone(), Entry::new(2, Base::Entry(0), middle.clone()), leaf(Base::Entry(1))],
+        vec![
+            Entry::new(1, Base::Blob, b"root".to_vec()),
+            Entry::new(2, Base::Entry(0), bad),
+            leaf(Base::Entry(1)),
+        ],
+    ];
+    for (entries, lacking) in chains.iter().zip([1, 2]) {
+        let (repo, _) = crafted(entries);
+        let pack = repo.open();
+        let error = read(&pack, id(3), None).expect_err("its base is broken");
+        assert_eq!(error.id, Some(id(lacking)));
+        let read = read(&pack, id(3), Some((id(lacking), b"root")));
+        assert_eq!(read.expect("its base is elsewhere"), (Kind::Blob, b"roots".to_vec()));
+    }
+}
+
+#[test]
+fn a_base_that_the_index_does_not_place_is_taken_from_elsewhere() {
+    let entries = [
+        Entry::new(1, Base::Blob, b"root".to_vec()),
+        Entry::new(2, Base::Named(id(1)), Delta::new(4, 2).copy(0, 2).done()),
+    ];
+    let pair = craft::pair(&entries);
+    let second = offset(&crafted(&entries).0.open(), id(2));
+    for lying in [0, 11, pair.pack.len() as u64 - 20, 1 << 30] {
+        let mut listed = [(id(1), lying), (id(2), second)];
+        listed.sort_unstable();
+        let (repo, outcome) = walked(&Pair { index: craft::index(&listed), ..pair.clone() });
+        assert_eq!((outcome.objects.len(), outcome.failures.len()), (0, 2));
+        let pack = repo.open();
+        let error = read(&pack, id(2), None).expect_err("its base is nowhere");
+        assert_eq!(error.id, Some(id(1)));
+        let read = read(&pack, id(2), Some((id(1), b"root")));
+        assert_eq!(read.expect("its base is elsewhere"), (Kind::Blob, b"ro".to_vec()));
+    }
+}
+
+#[test]
+fn two_names_for_one_entry_both_come_with_all_that_is_made_from_it() {
+    let entries = [
+        Entry::new(1, Base::Blob, b"root".to_vec()),
+        Entry::new(2, Base::Entry(0), Delta::new(4, 2).copy(0, 2).done()),
+    ];
+    let second = offset(&crafted(&entries).0.open(), id(2));
+    let mut listed = [(id(1), 12), (id(2), second), (id(3), 12), (id(4), second)];
+    listed.sort_unstable();
+    let (_, outcome) = walked(&Pair { index: craft::index(&listed), ..craft::pair(&entries) });
+    let expected = [(1, &b"root"[..]), (2, b"ro"), (3, b"root"), (4, b"ro")];
+    assert_eq!(contents(&outcome), expected);
+    assert!(outcome.refusal.is_some(), "they count differently");
+}
+
+#[test]
+fn a_chain_deeper_than_any_of_gits_comes() {
+    let mut entries = vec![Entry::new(0, Base::Blob, b"0".to_vec())];
+    let mut expected = vec![(0, b"0".to_vec())];
+    for number in 1..9000_u64 {
+        let content = number.to_string().into_bytes();
+        let delta = Delta::new(expected[number as usize - 1].1.len() as u64, content.len() as u64);
+        entries.push(Entry::new(
+            number,
+            Base::Entry(number as usize - 1),
+            delta.insert(&content).done(),
+        ));
+        expected.push((number, content));
+    }
+    let root = Subject::new(HashKind::Sha1, craft::pair(&entries[..1]));
+    let (outcome, _) = root.walk(&craft::pair(&entries));
+    assert!(outcome.failures.is_empty());
+    let ids: HashMap<_, _> = expected.iter().map(|it| (id(it.0), &it.1)).collect();
+    assert_eq!(outcome.objects.len(), ids.len());
+    assert!(outcome.objects.values().all(|(id, _, content)| ids[id] == content));
+    let pack = root.into_repo().open();
+    assert_eq!(read(&pack, id(8999), None).expect("it comes").1, b"8999");
+}

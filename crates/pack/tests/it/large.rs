@@ -1,0 +1,138 @@
+//! Objects above 64 MB, and those that only claim to be.
+
+use crate::craft::{self, Base, Delta, Entry};
+use crate::effect::{Collect, contents, crafted};
+use crate::git::Repo;
+use crate::random::Random;
+use ddpatrol_pack::{Fault, HashKind, Kind, Kinds, ObjectId, Pack, Reader, Visitor, WalkOptions};
+use std::process::Command;
+
+/// Above this length an object is streamed.
+const LARGE: usize = 64 << 20;
+
+fn options() -> WalkOptions<'static> {
+    WalkOptions { kinds: Kinds::ALL, threads: 1, budget: 1 << 20, skip: None }
+}
+
+/// Many bytes that shrink well.
+fn content(len: usize) -> Vec<u8> {
+    let mut random = Random(21);
+    let line: Vec<u8> = (0..20).flat_map(|_| random.line()).collect();
+    line.iter().copied().cycle().take(len).collect()
+}
+
+/// Writes a pack by hand and walks it; visitors are made by `make`.
+fn walk<V: Visitor + Send>(entries: &[Entry], make: fn() -> V) -> V {
+    let pair = craft::pair(entries);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("pack-1.pack");
+    std::fs::write(&path, pair.pack).expect("the pack is written");
+    std::fs::write(path.with_extension("idx"), pair.index).expect("the index is written");
+    let pack = Pack::open(&path, HashKind::Sha1).expect("the tables fit");
+    let families = pack.families(1, |error| panic!("{error}"));
+    families.walk(&options(), &make).pop().expect("one worker")
+}
+
+#[test]
+fn a_large_blob_of_git_is_streamed() {
+    let content = content(LARGE + 4321);
+    let repo = Repo::init(HashKind::Sha1);
+    let args = ["-c", "core.compression=1", "hash-object", "-w", "--stdin"];
+    let id = String::from_utf8(repo.run(&args, &content)).expect("an id");
+    let id: ObjectId = id.trim().parse().expect("an id");
+    let prefix = repo.path().join("objects/pack/pack").display().to_string();
+    repo.run(&["pack-objects", "-q", &prefix], format!("{id}\n").as_bytes());
+    let pack = repo.open();
+    let families = pack.families(1, |error| panic!("{error}"));
+    let visitor = families.walk(&options(), &Collect::default).pop().expect("one worker");
+    assert!(visitor.errors.is_empty() && visitor.objects.is_empty());
+    assert!(visitor.streamed == [(id, content.clone())]);
+    let read = pack.read(12, &mut Reader::default(), &mut |_| None);
+    assert!(read.expect("it can be read") == (Kind::Blob, content));
+}
+
+#[test]
+fn the_largest_object_that_is_held_is_visited() {
+    let blob = content(LARGE);
+    let visitor = walk(&[Entry::new(1, Base::Blob, blob.clone())], Collect::default);
+    assert!(visitor.errors.is_empty() && visitor.streamed.is_empty());
+    assert!(visitor.objects.len() == 1 && visitor.objects[0].3 == blob);
+}
+
+#[test]
+fn large_bases_and_large_results_of_deltas_come() {
+    let root = content(LARGE + 99);
+    let len = root.len() as u64;
+    // 1,100 times the same 64 KiB, and a delta on that.
+    let many = (0..1100).fold(Delta::new(len, 1100 << 16), |delta, _| delta.copy(1, 1 << 16));
+    let entries = [
+        Entry::new(1, Base::Blob, root.clone()),
+        Entry::new(
+            2,
+            Base::Entry(0),
+            Delta::new(len, 9).copy(LARGE as u32, 7).insert(b"!!").done(),
+        ),
+        Entry::new(3, Base::Entry(0), many.done()),
+        Entry::new(4, Base::Entry(2), Delta::new(1100 << 16, 4).copy((1099 << 16) + 2, 4).done()),
+    ];
+    let (_, outcome) = crafted(&entries);
+    assert_eq!(outcome.failures, []);
+    let first = [&root[LARGE..][..7], b"!!"].concat();
+    let expected: [(u64, &[u8]); 4] =
+        [(1, &root), (2, &first), (3, &root[1..][..1 << 16].repeat(1100)), (4, &root[3..7])];
+    assert!(contents(&outcome) == expected);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_a_header_merely_claims_is_never_allocated() {
+    let program = std::env::current_exe().expect("this program");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -v 400000 && exec \"$0\" --ignored --exact \"$1\""]);
+    let output = limited.arg(program).arg("large::claims_are_told_in_little_memory").output();
+    let output = output.expect("sh starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "what_a_header_merely_claims_is_never_allocated runs it in limited memory"]
+fn claims_are_told_in_little_memory() {
+    let delta = |base, len| Delta::new(base, len).copy(0, 4).done();
+    let claiming = |number, base, claimed| {
+        let data = if matches!(base, Base::Blob) { b"root".to_vec() } else { delta(4, 4) };
+        Entry { claimed: Some(claimed), ..Entry::new(number, base, data) }
+    };
+    // This makes room: deflate can make 1,032 bytes of one.
+    let padding = Entry::new(99, Base::Blob, Random(22).bytes(5 << 20));
+    let mut entries = vec![Entry::new(0, Base::Blob, b"root".to_vec())];
+    for (at, claimed) in
+        [1 << 59, 1 << 40, 1 << 32, 4 << 30, 2 << 30, 60 << 20].into_iter().enumerate()
+    {
+        let at = 10 * (at as u64 + 1);
+        entries.push(claiming(at, Base::Blob, claimed));
+        entries.push(claiming(at + 1, Base::Entry(0), claimed));
+        entries.push(claiming(at + 2, Base::Blob, claimed));
+        let base = entries.len() - 1;
+        entries.push(Entry::new(at + 3, Base::Entry(base), delta(claimed, 4)));
+        entries.push(Entry::new(at + 4, Base::Entry(0), delta(4, claimed)));
+        entries.push(Entry::new(at + 5, Base::Entry(0), delta(claimed, 4)));
+    }
+    entries.push(padding);
+    let visitor = walk(&entries, Collect::default);
+    let ids: Vec<_> = visitor.objects.iter().map(|it| it.1).collect();
+    assert_eq!(ids, [craft::id(0), craft::id(99)]);
+    for entry in &entries[1..entries.len() - 1] {
+        let errors: Vec<_> = visitor.errors.iter().filter(|it| it.id == Some(entry.id)).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let number = (10..70).find(|&it| craft::id(it) == entry.id).expect("one of ours");
+        let fault = &errors[0].fault;
+        let expected = match number % 10 {
+            0..=2 => matches!(fault, Fault::Length),
+            3 => matches!(fault, Fault::BaseBroken),
+            // Nobody can hold a result that its 32 bits cannot count.
+            _ => matches!(fault, Fault::Delta(_) | Fault::TooLarge(4294967296..)),
+        };
+        assert!(expected, "{number}: {fault:?}");
+    }
+}

@@ -1,0 +1,384 @@
+//! Packs that are in order: the walk gives what git gives, piece by piece.
+
+use crate::git::{History, Objects, Repo};
+use crate::random::Random;
+use ddpatrol_pack::{
+    Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor, WalkOptions,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+
+const EDITED: History = History { files: 3, versions: 300, lines: 60, seed: 1 };
+const LIMITS: [(usize, usize); 5] = [(1, 192 << 20), (2, 192 << 20), (5, 1 << 20), (1, 1), (2, 1)];
+
+/// What git says of a pack.
+struct Truth {
+    objects: Objects,
+    bases: BTreeMap<ObjectId, ObjectId>,
+    depth: usize,
+}
+
+impl Truth {
+    fn of(repo: &Repo) -> Self {
+        let (bases, depth) = repo.bases();
+        Self { objects: repo.objects(), bases, depth }
+    }
+
+    fn of_kind(&self, kind: Kind) -> BTreeSet<ObjectId> {
+        self.objects.iter().filter(|it| it.1.0 == kind).map(|it| *it.0).collect()
+    }
+
+    fn ids(&self) -> BTreeSet<ObjectId> {
+        self.objects.keys().copied().collect()
+    }
+}
+
+/// Compares every object with git's, while it is visited.
+struct Compare<'a> {
+    truth: &'a Truth,
+    random: Random,
+    seen: Vec<ObjectId>,
+    /// How many were visited as deltas on a base that was visited before, and how many without.
+    with_base: usize,
+    without_base: usize,
+}
+
+impl Visitor for Compare<'_> {
+    type Kept = (ObjectId, Vec<u8>);
+
+    fn visit(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&Self::Kept>,
+    ) -> Result<Self::Kept, Fault> {
+        let id = object.id();
+        let (kind, content) = &self.truth.objects[&id];
+        assert_eq!(object.kind(), *kind, "{id}");
+        assert_eq!(object.len(), content.len() as u64, "{id}");
+        assert_eq!(object.is_empty(), content.is_empty(), "{id}");
+        self.compare_base(object, base);
+        compare_pieces(object, content);
+        self.compare_ranges(object, content);
+        if self.random.below(2) == 0 {
+            assert_eq!(object.whole()?, content, "{id}");
+            compare_pieces(object, content);
+            self.compare_ranges(object, content);
+        }
+        self.seen.push(id);
+        Ok((id, content.clone()))
+    }
+
+    fn stream(&mut self, id: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {
+        panic!("{id} is not large");
+    }
+
+    fn failed(&mut self, error: PackError) {
+        panic!("{error}");
+    }
+
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+impl Compare<'_> {
+    fn compare_base(&mut self, object: &Object<'_>, kept: Option<&(ObjectId, Vec<u8>)>) {
+        let id = object.id();
+        let base = self.truth.bases.get(&id);
+        let bytes = base.map_or(&[][..], |base| &self.truth.objects[base].1);
+        assert_eq!(object.base(), bytes, "{id}");
+        match (kept, base) {
+            (Some((kept, content)), _) => {
+                assert_eq!(Some(kept), base, "{id}");
+                assert_eq!(content, bytes, "{id}");
+                self.with_base += 1;
+            }
+            (None, Some(_)) => self.without_base += 1,
+            (None, None) => {}
+        }
+    }
+
+    fn compare_ranges(&mut self, object: &Object<'_>, content: &[u8]) {
+        let mut out = b"what was there".to_vec();
+        for _ in 0..4 {
+            let start = self.random.below(content.len() + 1);
+            let end = start + self.random.below(content.len() + 1 - start);
+            out.truncate(14);
+            object.read(start..end, &mut out);
+            assert_eq!(&out[14..], &content[start..end], "{}", object.id());
+        }
+        assert_eq!(&out[..14], b"what was there");
+    }
+}
+
+/// Compares what the pieces make with the content, and the pieces with what is promised of them.
+fn compare_pieces(object: &Object<'_>, content: &[u8]) {
+    let (mut made, mut fresh, mut was_fresh) = (Vec::new(), 0, false);
+    for piece in object.pieces() {
+        assert_eq!(piece.at as usize, made.len(), "{}", object.id());
+        assert!(piece.len > 0, "{}", object.id());
+        let len = piece.len as usize;
+        match piece.from {
+            From::Base(at) => made.extend_from_slice(&object.base()[at as usize..][..len]),
+            From::Fresh(at) => {
+                assert!(!was_fresh && at as usize == fresh, "{}", object.id());
+                made.extend_from_slice(&object.fresh()[fresh..][..len]);
+                fresh += len;
+            }
+        }
+        was_fresh = matches!(piece.from, From::Fresh(_));
+        assert_eq!(piece.end() as usize, made.len());
+    }
+    assert_eq!(fresh, object.fresh().len(), "{}", object.id());
+    assert!(made == content, "{}", object.id());
+}
+
+/// What came of a walk.
+#[derive(Default)]
+struct Seen {
+    ids: BTreeSet<ObjectId>,
+    with_base: usize,
+    without_base: usize,
+}
+
+fn options(threads: usize, budget: usize) -> WalkOptions<'static> {
+    WalkOptions { kinds: Kinds::ALL, threads, budget, skip: None }
+}
+
+fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
+    let pack = repo.open();
+    pack.check().expect("pack and index belong together");
+    assert_eq!(pack.index().len() as usize, truth.objects.len());
+    let families = pack.families(options.threads, |error| panic!("{error}"));
+    let random = |seed| Random(seed ^ options.budget as u64);
+    let make =
+        || Compare { truth, random: random(7), seen: Vec::new(), with_base: 0, without_base: 0 };
+    let mut seen = Seen::default();
+    for visitor in families.walk(options, &make) {
+        for id in visitor.seen {
+            assert!(seen.ids.insert(id), "{id} came twice");
+        }
+        seen.with_base += visitor.with_base;
+        seen.without_base += visitor.without_base;
+    }
+    seen
+}
+
+/// Walks a pack, whose families are small, within all limits, and reads each object by itself.
+fn compare(repo: &Repo) -> Truth {
+    let truth = Truth::of(repo);
+    assert!(!truth.objects.is_empty());
+    for (threads, budget) in LIMITS {
+        let seen = walk(repo, &truth, &options(threads, budget));
+        assert!(seen.ids == truth.ids(), "{threads} threads, {budget} bytes");
+        assert_eq!((seen.with_base, seen.without_base), (truth.bases.len(), 0));
+    }
+    compare_reads(repo, &truth);
+    truth
+}
+
+fn compare_reads(repo: &Repo, truth: &Truth) {
+    let pack = repo.open();
+    let mut reader = Reader::default();
+    for (id, object) in &truth.objects {
+        let position = pack.index().find(id.as_bytes()).expect("the index lists it");
+        assert_eq!(pack.index().id(position), Some(*id));
+        let offset = pack.index().offset(position).expect("it has an offset");
+        let read = pack.read(offset, &mut reader, &mut |id| panic!("{id} is in the pack"));
+        assert!(read.expect("it can be read") == *object, "{id}");
+    }
+}
+
+/// How many entries of the pack are deltas on a named base, and on one so many bytes before.
+fn delta_forms(repo: &Repo) -> (usize, usize) {
+    let (pack, bytes) = (repo.open(), std::fs::read(repo.pack()).expect("a pack"));
+    let offsets = (0..pack.index().len()).map(|at| pack.index().offset(at).expect("an offset"));
+    let forms: Vec<u8> = offsets.map(|offset| bytes[offset as usize] >> 4 & 7).collect();
+    let count = |form| forms.iter().filter(|&&it| it == form).count();
+    (count(7), count(6))
+}
+
+#[test]
+fn a_history_is_walked_as_git_has_it() {
+    let truth = compare(&Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]));
+    assert!(truth.depth > 10, "{} is not deep", truth.depth);
+    assert!(Kind::ALL.iter().all(|&kind| !truth.of_kind(kind).is_empty()));
+    assert!(truth.objects.values().any(|(_, content)| content.is_empty()));
+}
+
+#[test]
+fn a_sha_256_history_is_walked_as_git_has_it() {
+    let repo = Repo::packed(HashKind::Sha256, EDITED, &[], &["--depth=50", "--window=20"]);
+    assert!(compare(&repo).objects.keys().all(|id| id.kind() == HashKind::Sha256));
+}
+
+#[test]
+fn the_first_version_of_the_index_is_read() {
+    let config = ["pack.indexVersion=1"];
+    let repo = Repo::packed(HashKind::Sha1, EDITED, &config, &["--depth=10", "--window=10"]);
+    let index = std::fs::read(repo.pack().with_extension("idx")).expect("an index");
+    assert!(!index.starts_with(b"\xfftOc"));
+    compare(&repo);
+}
+
+#[test]
+fn deltas_on_named_bases_are_walked_as_git_has_them() {
+    for hash in [HashKind::Sha1, HashKind::Sha256] {
+        let config = ["repack.useDeltaBaseOffset=false"];
+        let repo = Repo::packed(hash, EDITED, &config, &["--depth=50", "--window=20"]);
+        let (named, counted) = delta_forms(&repo);
+        assert!(named > 300 && counted == 0, "{named} {counted}");
+        compare(&repo);
+    }
+}
+
+#[test]
+fn chains_of_one_delta_are_walked_as_git_has_them() {
+    let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=1", "--window=20"]);
+    assert_eq!(compare(&repo).depth, 1);
+}
+
+#[test]
+fn the_deepest_chain_that_git_makes_is_walked() {
+    let mut random = Random(2);
+    let mut text: Vec<u8> = (0..30).flat_map(|_| random.line()).collect();
+    let mut versions = (0..5000).map(|_| {
+        let at = random.below(text.len());
+        text[at] = b'!' + random.below(90) as u8;
+        text.push(b'!' + random.below(90) as u8);
+        text.clone()
+    });
+    let repo = Repo::of_chain(&mut versions, 4095);
+    let truth = Truth::of(&repo);
+    assert!(truth.depth >= 4095, "{} is not deep", truth.depth);
+    for (threads, budget) in [(1, 192 << 20), (2, 1)] {
+        assert!(walk(&repo, &truth, &options(threads, budget)).ids == truth.ids());
+    }
+    let deepest: Objects = truth.objects.iter().step_by(97).map(|(k, v)| (*k, v.clone())).collect();
+    compare_reads(&repo, &Truth { objects: deepest, bases: BTreeMap::new(), depth: 0 });
+}
+
+#[test]
+fn a_pack_without_deltas_holds_thousands_of_tiny_objects() {
+    let mut random = Random(3);
+    let mut blobs = (0..5000).map(|_| {
+        let len = random.below(24);
+        random.bytes(len)
+    });
+    let repo = Repo::of_blobs(&mut blobs, &["--depth=0"], HashKind::Sha1);
+    let truth = compare(&repo);
+    assert!(truth.objects.len() > 4000 && truth.bases.is_empty());
+}
+
+#[test]
+fn a_family_too_heavy_for_one_worker_is_cut_and_comes_whole() {
+    // Two versions differ in up to 120 kB: some 10 MB of deltas in few families, where a job takes
+    // 4 MiB.
+    let mut random = Random(4);
+    let base = random.bytes(400_000);
+    let mut versions = (0..90).map(|version: usize| {
+        let mut text = base.clone();
+        let own = random.bytes(60_000);
+        let at = random.below(300_000);
+        text[at..at + 60_000].copy_from_slice(&own);
+        text.truncate(400_000 - version * 10);
+        text
+    });
+    let how = ["--depth=20", "--window=8", "--delta-base-offset", "--compression=1"];
+    let repo = Repo::of_blobs(&mut versions, &how, HashKind::Sha1);
+    let truth = Truth::of(&repo);
+    let mut apart = 0;
+    for (threads, budget) in [(1, 192 << 20), (2, 192 << 20), (5, 1 << 20), (2, 1)] {
+        let seen = walk(&repo, &truth, &options(threads, budget));
+        assert!(seen.ids == truth.ids(), "{threads} threads, {budget} bytes");
+        assert_eq!(seen.with_base + seen.without_base, truth.bases.len());
+        apart += seen.without_base;
+    }
+    assert!(apart > 0, "no family was cut");
+}
+
+#[test]
+fn only_the_wanted_kinds_are_visited() {
+    let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
+    let truth = Truth::of(&repo);
+    for wanted in [&Kind::ALL[..1], &Kind::ALL[1..2], &Kind::ALL[2..], &Kind::ALL[3..], &[]] {
+        let expected: BTreeSet<_> = wanted.iter().flat_map(|&kind| truth.of_kind(kind)).collect();
+        for (threads, budget) in LIMITS {
+            let options = WalkOptions { kinds: Kinds::of(wanted), ..options(threads, budget) };
+            assert!(walk(&repo, &truth, &options).ids == expected, "{wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_skipped_is_not_visited_and_all_else_is() {
+    let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
+    let truth = Truth::of(&repo);
+    let (pack, bases) = (repo.open(), truth.bases.values().collect::<BTreeSet<_>>());
+    let id = |position| pack.index().id(position).expect("an id");
+    let third = |position: u32| position.is_multiple_of(3);
+    let is_base = |position| bases.contains(&id(position));
+    let is_leaf = |position| !bases.contains(&id(position));
+    let all = |_| true;
+    let skips: [&(dyn Fn(u32) -> bool + Sync); 4] = [&third, &is_base, &is_leaf, &all];
+    for skip in skips {
+        let rest = (0..pack.index().len()).filter(|&position| !skip(position)).map(id);
+        let rest: BTreeSet<ObjectId> = rest.collect();
+        let with = rest.iter().filter(|id| truth.bases.get(id).is_some_and(|it| rest.contains(it)));
+        let with = with.count();
+        for (threads, budget) in LIMITS {
+            let options = WalkOptions { skip: Some(skip), ..options(threads, budget) };
+            let seen = walk(&repo, &truth, &options);
+            assert!(seen.ids == rest);
+            assert_eq!(seen.with_base, with);
+        }
+    }
+}
+
+#[test]
+fn families_can_be_walked_again() {
+    let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
+    let truth = Truth::of(&repo);
+    let pack = repo.open();
+    let families = pack.families(2, |error| panic!("{error}"));
+    for kinds in [&[Kind::Tree][..], &[Kind::Blob, Kind::Commit], &[Kind::Tree], &Kind::ALL] {
+        let options = WalkOptions { kinds: Kinds::of(kinds), ..options(2, 1 << 20) };
+        let make = || Compare {
+            truth: &truth,
+            random: Random(5),
+            seen: Vec::new(),
+            with_base: 0,
+            without_base: 0,
+        };
+        let seen = families.walk(&options, &make).into_iter().flat_map(|it| it.seen);
+        let expected = kinds.iter().flat_map(|&kind| truth.of_kind(kind)).collect();
+        assert_eq!(seen.collect::<BTreeSet<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_walk_that_is_stopped_ends() {
+    struct Stop(usize);
+    impl Visitor for Stop {
+        type Kept = ();
+        fn visit(&mut self, _: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
+            self.0 += 1;
+            Ok(())
+        }
+        fn stream(&mut self, _: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {
+            Ok(())
+        }
+        fn failed(&mut self, error: PackError) {
+            panic!("{error}");
+        }
+        fn is_stopped(&self) -> bool {
+            self.0 >= 5
+        }
+    }
+    let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
+    let pack = repo.open();
+    let families = pack.families(1, |error| panic!("{error}"));
+    let seen: Vec<usize> =
+        families.walk(&options(3, 1), &|| Stop(0)).into_iter().map(|it| it.0).collect();
+    assert!(seen.iter().all(|&it| it <= 5) && seen.contains(&5), "{seen:?}");
+}
