@@ -383,16 +383,14 @@ impl<V: Visitor> Worker<'_, V> {
         let is_blob = matches!(header.kind, EntryKind::Whole(3));
         let id = pack.index().id(entry.position).filter(|_| is_blob)?;
         let data = pack.entries().get(header.data..)?;
-        let mut reader =
-            Counted { inner: ZlibDecoder::new(data), left: header.size, failed: false };
+        let mut reader = Counted { inner: ZlibDecoder::new(data), left: header.size, fault: None };
         let read = self.visitor.stream(id, header.size, &mut reader);
         if self.visitor.is_stopped() {
             return Some(Ok(()));
         }
         Some(match read {
-            Ok(()) if reader.left == 0 && !reader.failed => Ok(()),
-            Ok(()) => Err(Fault::Length),
-            Err(_) => Err(Fault::Deflate),
+            Ok(()) => reader.finish(),
+            Err(_) => Err(reader.fault.unwrap_or(Fault::Deflate)),
         })
     }
 
@@ -421,16 +419,26 @@ impl<V: Visitor> Worker<'_, V> {
 struct Counted<R> {
     inner: R,
     left: u64,
-    failed: bool,
+    fault: Option<Fault>,
+}
+
+impl<R: Read> Counted<R> {
+    /// Tells whether all was read and the data end there. Who reads no more than was announced has
+    /// seen neither their end nor their checksum.
+    fn finish(mut self) -> Result<(), Fault> {
+        let is_whole = self.left == 0 && self.fault.is_none();
+        let is_end = is_whole && matches!(self.read(&mut [0]), Ok(0));
+        if is_end { Ok(()) } else { Err(self.fault.unwrap_or(Fault::Length)) }
+    }
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer).inspect_err(|_| self.failed = true)?;
+        let read = self.inner.read(buffer).inspect_err(|_| self.fault = Some(Fault::Deflate))?;
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
             None => {
-                self.failed = true;
+                self.fault = Some(Fault::Length);
                 return Err(io::Error::other(Fault::Length.to_string()));
             }
         }

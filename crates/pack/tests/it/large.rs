@@ -4,7 +4,10 @@ use crate::craft::{self, Base, Delta, Entry};
 use crate::effect::{Collect, contents, crafted};
 use crate::git::Repo;
 use crate::random::Random;
-use ddpatrol_pack::{Fault, HashKind, Kind, Kinds, ObjectId, Pack, Reader, Visitor, WalkOptions};
+use ddpatrol_pack::{
+    Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor, WalkOptions,
+};
+use std::io::{self, Read};
 use std::process::Command;
 
 /// Above this length an object is streamed.
@@ -81,6 +84,53 @@ fn large_bases_and_large_results_of_deltas_come() {
     let expected: [(u64, &[u8]); 4] =
         [(1, &root), (2, &first), (3, &root[1..][..1 << 16].repeat(1100)), (4, &root[3..7])];
     assert!(contents(&outcome) == expected);
+}
+
+/// What a broken large blob makes a visitor fail with, that reads all and one that reads no more
+/// than it was told.
+fn faults(entry: &Entry) -> [String; 2] {
+    struct Exact(Vec<PackError>);
+    impl Visitor for Exact {
+        type Kept = ();
+        fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
+            panic!("{} is large", object.id());
+        }
+        fn stream(&mut self, _: ObjectId, len: u64, content: &mut dyn Read) -> io::Result<()> {
+            let read = io::copy(&mut content.take(len), &mut io::sink())?;
+            assert!(read <= len);
+            Ok(())
+        }
+        fn failed(&mut self, error: PackError) {
+            self.0.push(error);
+        }
+        fn is_stopped(&self) -> bool {
+            false
+        }
+    }
+    let entries = std::slice::from_ref(entry);
+    let errors = [walk(entries, Collect::default).errors, walk(entries, || Exact(Vec::new())).0];
+    errors.map(|errors| {
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!((errors[0].offset, errors[0].id), (Some(12), Some(entry.id)));
+        errors[0].fault.to_string()
+    })
+}
+
+#[test]
+fn a_large_blob_that_is_broken_is_told_however_it_is_read() {
+    let blob = Entry::new(1, Base::Blob, content(LARGE + 1000));
+    let claiming = |len| Entry { claimed: Some(len as u64), ..blob.clone() };
+    let length = Fault::Length.to_string();
+    assert_eq!(faults(&claiming(LARGE + 1001)), [&length[..]; 2], "it is shorter");
+    assert_eq!(faults(&claiming(LARGE + 999)), [&length[..]; 2], "it is longer");
+    let mut raw = craft::deflate(&blob.data);
+    *raw.last_mut().expect("a checksum") ^= 1;
+    let broken = Entry { raw: Some(raw), ..blob.clone() };
+    assert_eq!(faults(&broken), [&Fault::Deflate.to_string()[..]; 2], "its checksum is wrong");
+    let mut raw = craft::deflate(&blob.data);
+    raw[1000..].fill(0xff);
+    let broken = Entry { raw: Some(raw), ..blob.clone() };
+    assert_eq!(faults(&broken), [&Fault::Deflate.to_string()[..]; 2], "its data are broken");
 }
 
 #[test]
