@@ -153,6 +153,9 @@ impl Pack {
         let (kind, mut bytes) = loop {
             let found = match self.header(at) {
                 Ok(header) => match self.base_offset(at, &header) {
+                    Some(Ok(..12)) if matches!(header.kind, EntryKind::OffsetDelta(_)) => {
+                        Err(fail(at, Fault::BaseOffset))
+                    }
                     Some(Ok(base)) => {
                         chain.push((at, header));
                         if chain.len() > LONGEST_CHAIN {

@@ -173,3 +173,25 @@ fn a_chain_deeper_than_any_of_gits_comes() {
     let pack = root.into_repo().open();
     assert_eq!(read(&pack, id(8999), None).expect("it comes").1, b"8999");
 }
+
+#[test]
+fn a_base_before_the_first_entry_is_told_with_the_delta_that_wants_it() {
+    for back in [1 << 40, 20, 1] {
+        let delta = Delta::new(4, 4).copy(0, 4).done();
+        let entries = [
+            Entry::new(1, Base::Back(back), delta.clone()),
+            Entry::new(2, Base::Entry(0), delta.clone()),
+            Entry::new(3, Base::Blob, b"root".to_vec()),
+        ];
+        let (repo, outcome) = crafted(&entries);
+        assert_eq!(contents(&outcome), [(3, &b"root"[..])]);
+        let mut told: Vec<_> = outcome.failures.iter().map(|it| (it.0, it.1, &it.2[..])).collect();
+        told.sort();
+        assert_eq!(told[0], (Some(12), Some(id(1)), "its delta base lies outside the pack"));
+        assert_eq!((told.len(), told[1].1), (2, Some(id(2))));
+        let pack = repo.open();
+        let error = read(&pack, id(2), None).expect_err("there is no root");
+        assert_eq!((error.offset, error.id), (Some(12), Some(id(1))), "{error}");
+        assert!(matches!(error.fault, Fault::BaseOffset), "{error}");
+    }
+}
