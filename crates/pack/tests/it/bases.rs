@@ -195,3 +195,41 @@ fn a_base_before_the_first_entry_is_told_with_the_delta_that_wants_it() {
         assert!(matches!(error.fault, Fault::BaseOffset), "{error}");
     }
 }
+
+#[test]
+fn a_delta_that_lies_is_told_why() {
+    let plain = |bytes: &[u8]| bytes.to_vec();
+    let broken = [
+        (Delta::new(4, 4).copy(1, 4).done(), "it copies from beyond its base"),
+        (Delta::new(4, 1).copy(4, 1).done(), "it copies from beyond its base"),
+        (Delta::new(4, 4).copy(u32::MAX, 4).done(), "it copies from beyond its base"),
+        (Delta::new(3, 3).copy(0, 3).done(), "its base has another length"),
+        (Delta::new(5, 4).copy(0, 4).done(), "its base has another length"),
+        (Delta::new(4, 3).copy(0, 4).done(), "its result is longer than it says"),
+        (Delta::new(4, 3).copy(0, 2).insert(b"ab").done(), "its result is longer than it says"),
+        (Delta::new(4, 5).copy(0, 4).done(), "its result is shorter than it says"),
+        (plain(&[4, 4, 0]), "it has a reserved instruction"),
+        (plain(&[4, 4, 4, b'a', b'b', b'c']), "it is truncated"),
+        (plain(&[4, 4, 0x91, 0]), "it is truncated"),
+        (plain(&[4, 0x84]), "it is truncated"),
+        (plain(&[4]), "it is truncated"),
+        (
+            plain(&[0x84, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0]),
+            "a length in it is too large",
+        ),
+    ];
+    let root = Entry::new(0, Base::Blob, b"root".to_vec());
+    let deltas =
+        broken.iter().zip(1..).map(|(it, at)| Entry::new(at, Base::Entry(0), it.0.clone()));
+    let entries: Vec<Entry> = std::iter::once(root).chain(deltas).collect();
+    let (repo, outcome) = crafted(&entries);
+    assert_eq!(contents(&outcome), [(0, &b"root"[..])]);
+    let pack = repo.open();
+    for ((_, why), number) in broken.iter().zip(1..) {
+        let told = outcome.failures.iter().filter(|it| it.1 == Some(id(number)));
+        let told: Vec<_> = told.map(|it| &it.2[..]).collect();
+        assert_eq!(told, [format!("its delta is broken: {why}")], "{number}");
+        let error = read(&pack, id(number), None).expect_err("it is broken");
+        assert_eq!(error.fault.to_string(), told[0]);
+    }
+}

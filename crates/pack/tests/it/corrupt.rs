@@ -211,6 +211,19 @@ fn a_broken_fanout_is_survived() {
 }
 
 #[test]
+fn names_are_found_without_a_fanout_in_order() {
+    for subject in named() {
+        let at = subject.tables().fanout.start;
+        for first in [0, 100, 254] {
+            let mut pair = subject.clean.clone();
+            pair.index[at + 4 * first..][..4].fill(0xff);
+            let (_, shows) = subject.walk(&pair);
+            assert!(!shows, "{first}");
+        }
+    }
+}
+
+#[test]
 fn broken_names_are_survived() {
     run(&both(), (2, ASKED), &mut |subject, random, pair| {
         let names = subject.tables().names;

@@ -195,7 +195,7 @@ pub(crate) fn family(random: &mut Random, count: u64) -> Vec<(Entry, Vec<u8>)> {
         for _ in 0..2 + random.below(5) {
             let start = random.below(base.len());
             let len = 1 + random.below(base.len() - start);
-            let fresh = 1 + random.below(30);
+            let fresh = 1 + random.below(6);
             steps.push(Ok((start, len)));
             steps.push(Err(random.bytes(fresh)));
         }
