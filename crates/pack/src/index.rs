@@ -101,8 +101,8 @@ impl Index {
             return Some(u64::from(low));
         }
         let large = table + n * 4 + (low & 0x7fff_ffff) as usize * 8;
-        let end = self.map.len() - 2 * self.hash.len();
-        if large + 8 > end { None } else { be64(&self.map, large) }
+        // Up to the end of the file, trailer and all: so far git reads too.
+        be64(&self.map, large)
     }
 
     /// Finds the position of an object.

@@ -233,3 +233,22 @@ fn a_delta_that_lies_is_told_why() {
         assert_eq!(error.fault.to_string(), told[0]);
     }
 }
+
+#[test]
+fn a_large_offset_is_read_wherever_git_reads_it() {
+    let mut pair = craft::pair(&[Entry::new(1, Base::Blob, b"root".to_vec())]);
+    let trailer = [12_u64.to_be_bytes(); 3].concat();
+    let (pack, index) = (pair.pack.len(), pair.index.len());
+    pair.pack[pack - 20..].copy_from_slice(&trailer[..20]);
+    pair.index[index - 40..index - 20].copy_from_slice(&trailer[..20]);
+    let (_, outcome) = walked(&pair);
+    assert_eq!(contents(&outcome), [(1, &b"root"[..])]);
+    // The index has no large offsets: its trailer stands where the first would.
+    pair.index[index - 44..index - 40].copy_from_slice(&[0x80, 0, 0, 0]);
+    let (_, outcome) = walked(&pair);
+    assert_eq!(contents(&outcome), [(1, &b"root"[..])]);
+    pair.index[index - 44..index - 40].copy_from_slice(&[0x80, 0, 0, 5]);
+    let (_, outcome) = walked(&pair);
+    let told = (None, Some(id(1)), "the index points outside the pack".to_owned());
+    assert_eq!((outcome.objects.len(), outcome.failures), (0, vec![told]));
+}
