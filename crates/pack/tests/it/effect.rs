@@ -3,12 +3,13 @@
 use crate::craft::{self, Base, Entry, Pair};
 use crate::git::{Objects, Repo};
 use ddpatrol_pack::{
-    Fault, From, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor,
-    WalkOptions,
+    Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader,
+    Visitor, WalkOptions,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// One error: offset, object and the fault's text.
 pub(crate) type Failure = (Option<u64>, Option<ObjectId>, String);
@@ -82,7 +83,7 @@ pub(crate) fn outcome(
     ids: &[ObjectId],
 ) -> Outcome {
     let pack = match Pack::open(path, hash) {
-        Ok(pack) => pack,
+        Ok(pack) => Arc::new(pack),
         Err(error) => {
             assert!(error.path == path || error.path == path.with_extension("idx"));
             assert!(error.to_string().starts_with(&error.path.display().to_string()));
@@ -90,7 +91,7 @@ pub(crate) fn outcome(
         }
     };
     let mut errors = Vec::new();
-    let families = pack.families(threads, |error| errors.push(error));
+    let families = Families::new(Arc::clone(&pack), threads, |error| errors.push(error));
     let options = WalkOptions { kinds: Kinds::ALL, threads, budget, skip: None };
     let mut outcome = Outcome::default();
     for visitor in families.walk(&options, &Collect::default) {

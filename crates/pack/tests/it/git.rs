@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Objects by id.
@@ -162,8 +163,8 @@ impl Repo {
         pack
     }
 
-    pub(crate) fn open(&self) -> Pack {
-        Pack::open(&self.pack(), self.hash).expect("git's own pack opens")
+    pub(crate) fn open(&self) -> Arc<Pack> {
+        Arc::new(Pack::open(&self.pack(), self.hash).expect("git's own pack opens"))
     }
 
     /// All objects as git reads them.

@@ -5,10 +5,12 @@ use crate::effect::{Collect, contents, crafted};
 use crate::git::Repo;
 use crate::random::Random;
 use ddpatrol_pack::{
-    Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor, WalkOptions,
+    Families, Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor,
+    WalkOptions,
 };
 use std::io::{self, Read};
 use std::process::Command;
+use std::sync::Arc;
 
 /// Above this length an object is streamed.
 const LARGE: usize = 64 << 20;
@@ -31,8 +33,8 @@ fn walk<V: Visitor + Send>(entries: &[Entry], make: fn() -> V) -> V {
     let path = directory.path().join("pack-1.pack");
     std::fs::write(&path, pair.pack).expect("the pack is written");
     std::fs::write(path.with_extension("idx"), pair.index).expect("the index is written");
-    let pack = Pack::open(&path, HashKind::Sha1).expect("the tables fit");
-    let families = pack.families(1, |error| panic!("{error}"));
+    let pack = Arc::new(Pack::open(&path, HashKind::Sha1).expect("the tables fit"));
+    let families = Families::new(Arc::clone(&pack), 1, |error| panic!("{error}"));
     families.walk(&options(), &make).pop().expect("one worker")
 }
 
@@ -46,7 +48,7 @@ fn a_large_blob_of_git_is_streamed() {
     let prefix = repo.path().join("objects/pack/pack").display().to_string();
     repo.run(&["pack-objects", "-q", &prefix], format!("{id}\n").as_bytes());
     let pack = repo.open();
-    let families = pack.families(1, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), 1, |error| panic!("{error}"));
     let visitor = families.walk(&options(), &Collect::default).pop().expect("one worker");
     assert!(visitor.errors.is_empty() && visitor.objects.is_empty());
     assert!(visitor.streamed == [(id, content.clone())]);

@@ -3,10 +3,12 @@
 use crate::git::{History, Objects, Repo};
 use crate::random::Random;
 use ddpatrol_pack::{
-    Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor, WalkOptions,
+    Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor,
+    WalkOptions,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 const EDITED: History = History { files: 3, versions: 300, lines: 60, seed: 1 };
 const LIMITS: [(usize, usize); 5] = [(1, 192 << 20), (2, 192 << 20), (5, 1 << 20), (1, 1), (2, 1)];
@@ -149,7 +151,7 @@ fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
     let pack = repo.open();
     pack.check().expect("pack and index belong together");
     assert_eq!(pack.index().len() as usize, truth.objects.len());
-    let families = pack.families(options.threads, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), options.threads, |error| panic!("{error}"));
     let random = |seed| Random(seed ^ options.budget as u64);
     let make =
         || Compare { truth, random: random(7), seen: Vec::new(), with_base: 0, without_base: 0 };
@@ -340,7 +342,7 @@ fn families_can_be_walked_again() {
     let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
     let truth = Truth::of(&repo);
     let pack = repo.open();
-    let families = pack.families(2, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), 2, |error| panic!("{error}"));
     for kinds in [&[Kind::Tree][..], &[Kind::Blob, Kind::Commit], &[Kind::Tree], &Kind::ALL] {
         let options = WalkOptions { kinds: Kinds::of(kinds), ..options(2, 1 << 20) };
         let make = || Compare {
@@ -377,7 +379,7 @@ fn a_walk_that_is_stopped_ends() {
     }
     let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
     let pack = repo.open();
-    let families = pack.families(1, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), 1, |error| panic!("{error}"));
     let seen: Vec<usize> =
         families.walk(&options(3, 1), &|| Stop(0)).into_iter().map(|it| it.0).collect();
     assert!(seen.iter().all(|&it| it <= 5) && seen.contains(&5), "{seen:?}");
