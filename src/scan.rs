@@ -231,6 +231,10 @@ impl Visitors for Workers<'_> {
         tokens
     }
 
+    fn has_held(&self) -> bool {
+        !self.held().held.is_empty()
+    }
+
     fn take_held(&self) -> Vec<Held> {
         let mut held = std::mem::take(&mut self.held().held);
         held.sort_unstable();

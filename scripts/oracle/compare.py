@@ -6,7 +6,7 @@ Every difference is one line; tokens in it are masked, those in paths too.
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,9 @@ class Mask:
 
 def report_of(program: Path, repo: Path) -> Json:
     """Runs the scanner on a repository and returns its report."""
-    args = [str(program), "scan", str(repo), "--history-only", "--show-secrets"]
+    args = [str(program.resolve()), "scan", ".", "--history-only", "--show-secrets"]
     done = subprocess.run(
-        [*args, "--report", "json", "--fail-on", "never"], capture_output=True, check=False
+        [*args, "--report", "json", "--fail-on", "never"], cwd=repo, capture_output=True, check=False
     )
     try:
         report: Json = json.loads(done.stdout)
@@ -151,11 +151,25 @@ def places(oracle: Oracle, report: Json) -> Iterator[Difference]:
             removed |= {(token, entry["commit"], path) for entry in _removals(about)}
             if about["reachable"] != (commit in oracle.history.reachable):
                 yield Difference("reachable", "wrong", (token, commit, about["reachable"]))
-    history = oracle.history
-    yield from sets("token, introducing commit, path", set(history.introduced), introduced)
-    yield from sets("token, removing commit, path", history.removed, removed)
+    history, masked = oracle.history, masks(report)
+    ours = {(token, commit, masked(path)) for token, commit, path in history.introduced}
+    yield from sets("token, introducing commit, path", ours, introduced)
+    ours = {(token, commit, masked(path)) for token, commit, path in history.removed}
+    yield from sets("token, removing commit, path", ours, removed)
     yield from sets("token, blob that no commit holds", history.lone, lone)
     yield from sets("token in HEAD", history.in_head, in_head)
+
+
+def masks(report: Json) -> Callable[[bytes], bytes]:
+    """Returns what masks the tokens in a path: a report shows none there, whatever is asked for."""
+    known = [(token, str(finding["token"]["redacted"]).encode()) for token, finding in proven(report)]
+
+    def masked(path: bytes) -> bytes:
+        for token, redacted in known:
+            path = path.replace(token, redacted)
+        return path
+
+    return masked
 
 
 def _removals(about: Json) -> Sequence[Json]:

@@ -149,6 +149,10 @@ pub(super) struct WhatArgs {
     /// Scan the histories of git repositories only; each PATH must be one.
     #[arg(long)]
     pub(super) history_only: bool,
+
+    /// Remember in this file what was read of repositories, and read only what is new the next time.
+    #[arg(long, value_name = "FILE", conflicts_with = "files_only")]
+    pub(super) state: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

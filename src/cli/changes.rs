@@ -11,12 +11,17 @@ use std::ffi::OsString;
 use std::io::Read;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
-    let sources = |scene: &Scene| -> anyhow::Result<Vec<Box<dyn Source>>> {
+    let sources = |scene: &Scene<'_>| -> anyhow::Result<Vec<Box<dyn Source>>> {
         let repository = discover(&args.change)?;
         let changes = repository.staged()?;
         Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
     };
-    session::run(&Task { telling: &args.telling, all: args.change.all, sources: &sources })
+    session::run(&Task {
+        telling: &args.telling,
+        all: args.change.all,
+        sources: &sources,
+        finish: &|| Ok(()),
+    })
 }
 
 pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
@@ -24,7 +29,7 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     if args.stdin {
         revisions.list.append(&mut read_revisions()?);
     }
-    let sources = |scene: &Scene| -> anyhow::Result<Vec<Box<dyn Source>>> {
+    let sources = |scene: &Scene<'_>| -> anyhow::Result<Vec<Box<dyn Source>>> {
         let options = RangeOptions { threads: scene.threads };
         let range = Range::new(discover(&args.change)?, &revisions, options)?;
         for note in &range.notes {
@@ -32,7 +37,12 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
         }
         Ok(vec![Box::new(range)])
     };
-    session::run(&Task { telling: &args.telling, all: args.change.all, sources: &sources })
+    session::run(&Task {
+        telling: &args.telling,
+        all: args.change.all,
+        sources: &sources,
+        finish: &|| Ok(()),
+    })
 }
 
 /// Finds the repository as git does: what a hook's environment names, else where we are.

@@ -1,24 +1,52 @@
 //! `ddpatrol scan`.
 
-use super::Exit;
 use super::args::ScanArgs;
 use super::session::{self, Scene, Task};
+use super::{Exit, GATE};
 use crate::source::Source;
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::Repository;
 use crate::source::git::repositories::Repositories;
+use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
+use anyhow::Context;
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
-    let sources = |scene: &Scene| sources(args, scene);
-    session::run(&Task { telling: &args.telling, all: true, sources: &sources })
+    let state = RefCell::new(None);
+    let sources = |scene: &Scene<'_>| {
+        let opened = open_state(args, scene)?;
+        state.replace(opened.clone());
+        sources(args, scene, opened)
+    };
+    let save = || match state.borrow().as_ref() {
+        Some(state) => state.save().context("the state cannot be written"),
+        None => Ok(()),
+    };
+    let task = Task { telling: &args.telling, all: true, sources: &sources, finish: &save };
+    session::run(&task)
 }
 
-fn sources(args: &ScanArgs, scene: &Scene) -> anyhow::Result<Vec<Box<dyn Source>>> {
+/// Opens the state file, and notes why an existing one is not used.
+fn open_state(args: &ScanArgs, scene: &Scene<'_>) -> anyhow::Result<Option<Arc<State>>> {
+    let Some(path) = &args.what.state else { return Ok(None) };
+    let (state, why) = State::open(path.clone(), scene.rules, scene.keep_shaped)
+        .with_context(|| format!("the state {} cannot be read", path.display()))?;
+    if let Some(why) = why {
+        scene.run.note(format!("the state {} is not used, {why}: all is read", path.display()));
+    }
+    Ok(Some(Arc::new(state)))
+}
+
+fn sources(
+    args: &ScanArgs,
+    scene: &Scene<'_>,
+    state: Option<Arc<State>>,
+) -> anyhow::Result<Vec<Box<dyn Source>>> {
     let Scene { context, own, threads, .. } = scene;
     let (context, threads) = (*context, *threads);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
@@ -43,7 +71,7 @@ fn sources(args: &ScanArgs, scene: &Scene) -> anyhow::Result<Vec<Box<dyn Source>
         sources.push(Box::new(files));
     }
     if !args.what.files_only {
-        let options = HistoryOptions { threads, context };
+        let options = HistoryOptions { threads, context, state, redactor: GATE.get() };
         sources.push(Box::new(Repositories::new(named, met, options)));
     }
     Ok(sources)

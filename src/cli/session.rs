@@ -10,6 +10,7 @@ use crate::report::document::{Document, DocumentOptions};
 use crate::report::redact::Redactor;
 use crate::report::text::TextOptions;
 use crate::report::{escape, json, sarif, text};
+use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan};
 use crate::source::window::Context;
 use crate::source::{Run, Source};
@@ -26,16 +27,20 @@ pub(super) struct Task<'a> {
     pub(super) all: bool,
     /// Makes the sources, once the context of windows and the files of the scan's own making are
     /// known.
-    pub(super) sources: &'a dyn Fn(&Scene) -> anyhow::Result<Vec<Box<dyn Source>>>,
+    pub(super) sources: &'a dyn Fn(&Scene<'_>) -> anyhow::Result<Vec<Box<dyn Source>>>,
+    /// What follows a scan that was not interrupted.
+    pub(super) finish: &'a dyn Fn() -> anyhow::Result<()>,
 }
 
 /// What sources need to know of the scan.
-pub(super) struct Scene {
+pub(super) struct Scene<'a> {
     pub(super) context: Context,
     /// Reports that are being written.
     pub(super) own: Vec<PathBuf>,
     pub(super) threads: usize,
     pub(super) run: Arc<Run>,
+    pub(super) rules: &'a RuleSet,
+    pub(super) keep_shaped: bool,
 }
 
 /// Runs a scan and tells its outcome.
@@ -108,7 +113,14 @@ impl Session<'_> {
         };
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.args.run.threads.map_or_else(cores, usize::from);
-        let scene = Scene { context: scan.context(), own, threads, run: Arc::clone(run) };
+        let scene = Scene {
+            context: scan.context(),
+            own,
+            threads,
+            run: Arc::clone(run),
+            rules: self.detector.rules(),
+            keep_shaped: scan.keep_shaped,
+        };
         let sources = (self.task.sources)(&scene)?;
         let progress = self.shows_progress().then(|| Progress::start(Arc::clone(run)));
         let mut outcome = scan.run(&sources, run);
@@ -118,6 +130,11 @@ impl Session<'_> {
         }
         let document = telling.document(&outcome);
         let mut failure = streams.finish(&document).err();
+        if !outcome.interrupted
+            && let Err(error) = (self.task.finish)()
+        {
+            failure.get_or_insert(error);
+        }
         let told = reports.iter().any(|it| it.format == ReportFormat::Text && it.is_stdout());
         if !told || self.args.run.quiet {
             self.complain_of_gaps(&document);

@@ -41,6 +41,10 @@ pub trait Visitors: Sync {
     /// Finds the tokens in bytes, without noting a place: the number and offset of each.
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)>;
 
+    /// Tells whether tokens were found in git objects since the last call of
+    /// [`Visitors::take_held`].
+    fn has_held(&self) -> bool;
+
     /// Takes the tokens that were found in git objects since the last call, sorted.
     fn take_held(&self) -> Vec<Held>;
 
@@ -145,6 +149,13 @@ impl Run {
     #[must_use]
     pub fn take_repositories(&self) -> Vec<Scanned> {
         std::mem::take(&mut self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()))
+    }
+
+    /// Counts what should have been read and could not be.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        let list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
+        list.iter().filter(|it| it.kind == Gap::Unread).count()
     }
 
     /// Takes the diagnostics, sorted by path.

@@ -1,15 +1,22 @@
 //! The whole history of a repository as a source: every object, then where each token came in.
 
 use super::locate::Locator;
+use super::memory::{Memory, Recorder};
 use super::objects::{Means, ObjectReader, Objects};
-use super::repo::Repository;
+use super::repo::{Problem, Refs, Repository};
+use super::state::{Known, State};
 use super::store::Store;
 use crate::blob::{Blob, Origin};
+use crate::report::redact::Redactor;
+use crate::report::text::count;
 use crate::source::window::Context;
-use crate::source::{Gap, Run, Scanned, Source, Visitors};
+use crate::source::{Gap, Run, Scanned, Source, Visitors, add};
 use ddpatrol_pack::ObjectId;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How many bytes the buffers of all workers may hold together.
 const BUDGET: usize = 192 << 20;
@@ -23,6 +30,10 @@ pub struct HistoryOptions {
     pub threads: usize,
     /// The context that windows keep.
     pub context: Context,
+    /// What earlier scans have read.
+    pub state: Option<Arc<State>>,
+    /// What tells whether a text may be written to the state.
+    pub redactor: Option<&'static Redactor>,
 }
 
 /// A repository's history as a source.
@@ -53,26 +64,49 @@ impl History {
         })
     }
 
-    /// Tells of what could not be read, and of what is cut off.
-    fn tell_gaps(&self, objects: &Objects, shallow: &[ObjectId], run: &Run) {
+    /// Tells of what could not be read.
+    fn tell_broken(&self, objects: &Objects, run: &Run) {
         let broken: BTreeSet<_> = objects.broken.iter().map(|(_, message)| message).collect();
         for message in broken {
             self.report(run, Gap::Unread, message.clone());
         }
-        if !shallow.is_empty() {
-            let commits = if shallow.len() == 1 { "1 commit" } else { "some commits" };
-            let message = format!(
-                "this is a shallow clone: what lies before {commits} ({}) is not here; \
-                 `git fetch --unshallow` brings it",
-                shallow
-                    .iter()
-                    .take(MOST_NAMED)
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            );
-            self.report(run, Gap::Opaque, message);
+    }
+
+    /// Tells of what is cut off.
+    fn tell_shallow(&self, shallow: &[ObjectId], run: &Run) {
+        if shallow.is_empty() {
+            return;
         }
+        let named: Vec<String> = shallow.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+        let more = if shallow.len() > MOST_NAMED { ", …" } else { "" };
+        let message = format!(
+            "this is a shallow clone: what lies before {} ({}{more}) is not here; \
+             `git fetch --unshallow` brings it",
+            count(shallow.len(), "commit"),
+            named.join(", "),
+        );
+        self.report(run, Gap::Opaque, message);
+    }
+
+    /// Lists the references, tells of broken ones and looks at their names.
+    fn read_refs(&self, visitors: &dyn Visitors, run: &Run) -> Refs {
+        let refs = self.repository.refs().unwrap_or_else(|error| {
+            let message = format!("where tokens came in is not known: {error}");
+            self.report(run, Gap::Unread, message);
+            Refs::default()
+        });
+        let mut names = visitors.make();
+        for reference in &refs.list {
+            names.visit(&Blob::whole(Origin::Ref(&self.root, &reference.name), &reference.name));
+        }
+        for broken in &refs.broken {
+            // A name without an object, such as that of a remote's former HEAD, loses nothing.
+            let is_lost = !matches!(broken.problem, Problem::Dangling(_));
+            let kind = if is_lost { Gap::Unread } else { Gap::Opaque };
+            let name = String::from_utf8_lossy(&broken.name);
+            self.report(run, kind, format!("reference {name}: {}", broken.problem));
+        }
+        refs
     }
 }
 
@@ -81,34 +115,51 @@ impl Source for History {
         if run.is_interrupted() {
             return;
         }
+        let gaps_before = run.unread();
+        let shaped_before = run.tally.shaped.load(Ordering::Relaxed);
         let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
             self.report(run, Gap::Unread, error.to_string());
             Vec::new()
         });
+        self.tell_shallow(&shallow, run);
         let mut store = self.open(run);
-        let mut objects = Objects::default();
+        let refs = self.read_refs(visitors, run);
+        run.scanned(Scanned { root: self.root.clone(), head: refs.head });
         let means =
             Means { threads: self.options.threads, budget: BUDGET, context: self.options.context };
-        ObjectReader { means, visitors, run }.read(&mut store, &mut objects);
+        let reader = ObjectReader { means, visitors, run };
+        let memory = self.options.state.as_deref().zip(self.options.redactor);
+        let memory = memory.map(|(state, redactor)| Memory {
+            state,
+            redactor,
+            root: &self.root,
+            repository: &self.repository,
+        });
+        let refs_digest = digest(&refs, &shallow);
+        let known = memory.as_ref().and_then(Memory::known);
+        if let (Some(memory), Some(known)) = (&memory, known)
+            && memory.recall(known, (&store, &refs_digest), visitors, run)
+        {
+            return;
+        }
+        let mut objects = Objects::default();
+        if let Some(known) = known {
+            reader.set_aside(&store, &mut objects, known);
+        }
+        reader.read(&mut store, &mut objects);
         if run.is_interrupted() {
             return;
         }
-        self.tell_gaps(&objects, &shallow, run);
-        let refs = self.repository.refs().unwrap_or_else(|error| {
-            let message = format!("where tokens came in is not known: {error}");
-            self.report(run, Gap::Unread, message);
-            super::repo::Refs::default()
-        });
-        run.scanned(Scanned { root: self.root.clone(), head: refs.head });
-        let mut names = visitors.make();
-        for reference in &refs.list {
-            names.visit(&Blob::whole(Origin::Ref(&self.root, &reference.name), &reference.name));
+        if let Some(known) = known {
+            reader.look_again(&store, &known.holders);
+            if visitors.has_held() || !known.gaps.is_empty() {
+                reader.read_links(&store, &mut objects);
+            }
+            add(&run.tally.shaped, known.shaped);
         }
-        for broken in &refs.broken {
-            let name = String::from_utf8_lossy(&broken.name);
-            self.report(run, Gap::Unread, format!("reference {name}: {}", broken.problem));
-        }
-        let is_partial = self.repository.is_partial().unwrap_or(false);
+        self.tell_broken(&objects, run);
+        let is_partial = self.repository.is_partial().unwrap_or(false) || store.is_partial();
+        let recorder = Recorder::new(visitors);
         let locator = Locator {
             repository: &self.repository,
             root: &self.root,
@@ -116,13 +167,32 @@ impl Source for History {
             objects: &objects,
             refs: &refs,
             shallow: &shallow,
-            visitors,
+            visitors: &recorder,
             run,
             means,
         };
-        locator.missing(is_partial);
-        locator.locate();
+        let gaps = locator.missing(is_partial);
+        let holders = locator.locate();
+        if let Some(memory) = memory {
+            if run.unread() > gaps_before || run.is_interrupted() {
+                memory.forget();
+            } else {
+                let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped_before;
+                let found = Known { shaped, refs: refs_digest, gaps, ..Known::default() };
+                memory.remember(&store, found, &holders, &recorder);
+            }
+        }
     }
+}
+
+/// Digests what places depend on beside the objects.
+fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("{:?} {shallow:?}", refs.head));
+    for reference in &refs.list {
+        digest.update(format!("\0{} {}", reference.name.escape_ascii(), reference.target));
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Joins a path of a tree to the folder that the repository was reached by.

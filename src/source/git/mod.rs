@@ -5,9 +5,11 @@ pub mod changes;
 pub mod commits;
 pub mod history;
 mod locate;
+mod memory;
 mod objects;
 pub mod repo;
 pub mod repositories;
+pub mod state;
 mod store;
 mod trees;
 

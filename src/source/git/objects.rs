@@ -7,6 +7,7 @@
 
 use super::catalog::{Cache, Catalog};
 use super::commits::{self, Node};
+use super::state::{Known, pack_name};
 use super::store::Store;
 use super::trees::{self, EntryKind, Starts};
 use crate::blob::{Blob, Origin};
@@ -16,10 +17,11 @@ use crate::source::{Run, Visitor, Visitors, add};
 use ddpatrol_pack::{
     Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Reader, WalkOptions,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read};
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Loose objects above this length are looked at in windows.
 const LARGE: u64 = 64 << 20;
@@ -64,6 +66,8 @@ pub(super) struct Objects {
     /// The loose objects.
     pub(super) loose: Vec<(u32, ObjectId)>,
     pub(super) links: Links,
+    /// How many of the packs and of the loose objects an earlier scan has read.
+    known: (usize, usize),
     /// Objects that could not be read, and why.
     pub(super) broken: Vec<(Option<ObjectId>, String)>,
 }
@@ -76,10 +80,61 @@ pub(super) struct ObjectReader<'a> {
 }
 
 impl ObjectReader<'_> {
-    /// Reads all objects, those too that appear or move while it reads.
+    /// Notes the packs and loose objects that an earlier scan has read: they are not read again.
+    pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
+        for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
+            let first = objects.catalog.add_pack(Arc::clone(pack));
+            let families = Families::new(Arc::clone(pack), self.means.threads, |_| {});
+            objects.packs.push((families, first));
+        }
+        for id in known.loose.iter().filter_map(|id| id.parse().ok()) {
+            if let (false, Ok(Some(_))) = (store.is_packed(&id), store.open_loose(&id))
+                && let Some(number) = objects.catalog.add_loose(id)
+            {
+                objects.loose.push((number, id));
+            }
+        }
+        objects.known = (objects.packs.len(), objects.loose.len());
+    }
+
+    /// Reads the links of what was set aside, without looking for tokens.
+    pub(super) fn read_links(&self, store: &Store, objects: &mut Objects) {
+        let (packs, loose) = std::mem::take(&mut objects.known);
+        let kinds = Kinds::of(&[Kind::Commit, Kind::Tree, Kind::Tag]);
+        let known: Vec<(Families, u32)> = objects.packs.drain(..packs).collect();
+        for (families, first) in &known {
+            // Whatever is broken there was told of when it was read.
+            let _ = self.walk(objects, families, *first, (&HashSet::new(), kinds));
+        }
+        objects.packs.splice(0..0, known);
+        let mut reader = Reader::default();
+        let mut links = Links::default();
+        for &(number, id) in &objects.loose[..loose] {
+            let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
+            let mut worker = self.worker(&objects.catalog, 0, kinds);
+            worker.links_of(number, id, kind, &bytes);
+            links.merge(worker.links);
+        }
+        objects.links.merge(links);
+    }
+
+    /// Looks again at objects of which an earlier scan knows that they hold tokens.
+    pub(super) fn look_again(&self, store: &Store, ids: &BTreeSet<String>) {
+        let mut visitor = self.visitors.make();
+        let mut reader = Reader::default();
+        for id in ids.iter().filter_map(|id| id.parse::<ObjectId>().ok()) {
+            // An object that is gone holds nothing any more.
+            if let Ok((kind, bytes)) = store.read(&id, &mut reader) {
+                visitor.visit(&Blob::whole(Origin::Object(id, kind), &bytes));
+            }
+        }
+    }
+
+    /// Reads all objects that were not set aside, those too that appear or move while it reads.
     pub(super) fn read(&self, store: &mut Store, objects: &mut Objects) {
-        let mut known_packs = HashSet::new();
-        let mut done: HashSet<ObjectId> = HashSet::new();
+        let mut known_packs: HashSet<PathBuf> =
+            objects.packs.iter().map(|(families, _)| families.pack().path().to_owned()).collect();
+        let mut done: HashSet<ObjectId> = objects.loose.iter().map(|&(_, id)| id).collect();
         let mut failed: Vec<PackError> = Vec::new();
         let mut vanished: Vec<ObjectId> = Vec::new();
         loop {
@@ -105,7 +160,7 @@ impl ObjectReader<'_> {
             for (pack, first) in new {
                 let threads = self.means.threads;
                 let families = Families::new(pack, threads, |error| failed.push(error));
-                failed.append(&mut self.walk(objects, &families, first, &done));
+                failed.append(&mut self.walk(objects, &families, first, (&done, Kinds::ALL)));
                 objects.packs.push((families, first));
             }
             self.read_loose(store, objects, &loose, &mut vanished);
@@ -131,7 +186,7 @@ impl ObjectReader<'_> {
         objects: &mut Objects,
         families: &Families,
         first: u32,
-        done: &HashSet<ObjectId>,
+        (done, kinds): (&HashSet<ObjectId>, Kinds),
     ) -> Vec<PackError> {
         let catalog = &objects.catalog;
         let index = families.pack().index();
@@ -141,12 +196,12 @@ impl ObjectReader<'_> {
         };
         let is_alone = first == 0 && done.is_empty();
         let options = WalkOptions {
-            kinds: Kinds::ALL,
+            kinds,
             threads: self.means.threads,
             budget: self.means.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
-        let workers = families.walk(&options, &|| self.worker(catalog, first));
+        let workers = families.walk(&options, &|| self.worker(catalog, first, kinds));
         let (mut failed, mut all) = (Vec::new(), Links::default());
         for mut worker in workers {
             worker.flush();
@@ -157,9 +212,9 @@ impl ObjectReader<'_> {
         failed
     }
 
-    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32) -> Worker<'a> {
+    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
         Worker {
-            visitor: self.visitors.make(),
+            visitor: (kinds == Kinds::ALL).then(|| self.visitors.make()),
             run: self.run,
             context: self.means.context,
             catalog,
@@ -183,7 +238,7 @@ impl ObjectReader<'_> {
         let results = Mutex::new((vanished, Vec::new(), Links::default()));
         let catalog = &objects.catalog;
         let work = || {
-            let mut worker = self.worker(catalog, 0);
+            let mut worker = self.worker(catalog, 0, Kinds::ALL);
             while let Some(&(number, id)) = loose.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.run.is_interrupted() {
                     break;
@@ -232,7 +287,7 @@ impl ObjectReader<'_> {
                 continue;
             };
             let catalog = &objects.catalog;
-            let mut worker = self.worker(catalog, 0);
+            let mut worker = self.worker(catalog, 0, Kinds::ALL);
             worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
             worker.flush();
             objects.links.merge(worker.links);
@@ -242,7 +297,8 @@ impl ObjectReader<'_> {
 
 /// One worker.
 struct Worker<'a> {
-    visitor: Box<dyn Visitor + 'a>,
+    /// What looks for tokens; `None` if only the links are wanted.
+    visitor: Option<Box<dyn Visitor + 'a>>,
     run: &'a Run,
     context: Context,
     catalog: &'a Catalog,
@@ -295,8 +351,14 @@ impl Worker<'_> {
 
     /// Looks at an object that was read whole.
     fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
-        self.visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
-        self.count(bytes.len() as u64);
+        if let Some(visitor) = &mut self.visitor {
+            visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
+            self.count(bytes.len() as u64);
+        }
+        self.links_of(number, id, kind, bytes);
+    }
+
+    fn links_of(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
         match kind {
             Kind::Commit => self.commit(number, bytes),
             Kind::Tag => self.tag(number, bytes),
@@ -343,10 +405,11 @@ impl Worker<'_> {
     }
 
     fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
+        let Some(visitor) = &mut self.visitor else { return Ok(()) };
         let origin = Origin::Object(id, Kind::Blob);
         let mut windows = Windows::new(self.context);
         let counted = (self.run, &self.run.tally.bytes);
-        match windows.visit(origin, reader, &mut *self.visitor, counted) {
+        match windows.visit(origin, reader, &mut **visitor, counted) {
             End::Whole(_) => {
                 self.counted.0 += 1;
                 Ok(())
@@ -361,7 +424,10 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
     type Kept = Kept;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
-        let heads = self.visitor.visit_object(object, base.map(|base| &base.heads))?;
+        let heads = match &mut self.visitor {
+            Some(visitor) => visitor.visit_object(object, base.map(|base| &base.heads))?,
+            None => Heads::new(),
+        };
         let number = self.first + object.position();
         let mut starts = None;
         match object.kind() {
@@ -375,7 +441,9 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
                 starts = Some(self.tree(number, bytes, (pieces, base), id_len));
             }
         }
-        self.count(object.len());
+        if self.visitor.is_some() {
+            self.count(object.len());
+        }
         Ok(Kept { heads, starts })
     }
 

@@ -189,6 +189,12 @@ impl Store {
         ids
     }
 
+    /// Tells whether objects may be missing because they were only promised: a pack says so.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.packs.iter().any(|pack| pack.path().with_extension("promisor").exists())
+    }
+
     /// Tells whether a pack holds an object.
     #[must_use]
     pub fn is_packed(&self, id: &ObjectId) -> bool {

@@ -88,8 +88,9 @@ impl Locator<'_> {
         History { graph, tips, names, reachable, head }
     }
 
-    /// Tells of objects that others name and that are not there.
-    pub(super) fn missing(&self, is_partial: bool) {
+    /// Tells of objects that others name and that are not there; returns what was said of those that
+    /// cannot be.
+    pub(super) fn missing(&self, is_partial: bool) -> Vec<String> {
         let is_missing = |(id, _): &&(ObjectId, u32)| {
             self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
         };
@@ -102,7 +103,7 @@ impl Locator<'_> {
             self.shallow.iter().filter_map(|id| self.number(id)).collect();
         from.retain(|_, parents| !parents.iter().all(|parent| boundary.contains(parent)));
         if from.is_empty() {
-            return;
+            return Vec::new();
         }
         let named: Vec<String> = from.keys().take(MOST_NAMED).map(ToString::to_string).collect();
         let more = if from.len() > MOST_NAMED { ", …" } else { "" };
@@ -117,7 +118,8 @@ impl Locator<'_> {
             let what = "that only unreachable history names";
             (Gap::Opaque, format!("{count} {objects} {what} missing ({named})"))
         };
-        self.run.report(kind, Some(self.root.to_owned()), message);
+        self.run.report(kind, Some(self.root.to_owned()), message.clone());
+        vec![message]
     }
 
     /// Tells whether a reference may reach one of these objects.
@@ -130,11 +132,12 @@ impl Locator<'_> {
             || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
-    /// Finds the places of all tokens that the objects hold.
-    pub(super) fn locate(&self) {
+    /// Finds the places of all tokens that the objects hold; returns these objects.
+    pub(super) fn locate(&self) -> BTreeSet<ObjectId> {
         let held = self.visitors.take_held();
+        let holders: BTreeSet<ObjectId> = held.iter().map(|it| it.object).collect();
         if held.is_empty() {
-            return;
+            return holders;
         }
         let history = self.history();
         let mut tokens: HashMap<Kind, ByObject> = HashMap::new();
@@ -148,12 +151,13 @@ impl Locator<'_> {
         let reader = &mut Reader::default();
         self.locate_messages(&held, &history, reader);
         if of(Kind::Blob).is_empty() && of(Kind::Tree).is_empty() {
-            return;
+            return holders;
         }
         let hot = Hot::find(self, of(Kind::Blob), of(Kind::Tree));
         let changes = Compare::new(&hot, &history.graph, of(Kind::Blob)).run(history.head);
         self.place_changes(&changes, &hot, &history, of(Kind::Blob), reader);
         self.place_lone(&hot.lone(&history.graph.trees), of(Kind::Blob), of(Kind::Tree), reader);
+        holders
     }
 
     /// The commits and tags that hold tokens themselves.

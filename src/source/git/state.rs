@@ -1,0 +1,229 @@
+//! What earlier scans have read, so that the next reads only what is new.
+//!
+//! A state names packs, loose objects and places, never a token, and no text in which one stands. It
+//! is written whole or not at all, and only for repositories of which everything could be read. A
+//! state of other rules, of another version or that is damaged is not used.
+
+use crate::finding::{Part, Trace};
+use crate::report::redact::Redactor;
+use crate::rules::RuleSet;
+use ddpatrol_pack::{Kind, ObjectId, Pack};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+const SCHEMA: &str = "ddpatrol-state/1";
+
+/// The state of all repositories that a state file knows, and that of this scan.
+#[derive(Debug)]
+pub struct State {
+    path: PathBuf,
+    rules: String,
+    old: BTreeMap<String, Known>,
+    new: Mutex<BTreeMap<String, Known>>,
+}
+
+/// A state file as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+struct File {
+    schema: String,
+    /// A digest of the rules, and of how this program applies them.
+    rules: String,
+    repositories: BTreeMap<String, Known>,
+    /// A digest of the repositories.
+    checksum: String,
+}
+
+/// What is known of one repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// The checksums of the packs that were read.
+    pub(super) packs: BTreeSet<String>,
+    /// The loose objects that were read.
+    pub(super) loose: BTreeSet<String>,
+    /// The objects that hold tokens.
+    pub(super) holders: BTreeSet<String>,
+    /// A digest of the references and of what else places depend on.
+    pub(super) refs: String,
+    /// The places of the tokens; none if a place cannot be written without telling a token.
+    pub(super) places: Option<Vec<KnownPlace>>,
+    /// What is not in the repository and cannot be.
+    pub(super) gaps: Vec<String>,
+    /// How many look-alikes there are.
+    pub(super) shaped: u64,
+}
+
+/// A place of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KnownPlace {
+    /// The object that holds the token.
+    pub(super) object: String,
+    pub(super) kind: String,
+    pub(super) part: String,
+    /// The offset of the token in the bytes of the part.
+    pub(super) offset: u64,
+    /// The path, its bytes in hexadecimal.
+    pub(super) path: Option<String>,
+    pub(super) introduced: Option<String>,
+    pub(super) removed: Vec<String>,
+    pub(super) at_boundary: bool,
+    pub(super) in_head: bool,
+    pub(super) reachable: bool,
+    pub(super) refs: Vec<String>,
+    pub(super) refs_total: usize,
+    pub(super) date: i64,
+}
+
+impl State {
+    /// Opens a state file; one that does not exist is empty. The second value says why an existing
+    /// one is not used.
+    ///
+    /// # Errors
+    /// What reading an existing file fails with.
+    pub fn open(
+        path: PathBuf,
+        rules: &RuleSet,
+        keep_shaped: bool,
+    ) -> io::Result<(Self, Option<&'static str>)> {
+        let rules = digest_of(rules, keep_shaped);
+        let (old, why) = match std::fs::read(&path) {
+            Ok(text) => match parse(&text, &rules) {
+                Ok(old) => (old, None),
+                Err(why) => (BTreeMap::new(), Some(why)),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (BTreeMap::new(), None),
+            Err(error) => return Err(error),
+        };
+        Ok((Self { path, rules, old, new: Mutex::default() }, why))
+    }
+
+    /// Writes the state of this scan, whole or not at all. What it says of repositories that this
+    /// scan did not read stays.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub fn save(&self) -> io::Result<()> {
+        let mut repositories = self.old.clone();
+        let new = self.new.lock().unwrap_or_else(|poison| poison.into_inner());
+        repositories.extend(new.iter().map(|(name, known)| (name.clone(), known.clone())));
+        let checksum = checksum(&repositories);
+        let schema = SCHEMA.to_owned();
+        let file = File { schema, rules: self.rules.clone(), repositories, checksum };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut out = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        serde_json::to_writer(&mut out, &file)?;
+        out.flush()?;
+        out.persist(&self.path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    pub(super) fn known(&self, repository: &Path) -> Option<&Known> {
+        self.old.get(&name(repository))
+    }
+
+    /// Remembers what was read of a repository.
+    pub(super) fn remember(&self, repository: &Path, known: Known) {
+        let mut new = self.new.lock().unwrap_or_else(|poison| poison.into_inner());
+        new.insert(name(repository), known);
+    }
+
+    /// Tells whether the old state is still all there is.
+    pub(super) fn forget(&self, repository: &Path) {
+        let empty = Known::default();
+        if self.old.contains_key(&name(repository)) {
+            self.remember(repository, empty);
+        }
+    }
+}
+
+impl KnownPlace {
+    /// Spells a place; `None` if that would tell a secret.
+    pub(super) fn new(
+        redactor: &Redactor,
+        (part, offset): (Part, u64),
+        path: Option<&[u8]>,
+        trace: &Trace,
+    ) -> Option<Self> {
+        let is_clean = |bytes: &[u8]| redactor.clean(bytes).as_bytes() == bytes;
+        let refs: Vec<String> = trace
+            .refs
+            .iter()
+            .map(|name| String::from_utf8(name.clone()).ok().filter(|it| is_clean(it.as_bytes())))
+            .collect::<Option<_>>()?;
+        if part != Part::Content || !path.is_none_or(is_clean) {
+            return None;
+        }
+        Some(Self {
+            object: trace.object.to_string(),
+            kind: trace.kind.name().to_owned(),
+            part: part.name().to_owned(),
+            offset,
+            path: path.map(|path| path.iter().map(|byte| format!("{byte:02x}")).collect()),
+            introduced: trace.introduced.as_ref().map(|commit| commit.id.to_string()),
+            removed: trace.removed.iter().map(|commit| commit.id.to_string()).collect(),
+            at_boundary: trace.at_boundary,
+            in_head: trace.in_head,
+            reachable: trace.reachable,
+            refs,
+            refs_total: trace.refs_total,
+            date: trace.date,
+        })
+    }
+
+    /// Reads the path's bytes.
+    pub(super) fn path(&self) -> Option<Option<Vec<u8>>> {
+        let Some(hex) = &self.path else { return Some(None) };
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8);
+        hex.as_bytes().chunks(2).map(pair).collect::<Option<Vec<u8>>>().map(Some)
+    }
+
+    pub(super) fn object(&self) -> Option<(ObjectId, Kind)> {
+        Some((self.object.parse().ok()?, Kind::from_name(self.kind.as_bytes())?))
+    }
+}
+
+/// The name of a repository in a state: a digest, since its path may tell something.
+fn name(repository: &Path) -> String {
+    hex(&Sha256::digest(repository.as_os_str().as_encoded_bytes()))
+}
+
+/// The name of a pack in a state: its checksum, which its index repeats.
+pub(super) fn pack_name(pack: &Pack) -> String {
+    format!("{}-{}", hex(pack.index().pack_checksum()), pack.len())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest_of(rules: &RuleSet, keep_shaped: bool) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("{SCHEMA} {} {keep_shaped}", env!("CARGO_PKG_VERSION")));
+    for rule in rules.rules() {
+        digest.update(format!("\0{} {} {:?}", rule.id, rule.provable, rule.format));
+    }
+    hex(&digest.finalize())
+}
+
+fn checksum(repositories: &BTreeMap<String, Known>) -> String {
+    // Maps and sets are sorted, so that equal states are spelled alike.
+    hex(&Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
+}
+
+fn parse(text: &[u8], rules: &str) -> Result<BTreeMap<String, Known>, &'static str> {
+    let file: File = serde_json::from_slice(text).map_err(|_| "it is damaged")?;
+    if file.schema != SCHEMA {
+        return Err("it is of another version");
+    }
+    if checksum(&file.repositories) != file.checksum {
+        return Err("it is damaged");
+    }
+    if file.rules != rules {
+        return Err("it was made with other rules");
+    }
+    Ok(file.repositories)
+}
