@@ -125,9 +125,14 @@ impl Index {
         if id.len() != self.hash.len() {
             return None;
         }
+        // Eight bytes nearly always decide, and are compared at once.
+        let (key, rest) = id.split_first_chunk::<8>()?;
+        let key = u64::from_be_bytes(*key);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.name(middle)?.cmp(id) {
+            let (name, name_rest) = self.name(middle)?.split_first_chunk::<8>()?;
+            let name = u64::from_be_bytes(*name);
+            match name.cmp(&key).then_with(|| name_rest.cmp(rest)) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => return Some(middle),

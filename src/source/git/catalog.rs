@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// No object.
 pub(super) const NONE: u32 = u32::MAX;
 /// How many bits of an id the finer tables of large packs go by, at the most.
-const MOST_BITS: u32 = 20;
+const MOST_BITS: u32 = 22;
 
 /// The objects of a store.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ struct Part {
 impl Part {
     fn new(pack: Arc<Pack>, first: u32) -> Self {
         let index = pack.index();
-        let bits = index.len().max(1).ilog2().min(MOST_BITS);
+        let bits = (index.len().max(1).ilog2() + 1).min(MOST_BITS);
         let mut table = Vec::with_capacity((1 << bits) + 1);
         for position in 0..index.len() {
             let Some(id) = index.id(position) else { break };
@@ -119,28 +119,26 @@ impl Catalog {
 
 /// Remembers the objects that one worker found last: neighbouring versions of a folder name the
 /// same things.
-#[derive(Debug)]
-pub(super) struct Cache(Vec<([u8; 32], u32)>);
+#[derive(Debug, Default)]
+pub(super) struct Cache(Vec<(ObjectId, u32)>);
 
 const CACHE_LEN: usize = 4096;
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self(vec![([0; 32], NONE); CACHE_LEN])
-    }
-}
 
 impl Cache {
     #[inline]
     pub(super) fn find(&mut self, catalog: &Catalog, id: &[u8]) -> Option<u32> {
-        let slot = usize::from(u16::from_le_bytes([id[0], id[1]])) % CACHE_LEN;
+        let id = ObjectId::from_bytes(id).ok()?;
+        if self.0.is_empty() {
+            self.0 = vec![(id, NONE); CACHE_LEN];
+        }
+        let bytes = id.as_bytes();
+        let slot = usize::from(u16::from_le_bytes([bytes[0], bytes[1]])) % CACHE_LEN;
         let entry = &mut self.0[slot];
-        if entry.1 != NONE && &entry.0[..id.len()] == id {
+        if entry.1 != NONE && entry.0 == id {
             return Some(entry.1);
         }
-        let number = catalog.find(id)?;
-        entry.0[..id.len()].copy_from_slice(id);
-        entry.1 = number;
+        let number = catalog.find(id.as_bytes())?;
+        *entry = (id, number);
         Some(number)
     }
 }

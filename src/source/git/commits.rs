@@ -119,7 +119,7 @@ pub(super) struct Graph {
     pub(super) dates: Vec<i64>,
     parents: Vec<u32>,
     starts: Vec<u32>,
-    by_number: Vec<(u32, u32)>,
+    by_number: Vec<u32>,
 }
 
 /// A commit with its links as numbers of the catalog.
@@ -152,24 +152,23 @@ impl Node {
 }
 
 impl Graph {
-    /// Orders commits so that parents come before children.
-    pub(super) fn new(mut nodes: Vec<Node>) -> Self {
+    /// Orders commits so that parents come before children. `len` is that of the catalog.
+    pub(super) fn new(mut nodes: Vec<Node>, len: usize) -> Self {
         nodes.sort_by_key(|node| node.number);
         nodes.dedup_by_key(|node| node.number);
-        let find = |number: u32| nodes.binary_search_by_key(&number, |node| node.number).ok();
-        let mut children: Vec<Vec<u32>> = vec![Vec::new(); nodes.len()];
-        let mut open = vec![0_u32; nodes.len()];
-        for (at, node) in nodes.iter().enumerate() {
-            for parent in node.parents.iter().filter_map(|&parent| find(parent)) {
-                children[parent].push(at as u32);
-                open[at] += 1;
-            }
-        }
+        let mut index = vec![NONE; len];
+        (0..).zip(&nodes).for_each(|(at, node)| index[node.number as usize] = at);
+        let find = |number: u32| index.get(number as usize).copied().filter(|&at| at != NONE);
+        let parents_of =
+            |node: &'_ Node| node.parents.iter().filter_map(|&it| find(it)).collect::<Vec<u32>>();
+        let (starts, children) = children(&nodes, &parents_of);
+        let mut open: Vec<u32> = nodes.iter().map(|it| parents_of(it).len() as u32).collect();
         let mut order: Vec<u32> =
             (0..nodes.len() as u32).filter(|&at| open[at as usize] == 0).collect();
         let mut next = 0;
         while let Some(&at) = order.get(next) {
-            for &child in &children[at as usize] {
+            let at = at as usize;
+            for &child in &children[starts[at] as usize..starts[at + 1] as usize] {
                 open[child as usize] -= 1;
                 if open[child as usize] == 0 {
                     order.push(child);
@@ -178,22 +177,22 @@ impl Graph {
             next += 1;
         }
         let mut place = vec![NONE; nodes.len()];
-        order.iter().enumerate().for_each(|(new, &old)| place[old as usize] = new as u32);
+        (0..).zip(&order).for_each(|(new, &old)| place[old as usize] = new);
         let mut graph = Self::default();
         for &at in &order {
             let node = &nodes[at as usize];
-            graph.starts.push(graph.parents.len() as u32);
-            let parents = node.parents.iter().filter_map(|&it| find(it)).map(|it| place[it]);
-            graph.parents.extend(parents);
-            let first = *graph.starts.last().unwrap_or(&0) as usize;
+            let first = graph.parents.len();
+            graph.starts.push(first as u32);
+            graph.parents.extend(parents_of(node).into_iter().map(|it| place[it as usize]));
             let latest = graph.parents[first..].iter().map(|&it| graph.dates[it as usize]).max();
             graph.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
             graph.numbers.push(node.number);
             graph.trees.push(node.tree);
         }
         graph.starts.push(graph.parents.len() as u32);
-        graph.by_number = graph.numbers.iter().copied().zip(0..).collect();
-        graph.by_number.sort_unstable();
+        index.fill(NONE);
+        (0..).zip(&graph.numbers).for_each(|(at, &number)| index[number as usize] = at);
+        graph.by_number = index;
         graph
     }
 
@@ -209,11 +208,10 @@ impl Graph {
 
     /// Finds a commit by its number in the catalog.
     pub(super) fn find(&self, number: u32) -> Option<u32> {
-        let at = self.by_number.binary_search_by_key(&number, |&(number, _)| number).ok()?;
-        Some(self.by_number[at].1)
+        self.by_number.get(number as usize).copied().filter(|&at| at != NONE)
     }
 
-    /// Marks every commit from which one of `tips` is... that is: all that the tips reach.
+    /// Marks every commit that one of `tips` reaches.
     pub(super) fn reachable(&self, tips: impl IntoIterator<Item = u32>) -> Vec<bool> {
         let mut reached = vec![false; self.len()];
         tips.into_iter().for_each(|tip| reached[tip as usize] = true);
@@ -247,6 +245,27 @@ impl Graph {
     }
 }
 
+/// Lists the children of every node: those of node `at` from `starts[at]` to `starts[at + 1]`.
+fn children(nodes: &[Node], parents_of: &dyn Fn(&Node) -> Vec<u32>) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0_u32; nodes.len() + 1];
+    for parent in nodes.iter().flat_map(parents_of) {
+        starts[parent as usize + 1] += 1;
+    }
+    for at in 0..nodes.len() {
+        starts[at + 1] += starts[at];
+    }
+    let mut next = starts.clone();
+    let mut children = vec![0; starts.last().copied().unwrap_or(0) as usize];
+    for (at, node) in (0..).zip(nodes) {
+        for parent in parents_of(node) {
+            let slot = &mut next[parent as usize];
+            children[*slot as usize] = at;
+            *slot += 1;
+        }
+    }
+    (starts, children)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,12 +297,9 @@ mod tests {
             parents: parents.to_vec(),
             time,
         };
-        let graph = Graph::new(vec![
-            node(1, &[2, 3], 5),
-            node(2, &[4], 50),
-            node(3, &[4, 9], 100),
-            node(4, &[], 1000),
-        ]);
+        let nodes =
+            vec![node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
+        let graph = Graph::new(nodes, 10);
         assert_eq!(graph.len(), 4);
         assert_eq!(graph.numbers.first(), Some(&4));
         assert_eq!(graph.numbers.last(), Some(&1));

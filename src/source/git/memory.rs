@@ -84,19 +84,14 @@ impl Memory<'_> {
             if tokens.is_empty() {
                 return false;
             }
-            told.push((bytes, place.offset, path, trace, tokens));
+            let Some(part) = place.part() else { return false };
+            told.push((bytes, (part, place.offset), path, trace, tokens));
         }
-        for (bytes, offset, path, trace, tokens) in &told {
+        for (bytes, (part, offset), path, trace, tokens) in &told {
             for &token in tokens {
-                let (offset, path) = (*offset, path.as_deref());
-                let place = Traced {
-                    bytes,
-                    offset,
-                    path,
-                    part: Part::Content,
-                    trace: Some(trace),
-                    standing: None,
-                };
+                let (part, offset, path) = (*part, *offset, path.as_deref());
+                let place =
+                    Traced { bytes, offset, path, part, trace: Some(trace), standing: None };
                 visitors.place(token, &place);
             }
         }

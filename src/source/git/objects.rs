@@ -42,8 +42,10 @@ pub(super) struct Links {
     pub(super) nodes: Vec<Node>,
     /// Tags and what they point to.
     pub(super) tags: Vec<(u32, ObjectId)>,
-    /// Child and parent of every entry of a tree that its delta base does not have.
-    pub(super) edges: Vec<Vec<(u32, u32)>>,
+    /// Child and parent of every entry of a tree that its delta base does not have: of subtrees,
+    pub(super) subtrees: Vec<Vec<(u32, u32)>>,
+    /// and of blobs.
+    pub(super) blobs: Vec<Vec<(u32, u32)>>,
     /// What is named and not there, and the object that names it.
     pub(super) missing: Vec<(ObjectId, u32)>,
 }
@@ -52,7 +54,8 @@ impl Links {
     fn merge(&mut self, mut other: Self) {
         self.nodes.append(&mut other.nodes);
         self.tags.append(&mut other.tags);
-        self.edges.append(&mut other.edges);
+        self.subtrees.append(&mut other.subtrees);
+        self.blobs.append(&mut other.blobs);
         self.missing.append(&mut other.missing);
     }
 }
@@ -220,7 +223,11 @@ impl ObjectReader<'_> {
             catalog,
             first,
             cache: Cache::default(),
-            links: Links { edges: vec![Vec::new()], ..Links::default() },
+            links: Links {
+                subtrees: vec![Vec::new()],
+                blobs: vec![Vec::new()],
+                ..Links::default()
+            },
             failed: Vec::new(),
             counted: (0, 0),
         }
@@ -378,13 +385,16 @@ impl Worker<'_> {
     ) -> Starts {
         let mut starts = Starts::new();
         let Self { cache, catalog, links, .. } = self;
+        let Links { subtrees, blobs, missing, .. } = links;
         trees::walk(bytes, known, id_len, &mut starts, |entry| {
-            if entry.kind == EntryKind::Submodule {
-                return;
-            }
+            let edges = match entry.kind {
+                EntryKind::Tree => &mut subtrees[0],
+                EntryKind::Blob => &mut blobs[0],
+                EntryKind::Submodule => return,
+            };
             match cache.find(catalog, entry.id) {
-                Some(child) => links.edges[0].push((child, number)),
-                None => links.missing.extend(ObjectId::from_bytes(entry.id).map(|id| (id, number))),
+                Some(child) => edges.push((child, number)),
+                None => missing.extend(ObjectId::from_bytes(entry.id).map(|id| (id, number))),
             }
         });
         starts

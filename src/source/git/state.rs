@@ -153,7 +153,8 @@ impl KnownPlace {
             .iter()
             .map(|name| String::from_utf8(name.clone()).ok().filter(|it| is_clean(it.as_bytes())))
             .collect::<Option<_>>()?;
-        if part != Part::Content || !path.is_none_or(is_clean) {
+        // A name that holds a token cannot be written.
+        if part == Part::Name || !path.is_none_or(is_clean) {
             return None;
         }
         Some(Self {
@@ -179,6 +180,10 @@ impl KnownPlace {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8);
         hex.as_bytes().chunks(2).map(pair).collect::<Option<Vec<u8>>>().map(Some)
+    }
+
+    pub(super) fn part(&self) -> Option<Part> {
+        [Part::Content, Part::Commit, Part::Tag].into_iter().find(|part| part.name() == self.part)
     }
 
     pub(super) fn object(&self) -> Option<(ObjectId, Kind)> {

@@ -43,10 +43,15 @@ pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Mar
     seeds.for_each(|seed| {
         marks.add(seed);
     });
+    for &(child, parent) in objects.links.blobs.iter().flatten() {
+        if marks.has(child) {
+            marks.add(parent);
+        }
+    }
     let mut grows = true;
     while grows {
         grows = false;
-        for &(child, parent) in objects.links.edges.iter().flatten() {
+        for &(child, parent) in objects.links.subtrees.iter().flatten() {
             if marks.has(child) {
                 grows |= marks.add(parent);
             }

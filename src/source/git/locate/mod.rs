@@ -76,7 +76,7 @@ impl Locator<'_> {
                     super::commits::Node::new(number, &links, &self.objects.catalog, &mut |_| {});
             }
         }
-        let graph = Graph::new(graph_nodes);
+        let graph = Graph::new(graph_nodes, self.objects.catalog.len());
         let mut list: Vec<&Ref> = self.refs.list.iter().collect();
         list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
         let find = |id: &ObjectId| graph.find(self.number(id)?);
