@@ -3,9 +3,11 @@
 use crate::mint::{self, Random};
 use crate::tree::{Tree, raw_name};
 use ddpatrol::blob::{Blob, Origin};
+use ddpatrol::detect::version::Heads;
 use ddpatrol::source::files::{Files, FilesOptions};
 use ddpatrol::source::window::Context;
-use ddpatrol::source::{Gap, Run, Source, Visitor, Visitors};
+use ddpatrol::source::{Gap, Held, Run, Source, Traced, Visitor, Visitors};
+use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
 fn token(seed: u64) -> String {
@@ -207,6 +209,22 @@ impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
     fn make(&self) -> Box<dyn Visitor + '_> {
         Box::new(Meddler(&self.0))
     }
+
+    fn find(&self, _: &[u8]) -> Vec<(u32, u64)> {
+        unreachable!("no changes are compared")
+    }
+
+    fn take_held(&self) -> Vec<Held> {
+        unreachable!("no git objects are read")
+    }
+
+    fn has_held(&self) -> bool {
+        unreachable!("no git objects are read")
+    }
+
+    fn place(&self, _: u32, _: &Traced<'_>) {
+        unreachable!("no git objects are read")
+    }
 }
 
 struct Meddler<'a, F>(&'a F);
@@ -216,6 +234,10 @@ impl<F: Fn(&Path) + Sync> Visitor for Meddler<'_, F> {
         if let (Origin::File(path), 0) = (blob.origin, blob.offset) {
             (self.0)(path);
         }
+    }
+
+    fn visit_object(&mut self, _: &mut Object<'_>, _: Option<&Heads>) -> Result<Heads, Fault> {
+        unreachable!("no git objects are read")
     }
 }
 
@@ -228,6 +250,7 @@ fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, Stri
         own: Vec::new(),
         threads: 1,
         context: Context { before: 10, after: 10 },
+        repositories: None,
     });
     let run = Run::default();
     files.expect("no globs").visit(&Meddle(meddler), &run);
