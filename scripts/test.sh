@@ -24,6 +24,7 @@ need_cargo() {
 }
 
 need git git
+need python3 python3
 need g++ g++
 need script bsdutils
 need shellcheck shellcheck
@@ -40,6 +41,13 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-p
 step "tests"
 cargo test --locked --workspace --doc
 cargo nextest run --locked --workspace
+step "oracle"
+cargo build --locked --bin ddpatrol
+program=${CARGO_TARGET_DIR:-target}/debug/ddpatrol
+scripts/oracle.sh --self-test
+scripts/oracle.sh . --ddpatrol "$program" --incomplete
+scripts/oracle.sh . --plant 90 --ddpatrol "$program" --incomplete
+scripts/oracle.sh . --plant 60 --plant-full --seed 2 --ddpatrol "$program" --incomplete
 step "what the scanner must not depend on"
 for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
   if cargo tree --locked --package ddpatrol --edges normal,build --prefix none | grep -q "^$crate v"; then

@@ -88,7 +88,10 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     writeln!(out, "    {dim}{}{dim:#}", facts.join(", "))?;
     write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
-        writeln!(out, "{}: the same token again", place(also, styles))?;
+        // Where the first place is one of a history, this one is what lies there now.
+        let is_now = first.git.is_some() && also.git.is_none() && also.path.is_some();
+        let what = if is_now { "in the file as it is now" } else { "the same token again" };
+        writeln!(out, "{}: {what}", place(also, styles))?;
         write_origin(also, styles, out)?;
     }
     if rest.len() > MOST_PLACES {
