@@ -2,8 +2,7 @@
 
 use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, StagedArgs};
-use super::session::{self, Scene, Task};
-use crate::source::Source;
+use super::session::{self, Scene, Sources, Task};
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Staged};
 use crate::source::git::repo::{Environment, Repository};
 use anyhow::Context;
@@ -11,7 +10,7 @@ use std::ffi::OsString;
 use std::io::Read;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
-    let sources = |scene: &Scene<'_>| -> anyhow::Result<Vec<Box<dyn Source>>> {
+    let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
         let repository = discover(&args.change)?;
         let changes = repository.staged()?;
         Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
@@ -29,7 +28,7 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     if args.stdin {
         revisions.list.append(&mut read_revisions()?);
     }
-    let sources = |scene: &Scene<'_>| -> anyhow::Result<Vec<Box<dyn Source>>> {
+    let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
         let options = RangeOptions { threads: scene.threads };
         let range = Range::new(discover(&args.change)?, &revisions, options)?;
         for note in &range.notes {

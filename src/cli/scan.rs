@@ -1,7 +1,7 @@
 //! `ddpatrol scan`.
 
 use super::args::ScanArgs;
-use super::session::{self, Scene, Task};
+use super::session::{self, Scene, Sources, Task};
 use super::{Exit, GATE};
 use crate::source::Source;
 use crate::source::files::{Files, FilesOptions, Met};
@@ -46,7 +46,7 @@ fn sources(
     args: &ScanArgs,
     scene: &Scene<'_>,
     state: Option<Arc<State>>,
-) -> anyhow::Result<Vec<Box<dyn Source>>> {
+) -> anyhow::Result<Sources> {
     let Scene { context, own, threads, .. } = scene;
     let (context, threads) = (*context, *threads);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
@@ -77,11 +77,14 @@ fn sources(
     Ok(sources)
 }
 
+/// A repository and the path by which it was named.
+type Named = (Repository, PathBuf);
+
 /// Sorts the paths: repositories whose history is to be read, and what is to be read as files.
 fn repositories(
     args: &ScanArgs,
     paths: Vec<PathBuf>,
-) -> anyhow::Result<(Vec<(Repository, PathBuf)>, Vec<PathBuf>)> {
+) -> anyhow::Result<(Vec<Named>, Vec<PathBuf>)> {
     if args.what.files_only {
         return Ok((Vec::new(), paths));
     }

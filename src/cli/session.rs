@@ -20,6 +20,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+/// What a command scans.
+pub(super) type Sources = Vec<Box<dyn Source>>;
+
 /// What a command scans, and how it judges what it finds.
 pub(super) struct Task<'a> {
     pub(super) telling: &'a TellingArgs,
@@ -27,7 +30,7 @@ pub(super) struct Task<'a> {
     pub(super) all: bool,
     /// Makes the sources, once the context of windows and the files of the scan's own making are
     /// known.
-    pub(super) sources: &'a dyn Fn(&Scene<'_>) -> anyhow::Result<Vec<Box<dyn Source>>>,
+    pub(super) sources: &'a dyn Fn(&Scene<'_>) -> anyhow::Result<Sources>,
     /// What follows a scan that was not interrupted.
     pub(super) finish: &'a dyn Fn() -> anyhow::Result<()>,
 }

@@ -40,17 +40,23 @@ pub enum RangeError {
         /// What else may help.
         hint: &'static str,
         /// Why.
-        source: RepoError,
+        source: Box<RepoError>,
     },
     /// The repository cannot be read.
     #[error(transparent)]
-    Repository(#[from] RepoError),
+    Repository(Box<RepoError>),
     /// Nothing was asked for.
     #[error("no revision is given: write BASE..HEAD, a commit, or HEAD --not BASE")]
     Empty,
     /// There is only what is to be left out.
     #[error("only bases are given: name the commit whose changes are to be looked at, too")]
     OnlyBases,
+}
+
+impl From<RepoError> for RangeError {
+    fn from(error: RepoError) -> Self {
+        Self::Repository(Box::new(error))
+    }
 }
 
 /// Commits as a source: those of a range.
@@ -145,7 +151,8 @@ impl Range {
             let is_id = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
             let is_shallow = self.repository.shallow_commits().is_ok_and(|it| !it.is_empty());
             let hint = if is_id || is_shallow { MISSING } else { "" };
-            RangeError::Revision { revision: revision.to_owned(), hint, source }
+            let (revision, source) = (revision.to_owned(), Box::new(source));
+            RangeError::Revision { revision, hint, source }
         })
     }
 

@@ -8,18 +8,19 @@
 
 mod compare;
 mod hot;
+mod place;
 
 use super::catalog::NONE;
-use super::commits::{Commit, Graph, describe};
-use super::history::join;
+use super::commits::{Graph, describe};
 use super::objects::{Means, Objects};
 use super::repo::{Ref, Refs, Repository};
 use super::store::Store;
 use crate::finding::{Part, Trace};
 use crate::source::{Gap, Held, Run, Traced, Visitors};
-use compare::{Change, Compare};
+use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use hot::{Hot, marked};
+use place::Placer;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -155,7 +156,9 @@ impl Locator<'_> {
         }
         let hot = Hot::find(self, of(Kind::Blob), of(Kind::Tree));
         let changes = Compare::new(&hot, &history.graph, of(Kind::Blob)).run(history.head);
-        self.place_changes(&changes, &hot, &history, of(Kind::Blob), reader);
+        let blobs = of(Kind::Blob);
+        Placer { locator: self, changes: &changes, hot: &hot, history: &history, blobs }
+            .run(reader);
         self.place_lone(&hot.lone(&history.graph.trees), of(Kind::Blob), of(Kind::Tree), reader);
         holders
     }
@@ -230,84 +233,6 @@ impl Locator<'_> {
         let number = history.graph.numbers[commit as usize];
         let id = self.objects.catalog.id(number);
         trace.at_boundary = id.is_some_and(|id| self.shallow.contains(&id));
-    }
-
-    fn place_changes(
-        &self,
-        changes: &compare::Changes,
-        hot: &Hot,
-        history: &History,
-        blobs: &ByObject,
-        reader: &mut Reader,
-    ) {
-        let mut wanted: Vec<u32> = changes.introduced.iter().map(|it| it.commit).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let lists = history.graph.reached_by(&wanted, &history.tips);
-        let mut described: HashMap<u32, Arc<Commit>> = HashMap::new();
-        let mut describe_commit = |commit: u32, reader: &mut Reader| {
-            let number = history.graph.numbers[commit as usize];
-            let id = self.objects.catalog.id(number)?;
-            if let Some(known) = described.get(&commit) {
-                return Some(Arc::clone(known));
-            }
-            let (_, bytes) = self.store.read(&id, reader).ok()?;
-            let commit_info = Arc::new(describe(id, &bytes));
-            described.insert(commit, Arc::clone(&commit_info));
-            Some(commit_info)
-        };
-        // Places in one blob follow each other, so that it is read once.
-        let mut introduced: Vec<&Change> = changes.introduced.iter().collect();
-        introduced.sort_by_key(|it| (it.holder, it.name, it.token, it.commit));
-        let mut content: Option<(u32, Vec<u8>)> = None;
-        for change in introduced {
-            if self.run.is_interrupted() {
-                return;
-            }
-            let Some(id) = self.objects.catalog.id(change.holder) else { continue };
-            let kind = if change.is_name { Kind::Tree } else { Kind::Blob };
-            let mut trace = self.trace(id, kind);
-            trace.introduced = describe_commit(change.commit, reader);
-            let list = wanted.binary_search(&change.commit).map_or(&[][..], |at| &lists[at]);
-            self.fill(&mut trace, change.commit, list, history);
-            let key = (change.token, change.path, change.is_name);
-            trace.in_head = changes.in_head.contains(&key);
-            if let Some(removed) = changes.removed.get(&key) {
-                let mut removed = removed.clone();
-                removed.sort_by_key(|&it| (history.graph.dates[it as usize], it));
-                trace.removed =
-                    removed.iter().filter_map(|&it| describe_commit(it, reader)).collect();
-            }
-            let path = join(self.root, &changes.spell(change.path, hot));
-            let trace = Arc::new(trace);
-            let place = |bytes: &[u8], offset: u64, part: Part| {
-                let path = Some(&*path);
-                self.visitors.place(
-                    change.token,
-                    &Traced { bytes, offset, path, part, trace: Some(&trace), standing: None },
-                );
-            };
-            if change.is_name {
-                let name = hot.name(change.name);
-                place(name, change.offset, Part::Name);
-                continue;
-            }
-            if content.as_ref().is_none_or(|(number, _)| *number != change.holder) {
-                content = match self.store.read(&id, reader) {
-                    Ok((_, bytes)) => Some((change.holder, bytes)),
-                    Err(error) => {
-                        let message = error.to_string();
-                        self.run.report(Gap::Unread, Some(self.root.to_owned()), message);
-                        continue;
-                    }
-                };
-            }
-            let bytes = content.as_ref().map_or(&[][..], |(_, bytes)| bytes);
-            let offsets = blobs.get(&change.holder).into_iter().flatten();
-            offsets
-                .filter(|(token, _)| *token == change.token)
-                .for_each(|&(_, offset)| place(bytes, offset, Part::Content));
-        }
     }
 
     /// The objects that hold tokens and that no commit holds.
