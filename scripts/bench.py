@@ -101,12 +101,16 @@ def history(program: Path, repo: Path, folder: Path, count: int) -> None:
         planted[tokens] = target
     scan = [program, "scan", "--history-only", "--fail-on", "never", "--report", "json"]
     any_code = (0, 2)
-    cat_file = ["git", "-c", "safe.directory=*", "-C", repo, "cat-file", "--batch-all-objects"]
     state = folder / "state"
     run([*scan, "--state", state, repo], any_code)
+    def cat_file(target: Path) -> tuple[Command, Sequence[int]]:
+        command = ["git", "-c", "safe.directory=*", "-C", target, "cat-file"]
+        return [*command, "--batch-all-objects", "--unordered", "--batch"], (0,)
+
     medians = rounds(
         {
-            "git cat-file": ([*cat_file, "--unordered", "--batch"], (0,)),
+            "git cat-file": cat_file(repo),
+            "git cat-file, 1,000 planted": cat_file(planted[1000]),
             "history": ([*scan, "--threads", "2", repo], any_code),
             "history, one worker": ([*scan, "--threads", "1", repo], any_code),
             "history with 1 finding": ([*scan, "--threads", "2", planted[1]], any_code),
@@ -118,8 +122,8 @@ def history(program: Path, repo: Path, folder: Path, count: int) -> None:
     )
     ours = git.line(repo, "count-objects", "-v")
     print(f"{repo.name}: {ours}; {base} tokens in it")
-    yardstick = medians["git cat-file"]
     for name, done in medians.items():
+        yardstick = medians["git cat-file, 1,000 planted" if "1,000" in name else "git cat-file"]
         print(
             f"{name:30} CPU {done.cpu:7.3f} s ({done.cpu / yardstick.cpu:5.3f} of git's)"
             f"  wall {done.wall:7.3f} s ({done.wall / yardstick.wall:5.3f})"

@@ -12,7 +12,7 @@ use crate::finding::{
     context, plain,
 };
 use crate::report::redact::Redactor;
-use crate::source::git::is_in_name;
+use crate::source::git::Names;
 use crate::source::window::Context;
 use crate::source::{Diagnostic, Gap, Held, Run, Scanned, Source, Traced, Visitor, Visitors, add};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
@@ -173,7 +173,7 @@ impl Workers<'_> {
     }
 
     /// Notes a token in a git object and returns its number.
-    fn hold(&self, found: Match, token: &[u8], (object, kind): (ObjectId, Kind), at: u64) -> u32 {
+    fn note(&self, found: Match, token: &[u8], (object, kind): (ObjectId, Kind), at: u64) -> u32 {
         let token_len = token.len() as u64;
         let token = Token::new(self.scan.detector, found, token);
         let mut held = self.held();
@@ -247,6 +247,11 @@ impl Visitors for Workers<'_> {
         held
     }
 
+    fn hold(&self, token: u32, object: HeldObject) {
+        let token = self.held().tokens[token as usize].clone();
+        self.collector.add_object(&token, object);
+    }
+
     fn place(&self, token: u32, place: &Traced<'_>) {
         let token = self.held().tokens[token as usize].clone();
         let len = token.secret.expose().len();
@@ -288,14 +293,15 @@ impl Visitor for Worker<'_> {
         let Workers { scan, collector, run, .. } = self.shared;
         // Matches come in ascending order, so that one walk over the blob positions all of them.
         let (mut at, mut position) = (0, blob.position);
+        let mut names = names(blob.origin, blob.bytes);
         let mut on_match = |found: Match| {
             if run.is_interrupted() {
                 return;
             }
             if let Origin::Object(id, kind) = blob.origin {
                 let token = &blob.bytes[found.start..found.end];
-                if kind != Kind::Tree || is_in_name(blob.bytes, &found, id.as_bytes().len()) {
-                    self.shared.hold(found, token, (id, kind), blob.offset + found.start as u64);
+                if names.as_mut().is_none_or(|names| names.have(&found)) {
+                    self.shared.note(found, token, (id, kind), blob.offset + found.start as u64);
                 }
                 return;
             }
@@ -336,23 +342,30 @@ impl Visitor for Worker<'_> {
         }
         let bytes = object.whole()?;
         let mut heads = Heads::new();
+        let mut names = names(Origin::Object(id, kind), bytes);
         for stretch in stretches(0..bytes.len()) {
             if self.shared.run.is_interrupted() {
                 break;
             }
             detector.heads(bytes, stretch, &mut self.scratch, |start, reach, found| {
-                let name = |found: &Match| {
-                    kind != Kind::Tree || is_in_name(bytes, found, id.as_bytes().len())
-                };
-                let found = found.filter(name).map(|found| {
+                let is_text = |found: &Match| names.as_mut().is_none_or(|names| names.have(found));
+                let found = found.filter(is_text).map(|found| {
                     let token = &bytes[found.start..found.end];
-                    let number = self.shared.hold(found, token, (id, kind), start as u64);
+                    let number = self.shared.note(found, token, (id, kind), start as u64);
                     Found { token: number, len: token.len() as u32 }
                 });
                 heads.push(Head { start: start as u32, reach: reach as u32, found });
             });
         }
         Ok(heads)
+    }
+}
+
+/// The names in which a tree's tokens must lie; `None` for what is no tree.
+fn names<'a>(origin: Origin<'_>, bytes: &'a [u8]) -> Option<Names<'a>> {
+    match origin {
+        Origin::Object(id, Kind::Tree) => Some(Names::new(bytes, id.as_bytes().len())),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ pub mod window;
 
 use crate::blob::Blob;
 use crate::detect::version::Heads;
-use crate::finding::{Part, Standing, Trace};
+use crate::finding::{HeldObject, Part, Standing, Trace};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,6 +47,9 @@ pub trait Visitors: Sync {
 
     /// Takes the tokens that were found in git objects since the last call, sorted.
     fn take_held(&self) -> Vec<Held>;
+
+    /// Notes a git object that holds a token.
+    fn hold(&self, token: u32, object: HeldObject);
 
     /// Adds a place of a token that was found in git objects.
     fn place(&self, token: u32, place: &Traced<'_>);

@@ -4,6 +4,8 @@ mod cli;
 mod detect;
 mod mint;
 mod oracle;
+mod repo;
 mod report;
 mod source;
+mod state;
 mod tree;

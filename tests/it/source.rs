@@ -4,6 +4,7 @@ use crate::mint::{self, Random};
 use crate::tree::{Tree, raw_name};
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::version::Heads;
+use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions};
 use ddpatrol::source::window::Context;
 use ddpatrol::source::{Gap, Held, Run, Source, Traced, Visitor, Visitors};
@@ -219,6 +220,10 @@ impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
     }
 
     fn has_held(&self) -> bool {
+        unreachable!("no git objects are read")
+    }
+
+    fn hold(&self, _: u32, _: HeldObject) {
         unreachable!("no git objects are read")
     }
 

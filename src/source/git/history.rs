@@ -151,7 +151,7 @@ impl Source for History {
             return;
         }
         if let Some(known) = known {
-            reader.look_again(&store, &known.holders);
+            reader.look_again(&store, &known.holders());
             if visitors.has_held() || !known.gaps.is_empty() {
                 reader.read_links(&store, &mut objects);
             }
@@ -172,14 +172,14 @@ impl Source for History {
             means,
         };
         let gaps = locator.missing(is_partial);
-        let holders = locator.locate();
+        let held = locator.locate();
         if let Some(memory) = memory {
             if run.unread() > gaps_before || run.is_interrupted() {
                 memory.forget();
             } else {
                 let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped_before;
                 let found = Known { shaped, refs: refs_digest, gaps, ..Known::default() };
-                memory.remember(&store, found, &holders, &recorder);
+                memory.remember(&store, found, &held, &recorder);
             }
         }
     }

@@ -3,9 +3,9 @@
 use super::commits::describe;
 use super::history::join;
 use super::repo::Repository;
-use super::state::{Known, KnownPlace, State, pack_name};
+use super::state::{Known, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
-use crate::finding::{Part, Trace};
+use crate::finding::{HeldObject, Part, Trace};
 use crate::report::redact::Redactor;
 use crate::source::{Gap, Held, Run, Traced, Visitor, Visitors, add};
 use ddpatrol_pack::{ObjectId, Reader};
@@ -55,7 +55,7 @@ impl Memory<'_> {
         if known.refs != refs || packs.len() != known.packs.len() || !packs.iter().all(is_old) {
             return false;
         }
-        if !loose_is_old() || !self.can_recall(places, store, visitors) {
+        if !loose_is_old() || !self.can_recall(known, places, (store, visitors)) {
             return false;
         }
         add(&run.tally.shaped, known.shaped);
@@ -67,8 +67,16 @@ impl Memory<'_> {
     }
 
     /// Looks whether every place still is as the state says, and only then tells any.
-    fn can_recall(&self, places: &[KnownPlace], store: &Store, visitors: &dyn Visitors) -> bool {
+    fn can_recall(
+        &self,
+        known: &Known,
+        places: &[KnownPlace],
+        (store, visitors): (&Store, &dyn Visitors),
+    ) -> bool {
         let mut reader = Reader::default();
+        let Some(objects) = recall_objects(known, store, visitors, &mut reader) else {
+            return false;
+        };
         let mut told = Vec::new();
         for place in places {
             let Some((id, kind)) = place.object() else { return false };
@@ -86,6 +94,9 @@ impl Memory<'_> {
             }
             let Some(part) = place.part() else { return false };
             told.push((bytes, (part, place.offset), path, trace, tokens));
+        }
+        for (token, object) in objects {
+            visitors.hold(token, object);
         }
         for (bytes, (part, offset), path, trace, tokens) in &told {
             for &token in tokens {
@@ -135,7 +146,7 @@ impl Memory<'_> {
         &self,
         store: &Store,
         found: Known,
-        holders: &BTreeSet<ObjectId>,
+        held: &[Held],
         recorder: &Recorder<'_>,
     ) {
         let spell = |(part, offset, path, trace): &Placed| {
@@ -144,15 +155,37 @@ impl Memory<'_> {
             KnownPlace::new(self.redactor, (*part, *offset), path, trace)
         };
         let places = recorder.places.lock().unwrap_or_else(|poison| poison.into_inner());
+        // Sorted by token, so that those of one follow each other.
+        let tokens = held.chunk_by(|a, b| a.token == b.token);
         let known = Known {
             packs: store.packs().iter().map(|pack| pack_name(pack)).collect(),
             loose: store.loose(&mut |_| ()).iter().map(ToString::to_string).collect(),
-            holders: holders.iter().map(ToString::to_string).collect(),
+            tokens: tokens.map(|same| same.iter().map(KnownObject::new).collect()).collect(),
             places: places.iter().map(spell).collect(),
             ..found
         };
         self.state.remember(&self.name(), known);
     }
+}
+
+/// Finds every token in the first object that holds it, and lists all that do.
+fn recall_objects(
+    known: &Known,
+    store: &Store,
+    visitors: &dyn Visitors,
+    reader: &mut Reader,
+) -> Option<Vec<(u32, HeldObject)>> {
+    let mut objects = Vec::new();
+    for same in &known.tokens {
+        let first = same.first()?.read()?;
+        let (_, bytes) = store.read(&first.id, reader).ok()?;
+        let found = visitors.find(&bytes);
+        let (token, _) = found.into_iter().find(|(_, offset)| *offset == first.offset)?;
+        for object in same {
+            objects.push((token, object.read()?));
+        }
+    }
+    Some(objects)
 }
 
 /// Part, offset, path and trace of a place.
@@ -185,6 +218,10 @@ impl Visitors for Recorder<'_> {
 
     fn take_held(&self) -> Vec<Held> {
         self.inner.take_held()
+    }
+
+    fn hold(&self, token: u32, object: HeldObject) {
+        self.inner.hold(token, object);
     }
 
     fn place(&self, token: u32, place: &Traced<'_>) {

@@ -17,11 +17,31 @@ pub use store::{ReadError, Store, StoreError};
 
 use crate::detect::Match;
 
-/// Tells whether a match in a tree lies in the name of an entry.
-#[must_use]
-pub(crate) fn is_in_name(tree: &[u8], found: &Match, id_len: usize) -> bool {
-    entry_around(tree, found.start, id_len)
-        .is_some_and(|entry| found.end <= entry.name_start() + entry.name.len())
+/// The names in a tree, for matches that come in ascending order.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    tree: &'a [u8],
+    id_len: usize,
+    /// Where the next entry begins.
+    at: usize,
+    /// The name of the last entry.
+    name: std::ops::Range<usize>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(tree: &'a [u8], id_len: usize) -> Self {
+        Self { tree, id_len, at: 0, name: 0..0 }
+    }
+
+    /// Tells whether a match lies in a name.
+    pub(crate) fn have(&mut self, found: &Match) -> bool {
+        while self.at <= found.start {
+            let Some(entry) = trees::entry(self.tree, self.at, self.id_len) else { return false };
+            self.at = entry.end;
+            self.name = entry.name_start()..entry.name_start() + entry.name.len();
+        }
+        self.name.start <= found.start && found.end <= self.name.end
+    }
 }
 
 /// Finds the entry in whose name an offset lies.

@@ -9,7 +9,7 @@ use super::catalog::{Cache, Catalog};
 use super::commits::{self, Node};
 use super::state::{Known, pack_name};
 use super::store::Store;
-use super::trees::{self, EntryKind, Starts};
+use super::trees::{self, Entries, EntryKind, Starts};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::Heads;
 use crate::source::window::{Context, End, Windows};
@@ -122,13 +122,13 @@ impl ObjectReader<'_> {
     }
 
     /// Looks again at objects of which an earlier scan knows that they hold tokens.
-    pub(super) fn look_again(&self, store: &Store, ids: &BTreeSet<String>) {
+    pub(super) fn look_again(&self, store: &Store, ids: &BTreeSet<ObjectId>) {
         let mut visitor = self.visitors.make();
         let mut reader = Reader::default();
-        for id in ids.iter().filter_map(|id| id.parse::<ObjectId>().ok()) {
+        for id in ids {
             // An object that is gone holds nothing any more.
-            if let Ok((kind, bytes)) = store.read(&id, &mut reader) {
-                visitor.visit(&Blob::whole(Origin::Object(id, kind), &bytes));
+            if let Ok((kind, bytes)) = store.read(id, &mut reader) {
+                visitor.visit(&Blob::whole(Origin::Object(*id, kind), &bytes));
             }
         }
     }
@@ -376,17 +376,18 @@ impl Worker<'_> {
         }
     }
 
+    /// Keeps the links of a tree; returns where its entries begin, unless it is broken.
     fn tree(
         &mut self,
         number: u32,
         bytes: &[u8],
         known: (&[ddpatrol_pack::Piece], Option<&Starts>),
         id_len: usize,
-    ) -> Starts {
-        let mut starts = Starts::new();
+    ) -> Option<Starts> {
         let Self { cache, catalog, links, .. } = self;
         let Links { subtrees, blobs, missing, .. } = links;
-        trees::walk(bytes, known, id_len, &mut starts, |entry| {
+        trees::walk(bytes, known, id_len, |entries| {
+            let Entries::Fresh(entry) = entries else { return };
             let edges = match entry.kind {
                 EntryKind::Tree => &mut subtrees[0],
                 EntryKind::Blob => &mut blobs[0],
@@ -396,8 +397,7 @@ impl Worker<'_> {
                 Some(child) => edges.push((child, number)),
                 None => missing.extend(ObjectId::from_bytes(entry.id).map(|id| (id, number))),
             }
-        });
-        starts
+        })
     }
 
     /// Reads a loose object; `false` if it is no longer there.
@@ -448,7 +448,7 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
                 let id_len = object.id().as_bytes().len();
                 let base = base.and_then(|base| base.starts.as_ref());
                 let (bytes, pieces) = object.whole_with_pieces()?;
-                starts = Some(self.tree(number, bytes, (pieces, base), id_len));
+                starts = self.tree(number, bytes, (pieces, base), id_len);
             }
         }
         if self.visitor.is_some() {

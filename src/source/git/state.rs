@@ -4,9 +4,10 @@
 //! is written whole or not at all, and only for repositories of which everything could be read. A
 //! state of other rules, of another version or that is damaged is not used.
 
-use crate::finding::{Part, Trace};
+use crate::finding::{HeldObject, Part, Trace};
 use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
+use crate::source::Held;
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -44,8 +45,8 @@ pub(super) struct Known {
     pub(super) packs: BTreeSet<String>,
     /// The loose objects that were read.
     pub(super) loose: BTreeSet<String>,
-    /// The objects that hold tokens.
-    pub(super) holders: BTreeSet<String>,
+    /// For each token the objects that hold it.
+    pub(super) tokens: Vec<Vec<KnownObject>>,
     /// A digest of the references and of what else places depend on.
     pub(super) refs: String,
     /// The places of the tokens; none if a place cannot be written without telling a token.
@@ -54,6 +55,33 @@ pub(super) struct Known {
     pub(super) gaps: Vec<String>,
     /// How many look-alikes there are.
     pub(super) shaped: u64,
+}
+
+/// An object that holds a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KnownObject {
+    pub(super) id: String,
+    pub(super) kind: String,
+    /// The offset of the token in the object.
+    pub(super) offset: u64,
+    /// The length of the token in bytes.
+    pub(super) len: u64,
+}
+
+impl KnownObject {
+    pub(super) fn new(held: &Held) -> Self {
+        Self {
+            id: held.object.to_string(),
+            kind: held.kind.name().to_owned(),
+            offset: held.offset,
+            len: held.len,
+        }
+    }
+
+    pub(super) fn read(&self) -> Option<HeldObject> {
+        let (id, kind) = (self.id.parse().ok()?, Kind::from_name(self.kind.as_bytes())?);
+        Some(HeldObject { id, kind, offset: self.offset, len: self.len })
+    }
 }
 
 /// A place of a token.
@@ -136,6 +164,14 @@ impl State {
         if self.old.contains_key(&name(repository)) {
             self.remember(repository, empty);
         }
+    }
+}
+
+impl Known {
+    /// Lists the objects that hold tokens.
+    pub(super) fn holders(&self) -> BTreeSet<ObjectId> {
+        let objects = self.tokens.iter().flatten();
+        objects.filter_map(|object| object.id.parse().ok()).collect()
     }
 }
 

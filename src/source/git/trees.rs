@@ -52,16 +52,32 @@ pub(super) fn entry(tree: &[u8], start: usize, id_len: usize) -> Option<TreeEntr
 /// Where the entries of a tree begin, and where the last one ends.
 pub(super) type Starts = Vec<u32>;
 
-/// Writes to `starts` where the entries of `tree` begin, and calls `on_fresh` for each that is not
-/// copied whole from an entry of the delta base. `false` if the tree is broken.
+/// Entries that a tree has from its delta base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    /// Where the first of them begins in the base.
+    pub(super) from: u32,
+    /// Where the last of them ends in the base.
+    pub(super) to: u32,
+    /// Where the first of them begins in the tree.
+    pub(super) at: u32,
+}
+
+/// Entries of a tree: one that is fresh, or some that the delta base has, too.
+pub(super) enum Entries<'a> {
+    Fresh(TreeEntry<'a>),
+    Copied(Copied),
+}
+
+/// Finds where the entries of `tree` begin, and calls `on_entries` for those that are copied whole
+/// from the delta base and for each other one, in order. `None` if the tree is broken.
 pub(super) fn walk(
     tree: &[u8],
     (pieces, base): (&[Piece], Option<&Starts>),
     id_len: usize,
-    starts: &mut Starts,
-    mut on_fresh: impl FnMut(&TreeEntry<'_>),
-) -> bool {
-    starts.clear();
+    mut on_entries: impl FnMut(Entries<'_>),
+) -> Option<Starts> {
+    let mut starts = Starts::with_capacity(base.map_or(0, Vec::len));
     let (mut at, mut piece) = (0, 0);
     while at < tree.len() {
         if let Some(base) = base {
@@ -73,6 +89,10 @@ pub(super) fn walk(
                 // An entry is copied whole if the next one begins in the piece or at its end.
                 let shift = at as u32 - copied[0];
                 let whole = copied.len() - 1;
+                if whole > 0 {
+                    let (from, to) = (copied[0], copied[whole]);
+                    on_entries(Entries::Copied(Copied { from, to, at: at as u32 }));
+                }
                 starts.extend(copied[..whole].iter().map(|start| start + shift));
                 at = (copied[whole] + shift) as usize;
                 if whole > 0 {
@@ -80,13 +100,13 @@ pub(super) fn walk(
                 }
             }
         }
-        let Some(entry) = entry(tree, at, id_len) else { return false };
-        on_fresh(&entry);
+        let entry = entry(tree, at, id_len)?;
+        on_entries(Entries::Fresh(entry));
         starts.push(at as u32);
         at = entry.end;
     }
     starts.push(at as u32);
-    true
+    Some(starts)
 }
 
 /// Lists where entries of the base begin within a piece, or at its end, from the one that stands at
@@ -111,14 +131,23 @@ mod tests {
         entries.iter().flat_map(spell).collect()
     }
 
+    /// The names of the fresh entries, and the starts of all.
+    fn fresh(tree: &[u8], known: (&[Piece], Option<&Starts>)) -> Option<(Vec<Vec<u8>>, Starts)> {
+        let mut fresh = Vec::new();
+        let starts = walk(tree, known, 20, |entries| {
+            if let Entries::Fresh(entry) = entries {
+                fresh.push(entry.name.to_vec());
+            }
+        })?;
+        Some((fresh, starts))
+    }
+
     #[test]
     fn entries_copied_whole_are_not_fresh_and_all_others_are() {
         let base = tree(&[("a", 1), ("b", 2), ("c", 3)]);
-        let mut base_starts = Starts::new();
-        let mut fresh = Vec::new();
         let all = [Piece { at: 0, len: base.len() as u32, from: From::Fresh(0) }];
-        assert!(walk(&base, (&all, None), 20, &mut base_starts, |it| fresh.push(it.name.to_vec())));
-        assert_eq!(fresh, [b"a", b"b", b"c"]);
+        let (names, base_starts) = fresh(&base, (&all, None)).expect("it is whole");
+        assert_eq!(names, [b"a", b"b", b"c"]);
         assert_eq!(base_starts, [0, 29, 58, 87]);
         // The id of b is another: the pieces are cut within the entry of b, wherever.
         let result = tree(&[("a", 1), ("b", 9), ("c", 3)]);
@@ -128,12 +157,11 @@ mod tests {
                 Piece { at: before, len: after - before, from: From::Fresh(0) },
                 Piece { at: after, len: 87 - after, from: From::Base(after) },
             ];
-            let (mut starts, mut fresh) = (Starts::new(), Vec::new());
             let known = (&pieces[..], Some(&base_starts));
-            assert!(walk(&result, known, 20, &mut starts, |it| fresh.push(it.name.to_vec())));
+            let (names, starts) = fresh(&result, known).expect("it is whole");
             assert_eq!(starts, base_starts);
             let expected: &[&[u8]] = if after > 58 { &[b"b", b"c"] } else { &[b"b"] };
-            assert_eq!(fresh, expected, "{before} {after}");
+            assert_eq!(names, expected, "{before} {after}");
         }
     }
 
@@ -142,7 +170,7 @@ mod tests {
         let whole = tree(&[("a", 1)]);
         for cut in 1..whole.len() {
             let all = [Piece { at: 0, len: cut as u32, from: From::Fresh(0) }];
-            assert!(!walk(&whole[..cut], (&all, None), 20, &mut Starts::new(), |_| ()), "{cut}");
+            assert_eq!(fresh(&whole[..cut], (&all, None)), None, "{cut}");
         }
     }
 }

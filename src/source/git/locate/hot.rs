@@ -2,10 +2,10 @@
 
 use super::super::catalog::{Cache, NONE};
 use super::super::objects::Objects;
-use super::super::trees::{self, EntryKind};
+use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
 use super::{ByObject, Locator};
 use ddpatrol_pack::{
-    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor, WalkOptions,
+    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor, WalkOptions,
 };
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -256,7 +256,7 @@ impl Shared<'_> {
                 continue;
             }
             if let Ok((Kind::Tree, bytes)) = self.locator.store.read(&id, &mut reader) {
-                visitor.tree(number, &bytes, id.as_bytes().len());
+                visitor.tree(number, (&bytes, &[]), None, id.as_bytes().len());
             }
         }
         visitor.part
@@ -291,54 +291,88 @@ struct TreeVisitor<'a> {
     part: Part,
 }
 
+/// What is remembered of a tree while its deltas are looked at.
+struct Kept {
+    starts: Starts,
+    /// The entries that may lead to a token, each with where it begins.
+    hot: Vec<(u32, HotEntry)>,
+}
+
 impl TreeVisitor<'_> {
-    fn tree(&mut self, number: u32, bytes: &[u8], id_len: usize) {
-        let start = self.part.entries.len();
-        let catalog = &self.shared.locator.objects.catalog;
-        let in_names = self.shared.trees.get(&number);
-        let mut at = 0;
-        while let Some(entry) = trees::entry(bytes, at, id_len) {
-            at = entry.end;
-            let child = match entry.kind {
-                EntryKind::Tree => self
-                    .cache
-                    .find(catalog, entry.id)
-                    .filter(|&child| self.shared.marks.has(child))
-                    .map(Child::Tree),
-                EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
-                    .find(entry.id)
-                    .filter(|child| self.shared.blobs.contains_key(child))
-                    .map(Child::Blob),
-                EntryKind::Blob | EntryKind::Submodule => None,
-            };
-            if let Some(child) = child {
-                let name = self.part.name(entry.name);
-                self.part.entries.push(HotEntry { name, child });
+    /// Finds the entries of a tree that may lead to a token: among those that it has from its delta
+    /// base, those that did there; `None` if the tree is broken.
+    fn tree(
+        &mut self,
+        number: u32,
+        (bytes, pieces): (&[u8], &[Piece]),
+        base: Option<&Kept>,
+        id_len: usize,
+    ) -> Option<Kept> {
+        // The names of a tree that holds tokens in them are looked at one by one.
+        let base = base.filter(|_| !self.shared.trees.contains_key(&number));
+        let mut hot: Vec<(u32, HotEntry)> = Vec::new();
+        let known = (pieces, base.map(|base| &base.starts));
+        let starts = trees::walk(bytes, known, id_len, |entries| match entries {
+            Entries::Fresh(entry) => self.entry(number, &entry, &mut hot),
+            Entries::Copied(Copied { from, to, at }) => {
+                let there = base.map_or(&[][..], |base| &base.hot);
+                let first = there.partition_point(|(start, _)| *start < from);
+                let copied = there[first..].iter().take_while(|(start, _)| *start < to);
+                // A name that holds a token is its own tree's.
+                let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name { .. }));
+                hot.extend(copied.map(|(start, it)| (start - from + at, *it)));
             }
-            let name_start = entry.name_start() as u64;
-            let held = in_names.into_iter().flatten();
-            for &(token, offset) in
-                held.filter(|(_, offset)| (entry.start as u64..entry.end as u64).contains(offset))
-            {
-                let name = self.part.name(entry.name);
-                let child = Child::Name { token, offset: (offset - name_start) as u32 };
-                self.part.entries.push(HotEntry { name, child });
-            }
-        }
-        if self.part.entries.len() > start {
+        })?;
+        if !hot.is_empty() {
+            let start = self.part.entries.len();
+            self.part.entries.extend(hot.iter().map(|(_, entry)| *entry));
             self.part.trees.push((number, start..self.part.entries.len()));
+        }
+        Some(Kept { starts, hot })
+    }
+
+    /// Adds an entry if it may lead to a token.
+    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, hot: &mut Vec<(u32, HotEntry)>) {
+        let catalog = &self.shared.locator.objects.catalog;
+        let child = match entry.kind {
+            EntryKind::Tree => self
+                .cache
+                .find(catalog, entry.id)
+                .filter(|&child| self.shared.marks.has(child))
+                .map(Child::Tree),
+            EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
+                .find(entry.id)
+                .filter(|child| self.shared.blobs.contains_key(child))
+                .map(Child::Blob),
+            EntryKind::Blob | EntryKind::Submodule => None,
+        };
+        let start = entry.start as u32;
+        if let Some(child) = child {
+            let name = self.part.name(entry.name);
+            hot.push((start, HotEntry { name, child }));
+        }
+        let Some(held) = self.shared.trees.get(&tree) else { return };
+        let own = entry.start as u64..entry.end as u64;
+        for &(token, offset) in held.iter().filter(|(_, offset)| own.contains(offset)) {
+            let name = self.part.name(entry.name);
+            let offset = (offset - entry.name_start() as u64) as u32;
+            hot.push((start, HotEntry { name, child: Child::Name { token, offset } }));
         }
     }
 }
 
 impl Visitor for TreeVisitor<'_> {
-    type Kept = ();
+    type Kept = Option<Kept>;
 
-    fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
+    fn visit(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&Option<Kept>>,
+    ) -> Result<Option<Kept>, Fault> {
         let number = self.first + object.position();
         let id_len = object.id().as_bytes().len();
-        self.tree(number, object.whole()?, id_len);
-        Ok(())
+        let whole = object.whole_with_pieces()?;
+        Ok(self.tree(number, whole, base.and_then(Option::as_ref), id_len))
     }
 
     fn stream(&mut self, _: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {

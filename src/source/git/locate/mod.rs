@@ -133,12 +133,11 @@ impl Locator<'_> {
             || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
-    /// Finds the places of all tokens that the objects hold; returns these objects.
-    pub(super) fn locate(&self) -> BTreeSet<ObjectId> {
+    /// Finds the places of all tokens that the objects hold; returns what they hold.
+    pub(super) fn locate(&self) -> Vec<Held> {
         let held = self.visitors.take_held();
-        let holders: BTreeSet<ObjectId> = held.iter().map(|it| it.object).collect();
         if held.is_empty() {
-            return holders;
+            return held;
         }
         let history = self.history();
         let mut tokens: HashMap<Kind, ByObject> = HashMap::new();
@@ -152,7 +151,7 @@ impl Locator<'_> {
         let reader = &mut Reader::default();
         self.locate_messages(&held, &history, reader);
         if of(Kind::Blob).is_empty() && of(Kind::Tree).is_empty() {
-            return holders;
+            return held;
         }
         let hot = Hot::find(self, of(Kind::Blob), of(Kind::Tree));
         let changes = Compare::new(&hot, &history.graph, of(Kind::Blob)).run(history.head);
@@ -160,7 +159,7 @@ impl Locator<'_> {
         Placer { locator: self, changes: &changes, hot: &hot, history: &history, blobs }
             .run(reader);
         self.place_lone(&hot.lone(&history.graph.trees), of(Kind::Blob), of(Kind::Tree), reader);
-        holders
+        held
     }
 
     /// The commits and tags that hold tokens themselves.
