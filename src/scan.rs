@@ -14,7 +14,9 @@ use crate::finding::{
 use crate::report::redact::Redactor;
 use crate::source::git::Names;
 use crate::source::window::Context;
-use crate::source::{Diagnostic, Gap, Held, Run, Scanned, Source, Traced, Visitor, Visitors, add};
+use crate::source::{
+    Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitor, Visitors, add,
+};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -206,7 +208,7 @@ impl Workers<'_> {
 }
 
 impl Visitors for Workers<'_> {
-    fn make(&self) -> Box<dyn Visitor + '_> {
+    fn make(&self) -> Box<dyn ObjectVisitor + '_> {
         Box::new(Worker { shared: self, scratch: Scratch::default() })
     }
 
@@ -327,7 +329,9 @@ impl Visitor for Worker<'_> {
             scan.detector.find(blob.bytes, stretch, &mut self.scratch, &mut on_match);
         }
     }
+}
 
+impl ObjectVisitor for Worker<'_> {
     fn visit_object(
         &mut self,
         object: &mut Object<'_>,

@@ -5,7 +5,7 @@
 //! are not read. File and folder names are blobs too: they can hold tokens.
 
 use super::window::{Context, End, Windows};
-use super::{Gap, Run, Source, Visitor, Visitors, add};
+use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
@@ -179,7 +179,7 @@ impl Source for Files {
 /// One worker of the walk.
 struct Worker<'a> {
     source: &'a Files,
-    visitor: Box<dyn Visitor + 'a>,
+    visitor: Box<dyn ObjectVisitor + 'a>,
     windows: Windows,
     run: &'a Run,
     seen: &'a AtomicU64,

@@ -20,7 +20,10 @@ use std::sync::{Arc, Mutex};
 pub trait Visitor: Send {
     /// Looks at one blob or window.
     fn visit(&mut self, blob: &Blob<'_>);
+}
 
+/// Takes the blobs and the objects of packs of one worker.
+pub trait ObjectVisitor: Visitor {
     /// Looks at an object of a pack. `base` is what came out for the object that it is a delta on,
     /// where that was looked at by the same visitor.
     ///
@@ -36,7 +39,7 @@ pub trait Visitor: Send {
 /// Makes a visitor for each worker, so that each owns its scratch without locks.
 pub trait Visitors: Sync {
     /// Makes one.
-    fn make(&self) -> Box<dyn Visitor + '_>;
+    fn make(&self) -> Box<dyn ObjectVisitor + '_>;
 
     /// Finds the tokens in bytes, without noting a place: the number and offset of each.
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)>;

@@ -3,12 +3,10 @@
 use crate::mint::{self, Random};
 use crate::oracle;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::version::Heads;
 use ddpatrol::detect::{Detector, Evidence, Scratch};
 use ddpatrol::rules::RuleSet;
 use ddpatrol::source::window::{Context, End, Windows};
 use ddpatrol::source::{Run, Visitor};
-use ddpatrol_pack::{Fault, Object};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -141,10 +139,6 @@ impl Visitor for Collect<'_> {
             let len = it.end - it.start;
             found.push((it.rule, start, len, it.evidence, position.line, position.column));
         });
-    }
-
-    fn visit_object(&mut self, _: &mut Object<'_>, _: Option<&Heads>) -> Result<Heads, Fault> {
-        unreachable!("no git objects are read")
     }
 }
 

@@ -7,7 +7,7 @@ use ddpatrol::detect::version::Heads;
 use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions};
 use ddpatrol::source::window::Context;
-use ddpatrol::source::{Gap, Held, Run, Source, Traced, Visitor, Visitors};
+use ddpatrol::source::{Gap, Held, ObjectVisitor, Run, Source, Traced, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -207,7 +207,7 @@ fn standard_input_is_scanned_once_beside_files() {
 struct Meddle<F>(F);
 
 impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
-    fn make(&self) -> Box<dyn Visitor + '_> {
+    fn make(&self) -> Box<dyn ObjectVisitor + '_> {
         Box::new(Meddler(&self.0))
     }
 
@@ -240,7 +240,9 @@ impl<F: Fn(&Path) + Sync> Visitor for Meddler<'_, F> {
             (self.0)(path);
         }
     }
+}
 
+impl<F: Fn(&Path) + Sync> ObjectVisitor for Meddler<'_, F> {
     fn visit_object(&mut self, _: &mut Object<'_>, _: Option<&Heads>) -> Result<Heads, Fault> {
         unreachable!("no git objects are read")
     }

@@ -7,7 +7,7 @@ use super::state::{Known, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
 use crate::finding::{HeldObject, Part, Trace};
 use crate::report::redact::Redactor;
-use crate::source::{Gap, Held, Run, Traced, Visitor, Visitors, add};
+use crate::source::{Gap, Held, ObjectVisitor, Run, Traced, Visitors, add};
 use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -204,7 +204,7 @@ impl<'a> Recorder<'a> {
 }
 
 impl Visitors for Recorder<'_> {
-    fn make(&self) -> Box<dyn Visitor + '_> {
+    fn make(&self) -> Box<dyn ObjectVisitor + '_> {
         self.inner.make()
     }
 

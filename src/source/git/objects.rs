@@ -13,7 +13,7 @@ use super::trees::{self, Entries, EntryKind, Starts};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::Heads;
 use crate::source::window::{Context, End, Windows};
-use crate::source::{Run, Visitor, Visitors, add};
+use crate::source::{ObjectVisitor, Run, Visitors, add};
 use ddpatrol_pack::{
     Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Reader, WalkOptions,
 };
@@ -305,7 +305,7 @@ impl ObjectReader<'_> {
 /// One worker.
 struct Worker<'a> {
     /// What looks for tokens; `None` if only the links are wanted.
-    visitor: Option<Box<dyn Visitor + 'a>>,
+    visitor: Option<Box<dyn ObjectVisitor + 'a>>,
     run: &'a Run,
     context: Context,
     catalog: &'a Catalog,
