@@ -1,5 +1,6 @@
 //! Integration tests; the modules mirror `src`.
 
+mod changes;
 mod cli;
 mod detect;
 mod mint;

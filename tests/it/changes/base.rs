@@ -1,0 +1,170 @@
+//! Which base a range has: new branches, missing bases, cut histories, broken objects.
+
+use super::repo::Repo;
+use super::{assert_fails_with, token, verdict};
+use std::path::Path;
+
+const ZEROS: &str = "0000000000000000000000000000000000000000";
+
+#[track_caller]
+fn assert_range(repo: &Repo, revisions: &[&str], expected: &str, notes: &[&str]) {
+    assert_range_in(repo, &repo.root, revisions, (expected, notes));
+}
+
+/// Asserts the verdict, and that the text report says further words.
+#[track_caller]
+fn assert_range_in(
+    repo: &Repo,
+    folder: &Path,
+    revisions: &[&str],
+    (expected, words): (&str, &[&str]),
+) {
+    let run = |arguments: &[&str]| repo.run_in(folder, &[arguments, revisions].concat(), &[]);
+    let ran = run(&["range", "--report", "json"]);
+    assert_eq!(verdict(&ran), expected, "{revisions:?}: {ran:?}");
+    let text = run(&["range"]).stdout();
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
+    }
+}
+
+#[test]
+fn a_new_branch_is_held_against_all_other_references() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    repo.commit(&[("a", &format!("{}\nbeside", token(1)))], "beside");
+    let range = format!("{ZEROS}..feature");
+    let note = &["a new branch: it is held against 1 other reference"];
+    assert_range(&repo, &[&range], "0; 1 already there", note);
+    repo.commit(&[("b", &token(2))], "more");
+    assert_range(&repo, &[&range], "1; new b; 1 already there", note);
+    assert_range(&repo, &["feature", "--not", ZEROS], "1; new b; 1 already there", note);
+    assert_range(&repo, &["feature", &format!("^{ZEROS}")], "1; new b; 1 already there", note);
+    // Those that contain the branch do not hide it.
+    repo.git(&["branch", "same"]);
+    repo.git(&["checkout", "-q", "-b", "ahead"]);
+    repo.commit(&[("c", "ahead")], "ahead");
+    repo.git(&["tag", "-a", "-m", "ahead", "ahead-tag"]);
+    assert_range(&repo, &[&range], "1; new b; 1 already there", note);
+}
+
+#[test]
+fn a_new_branch_with_no_other_reference_brings_everything() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.commit(&[("a", "gone")], "more");
+    let range = format!("{ZEROS}..HEAD");
+    assert_range(&repo, &[&range], "1; new a", &["held against no other reference"]);
+}
+
+#[test]
+fn what_only_local_references_have_is_new_to_a_remote() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let clone = repo.clone_to("clone", &[]);
+    let git = |arguments: &[&str]| {
+        let output = repo.try_git(&clone, arguments, "");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    };
+    std::fs::write(clone.join("a"), token(1)).expect("a file");
+    git(&["commit", "-q", "-a", "-m", "never pushed"]);
+    std::fs::write(clone.join("a"), "stashed").expect("a file");
+    git(&["stash", "-q"]);
+    git(&["checkout", "-q", "-b", "feature"]);
+    std::fs::write(clone.join("b"), "clean").expect("a file");
+    git(&["add", "b"]);
+    git(&["commit", "-q", "-m", "to be pushed"]);
+    let note = &["held against 1 remote-tracking reference"][..];
+    let range = format!("{ZEROS}..feature");
+    assert_range_in(&repo, &clone, &[&range], ("1; new a", note));
+}
+
+#[test]
+fn a_deleted_branch_and_an_empty_range_pass_with_a_note() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.commit(&[("a", &token(2))], "more");
+    assert_range(&repo, &[&format!("HEAD..{ZEROS}")], "0", &["a deleted branch brings nothing"]);
+    assert_range(&repo, &["HEAD..HEAD"], "0", &["Note: BASE and HEAD are the same commit"]);
+    assert_range(&repo, &["main..HEAD"], "0", &["BASE and HEAD are the same commit"]);
+    assert_range(&repo, &["HEAD..HEAD~1"], "0", &["Note: BASE contains HEAD"]);
+}
+
+#[test]
+fn a_branch_without_common_history_brings_all_of_itself() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.git(&["checkout", "-q", "--orphan", "other"]);
+    repo.git(&["rm", "-q", "-r", "-f", "."]);
+    repo.commit(&[("b", &token(2))], "another root");
+    repo.commit(&[("b", "gone")], "more");
+    assert_range(&repo, &["main..other"], "1; new b", &["no history in common"]);
+    assert_range(&repo, &["other..main"], "1; new a", &["no history in common"]);
+}
+
+#[test]
+fn a_base_that_is_missing_is_an_error_that_says_how_to_get_it() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let base = repo.id("HEAD");
+    repo.commit(&[("a", &token(1))], "one");
+    repo.commit(&[("a", "gone")], "two");
+    let random = "1234567890123456789012345678901234567890";
+    for revisions in [
+        &[&*format!("{random}..HEAD")][..],
+        &[&*format!("HEAD..{random}")],
+        &[random],
+        &["HEAD", "--not", random],
+        &["HEAD", &*format!("^{random}")],
+    ] {
+        let ran = repo.run(&[&["range"], revisions].concat());
+        assert_fails_with(&ran, &[random, "fetch"]);
+        assert_eq!(ran.stdout(), "");
+    }
+    let clone = repo.clone_to("shallow", &["--depth", "1"]);
+    for revision in [&format!("{base}..HEAD")[..], "HEAD~1..HEAD"] {
+        let ran = repo.run_in(&clone, &["range", revision], &[]);
+        assert_fails_with(&ran, &["git fetch --unshallow", "fetch-depth: 0"]);
+    }
+    assert_fails_with(&repo.run(&["range", "no-such..HEAD"]), &["no commit is called", "no-such"]);
+}
+
+#[test]
+fn a_range_that_a_shallow_clone_cuts_says_so() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.commit(&[("b", "clean")], "one");
+    repo.git(&["branch", "side"]);
+    repo.commit(&[("c", "clean")], "two");
+    let clone = repo.clone_to("shallow", &["--depth", "2"]);
+    let cut = &["the shallow clone begins at commit"][..];
+    assert_range_in(&repo, &clone, &["HEAD~1..HEAD"], ("0", &[]));
+    assert_range_in(&repo, &clone, &["HEAD~1"], ("1; new a", cut));
+    assert_range_in(&repo, &clone, &[&format!("{ZEROS}..HEAD")], ("1; new a", cut));
+    let ran = repo.run_in(&clone, &["range", "HEAD~1", "--strict", "--fail-on", "never"], &[]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+}
+
+#[test]
+fn a_missing_or_broken_object_of_the_range_is_never_a_pass() {
+    for lost in ["HEAD~1:b", "HEAD~1:folder", "HEAD~1^{tree}", "HEAD~1", "HEAD~2^{tree}"] {
+        for broken in [false, true] {
+            let repo = Repo::of(&[("a", "clean"), ("folder/x", "clean")]);
+            repo.commit(&[("b", "clean"), ("folder/x", "edited")], "one");
+            repo.commit(&[("b", "edited"), ("folder/x", "once more")], "two");
+            let id = repo.id(lost);
+            let range = [repo.id("HEAD~2"), repo.id("HEAD")].join("..");
+            if broken {
+                repo.spoil(lost);
+            } else {
+                repo.lose(lost);
+            }
+            let ran = repo.run(&["range", &range]);
+            assert_fails_with(&ran, &[&id]);
+        }
+    }
+}
+
+#[test]
+fn what_can_be_read_beside_a_broken_object_is_judged() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.commit(&[("b", "clean")], "one");
+    repo.commit(&[("c", &token(1))], "two");
+    repo.commit(&[("d/x", "clean")], "three");
+    repo.lose("HEAD:d");
+    assert_range(&repo, &["HEAD~3..HEAD"], "1; new c", &["Incomplete"]);
+}

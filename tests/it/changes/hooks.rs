@@ -1,0 +1,213 @@
+//! `ddpatrol staged` as the `pre-commit` hook that the real `git` calls.
+
+use super::repo::Repo;
+use super::token;
+use std::path::Path;
+
+/// A repository with three committed files and the hook.
+fn hooked() -> Repo {
+    let repo = Repo::of(&[("a", "clean\n"), ("b", "clean\n"), ("folder/c", "clean\n")]);
+    repo.hook("pre-commit", "staged");
+    repo
+}
+
+/// Runs `git commit` with arguments in a folder and asserts whether the hook lets it through.
+#[track_caller]
+fn assert_commits(repo: &Repo, folder: &Path, arguments: &[&str], passes: bool) {
+    assert_commits_with(repo, folder, (arguments, ""), passes);
+}
+
+#[track_caller]
+fn assert_commits_with(
+    repo: &Repo,
+    folder: &Path,
+    (arguments, input): (&[&str], &str),
+    passes: bool,
+) {
+    let head = || {
+        let id = repo.try_git(folder, &["rev-parse", "HEAD"], "");
+        String::from_utf8(id.stdout).expect("UTF-8")
+    };
+    let before = head();
+    let arguments = [&["commit", "-m", "change"], arguments].concat();
+    let output = repo.try_git(folder, &arguments, input);
+    let told = format!("{arguments:?}: {output:?}");
+    assert_eq!(output.status.success(), passes, "{told}");
+    assert_eq!(head() != before, passes, "{told}");
+    // What a hook prints git sends to its own standard error.
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(if passes { "No proven tokens." } else { ": proven" }), "{told}");
+    for seed in 1..4 {
+        assert!(!text.contains(&token(seed)[30..]), "{told}");
+    }
+}
+
+#[test]
+fn a_commit_is_stopped_by_a_staged_token_and_by_no_other() {
+    let repo = hooked();
+    repo.stage(&[("a", &token(1))]);
+    assert_commits(&repo, &repo.root, &[], false);
+    repo.stage(&[("a", "edited\n")]);
+    repo.write("a", token(1));
+    assert_commits(&repo, &repo.root, &[], true);
+}
+
+#[test]
+fn the_first_commit_is_stopped_too() {
+    let repo = Repo::new();
+    repo.hook("pre-commit", "staged");
+    repo.stage(&[("a", &token(1))]);
+    assert_commits(&repo, &repo.root, &[], false);
+    repo.stage(&[("a", "clean")]);
+    assert_commits(&repo, &repo.root, &[], true);
+}
+
+#[test]
+fn commit_all_reads_what_it_adds_itself() {
+    let repo = hooked();
+    repo.write("a", token(1));
+    assert_commits(&repo, &repo.root, &["-a"], false);
+    assert_eq!(repo.git(&["diff", "--cached"]), "", "nothing was staged");
+    repo.write("a", "edited\n");
+    assert_commits(&repo, &repo.root, &["-a"], true);
+    // The token is staged, and the work tree takes it back.
+    repo.stage(&[("a", &token(1))]);
+    repo.write("a", "edited once more\n");
+    assert_commits(&repo, &repo.root, &["-a"], true);
+}
+
+#[test]
+fn a_commit_of_named_files_reads_these_and_no_other_staged_file() {
+    let repo = hooked();
+    repo.stage(&[("a", &token(1)), ("b", "edited\n")]);
+    repo.write("folder/c", token(2));
+    assert_commits(&repo, &repo.root, &["b"], true);
+    assert_commits(&repo, &repo.root, &["folder/c"], false);
+    assert_commits(&repo, &repo.root, &["a"], false);
+    repo.write("folder/c", "edited\n");
+    assert_commits(&repo, &repo.root.join("folder"), &["c"], true);
+    repo.write("b", token(3));
+    assert_commits(&repo, &repo.root, &["--include", "b"], false);
+    // Both the file and what is staged.
+    repo.write("b", "edited again\n");
+    assert_commits(&repo, &repo.root, &["--include", "b"], false);
+}
+
+#[test]
+fn a_commit_of_chosen_hunks_reads_these_alone() {
+    let page = |first: &str, last: &str| {
+        let lines: String = (0..30).map(|line| format!("line {line}\n")).collect();
+        format!("{first}\n{lines}{last}\n")
+    };
+    let repo = hooked();
+    repo.git(&["config", "core.hooksPath", "/dev/null"]);
+    repo.commit(&[("page", &page("first", "last"))], "a page");
+    repo.git(&["config", "--unset", "core.hooksPath"]);
+    repo.write("page", page("first, edited", &token(1)));
+    assert_commits_with(&repo, &repo.root, (&["-p"], "n\ny\n"), false);
+    assert_commits_with(&repo, &repo.root, (&["-p"], "y\nn\n"), true);
+    assert_commits_with(&repo, &repo.root, (&["-p"], "y\n"), false);
+}
+
+#[test]
+fn an_amended_commit_is_read() {
+    let repo = hooked();
+    repo.stage(&[("a", &token(1))]);
+    assert_commits(&repo, &repo.root, &["--amend"], false);
+    repo.stage(&[("a", "edited\n")]);
+    assert_commits(&repo, &repo.root, &["--amend"], true);
+}
+
+#[test]
+fn a_linked_work_tree_has_an_index_of_its_own() {
+    let repo = hooked();
+    repo.git(&["worktree", "add", "-q", "../linked"]);
+    let linked = repo.outside().join("linked");
+    std::fs::write(linked.join("a"), token(1)).expect("a file");
+    assert_commits(&repo, &linked, &["-a"], false);
+    repo.try_git(&linked, &["add", "a"], "");
+    assert_commits(&repo, &linked, &[], false);
+    assert_commits(&repo, &linked.join("folder"), &["--allow-empty"], false);
+    // What is staged there does not matter here.
+    repo.stage(&[("a", "edited here\n")]);
+    assert_commits(&repo, &repo.root, &[], true);
+    std::fs::write(linked.join("a"), "edited there\n").expect("a file");
+    assert_commits(&repo, &linked, &["-a"], true);
+}
+
+#[test]
+fn a_commit_may_begin_in_a_folder_or_outside() {
+    let repo = hooked();
+    repo.stage(&[("a", &token(1))]);
+    let folder = repo.root.join("folder");
+    assert_commits(&repo, &folder, &[], false);
+    let elsewhere = ["-C", "repo", "commit", "-m", "change"];
+    assert!(!repo.try_git(repo.outside(), &elsewhere, "").status.success());
+    let named = ["--git-dir=repo/.git", "--work-tree=repo", "commit", "-m", "change"];
+    assert!(!repo.try_git(repo.outside(), &named, "").status.success());
+    repo.stage(&[("a", "edited\n")]);
+    assert!(repo.try_git(repo.outside(), &elsewhere, "").status.success());
+    repo.stage(&[("a", "edited again\n")]);
+    assert!(repo.try_git(repo.outside(), &named, "").status.success());
+    repo.write("folder/c", "edited\n");
+    assert_commits(&repo, &folder, &["-a"], true);
+}
+
+#[test]
+fn a_submodule_has_a_hook_and_an_index_of_its_own() {
+    let other = Repo::of(&[("inner", "clean\n")]);
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.git(&["submodule", "--quiet", "add", &other.root.to_string_lossy(), "sub"]);
+    repo.commit(&[], "a submodule");
+    repo.hook("pre-commit", "staged");
+    let sub = repo.root.join("sub");
+    let hooks = repo.root.join(".git/modules/sub/hooks");
+    std::fs::create_dir_all(&hooks).expect("a folder");
+    std::fs::copy(repo.root.join(".git/hooks/pre-commit"), hooks.join("pre-commit"))
+        .expect("a copy");
+    std::fs::write(sub.join("inner"), token(1)).expect("a file");
+    assert_commits(&repo, &sub, &["-a"], false);
+    std::fs::write(sub.join("inner"), "edited\n").expect("a file");
+    assert_commits(&repo, &sub, &["-a"], true);
+    assert_commits(&repo, &repo.root, &["-a"], true);
+}
+
+#[test]
+fn a_sparse_work_tree_is_committed_from() {
+    let repo = hooked();
+    repo.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "folder"]);
+    repo.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "other"]);
+    assert!(repo.git(&["ls-files", "--sparse", "--stage"]).contains("040000"));
+    repo.write("a", token(1));
+    assert_commits(&repo, &repo.root, &["-a"], false);
+    repo.git(&["add", "a"]);
+    assert_commits(&repo, &repo.root, &[], false);
+    repo.stage(&[("a", "edited\n")]);
+    assert_commits(&repo, &repo.root, &[], true);
+}
+
+#[test]
+fn a_split_index_is_committed_from() {
+    let repo = hooked();
+    repo.git(&["config", "core.splitIndex", "true"]);
+    repo.git(&["update-index", "--split-index"]);
+    repo.stage(&[("a", &token(1))]);
+    assert_commits(&repo, &repo.root, &[], false);
+    repo.write("b", "edited\n");
+    assert_commits(&repo, &repo.root, &["b"], true);
+    repo.write("a", "edited\n");
+    assert_commits(&repo, &repo.root, &["-a"], true);
+}
+
+#[test]
+fn the_users_own_index_is_committed_from() {
+    let repo = hooked();
+    let mut script = String::from("export GIT_INDEX_FILE=../own\ngit read-tree HEAD\n");
+    repo.write("a", token(1));
+    script.push_str("git add a\ngit commit -q -m x && echo passed\n");
+    script.push_str("echo edited > a\ngit add a\ngit commit -q -m x && echo passed then\n");
+    repo.write("../script", script);
+    let alias = ["-c", "alias.own=!sh ../script", "own"];
+    let output = repo.try_git(&repo.root, &alias, "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "passed then\n", "{output:?}");
+}

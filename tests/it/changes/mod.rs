@@ -1,0 +1,54 @@
+//! What a change brings: `staged`, `range`, and both as hooks of the real `git`.
+
+mod base;
+mod hooks;
+mod range;
+mod repo;
+mod staged;
+mod told;
+
+use crate::mint::{self, Random};
+use crate::tree::Ran;
+
+fn token(seed: u64) -> String {
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+/// Says how a JSON report judges: the exit code, each place, how many tokens were there before.
+///
+/// Such as `1; new a.txt; moved c from b; 2 already there`.
+fn verdict(ran: &Ran) -> String {
+    let report = ran.json();
+    let mut places = Vec::new();
+    for finding in report["findings"].as_array().expect("a list") {
+        for place in finding["locations"].as_array().expect("a list") {
+            let part = match place["part"].as_str() {
+                Some("content") => String::new(),
+                part => format!("{} of ", part.expect("a text")),
+            };
+            let path = place["path"].as_str().unwrap_or("a commit");
+            let from = place["moved_from"].as_str().map(|path| format!(" from {path}"));
+            let standing = place["standing"].as_str().expect("a standing");
+            places.push(format!("; {standing} {part}{path}{}", from.unwrap_or_default()));
+        }
+    }
+    places.sort();
+    let there = match report["summary"]["already_there"].as_u64() {
+        Some(0) => String::new(),
+        count => format!("; {} already there", count.expect("a number")),
+    };
+    let code = ran.code().expect("an exit code");
+    let is_complete = report["complete"].as_bool().expect("a boolean");
+    assert!(is_complete || code != 0, "an incomplete scan never passes: {ran:?}");
+    format!("{code}{}{there}", places.concat())
+}
+
+/// Asserts that a run could not judge and says why.
+#[track_caller]
+fn assert_fails_with(ran: &Ran, words: &[&str]) {
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    let told = ran.stdout() + &ran.stderr();
+    for word in words {
+        assert!(told.contains(word), "{word:?} is not in {told}");
+    }
+}

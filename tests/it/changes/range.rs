@@ -1,0 +1,264 @@
+//! `ddpatrol range`: every commit that HEAD brings and BASE lacks.
+
+use super::repo::Repo;
+use super::{assert_fails_with, token, verdict};
+use crate::tree::Ran;
+
+fn range(repo: &Repo, revisions: &[&str]) -> Ran {
+    repo.run(&[&["range", "--report", "json"], revisions].concat())
+}
+
+#[track_caller]
+fn assert_range(repo: &Repo, revisions: &[&str], expected: &str) {
+    let ran = range(repo, revisions);
+    assert_eq!(verdict(&ran), expected, "{revisions:?}: {ran:?}");
+}
+
+#[test]
+fn a_range_is_spelled_as_git_does() {
+    let repo = Repo::of(&[("a", &token(9))]);
+    repo.git(&["branch", "base"]);
+    repo.commit(&[("b", &token(1))], "one");
+    repo.commit(&[("c", &token(2))], "two");
+    repo.git(&["tag", "-a", "-m", "a tag", "tag"]);
+    repo.git(&["tag", "-a", "-m", "a tag", "base-tag", "base"]);
+    let both = "1; new b; new c";
+    for revisions in [
+        &["base..HEAD"][..],
+        &["base...HEAD"],
+        &["base.."],
+        &["HEAD", "--not", "base"],
+        &["HEAD", "^base"],
+        &["^base", "HEAD"],
+        &["base-tag..tag"],
+        &["HEAD~2..main"],
+        &["HEAD", "HEAD~1"],
+    ] {
+        assert_range(&repo, revisions, both);
+    }
+    assert_range(&repo, &["HEAD~1..HEAD"], "1; new c");
+    assert_range(&repo, &["HEAD"], "1; new c");
+    assert_range(&repo, &["HEAD~1"], "1; new b");
+    assert_range(&repo, &["tag", "--not", "HEAD~1"], "1; new c");
+    assert_range(&repo, &["base"], "1; new a");
+}
+
+#[test]
+fn revisions_are_read_from_standard_input() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let base = repo.id("HEAD");
+    let one = repo.commit(&[("b", &token(1))], "one");
+    let two = repo.commit(&[("b", &format!("{}\nedited", token(1)))], "two");
+    let zeros = "0".repeat(40);
+    for (input, expected) in [
+        (format!("{base}..{two}\n"), "1; new b"),
+        (format!("{two}\n^{base}\n"), "1; new b"),
+        (format!("{two}\r\n\n^{base}"), "1; new b"),
+        // As `git rev-list` lists them: each alone is held against its parent.
+        (format!("{two}\n{one}\n"), "1; new b"),
+        (format!("{two}\n"), "0; 1 already there"),
+        // What git tells the hooks `pre-push` and `pre-receive`.
+        (format!("refs/heads/main {two} refs/heads/main {base}\n"), "1; new b"),
+        (format!("HEAD~1 {one} refs/heads/main {base}\n"), "1; new b"),
+        (format!("(delete) {zeros} refs/heads/main {two}\n"), "0"),
+        (format!("{base} {two} refs/heads/main\n"), "1; new b"),
+        (format!("{one} {two} refs/heads/main\n"), "0; 1 already there"),
+    ] {
+        let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], &input);
+        assert_eq!(verdict(&ran), expected, "{input}: {ran:?}");
+    }
+    let ran = repo.run_with_input(&["range", "--stdin"], "\n");
+    assert_fails_with(&ran, &["no revision is given"]);
+    let ran = repo.run_with_input(&["range", "--stdin"], "one two\n");
+    assert_fails_with(&ran, &["one two"]);
+}
+
+#[test]
+fn single_commits_are_judged_each_alone() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.commit(&[("a", &token(1))], "brings it");
+    repo.commit(&[("a", &format!("{}\nx", token(1)))], "edits beside it");
+    repo.commit(&[("a", &format!("{}\ny", token(1)))], "edits once more");
+    assert_range(&repo, &["HEAD"], "0; 1 already there");
+    assert_range(&repo, &["HEAD", "HEAD~2"], "1; new a");
+    assert_range(&repo, &["HEAD~2", "HEAD"], "1; new a");
+    assert_range(&repo, &["HEAD", "HEAD~1", "HEAD~2"], "1; new a");
+}
+
+#[test]
+fn what_came_and_went_inside_the_range_is_new() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let id = repo.commit(&[("a", &token(1))], "came");
+    repo.commit(&[("a", "clean")], "went");
+    let ran = range(&repo, &["HEAD~2..HEAD"]);
+    assert_eq!(verdict(&ran), "1; new a");
+    let place = &ran.json()["findings"][0]["locations"][0];
+    assert_eq!(place["git"]["introduced"]["commit"], id, "{place}");
+    assert_range(&repo, &["HEAD~1..HEAD"], "0");
+    let text = repo.run(&["range", "HEAD~2..HEAD"]).stdout();
+    assert!(text.contains("introduced by") && text.contains("Ada") && text.contains("came"));
+}
+
+#[test]
+fn three_edits_of_one_file_tell_each_token_once_and_in_its_commit() {
+    let old = token(9);
+    let repo = Repo::of(&[("a", &old)]);
+    let first = repo.commit(&[("a", &format!("{old}\n{}", token(1)))], "one");
+    repo.commit(&[("a", &format!("edited\n{old}\n{}", token(1)))], "two");
+    let third =
+        repo.commit(&[("a", &format!("edited\n{old}\n{}\n{}", token(1), token(2)))], "three");
+    let ran = range(&repo, &["HEAD~3..HEAD"]);
+    assert_eq!(verdict(&ran), "1; new a; new a; 1 already there");
+    let report = ran.json();
+    let of =
+        |at: usize| report["findings"][at]["locations"][0]["git"]["introduced"]["commit"].clone();
+    let mut commits = [of(0), of(1)];
+    let mut expected = [first.into(), third.into()];
+    commits.sort_by_key(ToString::to_string);
+    expected.sort_by_key(serde_json::Value::to_string);
+    assert_eq!(commits, expected);
+    assert_range(&repo, &["HEAD~2..HEAD"], "1; new a; 2 already there");
+    assert_range(&repo, &["HEAD~2..HEAD~1"], "0; 2 already there");
+}
+
+#[test]
+fn a_token_that_only_a_merge_brings_is_found() {
+    let repo = Repo::of(&[("a", "base"), ("b", "base")]);
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.commit(&[("b", "side")], "side");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.commit(&[("a", "main")], "main");
+    repo.git(&["merge", "-q", "--no-commit", "side"]);
+    repo.commit(&[("a", &token(1))], "an evil merge");
+    assert_range(&repo, &["main~1..main"], "1; new a");
+    assert_range(&repo, &["main"], "1; new a");
+    assert_range(&repo, &["side..main"], "1; new a");
+    assert_range(&repo, &["main~1..side"], "0");
+}
+
+#[test]
+fn a_merge_of_the_base_brings_nothing_of_the_base() {
+    let repo = Repo::of(&[("a", "base\n\n\n\n"), ("b", "base")]);
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    repo.commit(&[("a", "base\n\n\n\nfeature\n")], "feature");
+    repo.git(&["checkout", "-q", "main"]);
+    let both = format!("{}\nbase\n\n\n\n", token(1));
+    repo.commit(&[("a", &both), ("new", &token(2))], "main");
+    repo.git(&["checkout", "-q", "feature"]);
+    repo.git(&["merge", "-q", "-m", "merge main", "main"]);
+    assert_range(&repo, &["main..feature"], "0; 1 already there");
+    repo.commit(&[("b", &token(3))], "more");
+    assert_range(&repo, &["main..feature"], "1; new b; 1 already there");
+}
+
+#[test]
+fn an_edit_beside_a_token_that_the_base_has_removed_since_passes() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    repo.commit(&[("a", &format!("{}\nbeside", token(1)))], "edit");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.commit(&[("a", "gone")], "remove");
+    for spelling in ["main..feature", "main...feature"] {
+        assert_range(&repo, &[spelling], "0; 1 already there");
+    }
+}
+
+#[test]
+fn messages_authors_and_names_are_read() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.commit(&[("a", "edited")], &format!("subject\n\nsee {}", token(1)));
+    assert_range(&repo, &["HEAD"], "1; new commit of a commit");
+    let author = format!("{} <a@example.org>", token(2));
+    repo.git(&["commit", "-q", "--allow-empty", "--author", &author, "-m", "an author"]);
+    assert_range(&repo, &["HEAD"], "1; new commit of a commit");
+    repo.commit(&[(&format!("{}/x", token(3)), "")], "a folder");
+    let ran = range(&repo, &["HEAD"]);
+    assert!(verdict(&ran).starts_with("1; new name of ddpat_"), "{ran:?}");
+    repo.commit(&[(&format!("{}/x", token(3)), "y")], "an edit");
+    assert_range(&repo, &["HEAD"], "0");
+    repo.commit(&[(&format!("{}/y", token(3)), "y")], "one more file in that folder");
+    assert_range(&repo, &["HEAD"], "0");
+}
+
+#[test]
+fn the_message_of_a_tag_that_is_brought_is_read() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.git(&["tag", "-a", "-m", &token(1), "inner"]);
+    repo.git(&["tag", "-a", "-m", "outer", "outer", "inner"]);
+    for tag in ["inner", "outer"] {
+        for spelling in [&[tag][..], &[&format!("{}..{tag}", "0".repeat(40))]] {
+            assert_range(&repo, spelling, "1; new tag of a commit");
+        }
+    }
+    assert_range(&repo, &["inner..HEAD"], "0");
+    assert_range(&repo, &["inner..outer"], "0");
+}
+
+#[test]
+fn moves_and_renames_pass_and_copies_do_not() {
+    let repo = Repo::of(&[("from", &token(1)), ("to", "clean"), ("old", &token(2))]);
+    repo.commit(&[("from", "gone"), ("to", &token(1))], "move");
+    assert_range(&repo, &["HEAD"], "0; moved to from from");
+    repo.git(&["mv", "old", "new"]);
+    repo.commit(&[], "rename");
+    assert_range(&repo, &["HEAD"], "0; moved new from old");
+    assert_range(&repo, &["HEAD~2..HEAD"], "0; moved new from old; moved to from from");
+    repo.commit(&[("copy", &token(1))], "copy");
+    assert_range(&repo, &["HEAD"], "1; new copy");
+}
+
+#[test]
+fn a_file_that_becomes_a_folder_is_read() {
+    let repo = Repo::of(&[("it", &token(1)), ("b", "clean")]);
+    repo.git(&["rm", "-q", "it"]);
+    repo.commit(&[("it/inner", &token(2)), ("it/moved", &token(1))], "a folder");
+    assert_range(&repo, &["HEAD"], "1; moved it/moved from it; new it/inner");
+    repo.git(&["rm", "-q", "-r", "it"]);
+    repo.commit(&[("it", &format!("{} {}", token(2), token(3)))], "a file");
+    assert_range(&repo, &["HEAD"], "1; moved it from it/inner; new it");
+}
+
+#[test]
+fn notes_and_root_commits_are_commits_too() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    assert_range(&repo, &["HEAD"], "1; new a");
+    repo.git(&["notes", "add", "-m", "clean"]);
+    repo.git(&["notes", "append", "-m", &token(2)]);
+    let ran = range(&repo, &["refs/notes/commits~1..refs/notes/commits"]);
+    assert!(verdict(&ran).starts_with("1; new "), "{ran:?}");
+}
+
+#[test]
+fn repositories_of_every_format_have_ranges() {
+    for arguments in [&["--object-format=sha256"][..], &["--ref-format=reftable"]] {
+        let repo = Repo::with(arguments);
+        repo.commit(&[("a", &token(1))], "base");
+        repo.commit(&[("a", &format!("{} {}", token(1), token(2)))], "more");
+        assert_range(&repo, &["HEAD~1..HEAD"], "1; new a; 1 already there");
+        let zeros = "0".repeat(repo.id("HEAD").len());
+        assert_range(&repo, &[&format!("{zeros}..HEAD")], "1; new a; new a");
+    }
+}
+
+#[test]
+fn without_git_a_plain_repository_is_read_by_the_library() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.commit(&[("a", &token(1))], "one");
+    let arguments = ["range", "--report", "json", "HEAD~1..main"];
+    let ran = repo.run_in(&repo.root, &arguments, &[("PATH", "/nowhere")]);
+    assert_eq!(verdict(&ran), "1; new a");
+}
+
+#[test]
+fn a_revision_is_never_an_option() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let output = repo.root.join("written");
+    let option = format!("--output={}", output.display());
+    for revision in [option.as_str(), "--all", "-h", "--git-dir=/", "^--all", "--all..HEAD"] {
+        let ran = repo.run(&["range", "--", revision]);
+        assert_fails_with(&ran, &["no commit is called"]);
+        assert!(!output.exists());
+    }
+    let ran = repo.run(&["range", "HEAD", "--not=--all"]);
+    assert_fails_with(&ran, &["no commit is called \"--all\""]);
+}
