@@ -114,21 +114,22 @@ pub(super) fn changes(repository: &Repository) -> Result<Vec<Change>, RepoError>
 
 /// Asks `git diff-index`.
 pub(super) fn with_program(repository: &Repository) -> Result<Vec<Change>, ProgramError> {
-    let compared = diff_index(repository, "HEAD").or_else(|error| {
-        let unborn = refs::is_unborn(repository).unwrap_or(false);
-        if unborn { diff_index(repository, empty_tree(repository.hash)) } else { Err(error) }
-    });
-    let mut changes = Vec::new();
-    let mut conflicted = false;
-    let output = compared?;
-    let mut fields = output.split(|&byte| byte == 0);
-    while let Some(head) = fields.next().filter(|head| !head.is_empty()) {
-        let malformed = || ProgramError::malformed("diff-index", head);
-        let change = parse_change(head, &mut fields).ok_or_else(malformed)?;
-        match change {
-            Some(change) => changes.push(change),
-            None => conflicted = true,
+    let head = "HEAD";
+    let (tree, output) = match diff_index(repository, head, "--no-renames") {
+        Ok(output) => (head, output),
+        Err(error) if !refs::is_unborn(repository).unwrap_or(false) => return Err(error),
+        Err(_) => {
+            let empty = empty_tree(repository.hash);
+            (empty, diff_index(repository, empty, "--no-renames")?)
         }
+    };
+    let (mut changes, mut conflicted) = parse_changes(&output)?;
+    let has = |status| changes.iter().any(|change: &Change| change.status == status);
+    if has(Status::Added) && has(Status::Deleted) {
+        // Similarity needs blobs, which a partial clone may lack; equality needs only ids.
+        let output = diff_index(repository, tree, "-M50%")
+            .or_else(|error| diff_index(repository, tree, "-M100%").map_err(|_| error))?;
+        (changes, conflicted) = parse_changes(&output)?;
     }
     if conflicted {
         changes.extend(ls_files(repository)?);
@@ -137,28 +138,39 @@ pub(super) fn with_program(repository: &Repository) -> Result<Vec<Change>, Progr
     Ok(changes)
 }
 
-fn diff_index(repository: &Repository, tree: &str) -> Result<Vec<u8>, ProgramError> {
-    let run = |renames: &str| {
-        let limit = format!("-l{RENAME_LIMIT}");
-        let arguments = [
-            "diff-index",
-            "--cached",
-            "--raw",
-            "-z",
-            "--no-abbrev",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--ignore-submodules=none",
-            "--ita-invisible-in-index",
-            renames,
-            &limit,
-            tree,
-            "--",
-        ];
-        program::run(repository, &arguments, b"").map(|output| output.stdout)
-    };
-    // Similarity needs blobs, which a partial clone may lack; equality needs only ids.
-    run("-M50%").or_else(|error| run("-M100%").map_err(|_| error))
+fn diff_index(repository: &Repository, tree: &str, renames: &str) -> Result<Vec<u8>, ProgramError> {
+    let limit = format!("-l{RENAME_LIMIT}");
+    let arguments = [
+        "diff-index",
+        "--cached",
+        "--raw",
+        "-z",
+        "--no-abbrev",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--ignore-submodules=none",
+        "--ita-invisible-in-index",
+        renames,
+        &limit,
+        tree,
+        "--",
+    ];
+    program::run(repository, &arguments, b"").map(|output| output.stdout)
+}
+
+/// Parses the raw format: the changes, and whether there are paths in conflict.
+fn parse_changes(output: &[u8]) -> Result<(Vec<Change>, bool), ProgramError> {
+    let mut changes = Vec::new();
+    let mut conflicted = false;
+    let mut fields = output.split(|&byte| byte == 0);
+    while let Some(head) = fields.next().filter(|head| !head.is_empty()) {
+        let malformed = || ProgramError::malformed("diff-index", head);
+        match parse_change(head, &mut fields).ok_or_else(malformed)? {
+            Some(change) => changes.push(change),
+            None => conflicted = true,
+        }
+    }
+    Ok((changes, conflicted))
 }
 
 /// Parses one record of the raw format; `Some(None)` is a path in conflict.
@@ -185,6 +197,11 @@ fn parse_change<'a>(
         _ => (None, first),
     };
     let [old, new] = [0, 1].map(|side| Entry::of(modes[side], ids[side]));
+    // Git takes what follows the end of an index that was cut off for entries of zeros; when it
+    // looks for renames it keeps silent about them.
+    if path.is_empty() || new.is_none() != (status == Status::Deleted) {
+        return None;
+    }
     Some(Some(Change { path, status, old_path, old, new }))
 }
 
