@@ -63,5 +63,20 @@ fn read_revisions() -> anyhow::Result<Vec<OsString>> {
     std::io::stdin()
         .read_to_string(&mut text)
         .context("the revisions cannot be read from standard input")?;
-    Ok(text.split_whitespace().map(OsString::from).collect())
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(revision).collect())
+}
+
+/// Reads a line: a revision, or what git tells `pre-push` and `pre-receive` hooks of a reference.
+fn revision(line: &str) -> OsString {
+    let is_id = |word: &str| {
+        matches!(word.len(), 40 | 64) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let words: Vec<&str> = line.split(' ').collect();
+    match words[..] {
+        [_, local, _, remote] if is_id(local) && is_id(remote) => {
+            format!("{remote}..{local}").into()
+        }
+        [old, new, _] if is_id(old) && is_id(new) => format!("{old}..{new}").into(),
+        _ => line.into(),
+    }
 }
