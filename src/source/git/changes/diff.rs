@@ -120,12 +120,26 @@ impl<'a> Trees<'a> {
         tree: &ObjectId,
         path: &[u8],
     ) -> Result<Option<ObjectId>, ReadError> {
+        let found = self.entry_at(tree, path)?;
+        Ok(found.and_then(|(kind, id)| (kind == EntryKind::Blob).then_some(id)))
+    }
+
+    /// Tells whether there is something at a path.
+    pub(super) fn has(&mut self, tree: &ObjectId, path: &[u8]) -> Result<bool, ReadError> {
+        Ok(self.entry_at(tree, path)?.is_some())
+    }
+
+    fn entry_at(
+        &mut self,
+        tree: &ObjectId,
+        path: &[u8],
+    ) -> Result<Option<(EntryKind, ObjectId)>, ReadError> {
         let mut at = *tree;
         let mut names = path.split(|&byte| byte == b'/').peekable();
         while let Some(name) = names.next() {
             match self.folder(&at)?.get(name) {
                 Some((EntryKind::Tree, id)) if names.peek().is_some() => at = *id,
-                Some((EntryKind::Blob, id)) if names.peek().is_none() => return Ok(Some(*id)),
+                Some(entry) if names.peek().is_none() => return Ok(Some(*entry)),
                 _ => return Ok(None),
             }
         }

@@ -4,6 +4,7 @@
 //! another path does; else it was *already there*. Only what changed is read: the cost grows with
 //! the change, not with the repository.
 
+mod brought;
 mod diff;
 mod range;
 mod staged;
@@ -17,7 +18,7 @@ use super::store::Store;
 use crate::finding::{Part, Standing, Trace};
 use crate::source::{Gap, Run, Traced, Visitors, add};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,8 @@ struct ChangeSet {
     items: Vec<Item>,
     /// The base's versions of the changed paths.
     base: Vec<(Vec<u8>, ObjectId)>,
+    /// The base's trees.
+    roots: Vec<ObjectId>,
     /// The traces of the commits.
     commits: Vec<Arc<Trace>>,
 }
@@ -107,18 +110,26 @@ impl Judge<'_> {
 
     /// Searches the names of new files and folders.
     fn names(&self) -> Vec<(&Item, &[u8], u32, u64)> {
-        let base: HashSet<&[u8]> = self.set.base.iter().flat_map(|it| folders(&it.0)).collect();
+        let mut trees = diff::Trees::new(self.store);
         let mut seen: HashMap<&[u8], Tokens> = HashMap::new();
         let mut found = Vec::new();
         for item in self.set.items.iter().filter(|item| item.is_new) {
-            for path in folders(&item.path).filter(|path| !base.contains(path)) {
+            for path in folders(&item.path) {
                 let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
                 let name = &path[start..];
                 let tokens = seen.entry(name).or_insert_with(|| self.visitors.find(name));
+                if tokens.is_empty() || self.base_has(path, &mut trees) {
+                    continue;
+                }
                 found.extend(tokens.iter().map(|&(token, offset)| (item, name, token, offset)));
             }
         }
         found
+    }
+
+    /// Tells whether the base has something at a path. If that cannot be read, it has not.
+    fn base_has(&self, path: &[u8], trees: &mut diff::Trees<'_>) -> bool {
+        self.set.roots.iter().any(|root| trees.has(root, path).unwrap_or(false))
     }
 
     /// Searches blobs, each once, on all workers; returns those that hold tokens.

@@ -1,17 +1,13 @@
 //! What a range of commits brings: every object that its head reaches and its base does not.
 
-use super::super::commits::{self, describe};
-use super::super::repo::{RepoError, Repository};
-use super::super::store::{ReadError, Store};
-use super::diff::Trees;
-use super::{ChangeSet, Item, Judge, open_store, sorted_base};
-use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Source, Traced, Visitors, add};
-use ddpatrol_pack::{Kind, ObjectId, Reader};
-use std::collections::{BTreeMap, HashSet};
+use super::super::repo::{Ref, RepoError, Repository};
+use super::brought::History;
+use super::{Judge, open_store};
+use crate::report::text::count;
+use crate::source::{Run, Source, Visitors};
+use ddpatrol_pack::ObjectId;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Revisions as the user wrote them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,8 +60,14 @@ impl From<RepoError> for RangeError {
 pub struct Range {
     repository: Repository,
     commits: Vec<ObjectId>,
-    /// What the range is held against; empty: the parents of each single commit.
+    /// What the range is held against, beside the parents that lie outside of it.
     bases: Vec<ObjectId>,
+    /// Whether each commit is judged alone.
+    are_single: bool,
+    /// The objects that the heads name, which may be tags.
+    brought: Vec<ObjectId>,
+    /// The objects that the bases name.
+    had: Vec<ObjectId>,
     options: RangeOptions,
     /// What the user should know of how the range was understood.
     pub notes: Vec<String>,
@@ -98,44 +100,45 @@ impl Range {
         revisions: &Revisions,
         options: RangeOptions,
     ) -> Result<Self, RangeError> {
-        let mut range =
-            Self { repository, commits: Vec::new(), bases: Vec::new(), options, notes: Vec::new() };
+        let mut range = Self {
+            repository,
+            commits: Vec::new(),
+            bases: Vec::new(),
+            are_single: false,
+            brought: Vec::new(),
+            had: Vec::new(),
+            options,
+            notes: Vec::new(),
+        };
         let (mut heads, mut singles, mut is_new_branch) = (Vec::new(), Vec::new(), false);
         for revision in &revisions.list {
-            let bytes = revision.as_encoded_bytes();
             if let Some((base, head)) = split(revision) {
                 if is_zeros(&head) {
                     range.notes.push("HEAD is all zeros: a deleted branch brings nothing".into());
                     continue;
                 }
-                heads.push(range.resolve(&head)?);
-                is_new_branch |= is_zeros(&base);
-                if !is_zeros(&base) {
-                    range.bases.push(range.resolve(&base)?);
-                }
-            } else if let [b'^', ..] = bytes {
-                let name = revision.to_str().and_then(|text| text.strip_prefix('^'));
-                range.bases.push(range.resolve(OsStr::new(name.unwrap_or_default()))?);
+                heads.push(range.take_head(&head)?);
+                is_new_branch |= !range.take_base(&base)?;
+            } else if let Some(base) = revision.to_str().and_then(|text| text.strip_prefix('^')) {
+                is_new_branch |= !range.take_base(OsStr::new(base))?;
             } else {
-                singles.push(range.resolve(revision)?);
+                singles.push(range.take_head(revision)?);
             }
         }
         for base in &revisions.not {
-            range.bases.push(range.resolve(base)?);
+            is_new_branch |= !range.take_base(base)?;
         }
         if revisions.list.is_empty() {
             return Err(RangeError::Empty);
         }
-        if range.bases.is_empty() && !is_new_branch {
-            range.commits = singles;
-            if range.commits.is_empty() && range.notes.is_empty() {
-                return Err(RangeError::OnlyBases);
-            }
-            return Ok(range);
-        }
+        range.are_single = heads.is_empty() && range.bases.is_empty() && !is_new_branch;
         heads.append(&mut singles);
         if heads.is_empty() {
             return if range.notes.is_empty() { Err(RangeError::OnlyBases) } else { Ok(range) };
+        }
+        if range.are_single {
+            range.commits = heads;
+            return Ok(range);
         }
         if is_new_branch {
             range.take_other_branches(&heads)?;
@@ -143,6 +146,22 @@ impl Range {
         range.commits = range.repository.commits(&heads, &range.bases)?;
         range.tell(&heads);
         Ok(range)
+    }
+
+    fn take_head(&mut self, revision: &OsStr) -> Result<ObjectId, RangeError> {
+        let commit = self.resolve(revision)?;
+        self.brought.push(self.repository.object(revision)?);
+        Ok(commit)
+    }
+
+    /// Takes a base; `false` if it is all zeros.
+    fn take_base(&mut self, revision: &OsStr) -> Result<bool, RangeError> {
+        if is_zeros(revision) {
+            return Ok(false);
+        }
+        self.bases.push(self.resolve(revision)?);
+        self.had.push(self.repository.object(revision)?);
+        Ok(true)
     }
 
     fn resolve(&self, revision: &OsStr) -> Result<ObjectId, RangeError> {
@@ -156,10 +175,18 @@ impl Range {
         })
     }
 
-    /// For a new branch, takes as base every reference that does not contain it.
+    /// For a new branch, takes as base what the other side has: in a clone the remote-tracking
+    /// references, else every reference; none that contains the branch.
     fn take_other_branches(&mut self, heads: &[ObjectId]) -> Result<(), RangeError> {
+        let refs = self.repository.refs()?.list;
+        let is_remote = |it: &&Ref| it.name.starts_with(b"refs/remotes/");
+        let is_clone = refs.iter().any(|it| is_remote(&it));
+        // A stash and the HEADs of work trees were never pushed anywhere.
+        let is_shared =
+            |it: &&Ref| it.name.starts_with(b"refs/") && !it.name.starts_with(b"refs/stash");
+        let is_base = |it: &&Ref| if is_clone { is_remote(it) } else { is_shared(it) };
         let mut bases: Vec<ObjectId> =
-            self.repository.refs()?.list.iter().filter_map(|it| it.commit).collect();
+            refs.iter().filter(is_base).filter_map(|it| it.commit).collect();
         bases.sort_unstable();
         bases.dedup();
         bases.retain(|other| !heads.contains(other));
@@ -177,11 +204,14 @@ impl Range {
             }
             bases = kept;
         }
+        let kind = if is_clone { "remote-tracking reference" } else { "other reference" };
         let count = match bases.len() {
-            1 => "1 other reference".to_owned(),
-            len => format!("{len} other references"),
+            0 => format!("no {kind}"),
+            len => count(len, kind),
         };
         self.notes.push(format!("BASE is all zeros, a new branch: it is held against {count}"));
+        let is_taken = |it: &&Ref| it.commit.is_some_and(|commit| bases.contains(&commit));
+        self.had.extend(refs.iter().filter(is_base).filter(is_taken).map(|it| it.target));
         self.bases.append(&mut bases);
         Ok(())
     }
@@ -195,159 +225,35 @@ impl Range {
             self.notes.push("BASE contains HEAD: HEAD brings nothing that BASE lacks".into());
         }
     }
-
-    /// Lists what the commits bring.
-    fn read(
-        &self,
-        store: &Store,
-        run: &Run,
-        visitors: &dyn Visitors,
-    ) -> Result<ChangeSet, ReadError> {
-        let mut set = ChangeSet::default();
-        let mut reader = Reader::default();
-        let mut trees = Trees::new(store);
-        let shallow = self.repository.shallow_commits().unwrap_or_default();
-        let mut bases = self.bases.clone();
-        // The oldest first, so that the first that brings a token leads.
-        for (rank, id) in self.commits.iter().rev().enumerate() {
-            if run.is_interrupted() {
-                break;
-            }
-            let (_, bytes) = store.read(id, &mut reader)?;
-            add(&run.tally.objects, 1);
-            add(&run.tally.bytes, bytes.len() as u64);
-            let links = commits::links(&bytes).ok_or_else(|| ReadError::Broken {
-                id: *id,
-                cause: "the commit names no tree".into(),
-            })?;
-            let trace = Arc::new(self.trace(*id, &bytes, rank));
-            self.search_message(&bytes, &trace, visitors);
-            let is_boundary = shallow.contains(id);
-            if is_boundary {
-                let message = format!(
-                    "the shallow clone begins at commit {id}, within the range: everything in it \
-                     counts as brought by it"
-                );
-                run.report(Gap::Opaque, Some(self.repository.git_dir.clone()), message);
-            }
-            if links.parents.is_empty() && !self.bases.is_empty() {
-                run.note(format!(
-                    "the range reaches the root commit {id}: BASE has no history in common with it"
-                ));
-            }
-            let mut parents = Vec::new();
-            for parent in links.parents.iter().filter(|_| !is_boundary) {
-                let (_, bytes) = store.read(parent, &mut reader)?;
-                parents.extend(commits::links(&bytes).map(|links| links.tree));
-                if self.bases.is_empty() {
-                    bases.push(*parent);
-                }
-            }
-            let commit = set.commits.len();
-            set.commits.push(trace);
-            for it in trees.differing(&links.tree, &parents)? {
-                set.items.push(Item {
-                    path: it.path,
-                    blob: it.blob,
-                    before: it.others,
-                    renamed_from: None,
-                    is_new: it.is_new,
-                    commit: Some(commit),
-                });
-            }
-            // What a commit takes away is changed, too: a token may have moved from there.
-            for parent in &parents {
-                for it in trees.differing(parent, &[links.tree])? {
-                    set.items.push(Item {
-                        path: it.path,
-                        blob: None,
-                        before: Vec::new(),
-                        renamed_from: None,
-                        is_new: false,
-                        commit: Some(commit),
-                    });
-                }
-            }
-        }
-        set.base = self.base(&mut trees, &set, &bases, store)?;
-        Ok(set)
-    }
-
-    /// Finds the base's versions of the changed paths.
-    fn base(
-        &self,
-        trees: &mut Trees<'_>,
-        set: &ChangeSet,
-        bases: &[ObjectId],
-        store: &Store,
-    ) -> Result<Vec<(Vec<u8>, ObjectId)>, ReadError> {
-        let paths: HashSet<&[u8]> = set.items.iter().map(|item| &item.path[..]).collect();
-        let mut known: HashSet<ObjectId> = HashSet::new();
-        let mut base: BTreeMap<Vec<u8>, Vec<ObjectId>> = BTreeMap::new();
-        let mut reader = Reader::default();
-        for commit in bases.iter().filter(|commit| known.insert(**commit)) {
-            let (_, bytes) = store.read(commit, &mut reader)?;
-            let Some(links) = commits::links(&bytes) else { continue };
-            for path in &paths {
-                if let Some(blob) = trees.blob_at(&links.tree, path)? {
-                    base.entry(path.to_vec()).or_default().push(blob);
-                }
-            }
-        }
-        Ok(sorted_base(base))
-    }
-
-    fn trace(&self, id: ObjectId, bytes: &[u8], rank: usize) -> Trace {
-        Trace {
-            repository: self.repository.git_dir.clone(),
-            object: id,
-            kind: Kind::Commit,
-            introduced: Some(Arc::new(describe(id, bytes))),
-            at_boundary: false,
-            removed: Vec::new(),
-            in_head: false,
-            reachable: true,
-            refs: Vec::new(),
-            refs_total: 0,
-            date: rank as i64,
-        }
-    }
-
-    fn search_message(&self, bytes: &[u8], trace: &Arc<Trace>, visitors: &dyn Visitors) {
-        for (token, offset) in visitors.find(bytes) {
-            let place = Traced {
-                bytes,
-                offset,
-                path: None,
-                part: Part::Commit,
-                trace: Some(trace),
-                standing: Some(&Standing::New),
-            };
-            visitors.place(token, &place);
-        }
-    }
 }
 
 impl Source for Range {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         let store = open_store(&self.repository, run);
-        let set = match self.read(&store, run, visitors) {
-            Ok(set) => set,
-            Err(error) => {
-                let path = Some(self.repository.git_dir.clone());
-                return run.report(Gap::Unread, path, error.to_string());
-            }
-        };
-        let root = PathBuf::new();
-        Judge {
+        let history = History {
             repository: &self.repository,
             store: &store,
+            shallow: self.repository.shallow_commits().unwrap_or_default(),
+            bases: &self.bases,
             visitors,
             run,
-            threads: self.options.threads,
-            set: &set,
-            root: &root,
+        };
+        history.search_tags(&self.brought, &self.had);
+        let size = if self.are_single { 1 } else { self.commits.len().max(1) };
+        let root = PathBuf::new();
+        // The oldest first, so that the first that brings a token leads.
+        for (at, commits) in self.commits.rchunks(size).enumerate() {
+            let set = history.read(commits, at * size);
+            Judge {
+                repository: &self.repository,
+                store: &store,
+                visitors,
+                run,
+                threads: self.options.threads,
+                set: &set,
+                root: &root,
+            }
+            .judge();
         }
-        .judge();
     }
 }

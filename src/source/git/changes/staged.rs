@@ -1,10 +1,14 @@
 //! What will be committed: the index against HEAD, whatever lies in the work tree.
 
+use super::super::commits;
 use super::super::repo::{Change, Repository, Status};
+use super::super::store::Store;
 use super::{ChangeSet, Item, Judge, open_store, sorted_base};
-use crate::source::{Gap, Run, Source, Visitors};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use crate::source::{Run, Source, Visitors};
+use ddpatrol_pack::{ObjectId, Reader};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
 /// The staged content as a source.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ impl Source for Staged {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         let mut set = ChangeSet::default();
         let mut base: BTreeMap<Vec<u8>, Vec<_>> = BTreeMap::new();
+        let mut conflicted = BTreeSet::new();
         for change in &self.changes {
             let blob = |entry: &Option<_>| entry.filter(super::super::repo::Entry::is_blob);
             let old = blob(&change.old).map(|entry| entry.id);
@@ -36,10 +41,13 @@ impl Source for Staged {
             if change.new.is_none() {
                 continue;
             }
-            if let Status::Conflicted(_) = change.status {
-                let message = "it is in conflict: all its versions are looked at";
-                let path = super::join(Path::new(""), &change.path);
-                run.report(Gap::Opaque, Some(path), message);
+            if let Status::Conflicted(stage) = change.status {
+                let path = String::from_utf8_lossy(&change.path);
+                conflicted.insert(format!("{path} is in conflict: all its versions are looked at"));
+                // Ours is HEAD's.
+                if let (2, Some(ours)) = (stage, blob(&change.new)) {
+                    base.entry(change.path.clone()).or_default().push(ours.id);
+                }
             }
             let is_rename = change.status == Status::Renamed;
             set.items.push(Item {
@@ -52,7 +60,12 @@ impl Source for Staged {
             });
         }
         set.base = sorted_base(base);
+        if self.changes.is_empty() {
+            run.note("nothing is staged");
+        }
+        conflicted.into_iter().for_each(|note| run.note(note));
         let store = open_store(&self.repository, run);
+        set.roots = head_tree(&self.repository, &store).into_iter().collect();
         let root = PathBuf::new();
         Judge {
             repository: &self.repository,
@@ -65,4 +78,11 @@ impl Source for Staged {
         }
         .judge();
     }
+}
+
+/// Finds HEAD's tree; before the first commit there is none.
+fn head_tree(repository: &Repository, store: &Store) -> Option<ObjectId> {
+    let head = repository.resolve(OsStr::new("HEAD")).ok()?;
+    let (_, bytes) = store.read(&head, &mut Reader::default()).ok()?;
+    commits::links(&bytes).map(|links| links.tree)
 }

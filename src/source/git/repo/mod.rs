@@ -183,6 +183,14 @@ impl Repository {
         range::resolve(self, revision)
     }
 
+    /// Returns the object that a revision names, which may be a tag.
+    ///
+    /// # Errors
+    /// It names none.
+    pub fn object(&self, revision: &OsStr) -> Result<ObjectId, RepoError> {
+        range::object(self, revision)
+    }
+
     /// Returns the commits that can be reached from `wanted` and not from `not`, children before
     /// their parents. Tags stand for their commits. A shallow clone's history ends where it was
     /// cut.

@@ -15,8 +15,24 @@ pub(super) fn resolve(repository: &Repository, revision: &OsStr) -> Result<Objec
     {
         return Ok(object_id(commit.id()));
     }
+    rev_parse(repository, revision, "^{commit}")
+}
+
+/// See [`Repository::object`].
+pub(super) fn object(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
+    if let Some(text) = revision.to_str()
+        && let Ok(library) = open::library(repository)
+        && let Ok(object) = library.revparse_single(text)
+    {
+        return Ok(object_id(object.id()));
+    }
+    rev_parse(repository, revision, "^{object}")
+}
+
+/// Asks `git rev-parse`.
+fn rev_parse(repository: &Repository, revision: &OsStr, peel: &str) -> Result<ObjectId, RepoError> {
     let mut name = OsString::from(revision);
-    name.push("^{commit}");
+    name.push(peel);
     let arguments =
         [OsStr::new("rev-parse"), "--verify".as_ref(), "--end-of-options".as_ref(), &name];
     let words = match program::run(repository, &arguments, b"") {

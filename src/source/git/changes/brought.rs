@@ -1,0 +1,221 @@
+//! Reads what commits bring: tags, messages, and the versions of paths that no parent has.
+
+use super::super::commits::{self, describe};
+use super::super::repo::Repository;
+use super::super::store::{ReadError, Store};
+use super::diff::Trees;
+use super::{ChangeSet, Item, sorted_base};
+use crate::finding::{Part, Standing, Trace};
+use crate::source::{Gap, Run, Traced, Visitors, add};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// The objects of a repository's history, and what is done with them.
+pub(super) struct History<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) store: &'a Store,
+    /// The commits whose parents a shallow clone left out.
+    pub(super) shallow: Vec<ObjectId>,
+    /// The bases that were asked for.
+    pub(super) bases: &'a [ObjectId],
+    pub(super) visitors: &'a dyn Visitors,
+    pub(super) run: &'a Run,
+}
+
+/// What is being read.
+struct Reading<'a> {
+    set: ChangeSet,
+    trees: Trees<'a>,
+    reader: Reader,
+    /// The commits that lie in the range.
+    inside: HashSet<ObjectId>,
+    /// What the range is held against.
+    bases: BTreeSet<ObjectId>,
+}
+
+impl History<'_> {
+    /// Searches the tags that heads name and bases do not, and the tags that those tag.
+    pub(super) fn search_tags(&self, brought: &[ObjectId], had: &[ObjectId]) {
+        // What the branch's own references name is brought, too.
+        let had: Vec<ObjectId> = had.iter().filter(|id| !brought.contains(id)).copied().collect();
+        let mut known: HashSet<ObjectId> = self.tags(&had).into_iter().map(|it| it.0).collect();
+        for (id, bytes) in self.tags(brought) {
+            if known.insert(id) {
+                self.search_text(&bytes, Part::Tag, &Arc::new(self.trace(id, Kind::Tag, 0)));
+            }
+        }
+    }
+
+    fn tags(&self, ids: &[ObjectId]) -> Vec<(ObjectId, Vec<u8>)> {
+        let mut reader = Reader::default();
+        let mut tags = Vec::new();
+        for id in ids {
+            let mut next = Some(*id);
+            while let Some(id) = next.take() {
+                match self.store.read(&id, &mut reader) {
+                    Ok((Kind::Tag, bytes)) => {
+                        next = commits::tag_target(&bytes);
+                        tags.push((id, bytes));
+                    }
+                    Ok(_) => {}
+                    Err(error) => self.report(&error),
+                }
+            }
+        }
+        tags
+    }
+
+    /// Lists what commits bring, given with children before their parents; `rank` commits were
+    /// read before these. What cannot be read is reported, and the other commits are read on.
+    pub(super) fn read(&self, commits: &[ObjectId], rank: usize) -> ChangeSet {
+        let mut reading = Reading {
+            set: ChangeSet::default(),
+            trees: Trees::new(self.store),
+            reader: Reader::default(),
+            inside: commits.iter().copied().collect(),
+            bases: self.bases.iter().copied().collect(),
+        };
+        for (at, id) in commits.iter().rev().enumerate() {
+            if self.run.is_interrupted() {
+                break;
+            }
+            if let Err(error) = self.read_commit(id, rank + at, &mut reading) {
+                self.report(&error);
+            }
+        }
+        self.read_base(&mut reading);
+        reading.set
+    }
+
+    fn read_commit(
+        &self,
+        id: &ObjectId,
+        rank: usize,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), ReadError> {
+        let (_, bytes) = self.store.read(id, &mut reading.reader)?;
+        add(&self.run.tally.objects, 1);
+        add(&self.run.tally.bytes, bytes.len() as u64);
+        let nameless = || ReadError::Broken { id: *id, cause: "the commit names no tree".into() };
+        let links = commits::links(&bytes).ok_or_else(nameless)?;
+        let introduced = Some(Arc::new(describe(*id, &bytes)));
+        let trace = Arc::new(Trace { introduced, ..self.trace(*id, Kind::Commit, rank) });
+        self.search_text(&bytes, Part::Commit, &trace);
+        let is_boundary = self.shallow.contains(id);
+        if is_boundary {
+            let message = format!(
+                "the shallow clone begins at commit {id}, within the range: everything in it \
+                 counts as brought by it"
+            );
+            self.run.report(Gap::Opaque, Some(self.repository.git_dir.clone()), message);
+        }
+        if links.parents.is_empty() && !self.bases.is_empty() {
+            self.run.note(format!(
+                "the range reaches the root commit {id}: BASE has no history in common with it"
+            ));
+        }
+        let mut parents = Vec::new();
+        for parent in links.parents.iter().filter(|_| !is_boundary) {
+            let (_, bytes) = self.store.read(parent, &mut reading.reader)?;
+            parents.extend(commits::links(&bytes).map(|links| links.tree));
+            // What lies below the range the base has, or had: it is not new.
+            if !reading.inside.contains(parent) {
+                reading.bases.insert(*parent);
+            }
+        }
+        let commit = reading.set.commits.len();
+        reading.set.commits.push(trace);
+        for it in reading.trees.differing(&links.tree, &parents)? {
+            reading.set.items.push(Item {
+                path: it.path,
+                blob: it.blob,
+                before: it.others,
+                renamed_from: None,
+                is_new: it.is_new,
+                commit: Some(commit),
+            });
+        }
+        // What a commit takes away is changed, too: a token may have moved from there.
+        for parent in &parents {
+            for it in reading.trees.differing(parent, &[links.tree])? {
+                reading.set.items.push(Item {
+                    path: it.path,
+                    blob: None,
+                    before: Vec::new(),
+                    renamed_from: None,
+                    is_new: false,
+                    commit: Some(commit),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the base's versions of the changed paths.
+    fn read_base(&self, reading: &mut Reading<'_>) {
+        let paths: HashSet<&[u8]> = reading.set.items.iter().map(|item| &item.path[..]).collect();
+        let mut base: BTreeMap<Vec<u8>, Vec<ObjectId>> = BTreeMap::new();
+        let mut roots = Vec::new();
+        for commit in &reading.bases {
+            let mut versions = || -> Result<_, ReadError> {
+                let (_, bytes) = self.store.read(commit, &mut reading.reader)?;
+                let Some(links) = commits::links(&bytes) else { return Ok(None) };
+                let mut versions = Vec::new();
+                for path in &paths {
+                    if let Some(blob) = reading.trees.blob_at(&links.tree, path)? {
+                        versions.push((path.to_vec(), blob));
+                    }
+                }
+                Ok(Some((links.tree, versions)))
+            };
+            match versions() {
+                Ok(Some((tree, versions))) => {
+                    roots.push(tree);
+                    for (path, blob) in versions {
+                        base.entry(path).or_default().push(blob);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => self.report(&error),
+            }
+        }
+        reading.set.base = sorted_base(base);
+        reading.set.roots = roots;
+    }
+
+    fn report(&self, error: &ReadError) {
+        let path = Some(self.repository.git_dir.clone());
+        self.run.report(Gap::Unread, path, error.to_string());
+    }
+
+    fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
+        Trace {
+            repository: self.repository.git_dir.clone(),
+            object,
+            kind,
+            introduced: None,
+            at_boundary: false,
+            removed: Vec::new(),
+            in_head: false,
+            reachable: true,
+            refs: Vec::new(),
+            refs_total: 0,
+            date: rank as i64,
+        }
+    }
+
+    fn search_text(&self, bytes: &[u8], part: Part, trace: &Arc<Trace>) {
+        for (token, offset) in self.visitors.find(bytes) {
+            let place = Traced {
+                bytes,
+                offset,
+                path: None,
+                part,
+                trace: Some(trace),
+                standing: Some(&Standing::New),
+            };
+            self.visitors.place(token, &place);
+        }
+    }
+}
