@@ -114,6 +114,7 @@ fn a_base_that_is_missing_is_an_error_that_says_how_to_get_it() {
     ] {
         let ran = repo.run(&[&["range"], revisions].concat());
         assert_fails_with(&ran, &[random, "fetch"]);
+        assert_eq!(ran.stderr().matches("no commit is called").count(), 1, "said once: {ran:?}");
         assert_eq!(ran.stdout(), "");
     }
     let clone = repo.clone_to("shallow", &["--depth", "1"]);

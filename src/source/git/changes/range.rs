@@ -29,14 +29,12 @@ pub struct RangeOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum RangeError {
     /// A revision names no commit.
-    #[error("{revision}: {source}{hint}", revision = revision.display())]
+    #[error("{cause}{hint}")]
     Revision {
-        /// What was asked for.
-        revision: OsString,
         /// What else may help.
         hint: &'static str,
         /// Why.
-        source: Box<RepoError>,
+        cause: Box<RepoError>,
     },
     /// The repository cannot be read.
     #[error(transparent)]
@@ -73,8 +71,8 @@ pub struct Range {
     pub notes: Vec<String>,
 }
 
-const MISSING: &str = "; it is not in this clone: fetch it (a shallow clone: \
-                       `git fetch --unshallow`, in GitHub's checkout action `fetch-depth: 0`)";
+const MISSING: &str = " (a shallow clone gets it by `git fetch --unshallow`, GitHub's checkout \
+                       action by `fetch-depth: 0`)";
 
 /// Tells whether a revision is spelled as all zeros, as git does where there is no commit.
 fn is_zeros(revision: &OsStr) -> bool {
@@ -165,13 +163,12 @@ impl Range {
     }
 
     fn resolve(&self, revision: &OsStr) -> Result<ObjectId, RangeError> {
-        self.repository.resolve(revision).map_err(|source| {
+        self.repository.resolve(revision).map_err(|cause| {
             let bytes = revision.as_encoded_bytes();
             let is_id = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
             let is_shallow = self.repository.shallow_commits().is_ok_and(|it| !it.is_empty());
             let hint = if is_id || is_shallow { MISSING } else { "" };
-            let (revision, source) = (revision.to_owned(), Box::new(source));
-            RangeError::Revision { revision, hint, source }
+            RangeError::Revision { hint, cause: Box::new(cause) }
         })
     }
 
