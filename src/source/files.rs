@@ -363,7 +363,7 @@ fn is_git_folder(entry: &DirEntry) -> bool {
     let has = |name: &str| entry.path().join(name).exists();
     let is_bare = || has("HEAD") && has("objects") && has("refs");
     let name = entry.file_name().as_encoded_bytes();
-    is_folder && name.ends_with(b".git") && (name == b".git" || is_bare())
+    is_folder && (name == b".git" || is_bare())
 }
 
 fn lock(met: &Met) -> MutexGuard<'_, Vec<PathBuf>> {

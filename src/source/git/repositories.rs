@@ -5,7 +5,7 @@ use super::history::{History, HistoryOptions};
 use super::repo::Repository;
 use crate::source::files::Met;
 use crate::source::{Gap, Run, Source, Visitors};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// Histories of repositories as a source.
@@ -28,20 +28,21 @@ impl Repositories {
 impl Source for Repositories {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         let mut known = HashSet::new();
-        let mut open = self.named.clone();
+        let mut open = VecDeque::from(self.named.clone());
         let mut met = self.met.lock().unwrap_or_else(|poison| poison.into_inner()).clone();
         met.sort();
         for path in met {
             let root = root_of(&path);
             match Repository::at(root) {
-                Ok(Some(repository)) => open.push((repository, root.to_owned())),
+                Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
                 // A folder that only bears the name is read as files by whoever names it.
                 Ok(None) => run.report(Gap::Opaque, Some(path), "it is no repository of git"),
                 Err(error) => run.report(Gap::Unread, Some(path), error.to_string()),
             }
         }
-        open.reverse();
-        while let Some((repository, root)) = open.pop() {
+        // Submodules come last: one that is checked out was met, and its paths are those of its work
+        // tree.
+        while let Some((repository, root)) = open.pop_front() {
             if run.is_interrupted() {
                 return;
             }
@@ -51,9 +52,9 @@ impl Source for Repositories {
             }
             match repository.submodule_git_dirs() {
                 Ok(folders) => {
-                    for folder in folders.into_iter().rev() {
+                    for folder in folders {
                         match Repository::at(&folder) {
-                            Ok(Some(inner)) => open.push((inner, folder)),
+                            Ok(Some(inner)) => open.push_back((inner, folder)),
                             Ok(None) => {}
                             Err(error) => run.report(Gap::Unread, Some(folder), error.to_string()),
                         }
