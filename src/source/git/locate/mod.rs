@@ -178,10 +178,7 @@ impl Locator<'_> {
                 trace.introduced = Some(described);
                 Part::Commit
             } else {
-                let names = self.refs.list.iter().filter(|name| name.target == it.object);
-                trace.refs = names.map(|name| name.name.clone()).take(MOST_REFS).collect();
-                trace.refs_total = trace.refs.len();
-                trace.reachable = trace.refs_total > 0;
+                self.name_tags(&mut trace, it.object);
                 trace.date = described.committer.time;
                 Part::Tag
             };
@@ -214,6 +211,27 @@ impl Locator<'_> {
         }
     }
 
+    /// Fills in which references point to an object, or to a tag that leads to it.
+    fn name_tags(&self, trace: &mut Trace, object: ObjectId) {
+        let mut leading = vec![object];
+        let mut at = 0;
+        while let Some(&target) = leading.get(at) {
+            let tags = self.objects.links.tags.iter().filter(|(_, it)| *it == target);
+            let tags: Vec<_> = tags.filter_map(|&(tag, _)| self.objects.catalog.id(tag)).collect();
+            tags.into_iter().for_each(|tag| {
+                if !leading.contains(&tag) {
+                    leading.push(tag);
+                }
+            });
+            at += 1;
+        }
+        let names: Vec<_> =
+            self.refs.list.iter().filter(|name| leading.contains(&name.target)).collect();
+        trace.refs = names.iter().map(|name| name.name.clone()).take(MOST_REFS).collect();
+        trace.refs_total = names.len();
+        trace.reachable = !names.is_empty();
+    }
+
     /// Fills in what the references reach.
     fn reach(&self, trace: &mut Trace, commit: u32, history: &History) {
         let lists = history.graph.reached_by(&[commit], &history.tips);
@@ -228,6 +246,10 @@ impl Locator<'_> {
         trace.refs_total = tips.len();
         let name = |&tip: &u32| history.names[tip as usize].clone();
         trace.refs = tips.iter().take(MOST_REFS).map(name).collect();
+        if trace.reachable && tips.is_empty() {
+            // A detached HEAD is no reference, but it keeps what it reaches.
+            (trace.refs, trace.refs_total) = (vec![b"HEAD".to_vec()], 1);
+        }
         trace.date = history.graph.dates[commit as usize];
         let number = history.graph.numbers[commit as usize];
         let id = self.objects.catalog.id(number);
@@ -249,10 +271,7 @@ impl Locator<'_> {
                 let Some(id) = self.objects.catalog.id(number) else { continue };
                 let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
                 let mut trace = self.trace(id, kind);
-                let names = self.refs.list.iter().filter(|name| name.target == id);
-                trace.refs = names.map(|name| name.name.clone()).take(MOST_REFS).collect();
-                trace.refs_total = trace.refs.len();
-                trace.reachable = trace.refs_total > 0;
+                self.name_tags(&mut trace, id);
                 let trace = Arc::new(trace);
                 for &(token, offset) in tokens {
                     let (bytes, offset) = match kind {
