@@ -65,6 +65,9 @@ pub struct RepositoryRecord {
     /// The path as a URI reference.
     #[serde(skip)]
     pub uri: String,
+    /// The path as a URI.
+    #[serde(skip)]
+    pub absolute_uri: String,
 }
 
 /// The counts of a report.
@@ -276,6 +279,7 @@ impl DocumentOptions<'_> {
             path: self.path(&scanned.root),
             head: scanned.head.map(|id| id.to_string()),
             uri: self.uri(&scanned.root),
+            absolute_uri: self.absolute_uri(&scanned.root),
         }
     }
 
@@ -355,6 +359,14 @@ impl DocumentOptions<'_> {
 
     pub(super) fn path(&self, path: &Path) -> Clean {
         self.redactor.clean(plain(path).as_os_str().as_encoded_bytes())
+    }
+
+    fn absolute_uri(&self, path: &Path) -> String {
+        let path = self.root.map_or_else(|| path.to_owned(), |root| root.join(plain(path)));
+        let clean = self.redactor.clean(path.as_os_str().as_encoded_bytes());
+        let encoded = super::escape::uri_path(clean.as_bytes());
+        let encoded = encoded.strip_suffix('/').unwrap_or(&encoded);
+        format!("file:///{}", encoded.trim_start_matches('/'))
     }
 
     fn uri(&self, path: &Path) -> String {

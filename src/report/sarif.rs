@@ -67,7 +67,7 @@ fn run(document: &Document) -> Run {
 
 fn provenance(repository: &RepositoryRecord) -> VersionControlDetails {
     let mut details =
-        VersionControlDetails::builder().repository_uri(repository.uri.as_str()).build();
+        VersionControlDetails::builder().repository_uri(repository.absolute_uri.as_str()).build();
     details.revision_id = repository.head.clone();
     details.mapped_to = Some(artifact(&repository.uri));
     details
