@@ -358,7 +358,9 @@ impl DocumentOptions<'_> {
     }
 
     pub(super) fn path(&self, path: &Path) -> Clean {
-        self.redactor.clean(plain(path).as_os_str().as_encoded_bytes())
+        let path = plain(path);
+        let bytes = path.as_os_str().as_encoded_bytes();
+        self.redactor.clean(if bytes.is_empty() { b"." } else { bytes })
     }
 
     fn absolute_uri(&self, path: &Path) -> String {

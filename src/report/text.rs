@@ -175,7 +175,8 @@ fn write_summary(
     }
     if summary.already_there > 0 {
         let tokens = count(summary.already_there, "token");
-        writeln!(out, "{tokens} already there before the change (--all lists them).")?;
+        let them = if summary.already_there == 1 { "it" } else { "them" };
+        writeln!(out, "{tokens} already there before the change (--all lists {them}).")?;
     }
     for note in &document.notes {
         writeln!(out, "Note: {}.", terminal(&note.text()))?;

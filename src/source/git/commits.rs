@@ -104,7 +104,7 @@ pub(super) fn describe(id: ObjectId, object: &[u8]) -> Commit {
 }
 
 /// What a tag points to.
-pub(super) fn tag_target(object: &[u8]) -> Option<ObjectId> {
+pub(in crate::source::git) fn tag_target(object: &[u8]) -> Option<ObjectId> {
     values(header(object).0, "object").next().and_then(id)
 }
 

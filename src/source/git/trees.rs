@@ -87,14 +87,15 @@ pub(super) fn walk(
             let copied = copied(&pieces[piece], at, base);
             if !copied.is_empty() {
                 // An entry is copied whole if the next one begins in the piece or at its end.
-                let shift = at as u32 - copied[0];
+                // An entry can lie before where it lies in the base.
+                let shift = (at as u32).wrapping_sub(copied[0]);
                 let whole = copied.len() - 1;
                 if whole > 0 {
                     let (from, to) = (copied[0], copied[whole]);
                     on_entries(Entries::Copied(Copied { from, to, at: at as u32 }));
                 }
-                starts.extend(copied[..whole].iter().map(|start| start + shift));
-                at = (copied[whole] + shift) as usize;
+                starts.extend(copied[..whole].iter().map(|start| start.wrapping_add(shift)));
+                at = copied[whole].wrapping_add(shift) as usize;
                 if whole > 0 {
                     continue;
                 }

@@ -233,7 +233,13 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     fn part(&self, first: u32) -> TreeVisitor<'_> {
-        TreeVisitor { shared: self, first, cache: Cache::default(), part: Part::default() }
+        TreeVisitor {
+            shared: self,
+            first,
+            cache: Cache::default(),
+            part: Part::default(),
+            failed: Vec::new(),
+        }
     }
 
     fn walk(&self, families: &Families, first: u32) -> Vec<Part> {
@@ -245,7 +251,18 @@ impl Shared<'_> {
             skip: Some(&is_cold),
         };
         let visitors = families.walk(&options, &|| self.part(first));
-        visitors.into_iter().map(|visitor| visitor.part).collect()
+        let mut again = self.part(first);
+        let mut reader = Reader::default();
+        for id in visitors.iter().flat_map(|visitor| &visitor.failed) {
+            // Another copy may be whole, as it was for those who looked for tokens.
+            let number = self.locator.objects.catalog.find(id.as_bytes());
+            if let (Some(number), Ok((Kind::Tree, bytes))) =
+                (number, self.locator.store.read(id, &mut reader))
+            {
+                again.tree(number, (&bytes, &[]), None, id.as_bytes().len());
+            }
+        }
+        visitors.into_iter().chain([again]).map(|visitor| visitor.part).collect()
     }
 
     fn read_loose(&self) -> Part {
@@ -289,6 +306,8 @@ struct TreeVisitor<'a> {
     first: u32,
     cache: Cache,
     part: Part,
+    /// Trees that cannot be read from the pack.
+    failed: Vec<ObjectId>,
 }
 
 /// What is remembered of a tree while its deltas are looked at.
@@ -379,8 +398,10 @@ impl Visitor for TreeVisitor<'_> {
         Ok(())
     }
 
-    // The first walk has told of it.
-    fn failed(&mut self, _: PackError) {}
+    fn failed(&mut self, error: PackError) {
+        // The first walk has told of it.
+        self.failed.extend(error.id);
+    }
 
     fn is_stopped(&self) -> bool {
         self.shared.locator.run.is_interrupted()

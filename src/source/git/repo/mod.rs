@@ -252,6 +252,16 @@ pub enum RepoError {
         /// What git says.
         words: String,
     },
+    /// `git` cannot do it.
+    #[error("cannot {task} of {}: {program}", git_dir.display())]
+    Program {
+        /// What was to be done.
+        task: &'static str,
+        /// The repository.
+        git_dir: PathBuf,
+        /// Why not.
+        program: ProgramError,
+    },
     /// Neither `git` nor libgit2 can do it.
     #[error("cannot {task} of {}: git: {program}; libgit2: {library}", git_dir.display())]
     Neither {

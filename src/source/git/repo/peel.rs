@@ -1,9 +1,12 @@
 //! Which commits objects stand for: tags are followed to what they tag.
 
 use super::program::{self, ProgramError};
-use super::range::{object_id, oid};
+use super::range::oid;
 use super::{RepoError, Repository, id, open};
-use ddpatrol_pack::ObjectId;
+use crate::source::git::commits::tag_target;
+use crate::source::git::store::Store;
+use ddpatrol_pack::{ObjectId, Reader};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For each id the commit it stands for, nothing if that is no commit, or why it cannot be read.
@@ -13,7 +16,9 @@ pub(super) type Peeled = BTreeMap<ObjectId, Result<Option<ObjectId>, String>>;
 pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<Peeled, RepoError> {
     let (mut peeled, library) = match open::library(repository) {
         Ok(library) => {
-            let one = |id: &ObjectId| (*id, peel_one(&library, id).map_err(|e| e.to_string()));
+            let tags = OnceCell::new();
+            let tags = || tags.get_or_init(|| store(repository));
+            let one = |id: &ObjectId| (*id, peel_one(&library, id, &tags));
             (ids.iter().map(one).collect(), None)
         }
         Err(error) => (Peeled::new(), Some(error)),
@@ -36,13 +41,30 @@ pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<
     Ok(peeled)
 }
 
-fn peel_one(library: &git2::Repository, id: &ObjectId) -> Result<Option<ObjectId>, git2::Error> {
-    let odb = library.odb()?;
-    let mut oid = oid(id)?;
+fn store(repository: &Repository) -> Store {
+    let mut folders = vec![repository.objects_dir()];
+    folders.extend_from_slice(repository.alternates());
+    // What cannot be opened is told of by whoever reads the objects.
+    Store::open(&folders, repository.hash, &mut |_| ())
+}
+
+/// Tags are read by our own store: libgit2 1.9 reads on for ever in a loose one that was cut off.
+fn peel_one<'a>(
+    library: &git2::Repository,
+    id: &ObjectId,
+    store: &dyn Fn() -> &'a Store,
+) -> Result<Option<ObjectId>, String> {
+    let odb = library.odb().map_err(|error| error.to_string())?;
+    let mut id = *id;
     loop {
-        match odb.read_header(oid)?.1 {
-            git2::ObjectType::Commit => return Ok(Some(object_id(oid))),
-            git2::ObjectType::Tag => oid = library.find_tag(oid)?.target_id(),
+        let header = oid(&id).and_then(|oid| odb.read_header(oid));
+        match header.map_err(|error| error.to_string())?.1 {
+            git2::ObjectType::Commit => return Ok(Some(id)),
+            git2::ObjectType::Tag => {
+                let read = store().read(&id, &mut Reader::default());
+                let (_, bytes) = read.map_err(|error| error.to_string())?;
+                id = tag_target(&bytes).ok_or_else(|| format!("tag {id} names no object"))?;
+            }
             _ => return Ok(None),
         }
     }

@@ -6,45 +6,65 @@ use ddpatrol_pack::ObjectId;
 use git2::{ObjectType, Oid, Sort};
 use std::ffi::{OsStr, OsString};
 
+// The program is asked first, and libgit2 only where there is none: libgit2 1.9 reads on for ever in
+// a loose object that was cut off.
+
 /// See [`Repository::resolve`].
 pub(super) fn resolve(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
-    if let Some(text) = revision.to_str()
-        && let Ok(library) = open::library(repository)
-        && let Ok(object) = library.revparse_single(text)
-        && let Ok(commit) = object.peel(ObjectType::Commit)
-    {
-        return Ok(object_id(commit.id()));
-    }
-    rev_parse(repository, revision, "^{commit}")
+    parse(repository, revision, Some(ObjectType::Commit))
 }
 
 /// See [`Repository::object`].
 pub(super) fn object(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
-    if let Some(text) = revision.to_str()
-        && let Ok(library) = open::library(repository)
-        && let Ok(object) = library.revparse_single(text)
-    {
-        return Ok(object_id(object.id()));
-    }
-    rev_parse(repository, revision, "^{object}")
+    parse(repository, revision, None)
 }
 
-/// Asks `git rev-parse`.
-fn rev_parse(repository: &Repository, revision: &OsStr, peel: &str) -> Result<ObjectId, RepoError> {
-    let mut name = OsString::from(revision);
-    name.push(peel);
-    let arguments =
-        [OsStr::new("rev-parse"), "--verify".as_ref(), "--end-of-options".as_ref(), &name];
-    let words = match program::run(repository, &arguments, b"") {
-        Ok(output) => match id(output.stdout.trim_ascii_end()) {
-            Some(id) => return Ok(id),
-            None => ProgramError::malformed("rev-parse", &output.stdout).to_string(),
-        },
+fn parse(
+    repository: &Repository,
+    revision: &OsStr,
+    kind: Option<ObjectType>,
+) -> Result<ObjectId, RepoError> {
+    let words = match rev_parse(repository, revision, kind) {
+        Ok(id) => return Ok(id),
         Err(ProgramError::Failed { words, .. }) => words,
+        Err(ProgramError::Start(error)) => match revparse(repository, revision, kind) {
+            Some(id) => return Ok(id),
+            None => ProgramError::Start(error).to_string(),
+        },
         Err(error) => error.to_string(),
     };
     let revision = revision.to_string_lossy().into_owned();
     Err(RepoError::Revision { revision, git_dir: repository.git_dir.clone(), words })
+}
+
+/// Asks `git rev-parse`.
+fn rev_parse(
+    repository: &Repository,
+    revision: &OsStr,
+    kind: Option<ObjectType>,
+) -> Result<ObjectId, ProgramError> {
+    let mut name = OsString::from(revision);
+    name.push(if kind.is_some() { "^{commit}" } else { "^{object}" });
+    let arguments =
+        [OsStr::new("rev-parse"), "--verify".as_ref(), "--end-of-options".as_ref(), &name];
+    let output = program::run(repository, &arguments, b"")?;
+    let answer = output.stdout.trim_ascii_end();
+    id(answer).ok_or_else(|| ProgramError::malformed("rev-parse", answer))
+}
+
+/// Asks libgit2.
+fn revparse(
+    repository: &Repository,
+    revision: &OsStr,
+    kind: Option<ObjectType>,
+) -> Option<ObjectId> {
+    let library = open::library(repository).ok()?;
+    let object = library.revparse_single(revision.to_str()?).ok()?;
+    let object = match kind {
+        Some(kind) => object.peel(kind).ok()?,
+        None => object,
+    };
+    Some(object_id(object.id()))
 }
 
 /// See [`Repository::commits`].
@@ -56,11 +76,15 @@ pub(super) fn commits(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let library = match walk(repository, wanted, not) {
+    let program = match rev_list(repository, wanted, not) {
         Ok(commits) => return Ok(commits),
         Err(error) => error,
     };
-    rev_list(repository, wanted, not).map_err(|program| RepoError::Neither {
+    if !matches!(program, ProgramError::Start(_)) {
+        let git_dir = repository.git_dir.clone();
+        return Err(RepoError::Program { task: "list the commits of a range", git_dir, program });
+    }
+    walk(repository, wanted, not).map_err(|library| RepoError::Neither {
         task: "list the commits of a range",
         git_dir: repository.git_dir.clone(),
         program,
