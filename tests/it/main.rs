@@ -3,6 +3,7 @@
 mod changes;
 mod cli;
 mod detect;
+mod history;
 mod mint;
 mod oracle;
 mod repo;

@@ -161,7 +161,8 @@ impl Repo {
     /// The command in a folder, without the caller's environment: it finds no `git`.
     pub(crate) fn ddpatrol(&self, folder: &Path, args: &[&str]) -> Command {
         let mut command = self.tree.command(args);
-        command.current_dir(folder);
+        // Without any PATH the system would look where it is usually installed.
+        command.current_dir(folder).env("PATH", "/nonexistent");
         command
     }
 

@@ -1,0 +1,36 @@
+//! The whole history of repositories that the real `git` made.
+
+mod broken;
+mod large;
+mod names;
+mod places;
+mod stores;
+mod traces;
+
+use crate::mint::{self, Random};
+use serde_json::Value;
+
+/// A Datadog token.
+fn token(seed: u64) -> String {
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+/// The commit that brought the token to this place; empty if none did.
+fn introduced(place: &Value) -> &str {
+    place["git"]["introduced"]["commit"].as_str().unwrap_or_default()
+}
+
+/// The commits that took the token away from this place.
+fn removed(place: &Value) -> Vec<&str> {
+    let list = place["git"]["removed"].as_array().expect("a list").iter();
+    list.map(|it| it["commit"].as_str().expect("an id")).collect()
+}
+
+fn refs(place: &Value) -> Vec<&str> {
+    let list = place["git"]["refs"].as_array().expect("a list").iter();
+    list.map(|it| it.as_str().expect("a name")).collect()
+}
+
+fn is_reachable(place: &Value) -> bool {
+    place["git"]["reachable"].as_bool().expect("a truth value")
+}
