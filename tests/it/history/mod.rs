@@ -1,6 +1,7 @@
 //! The whole history of repositories that the real `git` made.
 
 mod broken;
+mod deltas;
 mod large;
 mod names;
 mod places;

@@ -1,0 +1,124 @@
+//! The objects that hold a token are those of a search of what `git cat-file` prints.
+
+use super::names::{Planted, planted};
+use super::token;
+use crate::mint::{self, Random};
+use crate::repo::Repo;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The objects that hold each token and its offsets in them, by a search of what `git cat-file`
+/// prints.
+fn naive(repo: &Repo, tokens: &[String]) -> BTreeMap<String, BTreeSet<(String, u64)>> {
+    let all = ["cat-file", "--batch-all-objects", "--unordered", "--batch"];
+    let stream = repo.bytes(&all, "");
+    let mut found: BTreeMap<String, BTreeSet<(String, u64)>> = BTreeMap::new();
+    let mut rest = &stream[..];
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'\n').expect("a header");
+        let header = std::str::from_utf8(&rest[..end]).expect("it is ASCII");
+        let words: Vec<&str> = header.split(' ').collect();
+        let len: usize = words[2].parse().expect("a length");
+        let content = &rest[end + 1..][..len];
+        rest = &rest[end + len + 2..];
+        for at in memchr::memmem::find_iter(content, "ddpat_") {
+            for token in tokens.iter().filter(|it| content[at..].starts_with(it.as_bytes())) {
+                let places = found.entry(token.clone()).or_default();
+                places.insert((words[0].to_owned(), at as u64));
+            }
+        }
+    }
+    found
+}
+
+fn assert_objects_are_those_of_git(repo: &Repo, tokens: &[String]) {
+    let ran = repo.history();
+    let expected = naive(repo, tokens);
+    assert_eq!(expected.len(), tokens.len(), "every token is planted");
+    for token in tokens {
+        let finding = ran.finding(token).expect("it is found");
+        let objects = finding["objects"].as_array().expect("a list").iter().map(|it| {
+            let id = it["id"].as_str().expect("an id").to_owned();
+            (id, it["offset"].as_u64().expect("an offset"))
+        });
+        let objects: Vec<(String, u64)> = objects.collect();
+        let set: BTreeSet<_> = objects.iter().cloned().collect();
+        assert_eq!(set.len(), objects.len(), "each once");
+        assert_eq!(set, expected[token]);
+    }
+}
+
+#[test]
+fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_packed() {
+    let repo = Repo::new();
+    let tokens: Vec<String> = (1..=4).map(token).collect();
+    let mut random = Random(3);
+    let mut lines: Vec<String> = (0..60).map(|_| random.base62(40)).collect();
+    // One stream makes all commits, many times as fast as as many calls of git.
+    let mut stream = String::new();
+    for version in 0..200 {
+        for _ in 0..3 {
+            let at = random.below(lines.len());
+            lines[at] = random.base62(random.0 as usize % 50);
+        }
+        let from = random.below(lines.len());
+        let line = lines.remove(from);
+        let to = random.below(lines.len());
+        lines.insert(to, line);
+        let mut text = lines.clone();
+        for (n, token) in tokens.iter().enumerate() {
+            if version % (n + 2) != 0 {
+                let at = random.below(text.len());
+                text.insert(at, format!("{}{token}", "é".repeat(random.below(9))));
+            }
+        }
+        // A token cut in two, and one right behind another.
+        text.push(tokens[0][..40].to_owned());
+        text.push(format!("{}{}", tokens[1], tokens[2]));
+        let text = text.join("\n");
+        stream += "commit refs/heads/main\n";
+        stream +=
+            &format!("committer A <a@example.com> {} +0000\ndata 1\n.\n", 1_700_000_000 + version);
+        stream += &format!("M 644 inline d/x\ndata {}\n{text}\n", text.len());
+        let name = &tokens[version as usize % 4];
+        stream += &format!("M 644 inline names/{name}-{}\ndata 0\n\n", version % 7);
+    }
+    repo.feed(&["fast-import", "--quiet"], stream);
+    repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
+    assert_objects_are_those_of_git(&repo, &tokens);
+    repo.git(&["-c", "pack.packSizeLimit=1m", "repack", "-adfq", "--depth=4000", "--window=50"]);
+    assert_objects_are_those_of_git(&repo, &tokens);
+    repo.git(&["-c", "pack.depth=0", "repack", "-adfq", "--depth=0"]);
+    assert_objects_are_those_of_git(&repo, &tokens);
+    let packs: Vec<_> =
+        repo.packs(".pack").into_iter().map(|it| std::fs::read(it).expect("one")).collect();
+    repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("it is ours"));
+    for pack in packs {
+        repo.feed(&["unpack-objects", "-q"], pack);
+    }
+    assert_objects_are_those_of_git(&repo, &tokens);
+}
+
+#[test]
+fn the_number_of_workers_changes_nothing() {
+    let Planted { repo, tokens } = planted();
+    let mut random = Random(5);
+    for n in 0..60 {
+        let text: String = (0..20).map(|_| random.base62(60) + "\n").collect();
+        let planted = if n % 3 == 0 { mint::any(&mut random).1 } else { tokens[n % 19].clone() };
+        repo.write(format!("d{}/{n}", n % 7), format!("{text}{planted}\n"));
+        repo.commit(format!("{n}"));
+        if n % 20 == 10 {
+            repo.git(&["repack", "-dq"]);
+        }
+    }
+    let lost = repo.id("HEAD:d0/0");
+    let _ = std::fs::remove_file(repo.loose(&lost));
+    for args in [&[][..], &["--show-shaped"], &["--history-only"]] {
+        let run = |threads| repo.scan(&[&["--threads", threads], args].concat());
+        let one = run("1");
+        assert!(one.json()["findings"].as_array().expect("a list").len() >= 40);
+        for _ in 0..3 {
+            assert_eq!(run("5").stdout(), one.stdout());
+        }
+    }
+}
