@@ -91,7 +91,12 @@ fn repositories(
     let (mut named, mut files) = (Vec::new(), Vec::new());
     for path in paths {
         let only = args.what.history_only;
-        match Repository::at(&path)? {
+        let found = match Repository::at(&path) {
+            // The walk of its files meets what is broken, and tells it.
+            Err(_) if !only => None,
+            found => found?,
+        };
+        match found {
             Some(repository) => {
                 if !only && repository.work_tree.is_some() {
                     files.push(path.clone());

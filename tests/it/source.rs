@@ -31,7 +31,7 @@ fn hidden_files_are_read_and_the_git_folder_is_not() {
     tree.write(".git/hidden", token(3));
     tree.write("sub/.git", token(4));
     assert_eq!(paths(&tree, &[]), [".config/x", ".env", "sub/.git"]);
-    let report = tree.run(&JSON).json();
+    let report = tree.run(&[&JSON[..], &["--files-only"]].concat()).json();
     assert_eq!(report["summary"]["left_out"]["git_folders"], 1);
     assert_eq!(paths(&tree, &[".git/hidden"]), [".git/hidden"], "what is named is read");
 }
@@ -306,11 +306,22 @@ fn ignored_files_of_nested_repositories_are_counted_even_where_git_itself_is_ign
     tree.write("b/.gitignore", "*.env\n");
     tree.write("b/prod.env", token(2));
     for (path, ignored, folders) in [("a", 2, 1), ("b", 1, 0), (".", 3, 1)] {
-        let report = tree.run(&["scan", "--report", "json", path]).json();
+        let report = tree.run(&[&JSON[..], &["--files-only", path]].concat()).json();
         let left_out = &report["summary"]["left_out"];
         assert_eq!(left_out["ignored_files"], ignored, "{path}");
         assert_eq!(left_out["git_folders"], folders, "{path}");
     }
+}
+
+#[test]
+fn the_files_of_a_broken_repository_are_read_all_the_same() {
+    let tree = Tree::new();
+    tree.write("b/.git", "gitdir: elsewhere");
+    tree.write("b/x", token(1));
+    let ran = tree.run(&[&JSON[..], &["b"]].concat());
+    assert_eq!(ran.places().len(), 1);
+    assert_eq!(ran.json()["complete"], false);
+    assert!(ran.json()["diagnostics"][0]["message"].to_string().contains("broken"), "{ran:?}");
 }
 
 #[test]

@@ -218,8 +218,9 @@ fn a_broken_git_file_or_folder_is_an_error_and_files_are_scanned_where_it_is_met
         for args in [&["scan", folder][..], &["scan", "--history-only", folder]] {
             let ran = tree.run(args);
             assert_eq!(ran.code(), Some(2), "{ran:?}");
-            assert!(ran.stderr().contains(&format!("{folder}/.git")), "{ran:?}");
-            assert!(ran.stderr().contains("broken part of a git repository"), "{ran:?}");
+            let told = ran.stdout() + &ran.stderr();
+            assert!(told.contains(&format!("{folder}/.git")), "{ran:?}");
+            assert!(told.contains("broken part of a git repository"), "{ran:?}");
         }
     }
     let ran = tree.run(&["scan", "--report", "json"]);
@@ -258,4 +259,22 @@ fn a_pack_that_cannot_be_used_is_told() {
     std::fs::remove_file(&pack).expect("it is ours");
     let ran = repo.scan(&["--history-only", "--rule", "npm-token"]);
     assert_eq!(ran.code(), Some(2), "an index without its pack: {ran:?}");
+}
+
+#[test]
+fn a_tag_object_that_was_cut_off_is_told_and_the_scan_ends() {
+    let repo = Repo::new();
+    repo.commit_file("x", token(1));
+    repo.git(&["tag", "-a", "v1", "-m", "first"]);
+    let file = repo.loose(&repo.id("v1"));
+    let whole = std::fs::read(&file).expect("it is loose");
+    for len in [whole.len() / 2, whole.len() - 4, 20, 3, 0] {
+        // Git writes objects without the right to write.
+        std::fs::remove_file(&file).expect("it is ours");
+        std::fs::write(&file, &whole[..len]).expect("it is ours");
+        let ran = repo.scan(&["--history-only"]);
+        assert_eq!(ran.code(), Some(1), "{len}: {ran:?}");
+        assert_eq!(ran.json()["complete"], false, "{len}");
+        assert_eq!(ran.place(&token(1))["path"], "x", "{len}");
+    }
 }

@@ -79,7 +79,7 @@ fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_pa
         stream +=
             &format!("committer A <a@example.com> {} +0000\ndata 1\n.\n", 1_700_000_000 + version);
         stream += &format!("M 644 inline d/x\ndata {}\n{text}\n", text.len());
-        let name = &tokens[version as usize % 4];
+        let name = &tokens[version % 4];
         stream += &format!("M 644 inline names/{name}-{}\ndata 0\n\n", version % 7);
     }
     repo.feed(&["fast-import", "--quiet"], stream);
