@@ -52,7 +52,7 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Job {
     /// The entry to begin at.
     pub(crate) entry: u32,
-    /// Its children to be walked, a range of [`Layout::child`].
+    /// Its children to be walked, a range of [`Plan::child`].
     pub(crate) children: (u32, u32),
     /// Whether the entry itself is walked, or only needed for its children.
     pub(crate) own: bool,

@@ -147,8 +147,8 @@ impl Range {
     }
 
     fn take_head(&mut self, revision: &OsStr) -> Result<ObjectId, RangeError> {
-        let commit = self.resolve(revision)?;
-        self.brought.push(self.repository.object(revision)?);
+        let (object, commit) = self.resolve(revision)?;
+        self.brought.push(object);
         Ok(commit)
     }
 
@@ -157,13 +157,17 @@ impl Range {
         if is_zeros(revision) {
             return Ok(false);
         }
-        self.bases.push(self.resolve(revision)?);
-        self.had.push(self.repository.object(revision)?);
+        let (object, commit) = self.resolve(revision)?;
+        self.bases.push(commit);
+        self.had.push(object);
         Ok(true)
     }
 
-    fn resolve(&self, revision: &OsStr) -> Result<ObjectId, RangeError> {
-        self.repository.resolve(revision).map_err(|cause| {
+    /// Finds the object that a revision names, and its commit.
+    fn resolve(&self, revision: &OsStr) -> Result<(ObjectId, ObjectId), RangeError> {
+        let object = self.repository.object(revision);
+        let both = object.and_then(|it| Ok((it, self.repository.commit(revision, it)?)));
+        both.map_err(|cause| {
             let bytes = revision.as_encoded_bytes();
             let is_id = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
             let is_shallow = self.repository.shallow_commits().is_ok_and(|it| !it.is_empty());

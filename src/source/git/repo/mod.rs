@@ -180,7 +180,15 @@ impl Repository {
     /// # Errors
     /// It names none.
     pub fn resolve(&self, revision: &OsStr) -> Result<ObjectId, RepoError> {
-        range::resolve(self, revision)
+        self.commit(revision, self.object(revision)?)
+    }
+
+    /// Returns the commit that a revision stands for, whose object is known.
+    ///
+    /// # Errors
+    /// The object is no commit, nor a tag of one.
+    pub fn commit(&self, revision: &OsStr, object: ObjectId) -> Result<ObjectId, RepoError> {
+        range::commit(self, revision, object)
     }
 
     /// Returns the object that a revision names, which may be a tag.

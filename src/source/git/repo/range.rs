@@ -1,50 +1,52 @@
 //! Revisions and ranges: names and ids in, ids of commits out.
 
 use super::program::{self, ProgramError};
-use super::{LibraryError, RepoError, Repository, id, open};
+use super::{LibraryError, RepoError, Repository, id, open, peel};
 use ddpatrol_pack::ObjectId;
-use git2::{ObjectType, Oid, Sort};
+use git2::{Oid, Sort};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 // The program is asked first, and libgit2 only where there is none: libgit2 1.9 reads on for ever in
 // a loose object that was cut off.
 
-/// See [`Repository::resolve`].
-pub(super) fn resolve(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
-    parse(repository, revision, Some(ObjectType::Commit))
-}
-
 /// See [`Repository::object`].
 pub(super) fn object(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
-    parse(repository, revision, None)
-}
-
-fn parse(
-    repository: &Repository,
-    revision: &OsStr,
-    kind: Option<ObjectType>,
-) -> Result<ObjectId, RepoError> {
-    let words = match rev_parse(repository, revision, kind) {
+    let words = match rev_parse(repository, revision) {
         Ok(id) => return Ok(id),
         Err(ProgramError::Failed { words, .. }) => words,
-        Err(ProgramError::Start(error)) => match revparse(repository, revision, kind) {
+        Err(ProgramError::Start(error)) => match revparse(repository, revision) {
             Some(id) => return Ok(id),
             None => ProgramError::Start(error).to_string(),
         },
         Err(error) => error.to_string(),
     };
+    Err(unknown(repository, revision, words))
+}
+
+/// See [`Repository::commit`].
+pub(super) fn commit(
+    repository: &Repository,
+    revision: &OsStr,
+    object: ObjectId,
+) -> Result<ObjectId, RepoError> {
+    let words = match peel::peel(repository, &BTreeSet::from([object]))?.remove(&object) {
+        Some(Ok(Some(commit))) => return Ok(commit),
+        Some(Err(words)) => words,
+        Some(Ok(None)) | None => "it names something else".to_owned(),
+    };
+    Err(unknown(repository, revision, words))
+}
+
+fn unknown(repository: &Repository, revision: &OsStr, words: String) -> RepoError {
     let revision = revision.to_string_lossy().into_owned();
-    Err(RepoError::Revision { revision, git_dir: repository.git_dir.clone(), words })
+    RepoError::Revision { revision, git_dir: repository.git_dir.clone(), words }
 }
 
 /// Asks `git rev-parse`.
-fn rev_parse(
-    repository: &Repository,
-    revision: &OsStr,
-    kind: Option<ObjectType>,
-) -> Result<ObjectId, ProgramError> {
+fn rev_parse(repository: &Repository, revision: &OsStr) -> Result<ObjectId, ProgramError> {
     let mut name = OsString::from(revision);
-    name.push(if kind.is_some() { "^{commit}" } else { "^{object}" });
+    name.push("^{object}");
     let arguments =
         [OsStr::new("rev-parse"), "--verify".as_ref(), "--end-of-options".as_ref(), &name];
     let output = program::run(repository, &arguments, b"")?;
@@ -53,17 +55,9 @@ fn rev_parse(
 }
 
 /// Asks libgit2.
-fn revparse(
-    repository: &Repository,
-    revision: &OsStr,
-    kind: Option<ObjectType>,
-) -> Option<ObjectId> {
+fn revparse(repository: &Repository, revision: &OsStr) -> Option<ObjectId> {
     let library = open::library(repository).ok()?;
     let object = library.revparse_single(revision.to_str()?).ok()?;
-    let object = match kind {
-        Some(kind) => object.peel(kind).ok()?,
-        None => object,
-    };
     Some(object_id(object.id()))
 }
 
