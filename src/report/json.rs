@@ -1,6 +1,7 @@
 //! JSON: one document, or one line per match while the scan runs. `docs/json.md` describes both.
 
 use super::document::{Document, Note, Record, Summary, Tool};
+use super::redact::Clean;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -18,7 +19,13 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 enum Line<'a> {
     Match(&'a Record),
     Diagnostic(&'a Note),
-    Summary { tool: &'a Tool, complete: bool, interrupted: bool, summary: &'a Summary },
+    Summary {
+        tool: &'a Tool,
+        complete: bool,
+        interrupted: bool,
+        notes: &'a [Clean],
+        summary: &'a Summary,
+    },
 }
 
 /// Writes the line of one match.
@@ -37,9 +44,9 @@ pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for note in &document.diagnostics {
         write_line(&Line::Diagnostic(note), out)?;
     }
-    let Document { tool, complete, interrupted, summary, .. } = document;
+    let Document { tool, complete, interrupted, notes, summary, .. } = document;
     let (complete, interrupted) = (*complete, *interrupted);
-    write_line(&Line::Summary { tool, complete, interrupted, summary }, out)
+    write_line(&Line::Summary { tool, complete, interrupted, notes, summary }, out)
 }
 
 fn write_line(line: &Line<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -217,6 +217,9 @@ fn artifact(uri: &str) -> ArtifactLocation {
 fn invocation(document: &Document) -> Invocation {
     let mut notifications: Vec<Notification> =
         document.diagnostics.iter().map(notification).collect();
+    notifications.extend(document.notes.iter().map(|note| {
+        Notification::builder().level(json!("note")).message(message(&note.text())).build()
+    }));
     let mut tell = |text: &str| {
         notifications
             .push(Notification::builder().level(json!("error")).message(message(text)).build());
