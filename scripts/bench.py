@@ -120,7 +120,7 @@ def history(program: Path, repo: Path, folder: Path, count: int) -> None:
         count,
         folder,
     )
-    ours = git.line(repo, "count-objects", "-v")
+    ours = ", ".join(git.line(repo, "count-objects", "-v").splitlines())
     print(f"{repo.name}: {ours}; {base} tokens in it")
     for name, done in medians.items():
         yardstick = medians["git cat-file, 1,000 planted" if "1,000" in name else "git cat-file"]
