@@ -1,0 +1,201 @@
+//! What stands before every request that needs a token: authentication, the rate limit, and the
+//! record of the use.
+
+use super::error::ApiError;
+use crate::audit::{self, Actor, method, name};
+use crate::auth::{Entry, Verdict};
+use crate::permission::Permission;
+use crate::rate::{Class, Key};
+use crate::service::Service;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use std::sync::Arc;
+
+/// Who makes the request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Their token and what it may do.
+    pub entry: Arc<Entry>,
+    /// How they presented it.
+    pub auth_method: &'static str,
+    /// The request, for the audit trail.
+    pub request: audit::Request,
+}
+
+impl Caller {
+    /// The caller as an actor of the audit trail.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor {
+            user: Some(self.entry.user.clone()),
+            auth_method: self.auth_method,
+            token: Some(self.entry.id),
+            request: Some(self.request.clone()),
+        }
+    }
+
+    /// Tells whether the caller's token gives a permission that its owner has.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.entry.permissions.has(permission)
+    }
+
+    /// Requires any of some permissions.
+    ///
+    /// # Errors
+    /// [`ApiError`] 403 naming them.
+    pub fn must(&self, any: &[Permission]) -> Result<(), ApiError> {
+        if any.iter().any(|&permission| self.may(permission)) {
+            Ok(())
+        } else {
+            Err(ApiError::lacks(any))
+        }
+    }
+}
+
+/// Lets a request through if a live token made it within its limits, and records the use with the
+/// answer's status.
+pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let address = service.caller_address(&parts);
+    let record = audit::Request::new(&parts, address.to_string());
+    let class = Class::of(&parts.method, parts.uri.path());
+    let judged = match judge(&service, &parts.headers).await {
+        Ok(judged) => judged,
+        Err(error) => return counted(&service, class, error.into_response()),
+    };
+    let (entry, auth_method) = match judged {
+        Some((Verdict::Live(entry), auth_method)) => (entry, auth_method),
+        other => {
+            let refused = refuse(&service, other, record, address).await;
+            return counted(&service, Class::Authentication, refused);
+        }
+    };
+    let user = Key::User(*entry.user.id.as_bytes());
+    let allowance = service.limits.take(class, user);
+    let caller = Caller { entry, auth_method, request: record };
+    // Before anything is done, so that a request that cannot be audited is not carried out.
+    if service.queue.room().await.is_err() {
+        return counted(&service, class, ApiError::unavailable().into_response());
+    }
+    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
+        parts.extensions.insert(caller.clone());
+        next.run(Request::from_parts(parts, body)).await
+    } else {
+        too_many()
+    };
+    let status = response.status();
+    if let Some(allowance) = allowance {
+        allowance.write(status, response.headers_mut());
+    }
+    if let Err(error) = record_use(&service, caller, status) {
+        return counted(&service, class, error.into_response());
+    }
+    counted(&service, class, response)
+}
+
+/// Records an answered use of a live token.
+fn record_use(service: &Service, caller: Caller, status: StatusCode) -> Result<(), ApiError> {
+    let token = caller.entry.id;
+    let actor = Actor {
+        user: Some(caller.entry.user.clone()),
+        auth_method: caller.auth_method,
+        token: None,
+        request: Some(caller.request),
+    };
+    service.queue.push(actor.event(name::USED, Some(token))?.answered(status.as_u16()));
+    service.metrics.used();
+    Ok(())
+}
+
+/// Judges the tokens of a request: a live one decides, wherever it stands.
+async fn judge(
+    service: &Service,
+    headers: &HeaderMap,
+) -> Result<Option<(Verdict, &'static str)>, ApiError> {
+    let mut best = None;
+    for (token, auth_method) in presented(headers) {
+        let Some(presented) = service.reader.read(token) else { continue };
+        match service.authenticator.judge(presented).await? {
+            live @ Verdict::Live(_) => return Ok(Some((live, auth_method))),
+            dead @ Verdict::Dead(_) => best = Some((dead, auth_method)),
+            Verdict::Unknown => {}
+        }
+    }
+    Ok(best)
+}
+
+fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"Bearer ").then_some((token.trim_ascii(), method::BEARER))
+    });
+    let key = headers.get("dd-application-key");
+    bearer.into_iter().chain(key.map(|key| (key.as_bytes().trim_ascii(), method::APPLICATION_KEY)))
+}
+
+/// Refuses a request without a live token, and records the attempt if it was made with a dead one.
+async fn refuse(
+    service: &Service,
+    verdict: Option<(Verdict, &'static str)>,
+    record: audit::Request,
+    address: std::net::IpAddr,
+) -> Response {
+    let allowance = service.limits.take(Class::Authentication, address.into());
+    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
+        ApiError::unauthorized().into_response()
+    } else {
+        too_many()
+    };
+    let status = response.status();
+    if let Some(allowance) = allowance {
+        allowance.write(status, response.headers_mut());
+    }
+    if let Some((Verdict::Dead(entry), auth_method)) = verdict {
+        let actor = Actor {
+            user: Some(entry.user.clone()),
+            auth_method,
+            token: None,
+            request: Some(record),
+        };
+        if service.queue.room().await.is_err() {
+            return ApiError::unavailable().into_response();
+        }
+        match actor.event(name::DENIED, Some(entry.id)) {
+            Ok(event) => service.queue.push(event.answered(status.as_u16())),
+            Err(error) => return ApiError::from(error).into_response(),
+        }
+    }
+    response
+}
+
+/// Limits requests that need no token, by address.
+pub async fn limit_address(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let allowance = service.limits.take(Class::Leaks, service.caller_address(&parts).into());
+    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
+        next.run(Request::from_parts(parts, body)).await
+    } else {
+        too_many()
+    };
+    if let Some(allowance) = allowance {
+        allowance.write(response.status(), response.headers_mut());
+    }
+    counted(&service, Class::Leaks, response)
+}
+
+fn too_many() -> Response {
+    let text = "Too many requests: come back in X-RateLimit-Reset seconds";
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, text).into_response()
+}
+
+fn counted(service: &Service, class: Class, response: Response) -> Response {
+    service.metrics.answered(class.name(), response.status().as_u16());
+    response
+}

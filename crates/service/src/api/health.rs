@@ -1,0 +1,82 @@
+//! What machines that run the service ask: whether it lives, whether it can serve, what it counts;
+//! and what clients ask: whether their token is live, and what the API is.
+
+use super::error::{ApiError, Errors, json};
+use crate::service::Service;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// How long the database may take for a sign of life.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// Everything is well.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    /// Always `ok`.
+    pub status: &'static str,
+}
+
+const OK: Status = Status { status: "ok" };
+
+/// Tells whether the token that asks is live.
+#[utoipa::path(
+    get, path = "/api/v2/validate_keys", tag = "Tokens",
+    responses(
+        (status = 200, description = "It is live", body = Status, content_type = "application/json"),
+        (status = 401, description = "It is not", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+    ),
+    security(("bearer" = []), ("application_key" = [])),
+)]
+pub async fn validate() -> Response {
+    json(StatusCode::OK, "application/json", &OK)
+}
+
+/// Tells that the process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Operation",
+    responses((status = 200, description = "It lives", body = Status, content_type = "application/json")),
+    security(()),
+)]
+pub async fn healthz() -> Response {
+    json(StatusCode::OK, "application/json", &OK)
+}
+
+/// Tells whether the database answers.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Operation",
+    responses(
+        (status = 200, description = "It answers", body = Status, content_type = "application/json"),
+        (status = 503, description = "It does not", body = Errors, content_type = "application/vnd.api+json"),
+    ),
+    security(()),
+)]
+pub async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
+    match tokio::time::timeout(READY_WITHIN, service.store.ping()).await {
+        Ok(pong) => pong?,
+        Err(_) => return Err(ApiError::unavailable()),
+    }
+    Ok(json(StatusCode::OK, "application/json", &OK))
+}
+
+/// Shows the service's counters to Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Operation",
+    responses((status = 200, description = "Counters", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
+    security(()),
+)]
+pub async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    match service.metrics.text() {
+        Ok(text) => {
+            let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, media)], text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

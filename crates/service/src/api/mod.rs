@@ -1,0 +1,131 @@
+//! The HTTP API: its routes, what stands before them, and its OpenAPI document, made from the same
+//! list of routes.
+
+pub mod body;
+pub mod error;
+pub mod guard;
+pub mod health;
+pub mod jsonapi;
+pub mod query;
+pub mod tokens;
+pub mod trail;
+
+use crate::leak;
+use crate::service::Service;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use error::ApiError;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// How long a body of the token API may be, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a request may take.
+const MAX_TIME: Duration = Duration::from_secs(30);
+
+/// Makes the routes of the service.
+#[must_use]
+pub fn router(service: Arc<Service>) -> Router {
+    let (router, document) = described(&service).split_for_parts();
+    let document = document.to_json().map(Bytes::from).map_err(drop);
+    router
+        .route(
+            "/api/v2/openapi.json",
+            get(|| async move {
+                match document {
+                    Ok(text) => {
+                        ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+                    }
+                    Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+                }
+            }),
+        )
+        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "no such path") })
+        .layer(from_fn(refusals_in_json))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, MAX_TIME))
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed").into_response()
+        }))
+        .with_state(service)
+}
+
+/// Makes the OpenAPI document.
+#[must_use]
+pub fn document(service: &Arc<Service>) -> OpenApi {
+    described(service).into_openapi()
+}
+
+fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
+    let with_token = OpenApiRouter::new()
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::get, tokens::update, tokens::revoke))
+        .routes(routes!(health::validate))
+        .routes(routes!(trail::events))
+        .routes(routes!(leak::oauth::introspect))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route_layer(from_fn_with_state(Arc::clone(service), guard::guard));
+    let by_address = OpenApiRouter::new()
+        .routes(routes!(leak::report::reports))
+        .routes(routes!(leak::oauth::revoke))
+        .layer(DefaultBodyLimit::max(leak::MAX_BODY))
+        .route_layer(from_fn_with_state(Arc::clone(service), guard::limit_address));
+    let open = OpenApiRouter::new()
+        .routes(routes!(leak::github::alert))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .layer(DefaultBodyLimit::max(leak::MAX_BODY));
+    let mut router = with_token.merge(by_address).merge(open);
+    describe(router.get_openapi_mut());
+    router
+}
+
+fn describe(document: &mut OpenApi) {
+    document.info.title = "ddpatrold".to_owned();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document.info.description =
+        Some("Issues, checks, revokes and audits personal access tokens".to_owned());
+    let components = document.components.get_or_insert_default();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("dd-application-key")));
+    components.security_schemes.insert("bearer".to_owned(), bearer.into());
+    components.security_schemes.insert("application_key".to_owned(), key.into());
+}
+
+/// Gives refusals that the framework wrote (a wrong method, a body that is too long) the shape of all
+/// others, and every answer the headers that keep it out of caches.
+async fn refusals_in_json(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|media| media.as_bytes().starts_with(b"text/plain"));
+    if plain && (status.is_client_error() || status.is_server_error()) {
+        let text = match status {
+            StatusCode::METHOD_NOT_ALLOWED => "this path does not take the method; see Allow",
+            StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
+            _ => status.canonical_reason().unwrap_or("refused"),
+        };
+        let headers = std::mem::take(response.headers_mut());
+        response = ApiError::new(status, text).into_response();
+        for (name, value) in &headers {
+            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                response.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,166 @@
+//! Query parameters of the token API and the audit trail.
+
+use super::error::ApiError;
+use super::jsonapi::Include;
+use crate::store::tokens::{Listing, Order};
+use ddpatrol_token::Uuid;
+
+/// The most tokens in one page.
+const MAX_PAGE: u32 = 100;
+/// The tokens in a page of which no size was said.
+const DEFAULT_PAGE: u32 = 10;
+/// How long a text to filter by may be, in characters.
+const MAX_TEXT: usize = 255;
+
+/// The decoded pairs of a query.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Decodes a query and refuses parameters that would narrow the answer in a way the service does
+    /// not know.
+    ///
+    /// # Errors
+    /// [`ApiError`] 400 naming the parameter.
+    pub fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
+            .map_err(|_| ApiError::bad(vec!["query: not form-encoded UTF-8".to_owned()]))?;
+        let unknown = pairs.iter().find(|(name, _)| {
+            (name.starts_with("filter") || name.starts_with("page"))
+                && !known.contains(&name.as_str())
+        });
+        match unknown {
+            Some((name, _)) => {
+                let name = crate::audit::clean(name);
+                let known = known.join(", ");
+                Err(ApiError::bad(vec![format!("{name}: unknown parameter; known are {known}")]))
+            }
+            None => Ok(Self(pairs)),
+        }
+    }
+
+    /// The value of a parameter; the last one if it is there more than once.
+    #[must_use]
+    pub fn get<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.all(name).last()
+    }
+
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |pair| pair.0 == name).map(|pair| pair.1.as_str())
+    }
+
+    /// Reads `include`.
+    ///
+    /// # Errors
+    /// [`ApiError`] 400 if it asks for anything but leak information.
+    pub fn include(&self) -> Result<Include, ApiError> {
+        match self.get("include") {
+            None | Some("") => Ok(Include::Nothing),
+            Some("leak_information") => Ok(Include::LeakInformation),
+            Some(_) => Err(ApiError::bad(vec!["include: only leak_information".to_owned()])),
+        }
+    }
+}
+
+/// The parameters of a list that narrow it.
+const LISTING: [&str; 5] =
+    ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]"];
+
+/// Reads the parameters of a list of tokens.
+///
+/// # Errors
+/// [`ApiError`] 400 with every faulty parameter and what it may be.
+pub fn listing(query: Option<&str>) -> Result<(Listing, Include), ApiError> {
+    let query = Query::parse(query, &LISTING)?;
+    let include = query.include()?;
+    let mut errors = Vec::new();
+    let size = match query.get("page[size]").map(str::parse) {
+        None => DEFAULT_PAGE,
+        Some(Ok(size)) if (1..=MAX_PAGE).contains(&size) => size,
+        Some(_) => {
+            errors.push(format!("page[size]: a number from 1 to {MAX_PAGE}"));
+            DEFAULT_PAGE
+        }
+    };
+    let number: u32 = query.get("page[number]").map_or(Ok(0), str::parse).unwrap_or_else(|_| {
+        errors.push("page[number]: a number from 0, the first page".to_owned());
+        0
+    });
+    let text = query.get("filter").filter(|text| !text.is_empty());
+    if text.is_some_and(|text| text.chars().count() > MAX_TEXT || text.contains('\0')) {
+        errors.push(format!("filter: at most {MAX_TEXT} characters, none of them NUL"));
+    }
+    let mut owners = Vec::new();
+    for owner in query.all("filter[owned_by]") {
+        match Uuid::parse(owner) {
+            Some(owner) => owners.push(owner),
+            None => errors.push("filter[owned_by]: a user's UUID".to_owned()),
+        }
+    }
+    if owners.len() > MAX_PAGE as usize {
+        errors.push(format!("filter[owned_by]: at most {MAX_PAGE} times"));
+    }
+    let leaked = match query.get("filter[leaked]") {
+        None | Some("false" | "False") => false,
+        Some("true" | "True") => true,
+        Some(_) => {
+            errors.push("filter[leaked]: true or false".to_owned());
+            false
+        }
+    };
+    let (order, descending) = order(query.get("sort")).unwrap_or_else(|| {
+        errors.push("sort: one of name, created_at, expires_at, last_used_at, leaked, each with an optional - before it".to_owned());
+        (Order::Name, false)
+    });
+    if !errors.is_empty() {
+        return Err(ApiError::bad(errors));
+    }
+    let offset = u64::from(size) * u64::from(number);
+    let text = text.map(str::to_owned);
+    Ok((Listing { text, owners, leaked, order, descending, size, offset }, include))
+}
+
+fn order(sort: Option<&str>) -> Option<(Order, bool)> {
+    let sort = sort.filter(|sort| !sort.is_empty()).unwrap_or("name");
+    let (name, descending) = match sort.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (sort, false),
+    };
+    let order = match name {
+        "name" => Order::Name,
+        "created_at" => Order::CreatedAt,
+        "expires_at" => Order::ExpiresAt,
+        "last_used_at" => Order::LastUsedAt,
+        "leaked" => Order::Leaked,
+        _ => return None,
+    };
+    Some((order, descending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_may_be_encoded() {
+        for query in ["page[size]=7&page[number]=2", "page%5Bsize%5D=7&page%5Bnumber%5D=2"] {
+            let (listing, _) = listing(Some(query)).expect("it is a list's query");
+            assert_eq!((listing.size, listing.offset), (7, 14));
+        }
+    }
+
+    #[test]
+    fn a_narrowing_that_is_not_known_is_refused_rather_than_ignored() {
+        assert!(listing(Some("filter[owner]=x")).is_err());
+        assert!(listing(Some("page=2")).is_err());
+        assert!(listing(Some("trace=1")).is_ok());
+    }
+
+    #[test]
+    fn a_sort_is_a_known_name_with_an_optional_minus() {
+        assert_eq!(order(None), Some((Order::Name, false)));
+        assert_eq!(order(Some("-leaked")), Some((Order::Leaked, true)));
+        assert_eq!(order(Some("--name")), None);
+        assert_eq!(order(Some("id")), None);
+    }
+}

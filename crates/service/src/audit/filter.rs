@@ -1,0 +1,205 @@
+//! Which events a reader asks for: the subset of Datadog's search syntax that the service answers,
+//! a time range, and the cursor of a page.
+
+use crate::time;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ddpatrol_token::Uuid;
+use jiff::Timestamp;
+
+/// The fields that a query may name.
+const FIELDS: &str = "@evt.name, @auth_method, @action, @asset.id, @usr.id, @usr.email";
+/// The most events in one page.
+const MAX_PAGE: u32 = 1_000;
+/// The events in a page of which no size was said.
+const DEFAULT_PAGE: u32 = 10;
+
+/// What is wrong with a reader's question.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct FilterError {
+    /// The parameter.
+    pub field: &'static str,
+    /// What is wrong with it, and what is allowed.
+    pub problem: String,
+}
+
+/// Which events to read; every part that is set must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The first moment that counts.
+    pub from: Option<Timestamp>,
+    /// The first moment that no longer counts.
+    pub to: Option<Timestamp>,
+    name: Option<String>,
+    auth_method: Option<String>,
+    action: Option<String>,
+    email: Option<String>,
+    asset: Option<Uuid>,
+    user: Option<Uuid>,
+}
+
+impl Filter {
+    /// Reads `filter[query]`: `@field:value` pairs, all of which must hold.
+    ///
+    /// # Errors
+    /// [`FilterError`] for a field that is unknown, twice there, or an id that is none.
+    pub fn parse(query: &str) -> Result<Self, FilterError> {
+        let mut filter = Self::default();
+        for term in query.split_whitespace().filter(|&term| term != "*" && term != "AND") {
+            filter.add(term)?;
+        }
+        Ok(filter)
+    }
+
+    fn add(&mut self, term: &str) -> Result<(), FilterError> {
+        let wrong = |problem| FilterError { field: "filter[query]", problem };
+        let known = || wrong(format!("use @FIELD:VALUE with a FIELD of {FIELDS}"));
+        let (field, value) = term.split_once(':').ok_or_else(known)?;
+        let value = value.trim_matches('"');
+        if value.is_empty() {
+            return Err(known());
+        }
+        let uuid =
+            || Uuid::parse(value).ok_or_else(|| wrong(format!("the value of {field} is a UUID")));
+        let text = Some(value.to_owned());
+        let twice = match field {
+            "@evt.name" => std::mem::replace(&mut self.name, text).is_some(),
+            "@auth_method" => std::mem::replace(&mut self.auth_method, text).is_some(),
+            "@action" => std::mem::replace(&mut self.action, text).is_some(),
+            "@usr.email" => std::mem::replace(&mut self.email, text).is_some(),
+            "@asset.id" => self.asset.replace(uuid()?).is_some(),
+            "@usr.id" => self.user.replace(uuid()?).is_some(),
+            _ => return Err(known()),
+        };
+        if twice { Err(wrong(format!("{field} is there twice"))) } else { Ok(()) }
+    }
+
+    /// Columns and the texts that they must equal.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("name", &self.name),
+            ("auth_method", &self.auth_method),
+            ("action", &self.action),
+            ("user_email", &self.email),
+        ]
+        .into_iter()
+        .filter_map(|(column, value)| value.as_deref().map(|value| (column, value)))
+    }
+
+    /// Columns and the ids that they must equal.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (&'static str, &Uuid)> {
+        [("asset_id", &self.asset), ("user_id", &self.user)]
+            .into_iter()
+            .filter_map(|(column, value)| value.as_ref().map(|value| (column, value)))
+    }
+}
+
+/// Which page of the events to read, ordered by time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many events at most.
+    pub limit: u32,
+    /// Latest first.
+    pub descending: bool,
+    /// Where the page before ended: microseconds and sequence of its last event.
+    pub after: Option<(i64, i64)>,
+}
+
+impl Page {
+    /// Reads `page[limit]`, `page[cursor]` and `sort`.
+    ///
+    /// # Errors
+    /// [`FilterError`] naming the parameter and what it may be.
+    pub fn parse(
+        limit: Option<&str>,
+        cursor: Option<&str>,
+        sort: Option<&str>,
+    ) -> Result<Self, FilterError> {
+        let limit = match limit {
+            None => DEFAULT_PAGE,
+            Some(text) => {
+                text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit)).ok_or_else(
+                    || FilterError {
+                        field: "page[limit]",
+                        problem: format!("a number from 1 to {MAX_PAGE}"),
+                    },
+                )?
+            }
+        };
+        let descending = match sort {
+            None | Some("timestamp") => false,
+            Some("-timestamp") => true,
+            Some(_) => {
+                return Err(FilterError {
+                    field: "sort",
+                    problem: "one of timestamp, -timestamp".to_owned(),
+                });
+            }
+        };
+        let after = cursor
+            .map(|text| {
+                decode(text).ok_or_else(|| FilterError {
+                    field: "page[cursor]",
+                    problem: "not a cursor of this service: take it from meta.page.after of the page before".to_owned(),
+                })
+            })
+            .transpose()?;
+        Ok(Self { limit, descending, after })
+    }
+
+    /// Writes the cursor of the page that follows an event.
+    #[must_use]
+    pub fn cursor(at: Timestamp, sequence: i64) -> String {
+        let mut bytes = time::to_row(at).to_be_bytes().to_vec();
+        bytes.extend(sequence.to_be_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+fn decode(cursor: &str) -> Option<(i64, i64)> {
+    let bytes: [u8; 16] = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok()?;
+    let (at, sequence) = bytes.split_at(8);
+    Some((i64::from_be_bytes(at.try_into().ok()?), i64::from_be_bytes(sequence.try_into().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_pairs_that_must_all_hold() {
+        let id = Uuid::from_bytes([7; 16]);
+        let filter = Filter::parse(&format!(
+            "@evt.name:access_token.used AND @asset.id:{id} @usr.email:\"a@b\""
+        ))
+        .expect("it is a query");
+        assert_eq!(
+            filter.texts().collect::<Vec<_>>(),
+            [("name", "access_token.used"), ("user_email", "a@b")]
+        );
+        assert_eq!(filter.ids().collect::<Vec<_>>(), [("asset_id", &id)]);
+        assert_eq!(Filter::parse("*").expect("everything"), Filter::default());
+    }
+
+    #[test]
+    fn a_query_that_would_be_read_otherwise_than_meant_is_refused() {
+        for query in
+            ["text", "@evt.name:", "@nope:1", "@asset.id:x", "@action:a @action:b", "-@action:a"]
+        {
+            let error = Filter::parse(query).expect_err(query);
+            assert!(error.to_string().starts_with("filter[query]: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_page_begins_where_the_one_before_ended() {
+        let at = time::from_row(1_234_567);
+        let page = Page::parse(Some("7"), Some(&Page::cursor(at, 89)), Some("-timestamp"));
+        let page = page.expect("a page");
+        assert_eq!(page, Page { limit: 7, descending: true, after: Some((1_234_567, 89)) });
+        assert!(Page::parse(Some("0"), None, None).is_err());
+        assert!(Page::parse(None, Some("zzz"), None).is_err());
+        assert!(Page::parse(None, None, Some("name")).is_err());
+    }
+}

@@ -1,0 +1,154 @@
+//! The queue of uses: every request that a token made is recorded, in batches, so that a use costs
+//! no write of its own.
+//!
+//! The queue is bounded in number and in age. Where the database lags behind, requests wait for it
+//! ([`Queue::room`]) instead of events being dropped; what a crash can lose are the events of the
+//! last second.
+
+use super::Event;
+use crate::metrics::Metrics;
+use crate::store::Store;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+
+/// How many events may wait.
+const CAPACITY: usize = 8_192;
+/// How long events gather before they are written together.
+const GATHER: Duration = Duration::from_millis(200);
+/// At what age of the oldest waiting event requests begin to wait.
+const MAX_AGE: Duration = Duration::from_millis(800);
+/// How long a request waits before it is turned away.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// How long the writer pauses after a failure.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The audit trail cannot keep up; the request was turned away before anything was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit trail cannot be written at the moment; try again")]
+pub struct Stalled;
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: Vec<Event>,
+    /// When the oldest event came that is not yet written, those being written included.
+    oldest: Option<Instant>,
+}
+
+/// A bounded queue of events and the task that writes them.
+#[derive(Debug)]
+pub struct Queue {
+    waiting: Mutex<Waiting>,
+    came: Notify,
+    written: watch::Sender<u64>,
+    closing: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Queue {
+    /// Makes an empty queue; [`Queue::write`] must run beside it.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            came: Notify::new(),
+            written: watch::Sender::new(0),
+            closing: watch::Sender::new(false),
+            metrics,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self) -> bool {
+        let waiting = self.lock();
+        waiting.events.len() < CAPACITY && waiting.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
+    }
+
+    /// Waits until the queue is neither full nor old.
+    ///
+    /// # Errors
+    /// [`Stalled`] where it stays so for ten seconds.
+    pub async fn room(&self) -> Result<(), Stalled> {
+        if self.has_room() {
+            return Ok(());
+        }
+        let mut written = self.written.subscribe();
+        let waiting = async {
+            while !self.has_room() {
+                // The sender lives as long as `self`, so this ends only by a write.
+                let _ = written.changed().await;
+            }
+        };
+        tokio::time::timeout(MAX_WAIT, waiting).await.map_err(|_| Stalled)
+    }
+
+    /// Puts an event into the queue.
+    pub fn push(&self, event: Event) {
+        let mut waiting = self.lock();
+        waiting.oldest.get_or_insert_with(Instant::now);
+        waiting.events.push(event);
+        if waiting.events.len() == 1 || waiting.events.len() == CAPACITY / 2 {
+            self.came.notify_one();
+        }
+    }
+
+    /// Writes what comes, until the queue is closed and empty.
+    pub async fn write(&self, store: &Store) {
+        let mut closing = self.closing.subscribe();
+        loop {
+            let closed = *closing.borrow_and_update();
+            if self.lock().events.is_empty() {
+                if closed {
+                    return;
+                }
+                tokio::select! {
+                    () = self.came.notified() => {}
+                    _ = closing.changed() => {}
+                }
+                continue;
+            }
+            if !closed {
+                tokio::select! {
+                    () = self.gathered() => {}
+                    _ = closing.changed() => {}
+                }
+            }
+            self.write_once(store).await;
+        }
+    }
+
+    /// Waits until a batch has gathered: for a while, or until the queue is half full.
+    async fn gathered(&self) {
+        let full = async {
+            while self.lock().events.len() < CAPACITY / 2 {
+                self.came.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(GATHER, full).await;
+    }
+
+    async fn write_once(&self, store: &Store) {
+        let began = Instant::now();
+        let batch = std::mem::take(&mut self.lock().events);
+        while let Err(error) = store.append_uses(&batch).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the audit trail cannot be written"
+            );
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.metrics.audited(&batch);
+        let mut waiting = self.lock();
+        waiting.oldest = if waiting.events.is_empty() { None } else { Some(began) };
+        drop(waiting);
+        self.written.send_modify(|count| *count += 1);
+    }
+
+    /// Tells the writer to write what is there and end.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+}

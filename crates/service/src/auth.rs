@@ -1,0 +1,242 @@
+//! Authentication: from the bytes that a caller presents to who it is, through a cache whose
+//! entries live so briefly that a revocation on another replica holds within a second.
+
+use crate::permission::Permissions;
+use crate::store::tokens::Credential;
+use crate::store::{Store, StoreError};
+use crate::{audit, time};
+use ddpatrol_token::datadog::{PERSONAL_PREFIX, access_token};
+use ddpatrol_token::{Check, Format, FormatError, Uuid};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use subtle::ConstantTimeEq as _;
+
+/// What precedes a token in its digest, so that the digest equals no other hash of the token (a
+/// scanner's fingerprint, GitHub's `token_hash`).
+const DOMAIN: &[u8] = b"ddpatrold token digest 1\0";
+/// How long an answer of the database is believed, from the moment it was asked. Together with
+/// [`SLOWEST`] it bounds how long another replica's revocation can go unnoticed: a second.
+const LIFETIME: Duration = Duration::from_millis(500);
+/// An answer that took longer than this is asked for again: what it says may be as old as that.
+const SLOWEST: Duration = Duration::from_millis(900);
+/// How often the database is asked before the caller is told to come back.
+const ATTEMPTS: u32 = 3;
+/// How many tokens are remembered.
+const CAPACITY: usize = 100_000;
+
+/// Makes the digest of a token, the only trace of it that is kept.
+///
+/// A plain SHA-256 suffices, since the token itself holds 256 random bits.
+#[must_use]
+pub fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(DOMAIN).chain_update(token).finalize().into()
+}
+
+/// A token that proves itself: well-formed, with a correct checksum. Nobody has looked yet whether
+/// it was issued.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    /// The identifier that its alias spells.
+    pub id: Uuid,
+    /// Its digest.
+    pub digest: [u8; 32],
+}
+
+/// Reads presented tokens.
+#[derive(Debug)]
+pub struct Reader(Format);
+
+impl Reader {
+    /// Makes a reader of personal access tokens.
+    ///
+    /// # Errors
+    /// [`FormatError`] if the built-in format is faulty.
+    pub fn new() -> Result<Self, FormatError> {
+        Ok(Self(access_token(PERSONAL_PREFIX)?))
+    }
+
+    /// Reads a token; `None` for what does not prove itself, which needs no database to refuse.
+    #[must_use]
+    pub fn read(&self, token: &[u8]) -> Option<Presented> {
+        let Check::Proven { split, .. } = self.0.check(token) else { return None };
+        let (id, _) = self.0.uuid(split, token)?;
+        Some(Presented { id, digest: digest(token) })
+    }
+}
+
+/// A credential as the cache remembers it.
+#[derive(Debug)]
+pub struct Entry {
+    /// The token.
+    pub id: Uuid,
+    /// Its owner.
+    pub user: audit::User,
+    /// Their permissions, cut down to the token's scopes.
+    pub permissions: Permissions,
+    /// What the token may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    digest: [u8; 32],
+    dead: bool,
+    asked: Instant,
+}
+
+/// What is known of a presented token.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It is live.
+    Live(Arc<Entry>),
+    /// It was issued, and is revoked or expired, or its owner is disabled.
+    Dead(Arc<Entry>),
+    /// It was never issued here.
+    Unknown,
+}
+
+/// Why a presented token could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database is too slow for its answers to be current.
+    #[error("the database takes too long")]
+    Slow,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    entries: HashMap<[u8; 16], Arc<Entry>>,
+    /// Counts what was forgotten, so that an answer that was asked for before is not remembered
+    /// after.
+    epoch: u64,
+}
+
+/// Judges presented tokens.
+#[derive(Debug)]
+pub struct Authenticator {
+    store: Store,
+    remembered: Mutex<Remembered>,
+}
+
+impl Authenticator {
+    /// Makes one that remembers nothing yet.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, remembered: Mutex::default() }
+    }
+
+    /// Judges a presented token.
+    ///
+    /// # Errors
+    /// [`AuthError`] where the database fails or is too slow.
+    pub async fn judge(&self, presented: Presented) -> Result<Verdict, AuthError> {
+        let remembered = self.lock().entries.get(presented.id.as_bytes()).cloned();
+        let entry = match remembered.filter(|entry| entry.asked.elapsed() < LIFETIME) {
+            Some(entry) => entry,
+            None => match self.ask(presented.id).await? {
+                Some(entry) => entry,
+                None => return Ok(Verdict::Unknown),
+            },
+        };
+        Ok(if !bool::from(entry.digest.ct_eq(&presented.digest)) {
+            Verdict::Unknown
+        } else if entry.dead || entry.expires_at <= time::now() {
+            Verdict::Dead(entry)
+        } else {
+            Verdict::Live(entry)
+        })
+    }
+
+    async fn ask(&self, id: Uuid) -> Result<Option<Arc<Entry>>, AuthError> {
+        for _ in 0..ATTEMPTS {
+            let epoch = self.lock().epoch;
+            let asked = Instant::now();
+            let answer = tokio::time::timeout(SLOWEST, self.store.credential(id)).await;
+            let Ok(credential) = answer else { continue };
+            let Some(credential) = credential? else { return Ok(None) };
+            if asked.elapsed() >= SLOWEST {
+                continue;
+            }
+            let entry = Arc::new(entry(id, credential, asked));
+            self.remember(epoch, &entry);
+            return Ok(Some(entry));
+        }
+        Err(AuthError::Slow)
+    }
+
+    fn remember(&self, epoch: u64, entry: &Arc<Entry>) {
+        let mut remembered = self.lock();
+        if remembered.epoch != epoch {
+            return;
+        }
+        if remembered.entries.len() >= CAPACITY {
+            remembered.entries.retain(|_, entry| entry.asked.elapsed() < LIFETIME);
+        }
+        if remembered.entries.len() < CAPACITY {
+            remembered.entries.insert(*entry.id.as_bytes(), Arc::clone(entry));
+        }
+    }
+
+    /// Forgets a token that has just changed.
+    pub fn forget(&self, id: Uuid) {
+        let mut remembered = self.lock();
+        remembered.epoch += 1;
+        remembered.entries.remove(id.as_bytes());
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        let mut remembered = self.lock();
+        remembered.epoch += 1;
+        remembered.entries.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn entry(id: Uuid, credential: Credential, asked: Instant) -> Entry {
+    Entry {
+        id,
+        user: audit::User { id: credential.owner, email: credential.email.into() },
+        permissions: credential.permissions,
+        scopes: credential.scopes,
+        created_at: credential.created_at,
+        expires_at: credential.expires_at,
+        digest: credential.digest,
+        dead: credential.dead,
+        asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ddpatrol_token::datadog::mint_personal_access_token;
+
+    #[test]
+    fn a_minted_token_is_read_and_one_with_a_wrong_checksum_is_not() {
+        let reader = Reader::new().expect("the format is sound");
+        let minted = mint_personal_access_token().expect("random bytes");
+        let presented = reader.read(minted.token.expose()).expect("it proves itself");
+        assert_eq!(presented.id, minted.id);
+        let mut wrong = minted.token.expose().to_vec();
+        let last = wrong.len() - 1;
+        wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
+        assert!(reader.read(&wrong).is_none());
+        assert!(reader.read(b"").is_none());
+    }
+
+    #[test]
+    fn a_digest_is_not_the_plain_hash_of_the_token() {
+        let plain: [u8; 32] = Sha256::digest(b"ddpat_x").into();
+        assert_ne!(digest(b"ddpat_x"), plain);
+    }
+}

@@ -1,0 +1,294 @@
+//! `ddpatrold admin`: people and tokens, directly on the database, for whoever holds it.
+
+use super::{Database, print, say};
+use crate::audit::{Actor, name};
+use crate::permission::{Permission, Permissions};
+use crate::redact::holds_token;
+use crate::scope::KnownScopes;
+use crate::service::{TokenRequest, a_year_after, mint};
+use crate::store::tokens::{Revocation, RevokedBy};
+use crate::store::users::User;
+use crate::store::{Missing, Store};
+use crate::{id, time};
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use ddpatrol_token::Uuid;
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an address or a name may be, in characters.
+const MAX_TEXT: usize = 255;
+
+/// The options of `admin`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    database: Database,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Manages people
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Issues and revokes tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Adds a person
+    Add {
+        /// Their address
+        email: String,
+        /// Their name; the address if absent
+        #[arg(long)]
+        name: Option<String>,
+        /// What they may do; repeatable, user_app_keys if absent
+        #[arg(long, value_name = "PERMISSION", value_parser = permission)]
+        permission: Vec<Permission>,
+    },
+    /// Lists everybody
+    List,
+    /// Disables a person: none of their tokens is accepted any more
+    Disable {
+        /// Their address or UUID
+        user: String,
+    },
+    /// Gives a person permissions, or takes them
+    Grant {
+        /// Their address or UUID
+        user: String,
+        /// user_app_keys, org_app_keys_read, org_app_keys_write, audit_logs_read, tokens_introspect
+        #[arg(required = true, value_name = "PERMISSION", value_parser = permission)]
+        permissions: Vec<Permission>,
+        /// Takes the permissions instead
+        #[arg(long)]
+        remove: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Issues a token and prints it, the only time that it is shown
+    Issue(Issue),
+    /// Revokes a token
+    Revoke {
+        /// The token's UUID or its alias
+        token: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Issue {
+    /// Whose it is: an address or a UUID
+    #[arg(long)]
+    user: String,
+    /// What it is called
+    #[arg(long)]
+    name: String,
+    /// What it may do; repeatable
+    #[arg(long, value_name = "SCOPE", required_unless_present = "all_scopes")]
+    scope: Vec<String>,
+    /// Every known scope
+    #[arg(long, conflicts_with = "scope")]
+    all_scopes: bool,
+    /// When it ends: a number of s, m, h or d, at most a year
+    #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = duration)]
+    expires_in: Duration,
+    /// The scopes that tokens may carry, as for `serve`
+    #[arg(long, value_name = "FILE")]
+    scopes: Option<PathBuf>,
+}
+
+fn permission(text: &str) -> Result<Permission, String> {
+    Permission::named(text).ok_or_else(|| {
+        let names = Permission::ALL.map(Permission::name).join(", ");
+        format!("a permission is one of {names}")
+    })
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.char_indices().next_back().and_then(|(at, unit)| {
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        let number: u64 = text[..at].parse().ok()?;
+        number.checked_mul(seconds).filter(|&seconds| seconds > 0)
+    });
+    parsed.map(Duration::from_secs).ok_or_else(|| "a number of s, m, h or d, as 30d".to_owned())
+}
+
+pub(super) async fn admin(args: Args) -> anyhow::Result<()> {
+    let store = Store::open(&args.database.url, Missing::Refuse).await?;
+    if store.users().await?.is_empty() {
+        bail!(
+            "the database is empty: `ddpatrold serve` makes its administrator when it first starts"
+        );
+    }
+    match args.what {
+        What::User(command) => user(&store, command).await?,
+        What::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
+        What::Token(TokenCommand::Revoke { token }) => revoke_token(&store, &token).await?,
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
+    match command {
+        UserCommand::Add { email, name, permission } => {
+            add_user(store, email, name, permission).await
+        }
+        UserCommand::List => {
+            for user in store.users().await? {
+                let names: Vec<_> = user.permissions.iter().map(Permission::name).collect();
+                let state = if user.disabled_at.is_some() { "disabled" } else { "enabled" };
+                let permissions =
+                    if names.is_empty() { "none".to_owned() } else { names.join(",") };
+                let line =
+                    format!("{}\t{}\t{state}\t{permissions}\t{}", user.id, user.email, user.name);
+                print(line.as_bytes())?;
+            }
+            Ok(())
+        }
+        UserCommand::Disable { user } => {
+            let user = find(store, &user).await?;
+            let event = Actor::OPERATOR.event(name::USER_DISABLED, None)?.about_user(user.id);
+            let done = store.disable_user(user.id, &event).await?;
+            let what = if done { "disabled" } else { "was disabled before:" };
+            say(&format!("{what} {}", user.email));
+            Ok(())
+        }
+        UserCommand::Grant { user, permissions, remove } => {
+            let user = find(store, &user).await?;
+            let given: Permissions = permissions.into_iter().collect();
+            let after: Permissions = Permission::ALL
+                .into_iter()
+                .filter(|&p| if given.has(p) { !remove } else { user.permissions.has(p) })
+                .collect();
+            let event = Actor::OPERATOR
+                .event(name::USER_UPDATED, None)?
+                .about_user(user.id)
+                .with("permissions", after.iter().map(Permission::name).collect::<Vec<_>>());
+            store.set_permissions(user.id, after, &event).await?;
+            let names: Vec<_> = after.iter().map(Permission::name).collect();
+            say(&format!("{} has: {}", user.email, names.join(", ")));
+            Ok(())
+        }
+    }
+}
+
+async fn add_user(
+    store: &Store,
+    email: String,
+    name: Option<String>,
+    permissions: Vec<Permission>,
+) -> anyhow::Result<()> {
+    let name = name.unwrap_or_else(|| email.clone());
+    let parts = email.split_once('@');
+    if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
+        bail!("the address needs an @ with something on both sides");
+    }
+    for text in [&email, &name] {
+        let faulty = text.trim().is_empty()
+            || text.chars().count() > MAX_TEXT
+            || text.chars().any(char::is_control);
+        if faulty || holds_token(text) {
+            bail!(
+                "an address or a name has 1 to {MAX_TEXT} printable characters and holds no token"
+            );
+        }
+    }
+    let permissions = if permissions.is_empty() {
+        Permissions::NONE.with(Permission::UserAppKeys)
+    } else {
+        permissions.into_iter().collect()
+    };
+    let user = User {
+        id: id::random()?,
+        email,
+        name,
+        permissions,
+        created_at: time::now(),
+        disabled_at: None,
+    };
+    let event = Actor::OPERATOR
+        .event(name::USER_CREATED, None)?
+        .about_user(user.id)
+        .with("email", user.email.as_str())
+        .with("permissions", user.permissions.iter().map(Permission::name).collect::<Vec<_>>());
+    if !store.add_user(&user, &event).await? {
+        bail!("{} is there already", user.email);
+    }
+    print(user.id.to_string().as_bytes())?;
+    Ok(())
+}
+
+async fn find(store: &Store, email_or_id: &str) -> anyhow::Result<User> {
+    store
+        .user(email_or_id)
+        .await?
+        .with_context(|| format!("nobody has the address or UUID {email_or_id:?}"))
+}
+
+async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
+    let known = match &issue.scopes {
+        Some(path) => KnownScopes::read(path)?,
+        None => KnownScopes::built_in()?,
+    };
+    let user = find(store, &issue.user).await?;
+    if user.disabled_at.is_some() {
+        bail!("{} is disabled; a token of theirs would not be accepted", user.email);
+    }
+    if issue.name.trim().is_empty() || holds_token(&issue.name) {
+        bail!("--name: a text that holds no token");
+    }
+    let scopes = if issue.all_scopes {
+        known.names().map(str::to_owned).collect()
+    } else {
+        if let Some(unknown) = issue.scope.iter().find(|scope| !known.has(scope)) {
+            let like = known.like(unknown).join(", ");
+            bail!("--scope: unknown scope {unknown:?}; known like it: [{like}]");
+        }
+        issue.scope
+    };
+    let now = time::now();
+    let expires_at = now.checked_add(issue.expires_in).unwrap_or(Timestamp::MAX);
+    if expires_at > a_year_after(now) {
+        bail!("--expires-in: at most a year");
+    }
+    let request = TokenRequest { owner: user.id, name: issue.name, scopes, expires_at };
+    let (token, secret) = mint(request)?;
+    let event = Actor::OPERATOR
+        .event(name::CREATED, Some(token.id))?
+        .with("name", token.name.as_str())
+        .with("scopes", token.scopes.as_slice())
+        .with("owner", user.email.as_str())
+        .with("expires_at", token.expires_at.to_string());
+    store.create_token(&token, &event).await?;
+    say(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
+    print(secret.expose())?;
+    Ok(())
+}
+
+async fn revoke_token(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
+    let token = Uuid::parse(id_or_alias)
+        .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
+        .context("a token is named by its UUID or its alias, never by the token itself")?;
+    let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?;
+    match store.revoke_token(token, RevokedBy::Operator, &event).await? {
+        Revocation::Done => say(&format!("revoked {token}")),
+        Revocation::Already => say(&format!("{token} was revoked before")),
+        Revocation::Missing => bail!("no token {token} was issued here"),
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Leak intake: GitHub's partner alert, the scanner's own report, and OAuth's revocation and
+//! introspection.
+
+pub mod github;
+pub mod oauth;
+pub mod report;
+
+use crate::audit::{self, Actor};
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::leaks::{LeakOutcome, LeakReport};
+use crate::store::tokens::RevokedBy;
+use axum::http::request::Parts;
+
+/// How long a report's body may be, in bytes.
+pub const MAX_BODY: usize = 8 * 1024 * 1024;
+/// How many tokens one report may name.
+pub const MAX_ENTRIES: usize = 10_000;
+
+/// Takes reports of tokens that prove themselves, and forgets at once those that died by it.
+///
+/// # Errors
+/// [`StoreError`] where the database fails.
+pub(crate) async fn take(
+    service: &Service,
+    reports: &[LeakReport],
+    actor: &Actor,
+) -> Result<Vec<LeakOutcome>, StoreError> {
+    let taken = service.store.report_leaks(reports, service.on_leak, actor).await;
+    for report in reports {
+        service.authenticator.forget(report.token);
+    }
+    let outcomes = taken?;
+    for &outcome in &outcomes {
+        service.metrics.leaked(outcome);
+    }
+    let revoked = outcomes.iter().filter(|&&outcome| outcome == LeakOutcome::Revoked).count();
+    service.metrics.revoked(RevokedBy::Leak, revoked);
+    Ok(outcomes)
+}
+
+/// An actor who is known only by what they hold.
+pub(crate) fn actor(service: &Service, parts: &Parts, auth_method: &'static str) -> Actor {
+    let address = service.caller_address(parts).to_string();
+    let request = Some(audit::Request::new(parts, address));
+    Actor { user: None, auth_method, token: None, request }
+}

@@ -1,0 +1,183 @@
+//! OAuth's ways: RFC 7009, by which whoever holds a token revokes it, and RFC 7662, by which a
+//! service asks whether a token that it was shown is live.
+
+use super::actor;
+use crate::api::error::{ApiError, Errors, json};
+use crate::api::guard::Caller;
+use crate::audit::{method, name};
+use crate::auth::{Presented, Verdict};
+use crate::permission::Permission;
+use crate::service::Service;
+use crate::store::tokens::{Revocation, RevokedBy};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The form of both requests.
+#[derive(Debug, ToSchema)]
+pub struct TokenForm {
+    /// The whole token.
+    pub token: String,
+    /// What kind the sender takes it for; it makes no difference.
+    #[schema(nullable = false)]
+    pub token_type_hint: Option<String>,
+}
+
+/// A refusal in OAuth's shape (RFC 6749, section 5.2).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OauthError {
+    /// Always `invalid_request`.
+    pub error: &'static str,
+    /// What is wrong.
+    pub error_description: &'static str,
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        json(StatusCode::BAD_REQUEST, "application/json", &self)
+    }
+}
+
+/// What a token is, if it is live (RFC 7662, section 2.2).
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Introspection {
+    /// Whether it is live; if not, nothing else is told.
+    pub active: bool,
+    /// Its scopes, with spaces between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub scope: Option<String>,
+    /// When it ends, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub exp: Option<i64>,
+    /// When it was made, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub iat: Option<i64>,
+    /// Its owner's UUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub sub: Option<String>,
+    /// Its owner's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub username: Option<String>,
+    /// Its own UUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub jti: Option<String>,
+    /// Always `Bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub token_type: Option<&'static str>,
+}
+
+/// Revokes the token that the caller holds (RFC 7009). A token that is unknown or dead is answered
+/// in the same way.
+#[utoipa::path(
+    post, path = "/oauth2/revoke", tag = "OAuth",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token is not live (any more)"),
+        (status = 400, description = "No token in the form", body = OauthError, content_type = "application/json"),
+        (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+    ),
+    security(()),
+)]
+pub async fn revoke(
+    State(service): State<Arc<Service>>,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let token = match form_token(&parts.headers, &body) {
+        Ok(token) => token,
+        Err(error) => return Ok(error.into_response()),
+    };
+    let Some(presented) = service.reader.read(token.as_bytes()) else {
+        return Ok(StatusCode::OK.into_response());
+    };
+    if let Verdict::Live(entry) = service.authenticator.judge(presented).await? {
+        let mut actor = actor(&service, &parts, method::POSSESSION);
+        actor.user = Some(entry.user.clone());
+        let event = actor.event(name::REVOKED, Some(entry.id))?.answered(200);
+        let revoked = service.store.revoke_token(entry.id, RevokedBy::Holder, &event).await;
+        service.authenticator.forget(entry.id);
+        if revoked? == Revocation::Done {
+            service.metrics.revoked(RevokedBy::Holder, 1);
+        }
+    }
+    Ok(StatusCode::OK.into_response())
+}
+
+/// Tells a service whether a token is live, and whose (RFC 7662).
+#[utoipa::path(
+    post, path = "/oauth2/introspect", tag = "OAuth",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "What the token is", body = Introspection, content_type = "application/json"),
+        (status = 400, description = "No token in the form", body = OauthError, content_type = "application/json"),
+        (status = 401, description = "The caller has no live token", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 403, description = "The caller lacks tokens_introspect", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+    ),
+    security(("bearer" = []), ("application_key" = [])),
+)]
+pub async fn introspect(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    caller.must(&[Permission::TokensIntrospect])?;
+    let token = match form_token(&headers, &body) {
+        Ok(token) => token,
+        Err(error) => return Ok(error.into_response()),
+    };
+    let told = match service.reader.read(token.as_bytes()) {
+        Some(presented) => introspection(&service, presented).await?,
+        None => Introspection::default(),
+    };
+    Ok(json(StatusCode::OK, "application/json", &told))
+}
+
+async fn introspection(service: &Service, presented: Presented) -> Result<Introspection, ApiError> {
+    let Verdict::Live(entry) = service.authenticator.judge(presented).await? else {
+        return Ok(Introspection::default());
+    };
+    Ok(Introspection {
+        active: true,
+        scope: Some(entry.scopes.join(" ")),
+        exp: Some(entry.expires_at.as_second()),
+        iat: Some(entry.created_at.as_second()),
+        sub: Some(entry.user.id.to_string()),
+        username: Some(entry.user.email.to_string()),
+        jti: Some(entry.id.to_string()),
+        token_type: Some("Bearer"),
+    })
+}
+
+fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {
+    let wrong = |error_description| OauthError { error: "invalid_request", error_description };
+    let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
+    if !media.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
+        return Err(wrong("Content-Type: application/x-www-form-urlencoded"));
+    }
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_bytes(body).map_err(|_| wrong("the body is no form"))?;
+    let mut tokens = pairs.into_iter().filter(|(name, _)| name == "token");
+    match (tokens.next(), tokens.next()) {
+        (Some((_, token)), None) if !token.is_empty() => Ok(token),
+        _ => Err(wrong("token: required, exactly once")),
+    }
+}

@@ -1,0 +1,186 @@
+//! The service: what every request needs, put together once.
+
+use crate::audit::queue::Queue;
+use crate::auth::{Authenticator, Reader, digest};
+use crate::leak::github::Keys;
+use crate::metrics::Metrics;
+use crate::permission::Permissions;
+use crate::rate::Limits;
+use crate::scope::KnownScopes;
+use crate::store::leaks::OnLeak;
+use crate::store::tokens::NewToken;
+use crate::store::users::{ADMINISTRATOR, User};
+use crate::store::{Store, StoreError};
+use crate::{id, time};
+use axum::http::request::Parts;
+use ddpatrol_token::mint::RandomError;
+use ddpatrol_token::{FormatError, Secret, Uuid, datadog};
+use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// What an operator may set.
+#[derive(Debug)]
+pub struct Settings {
+    /// The scopes that tokens may carry.
+    pub scopes: KnownScopes,
+    /// The rate limits.
+    pub limits: Limits,
+    /// What happens to a live token that leaked.
+    pub on_leak: OnLeak,
+    /// Where GitHub's public keys are.
+    pub github_keys_url: String,
+    /// Whether the last address in `X-Forwarded-For` is the caller's.
+    pub proxy: Proxy,
+}
+
+/// Who connects to the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// The callers themselves.
+    #[default]
+    None,
+    /// A proxy, which adds the caller's address to `X-Forwarded-For`.
+    Forwards,
+}
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub struct Service {
+    /// The database.
+    pub store: Store,
+    /// Who judges tokens.
+    pub authenticator: Authenticator,
+    /// Who reads tokens.
+    pub reader: Reader,
+    /// The uses that wait to be audited.
+    pub queue: Queue,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The scopes that tokens may carry.
+    pub scopes: KnownScopes,
+    /// The rate limits.
+    pub limits: Limits,
+    /// What happens to a live token that leaked.
+    pub on_leak: OnLeak,
+    /// GitHub's public keys.
+    pub github_keys: Keys,
+    proxy: Proxy,
+}
+
+/// What a token shall be.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// Whose.
+    pub owner: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Mints a token: what to keep of it, and the whole token, which is shown once.
+///
+/// # Errors
+/// [`RandomError`] where the system's random source fails.
+pub fn mint(request: TokenRequest) -> Result<(NewToken, Secret), RandomError> {
+    let minted = datadog::mint_personal_access_token()?;
+    let token = NewToken {
+        id: minted.id,
+        digest: digest(minted.token.expose()),
+        owner: request.owner,
+        name: request.name,
+        scopes: request.scopes,
+        created_at: time::now(),
+        expires_at: time::whole_micros(request.expires_at),
+    };
+    Ok((token, minted.token))
+}
+
+/// The same time of day one year later.
+#[must_use]
+pub fn a_year_after(time: Timestamp) -> Timestamp {
+    let later = time.to_zoned_datetime(TimeZone::UTC).checked_add(1.year());
+    later.map_or(Timestamp::MAX, |later| later.timestamp())
+}
+
+/// Gives an empty database its organization and administrator; returns the administrator's first
+/// token if this call was the one that did it.
+///
+/// # Errors
+/// [`StoreError`]: nothing was written.
+pub async fn begin(
+    store: &Store,
+    scopes: &KnownScopes,
+) -> Result<Option<(User, Secret)>, StoreError> {
+    let now = time::now();
+    let admin = User {
+        id: id::random()?,
+        email: ADMINISTRATOR.to_owned(),
+        name: "Administrator".to_owned(),
+        permissions: Permissions::ALL,
+        created_at: now,
+        disabled_at: None,
+    };
+    let (token, secret) = mint(TokenRequest {
+        owner: admin.id,
+        name: "First administrator token".to_owned(),
+        scopes: scopes.names().map(str::to_owned).collect(),
+        expires_at: a_year_after(now),
+    })?;
+    Ok(store.begin(&admin, &token).await?.then_some((admin, secret)))
+}
+
+impl Service {
+    /// Puts a service together.
+    ///
+    /// # Errors
+    /// [`FormatError`] if the built-in format is faulty.
+    pub fn new(store: Store, settings: Settings) -> Result<Self, FormatError> {
+        let metrics = Arc::new(Metrics::default());
+        Ok(Self {
+            authenticator: Authenticator::new(store.clone()),
+            reader: Reader::new()?,
+            queue: Queue::new(Arc::clone(&metrics)),
+            metrics,
+            scopes: settings.scopes,
+            limits: settings.limits,
+            on_leak: settings.on_leak,
+            github_keys: Keys::new(settings.github_keys_url),
+            proxy: settings.proxy,
+            store,
+        })
+    }
+
+    /// Finds the caller's address: the connection's, or behind a proxy the one that the proxy added.
+    #[must_use]
+    pub fn caller_address(&self, parts: &Parts) -> IpAddr {
+        let forwarded = (self.proxy == Proxy::Forwards)
+            .then(|| parts.headers.get_all("x-forwarded-for").iter().next_back())
+            .flatten()
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
+        let connected = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+        let connected = connected.map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip());
+        forwarded.unwrap_or(connected).to_canonical()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_is_a_calendar_year() {
+        for (time, later) in [
+            ("2026-11-24T01:02:03.5Z", "2027-11-24T01:02:03.5Z"),
+            ("2027-11-24T00:00:00Z", "2028-11-24T00:00:00Z"),
+            ("2028-02-29T00:00:00Z", "2029-02-28T00:00:00Z"),
+        ] {
+            let time: Timestamp = time.parse().expect("a time");
+            assert_eq!(a_year_after(time).to_string(), later);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Leak reports: tokens are marked, and by policy revoked, thousands in one report.
+
+use super::audit::insert_events;
+use super::tokens::RevokedBy;
+use super::{Store, StoreError, change, read};
+use crate::audit::{Actor, Event, name};
+use crate::{id, time};
+use ddpatrol_token::Uuid;
+use subtle::ConstantTimeEq as _;
+
+/// How many reports one transaction takes.
+const AT_ONCE: usize = 500;
+
+/// What happens to a live token that leaked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnLeak {
+    /// It is revoked at once.
+    #[default]
+    Revoke,
+    /// It is marked, and lives on.
+    Flag,
+}
+
+/// A report of one token, with proof that the reporter holds it.
+#[derive(Clone, Debug)]
+pub struct LeakReport {
+    /// The token.
+    pub token: Uuid,
+    /// The digest of the whole token.
+    pub digest: [u8; 32],
+    /// Who found it.
+    pub source: String,
+    /// Where it can be seen.
+    pub url: String,
+    /// Where it stands there.
+    pub location: String,
+}
+
+/// What came of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeakOutcome {
+    /// The token was live, and is revoked now.
+    Revoked,
+    /// The token is marked, and lives on.
+    Flagged,
+    /// The token had been revoked before.
+    AlreadyRevoked,
+    /// The token had expired before.
+    Expired,
+    /// No such token was issued here.
+    Unknown,
+}
+
+#[derive(sqlx::FromRow)]
+struct StateRow {
+    digest: Vec<u8>,
+    expires_at: i64,
+    revoked_by: Option<String>,
+    leaked_at: Option<i64>,
+}
+
+impl StateRow {
+    fn outcome(&self, now: i64) -> LeakOutcome {
+        match self.revoked_by.as_deref() {
+            Some("expiry") => LeakOutcome::Expired,
+            Some(_) => LeakOutcome::AlreadyRevoked,
+            None if self.expires_at <= now => LeakOutcome::Expired,
+            None => LeakOutcome::Flagged,
+        }
+    }
+}
+
+impl Store {
+    /// Takes reports: marks each token that was issued here, revokes the live ones if the policy
+    /// says so, and records each change with its event. Returns an outcome for each report.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails; what was answered for earlier parts of a long report
+    /// is kept, and reporting it again changes nothing.
+    pub async fn report_leaks(
+        &self,
+        reports: &[LeakReport],
+        policy: OnLeak,
+        actor: &Actor,
+    ) -> Result<Vec<LeakOutcome>, StoreError> {
+        // Sorted by id, so that two replicas lock rows in the same order.
+        let mut order: Vec<usize> = (0..reports.len()).collect();
+        order.sort_unstable_by_key(|&index| reports[index].token.as_bytes());
+        let mut outcomes = vec![LeakOutcome::Unknown; reports.len()];
+        for part in order.chunks(AT_ONCE) {
+            let known = self.known(reports, part).await?;
+            if known.is_empty() {
+                continue;
+            }
+            let taken = self.take(reports, &known, policy, actor).await?;
+            for (&index, &outcome) in known.iter().zip(&taken) {
+                outcomes[index] = outcome;
+                if outcome == LeakOutcome::Revoked {
+                    self.tell(Some(reports[index].token)).await;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Keeps of `part` the reports whose token was issued here.
+    async fn known(
+        &self,
+        reports: &[LeakReport],
+        part: &[usize],
+    ) -> Result<Vec<usize>, StoreError> {
+        let mut known = Vec::new();
+        read!(self, |pool| {
+            for &index in part {
+                let report = &reports[index];
+                let digest: Option<Vec<u8>> =
+                    sqlx::query_scalar("SELECT digest FROM tokens WHERE id = $1")
+                        .bind(report.token.as_bytes().as_slice())
+                        .fetch_optional(pool)
+                        .await?;
+                if digest.is_some_and(|digest| bool::from(digest.ct_eq(&report.digest))) {
+                    known.push(index);
+                }
+            }
+        });
+        Ok(known)
+    }
+
+    async fn take(
+        &self,
+        reports: &[LeakReport],
+        known: &[usize],
+        policy: OnLeak,
+        actor: &Actor,
+    ) -> Result<Vec<LeakOutcome>, StoreError> {
+        let now = time::to_row(time::now());
+        let outcomes = change!(self, |tx| {
+            let mut outcomes = Vec::with_capacity(known.len());
+            let mut events = Vec::new();
+            for &index in known {
+                let report = &reports[index];
+                let token = report.token.as_bytes().as_slice();
+                let state: StateRow = sqlx::query_as(
+                    "SELECT digest, expires_at, revoked_by, leaked_at FROM tokens WHERE id = $1",
+                )
+                .bind(token)
+                .fetch_one(&mut *tx)
+                .await?;
+                if !bool::from(state.digest.ct_eq(&report.digest)) {
+                    outcomes.push(LeakOutcome::Unknown);
+                    continue;
+                }
+                let mut outcome = state.outcome(now);
+                if state.leaked_at.is_none() {
+                    let mark = id::random()?;
+                    let marked = sqlx::query("UPDATE tokens SET leak_id = $1, leaked_at = $2, leak_source = $3, leak_url = $4 WHERE id = $5 AND leaked_at IS NULL")
+                        .bind(mark.as_bytes().as_slice())
+                        .bind(now)
+                        .bind(report.source.as_str())
+                        .bind(report.url.as_str())
+                        .bind(token)
+                        .execute(&mut *tx)
+                        .await?
+                        .rows_affected()
+                        == 1;
+                    if marked {
+                        events.push(leak_event(actor, report, name::LEAKED)?);
+                    }
+                }
+                if outcome == LeakOutcome::Flagged && policy == OnLeak::Revoke {
+                    let revoked = sqlx::query("UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL")
+                        .bind(now)
+                        .bind(RevokedBy::Leak.word())
+                        .bind(token)
+                        .execute(&mut *tx)
+                        .await?
+                        .rows_affected()
+                        == 1;
+                    outcome =
+                        if revoked { LeakOutcome::Revoked } else { LeakOutcome::AlreadyRevoked };
+                    if revoked {
+                        let event = leak_event(actor, report, name::REVOKED)?;
+                        events.push(event.with("revoked_by", RevokedBy::Leak.word()));
+                    }
+                }
+                outcomes.push(outcome);
+            }
+            insert_events!(tx, &events);
+            outcomes
+        });
+        Ok(outcomes)
+    }
+}
+
+fn leak_event(actor: &Actor, report: &LeakReport, name: &'static str) -> Result<Event, StoreError> {
+    let event = actor.event(name, Some(report.token))?.with("leak_source", report.source.as_str());
+    let places = [("leak_url", &report.url), ("leak_location", &report.location)];
+    let known = places.into_iter().filter(|(_, place)| !place.is_empty());
+    Ok(known.fold(event, |event, (key, place)| event.with(key, place.as_str())))
+}

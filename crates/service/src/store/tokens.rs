@@ -1,0 +1,502 @@
+//! Tokens: created, found, listed, changed, revoked and expired. Of the token itself only a digest
+//! is kept.
+
+use super::audit::insert_events;
+use super::{Store, StoreError, change, read};
+use crate::audit::{Actor, Event, name};
+use crate::permission::Permissions;
+use crate::{id, time};
+use ddpatrol_token::Uuid;
+use jiff::Timestamp;
+use sqlx::QueryBuilder;
+
+/// What ended a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokedBy {
+    /// Its owner or an administrator, by the API.
+    Api,
+    /// Whoever held it, by RFC 7009.
+    Holder,
+    /// An operator at the command line.
+    Operator,
+    /// The policy, after a leak report.
+    Leak,
+    /// Its expiry.
+    Expiry,
+}
+
+impl RevokedBy {
+    /// The word in a row, in metrics and in events.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Holder => "holder",
+            Self::Operator => "operator",
+            Self::Leak => "leak",
+            Self::Expiry => "expiry",
+        }
+    }
+}
+
+/// A token to keep: everything but its secret.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The identifier, which the token's alias spells.
+    pub id: Uuid,
+    /// The digest of the whole token, see [`crate::auth::digest`].
+    pub digest: [u8; 32],
+    /// Whose it is.
+    pub owner: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A leak report's mark on a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// The mark's own identifier.
+    pub id: Uuid,
+    /// When it was reported first.
+    pub date: Timestamp,
+    /// Who reported it.
+    pub source: String,
+}
+
+/// A token as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The identifier.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When its name or scopes changed last.
+    pub modified_at: Option<Timestamp>,
+    /// When it was used last.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Its mark, if it leaked.
+    pub leak: Option<Leak>,
+}
+
+/// What decides whether a token is accepted, and what it may do.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The digest of the whole token.
+    pub digest: [u8; 32],
+    /// Whose it is.
+    pub owner: Uuid,
+    /// Their address.
+    pub email: String,
+    /// Their permissions, cut down to the scopes.
+    pub permissions: Permissions,
+    /// What the token may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it was revoked, or its owner disabled.
+    pub dead: bool,
+}
+
+/// What a list is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The name, without regard to case.
+    Name,
+    /// When it was made.
+    CreatedAt,
+    /// When it ends.
+    ExpiresAt,
+    /// When it was used last; never used comes first.
+    LastUsedAt,
+    /// When it was reported as leaked; never comes first.
+    Leaked,
+}
+
+impl Order {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Name => "folded_name",
+            Self::CreatedAt => "created_at",
+            Self::ExpiresAt => "expires_at",
+            Self::LastUsedAt => "COALESCE(last_used_at, -1)",
+            Self::Leaked => "COALESCE(leaked_at, -1)",
+        }
+    }
+}
+
+/// Which tokens to list, in which order.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Part of the name, without regard to case; or the whole id or alias.
+    pub text: Option<String>,
+    /// Whose; everybody's if empty.
+    pub owners: Vec<Uuid>,
+    /// Only those that leaked, revoked ones included.
+    pub leaked: bool,
+    /// The order.
+    pub order: Order,
+    /// Last first.
+    pub descending: bool,
+    /// How many at most.
+    pub size: u32,
+    /// How many to leave out before.
+    pub offset: u64,
+}
+
+/// What came of a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The token is revoked now.
+    Done,
+    /// It had been before.
+    Already,
+    /// There is no such token.
+    Missing,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TokenRow {
+    id: Vec<u8>,
+    owner: Vec<u8>,
+    name: String,
+    scopes: String,
+    created_at: i64,
+    expires_at: i64,
+    modified_at: Option<i64>,
+    last_used_at: Option<i64>,
+    revoked_at: Option<i64>,
+    leak_id: Option<Vec<u8>>,
+    leaked_at: Option<i64>,
+    leak_source: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT id, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, leak_id, leaked_at, leak_source FROM tokens";
+
+impl TokenRow {
+    fn token(self) -> Result<Token, StoreError> {
+        let faulty = || StoreError::Row("tokens");
+        let leak = match (self.leak_id, self.leaked_at) {
+            (Some(id), Some(date)) => Some(Leak {
+                id: id::from_row(&id).ok_or_else(faulty)?,
+                date: time::from_row(date),
+                source: self.leak_source.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        Ok(Token {
+            id: id::from_row(&self.id).ok_or_else(faulty)?,
+            owner: id::from_row(&self.owner).ok_or_else(faulty)?,
+            name: self.name,
+            scopes: read_scopes(&self.scopes)?,
+            created_at: time::from_row(self.created_at),
+            expires_at: time::from_row(self.expires_at),
+            modified_at: self.modified_at.map(time::from_row),
+            last_used_at: self.last_used_at.map(time::from_row),
+            revoked_at: self.revoked_at.map(time::from_row),
+            leak,
+        })
+    }
+}
+
+fn read_scopes(text: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Row("tokens"))
+}
+
+pub(super) fn write_scopes(scopes: &[String]) -> String {
+    serde_json::Value::from(scopes).to_string()
+}
+
+/// Folds a name for sorting and for searching without regard to case.
+pub(super) fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+#[derive(sqlx::FromRow)]
+struct CredentialRow {
+    digest: Vec<u8>,
+    owner: Vec<u8>,
+    email: String,
+    permissions: i64,
+    scopes: String,
+    created_at: i64,
+    expires_at: i64,
+    dead: i64,
+}
+
+/// Inserts a token in an open transaction.
+macro_rules! insert_token {
+    ($tx:ident, $token:expr) => {
+        sqlx::query(
+            "INSERT INTO tokens (id, digest, owner, name, folded_name, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind($token.id.as_bytes().as_slice())
+        .bind($token.digest.as_slice())
+        .bind($token.owner.as_bytes().as_slice())
+        .bind($token.name.as_str())
+        .bind($crate::store::tokens::fold(&$token.name))
+        .bind($crate::store::tokens::write_scopes(&$token.scopes))
+        .bind($crate::time::to_row($token.created_at))
+        .bind($crate::time::to_row($token.expires_at))
+        .execute(&mut *$tx)
+        .await?
+    };
+}
+
+pub(super) use insert_token;
+
+/// Adds a listing's conditions to a query that ends in `FROM tokens`.
+macro_rules! push_conditions {
+    ($query:ident, $listing:expr, $now:expr) => {
+        if $listing.leaked {
+            $query.push(" WHERE leaked_at IS NOT NULL");
+        } else {
+            $query.push(" WHERE revoked_at IS NULL AND expires_at > ").push_bind($now);
+        }
+        if let Some(text) = &$listing.text {
+            $query.push(" AND (folded_name LIKE ").push_bind(pattern(text)).push(" ESCAPE '\\'");
+            let id = Uuid::parse(text).or_else(|| Uuid::from_alias(text.as_bytes()));
+            if let Some(id) = id {
+                $query.push(" OR id = ").push_bind(id.as_bytes().to_vec());
+            }
+            $query.push(")");
+        }
+        if !$listing.owners.is_empty() {
+            $query.push(" AND owner IN (");
+            let mut owners = $query.separated(", ");
+            for owner in &$listing.owners {
+                owners.push_bind(owner.as_bytes().as_slice());
+            }
+            $query.push(")");
+        }
+    };
+}
+
+/// Makes the pattern of a text anywhere in a folded name.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in fold(text).chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+impl Store {
+    /// Keeps a new token, with its event.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written.
+    pub async fn create_token(&self, token: &NewToken, event: &Event) -> Result<(), StoreError> {
+        change!(self, |tx| {
+            insert_token!(tx, token);
+            insert_events!(tx, std::slice::from_ref(event));
+        });
+        Ok(())
+    }
+
+    /// Finds what decides whether a token is accepted.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds a faulty row.
+    pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
+        let row: Option<CredentialRow> = read!(self, |pool| {
+            sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
+                .bind(id.as_bytes().as_slice())
+                .fetch_optional(pool)
+                .await?
+        });
+        let faulty = || StoreError::Row("tokens");
+        row.map(|row| {
+            let scopes = read_scopes(&row.scopes)?;
+            Ok(Credential {
+                digest: row.digest.try_into().map_err(|_| faulty())?,
+                owner: id::from_row(&row.owner).ok_or_else(faulty)?,
+                email: row.email,
+                permissions: Permissions::from_row(row.permissions).within(&scopes),
+                scopes,
+                created_at: time::from_row(row.created_at),
+                expires_at: time::from_row(row.expires_at),
+                dead: row.dead != 0,
+            })
+        })
+        .transpose()
+    }
+
+    /// Finds a token, dead or alive.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds a faulty row.
+    pub async fn token(&self, id: Uuid) -> Result<Option<Token>, StoreError> {
+        let row: Option<TokenRow> = read!(self, |pool| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query.push(" WHERE id = ").push_bind(id.as_bytes().as_slice());
+            query.build_query_as().fetch_optional(pool).await?
+        });
+        row.map(TokenRow::token).transpose()
+    }
+
+    /// Lists a page of tokens, and counts all that the listing's conditions let through.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds a faulty row.
+    pub async fn tokens(&self, listing: &Listing) -> Result<(Vec<Token>, i64), StoreError> {
+        let now = time::to_row(time::now());
+        let direction = if listing.descending { "DESC" } else { "ASC" };
+        let (rows, count): (Vec<TokenRow>, i64) = read!(self, |pool| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            push_conditions!(query, listing, now);
+            let column = listing.order.column();
+            query.push(format!(" ORDER BY {column} {direction}, id {direction} LIMIT "));
+            query.push_bind(i64::from(listing.size)).push(" OFFSET ");
+            query.push_bind(i64::try_from(listing.offset).unwrap_or(i64::MAX));
+            let rows = query.build_query_as().fetch_all(pool).await?;
+            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM tokens");
+            push_conditions!(query, listing, now);
+            (rows, query.build_query_scalar().fetch_one(pool).await?)
+        });
+        let tokens = rows.into_iter().map(TokenRow::token).collect::<Result<_, _>>()?;
+        Ok((tokens, count))
+    }
+
+    /// Changes a live token's name or scopes, with its event; returns whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written.
+    pub async fn update_token(
+        &self,
+        token: Uuid,
+        name: Option<&str>,
+        scopes: Option<&[String]>,
+        event: &Event,
+    ) -> Result<bool, StoreError> {
+        let updated = change!(self, |tx| {
+            let updated = sqlx::query(
+                "UPDATE tokens SET name = COALESCE($1, name), folded_name = COALESCE($2, folded_name), scopes = COALESCE($3, scopes), modified_at = $4 WHERE id = $5 AND revoked_at IS NULL AND expires_at > $4",
+            )
+            .bind(name)
+            .bind(name.map(fold))
+            .bind(scopes.map(write_scopes))
+            .bind(time::to_row(event.at))
+            .bind(token.as_bytes().as_slice())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if updated {
+                insert_events!(tx, std::slice::from_ref(event));
+            }
+            updated
+        });
+        self.tell(Some(token)).await;
+        Ok(updated)
+    }
+
+    /// Revokes a token, with its event if it was not revoked before.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written.
+    pub async fn revoke_token(
+        &self,
+        token: Uuid,
+        by: RevokedBy,
+        event: &Event,
+    ) -> Result<Revocation, StoreError> {
+        let event = event.clone().with("revoked_by", by.word());
+        let revoked = change!(self, |tx| {
+            let revoked = sqlx::query(
+                "UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL",
+            )
+            .bind(time::to_row(event.at))
+            .bind(by.word())
+            .bind(token.as_bytes().as_slice())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if revoked {
+                insert_events!(tx, std::slice::from_ref(&event));
+            }
+            revoked
+        });
+        self.tell(Some(token)).await;
+        if revoked {
+            return Ok(Revocation::Done);
+        }
+        Ok(match self.token(token).await? {
+            Some(_) => Revocation::Already,
+            None => Revocation::Missing,
+        })
+    }
+
+    /// Marks tokens revoked whose expiry has come, each with one event, however many replicas do so
+    /// at the same time. Returns which.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written.
+    pub async fn expire_tokens(&self, at_most: u32) -> Result<Vec<Uuid>, StoreError> {
+        let now = time::to_row(time::now());
+        let due: bool = read!(self, |pool| {
+            sqlx::query(
+                "SELECT 1 FROM tokens WHERE revoked_at IS NULL AND expires_at <= $1 LIMIT 1",
+            )
+            .bind(now)
+            .fetch_optional(pool)
+            .await?
+            .is_some()
+        });
+        if !due {
+            return Ok(Vec::new());
+        }
+        let expired = change!(self, |tx| {
+            let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+                "UPDATE tokens SET revoked_at = $1, revoked_by = 'expiry' WHERE revoked_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expires_at <= $1 ORDER BY id LIMIT $2) RETURNING id",
+            )
+            .bind(now)
+            .bind(i64::from(at_most))
+            .fetch_all(&mut *tx)
+            .await?;
+            let expired = rows
+                .iter()
+                .map(|row| id::from_row(row).ok_or(StoreError::Row("tokens")))
+                .collect::<Result<Vec<_>, _>>()?;
+            let events = expired
+                .iter()
+                .map(|&token| Actor::SYSTEM.event(name::EXPIRED, Some(token)))
+                .collect::<Result<Vec<_>, _>>()?;
+            insert_events!(tx, &events);
+            expired
+        });
+        Ok(expired)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_texts_wildcards_are_letters() {
+        assert_eq!(pattern("A%b_\\"), "%a\\%b\\_\\\\%");
+    }
+}
