@@ -35,7 +35,6 @@ const MAX_BODY: usize = 64 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// Makes the routes of the service.
-#[must_use]
 pub fn router(service: Arc<Service>) -> Router {
     let (router, document) = described(&service).split_for_parts();
     let document = document.to_json().map(Bytes::from).map_err(drop);
