@@ -25,6 +25,10 @@ impl Query {
     pub fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
             .map_err(|_| ApiError::bad(vec!["query: not form-encoded UTF-8".to_owned()]))?;
+        if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
+            let name = crate::audit::clean(name);
+            return Err(ApiError::bad(vec![format!("{name}: no NUL characters")]));
+        }
         let unknown = pairs.iter().find(|(name, _)| {
             (name.starts_with("filter") || name.starts_with("page"))
                 && !known.contains(&name.as_str())
@@ -87,8 +91,8 @@ pub fn listing(query: Option<&str>) -> Result<(Listing, Include), ApiError> {
         0
     });
     let text = query.get("filter").filter(|text| !text.is_empty());
-    if text.is_some_and(|text| text.chars().count() > MAX_TEXT || text.contains('\0')) {
-        errors.push(format!("filter: at most {MAX_TEXT} characters, none of them NUL"));
+    if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
+        errors.push(format!("filter: at most {MAX_TEXT} characters"));
     }
     let mut owners = Vec::new();
     for owner in query.all("filter[owned_by]") {

@@ -11,6 +11,8 @@ use crate::{api, sweep};
 use anyhow::{Context as _, bail};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +22,9 @@ use tokio::task::JoinHandle;
 
 /// How long open requests may take to end after the service was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a connection may take to send a request's headers.
+const HEADERS_WITHIN: Duration = Duration::from_secs(75);
 
 /// The options of `serve`.
 #[derive(Debug, clap::Args)]
@@ -157,9 +162,21 @@ async fn listen(
     say(&format!("listening on {scheme}://{address}"));
     match tls {
         Some(tls) => {
-            axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(app).await?;
+            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
+            limit_patience(server.http_builder());
+            server.serve(app).await?;
         }
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(app).await?,
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            limit_patience(server.http_builder());
+            server.serve(app).await?;
+        }
     }
     Ok(())
+}
+
+/// Gives a connection a limited time to send a request's headers, so that silent ones do not pile up.
+fn limit_patience(http: &mut Builder<TokioExecutor>) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS_WITHIN);
 }

@@ -52,17 +52,20 @@ pub enum KeysError {
     Address(String),
 }
 
-#[derive(Debug)]
-struct Fetched {
-    at: Instant,
+#[derive(Debug, Default)]
+struct Known {
     keys: HashMap<String, VerifyingKey>,
+    /// When they were fetched.
+    fetched: Option<Instant>,
+    /// When it was tried last, with or without success.
+    tried: Option<Instant>,
 }
 
 /// GitHub's public keys, fetched when they are needed.
 #[derive(Debug)]
 pub struct Keys {
     url: String,
-    fetched: tokio::sync::Mutex<Option<Fetched>>,
+    known: tokio::sync::Mutex<Known>,
 }
 
 #[derive(Deserialize)]
@@ -94,26 +97,30 @@ impl Keys {
     /// Keys from a URL that [`check_address`] has accepted.
     #[must_use]
     pub fn new(url: String) -> Self {
-        Self { url, fetched: tokio::sync::Mutex::default() }
+        Self { url, known: tokio::sync::Mutex::default() }
     }
 
     /// Finds a key by its identifier; fetches all if they are old or it is not among them.
     async fn key(&self, identifier: &str) -> Result<Option<VerifyingKey>, KeysError> {
-        let mut fetched = self.fetched.lock().await;
-        if let Some(known) = fetched.as_ref() {
-            let age = known.at.elapsed();
-            let key = known.keys.get(identifier);
-            if age < FETCH_EVERY || (age < KEYS_LIVE && key.is_some()) {
-                return Ok(key.copied());
-            }
+        let mut known = self.known.lock().await;
+        let current = known.fetched.is_some_and(|at| at.elapsed() < KEYS_LIVE);
+        if current && let Some(key) = known.keys.get(identifier) {
+            return Ok(Some(*key));
         }
+        // Whoever sends alerts with made-up identifiers does not make us ask GitHub each time.
+        if known.tried.is_some_and(|at| at.elapsed() < FETCH_EVERY) {
+            return if current { Ok(None) } else { Err(self.failed("it failed moments ago")) };
+        }
+        known.tried = Some(Instant::now());
         let url = self.url.clone();
-        let keys = tokio::task::spawn_blocking(move || fetch(&url)).await.map_err(|error| {
-            KeysError::Fetch { url: self.url.clone(), reason: error.to_string() }
-        })??;
-        let key = keys.get(identifier).copied();
-        *fetched = Some(Fetched { at: Instant::now(), keys });
-        Ok(key)
+        let keys = tokio::task::spawn_blocking(move || fetch(&url)).await;
+        known.keys = keys.map_err(|error| self.failed(error))??;
+        known.fetched = Some(Instant::now());
+        Ok(known.keys.get(identifier).copied())
+    }
+
+    fn failed(&self, reason: impl ToString) -> KeysError {
+        KeysError::Fetch { url: self.url.clone(), reason: reason.to_string() }
     }
 }
 

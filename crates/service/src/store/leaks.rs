@@ -11,6 +11,9 @@ use subtle::ConstantTimeEq as _;
 /// How many reports one transaction takes.
 const AT_ONCE: usize = 500;
 
+/// From how many revoked tokens on the other replicas are told to forget everything.
+const TOLD_BY_NAME: usize = 16;
+
 /// What happens to a live token that leaked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnLeak {
@@ -93,14 +96,27 @@ impl Store {
                 continue;
             }
             let taken = self.take(reports, &known, policy, actor).await?;
+            let mut revoked = Vec::new();
             for (&index, &outcome) in known.iter().zip(&taken) {
                 outcomes[index] = outcome;
                 if outcome == LeakOutcome::Revoked {
-                    self.tell(Some(reports[index].token)).await;
+                    revoked.push(reports[index].token);
                 }
             }
+            self.tell_all(&revoked).await;
         }
         Ok(outcomes)
+    }
+
+    /// Tells the other replicas of revoked tokens, by name while they are few.
+    async fn tell_all(&self, revoked: &[Uuid]) {
+        if revoked.len() > TOLD_BY_NAME {
+            self.tell(None).await;
+            return;
+        }
+        for &token in revoked {
+            self.tell(Some(token)).await;
+        }
     }
 
     /// Keeps of `part` the reports whose token was issued here.
