@@ -56,7 +56,7 @@ for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
   fi
 done
 step "dependencies"
-cargo deny --locked check bans licenses sources
+cargo deny --locked --workspace check bans licenses sources
 step "fuzz targets"
 cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 cargo build --locked --manifest-path fuzz/Cargo.toml
