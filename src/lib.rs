@@ -8,6 +8,7 @@ pub mod cli;
 pub mod detect;
 pub mod finding;
 pub mod report;
+pub mod respond;
 pub mod rules;
 pub mod scan;
 pub mod source;

@@ -22,6 +22,8 @@ pub(super) enum Command {
     Staged(StagedArgs),
     /// Scan what a range of commits brings.
     Range(RangeArgs),
+    /// Revoke what a saved report found.
+    Revoke(RevokeArgs),
     /// Explain one token, offline, read from standard input or a prompt.
     Check(CheckArgs),
     /// List, show or check the token formats.
@@ -137,7 +139,80 @@ pub(super) struct TellingArgs {
     pub(super) rules: RuleArgs,
 
     #[command(flatten)]
+    pub(super) responding: RespondingArgs,
+
+    #[command(flatten)]
     pub(super) run: RunArgs,
+}
+
+/// What is done about proven tokens.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Verify and revoke")]
+pub(super) struct RespondingArgs {
+    /// Ask the issuer of each proven token whether it is live. The tokens are sent to their issuers.
+    #[arg(long)]
+    pub(super) verify: bool,
+
+    /// Revoke each proven token, after asking on the terminal.
+    #[arg(long)]
+    pub(super) revoke: bool,
+
+    /// How long to wait before a token that was refused is asked about again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=600))]
+    pub(super) verify_pause: u16,
+
+    #[command(flatten)]
+    pub(super) acting: ActingArgs,
+}
+
+/// Where issuers are, and whether to ask before acting.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Verify and revoke")]
+pub(super) struct ActingArgs {
+    /// Show what would be revoked, and revoke nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Revoke without asking.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// A Datadog site, such as datadoghq.eu; repeatable. All public ones, unless this or --issuer
+    /// names any. DDPATROL_DATADOG_TOKEN may hold an administrator's token, which revokes by id.
+    #[arg(long, value_name = "SITE")]
+    pub(super) datadog_site: Vec<String>,
+
+    /// A service of your own (ddpatrold) that issued tokens, such as https://tokens.example.com;
+    /// repeatable. DDPATROL_ISSUER_TOKEN may hold an administrator's token for it.
+    #[arg(long, value_name = "URL")]
+    pub(super) issuer: Vec<String>,
+
+    /// GitHub's API.
+    #[arg(long, value_name = "URL", default_value = "https://api.github.com")]
+    pub(super) github_api: String,
+
+    /// The service account that ddsat_ tokens belong to.
+    #[arg(long, value_name = "UUID")]
+    pub(super) service_account: Option<String>,
+}
+
+/// Revoke what a saved report found.
+///
+/// A redacted report names Datadog's tokens by their id, which an administrator's token suffices to
+/// revoke; GitHub and leak reports need the tokens themselves (--show-secrets). Exit codes: 0, all
+/// are revoked, or dead already; 2, one is not.
+#[derive(Debug, ClapArgs)]
+pub(super) struct RevokeArgs {
+    /// A report of `--report json`; `-` is standard input.
+    #[arg(long, value_name = "REPORT")]
+    pub(super) from: PathBuf,
+
+    /// Write what was done: text or json; to standard output, or whole to a file.
+    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    pub(super) reports: Vec<ReportArg>,
+
+    #[command(flatten)]
+    pub(super) acting: ActingArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,6 +7,7 @@ mod changes;
 mod check;
 mod output;
 mod progress;
+mod respond;
 mod rules;
 mod scan;
 mod session;
@@ -71,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Scan(args) => scan::run(&args),
         Command::Staged(args) => changes::staged(&args),
         Command::Range(args) => changes::range(&args),
+        Command::Revoke(args) => respond::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Completions { shell } => {

@@ -3,6 +3,7 @@
 use super::args::{Color, FailOn, ReportFormat, TellingArgs};
 use super::output::Output;
 use super::progress::Progress;
+use super::respond::{Responding, has_failed};
 use super::{Exit, GATE, complain, is_closed_pipe, load_rules};
 use crate::detect::{Detector, Evidence};
 use crate::finding::{Occurrence, Standing};
@@ -18,7 +19,7 @@ use anyhow::Context as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a command scans.
 pub(super) type Sources = Vec<Box<dyn Source>>;
@@ -68,7 +69,7 @@ pub(super) fn run(args: &Task<'_>) -> anyhow::Result<Exit> {
 }
 
 /// Asks the workers to stop at the first signal and ends at once at the second.
-fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
+pub(super) fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
     let run = Arc::clone(run);
     ctrlc::set_handler(move || {
         if run.is_interrupted() {
@@ -116,6 +117,7 @@ impl Session<'_> {
         };
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.args.run.threads.map_or_else(cores, usize::from);
+        let responding = Responding::new(&self.args.responding, run)?;
         let scene = Scene {
             context: scan.context(),
             own,
@@ -131,8 +133,23 @@ impl Session<'_> {
         if !self.task.all {
             outcome.set_known_aside();
         }
-        let document = telling.document(&outcome);
-        let mut failure = streams.finish(&document).err();
+        let elapsed = self.started.elapsed();
+        let mut document = telling.document(&outcome);
+        let mut failure = None;
+        if !outcome.interrupted {
+            match responding.respond(&outcome.findings, &document) {
+                Ok(responses) => {
+                    document.answer(&responses, self.redactor);
+                    if has_failed(&responses) {
+                        failure = Some(anyhow::anyhow!("not every token was revoked"));
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Err(error) = streams.finish(&document) {
+            failure.get_or_insert(error);
+        }
         if !outcome.interrupted
             && let Err(error) = (self.task.finish)()
         {
@@ -143,7 +160,7 @@ impl Session<'_> {
             self.complain_of_gaps(&document);
         }
         for output in reports {
-            if let Err(error) = self.write(&document, output) {
+            if let Err(error) = self.write(&document, elapsed, output) {
                 failure.get_or_insert(error);
             }
         }
@@ -181,12 +198,14 @@ impl Session<'_> {
         }
     }
 
-    fn write(&self, document: &Document, mut output: Output) -> anyhow::Result<()> {
-        let options = TextOptions {
-            color: self.colors(&output),
-            quiet: self.args.run.quiet,
-            elapsed: self.started.elapsed(),
-        };
+    fn write(
+        &self,
+        document: &Document,
+        elapsed: Duration,
+        mut output: Output,
+    ) -> anyhow::Result<()> {
+        let options =
+            TextOptions { color: self.colors(&output), quiet: self.args.run.quiet, elapsed };
         let format = output.format;
         let out = output.writer();
         match format {

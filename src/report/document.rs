@@ -1,6 +1,7 @@
 //! The outcome of a scan as it may be told: what every format spells.
 
 use super::redact::{Clean, Redactor};
+use super::response::{RevocationRecord, VerificationRecord};
 use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
 use crate::finding::{Finding, Fingerprint, Location, Occurrence, Standing, TokenId, plain};
@@ -129,6 +130,12 @@ pub struct Record {
     /// The token itself, only where secrets are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// Whether it is live, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<VerificationRecord>,
+    /// How its revocation ended, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<RevocationRecord>,
     /// Every place where it stands: where it came into a repository first, the earliest leading;
     /// never empty.
     pub locations: Vec<Place>,
@@ -324,6 +331,8 @@ impl DocumentOptions<'_> {
             },
             advice: rule.advice_for(token.uuid),
             secret: self.show_secrets.then(shown),
+            verification: None,
+            revocation: None,
             locations,
             objects: Vec::new(),
         }

@@ -2,6 +2,7 @@
 
 use super::document::{Document, Note, Record, Summary, Tool};
 use super::redact::Clean;
+use super::response::{RevocationRecord, VerificationRecord};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -18,6 +19,13 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line<'a> {
     Match(&'a Record),
+    Response {
+        fingerprint: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verification: Option<&'a VerificationRecord>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        revocation: Option<&'a RevocationRecord>,
+    },
     Diagnostic(&'a Note),
     Summary {
         tool: &'a Tool,
@@ -36,11 +44,19 @@ pub fn write_match(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     write_line(&Line::Match(record), out)
 }
 
-/// Writes the lines that follow the matches: the diagnostics and the summary.
+/// Writes the lines that follow the matches: what was done about them, the diagnostics and the
+/// summary.
 ///
 /// # Errors
 /// What writing to `out` fails with.
 pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    for record in &document.findings {
+        let (verification, revocation) = (record.verification.as_ref(), record.revocation.as_ref());
+        if verification.is_some() || revocation.is_some() {
+            let fingerprint = &record.fingerprint;
+            write_line(&Line::Response { fingerprint, verification, revocation }, out)?;
+        }
+    }
     for note in &document.diagnostics {
         write_line(&Line::Diagnostic(note), out)?;
     }

@@ -7,6 +7,7 @@ pub mod document;
 pub mod escape;
 pub mod json;
 pub mod redact;
+pub mod response;
 pub mod sarif;
 pub mod text;
 pub mod trace;

@@ -129,17 +129,20 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
         format!("{}:1", record.fingerprint.get(..16).unwrap_or_default()),
     );
     fingerprints.insert("ddpatrolToken/v1".to_owned(), record.fingerprint.clone());
+    let mut facts = vec![
+        ("evidence", json!(record.evidence)),
+        ("token", json!(record.token)),
+        ("places", json!(record.locations.len())),
+    ];
+    facts.extend(record.verification.as_ref().map(|it| ("verification", json!(it))));
+    facts.extend(record.revocation.as_ref().map(|it| ("revocation", json!(it))));
     let mut result = SarifResult::builder()
         .rule_id(record.rule.as_str())
         .level(if is_proven { ResultLevel::Error } else { ResultLevel::Note })
         .message(message(&text))
         .locations(first)
         .partial_fingerprints(fingerprints)
-        .properties(properties([
-            ("evidence", json!(record.evidence)),
-            ("token", json!(record.token)),
-            ("places", json!(record.locations.len())),
-        ]))
+        .properties(properties(facts))
         .build();
     result.rule_index = rule.and_then(|index| i64::try_from(index).ok());
     result.related_locations = (!related.is_empty()).then_some(related);
@@ -258,7 +261,7 @@ fn multiformat(text: &str) -> MultiformatMessageString {
     MultiformatMessageString::builder().text(text).build()
 }
 
-fn properties<const N: usize>(entries: [(&str, Value); N]) -> PropertyBag {
+fn properties<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> PropertyBag {
     let entries: BTreeMap<_, _> =
         entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     PropertyBag::builder().additional_properties(entries).build()

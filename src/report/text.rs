@@ -2,6 +2,7 @@
 
 use super::document::{Document, LeftOut, Place, Record};
 use super::escape::terminal;
+use super::response;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -97,7 +98,11 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     if rest.len() > MOST_PLACES {
         writeln!(out, "    and in {} more places", number(rest.len() - MOST_PLACES))?;
     }
-    if let (Some(advice), "proven") = (&record.advice, record.evidence) {
+    for line in record.response_lines() {
+        let style = if record.is_over() { styles.dim } else { styles.proven };
+        writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
+    }
+    if let (Some(advice), "proven", false) = (&record.advice, record.evidence, record.is_over()) {
         writeln!(out, "    {}", terminal(advice))?;
     }
     Ok(())
@@ -163,6 +168,9 @@ fn write_summary(
             count(summary.proven, "token"),
             count(summary.proven_locations, "place"),
         )?;
+    }
+    for line in response::summary(&document.findings) {
+        writeln!(out, "{line}")?;
     }
     if summary.shaped_candidates > 0 {
         let listed = document.findings.iter().any(|record| record.evidence == "shaped");

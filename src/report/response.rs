@@ -1,0 +1,121 @@
+//! What was done about a finding, as it may be told: whether its token is live, and whether it was
+//! revoked.
+
+use super::document::{Document, Record};
+use super::redact::{Clean, Redactor};
+use crate::respond::{Outcome, Revocation, Verdict, Verification};
+use serde::Serialize;
+
+/// Whether a token is live.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerificationRecord {
+    /// `live`, `dead` or `unknown`.
+    pub verdict: Verdict,
+    /// Who said so, or who did not and why.
+    pub reason: Clean,
+}
+
+/// How a token's revocation ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevocationRecord {
+    /// `revoked`, `already_dead`, `planned`, `failed` or `cannot_revoke`.
+    pub outcome: Outcome,
+    /// By what way, or why not.
+    pub detail: Clean,
+}
+
+/// What was done about one finding.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// Whether its token is live, if that was asked.
+    pub verification: Option<Verification>,
+    /// How its revocation ended, if one was asked for.
+    pub revocation: Option<Revocation>,
+}
+
+impl Document {
+    /// Writes what was done into the findings; `responses` are in their order.
+    pub fn answer(&mut self, responses: &[Response], redactor: &Redactor) {
+        let clean = |text: &str| redactor.clean(text.as_bytes());
+        for (record, response) in self.findings.iter_mut().zip(responses) {
+            record.verification = response
+                .verification
+                .as_ref()
+                .map(|it| VerificationRecord { verdict: it.verdict, reason: clean(&it.reason) });
+            record.revocation = response
+                .revocation
+                .as_ref()
+                .map(|it| RevocationRecord { outcome: it.outcome, detail: clean(&it.detail) });
+        }
+    }
+}
+
+impl Record {
+    /// Spells what was done, a sentence each.
+    #[must_use]
+    pub fn response_lines(&self) -> Vec<String> {
+        let verified = self.verification.as_ref().map(|it| match it.verdict {
+            Verdict::Unknown => format!("unknown whether it is live: {}", it.reason.text()),
+            verdict => format!("verified {verdict}: {}", it.reason.text()),
+        });
+        let revoked = self
+            .revocation
+            .as_ref()
+            .map(|it| format!("{}: {}", it.outcome.words(), it.detail.text()));
+        verified.into_iter().chain(revoked).collect()
+    }
+
+    /// Tells whether the token is known to do no harm any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let is_dead = self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Dead);
+        let is_revoked = self
+            .revocation
+            .as_ref()
+            .is_some_and(|it| matches!(it.outcome, Outcome::Revoked | Outcome::AlreadyDead));
+        is_dead || is_revoked
+    }
+}
+
+/// Counts what was done, for a summary: a sentence each for verification and revocation.
+#[must_use]
+pub fn summary(findings: &[Record]) -> Vec<String> {
+    let verdicts: Vec<Verdict> =
+        findings.iter().filter_map(|it| it.verification.as_ref()).map(|it| it.verdict).collect();
+    let outcomes: Vec<Outcome> =
+        findings.iter().filter_map(|it| it.revocation.as_ref()).map(|it| it.outcome).collect();
+    let mut lines = Vec::new();
+    let counted = |total: usize, parts: Vec<(usize, &str)>| -> Option<String> {
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        (total > 0).then(|| parts.join(", "))
+    };
+    let verdict = |of| verdicts.iter().filter(|&&it| it == of).count();
+    lines.extend(
+        counted(
+            verdicts.len(),
+            vec![
+                (verdict(Verdict::Live), "live"),
+                (verdict(Verdict::Dead), "dead"),
+                (verdict(Verdict::Unknown), "unknown"),
+            ],
+        )
+        .map(|parts| format!("Verified: {parts}.")),
+    );
+    let outcome = |of: Outcome| (outcomes.iter().filter(|&&it| it == of).count(), of.words());
+    let all = [
+        Outcome::Revoked,
+        Outcome::AlreadyDead,
+        Outcome::Planned,
+        Outcome::Failed,
+        Outcome::CannotRevoke,
+    ];
+    lines.extend(
+        counted(outcomes.len(), all.map(outcome).into())
+            .map(|parts| format!("Revocation: {parts}.")),
+    );
+    lines
+}

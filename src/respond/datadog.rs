@@ -1,0 +1,108 @@
+//! Datadog's API, and that of services which speak it: is a token live, and revoke it by its id.
+
+use super::endpoint::Endpoint;
+use super::http::{Ask, Client, Reply};
+use super::{Answer, Outcome, Provider, Revocation};
+use ddpatrol_token::{Secret, Uuid};
+use serde_json::Value;
+
+/// Asks one site about a token.
+#[must_use]
+pub fn ask(client: &Client, site: &Endpoint, token: &Secret) -> Answer {
+    let ask = Ask {
+        method: "GET",
+        path: "/api/v2/validate_keys",
+        bearer: Some(token.expose()),
+        headers: &[],
+        body: None,
+    };
+    match client.ask(site, ask) {
+        Err(why) => Answer::Unclear(why),
+        Ok(reply) => answer(&reply),
+    }
+}
+
+fn answer(reply: &Reply) -> Answer {
+    let json = reply.json.as_ref();
+    match reply.status {
+        200 if json.and_then(|json| json.get("status")).and_then(Value::as_str) == Some("ok") => {
+            Answer::Live
+        }
+        401 | 403 if json.is_some_and(is_refusal) => Answer::Refused,
+        _ => Answer::Unclear(reply.words()),
+    }
+}
+
+/// Tells whether a body is Datadog's own refusal of a credential, and not that of something on the
+/// way, or for another reason (an address that is not allowed).
+fn is_refusal(body: &Value) -> bool {
+    let errors = body.get("errors").and_then(Value::as_array);
+    errors.is_some_and(|errors| {
+        !errors.is_empty()
+            && errors
+                .iter()
+                .all(|error| matches!(error.as_str(), Some("Unauthorized" | "Forbidden")))
+    })
+}
+
+/// Makes the path by which a token is revoked.
+///
+/// # Errors
+/// Why there is none, in words.
+pub fn path(
+    provider: Provider,
+    token: Option<Uuid>,
+    service_account: Option<Uuid>,
+) -> Result<String, String> {
+    let token = token.ok_or("the token spells no identifier")?;
+    match (provider, service_account) {
+        (Provider::ServiceAccount, Some(account)) => {
+            Ok(format!("/api/v2/service_accounts/{account}/access_tokens/{token}"))
+        }
+        (Provider::ServiceAccount, None) => {
+            Err("a service account's token needs the account's id: --service-account".to_owned())
+        }
+        _ => Ok(format!("/api/v2/personal_access_tokens/{token}")),
+    }
+}
+
+/// Revokes a token at one site with an administrator's token.
+#[must_use]
+pub fn revoke(client: &Client, site: &Endpoint, path: &str, admin: &Secret) -> Revocation {
+    let host = site.host();
+    let bearer = Some(admin.expose());
+    let ask = Ask { method: "DELETE", path, bearer, headers: &[], body: None };
+    let failed = |why: String| Revocation::new(Outcome::Failed, format!("{host}: {why}"));
+    match client.ask(site, ask) {
+        Err(why) => failed(why),
+        Ok(reply) => match reply.status {
+            204 => Revocation::new(Outcome::Revoked, format!("by DELETE at {host}")),
+            404 => failed("it knows no such token".to_owned()),
+            401 | 403 => {
+                failed(format!("it refuses the administrator's token (status {})", reply.status))
+            }
+            _ => failed(reply.words()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_datadogs_own_words_are_a_refusal() {
+        assert!(is_refusal(&json!({"errors": ["Unauthorized"]})));
+        assert!(is_refusal(&json!({"errors": ["Forbidden"]})));
+        for other in [
+            json!({"errors": []}),
+            json!({"errors": ["Forbidden", "Your address is not allowed"]}),
+            json!({"errors": [403]}),
+            json!({"error": "Forbidden"}),
+            json!("Forbidden"),
+        ] {
+            assert!(!is_refusal(&other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Requests to issuers: no redirects, limits on time and size, short repetition.
+//!
+//! What went wrong is told without the request's headers, since those hold credentials.
+
+use super::endpoint::Endpoint;
+use super::pace::{self, Pace};
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use ureq::http::Request;
+use ureq::tls::{RootCerts, TlsConfig};
+
+/// How long one request may take.
+const WITHIN: Duration = Duration::from_secs(20);
+/// How long connecting may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How many bytes of an answer are read.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+/// How often a wait looks whether the user has interrupted it.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Tells whether the user has interrupted the program.
+#[derive(Clone)]
+pub struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Stop {
+    /// Makes one from a question.
+    pub fn new(is_stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_stopped))
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stop")
+    }
+}
+
+/// A request to an issuer.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// GET, POST or DELETE.
+    pub method: &'static str,
+    /// The path at the endpoint.
+    pub path: &'a str,
+    /// The credential that goes into `Authorization`.
+    pub bearer: Option<&'a [u8]>,
+    /// Further headers.
+    pub headers: &'a [(&'static str, &'static str)],
+    /// A body of JSON.
+    pub body: Option<&'a Value>,
+}
+
+/// An issuer's answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body, if it is JSON.
+    pub json: Option<Value>,
+    /// How long the issuer wants to be left alone.
+    told: Option<Duration>,
+    /// Whether the caller has no requests left.
+    exhausted: bool,
+}
+
+impl Reply {
+    /// Tells what the answer was, in words, for one that was not expected.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match (self.status, &self.json) {
+            (300..=399, _) => format!("status {}, a redirect, which is not followed", self.status),
+            (429, _) => "too many requests (status 429)".to_owned(),
+            (status, None) => format!("status {status} with a body that is not the issuer's"),
+            (status, Some(_)) => format!("status {status}"),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(self.status, 429 | 502 | 503 | 504) || (self.status == 403 && self.exhausted)
+    }
+}
+
+/// Makes requests.
+#[derive(Debug)]
+pub struct Client {
+    /// With the proxy that the environment names.
+    remote: ureq::Agent,
+    /// Without any proxy, for this machine.
+    local: ureq::Agent,
+    pace: Pace,
+    stop: Stop,
+}
+
+impl Client {
+    /// Makes one.
+    #[must_use]
+    pub fn new(stop: Stop) -> Self {
+        let config = || {
+            let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+            ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .timeout_global(Some(WITHIN))
+                .timeout_connect(Some(CONNECT_WITHIN))
+                .tls_config(tls)
+                .user_agent(concat!("ddpatrol/", env!("CARGO_PKG_VERSION")))
+        };
+        Self {
+            remote: config().build().into(),
+            local: config().proxy(None).build().into(),
+            pace: Pace::default(),
+            stop,
+        }
+    }
+
+    /// Makes a request, again where the issuer is busy or out of reach.
+    ///
+    /// # Errors
+    /// What went wrong, in words, when nothing more is tried.
+    pub fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
+        let mut attempt = 1;
+        loop {
+            if !self.sleep(self.pace.turn(endpoint.host())) {
+                return Err("interrupted".to_owned());
+            }
+            let result = self.once(endpoint, ask);
+            let told = match &result {
+                Ok(reply) if !reply.is_busy() => return result,
+                Ok(reply) => reply.told,
+                Err(_) => None,
+            };
+            attempt += 1;
+            let Some(wait) = pace::wait(attempt, told) else { return result };
+            if !self.sleep(wait) {
+                return result;
+            }
+        }
+    }
+
+    fn once(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
+        let mut request = Request::builder().method(ask.method).uri(endpoint.url(ask.path));
+        request = request.header("accept", "application/json");
+        for &(name, value) in ask.headers {
+            request = request.header(name, value);
+        }
+        if let Some(token) = ask.bearer {
+            request = request.header("authorization", [b"Bearer ", token].concat());
+        }
+        let body = match ask.body {
+            Some(json) => {
+                request = request.header("content-type", "application/json");
+                json.to_string().into_bytes()
+            }
+            None => Vec::new(),
+        };
+        let request = request.body(body).map_err(|_| "the request cannot be written".to_owned())?;
+        let agent = if endpoint.is_local() { &self.local } else { &self.remote };
+        let mut response = agent.run(request).map_err(|error| error.to_string())?;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let told = pace::told(header("retry-after"), header("x-ratelimit-reset"));
+        let exhausted = header("x-ratelimit-remaining") == Some("0");
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
+        let body = body.map_err(|error| error.to_string())?;
+        Ok(Reply { status, json: serde_json::from_slice(&body).ok(), told, exhausted })
+    }
+
+    /// Waits; returns whether nobody interrupted it.
+    #[must_use]
+    pub fn sleep(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            if (self.stop.0)() {
+                return false;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+    }
+}

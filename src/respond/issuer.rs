@@ -1,0 +1,70 @@
+//! A service of one's own (`ddpatrold`): tokens are revoked by reporting that they leaked. The whole
+//! token is the proof of possession; no login is needed.
+
+use super::endpoint::Endpoint;
+use super::http::{Ask, Client, Reply};
+use super::{Outcome, Revocation, Subject};
+use serde_json::{Value, json};
+
+/// How many tokens one report names.
+const AT_ONCE: usize = 1_000;
+
+/// Reports tokens to a service; returns an outcome for each.
+#[must_use]
+pub fn report(client: &Client, issuer: &Endpoint, subjects: &[&Subject]) -> Vec<Revocation> {
+    subjects.chunks(AT_ONCE).flat_map(|batch| report_batch(client, issuer, batch)).collect()
+}
+
+fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&Subject]) -> Vec<Revocation> {
+    let entries: Vec<Value> = batch
+        .iter()
+        .map(|subject| {
+            let secret = subject.secret.as_ref().map(|secret| secret.expose()).unwrap_or_default();
+            json!({
+                "token": String::from_utf8_lossy(secret),
+                "source": "ddpatrol",
+                "location": subject.location,
+            })
+        })
+        .collect();
+    let body = json!({"reports": entries});
+    let ask = Ask {
+        method: "POST",
+        path: "/leaks/v1/reports",
+        bearer: None,
+        headers: &[],
+        body: Some(&body),
+    };
+    let host = issuer.host();
+    let failed = |why: &str| Revocation::new(Outcome::Failed, format!("{host}: {why}"));
+    let reply = match client.ask(issuer, ask) {
+        Ok(reply) => reply,
+        Err(why) => return vec![failed(&why); batch.len()],
+    };
+    match results(&reply, batch.len()) {
+        Some(results) => results.iter().map(|result| outcome(host, result)).collect(),
+        None => vec![failed(&reply.words()); batch.len()],
+    }
+}
+
+/// Takes the results out of an answer, if there is one for each entry.
+fn results(reply: &Reply, entries: usize) -> Option<Vec<&str>> {
+    let results =
+        reply.json.as_ref().filter(|_| reply.status == 200)?.get("results")?.as_array()?;
+    let status = |result: &'_ Value| result.get("status").is_some_and(Value::is_string);
+    (results.len() == entries && results.iter().all(status)).then(|| {
+        results.iter().filter_map(|result| result.get("status").and_then(Value::as_str)).collect()
+    })
+}
+
+fn outcome(host: &str, status: &str) -> Revocation {
+    let (outcome, words) = match status {
+        "revoked" => (Outcome::Revoked, "by leak report to"),
+        "already_revoked" => (Outcome::AlreadyDead, "it had been revoked before at"),
+        "expired" => (Outcome::AlreadyDead, "it had expired before at"),
+        "flagged" => (Outcome::Failed, "marked as leaked, and left live by the policy of"),
+        "unknown" => (Outcome::Failed, "never issued by"),
+        _ => (Outcome::Failed, "not taken by"),
+    };
+    Revocation::new(outcome, format!("{words} {host}"))
+}

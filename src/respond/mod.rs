@@ -1,0 +1,429 @@
+//! What is done about a proven token: its issuer is asked whether it is live, and told to revoke it.
+//!
+//! Subjects (a token, or only its identifier) come in; verdicts and outcomes in words come out. One
+//! file per provider. Endpoints and credentials come from the user alone, never from what is scanned.
+//! *Dead* is the dangerous verdict: it takes the issuer's own refusal, in its own shape, from every
+//! configured place, twice with seconds between. Whatever else happens is *unknown*.
+
+pub mod datadog;
+pub mod endpoint;
+pub mod github;
+pub mod http;
+pub mod issuer;
+pub mod pace;
+
+use ddpatrol_token::{Secret, Uuid};
+use endpoint::Endpoint;
+use http::Client;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How many tokens are asked about at the same time.
+const WORKERS: usize = 4;
+
+/// A proven token to act on.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The identifier of its rule.
+    pub rule: String,
+    /// The token with its secret masked.
+    pub redacted: String,
+    /// The identifier that its alias spells.
+    pub uuid: Option<Uuid>,
+    /// The token itself; a saved report has none.
+    pub secret: Option<Secret>,
+    /// Where it was found, in words that have passed the redactor.
+    pub location: String,
+}
+
+/// Who issues a token, as far as anything can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// Datadog, or a service that speaks its API: a personal access token.
+    Datadog,
+    /// The same: an access token of a service account.
+    ServiceAccount,
+    /// GitHub: a token that can be asked about and revoked.
+    GitHub,
+    /// GitHub: a token that can only be revoked.
+    GitHubRefresh,
+}
+
+impl Provider {
+    /// Finds the provider of a rule's tokens.
+    #[must_use]
+    pub fn of(rule: &str) -> Option<Self> {
+        match rule {
+            "datadog-pat" => Some(Self::Datadog),
+            "datadog-service-account-token" => Some(Self::ServiceAccount),
+            "github-pat" | "github-oauth" | "github-app-user" | "github-fine-grained-pat" => {
+                Some(Self::GitHub)
+            }
+            "github-refresh" => Some(Self::GitHubRefresh),
+            _ => None,
+        }
+    }
+
+    const fn is_datadogs(self) -> bool {
+        matches!(self, Self::Datadog | Self::ServiceAccount)
+    }
+}
+
+/// What the user configured.
+#[derive(Debug)]
+pub struct Settings {
+    /// The API hosts of Datadog's sites.
+    pub sites: Vec<Endpoint>,
+    /// Services of one's own that speak Datadog's API and take leak reports.
+    pub issuers: Vec<Endpoint>,
+    /// GitHub's API.
+    pub github: Endpoint,
+    /// An administrator's token for the sites.
+    pub site_token: Option<Secret>,
+    /// An administrator's token for the issuers.
+    pub issuer_token: Option<Secret>,
+    /// The account that `ddsat_` tokens belong to.
+    pub service_account: Option<Uuid>,
+    /// How long to wait between two refusals.
+    pub pause: Duration,
+}
+
+/// Whether a token is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// An issuer accepts it.
+    Live,
+    /// Every issuer that could have issued it refused it, twice.
+    Dead,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Live => "live",
+            Self::Dead => "dead",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Whether a token is live, and who said what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in words; for an unknown token the places that did not say, and why.
+    pub reason: String,
+}
+
+impl Verification {
+    fn unknown(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unknown, reason: reason.into() }
+    }
+}
+
+/// What one place answers when it is asked about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It accepts the token.
+    Live,
+    /// It refuses the token, in its own shape.
+    Refused,
+    /// Something else happened.
+    Unclear(String),
+}
+
+/// How an attempt to revoke a token ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The issuer has revoked it.
+    Revoked,
+    /// It was dead before.
+    AlreadyDead,
+    /// It was not carried out: `--dry-run`.
+    Planned,
+    /// The issuer did not revoke it.
+    Failed,
+    /// There is no way to revoke it from here.
+    CannotRevoke,
+}
+
+impl Outcome {
+    /// Tells whether the token may still be live although its revocation was asked for.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::CannotRevoke)
+    }
+
+    /// Returns the words for it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::AlreadyDead => "dead already",
+            Self::Planned => "would be revoked",
+            Self::Failed => "NOT REVOKED",
+            Self::CannotRevoke => "cannot revoke",
+        }
+    }
+}
+
+/// How an attempt to revoke a token ended, and how it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// By what way, or why not, in words.
+    pub detail: String,
+}
+
+impl Revocation {
+    fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { outcome, detail: detail.into() }
+    }
+}
+
+/// Asks and tells issuers.
+#[derive(Debug)]
+pub struct Responder {
+    settings: Settings,
+    client: Client,
+}
+
+impl Responder {
+    /// Makes one; `stop` tells whether the user has interrupted the program.
+    #[must_use]
+    pub fn new(settings: Settings, stop: http::Stop) -> Self {
+        Self { settings, client: Client::new(stop) }
+    }
+
+    /// Asks about each subject. One that a place refuses is asked about again after a pause, since a
+    /// new token takes seconds to be known everywhere.
+    #[must_use]
+    pub fn verify(&self, subjects: &[Subject]) -> Vec<Verification> {
+        let all: Vec<usize> = (0..subjects.len()).collect();
+        let mut verified = self.ask_each(subjects, &all);
+        let refused: Vec<usize> =
+            all.into_iter().filter(|&at| verified[at].verdict == Verdict::Dead).collect();
+        if refused.is_empty() {
+            return verified;
+        }
+        if !self.client.sleep(self.settings.pause) {
+            for at in refused {
+                verified[at] = Verification::unknown("interrupted before it was asked twice");
+            }
+            return verified;
+        }
+        let again = self.ask_each(subjects, &refused);
+        for (at, second) in refused.into_iter().zip(again) {
+            verified[at] = second;
+        }
+        verified
+    }
+
+    /// Asks about some subjects, a few at a time.
+    fn ask_each(&self, subjects: &[Subject], which: &[usize]) -> Vec<Verification> {
+        let next = AtomicUsize::new(0);
+        let asked = Mutex::new(vec![Verification::unknown("not asked"); which.len()]);
+        std::thread::scope(|scope| {
+            for _ in 0..WORKERS.min(which.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let mine = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&at) = which.get(mine) else { break };
+                        let told = self.ask(&subjects[at]);
+                        asked.lock().unwrap_or_else(|poison| poison.into_inner())[mine] = told;
+                    }
+                });
+            }
+        });
+        asked.into_inner().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Asks every place that could have issued a token, once.
+    fn ask(&self, subject: &Subject) -> Verification {
+        let Some(secret) = &subject.secret else {
+            return Verification::unknown("a redacted report does not hold the token");
+        };
+        let Some(provider) = Provider::of(&subject.rule) else {
+            return Verification::unknown("its issuer has no way to ask that is known here");
+        };
+        let places: Vec<&Endpoint> = match provider {
+            Provider::GitHub => vec![&self.settings.github],
+            Provider::GitHubRefresh => {
+                return Verification::unknown("a refresh token cannot be asked about");
+            }
+            _ => self.settings.issuers.iter().chain(&self.settings.sites).collect(),
+        };
+        let mut unclear = Vec::new();
+        for place in &places {
+            let answer = if provider == Provider::GitHub {
+                github::ask(&self.client, place, secret)
+            } else {
+                datadog::ask(&self.client, place, secret)
+            };
+            match answer {
+                Answer::Live => {
+                    let reason = format!("{} accepts it", place.host());
+                    return Verification { verdict: Verdict::Live, reason };
+                }
+                Answer::Refused => {}
+                Answer::Unclear(why) => unclear.push(format!("{}: {why}", place.host())),
+            }
+        }
+        if !unclear.is_empty() {
+            return Verification::unknown(unclear.join("; "));
+        }
+        let hosts: Vec<_> = places.iter().map(|place| place.host()).collect();
+        let reason = format!("refused twice by {}", hosts.join(", "));
+        Verification { verdict: Verdict::Dead, reason }
+    }
+
+    /// Says how each subject would be revoked, or why it cannot be.
+    #[must_use]
+    pub fn plan(&self, subjects: &[Subject]) -> Vec<Revocation> {
+        subjects.iter().map(|subject| self.plan_one(subject)).collect()
+    }
+
+    fn plan_one(&self, subject: &Subject) -> Revocation {
+        let cannot = |why: &str| Revocation::new(Outcome::CannotRevoke, why);
+        match Provider::of(&subject.rule) {
+            None => cannot("its issuer takes no revocations that are known here"),
+            Some(Provider::GitHub | Provider::GitHubRefresh) if subject.secret.is_none() => {
+                cannot("GitHub needs the token itself, which a redacted report does not hold")
+            }
+            Some(Provider::GitHub | Provider::GitHubRefresh) => {
+                let host = self.settings.github.host();
+                Revocation::new(Outcome::Planned, format!("by {host}'s credential revocation"))
+            }
+            Some(provider) => match self.datadog_ways(provider, subject) {
+                Ok(ways) => Revocation::new(Outcome::Planned, ways.join(", else ")),
+                Err(why) => Revocation::new(Outcome::CannotRevoke, why),
+            },
+        }
+    }
+
+    /// Names the ways by which a token of Datadog's kind can be revoked, in order.
+    fn datadog_ways(&self, provider: Provider, subject: &Subject) -> Result<Vec<String>, String> {
+        let mut ways = Vec::new();
+        let mut missing = Vec::new();
+        if self.reports(provider, subject) {
+            let hosts: Vec<_> = self.settings.issuers.iter().map(Endpoint::host).collect();
+            ways.push(format!("by leak report to {}", hosts.join(", ")));
+        }
+        match datadog::path(provider, subject.uuid, self.settings.service_account) {
+            Err(why) => missing.push(why),
+            Ok(_) => {
+                for (places, token, name) in self.deletions() {
+                    if places.is_empty() {
+                        continue;
+                    }
+                    if token.is_none() {
+                        missing.push(format!("{name} holds no administrator's token"));
+                        continue;
+                    }
+                    let hosts: Vec<_> = places.iter().map(Endpoint::host).collect();
+                    ways.push(format!("by DELETE at {}", hosts.join(", ")));
+                }
+            }
+        }
+        if ways.is_empty() { Err(missing.join("; ")) } else { Ok(ways) }
+    }
+
+    /// Tells whether a token can be reported to the user's own issuers.
+    fn reports(&self, provider: Provider, subject: &Subject) -> bool {
+        provider == Provider::Datadog
+            && subject.secret.is_some()
+            && !self.settings.issuers.is_empty()
+    }
+
+    /// The places that revoke by identifier, each with the token for them and where that comes from.
+    fn deletions(&self) -> [(&[Endpoint], Option<&Secret>, &'static str); 2] {
+        let settings = &self.settings;
+        [
+            (&settings.issuers, settings.issuer_token.as_ref(), ISSUER_TOKEN),
+            (&settings.sites, settings.site_token.as_ref(), SITE_TOKEN),
+        ]
+    }
+
+    /// Revokes each subject that can be; the outcomes are in their order.
+    #[must_use]
+    pub fn revoke(&self, subjects: &[Subject]) -> Vec<Revocation> {
+        let mut outcomes = self.plan(subjects);
+        let planned: Vec<usize> =
+            (0..subjects.len()).filter(|&at| outcomes[at].outcome == Outcome::Planned).collect();
+        let (datadogs, githubs): (Vec<usize>, Vec<usize>) = planned
+            .into_iter()
+            .partition(|&at| Provider::of(&subjects[at].rule).is_some_and(Provider::is_datadogs));
+        self.report(subjects, &datadogs, &mut outcomes);
+        for at in datadogs {
+            if matches!(outcomes[at].outcome, Outcome::Planned | Outcome::Failed) {
+                self.delete(&subjects[at], &mut outcomes[at]);
+            }
+        }
+        let tokens: Vec<&Secret> =
+            githubs.iter().filter_map(|&at| subjects[at].secret.as_ref()).collect();
+        let revoked = github::revoke(&self.client, &self.settings.github, &tokens);
+        for (at, outcome) in githubs.into_iter().zip(revoked) {
+            outcomes[at] = outcome;
+        }
+        outcomes
+    }
+
+    /// Reports tokens to the user's own issuers.
+    fn report(&self, subjects: &[Subject], which: &[usize], outcomes: &mut [Revocation]) {
+        for place in &self.settings.issuers {
+            let open: Vec<usize> = which
+                .iter()
+                .copied()
+                .filter(|&at| {
+                    let provider = Provider::of(&subjects[at].rule);
+                    provider.is_some_and(|provider| self.reports(provider, &subjects[at]))
+                        && matches!(outcomes[at].outcome, Outcome::Planned | Outcome::Failed)
+                })
+                .collect();
+            let reported: Vec<&Subject> = open.iter().map(|&at| &subjects[at]).collect();
+            let results = issuer::report(&self.client, place, &reported);
+            for (at, result) in open.into_iter().zip(results) {
+                outcomes[at] = merged(&outcomes[at], result);
+            }
+        }
+    }
+
+    /// Revokes a token by its identifier, wherever it may have been issued.
+    fn delete(&self, subject: &Subject, outcome: &mut Revocation) {
+        let Some(provider) = Provider::of(&subject.rule) else { return };
+        let path = datadog::path(provider, subject.uuid, self.settings.service_account);
+        let Ok(path) = path else { return };
+        for (places, token, _) in self.deletions() {
+            let Some(token) = token else { continue };
+            for place in places {
+                let result = datadog::revoke(&self.client, place, &path, token);
+                *outcome = merged(outcome, result);
+                if !matches!(outcome.outcome, Outcome::Planned | Outcome::Failed) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Takes a further attempt's outcome: a success ends all, failures are told together.
+fn merged(before: &Revocation, after: Revocation) -> Revocation {
+    if after.outcome == Outcome::Failed && before.outcome == Outcome::Failed {
+        return Revocation::new(Outcome::Failed, format!("{}; {}", before.detail, after.detail));
+    }
+    after
+}
+
+/// The environment's name of the administrator's token for Datadog's sites.
+pub const SITE_TOKEN: &str = "DDPATROL_DATADOG_TOKEN";
+/// The environment's name of the administrator's token for the user's own issuers.
+pub const ISSUER_TOKEN: &str = "DDPATROL_ISSUER_TOKEN";
