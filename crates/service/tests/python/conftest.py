@@ -1,0 +1,89 @@
+"""Fixtures: the binary, a database of each kind, and servers on them. What is missing fails."""
+
+import itertools
+import os
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from github import GitHub
+from server import Server
+
+CLASSES = "tokens_read tokens_write validate audit leaks introspect authentication".split()
+# So high that no test reaches them, and the headers are there all the same.
+HIGH_LIMITS = [part for name in CLASSES for part in ("--rate-limit", f"{name}=1000000/60")]
+NUMBERS = itertools.count()
+
+
+def required(name):
+    """The value of an environment variable that scripts/python.sh sets."""
+    value = os.environ.get(name)
+    assert value, f"{name} is not set: run scripts/python.sh"
+    return value
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """The service's binary."""
+    path = required("DDPATROLD")
+    assert os.access(path, os.X_OK), f"{path}: no such program"
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory):
+    """Makes empty databases of a kind; those of PostgreSQL are dropped in the end."""
+    made = []
+
+    def make(kind):
+        if kind == "sqlite":
+            return f"sqlite:{tmp_path_factory.mktemp('data')}/ddpatrol.db"
+        cluster = required("DDPATROL_TEST_POSTGRES")
+        name = f"proofs_{os.getpid()}_{next(NUMBERS)}"
+        with psycopg.connect(cluster, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        made.append(name)
+        return urlsplit(cluster)._replace(path=f"/{name}").geturl()
+
+    yield make
+    if made:
+        with psycopg.connect(required("DDPATROL_TEST_POSTGRES"), autocommit=True) as connection:
+            for name in made:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(request, binary, new_database):
+    """A server whose rate limits no test reaches, on each kind of database."""
+    running = Server(binary, new_database(request.param), *HIGH_LIMITS).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def serve(binary, new_database):
+    """Starts servers with options of their own, on SQLite unless told."""
+    started = []
+
+    def start(*options, kind="sqlite"):
+        started.append(Server(binary, new_database(kind), *options).start())
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def github():
+    """A stand-in for GitHub with a key pair of its own."""
+    with GitHub() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_credentials_from_outside(monkeypatch):
+    """Keeps credentials in the environment from the client."""
+    for name in [name for name in os.environ if name.startswith("DD_")]:
+        monkeypatch.delenv(name)
