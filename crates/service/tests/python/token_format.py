@@ -26,6 +26,14 @@ def alias(token_id):
     return base62(uuid.UUID(token_id).int, 22)
 
 
+def id_of(token):
+    """The UUID that a token spells."""
+    value = 0
+    for character in SHAPE.fullmatch(token).group(1):
+        value = value * 62 + ALPHABET.index(character)
+    return str(uuid.UUID(int=value))
+
+
 def checksum(secret):
     """The six characters that prove a secret."""
     return base62(zlib.crc32(secret.encode()), 6)
