@@ -110,13 +110,13 @@ class Server:
         assert done.returncode == 0, f"admin {arguments}: {done.stderr}"
         return done.stdout.strip()
 
-    def person(self, email, permissions=(), scopes=("dashboards_read",), expires_in="30d"):
+    def person(self, email, permissions=(), scopes=("dashboards_read",), expires_in="300d"):
         """Adds a user with permissions and returns the token that the command line issued."""
         grants = [part for name in permissions for part in ("--permission", name)]
         self.admin("user", "add", email, *grants)
         return self.issue(email, scopes, expires_in)
 
-    def issue(self, user, scopes, expires_in="30d", name="by command line"):
+    def issue(self, user, scopes, expires_in="300d", name="by command line"):
         """A user's next token, by the command line."""
         wanted = [part for scope in scopes for part in ("--scope", scope)]
         return self.admin(
