@@ -10,6 +10,12 @@
 //!   scripts/postgres.sh run cargo test --release -p ddpatrol-service --test crash
 //! ```
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and its summary is for whoever runs it with --nocapture"
+)]
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
