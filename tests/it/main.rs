@@ -8,6 +8,7 @@ mod mint;
 mod oracle;
 mod repo;
 mod report;
+mod respond;
 mod source;
 mod state;
 mod tree;

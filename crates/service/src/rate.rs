@@ -209,7 +209,10 @@ impl Allowance {
         headers.insert("x-ratelimit-remaining", number(self.remaining.into()));
         headers.insert("x-ratelimit-reset", number(self.reset));
         headers.insert("x-ratelimit-name", HeaderValue::from_static(self.class.name()));
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        // Datadog's paths have no such header: with it, urllib3 waits and repeats a GET by itself, and
+        // the official client never sees its own error.
+        let others = matches!(self.class, Class::Leaks | Class::Introspect);
+        if others && status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert("retry-after", number(self.reset));
         }
     }

@@ -81,9 +81,6 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = json(self.status, JSON_API, &Errors { errors: self.errors });
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
         if self.status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()

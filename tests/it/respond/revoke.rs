@@ -1,0 +1,209 @@
+//! Revocations: what is shown, asked, sent, and told.
+
+use super::issuer::Issuer;
+use super::{LIVE, datadog, github, only, scan, tree_with};
+use crate::mint::{self, Random};
+use crate::repo::Repo;
+use crate::tree::{Ran, Tree};
+use serde_json::json;
+
+const ADMIN: &str = "an-administrators-token";
+const ACCOUNT: &str = "11111111-2222-4333-8444-555555555555";
+
+/// An issuer that takes leak reports and answers each entry the same.
+fn reporting(status: &'static str) -> Issuer {
+    Issuer::start(move |asked, _| {
+        let entries = asked.body["reports"].as_array().map_or(0, Vec::len);
+        (200, "", json!({"results": vec![json!({"status": status}); entries]}).to_string())
+    })
+}
+
+/// Runs with an administrator's token in the environment.
+fn run_as_admin(tree: &Tree, args: &[&str]) -> Ran {
+    let mut command = tree.command(args);
+    command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
+    Ran(command.output().expect("it runs"))
+}
+
+#[test]
+fn our_own_service_revokes_by_a_report_that_says_where() {
+    let issuer = reporting("revoked");
+    let token = datadog(1);
+    let ran = scan(&tree_with(&token), &["--revoke", "--yes", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    let asked = issuer.asked();
+    assert_eq!((&*asked[0].method, &*asked[0].path), ("POST", "/leaks/v1/reports"));
+    let report = &asked[0].body["reports"][0];
+    assert_eq!(report["token"], token);
+    assert_eq!(report["location"], "x:1");
+    assert!(!format!("{ran:?}").contains(&token));
+}
+
+#[test]
+fn outcomes_of_a_report_are_told_as_they_are() {
+    for (status, outcome, code) in [
+        ("revoked", "revoked", 0),
+        ("already_revoked", "already_dead", 0),
+        ("expired", "already_dead", 0),
+        ("flagged", "failed", 2),
+        ("unknown", "failed", 2),
+        ("invalid", "failed", 2),
+    ] {
+        let issuer = reporting(status);
+        let args = ["--revoke", "--yes", "--fail-on", "never", "--issuer", &issuer.url];
+        let ran = scan(&tree_with(&datadog(2)), &args);
+        assert_eq!(only(&ran, "revocation")["outcome"], outcome, "{status}");
+        assert_eq!(ran.code(), Some(code), "{status}: a failed revocation is an error");
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_the_services_is_a_failure() {
+    for (status, body) in [(200, "{}"), (200, r#"{"results":[]}"#), (404, "no"), (413, "{}")] {
+        let issuer = Issuer::always(status, "", body);
+        let ran = scan(&tree_with(&datadog(3)), &["--revoke", "--yes", "--issuer", &issuer.url]);
+        assert_eq!(only(&ran, "revocation")["outcome"], "failed", "{status} {body}");
+    }
+}
+
+#[test]
+fn nothing_is_revoked_without_consent() {
+    let issuer = reporting("revoked");
+    let tree = tree_with(&datadog(4));
+    let ran = scan(&tree, &["--revoke", "--issuer", &issuer.url]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("--yes"), "{ran:?}");
+    let ran = scan(&tree, &["--revoke", "--dry-run", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "revocation")["outcome"], "planned");
+    assert!(ran.stderr().contains("would be revoked: by leak report to 127.0.0.1:"), "{ran:?}");
+    let ran = scan(&tree, &["--yes"]);
+    assert_eq!(ran.code(), Some(2), "--yes to what?");
+    assert!(issuer.asked().is_empty());
+}
+
+#[test]
+fn datadogs_tokens_are_deleted_by_the_id_that_the_alias_spells() {
+    let (other, right) = (
+        Issuer::always(404, "", r#"{"errors":["Not Found"]}"#),
+        Issuer::always(204, "", ""),
+    );
+    let tree = tree_with(&datadog(5));
+    let sites = ["--datadog-site", &other.url, "--datadog-site", &right.url];
+    let ran = run_as_admin(&tree, &[&["scan", "--report", "json", "--revoke", "--yes"][..], &sites].concat());
+    assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
+    let id = only(&ran, "token")["uuid"].as_str().expect("an id").to_owned();
+    let asked = right.asked();
+    assert_eq!((&*asked[0].method, &*asked[0].path), ("DELETE", &*format!("/api/v2/personal_access_tokens/{id}")));
+    assert_eq!(asked[0].bearer.as_deref(), Some(ADMIN), "the found token is not sent");
+    assert!(!format!("{ran:?}").contains(ADMIN));
+    let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
+    let told = only(&ran, "revocation");
+    assert_eq!(told["outcome"], "cannot_revoke");
+    assert!(told["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
+}
+
+#[test]
+fn a_site_that_refuses_the_administrator_is_a_failure() {
+    let issuer = Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#);
+    let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
+    let ran = run_as_admin(&tree_with(&datadog(6)), &args);
+    let told = only(&ran, "revocation");
+    assert_eq!(told["outcome"], "failed");
+    assert!(told["detail"].as_str().is_some_and(|it| it.contains("administrator")), "{told}");
+}
+
+#[test]
+fn a_service_accounts_token_needs_the_accounts_id() {
+    let issuer = Issuer::always(204, "", "");
+    let tree = tree_with(&mint::datadog(&mut Random(7), "ddsat_", 43, 0));
+    let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
+    let ran = run_as_admin(&tree, &args);
+    assert_eq!(only(&ran, "revocation")["outcome"], "cannot_revoke", "{ran:?}");
+    assert!(issuer.asked().is_empty());
+    let ran = run_as_admin(&tree, &[&args[..], &["--service-account", ACCOUNT]].concat());
+    assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
+    let path = format!("/api/v2/service_accounts/{ACCOUNT}/access_tokens/");
+    assert!(issuer.asked()[0].path.starts_with(&path));
+}
+
+#[test]
+fn github_takes_a_thousand_tokens_a_call_and_no_login() {
+    let api = Issuer::always(202, "", "{}");
+    let tokens: Vec<String> = (0..1_001).map(github).collect();
+    let tree = tree_with(&tokens.join("\n"));
+    let ran = run_as_admin(&tree, &["scan", "--report", "json", "--revoke", "--yes", "--github-api", &api.url]);
+    let findings = ran.json()["findings"].as_array().expect("a list").clone();
+    assert_eq!(findings.len(), 1_001);
+    assert!(findings.iter().all(|it| it["revocation"]["outcome"] == "revoked"));
+    let asked = api.asked();
+    let sizes: Vec<usize> =
+        asked.iter().map(|it| it.body["credentials"].as_array().map_or(0, Vec::len)).collect();
+    assert_eq!(sizes, [1_000, 1]);
+    assert!(asked.iter().all(|it| it.path == "/credentials/revoke" && it.bearer.is_none()));
+}
+
+#[test]
+fn a_token_that_was_verified_dead_is_not_revoked() {
+    let issuer = Issuer::always(401, "", super::REFUSED);
+    let args = ["--verify", "--verify-pause", "2", "--revoke", "--yes", "--issuer", &issuer.url];
+    let ran = scan(&tree_with(&datadog(8)), &args);
+    assert_eq!(only(&ran, "revocation")["outcome"], "already_dead", "{ran:?}");
+    assert!(issuer.asked().iter().all(|it| it.method == "GET"));
+}
+
+#[test]
+fn a_saved_report_suffices_where_the_id_does() {
+    let (site, api) = (Issuer::always(204, "", ""), Issuer::always(202, "", "{}"));
+    let tree = tree_with(&format!("{} {}", datadog(9), github(9)));
+    tree.write("r.json", scan(&tree, &[]).stdout());
+    let args = ["revoke", "--from", "r.json", "--yes", "--datadog-site", &site.url, "--github-api", &api.url];
+    let ran = run_as_admin(&tree, &args);
+    assert_eq!(ran.code(), Some(2), "GitHub's token is still live: {ran:?}");
+    assert!(ran.stdout().contains("_***: revoked: by DELETE at 127.0.0.1:"), "{ran:?}");
+    assert!(ran.stdout().contains("ghp_***: cannot revoke: GitHub needs the token itself"), "{ran:?}");
+    assert!(api.asked().is_empty());
+    let ran = run_as_admin(&tree, &[&args[..], &["--report", "json"]].concat());
+    let outcomes: Vec<_> = ran.json()["revocations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| it["outcome"].clone())
+        .collect();
+    assert!(outcomes.contains(&json!("revoked")) && outcomes.contains(&json!("cannot_revoke")));
+    for (name, content) in [("no.json", "{}"), ("text", "x"), ("v9.json", r#"{"schema":"ddpatrol-report/9","findings":[]}"#)] {
+        tree.write(name, content);
+        let ran = run_as_admin(&tree, &["revoke", "--from", name, "--yes"]);
+        assert!(ran.code() == Some(2) && ran.stderr().contains(name), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
+    let issuer = reporting("revoked");
+    let repo = Repo::new();
+    repo.commit_file("a", "nothing");
+    repo.commit_file("b", datadog(10));
+    repo.write("c", datadog(11));
+    repo.git(&["add", "c"]);
+    for args in [&["staged"][..], &["range", "HEAD"]] {
+        let more = ["--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
+        let ran = repo.run_at(repo.path(), &[args, &more].concat());
+        assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{args:?} {ran:?}");
+    }
+    let tokens: Vec<_> =
+        issuer.asked().iter().map(|it| it.body["reports"][0]["token"].clone()).collect();
+    assert_eq!(tokens, [json!(datadog(11)), json!(datadog(10))]);
+}
+
+#[test]
+fn what_the_scanned_content_says_does_not_steer_where_tokens_go() {
+    let (thief, issuer) = (Issuer::always(200, "", LIVE), reporting("revoked"));
+    let tree = tree_with(&datadog(12));
+    for name in [".ddpatrol.toml", "ddpatrol.toml", ".env"] {
+        tree.write(name, format!("issuer = \"{0}\"\nDDPATROL_ISSUER={0}\n", thief.url));
+    }
+    let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
+    assert!(thief.asked().is_empty());
+}

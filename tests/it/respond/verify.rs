@@ -1,0 +1,198 @@
+//! Verdicts: live, dead, unknown.
+
+use super::issuer::Issuer;
+use super::{LIVE, REFUSED, datadog, github, only, scan, tree_with};
+use crate::mint::{Random, classic};
+use crate::tree::Tree;
+use std::time::Duration;
+
+const PAUSE: [&str; 2] = ["--verify-pause", "2"];
+
+#[test]
+fn a_token_that_its_issuer_accepts_is_live_and_goes_nowhere_else() {
+    let issuer = Issuer::always(200, "", LIVE);
+    let token = datadog(1);
+    let tree = tree_with(&token);
+    let ran = scan(&tree, &["--verify", "--datadog-site", &issuer.url]);
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    assert_eq!(only(&ran, "verification")["verdict"], "live", "{ran:?}");
+    let asked = issuer.asked();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!((&*asked[0].method, &*asked[0].path), ("GET", "/api/v2/validate_keys"));
+    assert_eq!(asked[0].bearer.as_deref(), Some(&*token));
+    assert!(!ran.stdout().contains(&token) && !ran.stderr().contains(&token));
+}
+
+#[test]
+fn dead_takes_every_sites_refusal_twice_with_a_pause_between() {
+    let (one, two) = (Issuer::always(401, "", REFUSED), Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#));
+    let tree = tree_with(&datadog(2));
+    let sites = ["--verify", "--datadog-site", &one.url, "--datadog-site", &two.url];
+    let ran = scan(&tree, &[&sites[..], &PAUSE].concat());
+    assert_eq!(only(&ran, "verification")["verdict"], "dead", "{ran:?}");
+    for issuer in [one, two] {
+        let asked = issuer.asked();
+        assert_eq!(asked.len(), 2);
+        assert!(asked[1].at - asked[0].at >= Duration::from_secs(2));
+    }
+}
+
+#[test]
+fn a_token_that_is_accepted_the_second_time_is_live() {
+    let issuer = Issuer::start(|_, before| match before {
+        0 => (401, "", REFUSED.to_owned()),
+        _ => (200, "", LIVE.to_owned()),
+    });
+    let tree = tree_with(&datadog(3));
+    let ran = scan(&tree, &[&["--verify", "--issuer", &issuer.url][..], &PAUSE].concat());
+    assert_eq!(only(&ran, "verification")["verdict"], "live", "{ran:?}");
+}
+
+#[test]
+fn what_is_no_refusal_of_the_issuers_own_is_unknown_and_its_site_is_named() {
+    for (status, headers, body) in [
+        (403, "content-type: text/html\r\n", "<h1>Forbidden</h1>"),
+        (403, "", r#"{"errors":["Your address is not allowed"]}"#),
+        (401, "", r#"{"error":"no"}"#),
+        (200, "", "ok"),
+        (200, "", "{}"),
+        (404, "", REFUSED),
+        (500, "", REFUSED),
+        (302, "location: http://127.0.0.1:1/\r\n", ""),
+    ] {
+        let (odd, refusing) = (Issuer::always(status, headers, body), Issuer::always(401, "", REFUSED));
+        let tree = tree_with(&datadog(4));
+        let sites = ["--verify", "--datadog-site", &odd.url, "--datadog-site", &refusing.url];
+        let ran = scan(&tree, &[&sites[..], &PAUSE].concat());
+        let told = only(&ran, "verification");
+        assert_eq!(told["verdict"], "unknown", "{status} {body}: {told}");
+        let host = odd.url.trim_start_matches("http://");
+        assert!(told["reason"].as_str().is_some_and(|it| it.contains(host)), "{told}");
+        assert!(!told.to_string().contains(refusing.url.trim_start_matches("http://")), "{told}");
+        assert_eq!(odd.asked().len(), 1, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed_with_a_credential() {
+    let thief = Issuer::always(200, "", LIVE);
+    let location: &'static str = Box::leak(format!("location: {}/\r\n", thief.url).into_boxed_str());
+    let issuer = Issuer::always(307, location, "");
+    let ran = scan(&tree_with(&datadog(5)), &["--verify", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "verification")["verdict"], "unknown");
+    assert!(thief.asked().is_empty());
+}
+
+#[test]
+fn an_issuer_out_of_reach_is_asked_again_and_then_unknown() {
+    let ran = scan(&tree_with(&datadog(6)), &["--verify", "--issuer", "http://127.0.0.1:1"]);
+    let told = only(&ran, "verification");
+    assert_eq!(told["verdict"], "unknown");
+    assert!(told["reason"].as_str().is_some_and(|it| it.contains("127.0.0.1:1")), "{told}");
+    assert_eq!(ran.code(), Some(1), "the finding decides");
+}
+
+#[test]
+fn a_busy_issuer_is_left_alone_as_long_as_it_asks() {
+    for (header, seconds) in [("retry-after: 2\r\n", 2), ("x-ratelimit-reset: 3\r\n", 3)] {
+        let issuer = Issuer::start(move |_, before| match before {
+            0 => (429, header, REFUSED.to_owned()),
+            _ => (200, "", LIVE.to_owned()),
+        });
+        let ran = scan(&tree_with(&datadog(7)), &["--verify", "--issuer", &issuer.url]);
+        assert_eq!(only(&ran, "verification")["verdict"], "live", "{ran:?}");
+        let asked = issuer.asked();
+        assert!(asked[1].at - asked[0].at >= Duration::from_secs(seconds), "{asked:?}");
+    }
+    let issuer = Issuer::always(429, "retry-after: 3600\r\n", REFUSED);
+    let ran = scan(&tree_with(&datadog(7)), &["--verify", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "verification")["verdict"], "unknown");
+    assert_eq!(issuer.asked().len(), 1, "nobody waits for an hour");
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let issuer = Issuer::start(|_, _| (200, "", "x".repeat(5 * 1024 * 1024)));
+    let ran = scan(&tree_with(&datadog(8)), &["--verify", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "verification")["verdict"], "unknown");
+}
+
+#[test]
+fn one_token_in_many_places_is_asked_about_once() {
+    let issuer = Issuer::always(200, "", LIVE);
+    let tree = Tree::new();
+    for name in ["a", "b", "c/d"] {
+        tree.write(name, datadog(9));
+    }
+    let ran = scan(&tree, &["--verify", "--issuer", &issuer.url]);
+    assert_eq!(only(&ran, "verification")["verdict"], "live");
+    assert_eq!(issuer.asked().len(), 1);
+}
+
+#[test]
+fn githubs_words_decide_about_githubs_tokens() {
+    for (status, body, verdict) in [
+        (200, r#"{"login":"ada"}"#, "live"),
+        (401, r#"{"message":"Bad credentials"}"#, "dead"),
+        (401, r#"{"message":"Requires authentication"}"#, "unknown"),
+        (403, r#"{"message":"Forbidden"}"#, "unknown"),
+        (200, "[]", "unknown"),
+    ] {
+        let (api, other) = (Issuer::always(status, "", body), Issuer::always(200, "", LIVE));
+        let args = ["--verify", "--github-api", &api.url, "--issuer", &other.url];
+        let ran = scan(&tree_with(&github(1)), &[&args[..], &PAUSE].concat());
+        assert_eq!(only(&ran, "verification")["verdict"], verdict, "{status} {body}");
+        assert!(api.asked().iter().all(|it| it.path == "/user"));
+        assert!(other.asked().is_empty(), "a token goes to its own issuer only");
+    }
+}
+
+#[test]
+fn tokens_that_nobody_can_be_asked_about_are_unknown() {
+    let issuer = Issuer::always(200, "", LIVE);
+    for token in [classic(&mut Random(1), "npm_", 30), classic(&mut Random(2), "ghr_", 30)] {
+        let args = ["--verify", "--issuer", &issuer.url, "--github-api", &issuer.url];
+        let ran = scan(&tree_with(&token), &args);
+        assert_eq!(only(&ran, "verification")["verdict"], "unknown", "{ran:?}");
+    }
+    let mut fake = datadog(10);
+    fake.replace_range(fake.len() - 6.., "000000");
+    let args = ["--verify", "--show-shaped", "--issuer", &issuer.url];
+    let ran = scan(&tree_with(&fake), &args);
+    assert!(only(&ran, "verification").is_null(), "a look-alike is sent nowhere");
+    assert!(issuer.asked().is_empty());
+}
+
+#[test]
+fn tokens_are_not_sent_in_the_clear_beyond_this_machine() {
+    let tree = tree_with(&datadog(11));
+    for args in [
+        ["--issuer", "http://example.com"],
+        ["--datadog-site", "http://example.com"],
+        ["--github-api", "http://example.com"],
+        ["--issuer", "https://user:word@example.com"],
+        ["--datadog-site", "nowhere"],
+    ] {
+        let ran = scan(&tree, &[&["--verify"][..], &args].concat());
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(ran.stderr().contains(args[0]), "{ran:?}");
+    }
+}
+
+#[test]
+fn every_format_tells_the_verdict() {
+    let issuer = Issuer::always(200, "", LIVE);
+    let tree = tree_with(&datadog(12));
+    let run = |format| {
+        tree.run(&["scan", "--verify", "--issuer", &issuer.url, "--report", format]).stdout()
+    };
+    assert!(run("text").contains("    verified live: 127.0.0.1:"), "{}", run("text"));
+    assert!(run("text").contains("Verified: 1 live.\n"));
+    assert!(run("jsonl").lines().any(|line| {
+        line.starts_with(r#"{"type":"response","fingerprint":""#)
+            && line.contains(r#""verification":{"verdict":"live""#)
+    }));
+    let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).expect("JSON");
+    let properties = &sarif["runs"][0]["results"][0]["properties"];
+    assert_eq!(properties["verification"]["verdict"], "live");
+}
