@@ -84,17 +84,21 @@ fn nothing_is_revoked_without_consent() {
 
 #[test]
 fn datadogs_tokens_are_deleted_by_the_id_that_the_alias_spells() {
-    let (other, right) = (
-        Issuer::always(404, "", r#"{"errors":["Not Found"]}"#),
-        Issuer::always(204, "", ""),
-    );
+    let (other, right) =
+        (Issuer::always(404, "", r#"{"errors":["Not Found"]}"#), Issuer::always(204, "", ""));
     let tree = tree_with(&datadog(5));
     let sites = ["--datadog-site", &other.url, "--datadog-site", &right.url];
-    let ran = run_as_admin(&tree, &[&["scan", "--report", "json", "--revoke", "--yes"][..], &sites].concat());
+    let ran = run_as_admin(
+        &tree,
+        &[&["scan", "--report", "json", "--revoke", "--yes"][..], &sites].concat(),
+    );
     assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
     let id = only(&ran, "token")["uuid"].as_str().expect("an id").to_owned();
     let asked = right.asked();
-    assert_eq!((&*asked[0].method, &*asked[0].path), ("DELETE", &*format!("/api/v2/personal_access_tokens/{id}")));
+    assert_eq!(
+        (&*asked[0].method, &*asked[0].path),
+        ("DELETE", &*format!("/api/v2/personal_access_tokens/{id}"))
+    );
     assert_eq!(asked[0].bearer.as_deref(), Some(ADMIN), "the found token is not sent");
     assert!(!format!("{ran:?}").contains(ADMIN));
     let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
@@ -132,7 +136,10 @@ fn github_takes_a_thousand_tokens_a_call_and_no_login() {
     let api = Issuer::always(202, "", "{}");
     let tokens: Vec<String> = (0..1_001).map(github).collect();
     let tree = tree_with(&tokens.join("\n"));
-    let ran = run_as_admin(&tree, &["scan", "--report", "json", "--revoke", "--yes", "--github-api", &api.url]);
+    let ran = run_as_admin(
+        &tree,
+        &["scan", "--report", "json", "--revoke", "--yes", "--github-api", &api.url],
+    );
     let findings = ran.json()["findings"].as_array().expect("a list").clone();
     assert_eq!(findings.len(), 1_001);
     assert!(findings.iter().all(|it| it["revocation"]["outcome"] == "revoked"));
@@ -157,11 +164,23 @@ fn a_saved_report_suffices_where_the_id_does() {
     let (site, api) = (Issuer::always(204, "", ""), Issuer::always(202, "", "{}"));
     let tree = tree_with(&format!("{} {}", datadog(9), github(9)));
     tree.write("r.json", scan(&tree, &[]).stdout());
-    let args = ["revoke", "--from", "r.json", "--yes", "--datadog-site", &site.url, "--github-api", &api.url];
+    let args = [
+        "revoke",
+        "--from",
+        "r.json",
+        "--yes",
+        "--datadog-site",
+        &site.url,
+        "--github-api",
+        &api.url,
+    ];
     let ran = run_as_admin(&tree, &args);
     assert_eq!(ran.code(), Some(2), "GitHub's token is still live: {ran:?}");
     assert!(ran.stdout().contains("_***: revoked: by DELETE at 127.0.0.1:"), "{ran:?}");
-    assert!(ran.stdout().contains("ghp_***: cannot revoke: GitHub needs the token itself"), "{ran:?}");
+    assert!(
+        ran.stdout().contains("ghp_***: cannot revoke: GitHub needs the token itself"),
+        "{ran:?}"
+    );
     assert!(api.asked().is_empty());
     let ran = run_as_admin(&tree, &[&args[..], &["--report", "json"]].concat());
     let outcomes: Vec<_> = ran.json()["revocations"]
@@ -171,7 +190,11 @@ fn a_saved_report_suffices_where_the_id_does() {
         .map(|it| it["outcome"].clone())
         .collect();
     assert!(outcomes.contains(&json!("revoked")) && outcomes.contains(&json!("cannot_revoke")));
-    for (name, content) in [("no.json", "{}"), ("text", "x"), ("v9.json", r#"{"schema":"ddpatrol-report/9","findings":[]}"#)] {
+    for (name, content) in [
+        ("no.json", "{}"),
+        ("text", "x"),
+        ("v9.json", r#"{"schema":"ddpatrol-report/9","findings":[]}"#),
+    ] {
         tree.write(name, content);
         let ran = run_as_admin(&tree, &["revoke", "--from", name, "--yes"]);
         assert!(ran.code() == Some(2) && ran.stderr().contains(name), "{ran:?}");

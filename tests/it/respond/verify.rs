@@ -25,7 +25,8 @@ fn a_token_that_its_issuer_accepts_is_live_and_goes_nowhere_else() {
 
 #[test]
 fn dead_takes_every_sites_refusal_twice_with_a_pause_between() {
-    let (one, two) = (Issuer::always(401, "", REFUSED), Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#));
+    let (one, two) =
+        (Issuer::always(401, "", REFUSED), Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#));
     let tree = tree_with(&datadog(2));
     let sites = ["--verify", "--datadog-site", &one.url, "--datadog-site", &two.url];
     let ran = scan(&tree, &[&sites[..], &PAUSE].concat());
@@ -60,7 +61,8 @@ fn what_is_no_refusal_of_the_issuers_own_is_unknown_and_its_site_is_named() {
         (500, "", REFUSED),
         (302, "location: http://127.0.0.1:1/\r\n", ""),
     ] {
-        let (odd, refusing) = (Issuer::always(status, headers, body), Issuer::always(401, "", REFUSED));
+        let (odd, refusing) =
+            (Issuer::always(status, headers, body), Issuer::always(401, "", REFUSED));
         let tree = tree_with(&datadog(4));
         let sites = ["--verify", "--datadog-site", &odd.url, "--datadog-site", &refusing.url];
         let ran = scan(&tree, &[&sites[..], &PAUSE].concat());
@@ -76,7 +78,8 @@ fn what_is_no_refusal_of_the_issuers_own_is_unknown_and_its_site_is_named() {
 #[test]
 fn a_redirect_is_not_followed_with_a_credential() {
     let thief = Issuer::always(200, "", LIVE);
-    let location: &'static str = Box::leak(format!("location: {}/\r\n", thief.url).into_boxed_str());
+    let location: &'static str =
+        Box::leak(format!("location: {}/\r\n", thief.url).into_boxed_str());
     let issuer = Issuer::always(307, location, "");
     let ran = scan(&tree_with(&datadog(5)), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
