@@ -8,12 +8,15 @@ step() { printf '\n== %s\n' "$*"; }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
+need_package() {
+  step "install $1"
+  as_root apt-get update -qq
+  as_root apt-get install -y -qq "$1"
+}
+
 # Installs the Debian package that has a command, where the command is missing.
 need() {
-  command -v "$1" >/dev/null && return
-  step "install $2"
-  as_root apt-get update -qq
-  as_root apt-get install -y -qq "$2"
+  command -v "$1" >/dev/null || need_package "$2"
 }
 
 # Installs a cargo subcommand where it is missing.
@@ -28,6 +31,11 @@ need python3 python3
 need g++ g++
 need script bsdutils
 need shellcheck shellcheck
+need curl curl
+need openssl openssl
+need psql postgresql
+python3 -c 'import ensurepip' || need_package python3-venv
+compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
 need_cargo nextest
 need_cargo deny
 
@@ -40,9 +48,14 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 step "tests"
 cargo test --locked --workspace --doc
-cargo nextest run --locked --workspace
+scripts/postgres.sh run cargo nextest run --locked --workspace
+step "the service from outside"
+cargo build --locked --workspace --bins
+DDPATROLD=${CARGO_TARGET_DIR:-target}/debug/ddpatrold
+DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
+step "journey"
+scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
 step "oracle"
-cargo build --locked --bin ddpatrol
 program=${CARGO_TARGET_DIR:-target}/debug/ddpatrol
 scripts/oracle.sh --self-test
 scripts/oracle.sh . --ddpatrol "$program" --incomplete

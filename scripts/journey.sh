@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Goes through the whole life of a token with the real programs, as the README shows it: issued, leaked
+# into a git history, found, verified, revoked, refused, audited. Prints the session as it goes.
+#
+#   scripts/journey.sh [FOLDER OF THE BINARIES]
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+binaries=$(cd "${1:-${CARGO_TARGET_DIR:-$root/target}/debug}" && pwd)
+PATH=$binaries:$PATH
+folder=$(mktemp -d)
+server=
+finish() {
+  if [ -n "$server" ] && kill "$server"; then wait "$server" || true; fi
+  rm -rf "$folder"
+}
+trap finish EXIT
+cd "$folder"
+export HOME=$folder GIT_CONFIG_NOSYSTEM=1
+unset DATABASE_URL
+git config --global user.name "Ada Example"
+git config --global user.email ada@example.com
+git config --global init.defaultBranch main
+
+fail() { echo "journey: $*" >&2; exit 1; }
+say() { printf '\n$ %s\n' "$*"; }
+# Runs a command that must end with a code, shows and keeps what it prints.
+expect() {
+  local code=$1 got=0
+  shift
+  say "$*"
+  "$@" > output || got=$?
+  cat output
+  [ "$got" = "$code" ] || fail "'$*' ended with $got, not $code"
+}
+holds() { grep -qF -- "$1" output || fail "no '$1' in the output"; }
+
+say "ddpatrold serve"
+ddpatrold serve --listen 127.0.0.1:0 > admin-token 2> log &
+server=$!
+for _ in $(seq 300); do
+  if grep -q "listening on" log; then break; fi
+  kill -0 "$server" 2> /dev/null || { cat log; fail "the service has ended"; }
+  sleep 0.1
+done
+issuer=$(sed -n 's/.*listening on //p' log)
+admin=$(cat admin-token)
+[ -n "$admin" ] || fail "no administrator's token"
+
+api() { # METHOD PATH TOKEN [BODY]
+  curl -sS --noproxy '*' -g -X "$1" "$issuer$2" -H "Authorization: Bearer $3" \
+    -H 'Content-Type: application/json' ${4:+-d "$4"}
+}
+field() { python3 -c 'import json, sys; print(eval("json.load(sys.stdin)" + sys.argv[1]))' "$1"; }
+
+say "POST /api/v2/personal_access_tokens"
+in_a_month=$(date -u -d '+30 days' +%Y-%m-%dT%H:%M:%SZ)
+api POST /api/v2/personal_access_tokens "$admin" '{"data": {"type": "personal_access_tokens", "attributes":
+  {"name": "deploy", "scopes": ["dashboards_read"], "expires_at": "'"$in_a_month"'"}}}' > created
+token=$(field '["data"]["attributes"]["key"]' < created)
+id=$(field '["data"]["id"]' < created)
+echo "$id"
+say "GET /api/v2/validate_keys"
+api GET /api/v2/validate_keys "$token" | tee output
+holds '{"status":"ok"}'
+echo
+
+git init -q app
+cd app
+mkdir deploy
+printf 'DD_SITE=datadoghq.com\nDD_APP_KEY=%s\n' "$token" > deploy/prod.env
+git add -A
+git commit -qm "Deploy with Datadog"
+git rm -q deploy/prod.env
+git commit -qm "Take the token from the environment"
+
+expect 1 ddpatrol scan --verify --issuer "$issuer"
+holds "deploy/prod.env:2:12: proven Datadog Personal Access Token"
+holds "removed by"
+holds "verified live"
+expect 1 ddpatrol scan --revoke --yes --issuer "$issuer"
+holds "revoked: by leak report to"
+
+say "GET /api/v2/validate_keys"
+api GET /api/v2/validate_keys "$token" | tee output
+holds '{"errors":["Unauthorized"]}'
+echo
+expect 1 ddpatrol scan --verify --verify-pause 2 --issuer "$issuer"
+holds "verified dead"
+
+say "GET /api/v2/personal_access_tokens?filter[leaked]=true&include=leak_information"
+api GET '/api/v2/personal_access_tokens?filter[leaked]=true&include=leak_information' "$admin" > leaked
+field '["data"][0]["id"]' < leaked | tee output
+holds "$id"
+field '["included"][0]["attributes"]' < leaked | tee output
+holds "'leak_source': 'ddpatrol'"
+
+say "GET /api/v2/audit/events?filter[query]=@asset.id:$id"
+events=0
+for _ in $(seq 100); do
+  api GET "/api/v2/audit/events?filter[query]=@asset.id:$id&page[limit]=100" "$admin" > events
+  events=$(field '["data"].__len__()' < events)
+  [ "$events" -lt 8 ] || break
+  sleep 0.1
+done
+python3 - events > output << 'PYTHON'
+import json, sys
+for event in json.load(open(sys.argv[1]))["data"]:
+    inner = event["attributes"]["attributes"]
+    print(event["attributes"]["timestamp"][:19], inner["evt"]["name"], "by", inner["auth_method"])
+PYTHON
+cat output
+told=$(awk '{print $2}' output | tr '\n' ' ')
+want="access_token.created access_token.used access_token.used access_token.leak_reported"
+want="$want access_token.revoked access_token.denied access_token.denied access_token.denied "
+[ "$told" = "$want" ] || fail "the trail tells another story: $told"
+if grep -rqF -- "$token" output events leaked; then fail "an answer holds the token"; fi
+echo
+echo "journey: from its issue to its audit"
