@@ -117,7 +117,11 @@ fn revoke(
     let planned = plan.iter().filter(|it| it.outcome == Outcome::Planned).count();
     let mut err = io::stderr().lock();
     for (subject, way) in subjects.iter().zip(&plan) {
-        let line = format!("{}: {}: {}", subject.redacted, way.outcome.words(), way.detail);
+        let words = match way.outcome {
+            Outcome::Planned if !args.dry_run => "will be revoked",
+            outcome => outcome.words(),
+        };
+        let line = format!("{}: {words}: {}", subject.redacted, way.detail);
         writeln!(err, "ddpatrol: {}", clean(&line))?;
     }
     if args.dry_run || planned == 0 {
