@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 /// The media type of JSON:API.
 pub const JSON_API: &str = "application/vnd.api+json";
@@ -18,6 +18,48 @@ pub const JSON_API: &str = "application/vnd.api+json";
 pub struct Errors {
     /// One text for each fault; it names the field and what is allowed.
     pub errors: Vec<String>,
+}
+
+/// What every request with a token can be refused by, for the OpenAPI document.
+#[derive(Debug, IntoResponses)]
+pub enum Refusals {
+    /// No live token
+    #[response(status = 401, content_type = "application/vnd.api+json")]
+    Unauthorized(Errors),
+    /// Too many requests
+    #[response(status = 429, content_type = "application/vnd.api+json")]
+    TooMany(Errors),
+    /// The database fails
+    #[response(status = 503, content_type = "application/vnd.api+json")]
+    Unavailable(Errors),
+}
+
+/// What a request without a token can be refused by, for the OpenAPI document.
+#[derive(Debug, IntoResponses)]
+pub enum OpenRefusals {
+    /// Too long a body, or too many entries
+    #[response(status = 413, content_type = "application/vnd.api+json")]
+    TooLong(Errors),
+    /// Too many requests
+    #[response(status = 429, content_type = "application/vnd.api+json")]
+    TooMany(Errors),
+    /// The database fails
+    #[response(status = 503, content_type = "application/vnd.api+json")]
+    Unavailable(Errors),
+}
+
+/// What a body of JSON can be refused by, for the OpenAPI document.
+#[derive(Debug, IntoResponses)]
+pub enum BodyRefusals {
+    /// A faulty body
+    #[response(status = 400, content_type = "application/vnd.api+json")]
+    Faulty(Errors),
+    /// Too long a body
+    #[response(status = 413, content_type = "application/vnd.api+json")]
+    TooLong(Errors),
+    /// Not JSON
+    #[response(status = 415, content_type = "application/vnd.api+json")]
+    NotJson(Errors),
 }
 
 /// A refusal: a status and its texts.

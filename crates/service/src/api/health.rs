@@ -1,7 +1,7 @@
 //! What machines that run the service ask: whether it lives, whether it can serve, what it counts;
 //! and what clients ask: whether their token is live, and what the API is.
 
-use super::error::{ApiError, Errors, json};
+use super::error::{ApiError, Errors, Refusals, json};
 use crate::service::Service;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -28,9 +28,7 @@ const OK: Status = Status { status: "ok" };
     get, path = "/api/v2/validate_keys", tag = "Tokens",
     responses(
         (status = 200, description = "It is live", body = Status, content_type = "application/json"),
-        (status = 401, description = "It is not", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]

@@ -1,7 +1,7 @@
 //! Personal access tokens: list, create, get, update and revoke.
 
 use super::body::{self, CreateBody, UpdateBody};
-use super::error::{ApiError, Errors, JSON_API, json};
+use super::error::{ApiError, BodyRefusals, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, Query};
@@ -34,10 +34,8 @@ type Shared = State<Arc<Service>>;
     responses(
         (status = 200, description = "A page of tokens", body = TokensDocument, content_type = "application/vnd.api+json"),
         (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 401, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -65,13 +63,9 @@ pub async fn list(
     request_body(content((CreateBody = "application/json"), (CreateBody = "application/vnd.api+json"))),
     responses(
         (status = 201, description = "The token, with its key", body = TokenDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty body", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 401, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission, or more than the caller's own token has", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 415, description = "Not JSON", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
+        BodyRefusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -118,11 +112,9 @@ pub async fn create(
     responses(
         (status = 200, description = "The token", body = TokenDocument, content_type = "application/vnd.api+json"),
         (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 401, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
         (status = 404, description = "No such token", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -148,14 +140,10 @@ pub async fn get(
     request_body(content((UpdateBody = "application/json"), (UpdateBody = "application/vnd.api+json"))),
     responses(
         (status = 200, description = "The token as it is now", body = TokenDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty body", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 401, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission, or more than the caller's own token has", body = Errors, content_type = "application/vnd.api+json"),
         (status = 404, description = "No such token", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 415, description = "Not JSON", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
+        BodyRefusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -199,11 +187,9 @@ pub async fn update(
     params(("token_id" = String, Path, description = "The token's UUID")),
     responses(
         (status = 204, description = "It is revoked"),
-        (status = 401, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
         (status = 404, description = "No such token", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]

@@ -1,6 +1,6 @@
 //! The audit trail, in Datadog's public envelope.
 
-use super::error::{ApiError, Errors, JSON_API, json};
+use super::error::{ApiError, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::query::Query;
 use crate::audit::{Event, Filter, FilterError, Page, name};
@@ -86,10 +86,8 @@ pub struct EventAttributes {
     responses(
         (status = 200, description = "A page of events", body = EventsDocument, content_type = "application/vnd.api+json"),
         (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 401, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]

@@ -2,7 +2,7 @@
 //! service asks whether a token that it was shown is live.
 
 use super::actor;
-use crate::api::error::{ApiError, Errors, json};
+use crate::api::error::{ApiError, Errors, OpenRefusals, Refusals, json};
 use crate::api::guard::Caller;
 use crate::audit::{method, name};
 use crate::auth::{Presented, Verdict};
@@ -87,9 +87,7 @@ pub struct Introspection {
     responses(
         (status = 200, description = "The token is not live (any more)"),
         (status = 400, description = "No token in the form", body = OauthError, content_type = "application/json"),
-        (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        OpenRefusals,
     ),
     security(()),
 )]
@@ -125,11 +123,9 @@ pub async fn revoke(
     responses(
         (status = 200, description = "What the token is", body = Introspection, content_type = "application/json"),
         (status = 400, description = "No token in the form", body = OauthError, content_type = "application/json"),
-        (status = 401, description = "The caller has no live token", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "The caller lacks tokens_introspect", body = Errors, content_type = "application/vnd.api+json"),
         (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        Refusals,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]

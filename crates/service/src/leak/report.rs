@@ -2,7 +2,7 @@
 
 use super::{MAX_ENTRIES, actor, take};
 use crate::api::body::must_be_json;
-use crate::api::error::{ApiError, Errors, json};
+use crate::api::error::{ApiError, Errors, OpenRefusals, json};
 use crate::audit::{clean, method};
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
@@ -72,10 +72,8 @@ pub struct ReportResult {
     responses(
         (status = 200, description = "What came of each entry", body = ResultsDocument, content_type = "application/json"),
         (status = 400, description = "Not a report", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 413, description = "Too long a body, or too many entries", body = Errors, content_type = "application/vnd.api+json"),
         (status = 415, description = "Not JSON", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "The database fails", body = Errors, content_type = "application/vnd.api+json"),
+        OpenRefusals,
     ),
     security(()),
 )]
