@@ -69,9 +69,11 @@ def killed(database):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    yield
-    over.set()
-    killer.join()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
 
 
 @contextmanager
@@ -80,9 +82,11 @@ def frozen(database):
     pids = listeners(database)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    yield
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 class Polling(threading.Thread):
@@ -136,7 +140,9 @@ def test_a_revocation_holds_at_once_here_and_within_a_second_elsewhere(
         time.sleep(PROMISED + 0.5)
         for thread in polling:
             thread.over.set()
+        for thread in polling:
             thread.join()
+        for thread in polling:
             assert thread.failure is None, thread.failure
             late = thread.last - answered
             assert late <= PROMISED, f"accepted {late:.3f} s after the revocation was answered"
