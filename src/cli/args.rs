@@ -182,7 +182,7 @@ pub(super) struct ActingArgs {
     #[arg(long, value_name = "SITE")]
     pub(super) datadog_site: Vec<String>,
 
-    /// A service of your own (ddpatrold) that issued tokens, such as https://tokens.example.com;
+    /// A service of your own (ddpatrold) that issued tokens, such as `https://tokens.example.com`;
     /// repeatable. DDPATROL_ISSUER_TOKEN may hold an administrator's token for it.
     #[arg(long, value_name = "URL")]
     pub(super) issuer: Vec<String>,

@@ -4,7 +4,7 @@ use super::args::{ActingArgs, RespondingArgs, RevokeArgs};
 use super::output::Output;
 use super::{Exit, GATE, builtin_redactor, clean, complain};
 use crate::detect::Evidence;
-use crate::finding::Finding;
+use crate::finding::{Finding, Fingerprint};
 use crate::report::document::{Document, Place, Record, SCHEMA};
 use crate::report::response::Response;
 use crate::respond::endpoint::{DATADOG_SITES, Endpoint};
@@ -218,6 +218,7 @@ struct SavedFinding {
 #[derive(Deserialize)]
 struct SavedToken {
     redacted: String,
+    alias: Option<String>,
     uuid: Option<String>,
 }
 
@@ -323,10 +324,33 @@ fn read(args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
             saved.schema
         );
     }
-    Ok(saved.findings.into_iter().filter(|it| it.evidence == Evidence::Proven.name()).collect())
+    let proven = |it: &SavedFinding| it.evidence == Evidence::Proven.name();
+    let findings: Vec<SavedFinding> = saved.findings.into_iter().filter(proven).collect();
+    if let Some(at) = findings.iter().position(|it| !it.is_consistent()) {
+        bail!(
+            "{}: proven finding {} contradicts itself, so the report was changed: nothing is revoked",
+            path.display(),
+            at + 1
+        );
+    }
+    Ok(findings)
 }
 
 impl SavedFinding {
+    /// Tells whether what a report says of a token agrees: its alias spells its id and stands in the
+    /// redacted form, and its fingerprint is the token's.
+    fn is_consistent(&self) -> bool {
+        let SavedToken { redacted, alias, uuid } = &self.token;
+        let spelled = alias.as_ref().map(|alias| Uuid::from_alias(alias.as_bytes()));
+        let told = uuid.as_deref().map(Uuid::parse);
+        let is_shown = alias.as_ref().is_none_or(|alias| redacted.contains(alias.as_str()));
+        let is_its = self
+            .secret
+            .as_ref()
+            .is_none_or(|it| Fingerprint::of(it.as_bytes()).to_string() == self.fingerprint);
+        spelled == told && spelled != Some(None) && is_shown && is_its
+    }
+
     fn subject(&self) -> Subject {
         let place = self.locations.first();
         let path = place.and_then(|place| place.path.clone()).unwrap_or_else(|| "stdin".to_owned());

@@ -139,6 +139,8 @@ impl Session<'_> {
         if !outcome.interrupted {
             match responding.respond(&outcome.findings, &document) {
                 Ok(responses) => {
+                    outcome.interrupted = run.is_interrupted();
+                    document.interrupted = outcome.interrupted;
                     document.answer(&responses, self.redactor);
                     if has_failed(&responses) {
                         failure = Some(anyhow::anyhow!("not every token was revoked"));

@@ -13,6 +13,8 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 /// How long one request may take.
 const WITHIN: Duration = Duration::from_secs(20);
+/// After how long nothing is tried again.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How long connecting may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How many bytes of an answer are read.
@@ -122,6 +124,7 @@ impl Client {
     /// What went wrong, in words, when nothing more is tried.
     pub fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
         let mut attempt = 1;
+        let end = Instant::now() + PATIENCE;
         loop {
             if !self.sleep(self.pace.turn(endpoint.host())) {
                 return Err("interrupted".to_owned());
@@ -134,6 +137,10 @@ impl Client {
             };
             attempt += 1;
             let Some(wait) = pace::wait(attempt, told) else { return result };
+            // Who hung once will hang again; a wait that was asked for is another matter.
+            if told.is_none() && Instant::now() >= end {
+                return result;
+            }
             if !self.sleep(wait) {
                 return result;
             }

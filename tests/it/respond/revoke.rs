@@ -5,7 +5,9 @@ use super::{LIVE, datadog, github, only, scan, tree_with};
 use crate::mint::{self, Random};
 use crate::repo::Repo;
 use crate::tree::{Ran, Tree};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 const ADMIN: &str = "an-administrators-token";
 const ACCOUNT: &str = "11111111-2222-4333-8444-555555555555";
@@ -229,4 +231,62 @@ fn what_the_scanned_content_says_does_not_steer_where_tokens_go() {
     let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
     assert!(thief.asked().is_empty());
+}
+
+#[test]
+fn a_report_that_was_changed_revokes_nothing() {
+    let site = Issuer::always(204, "", "");
+    let other = datadog(14);
+    let tree = tree_with(&datadog(13));
+    let saved = scan(&tree, &["--show-secrets"]).json();
+    let id = scan(&tree_with(&other), &[]);
+    let id = only(&id, "token")["uuid"].clone();
+    let changes: [&dyn Fn(&mut Value); 4] = [
+        &|it| it["token"]["uuid"] = id.clone(),
+        &|it| it["token"]["alias"] = Value::Null,
+        &|it| it["token"]["redacted"] = json!("ddpat_***"),
+        &|it| it["secret"] = json!(other),
+    ];
+    for change in changes {
+        let mut report = saved.clone();
+        change(&mut report["findings"][0]);
+        tree.write("r.json", report.to_string());
+        let args = ["revoke", "--from", "r.json", "--yes", "--datadog-site", &site.url];
+        let ran = run_as_admin(&tree, &args);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(ran.stderr().contains("proven finding 1 contradicts itself"), "{ran:?}");
+    }
+    assert!(site.asked().is_empty());
+}
+
+#[test]
+fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
+    for (answer, outcome, calls) in [("y", "revoked: by leak report", 1), ("n", "NOT REVOKED", 0)] {
+        let issuer = reporting("revoked");
+        let tree = tree_with(&datadog(15));
+        // util-linux's `script` gives the command a terminal of its own.
+        let program = env!("CARGO_BIN_EXE_ddpatrol");
+        let line = format!("{program} scan --revoke --issuer {}", issuer.url);
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(tree.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("script runs");
+        let mut output = child.stdout.take().expect("a pipe");
+        let (mut shown, mut byte) = (Vec::new(), [0]);
+        while !shown.ends_with(b"[y/N] ") {
+            assert_eq!(output.read(&mut byte).expect("it asks"), 1, "it asks");
+            shown.push(byte[0]);
+        }
+        assert!(issuer.asked().is_empty(), "it asks before it acts");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(format!("{answer}\n").as_bytes()).expect("it reads");
+        output.read_to_end(&mut shown).expect("it ends");
+        assert_eq!(child.wait().expect("it ends").code(), Some(1));
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        assert!(
+            shown.contains("will be revoked: by leak report") && shown.contains(outcome),
+            "{shown}"
+        );
+        assert_eq!(issuer.asked().len(), calls);
+    }
 }

@@ -4,6 +4,9 @@ use super::issuer::Issuer;
 use super::{LIVE, REFUSED, datadog, github, only, scan, tree_with};
 use crate::mint::{Random, classic};
 use crate::tree::Tree;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::process::Stdio;
 use std::time::Duration;
 
 const PAUSE: [&str; 2] = ["--verify-pause", "2"];
@@ -198,4 +201,48 @@ fn every_format_tells_the_verdict() {
     let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).expect("JSON");
     let properties = &sarif["runs"][0]["results"][0]["properties"];
     assert_eq!(properties["verification"]["verdict"], "live");
+}
+
+#[test]
+fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
+    let (proxy, local) = (Issuer::always(502, "", "{}"), Issuer::always(200, "", LIVE));
+    let tree = tree_with(&datadog(13));
+    let verdict = |site: &str, no_proxy: &str| {
+        let args = ["scan", "--report", "json", "--verify", "--datadog-site", site];
+        let mut command = tree.command(&args);
+        command.env("HTTPS_PROXY", &proxy.url).env("HTTP_PROXY", &proxy.url);
+        command.env("NO_PROXY", no_proxy);
+        let ran = crate::tree::Ran(command.output().expect("it runs"));
+        only(&ran, "verification")["verdict"].clone()
+    };
+    assert_eq!(verdict(&local.url, ""), "live");
+    assert!(proxy.asked().is_empty());
+    assert_eq!(verdict("https://tokens.invalid", ""), "unknown");
+    let asked = proxy.asked();
+    assert!(!asked.is_empty());
+    for asked in &asked {
+        assert_eq!((&*asked.method, &*asked.path), ("CONNECT", "tokens.invalid:443"));
+        assert_eq!(asked.bearer, None);
+    }
+    assert_eq!(verdict("https://tokens.invalid", "tokens.invalid"), "unknown");
+    assert_eq!(proxy.asked().len(), asked.len(), "NO_PROXY passes it by");
+}
+
+#[test]
+fn an_interrupt_ends_the_pause_and_nothing_is_called_dead() {
+    let issuer = Issuer::always(401, "", REFUSED);
+    let tree = tree_with(&datadog(14));
+    let args = ["scan", "--report", "json", "--verify", "--verify-pause", "600"];
+    let mut command = tree.command(&[&args[..], &["--issuer", &issuer.url]].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    while issuer.asked().is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    kill(pid, Signal::SIGINT).expect("it lives");
+    let ran = crate::tree::Ran(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code(), Some(130), "{ran:?}");
+    assert_eq!(only(&ran, "verification")["verdict"], "unknown");
+    assert_eq!(issuer.asked().len(), 1);
 }
