@@ -206,13 +206,24 @@ impl Store {
     }
 }
 
-/// Writes a database's URL without what stands between `:` and `@`, its password.
+/// Writes a database's URL without its password and its options, which may hold one too. Of a URL
+/// that leaves open where a password stands, only the scheme is told.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let name = user.split(':').next().unwrap_or_default();
-    let host = host.split('?').next().unwrap_or_default();
-    format!("{scheme}://{name}@{host}")
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return match url.split_once(':') {
+            Some((scheme, _)) if scheme != "sqlite" => format!("{scheme}:…"),
+            _ => url.to_owned(),
+        };
+    };
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    match place.rsplit_once('@') {
+        _ if options.contains('@') => format!("{scheme}://…"),
+        None => format!("{scheme}://{place}"),
+        Some((user, host)) => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{name}@{host}")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -225,6 +236,10 @@ mod tests {
             ("postgres://me:secret@db:5432/x", "postgres://me@db:5432/x"),
             ("postgres://me:s@cret@db/x?password=other", "postgres://me@db/x"),
             ("postgres://db/x", "postgres://db/x"),
+            ("postgres://db/x?user=me&password=secret", "postgres://db/x"),
+            ("postgres://me@db/x?password=s@cret", "postgres://…"),
+            ("postgres://me:s?cret@db/x", "postgres://…"),
+            ("postgres:me:secret@db/x", "postgres:…"),
             ("sqlite:file.db", "sqlite:file.db"),
         ] {
             assert_eq!(without_password(url), told);
