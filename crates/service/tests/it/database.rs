@@ -1,0 +1,139 @@
+//! A database of a test's own: a file of SQLite's or a database on the PostgreSQL that
+//! `DDPATROL_TEST_POSTGRES` names, gone when the test ends.
+
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
+};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A database, empty at first.
+#[derive(Debug)]
+pub(crate) enum Database {
+    /// A file in a directory of its own.
+    Sqlite(TempDir),
+    /// A database on the test's server, by its name.
+    Postgres(String),
+}
+
+/// The tables of the service.
+const TABLES: [&str; 4] = ["organization", "users", "tokens", "audit_events"];
+
+fn server() -> String {
+    std::env::var("DDPATROL_TEST_POSTGRES").unwrap_or_else(|_| {
+        panic!(
+            "this test needs PostgreSQL: scripts/postgres.sh run cargo nextest run -p ddpatrol-service"
+        )
+    })
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Runs statements on PostgreSQL, outside any transaction, and gives the first column as text.
+fn postgres(url: &str, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+    runtime().block_on(async {
+        let mut connection = PgConnection::connect(url).await?;
+        let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
+        connection.close().await?;
+        rows.iter().map(|row| row.try_get(0)).collect()
+    })
+}
+
+impl Database {
+    /// A file of SQLite's.
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// A database on PostgreSQL.
+    pub(crate) fn postgres() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("it_{}_{number}", std::process::id());
+        postgres(&server(), &format!("CREATE DATABASE {name}")).unwrap();
+        Self::Postgres(name)
+    }
+
+    /// The URL for `--database`.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(dir) => format!("sqlite:{}", dir.path().join("it.db").display()),
+            Self::Postgres(name) => {
+                format!("{}/{name}", server().rsplit_once('/').unwrap().0)
+            }
+        }
+    }
+
+    /// Runs a query and gives its first column, which has to be text.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(_) => runtime().block_on(async {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+                let texts = query.fetch_all(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+                texts
+            }),
+            Self::Postgres(_) => postgres(&self.url(), sql).unwrap(),
+        }
+    }
+
+    /// Runs a statement on the server beside the database: one that the database itself would not
+    /// take.
+    pub(crate) fn on_server(sql: &str) -> Vec<String> {
+        postgres(&server(), sql).unwrap()
+    }
+
+    /// Its name on PostgreSQL.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Postgres(name) => name,
+            Self::Sqlite(_) => panic!("only PostgreSQL has names"),
+        }
+    }
+
+    /// Does something while nobody else can write to SQLite's file.
+    pub(crate) fn locked(&self, during: impl FnOnce()) {
+        let runtime = runtime();
+        let mut connection = runtime.block_on(SqliteConnection::connect(&self.url())).unwrap();
+        let mut run = |sql: &'static str| {
+            runtime.block_on(connection.execute(sql)).unwrap();
+        };
+        run("PRAGMA busy_timeout = 30000");
+        run("BEGIN IMMEDIATE");
+        during();
+        run("ROLLBACK");
+    }
+
+    /// Everything that the database keeps: the bytes of all files, or all rows as text.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Sqlite(dir) => {
+                for file in std::fs::read_dir(dir.path()).unwrap() {
+                    bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+                }
+            }
+            Self::Postgres(_) => {
+                for table in TABLES {
+                    let rows = self.texts(&format!("SELECT row_to_json(t)::text FROM {table} t"));
+                    bytes.extend(rows.join("\n").into_bytes());
+                }
+            }
+        }
+        assert!(!bytes.is_empty());
+        bytes
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Self::Postgres(name) = self {
+            // Whoever reads a failed test learns nothing from a second failure here.
+            let _ = postgres(&server(), &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}

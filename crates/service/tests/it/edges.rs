@@ -1,0 +1,194 @@
+//! The edges of the service: limits, a database that is gone, starts at the same time, and what a
+//! caller's text must not carry into the trail.
+
+use crate::database::Database;
+use crate::http::Request;
+use crate::server::{EVENTS, Server, TOKENS, check, creation, ddpatrold, try_admin};
+use crate::until;
+use serde_json::json;
+use std::process::Command;
+use std::thread::scope;
+
+#[test]
+fn without_its_database_a_wrong_checksum_is_401_and_a_sound_token_503_until_it_is_back() {
+    let database = Database::postgres();
+    let (server, admin) = Server::first(&database, &[]);
+    let last = if admin.ends_with('0') { '1' } else { '0' };
+    let wrong = format!("{}{last}", &admin[..admin.len() - 1]);
+    assert_eq!((server.check(&admin), server.check(&wrong)), (200, 401));
+    let name = database.name();
+    Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    let kill = format!(
+        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
+    );
+    Database::on_server(&kill);
+    let refused = until("a sound token cannot be judged", || {
+        assert_eq!(server.check(&wrong), 401);
+        Some(server.call(&check(&admin))).filter(|answer| answer.status == 503)
+    });
+    assert_eq!(refused.header("content-type"), Some("application/vnd.api+json"));
+    server.call(&Request::get("/readyz")).expect(503);
+    server.call(&Request::get("/healthz")).expect(200);
+    Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    until("the service recovers", || (server.check(&admin) == 200).then_some(()));
+    server.call(&Request::get("/readyz")).expect(200);
+}
+
+#[test]
+fn two_servers_that_first_start_together_make_one_administrator() {
+    let database = Database::postgres();
+    let (a, b) = scope(|scope| {
+        let [a, b] = [(); 2].map(|()| scope.spawn(|| Server::start(&database, &[])));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    let (out_a, out_b) = (a.stop().0, b.stop().0);
+    assert_eq!(out_a.lines().count() + out_b.lines().count(), 1, "exactly one token");
+    let admin = format!("{out_a}{out_b}").trim().to_owned();
+    let third = Server::start(&database, &[]);
+    assert_eq!(third.check(&admin), 200);
+    assert_eq!(third.stop().0, "", "no later start prints a token");
+}
+
+#[test]
+fn a_rate_limit_is_told_in_headers_and_answered_by_429() {
+    let database = Database::sqlite();
+    // So long a window does not end during the test.
+    let server = Server::start_limited(&database, &["--rate-limit", "tokens_read=2/1000000000"]);
+    let list = Request::get(TOKENS).bearer(&server.first_token());
+    for left in [1, 0] {
+        let answer = server.call(&list).expect(200);
+        assert_eq!(answer.number("x-ratelimit-remaining"), left);
+        assert_eq!(answer.number("x-ratelimit-limit"), 2);
+        assert_eq!(answer.number("x-ratelimit-period"), 1_000_000_000);
+        assert_eq!(answer.header("x-ratelimit-name"), Some("tokens_read"));
+    }
+    let refused = server.call(&list).expect(429);
+    assert!(refused.number("x-ratelimit-reset") > 0);
+    assert!(refused.json()["errors"][0].is_string());
+    server.call(&check(&server.first_token())).expect(200);
+}
+
+#[test]
+fn leak_reports_beyond_their_limit_are_told_when_to_come_back() {
+    let database = Database::sqlite();
+    let server = Server::start_limited(&database, &["--rate-limit", "leaks=1/1000000000"]);
+    let report = Request::post("/leaks/v1/reports").json(&json!({"reports": []}));
+    server.call(&report).expect(200);
+    let refused = server.call(&report).expect(429);
+    assert_eq!(refused.number("retry-after"), refused.number("x-ratelimit-reset"));
+    assert_eq!(refused.header("x-ratelimit-name"), Some("leaks"));
+}
+
+#[test]
+fn bodies_beyond_their_limit_are_413() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let json = |request: Request| request.header("content-type", "application/json");
+    let post = json(Request::post(TOKENS).bearer(&admin));
+    server.call(&post.clone().body(vec![b' '; 64 * 1024])).expect(400);
+    let refused = server.call(&post.body(vec![b' '; 64 * 1024 + 1])).expect(413);
+    assert!(refused.json()["errors"][0].is_string());
+    let report = json(Request::post("/leaks/v1/reports"));
+    server.call(&report.clone().body(vec![b' '; 8 * 1024 * 1024])).expect(400);
+    server.call(&report.body(vec![b' '; 8 * 1024 * 1024 + 1])).expect(413);
+    let entries = |count| json!({"reports": vec![json!({"token": "x"}); count]});
+    let post = |count| server.call(&Request::post("/leaks/v1/reports").json(&entries(count)));
+    assert_eq!(post(10_000).expect(200).json()["results"].as_array().unwrap().len(), 10_000);
+    post(10_001).expect(413);
+}
+
+#[test]
+fn the_scopes_of_a_file_are_the_only_known_ones() {
+    let database = Database::sqlite();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "# ours\nuser_app_keys\nours_read\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let (server, admin) = Server::first(&database, &["--scopes", path]);
+    server.mint(&admin, "ours", &["ours_read"]);
+    let refused = server.call(&creation(&admin, "theirs", &["dashboards_read"])).expect(400);
+    assert!(refused.text().contains("dashboards_read"), "{}", refused.text());
+}
+
+#[test]
+fn metrics_count_answers_uses_and_revocations() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let token = server.mint(&admin, "counted", &["user_app_keys"]);
+    for _ in 0..4 {
+        server.check(&admin);
+    }
+    server.check("nonsense");
+    server.revoke(&admin, &token.id);
+    let text = server.call(&Request::get("/metrics")).expect(200).text();
+    for line in [
+        "ddpatrold_token_uses_total 6",
+        "ddpatrold_answers_total{class=\"validate\",status=\"200\"} 4",
+        "ddpatrold_answers_total{class=\"authentication\",status=\"401\"} 1",
+        "ddpatrold_revocations_total{kind=\"api\"} 1",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+    }
+}
+
+/// Runs a command on a database that cannot be opened, whose password is `hunter2`.
+fn told_without_password(mut command: Command) {
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("database"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn errors_never_tell_a_databases_password() {
+    // Side by side, since each of those that name a server is tried for ten seconds.
+    scope(|scope| {
+        for url in [
+            "mysql://me:hunter2@127.0.0.1/x",
+            "mysql://127.0.0.1:1/x?password=hunter2",
+            "postgres://me:hunter2@127.0.0.1:1/x",
+            "postgres://me:hunter2@127.0.0.1:port/x",
+            "postgres://127.0.0.1:1/x?user=me&password=hunter2",
+            "postgres:me:hunter2@127.0.0.1/x",
+        ] {
+            let mut serve = ddpatrold();
+            serve.args(["serve", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", url);
+            scope.spawn(|| told_without_password(serve));
+            let mut list = ddpatrold();
+            list.args(["admin", "--database", url, "user", "list"]);
+            scope.spawn(|| told_without_password(list));
+        }
+    });
+}
+
+#[test]
+fn a_token_in_a_callers_text_is_redacted() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let token = server.mint(&admin, "leaky", &["user_app_keys", "org_app_keys_read"]);
+    let secret = &token.key[29..];
+    let agent = check(&token.key).header("user-agent", format!("curl {}", token.key));
+    server.call(&agent).expect(200);
+    server.call(&Request::get(format!("{TOKENS}/{}", token.key)).bearer(&admin)).expect(404);
+    let named = server.call(&creation(&admin, &format!("x {}", token.key), &["user_app_keys"]));
+    assert!(!named.expect(400).text().contains(secret));
+    let query = Request::get(EVENTS).query(&[("filter[query]", token.key.as_str())]);
+    assert!(!server.call(&query.bearer(&admin)).expect(400).text().contains(secret));
+    let place = format!("https://example.com/?key={}", token.key);
+    let entry = json!({"token": token.key, "url": place, "source": token.key, "location": place});
+    assert_eq!(server.report(&json!([entry])), ["revoked"]);
+    let refused = try_admin(&database, &["token", "revoke", &token.key]);
+    assert!(!String::from_utf8_lossy(&refused.stderr).contains(secret));
+    let all = until("the uses are told", || {
+        let told = json!(server.events(&admin, "*")).to_string();
+        (told.contains("curl ddpat_[redacted]")
+            && told.contains(&format!("{TOKENS}/ddpat_[redacted]")))
+        .then_some(told)
+    });
+    assert!(all.contains("?key=ddpat_[redacted]"), "{all}");
+    assert!(!all.contains(secret));
+    let (_, log) = server.stop();
+    assert!(!log.contains(secret), "{log}");
+    let dump = database.dump();
+    assert!(!dump.windows(secret.len()).any(|part| part == secret.as_bytes()));
+}

@@ -1,0 +1,88 @@
+//! Tokens that end: refused from their second on, marked revoked, with exactly one event each
+//! however many replicas run.
+
+use crate::database::Database;
+use crate::server::{Server, Token, admin, check};
+use crate::until;
+use jiff::Timestamp;
+use std::thread::scope;
+
+const EXPIRED: &str = "@evt.name:access_token.expired";
+
+/// Issues tokens that end in two seconds; the trail tells their ids.
+fn issue(
+    database: &Database,
+    server: &Server,
+    with: &str,
+    count: usize,
+) -> Vec<(Token, Timestamp)> {
+    let issue = ["token", "issue", "--user", "admin@localhost", "--scope", "user_app_keys"];
+    let mut tokens = Vec::new();
+    for number in 0..count {
+        let name = format!("brief {number}");
+        let key = admin(database, &[&issue[..], &["--name", &name, "--expires-in", "2s"]].concat());
+        let events = server.events(with, "@evt.name:access_token.created");
+        let event = &events.iter().find(|e| e.to_string().contains(&name)).unwrap()["attributes"]["attributes"];
+        let end = event["metadata"]["expires_at"].as_str().unwrap().parse().unwrap();
+        let id = event["asset"]["id"].as_str().unwrap().to_owned();
+        tokens.push((Token { id, key }, end));
+    }
+    tokens
+}
+
+/// Polls a server with a token until it was refused for a while; nothing is accepted that was asked
+/// from the token's end on, and nothing refused that was answered before it.
+fn refused_from_its_end_on(server: &Server, token: &Token, end: Timestamp) {
+    let mut connection = server.connect();
+    let mut refused = 0;
+    until("the token is refused", || {
+        let asked = Timestamp::now();
+        let status = connection.send(&check(&token.key)).unwrap().status;
+        match status {
+            200 => assert!(asked < end, "accepted at {asked}, though it ended at {end}"),
+            401 => assert!(Timestamp::now() >= end, "refused before its end at {end}"),
+            other => panic!("{other}"),
+        }
+        refused += usize::from(status == 401);
+        (refused > 50).then_some(())
+    });
+}
+
+fn expire(database: &Database, replicas: usize) {
+    let (first, with) = Server::first(database, &[]);
+    let others = (1..replicas).map(|_| Server::start(database, &[]));
+    let servers: Vec<Server> = [first].into_iter().chain(others).collect();
+    let tokens = issue(database, &servers[0], &with, 6);
+    let (last, end) = tokens.last().unwrap();
+    scope(|scope| {
+        for server in &servers {
+            scope.spawn(|| refused_from_its_end_on(server, last, *end));
+        }
+    });
+    until("every expiry has its event", || {
+        (servers[0].events(&with, EXPIRED).len() >= tokens.len()).then_some(())
+    });
+    // Long enough for every replica to look for expired tokens again.
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    let mut told: Vec<String> = servers[0]
+        .events(&with, EXPIRED)
+        .iter()
+        .map(|event| event["attributes"]["attributes"]["asset"]["id"].as_str().unwrap().to_owned())
+        .collect();
+    let mut ids: Vec<String> = tokens.iter().map(|(token, _)| token.id.clone()).collect();
+    told.sort();
+    ids.sort();
+    assert_eq!(told, ids, "exactly one event each");
+    let marked = "SELECT name FROM tokens WHERE revoked_by = 'expiry' AND revoked_at >= expires_at";
+    assert_eq!(database.texts(marked).len(), tokens.len());
+}
+
+#[test]
+fn a_token_ends_at_its_second_with_one_event_on_sqlite() {
+    expire(&Database::sqlite(), 1);
+}
+
+#[test]
+fn a_token_ends_at_its_second_with_one_event_on_three_replicas() {
+    expire(&Database::postgres(), 3);
+}

@@ -1,0 +1,32 @@
+//! Integration tests: the real program on real databases, from outside.
+//!
+//! PostgreSQL comes from `scripts/postgres.sh run cargo nextest run -p ddpatrol-service`; without it
+//! the tests that need it fail.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod audit;
+mod database;
+mod edges;
+mod expiry;
+mod http;
+mod network;
+mod propagation;
+mod server;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that has no limit of its own.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until there is an answer.
+fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,246 @@
+//! The program as a process: `serve`, and the commands of `admin`; and what tests ask it most.
+
+use crate::database::Database;
+use crate::http::{Answer, Connection, Request};
+use crate::until;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+pub(crate) const TOKENS: &str = "/api/v2/personal_access_tokens";
+pub(crate) const CHECK: &str = "/api/v2/validate_keys";
+pub(crate) const EVENTS: &str = "/api/v2/audit/events";
+
+/// The scopes that give a token every permission of the service.
+pub(crate) const PERMISSIONS: [&str; 5] = [
+    "user_app_keys",
+    "org_app_keys_read",
+    "org_app_keys_write",
+    "audit_logs_read",
+    "tokens_introspect",
+];
+
+/// The program, with nothing of the tests' own environment that it reads.
+pub(crate) fn ddpatrold() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrold"));
+    command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
+    command
+}
+
+/// Runs a command of `admin`.
+pub(crate) fn try_admin(database: &Database, args: &[&str]) -> Output {
+    let mut command = ddpatrold();
+    command.args(["admin", "--database", &database.url()]).args(args).output().unwrap()
+}
+
+/// Runs a command of `admin` that has to succeed, and gives its standard output.
+#[track_caller]
+pub(crate) fn admin(database: &Database, args: &[&str]) -> String {
+    let output = try_admin(database, args);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "admin {args:?}: {told}");
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// What a process has written so far.
+type Written = Arc<Mutex<String>>;
+
+fn collect(from: impl Read + Send + 'static) -> (Written, JoinHandle<()>) {
+    let written = Written::default();
+    let into = Arc::clone(&written);
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            into.lock().unwrap().push_str(&(line + "\n"));
+        }
+    });
+    (written, reader)
+}
+
+/// A token that a test holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) id: String,
+    pub(crate) key: String,
+}
+
+/// A running `ddpatrold serve`; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    output: Written,
+    errors: Written,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server without rate limits.
+    #[track_caller]
+    pub(crate) fn start(database: &Database, options: &[&str]) -> Self {
+        Self::start_limited(database, &[&["--no-rate-limit"], options].concat())
+    }
+
+    /// Starts a server with exactly these options.
+    #[track_caller]
+    pub(crate) fn start_limited(database: &Database, options: &[&str]) -> Self {
+        let mut child = ddpatrold()
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (output, first) = collect(child.stdout.take().unwrap());
+        let (errors, second) = collect(child.stderr.take().unwrap());
+        let told = Arc::clone(&errors);
+        let address = until("the server serves", || {
+            let told = told.lock().unwrap();
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("the server ended ({status}): {told}");
+            }
+            let line =
+                told.lines().find_map(|line| line.strip_prefix("ddpatrold: listening on "))?;
+            Some(line.split_once("://")?.1.parse().unwrap())
+        });
+        Self { child, address, output, errors, readers: vec![first, second] }
+    }
+
+    /// Starts the first server on an empty database; gives the administrator's token with it.
+    #[track_caller]
+    pub(crate) fn first(database: &Database, options: &[&str]) -> (Self, String) {
+        let server = Self::start(database, options);
+        let admin = server.first_token();
+        (server, admin)
+    }
+
+    /// Waits for the administrator's token on standard output.
+    pub(crate) fn first_token(&self) -> String {
+        until("the administrator's token", || {
+            let output = self.output.lock().unwrap();
+            output.strip_suffix('\n').map(str::to_owned)
+        })
+    }
+
+    /// Stops the server in order; gives all that it wrote to standard output and standard error.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> (String, String) {
+        self.signal(Signal::SIGTERM);
+        let status = self.wait();
+        let written = self.written();
+        assert!(status.success(), "{status}: {}", written.1);
+        written
+    }
+
+    /// Kills the server as `kill -9` does; gives what it wrote.
+    pub(crate) fn kill(mut self) -> (String, String) {
+        self.child.kill().unwrap();
+        self.wait();
+        self.written()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        until("the server ends", || self.child.try_wait().unwrap())
+    }
+
+    fn written(&mut self) -> (String, String) {
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        (self.output.lock().unwrap().clone(), self.errors.lock().unwrap().clone())
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::new(self.address)
+    }
+
+    /// Sends a request on a connection of its own.
+    #[track_caller]
+    pub(crate) fn call(&self, request: &Request) -> Answer {
+        self.connect().send(request).unwrap()
+    }
+
+    /// The status of a check of a token.
+    #[track_caller]
+    pub(crate) fn check(&self, token: &str) -> u16 {
+        self.call(&check(token)).status
+    }
+
+    /// Mints a token by the API.
+    #[track_caller]
+    pub(crate) fn mint(&self, with: &str, name: &str, scopes: &[&str]) -> Token {
+        minted(&self.call(&creation(with, name, scopes)).expect(201))
+    }
+
+    /// Revokes a token by the API.
+    #[track_caller]
+    pub(crate) fn revoke(&self, with: &str, id: &str) {
+        self.call(&Request::delete(format!("{TOKENS}/{id}")).bearer(with)).expect(204);
+    }
+
+    /// Reports leaked tokens; gives each one's status.
+    #[track_caller]
+    pub(crate) fn report(&self, entries: &Value) -> Vec<String> {
+        let request = Request::post("/leaks/v1/reports").json(&json!({"reports": entries}));
+        let answer = self.call(&request).expect(200).json();
+        let results = answer["results"].as_array().unwrap();
+        results.iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// All events that a query finds, in order; as many as one page holds.
+    #[track_caller]
+    pub(crate) fn events(&self, with: &str, query: &str) -> Vec<Value> {
+        let request = Request::get(EVENTS)
+            .query(&[("filter[query]", query), ("page[limit]", "1000")])
+            .bearer(with);
+        let answer = self.call(&request).expect(200).json();
+        assert_eq!(answer["meta"]["page"]["after"], Value::Null, "more than one page");
+        answer["data"].as_array().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The request that checks a token.
+pub(crate) fn check(token: &str) -> Request {
+    Request::get(CHECK).bearer(token)
+}
+
+/// The request that mints a token for a month.
+pub(crate) fn creation(with: &str, name: &str, scopes: &[&str]) -> Request {
+    let end = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24)).to_string();
+    creation_until(with, name, scopes, &end)
+}
+
+/// The request that mints a token until a moment.
+pub(crate) fn creation_until(with: &str, name: &str, scopes: &[&str], end: &str) -> Request {
+    let attributes = json!({"name": name, "scopes": scopes, "expires_at": end});
+    let data = json!({"type": "personal_access_tokens", "attributes": attributes});
+    Request::post(TOKENS).bearer(with).json(&json!({"data": data}))
+}
+
+/// The token in the answer to its creation.
+pub(crate) fn minted(answer: &Answer) -> Token {
+    let text = |at| answer.json().pointer(at).unwrap().as_str().unwrap().to_owned();
+    Token { id: text("/data/id"), key: text("/data/attributes/key") }
+}
+
+/// The name of an event.
+pub(crate) fn event_name(event: &Value) -> &str {
+    event["attributes"]["attributes"]["evt"]["name"].as_str().unwrap()
+}
