@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions as _, Connection as _};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -159,6 +160,8 @@ impl Store {
             .map_err(failed)?
             .application_name("ddpatrold")
             .options([("synchronous_commit", "on"), ("statement_timeout", "10s")]);
+        // A pool would try for long and then tell only that it did; one connection tells why.
+        options.connect().await.map_err(failed)?.close().await.map_err(failed)?;
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(PATIENCE)
