@@ -22,6 +22,15 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// How often a wait looks whether the user has interrupted it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Tells what went wrong on the way.
+fn failure(error: &ureq::Error) -> String {
+    let text = error.to_string();
+    if text.contains("invalid peer certificate") {
+        return "its certificate is not trusted here".to_owned();
+    }
+    text.strip_prefix("io: ").unwrap_or(&text).to_owned()
+}
+
 /// Tells whether the user has interrupted the program.
 #[derive(Clone)]
 pub struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
@@ -165,13 +174,13 @@ impl Client {
         };
         let request = request.body(body).map_err(|_| "the request cannot be written".to_owned())?;
         let agent = if endpoint.is_local() { &self.local } else { &self.remote };
-        let mut response = agent.run(request).map_err(|error| error.to_string())?;
+        let mut response = agent.run(request).map_err(|error| failure(&error))?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let told = pace::told(header("retry-after"), header("x-ratelimit-reset"));
         let exhausted = header("x-ratelimit-remaining") == Some("0");
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
-        let body = body.map_err(|error| error.to_string())?;
+        let body = body.map_err(|error| failure(&error))?;
         Ok(Reply { status, json: serde_json::from_slice(&body).ok(), told, exhausted })
     }
 
