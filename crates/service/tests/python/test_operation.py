@@ -1,11 +1,13 @@
-"""What the command line refuses, and how it says so. How the service behaves while it runs is tested in
-`tests/it`."""
+"""What the command line refuses, and how it says so; how long events are kept. How the service behaves
+while it runs is tested in `tests/it`."""
 
+import sqlite3
 import subprocess
+import time
 
 import pytest
 
-from server import environment
+from server import Server, environment
 
 
 def run(binary, *arguments):
@@ -41,3 +43,24 @@ def test_an_administration_of_no_database_is_an_error_and_makes_none(binary, tmp
     done = run(binary, "admin", "--database", f"sqlite:{tmp_path}/typo.db", "user", "list")
     assert done.returncode == 2 and "typo.db" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_events_beyond_their_retention_are_forgotten_and_younger_ones_kept(serve, binary):
+    server = serve()
+    server.create("kept")
+    path = server.database.removeprefix("sqlite:")
+    server.stop()
+    day = 24 * 3600 * 1_000_000
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE audit_events SET at = at - {3 * day} WHERE name LIKE 'user.%'")
+    again = Server(binary, server.database, "--audit-retention", "2")
+    again.admin_token = server.admin_token
+    again.start()
+    try:
+        end = time.monotonic() + 30
+        while again.events("@evt.name:user.created"):
+            assert time.monotonic() < end, "the old event is forgotten"
+            time.sleep(0.1)
+        assert len(again.events("@evt.name:access_token.created")) == 2
+    finally:
+        again.stop()
