@@ -3,14 +3,19 @@
 use std::fmt;
 
 /// Datadog's public sites; a token names none of them.
-pub const DATADOG_SITES: [&str; 7] = [
+///
+/// From Datadog's "Getting Started with Datadog Sites"; `uk1` from its own account set-up guide. A
+/// site that is missing here would make its live tokens dead.
+pub const DATADOG_SITES: [&str; 9] = [
     "datadoghq.com",
     "us3.datadoghq.com",
     "us5.datadoghq.com",
     "datadoghq.eu",
     "ap1.datadoghq.com",
     "ap2.datadoghq.com",
+    "uk1.datadoghq.com",
     "ddog-gov.com",
+    "us2.ddog-gov.com",
 ];
 
 /// An address that a credential may be sent to.
@@ -21,12 +26,13 @@ pub struct Endpoint {
     is_local: bool,
 }
 
-/// Why an address is none that a credential may be sent to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// An address is none that a credential may be sent to. It is not repeated, since it may hold a
+/// password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no address to send tokens to: write https://HOST, or http:// with 127.0.0.1, [::1] or localhost"
+    "this is no address to send tokens to: write https://HOST, or http:// with 127.0.0.1, [::1] or localhost; no user name or password"
 )]
-pub struct EndpointError(String);
+pub struct EndpointError;
 
 impl Endpoint {
     /// Reads a base URL: https, or http on this machine; no user, query or fragment.
@@ -34,7 +40,7 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError`] for anything else.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
-        let fault = || EndpointError(url.to_owned());
+        let fault = || EndpointError;
         let uri: ureq::http::Uri = url.parse().map_err(|_| fault())?;
         let authority = uri.authority().ok_or_else(fault)?;
         if authority.as_str().contains('@') || uri.query().is_some() || url.contains('#') {
@@ -60,7 +66,7 @@ impl Endpoint {
         }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if !site.bytes().all(is_name) || !site.contains('.') {
-            return Err(EndpointError(site.to_owned()));
+            return Err(EndpointError);
         }
         Self::parse(&format!("https://api.{site}"))
     }
