@@ -2,7 +2,7 @@
 
 use super::args::{ActingArgs, RespondingArgs, RevokeArgs};
 use super::output::Output;
-use super::{Exit, GATE, builtin_redactor, clean, complain};
+use super::{Exit, GATE, builtin_redactor, clean, complain, load_rules};
 use crate::detect::Evidence;
 use crate::finding::{Finding, Fingerprint};
 use crate::report::document::{Document, Place, Record, SCHEMA};
@@ -12,9 +12,10 @@ use crate::respond::http::Stop;
 use crate::respond::{
     ISSUER_TOKEN, Outcome, Responder, Revocation, SITE_TOKEN, Settings, Subject, Verdict,
 };
+use crate::rules::RuleSet;
 use crate::source::Run;
 use anyhow::{Context, bail};
-use ddpatrol_token::{Secret, Uuid};
+use ddpatrol_token::{Check, Secret, Uuid};
 use serde::{Deserialize, Serialize};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -44,6 +45,12 @@ impl<'a> Responding<'a> {
             args,
             responder: Some(Responder::new(args.acting.settings(args.verify_pause)?, stop)),
         })
+    }
+
+    /// Tells whether a revocation that was asked for did not happen; a dry run asks for none.
+    pub(super) fn has_failed(&self, responses: &[Response]) -> bool {
+        let mut revocations = responses.iter().filter_map(|it| it.revocation.as_ref());
+        !self.args.acting.dry_run && revocations.any(|it| it.outcome.is_failure())
     }
 
     /// Verifies and revokes the proven findings; the responses are in the order of `findings`.
@@ -83,11 +90,6 @@ impl<'a> Responding<'a> {
         }
         Ok(responses)
     }
-}
-
-/// Tells whether a revocation that was asked for did not happen.
-pub(super) fn has_failed(responses: &[Response]) -> bool {
-    responses.iter().filter_map(|it| it.revocation.as_ref()).any(|it| it.outcome.is_failure())
 }
 
 fn subject(finding: &Finding, record: &Record) -> Subject {
@@ -160,7 +162,7 @@ impl ActingArgs {
 
     fn settings(&self, pause: u16) -> anyhow::Result<Settings> {
         let issuers = self.issuer.iter().map(|url| Endpoint::parse(url));
-        let issuers = issuers.collect::<Result<Vec<_>, _>>().context("--issuer")?;
+        let issuers = once(issuers.collect::<Result<_, _>>().context("--issuer")?);
         // Whoever names places means these and no others.
         let sites: Vec<&str> = if self.datadog_site.is_empty() && issuers.is_empty() {
             DATADOG_SITES.to_vec()
@@ -168,7 +170,7 @@ impl ActingArgs {
             self.datadog_site.iter().map(String::as_str).collect()
         };
         let sites = sites.into_iter().map(Endpoint::datadog);
-        let sites = sites.collect::<Result<Vec<_>, _>>().context("--datadog-site")?;
+        let sites = once(sites.collect::<Result<_, _>>().context("--datadog-site")?);
         let service_account = match &self.service_account {
             Some(text) => Some(Uuid::parse(text).context("--service-account takes a UUID")?),
             None => None,
@@ -183,6 +185,17 @@ impl ActingArgs {
             pause: Duration::from_secs(pause.into()),
         })
     }
+}
+
+/// Keeps the first of places that are named more than once.
+fn once(places: Vec<Endpoint>) -> Vec<Endpoint> {
+    let mut kept: Vec<Endpoint> = Vec::new();
+    for place in places {
+        if !kept.contains(&place) {
+            kept.push(place);
+        }
+    }
+    kept
 }
 
 /// Reads an administrator's token from the environment.
@@ -264,7 +277,7 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     let findings = read(args)?;
     let subjects: Vec<Subject> = findings.iter().map(SavedFinding::subject).collect();
     let revoked = revoke(&args.acting, &responder, &subjects)?;
-    let failed = revoked.iter().any(|it| it.outcome.is_failure());
+    let failed = !args.acting.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
     let revocations: Vec<Told> = findings
         .into_iter()
         .zip(revoked)
@@ -326,7 +339,8 @@ fn read(args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
     }
     let proven = |it: &SavedFinding| it.evidence == Evidence::Proven.name();
     let findings: Vec<SavedFinding> = saved.findings.into_iter().filter(proven).collect();
-    if let Some(at) = findings.iter().position(|it| !it.is_consistent()) {
+    let rules = load_rules(&[])?;
+    if let Some(at) = findings.iter().position(|it| !it.is_consistent(&rules)) {
         bail!(
             "{}: proven finding {} contradicts itself, so the report was changed: nothing is revoked",
             path.display(),
@@ -338,8 +352,9 @@ fn read(args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
 
 impl SavedFinding {
     /// Tells whether what a report says of a token agrees: its alias spells its id and stands in the
-    /// redacted form, and its fingerprint is the token's.
-    fn is_consistent(&self) -> bool {
+    /// redacted form, its fingerprint is the token's, and the token proves itself: what does not is
+    /// sent to nobody.
+    fn is_consistent(&self, rules: &RuleSet) -> bool {
         let SavedToken { redacted, alias, uuid } = &self.token;
         let spelled = alias.as_ref().map(|alias| Uuid::from_alias(alias.as_bytes()));
         let told = uuid.as_deref().map(Uuid::parse);
@@ -348,6 +363,12 @@ impl SavedFinding {
             .secret
             .as_ref()
             .is_none_or(|it| Fingerprint::of(it.as_bytes()).to_string() == self.fingerprint);
+        let proves = |token: &String| match rules.get(&self.rule) {
+            Some(rule) => matches!(rule.format.check(token.as_bytes()), Check::Proven { .. }),
+            // Nobody takes tokens of other rules.
+            None => true,
+        };
+        let is_its = is_its && self.secret.as_ref().is_none_or(proves);
         spelled == told && spelled != Some(None) && is_shown && is_its
     }
 

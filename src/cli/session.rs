@@ -3,7 +3,7 @@
 use super::args::{Color, FailOn, ReportFormat, TellingArgs};
 use super::output::Output;
 use super::progress::Progress;
-use super::respond::{Responding, has_failed};
+use super::respond::Responding;
 use super::{Exit, GATE, complain, is_closed_pipe, load_rules};
 use crate::detect::{Detector, Evidence};
 use crate::finding::{Occurrence, Standing};
@@ -142,7 +142,7 @@ impl Session<'_> {
                     outcome.interrupted = run.is_interrupted();
                     document.interrupted = outcome.interrupted;
                     document.answer(&responses, self.redactor);
-                    if has_failed(&responses) {
+                    if responding.has_failed(&responses) {
                         failure = Some(anyhow::anyhow!("not every token was revoked"));
                     }
                 }
