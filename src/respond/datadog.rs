@@ -6,9 +6,12 @@ use super::{Answer, Outcome, Provider, Revocation};
 use ddpatrol_token::{Secret, Uuid};
 use serde_json::Value;
 
-/// Asks one site about a token.
+/// The status codes by which Datadog refuses a token.
+pub const REFUSALS: &[u16] = &[401, 403];
+
+/// Asks one site, which refuses with one of `refusals`, about a token.
 #[must_use]
-pub fn ask(client: &Client, site: &Endpoint, token: &Secret) -> Answer {
+pub fn ask(client: &Client, site: &Endpoint, token: &Secret, refusals: &[u16]) -> Answer {
     let ask = Ask {
         method: "GET",
         path: "/api/v2/validate_keys",
@@ -18,17 +21,17 @@ pub fn ask(client: &Client, site: &Endpoint, token: &Secret) -> Answer {
     };
     match client.ask(site, ask) {
         Err(why) => Answer::Unclear(why),
-        Ok(reply) => answer(&reply),
+        Ok(reply) => answer(&reply, refusals),
     }
 }
 
-fn answer(reply: &Reply) -> Answer {
+fn answer(reply: &Reply, refusals: &[u16]) -> Answer {
     let json = reply.json.as_ref();
     match reply.status {
         200 if json.and_then(|json| json.get("status")).and_then(Value::as_str) == Some("ok") => {
             Answer::Live
         }
-        401 | 403 if json.is_some_and(is_refusal) => Answer::Refused,
+        status if refusals.contains(&status) && json.is_some_and(is_refusal) => Answer::Refused,
         _ => Answer::Unclear(reply.words()),
     }
 }

@@ -33,6 +33,10 @@ fn answer(reply: &Reply) -> Answer {
     match reply.status {
         200 if text("login").is_some() => Answer::Live,
         401 if text("message") == Some("Bad credentials") => Answer::Refused,
+        // It knows the token, which lacks the permission.
+        403 if text("message").is_some_and(|it| it.starts_with("Resource not accessible by")) => {
+            Answer::Live
+        }
         _ => Answer::Unclear(reply.words()),
     }
 }

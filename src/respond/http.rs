@@ -3,7 +3,7 @@
 //! What went wrong is told without the request's headers, since those hold credentials.
 
 use super::endpoint::Endpoint;
-use super::pace::{self, Pace};
+use super::pace::{self, Pace, Turn};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub struct Ask<'a> {
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// The body, if it is JSON.
+    /// The body, if it says that it is JSON and is.
     pub json: Option<Value>,
     /// How long the issuer wants to be left alone.
     told: Option<Duration>,
@@ -91,6 +91,12 @@ impl Reply {
     fn is_busy(&self) -> bool {
         matches!(self.status, 429 | 502 | 503 | 504) || (self.status == 403 && self.exhausted)
     }
+}
+
+/// Tells whether a content type is that of JSON; a firewall's page may hold JSON that it quotes.
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
 /// Makes requests.
@@ -132,12 +138,11 @@ impl Client {
     /// # Errors
     /// What went wrong, in words, when nothing more is tried.
     pub fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
+        let host = endpoint.host();
         let mut attempt = 1;
         let end = Instant::now() + PATIENCE;
         loop {
-            if !self.sleep(self.pace.turn(endpoint.host())) {
-                return Err("interrupted".to_owned());
-            }
+            self.take_turn(host)?;
             let result = self.once(endpoint, ask);
             let told = match &result {
                 Ok(reply) if !reply.is_busy() => return result,
@@ -145,15 +150,40 @@ impl Client {
                 Err(_) => None,
             };
             attempt += 1;
-            let Some(wait) = pace::wait(attempt, told) else { return result };
             // Who hung once will hang again; a wait that was asked for is another matter.
-            if told.is_none() && Instant::now() >= end {
+            let hangs = told.is_none() && Instant::now() >= end;
+            let Some(wait) = pace::wait(attempt, told).filter(|_| !hangs) else {
+                match (&result, told) {
+                    (Err(why), _) => self.pace.give_up(host, why),
+                    (Ok(reply), Some(_)) => self.pace.give_up(host, &reply.words()),
+                    (Ok(_), None) => {}
+                }
                 return result;
-            }
-            if !self.sleep(wait) {
-                return result;
+            };
+            self.pace.hold(host, wait);
+        }
+    }
+
+    /// Waits until a request to the host may be made.
+    fn take_turn(&self, host: &str) -> Result<(), String> {
+        loop {
+            match self.pace.turn(host) {
+                Turn::Now if (self.stop.0)() => return Err("interrupted".to_owned()),
+                Turn::Now => return Ok(()),
+                Turn::Never(why) => return Err(why),
+                // Somebody else may have been told to wait longer meanwhile.
+                Turn::In(time) => {
+                    if !self.sleep(time.min(LOOK_EVERY)) {
+                        return Err("interrupted".to_owned());
+                    }
+                }
             }
         }
+    }
+
+    /// Gives every issuer another chance that was given up.
+    pub fn forget(&self) {
+        self.pace.forget();
     }
 
     fn once(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
@@ -177,11 +207,13 @@ impl Client {
         let mut response = agent.run(request).map_err(|error| failure(&error))?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let told = pace::told(header("retry-after"), header("x-ratelimit-reset"));
+        let is_json = is_json(header("content-type").unwrap_or_default());
         let exhausted = header("x-ratelimit-remaining") == Some("0");
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
         let body = body.map_err(|error| failure(&error))?;
-        Ok(Reply { status, json: serde_json::from_slice(&body).ok(), told, exhausted })
+        let json = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
+        Ok(Reply { status, json, told, exhausted })
     }
 
     /// Waits; returns whether nobody interrupted it.
@@ -197,6 +229,23 @@ impl Client {
                 return true;
             }
             std::thread::sleep(left.min(LOOK_EVERY));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn only_what_says_that_it_is_json_is() {
+        for kind in
+            ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json"]
+        {
+            assert!(is_json(kind), "{kind}");
+        }
+        for kind in ["", "text/html", "application/jsonx", "text/json+html"] {
+            assert!(!is_json(kind), "{kind}");
         }
     }
 }

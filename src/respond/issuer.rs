@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// How many tokens one report names.
 const AT_ONCE: usize = 1_000;
 
+/// The status codes by which `ddpatrold` refuses a token; its 403 means one that it knows.
+pub const REFUSALS: &[u16] = &[401];
+
 /// Reports tokens to a service; returns an outcome for each.
 #[must_use]
 pub fn report(client: &Client, issuer: &Endpoint, subjects: &[&Subject]) -> Vec<Revocation> {

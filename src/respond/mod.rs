@@ -255,19 +255,19 @@ impl Responder {
         let Some(provider) = Provider::of(&subject.rule) else {
             return Verification::unknown("its issuer has no way to ask that is known here");
         };
-        let places: Vec<&Endpoint> = match provider {
-            Provider::GitHub => vec![&self.settings.github],
-            Provider::GitHubRefresh => {
-                return Verification::unknown("a refresh token cannot be asked about");
-            }
-            _ => self.settings.issuers.iter().chain(&self.settings.sites).collect(),
-        };
+        if provider == Provider::GitHubRefresh {
+            return Verification::unknown("a refresh token cannot be asked about");
+        }
+        let places = self.places(provider);
+        if places.is_empty() {
+            // Nobody's silence is no refusal.
+            return Verification::unknown("only Datadog issues such tokens: name --datadog-site");
+        }
         let mut unclear = Vec::new();
-        for place in &places {
-            let answer = if provider == Provider::GitHub {
-                github::ask(&self.client, place, secret)
-            } else {
-                datadog::ask(&self.client, place, secret)
+        for &(place, refusals) in &places {
+            let answer = match provider {
+                Provider::GitHub => github::ask(&self.client, place, secret),
+                _ => datadog::ask(&self.client, place, secret, refusals),
             };
             match answer {
                 Answer::Live => {
@@ -281,9 +281,23 @@ impl Responder {
         if !unclear.is_empty() {
             return Verification::unknown(unclear.join("; "));
         }
-        let hosts: Vec<_> = places.iter().map(|place| place.host()).collect();
+        let hosts: Vec<_> = places.iter().map(|(place, _)| place.host()).collect();
         let reason = format!("refused twice by {}", hosts.join(", "));
         Verification { verdict: Verdict::Dead, reason }
+    }
+
+    /// Lists who can be asked about a provider's tokens, each with the status codes of its refusals.
+    /// A service of one's own issues no tokens of service accounts, so it neither sees nor judges any.
+    fn places(&self, provider: Provider) -> Vec<(&Endpoint, &'static [u16])> {
+        let Settings { issuers, sites, github, .. } = &self.settings;
+        let sites = sites.iter().map(|it| (it, datadog::REFUSALS));
+        match provider {
+            Provider::Datadog => {
+                issuers.iter().map(|it| (it, issuer::REFUSALS)).chain(sites).collect()
+            }
+            Provider::ServiceAccount => sites.collect(),
+            Provider::GitHub | Provider::GitHubRefresh => vec![(github, &[])],
+        }
     }
 
     /// Says how each subject would be revoked, or why it cannot be.
@@ -321,7 +335,7 @@ impl Responder {
         match datadog::path(provider, subject.uuid, self.settings.service_account) {
             Err(why) => missing.push(why),
             Ok(_) => {
-                for (places, token, name) in self.deletions() {
+                for (places, token, name) in self.deletions(provider) {
                     if places.is_empty() {
                         continue;
                     }
@@ -334,6 +348,9 @@ impl Responder {
                 }
             }
         }
+        if ways.is_empty() && missing.is_empty() {
+            missing.push("only Datadog issues such tokens: name --datadog-site".to_owned());
+        }
         if ways.is_empty() { Err(missing.join("; ")) } else { Ok(ways) }
     }
 
@@ -345,10 +362,11 @@ impl Responder {
     }
 
     /// The places that revoke by identifier, each with the token for them and where that comes from.
-    fn deletions(&self) -> [(&[Endpoint], Option<&Secret>, &'static str); 2] {
+    fn deletions(&self, provider: Provider) -> [(&[Endpoint], Option<&Secret>, &'static str); 2] {
         let settings = &self.settings;
+        let issuers = if provider == Provider::Datadog { &settings.issuers[..] } else { &[] };
         [
-            (&settings.issuers, settings.issuer_token.as_ref(), ISSUER_TOKEN),
+            (issuers, settings.issuer_token.as_ref(), ISSUER_TOKEN),
             (&settings.sites, settings.site_token.as_ref(), SITE_TOKEN),
         ]
     }
@@ -356,6 +374,8 @@ impl Responder {
     /// Revokes each subject that can be; the outcomes are in their order.
     #[must_use]
     pub fn revoke(&self, subjects: &[Subject]) -> Vec<Revocation> {
+        // Who was out of reach for a question is told to revoke all the same.
+        self.client.forget();
         let mut outcomes = self.plan(subjects);
         let planned: Vec<usize> =
             (0..subjects.len()).filter(|&at| outcomes[at].outcome == Outcome::Planned).collect();
@@ -402,7 +422,7 @@ impl Responder {
         let Some(provider) = Provider::of(&subject.rule) else { return };
         let path = datadog::path(provider, subject.uuid, self.settings.service_account);
         let Ok(path) = path else { return };
-        for (places, token, _) in self.deletions() {
+        for (places, token, _) in self.deletions(provider) {
             let Some(token) = token else { continue };
             for place in places {
                 let result = datadog::revoke(&self.client, place, &path, token);

@@ -19,19 +19,63 @@ const A_TIME: u64 = 1_000_000_000;
 /// Deals out turns, host by host.
 #[derive(Debug, Default)]
 pub struct Pace {
-    turns: Mutex<HashMap<String, Instant>>,
+    hosts: Mutex<HashMap<String, Host>>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    /// When the next request may be made.
+    next: Option<Instant>,
+    /// Why none is made any more.
+    given_up: Option<String>,
+}
+
+/// Whether a request may be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// At once; the turn is taken.
+    Now,
+    /// Perhaps after this time; the turn is not taken.
+    In(Duration),
+    /// Not any more, and why.
+    Never(String),
 }
 
 impl Pace {
-    /// Takes the next turn at a host, and tells how long it is until then.
+    /// Takes the next turn at a host, if it is due.
     #[must_use]
-    pub fn turn(&self, host: &str) -> Duration {
+    pub fn turn(&self, host: &str) -> Turn {
         let now = Instant::now();
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = turns.entry(host.to_owned()).or_insert(now);
-        let mine = (*turn).max(now);
-        *turn = mine + APART;
-        mine - now
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts.entry(host.to_owned()).or_default();
+        match (&host.given_up, host.next) {
+            (Some(why), _) => Turn::Never(why.clone()),
+            (None, Some(next)) if next > now => Turn::In(next - now),
+            _ => {
+                host.next = Some(now + APART);
+                Turn::Now
+            }
+        }
+    }
+
+    /// Leaves a host alone for a time, whoever wants to ask it.
+    pub fn hold(&self, host: &str, time: Duration) {
+        let until = Instant::now() + time;
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts.entry(host.to_owned()).or_default();
+        host.next = Some(host.next.map_or(until, |next| next.max(until)));
+    }
+
+    /// Leaves a host alone: whoever asks it next would wait as long and learn the same.
+    pub fn give_up(&self, host: &str, why: &str) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.entry(host.to_owned()).or_default().given_up = Some(why.to_owned());
+    }
+
+    /// Gives every host another chance.
+    pub fn forget(&self) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.values_mut().for_each(|host| host.given_up = None);
     }
 }
 
@@ -106,8 +150,22 @@ mod tests {
     #[test]
     fn turns_at_one_host_are_apart_and_hosts_do_not_wait_for_each_other() {
         let pace = Pace::default();
-        assert_eq!(pace.turn("a"), Duration::ZERO);
-        assert!(pace.turn("a") > Duration::ZERO);
-        assert_eq!(pace.turn("b"), Duration::ZERO);
+        assert_eq!(pace.turn("a"), Turn::Now);
+        assert!(matches!(pace.turn("a"), Turn::In(_)));
+        assert_eq!(pace.turn("b"), Turn::Now);
+    }
+
+    #[test]
+    fn a_wait_and_a_refusal_to_wait_hold_for_all_who_ask_that_host() {
+        let pace = Pace::default();
+        pace.hold("a", Duration::from_secs(30));
+        pace.hold("a", Duration::from_secs(1));
+        assert!(matches!(pace.turn("a"), Turn::In(time) if time > Duration::from_secs(20)));
+        pace.give_up("b", "it is gone");
+        assert_eq!(pace.turn("b"), Turn::Never("it is gone".to_owned()));
+        assert_eq!(pace.turn("c"), Turn::Now);
+        pace.forget();
+        assert_eq!(pace.turn("b"), Turn::Now);
+        assert!(matches!(pace.turn("a"), Turn::In(_)), "a wait is kept");
     }
 }
