@@ -67,8 +67,11 @@ fn serve(
             log.len() - 1
         };
         let (status, headers, body) = script(&asked, before);
+        // Issuers answer in JSON unless a script says otherwise.
+        let kind = "content-type: application/json\r\n";
+        let kind = if headers.contains("content-type") { "" } else { kind };
         let text = format!(
-            "HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+            "HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n{kind}{headers}\r\n{body}",
             body.len()
         );
         out.write_all(text.as_bytes()).ok()?;

@@ -290,3 +290,53 @@ fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
         assert_eq!(issuer.asked().len(), calls);
     }
 }
+
+#[test]
+fn a_service_of_ones_own_is_told_of_no_service_accounts_token() {
+    let issuer = Issuer::always(204, "", "");
+    let tree = tree_with(&mint::datadog(&mut Random(21), "ddsat_", 43, 0));
+    let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
+    let mut command = tree.command(&[&args[..], &["--service-account", ACCOUNT]].concat());
+    let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("it runs");
+    let told = only(&Ran(output), "revocation");
+    assert_eq!(told["outcome"], "cannot_revoke");
+    assert!(told["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
+    assert!(issuer.asked().is_empty());
+}
+
+#[test]
+fn what_proves_nothing_leaves_no_saved_report() {
+    use sha2::Digest;
+    let api = Issuer::always(202, "", "{}");
+    let tree = tree_with(&github(22));
+    let mut report = scan(&tree, &["--show-secrets"]).json();
+    let password = "hunter2-and-no-token-at-all";
+    let digest = sha2::Sha256::new()
+        .chain_update(b"ddpatrol fingerprint 1\0")
+        .chain_update(password)
+        .finalize();
+    let fingerprint: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let args = ["revoke", "--from", "r.json", "--yes", "--github-api", &api.url];
+    tree.write("r.json", report.to_string());
+    assert_eq!(tree.run(&args).code(), Some(0));
+    assert_eq!(api.asked().len(), 1);
+    report["findings"][0]["secret"] = json!(password);
+    report["findings"][0]["fingerprint"] = json!(fingerprint);
+    tree.write("r.json", report.to_string());
+    let ran = tree.run(&args);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("contradicts itself"), "{ran:?}");
+    assert_eq!(api.asked().len(), 1);
+}
+
+#[test]
+fn a_dry_run_does_not_fail_over_what_cannot_be_revoked() {
+    let tree = tree_with(&mint::classic(&mut Random(23), "npm_", 30));
+    let run = |how| scan(&tree, &["--fail-on", "never", "--revoke", how]);
+    let dry = run("--dry-run");
+    assert_eq!((dry.code(), run("--yes").code()), (Some(0), Some(2)));
+    assert_eq!(only(&dry, "revocation")["outcome"], "cannot_revoke");
+    tree.write("r.json", dry.stdout());
+    let revoke = |how| tree.run(&["revoke", "--from", "r.json", how]).code();
+    assert_eq!((revoke("--dry-run"), revoke("--yes")), (Some(0), Some(2)));
+}

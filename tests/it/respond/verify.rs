@@ -2,7 +2,7 @@
 
 use super::issuer::Issuer;
 use super::{LIVE, REFUSED, datadog, github, only, scan, tree_with};
-use crate::mint::{Random, classic};
+use crate::mint::{self, Random, classic};
 use crate::tree::Tree;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -245,4 +245,115 @@ fn an_interrupt_ends_the_pause_and_nothing_is_called_dead() {
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
     assert_eq!(issuer.asked().len(), 1);
+}
+
+#[test]
+fn a_service_accounts_token_is_datadogs_alone() {
+    let (own, site) = (Issuer::always(401, "", REFUSED), Issuer::always(200, "", LIVE));
+    let tree = tree_with(&mint::datadog(&mut Random(15), "ddsat_", 43, 0));
+    let issuer = ["--verify", "--issuer", &own.url];
+    let told = only(&scan(&tree, &[&issuer[..], &PAUSE].concat()), "verification");
+    assert_eq!(told["verdict"], "unknown", "no other's refusal makes it dead");
+    assert!(told["reason"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
+    let ran = scan(&tree, &[&issuer[..], &["--datadog-site", &site.url]].concat());
+    assert_eq!(only(&ran, "verification")["verdict"], "live");
+    assert!(own.asked().is_empty() && site.asked().len() == 1);
+}
+
+#[test]
+fn a_service_of_ones_own_refuses_with_401_alone() {
+    let forbidden = r#"{"errors":["Forbidden"]}"#;
+    for (status, body, verdict) in [(401, REFUSED, "dead"), (403, forbidden, "unknown")] {
+        let issuer = Issuer::always(status, "", body);
+        let args = [&["--verify", "--issuer", &issuer.url][..], &PAUSE].concat();
+        let ran = scan(&tree_with(&datadog(16)), &args);
+        assert_eq!(only(&ran, "verification")["verdict"], verdict, "{status}");
+    }
+}
+
+#[test]
+fn json_that_a_page_quotes_is_no_answer() {
+    for (status, body) in [(401, REFUSED), (403, r#"{"errors":["Forbidden"]}"#), (200, LIVE)] {
+        let page = "content-type: text/html\r\n";
+        let issuer = Issuer::always(status, page, body);
+        let args = [&["--verify", "--datadog-site", &issuer.url][..], &PAUSE].concat();
+        let ran = scan(&tree_with(&datadog(17)), &args);
+        assert_eq!(only(&ran, "verification")["verdict"], "unknown", "{status}");
+    }
+}
+
+fn verdicts(ran: &crate::tree::Ran) -> Vec<String> {
+    let findings = ran.json()["findings"].as_array().expect("a list").clone();
+    let verdict = |it: &serde_json::Value| it["verification"]["verdict"].to_string();
+    findings.iter().map(verdict).collect()
+}
+
+fn tree_of(tokens: u64) -> Tree {
+    let tree = Tree::new();
+    for seed in 0..tokens {
+        tree.write(seed.to_string(), datadog(seed));
+    }
+    tree
+}
+
+#[test]
+fn a_wait_that_an_issuer_asks_for_holds_for_all_tokens() {
+    let issuer = Issuer::start(|_, before| match before {
+        0 => (429, "retry-after: 2\r\n", "{}".to_owned()),
+        _ => (200, "", LIVE.to_owned()),
+    });
+    let ran = scan(&tree_of(8), &["--verify", "--issuer", &issuer.url]);
+    assert_eq!(verdicts(&ran), [r#""live""#; 8]);
+    let asked = issuer.asked();
+    let soon = |it: &&super::issuer::Asked| it.at - asked[0].at < Duration::from_millis(1_900);
+    // A request may have been on its way when the answer came.
+    assert!(asked.iter().skip(1).filter(soon).count() <= 1, "{asked:?}");
+}
+
+#[test]
+fn an_issuer_that_asks_for_an_hour_is_asked_no_more() {
+    let issuer = Issuer::always(429, "retry-after: 3600\r\n", "{}");
+    let ran = scan(&tree_of(20), &["--verify", "--issuer", &issuer.url]);
+    assert_eq!(verdicts(&ran), [r#""unknown""#; 20]);
+    assert!(issuer.asked().len() <= 4, "one a worker at most: {}", issuer.asked().len());
+}
+
+#[test]
+fn an_issuer_out_of_reach_costs_its_attempts_once_and_is_told_to_revoke_all_the_same() {
+    let issuer = Issuer::start(|asked, _| match asked.method.as_str() {
+        "GET" => (503, "retry-after: 3600\r\n", "{}".to_owned()),
+        _ => (200, "", r#"{"results":[{"status":"revoked"}]}"#.to_owned()),
+    });
+    let args = ["--verify", "--revoke", "--yes", "--issuer", &issuer.url];
+    let ran = scan(&tree_of(1), &args);
+    assert_eq!(verdicts(&ran), [r#""unknown""#]);
+    assert_eq!(only(&ran, "revocation")["outcome"], "revoked");
+}
+
+#[test]
+fn a_site_that_is_named_twice_is_asked_once() {
+    let issuer = Issuer::always(200, "", "{}");
+    let again = format!("{}/", issuer.url);
+    let ran =
+        scan(&tree_with(&datadog(18)), &["--verify", "--issuer", &issuer.url, "--issuer", &again]);
+    assert_eq!(only(&ran, "verification")["verdict"], "unknown");
+    assert_eq!(issuer.asked().len(), 1);
+}
+
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for option in ["--issuer", "--datadog-site", "--github-api"] {
+        let address = "https://admin:hunter2@example.com";
+        let ran = scan(&tree_with("clean"), &["--verify", option, address]);
+        assert_eq!(ran.code(), Some(2));
+        assert!(ran.stderr().contains(option) && !ran.stderr().contains("hunter2"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_github_token_that_lacks_a_permission_is_live() {
+    let body = r#"{"message":"Resource not accessible by personal access token"}"#;
+    let api = Issuer::always(403, "", body);
+    let ran = scan(&tree_with(&github(19)), &["--verify", "--github-api", &api.url]);
+    assert_eq!(only(&ran, "verification")["verdict"], "live");
 }
