@@ -2,7 +2,7 @@
 
 use super::error::ApiError;
 use super::jsonapi::Include;
-use crate::store::tokens::{Listing, Order};
+use crate::store::listing::{Listing, Order};
 use ddpatrol_token::Uuid;
 
 /// The most tokens in one page.

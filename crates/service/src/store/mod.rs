@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod leaks;
+pub mod listing;
 pub mod tokens;
 pub mod users;
 
