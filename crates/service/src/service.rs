@@ -1,5 +1,6 @@
 //! The service: what every request needs, put together once.
 
+use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
 use crate::leak::github::Keys;
@@ -8,7 +9,7 @@ use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::scope::KnownScopes;
 use crate::store::leaks::OnLeak;
-use crate::store::tokens::NewToken;
+use crate::store::tokens::{NewToken, Revocation, RevokedBy};
 use crate::store::users::{ADMINISTRATOR, User};
 use crate::store::{Store, StoreError};
 use crate::{id, time};
@@ -152,6 +153,25 @@ impl Service {
             proxy: settings.proxy,
             store,
         })
+    }
+
+    /// Revokes a token and forgets it at once here.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written, as far as is known.
+    pub(crate) async fn revoke(
+        &self,
+        token: Uuid,
+        by: RevokedBy,
+        event: &Event,
+    ) -> Result<Revocation, StoreError> {
+        let revoked = self.store.revoke_token(token, by, event).await;
+        // Even after a failure: nobody knows whether the database carried it out.
+        self.authenticator.forget(token);
+        if matches!(revoked, Ok(Revocation::Done)) {
+            self.metrics.revoked(by, 1);
+        }
+        revoked
     }
 
     /// Finds the caller's address: the connection's, or behind a proxy the one that the proxy added.

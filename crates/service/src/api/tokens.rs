@@ -201,15 +201,10 @@ pub async fn revoke(
     caller.must(&[UserAppKeys, OrgAppKeysWrite])?;
     let token = changeable(&service, &caller, &id).await?;
     let event = caller.actor().event(name::REVOKED, Some(token.id))?.answered(204);
-    let revoked = service.store.revoke_token(token.id, RevokedBy::Api, &event).await;
-    // Even after a failure: nobody knows whether the database carried it out.
-    service.authenticator.forget(token.id);
-    match revoked? {
-        Revocation::Missing => return Err(ApiError::no_token()),
-        Revocation::Done => service.metrics.revoked(RevokedBy::Api, 1),
-        Revocation::Already => {}
+    match service.revoke(token.id, RevokedBy::Api, &event).await? {
+        Revocation::Missing => Err(ApiError::no_token()),
+        Revocation::Done | Revocation::Already => Ok(StatusCode::NO_CONTENT.into_response()),
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn ended(token: &Token) -> bool {

@@ -8,7 +8,7 @@ use crate::audit::{method, name};
 use crate::auth::{Presented, Verdict};
 use crate::permission::Permission;
 use crate::service::Service;
-use crate::store::tokens::{Revocation, RevokedBy};
+use crate::store::tokens::RevokedBy;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -107,11 +107,7 @@ pub async fn revoke(
         let mut actor = actor(&service, &parts, method::POSSESSION);
         actor.user = Some(entry.user.clone());
         let event = actor.event(name::REVOKED, Some(entry.id))?.answered(200);
-        let revoked = service.store.revoke_token(entry.id, RevokedBy::Holder, &event).await;
-        service.authenticator.forget(entry.id);
-        if revoked? == Revocation::Done {
-            service.metrics.revoked(RevokedBy::Holder, 1);
-        }
+        service.revoke(entry.id, RevokedBy::Holder, &event).await?;
     }
     Ok(StatusCode::OK.into_response())
 }
