@@ -213,7 +213,11 @@ impl Faults<'_> {
     }
 }
 
-fn value(body: &[u8]) -> Result<Value, ApiError> {
+/// Reads a body as JSON.
+///
+/// # Errors
+/// [`ApiError`] 400 naming the place of the fault.
+pub(crate) fn value(body: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         ApiError::bad(vec![format!("body: not JSON (line {line}, column {column})")])

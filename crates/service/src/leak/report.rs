@@ -1,7 +1,7 @@
 //! The scanner's own report: whole tokens as proof of possession, and where they were found.
 
 use super::{MAX_ENTRIES, actor, take};
-use crate::api::body::must_be_json;
+use crate::api::body::{must_be_json, value};
 use crate::api::error::{ApiError, Errors, OpenRefusals, json};
 use crate::audit::{clean, method};
 use crate::service::Service;
@@ -100,10 +100,7 @@ pub async fn reports(
 }
 
 fn entries(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    let mut value: Value = serde_json::from_slice(body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        ApiError::bad(vec![format!("body: not JSON (line {line}, column {column})")])
-    })?;
+    let mut value = value(body)?;
     match value.get_mut("reports").map(Value::take) {
         Some(Value::Array(entries)) if entries.len() > MAX_ENTRIES => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
