@@ -59,12 +59,6 @@ pub fn router(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// Makes the OpenAPI document.
-#[must_use]
-pub fn document(service: &Arc<Service>) -> OpenApi {
-    described(service).into_openapi()
-}
-
 fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
     let with_token = OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::create))

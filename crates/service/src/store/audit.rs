@@ -96,15 +96,6 @@ impl Store {
         Ok(())
     }
 
-    /// Appends one event on its own.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`]: it was not written.
-    pub async fn append_event(&self, event: &Event) -> Result<(), StoreError> {
-        change!(self, |tx| insert_events!(tx, std::slice::from_ref(event)));
-        Ok(())
-    }
-
     /// Reads the events that a filter lets through, a page of them.
     ///
     /// # Errors
