@@ -7,9 +7,10 @@
 use crate::blob::{Blob, Origin, Position};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Detector, Evidence, Match, Scratch};
+use crate::finding::suppression::Unused;
 use crate::finding::{
-    Collector, Finding, Fingerprint, HeldObject, Location, Occurrence, Standing, Token, around,
-    context, plain,
+    Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, Occurrence, Standing,
+    Token, Told, around, context, plain,
 };
 use crate::report::redact::Redactor;
 use crate::source::git::Names;
@@ -36,6 +37,8 @@ pub struct Scan<'a> {
     pub detector: &'a Detector,
     /// What masks them.
     pub redactor: &'a Redactor,
+    /// Whether a token's own line may allow it.
+    pub inline: InlineAllow,
     /// Whether look-alikes become findings, or are counted only.
     pub keep_shaped: bool,
     /// Called for every match that becomes a finding, at once and in no order.
@@ -55,6 +58,8 @@ pub struct Outcome {
     pub repositories: Vec<Scanned>,
     /// What was looked at and left out.
     pub counts: Counts,
+    /// Entries of the allow list and the baseline that no finding needed.
+    pub unused: Vec<Unused>,
     /// Whether the scan was interrupted.
     pub interrupted: bool,
 }
@@ -108,6 +113,10 @@ impl Scan<'_> {
         context(self.detector, self.redactor)
     }
 
+    fn told(&self) -> Told<'_> {
+        Told { detector: self.detector, redactor: self.redactor, inline: self.inline }
+    }
+
     /// Looks at everything that the sources hold.
     #[must_use]
     pub fn run(&self, sources: &[Box<dyn Source + '_>], run: &Run) -> Outcome {
@@ -136,6 +145,7 @@ impl Scan<'_> {
                 objects: count(&tally.objects),
                 already_there: 0,
             },
+            unused: Vec::new(),
             interrupted: run.is_interrupted(),
         }
     }
@@ -272,6 +282,8 @@ impl Visitors for Workers<'_> {
             snippet: around(self.scan.redactor, place.bytes, at..at + len),
             trace: place.trace.map(Arc::clone),
             standing: place.standing.cloned(),
+            inline: self.scan.told().inline(place.part, place.bytes, at..at + len),
+            is_new_place: false,
         };
         if let Some(trace) = place.trace.filter(|trace| trace.kind != Kind::Tree) {
             let (id, kind, offset) = (trace.object, trace.kind, place.offset);
@@ -315,8 +327,7 @@ impl Visitor for Worker<'_> {
             }
             position.advance(&blob.bytes[at..found.start]);
             at = found.start;
-            let tools = (scan.detector, scan.redactor);
-            let occurrence = Occurrence::new(tools, blob, found, position);
+            let occurrence = Occurrence::new(scan.told(), blob, found, position);
             if let Some(on_match) = scan.on_match {
                 on_match(&occurrence);
             }

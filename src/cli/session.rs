@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::respond::Responding;
 use super::{Exit, GATE, complain, is_closed_pipe, load_rules};
 use crate::detect::{Detector, Evidence};
-use crate::finding::{Occurrence, Standing};
+use crate::finding::{InlineAllow, Occurrence, Standing};
 use crate::report::document::{Document, DocumentOptions};
 use crate::report::redact::Redactor;
 use crate::report::text::TextOptions;
@@ -112,6 +112,7 @@ impl Session<'_> {
         let scan = Scan {
             detector: self.detector,
             redactor: self.redactor,
+            inline: InlineAllow::Counts,
             keep_shaped: self.args.show_shaped || self.args.fail_on == FailOn::Shaped,
             on_match: Some(&on_match),
         };

@@ -20,13 +20,15 @@ use crate::rules::RuleSet;
 use ddpatrol_token::{ByteSet, Check};
 use prefilter::Prefilter;
 use regex_automata::hybrid::dfa::Cache;
+use serde::{Deserialize, Serialize};
 use shape::Shapes;
 use std::ops::Range;
 use std::sync::Arc;
 use version::Junctions;
 
 /// How sure a match is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Evidence {
     /// Shape and ranges hold, the checksum does not.
     Shaped,

@@ -1,6 +1,8 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
-use super::{Finding, Fingerprint, HeldObject, Location, TokenId, snippet};
+use super::{
+    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, snippet,
+};
 use crate::blob::{Blob, Position};
 use crate::detect::{Detector, Evidence, Match};
 use crate::report::redact::Redactor;
@@ -59,18 +61,14 @@ pub struct Occurrence {
 impl Occurrence {
     /// Describes a match in a blob that begins at `start`.
     #[must_use]
-    pub fn new(
-        (detector, redactor): (&Detector, &Redactor),
-        blob: &Blob<'_>,
-        found: Match,
-        start: Position,
-    ) -> Self {
+    pub fn new(told: Told<'_>, blob: &Blob<'_>, found: Match, start: Position) -> Self {
         let token = &blob.bytes[found.start..found.end];
         let mut end = start;
         end.advance(token);
         let (path, part) = Location::place(blob.origin);
+        let matched = found.start..found.end;
         Self {
-            token: Token::new(detector, found, token),
+            token: Token::new(told.detector, found, token),
             location: Location {
                 path,
                 part,
@@ -78,18 +76,44 @@ impl Occurrence {
                 len: token.len() as u64,
                 start,
                 end,
-                snippet: snippet::around(redactor, blob.bytes, found.start..found.end),
+                snippet: snippet::around(told.redactor, blob.bytes, matched.clone()),
                 trace: None,
                 standing: None,
+                inline: told.inline(part, blob.bytes, matched),
+                is_new_place: false,
             },
         }
+    }
+}
+
+/// What is told of a match: its identity, the line around it, what the line says about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// What found it.
+    pub detector: &'a Detector,
+    /// What masks it.
+    pub redactor: &'a Redactor,
+    /// Whether its own line may allow it.
+    pub inline: InlineAllow,
+}
+
+impl Told<'_> {
+    /// Reads what the line of a token says about it; a message or a name says nothing.
+    pub(crate) fn inline(
+        self,
+        part: Part,
+        bytes: &[u8],
+        token: std::ops::Range<usize>,
+    ) -> Option<super::Inline> {
+        let is_content = part == Part::Content;
+        is_content.then(|| inline::read(self.inline, self.redactor, bytes, token)).flatten()
     }
 }
 
 /// Returns the context that a window needs for what is collected from it.
 #[must_use]
 pub(crate) fn context(detector: &Detector, redactor: &Redactor) -> Context {
-    let shown = snippet::REACH + redactor.reach();
+    let shown = (snippet::REACH + redactor.reach()).max(inline::REACH);
     Context { before: shown + 1, after: detector.lookahead() + shown }
 }
 
@@ -119,6 +143,7 @@ impl Collector {
             secret: token.secret.clone(),
             locations: Vec::new(),
             objects: Vec::new(),
+            suppression: None,
         }));
     }
 

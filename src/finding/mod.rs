@@ -4,11 +4,15 @@
 //! type that does not print itself. Text taken from the input has passed the redactor before it is
 //! stored here.
 
+pub mod baseline;
 mod collect;
+mod inline;
 mod snippet;
+pub mod suppression;
 
-pub(crate) use collect::context;
 pub use collect::{Collector, Occurrence, Token};
+pub(crate) use collect::{Told, context};
+pub use inline::{Inline, InlineAllow};
 pub(crate) use snippet::around;
 
 use crate::blob::{Origin, Position};
@@ -17,10 +21,13 @@ use crate::report::redact::Clean;
 use crate::source::git::commits::Commit;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_token::{Secret, Uuid};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
+use suppression::Suppression;
 
 /// Identifies a token without revealing it: 128 bits of a hash keyed for this purpose alone.
 ///
@@ -43,6 +50,41 @@ impl Fingerprint {
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let digit = |at: usize| char::from(text.as_bytes()[at]).to_digit(16);
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(FingerprintError);
+        }
+        let mut bytes = [0; 16];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            let (high, low) = (digit(2 * at), digit(2 * at + 1));
+            *byte = (high.unwrap_or(0) << 4 | low.unwrap_or(0)) as u8;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text is no fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint has 32 hexadecimal digits, as reports show it")]
+pub struct FingerprintError;
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -81,18 +123,8 @@ pub struct Finding {
     pub locations: Vec<Location>,
     /// Every git object that holds it, sorted.
     pub objects: Vec<HeldObject>,
-}
-
-impl Standing {
-    /// Returns the word for it in reports.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Moved(_) => "moved",
-            Self::AlreadyThere => "already-there",
-        }
-    }
+    /// Why it does not count, if it does not.
+    pub suppression: Option<Suppression>,
 }
 
 impl Finding {
@@ -118,7 +150,8 @@ pub struct HeldObject {
 }
 
 /// What part of an input a location lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Part {
     /// The content.
     Content,
@@ -195,6 +228,10 @@ pub struct Location {
     pub trace: Option<Arc<Trace>>,
     /// How it stands against the base, for a place in a change.
     pub standing: Option<Standing>,
+    /// What its own line says about it.
+    pub inline: Option<Inline>,
+    /// Whether the baseline knows the token, but not here.
+    pub is_new_place: bool,
 }
 
 /// How a token in a change stands against the base of the change.

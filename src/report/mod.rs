@@ -3,6 +3,7 @@
 //! [`Document`] is the one step from findings to what may be told: every string in it has passed
 //! the redactor. The formats spell a document and never see a finding.
 
+pub mod advice;
 pub mod document;
 pub mod escape;
 pub mod json;

@@ -8,7 +8,7 @@
 use crate::detect::{Detector, Scratch};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -58,6 +58,13 @@ impl Clean {
 impl Serialize for Clean {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text())
+    }
+}
+
+/// Reads a saved report, whose strings `document::read` has cleaned before they come here.
+impl<'de> Deserialize<'de> for Clean {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into_bytes()))
     }
 }
 

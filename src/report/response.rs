@@ -4,10 +4,10 @@
 use super::document::{Document, Record};
 use super::redact::{Clean, Redactor};
 use crate::respond::{Outcome, Revocation, Verdict, Verification};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether a token is live.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VerificationRecord {
     /// `live`, `dead` or `unknown`.
     pub verdict: Verdict,
@@ -16,7 +16,7 @@ pub struct VerificationRecord {
 }
 
 /// How a token's revocation ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevocationRecord {
     /// `revoked`, `already_dead`, `planned`, `failed` or `cannot_revoke`.
     pub outcome: Outcome,

@@ -7,6 +7,8 @@
 //! dropped silently.
 
 use super::document::{Document, Note, Place, Record, RepositoryRecord, RuleRecord};
+use crate::detect::Evidence;
+use crate::finding::Part;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
@@ -75,9 +77,9 @@ fn provenance(repository: &RepositoryRecord) -> VersionControlDetails {
 
 fn driver(document: &Document) -> ToolComponent {
     ToolComponent::builder()
-        .name(document.tool.name)
-        .version(document.tool.version)
-        .semantic_version(document.tool.version)
+        .name(document.tool.name.as_str())
+        .version(document.tool.version.as_str())
+        .semantic_version(document.tool.version.as_str())
         .information_uri("https://github.com/ddpatrol/ddpatrol")
         .rules(document.rules.iter().map(descriptor).collect::<Vec<_>>())
         .build()
@@ -113,7 +115,7 @@ fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
 }
 
 fn result(record: &Record, rule: Option<usize>) -> SarifResult {
-    let is_proven = record.evidence == "proven";
+    let is_proven = record.evidence == Evidence::Proven;
     let id = record.token.uuid.as_ref().map(|uuid| format!(" with id {uuid}")).unwrap_or_default();
     let what = if is_proven { "proven by its checksum" } else { "its checksum does not prove it" };
     let text = format!("{} {}{id}, {what}", record.name, shown(record));
@@ -155,8 +157,8 @@ fn shown(record: &Record) -> &str {
 
 fn location(place: &Place, record: &Record) -> Location {
     let text = |text: &str| ArtifactContent::builder().text(text).build();
-    let is_file = matches!(place.part, "content" | "name") && place.path.is_some();
-    let in_name = matches!(place.part, "name" | "ref");
+    let is_file = matches!(place.part, Part::Content | Part::Name) && place.path.is_some();
+    let in_name = matches!(place.part, Part::Name | Part::Ref);
     let (region, context) = if in_name {
         (Region::builder().start_line(1).build(), None)
     } else {
@@ -181,7 +183,7 @@ fn location(place: &Place, record: &Record) -> Location {
     physical.context_region = context;
     let mut location = Location::builder().physical_location(physical).build();
     if in_name || !is_file {
-        let kind = place.git.as_ref().map_or(place.part, |git| git.kind);
+        let kind = place.git.as_ref().map_or(place.part.name(), |git| &git.kind);
         let kind = if in_name { "name" } else { kind };
         let name = if in_name { place.snippet.text() } else { place.uri.as_str().into() };
         let name = LogicalLocation::builder().kind(kind).name(name).build();
@@ -192,8 +194,8 @@ fn location(place: &Place, record: &Record) -> Location {
         None => git.fate(),
     });
     let text = match (place.part, traced) {
-        ("name", _) => Some("in the name of the file or folder".to_owned()),
-        ("ref", _) => Some("in the name of a reference".to_owned()),
+        (Part::Name, _) => Some("in the name of the file or folder".to_owned()),
+        (Part::Ref, _) => Some("in the name of a reference".to_owned()),
         (_, traced) => traced,
     };
     location.message = text.map(|text| message(&text));

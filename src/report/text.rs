@@ -1,8 +1,11 @@
 //! Text for people: each place as `path:line:column` at the start of a line, then a summary.
 
-use super::document::{Document, LeftOut, Place, Record};
+use super::advice::Step;
+use super::document::{Document, LeftOut, Place, Record, StandingWord};
 use super::escape::terminal;
 use super::response;
+use crate::detect::Evidence;
+use crate::finding::Part;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -50,11 +53,12 @@ impl Styles {
 /// What writing to `out` fails with.
 pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
     let styles = Styles::new(options.color);
-    for record in &document.findings {
+    let counts = |record: &&Record| record.suppression.is_none() || record.has_news();
+    for record in document.findings.iter().filter(counts) {
         write_record(record, &styles, out)?;
     }
     if !options.quiet {
-        if !document.findings.is_empty() {
+        if document.findings.iter().any(|record| counts(&record)) {
             writeln!(out)?;
         }
         write_summary(document, options.elapsed, &styles, out)?;
@@ -64,7 +68,7 @@ pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> 
 
 fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
     let Styles { dim, .. } = styles;
-    let evidence = if record.evidence == "proven" { styles.proven } else { styles.shaped };
+    let evidence = if record.evidence == Evidence::Proven { styles.proven } else { styles.shaped };
     let Some((first, rest)) = record.locations.split_first() else {
         return Ok(());
     };
@@ -76,7 +80,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         out,
         "{}: {evidence}{}{evidence:#} {} {token}",
         place(first, styles),
-        record.evidence,
+        record.evidence.name(),
         terminal(&record.name),
     )?;
     writeln!(out, "    {dim}|{dim:#} {}", terminal(&first.snippet.text()))?;
@@ -87,6 +91,9 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     facts.push(format!("rule {}", record.rule));
     facts.push(format!("fingerprint {}", record.fingerprint));
     writeln!(out, "    {dim}{}{dim:#}", facts.join(", "))?;
+    if let Some(suppression) = &record.suppression {
+        writeln!(out, "    {}", terminal(&suppression.line()))?;
+    }
     write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
         // Where the first place is one of a history, this one is what lies there now.
@@ -102,8 +109,18 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         let style = if record.is_over() { styles.dim } else { styles.proven };
         writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
     }
-    if let (Some(advice), "proven", false) = (&record.advice, record.evidence, record.is_over()) {
-        writeln!(out, "    {}", terminal(advice))?;
+    if record.evidence == Evidence::Proven && !record.is_over() && record.suppression.is_none() {
+        write_steps(&record.steps, out)?;
+    }
+    Ok(())
+}
+
+fn write_steps(steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
+    for (at, step) in steps.iter().enumerate() {
+        writeln!(out, "    {}. {}", at + 1, terminal(&step.text.text()))?;
+        for command in &step.commands {
+            writeln!(out, "       {}", terminal(&command.text()))?;
+        }
     }
     Ok(())
 }
@@ -113,11 +130,17 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     let Styles { dim, .. } = styles;
     if let Some(path) = &place.moved_from {
         writeln!(out, "    moved here from {}", terminal(&path.text()))?;
-    } else if place.standing == Some("already-there") {
+    } else if place.standing == Some(StandingWord::AlreadyThere) {
         writeln!(out, "    it was already there")?;
     }
+    if place.new_place {
+        writeln!(out, "    a new place: the baseline does not know the token here")?;
+    }
+    if let Some(inline) = &place.inline {
+        writeln!(out, "    {}", terminal(&inline.line()))?;
+    }
     let Some(git) = &place.git else { return Ok(()) };
-    if place.part != "commit"
+    if place.part != Part::Commit
         && let Some(commit) = &git.introduced
     {
         writeln!(out, "    introduced by {}", terminal(&commit.line()))?;
@@ -141,12 +164,12 @@ fn place(place: &Place, styles: &Styles) -> String {
     };
     let path = terminal(&path);
     match place.part {
-        "name" => format!("{style}{path}{style:#}: in the name"),
-        "ref" => format!(
+        Part::Name => format!("{style}{path}{style:#}: in the name"),
+        Part::Ref => format!(
             "{style}{path}{style:#}: in the name of the reference {}",
             terminal(&place.snippet.text())
         ),
-        "commit" => format!("{style}{path}{style:#}: line {}", place.line),
+        Part::Commit => format!("{style}{path}{style:#}: line {}", place.line),
         _ => format!("{style}{path}:{}:{}{style:#}", place.line, place.column),
     }
 }
@@ -173,7 +196,7 @@ fn write_summary(
         writeln!(out, "{line}")?;
     }
     if summary.shaped_candidates > 0 {
-        let listed = document.findings.iter().any(|record| record.evidence == "shaped");
+        let listed = document.findings.iter().any(|record| record.evidence == Evidence::Shaped);
         writeln!(
             out,
             "{} of a token's shape without proof{}.",
@@ -181,6 +204,7 @@ fn write_summary(
             if listed { "" } else { " (--show-shaped lists them)" },
         )?;
     }
+    write_suppressed(document, out)?;
     if summary.already_there > 0 {
         let tokens = count(summary.already_there, "token");
         let them = if summary.already_there == 1 { "it" } else { "them" };
@@ -234,6 +258,34 @@ fn write_summary(
                 None => writeln!(out, "    {}", terminal(&note.message.text()))?,
             }
         }
+    }
+    Ok(())
+}
+
+/// Says what does not count, and what was decided for nothing.
+fn write_suppressed(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    let suppressed = &document.summary.suppressed;
+    let parts = [
+        (suppressed.inline, "by ddpatrol:allow in its line"),
+        (suppressed.allowed, "by the allow list"),
+        (suppressed.baseline, "by the baseline"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(amount, _)| *amount > 0)
+        .map(|(amount, by)| format!("{amount} {by}"))
+        .collect();
+    if !parts.is_empty() {
+        let tokens = count(suppressed.total(), "token");
+        let verb = if suppressed.total() == 1 { "does" } else { "do" };
+        writeln!(out, "{tokens} {verb} not count: {}.", parts.join(", "))?;
+    }
+    if suppressed.new_places > 0 {
+        let places = count(suppressed.new_places, "new place");
+        writeln!(out, "Tokens of the baseline stand in {places}.")?;
+    }
+    for unused in &document.unused {
+        writeln!(out, "{}", terminal(&unused.line()))?;
     }
     Ok(())
 }

@@ -6,17 +6,17 @@ use crate::finding::{HeldObject, Trace};
 use crate::source::git::commits::{Commit, Signature};
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A place in a repository's history.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GitPlace {
     /// The git directory, as it was reached.
     pub repository: Clean,
     /// The object that holds the token.
     pub object: String,
     /// `blob`, `tree`, `commit` or `tag`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The commit that brought the token to this path; `null` if no commit holds the object.
     pub introduced: Option<CommitRecord>,
     /// Whether the history of a shallow clone begins there, so that the token may be older.
@@ -34,7 +34,7 @@ pub struct GitPlace {
 }
 
 /// A commit.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CommitRecord {
     /// Its id.
     pub commit: String,
@@ -47,7 +47,7 @@ pub struct CommitRecord {
 }
 
 /// A person and a moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// The name.
     pub name: Clean,
@@ -58,12 +58,12 @@ pub struct Person {
 }
 
 /// A git object that holds a token.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ObjectRecord {
     /// Its id.
     pub id: String,
     /// `blob`, `tree`, `commit` or `tag`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The offset of the token in it, in bytes.
     pub offset: u64,
     /// The length of the token in bytes.
@@ -74,7 +74,7 @@ impl ObjectRecord {
     pub(super) fn new(object: &HeldObject) -> Self {
         Self {
             id: object.id.to_string(),
-            kind: object.kind.name(),
+            kind: object.kind.name().to_owned(),
             offset: object.offset,
             length: object.len,
         }
@@ -87,7 +87,7 @@ impl DocumentOptions<'_> {
         GitPlace {
             repository: self.path(&trace.repository),
             object: trace.object.to_string(),
-            kind: trace.kind.name(),
+            kind: trace.kind.name().to_owned(),
             introduced: trace.introduced.as_deref().map(commit),
             at_boundary: trace.at_boundary,
             removed: trace.removed.iter().map(|it| commit(it)).collect(),

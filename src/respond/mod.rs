@@ -15,7 +15,7 @@ pub mod pace;
 use ddpatrol_token::{Secret, Uuid};
 use endpoint::Endpoint;
 use http::Client;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +92,7 @@ pub struct Settings {
 }
 
 /// Whether a token is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// An issuer accepts it.
@@ -140,7 +140,7 @@ pub enum Answer {
 }
 
 /// How an attempt to revoke a token ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The issuer has revoked it.

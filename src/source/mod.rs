@@ -12,6 +12,7 @@ use crate::blob::Blob;
 use crate::detect::version::Heads;
 use crate::finding::{HeldObject, Part, Standing, Trace};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -175,7 +176,8 @@ impl Run {
 }
 
 /// Why something was not looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Gap {
     /// It should have been read and could not be: the result is incomplete.
     Unread,

@@ -1,0 +1,214 @@
+//! What to do about a finding, in order: revoke, replace, clean, prevent.
+//!
+//! Steps are made from what may be told, and pass the redactor once more as a whole: a command
+//! names paths and the public part of a token, never the secret.
+
+use super::redact::{Clean, Redactor};
+use crate::finding::{Finding, Location, Part};
+use crate::rules::Rule;
+use ddpatrol_token::ByteSet;
+use ddpatrol_token::secret::MASK;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aim {
+    /// The token is to be made worthless.
+    Revoke,
+    /// Whoever used it needs another.
+    Replace,
+    /// It is to be taken out of where it stands.
+    Clean,
+    /// The next one is not to get there.
+    Prevent,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it is for.
+    pub aim: Aim,
+    /// What to do, in a sentence or two.
+    pub text: Clean,
+    /// Commands for a POSIX shell that do it, started in the folder that was scanned from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Clean>,
+}
+
+/// What a step says before it has passed the redactor.
+type Draft = (Aim, String, Vec<String>);
+
+/// Lists the steps for a finding; `here` is the folder that commands are started in.
+pub(super) fn steps(
+    finding: &Finding,
+    rule: &Rule,
+    redactor: &Redactor,
+    here: Option<&Path>,
+) -> Vec<Step> {
+    let revoke = rule
+        .advice_for(finding.token.uuid)
+        .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
+    let replace = "Replace it where it is used by a new token, which lives in a secret store or the \
+                   environment.";
+    let repository = finding.locations.iter().find_map(|it| it.trace.as_deref());
+    let folder = repository.and_then(|trace| folder(&trace.repository, here));
+    let install = match &folder {
+        Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
+        None => "ddpatrol hook install".to_owned(),
+    };
+    let drafts: [Draft; 4] = [
+        (Aim::Revoke, revoke, Vec::new()),
+        (Aim::Replace, replace.to_owned(), Vec::new()),
+        clean(finding, rule, folder.as_deref()),
+        (
+            Aim::Prevent,
+            "Let a hook stop the next one before it is committed.".into(),
+            vec![install],
+        ),
+    ];
+    let spell = |text: &String| redactor.clean(text.as_bytes());
+    drafts
+        .iter()
+        .map(|(aim, text, commands)| Step {
+            aim: *aim,
+            text: spell(text),
+            commands: commands.iter().map(spell).collect(),
+        })
+        .collect()
+}
+
+/// Says how to take a token out of where it stands.
+fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
+    let places = &finding.locations;
+    let git = folder.map_or_else(|| "git".to_owned(), |it| format!("git -C {}", quote(it)));
+    let traces = || places.iter().filter_map(|it| it.trace.as_deref());
+    if traces().next().is_none() {
+        let staged: Vec<String> = staged(places);
+        if staged.is_empty() {
+            let text = "Take it out of the file. What was copied elsewhere stays there.";
+            return (Aim::Clean, text.to_owned(), Vec::new());
+        }
+        let text = "Take it out of the file and stage the file again; nothing is committed yet.";
+        return (
+            Aim::Clean,
+            text.to_owned(),
+            vec![format!("{git} restore --staged -- {}", staged.join(" "))],
+        );
+    }
+    if !traces().any(|it| it.reachable) {
+        let text = "No branch or tag reaches it any more: let git forget what is unreachable. Servers \
+                    and clones keep it until they do the same.";
+        let expire = format!("{git} reflog expire --expire=now --all");
+        return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
+    }
+    let is_change = places.iter().any(|it| it.standing.is_some());
+    let brought = traces().find_map(|it| it.introduced.as_deref());
+    if let (true, Some(commit)) = (is_change, brought) {
+        let text = format!(
+            "Take it out of the commits that hold it, the first is {}: mark that one `edit`, take the \
+             token out, amend. A later commit that removes it leaves it in the history.",
+            &commit.id.to_string()[..12]
+        );
+        return (Aim::Clean, text, vec![format!("{git} rebase --interactive {}~1", commit.id)]);
+    }
+    let text = "Rewrite the history in a fresh clone, with git-filter-repo; then push it by force, and \
+                have everybody clone anew. Forks, caches and pull requests keep the old one, so do \
+                this after the token is revoked.";
+    let expression = expression(finding, rule);
+    let save = format!("printf '%s\\n' {} > ../leaked.txt", quote(&expression));
+    let mut filter = format!("{git} filter-repo --replace-text ../leaked.txt");
+    let has = |part| places.iter().any(|it| it.part == part);
+    if has(Part::Commit) || has(Part::Tag) {
+        filter.push_str(" --replace-message ../leaked.txt");
+    }
+    let push = format!("{git} push --force --all && {git} push --force --tags");
+    let mut text = text.to_owned();
+    if has(Part::Name) || has(Part::Ref) {
+        text.push_str(
+            " It stands in names, too: rename those files (--path-rename), branches and tags.",
+        );
+    }
+    (Aim::Clean, text, vec![save, filter, push])
+}
+
+/// Lists the staged paths, quoted.
+fn staged(places: &[Location]) -> Vec<String> {
+    let staged = places.iter().filter(|it| it.standing.is_some());
+    let mut paths: Vec<String> = staged
+        .filter_map(|it| it.path.as_deref())
+        .map(|path| quote(&path.to_string_lossy()))
+        .collect();
+    paths.dedup();
+    paths
+}
+
+/// Writes an expression of git-filter-repo that matches this token, and what it is replaced by. It
+/// holds the public part of the token only.
+fn expression(finding: &Finding, rule: &Rule) -> String {
+    let redacted = &finding.token.redacted;
+    let public = redacted.strip_suffix(MASK).unwrap_or(redacted);
+    let hidden = finding.secret.expose().len().saturating_sub(public.len());
+    let is_plain = rule.format.segments().iter().all(|segment| {
+        segment
+            .set
+            .ranges()
+            .into_iter()
+            .all(|(first, last)| (first..=last).all(|byte| ByteSet::BASE62.contains(byte)))
+    });
+    let class = if is_plain { "[0-9A-Za-z]" } else { "[0-9A-Za-z._=-]" };
+    let escaped: String = public
+        .chars()
+        .flat_map(|c| {
+            let is_special = !c.is_ascii_alphanumeric() && c != '_';
+            is_special.then_some('\\').into_iter().chain([c])
+        })
+        .collect();
+    format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
+}
+
+/// Names the folder that git commands are to be run in; `None` if it is the current one.
+fn folder(git_dir: &Path, here: Option<&Path>) -> Option<String> {
+    let top = match git_dir.file_name() {
+        Some(name) if name == ".git" => git_dir.parent().unwrap_or(Path::new("")),
+        _ => git_dir,
+    };
+    let below = here.and_then(|here| top.strip_prefix(here).ok()).unwrap_or(top);
+    let below = below.strip_prefix(".").unwrap_or(below);
+    (!below.as_os_str().is_empty()).then(|| below.to_string_lossy().into_owned())
+}
+
+/// Quotes a word for a POSIX shell.
+pub(super) fn quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c);
+    if !word.is_empty() && !word.starts_with(['-', '=']) && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quote("a/b-c.d"), "a/b-c.d");
+        assert_eq!(quote("a b;$(x)`y`"), "'a b;$(x)`y`'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote("-rf"), "'-rf'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn commands_are_run_where_the_repository_lies() {
+        let folder = |git_dir: &str| folder(Path::new(git_dir), Some(Path::new("/here")));
+        assert_eq!(folder("./.git"), None);
+        assert_eq!(folder("/here/.git"), None);
+        assert_eq!(folder("sub/.git").as_deref(), Some("sub"));
+        assert_eq!(folder("/here/sub/.git").as_deref(), Some("sub"));
+        assert_eq!(folder("mirrors/x.git").as_deref(), Some("mirrors/x.git"));
+        assert_eq!(folder("/else/x/.git").as_deref(), Some("/else/x"));
+    }
+}

@@ -1,0 +1,410 @@
+//! The outcome of a scan as it may be told: what every format spells.
+//!
+//! A document is made from an outcome (`tell`) or read from a saved JSON report (`saved`); in both
+//! cases all its strings have passed the redactor.
+
+mod saved;
+mod tell;
+
+pub use saved::{SavedError, read};
+pub use tell::DocumentOptions;
+
+use super::advice::Step;
+use super::redact::Clean;
+use super::response::{RevocationRecord, VerificationRecord};
+use super::trace::{GitPlace, ObjectRecord};
+use crate::detect::Evidence;
+use crate::finding::Part;
+use crate::finding::suppression::By;
+use crate::rules::Rule;
+use crate::source::Gap;
+use serde::{Deserialize, Serialize};
+
+/// The name and version of the JSON form; the number changes when a field changes its meaning.
+pub const SCHEMA: &str = "ddpatrol-report/1";
+
+/// A whole report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Document {
+    /// The form of this document: [`SCHEMA`].
+    pub schema: String,
+    /// What made it.
+    pub tool: Tool,
+    /// Whether everything that was to be looked at was.
+    pub complete: bool,
+    /// Whether the scan was interrupted before its end.
+    pub interrupted: bool,
+    /// The counts.
+    pub summary: Summary,
+    /// What the user should know of how the scan was understood.
+    pub notes: Vec<Clean>,
+    /// The repositories whose history was read.
+    pub repositories: Vec<RepositoryRecord>,
+    /// The findings: proven before shaped, then by place.
+    pub findings: Vec<Record>,
+    /// What was not looked at.
+    pub diagnostics: Vec<Note>,
+    /// Entries of the allow list and the baseline that no finding needed, or that have expired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<UnusedRecord>,
+    /// What the rules are, for formats that describe them.
+    #[serde(skip)]
+    pub rules: Vec<RuleRecord>,
+}
+
+/// What made a report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tool {
+    /// `ddpatrol`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self { name: "ddpatrol".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// A repository whose history was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RepositoryRecord {
+    /// The folder that it was reached by.
+    pub path: Clean,
+    /// The commit that is checked out.
+    pub head: Option<String>,
+    /// The path as a URI reference.
+    #[serde(skip)]
+    pub uri: String,
+    /// The path as a URI.
+    #[serde(skip)]
+    pub absolute_uri: String,
+}
+
+/// The counts of a report.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// Tokens that are proven.
+    pub proven: usize,
+    /// Places where proven tokens stand.
+    pub proven_locations: usize,
+    /// Tokens in a change that its base has at the same path; they are not among the findings.
+    pub already_there: u64,
+    /// Tokens that do not count, and by what.
+    #[serde(default)]
+    pub suppressed: SuppressedCounts,
+    /// Places where something has the shape of a token and fails its checksum, or has none.
+    pub shaped_candidates: u64,
+    /// Files read, standard input included.
+    pub files: u64,
+    /// Objects of git repositories read.
+    pub objects: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What was left out.
+    pub left_out: LeftOut,
+}
+
+/// Tokens that were found and do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressedCounts {
+    /// By `ddpatrol:allow` in the lines where they stand.
+    pub inline: usize,
+    /// By the configuration's allow list.
+    pub allowed: usize,
+    /// By the baseline.
+    pub baseline: usize,
+    /// Places of tokens of the baseline that the baseline does not know.
+    pub new_places: usize,
+}
+
+impl SuppressedCounts {
+    /// Counts all of them.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.inline + self.allowed + self.baseline
+    }
+}
+
+/// Why something that was found does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressionRecord {
+    /// By what: `inline`, `allow` or `baseline`.
+    pub by: By,
+    /// Why, in the words of whoever decided it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Clean>,
+    /// The last day on which it holds, in ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// An entry of the allow list or the baseline that no finding needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnusedRecord {
+    /// Where it stands: `allow` or `baseline`.
+    pub by: By,
+    /// The fingerprint that it names.
+    pub fingerprint: String,
+    /// Its reason, or the token that the baseline knows.
+    pub what: Clean,
+    /// The day after which it no longer held, where that is why it is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<String>,
+}
+
+/// What was left out on purpose.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Files that `.gitignore` and its kin exclude.
+    pub ignored_files: u64,
+    /// Files and folders that `--exclude` names.
+    pub excluded: u64,
+    /// Files above `--max-file-size`.
+    pub too_large: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Devices, sockets and pipes.
+    pub special: u64,
+    /// `.git` folders.
+    pub git_folders: u64,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The rule's identifier.
+    pub rule: String,
+    /// What people call the token.
+    pub name: String,
+    /// Who issues it.
+    pub issuer: String,
+    /// `proven` or `shaped`.
+    pub evidence: Evidence,
+    /// The token's fingerprint: 32 hexadecimal digits.
+    pub fingerprint: String,
+    /// The token's identity.
+    pub token: TokenRecord,
+    /// How to revoke it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// What to do about it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// Why it does not count, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<SuppressionRecord>,
+    /// The token itself, only where secrets are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Whether it is live, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<VerificationRecord>,
+    /// How its revocation ended, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<RevocationRecord>,
+    /// Every place where it stands: where it came into a repository first, the earliest leading;
+    /// never empty.
+    pub locations: Vec<Place>,
+    /// Every git object that holds it.
+    pub objects: Vec<ObjectRecord>,
+}
+
+/// A token's identity, as far as it may be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// The token with its secret masked.
+    pub redacted: String,
+    /// Its alias, where the format has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The identifier that the alias spells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+}
+
+/// One place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
+    /// are spelled `\xNN`.
+    pub path: Option<Clean>,
+    /// The path's bytes in hexadecimal, only where they are no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_hex: Option<String>,
+    /// `content`; `name` where the token stands in the last component of the path; `commit` or `tag`
+    /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
+    pub part: Part,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column in UTF-16 code units, from 1.
+    pub column: u64,
+    /// The line of the end.
+    pub end_line: u64,
+    /// The column after the last character.
+    pub end_column: u64,
+    /// The offset in bytes, from 0.
+    pub offset: u64,
+    /// The length in bytes.
+    pub length: u64,
+    /// The line around it, masked and cut.
+    pub snippet: Clean,
+    /// How it came in, for a place in a repository's history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitPlace>,
+    /// For a place in a change: `new`, `moved` or `already-there`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingWord>,
+    /// The path that the base has it at, where it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Clean>,
+    /// What its own line says about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inline: Option<InlineRecord>,
+    /// Whether the baseline knows the token, but not at this path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_place: bool,
+    /// The path as a URI reference.
+    #[serde(skip)]
+    pub uri: String,
+}
+
+/// How a token in a change stands against the base of the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StandingWord {
+    /// The base does not have it.
+    New,
+    /// The base has it at another path.
+    Moved,
+    /// The base has it at this path.
+    AlreadyThere,
+}
+
+/// A `ddpatrol:allow` in the line of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InlineRecord {
+    /// Whether it suppresses the place; otherwise it is shown only.
+    pub counts: bool,
+    /// The reason that it gives.
+    pub reason: Clean,
+}
+
+/// Something that was not looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// `unread`: should have been read; `opaque`: cannot be, or was left out by a limit.
+    pub kind: Gap,
+    /// Where, if it has a path.
+    pub path: Option<Clean>,
+    /// What happened.
+    pub message: Clean,
+    /// The path as a URI reference.
+    #[serde(skip)]
+    pub uri: Option<String>,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct RuleRecord {
+    /// Its identifier.
+    pub id: String,
+    /// What people call the token.
+    pub name: String,
+    /// Who issues it.
+    pub issuer: String,
+    /// Its format.
+    pub format: String,
+    /// Where it is described.
+    pub documentation: Option<String>,
+    /// How the token is revoked.
+    pub advice: Option<String>,
+}
+
+impl RuleRecord {
+    /// Describes a rule.
+    #[must_use]
+    pub fn new(rule: &Rule) -> Self {
+        Self {
+            id: rule.id.clone(),
+            name: rule.name.clone(),
+            issuer: rule.issuer.clone(),
+            format: rule.format.pattern().to_owned(),
+            documentation: rule.documentation.clone(),
+            advice: rule.advice.clone(),
+        }
+    }
+}
+
+impl Note {
+    /// Tells whether it makes a result incomplete.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.kind == Gap::Unread
+    }
+}
+
+impl Record {
+    /// Tells whether there is news of a token that does not count: it stands at a new place.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.locations.iter().any(|place| place.new_place)
+    }
+}
+
+impl SuppressionRecord {
+    /// Says in a line why a finding does not count.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!("does not count: {}", self.by.words());
+        if let Some(reason) = &self.reason {
+            line.push_str(": ");
+            line.push_str(&reason.text());
+        }
+        if let Some(expires) = &self.expires {
+            line.push_str(&format!(" (until {expires})"));
+        }
+        line
+    }
+}
+
+impl InlineRecord {
+    /// Says in a line what the token's own line says.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let reason = self.reason.text();
+        match (self.counts, reason.is_empty()) {
+            (true, _) => format!("its line allows it: {reason}"),
+            (false, true) => {
+                "its line says ddpatrol:allow without a reason, which does not count: \
+                              write the reason behind it"
+                    .to_owned()
+            }
+            (false, false) => format!(
+                "its line allows it ({reason}), which does not count here: the change that is \
+                 judged brings that line"
+            ),
+        }
+    }
+}
+
+impl UnusedRecord {
+    /// Says in a line what can be removed.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let place = match self.by {
+            By::Allow => "allow list",
+            By::Baseline => "baseline",
+            By::Inline => "file",
+        };
+        let (fingerprint, what) = (&self.fingerprint, self.what.text());
+        match &self.expired {
+            Some(day) => format!("The {place}'s entry {fingerprint} ({what}) expired after {day}."),
+            None => format!(
+                "The {place}'s entry {fingerprint} ({what}) is unused: nothing that was scanned \
+                 holds the token."
+            ),
+        }
+    }
+}
