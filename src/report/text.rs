@@ -21,8 +21,8 @@ pub struct TextOptions {
     pub color: bool,
     /// Whether to leave the summary out.
     pub quiet: bool,
-    /// How long the scan took.
-    pub elapsed: Duration,
+    /// How long the scan took, where one ran.
+    pub elapsed: Option<Duration>,
 }
 
 struct Styles {
@@ -176,7 +176,7 @@ fn place(place: &Place, styles: &Styles) -> String {
 
 fn write_summary(
     document: &Document,
-    elapsed: Duration,
+    elapsed: Option<Duration>,
     styles: &Styles,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -226,13 +226,8 @@ fn write_summary(
         };
         read.push(format!("{objects}{of}"));
     }
-    writeln!(
-        out,
-        "Scanned {}, {}, in {:.2} s.",
-        read.join(", "),
-        bytes(summary.bytes),
-        elapsed.as_secs_f64(),
-    )?;
+    let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
+    writeln!(out, "Scanned {}, {}{elapsed}.", read.join(", "), bytes(summary.bytes))?;
     write_left_out(&summary.left_out, out)?;
     let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
     if document.interrupted {
