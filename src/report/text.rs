@@ -96,8 +96,10 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     }
     write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
-        // Where the first place is one of a history, this one is what lies there now.
-        let is_now = first.git.is_some() && also.git.is_none() && also.path.is_some();
+        // Where a history has the path, too, this place is what lies there now.
+        let is_now = also.git.is_none()
+            && also.path.is_some()
+            && record.locations.iter().any(|it| it.git.is_some() && it.path == also.path);
         let what = if is_now { "in the file as it is now" } else { "the same token again" };
         writeln!(out, "{}: {what}", place(also, styles))?;
         write_origin(also, styles, out)?;
