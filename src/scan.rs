@@ -6,8 +6,9 @@
 
 use crate::blob::{Blob, Origin, Position};
 use crate::config::Exclude;
+use crate::detect::encoding::Encoding;
 use crate::detect::version::{Found, Head, Heads};
-use crate::detect::{Detector, Evidence, Match, Scratch};
+use crate::detect::{Detector, Evidence, Match, Scratch, Within};
 use crate::finding::baseline::Roots;
 use crate::finding::suppression::Unused;
 use crate::finding::{
@@ -213,7 +214,7 @@ impl Workers<'_> {
 
     /// Notes a token in a git object and returns its number.
     fn note(&self, found: Match, token: &[u8], (object, kind): (ObjectId, Kind), at: u64) -> u32 {
-        let token_len = token.len() as u64;
+        let len = (found.end - found.start) as u64;
         let token = Token::new(self.scan.detector, found, token);
         let mut held = self.held();
         let (token, is_new) = held.number(token);
@@ -224,23 +225,39 @@ impl Workers<'_> {
                 return token;
             }
         }
-        held.held.push(Held { token, object, kind, offset: at, len: token_len });
+        held.held.push(Held { token, object, kind, offset: at, len });
         token
     }
 
     /// Notes tokens that an object has from its delta base.
     fn inherit(&self, heads: &Heads, object: ObjectId, kind: Kind) {
-        if heads.iter().all(|head| head.found.is_none()) {
+        if heads.list.iter().all(|head| head.found.is_none()) {
             return;
         }
         let mut held = self.held();
-        for (start, found) in heads.iter().filter_map(|it| Some((it.start, it.found?))) {
+        for (start, found) in heads.list.iter().filter_map(|it| Some((it.start, it.found?))) {
             let is_shaped = held.tokens[found.token as usize].evidence == Evidence::Shaped;
             if !is_shaped || self.scan.keep_shaped {
                 let (offset, len) = (u64::from(start), u64::from(found.len));
                 held.held.push(Held { token: found.token, object, kind, offset, len });
             }
         }
+    }
+}
+
+impl Workers<'_> {
+    /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
+    fn span(&self, token: &Token, bytes: &[u8], at: usize) -> (usize, Encoding) {
+        let detector = self.scan.detector;
+        let mut span = None;
+        let own = at..bytes.len().min(at + detector.lookbehind() + 1);
+        let text = (bytes, Within::WHOLE);
+        detector.find(text, own, &mut Scratch::default(), |found, secret| {
+            if found.start == at && found.rule == token.rule && secret == token.secret.expose() {
+                span.get_or_insert((found.end - found.start, found.encoding));
+            }
+        });
+        span.unwrap_or((token.secret.expose().len().min(bytes.len() - at), Encoding::PLAIN))
     }
 }
 
@@ -256,8 +273,8 @@ impl Visitors for Workers<'_> {
             if self.run.is_interrupted() {
                 break;
             }
-            self.scan.detector.find(bytes, stretch, &mut scratch, |found| {
-                let token = &bytes[found.start..found.end];
+            let text = (bytes, Within::WHOLE);
+            self.scan.detector.find(text, stretch, &mut scratch, |found, token| {
                 let token = Token::new(self.scan.detector, found, token);
                 let (number, is_new) = self.held().number(token);
                 let is_shaped = found.evidence == Evidence::Shaped;
@@ -293,8 +310,8 @@ impl Visitors for Workers<'_> {
 
     fn place(&self, token: u32, place: &Traced<'_>) {
         let token = self.held().tokens[token as usize].clone();
-        let len = token.secret.expose().len();
         let at = place.offset as usize;
+        let (len, encoding) = self.span(&token, place.bytes, at);
         let mut start = Position::start_of(place.bytes);
         start.advance(&place.bytes[..at]);
         let mut end = start;
@@ -306,7 +323,8 @@ impl Visitors for Workers<'_> {
             len: len as u64,
             start,
             end,
-            snippet: around(self.scan.redactor, place.bytes, at..at + len),
+            snippet: around(self.scan.redactor, place.bytes, at..at + len, encoding),
+            encoding,
             trace: place.trace.map(Arc::clone),
             standing: place.standing.cloned(),
             inline: self.scan.told().inline(place.part, place.bytes, at..at + len),
@@ -335,12 +353,12 @@ impl Visitor for Worker<'_> {
         // Matches come in ascending order, so that one walk over the blob positions all of them.
         let (mut at, mut position) = (0, blob.position);
         let mut names = names(blob.origin, blob.bytes);
-        let mut on_match = |found: Match| {
+        let within = within(blob.origin, blob.offset);
+        let mut on_match = |found: Match, token: &[u8]| {
             if run.is_interrupted() {
                 return;
             }
             if let Origin::Object(id, kind) = blob.origin {
-                let token = &blob.bytes[found.start..found.end];
                 if names.as_mut().is_none_or(|names| names.have(&found)) {
                     self.shared.note(found, token, (id, kind), blob.offset + found.start as u64);
                 }
@@ -352,9 +370,13 @@ impl Visitor for Worker<'_> {
                     return;
                 }
             }
+            if found.start < at {
+                // What is encoded may begin before what was recognized earlier.
+                (at, position) = (0, blob.position);
+            }
             position.advance(&blob.bytes[at..found.start]);
             at = found.start;
-            let occurrence = Occurrence::new(scan.told(), blob, found, position);
+            let occurrence = Occurrence::new(scan.told(), blob, (found, token), position);
             if let Some(on_match) = scan.on_match {
                 on_match(&occurrence);
             }
@@ -364,7 +386,8 @@ impl Visitor for Worker<'_> {
             if run.is_interrupted() {
                 return;
             }
-            scan.detector.find(blob.bytes, stretch, &mut self.scratch, &mut on_match);
+            let bytes = (blob.bytes, within);
+            scan.detector.find(bytes, stretch, &mut self.scratch, &mut on_match);
         }
     }
 }
@@ -383,23 +406,36 @@ impl ObjectVisitor for Worker<'_> {
             return Ok(heads);
         }
         let bytes = object.whole()?;
-        let mut heads = Heads::new();
-        let mut names = names(Origin::Object(id, kind), bytes);
+        let mut heads = Heads::default();
+        let origin = Origin::Object(id, kind);
+        let mut names = names(origin, bytes);
         for stretch in stretches(0..bytes.len()) {
             if self.shared.run.is_interrupted() {
                 break;
             }
-            detector.heads(bytes, stretch, &mut self.scratch, |start, reach, found| {
-                let is_text = |found: &Match| names.as_mut().is_none_or(|names| names.have(found));
-                let found = found.filter(is_text).map(|found| {
-                    let token = &bytes[found.start..found.end];
-                    let number = self.shared.note(found, token, (id, kind), start as u64);
-                    Found { token: number, len: token.len() as u32 }
+            let text = (bytes, within(origin, 0));
+            let intricate = detector.heads(text, stretch, &mut self.scratch, |place, found| {
+                let is_text =
+                    |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
+                let found = found.filter(is_text).map(|(found, token)| {
+                    let number = self.shared.note(found, token, (id, kind), place.start as u64);
+                    Found { token: number, len: (found.end - found.start) as u32 }
                 });
-                heads.push(Head { start: start as u32, reach: reach as u32, found });
+                let (from, start) = (place.from as u32, place.start as u32);
+                heads.list.push(Head { from, start, reach: place.reach as u32, found });
             });
+            heads.is_intricate |= intricate;
         }
+        heads.list.sort_by_key(|head| head.start);
         Ok(heads)
+    }
+}
+
+/// Says what kind of bytes an origin has.
+fn within(origin: Origin<'_>, offset: u64) -> Within {
+    match origin {
+        Origin::Object(_, Kind::Tree) => Within::Names,
+        _ => Within::Text { offset },
     }
 }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Match, Scratch};
+use ddpatrol::detect::{Detector, Match, Scratch, Within};
 use ddpatrol::report::redact::Redactor;
 use ddpatrol::rules::RuleSet;
 use ddpatrol::source::window::{Context, Windows};
@@ -23,7 +23,8 @@ struct Collect(Scratch, Vec<(u64, usize, usize)>);
 
 impl Visitor for Collect {
     fn visit(&mut self, blob: &Blob<'_>) {
-        DETECTOR.find(blob.bytes, blob.own.clone(), &mut self.0, |found: Match| {
+        let bytes = (blob.bytes, Within::Text { offset: blob.offset });
+        DETECTOR.find(bytes, blob.own.clone(), &mut self.0, |found: Match, _: &[u8]| {
             self.1.push((blob.offset + found.start as u64, found.end - found.start, found.rule));
             let _ = blob.position_at(found.start);
         });
@@ -33,7 +34,7 @@ impl Visitor for Collect {
 fuzz_target!(|bytes: &[u8]| {
     let mut whole = Collect(Scratch::default(), Vec::new());
     whole.visit(&Blob::whole(Origin::Stdin, bytes));
-    let context = Context { before: 1, after: DETECTOR.lookahead() };
+    let context = Context { before: DETECTOR.lookbehind(), after: DETECTOR.lookahead() };
     let mut windows = Windows::with_size(context, 0);
     let mut parts = Collect(Scratch::default(), Vec::new());
     let run = Run::default();

@@ -1,7 +1,8 @@
 //! Decides where tokens stand in bytes.
 //!
 //! The prefilter finds the literal heads, the shape's automaton the ends that a candidate can
-//! have, the format's checksum decides.
+//! have, the format's checksum decides. What is encoded is found by the literals of encoded heads in
+//! runs long enough to hide a token, and decoded from there (`encoded`).
 //!
 //! Contract:
 //! - No false negative: a token of a rule's format is found wherever it stands, at the first or
@@ -12,16 +13,24 @@
 //! - Of the candidates that begin at one place, at most one per rule is reported: a proven one if
 //!   there is any, else the longest.
 
+mod encoded;
+pub mod encoding;
 pub mod prefilter;
 mod shape;
 pub mod version;
 
 use crate::rules::RuleSet;
 use ddpatrol_token::{ByteSet, Check};
+use encoded::decode::Decoded;
+pub(crate) use encoded::looks_like_base64;
+use encoded::needles::{self, Escape};
+use encoded::{Encoded, FURTHEST_BACK, OnCandidate, WIDEST_CHARACTER, WIDEST_LOOK};
+use encoding::Encoding;
 use prefilter::Prefilter;
 use regex_automata::hybrid::dfa::Cache;
 use serde::{Deserialize, Serialize};
 use shape::Shapes;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use version::Junctions;
@@ -52,13 +61,52 @@ impl Evidence {
 pub struct Match {
     /// The index of its rule.
     pub rule: usize,
-    /// The offset of its first byte.
+    /// The offset of its first byte, encoded as it may be.
     pub start: usize,
     /// The offset after its last byte.
     pub end: usize,
     /// How sure it is.
     pub evidence: Evidence,
+    /// In what it is encoded.
+    pub encoding: Encoding,
 }
+
+/// A place that was looked at, and what was found there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Candidate {
+    /// The offset of the first byte that had a say.
+    from: usize,
+    /// Where a token begins, or would.
+    start: usize,
+    /// The offset after the last byte that had a say.
+    reach: usize,
+    found: Option<Match>,
+}
+
+/// What kind of bytes are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// Content of any kind, of which so many bytes come before.
+    Text {
+        /// The offset of the first byte in the whole.
+        offset: u64,
+    },
+    /// A tree of git, of which only the names count.
+    Names,
+}
+
+/// What is to be searched.
+#[derive(Clone, Debug)]
+struct Search<'a> {
+    bytes: &'a [u8],
+    own: Range<usize>,
+    /// How many times what is encoded whole is still decoded.
+    depth: usize,
+    within: Within,
+}
+
+/// How often base64 of base64 is decoded.
+const DEPTH: usize = 3;
 
 /// What one worker needs to search; reused from blob to blob.
 #[derive(Debug, Default)]
@@ -66,17 +114,33 @@ pub struct Scratch {
     cache: Option<Cache>,
     ends: Vec<usize>,
     window: Vec<u8>,
+    decoded: Decoded,
+    /// Whether there was something whose disguise could go on beyond what was looked at.
+    is_intricate: bool,
 }
 
 /// Finds the tokens of a rule set; immutable and shared by all workers.
 #[derive(Debug)]
 pub struct Detector {
     rules: Arc<RuleSet>,
+    /// The rules that encoded tokens are looked for of.
+    provable: Vec<usize>,
+    longest_provable: usize,
+    /// For each byte the rules in whose head it tells of escaping, and where.
+    telling: Vec<Vec<(usize, usize)>>,
     prefilter: Prefilter,
-    /// For each needle the rules whose head begins with it.
-    by_needle: Vec<Vec<usize>>,
+    needles: Vec<Needle>,
+    encoded: Encoded,
     shapes: Shapes,
     junctions: Junctions,
+}
+
+/// What a literal stands for: heads that begin with it, and escaped characters of heads.
+#[derive(Clone, Debug, Default)]
+struct Needle {
+    text: Vec<u8>,
+    rules: Vec<usize>,
+    escapes: Vec<Escape>,
 }
 
 /// The needles of a rule set could not be searched for.
@@ -84,26 +148,46 @@ pub struct Detector {
 #[error("the heads of the rules cannot be searched for: {0}")]
 pub struct DetectorError(#[from] aho_corasick::BuildError);
 
+impl Within {
+    /// Content of which nothing comes before.
+    pub const WHOLE: Self = Self::Text { offset: 0 };
+}
+
 impl Detector {
     /// Prepares the search for the tokens of `rules`.
     ///
     /// # Errors
     /// [`DetectorError`] if there are more rules than can be searched for at once.
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
-        let mut heads: Vec<&[u8]> = rules.rules().iter().map(|rule| rule.format.head()).collect();
+        let all = rules.rules();
+        let provable: Vec<usize> = (0..all.len()).filter(|&at| all[at].provable).collect();
+        let mut heads: Vec<&[u8]> = provable.iter().map(|&at| all[at].format.head()).collect();
         heads.sort_unstable();
-        // A head that begins with another is found through it.
-        heads.dedup_by(|longer, shorter| longer.starts_with(shorter));
-        let by_needle = heads
-            .iter()
-            .map(|needle| {
-                let begins = |&rule: &usize| rules.rules()[rule].format.head().starts_with(needle);
-                (0..rules.rules().len()).filter(begins).collect()
-            })
-            .collect();
-        let prefilter = Prefilter::new(&heads)?;
-        let junctions = Junctions::new(&heads);
-        Ok(Self { rules, prefilter, by_needle, shapes: Shapes::default(), junctions })
+        heads.dedup();
+        let mut telling = vec![Vec::new(); 256];
+        for &rule in &provable {
+            let (byte, at) = needles::telling(all[rule].format.head());
+            telling[usize::from(byte)].push((rule, at));
+        }
+        let encoded = Encoded::new(&heads)?;
+        let needles = needles_of(&rules, &telling);
+        let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
+        let prefilter = Prefilter::new(&texts)?;
+        let junctions = Junctions::new(&texts);
+        let longest = provable.iter().map(|&at| all[at].format.max_len()).max();
+        let longest_provable = longest.unwrap_or(0);
+        let shapes = Shapes::default();
+        Ok(Self {
+            rules,
+            provable,
+            longest_provable,
+            telling,
+            prefilter,
+            needles,
+            encoded,
+            shapes,
+            junctions,
+        })
     }
 
     /// Returns the rules that the indices in matches refer to.
@@ -112,32 +196,94 @@ impl Detector {
         &self.rules
     }
 
-    /// Returns how many bytes must follow the place where a token begins so that the search can
-    /// decide there: the longest token and the byte after it.
+    /// Returns how many bytes must follow a place so that the search can decide there: the longest
+    /// token, in its widest encoding, and the byte after it.
     #[must_use]
     pub fn lookahead(&self) -> usize {
-        self.rules.max_len() + 1
+        let widest = WIDEST_CHARACTER * self.longest_provable + WIDEST_LOOK;
+        (self.rules.max_len() + 1).max(widest)
     }
 
-    /// Calls `on_match` for every token that begins within `own`.
+    /// Returns how many bytes before a place must be seen, so that a token that is recognized there
+    /// can begin before it.
+    #[must_use]
+    pub fn lookbehind(&self) -> usize {
+        FURTHEST_BACK
+    }
+
+    /// Calls `on_match` with every token that is recognized within `own`, and its bytes as they were
+    /// issued.
     ///
-    /// The bytes before and after `own` are context: one before, [`Detector::lookahead`] after,
-    /// fewer only where the input itself begins or ends.
-    #[inline]
+    /// The bytes before and after `own` are context: [`Detector::lookbehind`] before,
+    /// [`Detector::lookahead`] after, fewer only where the input itself begins or ends. A token that
+    /// stands there as it is is recognized where it begins, and such tokens come in ascending order;
+    /// an encoded one may begin before the place where it is recognized.
     pub fn find(
         &self,
-        bytes: &[u8],
+        (bytes, within): (&[u8], Within),
         own: Range<usize>,
         scratch: &mut Scratch,
-        mut on_match: impl FnMut(Match),
+        mut on_match: impl FnMut(Match, &[u8]),
     ) {
-        self.prefilter.find(bytes, own, |hit| {
-            for &rule in &self.by_needle[hit.needle] {
-                if let Some(found) = self.decide(rule, bytes, hit.start, scratch) {
-                    on_match(found);
-                }
+        let search = Search { bytes, own, depth: DEPTH, within };
+        self.each(&search, scratch, &mut |candidate, token| {
+            if let Some(found) = candidate.found {
+                on_match(found, token);
             }
         });
+    }
+
+    /// Looks at every place where a token may stand.
+    fn each(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
+        let bytes = search.bytes;
+        self.prefilter.find(bytes, search.own.clone(), |hit| {
+            let needle = &self.needles[hit.needle];
+            if !needle.rules.is_empty() {
+                self.plain(search, (&needle.rules, hit.start), scratch, on);
+            }
+            for &escape in &needle.escapes {
+                self.escaped(search, (escape, hit.start), scratch, on);
+            }
+        });
+        self.each_run(search, scratch, on);
+    }
+
+    /// Looks at a place where heads stand as they are.
+    fn plain(
+        &self,
+        search: &Search<'_>,
+        (rules, start): (&[usize], usize),
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        let longest = rules.iter().map(|&it| self.rules.rules()[it].format.max_len()).max();
+        let mut reach = start + longest.unwrap_or(0) + 1;
+        let from = start.saturating_sub(1);
+        let (mut shaped, mut is_proven) = (Vec::new(), false);
+        for &rule in rules {
+            let Some(found) = self.decide(rule, bytes, start, scratch) else { continue };
+            if found.evidence == Evidence::Proven {
+                is_proven = true;
+                let candidate = Candidate { from, start, reach, found: Some(found) };
+                on(candidate, &bytes[found.start..found.end]);
+            } else {
+                shaped.push(found);
+            }
+        }
+        if !is_proven {
+            match self.continued(search, start, scratch, on) {
+                Some(looked) => reach = reach.max(looked),
+                None => {}
+            }
+        }
+        for found in &shaped {
+            let candidate = Candidate { from, start, reach, found: Some(*found) };
+            on(candidate, &bytes[found.start..found.end]);
+        }
+        if !is_proven && shaped.is_empty() {
+            on(Candidate { from, start, reach, found: None }, &[]);
+        }
     }
 
     /// Calls `on_place` with every rule and place where one of its tokens could begin, and the
@@ -149,7 +295,7 @@ impl Detector {
         mut on_place: impl FnMut(usize, usize, Option<usize>),
     ) {
         self.prefilter.find(bytes, 0..bytes.len(), |hit| {
-            for &rule in &self.by_needle[hit.needle] {
+            for &rule in &self.needles[hit.needle].rules {
                 self.shapes.ends(&self.rules, rule, (bytes, hit.start), scratch);
                 on_place(rule, hit.start, scratch.ends.last().copied());
             }
@@ -171,11 +317,10 @@ impl Detector {
             return None;
         }
         self.shapes.ends(&self.rules, rule, (bytes, start), scratch);
-        let matched = |end, evidence| Match { rule, start, end, evidence };
+        let encoding = Encoding::PLAIN;
+        let matched = |end, evidence| Match { rule, start, end, evidence, encoding };
         if description.provable {
-            let proven = |&&end: &&usize| {
-                matches!(description.format.check(&bytes[start..end]), Check::Proven { .. })
-            };
+            let proven = |&&end: &&usize| description.format.check(&bytes[start..end]).is_proven();
             if let Some(&end) = scratch.ends.iter().find(proven) {
                 return Some(matched(end, Evidence::Proven));
             }
@@ -189,6 +334,31 @@ impl Detector {
         };
         scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
     }
+}
+
+/// Lists the literals to search for everywhere: heads, and escaped characters of heads.
+fn needles_of(rules: &RuleSet, telling: &[Vec<(usize, usize)>]) -> Vec<Needle> {
+    let mut all: BTreeMap<Vec<u8>, Needle> = BTreeMap::new();
+    for (at, rule) in rules.rules().iter().enumerate() {
+        all.entry(rule.format.head().to_vec()).or_default().rules.push(at);
+    }
+    for byte in (0..=u8::MAX).filter(|&byte| !telling[usize::from(byte)].is_empty()) {
+        for (text, escape) in needles::of_text(byte) {
+            all.entry(text).or_default().escapes.push(escape);
+        }
+    }
+    let mut needles: Vec<Needle> = Vec::new();
+    // In order, what begins with another literal comes behind it, and is found through it.
+    for (text, needle) in all {
+        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
+            Some(shorter) => {
+                shorter.rules.extend(needle.rules);
+                shorter.escapes.extend(needle.escapes);
+            }
+            None => needles.push(Needle { text, ..needle }),
+        }
+    }
+    needles
 }
 
 /// Tells whether `byte` directly before a head makes an unproven look-alike part of a word.

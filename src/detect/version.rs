@@ -1,18 +1,22 @@
 //! Decides what a version of something holds, given what its delta base holds.
 //!
 //! Contract: what comes out is what a search of the whole version would find. A version is searched
-//! as a whole unless nothing in it can differ from its base: no head of a rule stands in its fresh
-//! bytes or across a junction of two pieces, and every head of the base that it copies is copied
-//! with all the bytes that were looked at to decide on it.
+//! as a whole unless nothing in it can differ from its base: no literal that is searched for stands in
+//! its fresh bytes or across a junction of two pieces, no run that may hide a token is new or touches
+//! a junction, and every place of the base that was looked at and is copied is copied with all the
+//! bytes that were looked at there.
 
+use super::encoded::runs::{self, Found as Long, LEAST};
 use super::prefilter::Prefilter;
-use super::{Detector, Evidence, Match, Scratch};
-use ddpatrol_pack::{From, Object};
+use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within};
+use ddpatrol_pack::{From, Kind, Object};
 
-/// A place in a version where the head of a rule stands.
+/// A place in a version that was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The offset of the head.
+    /// The offset of the first byte that had a say.
+    pub from: u32,
+    /// The offset of the token, or of what might have been one.
     pub start: u32,
     /// How far was looked to decide, at the most.
     pub reach: u32,
@@ -25,14 +29,21 @@ pub struct Head {
 pub struct Found {
     /// The number under which the visitor knows the token.
     pub token: u32,
-    /// Its length in bytes.
+    /// The length in bytes of what spells it.
     pub len: u32,
 }
 
-/// The heads of a version, in ascending order.
-pub type Heads = Vec<Head>;
+/// The places of a version that were looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heads {
+    /// The places, in ascending order of their starts.
+    pub list: Vec<Head>,
+    /// Whether there is something whose disguise may go on beyond what was looked at, so that versions
+    /// must be searched whole.
+    pub is_intricate: bool,
+}
 
-/// Knows which two bytes can stand on both sides of a junction within a head.
+/// Knows which two bytes can stand on both sides of a junction within a literal.
 #[derive(Debug)]
 pub(super) struct Junctions {
     pairs: Box<[u64; 1024]>,
@@ -83,7 +94,7 @@ impl Junctions {
 }
 
 impl Detector {
-    /// Returns the heads of a version if they follow from those of its base; `None` if the whole
+    /// Returns the places of a version if they follow from those of its base; `None` if the whole
     /// version is to be searched, with [`Detector::heads`].
     #[must_use]
     pub fn inherit(
@@ -92,57 +103,120 @@ impl Detector {
         base: &Heads,
         scratch: &mut Scratch,
     ) -> Option<Heads> {
-        if self.prefilter.is_match(object.fresh())
+        if base.is_intricate
+            || self.prefilter.is_match(object.fresh())
             || self.junctions.any(object, &self.prefilter, &mut scratch.window)
+            || self.has_new_runs(object, &mut scratch.window)
         {
             return None;
         }
-        let mut heads = Heads::new();
-        if base.is_empty() {
+        let mut heads = Heads::default();
+        if base.list.is_empty() {
             return Some(heads);
         }
         for piece in object.pieces() {
             let From::Base(from) = piece.from else { continue };
             let end = from + piece.len;
-            let first = base.partition_point(|head| head.start < from);
-            for head in base[first..].iter().take_while(|head| head.start < end) {
-                // One byte before was looked at too. A head cut by the end of the piece may go on.
-                if head.start == from || head.reach > end {
+            let first = base.list.partition_point(|head| head.start < from);
+            for head in base.list[first..].iter().take_while(|head| head.start < end) {
+                // What stands before the first byte matters, too. A head cut by the end of the piece
+                // may go on.
+                if head.from < from || head.start == from || head.reach > end {
                     return None;
                 }
                 let shift = |at: u32| at - from + piece.at;
                 let (start, reach) = (shift(head.start), shift(head.reach));
-                heads.push(Head { start, reach, ..*head });
+                heads.list.push(Head { from: shift(head.from), start, reach, ..*head });
             }
         }
+        heads.list.sort_by_key(|head| head.start);
         Some(heads)
     }
 
-    /// Calls `on_head` for every head in `bytes`: its offset, how far the decision on it looks, and
-    /// what was found there.
-    pub fn heads(
-        &self,
-        bytes: &[u8],
-        own: std::ops::Range<usize>,
-        scratch: &mut Scratch,
-        mut on_head: impl FnMut(usize, usize, Option<Match>),
-    ) {
-        self.prefilter.find(bytes, own, |hit| {
-            let rules = &self.by_needle[hit.needle];
-            let longest = rules.iter().map(|&it| self.rules.rules()[it].format.max_len()).max();
-            let reach = hit.start + longest.unwrap_or(0) + 1;
-            let mut is_bare = true;
-            for &rule in rules {
-                if let Some(found) = self.decide(rule, bytes, hit.start, scratch) {
-                    is_bare = false;
-                    on_head(hit.start, reach, Some(found));
+    /// Tells whether a run that may hide a token is fresh or touches a junction of two pieces.
+    fn has_new_runs(&self, object: &Object<'_>, window: &mut Vec<u8>) -> bool {
+        let (fresh, base) = (object.fresh(), object.base());
+        let is_text = object.kind() != Kind::Tree;
+        // UTF-16 is told by its zeros; what has none near a change has none that is new.
+        if is_text && memchr::memchr(0, fresh).is_some() {
+            return true;
+        }
+        let mut concerns = |from: usize, to: usize| {
+            if to - from < LEAST {
+                return false;
+            }
+            window.clear();
+            object.read(from..to, window);
+            self.encoded.concerns(window)
+        };
+        // How long the run is that ends where the last piece ended, and the byte it ended with.
+        let (mut run, mut before) = (0, None);
+        for piece in object.pieces() {
+            let (bytes, start, is_fresh) = match piece.from {
+                From::Fresh(at) => (fresh, at as usize, true),
+                From::Base(at) => (base, at as usize, false),
+            };
+            let bytes = &bytes[start..start + piece.len as usize];
+            let at = piece.at as usize;
+            if is_text && before.is_some() && (before == Some(0) || bytes[0] == 0) {
+                return true;
+            }
+            let head = bytes.iter().take_while(|&&byte| runs::is_run(byte)).count();
+            before = bytes.last().copied();
+            if head == bytes.len() {
+                run += head;
+                continue;
+            }
+            if concerns(at - run, at + head) {
+                return true;
+            }
+            if is_fresh {
+                let mut is_new = false;
+                runs::walk(bytes, 0..bytes.len(), |long| {
+                    if let Long::Run(long) = long {
+                        is_new = is_new || concerns(at + long.start, at + long.end);
+                    }
+                });
+                if is_new {
+                    return true;
                 }
             }
-            if is_bare {
-                on_head(hit.start, reach, None);
-            }
-        });
+            run = bytes.iter().rev().take_while(|&&byte| runs::is_run(byte)).count();
+        }
+        let end = object.len() as usize;
+        concerns(end - run, end)
     }
+
+    /// Calls `on_head` with every place in `own` that is looked at: where it begins, from where and how
+    /// far the decision on it looks, and what was found there.
+    ///
+    /// Returns whether there is something whose disguise may go on beyond what was looked at.
+    pub fn heads(
+        &self,
+        (bytes, within): (&[u8], Within),
+        own: std::ops::Range<usize>,
+        scratch: &mut Scratch,
+        mut on_head: impl FnMut(Range, Option<(Match, &[u8])>),
+    ) -> bool {
+        scratch.is_intricate = false;
+        let search = Search { bytes, own, depth: super::DEPTH, within };
+        self.each(&search, scratch, &mut |candidate, token| {
+            let Candidate { from, start, reach, found } = candidate;
+            on_head(Range { from, start, reach }, found.map(|found| (found, token)));
+        });
+        scratch.is_intricate
+    }
+}
+
+/// Where a place that was looked at lies: from the first byte that had a say to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The offset of the first byte that had a say.
+    pub from: usize,
+    /// The offset of what might be a token.
+    pub start: usize,
+    /// The offset after the last byte that had a say.
+    pub reach: usize,
 }
 
 impl Match {

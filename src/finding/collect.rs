@@ -84,12 +84,17 @@ impl From<&Token> for Finding {
 }
 
 impl Occurrence {
-    /// Describes a match in a blob that begins at `start`.
+    /// Describes a match in a blob that begins at `start`, of a token with these bytes.
     #[must_use]
-    pub fn new(told: Told<'_>, blob: &Blob<'_>, found: Match, start: Position) -> Self {
-        let token = &blob.bytes[found.start..found.end];
+    pub fn new(
+        told: Told<'_>,
+        blob: &Blob<'_>,
+        (found, token): (Match, &[u8]),
+        start: Position,
+    ) -> Self {
+        let spelled = &blob.bytes[found.start..found.end];
         let mut end = start;
-        end.advance(token);
+        end.advance(spelled);
         let (path, part) = Location::place(blob.origin);
         let matched = found.start..found.end;
         Self {
@@ -98,10 +103,16 @@ impl Occurrence {
                 path,
                 part,
                 offset: blob.offset + found.start as u64,
-                len: token.len() as u64,
+                len: spelled.len() as u64,
                 start,
                 end,
-                snippet: snippet::around(told.redactor, blob.bytes, matched.clone()),
+                snippet: snippet::around(
+                    told.redactor,
+                    blob.bytes,
+                    matched.clone(),
+                    found.encoding,
+                ),
+                encoding: found.encoding,
                 trace: None,
                 standing: None,
                 inline: told.inline(part, blob.bytes, matched),
@@ -139,7 +150,7 @@ impl Told<'_> {
 #[must_use]
 pub(crate) fn context(detector: &Detector, redactor: &Redactor) -> Context {
     let shown = (snippet::REACH + redactor.reach()).max(inline::REACH);
-    Context { before: shown + 1, after: detector.lookahead() + shown }
+    Context { before: shown + detector.lookbehind(), after: detector.lookahead() + shown }
 }
 
 /// Gathers occurrences from all workers.

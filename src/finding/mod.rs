@@ -17,6 +17,7 @@ pub(crate) use snippet::around;
 
 use crate::blob::{Origin, Position};
 use crate::detect::Evidence;
+use crate::detect::encoding::Encoding;
 use crate::report::redact::Clean;
 use crate::source::git::commits::Commit;
 use ddpatrol_pack::{Kind, ObjectId};
@@ -216,7 +217,7 @@ pub struct Location {
     pub part: Part,
     /// The offset of its first byte in that part.
     pub offset: u64,
-    /// Its length in bytes.
+    /// Its length in bytes, encoded as it is.
     pub len: u64,
     /// Where it begins.
     pub start: Position,
@@ -224,6 +225,8 @@ pub struct Location {
     pub end: Position,
     /// The line around it, masked.
     pub snippet: Clean,
+    /// In what it is encoded there.
+    pub encoding: Encoding,
     /// How it came in, for a place in a repository's history.
     pub trace: Option<Arc<Trace>>,
     /// How it stands against the base, for a place in a change.

@@ -1,5 +1,6 @@
 //! The line around a match, masked and cut to a length that a report can show.
 
+use crate::detect::encoding::Encoding;
 use crate::report::redact::{Clean, Redactor};
 use std::ops::Range;
 
@@ -10,7 +11,12 @@ pub(super) const REACH: usize = 60;
 ///
 /// More is looked at on both sides, so that a neighbouring token of which only a part is shown, be
 /// it of a rule that the scan leaves out, is masked too.
-pub(crate) fn around(redactor: &Redactor, bytes: &[u8], matched: Range<usize>) -> Clean {
+pub(crate) fn around(
+    redactor: &Redactor,
+    bytes: &[u8],
+    matched: Range<usize>,
+    encoding: Encoding,
+) -> Clean {
     let least = matched.start.saturating_sub(REACH);
     let line_start = memchr::memrchr(b'\n', &bytes[least..matched.start]).map(|at| least + at + 1);
     let start = line_start.unwrap_or_else(|| char_start(bytes, least));
@@ -20,7 +26,13 @@ pub(crate) fn around(redactor: &Redactor, bytes: &[u8], matched: Range<usize>) -
     let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
     let from = start.saturating_sub(redactor.reach());
     let to = bytes.len().min(end + redactor.reach());
-    redactor.clean_part(&bytes[from..to], start - from..end - from)
+    let part = start - from..end - from;
+    if encoding.is_plain() {
+        return redactor.clean_part(&bytes[from..to], part);
+    }
+    let hidden =
+        matched.start.saturating_sub(from)..matched.end.saturating_sub(from).min(to - from);
+    redactor.clean_line(&bytes[from..to], part, hidden)
 }
 
 /// Moves forward to the next byte that begins a character.

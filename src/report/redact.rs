@@ -5,7 +5,7 @@
 //! detector reports: every candidate of every rule whether proven or not, and the beginnings of
 //! tokens that were cut off. What a rule calls public (prefix, alias) stays.
 
-use crate::detect::{Detector, Scratch};
+use crate::detect::{Detector, Scratch, looks_like_base64};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -18,6 +18,13 @@ const SHORTEST_MASKED: usize = 8;
 /// Fewer lower-case letters than this, and nothing else, are taken for a word: `npm_installer`. One
 /// in a thousand secrets begins with eight of them.
 const LONGEST_WORD: usize = 20;
+
+/// The shortest run of base64 in which a secret may be encoded more than once, in characters.
+const LEAST_RUN: usize = 40;
+
+fn is_base64(byte: u8) -> bool {
+    ByteSet::BASE64URL.contains(byte) || matches!(byte, b'+' | b'/')
+}
 
 /// Masks secrets. It knows all rules, also those that a scan was restricted from.
 #[derive(Debug)]
@@ -103,9 +110,34 @@ impl Redactor {
     /// The bytes around the part are looked at, so that a token that reaches into it is masked.
     #[must_use]
     pub fn clean_part(&self, bytes: &[u8], part: Range<usize>) -> Clean {
+        self.mask(bytes, part, Vec::new())
+    }
+
+    /// Masks the secrets in a line of content, and `matched`, which holds one in disguise.
+    ///
+    /// What is encoded more than once is not told from other data here, so all of a long run that may
+    /// be base64 is masked; a line of content can bear that, a path could not.
+    #[must_use]
+    pub fn clean_line(&self, bytes: &[u8], part: Range<usize>, matched: Range<usize>) -> Clean {
+        let mut masked = vec![matched];
+        let mut at = part.start;
+        while at < part.end {
+            let run = bytes[at..].iter().take_while(|&&it| is_base64(it)).count();
+            // A run that the part cuts is seen from where it begins.
+            let before = bytes[..at].iter().rev().take_while(|&&it| is_base64(it)).count();
+            let whole = &bytes[at - before..at + run];
+            if whole.len() >= LEAST_RUN && looks_like_base64(whole) {
+                masked.push(at - before..at + run);
+            }
+            at += run.max(1);
+        }
+        self.mask(bytes, part, masked)
+    }
+
+    fn mask(&self, bytes: &[u8], part: Range<usize>, further: Vec<Range<usize>>) -> Clean {
         let mut clean = Vec::with_capacity(part.len());
         let mut at = part.start;
-        for masked in self.secrets(bytes) {
+        for masked in self.secrets(bytes, further) {
             let end = masked.end.min(part.end);
             if end <= at {
                 continue;
@@ -123,8 +155,8 @@ impl Redactor {
     }
 
     /// Lists the parts to be masked, in ascending order, without overlaps.
-    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut secrets: Vec<Range<usize>> = Vec::new();
+    fn secrets(&self, bytes: &[u8], further: Vec<Range<usize>>) -> Vec<Range<usize>> {
+        let mut secrets = further;
         let mut scratch = self.scratch.lock().unwrap_or_else(|poison| poison.into_inner());
         self.detector.candidates(bytes, &mut scratch, |rule, start, longest| {
             let format = &self.detector.rules().rules()[rule].format;
@@ -144,6 +176,8 @@ impl Redactor {
                 secrets.push(public..end);
             }
         });
+        drop(scratch);
+        secrets.extend(self.detector.disguised(bytes));
         secrets.sort_by_key(|secret| (secret.start, secret.end));
         let mut merged: Vec<Range<usize>> = Vec::new();
         for secret in secrets {

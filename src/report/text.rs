@@ -135,6 +135,9 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     } else if place.standing == Some(StandingWord::AlreadyThere) {
         writeln!(out, "    it was already there")?;
     }
+    if let Some(encoding) = &place.encoding {
+        writeln!(out, "    encoded: {}", terminal(encoding))?;
+    }
     if place.new_place {
         writeln!(out, "    a new place: the baseline does not know the token here")?;
     }

@@ -4,6 +4,8 @@ mod changes;
 mod cli;
 mod decide;
 mod detect;
+mod encode;
+mod encoded;
 mod history;
 mod mint;
 mod oracle;

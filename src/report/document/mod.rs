@@ -250,6 +250,9 @@ pub struct Place {
     pub length: u64,
     /// The line around it, masked and cut.
     pub snippet: Clean,
+    /// In what it is encoded there, the outermost first, if it is: `base64 of gzip of base64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// How it came in, for a place in a repository's history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<GitPlace>,

@@ -169,6 +169,7 @@ impl DocumentOptions<'_> {
             offset: location.offset,
             length: location.len,
             snippet: location.snippet.clone(),
+            encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
             uri: match (location.path.as_deref(), location.trace.as_deref()) {
                 (Some(path), _) => self.uri(path),
                 (None, Some(trace)) => format!("git/{}/{}", trace.kind.name(), trace.object),

@@ -436,7 +436,7 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
         let heads = match &mut self.visitor {
             Some(visitor) => visitor.visit_object(object, base.map(|base| &base.heads))?,
-            None => Heads::new(),
+            None => Heads::default(),
         };
         let number = self.first + object.position();
         let mut starts = None;

@@ -128,6 +128,14 @@ pub enum Check {
     Unlike,
 }
 
+impl Check {
+    /// Tells whether a checksum holds.
+    #[must_use]
+    pub const fn is_proven(self) -> bool {
+        matches!(self, Self::Proven { .. })
+    }
+}
+
 impl Layout {
     /// Lists the pieces in order.
     #[must_use]

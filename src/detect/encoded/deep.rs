@@ -1,0 +1,107 @@
+//! Looks into what is encoded whole: base64 of text, of base64, of gzip.
+//!
+//! A long run of base64 is decoded if a cheap look at its first characters says that it may be text
+//! or something compressed. What comes out is searched as any text is.
+
+use super::decode::{Decoded, digit64, fold};
+use super::runs::LEAST;
+use crate::detect::encoding::Layer;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use std::io::Read;
+
+/// The length of the shortest run that is decoded whole, in characters.
+pub(in crate::detect) const SHORTEST: usize = 64;
+
+/// How much is unpacked of one run, in bytes; what is larger is searched as far as that.
+const MOST_UNPACKED: u64 = 64 << 20;
+
+/// What a run holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Text,
+    Packed(Layer),
+}
+
+/// Tells whether the characters of a run are mixed as those of base64 are: names, paths and
+/// hexadecimal digits are not.
+pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
+    let run = &run[..run.len().min(256)];
+    let any = |is: fn(&u8) -> bool| run.iter().any(is);
+    any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
+}
+
+/// Says what base64 that begins at the start of `run` holds, if it is worth a look.
+pub(super) fn content(run: &[u8]) -> Option<Content> {
+    let mut first = [0; 48];
+    for (group, out) in run.chunks_exact(4).zip(first.chunks_exact_mut(3)) {
+        let mut bits = 0;
+        for &byte in group {
+            bits = bits << 6 | u32::from(digit64(byte)?);
+        }
+        out.copy_from_slice(&bits.to_be_bytes()[1..]);
+    }
+    if first.starts_with(&[0x1f, 0x8b, 8]) {
+        return Some(Content::Packed(Layer::Gzip));
+    }
+    // Deflate with a window of 32 KiB, and a header that is a multiple of 31.
+    if first[0] == 0x78 && (u32::from(first[0]) << 8 | u32::from(first[1])).is_multiple_of(31) {
+        return Some(Content::Packed(Layer::Zlib));
+    }
+    let is_text = |byte: &&u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..);
+    let is_plain = first.iter().filter(is_text).count() >= 46;
+    // UTF-16, as PowerShell encodes it.
+    let is_wide = first.chunks_exact(2).filter(|unit| unit[1] == 0 && unit[0] != 0).count() >= 22;
+    (is_plain || is_wide).then_some(Content::Text)
+}
+
+/// Unpacks as much as may be unpacked of one run; what is broken, as far as it goes.
+pub(super) fn unpack(layer: Layer, packed: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    // Half of a stream is worth a look, too.
+    let _ = match layer {
+        Layer::Zlib => ZlibDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut content),
+        _ => MultiGzDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut content),
+    };
+    content
+}
+
+/// Tells whether the run that begins at `start` goes on from the line before.
+pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
+    let least = start.saturating_sub(LEAST);
+    let Some(end) = memchr::memrchr(b'\n', &bytes[least..start]).map(|at| least + at) else {
+        return false;
+    };
+    let end = if end > 0 && bytes[end - 1] == b'\r' { end - 1 } else { end };
+    let line = bytes[..end].iter().rev().take(LEAST).take_while(|&&byte| digit64(byte).is_some());
+    line.count() == LEAST && fold(bytes, end) == Some(start)
+}
+
+/// Returns where in the text the decoded byte with this index begins.
+pub(super) fn start_of(text: &[u8], start: usize, decoded: &Decoded, index: usize) -> usize {
+    let Some(before) = index.checked_sub(1).and_then(|it| decoded.ends.get(it)) else {
+        return start;
+    };
+    // The first of three bytes begins with a character of its own.
+    if index.is_multiple_of(3) { fold(text, *before).unwrap_or(*before) } else { before - 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_a_look_is_told_by_its_first_characters() {
+        let text =
+            "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        assert_eq!(content(text.as_bytes()), Some(Content::Text));
+        let gzip = "H4sIAAAAAAAAA8tIzcnJVyjPL8pJUQQALa4dWwwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        assert_eq!(content(gzip.as_bytes()), Some(Content::Packed(Layer::Gzip)));
+        for other in [
+            "src/main/java/com/Example1/service/implementation/of/something/that/is/Long1",
+            "a_long_identifier_that_goes_on_and_on_and_on_and_on_and_on_and_on_and_on_and",
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw",
+        ] {
+            assert_eq!(content(other.as_bytes()), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! Finds tokens in disguise: encoded, folded, split.
+//!
+//! Contract. Every token of a provable rule is found, as a proven match that names its encoding:
+//! - base64, standard and URL-safe, at all three alignments, padded or not, of the token or of its
+//!   UTF-16LE; folded into lines of at least 40 characters, with indentation and comment marks, or
+//!   with the ends of lines written as `\n`; joined from string literals;
+//! - hex, in either case;
+//! - UTF-16 in both byte orders, and whatever is claimed here within it;
+//! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, character references of HTML, and
+//!   quoted-printable, if all of it is escaped or only what is neither letter nor digit, and soft line
+//!   breaks of quoted-printable;
+//! - string literals joined by an operator or by standing next to each other, and lines that end in a
+//!   backslash, if the rule's head stands whole in the first;
+//! - whatever is claimed here within base64 of 64 characters or more that holds text, gzip or zlib,
+//!   three deep.
+//!
+//! Of the formats whose head has fewer than four bytes, not all alignments are. Look-alikes are not
+//! looked for: only a checksum tells an encoded token from other data. In the names of git trees only
+//! single base64 and hex count.
+
+pub(super) mod decode;
+mod deep;
+pub(super) mod needles;
+pub(super) mod runs;
+
+pub(crate) use deep::looks_like_base64;
+
+use super::encoding::{Encoding, Layer};
+use super::prefilter::Prefilter;
+use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within};
+use aho_corasick::BuildError;
+use decode::{Decoded, Scheme, digit64, escape, fold, joint};
+use deep::Content;
+use needles::{Escape, RunNeedle};
+use runs::Found;
+use std::ops::Range;
+
+/// How many bytes before a match's anchor it may begin: the escaped form of the longest head.
+pub(super) const FURTHEST_BACK: usize = 160;
+/// How many bytes an encoded character takes at the most.
+pub(super) const WIDEST_CHARACTER: usize = 10;
+
+/// What is searched for in long runs.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    needles: Vec<RunNeedle>,
+    prefilter: Prefilter,
+    longest: usize,
+}
+
+impl Encoded {
+    pub(super) fn new(heads: &[&[u8]]) -> Result<Self, BuildError> {
+        let needles = needles::of_runs(heads);
+        let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
+        let prefilter = Prefilter::new(&texts)?;
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+        Ok(Self { prefilter, longest, needles })
+    }
+
+    /// Tells whether a run that is new may hold something.
+    pub(super) fn concerns(&self, run: &[u8]) -> bool {
+        self.prefilter.is_match(run) || looks_like_base64(run)
+    }
+}
+
+/// Takes candidates with the bytes of their tokens.
+pub(super) type OnCandidate<'a> = &'a mut dyn FnMut(Candidate, &[u8]);
+
+impl Detector {
+    /// Looks at everything in the searched part that is long enough to hide a token.
+    pub(super) fn each_run(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
+        let is_text = search.within != Within::Names;
+        runs::walk(search.bytes, search.own.clone(), |found| match found {
+            Found::Run(run) => {
+                let shown = &search.bytes[run.clone()];
+                let is_mixed = looks_like_base64(shown);
+                self.literals(search, &run, scratch, on);
+                if is_mixed && is_text {
+                    scratch.is_intricate = true;
+                    self.stitched(search, &run, scratch, on);
+                    self.whole(search, &run, scratch, on);
+                }
+            }
+            Found::Utf16(stretch) if is_text => {
+                scratch.is_intricate = true;
+                self.wide(search, &stretch, scratch, on);
+            }
+            Found::Utf16(..) => {}
+        });
+    }
+
+    /// Searches a run for encoded heads.
+    fn literals(
+        &self,
+        search: &Search<'_>,
+        run: &Range<usize>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        let own = run.start..run.end.min(search.own.end);
+        self.encoded.prefilter.find(&bytes[..run.end], own, |hit| {
+            let needle = &self.encoded.needles[hit.needle];
+            for form in &needle.forms {
+                let Some(start) = hit.start.checked_sub(form.back) else { continue };
+                if form.back == 1 && digit64(bytes[start]).is_none() {
+                    continue;
+                }
+                let around = (run.start.saturating_sub(runs::LEAST), run.end + 1);
+                self.decoded(search, (form.scheme, start), around, scratch, on);
+            }
+        });
+    }
+
+    /// Searches where a line of base64 goes on in the next one.
+    fn stitched(
+        &self,
+        search: &Search<'_>,
+        run: &Range<usize>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        if run.end > search.own.end {
+            // The part in which the line ends sees to it.
+            return;
+        }
+        let next = fold(bytes, run.end).or_else(|| joint(bytes, run.end));
+        let Some(next) = next else { return };
+        // As many characters of both as a literal and what stands before it can have.
+        let reach = self.encoded.longest;
+        let mut places: Vec<usize> =
+            (run.end.saturating_sub(reach).max(run.start)..run.end).collect();
+        let border = places.len();
+        let ahead = bytes[next..].iter().take(reach).take_while(|&&it| digit64(it).is_some());
+        places.extend((next..).take(ahead.count()));
+        let text: Vec<u8> = places.iter().map(|&at| bytes[at]).collect();
+        self.encoded.prefilter.find(&text, 0..text.len(), |hit| {
+            let needle = &self.encoded.needles[hit.needle];
+            for form in &needle.forms {
+                let Some(first) = hit.start.checked_sub(form.back) else { continue };
+                let crosses = first < border && hit.start + needle.text.len() > border;
+                if crosses && form.scheme != Scheme::Hex {
+                    let around = (places[0], next + reach);
+                    self.decoded(search, (form.scheme, places[first]), around, scratch, on);
+                }
+            }
+        });
+    }
+
+    /// Decodes from a place and decides on what comes out.
+    fn decoded(
+        &self,
+        search: &Search<'_>,
+        (scheme, start): (Scheme, usize),
+        (from, reach): (usize, usize),
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let mut out = std::mem::take(&mut scratch.decoded);
+        scheme.decode(search.bytes, start, self.longest_provable + 1, &mut out);
+        let found = self.decide_decoded(&out.bytes, scratch);
+        let looked = out.ends.last().copied().unwrap_or(start) + WIDEST_LOOK;
+        let found = found.map(|(rule, len)| {
+            let end = out.ends[len - 1];
+            let encoding = Encoding::PLAIN.with(scheme.layers());
+            (Match { rule, start, end, evidence: Evidence::Proven, encoding }, len)
+        });
+        let token = found.map_or(&[][..], |(_, len)| &out.bytes[..len]);
+        let found = found.map(|(found, _)| found);
+        on(Candidate { from, start, reach: reach.max(looked), found }, token);
+        scratch.decoded = out;
+    }
+
+    /// Finds a proven token at the very beginning of decoded bytes; returns its rule and length.
+    fn decide_decoded(&self, bytes: &[u8], scratch: &mut Scratch) -> Option<(usize, usize)> {
+        let rules = self.rules.rules();
+        self.provable.iter().find_map(|&rule| {
+            if !bytes.starts_with(rules[rule].format.head()) {
+                return None;
+            }
+            self.shapes.ends(&self.rules, rule, (bytes, 0), scratch);
+            let proven = |&&end: &&usize| rules[rule].format.check(&bytes[..end]).is_proven();
+            scratch.ends.iter().find(proven).map(|&end| (rule, end))
+        })
+    }
+
+    /// Looks at an escaped character of a head.
+    pub(super) fn escaped(
+        &self,
+        search: &Search<'_>,
+        (escaped, at): (Escape, usize),
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let from = at.saturating_sub(FURTHEST_BACK);
+        let mut is_bare = true;
+        for &(rule, offset) in &self.telling[usize::from(escaped.byte)] {
+            let before = &self.rules.rules()[rule].format.head()[..offset];
+            let Some(start) = backwards(search.bytes, at, before, escaped.layer) else { continue };
+            is_bare = false;
+            let scheme = (Scheme::Text(escaped.layer), start);
+            self.decoded(search, scheme, (from, at + 1), scratch, on);
+        }
+        if is_bare {
+            on(Candidate { from, start: at, reach: at + WIDEST_LOOK, found: None }, &[]);
+        }
+    }
+
+    /// Reads on behind a head that stands there as it is, where what follows is escaped or split.
+    /// Returns how far was looked if nothing was found.
+    pub(super) fn continued(
+        &self,
+        search: &Search<'_>,
+        start: usize,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) -> Option<usize> {
+        let bytes = search.bytes;
+        let mut at = start;
+        let limit = bytes.len().min(start + self.longest_provable);
+        let layer = loop {
+            let rest = &bytes[at..limit];
+            let stop = rest.iter().position(|&it| !runs::is_run(it) && it != b'.' || it == b'=')?;
+            at += stop;
+            match (bytes[at], bytes.get(at + 1)) {
+                (b'%', _) => break Layer::Percent,
+                (b'&', _) => break Layer::Html,
+                (b'\\', Some(b'u')) => break Layer::Unicode,
+                (b'\\', Some(b'x')) => break Layer::HexEscape,
+                (b'\\' | b'"' | b'\'' | b'`', _) => break Layer::Split,
+                (b'=', _) if escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
+                    break Layer::QuotedPrintable;
+                }
+                (b'=', _) => at += 1,
+                _ => return None,
+            }
+        };
+        let mut looked = at;
+        let mut is_found = false;
+        let scheme = (Scheme::Text(layer), start);
+        self.decoded(search, scheme, (start, start), scratch, &mut |candidate, token| {
+            looked = candidate.reach;
+            is_found = candidate.found.is_some();
+            if is_found {
+                on(candidate, token);
+            }
+        });
+        (!is_found).then_some(looked)
+    }
+
+    /// Lists everything that decodes to the head of a rule and goes on: what may be an encoded token,
+    /// proven or not, cut off or not.
+    #[must_use]
+    pub fn disguised(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        let mut out = Decoded::default();
+        let mut look = |scheme: Scheme, start: usize| -> Option<Range<usize>> {
+            scheme.decode(bytes, start, self.longest_provable, &mut out);
+            let head = self.provable_heads().find(|head| out.bytes.starts_with(head));
+            let is_told = head.and_then(|head| out.ends.get(head.len() + FEWEST_TOLD)).is_some();
+            out.ends.last().filter(|_| is_told).map(|&end| start..end)
+        };
+        self.encoded.prefilter.find(bytes, 0..bytes.len(), |hit| {
+            for form in &self.encoded.needles[hit.needle].forms {
+                if let Some(start) = hit.start.checked_sub(form.back) {
+                    spans.extend(look(form.scheme, start));
+                }
+            }
+        });
+        self.prefilter.find(bytes, 0..bytes.len(), |hit| {
+            let needle = &self.needles[hit.needle];
+            for escape in &needle.escapes {
+                for &(rule, offset) in &self.telling[usize::from(escape.byte)] {
+                    let before = &self.rules.rules()[rule].format.head()[..offset];
+                    if let Some(start) = backwards(bytes, hit.start, before, escape.layer) {
+                        spans.extend(look(Scheme::Text(escape.layer), start));
+                    }
+                }
+            }
+            for &rule in &needle.rules {
+                let public = self.rules.rules()[rule].format.public_len();
+                self.going_on(bytes, (hit.start, public), &mut spans);
+            }
+        });
+        self.disguised_wide(bytes, &mut spans);
+        spans
+    }
+
+    /// The same for what is escaped or split behind a head that stands there as it is, of which so many
+    /// characters are public.
+    fn going_on(
+        &self,
+        bytes: &[u8],
+        (start, public): (usize, usize),
+        spans: &mut Vec<Range<usize>>,
+    ) {
+        let layers = [
+            Layer::Split,
+            Layer::Percent,
+            Layer::Unicode,
+            Layer::HexEscape,
+            Layer::Html,
+            Layer::QuotedPrintable,
+        ];
+        let mut out = Decoded::default();
+        for layer in layers {
+            Scheme::Text(layer).decode(bytes, start, self.longest_provable, &mut out);
+            let Some(&end) = out.ends.last() else { continue };
+            // What stands there as it is is masked as what it is.
+            if end - start != out.bytes.len() && out.bytes.len() > public + FEWEST_TOLD {
+                spans.push(out.ends.get(public.wrapping_sub(1)).copied().unwrap_or(start)..end);
+            }
+        }
+    }
+
+    /// The same for UTF-16, of whatever length.
+    fn disguised_wide(&self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
+        if memchr::memchr(0, bytes).is_none() {
+            return;
+        }
+        let mut out = Decoded::default();
+        for start in 0..bytes.len() {
+            let is_first = |head: &[u8]| bytes.get(start) == head.first();
+            if bytes.get(start + 1) != Some(&0) || !self.provable_heads().any(is_first) {
+                continue;
+            }
+            let last = bytes.len().min(start + 2 * self.lookahead());
+            decode::utf16(&bytes[..last], start, &mut out);
+            if self.provable_heads().any(|head| out.bytes.starts_with(head)) {
+                spans.push(start..out.ends.last().copied().unwrap_or(start));
+            }
+        }
+    }
+
+    /// Lists the heads of the rules that encoded tokens are looked for of.
+    fn provable_heads(&self) -> impl Iterator<Item = &[u8]> {
+        self.provable.iter().map(|&rule| self.rules.rules()[rule].format.head())
+    }
+
+    /// Decodes a stretch of UTF-16 and searches it.
+    fn wide(
+        &self,
+        search: &Search<'_>,
+        stretch: &Range<usize>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        if search.depth == 0 {
+            return;
+        }
+        // Tokens begin before and end behind the searched part.
+        let mut first = stretch.start;
+        let least = stretch.start.saturating_sub(2 * FURTHEST_BACK);
+        while first >= least + 2 && bytes[first - 1] == 0 && bytes[first - 2] != 0 {
+            first -= 2;
+        }
+        let last = bytes.len().min(stretch.end + 2 * self.lookahead());
+        let mut out = Decoded::default();
+        decode::utf16(&bytes[..last], first, &mut out);
+        let own =
+            (stretch.start - first) / 2..((stretch.end - first).div_ceil(2)).min(out.bytes.len());
+        self.inner(search, (&out.bytes, own), scratch, &mut |found, token| {
+            let (start, end) = (first + 2 * found.start, first + 2 * found.end);
+            let layer = order(search, start, end - 2);
+            let back = usize::from(layer == Layer::Utf16Be);
+            let (start, end) = (start.saturating_sub(back), (end - back).min(bytes.len()));
+            let encoding = found.encoding.within(Encoding::PLAIN.with([layer]));
+            let found = Match { start, end, encoding, ..found };
+            on(Candidate { from: first, start, reach: last, found: Some(found) }, token);
+        });
+    }
+
+    /// Decodes base64 that begins in the searched part, and searches what it holds.
+    fn whole(
+        &self,
+        search: &Search<'_>,
+        run: &Range<usize>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        let is_cut = run.start > 0 && runs::is_run(bytes[run.start - 1]);
+        if search.depth == 0 || is_cut || deep::continues(bytes, run.start) {
+            return;
+        }
+        // Padding ends base64, and what is assigned begins behind the sign.
+        let mut start = run.start;
+        for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
+            let begin = start;
+            start += part.len();
+            let part = part.strip_suffix(b"=").unwrap_or(part);
+            if part.len() < deep::SHORTEST || begin >= search.own.end {
+                continue;
+            }
+            let Some(content) = deep::content(part) else { continue };
+            let mut out = Decoded::default();
+            Scheme::Base64 { skip: 0 }.decode(bytes, begin, usize::MAX, &mut out);
+            let end = out.ends.last().copied().unwrap_or(begin);
+            let mut tell = |found: Match, (start, end): (usize, usize), layers, token: &[u8]| {
+                let encoding = found.encoding.within(layers);
+                let found = Match { start, end, encoding, ..found };
+                on(Candidate { from: begin, start, reach: end, found: Some(found) }, token);
+            };
+            match content {
+                Content::Text => {
+                    let all = 0..out.bytes.len();
+                    let layers = Encoding::PLAIN.with([Layer::Base64]);
+                    self.inner(search, (&out.bytes, all), scratch, &mut |found, token| {
+                        // What is encoded no further is found without this.
+                        let wide = Encoding::PLAIN.with([Layer::Utf16Le]);
+                        if found.encoding.is_plain() || found.encoding == wide {
+                            return;
+                        }
+                        let start = deep::start_of(bytes, begin, &out, found.start);
+                        tell(found, (start, out.ends[found.end - 1]), layers, token);
+                    });
+                }
+                Content::Packed(layer) => {
+                    let content = deep::unpack(layer, &out.bytes);
+                    let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
+                    let all = 0..content.len();
+                    self.inner(search, (&content, all), scratch, &mut |found, token| {
+                        tell(found, (begin, end), layers, token);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Searches what was decoded.
+    fn inner(
+        &self,
+        search: &Search<'_>,
+        (bytes, own): (&[u8], Range<usize>),
+        scratch: &mut Scratch,
+        on_match: &mut dyn FnMut(Match, &[u8]),
+    ) {
+        let inner =
+            Search { bytes, own, depth: search.depth - 1, within: Within::Text { offset: 0 } };
+        self.each(&inner, scratch, &mut |candidate, token| {
+            if let Some(found) = candidate.found.filter(|found| found.evidence == Evidence::Proven)
+            {
+                on_match(found, token);
+            }
+        });
+    }
+}
+
+/// How many characters behind a head make what was decoded worth masking.
+const FEWEST_TOLD: usize = 4;
+
+/// How far behind what was decoded was looked, to see that it does not go on.
+pub(super) const WIDEST_LOOK: usize = 96;
+
+/// How many bytes around a token are looked at to tell the order of UTF-16.
+const ORDER_REACH: usize = 140;
+
+/// Tells the order of the bytes of UTF-16 whose characters lie from `start` to `last`: by whether the
+/// stretch ends in a zero or begins with one, and where neither end is near, by where it lies.
+fn order(search: &Search<'_>, start: usize, last: usize) -> Layer {
+    let bytes = search.bytes;
+    let is_zero = |at: Option<usize>| at.and_then(|at| bytes.get(at)) == Some(&0);
+    let is_other = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|&it| it != 0);
+    let mut at = last;
+    while at < last + ORDER_REACH {
+        if !is_zero(Some(at + 1)) {
+            return Layer::Utf16Be;
+        }
+        if !is_other(Some(at + 2)) {
+            return Layer::Utf16Le;
+        }
+        at += 2;
+    }
+    let mut at = start;
+    while at + ORDER_REACH > start {
+        if !is_zero(at.checked_sub(1)) {
+            return Layer::Utf16Le;
+        }
+        if !is_other(at.checked_sub(2)) {
+            return Layer::Utf16Be;
+        }
+        at -= 2;
+    }
+    let Within::Text { offset } = search.within else { return Layer::Utf16Le };
+    if (offset + start as u64).is_multiple_of(2) { Layer::Utf16Le } else { Layer::Utf16Be }
+}
+
+/// Finds where the characters before an escaped one begin, each escaped or not.
+fn backwards(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -> Option<usize> {
+    let mut at = at;
+    for &byte in before.iter().rev() {
+        let escaped = (3..=WIDEST_CHARACTER).find(|&len| {
+            let text = at.checked_sub(len).map(|from| &bytes[from..at]);
+            text.is_some_and(|text| escape(layer, text) == Some((Some(byte), len)))
+        });
+        at -= match escaped {
+            Some(len) => len,
+            None if at > 0 && bytes[at - 1] == byte => 1,
+            None => return None,
+        };
+    }
+    Some(at)
+}

@@ -1,0 +1,360 @@
+//! Tokens in disguise: every claimed encoding, at every alignment and window boundary.
+
+use crate::detect::detector;
+use crate::encode::{self, ESCAPES, Which};
+use crate::mint::{self, Random};
+use ddpatrol::blob::{Blob, Origin};
+use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
+use ddpatrol::source::window::{Context, Windows};
+use ddpatrol::source::{Run, Visitor};
+use proptest::prelude::*;
+
+/// Encoding, start and end of every proven place of a token.
+fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize, usize)> {
+    let mut places = Vec::new();
+    let text = (bytes, Within::WHOLE);
+    detector.find(text, 0..bytes.len(), &mut Scratch::default(), |found, secret| {
+        if found.evidence == Evidence::Proven && secret == token.as_bytes() {
+            places.push((found.encoding.to_string(), found.start, found.end));
+        }
+    });
+    places
+}
+
+/// Asserts that a token is found once, with this encoding, between the text around it.
+#[track_caller]
+fn assert_found(text: &[u8], (before, after): (&[u8], &[u8]), token: &str, encoding: &str) {
+    let bytes = [before, text, after].concat();
+    let found = places(&detector(), &bytes, token);
+    let told = bytes.escape_ascii();
+    assert_eq!(found.len(), 1, "{encoding}: {found:?} in {told}");
+    assert_eq!(found[0].0, encoding, "{told}");
+    let (start, end) = (found[0].1, found[0].2);
+    let span = before.len()..before.len() + text.len();
+    assert!(span.start <= start && end <= span.end, "{start}..{end} of {span:?} in {told}");
+    assert!(end - start + 8 >= span.len() * 9 / 10, "{start}..{end} of {span:?} in {told}");
+}
+
+fn tokens(seed: u64) -> Vec<String> {
+    mint::all(&mut Random(seed)).into_iter().map(|(_, token)| token).collect()
+}
+
+#[test]
+fn base64_is_found_at_every_alignment_in_both_alphabets() {
+    for token in tokens(1) {
+        for before in 0..3 {
+            for after in 0..3 {
+                let text = format!("{}{token}{}", &"\u{7f}?>"[..before], &"?\u{7f}>"[..after]);
+                let around = (&b"key: \""[..], &b"\", next"[..]);
+                for encoded in
+                    [encode::base64(text.as_bytes()), encode::base64_url(text.as_bytes())]
+                {
+                    assert_found(encoded.as_bytes(), around, &token, "base64");
+                }
+                let wide = encode::utf16_le(&text);
+                let encoded = encode::base64(&wide);
+                assert_found(encoded.as_bytes(), around, &token, "base64 of UTF-16LE");
+                let odd = [&b"x"[..], &wide].concat();
+                let encoded = encode::base64(&odd);
+                assert_found(encoded.as_bytes(), around, &token, "base64 of UTF-16LE");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_basic_header_is_found_whatever_the_user_is_called() {
+    let token = &tokens(2)[0];
+    for user in ["", "a", "ab", "abc", "git", "oauth2", "x-access-token"] {
+        let header = encode::base64(format!("{user}:{token}").as_bytes());
+        let text = format!("Authorization: Basic {header}\r\n");
+        let found = places(&detector(), text.as_bytes(), token);
+        assert_eq!(found.len(), 1, "{user}: {found:?}");
+    }
+}
+
+#[test]
+fn hex_and_utf16_are_found() {
+    for token in tokens(3) {
+        let hex = encode::hex(token.as_bytes());
+        for (before, after) in [("", ""), ("0x", "'"), ("ff", "00"), ("\"", "\"")] {
+            let around = (before.as_bytes(), after.as_bytes());
+            assert_found(hex.as_bytes(), around, &token, "hex");
+            assert_found(hex.to_uppercase().as_bytes(), around, &token, "hex");
+        }
+        for odd in [&b""[..], b"x", b"xy\0"] {
+            assert_found(&encode::utf16_le(&token), (odd, b"\n\0x"), &token, "UTF-16LE");
+            assert_found(&encode::utf16_be(&token), (odd, b"\n\0x"), &token, "UTF-16BE");
+        }
+        let line = format!("set KEY={token}\r\n");
+        assert_found(&encode::utf16_le(&line), (b"\xff\xfe", b""), &token, "UTF-16LE");
+        assert_found(&encode::utf16_be(&line), (b"\xfe\xff", b""), &token, "UTF-16BE");
+    }
+}
+
+#[test]
+fn escapes_of_text_are_found_if_all_is_escaped_or_only_marks() {
+    for token in tokens(4) {
+        for (name, spell) in ESCAPES {
+            for which in [Which::All, Which::Marks] {
+                let escaped = encode::escape(&token, which, spell);
+                if escaped == token {
+                    continue;
+                }
+                for around in [(&b"?k="[..], &b"&x=1"[..]), (b"\"", b"\""), (b"", b"")] {
+                    assert_found(escaped.as_bytes(), around, &token, name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn soft_line_breaks_of_quoted_printable_are_passed_over() {
+    for token in tokens(5) {
+        for width in [7, 20, 39, 75] {
+            for end in ["=\n", "=\r\n"] {
+                let text = token.replace('=', "=3D");
+                let broken = encode::folded(&text, width, end);
+                if broken == token
+                    || broken.split(end).any(|line| line.ends_with("=3") || line.ends_with('='))
+                {
+                    continue;
+                }
+                // The head stands whole before the first break.
+                if width >= token.find('_').unwrap_or(5) + 1 {
+                    assert_found(broken.as_bytes(), (b"key ", b" "), &token, "quoted-printable");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn folded_base64_is_found_wherever_the_lines_end() {
+    let around =
+        ["\n", "\r\n", "\n    ", "\n# ", "\n  // ", "\n * ", "\\n", "\" +\n  \"", "\"\n\""];
+    for (at, token) in tokens(6).into_iter().enumerate() {
+        for before in [0, 1, 2, 40, 41, 45, 46, 50, 51, 52, 53, 54, 55, 56, 57, 90] {
+            let text =
+                format!("{}{token}{}", "data ".repeat(30).split_at(before).0, "more".repeat(30));
+            let encoded = encode::base64(text.as_bytes());
+            for width in [40, 60, 64, 76] {
+                let between = around[(at + before + width) % around.len()];
+                let folded = format!("key: |\n  {}\n", encode::folded(&encoded, width, between));
+                let found = places(&detector(), folded.as_bytes(), &token);
+                assert_eq!(found.len(), 1, "{between:?} {width} {before}: {folded}: {found:?}");
+                assert_eq!(found[0].0, "base64");
+            }
+        }
+    }
+}
+
+#[test]
+fn split_literals_are_found_in_common_languages() {
+    let joints = [
+        "\" + \"",
+        "' + '",
+        "\"\n    \"",
+        "\" .\n  \"",
+        "\" .. \"",
+        "\\\n",
+        "\" \\\n  \"",
+        "\" & _\n \"",
+        "' || '",
+        "\", \"",
+        "\" <> \"",
+        "` + `",
+        "\\\" + \\\"",
+    ];
+    for token in tokens(7) {
+        let head = token.rfind(['_', '-']).filter(|&at| at < 12).unwrap_or(5).min(11) + 1;
+        for joint in joints {
+            for cut in [head, head + 1, token.len() / 2, token.len() - 1] {
+                let (first, second) = token.split_at(cut);
+                let text = format!("{first}{joint}{second}");
+                assert_found(
+                    text.as_bytes(),
+                    (b"key = \"", b"\";"),
+                    &token,
+                    "split string literals",
+                );
+            }
+            let (third, two) = (token.len() / 3, 2 * token.len() / 3);
+            if third > head {
+                let parts = [&token[..third], &token[third..two], &token[two..]];
+                let text = parts.join(joint);
+                assert_found(
+                    text.as_bytes(),
+                    (b"key = \"", b"\";"),
+                    &token,
+                    "split string literals",
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_encoded_several_times_is_found_three_deep() {
+    for token in tokens(8) {
+        let json = format!("{{\"kind\": \"Secret\", \"data\": {{\"token\": \"{token}\"}}}}");
+        let once = encode::base64(json.as_bytes());
+        let nested = format!("{{\"apiVersion\": \"v1\", \"data\": {{\"inner\": \"{once}\"}}}}");
+        let twice = encode::base64(nested.as_bytes());
+        let around = (&b"data:\n  release: "[..], &b"\n"[..]);
+        let found = places(&detector(), &[around.0, twice.as_bytes(), around.1].concat(), &token);
+        assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64"]);
+        let thrice = encode::base64(format!("and once more: {twice} ").as_bytes());
+        let found = places(&detector(), thrice.as_bytes(), &token);
+        assert_eq!(
+            found.iter().map(|it| &*it.0).collect::<Vec<_>>(),
+            ["base64 of base64 of base64"]
+        );
+        let folded = encode::folded(&twice, 76, "\n    ");
+        let found = places(&detector(), format!("x: |\n    {folded}\n").as_bytes(), &token);
+        assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64"]);
+        let escaped = encode::escape(&token, Which::Marks, ESCAPES[2].1);
+        let inner = encode::base64(
+            format!("{{\"key\": \"{escaped}\", \"other\": \"some text\"}}").as_bytes(),
+        );
+        if escaped != token {
+            let found = places(&detector(), inner.as_bytes(), &token);
+            assert_eq!(
+                found.iter().map(|it| &*it.0).collect::<Vec<_>>(),
+                ["base64 of \\u escapes"]
+            );
+        }
+        let wide = encode::utf16_le(&format!("powershell -enc {once}\r\n"));
+        let found = places(&detector(), &wide, &token);
+        assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["UTF-16LE of base64"]);
+    }
+}
+
+#[test]
+fn helm_and_cloud_init_pack_before_they_encode() {
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use std::io::Write;
+    for token in tokens(9) {
+        let text = format!(
+            "#cloud-config\nwrite_files:\n- content: {token}\n  path: /etc/key\n{}",
+            "line\n".repeat(99)
+        );
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(text.as_bytes()).expect("in memory");
+        let packed = encode::base64(&gzip.finish().expect("in memory"));
+        assert_found(packed.as_bytes(), (b"user_data: ", b"\n"), &token, "base64 of gzip");
+        let helm = encode::base64(format!("{packed}\n").as_bytes());
+        let found = places(&detector(), format!("release: {helm}\n").as_bytes(), &token);
+        assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64 of gzip"]);
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(text.as_bytes()).expect("in memory");
+        let packed = encode::base64(&zlib.finish().expect("in memory"));
+        assert_found(packed.as_bytes(), (b"", b""), &token, "base64 of zlib");
+    }
+}
+
+/// What windows find: places in the whole.
+struct Collect<'a> {
+    detector: &'a Detector,
+    token: &'a str,
+    found: Vec<(String, u64, usize)>,
+}
+
+impl Visitor for Collect<'_> {
+    fn visit(&mut self, blob: &Blob<'_>) {
+        let text = (blob.bytes, Within::Text { offset: blob.offset });
+        let found = &mut self.found;
+        self.detector.find(text, blob.own.clone(), &mut Scratch::default(), |it, secret| {
+            if secret == self.token.as_bytes() {
+                let start = blob.offset + it.start as u64;
+                found.push((it.encoding.to_string(), start, it.end - it.start));
+            }
+        });
+    }
+}
+
+#[test]
+fn no_window_boundary_hides_or_doubles_an_encoded_token() {
+    let detector = detector();
+    let token = mint::datadog(&mut Random(10), "ddpat_", 43, 0);
+    let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
+    let size = context.before + 2 * context.after + 1;
+    let encoded = [
+        encode::base64(format!("ab{token}").as_bytes()).into_bytes(),
+        encode::folded(
+            &encode::base64(format!("{}{token}", "x".repeat(40)).as_bytes()),
+            64,
+            "\n  ",
+        )
+        .into_bytes(),
+        encode::hex(token.as_bytes()).into_bytes(),
+        encode::utf16_le(&token),
+        encode::escape(&token, Which::All, ESCAPES[2].1).into_bytes(),
+        encode::escape(&token, Which::Marks, ESCAPES[0].1).into_bytes(),
+        format!("\"{}\" +\n \"{}\"", &token[..30], &token[30..]).into_bytes(),
+    ];
+    for text in encoded {
+        for at in (size - 2 * text.len() - 200..size + 200).step_by(3).chain((0..size).step_by(211))
+        {
+            let mut bytes: Vec<u8> = b"some text. ".iter().copied().cycle().take(at).collect();
+            bytes.push(b' ');
+            bytes.extend(&text);
+            bytes.extend(b" and more text. ".repeat(size / 8));
+            let run = Run::default();
+            let mut collect = Collect { detector: &detector, token: &token, found: Vec::new() };
+            let counted = (&run, &run.tally.bytes);
+            Windows::with_size(context, size).visit(
+                Origin::Stdin,
+                &mut &*bytes,
+                &mut collect,
+                counted,
+            );
+            assert_eq!(
+                collect.found.len(),
+                1,
+                "at {at}: {:?} {}",
+                collect.found,
+                text.escape_ascii()
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parts_find_what_the_whole_finds(seed: u64, len in 1_usize..700) {
+        let mut random = Random(seed);
+        let detector = detector();
+        let mut bytes = Vec::new();
+        for _ in 0..6 {
+            let (_, token) = mint::any(&mut random);
+            let token = &*token;
+            match random.below(7) {
+                0 => bytes.extend(encode::base64(format!("{}{token}", random.base62(2)).as_bytes()).into_bytes()),
+                1 => bytes.extend(encode::hex(token.as_bytes()).into_bytes()),
+                2 => bytes.extend(encode::utf16_le(token)),
+                3 => bytes.extend(encode::escape(token, Which::Marks, ESCAPES[random.below(11)].1).into_bytes()),
+                4 => bytes.extend(encode::folded(&encode::base64(token.repeat(2).as_bytes()), 64, "\n").into_bytes()),
+                5 => bytes.extend(encode::base64(encode::base64(format!("text {token} text and more of it").as_bytes()).as_bytes()).into_bytes()),
+                _ => bytes.extend(mint::filler(&mut random)),
+            }
+            bytes.extend(mint::filler(&mut random));
+        }
+        let text = (&*bytes, Within::WHOLE);
+        let mut whole = Vec::new();
+        detector.find(text, 0..bytes.len(), &mut Scratch::default(), |it, secret| whole.push((it, secret.to_vec())));
+        let mut parts = Vec::new();
+        for start in (0..bytes.len()).step_by(len) {
+            let own = start..bytes.len().min(start + len);
+            detector.find(text, own, &mut Scratch::default(), |it, secret| parts.push((it, secret.to_vec())));
+        }
+        let key = |it: &(ddpatrol::detect::Match, Vec<u8>)| (it.0.start, it.0.end, it.0.rule, it.0.encoding.to_string());
+        whole.sort_by_key(key);
+        parts.sort_by_key(key);
+        prop_assert_eq!(whole, parts, "{}", bytes.escape_ascii());
+    }
+}
