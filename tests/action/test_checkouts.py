@@ -1,0 +1,125 @@
+"""A checkout gets what it lacks, or the step says how it would."""
+
+import os
+import shutil
+
+import pytest
+from hosting import ZEROS
+from test_events import assert_found, leak, on
+from token_format import mint
+
+
+def long_pull_request(hosting, length, leaking=True):
+    """A base and a head that part many commits ago."""
+    hosting.commit(leak(1), "Long there")
+    hosting.commit({"leak-1.env": None})
+    hosting.history(length)
+    hosting.git("checkout", "-q", "-b", "feature", "main")
+    hosting.history(length, "feature.txt")
+    if leaking:
+        hosting.commit(leak(2))
+    hosting.git("checkout", "-q", "main")
+    hosting.history(length, "main.txt")
+    return hosting.pull_request()
+
+
+def test_a_range_longer_than_the_first_fetch_is_read_whole(hosting):
+    base, head = long_pull_request(hosting, 80)
+    hosting.checkout("refs/pull/7/merge")
+    step = hosting.step(hosting.event("pull_request", base, head))
+    assert_found(step, 2)
+    assert hosting.count_in(f"{base}..{head}") == 81
+    assert hosting.count_in(f"{head}..{base}") == 80
+
+
+def test_no_more_is_fetched_than_the_range_needs(hosting):
+    hosting.history(200)
+    hosting.push("main")
+    before = hosting.git("rev-parse", "HEAD")
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    assert_found(hosting.step(hosting.event("push", before, after)), 1)
+    assert hosting.count_in(after) < 100
+
+
+def test_a_whole_checkout_is_not_made_shallow(hosting):
+    hosting.history(100)
+    before = hosting.commit({"a.txt": "a\n"})
+    hosting.push("main")
+    hosting.git("reset", "-q", "--hard", "HEAD~1")
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main", 0)
+    assert_found(hosting.step(hosting.event("push", before, after)), 1)
+    assert hosting.git("rev-parse", "--is-shallow-repository", at=hosting.workspace) == "false"
+
+
+def test_commits_that_the_base_has_had_are_not_new_to_a_shallow_checkout(hosting):
+    base, head = long_pull_request(hosting, 3, leaking=False)
+    hosting.checkout("refs/pull/7/merge", 3)
+    assert_found(hosting.step(hosting.event("pull_request", base, head)))
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [("pull_request", "refs/pull/7/merge"), ("schedule", "refs/heads/main")],
+)
+def test_what_cannot_be_fetched_is_an_error_that_names_the_depth(hosting, name, reference):
+    base, head = long_pull_request(hosting, 3)
+    hosting.checkout(reference)
+    shutil.rmtree(hosting.server)
+    step = hosting.step(hosting.event(name, base, head))
+    assert (step.code, step.outputs) == (2, {"exit-code": "2"})
+    assert [one.name for one in step.told] == ["error"]
+    assert "fetch-depth: 0" in step.told[0].text
+
+
+def test_a_new_branch_that_cannot_be_compared_is_an_error_that_names_the_depth(hosting):
+    after = hosting.commit()
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    shutil.rmtree(hosting.server)
+    step = hosting.step(hosting.event("push", ZEROS, after, on("refs/heads/feature")))
+    assert step.code == 2
+    assert "fetch-depth: 0" in step.told[0].text
+
+
+def test_a_workspace_without_a_repository_is_an_error_that_names_checkout(hosting):
+    hosting.workspace.mkdir()
+    step = hosting.step(hosting.event("push", "1" * 40, "2" * 40))
+    assert step.code == 2
+    assert "run actions/checkout first" in step.told[0].text
+
+
+def test_a_folder_that_is_no_repository_can_be_swept(hosting):
+    hosting.workspace.mkdir()
+    (hosting.workspace / "app.env").write_text(mint(1))
+    assert_found(hosting.step(hosting.event("schedule")), 1)
+
+
+def test_a_checkout_of_another_user_is_judged(hosting):
+    if os.geteuid() != 0:
+        pytest.fail("giving a checkout to another user takes root")
+    before = hosting.commit()
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    for folder, _, files in os.walk(hosting.workspace):
+        for name in [folder, *(os.path.join(folder, file) for file in files)]:
+            os.chown(name, 65534, 65534)
+    assert_found(hosting.step(hosting.event("push", before, after)), 1)
+
+
+def test_a_submodule_of_the_repository_is_not_fetched(hosting):
+    before = hosting.commit()
+    hosting.push("main")
+    other = hosting.folder / "elsewhere"
+    (hosting.author / ".gitmodules").write_text(f'[submodule "s"]\n\tpath = s\n\turl = file://{other}\n')
+    hosting.git("update-index", "--add", "--cacheinfo", f"160000,{before},s")
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    step = hosting.step(hosting.event("push", before, after))
+    assert_found(step, 1)
+    assert str(other) not in step.log
