@@ -66,9 +66,11 @@ is_true() { # NAME VALUE
   esac
 }
 
+# For git alone, and no part of the environment of what runs here.
+fetch_token=${DDPATROL_FETCH_TOKEN:-}
+unset DDPATROL_FETCH_TOKEN
 path=${INPUT_PATH:-.}
 mode=${INPUT_MODE:-auto}
-fail_on=${INPUT_FAIL_ON:-proven}
 notes=
 
 # shellcheck source=scripts/action/binary.sh
@@ -82,7 +84,8 @@ command -v jq >/dev/null || command -v python3 >/dev/null ||
   fail "neither jq nor python3 is here: one of them must read the event"
 
 # What makes the verdict, and is repeated in the summary.
-judging=("--fail-on=$fail_on")
+judging=()
+[ -z "${INPUT_FAIL_ON:-}" ] || judging+=("--fail-on=$INPUT_FAIL_ON")
 [ -z "${INPUT_CONFIG:-}" ] || judging+=("--config=$INPUT_CONFIG")
 [ -z "${INPUT_BASELINE:-}" ] || judging+=("--baseline=$INPUT_BASELINE")
 while read -r -a words; do
@@ -115,7 +118,7 @@ while read -r line; do
 done <<<"${INPUT_REPORT:-}"
 
 code=0
-"$ddpatrol" "${scope[@]}" "${judging[@]}" ${responding[@]+"${responding[@]}"} "${reports[@]}" \
+"$ddpatrol" "${scope[@]}" ${judging[@]+"${judging[@]}"} ${responding[@]+"${responding[@]}"} "${reports[@]}" \
   ${operands[@]+"${operands[@]}"} >"$folder/annotations" 2>"$folder/messages" </dev/null || code=$?
 cat "$folder/messages"
 [ ! -e "$folder/report.txt" ] || cat "$folder/report.txt"

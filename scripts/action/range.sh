@@ -11,7 +11,10 @@ find_scope() {
     auto | range | full) ;;
     *) fail "mode is \"$mode\": write auto, range or full" ;;
   esac
-  if [ "$mode" = full ] || { [ "$mode" = auto ] && [ -z "$head" ]; }; then
+  if [ "$mode" = full ] && [ "$GITHUB_EVENT_NAME" != push ] && [ -n "$head" ]; then
+    fail "mode full reads its configuration from the work tree, which the author of a pull request writes:" \
+      "judge it by mode auto, and the whole history on a schedule"
+  elif [ "$mode" = full ] || { [ "$mode" = auto ] && [ -z "$head" ]; }; then
     scope_history
   elif [ -z "$head" ]; then
     fail "a $GITHUB_EVENT_NAME event brings no commits: mode range needs a pull request, a merge group or a push"
@@ -57,8 +60,8 @@ fetch() {
   if in_repository "${options[@]}" "$@" 2>"$RUNNER_TEMP/ddpatrol-fetch"; then return 0; fi
   # A checkout with persist-credentials: false left no credentials. Where it left some, a second
   # header would be refused, so that this comes second.
-  if [ -n "${DDPATROL_FETCH_TOKEN:-}" ] && [ -n "${GITHUB_SERVER_URL:-}" ]; then
-    header=$(printf 'x-access-token:%s' "$DDPATROL_FETCH_TOKEN" | base64 | tr -d '\n')
+  if [ -n "$fetch_token" ] && [ -n "${GITHUB_SERVER_URL:-}" ]; then
+    header=$(printf 'x-access-token:%s' "$fetch_token" | base64 | tr -d '\n')
     if GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.$GITHUB_SERVER_URL/.extraheader" \
       GIT_CONFIG_VALUE_0="Authorization: Basic $header" in_repository "${options[@]}" "$@"; then
       return 0
@@ -127,11 +130,11 @@ scope_range() {
     fi
     [ "$GITHUB_EVENT_NAME" = push ] || fail "the commits $base and $head, or some between them, are not in" \
       "this clone and could not be fetched: set fetch-depth: 0 for actions/checkout"
-    notes="The commit before this push, $base, is not to be had any more (a force push), so that the branch is looked at as if it was new."
-    annotate notice "$notes"
+    notes="The commit before this push, $base, is not to be had any more, as after a force push: the branch is looked at as if it was new."
     base=${base//[0-9a-f]/0}
   fi
   scope_new_reference
+  [ -z "$notes" ] || annotate notice "$notes"
 }
 
 # A new branch or tag is held against the default branch, and against every other branch that does not

@@ -21,7 +21,7 @@ summarize() {
     [ -z "$notes" ] || printf '\n%s\n' "$notes"
     printf '\nThe same verdict on your own machine, in a clone of this repository:\n\n```sh\n'
     [ ${#needed[@]} = 0 ] || quoted git fetch origin "${needed[@]}"
-    quoted ddpatrol "${repeated[@]}" "${judging[@]}"
+    quoted ddpatrol "${repeated[@]}" ${judging[@]+"${judging[@]}"}
     printf '```\n'
   } >>"$GITHUB_STEP_SUMMARY"
 }

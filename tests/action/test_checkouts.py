@@ -1,7 +1,11 @@
 """A checkout gets what it lacks, or the step says how it would."""
 
+import base64
 import os
 import shutil
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hosting import ZEROS
@@ -123,3 +127,88 @@ def test_a_submodule_of_the_repository_is_not_fetched(hosting):
     step = hosting.step(hosting.event("push", before, after))
     assert_found(step, 1)
     assert str(other) not in step.log
+
+
+class Private(BaseHTTPRequestHandler):
+    """A server of repositories over HTTP that answers one token only, and one header only."""
+
+    authorization = "Basic " + base64.b64encode(b"x-access-token:ghs_secret").decode()
+
+    def log_message(self, *_):
+        """Keeps the log of the tests clean."""
+
+    def do_GET(self):
+        """Hands a request to git."""
+        if self.headers.get_all("Authorization") != [self.authorization]:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="GitHub"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        path, _, query = self.path.partition("?")
+        length = int(self.headers.get("Content-Length") or 0)
+        environment = self.server.environment | {
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROJECT_ROOT": str(self.server.folder),
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(length),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        ran = subprocess.run(
+            ["git", "http-backend"], env=environment, input=self.rfile.read(length), stdout=subprocess.PIPE
+        )
+        head, _, body = ran.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(fields.pop("Status", "200").split()[0]))
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+
+@pytest.fixture
+def private(hosting):
+    """The address of a server that asks for a token."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Private)
+    server.folder, server.environment = hosting.folder, hosting.environment
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("persisted", "token", "code"), [(False, "ghs_secret", 1), (True, "ghs_secret", 1), (False, "", 2)]
+)
+def test_a_private_repository_is_fetched_with_the_jobs_token(hosting, private, persisted, token, code):
+    before = hosting.commit()
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    hosting.git("remote", "set-url", "origin", f"{private}/server.git", at=hosting.workspace)
+    if persisted:
+        header = f"Authorization: {Private.authorization}"
+        hosting.git("config", f"http.{private}/.extraheader", header, at=hosting.workspace)
+    environment = {"DDPATROL_FETCH_TOKEN": token, "GITHUB_SERVER_URL": private}
+    step = hosting.step(hosting.event("push", before, after), environment)
+    assert step.code == code, step.log
+    assert not step.holds("ghs_secret")
+
+
+def test_the_jobs_token_goes_to_no_other_server(hosting, private):
+    before = hosting.commit()
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    hosting.git("remote", "set-url", "origin", f"{private}/server.git", at=hosting.workspace)
+    environment = {"DDPATROL_FETCH_TOKEN": "ghs_secret", "GITHUB_SERVER_URL": "https://github.com"}
+    step = hosting.step(hosting.event("push", before, after), environment)
+    assert step.code == 2
+    assert "fetch-depth: 0" in step.told[0].text

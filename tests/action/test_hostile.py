@@ -177,11 +177,38 @@ disable = ["datadog-pat"]
 """
 
 
-@pytest.mark.parametrize("mode", ["auto", "full"])
-def test_the_author_of_a_pull_request_does_not_configure_the_gate(hosting, mode):
+def test_the_author_of_a_pull_request_does_not_configure_the_gate(hosting):
     base, head = open_pull_request(hosting, None, leak(1) | {".ddpatrol.toml": CONFIGURATION})
     hosting.checkout("refs/pull/7/merge")
-    assert_found(hosting.step(hosting.event("pull_request", base, head), mode=mode), 1)
+    step = hosting.step(hosting.event("pull_request", base, head))
+    assert_found(step, 1)
+    assert "the change edits .ddpatrol.toml" in step.summary
+
+
+def test_named_configuration_and_baseline_are_those_of_the_base(hosting):
+    before = {"ci/patrol.toml": 'fail-on = "shaped"\n'}
+    base, head = open_pull_request(hosting, before, leak(1) | {"ci/patrol.toml": CONFIGURATION})
+    hosting.checkout("refs/pull/7/merge")
+    event = hosting.event("pull_request", base, head)
+    assert_found(hosting.step(event, config="ci/patrol.toml"), 1)
+
+
+def test_an_allow_that_a_pull_request_brings_is_shown_and_does_not_count(hosting):
+    files = {"a.env": f"KEY={mint(1)} # ddpatrol:allow only a test\n"}
+    base, head = open_pull_request(hosting, None, files)
+    hosting.checkout("refs/pull/7/merge")
+    step = hosting.step(hosting.event("pull_request", base, head))
+    assert_found(step, 1)
+    assert "only a test" in step.summary
+
+
+@pytest.mark.parametrize("name", ["pull_request", "merge_group"])
+def test_the_whole_history_is_not_judged_by_what_a_pull_request_configures(hosting, name):
+    base, head = open_pull_request(hosting, None, leak(1) | {".ddpatrol.toml": CONFIGURATION})
+    hosting.checkout("refs/pull/7/merge")
+    step = hosting.step(hosting.event(name, base, head), mode="full")
+    assert step.code == 2
+    assert "which the author of a pull request writes" in step.told[0].text
 
 
 def test_the_sarif_and_json_reports_hold_hostile_text_as_text(hosting):
