@@ -170,10 +170,10 @@ def test_a_token_in_the_name_of_a_branch_is_not_shown(hosting):
 
 
 CONFIGURATION = """
-fail-on = "never"
+fail_on = "never"
 exclude = ["*"]
 [rules]
-disable = ["datadog-pat"]
+leave_out = ["datadog-pat"]
 """
 
 
@@ -186,7 +186,7 @@ def test_the_author_of_a_pull_request_does_not_configure_the_gate(hosting):
 
 
 def test_named_configuration_and_baseline_are_those_of_the_base(hosting):
-    before = {"ci/patrol.toml": 'fail-on = "shaped"\n'}
+    before = {"ci/patrol.toml": 'fail_on = "shaped"\n'}
     base, head = open_pull_request(hosting, before, leak(1) | {"ci/patrol.toml": CONFIGURATION})
     hosting.checkout("refs/pull/7/merge")
     event = hosting.event("pull_request", base, head)
