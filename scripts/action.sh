@@ -75,6 +75,8 @@ notes=
 
 # shellcheck source=scripts/action/binary.sh
 . "$action/scripts/action/binary.sh"
+# shellcheck source=scripts/action/clone.sh
+. "$action/scripts/action/clone.sh"
 # shellcheck source=scripts/action/range.sh
 . "$action/scripts/action/range.sh"
 # shellcheck source=scripts/action/summary.sh

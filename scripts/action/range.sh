@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # action.sh gives the names and takes them
-# Part of scripts/action.sh: what an event brings, and how a clone gets what it lacks of that.
+# Part of scripts/action.sh: what an event brings.
 
 # Sets `scope`, the command that scans and its options, and `operands`; `repeated` is what a person
 # runs for the same verdict, and `needed` the commits that a clone must have for that.
@@ -44,74 +44,16 @@ is_id() {
 
 is_zeros() { [ -z "${1//0/}" ]; }
 
-# In a job's container the checkout belongs to another user, which git refuses without safe.directory.
-in_repository() { git -c safe.directory='*' -C "$path" "$@"; }
-
-is_shallow() { [ "$(in_repository rev-parse --is-shallow-repository)" = true ]; }
-
-has() { in_repository cat-file -e "$1^{commit}" 2>/dev/null; }
-
-# Fetches from origin: [OPTION...] REFSPEC.... Neither tags nor submodules come unasked: where these are
-# is the repository's word.
-fetch() {
-  local header
-  local options=(fetch --quiet --no-tags --no-recurse-submodules --no-write-fetch-head)
-  export GIT_TERMINAL_PROMPT=0
-  if in_repository "${options[@]}" "$@" 2>"$RUNNER_TEMP/ddpatrol-fetch"; then return 0; fi
-  # A checkout with persist-credentials: false left no credentials. Where it left some, a second
-  # header would be refused, so that this comes second.
-  if [ -n "$fetch_token" ] && [ -n "${GITHUB_SERVER_URL:-}" ]; then
-    header=$(printf 'x-access-token:%s' "$fetch_token" | base64 | tr -d '\n')
-    if GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.$GITHUB_SERVER_URL/.extraheader" \
-      GIT_CONFIG_VALUE_0="Authorization: Basic $header" in_repository "${options[@]}" "$@"; then
-      return 0
-    fi
-  fi
-  cat "$RUNNER_TEMP/ddpatrol-fetch"
-  return 1
-}
-
-# Tells whether a shallow clone has two commits and all that lies between them. Where it is cut there,
-# commits that the base has long had would look as if the head brought them.
-is_whole() { # BASE HEAD
-  local between cut
-  has "$1" && has "$2" && in_repository merge-base "$1" "$2" >/dev/null || return 1
-  between=$(in_repository rev-list "$1...$2") || return 1
-  cut=$(cd -- "$path" && cat "$(git -c safe.directory='*' rev-parse --git-path shallow)") || return 1
-  ! grep -qxF -e "$cut" <<<"$between"
-}
-
-# What git takes for a history without end; unlike --unshallow it also suits a clone that is whole.
-whole_depth=2147483647
-
-# Gets two commits and what lies between them; fails if that is not to be had.
-obtain() { # BASE HEAD
-  local depth
-  if ! is_shallow; then
-    has "$1" && has "$2" && return 0
-    fetch origin "$1" "$2" && has "$1" && has "$2"
-    return
-  fi
-  for depth in 64 1024 $whole_depth; do
-    if is_whole "$1" "$2"; then return 0; fi
-    fetch "--depth=$depth" origin "$1" "$2" || return 1
-  done
-  has "$1" && has "$2"
-}
-
-# Gets every branch and tag with its whole history, and a commit.
-fetch_all() { # COMMIT
-  fetch "--depth=$whole_depth" origin "$1" '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'
-}
-
 scope_history() {
   scope=(scan)
   operands=(-- "$path")
   repeated=(scan "$path")
-  if in_repository rev-parse --git-dir >/dev/null 2>&1 && is_shallow; then
+  in_repository rev-parse --git-dir >/dev/null 2>&1 || return 0
+  if is_shallow; then
     fetch_all "$(in_repository rev-parse HEAD)" || fail "this clone is shallow, and the rest of its history" \
       "could not be fetched: set fetch-depth: 0 for actions/checkout"
   fi
+  fill_history || fail "$partial"
 }
 
 scope_range() {
@@ -124,6 +66,7 @@ scope_range() {
   fi
   if ! is_zeros "$base"; then
     if obtain "$base" "$head"; then
+      fill_changes "$base" "$head" || fail "$partial"
       needed=("$base" "$head")
       set_range
       return
@@ -141,7 +84,7 @@ scope_range() {
 # contain it. The default branch's own pushes are judged as they come; of two new branches with the same
 # commits each contains the other, and neither may hide what both bring.
 scope_new_reference() {
-  local default others
+  local default others compared=$base
   default=$(field "$GITHUB_EVENT_PATH" .repository.default_branch)
   others=refs/remotes/origin/$default
   if is_shallow || ! has "$head" || ! has "$others"; then
@@ -151,9 +94,11 @@ scope_new_reference() {
   needed=("$head")
   if [ "$(field "$GITHUB_EVENT_PATH" .ref)" != "refs/heads/$default" ] && has "$others"; then
     set_range "--not=$others"
+    compared=$others
   else
     set_range
   fi
+  fill_changes "$compared" "$head" || fail "$partial"
 }
 
 set_range() { # [OPTION...]

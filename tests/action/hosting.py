@@ -38,6 +38,7 @@ class Hosting:
         self.git("init", "-q", "--bare", "-b", "main", self.server, at=folder)
         # As GitHub does, which serves any commit by its id.
         self.git("config", "uploadpack.allowAnySHA1InWant", "true", at=self.server)
+        self.git("config", "uploadpack.allowFilter", "true", at=self.server)
         self.git("init", "-q", "-b", "main", self.author, at=folder)
         self.git("remote", "add", "origin", self.server.as_uri())
 
@@ -84,8 +85,8 @@ class Hosting:
         self.git("checkout", "-q", head)
         return ids
 
-    def checkout(self, reference, depth=1, folder=None):
-        """Checks out a reference of the server in the way of actions/checkout."""
+    def checkout(self, reference, depth=1, folder=None, sparse=None):
+        """Checks out a reference of the server, or a folder of it, in the way of actions/checkout."""
         at = folder or self.workspace
         shutil.rmtree(at, ignore_errors=True)
         at.mkdir(parents=True)
@@ -95,12 +96,16 @@ class Hosting:
         local = reference.replace("refs/heads/", "refs/remotes/origin/")
         local = local.replace("refs/pull/", "refs/remotes/pull/")
         fetch = ["fetch", "-q", "--no-recurse-submodules"]
+        if sparse:
+            fetch.append("--filter=blob:none")
         if depth:
             self.git(*fetch, "--no-tags", f"--depth={depth}", "origin", f"+{commit}:{local}", at=at)
         else:
             everything = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
             self.git(*fetch, "origin", *everything, at=at)
             self.git(*fetch, "origin", f"+{commit}:{local}", at=at)
+        if sparse:
+            self.git("sparse-checkout", "set", sparse, at=at)
         self.git("checkout", "-q", "--force", "--detach", local, at=at)
 
     def event(self, name, base=None, head=None, change=None):

@@ -8,7 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from hosting import ZEROS
+from hosting import ZEROS, report
 from test_events import assert_found, leak, on
 from token_format import mint
 
@@ -127,6 +127,61 @@ def test_a_submodule_of_the_repository_is_not_fetched(hosting):
     step = hosting.step(hosting.event("push", before, after))
     assert_found(step, 1)
     assert str(other) not in step.log
+
+
+def missing(hosting):
+    """How many objects a workspace was promised and does not have."""
+    listed = hosting.git("rev-list", "--objects", "--missing=print", "--all", "HEAD", at=hosting.workspace)
+    return sum(line.startswith("?") for line in listed.splitlines())
+
+
+def sparse(hosting, depth):
+    """A push to a repository with folders, and a sparse checkout of one of them."""
+    hosting.commit({"seen/a.txt": "a\n", "unseen/b.txt": f"old {mint(1)}\n"} | {f"x/{n}": str(n) for n in range(9)})
+    hosting.commit({"unseen/b.txt": "old\n"})
+    before = hosting.commit({"unseen/c d.txt": f"{mint(2)}\n"})
+    hosting.commit({"unseen/c d.txt": f"{mint(2)}\nmore\n", "unseen/b.txt": f"new {mint(3)}\n"})
+    after = hosting.commit({"unseen/b.txt": "new\n"})
+    hosting.push("main")
+    hosting.checkout("refs/heads/main", depth, sparse="seen")
+    assert missing(hosting)
+    return before, after
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_sparse_checkout_gets_the_contents_that_a_range_changes_and_no_others(hosting, depth):
+    before, after = sparse(hosting, depth)
+    step = hosting.step(hosting.event("push", before, after))
+    assert_found(step, 3)
+    assert report(step)["complete"]
+    assert missing(hosting)
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_sparse_checkout_gets_all_contents_for_a_sweep(hosting, depth):
+    sparse(hosting, depth)
+    assert_found(hosting.step(hosting.event("schedule")), 1, 2, 3)
+    assert not missing(hosting)
+
+
+def test_a_sparse_checkout_gets_the_contents_of_a_new_branch(hosting):
+    hosting.commit({"unseen/a.txt": f"{mint(1)}\n"})
+    hosting.push("main")
+    after = hosting.commit({"unseen/a.txt": f"{mint(1)}\nmore\n", "unseen/b.txt": mint(2)})
+    hosting.push("HEAD:refs/heads/feature")
+    hosting.checkout("refs/heads/feature", sparse="seen")
+    step = hosting.step(hosting.event("push", ZEROS, after, on("refs/heads/feature")))
+    assert_found(step, 2)
+    assert report(step)["complete"]
+
+
+def test_contents_that_cannot_be_fetched_are_an_error_that_names_the_filter(hosting):
+    before, after = sparse(hosting, 0)
+    shutil.rmtree(hosting.server)
+    for name in ("push", "schedule"):
+        step = hosting.step(hosting.event(name, before, after))
+        assert step.code == 2
+        assert "leave out filter and sparse-checkout" in step.told[0].text
 
 
 class Private(BaseHTTPRequestHandler):

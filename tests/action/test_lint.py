@@ -46,7 +46,8 @@ def documented(tmp_path_factory):
     whole = [block for block in blocks if re.search("^on:", block, re.MULTILINE)]
     assert len(whole) >= 3
     for number, block in enumerate(whole):
-        (workflows / f"{number}.yml").write_text(block)
+        # The commit of a release is for people to fill in.
+        (workflows / f"{number}.yml").write_text(block.replace("ddpatrol@v0.1.0", f"ddpatrol@{'0' * 40}"))
     return folder
 
 
