@@ -36,6 +36,21 @@ def test_a_range_longer_than_the_first_fetch_is_read_whole(hosting):
     assert hosting.count_in(f"{head}..{base}") == 80
 
 
+def test_a_long_branch_that_has_merged_its_base_is_read_to_its_beginning(hosting):
+    hosting.history(3)
+    hosting.git("checkout", "-q", "-b", "feature")
+    hosting.commit(leak(1))
+    hosting.commit({"leak-1.env": None})
+    hosting.history(80, "feature.txt")
+    hosting.git("checkout", "-q", "main")
+    hosting.commit({"main.txt": "the base moves on\n"})
+    hosting.git("checkout", "-q", "feature")
+    hosting.git("merge", "-q", "-m", "Take what main has", "main")
+    base, head = hosting.pull_request()
+    hosting.checkout("refs/pull/7/merge")
+    assert_found(hosting.step(hosting.event("pull_request", base, head)), 1)
+
+
 def test_no_more_is_fetched_than_the_range_needs(hosting):
     hosting.history(200)
     hosting.push("main")
@@ -115,18 +130,22 @@ def test_a_checkout_of_another_user_is_judged(hosting):
     assert_found(hosting.step(hosting.event("push", before, after)), 1)
 
 
-def test_a_submodule_of_the_repository_is_not_fetched(hosting):
+def test_submodules_are_not_fetched(hosting):
+    other = hosting.folder / "other"
+    hosting.git("init", "-q", "-b", "main", other, at=hosting.folder)
+    for message in ("first", "second"):
+        hosting.git("commit", "-q", "--allow-empty", "-m", message, at=other)
+    allow = ["-c", "protocol.file.allow=always"]
+    hosting.git(*allow, "submodule", "--quiet", "add", other.as_uri(), "s")
     before = hosting.commit()
-    hosting.push("main")
-    other = hosting.folder / "elsewhere"
-    (hosting.author / ".gitmodules").write_text(f'[submodule "s"]\n\tpath = s\n\turl = file://{other}\n')
-    hosting.git("update-index", "--add", "--cacheinfo", f"160000,{before},s")
+    hosting.git("reset", "-q", "--hard", "HEAD~1", at=hosting.author / "s")
+    hosting.commit()
     after = hosting.commit(leak(1))
-    hosting.push("main")
-    hosting.checkout("refs/heads/main")
-    step = hosting.step(hosting.event("push", before, after))
-    assert_found(step, 1)
-    assert str(other) not in step.log
+    hosting.push("main", f"{before}:refs/heads/old")
+    hosting.checkout("refs/heads/old")
+    hosting.git(*allow, "submodule", "--quiet", "update", "--init", "--depth=1", at=hosting.workspace)
+    shutil.rmtree(other)
+    assert_found(hosting.step(hosting.event("push", before, after)), 1)
 
 
 def missing(hosting):
@@ -155,6 +174,26 @@ def test_a_sparse_checkout_gets_the_contents_that_a_range_changes_and_no_others(
     assert_found(step, 3)
     assert report(step)["complete"]
     assert missing(hosting)
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_sparse_checkout_gets_what_merges_and_the_base_have_made_of_a_file(hosting, depth):
+    hosting.commit({"seen/a.txt": "a\n", "unseen/b.txt": "one\n\n\n\n\n\n\n\ntwo\n"})
+    hosting.git("checkout", "-q", "-b", "feature")
+    hosting.commit({"unseen/b.txt": f"{mint(1)}\n\n\n\n\n\n\n\ntwo\n"})
+    hosting.git("checkout", "-q", "-b", "side")
+    hosting.commit({"seen/c.txt": "c\n"})
+    hosting.git("checkout", "-q", "feature")
+    hosting.git("merge", "-q", "--no-ff", "--no-commit", "side")
+    hosting.commit({"unseen/d.txt": f"{mint(2)}\n"}, "A merge that brings more than it merges")
+    hosting.commit({"unseen/d.txt": None})
+    hosting.git("checkout", "-q", "main")
+    hosting.commit({"unseen/b.txt": f"one\n\n\n\n\n\n\n\n{mint(1)}\n"})
+    base, head = hosting.pull_request()
+    hosting.checkout("refs/pull/7/merge", depth, sparse="seen")
+    step = hosting.step(hosting.event("pull_request", base, head))
+    assert_found(step, 2)
+    assert report(step)["complete"]
 
 
 @pytest.mark.parametrize("depth", [0, 1])
