@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 from hosting import ROOT, ZEROS, report
@@ -185,12 +186,42 @@ def test_the_author_of_a_pull_request_does_not_configure_the_gate(hosting):
     assert "the change edits .ddpatrol.toml" in step.summary
 
 
-def test_named_configuration_and_baseline_are_those_of_the_base(hosting):
+def test_a_named_configuration_is_that_of_the_base(hosting):
     before = {"ci/patrol.toml": 'fail_on = "shaped"\n'}
     base, head = open_pull_request(hosting, before, leak(1) | {"ci/patrol.toml": CONFIGURATION})
     hosting.checkout("refs/pull/7/merge")
     event = hosting.event("pull_request", base, head)
     assert_found(hosting.step(event, config="ci/patrol.toml"), 1)
+
+
+def test_a_named_baseline_is_that_of_the_base(hosting):
+    def baseline(*seeds):
+        folder = hosting.folder / f"known {seeds}"
+        folder.mkdir()
+        (folder / "tokens").write_text("".join(mint(seed) + "\n" for seed in seeds))
+        subprocess.run([hosting.binary, "baseline", "create"], cwd=folder, check=True, capture_output=True)
+        return {"ci/known.json": (folder / ".ddpatrol-baseline.json").read_text()}
+
+    base, head = open_pull_request(hosting, baseline(1), leak(1) | leak(2) | baseline(1, 2))
+    hosting.checkout("refs/pull/7/merge")
+    step = hosting.step(hosting.event("pull_request", base, head), baseline="ci/known.json")
+    assert (step.code, step.outputs["findings"]) == (1, "1"), step.log
+    assert mint(2)[6:28] in step.log
+
+
+def test_a_new_branch_is_configured_by_the_default_branch(hosting):
+    hosting.commit()
+    hosting.push("main")
+    hosting.git("checkout", "-q", "-b", "feature")
+    after = hosting.commit(leak(1) | {".ddpatrol.toml": CONFIGURATION})
+    hosting.push("feature")
+    hosting.checkout("refs/heads/feature")
+    assert_found(hosting.step(hosting.event("push", ZEROS, after, on("refs/heads/feature"))), 1)
+    hosting.push("feature:main")
+    after = hosting.commit(leak(2))
+    hosting.push("HEAD:refs/heads/other")
+    hosting.checkout("refs/heads/other")
+    assert_found(hosting.step(hosting.event("push", ZEROS, after, on("refs/heads/other"))))
 
 
 def test_an_allow_that_a_pull_request_brings_is_shown_and_does_not_count(hosting):

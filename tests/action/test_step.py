@@ -236,3 +236,17 @@ def test_a_finding_is_annotated_at_its_line(hosting):
     (annotation,) = [one for one in step.annotations if one.name == "error"]
     assert annotation.properties["file"] == "a b,c:d.env"
     assert annotation.properties["line"] == "2"
+
+
+def test_an_issuer_that_does_not_answer_is_told_and_changes_no_verdict(hosting):
+    before = hosting.commit()
+    after = hosting.commit(leak(1))
+    hosting.push("main")
+    hosting.checkout("refs/heads/main")
+    event = hosting.event("push", before, after)
+    step = hosting.step(event, verify="true", revoke="true", api_url="http://127.0.0.1:9")
+    assert_found(step, 1)
+    (finding,) = report(step)["findings"]
+    assert finding["verification"]["verdict"] == "unknown"
+    assert finding["revocation"]["outcome"] == "failed"
+    assert not step.holds(mint(1))
