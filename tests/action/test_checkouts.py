@@ -121,8 +121,10 @@ def test_a_checkout_of_another_user_is_judged(hosting):
     after = hosting.commit(leak(1))
     hosting.push("main")
     hosting.checkout("refs/heads/main")
-    # By this git takes every repository for another user's.
-    environment = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    # By this git takes every repository for another user's; the server is no part of the test.
+    settings = hosting.folder / "settings"
+    hosting.git("config", "--file", settings, "safe.directory", hosting.server)
+    environment = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": str(settings)}
     assert_found(hosting.step(hosting.event("push", before, after), environment), 1)
 
 
