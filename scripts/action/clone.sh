@@ -33,11 +33,12 @@ fetch() {
   return 1
 }
 
-# Tells whether a shallow clone has two commits and all that lies between them. Where it is cut there,
-# commits that the base has long had would look as if the head brought them.
+# Tells whether the clone has two commits and all that lies between them. Where a shallow one is cut
+# there, commits that the base has long had would look as if the head brought them.
 is_whole() { # BASE HEAD
   local between cut
   has "$1" && has "$2" || return 1
+  is_shallow || return 0
   between=$(in_repository rev-list "$1...$2") || return 1
   cut=$(cd -- "$path" && cat "$(git -c safe.directory='*' rev-parse --git-path shallow)") || return 1
   ! grep -qxF -e "$cut" <<<"$between"
@@ -49,16 +50,17 @@ whole_depth=2147483647
 # Gets two commits and what lies between them; fails if that is not to be had.
 obtain() { # BASE HEAD
   local depth
+  if is_whole "$1" "$2"; then return 0; fi
+  # A depth would cut a clone that is not shallow.
   if ! is_shallow; then
-    has "$1" && has "$2" && return 0
-    fetch origin "$1" "$2" && has "$1" && has "$2"
+    fetch origin "$1" "$2" && is_whole "$1" "$2"
     return
   fi
   for depth in 64 1024 $whole_depth; do
-    if is_whole "$1" "$2"; then return 0; fi
     fetch "--depth=$depth" origin "$1" "$2" || return 1
+    if is_whole "$1" "$2"; then return 0; fi
   done
-  has "$1" && has "$2"
+  return 1
 }
 
 # Gets every branch and tag with its whole history, and a commit.
