@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from hosting import ROOT, ZEROS, report
+from markdown_it import MarkdownIt
 from test_events import assert_found, leak, on, open_pull_request
 from token_format import mint
 
@@ -22,6 +23,12 @@ MARKUP = ["<script>alert(1)</script>", "![x](http://example.com/x.png)", "| a | 
 HOSTILE = COMMANDS + SHELL + MARKUP
 
 
+def markdown(text):
+    """The pieces of a document, by another reader of Markdown than the program's writer."""
+    for block in MarkdownIt("commonmark").enable("table").parse(text):
+        yield from block.children or [block]
+
+
 def assert_harmless(hosting, step):
     """Checks that nothing hostile was obeyed."""
     assert not list(hosting.folder.rglob("pwned"))
@@ -29,8 +36,16 @@ def assert_harmless(hosting, step):
     assert not [one for one in step.commands if one.properties.get("file") == "forged.txt"]
     assert not [one for one in step.commands if one.text.startswith("forged")]
     assert set(step.outputs) == {"findings", "sarif-file", "exit-code", "report-json"}
-    for markup in ("<script", "![x]"):
-        assert markup not in step.summary
+    pieces = list(markdown(step.summary))
+    assert not [piece for piece in pieces if piece.type == "image"]
+    links = [str(piece.attrs["href"]) for piece in pieces if piece.type == "link_open"]
+    assert not [link for link in links if "example" in link]
+    html = "".join(piece.content for piece in pieces if piece.type.startswith("html_"))
+    assert "<script" not in html
+    assert html.count("<details") == html.count("</details")
+    # What the step itself adds is the end of the document, and no part of a block before it.
+    assert (pieces[-1].type, pieces[-1].info) == ("fence", "sh")
+    assert "ddpatrol " in pieces[-1].content
 
 
 @pytest.mark.parametrize("text", HOSTILE)
