@@ -3,9 +3,8 @@
 #
 #   scripts/python.sh [PYTEST ARGUMENTS...]
 #
-# The tools stand in an environment of their own under the target directory, made anew when
-# crates/service/tests/python/requirements.txt changes. DDPATROLD names the program (default: the
-# debug build, which is built), DDPATROL_TEST_POSTGRES a PostgreSQL (default: a throw-away one).
+# DDPATROLD names the program (default: the debug build, which is built), DDPATROL_TEST_POSTGRES a
+# PostgreSQL (default: a throw-away one).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tests=$root/crates/service/tests/python
@@ -20,14 +19,7 @@ if [ -z "${DDPATROL_TEST_POSTGRES:-}" ]; then
   exec "$root/scripts/postgres.sh" run "${BASH_SOURCE[0]}" "$@"
 fi
 
-key=$({ python3 --version; cat "$tests/requirements.txt"; } | sha256sum | cut -c 1-16)
-environment=$target/python/$key
-if [ ! -e "$environment/ready" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment"
-  "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$tests/requirements.txt"
-  touch "$environment/ready"
-fi
+python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
 export PYTHONDONTWRITEBYTECODE=1
 cd "$tests"
-exec "$environment/bin/python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"
+exec "$python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"

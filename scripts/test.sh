@@ -31,6 +31,8 @@ need python3 python3
 need g++ g++
 need script bsdutils
 need shellcheck shellcheck
+need jq jq
+need npm npm
 need curl curl
 need openssl openssl
 need psql postgresql
@@ -53,6 +55,8 @@ step "the service from outside"
 cargo build --locked --workspace --bins
 DDPATROLD=${CARGO_TARGET_DIR:-target}/debug/ddpatrold
 DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
+step "the GitHub Action"
+DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
 step "journey"
 scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
 step "oracle"
@@ -73,6 +77,4 @@ cargo deny --locked --workspace check bans licenses sources
 step "fuzz targets"
 cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 cargo build --locked --manifest-path fuzz/Cargo.toml
-step "shell scripts"
-shellcheck scripts/*.sh .ci/run
 step "all checks passed"

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The step of the GitHub Action (action.yml): finds out what the event brings, has ddpatrol look at it
+# once, and hands GitHub the annotations, the job summary and the outputs.
+#
+# Inputs come as INPUT_*, the event as GITHUB_EVENT_NAME and GITHUB_EVENT_PATH. DDPATROL_BINARY names
+# a program that is there already. Runs in the workspace, whose content is never taken for code.
+# Works with bash 3.2, which macOS has.
+set -euo pipefail
+action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${GITHUB_OUTPUT:?this is the step of a GitHub Action}" "${GITHUB_STEP_SUMMARY:?}"
+: "${GITHUB_EVENT_NAME:?}" "${GITHUB_EVENT_PATH:?}" "${RUNNER_TEMP:?}"
+
+random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# A line that begins with `::` is a command to the runner, whoever wrote it: git's and the program's
+# messages hold names out of the repository. So commands are off, but for the few that are ours.
+resume=$(random)
+echo "::stop-commands::$resume"
+trap 'echo "::$resume::"' EXIT
+with_commands() {
+  echo "::$resume::"
+  "$@"
+  echo "::stop-commands::$resume"
+}
+
+# Prints an annotation: LEVEL TEXT.
+annotate() {
+  local text=$2
+  text=${text//'%'/%25}
+  text=${text//$'\r'/%0D}
+  text=${text//$'\n'/%0A}
+  with_commands echo "::$1 title=ddpatrol::$text"
+}
+
+output() { # NAME VALUE
+  local end
+  end=$(random)
+  printf '%s<<%s\n%s\n%s\n' "$1" "$end" "$2" "$end" >>"$GITHUB_OUTPUT"
+}
+
+fail() {
+  annotate error "$*"
+  output exit-code 2
+  exit 2
+}
+
+# Prints a field of a JSON file: FILE .A.B; nothing where it is missing.
+field() {
+  if command -v jq >/dev/null; then
+    jq -r "$2 // \"\"" "$1" | tr -d '\r'
+  else
+    # -I: the workspace is the current folder, and its json.py must not be taken for Python's.
+    python3 -I -c 'import json, sys
+value = json.load(open(sys.argv[1], encoding="utf-8"))
+for key in sys.argv[2].split(".")[1:]:
+    value = (value or {}).get(key)
+print("" if value is None else value)' "$1" "$2"
+  fi
+}
+
+is_true() { # NAME VALUE
+  case $2 in
+    true) return 0 ;;
+    false | '') return 1 ;;
+    *) fail "$1 is \"$2\": write true or false" ;;
+  esac
+}
+
+# For git alone, and no part of the environment of what runs here.
+fetch_token=${DDPATROL_FETCH_TOKEN:-}
+unset DDPATROL_FETCH_TOKEN
+path=${INPUT_PATH:-.}
+mode=${INPUT_MODE:-auto}
+notes=
+
+# shellcheck source=scripts/action/binary.sh
+. "$action/scripts/action/binary.sh"
+# shellcheck source=scripts/action/clone.sh
+. "$action/scripts/action/clone.sh"
+# shellcheck source=scripts/action/range.sh
+. "$action/scripts/action/range.sh"
+# shellcheck source=scripts/action/summary.sh
+. "$action/scripts/action/summary.sh"
+
+command -v jq >/dev/null || command -v python3 >/dev/null ||
+  fail "neither jq nor python3 is here: one of them must read the event"
+
+# What makes the verdict, and is repeated in the summary.
+judging=()
+[ -z "${INPUT_FAIL_ON:-}" ] || judging+=("--fail-on=$INPUT_FAIL_ON")
+[ -z "${INPUT_CONFIG:-}" ] || judging+=("--config=$INPUT_CONFIG")
+[ -z "${INPUT_BASELINE:-}" ] || judging+=("--baseline=$INPUT_BASELINE")
+while read -r -a words; do
+  judging+=(${words[@]+"${words[@]}"})
+done <<<"${INPUT_ARGS:-}"
+
+responding=()
+if is_true verify "${INPUT_VERIFY:-}"; then responding+=(--verify); fi
+if is_true revoke "${INPUT_REVOKE:-}"; then responding+=(--revoke --yes); fi
+[ -z "${INPUT_API_URL:-}" ] || responding+=("--issuer=$INPUT_API_URL")
+# A secret that a fork does not get arrives as an empty variable.
+for name in DDPATROL_DATADOG_TOKEN DDPATROL_ISSUER_TOKEN; do
+  [ -n "${!name:-}" ] || unset "$name"
+done
+
+find_scope
+find_binary
+
+folder=$(mktemp -d "$RUNNER_TEMP/ddpatrol.XXXXXX")
+reports=(
+  --report=github "--report=text=$folder/report.txt" "--report=markdown=$folder/summary.md"
+  "--report=sarif=$folder/ddpatrol.sarif" "--report=json=$folder/ddpatrol.json"
+)
+while read -r line; do
+  case $line in
+    '') ;;
+    *=*) reports+=("--report=$line") ;;
+    *) fail "report holds \"$line\": write FORMAT=PATH, one a line" ;;
+  esac
+done <<<"${INPUT_REPORT:-}"
+
+code=0
+"$ddpatrol" "${scope[@]}" ${judging[@]+"${judging[@]}"} ${responding[@]+"${responding[@]}"} "${reports[@]}" \
+  ${operands[@]+"${operands[@]}"} >"$folder/annotations" 2>"$folder/messages" </dev/null || code=$?
+cat "$folder/messages"
+[ ! -e "$folder/report.txt" ] || cat "$folder/report.txt"
+with_commands cat "$folder/annotations"
+[ "$code" != 0 ] || [ -s "$folder/ddpatrol.json" ] || fail "the program wrote no report"
+summarize
+
+findings=
+[ ! -s "$folder/ddpatrol.json" ] || findings=$(field "$folder/ddpatrol.json" .summary.proven)
+output findings "$findings"
+for report in sarif-file:ddpatrol.sarif report-json:ddpatrol.json; do
+  file=$folder/${report#*:}
+  [ -s "$file" ] || file=
+  output "${report%%:*}" "$file"
+done
+output exit-code "$code"
+exit "$code"

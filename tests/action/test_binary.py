@@ -1,0 +1,74 @@
+"""The program comes from a release, whose SHA-256 must hold."""
+
+import hashlib
+import platform
+import tarfile
+
+import pytest
+from test_events import assert_found, leak
+
+TARGETS = {"x86_64": "x86_64-unknown-linux-musl", "aarch64": "aarch64-unknown-linux-musl"}
+
+
+class Releases:
+    """A mirror of releases with one release, v1.2.3, for this machine, and a workspace with a token."""
+
+    def __init__(self, hosting):
+        self.hosting = hosting
+        self.folder = hosting.folder / "releases" / "v1.2.3"
+        self.folder.mkdir(parents=True)
+        self.archive = self.folder / f"ddpatrol-v1.2.3-{TARGETS[platform.machine()]}.tar.gz"
+        with tarfile.open(self.archive, "w:gz") as archive:
+            archive.add(hosting.binary, "ddpatrol")
+        self.sums = self.folder / "SHA256SUMS"
+        digest = hashlib.sha256(self.archive.read_bytes()).hexdigest()
+        self.sums.write_text(f"{'0' * 64}  another-{self.archive.name}\n{digest}  {self.archive.name}\n")
+        hosting.commit(leak(1))
+        hosting.push("main")
+        hosting.checkout("refs/heads/main")
+
+    def step(self, version):
+        """Runs the step with a version."""
+        environment = {"DDPATROL_BINARY": "", "DDPATROL_RELEASES": self.folder.parent.as_uri()}
+        return self.hosting.step(self.hosting.event("schedule"), environment, version=version)
+
+
+@pytest.fixture
+def releases(hosting):
+    """A mirror of releases."""
+    return Releases(hosting)
+
+
+def assert_refused(step, told):
+    """Checks that nothing was run."""
+    assert (step.code, step.outputs) == (2, {"exit-code": "2"})
+    assert told in step.told[0].text
+
+
+@pytest.mark.parametrize("version", ["v1.2.3", "1.2.3"])
+def test_a_release_whose_sum_holds_is_run(releases, version):
+    assert_found(releases.step(version), 1)
+
+
+def test_a_release_whose_sum_does_not_hold_is_not_run(releases):
+    with releases.archive.open("ab") as archive:
+        archive.write(b"\0")
+    assert_refused(releases.step("v1.2.3"), "it is not run")
+
+
+def test_a_release_without_a_sum_for_the_archive_is_not_run(releases):
+    releases.sums.write_text(f"{'0' * 64}  another-{releases.archive.name}\n")
+    assert_refused(releases.step("v1.2.3"), "has no ddpatrol-v1.2.3")
+
+
+def test_a_release_that_is_not_there_is_an_error(releases):
+    assert_refused(releases.step("v9.9.9"), "cannot be downloaded")
+
+
+def test_a_mirror_over_plain_http_is_refused(releases):
+    releases.folder = type(releases.folder)("/unused")
+    environment = {"DDPATROL_BINARY": "", "DDPATROL_RELEASES": "http://127.0.0.1:9"}
+    hosting = releases.hosting
+    step = hosting.step(hosting.event("schedule"), environment, version="v1.2.3")
+    assert_refused(step, "cannot be downloaded")
+    assert "not supported" in step.log
