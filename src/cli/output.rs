@@ -51,6 +51,12 @@ impl Output {
         matches!(self.target, Target::Stdout(_))
     }
 
+    /// Tells whether people see there what was not looked at.
+    pub(super) fn shows_gaps(&self) -> bool {
+        let formats = [ReportFormat::Text, ReportFormat::Markdown, ReportFormat::Github];
+        self.is_stdout() && formats.contains(&self.format)
+    }
+
     /// Returns where the report is being written, for a file.
     pub(super) fn temporary(&self) -> Option<PathBuf> {
         match &self.target {

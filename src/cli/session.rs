@@ -10,7 +10,7 @@ use crate::finding::{InlineAllow, Occurrence, Standing};
 use crate::report::document::{Document, DocumentOptions};
 use crate::report::redact::Redactor;
 use crate::report::text::TextOptions;
-use crate::report::{escape, json, sarif, text};
+use crate::report::{escape, github, html, json, markdown, sarif, text};
 use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan};
 use crate::source::window::Context;
@@ -158,7 +158,7 @@ impl Session<'_> {
         {
             failure.get_or_insert(error);
         }
-        let told = reports.iter().any(|it| it.format == ReportFormat::Text && it.is_stdout());
+        let told = reports.iter().any(Output::shows_gaps);
         if !told || self.args.run.quiet {
             self.complain_of_gaps(&document);
         }
@@ -186,7 +186,7 @@ impl Session<'_> {
         }
     }
 
-    /// Prints to standard error what was not looked at, where no text report tells it.
+    /// Prints to standard error what was not looked at, where no report that people see tells it.
     fn complain_of_gaps(&self, document: &Document) {
         for note in &document.diagnostics {
             if self.args.run.quiet && !note.is_unread() {
@@ -215,6 +215,9 @@ impl Session<'_> {
             ReportFormat::Text => text::write(document, options, out)?,
             ReportFormat::Json => json::write(document, out)?,
             ReportFormat::Sarif => sarif::write(document, out)?,
+            ReportFormat::Html => html::write(document, out)?,
+            ReportFormat::Markdown => markdown::write(document, out)?,
+            ReportFormat::Github => github::write(document, out)?,
             ReportFormat::Jsonl => {}
         }
         output.finish()
