@@ -2,7 +2,7 @@
 
 use super::filter;
 use crate::detect::Evidence;
-use crate::report::advice::{Aim, Step};
+use crate::report::advice::Aim;
 use crate::report::document::{Place, Record};
 use crate::report::escape::html;
 use crate::report::status::{Life, Presence, short};
@@ -21,7 +21,7 @@ pub(super) struct Form {
     pub(super) at: usize,
     /// Whether it is unfolded.
     pub(super) is_open: bool,
-    /// Whether everything is told, or what it is and where it first stands.
+    /// Whether steps and places are told, or only what it is and where it first stands.
     pub(super) is_whole: bool,
     /// The number of its rule among the filters.
     pub(super) rule: usize,
@@ -40,10 +40,10 @@ pub(super) fn write(record: &Record, form: &Form, out: &mut dyn Write) -> io::Re
     write_line(record, out)?;
     writeln!(out, "</summary>\n<div class=\"body\" id=\"f{number}\">")?;
     write_facts(record, out)?;
-    let steps: &[Step] = if form.is_whole { &record.steps } else { &[] };
-    write_steps(record, steps, out)?;
-    let most = if form.is_whole { MOST_PLACES } else { 1 };
-    write_places(&record.locations, most, out)?;
+    if form.is_whole {
+        write_steps(record, out)?;
+        write_places(&record.locations, out)?;
+    }
     writeln!(out, "</div>\n</details>")
 }
 
@@ -118,24 +118,25 @@ fn write_facts(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     };
     let facts = [
         ("Token id", record.token.uuid.as_ref().map(code)),
-        ("Alias", record.token.alias.as_ref().map(code)),
         ("Issuer", Some(html(&record.issuer))),
         ("Live or dead", Some(html(&life))),
-        ("Brought by", record.brought().map(commit)),
+        ("Since", record.brought().map(commit)),
         ("Does not count", record.suppression.as_ref().map(|it| html(&it.line()))),
+        ("Alias", record.token.alias.as_ref().map(code)),
         ("Evidence", Some(evidence.to_owned())),
         ("Rule", Some(code(&record.rule))),
         ("Fingerprint", Some(code(&record.fingerprint))),
     ];
     for (what, fact) in facts {
         if let Some(fact) = fact {
-            writeln!(out, "<div><dt>{what}</dt><dd>{fact}</dd></div>")?;
+            let wide = if what == "Since" { " class=\"wide\"" } else { "" };
+            writeln!(out, "<div{wide}><dt>{what}</dt><dd>{fact}</dd></div>")?;
         }
     }
     writeln!(out, "</dl>")
 }
 
-fn write_steps(record: &Record, steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
+fn write_steps(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     if record.is_over() {
         return writeln!(out, "<p class=\"done\">The token does no harm any more.</p>");
     }
@@ -143,12 +144,12 @@ fn write_steps(record: &Record, steps: &[Step], out: &mut dyn Write) -> io::Resu
         return Ok(());
     }
     writeln!(out, "<h4>What to do</h4>")?;
-    if steps.is_empty() {
+    if record.steps.is_empty() {
         let advice = record.advice.as_deref().unwrap_or("Revoke it where it was issued.");
         return writeln!(out, "<p>{}</p>", html(advice));
     }
     writeln!(out, "<ol class=\"steps\">")?;
-    for step in steps {
+    for step in &record.steps {
         let aim = match step.aim {
             Aim::Revoke => "Revoke",
             Aim::Replace => "Replace",
@@ -165,9 +166,9 @@ fn write_steps(record: &Record, steps: &[Step], out: &mut dyn Write) -> io::Resu
     writeln!(out, "</ol>")
 }
 
-fn write_places(places: &[Place], most: usize, out: &mut dyn Write) -> io::Result<()> {
+fn write_places(places: &[Place], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<h4>Where it stands: {}</h4>", count(places.len(), "place"))?;
-    let told = &places[..places.len().min(most)];
+    let told = &places[..places.len().min(MOST_PLACES)];
     let (seen, folded) = told.split_at(told.len().min(MOST_SEEN));
     write_list(seen, out)?;
     if !folded.is_empty() {
@@ -207,7 +208,7 @@ fn write_list(places: &[Place], out: &mut dyn Write) -> io::Result<()> {
 
 fn write_origin(place: &Place, git: &GitPlace, out: &mut dyn Write) -> io::Result<()> {
     if let Some(introduced) = &git.introduced {
-        writeln!(out, "<p>Introduced by {}</p>", commit(introduced))?;
+        writeln!(out, "<p>Introduced {}</p>", commit(introduced))?;
     }
     if place.standing.is_none() {
         let fate = git.fate();
@@ -219,12 +220,12 @@ fn write_origin(place: &Place, git: &GitPlace, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
-/// Spells a commit: id, moment, author, subject.
+/// Spells a commit: moment, id, author, subject.
 fn commit(commit: &CommitRecord) -> String {
     format!(
-        "<code>{}</code> of <time>{}</time> by {} &lt;{}&gt;: <q>{}</q>",
-        html(short(&commit.commit)),
+        "<time>{}</time>, commit <code>{}</code> of {} &lt;{}&gt;: <q>{}</q>",
         html(&commit.author.date.replace('T', " ")),
+        html(short(&commit.commit)),
         html(&commit.author.name.text()),
         html(&commit.author.email.text()),
         html(&commit.subject.text()),

@@ -20,8 +20,10 @@ use std::io::{self, Write};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// How many findings are told with all that is known of them, and how many at all.
-const MOST_WHOLE: usize = 500;
+const MOST_WHOLE: usize = 250;
 const MOST_FINDINGS: usize = 10_000;
+/// How many findings a browser lays out at once.
+const MOST_LAID_OUT: usize = 100;
 /// How many entries another list has.
 const MOST_ENTRIES: usize = 1_000;
 
@@ -140,7 +142,7 @@ fn write_gaps(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         out,
         "<section id=\"gaps\" class=\"{class}\" aria-labelledby=\"gaps-title\">\n\
          <h2 id=\"gaps-title\">What was not looked at</h2>\n<details{open}><summary>{}</summary>\n<ul>",
-        count(document.diagnostics.len(), "entry").replace("entrys", "entries")
+        count(document.diagnostics.len(), "thing")
     )?;
     let mut gaps: Vec<&Note> = document.diagnostics.iter().collect();
     gaps.sort_by_key(|it| !it.is_unread());
@@ -179,7 +181,9 @@ fn write_findings(
         return writeln!(out, "<p class=\"empty\">{text}</p>\n</section>");
     }
     filters.write(out)?;
-    writeln!(out, "<div class=\"list\">")?;
+    // A browser need not lay out what is far from the window; short lists print and copy better.
+    let many = if listed.len() > MOST_LAID_OUT { " many" } else { "" };
+    writeln!(out, "<div class=\"list{many}\">")?;
     for (at, record) in listed.iter().enumerate().take(MOST_FINDINGS) {
         let form = finding::Form {
             at,
@@ -193,8 +197,8 @@ fn write_findings(
     if listed.len() > MOST_WHOLE {
         writeln!(
             out,
-            "<p class=\"more\">From number {} on, findings are told in short; \
-             <code>--report json</code> has all of each.</p>",
+            "<p class=\"more\">From number {} on, findings are told in short: their first \
+             place, without the steps. <code>--report json</code> has all of each.</p>",
             number(MOST_WHOLE + 1)
         )?;
     }

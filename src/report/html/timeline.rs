@@ -65,11 +65,11 @@ pub(super) fn write(listed: &[&Record], out: &mut dyn Write) -> io::Result<()> {
         out,
         "<section id=\"timeline\" aria-labelledby=\"timeline-title\">\n\
          <h2 id=\"timeline-title\">Timeline</h2>\n<p class=\"key\" aria-hidden=\"true\">\
-         <svg><circle class=\"in\" cx=\"50%\" cy=\"50%\" r=\"5\"/></svg> came in \
-         <svg><path class=\"out\" d=\"M4 4l8 8m0-8l-8 8\"/></svg> taken away \
-         <svg><line class=\"open\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg> still there \
-         <svg><line class=\"gone\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg> \
-         in the history only</p>"
+         <span><svg><circle class=\"in\" cx=\"50%\" cy=\"50%\" r=\"5\"/></svg>came in</span>\n\
+         <span><svg><path class=\"out\" d=\"M5 4l8 8m0-8l-8 8\"/></svg>taken away</span>\n\
+         <span><svg><line class=\"open\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg>still there\
+         </span>\n<span><svg><line class=\"gone\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg>\
+         in the history only</span></p>"
     )?;
     write_lanes(listed, &events, span, out)?;
     write_events(&events, undated, out)?;
