@@ -136,6 +136,7 @@ class Chromium:
     def screenshot(self, file: Path) -> None:
         """Writes the whole page as a picture."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 6000), "scale": 1}
+        height = min(size["height"], 6000)
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
         told = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(told["data"]))

@@ -100,7 +100,14 @@ pub fn markdown_code(text: &str) -> String {
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let text = terminal(text);
-    let words: Vec<String> = text.split(' ').map(markdown_word).collect();
+    let mut words: Vec<String> = text.split(' ').map(markdown_word).collect();
+    // What makes a list or a heading of what follows it does so at the beginning only.
+    if let Some(first) = words.first_mut()
+        && first.starts_with(|c: char| c.is_ascii_digit() || "-+=".contains(c))
+    {
+        let rest = first.split_off(1);
+        *first = first.bytes().map(|byte| format!("&#{byte};")).collect::<String>() + &rest;
+    }
     words.join(" ")
 }
 
@@ -112,10 +119,8 @@ fn markdown_word(word: &str) -> String {
         return markdown_code(code) + &word[code.len()..];
     }
     let mut safe = String::with_capacity(word.len() + 4);
-    for (at, c) in word.chars().enumerate() {
-        // What makes a list or a heading of what follows it does so at the beginning only.
-        let is_marker = at == 0 && (c.is_ascii_digit() || "-+=".contains(c));
-        if is_marker || "\\`*_[]<>&~|\"'".contains(c) {
+    for c in word.chars() {
+        if "\\`*_[]<>&~|".contains(c) {
             let _ = write!(safe, "&#{};", u32::from(c));
         } else {
             safe.push(c);
@@ -196,7 +201,7 @@ mod tests {
         );
         assert_eq!(markdown("[x](javascript:y)"), "&#91;x&#93;(javascript:y)");
         assert_eq!(markdown("<!-- *a* |"), "&#60;!-- &#42;a&#42; &#124;");
-        assert_eq!(markdown("1. - x :+1:"), "&#49;. &#45; x `:+1`:");
+        assert_eq!(markdown("1. - x :+1:"), "&#49;. - x `:+1`:");
     }
 
     #[test]

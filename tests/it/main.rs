@@ -11,4 +11,5 @@ mod report;
 mod respond;
 mod source;
 mod state;
+mod told;
 mod tree;
