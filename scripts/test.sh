@@ -33,6 +33,7 @@ need script bsdutils
 need shellcheck shellcheck
 need curl curl
 need openssl openssl
+need chromium chromium
 need psql postgresql
 python3 -c 'import ensurepip' || need_package python3-venv
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
@@ -55,6 +56,8 @@ DDPATROLD=${CARGO_TARGET_DIR:-target}/debug/ddpatrold
 DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
 step "journey"
 scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
+step "HTML reports in a browser"
+scripts/browser.sh "${CARGO_TARGET_DIR:-target}/debug/ddpatrol"
 step "oracle"
 program=${CARGO_TARGET_DIR:-target}/debug/ddpatrol
 scripts/oracle.sh --self-test

@@ -90,25 +90,33 @@ def quiet(browser: Chromium, check: Check, name: str) -> None:
     check.that(len(asked) == 1, f"{name}: one request, not {asked}")
 
 
-def looks(browser: Chromium, check: Check, file: Path, pictures: Path | None) -> None:
+def looks(check: Check, file: Path, pictures: Path | None) -> None:
     """Checks the page in every size and colour."""
-    for view, (width, height, scheme) in VIEWS.items():
-        name = f"{file.stem} {view}"
-        browser.view(width, height, scheme)
-        browser.open(file)
-        wide = browser.evaluate("document.documentElement.scrollWidth")
-        check.that(wide <= width, f"{name}: it is {wide} wide")
-        if file.stem != "many":
-            faults = browser.evaluate(CONTRAST)
-            check.that(faults == [], f"{name}: too little contrast: {faults}")
-        # After a picture of a page of megabytes, headless Chromium hangs at the next view.
-        if pictures and file.stem != "many":
-            browser.screenshot(pictures / f"{file.stem}-{view}.png")
-        few = "[...document.querySelectorAll('details')].slice(0, 300).forEach"
-        browser.evaluate(f"{few}((it) => {{ it.open = true; }})")
-        wide = browser.evaluate("document.documentElement.scrollWidth")
-        check.that(wide <= width, f"{name}: unfolded, it is {wide} wide")
-        quiet(browser, check, name)
+    for view in VIEWS:
+        # Each in a browser of its own: a page of megabytes may hang at a change of the window.
+        with Chromium() as browser:
+            looks_in(view, browser, check, file)
+            if pictures and file.stem != "many":
+                browser.open(file)
+                browser.screenshot(pictures / f"{file.stem}-{view}.png")
+
+
+def looks_in(view: str, browser: Chromium, check: Check, file: Path) -> None:
+    """Checks the page in one size and colour."""
+    width, height, scheme = VIEWS[view]
+    name = f"{file.stem} {view}"
+    browser.view(width, height, scheme)
+    browser.open(file)
+    wide = browser.evaluate("document.documentElement.scrollWidth")
+    check.that(wide <= width, f"{name}: it is {wide} wide")
+    if file.stem != "many":
+        faults = browser.evaluate(CONTRAST)
+        check.that(faults == [], f"{name}: too little contrast: {faults}")
+    few = "[...document.querySelectorAll('details')].slice(0, 300).forEach"
+    browser.evaluate(f"{few}((it) => {{ it.open = true; }})")
+    wide = browser.evaluate("document.documentElement.scrollWidth")
+    check.that(wide <= width, f"{name}: unfolded, it is {wide} wide")
+    quiet(browser, check, name)
 
 
 def is_sound(browser: Chromium, check: Check, file: Path) -> None:
@@ -195,8 +203,7 @@ def main() -> None:
                 is_sound(browser, check, file)
             took = time.monotonic() - began
             print(f"{name}: {file.stat().st_size:,} bytes, loaded and counted in {took:.1f} s", flush=True)
-            with Chromium() as browser:
-                looks(browser, check, file, arguments.pictures)
+            looks(check, file, arguments.pictures)
         with Chromium() as browser:
             filters(browser, check, pages["shop"])
     print(f"{check.done} checks, {check.faults} faults")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE = 60
+PATIENCE = 30
 FLAGS = [
     "--headless",
     "--no-sandbox",

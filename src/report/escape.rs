@@ -103,12 +103,18 @@ pub fn markdown(text: &str) -> String {
     let mut words: Vec<String> = text.split(' ').map(markdown_word).collect();
     // What makes a list or a heading of what follows it does so at the beginning only.
     if let Some(first) = words.first_mut()
-        && first.starts_with(|c: char| c.is_ascii_digit() || "-+=".contains(c))
+        && (first.starts_with(['-', '+', '=']) || is_ordinal(first))
     {
         let rest = first.split_off(1);
         *first = first.bytes().map(|byte| format!("&#{byte};")).collect::<String>() + &rest;
     }
     words.join(" ")
+}
+
+/// Tells whether a word is the beginning of an entry of a numbered list.
+fn is_ordinal(word: &str) -> bool {
+    let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < word.len() && rest.starts_with(['.', ')'])
 }
 
 fn markdown_word(word: &str) -> String {
