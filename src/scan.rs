@@ -5,11 +5,13 @@
 //! through [`Scan::on_match`].
 
 use crate::blob::{Blob, Origin, Position};
+use crate::config::Exclude;
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Detector, Evidence, Match, Scratch};
+use crate::finding::baseline::Roots;
 use crate::finding::suppression::Unused;
 use crate::finding::{
-    Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, Occurrence, Standing,
+    Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, Occurrence, Part, Standing,
     Token, Told, around, context, plain,
 };
 use crate::report::redact::Redactor;
@@ -92,6 +94,22 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// Leaves out what stands at paths that the configuration excludes, and counts the places: those
+    /// in histories and changes, which no walk of files has left out.
+    pub fn leave_out(&mut self, exclude: &Exclude, roots: &Roots) {
+        if exclude.is_empty() {
+            return;
+        }
+        let mut left_out = 0;
+        self.findings.retain_mut(|finding| {
+            let before = finding.locations.len();
+            finding.locations.retain(|place| !is_left_out(place, exclude, roots));
+            left_out += before - finding.locations.len();
+            !finding.locations.is_empty()
+        });
+        self.counts.excluded += left_out as u64;
+    }
+
     /// Leaves out what the base of a change has at the same path, and counts the tokens.
     pub fn set_known_aside(&mut self) {
         let is_known = |place: &Location| place.standing == Some(Standing::AlreadyThere);
@@ -104,6 +122,15 @@ impl Outcome {
         });
         self.counts.already_there = known;
     }
+}
+
+/// Tells whether a place of a history or a change stands at an excluded path.
+#[must_use]
+pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
+    let is_path = matches!(place.part, Part::Content | Part::Name);
+    let is_git = place.trace.is_some() || place.standing.is_some();
+    let path = place.path.as_deref().filter(|_| is_path && is_git);
+    path.is_some_and(|path| exclude.has(&roots.whole(path), false))
 }
 
 impl Scan<'_> {

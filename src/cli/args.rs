@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+use crate::config::Level;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::Write;
@@ -24,6 +25,20 @@ pub(super) enum Command {
     Range(RangeArgs),
     /// Revoke what a saved report found.
     Revoke(RevokeArgs),
+    /// Write a saved report in other formats.
+    Report(ReportCommandArgs),
+    /// Compare two saved reports: what is new, gone, unchanged.
+    Diff(DiffArgs),
+    /// Make, renew or show the file of known tokens.
+    Baseline(BaselineArgs),
+    /// Install or uninstall git hooks.
+    Hook(HookArgs),
+    /// Scan what a push sends; run by git as a pre-push hook.
+    PrePush(PushArgs),
+    /// Scan what a push has brought to this server; run by git as a pre-receive hook.
+    PreReceive(ReceiveArgs),
+    /// Scan the message of a commit; run by git as a commit-msg hook.
+    CommitMsg(MessageArgs),
     /// Explain one token, offline, read from standard input or a prompt.
     Check(CheckArgs),
     /// List, show or check the token formats.
@@ -94,6 +109,11 @@ pub(super) struct RangeArgs {
     #[arg(long)]
     pub(super) stdin: bool,
 
+    /// Take configuration, rules, baseline and `ddpatrol:allow` as the work tree has them: for changes
+    /// of your own. Otherwise they are what the base has, so that no change decides about itself.
+    #[arg(long, help_heading = "What counts")]
+    pub(super) trust_head: bool,
+
     #[command(flatten)]
     pub(super) change: ChangeArgs,
 
@@ -112,17 +132,186 @@ pub(super) struct ChangeArgs {
     pub(super) all: bool,
 }
 
-/// How results are told: the same for all commands that scan.
+/// Write a saved report in other formats.
+///
+/// The report is one of `--report json`. Its strings are masked again; tokens that it holds are
+/// dropped. Exit codes: 0, written; 2, the report cannot be read or another one not written.
 #[derive(Debug, ClapArgs)]
+pub(super) struct ReportCommandArgs {
+    /// A report of `--report json`; `-` is standard input.
+    #[arg(long, value_name = "REPORT")]
+    pub(super) from: PathBuf,
+
+    /// Write a report, as for `scan`.
+    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    pub(super) reports: Vec<ReportArg>,
+
+    /// Keep what does not count in SARIF, as suppressed results.
+    #[arg(long)]
+    pub(super) sarif_suppressed: bool,
+
+    /// Whether to colour the text report.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+
+    /// Add the rules of a file, or of a folder's .toml files.
+    #[arg(long = "rules", value_name = "PATH")]
+    pub(super) rules: Vec<PathBuf>,
+}
+
+/// Compare two saved reports.
+///
+/// Tokens are compared by fingerprint; what does not count is left out. Exit codes: 0, nothing is
+/// new; 1, a proven token is new; 2, a report cannot be read, or nothing is new and one of them is
+/// incomplete.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DiffArgs {
+    /// The old report, of `--report json`; `-` is standard input.
+    #[arg(value_name = "OLD")]
+    pub(super) old: PathBuf,
+
+    /// The new report.
+    #[arg(value_name = "NEW")]
+    pub(super) new: PathBuf,
+
+    /// Write the difference: text or json; to standard output, or whole to a file.
+    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    pub(super) reports: Vec<ReportArg>,
+
+    /// Add the rules of a file, or of a folder's .toml files.
+    #[arg(long = "rules", value_name = "PATH")]
+    pub(super) rules: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(super) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BaselineCommand {
+    /// Scan as `ddpatrol scan` does, and make what is found known.
+    Create(Box<ScanArgs>),
+    /// Scan again: add what is new, drop what is gone if everything was looked at, keep reasons.
+    Update(Box<ScanArgs>),
+    /// List the known tokens.
+    Show(BaselineShowArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BaselineShowArgs {
+    /// The baseline; by default `.ddpatrol-baseline.json`.
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct HookArgs {
+    #[command(subcommand)]
+    pub(super) command: HookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HookCommand {
+    /// Install hooks; without naming any, those of a commit: pre-commit, pre-merge-commit, commit-msg.
+    ///
+    /// A hook that is there is kept and runs first.
+    Install(HookSetArgs),
+    /// Remove hooks of ddpatrol's, all of them unless some are named, and put back what was there.
+    Uninstall(HookSetArgs),
+}
+
+/// Which hooks, and where.
+#[derive(Debug, ClapArgs)]
+pub(super) struct HookSetArgs {
+    /// What will be committed.
+    #[arg(long)]
+    pub(super) pre_commit: bool,
+
+    /// The message of a commit.
+    #[arg(long)]
+    pub(super) commit_msg: bool,
+
+    /// What a merge will commit.
+    #[arg(long)]
+    pub(super) pre_merge_commit: bool,
+
+    /// What a push sends.
+    #[arg(long)]
+    pub(super) pre_push: bool,
+
+    /// What a push has brought to this server.
+    #[arg(long)]
+    pub(super) pre_receive: bool,
+
+    /// For all repositories of this user: a folder of hooks that passes on to each repository's own.
+    #[arg(long, conflicts_with = "repo")]
+    pub(super) global: bool,
+
+    /// The repository; by default the one that the current folder lies in.
+    #[arg(long, value_name = "PATH")]
+    pub(super) repo: Option<PathBuf>,
+}
+
+/// Scan what a push sends.
+///
+/// Reads from standard input what git tells a pre-push hook, or from the variables of the pre-commit
+/// framework. What the remote has already, as far as is known here, is not looked at. Exit codes as
+/// for `scan`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct PushArgs {
+    /// The remote, as git names it to the hook.
+    pub(super) remote: Option<String>,
+
+    /// The remote's URL, as git names it to the hook.
+    pub(super) url: Option<OsString>,
+
+    /// List tokens that were already there, and let them fail, too.
+    #[arg(long)]
+    pub(super) all: bool,
+
+    #[command(flatten)]
+    pub(super) telling: TellingArgs,
+}
+
+/// Scan what a push has brought to this server.
+///
+/// Reads from standard input what git tells a pre-receive hook. What references have already is not
+/// looked at. Exit codes as for `scan`; anything but 0 makes git reject the push.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ReceiveArgs {
+    /// List tokens that were already there, and let them fail, too.
+    #[arg(long)]
+    pub(super) all: bool,
+
+    #[command(flatten)]
+    pub(super) telling: TellingArgs,
+}
+
+/// Scan the message of a commit.
+///
+/// What git shows below its scissors is no message. Exit codes as for `scan`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct MessageArgs {
+    /// The file that holds the message.
+    pub(super) file: PathBuf,
+
+    #[command(flatten)]
+    pub(super) telling: TellingArgs,
+}
+
+/// How results are told: the same for all commands that scan.
+#[derive(Clone, Debug, ClapArgs)]
 pub(super) struct TellingArgs {
     /// Write a report: text, json, jsonl, sarif, html, markdown or github (annotations); to standard
     /// output, or whole to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(super) reports: Vec<ReportArg>,
 
-    /// What makes the exit code 1.
-    #[arg(long, value_enum, default_value_t = FailOn::Proven, value_name = "LEVEL")]
-    pub(super) fail_on: FailOn,
+    /// What makes the exit code 1; proven tokens by default.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(super) fail_on: Option<Level>,
 
     /// List look-alikes whose checksum fails or whose format has none, too.
     #[arg(long)]
@@ -132,9 +321,30 @@ pub(super) struct TellingArgs {
     #[arg(long)]
     pub(super) show_secrets: bool,
 
+    /// Keep what does not count in SARIF, as suppressed results. GitHub does not heed suppressions.
+    #[arg(long)]
+    pub(super) sarif_suppressed: bool,
+
     /// Count what cannot be read by its nature, or exceeds a limit, as incomplete (exit code 2).
     #[arg(long)]
     pub(super) strict: bool,
+
+    /// The configuration; by default `.ddpatrol.toml`, from the scanned folder upwards. A change is
+    /// judged by what its base has, so a path in its work tree is read from the base.
+    #[arg(long, value_name = "FILE", help_heading = "What counts")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Use no configuration.
+    #[arg(long, conflicts_with = "config", help_heading = "What counts")]
+    pub(super) no_config: bool,
+
+    /// Known tokens, which do not count; as `ddpatrol baseline create` writes them.
+    #[arg(long, value_name = "FILE", help_heading = "What counts")]
+    pub(super) baseline: Option<PathBuf>,
+
+    /// Do not heed `ddpatrol:allow REASON` in a token's line.
+    #[arg(long, help_heading = "What counts")]
+    pub(super) no_inline_allow: bool,
 
     #[command(flatten)]
     pub(super) rules: RuleArgs,
@@ -147,7 +357,7 @@ pub(super) struct TellingArgs {
 }
 
 /// What is done about proven tokens.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Verify and revoke")]
 pub(super) struct RespondingArgs {
     /// Ask the issuer of each proven token whether it is live. The tokens are sent to their issuers.
@@ -167,7 +377,7 @@ pub(super) struct RespondingArgs {
 }
 
 /// Where issuers are, and whether to ask before acting.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Verify and revoke")]
 pub(super) struct ActingArgs {
     /// Show what would be revoked, and revoke nothing.
@@ -247,7 +457,7 @@ pub(super) struct FileArgs {
     pub(super) max_file_size: Option<Size>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Which tokens")]
 pub(super) struct RuleArgs {
     /// Add the rules of a file, or of a folder's .toml files.
@@ -259,7 +469,7 @@ pub(super) struct RuleArgs {
     pub(super) only: Vec<String>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "How")]
 pub(super) struct RunArgs {
     /// How many workers; all processors by default.
@@ -317,16 +527,6 @@ pub(super) enum RulesCommand {
         /// A rule file or folder; the built-in rules by default.
         path: Option<PathBuf>,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    /// Proven tokens.
-    Proven,
-    /// Look-alikes, too.
-    Shaped,
-    /// Nothing.
-    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,26 +1,38 @@
 //! `ddpatrol staged` and `ddpatrol range`.
 
 use super::Exit;
-use super::args::{ChangeArgs, RangeArgs, StagedArgs};
+use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
+use super::decide::{Ground, Heed};
 use super::session::{self, Scene, Sources, Task};
-use crate::source::git::changes::{Range, RangeOptions, Revisions, Staged};
+use crate::finding::baseline::Roots;
+use crate::source::Run;
+use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
 use crate::source::git::repo::{Environment, Repository};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
+    let run = session::begin()?;
+    let repository = discover(args.change.repo.as_ref())?;
+    let top = top(&repository);
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
-        let repository = discover(&args.change)?;
         let changes = repository.staged()?;
         Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
     };
-    session::run(&Task {
+    let task = Task {
         telling: &args.telling,
         all: args.change.all,
-        sources: &sources,
-        finish: &|| Ok(()),
-    })
+        ground: Ground::Folder(top.clone()),
+        roots: Roots { here: top.clone(), tops: vec![top] },
+        heed: Heed::Baseline,
+        tells_unused: false,
+        default_report: Some(ReportFormat::Text),
+        finish: &|_| Ok(()),
+    };
+    session::run(task, Box::new(sources), &run)
 }
 
 pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
@@ -28,37 +40,86 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     if args.stdin {
         revisions.list.append(&mut read_revisions()?);
     }
-    let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
-        let options = RangeOptions { threads: scene.threads };
-        let range = Range::new(discover(&args.change)?, &revisions, options)?;
+    let trust = if args.trust_head { Trust::Head } else { Trust::Base };
+    let judging = Judging { telling: &args.telling, change: &args.change, trust };
+    judging.judge(&revisions)
+}
+
+/// Whose configuration decides about a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// That of its base.
+    Base,
+    /// That of the work tree.
+    Head,
+}
+
+/// How a range is judged.
+pub(super) struct Judging<'a> {
+    pub(super) telling: &'a TellingArgs,
+    pub(super) change: &'a ChangeArgs,
+    pub(super) trust: Trust,
+}
+
+impl Judging<'_> {
+    /// Judges the range that revisions mean.
+    pub(super) fn judge(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
+        let run = session::begin()?;
+        let threads = session::threads(&self.telling.run);
+        let repository = discover(self.change.repo.as_ref())?;
+        let range = Range::new(repository, revisions, RangeOptions { threads })?;
         for note in &range.notes {
-            scene.run.note(note.clone());
+            run.note(note.clone());
         }
-        Ok(vec![Box::new(range)])
-    };
-    session::run(&Task {
-        telling: &args.telling,
-        all: args.change.all,
-        sources: &sources,
-        finish: &|| Ok(()),
-    })
+        let top = top(range.repository());
+        let task = Task {
+            telling: self.telling,
+            all: self.change.all,
+            ground: self.ground(&range, top.clone(), &run)?,
+            roots: Roots { here: top.clone(), tops: vec![top] },
+            heed: Heed::Baseline,
+            tells_unused: false,
+            default_report: Some(ReportFormat::Text),
+            finish: &|_| Ok(()),
+        };
+        session::run(task, Box::new(|_| Ok(vec![Box::new(range)])), &run)
+    }
+
+    fn ground(&self, range: &Range, top: PathBuf, run: &Arc<Run>) -> anyhow::Result<Ground> {
+        if self.trust == Trust::Head {
+            return Ok(Ground::Folder(top));
+        }
+        let Some(base) = range.ground() else { return Ok(Ground::Nowhere { top }) };
+        let open = |commit| Snapshot::new(range.repository(), commit, run).map(Box::new);
+        let base = open(base).context("the configuration of the base cannot be read")?;
+        // What is wrong with the head the scan itself will tell.
+        let head = range.head().and_then(|head| open(head).ok());
+        Ok(Ground::Commit { base, head, top })
+    }
+}
+
+/// Returns the folder that the paths of a repository's files count from.
+fn top(repository: &Repository) -> PathBuf {
+    let top = repository.work_tree.as_ref().unwrap_or(&repository.git_dir);
+    std::fs::canonicalize(top).unwrap_or_else(|_| top.clone())
 }
 
 /// Finds the repository as git does: what a hook's environment names, else where we are.
-fn discover(args: &ChangeArgs) -> anyhow::Result<Repository> {
-    let here = match &args.repo {
+pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
+    let here = match repo {
         Some(path) => path.clone(),
         None => std::env::current_dir().context("the current folder cannot be read")?,
     };
     // A repository that is named is meant, whatever a hook has set for its own.
-    let environment = match &args.repo {
+    let environment = match repo {
         Some(_) => Environment::default(),
         None => Environment::read(|name| std::env::var_os(name)),
     };
     Ok(Repository::discover(&here, &environment)?)
 }
 
-fn read_revisions() -> anyhow::Result<Vec<OsString>> {
+/// Reads revisions from standard input, one a line.
+pub(super) fn read_revisions() -> anyhow::Result<Vec<OsString>> {
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)

@@ -3,12 +3,16 @@
 //! One file per command. Every message passes the redactor and is escaped for the terminal.
 
 mod args;
+mod baseline;
 mod changes;
 mod check;
+mod decide;
+mod hook;
 mod output;
 mod progress;
 mod respond;
 mod rules;
+mod saved;
 mod scan;
 mod session;
 
@@ -73,6 +77,13 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Staged(args) => changes::staged(&args),
         Command::Range(args) => changes::range(&args),
         Command::Revoke(args) => respond::run(&args),
+        Command::Report(args) => saved::report(&args),
+        Command::Diff(args) => saved::diff(&args),
+        Command::Baseline(args) => baseline::run(args),
+        Command::Hook(args) => hook::run(&args),
+        Command::PrePush(args) => hook::pre_push(&args),
+        Command::PreReceive(args) => hook::pre_receive(&args),
+        Command::CommitMsg(args) => hook::commit_msg(&args),
         Command::Check(args) => check::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Completions { shell } => {
@@ -121,6 +132,11 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 fn complain(message: &str) {
     // There is nobody left to tell if standard error is closed.
     let _ = writeln!(io::stderr(), "ddpatrol: {}", clean(message));
+}
+
+/// Prints a line to standard output, masked and escaped.
+fn say(message: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", clean(message))
 }
 
 /// Masks and escapes text for a terminal.

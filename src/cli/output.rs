@@ -1,11 +1,46 @@
 //! Where reports go: standard output, or files that are written whole or not at all.
 
-use super::args::{ReportArg, ReportFormat};
+use super::args::{Color, ReportArg, ReportFormat};
+use crate::report::document::Document;
+use crate::report::sarif::{self, Suppressed};
+use crate::report::text::{self, TextOptions};
+use crate::report::{github, html, json, markdown};
 use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::NamedTempFile;
+
+/// How reports are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling {
+    pub(super) color: Color,
+    pub(super) quiet: bool,
+    /// How long the scan took, where one ran.
+    pub(super) elapsed: Option<Duration>,
+    pub(super) suppressed: Suppressed,
+}
+
+/// Returns what becomes of findings that do not count, in SARIF.
+pub(super) fn suppressed(is_kept: bool) -> Suppressed {
+    if is_kept { Suppressed::Kept } else { Suppressed::LeftOut }
+}
+
+impl Color {
+    /// Tells whether a report is coloured.
+    fn applies_to(self, output: &Output) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                output.is_stdout() && io::stdout().is_terminal() && !refused && !dumb
+            }
+        }
+    }
+}
 
 /// One report's destination, open for writing.
 pub(super) struct Output {
@@ -23,7 +58,10 @@ enum Target {
 
 impl Output {
     /// Opens the destinations of all reports, before the scan, so that a wrong path costs nothing.
-    pub(super) fn open_all(reports: &[ReportArg]) -> anyhow::Result<Vec<Self>> {
+    pub(super) fn open_all(
+        reports: &[ReportArg],
+        default: Option<ReportFormat>,
+    ) -> anyhow::Result<Vec<Self>> {
         if reports.iter().filter(|report| report.path.is_none()).count() > 1 {
             bail!("two reports would go to standard output; give all but one a path: FORMAT=PATH");
         }
@@ -32,8 +70,8 @@ impl Output {
                 bail!("two reports would go to one file; give each a path of its own");
             }
         }
-        let text = ReportArg { format: ReportFormat::Text, path: None };
-        let default = [text];
+        let default: Vec<ReportArg> =
+            default.into_iter().map(|format| ReportArg { format, path: None }).collect();
         let reports = if reports.is_empty() { &default } else { reports };
         reports.iter().map(Self::open).collect()
     }
@@ -71,6 +109,26 @@ impl Output {
             Target::File(out, _) => out,
             Target::Device(out) => out,
         }
+    }
+
+    /// Writes a report and completes it.
+    pub(super) fn write(mut self, document: &Document, telling: &Telling) -> anyhow::Result<()> {
+        let Telling { quiet, elapsed, suppressed, .. } = *telling;
+        let color = telling.color.applies_to(&self);
+        let format = self.format;
+        let out = self.writer();
+        match format {
+            ReportFormat::Text => {
+                text::write(document, TextOptions { color, quiet, elapsed }, out)?;
+            }
+            ReportFormat::Json => json::write(document, out)?,
+            ReportFormat::Sarif => sarif::write(document, suppressed, out)?,
+            ReportFormat::Html => html::write(document, out)?,
+            ReportFormat::Markdown => markdown::write(document, out)?,
+            ReportFormat::Github => github::write(document, out)?,
+            ReportFormat::Jsonl => json::write_lines(document, out)?,
+        }
+        self.finish()
     }
 
     /// Completes the report: a file takes its name only now.

@@ -61,8 +61,8 @@ impl<'a> Responding<'a> {
     ) -> anyhow::Result<Vec<Response>> {
         let mut responses = vec![Response::default(); findings.len()];
         let Some(responder) = &self.responder else { return Ok(responses) };
-        let proven: Vec<usize> =
-            (0..findings.len()).filter(|&at| findings[at].evidence == Evidence::Proven).collect();
+        let acts_on = |it: &Finding| it.evidence == Evidence::Proven && it.suppression.is_none();
+        let proven: Vec<usize> = (0..findings.len()).filter(|&at| acts_on(&findings[at])).collect();
         let subjects: Vec<Subject> =
             proven.iter().map(|&at| subject(&findings[at], &document.findings[at])).collect();
         if self.args.verify {
@@ -221,10 +221,12 @@ struct Saved {
 #[derive(Deserialize)]
 struct SavedFinding {
     rule: String,
-    evidence: String,
+    evidence: Evidence,
     fingerprint: String,
     token: SavedToken,
     secret: Option<String>,
+    /// Somebody decided that it does not count.
+    suppression: Option<serde::de::IgnoredAny>,
     locations: Vec<SavedPlace>,
 }
 
@@ -265,7 +267,7 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
         let _ = GATE.set(redactor);
     }
     args.acting.check_consent()?;
-    let mut outputs = Output::open_all(&args.reports)?;
+    let mut outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
         bail!("`ddpatrol revoke` reports as text or json");
     }
@@ -337,7 +339,7 @@ fn read(args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
             saved.schema
         );
     }
-    let proven = |it: &SavedFinding| it.evidence == Evidence::Proven.name();
+    let proven = |it: &SavedFinding| it.evidence == Evidence::Proven && it.suppression.is_none();
     let findings: Vec<SavedFinding> = saved.findings.into_iter().filter(proven).collect();
     let rules = load_rules(&[])?;
     if let Some(at) = findings.iter().position(|it| !it.is_consistent(&rules)) {

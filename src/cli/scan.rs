@@ -1,12 +1,14 @@
 //! `ddpatrol scan`.
 
-use super::args::ScanArgs;
-use super::session::{self, Scene, Sources, Task};
+use super::args::{ReportFormat, ScanArgs};
+use super::decide::{Ground, Heed};
+use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
+use crate::finding::baseline::Roots;
 use crate::source::Source;
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
-use crate::source::git::repo::Repository;
+use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
@@ -17,18 +19,76 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
+    run_then(args, Heed::Baseline, &|_| Ok(()))
+}
+
+/// Scans, and goes on with what was found unless the scan was interrupted.
+pub(super) fn run_then(
+    args: &ScanArgs,
+    heed: Heed,
+    then: &dyn Fn(&Ended<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    let run = session::begin()?;
     let state = RefCell::new(None);
     let sources = |scene: &Scene<'_>| {
         let opened = open_state(args, scene)?;
         state.replace(opened.clone());
         sources(args, scene, opened)
     };
-    let save = || match state.borrow().as_ref() {
-        Some(state) => state.save().context("the state cannot be written"),
-        None => Ok(()),
+    let finish = |ended: &Ended<'_>| {
+        if let Some(state) = state.borrow().as_ref() {
+            state.save().context("the state cannot be written")?;
+        }
+        then(ended)
     };
-    let task = Task { telling: &args.telling, all: true, sources: &sources, finish: &save };
-    session::run(&task)
+    let roots = roots(&args.paths)?;
+    let task = Task {
+        telling: &args.telling,
+        all: true,
+        ground: Ground::Folder(start(&roots, &args.paths)),
+        roots,
+        heed,
+        tells_unused: is_whole(args),
+        default_report: (heed == Heed::Baseline).then_some(ReportFormat::Text),
+        finish: &finish,
+    };
+    session::run(task, Box::new(sources), &run)
+}
+
+/// Tells whether a scan looks at all there is below its paths.
+pub(super) fn is_whole(args: &ScanArgs) -> bool {
+    let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
+    let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
+    !narrowed && !is_limited && args.telling.rules.only.is_empty()
+}
+
+/// Finds the tops of the work trees that paths lie in.
+fn roots(paths: &[PathBuf]) -> anyhow::Result<Roots> {
+    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let nothing = Environment::default();
+    let found = paths.iter().filter_map(|path| {
+        let folder = if path.is_dir() { path } else { path.parent()? };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Repository::discover(folder, &nothing).ok()?.work_tree
+    });
+    let mut tops: Vec<PathBuf> = found.filter_map(|top| top.canonicalize().ok()).collect();
+    tops.sort();
+    tops.dedup();
+    Ok(Roots { here, tops })
+}
+
+/// Returns the folder that the search for a configuration begins in: the deepest that holds all paths.
+fn start(roots: &Roots, paths: &[PathBuf]) -> PathBuf {
+    let whole = |path: &PathBuf| {
+        let whole = path.canonicalize().unwrap_or_else(|_| roots.whole(path));
+        let folder = if whole.is_dir() { Some(&*whole) } else { whole.parent() };
+        folder.unwrap_or(Path::new("/")).to_owned()
+    };
+    let named = paths.iter().filter(|path| path.as_os_str() != "-");
+    let common = |a: PathBuf, b: PathBuf| -> PathBuf {
+        a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+    };
+    named.map(whole).reduce(common).unwrap_or_else(|| roots.here.clone())
 }
 
 /// Opens the state file, and notes why an existing one is not used.
@@ -62,6 +122,8 @@ fn sources(
             paths,
             no_ignore: args.files.no_ignore,
             exclude: args.files.exclude.clone(),
+            configured: scene.exclude.clone(),
+            here: scene.here.to_owned(),
             max_file_size: args.files.max_file_size.map(|size| size.0),
             own: own.clone(),
             threads,

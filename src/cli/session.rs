@@ -1,39 +1,57 @@
 //! What all commands that scan share: from sources to reports and an exit code.
 
-use super::args::{Color, FailOn, ReportFormat, TellingArgs};
-use super::output::Output;
+use super::args::{ReportFormat, RunArgs, TellingArgs};
+use super::decide::{Decided, Ground, Heed};
+use super::output::{Output, Telling, suppressed};
 use super::progress::Progress;
 use super::respond::Responding;
-use super::{Exit, GATE, complain, is_closed_pipe, load_rules};
+use super::{Exit, GATE, complain, is_closed_pipe};
+use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
-use crate::finding::{InlineAllow, Occurrence, Standing};
+use crate::finding::baseline::Roots;
+use crate::finding::{Finding, Occurrence, Standing};
 use crate::report::document::{Document, DocumentOptions};
 use crate::report::redact::Redactor;
-use crate::report::text::TextOptions;
-use crate::report::{escape, github, html, json, markdown, sarif, text};
+use crate::report::{escape, json};
 use crate::rules::RuleSet;
-use crate::scan::{Outcome, Scan};
+use crate::scan::{Outcome, Scan, is_left_out};
 use crate::source::window::Context;
 use crate::source::{Run, Source};
 use anyhow::Context as _;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What a command scans.
 pub(super) type Sources = Vec<Box<dyn Source>>;
 
+/// Makes the sources, once the context of windows and the files of the scan's own making are known.
+pub(super) type Open<'a> = Box<dyn FnOnce(&Scene<'_>) -> anyhow::Result<Sources> + 'a>;
+
 /// What a command scans, and how it judges what it finds.
 pub(super) struct Task<'a> {
     pub(super) telling: &'a TellingArgs,
     /// Whether tokens that the base of a change has fail, too.
     pub(super) all: bool,
-    /// Makes the sources, once the context of windows and the files of the scan's own making are
-    /// known.
-    pub(super) sources: &'a dyn Fn(&Scene<'_>) -> anyhow::Result<Sources>,
+    /// Where the configuration is from.
+    pub(super) ground: Ground,
+    /// Where paths count from.
+    pub(super) roots: Roots,
+    pub(super) heed: Heed,
+    /// Whether all decisions could be needed, so that those that are not are told.
+    pub(super) tells_unused: bool,
+    /// The report where the user asks for none.
+    pub(super) default_report: Option<ReportFormat>,
     /// What follows a scan that was not interrupted.
-    pub(super) finish: &'a dyn Fn() -> anyhow::Result<()>,
+    pub(super) finish: &'a dyn Fn(&Ended<'_>) -> anyhow::Result<()>,
+}
+
+/// A scan that has ended.
+pub(super) struct Ended<'a> {
+    pub(super) outcome: &'a Outcome,
+    pub(super) rules: &'a RuleSet,
+    pub(super) decided: &'a Decided,
 }
 
 /// What sources need to know of the scan.
@@ -45,27 +63,50 @@ pub(super) struct Scene<'a> {
     pub(super) run: Arc<Run>,
     pub(super) rules: &'a RuleSet,
     pub(super) keep_shaped: bool,
+    pub(super) exclude: &'a Exclude,
+    /// The folder that relative paths count from.
+    pub(super) here: &'a Path,
+}
+
+/// Returns how many workers a scan has.
+pub(super) fn threads(args: &RunArgs) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    args.threads.map_or_else(cores, usize::from)
+}
+
+/// Begins a run that the first signal stops.
+pub(super) fn begin() -> anyhow::Result<Arc<Run>> {
+    let run = Arc::new(Run::default());
+    stop_on_signal(&run)?;
+    Ok(run)
 }
 
 /// Runs a scan and tells its outcome.
-pub(super) fn run(args: &Task<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let telling = args.telling;
-    let known = load_rules(&telling.rules.added)?;
-    let all = Arc::new(known);
+    let telling = task.telling;
+    let roots = std::mem::take(&mut task.roots);
+    let mut decided = Decided::read(telling, &task.ground, roots, task.heed)?;
+    std::mem::take(&mut decided.notes).into_iter().for_each(|note| run.note(note));
+    let all = Arc::new(decided.known.clone());
     let wanted = if telling.rules.only.is_empty() {
-        Arc::clone(&all)
+        Arc::new(decided.rules.clone())
     } else {
-        Arc::new(all.restricted_to(&telling.rules.only)?)
+        Arc::new(decided.rules.restricted_to(&telling.rules.only)?)
     };
     let gate = Redactor::new(Detector::new(all)?);
     let redactor = GATE.get_or_init(|| gate);
     let detector = Detector::new(wanted)?;
-    let outputs = Output::open_all(&telling.reports)?;
-    let run = Arc::new(Run::default());
-    stop_on_signal(&run)?;
-    let session = Session { task: args, args: telling, detector: &detector, redactor, started };
-    session.run(outputs, &run)
+    let outputs = Output::open_all(&telling.reports, task.default_report)?;
+    let session = Session {
+        task: &task,
+        args: telling,
+        detector: &detector,
+        redactor,
+        decided: &decided,
+        started,
+    };
+    session.run(outputs, sources, run)
 }
 
 /// Asks the workers to stop at the first signal and ends at once at the second.
@@ -86,11 +127,12 @@ struct Session<'a> {
     args: &'a TellingArgs,
     detector: &'a Detector,
     redactor: &'a Redactor,
+    decided: &'a Decided,
     started: Instant,
 }
 
 impl Session<'_> {
-    fn run(&self, outputs: Vec<Output>, run: &Arc<Run>) -> anyhow::Result<Exit> {
+    fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
         let root = std::env::current_dir().ok();
         let telling = DocumentOptions {
             rules: self.detector.rules(),
@@ -102,22 +144,25 @@ impl Session<'_> {
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
+        let decided = self.decided;
         let streams = Streams { outputs: Mutex::new((streams, None)), telling };
         let all = self.task.all;
         let on_match = |found: &Occurrence| {
-            if all || found.location.standing != Some(Standing::AlreadyThere) {
-                streams.write(found);
+            let place = &found.location;
+            if (all || place.standing != Some(Standing::AlreadyThere))
+                && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
+            {
+                streams.write(found, decided);
             }
         };
         let scan = Scan {
             detector: self.detector,
             redactor: self.redactor,
-            inline: InlineAllow::Counts,
-            keep_shaped: self.args.show_shaped || self.args.fail_on == FailOn::Shaped,
+            inline: decided.inline,
+            keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
             on_match: Some(&on_match),
         };
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.args.run.threads.map_or_else(cores, usize::from);
+        let threads = threads(&self.args.run);
         let responding = Responding::new(&self.args.responding, run)?;
         let scene = Scene {
             context: scan.context(),
@@ -126,14 +171,11 @@ impl Session<'_> {
             run: Arc::clone(run),
             rules: self.detector.rules(),
             keep_shaped: scan.keep_shaped,
+            exclude: &decided.exclude,
+            here: &decided.decisions.roots.here,
         };
-        let sources = (self.task.sources)(&scene)?;
-        let progress = self.shows_progress().then(|| Progress::start(Arc::clone(run)));
-        let mut outcome = scan.run(&sources, run);
-        drop(progress);
-        if !self.task.all {
-            outcome.set_known_aside();
-        }
+        let sources = sources(&scene)?;
+        let mut outcome = self.scan(&scan, &sources, run);
         let elapsed = self.started.elapsed();
         let mut document = telling.document(&outcome);
         let mut failure = None;
@@ -153,37 +195,56 @@ impl Session<'_> {
         if let Err(error) = streams.finish(&document) {
             failure.get_or_insert(error);
         }
+        let rules = self.detector.rules();
         if !outcome.interrupted
-            && let Err(error) = (self.task.finish)()
+            && let Err(error) = (self.task.finish)(&Ended { outcome: &outcome, rules, decided })
         {
             failure.get_or_insert(error);
         }
-        let told = reports.iter().any(Output::shows_gaps);
-        if !told || self.args.run.quiet {
-            self.complain_of_gaps(&document);
-        }
-        for output in reports {
-            if let Err(error) = self.write(&document, elapsed, output) {
-                failure.get_or_insert(error);
-            }
+        if let Err(error) = self.tell(&document, reports, elapsed) {
+            failure.get_or_insert(error);
         }
         self.exit(&outcome, failure)
     }
 
-    fn shows_progress(&self) -> bool {
-        !self.args.run.quiet && io::stderr().is_terminal()
+    /// Looks at what the sources hold, and sets aside what does not count.
+    fn scan(&self, scan: &Scan<'_>, sources: &Sources, run: &Arc<Run>) -> Outcome {
+        let shows_progress = !self.args.run.quiet && io::stderr().is_terminal();
+        let progress = shows_progress.then(|| Progress::start(Arc::clone(run)));
+        let mut outcome = scan.run(sources, run);
+        drop(progress);
+        if !self.task.all {
+            outcome.set_known_aside();
+        }
+        let Decided { exclude, decisions, .. } = self.decided;
+        outcome.leave_out(exclude, &decisions.roots);
+        let unused = decisions.apply(&mut outcome.findings);
+        if self.task.tells_unused && !outcome.interrupted {
+            outcome.unused = unused;
+        }
+        outcome
     }
 
-    fn colors(&self, output: &Output) -> bool {
-        match self.args.run.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                output.is_stdout() && io::stdout().is_terminal() && !refused && !dumb
-            }
+    /// Writes all reports; returns the first failure.
+    fn tell(
+        &self,
+        document: &Document,
+        reports: Vec<Output>,
+        elapsed: Duration,
+    ) -> anyhow::Result<()> {
+        let told = reports.iter().any(Output::shows_gaps);
+        if !told || self.args.run.quiet {
+            self.complain_of_gaps(document);
         }
+        let telling = Telling {
+            color: self.args.run.color,
+            quiet: self.args.run.quiet,
+            elapsed: Some(elapsed),
+            suppressed: suppressed(self.args.sarif_suppressed),
+        };
+        let written = reports.into_iter().map(|output| output.write(document, &telling));
+        // Every report is written, whatever became of the one before it.
+        written.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Prints to standard error what was not looked at, where no report that people see tells it.
@@ -201,44 +262,23 @@ impl Session<'_> {
         }
     }
 
-    fn write(
-        &self,
-        document: &Document,
-        elapsed: Duration,
-        mut output: Output,
-    ) -> anyhow::Result<()> {
-        let options =
-            TextOptions { color: self.colors(&output), quiet: self.args.run.quiet, elapsed };
-        let format = output.format;
-        let out = output.writer();
-        match format {
-            ReportFormat::Text => text::write(document, options, out)?,
-            ReportFormat::Json => json::write(document, out)?,
-            ReportFormat::Sarif => sarif::write(document, out)?,
-            ReportFormat::Html => html::write(document, out)?,
-            ReportFormat::Markdown => markdown::write(document, out)?,
-            ReportFormat::Github => github::write(document, out)?,
-            ReportFormat::Jsonl => {}
-        }
-        output.finish()
-    }
-
     /// Decides the exit code, in the one place where that is done.
     fn exit(&self, outcome: &Outcome, failure: Option<anyhow::Error>) -> anyhow::Result<Exit> {
         let failure = failure.filter(|error| !is_closed_pipe(error));
         if let Some(error) = &failure {
             complain(&format!("{error:#}"));
         }
-        let fails = |evidence| match self.args.fail_on {
-            FailOn::Proven => evidence == Evidence::Proven,
-            FailOn::Shaped => true,
-            FailOn::Never => false,
+        let fails = |evidence| match self.decided.fail_on {
+            Level::Proven => evidence == Evidence::Proven,
+            Level::Shaped => true,
+            Level::Never => false,
         };
         Ok(if outcome.interrupted {
             Exit::Interrupted
         } else if outcome
             .findings
             .iter()
+            .filter(|finding| finding.suppression.is_none())
             .any(|finding| fails(finding.evidence) && (self.task.all || finding.is_new()))
         {
             Exit::Found
@@ -258,13 +298,16 @@ struct Streams<'a> {
 
 impl Streams<'_> {
     /// Writes one match; after a failure nothing more.
-    fn write(&self, found: &Occurrence) {
+    fn write(&self, found: &Occurrence, decided: &Decided) {
         let mut guard = self.outputs.lock().unwrap_or_else(|poison| poison.into_inner());
         let (outputs, failure) = &mut *guard;
         if outputs.is_empty() || failure.is_some() {
             return;
         }
-        let record = self.telling.occurrence(found);
+        let mut finding = [Finding::from(found.clone())];
+        decided.decisions.apply(&mut finding);
+        let [finding] = &finding;
+        let record = self.telling.occurrence(finding);
         for output in outputs {
             if let Err(error) = json::write_match(&record, output.writer()) {
                 failure.get_or_insert(error.into());

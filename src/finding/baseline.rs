@@ -210,8 +210,14 @@ impl Roots {
         }
     }
 
+    /// Returns a path that counts from the root of the file system.
+    #[must_use]
+    pub fn whole(&self, path: &Path) -> PathBuf {
+        lexical(&self.here.join(path))
+    }
+
     fn below(&self, path: &Path) -> String {
-        let whole = lexical(&self.here.join(path));
+        let whole = self.whole(path);
         let below = self.tops.iter().filter_map(|top| whole.strip_prefix(top).ok());
         let below = below.min_by_key(|below| below.as_os_str().len());
         let below = below.filter(|below| !below.as_os_str().is_empty()).unwrap_or(path);
@@ -221,7 +227,7 @@ impl Roots {
 }
 
 /// Resolves `.` and `..` without looking at the file system: what a history has may be gone.
-fn lexical(path: &Path) -> PathBuf {
+pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -58,6 +58,31 @@ pub struct Occurrence {
     pub location: Location,
 }
 
+impl From<Occurrence> for Finding {
+    fn from(occurrence: Occurrence) -> Self {
+        let Occurrence { token, location } = occurrence;
+        let mut finding = Self::from(&token);
+        finding.locations.push(location);
+        finding
+    }
+}
+
+impl From<&Token> for Finding {
+    /// A finding that has no place yet.
+    fn from(token: &Token) -> Self {
+        Self {
+            rule: token.rule,
+            evidence: token.evidence,
+            token: token.id.clone(),
+            fingerprint: token.fingerprint,
+            secret: token.secret.clone(),
+            locations: Vec::new(),
+            objects: Vec::new(),
+            suppression: None,
+        }
+    }
+}
+
 impl Occurrence {
     /// Describes a match in a blob that begins at `start`.
     #[must_use]
@@ -135,16 +160,8 @@ impl Collector {
 
     fn with(&self, token: &Token, change: impl FnOnce(&mut Finding)) {
         let mut findings = self.0.lock().unwrap_or_else(|poison| poison.into_inner());
-        change(findings.entry((token.fingerprint, token.rule)).or_insert_with(|| Finding {
-            rule: token.rule,
-            evidence: token.evidence,
-            token: token.id.clone(),
-            fingerprint: token.fingerprint,
-            secret: token.secret.clone(),
-            locations: Vec::new(),
-            objects: Vec::new(),
-            suppression: None,
-        }));
+        let key = (token.fingerprint, token.rule);
+        change(findings.entry(key).or_insert_with(|| Finding::from(token)));
     }
 
     /// Returns the findings: sorted by evidence, then by their first place; each place once.

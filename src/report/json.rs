@@ -36,6 +36,21 @@ enum Line<'a> {
     },
 }
 
+/// Writes a whole document as lines, as if the scan had just run.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    for record in &document.findings {
+        for place in &record.locations {
+            let locations = vec![place.clone()];
+            let (objects, steps) = (Vec::new(), Vec::new());
+            write_match(&Record { locations, objects, steps, ..record.clone() }, out)?;
+        }
+    }
+    write_end(document, out)
+}
+
 /// Writes the line of one match.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! the redactor. The formats spell a document and never see a finding.
 
 pub mod advice;
+pub mod diff;
 pub mod document;
 pub mod escape;
 pub mod github;

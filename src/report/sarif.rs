@@ -6,15 +6,18 @@
 //! results a run and 1,000 locations a result: what exceeds that is counted in a notification, never
 //! dropped silently.
 
-use super::document::{Document, Note, Place, Record, RepositoryRecord, RuleRecord};
+use super::document::{
+    Document, Note, Place, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
+};
 use crate::detect::Evidence;
 use crate::finding::Part;
+use crate::finding::suppression::By;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
     MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
     ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif,
-    Tool, ToolComponent, VersionControlDetails,
+    Suppression, Tool, ToolComponent, VersionControlDetails,
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -25,25 +28,36 @@ const MOST_RESULTS: usize = 25_000;
 const MOST_RELATED: usize = 999;
 const ROOT: &str = "%SRCROOT%";
 
+/// What becomes of findings that do not count. GitHub code scanning does not heed `suppressions`, so
+/// a file meant for it must leave them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suppressed {
+    /// They are results with a suppression.
+    Kept,
+    /// They are no results; a notification counts them.
+    LeftOut,
+}
+
 /// Writes the report.
 ///
 /// # Errors
 /// What writing to `out` fails with.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(document: &Document, suppressed: Suppressed, out: &mut dyn Write) -> io::Result<()> {
     let sarif = Sarif::builder()
         .version(json!("2.1.0"))
         .schema(serde_sarif::sarif::SCHEMA_URL)
-        .runs(vec![run(document)])
+        .runs(vec![run(document, suppressed)])
         .build();
     serde_json::to_writer_pretty(&mut *out, &sarif)?;
     out.write_all(b"\n")
 }
 
-fn run(document: &Document) -> Run {
+fn run(document: &Document, suppressed: Suppressed) -> Run {
     let index = |record: &Record| document.rules.iter().position(|rule| rule.id == record.rule);
     let results: Vec<SarifResult> = document
         .findings
         .iter()
+        .filter(|it| suppressed == Suppressed::Kept || it.suppression.is_none())
         .take(MOST_RESULTS)
         .map(|record| result(record, index(record)))
         .collect();
@@ -60,7 +74,7 @@ fn run(document: &Document) -> Run {
         .tool(Tool::builder().driver(driver(document)).build())
         .column_kind(json!("utf16CodeUnits"))
         .original_uri_base_ids(bases)
-        .invocations(vec![invocation(document)])
+        .invocations(vec![invocation(document, suppressed)])
         .results(results)
         .build();
     run.version_control_provenance = (!provenance.is_empty()).then_some(provenance);
@@ -146,9 +160,20 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
         .partial_fingerprints(fingerprints)
         .properties(properties(facts))
         .build();
+    result.suppressions = record.suppression.as_ref().map(|it| vec![suppression(it)]);
     result.rule_index = rule.and_then(|index| i64::try_from(index).ok());
     result.related_locations = (!related.is_empty()).then_some(related);
     result
+}
+
+fn suppression(suppression: &SuppressionRecord) -> Suppression {
+    let kind = match suppression.by {
+        By::Inline => "inSource",
+        By::Allow | By::Baseline => "external",
+    };
+    let mut told = Suppression::builder().kind(json!(kind)).status(json!("accepted")).build();
+    told.justification = Some(suppression.line());
+    told
 }
 
 fn shown(record: &Record) -> &str {
@@ -219,7 +244,7 @@ fn artifact(uri: &str) -> ArtifactLocation {
     if uri.starts_with("file:") { artifact.build() } else { artifact.uri_base_id(ROOT).build() }
 }
 
-fn invocation(document: &Document) -> Invocation {
+fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
     let mut notifications: Vec<Notification> =
         document.diagnostics.iter().map(notification).collect();
     notifications.extend(document.notes.iter().map(|note| {
@@ -232,10 +257,24 @@ fn invocation(document: &Document) -> Invocation {
     if document.interrupted {
         tell("The scan was interrupted: this report is partial.");
     }
-    if document.findings.len() > MOST_RESULTS {
-        let left = document.findings.len() - MOST_RESULTS;
+    let counted = document.findings.iter().filter(|it| it.suppression.is_none()).count();
+    let results = match suppressed {
+        Suppressed::Kept => document.findings.len(),
+        Suppressed::LeftOut => counted,
+    };
+    if results > MOST_RESULTS {
+        let left = results - MOST_RESULTS;
         tell(&format!("{left} more findings are not in this file: a run holds {MOST_RESULTS}."));
     }
+    let left_out = document.findings.len() - counted;
+    if suppressed == Suppressed::LeftOut && left_out > 0 {
+        let text = format!("{left_out} findings do not count and are left out.");
+        notifications
+            .push(Notification::builder().level(json!("note")).message(message(&text)).build());
+    }
+    notifications.extend(document.unused.iter().map(|unused| {
+        Notification::builder().level(json!("note")).message(message(&unused.line())).build()
+    }));
     Invocation::builder()
         .execution_successful(document.complete)
         .tool_execution_notifications(notifications)

@@ -20,8 +20,8 @@ pub struct TextOptions {
     pub color: bool,
     /// Whether to leave the summary out.
     pub quiet: bool,
-    /// How long the scan took.
-    pub elapsed: Duration,
+    /// How long the scan took, where one ran.
+    pub elapsed: Option<Duration>,
 }
 
 struct Styles {
@@ -94,8 +94,10 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     }
     write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
-        // Where the first place is one of a history, this one is what lies there now.
-        let is_now = first.git.is_some() && also.git.is_none() && also.path.is_some();
+        // Where a history has the path, too, this place is what lies there now.
+        let is_now = also.git.is_none()
+            && also.path.is_some()
+            && record.locations.iter().any(|it| it.git.is_some() && it.path == also.path);
         let what = if is_now { "in the file as it is now" } else { "the same token again" };
         writeln!(out, "{}: {what}", place(also, styles))?;
         write_origin(also, styles, out)?;
@@ -174,7 +176,7 @@ fn place(place: &Place, styles: &Styles) -> String {
 
 fn write_summary(
     document: &Document,
-    elapsed: Duration,
+    elapsed: Option<Duration>,
     styles: &Styles,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -189,7 +191,8 @@ fn write_summary(
     for note in &document.notes {
         writeln!(out, "Note: {}.", terminal(&note.text()))?;
     }
-    writeln!(out, "{}, in {:.2} s.", document.reading(), elapsed.as_secs_f64())?;
+    let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
+    writeln!(out, "{}{elapsed}.", document.reading())?;
     if let Some(left_out) = document.left_out() {
         writeln!(out, "{left_out}")?;
     }

@@ -1,8 +1,9 @@
 //! From a rule file's text to rules, with errors that name line, column and what would be right.
 
 use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
+use super::place::{self, Place};
 use super::{Rule, RuleError, Vector};
-use ddpatrol_token::format::Place;
+use ddpatrol_token::format::Place as FormatPlace;
 use ddpatrol_token::{Algorithm, ByteSet, Encoding, Format, FormatError, Lengths, Segment, Uuid};
 use std::ops::Range;
 use std::path::Path;
@@ -21,29 +22,23 @@ type Result<T> = std::result::Result<T, RuleError>;
 /// # Errors
 /// The first fault, with file, line, column and what would be right.
 pub(super) fn compile(path: &Path, text: &str) -> Result<Vec<Rule>> {
-    let place = Text { path, text };
+    let source = Text { path, text };
     let file: RuleFile = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        place.error(span, error.message().to_owned())
+        source.error(span, place::with_suggestion(error.message()))
     })?;
     if file.token.is_empty() {
         return Err(
-            place.error(0..0, "there is no rule in this file; write a [[token]]".to_owned())
+            source.error(0..0, "there is no rule in this file; write a [[token]]".to_owned())
         );
     }
-    file.token.iter().map(|token| place.rule(&file.issuer, token)).collect()
+    file.token.iter().map(|token| source.rule(&file.issuer, token)).collect()
 }
 
 impl Text<'_> {
     fn error(&self, span: Range<usize>, message: String) -> RuleError {
-        let before = &self.text[..span.start.min(self.text.len())];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        RuleError::Fault {
-            path: self.path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            message,
-        }
+        let Place { line, column } = place::of(self.text, span.start);
+        RuleError::Fault { path: self.path.to_owned(), line, column, message }
     }
 
     fn rule(&self, issuer: &str, token: &Spanned<TokenTable>) -> Result<Rule> {
@@ -232,9 +227,9 @@ impl Text<'_> {
 fn span_of(error: &FormatError, table: &TokenTable) -> Range<usize> {
     let pattern = table.format.span();
     match &error.place {
-        Place::Pattern => pattern,
-        Place::Segment(name) => table.segments.get(name).map_or(pattern, Spanned::span),
-        Place::Coverage(name, index) => table
+        FormatPlace::Pattern => pattern,
+        FormatPlace::Segment(name) => table.segments.get(name).map_or(pattern, Spanned::span),
+        FormatPlace::Coverage(name, index) => table
             .segments
             .get(name)
             .and_then(|segment| segment.get_ref().over.as_ref()?.get(*index).map(Spanned::span))

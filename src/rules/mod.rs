@@ -6,6 +6,7 @@
 
 mod compile;
 mod file;
+pub(crate) mod place;
 pub mod selftest;
 
 use ddpatrol_token::format::{Check, Format};
@@ -254,19 +255,35 @@ impl RuleSet {
         Ok(())
     }
 
+    /// Leaves out the rule with this id.
+    ///
+    /// # Errors
+    /// No rule has it.
+    pub fn leave_out(&mut self, id: &str) -> Result<(), RuleError> {
+        self.known(id)?;
+        self.rules.retain(|rule| rule.id != id);
+        Ok(())
+    }
+
+    /// Requires that a rule has this id.
+    fn known(&self, id: &str) -> Result<(), RuleError> {
+        if self.get(id).is_some() {
+            return Ok(());
+        }
+        let near = self.rules.iter().map(|rule| &rule.id).filter(|known| {
+            let parts = id.split('-').filter(|part| part.len() > 2);
+            known.contains(id) || parts.into_iter().any(|part| known.contains(part))
+        });
+        let near = near.take(4).cloned().collect();
+        Err(RuleError::Unknown { id: id.to_owned(), near })
+    }
+
     /// Keeps only the rules with these ids.
     ///
     /// # Errors
     /// An id that no rule has.
     pub fn restricted_to(&self, ids: &[String]) -> Result<Self, RuleError> {
-        if let Some(id) = ids.iter().find(|id| self.get(id).is_none()) {
-            let near = self.rules.iter().map(|rule| &rule.id).filter(|known| {
-                let parts = id.split('-').filter(|part| part.len() > 2);
-                known.contains(&**id) || parts.into_iter().any(|part| known.contains(part))
-            });
-            let near = near.take(4).cloned().collect();
-            return Err(RuleError::Unknown { id: id.clone(), near });
-        }
+        ids.iter().try_for_each(|id| self.known(id))?;
         let kept = self.rules.iter().filter(|rule| ids.contains(&rule.id));
         Ok(Self { rules: kept.cloned().collect() })
     }

@@ -7,6 +7,8 @@
 use super::window::{Context, End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
+use crate::config::Exclude;
+use crate::finding::baseline::lexical;
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::collections::HashSet;
@@ -25,6 +27,10 @@ pub struct FilesOptions {
     pub no_ignore: bool,
     /// What to leave out, as `.gitignore` would write it.
     pub exclude: Vec<String>,
+    /// What the configuration leaves out.
+    pub configured: Exclude,
+    /// The folder that relative paths count from.
+    pub here: PathBuf,
     /// The largest file to read, in bytes.
     pub max_file_size: Option<u64>,
     /// Files of the scan's own making, which are passed over: reports that are being written.
@@ -100,10 +106,19 @@ impl Files {
     }
 
     fn is_excluded(&self, entry: &DirEntry) -> bool {
-        if self.exclude.is_empty() || entry.depth() == 0 {
+        if entry.depth() == 0 {
             return false;
         }
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+        let configured = &self.options.configured;
+        if !configured.is_empty()
+            && configured.has(&lexical(&self.options.here.join(entry.path())), is_dir)
+        {
+            return true;
+        }
+        if self.exclude.is_empty() {
+            return false;
+        }
         let mut below: Vec<_> = entry.path().components().rev().take(entry.depth()).collect();
         below.reverse();
         self.exclude.matched(below.iter().collect::<PathBuf>(), is_dir).is_ignore()

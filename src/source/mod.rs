@@ -6,6 +6,7 @@
 pub mod files;
 pub mod git;
 pub mod stdin;
+pub mod text;
 pub mod window;
 
 use crate::blob::Blob;

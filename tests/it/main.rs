@@ -2,6 +2,7 @@
 
 mod changes;
 mod cli;
+mod decide;
 mod detect;
 mod history;
 mod mint;
@@ -9,6 +10,7 @@ mod oracle;
 mod repo;
 mod report;
 mod respond;
+mod saved;
 mod source;
 mod state;
 mod told;

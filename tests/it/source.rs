@@ -3,6 +3,7 @@
 use crate::mint::{self, Random};
 use crate::tree::{Tree, raw_name};
 use ddpatrol::blob::{Blob, Origin};
+use ddpatrol::config::Exclude;
 use ddpatrol::detect::version::Heads;
 use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions};
@@ -253,6 +254,8 @@ fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, Stri
         paths,
         no_ignore: false,
         exclude: Vec::new(),
+        configured: Exclude::default(),
+        here: PathBuf::new(),
         max_file_size: None,
         own: Vec::new(),
         threads: 1,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::detect::Evidence;
 use crate::finding::suppression::{By, Suppression, Unused};
-use crate::finding::{Finding, Fingerprint, Location, Occurrence, Standing, TokenId, plain};
+use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
 use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
 use crate::report::{advice, escape};
@@ -66,11 +66,13 @@ impl DocumentOptions<'_> {
 
     /// Tells one match while the scan still runs.
     #[must_use]
-    pub fn occurrence(&self, found: &Occurrence) -> Record {
-        let places = vec![self.place(&found.location)];
-        let token = &found.token;
-        let kind = (token.rule, token.evidence, token.fingerprint);
-        self.spell(kind, &found.token.id, &found.token.secret, places)
+    pub fn occurrence(&self, found: &Finding) -> Record {
+        let places = found.locations.iter().map(|it| self.place(it)).collect();
+        let kind = (found.rule, found.evidence, found.fingerprint);
+        Record {
+            suppression: found.suppression.as_ref().map(|it| self.suppression(it)),
+            ..self.spell(kind, &found.token, &found.secret, places)
+        }
     }
 
     fn repository(&self, scanned: &Scanned) -> RepositoryRecord {

@@ -2,8 +2,10 @@
 
 mod base;
 mod hooks;
+mod installed;
+mod push;
 mod range;
-mod repo;
+pub(crate) mod repo;
 mod staged;
 mod told;
 

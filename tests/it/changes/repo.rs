@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A repository's work tree in a temporary folder.
-pub(super) struct Repo {
+pub(crate) struct Repo {
     tree: Tree,
-    pub(super) root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 impl Repo {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&[])
     }
 
     /// Makes one with further arguments of `git init`.
-    pub(super) fn with(arguments: &[&str]) -> Self {
+    pub(crate) fn with(arguments: &[&str]) -> Self {
         let tree = Tree::new();
         let root = tree.path().join("repo");
         let repo = Self { tree, root };
@@ -28,32 +28,32 @@ impl Repo {
     }
 
     /// Makes one that has a commit of `files`.
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let repo = Self::new();
         repo.commit(files, "base");
         repo
     }
 
     /// Clones this one into a folder beside it, over a URL so that `--depth` counts.
-    pub(super) fn clone_to(&self, name: &str, arguments: &[&str]) -> PathBuf {
+    pub(crate) fn clone_to(&self, name: &str, arguments: &[&str]) -> PathBuf {
         let url = format!("file://{}", self.root.display());
         self.git(&[&["clone", "-q"], arguments, &[&url, &format!("../{name}")]].concat());
         self.tree.path().join(name)
     }
 
     /// The folder around the work tree.
-    pub(super) fn outside(&self) -> &Path {
+    pub(crate) fn outside(&self) -> &Path {
         self.tree.path()
     }
 
-    pub(super) fn write(&self, name: impl AsRef<OsStr>, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: impl AsRef<OsStr>, content: impl AsRef<[u8]>) {
         let path = self.root.join(name.as_ref());
         std::fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("a folder");
         std::fs::write(&path, content).expect("a file");
     }
 
     /// Writes files and stages everything.
-    pub(super) fn stage(&self, files: &[(&str, &str)]) {
+    pub(crate) fn stage(&self, files: &[(&str, &str)]) {
         for (name, content) in files {
             self.write(name, content);
         }
@@ -61,37 +61,37 @@ impl Repo {
     }
 
     /// Writes files, commits everything and returns the commit's id.
-    pub(super) fn commit(&self, files: &[(&str, &str)], message: &str) -> String {
+    pub(crate) fn commit(&self, files: &[(&str, &str)], message: &str) -> String {
         self.stage(files);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
         self.id("HEAD")
     }
 
-    pub(super) fn id(&self, revision: &str) -> String {
+    pub(crate) fn id(&self, revision: &str) -> String {
         self.git(&["rev-parse", "--verify", revision])
     }
 
     /// Runs `git`, which must succeed, and returns what it prints.
-    pub(super) fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let output = self.try_git(&self.root, arguments, "");
         assert!(output.status.success(), "git {arguments:?}: {output:?}");
         String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
     }
 
     /// Runs `git` in a folder.
-    pub(super) fn try_git(&self, folder: &Path, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn try_git(&self, folder: &Path, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new("git");
         self.scrub(&mut command).current_dir(folder).args(arguments);
         feed(&mut command, input)
     }
 
     /// Runs the command in the work tree.
-    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.run_in(&self.root, arguments, &[])
     }
 
     /// Runs the command in a folder with further variables.
-    pub(super) fn run_in(
+    pub(crate) fn run_in(
         &self,
         folder: &Path,
         arguments: &[&str],
@@ -102,14 +102,29 @@ impl Repo {
         Ran(feed(&mut command, ""))
     }
 
-    pub(super) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         let mut command = self.tree.command(arguments);
         self.scrub(&mut command).current_dir(&self.root);
         Ran(feed(&mut command, input))
     }
 
+    /// Runs `git` in a folder with further variables.
+    pub(crate) fn try_git_with(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Output {
+        let mut command = Command::new("git");
+        self.scrub(&mut command)
+            .current_dir(folder)
+            .args(arguments)
+            .envs(variables.iter().copied());
+        feed(&mut command, "")
+    }
+
     /// Makes the built command the hook of that name.
-    pub(super) fn hook(&self, name: &str, arguments: &str) {
+    pub(crate) fn hook(&self, name: &str, arguments: &str) {
         let hooks = self.git(&["rev-parse", "--path-format=absolute", "--git-path", "hooks"]);
         let path = Path::new(&hooks).join(name);
         std::fs::create_dir_all(&hooks).expect("a folder");
@@ -120,12 +135,12 @@ impl Repo {
     }
 
     /// Removes a loose object.
-    pub(super) fn lose(&self, revision: &str) {
+    pub(crate) fn lose(&self, revision: &str) {
         std::fs::remove_file(self.loose(revision)).expect("a loose object");
     }
 
     /// Overwrites a loose object.
-    pub(super) fn spoil(&self, revision: &str) {
+    pub(crate) fn spoil(&self, revision: &str) {
         let path = self.loose(revision);
         std::fs::remove_file(&path).expect("a loose object");
         std::fs::write(&path, "rubbish").expect("a file");

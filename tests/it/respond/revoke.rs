@@ -225,9 +225,16 @@ fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
 fn what_the_scanned_content_says_does_not_steer_where_tokens_go() {
     let (thief, issuer) = (Issuer::always(200, "", LIVE), reporting("revoked"));
     let tree = tree_with(&datadog(12));
-    for name in [".ddpatrol.toml", "ddpatrol.toml", ".env"] {
+    for name in ["ddpatrol.toml", ".env"] {
         tree.write(name, format!("issuer = \"{0}\"\nDDPATROL_ISSUER={0}\n", thief.url));
     }
+    // A configuration that tries is refused, before anything is sent anywhere.
+    tree.write(".ddpatrol.toml", format!("issuer = \"{}\"\n", thief.url));
+    let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains(".ddpatrol.toml:1:1: unknown field `issuer`"), "{ran:?}");
+    assert!(thief.asked().is_empty() && issuer.asked().is_empty());
+    std::fs::remove_file(tree.path().join(".ddpatrol.toml")).expect("it is there");
     let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
     assert!(thief.asked().is_empty());

@@ -124,6 +124,31 @@ impl<'a> Trees<'a> {
         Ok(found.and_then(|(kind, id)| (kind == EntryKind::Blob).then_some(id)))
     }
 
+    /// Names what there is at a path, be it a blob or a tree.
+    pub(super) fn id_at(
+        &mut self,
+        tree: &ObjectId,
+        path: &[u8],
+    ) -> Result<Option<ObjectId>, ReadError> {
+        Ok(self.entry_at(tree, path)?.map(|(_, id)| id))
+    }
+
+    /// Lists the names of the blobs in the folder at a path; the empty path is the tree itself.
+    pub(super) fn names_at(
+        &mut self,
+        tree: &ObjectId,
+        path: &[u8],
+    ) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
+        let folder = match self.entry_at(tree, path)? {
+            _ if path.is_empty() => *tree,
+            Some((EntryKind::Tree, id)) => id,
+            _ => return Ok(None),
+        };
+        let folder = self.folder(&folder)?;
+        let blobs = folder.iter().filter(|(_, (kind, _))| *kind == EntryKind::Blob);
+        Ok(Some(blobs.map(|(name, _)| name.clone()).collect()))
+    }
+
     /// Tells whether there is something at a path.
     pub(super) fn has(&mut self, tree: &ObjectId, path: &[u8]) -> Result<bool, ReadError> {
         Ok(self.entry_at(tree, path)?.is_some())

@@ -7,9 +7,11 @@
 mod brought;
 mod diff;
 mod range;
+mod snapshot;
 mod staged;
 
 pub use range::{Range, RangeError, RangeOptions, Revisions};
+pub use snapshot::Snapshot;
 pub use staged::Staged;
 
 use super::history::join;

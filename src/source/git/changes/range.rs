@@ -67,6 +67,8 @@ pub struct Range {
     /// The objects that the bases name.
     had: Vec<ObjectId>,
     options: RangeOptions,
+    /// The base that was named, or that stands for the one that was not.
+    ground: Option<ObjectId>,
     /// What the user should know of how the range was understood.
     pub notes: Vec<String>,
 }
@@ -106,6 +108,7 @@ impl Range {
             brought: Vec::new(),
             had: Vec::new(),
             options,
+            ground: None,
             notes: Vec::new(),
         };
         let (mut heads, mut singles, mut is_new_branch) = (Vec::new(), Vec::new(), false);
@@ -135,15 +138,40 @@ impl Range {
             return if range.notes.is_empty() { Err(RangeError::OnlyBases) } else { Ok(range) };
         }
         if range.are_single {
+            range.ground = range.parent_of(heads[0]);
             range.commits = heads;
             return Ok(range);
         }
+        range.ground = range.bases.first().copied();
         if is_new_branch {
             range.take_other_branches(&heads)?;
         }
         range.commits = range.repository.commits(&heads, &range.bases)?;
         range.tell(&heads);
         Ok(range)
+    }
+
+    /// Returns the commit by whose configuration the range is judged: its base; `None` if everything
+    /// in the range is new.
+    #[must_use]
+    pub fn ground(&self) -> Option<ObjectId> {
+        self.ground
+    }
+
+    /// Returns the newest commit that the range brings; `None` if it brings none.
+    #[must_use]
+    pub fn head(&self) -> Option<ObjectId> {
+        self.commits.first().copied()
+    }
+
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    fn parent_of(&self, commit: ObjectId) -> Option<ObjectId> {
+        self.repository.resolve(OsStr::new(&format!("{commit}~1"))).ok()
     }
 
     fn take_head(&mut self, revision: &OsStr) -> Result<ObjectId, RangeError> {
@@ -179,7 +207,8 @@ impl Range {
     /// For a new branch, takes as base what the other side has: in a clone the remote-tracking
     /// references, else every reference; none that contains the branch.
     fn take_other_branches(&mut self, heads: &[ObjectId]) -> Result<(), RangeError> {
-        let refs = self.repository.refs()?.list;
+        let refs = self.repository.refs()?;
+        let (head, refs) = (refs.head, refs.list);
         let is_remote = |it: &&Ref| it.name.starts_with(b"refs/remotes/");
         let is_clone = refs.iter().any(|it| is_remote(&it));
         // A stash and the HEADs of work trees were never pushed anywhere.
@@ -212,6 +241,16 @@ impl Range {
         };
         self.notes.push(format!("BASE is all zeros, a new branch: it is held against {count}"));
         let is_taken = |it: &&Ref| it.commit.is_some_and(|commit| bases.contains(&commit));
+        // The branch that the other side calls its own says best what holds there.
+        let remote_head = refs
+            .iter()
+            .find(|it| is_remote(it) && it.name.ends_with(b"/HEAD"))
+            .and_then(|it| it.commit);
+        let main = if is_clone { remote_head } else { head };
+        self.ground = self
+            .ground
+            .or(main.filter(|commit| bases.contains(commit)))
+            .or_else(|| bases.first().copied());
         self.had.extend(refs.iter().filter(is_base).filter(is_taken).map(|it| it.target));
         self.bases.append(&mut bases);
         Ok(())

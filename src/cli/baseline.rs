@@ -1,0 +1,114 @@
+//! `ddpatrol baseline`: makes, renews and shows the file of known tokens.
+
+use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
+use super::decide::{Heed, shown};
+use super::scan::{is_whole, run_then};
+use super::session::Ended;
+use super::{Exit, clean, say};
+use crate::config::{Level, NAME};
+use crate::finding::baseline::{Baseline, Whole};
+use crate::report::text::count;
+use anyhow::{Context, bail};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// The file, where neither a flag nor the configuration names another.
+const FILE: &str = ".ddpatrol-baseline.json";
+
+/// What is done with a baseline that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    Refused,
+    Renewed,
+}
+
+pub(super) fn run(args: BaselineArgs) -> anyhow::Result<Exit> {
+    match args.command {
+        BaselineCommand::Create(args) => write(*args, Old::Refused),
+        BaselineCommand::Update(args) => write(*args, Old::Renewed),
+        BaselineCommand::Show(args) => show(&args),
+    }
+}
+
+fn write(mut args: ScanArgs, old: Old) -> anyhow::Result<Exit> {
+    // What is found becomes known: it is no failure.
+    args.telling.fail_on = args.telling.fail_on.or(Some(Level::Never));
+    let whole = if is_whole(&args) { Whole::Yes } else { Whole::No };
+    run_then(&args, Heed::NoBaseline, &|ended| save(ended, old, whole))
+}
+
+fn save(ended: &Ended<'_>, old: Old, whole: Whole) -> anyhow::Result<()> {
+    let roots = &ended.decided.decisions.roots;
+    let named = ended.decided.baseline.clone();
+    let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
+    let failed = || format!("the baseline {} cannot be written", shown(&path));
+    let mut baseline = match (std::fs::read_to_string(&path), old) {
+        (Ok(_), Old::Refused) => bail!(
+            "{} exists: `ddpatrol baseline update` renews it, or remove it first",
+            shown(&path)
+        ),
+        (Ok(text), Old::Renewed) => Baseline::parse(&text).with_context(|| shown(&path))?,
+        (Err(error), Old::Refused) if error.kind() == ErrorKind::NotFound => Baseline::default(),
+        (Err(error), Old::Renewed) if error.kind() == ErrorKind::NotFound => {
+            bail!("there is no baseline {}: `ddpatrol baseline create` makes one", shown(&path))
+        }
+        (Err(error), _) => return Err(error).with_context(failed),
+    };
+    // What could not be looked at may still hold what it held.
+    let whole = if ended.outcome.is_complete(false) { whole } else { Whole::No };
+    let known: Vec<_> =
+        ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
+    let rule = |at: usize| ended.rules.rules()[at].id.clone();
+    let changed = baseline.update(&known, roots, &rule, whole);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ddpatrol-baseline-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).with_context(failed)?;
+    file.write_all(baseline.text().as_bytes()).with_context(failed)?;
+    file.persist(&path).map_err(|error| error.error).with_context(failed)?;
+    say(&format!(
+        "{}: {} added, {} dropped, {} kept.",
+        shown(&path),
+        count(changed.added, "token"),
+        changed.dropped,
+        changed.kept
+    ))?;
+    if named.is_none() {
+        say(&format!(
+            "It counts with --baseline {}, or with `baseline = \"{FILE}\"` in {NAME}.",
+            shown(&path)
+        ))?;
+    }
+    Ok(())
+}
+
+/// Returns the folder that a baseline without a name is put in.
+fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
+    match tops {
+        [top] => top,
+        _ => here,
+    }
+}
+
+fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
+    let path = args.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("the baseline {} cannot be read", path.display()))?;
+    let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;
+    let mut out = io::stdout().lock();
+    for entry in baseline.entries() {
+        let reason = entry.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        let line = format!("{} {} {}{reason}", entry.fingerprint, entry.rule, entry.token);
+        writeln!(out, "{}", clean(&line))?;
+        for place in &entry.places {
+            writeln!(out, "    {}", clean(place))?;
+        }
+    }
+    writeln!(out, "{}.", count(baseline.entries().count(), "known token"))?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,283 @@
+//! What was decided before a scan: rules, exclusions, levels, known and allowed tokens.
+//!
+//! Flags come first, then the configuration. It is found from the scanned folder upwards; where a
+//! change is judged, it is read as the base of the change has it, so that nobody's change decides
+//! about itself.
+
+use super::args::TellingArgs;
+use crate::config::{Config, Exclude, Level, NAME};
+use crate::finding::InlineAllow;
+use crate::finding::baseline::{Baseline, Roots};
+use crate::finding::suppression::Decisions;
+use crate::rules::{RuleError, RuleSet};
+use crate::source::git::changes::Snapshot;
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::path::{Path, PathBuf};
+
+/// Where a command takes its configuration from.
+#[derive(Debug)]
+pub(super) enum Ground {
+    /// A folder, and those above it as far as the top of its work tree.
+    Folder(PathBuf),
+    /// The files of a commit, as far as a path lies below `top`.
+    Commit {
+        /// The commit that decides.
+        base: Box<Snapshot>,
+        /// The commit that is judged.
+        head: Option<Box<Snapshot>>,
+        /// Where the commit's files would lie.
+        top: PathBuf,
+    },
+    /// Nothing: everything that is judged is new.
+    Nowhere {
+        /// Where the files would lie that do not decide.
+        top: PathBuf,
+    },
+}
+
+/// What decides about a scan.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// All rules, which the redactor goes by.
+    pub(super) known: RuleSet,
+    /// The rules to search by: all but those that were left out.
+    pub(super) rules: RuleSet,
+    pub(super) exclude: Exclude,
+    pub(super) fail_on: Level,
+    pub(super) decisions: Decisions,
+    pub(super) inline: InlineAllow,
+    /// What the user should know of it.
+    pub(super) notes: Vec<String>,
+    /// The baseline that the flags or the configuration name.
+    pub(super) baseline: Option<PathBuf>,
+}
+
+/// Whether a command heeds the baseline, or makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heed {
+    Baseline,
+    NoBaseline,
+}
+
+impl Decided {
+    /// Reads the configuration and what it names.
+    pub(super) fn read(
+        telling: &TellingArgs,
+        ground: &Ground,
+        roots: Roots,
+        heed: Heed,
+    ) -> anyhow::Result<Self> {
+        let mut reading = Reading { ground, notes: Vec::new() };
+        let (config, path) = reading.config(telling)?;
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let mut rules = RuleSet::builtin().context("the built-in rules are broken")?;
+        let here = std::env::current_dir().context("the current folder cannot be read")?;
+        let named = config.rules.iter().map(|it| folder.join(it));
+        for added in telling.rules.added.iter().map(|it| here.join(it)).chain(named) {
+            reading.add_rules(&mut rules, &added)?;
+        }
+        let all = rules.clone();
+        for out in &config.leave_out {
+            let place = || format!("{}:{}:{}", path.display(), out.line, out.column);
+            rules.leave_out(&out.name).with_context(place)?;
+        }
+        let exclude = Exclude::new(folder.clone(), &config.exclude)
+            .with_context(|| path.display().to_string())?;
+        let flag = telling.baseline.as_ref().map(|it| here.join(it));
+        let baseline = flag.or_else(|| config.baseline.as_ref().map(|it| folder.join(it)));
+        let known = match &baseline {
+            Some(path) if heed == Heed::Baseline => Some(reading.baseline(path)?),
+            _ => None,
+        };
+        let inline = match (telling.no_inline_allow, ground) {
+            (true, _) => InlineAllow::Ignored,
+            (false, Ground::Folder(_)) => InlineAllow::Counts,
+            (false, Ground::Commit { .. } | Ground::Nowhere { .. }) => InlineAllow::Shown,
+        };
+        Ok(Self {
+            known: all,
+            rules,
+            exclude,
+            fail_on: telling.fail_on.or(config.fail_on).unwrap_or(Level::Proven),
+            decisions: Decisions {
+                allowed: config.allowed,
+                baseline: known,
+                roots,
+                today: today(),
+            },
+            inline,
+            notes: reading.notes,
+            baseline,
+        })
+    }
+}
+
+/// Returns the day that it is in UTC.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
+/// Reads files where they count.
+struct Reading<'a> {
+    ground: &'a Ground,
+    notes: Vec<String>,
+}
+
+impl Reading<'_> {
+    /// Finds and reads the configuration; returns its path, too, or where it would be.
+    fn config(&mut self, telling: &TellingArgs) -> anyhow::Result<(Config, PathBuf)> {
+        if telling.no_config {
+            return Ok((Config::default(), self.top().join(NAME)));
+        }
+        let (path, is_named) = match (&telling.config, self.ground) {
+            (Some(path), _) => {
+                (std::path::absolute(path).context("the current folder cannot be read")?, true)
+            }
+            (None, Ground::Folder(folder)) => match find(folder) {
+                Some(path) => (path, false),
+                None => return Ok((Config::default(), folder.join(NAME))),
+            },
+            (None, _) => (self.top().join(NAME), false),
+        };
+        self.warn_of_edits(&path)?;
+        match self.text(&path)? {
+            Some((text, place)) => {
+                self.notes.push(format!("the configuration is {place}"));
+                let config = Config::parse(Path::new(&place), &text)?;
+                let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+                let named = config.rules.iter().chain(config.baseline.as_ref());
+                for file in named {
+                    self.warn_of_edits(&folder.join(file))?;
+                }
+                Ok((config, path))
+            }
+            None if is_named => bail!("{}", self.missing(&path, "the configuration")),
+            None => Ok((Config::default(), path)),
+        }
+    }
+
+    fn top(&self) -> PathBuf {
+        match self.ground {
+            Ground::Folder(folder) => folder.clone(),
+            Ground::Commit { top, .. } | Ground::Nowhere { top } => top.clone(),
+        }
+    }
+
+    /// Returns a path as the files of a commit have it, if it lies among them.
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        let (Ground::Commit { top, .. } | Ground::Nowhere { top }) = self.ground else {
+            return None;
+        };
+        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let below = whole.strip_prefix(top).or_else(|_| path.strip_prefix(top));
+        below.ok().map(Path::to_owned)
+    }
+
+    /// Reads a file where it counts; returns how its place is told, too.
+    fn text(&self, path: &Path) -> anyhow::Result<Option<(String, String)>> {
+        if let Some(below) = self.inside(path) {
+            let Ground::Commit { base, .. } = self.ground else { return Ok(None) };
+            let short = &base.commit().to_string()[..12];
+            let place = format!("{} of {short}", below.display());
+            let bytes = base.read(&below).with_context(|| place.clone())?;
+            let Some(bytes) = bytes else { return Ok(None) };
+            let text = String::from_utf8(bytes).ok();
+            let text = text.with_context(|| format!("{place} is no UTF-8 text"))?;
+            return Ok(Some((text, place)));
+        }
+        let place = shown(path);
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some((text, place))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),
+        }
+    }
+
+    fn missing(&self, path: &Path, what: &str) -> String {
+        match (self.inside(path), self.ground) {
+            (Some(below), Ground::Commit { base, .. }) => format!(
+                "{what} {} is not in the base {}: a change is judged by what its base has \
+                 (--trust-head takes what the work tree has)",
+                below.display(),
+                &base.commit().to_string()[..12],
+            ),
+            (Some(below), _) => format!(
+                "{what} {} cannot be read: the change has no base to read it from \
+                 (--trust-head takes what the work tree has)",
+                below.display()
+            ),
+            (None, _) => format!("{what} {} does not exist", shown(path)),
+        }
+    }
+
+    /// Tells of a file that decides and that the change edits.
+    fn warn_of_edits(&mut self, path: &Path) -> anyhow::Result<()> {
+        let Some(below) = self.inside(path) else { return Ok(()) };
+        let Ground::Commit { base, head: Some(head), .. } = self.ground else { return Ok(()) };
+        if base.id(&below)? != head.id(&below)? {
+            self.notes.push(format!(
+                "the change edits {}: that counts after it is merged; until then what {} has does",
+                below.display(),
+                &base.commit().to_string()[..12],
+            ));
+        }
+        Ok(())
+    }
+
+    fn add_rules(&self, rules: &mut RuleSet, path: &Path) -> anyhow::Result<()> {
+        let Some(below) = self.inside(path) else {
+            return Ok(rules.add_path(path)?);
+        };
+        let Ground::Commit { base, .. } = self.ground else {
+            bail!("{}", self.missing(path, "the rules"));
+        };
+        let listed = base.list(&below)?;
+        let files: Vec<PathBuf> = match listed {
+            Some(names) => {
+                let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+                names.filter(|it| it.ends_with(".toml")).map(|name| path.join(name)).collect()
+            }
+            None => vec![path.to_owned()],
+        };
+        if files.is_empty() {
+            return Err(RuleError::NoRules(below).into());
+        }
+        for file in files {
+            let Some((text, place)) = self.text(&file)? else {
+                bail!("{}", self.missing(&file, "the rule file"));
+            };
+            rules.add_text(Path::new(&place), &text)?;
+        }
+        Ok(())
+    }
+
+    fn baseline(&self, path: &Path) -> anyhow::Result<Baseline> {
+        let Some((text, place)) = self.text(path)? else {
+            bail!("{}; `ddpatrol baseline create` writes one", self.missing(path, "the baseline"));
+        };
+        Baseline::parse(&text).with_context(|| format!("the baseline {place} cannot be used"))
+    }
+}
+
+/// Looks for a configuration in a folder and above it, up to the top of a work tree.
+fn find(folder: &Path) -> Option<PathBuf> {
+    for folder in folder.ancestors() {
+        let path = folder.join(NAME);
+        if path.is_file() {
+            return Some(path);
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    None
+}
+
+/// Spells a path as people would from the current folder.
+pub(super) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}

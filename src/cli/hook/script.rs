@@ -1,0 +1,169 @@
+//! The text of a hook: the hook that was there before, then ddpatrol.
+
+use std::path::Path;
+
+/// What the second line of every hook of ours begins with.
+const MARK: &str = "# Made by `ddpatrol hook install`";
+
+/// What is put behind the name of a hook that was there before.
+pub(super) const BEFORE: &str = ".before-ddpatrol";
+
+/// A hook that ddpatrol can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hook {
+    PreCommit,
+    PreMergeCommit,
+    CommitMsg,
+    PrePush,
+    PreReceive,
+}
+
+impl Hook {
+    pub(super) const ALL: [Self; 5] =
+        [Self::PreCommit, Self::PreMergeCommit, Self::CommitMsg, Self::PrePush, Self::PreReceive];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::PreCommit => "pre-commit",
+            Self::PreMergeCommit => "pre-merge-commit",
+            Self::CommitMsg => "commit-msg",
+            Self::PrePush => "pre-push",
+            Self::PreReceive => "pre-receive",
+        }
+    }
+
+    /// The command that the hook runs.
+    const fn command(self) -> &'static str {
+        match self {
+            Self::PreCommit | Self::PreMergeCommit => "staged --quiet",
+            Self::CommitMsg => "commit-msg --quiet \"$@\"",
+            Self::PrePush => "pre-push --quiet \"$@\"",
+            Self::PreReceive => "pre-receive --quiet",
+        }
+    }
+
+    /// Tells whether git gives the hook something to read, which both programs need.
+    const fn reads(self) -> bool {
+        matches!(self, Self::PrePush | Self::PreReceive)
+    }
+
+    /// What gets past the hook knowingly, if the person at the keyboard may.
+    const fn way_past(self) -> &'static str {
+        match self {
+            Self::PreCommit | Self::PreMergeCommit | Self::CommitMsg => {
+                "`git commit --no-verify` goes on without it"
+            }
+            Self::PrePush => "`git push --no-verify` goes on without it",
+            Self::PreReceive => "ask whoever runs this server",
+        }
+    }
+}
+
+/// The client's hooks, which a folder of hooks for all repositories must pass on.
+pub(super) const PASSED_ON: [&str; 20] = [
+    "applypatch-msg",
+    "commit-msg",
+    "fsmonitor-watchman",
+    "p4-changelist",
+    "p4-post-changelist",
+    "p4-pre-submit",
+    "p4-prepare-changelist",
+    "post-applypatch",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-rewrite",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-push",
+    "pre-rebase",
+    "prepare-commit-msg",
+];
+
+/// Tells whether a hook is one of ours.
+pub(super) fn is_ours(text: &[u8]) -> bool {
+    let second = text.split(|&byte| byte == b'\n').nth(1);
+    second.is_some_and(|line| line.starts_with(MARK.as_bytes()))
+}
+
+/// Quotes a path for a shell.
+fn quote(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
+}
+
+/// Which hooks run before ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The one that this one has replaced.
+    Repository,
+    /// The one that this one has replaced, and the repository's own.
+    AllRepositories,
+}
+
+/// Writes a hook; `hook` is `None` for one that is only passed on.
+pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path) -> String {
+    let mut text = format!(
+        "#!/bin/sh\n{MARK}; `ddpatrol hook uninstall` removes it.\n# A hook that was here before runs \
+         first: {name}{BEFORE}\n"
+    );
+    let reads = hook.is_some_and(Hook::reads);
+    if reads {
+        text.push_str(
+            "input=$(cat)\nfeed() { test -z \"$input\" || printf '%s\\n' \"$input\"; }\n",
+        );
+    }
+    let run = |path: &str| match (hook, reads) {
+        (None, _) => format!("if [ -x {path} ]; then {path} \"$@\" || exit; fi\n"),
+        (_, true) => format!("if [ -x {path} ]; then feed | {path} \"$@\" || exit; fi\n"),
+        (_, false) => format!("if [ -x {path} ]; then {path} \"$@\" || exit; fi\n"),
+    };
+    text.push_str(&format!("before=$0{BEFORE}\n{}", run("\"$before\"")));
+    if scope == Scope::AllRepositories {
+        text.push_str(&format!(
+            "own=$(git rev-parse --git-common-dir)/hooks/{name}\n{}",
+            run("\"$own\"")
+        ));
+    }
+    let Some(hook) = hook else { return text };
+    text.push_str(&format!(
+        "ddpatrol={}\n\
+         command -v \"$ddpatrol\" > /dev/null 2>&1 || ddpatrol=ddpatrol\n\
+         if ! command -v \"$ddpatrol\" > /dev/null 2>&1; then\n  \
+         echo \"ddpatrol is not installed, so nothing was scanned: install it, or remove {name} \
+         from the hooks; {}\" >&2\n  \
+         exit 2\n\
+         fi\n",
+        quote(program),
+        hook.way_past().replace('`', "\\`"),
+    ));
+    if reads {
+        text.push_str(&format!("feed | \"$ddpatrol\" {}\n", hook.command()));
+    } else {
+        text.push_str(&format!("exec \"$ddpatrol\" {}\n", hook.command()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_hooks_are_known_again_and_others_are_not() {
+        for hook in Hook::ALL {
+            let text = text(hook.name(), Some(hook), Scope::Repository, Path::new("/x"));
+            assert!(is_ours(text.as_bytes()));
+        }
+        assert!(!is_ours(b"#!/bin/sh\nddpatrol staged\n") && !is_ours(b""));
+    }
+
+    #[test]
+    fn a_path_is_quoted_for_the_shell() {
+        let text =
+            text("pre-commit", Some(Hook::PreCommit), Scope::Repository, Path::new("/it's $x"));
+        assert!(text.contains(r"ddpatrol='/it'\''s $x'"), "{text}");
+    }
+}

@@ -1,0 +1,75 @@
+//! `ddpatrol report` and `ddpatrol diff`: what saved JSON reports say.
+
+use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
+use super::output::{Output, Telling};
+use super::{Exit, GATE, load_rules};
+use crate::detect::{Detector, Evidence};
+use crate::report::diff::Difference;
+use crate::report::document::{self, Document};
+use crate::report::redact::Redactor;
+use anyhow::{Context, bail};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Writes a saved report in other formats.
+pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
+    let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
+    let document = read(&args.from, &args.rules)?;
+    let telling = Telling {
+        color: args.color,
+        quiet: false,
+        elapsed: None,
+        suppressed: super::output::suppressed(args.sarif_suppressed),
+    };
+    for output in outputs {
+        output.write(&document, &telling)?;
+    }
+    Ok(Exit::Good)
+}
+
+/// Compares two saved reports.
+pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
+    let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
+    if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
+        bail!("`ddpatrol diff` reports as text or json");
+    }
+    if [&args.old, &args.new].iter().all(|path| path.as_os_str() == "-") {
+        bail!("standard input can be one of the two reports only");
+    }
+    let (old, new) = (read(&args.old, &args.rules)?, read(&args.new, &args.rules)?);
+    let difference = Difference::between(&old, &new);
+    for mut output in outputs {
+        let format = output.format;
+        let out = output.writer();
+        if format == ReportFormat::Json {
+            serde_json::to_writer_pretty(&mut *out, &difference)?;
+            writeln!(out)?;
+        } else {
+            difference.write(out)?;
+        }
+        output.finish()?;
+    }
+    let is_new = difference.new.iter().any(|it| it.evidence == Evidence::Proven);
+    Ok(match (is_new, difference.complete) {
+        (true, _) => Exit::Found,
+        (false, false) => Exit::Failed,
+        (false, true) => Exit::Good,
+    })
+}
+
+/// Reads a saved report, with the gate closed against whatever it may hold.
+fn read(path: &Path, rules: &[PathBuf]) -> anyhow::Result<Document> {
+    let text = if path.as_os_str() == "-" {
+        io::read_to_string(io::stdin()).context("the report cannot be read from standard input")?
+    } else {
+        std::fs::read_to_string(path)
+            .with_context(|| format!("the report {} cannot be read", path.display()))?
+    };
+    let rules = Arc::new(load_rules(rules)?);
+    let gate = Redactor::new(Detector::new(Arc::clone(&rules))?);
+    let redactor = GATE.get_or_init(|| gate);
+    let here = std::env::current_dir().ok();
+    document::read(&text, redactor, &rules, here.as_deref())
+        .with_context(|| path.display().to_string())
+}

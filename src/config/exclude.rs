@@ -1,0 +1,88 @@
+//! What a configuration leaves out: paths below its folder, as `.gitignore` would write them.
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::path::{Path, PathBuf};
+
+/// Knows which paths are left out.
+#[derive(Clone, Debug)]
+pub struct Exclude {
+    folder: PathBuf,
+    globs: Gitignore,
+}
+
+/// An exclusion is no glob.
+#[derive(Debug, thiserror::Error)]
+#[error("`exclude` has {glob:?}, which is no pattern of .gitignore: {what}")]
+pub struct ExcludeError {
+    glob: String,
+    what: String,
+}
+
+impl Default for Exclude {
+    /// Leaves nothing out.
+    fn default() -> Self {
+        Self { folder: PathBuf::new(), globs: Gitignore::empty() }
+    }
+}
+
+impl Exclude {
+    /// Compiles patterns that count from `folder`, an absolute path.
+    ///
+    /// # Errors
+    /// [`ExcludeError`] for one that is no glob.
+    pub fn new(folder: PathBuf, globs: &[String]) -> Result<Self, ExcludeError> {
+        let mut builder = GitignoreBuilder::new(&folder);
+        // Git takes `a[` for a name; here it is more likely a slip.
+        builder.allow_unclosed_class(false);
+        let fault = |glob: &String, source: ignore::Error| ExcludeError {
+            glob: glob.clone(),
+            what: match source {
+                ignore::Error::Glob { err, .. } => err,
+                other => other.to_string(),
+            },
+        };
+        for glob in globs {
+            builder.add_line(None, glob).map_err(|source| fault(glob, source))?;
+        }
+        let globs = builder.build().map_err(|source| fault(&globs.join(" "), source))?;
+        Ok(Self { folder, globs })
+    }
+
+    /// Tells whether a file is left out, by its own name or a folder's; `path` is absolute.
+    #[must_use]
+    pub fn has(&self, path: &Path, is_folder: bool) -> bool {
+        path.starts_with(&self.folder)
+            && path != self.folder
+            && self.globs.matched_path_or_any_parents(path, is_folder).is_ignore()
+    }
+
+    /// Tells whether nothing is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.globs.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_below_the_folder_are_left_out_as_gitignore_would() {
+        let globs = ["/vendor/", "*.min.js", "docs/**/example*"].map(str::to_owned);
+        let exclude = Exclude::new("/w".into(), &globs).expect("patterns");
+        for (path, is_out) in [
+            ("/w/vendor/a/b", true),
+            ("/w/sub/vendor/a", false),
+            ("/w/a/b.min.js", true),
+            ("/w/docs/x/example.env", true),
+            ("/w/docs/x/other", false),
+            ("/elsewhere/a.min.js", false),
+            ("/w", false),
+        ] {
+            assert_eq!(exclude.has(Path::new(path), false), is_out, "{path}");
+        }
+        let error = Exclude::new("/w".into(), &["a[".to_owned()]).expect_err("no glob");
+        assert!(error.to_string().contains("a["), "{error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! The written form of a configuration. Unknown keys and wrong values are refused with their place.
+
+use super::{Config, ConfigError, Level, Named};
+use crate::finding::suppression::Allowed;
+use crate::rules::place::{self, Place};
+use jiff::civil::Date;
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    rules: RulesTable,
+    #[serde(default)]
+    exclude: Vec<Spanned<String>>,
+    #[serde(default)]
+    fail_on: Option<Spanned<String>>,
+    #[serde(default)]
+    baseline: Option<PathBuf>,
+    #[serde(default)]
+    allow: Vec<Spanned<AllowTable>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesTable {
+    #[serde(default)]
+    add: Vec<PathBuf>,
+    #[serde(default)]
+    leave_out: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AllowTable {
+    fingerprint: Spanned<String>,
+    reason: Spanned<String>,
+    #[serde(default)]
+    expires: Option<Spanned<Day>>,
+}
+
+/// A day, written as TOML's date or as a string.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Day {
+    Date(toml::value::Datetime),
+    Text(String),
+}
+
+/// The text of a configuration and its name, for errors.
+struct Text<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let place = Text { path, text };
+    let file: File = toml::from_str(text).map_err(|error| {
+        place.error(error.span().unwrap_or(0..0), place::with_suggestion(error.message()))
+    })?;
+    let fail_on = file.fail_on.map(|level| place.level(&level)).transpose()?;
+    let mut allowed = Vec::new();
+    let mut seen = HashSet::new();
+    for entry in &file.allow {
+        let entry = place.allowed(entry)?;
+        if !seen.insert(entry.0.fingerprint) {
+            let message = "this fingerprint is on the list already: remove one of the entries";
+            return Err(place.error(entry.1, message.to_owned()));
+        }
+        allowed.push(entry.0);
+    }
+    if let Some(glob) = file.exclude.iter().find(|glob| glob.get_ref().starts_with('!')) {
+        let message = "an exclusion takes nothing back: leave out the `!`";
+        return Err(place.error(glob.span(), message.to_owned()));
+    }
+    Ok(Config {
+        rules: file.rules.add,
+        leave_out: file.rules.leave_out.iter().map(|it| place.named(it)).collect(),
+        exclude: file.exclude.into_iter().map(Spanned::into_inner).collect(),
+        fail_on,
+        baseline: file.baseline,
+        allowed,
+    })
+}
+
+impl Text<'_> {
+    fn error(&self, span: Range<usize>, message: String) -> ConfigError {
+        let Place { line, column } = place::of(self.text, span.start);
+        ConfigError { path: self.path.to_owned(), line, column, message }
+    }
+
+    fn named(&self, name: &Spanned<String>) -> Named {
+        let Place { line, column } = place::of(self.text, name.span().start);
+        Named { name: name.get_ref().clone(), line, column }
+    }
+
+    fn level(&self, level: &Spanned<String>) -> Result<Level, ConfigError> {
+        match level.get_ref().as_str() {
+            "proven" => Ok(Level::Proven),
+            "shaped" => Ok(Level::Shaped),
+            "never" => Ok(Level::Never),
+            other => {
+                let known = ["proven", "shaped", "never"];
+                let near = place::nearest(other, known)
+                    .map(|near| format!("; did you mean \"{near}\"?"))
+                    .unwrap_or_default();
+                let message = format!(
+                    "`{other}` is no level: write \"proven\", \"shaped\" or \"never\"{near}"
+                );
+                Err(self.error(level.span(), message))
+            }
+        }
+    }
+
+    /// Reads an entry of the allow list; returns where its fingerprint stands, too.
+    fn allowed(&self, entry: &Spanned<AllowTable>) -> Result<(Allowed, Range<usize>), ConfigError> {
+        let AllowTable { fingerprint, reason, expires } = entry.get_ref();
+        let at = fingerprint.span();
+        let fingerprint = fingerprint
+            .get_ref()
+            .parse()
+            .map_err(|error| self.error(at.clone(), format!("{error}")))?;
+        let text = reason.get_ref().trim();
+        if text.chars().filter(|c| c.is_alphabetic()).count() < 3 {
+            let message = "say in words why this token does not count".to_owned();
+            return Err(self.error(reason.span(), message));
+        }
+        let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;
+        Ok((Allowed { fingerprint, reason: text.to_owned(), expires }, at))
+    }
+
+    fn day(&self, day: &Spanned<Day>) -> Result<Date, ConfigError> {
+        let text = match day.get_ref() {
+            Day::Date(date) => date.to_string(),
+            Day::Text(text) => text.clone(),
+        };
+        let is_day = text.len() == "2027-01-31".len();
+        text.parse().ok().filter(|_| is_day).ok_or_else(|| {
+            let message = format!("`{text}` is no day: write the last day as 2027-01-31");
+            self.error(day.span(), message)
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! What a configuration may say, and how it is told what it may not.
+
+use super::*;
+use jiff::civil::Date;
+
+fn told(text: &str) -> String {
+    Config::parse(Path::new("x.toml"), text).expect_err("it is wrong").to_string()
+}
+
+#[test]
+fn every_setting_is_read() {
+    let text = r#"
+exclude = ["vendor/", "*.snap"]
+fail_on = "shaped"
+baseline = "known.json"
+
+[rules]
+add = ["rules/own.toml"]
+leave_out = ["npm-token"]
+
+[[allow]]
+fingerprint = "0123456789abcdef0123456789ABCDEF"
+reason = "the documentation's example"
+expires = 2027-01-31
+
+[[allow]]
+fingerprint = "fffffffffffffffffffffffffffffff0"
+reason = "revoked on Monday"
+expires = "2027-02-01"
+"#;
+    let config = Config::parse(Path::new("x.toml"), text).expect("it is right");
+    assert_eq!(config.rules, [PathBuf::from("rules/own.toml")]);
+    assert_eq!(config.leave_out, [Named { name: "npm-token".into(), line: 8, column: 14 }]);
+    assert_eq!(config.exclude, ["vendor/", "*.snap"]);
+    assert_eq!(config.fail_on, Some(Level::Shaped));
+    assert_eq!(config.baseline, Some("known.json".into()));
+    let [first, second] = &config.allowed[..] else { panic!("two entries: {config:?}") };
+    assert_eq!(first.fingerprint.to_string(), "0123456789abcdef0123456789abcdef");
+    assert_eq!(first.reason, "the documentation's example");
+    assert_eq!(first.expires, Some(Date::constant(2027, 1, 31)));
+    assert_eq!(second.expires, Some(Date::constant(2027, 2, 1)));
+    assert_eq!(Config::parse(Path::new("x.toml"), "").expect("empty"), Config::default());
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_a_suggestion() {
+    let allow = |line: &str| {
+        let entry = "[[allow]]\nfingerprint = \"0123456789abcdef0123456789abcdef\"\n";
+        format!("{entry}{line}\n")
+    };
+    let good = allow("reason = \"an example\"");
+    for (text, place, words) in [
+        ("alow = []".to_owned(), "x.toml:1:1", "did you mean `allow`?"),
+        ("\nfail-on = \"never\"".to_owned(), "x.toml:2:1", "did you mean `fail_on`?"),
+        ("fail_on = \"provn\"".to_owned(), "x.toml:1:11", "did you mean \"proven\"?"),
+        ("fail_on = 1".to_owned(), "x.toml:1:11", "string"),
+        ("[rules]\nleaveout = []".to_owned(), "x.toml:2:1", "did you mean `leave_out`?"),
+        ("[[allow]]\nfingerprint = \"12\"\nreason = \"x\"".to_owned(), "x.toml:2:15", "32 hex"),
+        (allow(""), "x.toml:1:1", "missing field `reason`"),
+        (allow("reason = \" ! \""), "x.toml:3:10", "in words why"),
+        (allow("reason = \"words\"\nexpires = \"soon\""), "x.toml:4:11", "2027-01-31"),
+        (allow("reason = \"words\"\nexpires = 2027-01-31T00:00:00Z"), "x.toml:4:11", "2027-01-31"),
+        (allow("reason = \"words\"\nexpires = 7"), "x.toml:4:11", ""),
+        (format!("{good}{good}"), "x.toml:5:15", "already"),
+        ("exclude = [\"!a\"]".to_owned(), "x.toml:1:12", "leave out the `!`"),
+        ("exclude = 1".to_owned(), "x.toml:1:11", ""),
+        ("exclude = [".to_owned(), "x.toml:1:", ""),
+    ] {
+        let told = told(&text);
+        assert!(told.starts_with(place) && told.contains(words), "{text}: {told}");
+    }
+}

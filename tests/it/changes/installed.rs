@@ -1,0 +1,178 @@
+//! `ddpatrol hook install` and `uninstall`, and the hooks that the real `git` then calls.
+
+use super::repo::Repo;
+use super::token;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.ends_with(".sample"))
+        .collect();
+    names.sort();
+    names
+}
+
+fn hooks(repo: &Repo) -> Vec<String> {
+    names(&repo.root.join(".git/hooks"))
+}
+
+fn script(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("its mode is set");
+}
+
+#[track_caller]
+fn commits(repo: &Repo, args: &[&str], passes: bool) -> String {
+    let output = repo.try_git(&repo.root, &[&["commit", "-q"], args].concat(), "");
+    assert_eq!(output.status.success(), passes, "{args:?}: {output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+#[test]
+fn hooks_are_installed_stop_commits_and_are_taken_back() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let ran = repo.run(&["hook", "install"]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert!(ran.stdout().contains(": pre-commit, pre-merge-commit, commit-msg."), "{ran:?}");
+    assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
+    repo.stage(&[("a", &token(1))]);
+    let told = commits(&repo, &["-m", "content"], false);
+    assert!(told.contains("a:1:1: proven") && told.contains("git restore --staged -- a"), "{told}");
+    repo.stage(&[("a", "edited")]);
+    let told = commits(&repo, &["-m", &token(2)], false);
+    assert!(told.contains("COMMIT_EDITMSG:1:1: proven"), "{told}");
+    assert!(!told.contains(&token(2)[30..]), "{told}");
+    assert_eq!(commits(&repo, &["-m", "clean"], true), "", "a hook that passes is silent");
+    // Installing twice is installing once.
+    assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
+    assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
+    let ran = repo.run(&["hook", "uninstall"]);
+    assert!(ran.stdout().contains("Removed from"), "{ran:?}");
+    assert_eq!(hooks(&repo), [] as [&str; 0]);
+    assert!(repo.run(&["hook", "uninstall"]).stdout().contains("No hook of ddpatrol's"));
+    repo.stage(&[("a", &token(1))]);
+    commits(&repo, &["-m", "content"], true);
+}
+
+#[test]
+fn a_message_may_show_what_a_commit_takes_away() {
+    let repo = Repo::of(&[("a", &token(1))]);
+    repo.run(&["hook", "install"]);
+    repo.stage(&[("a", "clean")]);
+    let editor = "sh -c 'f=$1; { echo subject; cat \"$f\"; } > \"$f.new\"; mv \"$f.new\" \"$f\"' x";
+    let variables = [("GIT_EDITOR", editor)];
+    let output = repo.try_git_with(&repo.root, &["commit", "-v"], &variables);
+    assert!(output.status.success(), "{output:?}");
+    assert!(repo.git(&["log", "-1", "--format=%B"]).starts_with("subject"));
+}
+
+#[test]
+fn a_merge_is_stopped_and_a_hook_that_was_there_runs_first_and_comes_back() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let old = repo.root.join(".git/hooks/pre-commit");
+    script(&old, "#!/bin/sh\necho before > .git/ran\ntest ! -e stop\n");
+    let text = std::fs::read(&old).expect("a hook");
+    let ran = repo.run(&["hook", "install", "--pre-commit", "--pre-merge-commit"]);
+    assert!(ran.stdout().contains("it runs first, as"), "{ran:?}");
+    assert_eq!(hooks(&repo), ["pre-commit", "pre-commit.before-ddpatrol", "pre-merge-commit"]);
+    repo.stage(&[("a", "edited")]);
+    commits(&repo, &["-m", "clean"], true);
+    assert_eq!(std::fs::read(repo.root.join(".git/ran")).expect("it ran"), b"before\n");
+    std::fs::write(repo.root.join("stop"), "").expect("a file");
+    commits(&repo, &["--allow-empty", "-m", "stopped by the old one"], false);
+    std::fs::remove_file(repo.root.join("stop")).expect("it is there");
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "side"]);
+    repo.stage(&[("b", &token(1))]);
+    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "a token"]);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.stage(&[("c", "clean")]);
+    commits(&repo, &["-m", "main goes on"], true);
+    let output = repo.try_git(&repo.root, &["merge", "--no-edit", "side"], "");
+    assert!(!output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("b:1:1: proven"), "{output:?}");
+    // What is in the way is not overwritten.
+    std::fs::copy(&old, old.with_extension("mine")).expect("a copy");
+    script(&old, "#!/bin/sh\nexit 0\n");
+    let ran = repo.run(&["hook", "install", "--pre-commit"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    std::fs::rename(old.with_extension("mine"), &old).expect("it is put back");
+    repo.run(&["hook", "uninstall"]);
+    assert_eq!(hooks(&repo), ["pre-commit"]);
+    assert_eq!(std::fs::read(&old).expect("a hook"), text);
+}
+
+#[test]
+fn a_hook_whose_program_is_gone_stops_the_commit_and_says_so() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.run(&["hook", "install", "--pre-commit"]);
+    let path = repo.root.join(".git/hooks/pre-commit");
+    let text = std::fs::read_to_string(&path).expect("a hook");
+    std::fs::write(&path, text.replace(env!("CARGO_BIN_EXE_ddpatrol"), "/gone/ddpatrol"))
+        .expect("a file");
+    repo.stage(&[("a", "edited")]);
+    let told = commits(&repo, &["-m", "clean"], false);
+    assert!(told.contains("ddpatrol is not installed, so nothing was scanned"), "{told}");
+    assert!(told.contains("git commit --no-verify"), "{told}");
+}
+
+#[test]
+fn hooks_go_where_core_hookspath_says() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let shared = repo.outside().join("shared hooks");
+    repo.git(&["config", "core.hooksPath", &shared.to_string_lossy()]);
+    let ran = repo.run(&["hook", "install", "--pre-commit"]);
+    assert!(ran.stdout().contains("hooks there run in every repository that names it"), "{ran:?}");
+    assert_eq!(names(&shared), ["pre-commit"]);
+    assert_eq!(hooks(&repo), [] as [&str; 0]);
+    repo.stage(&[("a", &token(1))]);
+    commits(&repo, &["-m", "content"], false);
+    repo.run(&["hook", "uninstall"]);
+    assert_eq!(names(&shared), [] as [&str; 0]);
+}
+
+#[test]
+fn a_linked_work_tree_shares_the_hooks_and_another_folder_can_be_named() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.git(&["worktree", "add", "-q", "../linked"]);
+    let linked = repo.outside().join("linked");
+    let ran = repo.run_in(repo.outside(), &["hook", "install", "--repo", "linked"], &[]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
+    std::fs::write(linked.join("a"), token(1)).expect("a file");
+    let output = repo.try_git(&linked, &["commit", "-q", "-a", "-m", "content"], "");
+    assert!(!output.status.success(), "{output:?}");
+    let ran = repo.run_in(repo.outside(), &["hook", "install"], &[]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+}
+
+#[test]
+fn hooks_for_all_repositories_pass_on_to_each_ones_own() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
+    let run = |args: &[&str]| repo.run_in(repo.outside(), args, &variables);
+    assert_eq!(run(&["hook", "install", "--global", "--pre-receive"]).code(), Some(2));
+    let ran = run(&["hook", "install", "--global"]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    script(&repo.root.join(".git/hooks/pre-commit"), "#!/bin/sh\ntouch .git/own-pre-commit\n");
+    script(&repo.root.join(".git/hooks/post-commit"), "#!/bin/sh\ntouch .git/own-post-commit\n");
+    let git = |args: &[&str]| repo.try_git_with(&repo.root, args, &variables).status.success();
+    repo.stage(&[("a", &token(1))]);
+    assert!(!git(&["commit", "-q", "-m", "content"]));
+    repo.stage(&[("a", "edited")]);
+    assert!(git(&["commit", "-q", "-m", "clean"]));
+    for ran in ["own-pre-commit", "own-post-commit"] {
+        assert!(repo.root.join(".git").join(ran).exists(), "{ran}");
+    }
+    assert_eq!(run(&["hook", "uninstall", "--global"]).code(), Some(0));
+    let text = std::fs::read_to_string(&settings).expect("git's settings");
+    assert!(!text.contains("hooksPath"), "{text}");
+    assert!(!repo.outside().join(".config/ddpatrol/hooks").exists());
+    repo.stage(&[("a", &token(1))]);
+    assert!(git(&["commit", "-q", "-m", "content"]));
+}

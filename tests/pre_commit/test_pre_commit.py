@@ -1,0 +1,230 @@
+"""The hooks as the real pre-commit runs them, from a clone of this repository.
+
+DDPATROL names the built program. Tokens are minted from a seed by code of its own.
+"""
+
+import os
+import pathlib
+import random
+import subprocess
+import zlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def base62(value, width):
+    text = ""
+    while value:
+        value, digit = divmod(value, 62)
+        text = BASE62[digit] + text
+    return text.rjust(width, "0")
+
+
+def token(seed):
+    source = random.Random(seed)
+    alias = base62(source.getrandbits(128), 22)
+    secret = "".join(source.choice(BASE62) for _ in range(43))
+    return f"ddpat_{alias}_{secret}{base62(zlib.crc32(secret.encode()), 6)}"
+
+
+class Project:
+    """A repository whose commits run pre-commit."""
+
+    def __init__(self, folder, program, hooks):
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        tools = folder / "bin"
+        tools.mkdir()
+        (tools / "ddpatrol").symlink_to(program)
+        self.environment = {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "PRE_COMMIT_HOME": str(folder / "cache"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "CARGO_HOME": os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo")),
+            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")),
+        }
+        for who in ("AUTHOR", "COMMITTER"):
+            self.environment[f"GIT_{who}_NAME"] = "Ada"
+            self.environment[f"GIT_{who}_EMAIL"] = "ada@example.org"
+        self.must("git", "init", "-q", "-b", "main")
+        self.write("file", "clean\n")
+        self.must("git", "add", "-A")
+        self.must("git", "commit", "-q", "-m", "first")
+        self.hooks = hooks
+
+    def run(self, *command, **variables):
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+        )
+
+    def must(self, *command):
+        done = self.run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def stage(self, name, text):
+        self.write(name, text)
+        self.must("git", "add", name)
+
+    def install(self):
+        """Installs the hooks as a user would: a configuration, and `pre-commit install`."""
+        revision = self.hooks_revision()
+        ids = ["ddpatrol-system", "ddpatrol-push-system", "ddpatrol-message-system"]
+        lines = "".join(f"      - id: {name}\n" for name in ids)
+        self.stage(
+            ".pre-commit-config.yaml",
+            f"repos:\n  - repo: file://{self.hooks}\n    rev: {revision}\n    hooks:\n{lines}",
+        )
+        self.must("git", "commit", "-q", "-m", "hooks")
+        stages = ("pre-commit", "pre-merge-commit", "commit-msg", "pre-push")
+        self.must("pre-commit", "install", *(word for it in stages for word in ("-t", it)))
+
+    def hooks_revision(self):
+        command = ["git", "-C", str(self.hooks), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def hooks(tmp_path_factory):
+    """A clone of this repository, with what is not committed yet."""
+    folder = tmp_path_factory.mktemp("hooks") / "ddpatrol"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.split(b"\0")
+    for name in filter(None, files):
+        source, target = ROOT / os.fsdecode(name), folder / os.fsdecode(name)
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+            target.chmod(source.stat().st_mode)
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    subprocess.run(
+        ["git", *identity, "commit", "-q", "--allow-empty", "-m", "as it is"], cwd=folder, check=True
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def program():
+    path = pathlib.Path(os.environ.get("DDPATROL", ROOT / "target" / "debug" / "ddpatrol"))
+    assert path.is_file(), f"{path} is not built"
+    return path.resolve()
+
+
+@pytest.fixture
+def project(tmp_path, program, hooks):
+    made = Project(tmp_path, program, hooks)
+    made.install()
+    return made
+
+
+def stopped(done, place, seed):
+    told = done.stdout + done.stderr
+    assert done.returncode != 0, told
+    assert place in told and token(seed)[:29] in told, told
+    assert token(seed)[30:] not in told
+    return told
+
+
+def test_a_staged_token_stops_the_commit_and_its_removal_lets_it_pass(project):
+    project.stage("file", token(1))
+    told = stopped(project.run("git", "commit", "-m", "leak"), "file:1:1: proven", 1)
+    assert "Revoke it" in told
+    project.stage("file", "clean again\n")
+    project.must("git", "commit", "-m", "clean")
+
+
+def test_what_is_staged_in_part_is_judged_by_what_is_staged(project):
+    project.stage("file", "edited\n")
+    project.write("file", token(1))
+    project.must("git", "commit", "-m", "clean")
+    stopped(project.run("git", "commit", "-a", "-m", "leak"), "file:1:1: proven", 1)
+    stopped(project.run("git", "commit", "file", "-m", "leak"), "file:1:1: proven", 1)
+
+
+def test_a_token_in_the_message_stops_the_commit(project):
+    project.stage("file", "edited\n")
+    stopped(project.run("git", "commit", "-m", f"subject\n\n{token(2)}"), "COMMIT_EDITMSG:3:1", 2)
+    project.must("git", "commit", "-m", "subject")
+
+
+def test_an_amended_commit_and_a_linked_work_tree_are_judged(project):
+    project.stage("file", token(1))
+    stopped(project.run("git", "commit", "--amend", "-m", "leak"), "file:1:1: proven", 1)
+    project.must("git", "reset", "-q", "--hard")
+    project.must("git", "worktree", "add", "-q", "../linked")
+    (project.folder.parent / "linked" / "file").write_text(token(2))
+    done = project.run("git", "-C", "../linked", "commit", "-a", "-m", "leak")
+    stopped(done, "file:1:1: proven", 2)
+
+
+def test_a_merge_that_brings_a_token_is_stopped(project):
+    project.must("git", "checkout", "-q", "-b", "side")
+    project.stage("other", token(3))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    project.must("git", "checkout", "-q", "main")
+    project.stage("file", "edited\n")
+    project.must("git", "commit", "-q", "-m", "main goes on")
+    stopped(project.run("git", "merge", "--no-edit", "side"), "other:1:1: proven", 3)
+
+
+def test_a_push_is_stopped_and_a_clean_one_passes(project):
+    project.must("git", "init", "-q", "--bare", "../server.git")
+    project.must("git", "remote", "add", "origin", "../server.git")
+    project.must("git", "push", "-q", "origin", "main")
+    project.stage("file", token(4))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    project.stage("file", "taken away\n")
+    project.must("git", "commit", "-q", "--no-verify", "-m", "taken away")
+    stopped(project.run("git", "push", "origin", "main"), "file:1:1: proven", 4)
+    stopped(project.run("git", "push", "origin", "main:topic"), "file:1:1: proven", 4)
+    project.must("git", "reset", "-q", "--hard", "HEAD~2")
+    project.stage("file", "clean\n\n")
+    project.must("git", "commit", "-q", "-m", "clean")
+    project.must("git", "push", "-q", "origin", "main")
+
+
+def test_the_first_push_of_a_root_commit_is_judged(project):
+    project.must("git", "init", "-q", "--bare", "../server.git")
+    project.must("git", "remote", "add", "origin", "../server.git")
+    project.stage("file", token(5))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    stopped(project.run("git", "push", "origin", "main"), "file:1:1: proven", 5)
+
+
+def test_try_repo_builds_the_program_and_runs_it(tmp_path, program, hooks):
+    """The program is built by pre-commit itself, with the fastest of profiles."""
+    project = Project(tmp_path, program, hooks)
+    project.stage("file", token(6))
+    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    done = project.run(
+        "pre-commit",
+        "try-repo",
+        str(hooks),
+        "ddpatrol",
+        "--verbose",
+        CARGO_TARGET_DIR=os.path.join(target, "pre-commit"),
+        CARGO_PROFILE_RELEASE_LTO="off",
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS="16",
+        CARGO_PROFILE_RELEASE_OPT_LEVEL="1",
+        PATH=os.environ["PATH"],
+    )
+    stopped(done, "file:1:1: proven", 6)
+    built = list((tmp_path / "cache").glob("*/rustenv-*/bin/ddpatrol"))
+    assert built, "pre-commit built a program of its own"
