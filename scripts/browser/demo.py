@@ -74,6 +74,8 @@ class Demo:
         self.commit({"notes.txt": "x\n"}, f"Use {self.token('github-pat')} from now on", 2, 30)
         allowed = f"TOKEN = '{self.token()}'  # ddpatrol:allow a sample for the documentation\n"
         self.commit({"docs/sample.py": allowed}, "Document the format", 0, 11)
+        more = f"OTHER = '{self.token('github-pat')}'  # ddpatrol:allow revoked, kept for <b>tests</b>\n"
+        self.commit({"tests/data.py": more}, "Keep a token that is revoked", 1, 7)
         long = "/".join(["a-rather-long-folder-name"] * 5) + "/settings.production.yaml"
         self.commit({long: f"datadog: {{ application_key: {self.token()} }}\n"}, "Settings " * 14, 1, 100)
         self.commit({long: "datadog: {}\n"}, "Rotate", 0, 12)

@@ -79,13 +79,14 @@ pub fn html(text: &str) -> String {
 #[must_use]
 pub fn markdown_code(text: &str) -> String {
     let text = terminal(text);
-    let is_plain = !text.contains(['`', '|', '\\']) && text.trim() == text && !text.is_empty();
-    if is_plain {
+    let is_trimmed = text.trim() == text && !text.is_empty();
+    if is_trimmed && !text.contains(['`', '|', '\\']) {
         return format!("`{text}`");
     }
     let mut safe = String::from("<code>");
     for c in text.chars() {
-        if c.is_ascii_punctuation() || c == ' ' {
+        let is_inert = "-/,=%+?;'\"()".contains(c);
+        if c.is_ascii_punctuation() && !is_inert || c == ' ' && !is_trimmed {
             let _ = write!(safe, "&#{};", u32::from(c));
         } else {
             safe.push(c);

@@ -8,7 +8,7 @@
 //! count only within one line, and the end is the last column (it "defaults to startColumn").
 
 use super::document::{Document, Note, Place, Record, StandingWord};
-use super::escape::{command_data, command_property};
+use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
 use super::text::count;
 use crate::detect::Evidence;
@@ -157,10 +157,11 @@ fn rank(place: &Place) -> u8 {
     }
 }
 
-/// Returns the path of a line that a file has: no name, no message, no path that is masked.
+/// Returns the path of a line that a file has: no name, no message, no path that is masked or that is
+/// not spelled as it is.
 fn line_of(place: &Place) -> Option<&str> {
     let path = std::str::from_utf8(place.path.as_ref()?.as_bytes()).ok()?;
-    let is_whole = place.path_hex.is_none() && !path.contains(MASK);
+    let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(path) == path;
     (place.part == Part::Content && is_whole).then_some(path)
 }
 
