@@ -35,6 +35,7 @@ need jq jq
 need npm npm
 need curl curl
 need openssl openssl
+need chromium chromium
 need psql postgresql
 python3 -c 'import ensurepip' || need_package python3-venv
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
@@ -59,6 +60,8 @@ step "the GitHub Action"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
 step "journey"
 scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
+step "HTML reports in a browser"
+scripts/browser.sh "${CARGO_TARGET_DIR:-target}/debug/ddpatrol"
 step "oracle"
 program=${CARGO_TARGET_DIR:-target}/debug/ddpatrol
 scripts/oracle.sh --self-test

@@ -304,7 +304,8 @@ pub(super) struct MessageArgs {
 /// How results are told: the same for all commands that scan.
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct TellingArgs {
-    /// Write a report: text, json, jsonl or sarif; to standard output, or whole to a file.
+    /// Write a report: text, json, jsonl, sarif, html, markdown or github (annotations); to standard
+    /// output, or whole to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(super) reports: Vec<ReportArg>,
 
@@ -544,6 +545,9 @@ pub(super) enum ReportFormat {
     Json,
     Jsonl,
     Sarif,
+    Html,
+    Markdown,
+    Github,
 }
 
 /// `FORMAT` or `FORMAT=PATH`.
@@ -566,7 +570,16 @@ impl FromStr for ReportArg {
             "json" => ReportFormat::Json,
             "jsonl" => ReportFormat::Jsonl,
             "sarif" => ReportFormat::Sarif,
-            _ => return Err("write text, json, jsonl or sarif, then =PATH for a file".to_owned()),
+            "html" => ReportFormat::Html,
+            "markdown" => ReportFormat::Markdown,
+            "github" => ReportFormat::Github,
+            _ => {
+                return Err(
+                    "write text, json, jsonl, sarif, html, markdown or github, then =PATH \
+                            for a file"
+                        .to_owned(),
+                );
+            }
         };
         match path {
             Some("") => Err(format!("the path is missing after `{name}=`")),

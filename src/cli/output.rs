@@ -2,9 +2,9 @@
 
 use super::args::{Color, ReportArg, ReportFormat};
 use crate::report::document::Document;
-use crate::report::json;
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, TextOptions};
+use crate::report::{github, html, json, markdown};
 use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -89,6 +89,12 @@ impl Output {
         matches!(self.target, Target::Stdout(_))
     }
 
+    /// Tells whether people see there what was not looked at.
+    pub(super) fn shows_gaps(&self) -> bool {
+        let formats = [ReportFormat::Text, ReportFormat::Markdown, ReportFormat::Github];
+        self.is_stdout() && formats.contains(&self.format)
+    }
+
     /// Returns where the report is being written, for a file.
     pub(super) fn temporary(&self) -> Option<PathBuf> {
         match &self.target {
@@ -117,6 +123,9 @@ impl Output {
             }
             ReportFormat::Json => json::write(document, out)?,
             ReportFormat::Sarif => sarif::write(document, suppressed, out)?,
+            ReportFormat::Html => html::write(document, out)?,
+            ReportFormat::Markdown => markdown::write(document, out)?,
+            ReportFormat::Github => github::write(document, out)?,
             ReportFormat::Jsonl => json::write_lines(document, out)?,
         }
         self.finish()

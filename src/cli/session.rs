@@ -232,7 +232,7 @@ impl Session<'_> {
         reports: Vec<Output>,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
-        let told = reports.iter().any(|it| it.format == ReportFormat::Text && it.is_stdout());
+        let told = reports.iter().any(Output::shows_gaps);
         if !told || self.args.run.quiet {
             self.complain_of_gaps(document);
         }
@@ -247,7 +247,7 @@ impl Session<'_> {
         written.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Prints to standard error what was not looked at, where no text report tells it.
+    /// Prints to standard error what was not looked at, where no report that people see tells it.
     fn complain_of_gaps(&self, document: &Document) {
         for note in &document.diagnostics {
             if self.args.run.quiet && !note.is_unread() {

@@ -7,10 +7,15 @@ pub mod advice;
 pub mod diff;
 pub mod document;
 pub mod escape;
+pub mod github;
+pub mod html;
 pub mod json;
+pub mod markdown;
 pub mod redact;
 pub mod response;
 pub mod sarif;
+mod status;
+mod summary;
 pub mod text;
 pub mod trace;
 

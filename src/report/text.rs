@@ -1,9 +1,8 @@
 //! Text for people: each place as `path:line:column` at the start of a line, then a summary.
 
 use super::advice::Step;
-use super::document::{Document, LeftOut, Place, Record, StandingWord};
-use super::escape::terminal;
-use super::response;
+use super::document::{Document, Place, Record, StandingWord};
+use super::escape::{self, terminal};
 use crate::detect::Evidence;
 use crate::finding::Part;
 use anstyle::{AnsiColor, Style};
@@ -53,12 +52,11 @@ impl Styles {
 /// What writing to `out` fails with.
 pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
     let styles = Styles::new(options.color);
-    let counts = |record: &&Record| record.suppression.is_none() || record.has_news();
-    for record in document.findings.iter().filter(counts) {
+    for record in document.findings.iter().filter(|it| it.is_listed()) {
         write_record(record, &styles, out)?;
     }
     if !options.quiet {
-        if document.findings.iter().any(|record| counts(&record)) {
+        if document.findings.iter().any(Record::is_listed) {
             writeln!(out)?;
         }
         write_summary(document, options.elapsed, &styles, out)?;
@@ -111,7 +109,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         let style = if record.is_over() { styles.dim } else { styles.proven };
         writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
     }
-    if record.evidence == Evidence::Proven && !record.is_over() && record.suppression.is_none() {
+    if record.is_to_do() {
         write_steps(&record.steps, out)?;
     }
     Ok(())
@@ -167,7 +165,7 @@ fn place(place: &Place, styles: &Styles) -> String {
         },
         (None, None) => "<stdin>".into(),
     };
-    let path = terminal(&path);
+    let path = escape::line(&path);
     match place.part {
         Part::Name => format!("{style}{path}{style:#}: in the name"),
         Part::Ref => format!(
@@ -185,55 +183,22 @@ fn write_summary(
     styles: &Styles,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let summary = &document.summary;
-    if summary.proven == 0 {
-        writeln!(out, "No proven tokens.")?;
-    } else {
-        let style = styles.proven;
-        writeln!(
-            out,
-            "{style}{} proven{style:#} in {}.",
-            count(summary.proven, "token"),
-            count(summary.proven_locations, "place"),
-        )?;
-    }
-    for line in response::summary(&document.findings) {
+    let style = if document.summary.proven == 0 { Style::new() } else { styles.proven };
+    writeln!(out, "{style}{}{style:#}", document.verdict())?;
+    for line in document.sentences() {
         writeln!(out, "{line}")?;
     }
-    if summary.shaped_candidates > 0 {
-        let listed = document.findings.iter().any(|record| record.evidence == Evidence::Shaped);
-        writeln!(
-            out,
-            "{} of a token's shape without proof{}.",
-            count(summary.shaped_candidates, "look-alike"),
-            if listed { "" } else { " (--show-shaped lists them)" },
-        )?;
-    }
-    write_suppressed(document, out)?;
-    if summary.already_there > 0 {
-        let tokens = count(summary.already_there, "token");
-        let them = if summary.already_there == 1 { "it" } else { "them" };
-        writeln!(out, "{tokens} already there before the change (--all lists {them}).")?;
+    for unused in &document.unused {
+        writeln!(out, "{}", terminal(&unused.line()))?;
     }
     for note in &document.notes {
         writeln!(out, "Note: {}.", terminal(&note.text()))?;
     }
-    let mut read = Vec::new();
-    let has_objects = summary.objects > 0 || !document.repositories.is_empty();
-    if summary.files > 0 || !has_objects {
-        read.push(count(summary.files, "file"));
-    }
-    if has_objects {
-        let objects = count(summary.objects, "git object");
-        let of = match document.repositories.len() {
-            0 | 1 => String::new(),
-            len => format!(" of {}", count(len, "repository")),
-        };
-        read.push(format!("{objects}{of}"));
-    }
     let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
-    writeln!(out, "Scanned {}, {}{elapsed}.", read.join(", "), bytes(summary.bytes))?;
-    write_left_out(&summary.left_out, out)?;
+    writeln!(out, "{}{elapsed}.", document.reading())?;
+    if let Some(left_out) = document.left_out() {
+        writeln!(out, "{left_out}")?;
+    }
     let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
     if document.interrupted {
         let style = styles.proven;
@@ -260,61 +225,6 @@ fn write_summary(
         }
     }
     Ok(())
-}
-
-/// Says what does not count, and what was decided for nothing.
-fn write_suppressed(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    let suppressed = &document.summary.suppressed;
-    let parts = [
-        (suppressed.inline, "by ddpatrol:allow in its line"),
-        (suppressed.allowed, "by the allow list"),
-        (suppressed.baseline, "by the baseline"),
-    ];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|(amount, _)| *amount > 0)
-        .map(|(amount, by)| format!("{amount} {by}"))
-        .collect();
-    if !parts.is_empty() {
-        let tokens = count(suppressed.total(), "token");
-        let verb = if suppressed.total() == 1 { "does" } else { "do" };
-        writeln!(out, "{tokens} {verb} not count: {}.", parts.join(", "))?;
-    }
-    if suppressed.new_places > 0 {
-        let places = count(suppressed.new_places, "new place");
-        writeln!(out, "Tokens of the baseline stand in {places}.")?;
-    }
-    for unused in &document.unused {
-        writeln!(out, "{}", terminal(&unused.line()))?;
-    }
-    Ok(())
-}
-
-fn write_left_out(left_out: &LeftOut, out: &mut dyn Write) -> io::Result<()> {
-    let mut parts = Vec::new();
-    if left_out.ignored_files > 0 {
-        let files = count(left_out.ignored_files, "file");
-        parts.push(format!("{files} by .gitignore (--no-ignore reads them)"));
-    }
-    if left_out.excluded > 0 {
-        parts.push(format!("{} by --exclude", count(left_out.excluded, "path")));
-    }
-    if left_out.too_large > 0 {
-        parts.push(format!("{} by --max-file-size", count(left_out.too_large, "file")));
-    }
-    if left_out.symlinks > 0 {
-        parts.push(format!("{} (not followed)", count(left_out.symlinks, "symbolic link")));
-    }
-    if left_out.special > 0 {
-        parts.push(count(left_out.special, "device, socket or pipe"));
-    }
-    if left_out.git_folders > 0 {
-        parts.push(count(left_out.git_folders, ".git folder"));
-    }
-    if parts.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "Left out: {}.", parts.join("; "))
 }
 
 /// Spells a count with its noun: `1 file`, `1,204 files`.

@@ -186,7 +186,7 @@ fn a_closed_pipe_is_no_error() {
     for seed in 0..400 {
         tree.write(format!("{seed}"), token(seed));
     }
-    for format in ["text", "json", "jsonl", "sarif"] {
+    for format in ["text", "json", "jsonl", "sarif", "html", "markdown", "github"] {
         let mut command = tree.command(&["scan", "--report", format]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");

@@ -15,4 +15,5 @@ mod respond;
 mod saved;
 mod source;
 mod state;
+mod told;
 mod tree;

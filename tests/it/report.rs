@@ -4,7 +4,7 @@ use crate::mint::{self, Random};
 use crate::tree::{Ran, Tree, raw_name};
 use serde_json::Value;
 
-const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
+const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
 
 /// Asserts that no part of a token's secret stands in what was printed.
 fn assert_masked(ran: &Ran, tokens: &[(&str, String)]) {
@@ -307,6 +307,9 @@ fn tokens_of_added_rules_are_masked_whatever_their_form() {
         &["--report", "text"][..],
         &["--report", "json"],
         &["--report", "sarif"],
+        &["--report", "html"],
+        &["--report", "markdown"],
+        &["--report", "github"],
         &["--report", &output],
     ] {
         let ran = tree.run(&[&["scan", "--rules", "own.toml", "t"], args].concat());

@@ -44,7 +44,7 @@ fn timeless(ran: &Ran) -> String {
 fn no_format_shows_a_secret_and_workers_change_nothing() {
     let repo = full();
     for command in COMMANDS {
-        for format in ["text", "json", "jsonl", "sarif"] {
+        for format in ["text", "json", "jsonl", "sarif", "html", "markdown", "github"] {
             let run = |threads| {
                 let further = ["--all", "--report", format, "--threads", threads];
                 repo.run(&[command, &further].concat())

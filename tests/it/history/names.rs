@@ -57,7 +57,7 @@ fn no_report_of_history_shows_a_token_whatever_part_of_the_repository_holds_it()
     repo.write(format!(".git/refs/heads/{}x", tokens[13]), format!("ref: refs/{}", tokens[1]));
     repo.write("inner/.git", format!("gitdir: {}", tokens[0]));
     repo.write(format!("{}/.git", tokens[3]), "garbage");
-    for format in ["text", "json", "jsonl", "sarif"] {
+    for format in ["text", "json", "jsonl", "sarif", "html", "markdown", "github"] {
         for more in
             [&[][..], &["--show-shaped", "--strict"], &["--rule", "npm-token"], &["--quiet"]]
         {

@@ -1,0 +1,224 @@
+//! Annotations on GitHub: workflow commands, of which the runner makes notes on the lines of a change.
+//!
+//! In comes a document, out come lines that are commands, every one: whatever else stood there, a
+//! hostile name could make a command of. GitHub shows ten annotations of a level per step: the best
+//! come first, and what is not shown is counted.
+//!
+//! The form of a command, and what is escaped how, is the Actions toolkit's (`command.ts`); columns
+//! count only within one line, and the end is the last column (it "defaults to startColumn").
+
+use super::document::{Document, Note, Place, Record, StandingWord};
+use super::escape::{command_data, command_property, terminal};
+use super::status::cut;
+use super::text::count;
+use crate::detect::Evidence;
+use crate::finding::Part;
+use ddpatrol_token::secret::MASK;
+use std::io::{self, Write};
+
+/// How many annotations of a level GitHub shows of a step.
+const MOST: usize = 10;
+/// How many lines a list within an annotation has; GitHub shows 64 kB of it.
+const MOST_LINES: usize = 20;
+/// How many characters of one text are told.
+const LONGEST: usize = 500;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+    Notice,
+}
+
+/// One command to be.
+struct Annotation<'a> {
+    level: Level,
+    title: String,
+    place: Option<&'a Place>,
+    lines: Vec<String>,
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// What writing to `out` fails with.
+pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    // Of warnings and notices, one each is for what is not shown, or for the summary.
+    let gaps: Vec<Annotation<'_>> = gaps(document).into_iter().collect();
+    let unused: Vec<Annotation<'_>> = unused(document).into_iter().collect();
+    let (errors, left_errors) = findings(document, Level::Error, MOST);
+    let (warnings, left_warnings) = findings(document, Level::Warning, MOST - 1 - gaps.len());
+    let (notices, left_notices) = findings(document, Level::Notice, MOST - 1 - unused.len());
+    let left = left_errors + left_warnings + left_notices;
+    for annotation in gaps.iter().chain(&errors).chain(&warnings) {
+        write_annotation(annotation, out)?;
+    }
+    if left > 0 {
+        write_annotation(&not_shown(left), out)?;
+    }
+    for annotation in notices.iter().chain(&unused) {
+        write_annotation(annotation, out)?;
+    }
+    write_annotation(&summary(document), out)
+}
+
+fn not_shown(left: usize) -> Annotation<'static> {
+    let verb = if left == 1 { "is" } else { "are" };
+    let line = format!(
+        "{} {verb} not annotated: GitHub shows {MOST} of a level per step. The other reports \
+         (--report markdown, html, json) list all.",
+        count(left, "more finding")
+    );
+    Annotation {
+        level: Level::Warning,
+        title: "ddpatrol: more findings".to_owned(),
+        place: None,
+        lines: vec![line],
+    }
+}
+
+fn summary(document: &Document) -> Annotation<'static> {
+    let mut lines = vec![document.verdict(), document.completeness()];
+    lines.extend(document.sentences());
+    lines.extend(document.notes.iter().map(|it| format!("Note: {}.", it.text())));
+    lines.push(format!("{}.", document.reading()));
+    lines.extend(document.left_out());
+    Annotation { level: Level::Notice, title: "ddpatrol".to_owned(), place: None, lines }
+}
+
+fn gaps(document: &Document) -> Option<Annotation<'static>> {
+    if document.complete && document.diagnostics.is_empty() {
+        return None;
+    }
+    let line = |note: &Note| match &note.path {
+        Some(path) => format!("{}: {}", path.text(), note.message.text()),
+        None => note.message.text().into_owned(),
+    };
+    let mut gaps: Vec<&Note> = document.diagnostics.iter().collect();
+    gaps.sort_by_key(|it| !it.is_unread());
+    let lines = list(document.completeness(), gaps.into_iter().map(line).collect());
+    let title = if document.complete { "ddpatrol: not looked at" } else { "ddpatrol: incomplete" };
+    Some(Annotation { level: Level::Warning, title: title.to_owned(), place: None, lines })
+}
+
+fn unused(document: &Document) -> Option<Annotation<'static>> {
+    let head = "Entries that nothing needs can be removed:".to_owned();
+    let lines = document.unused.iter().map(|it| it.line()).collect();
+    (!document.unused.is_empty()).then(|| Annotation {
+        level: Level::Notice,
+        title: "ddpatrol: unused entries".to_owned(),
+        place: None,
+        lines: list(head, lines),
+    })
+}
+
+/// Cuts a list to what an annotation holds, and says so.
+fn list(head: String, items: Vec<String>) -> Vec<String> {
+    let left = items.len().saturating_sub(MOST_LINES);
+    let mut lines = vec![head];
+    lines.extend(items.into_iter().take(MOST_LINES));
+    if left > 0 {
+        lines.push(format!("and {left} more"));
+    }
+    lines
+}
+
+/// Returns the findings of a level, the best first, and how many more there are.
+fn findings(document: &Document, level: Level, most: usize) -> (Vec<Annotation<'_>>, usize) {
+    let mut records: Vec<(&Record, &Place)> = document
+        .findings
+        .iter()
+        .filter(|it| level_of(it) == Some(level))
+        .filter_map(|it| Some((it, it.locations.iter().min_by_key(|place| rank(place))?)))
+        .collect();
+    records.sort_by_key(|(record, place)| (record.is_over(), rank(place)));
+    let left = records.len().saturating_sub(most);
+    let shown = records.into_iter().take(most);
+    (shown.map(|(record, place)| finding(level, record, place)).collect(), left)
+}
+
+fn level_of(record: &Record) -> Option<Level> {
+    match (&record.suppression, record.evidence) {
+        (Some(_), _) => record.has_news().then_some(Level::Warning),
+        (None, Evidence::Proven) => Some(Level::Error),
+        (None, _) => Some(Level::Notice),
+    }
+}
+
+/// Says how well a place can be annotated: lines of the change, other lines that exist, the rest.
+fn rank(place: &Place) -> u8 {
+    let exists = place.git.as_ref().is_none_or(|git| git.in_head);
+    match (line_of(place), place.standing) {
+        (None, _) => 3,
+        (Some(_), Some(StandingWord::New | StandingWord::Moved)) => u8::from(place.new_place),
+        (Some(_), _) if place.new_place => 0,
+        (Some(_), _) if exists || place.standing.is_some() => 1,
+        _ => 2,
+    }
+}
+
+/// Returns the path of a line that a file has: no name, no message, no path that is masked or that is
+/// not spelled as it is.
+fn line_of(place: &Place) -> Option<&str> {
+    let path = std::str::from_utf8(place.path.as_ref()?.as_bytes()).ok()?;
+    let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(path) == path;
+    (place.part == Part::Content && is_whole).then_some(path)
+}
+
+fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation<'a> {
+    let how = match record.evidence {
+        Evidence::Proven => "proven by its checksum",
+        Evidence::Shaped => "a look-alike: no checksum proves it",
+    };
+    let token = record.secret.as_deref().unwrap_or(&record.token.redacted);
+    let mut lines = vec![format!("{} {token}, {how}", record.name)];
+    lines.extend(record.token.uuid.as_ref().map(|uuid| format!("Token id: {uuid}")));
+    lines.push(format!("Place: {}", place.label()));
+    lines.extend(place.remarks());
+    lines.extend(record.suppression.as_ref().map(|it| it.line()));
+    if let Some(git) = &place.git {
+        let commit = git.introduced.as_ref().filter(|_| place.part != Part::Commit);
+        lines.extend(commit.map(|it| format!("Introduced by {}", it.line())));
+        lines.extend(place.standing.is_none().then(|| git.fate()));
+    }
+    let more = record.locations.len().saturating_sub(1);
+    if more > 0 {
+        lines.push(format!("It stands in {}, too.", count(more, "more place")));
+    }
+    lines.extend(record.response_lines());
+    if record.is_to_do() {
+        let advice = record.steps.first().map(|it| it.text.text().into_owned());
+        lines.extend(advice.or_else(|| record.advice.clone()));
+    }
+    let title = match level {
+        Level::Error => format!("Leaked {}", record.name),
+        Level::Warning => format!("{} at a new place", record.name),
+        Level::Notice => format!("Looks like {}", record.name),
+    };
+    Annotation { level, title, place: (rank(place) < 2).then_some(place), lines }
+}
+
+fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let level = match annotation.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Notice => "notice",
+    };
+    let mut properties = Vec::new();
+    if let Some(place) = annotation.place
+        && let Some(path) = line_of(place)
+    {
+        properties.push(format!("file={}", command_property(path)));
+        properties.push(format!("line={}", place.line));
+        properties.push(format!("endLine={}", place.end_line));
+        if place.line == place.end_line {
+            properties.push(format!("col={}", place.column));
+            let last = place.end_column.saturating_sub(1).max(place.column);
+            properties.push(format!("endColumn={last}"));
+        }
+    }
+    properties.push(format!("title={}", command_property(&cut(&annotation.title, LONGEST))));
+    let lines: Vec<String> =
+        annotation.lines.iter().map(|line| command_data(&cut(line, LONGEST))).collect();
+    writeln!(out, "::{level} {}::{}", properties.join(","), lines.join("%0A"))
+}

@@ -1,0 +1,123 @@
+//! Filters of the list of findings: radio buttons, which the style sheet acts on without a script.
+
+use crate::detect::Evidence;
+use crate::report::document::Record;
+use crate::report::escape::html;
+use crate::report::status::{Life, Presence};
+use crate::report::text::number;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// How many rules can be filtered by.
+const MOST_RULES: usize = 40;
+/// The states that can be filtered by: the class of a finding, and what people call it.
+const STATES: [(&str, &str); 7] = [
+    ("live", "Live"),
+    ("dead", "Dead or revoked"),
+    ("unsure", "Not known if live"),
+    ("here", "Still there"),
+    ("gone", "Not in HEAD"),
+    ("shaped", "Look-alikes"),
+    ("known", "Suppressed"),
+];
+
+/// What the findings of one page can be filtered by.
+pub(super) struct Filters<'a> {
+    all: &'a [&'a Record],
+    /// The rules that found something, the most frequent first: identifier, name, how much.
+    rules: Vec<(&'a str, &'a str, usize)>,
+}
+
+impl<'a> Filters<'a> {
+    pub(super) fn new(all: &'a [&'a Record]) -> Self {
+        let mut rules: Vec<(&str, &str, usize)> = Vec::new();
+        for record in all {
+            match rules.iter_mut().find(|(id, _, _)| *id == record.rule) {
+                Some((_, _, amount)) => *amount += 1,
+                None => rules.push((&record.rule, &record.name, 1)),
+            }
+        }
+        rules.sort_by_key(|&(id, _, amount)| (std::cmp::Reverse(amount), id));
+        Self { all, rules }
+    }
+
+    /// Returns the number of a finding's rule among the filters.
+    pub(super) fn rule(&self, record: &Record) -> usize {
+        self.rules.iter().position(|(id, _, _)| *id == record.rule).unwrap_or_default()
+    }
+
+    /// Spells the part of the style sheet that acts on the rules' buttons.
+    pub(super) fn style(&self) -> String {
+        let mut style = String::new();
+        for at in 0..self.rules.len().min(MOST_RULES) {
+            let _ = writeln!(
+                style,
+                "body:has(#rule-{at}:checked) .finding:not(.rule-{at}){{display:none}}"
+            );
+        }
+        style
+    }
+
+    /// Writes the buttons, where there is something to choose from.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.all.len() < 2 {
+            return Ok(());
+        }
+        writeln!(out, "<div class=\"filters\" role=\"group\" aria-label=\"Filters\">")?;
+        writeln!(out, "<fieldset><legend>State</legend>")?;
+        write_button("state", "all", ("All", self.all.len()), out)?;
+        for (class, word) in STATES {
+            let amount =
+                self.all.iter().filter(|it| classes(it).split(' ').any(|it| it == class)).count();
+            if amount > 0 {
+                write_button("state", class, (word, amount), out)?;
+            }
+        }
+        writeln!(out, "</fieldset>")?;
+        if self.rules.len() > 1 {
+            writeln!(out, "<fieldset><legend>Kind</legend>")?;
+            write_button("rule", "all", ("All", self.all.len()), out)?;
+            for (at, (_, name, amount)) in self.rules.iter().enumerate().take(MOST_RULES) {
+                write_button("rule", &at.to_string(), (name, *amount), out)?;
+            }
+            let more = self.rules.len().saturating_sub(MOST_RULES);
+            if more > 0 {
+                writeln!(out, "<span>and {more} more kinds, which have no filter</span>")?;
+            }
+            writeln!(out, "</fieldset>")?;
+        }
+        writeln!(out, "<div id=\"search-place\"></div>\n</div>")
+    }
+}
+
+fn write_button(
+    group: &str,
+    value: &str,
+    (word, amount): (&str, usize),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let checked = if value == "all" { " checked" } else { "" };
+    writeln!(
+        out,
+        "<input type=\"radio\" name=\"{group}\" id=\"{group}-{value}\" autocomplete=\"off\"{checked}>\
+         <label for=\"{group}-{value}\">{} <span class=\"amount\">{}</span></label>",
+        html(word),
+        number(amount)
+    )
+}
+
+/// Lists the classes of a finding that filters act on.
+pub(super) fn classes(record: &Record) -> String {
+    let life = match record.life() {
+        Life::Live => "live",
+        Life::Dead => "dead",
+        Life::Unknown => "unsure",
+    };
+    let presence = match record.presence() {
+        Presence::Here | Presence::Change => "here",
+        Presence::Elsewhere | Presence::Removed | Presence::Unreachable => "gone",
+    };
+    let shaped = if record.evidence == Evidence::Shaped { " shaped" } else { "" };
+    let known = if record.suppression.is_some() { " known" } else { "" };
+    format!("{life} {presence}{shaped}{known}")
+}
