@@ -126,7 +126,7 @@ pub struct Detector {
     /// The rules that encoded tokens are looked for of.
     provable: Vec<usize>,
     longest_provable: usize,
-    /// For each byte the rules in whose head it tells of escaping, and where.
+    /// For each byte the heads in which it tells of escaping, as a rule that has it, and where.
     telling: Vec<Vec<(usize, usize)>>,
     prefilter: Prefilter,
     needles: Vec<Needle>,
@@ -165,9 +165,10 @@ impl Detector {
         heads.sort_unstable();
         heads.dedup();
         let mut telling = vec![Vec::new(); 256];
-        for &rule in &provable {
-            let (byte, at) = needles::telling(all[rule].format.head());
-            telling[usize::from(byte)].push((rule, at));
+        for head in &heads {
+            let rule = provable.iter().copied().find(|&at| all[at].format.head() == *head);
+            let (byte, at) = needles::telling(head);
+            telling[usize::from(byte)].extend(rule.map(|rule| (rule, at)));
         }
         let encoded = Encoded::new(&heads)?;
         let needles = needles_of(&rules, &telling);

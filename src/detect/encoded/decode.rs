@@ -265,7 +265,7 @@ pub(super) fn joint(bytes: &[u8], at: usize) -> Option<usize> {
     let mut len = quote(0)?;
     len += blanks(len);
     // `\` continues a line of Python, `_` and `&` one of Basic.
-    let operators = [&b"+"[..], b"..", b".", b"<>", b"++", b"&", b"||", b"~", b"\\", b"%", b","];
+    let operators = [&b"+"[..], b"..", b".", b"<>", b"++", b"&", b"||", b"~", b"\\", b"%"];
     if let Some(operator) = operators.into_iter().find(|it| rest[len..].starts_with(it)) {
         len += operator.len();
         len += blanks(len);
@@ -327,12 +327,12 @@ mod tests {
             "a\" & _\n \"b",
             "a\" || 'b",
             "a\\\" + \\\"b",
-            "a\", \"b",
             "a\" <> \"b",
         ] {
             assert_eq!(decoded(Scheme::Text(Layer::Split), joined), "ab", "{joined}");
         }
-        for apart in ["a\" x \"b", "a\";\n\"b", "a\nb", "a\" - \"b", "a\" + foo + \"b"] {
+        for apart in ["a\", \"b", "a\" x \"b", "a\";\n\"b", "a\nb", "a\" - \"b", "a\" + foo + \"b"]
+        {
             assert_eq!(decoded(Scheme::Text(Layer::Split), apart), "a", "{apart}");
         }
     }

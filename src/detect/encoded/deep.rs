@@ -47,8 +47,14 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     if first[0] == 0x78 && (u32::from(first[0]) << 8 | u32::from(first[1])).is_multiple_of(31) {
         return Some(Content::Packed(Layer::Zlib));
     }
-    let is_text = |byte: &&u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..);
-    let is_plain = first.iter().filter(is_text).count() >= 46;
+    // The last character may be cut off.
+    let valid = match std::str::from_utf8(&first) {
+        Ok(text) => text.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => 0,
+    };
+    let is_control = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let is_plain = valid > 44 && first.iter().filter(is_control).count() <= 2;
     // UTF-16, as PowerShell encodes it.
     let is_wide = first.chunks_exact(2).filter(|unit| unit[1] == 0 && unit[0] != 0).count() >= 22;
     (is_plain || is_wide).then_some(Content::Text)

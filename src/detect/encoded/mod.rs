@@ -208,7 +208,7 @@ impl Detector {
     }
 
     /// Reads on behind a head that stands there as it is, where what follows is escaped or split.
-    /// Returns how far was looked if nothing was found.
+    /// Returns how far was looked, if at all, and if nothing was found.
     pub(super) fn continued(
         &self,
         search: &Search<'_>,
@@ -219,34 +219,48 @@ impl Detector {
         let bytes = search.bytes;
         let mut at = start;
         let limit = bytes.len().min(start + self.longest_provable);
-        let layer = loop {
+        let mut looked = None;
+        loop {
             let rest = &bytes[at..limit];
-            let stop = rest.iter().position(|&it| !runs::is_run(it) && it != b'.' || it == b'=')?;
+            let Some(stop) =
+                rest.iter().position(|&it| !runs::is_run(it) && it != b'.' || it == b'=')
+            else {
+                return looked;
+            };
             at += stop;
-            match (bytes[at], bytes.get(at + 1)) {
-                (b'%', _) => break Layer::Percent,
-                (b'&', _) => break Layer::Html,
-                (b'\\', Some(b'u')) => break Layer::Unicode,
-                (b'\\', Some(b'x')) => break Layer::HexEscape,
-                (b'\\' | b'"' | b'\'' | b'`', _) => break Layer::Split,
+            let layer = match (bytes[at], bytes.get(at + 1)) {
+                (b'%', _) => Layer::Percent,
+                (b'&', _) => Layer::Html,
+                (b'\\', Some(b'u')) => Layer::Unicode,
+                (b'\\', Some(b'x')) => Layer::HexEscape,
+                (b'\\' | b'"' | b'\'' | b'`', _) => Layer::Split,
                 (b'=', _) if escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
-                    break Layer::QuotedPrintable;
+                    Layer::QuotedPrintable
                 }
-                (b'=', _) => at += 1,
-                _ => return None,
-            }
-        };
-        let mut looked = at;
-        let mut is_found = false;
-        let scheme = (Scheme::Text(layer), start);
-        self.decoded(search, scheme, (start, start), scratch, &mut |candidate, token| {
-            looked = candidate.reach;
-            is_found = candidate.found.is_some();
+                // It may be part of the token.
+                (b'=', _) => {
+                    at += 1;
+                    continue;
+                }
+                _ => return looked,
+            };
+            let mut is_found = false;
+            let scheme = (Scheme::Text(layer), start);
+            self.decoded(search, scheme, (start, start), scratch, &mut |candidate, token| {
+                looked = looked.max(Some(candidate.reach));
+                is_found = candidate.found.is_some();
+                if is_found {
+                    on(candidate, token);
+                }
+            });
             if is_found {
-                on(candidate, token);
+                return None;
             }
-        });
-        (!is_found).then_some(looked)
+            if layer != Layer::QuotedPrintable {
+                return looked;
+            }
+            at += 1;
+        }
     }
 
     /// Lists everything that decodes to the head of a rule and goes on: what may be an encoded token,
@@ -381,17 +395,20 @@ impl Detector {
         on: OnCandidate<'_>,
     ) {
         let bytes = search.bytes;
-        let is_cut = run.start > 0 && runs::is_run(bytes[run.start - 1]);
-        if search.depth == 0 || is_cut || deep::continues(bytes, run.start) {
+        if search.depth == 0 {
             return;
         }
+        let before = run.start.checked_sub(1).map(|at| bytes[at]);
+        let is_cut = before.is_some_and(|byte| byte != b'=' && runs::is_run(byte))
+            || deep::continues(bytes, run.start);
         // Padding ends base64, and what is assigned begins behind the sign.
         let mut start = run.start;
         for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
             let begin = start;
             start += part.len();
             let part = part.strip_suffix(b"=").unwrap_or(part);
-            if part.len() < deep::SHORTEST || begin >= search.own.end {
+            let is_continued = is_cut && begin == run.start;
+            if part.len() < deep::SHORTEST || begin >= search.own.end || is_continued {
                 continue;
             }
             let Some(content) = deep::content(part) else { continue };

@@ -117,7 +117,8 @@ fn utf16_at(
         bytes.get(at + 1) == Some(&0) && bytes.get(at + 2).is_some_and(|&byte| byte != 0)
     };
     let mut start = at;
-    while start >= from + 2 && goes_back(start) {
+    // The last character of a run may be the first of a stretch.
+    while start + 1 >= from + 2 && goes_back(start) {
         start -= 2;
     }
     let mut last = at;
