@@ -7,7 +7,7 @@
 use super::args::TellingArgs;
 use crate::config::{Config, Exclude, Level, NAME};
 use crate::finding::InlineAllow;
-use crate::finding::baseline::{Baseline, Roots};
+use crate::finding::baseline::{Baseline, Roots, lexical};
 use crate::finding::suppression::Decisions;
 use crate::rules::{RuleError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -171,9 +171,15 @@ impl Reading<'_> {
         let (Ground::Commit { top, .. } | Ground::Nowhere { top }) = self.ground else {
             return None;
         };
-        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let below = whole.strip_prefix(top).or_else(|_| path.strip_prefix(top));
-        below.ok().map(Path::to_owned)
+        let path = lexical(path);
+        // A link within the work tree must not lead out of it: whoever is judged could make one. So
+        // only the folder that is the top is followed, not what lies below it.
+        let is_top = |folder: &&Path| std::fs::canonicalize(folder).is_ok_and(|it| it == *top);
+        if let Some(folder) = path.ancestors().skip(1).find(is_top) {
+            return path.strip_prefix(folder).ok().map(Path::to_owned);
+        }
+        let whole = std::fs::canonicalize(&path).ok()?;
+        whole.strip_prefix(top).ok().map(Path::to_owned)
     }
 
     /// Reads a file where it counts; returns how its place is told, too.

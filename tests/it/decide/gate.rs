@@ -84,6 +84,27 @@ fn a_path_in_the_work_tree_is_read_from_the_base_and_one_outside_from_the_disk()
 }
 
 #[test]
+fn a_link_in_the_work_tree_does_not_lead_out_of_it() {
+    use std::os::unix::fs::symlink;
+    let repo = Repo::of(&[("x", "clean"), ("ci/strict.toml", "fail_on = \"proven\"")]);
+    let outside = repo.outside().join("loose");
+    std::fs::create_dir(&outside).expect("a folder");
+    std::fs::write(outside.join("strict.toml"), "fail_on = \"never\"").expect("a file");
+    repo.git(&["checkout", "-q", "-b", "topic"]);
+    repo.git(&["rm", "-q", "-r", "ci"]);
+    symlink(&outside, repo.root.join("ci")).expect("a link");
+    repo.commit(&[("y", &token(1))], "mine");
+    let elsewhere = repo.outside().join("link");
+    symlink(&repo.root, &elsewhere).expect("a link");
+    let linked = elsewhere.join("ci/strict.toml").to_string_lossy().into_owned();
+    for config in ["ci/strict.toml", "./x/../ci/strict.toml", &linked] {
+        let ran = range(&repo, &["main..topic", "--config", config]);
+        assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["y".into()]), "{config}: {ran:?}");
+        assert!(notes(&ran).contains("ci/strict.toml of "), "{config}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_new_branch_is_judged_by_what_is_there_and_a_root_by_nothing() {
     let zeros = "0".repeat(40);
     let repo = Repo::of(&[(CONFIG, &allow(1, "an example"))]);

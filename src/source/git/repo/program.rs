@@ -9,8 +9,10 @@ use std::io::Write as _;
 use std::process::{Command, ExitStatus, Stdio};
 
 /// Settings that the repository must not decide.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "safe.directory=*",
+    // The graft file is /dev/null, and git would warn that it is one.
+    "advice.graftFileDeprecated=false",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.pager=cat",
