@@ -22,15 +22,16 @@ pub mod version;
 use crate::rules::RuleSet;
 use ddpatrol_token::{ByteSet, Check};
 use encoded::decode::Decoded;
-pub(crate) use encoded::looks_like_base64;
 use encoded::needles::{self, Escape};
 use encoded::{Encoded, FURTHEST_BACK, OnCandidate, WIDEST_CHARACTER, WIDEST_LOOK};
+pub(crate) use encoded::{is_open, looks_like_base64};
 use encoding::Encoding;
 use prefilter::Prefilter;
 use regex_automata::hybrid::dfa::Cache;
 use serde::{Deserialize, Serialize};
 use shape::Shapes;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 use version::Junctions;
@@ -227,10 +228,28 @@ impl Detector {
         mut on_match: impl FnMut(Match, &[u8]),
     ) {
         let search = Search { bytes, own, depth: DEPTH, within };
-        self.each(&search, scratch, &mut |candidate, token| {
+        self.each_once(&search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found {
                 on_match(found, token);
             }
+        });
+    }
+
+    /// Looks at every place where a token may stand, and tells a match once, though several literals
+    /// may lead to it.
+    fn each_once(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
+        let mut told: Vec<(Match, u64)> = Vec::new();
+        self.each(search, scratch, &mut |candidate, token| {
+            if let Some(found) = candidate.found.filter(|found| !found.encoding.is_plain()) {
+                let mut hasher = DefaultHasher::new();
+                token.hash(&mut hasher);
+                let key = (found, hasher.finish());
+                if told.contains(&key) {
+                    return;
+                }
+                told.push(key);
+            }
+            on(candidate, token);
         });
     }
 

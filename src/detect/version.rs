@@ -200,7 +200,7 @@ impl Detector {
     ) -> bool {
         scratch.is_intricate = false;
         let search = Search { bytes, own, depth: super::DEPTH, within };
-        self.each(&search, scratch, &mut |candidate, token| {
+        self.each_once(&search, scratch, &mut |candidate, token| {
             let Candidate { from, start, reach, found } = candidate;
             on_head(Range { from, start, reach }, found.map(|found| (found, token)));
         });

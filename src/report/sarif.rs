@@ -223,6 +223,11 @@ fn location(place: &Place, record: &Record) -> Location {
         (Part::Ref, _) => Some("in the name of a reference".to_owned()),
         (_, traced) => traced,
     };
+    let encoded = place.encoding.as_ref().map(|it| format!("encoded: {it}"));
+    let text = match (text, encoded) {
+        (Some(text), Some(encoded)) => Some(format!("{encoded}; {text}")),
+        (text, encoded) => text.or(encoded),
+    };
     location.message = text.map(|text| message(&text));
     if let Some(git) = &place.git {
         let commit = git.introduced.as_ref().map(|it| it.commit.as_str());

@@ -144,6 +144,7 @@ impl Place {
             Part::Tag => remarks.push("in a tag's text".to_owned()),
             Part::Content => {}
         }
+        remarks.extend(self.encoding.as_ref().map(|it| format!("encoded: {it}")));
         match (&self.moved_from, self.standing) {
             (Some(from), _) => remarks.push(format!("moved here from {}", from.text())),
             (None, Some(StandingWord::AlreadyThere)) => {

@@ -3,14 +3,18 @@
 //! Memory stays constant however large the input is. A window keeps context before the bytes it
 //! owns and after them; offset and text position of every window are kept up as bytes are dropped.
 
-use super::{Run, Visitor};
+use super::{Gap, Run, Visitor};
 use crate::blob::{Blob, Origin, Position};
+use crate::detect::is_open;
 use std::io::{self, Read};
 use std::sync::atomic::AtomicU64;
 
 /// How many bytes a window has at the most, unless the context needs more. Measured: 64 KiB to
 /// 1 MiB differ by less than the noise; this size stays within the second-level cache.
 const WINDOW: usize = 256 * 1024;
+
+/// How large a window grows to hold base64 that is decoded whole.
+const MOST: usize = 16 << 20;
 
 /// How much context windows keep, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +29,11 @@ pub struct Context {
 #[derive(Debug)]
 pub struct Windows {
     buffer: Vec<u8>,
+    /// The buffer's length before it grew.
+    size: usize,
     context: Context,
+    /// Whether it was told that the input is looked at in parts.
+    has_told: bool,
 }
 
 /// How a stream ended.
@@ -50,7 +58,8 @@ impl Windows {
     #[must_use]
     pub fn with_size(context: Context, size: usize) -> Self {
         let least = context.before + 2 * context.after + 1;
-        Self { buffer: vec![0; size.max(least)], context }
+        let size = size.max(least);
+        Self { buffer: vec![0; size], size, context, has_told: false }
     }
 
     /// Pushes what `reader` yields to `visitor`, and counts the bytes as they are read.
@@ -61,6 +70,9 @@ impl Windows {
         visitor: &mut dyn Visitor,
         (run, counted): (&Run, &AtomicU64),
     ) -> End {
+        self.has_told = false;
+        self.buffer.truncate(self.size);
+        self.buffer.shrink_to(self.size);
         let (mut filled, mut own_start) = (0, 0);
         let mut offset = 0_u64;
         let mut position = Position { line: 1, column: 1 };
@@ -70,7 +82,15 @@ impl Windows {
                 return End::Interrupted;
             }
             let before = filled;
-            let ended = fill(reader, &mut self.buffer, &mut filled, &mut failure);
+            let mut ended = fill(reader, &mut self.buffer, &mut filled, &mut failure);
+            while !ended && is_open(&self.buffer[..filled]) {
+                if self.buffer.len() >= MOST {
+                    self.tell_of_part(origin, run);
+                    break;
+                }
+                self.buffer.resize(2 * self.buffer.len(), 0);
+                ended = fill(reader, &mut self.buffer, &mut filled, &mut failure);
+            }
             super::add(counted, (filled - before) as u64);
             let bytes = &self.buffer[..filled];
             if offset == 0 && before == 0 {
@@ -91,6 +111,25 @@ impl Windows {
             own_start = own_end - dropped;
             offset += dropped as u64;
         }
+    }
+}
+
+impl Windows {
+    /// Tells, once an input, that encoded text is too long to be decoded at once.
+    fn tell_of_part(&mut self, origin: Origin<'_>, run: &Run) {
+        if std::mem::replace(&mut self.has_told, true) {
+            return;
+        }
+        let path = match origin {
+            Origin::File(path) => Some(path.to_owned()),
+            _ => None,
+        };
+        let message = format!(
+            "it has base64 of more than {} MiB, of which what is encoded once more is looked for in \
+             the first part only",
+            MOST >> 20
+        );
+        run.report(Gap::Opaque, path, message);
     }
 }
 

@@ -343,3 +343,38 @@ fn an_exclusion_takes_nothing_back() {
     assert_eq!(ran.code(), Some(2));
     assert!(ran.stderr().contains("--exclude !keep.log: it takes back nothing"), "{ran:?}");
 }
+
+#[test]
+fn base64_that_is_longer_than_a_window_is_decoded_whole_or_told() {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+    let tree = Tree::new();
+    let token = mint::datadog(&mut Random(77), "ddpat_", 43, 0);
+    let mut random = Random(78);
+    let packed = |random: &mut Random, len: usize| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        for _ in 0..len / 64 {
+            gzip.write_all(random.base62(64).as_bytes()).expect("in memory");
+        }
+        gzip.write_all(format!("\n{token}\n").as_bytes()).expect("in memory");
+        crate::encode::base64(&gzip.finish().expect("in memory"))
+    };
+    let one_line = packed(&mut random, 2_000_000);
+    tree.write("release.yaml", format!("{}release: {one_line}\n", "# text\n".repeat(30_000)));
+    let lines = crate::encode::folded(&one_line, 76, "\n    ");
+    tree.write("folded.yaml", format!("release: |\n    {lines}\n"));
+    let ran = tree.run(&["scan", "--report", "json"]);
+    let report = ran.json();
+    assert_eq!(report["complete"], true, "{ran:?}");
+    let places = report["findings"][0]["locations"].as_array().expect("a list").clone();
+    let told: Vec<_> = places.iter().map(|it| (&it["path"], &it["encoding"])).collect();
+    let encoding = serde_json::json!("base64 of gzip");
+    assert_eq!(told, [(&"folded.yaml".into(), &encoding), (&"release.yaml".into(), &encoding)]);
+    std::fs::remove_file(tree.path().join("release.yaml")).expect("it is there");
+    std::fs::remove_file(tree.path().join("folded.yaml")).expect("it is there");
+    tree.write("huge.yaml", format!("release: {}\n", packed(&mut random, 24_000_000)));
+    let ran = tree.run(&["scan"]);
+    assert!(ran.stdout().contains("it has base64 of more than 16 MiB"), "{ran:?}");
+    assert_eq!(tree.run(&["scan", "--strict"]).code(), Some(2));
+}

@@ -25,9 +25,18 @@ pub(super) enum Content {
 /// Tells whether the characters of a run are mixed as those of base64 are: names, paths and
 /// hexadecimal digits are not.
 pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
-    let run = &run[..run.len().min(256)];
     let any = |is: fn(&u8) -> bool| run.iter().any(is);
     any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
+}
+
+/// Tells whether base64 that is decoded whole may go on behind `bytes`.
+pub(crate) fn is_open(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(256)..];
+    let is_its = |byte: &&u8| super::runs::is_run(**byte) || byte.is_ascii_whitespace();
+    let len = tail.iter().rev().take_while(is_its).count();
+    let tail = &tail[tail.len() - len..];
+    let longest = tail.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
+    len >= SHORTEST && longest >= Some(LEAST) && looks_like_base64(tail)
 }
 
 /// Says what base64 that begins at the start of `run` holds, if it is worth a look.
@@ -94,6 +103,26 @@ pub(super) fn start_of(text: &[u8], start: usize, decoded: &Decoded, index: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_that_goes_on_is_told_from_other_text() {
+        let base64 =
+            "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        for open in
+            [base64.to_owned(), format!("{base64}\n  {base64}\n  eyJ"), format!("k: {base64}\n")]
+        {
+            assert!(is_open(open.as_bytes()), "{open}");
+        }
+        for closed in [
+            "just Some words and Others 1 2 3 without any punctuation that go on and on and on",
+            "d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e",
+            "eyJhcGlWZXJzaW9uIjoidjEi",
+            "",
+        ] {
+            assert!(!is_open(closed.as_bytes()), "{closed}");
+        }
+        assert!(!is_open(format!("{base64}\", \"x\"").as_bytes()));
+    }
 
     #[test]
     fn what_is_worth_a_look_is_told_by_its_first_characters() {

@@ -23,7 +23,7 @@ mod deep;
 pub(super) mod needles;
 pub(super) mod runs;
 
-pub(crate) use deep::looks_like_base64;
+pub(crate) use deep::{is_open, looks_like_base64};
 
 use super::encoding::{Encoding, Layer};
 use super::prefilter::Prefilter;
@@ -72,11 +72,9 @@ impl Detector {
         let is_text = search.within != Within::Names;
         runs::walk(search.bytes, search.own.clone(), |found| match found {
             Found::Run(run) => {
-                let shown = &search.bytes[run.clone()];
-                let is_mixed = looks_like_base64(shown);
                 self.literals(search, &run, scratch, on);
-                if is_mixed && is_text {
-                    scratch.is_intricate = true;
+                if is_text {
+                    scratch.is_intricate |= looks_like_base64(&search.bytes[run.clone()]);
                     self.stitched(search, &run, scratch, on);
                     self.whole(search, &run, scratch, on);
                 }
@@ -127,10 +125,16 @@ impl Detector {
         }
         let next = fold(bytes, run.end).or_else(|| joint(bytes, run.end));
         let Some(next) = next else { return };
+        // The end of the line tells what it is, however much of it lies in this part.
+        let tail = bytes[..run.end].iter().rev().take(deep::SHORTEST);
+        let tail = tail.take_while(|&&byte| runs::is_run(byte)).count();
+        if !looks_like_base64(&bytes[run.end - tail..run.end]) {
+            return;
+        }
+        scratch.is_intricate = true;
         // As many characters of both as a literal and what stands before it can have.
         let reach = self.encoded.longest;
-        let mut places: Vec<usize> =
-            (run.end.saturating_sub(reach).max(run.start)..run.end).collect();
+        let mut places: Vec<usize> = (run.end - reach.min(tail)..run.end).collect();
         let border = places.len();
         let ahead = bytes[next..].iter().take(reach).take_while(|&&it| digit64(it).is_some());
         places.extend((next..).take(ahead.count()));
@@ -411,6 +415,10 @@ impl Detector {
             if part.len() < deep::SHORTEST || begin >= search.own.end || is_continued {
                 continue;
             }
+            if !looks_like_base64(&part[..deep::SHORTEST]) {
+                continue;
+            }
+            scratch.is_intricate = true;
             let Some(content) = deep::content(part) else { continue };
             let mut out = Decoded::default();
             Scheme::Base64 { skip: 0 }.decode(bytes, begin, usize::MAX, &mut out);

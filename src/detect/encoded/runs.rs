@@ -136,7 +136,8 @@ fn utf16_at(
     if (last - start) / 2 + 1 + before + behind >= LEAST && start < own.end {
         on_found(Found::Utf16(start..last + 1));
     }
-    last + 1
+    // The last character of a stretch may be the first of a run.
+    last
 }
 
 #[cfg(test)]

@@ -122,3 +122,109 @@ fn the_number_of_workers_changes_nothing() {
         }
     }
 }
+
+/// Each token's objects and the offsets and lengths of what spells it in them.
+fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
+    let report = repo.history().json();
+    let findings = report["findings"].as_array().expect("a list").iter();
+    let mut objects: BTreeMap<String, BTreeSet<(String, u64, u64)>> = BTreeMap::new();
+    for finding in findings {
+        let key = finding["fingerprint"].as_str().expect("a text").to_owned();
+        for object in finding["objects"].as_array().expect("a list") {
+            let number = |name: &str| object[name].as_u64().expect("a number");
+            let id = object["id"].as_str().expect("an id").to_owned();
+            objects.entry(key.clone()).or_default().insert((
+                id,
+                number("offset"),
+                number("length"),
+            ));
+        }
+    }
+    objects
+}
+
+/// A text in one of the disguises that small edits make and unmake.
+fn disguised(random: &mut Random, token: &str) -> Vec<u8> {
+    use crate::encode::{self, ESCAPES, Which};
+    let text = format!("{}{token}{}", random.text(b"abc ", 3), random.text(b"xyz ", 3));
+    let json =
+        format!("{{\"kind\": \"Secret\", \"token\": \"{}\"}}", encode::base64(text.as_bytes()));
+    match random.below(8) {
+        0 => encode::base64(text.as_bytes()).into_bytes(),
+        1 => encode::folded(&encode::base64(format!("{text}{text}").as_bytes()), 64, "\n  ")
+            .into_bytes(),
+        2 => encode::hex(text.as_bytes()).into_bytes(),
+        3 => encode::escape(token, Which::Marks, ESCAPES[random.below(11)].1).into_bytes(),
+        4 => encode::utf16_le(&text),
+        5 => encode::base64(json.as_bytes()).into_bytes(),
+        6 => format!("\"{}\" +\n  \"{}\"", &token[..20], &token[20..]).into_bytes(),
+        _ => encode::escape(token, Which::All, ESCAPES[random.below(11)].1).into_bytes(),
+    }
+}
+
+#[test]
+fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
+    for seed in 0..6 {
+        let repo = Repo::new();
+        let mut random = Random(40 + seed);
+        let tokens: Vec<String> = (1..=5).map(|it| token(10 * seed + it)).collect();
+        let mut content: Vec<u8> = Vec::new();
+        for at in 0..40 {
+            content.extend(random.text(b"abcdefghij klmn/opq.r_s=", 30).into_bytes());
+            if at % 4 == 0 {
+                content.extend(disguised(&mut random, &tokens[at % 5]));
+            }
+            content.push(b'\n');
+        }
+        let mut stream: Vec<u8> = Vec::new();
+        for version in 0..120 {
+            for _ in 0..1 + random.below(3) {
+                let at = random.below(content.len());
+                match random.below(6) {
+                    // What is cut here and put back there makes junctions of copies.
+                    0 => {
+                        let end = content.len().min(at + random.below(300));
+                        let part: Vec<u8> = content.drain(at..end).collect();
+                        let to = random.below(content.len());
+                        content.splice(to..to, part);
+                    }
+                    1 => {
+                        let end = content.len().min(at + random.below(12));
+                        content.drain(at..end);
+                    }
+                    2 => {
+                        let new = random.text(b"ABCabc123+/ \n", 8);
+                        content.splice(at..at, new.into_bytes());
+                    }
+                    3 => {
+                        let (token, by) = (&tokens[random.below(5)], random.below(9));
+                        let text = disguised(&mut random, token);
+                        let cut = random.below(text.len());
+                        let part = if by < 5 { &text[..] } else { &text[..cut] };
+                        content.splice(at..at, part.iter().copied());
+                    }
+                    4 => content[at] = b"aZ9\n ="[random.below(6)],
+                    _ => {
+                        let end = content.len().min(at + random.below(200));
+                        let part = content[at..end].to_vec();
+                        content.splice(at..at, part);
+                    }
+                }
+            }
+            let head = format!(
+                "commit refs/heads/main\ncommitter A <a@example.com> {} +0000\ndata 1\n.\nM 644 inline x\ndata {}\n",
+                1_700_000_000 + version,
+                content.len()
+            );
+            stream.extend(head.into_bytes());
+            stream.extend(&content);
+            stream.push(b'\n');
+        }
+        repo.feed(&["fast-import", "--quiet"], stream);
+        repo.git(&["repack", "-adfq", "--depth=200", "--window=50"]);
+        let packed = objects(&repo);
+        assert!(packed.len() >= 4, "{seed}: {packed:?}");
+        repo.git(&["-c", "pack.depth=0", "repack", "-adfq", "--depth=0"]);
+        assert_eq!(packed, objects(&repo), "{seed}");
+    }
+}
