@@ -22,7 +22,7 @@ pub mod version;
 use crate::rules::RuleSet;
 use ddpatrol_token::{ByteSet, Check};
 use encoded::decode::Decoded;
-use encoded::needles::{self, Escape};
+use encoded::needles;
 use encoded::{Encoded, FURTHEST_BACK, OnCandidate, WIDEST_CHARACTER, WIDEST_LOOK};
 pub(crate) use encoded::{is_open, looks_like_base64};
 use encoding::Encoding;
@@ -30,7 +30,6 @@ use prefilter::Prefilter;
 use regex_automata::hybrid::dfa::Cache;
 use serde::{Deserialize, Serialize};
 use shape::Shapes;
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
@@ -130,18 +129,11 @@ pub struct Detector {
     /// For each byte the heads in which it tells of escaping, as a rule that has it, and where.
     telling: Vec<Vec<(usize, usize)>>,
     prefilter: Prefilter,
-    needles: Vec<Needle>,
+    /// For each needle the rules whose head begins with it.
+    by_needle: Vec<Vec<usize>>,
     encoded: Encoded,
     shapes: Shapes,
     junctions: Junctions,
-}
-
-/// What a literal stands for: heads that begin with it, and escaped characters of heads.
-#[derive(Clone, Debug, Default)]
-struct Needle {
-    text: Vec<u8>,
-    rules: Vec<usize>,
-    escapes: Vec<Escape>,
 }
 
 /// The needles of a rule set could not be searched for.
@@ -171,10 +163,21 @@ impl Detector {
             let (byte, at) = needles::telling(head);
             telling[usize::from(byte)].extend(rule.map(|rule| (rule, at)));
         }
-        let encoded = Encoded::new(&heads)?;
-        let needles = needles_of(&rules, &telling);
-        let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
-        let prefilter = Prefilter::new(&texts)?;
+        let bytes = (0..=u8::MAX).filter(|&byte| !telling[usize::from(byte)].is_empty());
+        let encoded = Encoded::new(&heads, &bytes.collect::<Vec<u8>>())?;
+        let mut needles: Vec<&[u8]> = all.iter().map(|rule| rule.format.head()).collect();
+        needles.sort_unstable();
+        // A head that begins with another is found through it.
+        needles.dedup_by(|longer, shorter| longer.starts_with(shorter));
+        let by_needle = needles
+            .iter()
+            .map(|needle| {
+                let begins = |&rule: &usize| all[rule].format.head().starts_with(needle);
+                (0..all.len()).filter(begins).collect()
+            })
+            .collect();
+        let prefilter = Prefilter::new(&needles)?;
+        let texts: Vec<&[u8]> = needles.iter().copied().chain(encoded.escape_texts()).collect();
         let junctions = Junctions::new(&texts);
         let longest = provable.iter().map(|&at| all[at].format.max_len()).max();
         let longest_provable = longest.unwrap_or(0);
@@ -185,7 +188,7 @@ impl Detector {
             longest_provable,
             telling,
             prefilter,
-            needles,
+            by_needle,
             encoded,
             shapes,
             junctions,
@@ -257,13 +260,7 @@ impl Detector {
     fn each(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let bytes = search.bytes;
         self.prefilter.find(bytes, search.own.clone(), |hit| {
-            let needle = &self.needles[hit.needle];
-            if !needle.rules.is_empty() {
-                self.plain(search, (&needle.rules, hit.start), scratch, on);
-            }
-            for &escape in &needle.escapes {
-                self.escaped(search, (escape, hit.start), scratch, on);
-            }
+            self.plain(search, (&self.by_needle[hit.needle], hit.start), scratch, on);
         });
         self.each_run(search, scratch, on);
     }
@@ -292,10 +289,8 @@ impl Detector {
             }
         }
         if !is_proven {
-            match self.continued(search, start, scratch, on) {
-                Some(looked) => reach = reach.max(looked),
-                None => {}
-            }
+            let looked = self.continued(search, start, scratch, on);
+            reach = looked.map_or(reach, |looked| reach.max(looked));
         }
         for found in &shaped {
             let candidate = Candidate { from, start, reach, found: Some(*found) };
@@ -315,7 +310,7 @@ impl Detector {
         mut on_place: impl FnMut(usize, usize, Option<usize>),
     ) {
         self.prefilter.find(bytes, 0..bytes.len(), |hit| {
-            for &rule in &self.needles[hit.needle].rules {
+            for &rule in &self.by_needle[hit.needle] {
                 self.shapes.ends(&self.rules, rule, (bytes, hit.start), scratch);
                 on_place(rule, hit.start, scratch.ends.last().copied());
             }
@@ -354,31 +349,6 @@ impl Detector {
         };
         scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
     }
-}
-
-/// Lists the literals to search for everywhere: heads, and escaped characters of heads.
-fn needles_of(rules: &RuleSet, telling: &[Vec<(usize, usize)>]) -> Vec<Needle> {
-    let mut all: BTreeMap<Vec<u8>, Needle> = BTreeMap::new();
-    for (at, rule) in rules.rules().iter().enumerate() {
-        all.entry(rule.format.head().to_vec()).or_default().rules.push(at);
-    }
-    for byte in (0..=u8::MAX).filter(|&byte| !telling[usize::from(byte)].is_empty()) {
-        for (text, escape) in needles::of_text(byte) {
-            all.entry(text).or_default().escapes.push(escape);
-        }
-    }
-    let mut needles: Vec<Needle> = Vec::new();
-    // In order, what begins with another literal comes behind it, and is found through it.
-    for (text, needle) in all {
-        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
-            Some(shorter) => {
-                shorter.rules.extend(needle.rules);
-                shorter.escapes.extend(needle.escapes);
-            }
-            None => needles.push(Needle { text, ..needle }),
-        }
-    }
-    needles
 }
 
 /// Tells whether `byte` directly before a head makes an unproven look-alike part of a word.

@@ -7,7 +7,6 @@
 //! bytes that were looked at there.
 
 use super::encoded::runs::{self, Found as Long, LEAST};
-use super::prefilter::Prefilter;
 use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within};
 use ddpatrol_pack::{From, Kind, Object};
 
@@ -67,8 +66,14 @@ impl Junctions {
         self.pairs[at >> 6] >> (at & 63) & 1 == 1
     }
 
-    /// Tells whether a head stands across a junction of two pieces.
-    fn any(&self, object: &Object<'_>, prefilter: &Prefilter, window: &mut Vec<u8>) -> bool {
+    /// Tells whether `is_match` holds of the bytes around a junction of two pieces that a literal may
+    /// stand across.
+    fn any(
+        &self,
+        object: &Object<'_>,
+        window: &mut Vec<u8>,
+        is_match: impl Fn(&[u8]) -> bool,
+    ) -> bool {
         let (fresh, base) = (object.fresh(), object.base());
         let mut before = None;
         for piece in object.pieces() {
@@ -83,7 +88,7 @@ impl Junctions {
                 let to = (at + self.longest).min(object.len() as usize);
                 window.clear();
                 object.read(from..to, window);
-                if prefilter.is_match(window) {
+                if is_match(window) {
                     return true;
                 }
             }
@@ -105,7 +110,8 @@ impl Detector {
     ) -> Option<Heads> {
         if base.is_intricate
             || self.prefilter.is_match(object.fresh())
-            || self.junctions.any(object, &self.prefilter, &mut scratch.window)
+            || self.encoded.may_escape(object.fresh())
+            || self.has_new_literal(object, &mut scratch.window)
             || self.has_new_runs(object, &mut scratch.window)
         {
             return None;
@@ -131,6 +137,13 @@ impl Detector {
         }
         heads.list.sort_by_key(|head| head.start);
         Some(heads)
+    }
+
+    /// Tells whether a literal that is searched for stands across a junction of two pieces.
+    fn has_new_literal(&self, object: &Object<'_>, window: &mut Vec<u8>) -> bool {
+        self.junctions.any(object, window, |bytes| {
+            self.prefilter.is_match(bytes) || self.encoded.may_escape(bytes)
+        })
     }
 
     /// Tells whether a run that may hide a token is fresh or touches a junction of two pieces.
@@ -161,7 +174,7 @@ impl Detector {
             if is_text && before.is_some() && (before == Some(0) || bytes[0] == 0) {
                 return true;
             }
-            let head = bytes.iter().take_while(|&&byte| runs::is_run(byte)).count();
+            let head = bytes.iter().take_while(|&&byte| runs::is_text(byte)).count();
             before = bytes.last().copied();
             if head == bytes.len() {
                 run += head;
@@ -173,15 +186,14 @@ impl Detector {
             if is_fresh {
                 let mut is_new = false;
                 runs::walk(bytes, 0..bytes.len(), |long| {
-                    if let Long::Run(long) = long {
-                        is_new = is_new || concerns(at + long.start, at + long.end);
-                    }
+                    let (Long::Run(long) | Long::Escaped(long) | Long::Utf16(long)) = long;
+                    is_new = is_new || concerns(at + long.start, at + long.end);
                 });
                 if is_new {
                     return true;
                 }
             }
-            run = bytes.iter().rev().take_while(|&&byte| runs::is_run(byte)).count();
+            run = bytes.iter().rev().take_while(|&&byte| runs::is_text(byte)).count();
         }
         let end = object.len() as usize;
         concerns(end - run, end)

@@ -56,8 +56,11 @@ pub(crate) fn escape(text: &str, which: Which, spell: fn(u32) -> String) -> Stri
     text.chars().map(one).collect()
 }
 
-/// The ways to escape a character, and what they are called.
-pub(crate) const ESCAPES: [(&str, fn(u32) -> String); 11] = [
+/// What a way to escape is called, and how it spells a character.
+pub(crate) type Escape = (&'static str, fn(u32) -> String);
+
+/// The ways to escape a character.
+pub(crate) const ESCAPES: [Escape; 11] = [
     ("percent-encoding", |c| format!("%{c:02X}")),
     ("percent-encoding", |c| format!("%{c:02x}")),
     ("\\u escapes", |c| format!("\\u{c:04x}")),

@@ -31,7 +31,7 @@ use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within};
 use aho_corasick::BuildError;
 use decode::{Decoded, Scheme, digit64, escape, fold, joint};
 use deep::Content;
-use needles::{Escape, RunNeedle};
+use needles::{Escape, EscapeNeedle, RunNeedle};
 use runs::Found;
 use std::ops::Range;
 
@@ -46,21 +46,48 @@ pub(super) struct Encoded {
     needles: Vec<RunNeedle>,
     prefilter: Prefilter,
     longest: usize,
+    escapes: Vec<EscapeNeedle>,
+    escape_prefilter: Prefilter,
 }
 
 impl Encoded {
-    pub(super) fn new(heads: &[&[u8]]) -> Result<Self, BuildError> {
+    /// `telling` are the characters of heads by which their escaped forms are found.
+    pub(super) fn new(heads: &[&[u8]], telling: &[u8]) -> Result<Self, BuildError> {
         let needles = needles::of_runs(heads);
         let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
         let prefilter = Prefilter::new(&texts)?;
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
-        Ok(Self { prefilter, longest, needles })
+        let escapes = needles::of_escapes(telling);
+        let texts: Vec<&[u8]> = escapes.iter().map(|needle| &*needle.text).collect();
+        let escape_prefilter = Prefilter::new(&texts)?;
+        Ok(Self { longest, needles, prefilter, escapes, escape_prefilter })
+    }
+
+    /// Lists the literals that are searched for in what is escaped.
+    pub(super) fn escape_texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.escapes.iter().map(|needle| &*needle.text)
+    }
+
+    /// Tells whether fresh bytes hold what begins an escape.
+    pub(super) fn may_escape(&self, fresh: &[u8]) -> bool {
+        self.escape_prefilter.is_match(fresh)
     }
 
     /// Tells whether a run that is new may hold something.
     pub(super) fn concerns(&self, run: &[u8]) -> bool {
-        self.prefilter.is_match(run) || looks_like_base64(run)
+        let mut parts = run.split(|&byte| !runs::is_run(byte)).filter(|it| it.len() >= runs::LEAST);
+        parts.any(|part| self.prefilter.is_match(part) || looks_like_base64(part))
+            || self.escape_prefilter.is_match(run)
     }
+}
+
+/// Where to decode from, and what had a say in that.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    scheme: Scheme,
+    start: usize,
+    from: usize,
+    reach: usize,
 }
 
 /// Takes candidates with the bytes of their tokens.
@@ -78,6 +105,15 @@ impl Detector {
                     self.stitched(search, &run, scratch, on);
                     self.whole(search, &run, scratch, on);
                 }
+            }
+            Found::Escaped(run) => {
+                let own = run.start..run.end.min(search.own.end);
+                let prefilter = &self.encoded.escape_prefilter;
+                prefilter.find(&search.bytes[..run.end], own, |hit| {
+                    for &escape in &self.encoded.escapes[hit.needle].escapes {
+                        self.escaped(search, (escape, hit.start, &run), scratch, on);
+                    }
+                });
             }
             Found::Utf16(stretch) if is_text => {
                 scratch.is_intricate = true;
@@ -104,8 +140,9 @@ impl Detector {
                 if form.back == 1 && digit64(bytes[start]).is_none() {
                     continue;
                 }
-                let around = (run.start.saturating_sub(runs::LEAST), run.end + 1);
-                self.decoded(search, (form.scheme, start), around, scratch, on);
+                let (from, reach) = (run.start.saturating_sub(runs::LEAST), run.end + 1);
+                let place = Start { scheme: form.scheme, start, from, reach };
+                self.decoded(search, place, scratch, on);
             }
         });
     }
@@ -145,8 +182,9 @@ impl Detector {
                 let Some(first) = hit.start.checked_sub(form.back) else { continue };
                 let crosses = first < border && hit.start + needle.text.len() > border;
                 if crosses && form.scheme != Scheme::Hex {
-                    let around = (places[0], next + reach);
-                    self.decoded(search, (form.scheme, places[first]), around, scratch, on);
+                    let (start, from) = (places[first], places[0]);
+                    let place = Start { scheme: form.scheme, start, from, reach: next + reach };
+                    self.decoded(search, place, scratch, on);
                 }
             }
         });
@@ -156,11 +194,11 @@ impl Detector {
     fn decoded(
         &self,
         search: &Search<'_>,
-        (scheme, start): (Scheme, usize),
-        (from, reach): (usize, usize),
+        place: Start,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
+        let Start { scheme, start, from, reach } = place;
         let mut out = std::mem::take(&mut scratch.decoded);
         scheme.decode(search.bytes, start, self.longest_provable + 1, &mut out);
         let found = self.decide_decoded(&out.bytes, scratch);
@@ -190,24 +228,26 @@ impl Detector {
     }
 
     /// Looks at an escaped character of a head.
-    pub(super) fn escaped(
+    fn escaped(
         &self,
         search: &Search<'_>,
-        (escaped, at): (Escape, usize),
+        (escaped, at, run): (Escape, usize, &Range<usize>),
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
-        let from = at.saturating_sub(FURTHEST_BACK);
+        let from = at.min(run.start).saturating_sub(FURTHEST_BACK);
+        let behind = run.end + 1;
         let mut is_bare = true;
         for &(rule, offset) in &self.telling[usize::from(escaped.byte)] {
             let before = &self.rules.rules()[rule].format.head()[..offset];
             let Some(start) = backwards(search.bytes, at, before, escaped.layer) else { continue };
             is_bare = false;
-            let scheme = (Scheme::Text(escaped.layer), start);
-            self.decoded(search, scheme, (from, at + 1), scratch, on);
+            let place = Start { scheme: Scheme::Text(escaped.layer), start, from, reach: behind };
+            self.decoded(search, place, scratch, on);
         }
         if is_bare {
-            on(Candidate { from, start: at, reach: at + WIDEST_LOOK, found: None }, &[]);
+            let reach = behind.max(at + WIDEST_LOOK);
+            on(Candidate { from, start: at, reach, found: None }, &[]);
         }
     }
 
@@ -249,8 +289,8 @@ impl Detector {
                 _ => return looked,
             };
             let mut is_found = false;
-            let scheme = (Scheme::Text(layer), start);
-            self.decoded(search, scheme, (start, start), scratch, &mut |candidate, token| {
+            let place = Start { scheme: Scheme::Text(layer), start, from: start, reach: start };
+            self.decoded(search, place, scratch, &mut |candidate, token| {
                 looked = looked.max(Some(candidate.reach));
                 is_found = candidate.found.is_some();
                 if is_found {
@@ -286,9 +326,8 @@ impl Detector {
                 }
             }
         });
-        self.prefilter.find(bytes, 0..bytes.len(), |hit| {
-            let needle = &self.needles[hit.needle];
-            for escape in &needle.escapes {
+        self.encoded.escape_prefilter.find(bytes, 0..bytes.len(), |hit| {
+            for escape in &self.encoded.escapes[hit.needle].escapes {
                 for &(rule, offset) in &self.telling[usize::from(escape.byte)] {
                     let before = &self.rules.rules()[rule].format.head()[..offset];
                     if let Some(start) = backwards(bytes, hit.start, before, escape.layer) {
@@ -296,7 +335,9 @@ impl Detector {
                     }
                 }
             }
-            for &rule in &needle.rules {
+        });
+        self.prefilter.find(bytes, 0..bytes.len(), |hit| {
+            for &rule in &self.by_needle[hit.needle] {
                 let public = self.rules.rules()[rule].format.public_len();
                 self.going_on(bytes, (hit.start, public), &mut spans);
             }

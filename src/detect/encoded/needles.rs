@@ -113,8 +113,30 @@ pub(in crate::detect) fn telling(head: &[u8]) -> (u8, usize) {
     (head[at], at)
 }
 
+/// A literal that is searched for in long runs, and what it may be the escaped form of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EscapeNeedle {
+    pub(super) text: Vec<u8>,
+    pub(super) escapes: Vec<Escape>,
+}
+
+/// Derives the literals of escaped characters.
+pub(super) fn of_escapes(telling: &[u8]) -> Vec<EscapeNeedle> {
+    let mut all: Vec<(Vec<u8>, Escape)> = telling.iter().flat_map(|&byte| of_text(byte)).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut needles: Vec<EscapeNeedle> = Vec::new();
+    // In order, what begins with another literal comes behind it.
+    for (text, escape) in all {
+        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
+            Some(shorter) => shorter.escapes.push(escape),
+            None => needles.push(EscapeNeedle { text, escapes: vec![escape] }),
+        }
+    }
+    needles
+}
+
 /// Spells the escaped forms of a character.
-pub(in crate::detect) fn of_text(byte: u8) -> Vec<(Vec<u8>, Escape)> {
+fn of_text(byte: u8) -> Vec<(Vec<u8>, Escape)> {
     let forms = [
         (Layer::Percent, vec![format!("%{byte:02X}"), format!("%{byte:02x}")]),
         (Layer::QuotedPrintable, vec![format!("={byte:02X}"), format!("={byte:02x}")]),

@@ -1,8 +1,8 @@
-//! Finds where encoded text can be: long runs of the characters that base64 and hex are made of, and
+//! Finds where encoded text can be: long runs of the characters that encoded text is made of, and
 //! stretches of UTF-16.
 //!
-//! Only one byte in [`LEAST`] is looked at where there is none: a run of that length cannot hide
-//! between two probes. That is what makes the search for encoded tokens nearly free.
+//! Only every fifth byte is looked at where there is none: a run of [`LEAST`] characters cannot pass
+//! between eight probes in a row. That is what makes the search for encoded tokens nearly free.
 
 use std::ops::Range;
 
@@ -10,94 +10,182 @@ use std::ops::Range;
 /// token has 53; lines that base64 is folded into must be at least this long.
 pub(in crate::detect) const LEAST: usize = 40;
 
+/// How far probes are apart, and how many in a row make a run.
+const STRIDE: usize = 5;
+const PROBES: usize = LEAST / STRIDE;
+
+/// How far behind the searched part a run is followed.
+const BEYOND: usize = 512;
+
+/// What base64, in both alphabets, and hex are made of.
 const RUN: u8 = 1;
-const NUL: u8 = 2;
+/// The same, and what escapes of text have.
+const TEXT: u8 = 2;
+/// What begins an escape.
+const MARK: u8 = 4;
+const NUL: u8 = 8;
 
 /// What a byte can be part of.
 static CLASS: [u8; 256] = {
     let mut class = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let is_run = (byte as u8).is_ascii_alphanumeric()
-            || matches!(byte as u8, b'+' | b'/' | b'-' | b'_' | b'=');
-        class[byte] = if is_run { RUN } else { 0 };
-        byte += 1;
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        class[at] = if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_') {
+            RUN | TEXT
+        } else {
+            match byte {
+                b'=' => RUN | TEXT | MARK,
+                b'%' | b'\\' | b'&' => TEXT | MARK,
+                b'#' | b';' | b'{' | b'}' | b'.' => TEXT,
+                0 => NUL,
+                _ => 0,
+            }
+        };
+        at += 1;
     }
-    class[0] = NUL;
     class
+};
+
+/// Whether a probe may lie in a run or a stretch.
+static PROBE: [u8; 256] = {
+    let mut probe = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        probe[at] = (CLASS[at] & (TEXT | NUL) != 0) as u8;
+        at += 1;
+    }
+    probe
 };
 
 /// Tells whether a byte is one of those that base64, in both alphabets, and hex are made of.
 #[inline]
 pub(in crate::detect) fn is_run(byte: u8) -> bool {
-    CLASS[usize::from(byte)] == RUN
+    CLASS[usize::from(byte)] & RUN != 0
 }
 
-/// Something long enough to be looked into.
+/// Tells whether a byte is one of those that escaped tokens are made of.
+#[inline]
+pub(in crate::detect) fn is_text(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & TEXT != 0
+}
+
+/// Something long enough to be looked into, as far as it lies in the searched part and not too far
+/// behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::detect) enum Found {
-    /// A run, as far as it lies in the searched part and the bytes behind it.
+    /// A run of what base64 and hex are made of.
     Run(Range<usize>),
-    /// A stretch in which every other byte is zero, as far as it lies in the searched part: from the
-    /// first of the other bytes to the last.
+    /// A run of what escaped text is made of, with something that may begin an escape.
+    Escaped(Range<usize>),
+    /// A stretch in which every other byte is zero: from the first of the other bytes to the last.
     Utf16(Range<usize>),
 }
 
-/// Calls `on_found` with everything of at least [`LEAST`] characters that reaches into `own`, in
-/// ascending order. What began before `own` is given from the first byte of `own` on, and whole
-/// behind it.
+/// Calls `on_found` with everything of at least [`LEAST`] characters that reaches into `own`. What
+/// began before `own` is given from the first byte of `own` on.
 #[inline]
 pub(in crate::detect) fn walk(bytes: &[u8], own: Range<usize>, mut on_found: impl FnMut(Found)) {
-    let mut from = own.start;
-    let mut probe = own.start;
-    // A run that ends less than its least length behind the last probe reaches into what follows.
-    while probe < own.end {
-        let class = CLASS[usize::from(bytes[probe])];
-        if class == 0 && bytes.get(probe + 1) != Some(&0) {
-            probe += LEAST;
+    const BLOCK: usize = STRIDE * PROBES;
+    let last = bytes.len().min(own.end + BLOCK);
+    let mut walk = Walk { bytes, own: own.clone(), from: own.start };
+    // What lies before the part makes runs that reach into it long enough.
+    let before = (1..PROBES).take_while(|&it| STRIDE * it <= own.start);
+    let mut probes = before.fold(0_u32, |probes, it| {
+        let byte = bytes[own.start - STRIDE * it];
+        probes | u32::from(PROBE[usize::from(byte)]) << (PROBES - it)
+    });
+    let mut at = own.start;
+    while at < last {
+        let fresh = match bytes.get(at..at + BLOCK) {
+            Some(block) => (0..PROBES).fold(0, |fresh, it| {
+                fresh | u32::from(PROBE[usize::from(block[STRIDE * it])]) << it
+            }),
+            None => bytes[at..]
+                .iter()
+                .step_by(STRIDE)
+                .enumerate()
+                .fold(0, |fresh, (it, &byte)| fresh | u32::from(PROBE[usize::from(byte)]) << it),
+        };
+        let both = probes | fresh << PROBES;
+        let two = both & both >> 1;
+        let four = two & two >> 2;
+        let eight = four & four >> 4;
+        if eight == 0 {
+            probes = fresh;
+            at += BLOCK;
             continue;
         }
-        let end = match class {
-            RUN if bytes.get(probe + 1) != Some(&0) => {
-                run_at(bytes, probe, (from, own.start), &mut on_found)
-            }
-            _ => utf16_at(bytes, probe, (from, &own), &mut on_found),
-        };
-        from = end;
-        probe = end + LEAST - 1;
-    }
-    // What begins behind the last probe and goes on behind `own` is found here if it is long enough.
-    if own.end > from && own.end > own.start {
-        let last = own.end - 1;
-        if is_run(bytes[last]) && bytes.get(last + 1) != Some(&0) {
-            run_at(bytes, last, (from, own.start), &mut on_found);
-        } else if bytes.get(last + 1) == Some(&0) || bytes[last] == 0 {
-            utf16_at(bytes, last, (from, &own), &mut on_found);
+        let first = (at + STRIDE * eight.trailing_zeros() as usize).saturating_sub(BLOCK);
+        let end = walk.look(first.max(walk.from), &mut on_found);
+        if end >= own.end {
+            return;
         }
+        walk.from = end;
+        at = end;
+        probes = 0;
     }
 }
 
-/// Looks at the run around a byte; returns where it ends.
-fn run_at(
-    bytes: &[u8],
-    probe: usize,
-    (from, own_start): (usize, usize),
-    on_found: &mut impl FnMut(Found),
-) -> usize {
-    let back = bytes[from..probe].iter().rev().take_while(|&&byte| is_run(byte)).count();
-    let ahead = bytes[probe..].iter().take_while(|&&byte| is_run(byte)).count();
-    let (start, end) = (probe - back, probe + ahead);
-    // A run that is cut by the beginning of the searched part is as long as it is.
-    let before = if start == own_start {
-        let before = bytes[..own_start].iter().rev().take(LEAST);
-        before.take_while(|&&byte| is_run(byte)).count()
-    } else {
-        0
-    };
-    if end - start + before >= LEAST {
-        on_found(Found::Run(start..end));
+/// Where a walk has come to.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    own: Range<usize>,
+    /// What lies before was looked at.
+    from: usize,
+}
+
+impl Walk<'_> {
+    /// Looks around a probe; returns where the walk goes on.
+    fn look(&self, probe: usize, on_found: &mut impl FnMut(Found)) -> usize {
+        let bytes = self.bytes;
+        if bytes[probe] == 0 || bytes.get(probe + 1) == Some(&0) {
+            return utf16_at(bytes, probe, (self.from, &self.own), on_found).max(probe + 1);
+        }
+        let limit = bytes.len().min(self.own.end + BEYOND);
+        let back = bytes[self.from..probe].iter().rev().take_while(|&&byte| is_text(byte)).count();
+        let start = probe - back;
+        let (mut end, mut marks) = (start, 0);
+        while end < limit && is_text(bytes[end]) {
+            marks |= CLASS[usize::from(bytes[end])];
+            end += 1;
+        }
+        if start >= self.own.end || end == start {
+            return end.max(probe + 1);
+        }
+        let before = self.before(start, is_text);
+        if end - start + before >= LEAST {
+            if marks & MARK != 0 {
+                on_found(Found::Escaped(start..end));
+            }
+            self.runs(start..end, on_found);
+        }
+        // The last character of a run may be the first of a stretch of UTF-16.
+        if bytes.get(end) == Some(&0) && end > probe + 1 { end - 1 } else { end }
     }
-    end
+
+    /// Counts the characters directly before the searched part, if a run is cut by its beginning.
+    fn before(&self, start: usize, is_its: fn(u8) -> bool) -> usize {
+        if start != self.own.start {
+            return 0;
+        }
+        let before = self.bytes[..start].iter().rev().take(LEAST);
+        before.take_while(|&&byte| is_its(byte)).count()
+    }
+
+    /// Tells the parts of a run that are made of what base64 and hex are made of.
+    fn runs(&self, whole: Range<usize>, on_found: &mut impl FnMut(Found)) {
+        let mut at = whole.start;
+        while at < whole.end {
+            let rest = &self.bytes[at..whole.end];
+            let len = rest.iter().take_while(|&&byte| is_run(byte)).count();
+            let is_own = at < self.own.end;
+            if is_own && len > 0 && len + self.before(at, is_run) >= LEAST {
+                on_found(Found::Run(at..at + len));
+            }
+            at += len.max(1);
+        }
+    }
 }
 
 /// Looks at the stretch of UTF-16 around a byte; returns where the search goes on.
@@ -184,7 +272,7 @@ mod tests {
                 let first = before + low;
                 let stretch = found.iter().any(|it| match it {
                     Found::Utf16(range) => range.start <= first && range.end > first + 88,
-                    Found::Run(_) => false,
+                    Found::Run(_) | Found::Escaped(_) => false,
                 });
                 assert!(stretch, "{low} {before}: {found:?}");
             }
