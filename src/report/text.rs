@@ -141,6 +141,9 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     if let Some(inline) = &place.inline {
         writeln!(out, "    {}", terminal(&inline.line()))?;
     }
+    if let Some(layer) = &place.layer {
+        writeln!(out, "    in {}", terminal(&layer.text()))?;
+    }
     let Some(git) = &place.git else { return Ok(()) };
     if place.part != Part::Commit
         && let Some(commit) = &git.introduced
@@ -230,6 +233,15 @@ fn write_summary(
     }
     let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
     writeln!(out, "Scanned {}, {}{elapsed}.", read.join(", "), bytes(summary.bytes))?;
+    if summary.archives > 0 {
+        writeln!(
+            out,
+            "Unpacked {} with {}, {}.",
+            count(summary.archives, "archive"),
+            count(summary.members, "member"),
+            bytes(summary.unpacked),
+        )?;
+    }
     write_left_out(&summary.left_out, out)?;
     let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
     if document.interrupted {

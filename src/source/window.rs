@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 /// How many bytes a window has at the most, unless the context needs more. Measured: 64 KiB to
 /// 1 MiB differ by less than the noise; this size stays within the second-level cache.
-const WINDOW: usize = 256 * 1024;
+pub(in crate::source) const WINDOW: usize = 256 * 1024;
 
 /// How much context windows keep, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,8 @@ impl Windows {
                 position = Position::start_of(bytes);
             }
             let own_end = if ended { filled } else { filled - self.context.after };
-            visitor.visit(&Blob { origin, bytes, offset, position, own: own_start..own_end });
+            let own = own_start..own_end;
+            visitor.visit(&Blob { origin, bytes, offset, position, own, layer: None });
             if let Some(error) = failure {
                 return End::Failed(error);
             }
