@@ -30,6 +30,9 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         let name = match field {
             b"//" => {
                 (&mut *reader).take(len.min(TABLE)).read_to_end(&mut table)?;
+                if (table.len() as u64) < len.min(TABLE) {
+                    return Err(Fault::damaged("it ends within its table of names"));
+                }
                 skip(reader, len.saturating_sub(TABLE) + len % 2)?;
                 continue;
             }

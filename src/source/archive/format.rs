@@ -155,9 +155,11 @@ pub fn may_end_as_zip(head: &[u8]) -> bool {
 /// Tells whether this is the beginning of a program or a script, which archives are put behind.
 #[must_use]
 pub fn is_program(head: &[u8]) -> bool {
-    let marks: [&[u8]; 6] =
-        [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
-    marks.iter().any(|mark| head.starts_with(mark))
+    let marks: [&[u8]; 5] = [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"];
+    // Java's classes share the mark of macOS's programs for several processors; in theirs a version of
+    // 45 or more follows, in these the number of processors.
+    let is_fat = head.starts_with(b"\xca\xfe\xba\xbe\0\0\0") && head.get(7) < Some(&45);
+    is_fat || marks.iter().any(|mark| head.starts_with(mark))
 }
 
 /// Tells whether bytes that are the whole of a file seem to end as a zip does.

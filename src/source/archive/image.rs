@@ -10,7 +10,7 @@ use super::{Bytes, Fault, tar};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 /// The longest manifest or configuration that is read. Docker Hub takes manifests of 4 MiB.
@@ -33,7 +33,6 @@ impl Layers {
 
 /// Tells whether a tar whose first member has this name may be an image.
 pub(super) fn is_like(name: &[u8]) -> bool {
-    let name = name.strip_prefix(b"./").unwrap_or(name);
     let name = name.strip_prefix(b"sha256:").unwrap_or(name);
     let is_digest = || name.len() >= 64 && name[..64].iter().all(u8::is_ascii_hexdigit);
     let known: [&[u8]; 5] =
@@ -77,7 +76,9 @@ pub fn of_folder(path: &Path) -> Option<Arc<str>> {
         return None;
     }
     let read = |name: &[u8]| {
-        let path = root.join(std::str::from_utf8(name).ok()?);
+        let name = Path::new(std::str::from_utf8(name).ok()?);
+        let is_below = name.components().all(|part| matches!(part, Component::Normal(_)));
+        let path = is_below.then(|| root.join(name))?;
         let mut text = Vec::new();
         let file = std::fs::File::open(path).ok()?;
         file.take(LONGEST).read_to_end(&mut text).ok()?;

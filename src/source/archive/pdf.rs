@@ -41,8 +41,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         kept: Vec::new(),
         is_encrypted: false,
     };
-    let (mut broken, mut unpacked) = (None, 0);
-    let mut lzw = 0;
+    let (mut broken, mut lzw) = (None, 0_u64);
     let mut number = 0_u64;
     while scanner.next_stream()? {
         walker.check().map_err(|_| Fault::Stopped)?;
@@ -67,8 +66,8 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
                 Filter::Flate => {
                     Box::new(flate2::bufread::ZlibDecoder::new(BufReader::new(decoder)))
                 }
-                Filter::Hex => Box::new(Hex(decoder)),
-                _ => Box::new(Ascii85 {
+                Filter::Hex => Box::new(Hex { inner: decoder, ended: false }),
+                Filter::Ascii85 | Filter::Lzw => Box::new(Ascii85 {
                     inner: decoder,
                     ready: [0; 4],
                     from: 4,
@@ -79,10 +78,8 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         }
         let mut lenient = Lenient { inner: decoder, failure: None };
         walker.member(place, name.as_bytes(), &mut lenient)?;
-        match lenient.failure {
-            Some(error) => broken = broken.or(Some((name, error))),
-            None => unpacked += 1,
-        }
+        let failure = lenient.failure;
+        broken = broken.or(failure.map(|error| (name, error)));
     }
     if scanner.is_encrypted {
         return Err(Fault::Encrypted);
@@ -93,7 +90,6 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     if lzw > 0 {
         return Err(Fault::Unsupported(format!("{lzw} of its streams are packed with LZW")));
     }
-    let _: u64 = unpacked;
     Ok(())
 }
 
@@ -205,13 +201,17 @@ impl<R: Read> Read for Lenient<R> {
 }
 
 /// Undoes ASCIIHexDecode, up to `>`.
-struct Hex<R>(R);
+struct Hex<R> {
+    inner: R,
+    ended: bool,
+}
 
 impl<R: Read> Hex<R> {
     fn digit(&mut self) -> io::Result<Option<u8>> {
         loop {
             let mut byte = [0];
-            if self.0.read(&mut byte)? == 0 || byte[0] == b'>' {
+            if self.ended || self.inner.read(&mut byte)? == 0 || byte[0] == b'>' {
+                self.ended = true;
                 return Ok(None);
             }
             match char::from(byte[0]).to_digit(16) {

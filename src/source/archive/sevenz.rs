@@ -66,6 +66,9 @@ fn fault(error: &Error) -> Fault {
             Fault::Unsupported(format!("its method {name} is not known"))
         }
         Error::MaxMemLimited { .. } => Fault::Limit("it needs too much memory".to_owned()),
+        Error::ChecksumVerificationFailed | Error::NextHeaderCrcMismatch => {
+            Fault::damaged("a checksum does not agree")
+        }
         other => Fault::Damaged(other.to_string()),
     }
 }

@@ -34,9 +34,11 @@ pub(super) fn read(
             Box::new(members)
         }
         Format::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
-        Format::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(buffered, true, MEMORY / 1024)),
+        Format::Xz => Box::new(xz(buffered)),
         Format::Lzma => {
-            Box::new(lzma_rust2::LzmaReader::new_mem_limit(buffered, MEMORY / 1024, None)?)
+            let mut reader = lzma_rust2::LzmaReader::new_mem_limit(buffered, MEMORY / 1024, None)?;
+            reader.set_defer_errors(true);
+            Box::new(reader)
         }
         Format::Zstd => Box::new(zstd(buffered)),
         Format::Lz4 => Box::new(Lz4::new(buffered)),
@@ -135,14 +137,33 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
+/// Reads the streams of an xz file.
+pub(super) fn xz<'a>(reader: impl Read + 'a) -> impl Read + 'a {
+    Steps(lzma_rust2::XzReader::new_mem_limit(reader, true, MEMORY / 1024))
+}
+
+/// Reads in small steps: a decoder that fails drops what it has decoded in the same call.
+struct Steps<R>(R);
+
+impl<R: Read> Read for Steps<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = buffer.len().min(512);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
 /// Reads the frames of a zstd file.
 pub(super) fn zstd<'a>(reader: impl BufRead + 'a) -> impl Read + 'a {
-    Zstd { state: ZstdState::Between(reader) }
+    Zstd { state: ZstdState::Between(reader), failure: None }
 }
+
+/// An empty last block of a frame, and room for a checksum.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 /// The frames of a zstd file.
 struct Zstd<R: Read> {
     state: ZstdState<R>,
+    failure: Option<io::Error>,
 }
 
 enum ZstdState<R: Read> {
@@ -185,12 +206,22 @@ impl<R: BufRead> Read for Zstd<R> {
                     let (decoder, reader) = &mut *frame;
                     while decoder.can_collect() == 0 && !decoder.is_finished() {
                         let one = BlockDecodingStrategy::UptoBlocks(1);
-                        decoder.decode_blocks(&mut *reader, one).map_err(io::Error::other)?;
+                        if let Err(error) = decoder.decode_blocks(&mut *reader, one) {
+                            self.failure = Some(io::Error::other(error));
+                            // The decoder keeps back a window until the frame ends; so it gets an end.
+                            let all = BlockDecodingStrategy::All;
+                            if decoder.decode_blocks(&mut &LAST_BLOCK[..], all).is_err() {
+                                break;
+                            }
+                        }
                     }
                     let len = decoder.read(buffer)?;
                     if len > 0 || buffer.is_empty() {
                         self.state = ZstdState::Within(frame);
                         return Ok(len);
+                    }
+                    if let Some(error) = self.failure.take() {
+                        return Err(error);
                     }
                     let (decoder, reader) = *frame;
                     let said = decoder.get_checksum_from_data();

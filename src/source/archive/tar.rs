@@ -125,10 +125,8 @@ pub(super) fn read_stream(
     place: &Place,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
-    let mut first = [0; BLOCK];
-    let len = fill(reader, &mut first)?;
-    let mut whole = io::Cursor::new(&first[..len]).chain(reader);
-    let is_image = Header::parse(&first).is_some_and(|header| image::is_like(&header.name));
+    let (first, is_image) = begin(reader)?;
+    let mut whole = io::Cursor::new(first).chain(reader);
     if is_image {
         return read_whole(walker, place, &mut walker.spool(&mut whole)?);
     }
@@ -142,16 +140,36 @@ pub(super) fn read_whole(
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
-    let mut first = [0; BLOCK];
-    fill(bytes, &mut first)?;
+    let (_, is_image) = begin(bytes)?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut place = place.clone();
-    if Header::parse(&first).is_some_and(|header| image::is_like(&header.name)) {
+    if is_image {
         place.image = image::of_tar(walker, bytes)?.map(Arc::new);
         bytes.seek(SeekFrom::Start(0))?;
     }
     let mut buffered = io::BufReader::with_capacity(64 << 10, bytes);
     Reader::new(walker, &place).read(&mut buffered)
+}
+
+/// Reads up to the first member that has a name of its own; tells whether it is an image's.
+fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<(Vec<u8>, bool)> {
+    let mut first = Vec::new();
+    // The folder `.` and extended headers may come before.
+    while first.len() < 32 * BLOCK {
+        let mut block = [0; BLOCK];
+        let len = fill(reader, &mut block)?;
+        first.extend_from_slice(&block[..len]);
+        let Some(header) = Header::parse(&block).filter(|_| len == BLOCK) else { break };
+        if matches!(header.kind, b'x' | b'g') && header.len <= 8 << 10 {
+            reader.take(header.len + header.padding()).read_to_end(&mut first)?;
+            continue;
+        }
+        let name = header.name.strip_prefix(b"./").unwrap_or(&header.name);
+        if !matches!(name, b"" | b".") {
+            return Ok((first, image::is_like(name)));
+        }
+    }
+    Ok((first, false))
 }
 
 /// Goes over the members of a tar without reading their content.

@@ -66,6 +66,9 @@ impl<'t, 'w> Tee<'t, 'w> {
 
     /// Reads the beginning and keeps it to be read again.
     pub(super) fn peek(&mut self) -> &[u8] {
+        if self.head_len > 0 {
+            return &self.head[..self.head_len];
+        }
         let mut head = [0; HEAD];
         while self.head_len < HEAD {
             match self.pull(&mut head[self.head_len..]) {

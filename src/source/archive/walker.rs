@@ -4,7 +4,7 @@
 //! read through the readers of all the archives around it, which all count here.
 
 use super::feed::Feed;
-use super::format::{Format, detect};
+use super::format::{Format, detect, is_program};
 use super::place::Place;
 use super::tee::{Exact, Failure, Level, Tee};
 use super::{ArchiveOptions, Bytes, Counted, Fault, Found, Sink};
@@ -187,6 +187,9 @@ impl<'a> Walker<'a> {
         let mut tee = Tee::new(self, place, Level::Member, content);
         let format = detect(tee.peek(), Path::new(&place.base));
         let outcome = match format {
+            None if is_program(tee.peek()) && place.depth < self.options.depth => {
+                self.behind_program(place, &mut tee)
+            }
             None => Ok(()),
             Some(format) if place.depth >= self.options.depth => Err(Fault::Limit(format!(
                 "it is a {} archive in {} others (--archive-depth)",
@@ -205,6 +208,15 @@ impl<'a> Walker<'a> {
             self.tell(place, &fault);
         }
         self.check().map_err(|_| Fault::Stopped)
+    }
+
+    /// Opens the zip that a program or script may end with.
+    fn behind_program(&self, place: &Place, content: &mut dyn Read) -> Result<(), Fault> {
+        let mut spool = self.spool(content)?;
+        if zip::has_end(&mut spool)? {
+            self.open(Format::Zip, place, Source::Whole(&mut spool))?;
+        }
+        Ok(())
     }
 
     /// Holds a stream so that it can be read at any offset.

@@ -93,14 +93,8 @@ fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
         }
         let end = from + at as u64;
         let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
-        let wide = if size == u64::from(u32::MAX)
-            || offset == u64::from(u32::MAX)
-            || u16_at(record, 10) == u16::MAX
-        {
-            wide(bytes, end)?
-        } else {
-            None
-        };
+        // Some programs write the record of large zips without need, so it is always looked for.
+        let wide = wide(bytes, end)?;
         let (end, size, offset) = wide.unwrap_or((end, size, offset));
         // What stands before the zip shifts the directory from where it should begin.
         let Some(start) = end.checked_sub(size) else { continue };
@@ -223,7 +217,7 @@ fn content(
             Err(error) => return fault(error.into()),
         },
         93 => Box::new(super::stream::zstd(packed)),
-        95 => Box::new(lzma_rust2::XzReader::new_mem_limit(packed, true, MEMORY / 1024)),
+        95 => Box::new(super::stream::xz(packed)),
         method => return fault(Fault::Unsupported(format!("its method {method} is not known"))),
     };
     let mut checked = Checked { decoder, crc: entry.crc, hash: Hasher::new(), len: 0 };
@@ -241,7 +235,9 @@ fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 
     if dictionary > MEMORY {
         return Err(io::Error::other("its lzma dictionary is too large"));
     }
-    let reader = lzma_rust2::LzmaReader::new_with_props(packed, len, head[4], dictionary, None)?;
+    let mut reader =
+        lzma_rust2::LzmaReader::new_with_props(packed, len, head[4], dictionary, None)?;
+    reader.set_defer_errors(true);
     Ok(Box::new(reader))
 }
 
