@@ -218,30 +218,7 @@ fn write_summary(
     for note in &document.notes {
         writeln!(out, "Note: {}.", terminal(&note.text()))?;
     }
-    let mut read = Vec::new();
-    let has_objects = summary.objects > 0 || !document.repositories.is_empty();
-    if summary.files > 0 || !has_objects {
-        read.push(count(summary.files, "file"));
-    }
-    if has_objects {
-        let objects = count(summary.objects, "git object");
-        let of = match document.repositories.len() {
-            0 | 1 => String::new(),
-            len => format!(" of {}", count(len, "repository")),
-        };
-        read.push(format!("{objects}{of}"));
-    }
-    let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
-    writeln!(out, "Scanned {}, {}{elapsed}.", read.join(", "), bytes(summary.bytes))?;
-    if summary.archives > 0 {
-        writeln!(
-            out,
-            "Unpacked {} with {}, {}.",
-            count(summary.archives, "archive"),
-            count(summary.members, "member"),
-            bytes(summary.unpacked),
-        )?;
-    }
+    write_read(document, elapsed, out)?;
     write_left_out(&summary.left_out, out)?;
     let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
     if document.interrupted {
@@ -267,6 +244,40 @@ fn write_summary(
                 None => writeln!(out, "    {}", terminal(&note.message.text()))?,
             }
         }
+    }
+    Ok(())
+}
+
+/// Says how much was read.
+fn write_read(
+    document: &Document,
+    elapsed: Option<Duration>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let summary = &document.summary;
+    let mut read = Vec::new();
+    let has_objects = summary.objects > 0 || !document.repositories.is_empty();
+    if summary.files > 0 || !has_objects {
+        read.push(count(summary.files, "file"));
+    }
+    if has_objects {
+        let objects = count(summary.objects, "git object");
+        let of = match document.repositories.len() {
+            0 | 1 => String::new(),
+            len => format!(" of {}", count(len, "repository")),
+        };
+        read.push(format!("{objects}{of}"));
+    }
+    let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
+    writeln!(out, "Scanned {}, {}{elapsed}.", read.join(", "), bytes(summary.bytes))?;
+    if summary.archives > 0 {
+        writeln!(
+            out,
+            "Unpacked {} with {}, {}.",
+            count(summary.archives, "archive"),
+            count(summary.members, "member"),
+            bytes(summary.unpacked),
+        )?;
     }
     Ok(())
 }
