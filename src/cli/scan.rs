@@ -6,7 +6,7 @@ use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
 use crate::finding::baseline::Roots;
 use crate::source::Source;
-use crate::source::archive::ArchiveOptions;
+use crate::source::archive::{ArchiveOptions, Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
@@ -112,11 +112,12 @@ fn sources(
     let Scene { context, own, threads, .. } = scene;
     let (context, threads) = (*context, *threads);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
-    let archives = archives(args.archives, context);
+    let packs = (!args.what.files_only).then(Packs::default);
+    let archives = archives(args.archives, context, packs.clone());
     let (stdin, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| path == Path::new("-"));
     if !stdin.is_empty() {
-        sources.push(Box::new(Stdin::new(io::stdin, context, archives)));
+        sources.push(Box::new(Stdin::new(io::stdin, context, archives.clone())));
     }
     let (named, paths) = repositories(args, paths)?;
     let met = Met::default();
@@ -136,19 +137,19 @@ fn sources(
         })?;
         sources.push(Box::new(files));
     }
-    if !args.what.files_only {
+    if let Some(packs) = packs {
         let options = HistoryOptions { threads, context, state, redactor: GATE.get() };
-        sources.push(Box::new(Repositories::new(named, met, options)));
+        sources.push(Box::new(Repositories::new(named, (met, packs), options)));
     }
     Ok(sources)
 }
 
 /// Says how archives are read, if they are.
-fn archives(args: ArchiveArgs, context: Windows) -> Option<ArchiveOptions> {
+fn archives(args: ArchiveArgs, context: Windows, packs: Option<Packs>) -> Option<Unpacking> {
     let mut options = ArchiveOptions::new(context);
     options.depth = usize::from(args.archive_depth);
     options.limits.unpacked = args.max_unpacked.0;
-    (!args.no_archives).then_some(options)
+    (!args.no_archives).then_some(Unpacking { options, repositories: packs })
 }
 
 /// A repository and the path by which it was named.

@@ -5,7 +5,7 @@
 //! are not read. File and folder names are blobs too: they can hold tokens. What turns out to be an
 //! archive is walked when it has been looked at as it is.
 
-use super::archive::{self, ArchiveOptions, Format, Found, Input, Visit, image};
+use super::archive::{self, Format, Found, Input, Unpacking, Visit, image};
 use super::window::{Context, End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
@@ -42,7 +42,7 @@ pub struct FilesOptions {
     /// The context that windows keep.
     pub context: Context,
     /// How archives are read; without it they are looked at as they are.
-    pub archives: Option<ArchiveOptions>,
+    pub archives: Option<Unpacking>,
     /// Where the repositories that the walk meets are listed; without it they are counted as left
     /// out.
     pub repositories: Option<Met>,
@@ -322,7 +322,7 @@ impl Worker<'_> {
 impl Worker<'_> {
     /// Walks a file that shows signs of an archive.
     fn unpack(&mut self, path: &Path, file: &mut File, signs: Signs) -> io::Result<()> {
-        let Some(options) = &self.source.options.archives else { return Ok(()) };
+        let Some(archives) = &self.source.options.archives else { return Ok(()) };
         let format = match signs {
             Signs::None => None,
             Signs::Format(format) => Some(format),
@@ -330,8 +330,9 @@ impl Worker<'_> {
         };
         let Some(format) = format else { return Ok(()) };
         let found = Found { path, format, layer: image::of_folder(path) };
-        let mut sink = Visit { visitor: &mut *self.visitor, run: self.run };
-        archive::walk(Input::Whole(file), &found, options, &mut sink)
+        let repositories = archives.repositories.as_ref();
+        let mut sink = Visit { visitor: &mut *self.visitor, run: self.run, repositories };
+        archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
     }
 }
 

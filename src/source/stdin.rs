@@ -3,7 +3,7 @@
 //! If it begins as an archive, its members are looked at as it passes; nothing of it is kept but what
 //! some formats must have whole.
 
-use super::archive::{self, ArchiveOptions, Found, HEAD, Input, Visit};
+use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{Context, End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::Origin;
@@ -24,13 +24,13 @@ const HELD: usize = 4 << 20;
 pub struct Stdin<F> {
     open: F,
     context: Context,
-    archives: Option<ArchiveOptions>,
+    archives: Option<Unpacking>,
 }
 
 impl<F> Stdin<F> {
     /// Wraps a function that opens the input on the reading thread; without options for archives they
     /// are looked at as they are.
-    pub fn new(open: F, context: Context, archives: Option<ArchiveOptions>) -> Self {
+    pub fn new(open: F, context: Context, archives: Option<Unpacking>) -> Self {
         Self { open, context, archives }
     }
 }
@@ -62,7 +62,7 @@ where
 /// How standard input is looked at.
 struct Look<'a> {
     context: Context,
-    archives: Option<&'a ArchiveOptions>,
+    archives: Option<&'a Unpacking>,
     run: &'a Run,
 }
 
@@ -73,7 +73,10 @@ impl Look<'_> {
         mut reader: impl Read,
         mut visitor: Box<dyn ObjectVisitor + '_>,
     ) -> io::Result<()> {
-        let Some(options) = self.archives else { return self.plain(&mut reader, &mut *visitor) };
+        let Some(Unpacking { options, repositories }) = self.archives else {
+            return self.plain(&mut reader, &mut *visitor);
+        };
+        let repositories = repositories.as_ref();
         let mut head = [0; HEAD];
         let (len, failure) = archive::begin(&mut reader, &mut head);
         if let Some(error) = failure {
@@ -85,7 +88,7 @@ impl Look<'_> {
         let path = Path::new(STDIN);
         if let Some(format) = archive::detect(head, Path::new("")) {
             let found = Found { path, format, layer: None };
-            let mut sink = Visit { visitor: &mut *visitor, run: self.run };
+            let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
         if !archive::is_program(head) {
@@ -102,7 +105,7 @@ impl Look<'_> {
         kept.rewind()?;
         let Some(format) = archive::detect_whole(&mut kept, Path::new(""))? else { return Ok(()) };
         let found = Found { path, format, layer: None };
-        let mut sink = Visit { visitor: &mut *visitor, run: self.run };
+        let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
         archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
     }
 

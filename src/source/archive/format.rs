@@ -30,6 +30,8 @@ pub enum Format {
     Cpio,
     Sqlite,
     Pdf,
+    Bundle,
+    Pack,
 }
 
 impl Format {
@@ -59,6 +61,8 @@ impl Format {
             Self::Cpio => "cpio",
             Self::Sqlite => "SQLite",
             Self::Pdf => "PDF",
+            Self::Bundle => "git bundle",
+            Self::Pack => "git pack",
         }
     }
 }
@@ -70,6 +74,13 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
         b'P' if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") => Format::Zip,
         b'P' if head.starts_with(b"PK\x07\x08PK\x03\x04") || head.starts_with(b"PK00PK") => {
             Format::Zip
+        }
+        b'P' if is_pack(head) => Format::Pack,
+        b'#' if [&b"# v2 git bundle\n"[..], b"# v3 git bundle\n"]
+            .iter()
+            .any(|it| head.starts_with(it)) =>
+        {
+            Format::Bundle
         }
         0x1f if is_gzip(head) => Format::Gzip,
         b'B' if is_bzip2(head) => Format::Bzip2,
@@ -100,6 +111,10 @@ fn by_rest(head: &[u8], name: &Path) -> Option<Format> {
         return Some(Format::Tar);
     }
     name.extension().is_some_and(|it| it == "br").then_some(Format::Brotli)
+}
+
+fn is_pack(head: &[u8]) -> bool {
+    head.starts_with(b"PACK\0\0\0\x02") || head.starts_with(b"PACK\0\0\0\x03")
 }
 
 fn is_gzip(head: &[u8]) -> bool {

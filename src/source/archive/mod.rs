@@ -12,12 +12,14 @@
 //! believed. The compressions and 7z are crates'.
 
 mod ar;
+mod bundle;
 mod cpio;
 mod feed;
 mod format;
 pub mod image;
 mod pdf;
 mod place;
+mod repository;
 mod rpm;
 mod sevenz;
 mod sqlite;
@@ -28,6 +30,8 @@ mod walker;
 mod zip;
 
 pub use format::{Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip};
+
+pub use repository::{Packed, Packs};
 
 use super::window::Context;
 use super::{Gap, Run, Visitor, add};
@@ -113,6 +117,21 @@ pub trait Sink {
     fn count(&mut self, counted: Counted);
     /// Tells whether the walk shall end.
     fn is_interrupted(&self) -> bool;
+    /// Tells whether repositories in archives are to be unpacked.
+    fn wants_repositories(&self) -> bool {
+        false
+    }
+    /// Takes a repository that lay in an archive.
+    fn repository(&mut self, _: Packed) {}
+}
+
+/// How a source reads archives.
+#[derive(Clone, Debug)]
+pub struct Unpacking {
+    /// How deep and how far.
+    pub options: ArchiveOptions,
+    /// Where the repositories in archives are listed; without it they are not unpacked.
+    pub repositories: Option<Packs>,
 }
 
 /// A sink that passes on to a visitor and counts in the run.
@@ -121,6 +140,8 @@ pub struct Visit<'a> {
     pub visitor: &'a mut dyn Visitor,
     /// Takes gaps and counts.
     pub run: &'a Run,
+    /// Takes repositories.
+    pub repositories: Option<&'a Packs>,
 }
 
 impl Sink for Visit<'_> {
@@ -144,6 +165,16 @@ impl Sink for Visit<'_> {
 
     fn is_interrupted(&self) -> bool {
         self.run.is_interrupted()
+    }
+
+    fn wants_repositories(&self) -> bool {
+        self.repositories.is_some()
+    }
+
+    fn repository(&mut self, packed: Packed) {
+        if let Some(list) = self.repositories {
+            list.lock().unwrap_or_else(|poison| poison.into_inner()).push(packed);
+        }
     }
 }
 

@@ -6,9 +6,10 @@
 use super::feed::Feed;
 use super::format::{Format, detect, is_program};
 use super::place::Place;
+use super::repository::{Keeper, Packed};
 use super::tee::{Exact, Failure, Level, Tee};
 use super::{ArchiveOptions, Bytes, Counted, Fault, Found, Sink};
-use super::{ar, cpio, pdf, rpm, sevenz, sqlite, stream, tar, zip};
+use super::{ar, bundle, cpio, pdf, rpm, sevenz, sqlite, stream, tar, zip};
 use crate::blob::{Blob, Origin};
 use crate::source::Gap;
 use std::cell::{Cell, RefCell};
@@ -32,6 +33,7 @@ pub(super) struct Walker<'a> {
     unpacked: Cell<u64>,
     members: Cell<u64>,
     told: Cell<u64>,
+    keeper: Option<Keeper>,
     stopped: Cell<Option<Stop>>,
 }
 
@@ -52,8 +54,10 @@ pub(super) enum Source<'s> {
 
 impl<'a> Walker<'a> {
     pub(super) fn new(options: &'a ArchiveOptions, sink: &'a mut dyn Sink) -> Self {
+        let keeper = sink.wants_repositories().then(Keeper::default);
         Self {
             options,
+            keeper,
             sink: RefCell::new(sink),
             feeds: RefCell::default(),
             folders: RefCell::default(),
@@ -91,6 +95,12 @@ impl<'a> Walker<'a> {
     fn end(&self, place: &Place, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
             self.tell(place, &fault);
+        }
+        if let (Some(keeper), Ok(())) = (&self.keeper, self.check()) {
+            let mut tell = |path: &Path, fault: &Fault| {
+                self.sink.borrow_mut().gap(fault.gap(), path, fault.to_string());
+            };
+            keeper.finish(&mut |packed| self.found(packed), &mut tell);
         }
         let limits = &self.options.limits;
         let limit = match self.stopped.get() {
@@ -141,6 +151,7 @@ impl<'a> Walker<'a> {
             Format::Cpio => cpio::read(self, place, reader),
             Format::Rpm => rpm::read(self, place, reader),
             Format::Pdf => pdf::read(self, place, reader),
+            Format::Bundle | Format::Pack => bundle::read(self, place, reader),
             format => stream::read(self, place, (format, reader)),
         }
     }
@@ -153,7 +164,30 @@ impl<'a> Walker<'a> {
         content: &mut dyn Read,
     ) -> Result<(), Fault> {
         self.name(parent, name)?;
-        self.content(&parent.member(name), content)
+        let place = parent.member(name);
+        let limit = self.options.limits.spool;
+        let Some(keeper) = &self.keeper else { return self.content(&place, content) };
+        match keeper.keep(parent, (name, limit), content) {
+            Ok(mut keeping) => {
+                let tee = Tee::new(self, &place, Level::Member, &mut keeping);
+                let failure = tee.finish();
+                keeper.take(keeping, limit);
+                if let Some(Failure::New(error)) = failure {
+                    self.tell(&place, &error.into());
+                }
+                self.check().map_err(|_| Fault::Stopped)
+            }
+            Err(content) => self.content(&place, content),
+        }
+    }
+
+    /// Hands on a repository.
+    pub(super) fn found(&self, packed: Packed) {
+        self.sink.borrow_mut().repository(packed);
+    }
+
+    pub(super) fn wants_repositories(&self) -> bool {
+        self.keeper.is_some()
     }
 
     /// Takes the name of a member, of which nothing else is to be looked at.

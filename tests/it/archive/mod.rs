@@ -7,6 +7,7 @@ mod limits;
 mod matrix;
 mod names;
 mod pack;
+mod repository;
 
 use crate::mint::{self, Random};
 
