@@ -42,8 +42,11 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     Ok(())
 }
 
+/// A reference: the digits of its object, and its name.
+type Reference = (Vec<u8>, Vec<u8>);
+
 /// Reads the header of a bundle: its references.
-fn header(reader: &mut dyn BufRead) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
     let mut references = Vec::new();
     let mut held = 0;
     loop {
