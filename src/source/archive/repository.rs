@@ -15,8 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// The most that is kept of a file of text: a list of references.
+/// The most that is held in memory: references, of all repositories together.
 const TEXT: u64 = 64 << 20;
+/// The most that is kept of a file that holds one reference. Git's own limit for a name is lower.
+const LINE: u64 = 4 << 10;
+/// What a file takes at the least, in the file system or in memory.
+const FILE: u64 = 4 << 10;
 
 /// A repository that lay in an archive.
 #[derive(Clone, Debug)]
@@ -48,6 +52,7 @@ enum Part {
 pub(super) struct Keeper {
     kept: RefCell<BTreeMap<PathBuf, Kept>>,
     used: Cell<u64>,
+    held: Cell<u64>,
 }
 
 /// What was kept of a repository.
@@ -85,6 +90,11 @@ impl Keeper {
         inner: &'r mut dyn Read,
     ) -> Result<Keeping<'r>, &'r mut dyn Read> {
         let Some((folder, part)) = part(name) else { return Err(inner) };
+        let is_text = !matches!(part, Part::Object(..));
+        if is_text && self.held.get() + LINE > TEXT {
+            // Where so many names look like references, they belong to no repository.
+            return Err(inner);
+        }
         let git_dir =
             if folder.is_empty() { parent.content().path } else { parent.member(folder).path };
         let mut kept = self.kept.borrow_mut();
@@ -99,8 +109,12 @@ impl Keeper {
                     Copy::Memory(Vec::new())
                 }
             },
+            Part::Text("packed-refs" | "shallow") => {
+                room = TEXT - self.held.get();
+                Copy::Memory(Vec::new())
+            }
             _ => {
-                room = room.min(TEXT);
+                room = LINE;
                 Copy::Memory(Vec::new())
             }
         };
@@ -115,6 +129,16 @@ impl Keeper {
         if let Some(fault) = fault {
             kept.fault.get_or_insert(fault);
         }
+        match &copy {
+            Copy::File(_) => {
+                let used = limit.saturating_sub(room).max(self.used.get());
+                self.used.set(used.saturating_add(FILE));
+            }
+            // The name is held, too; parsed, a list takes about twice its length.
+            Copy::Memory(text) => {
+                self.held.set(TEXT.min(self.held.get() + FILE + 2 * text.len() as u64));
+            }
+        }
         match (part, copy) {
             (Part::Text("HEAD"), Copy::Memory(text)) => kept.head = text,
             (Part::Text("shallow"), Copy::Memory(text)) => kept.shallow = text,
@@ -128,7 +152,7 @@ impl Keeper {
             (Part::Reference(name), Copy::Memory(text)) => {
                 kept.references.insert(name, text.trim_ascii_end().to_vec());
             }
-            (_, _) => self.used.set(limit.saturating_sub(room).max(self.used.get())),
+            (_, _) => {}
         }
     }
 
@@ -289,7 +313,8 @@ impl Read for Keeping<'_> {
             Copy::File(file) => file.write_all(&buffer[..kept]),
             Copy::Memory(text) => text.write_all(&buffer[..kept]),
         };
-        if kept < len {
+        let is_line = matches!(self.part, Part::Reference(_) | Part::Text("HEAD"));
+        if kept < len && !is_line {
             let what = "a repository in it is too large to be unpacked".to_owned();
             self.fault.get_or_insert(Fault::Limit(what));
         }

@@ -317,7 +317,7 @@ impl<'a> Walker<'a> {
         let limits = &self.options.limits;
         if unpacked > limits.unpacked {
             self.stopped.set(Some(Stop::Unpacked));
-        } else if unpacked > GRACE && unpacked / limits.ratio > self.outermost.get() {
+        } else if unpacked > GRACE.max(limits.ratio.saturating_mul(self.outermost.get())) {
             self.stopped.set(Some(Stop::Ratio));
         }
     }

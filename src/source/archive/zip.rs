@@ -99,6 +99,12 @@ fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
         // What stands before the zip shifts the directory from where it should begin.
         let Some(start) = end.checked_sub(size) else { continue };
         let Some(base) = start.checked_sub(offset) else { continue };
+        // Programs that read zips hold the mark, too.
+        let mut first = [0; 4];
+        bytes.seek(SeekFrom::Start(start))?;
+        if start < end && (fill(bytes, &mut first)? < 4 || first != *b"PK\x01\x02") {
+            continue;
+        }
         return Ok(Some(Directory { start, end, base }));
     }
     Ok(None)
