@@ -190,6 +190,10 @@ impl<R: BufRead> Zstd<R> {
                 }
                 return Ok(ZstdState::Between(reader));
             }
+            Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
+                let what = format!("it asks for a window of {requested} bytes; the most is {max}");
+                return Err(io::Error::other(what));
+            }
             Err(error) => return Err(io::Error::other(error)),
         }
         Ok(ZstdState::Within(Box::new((decoder, reader))))
