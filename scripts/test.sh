@@ -37,6 +37,19 @@ need curl curl
 need openssl openssl
 need chromium chromium
 need psql postgresql
+need zip zip
+need xz xz-utils
+need bzip2 bzip2
+need zstd zstd
+need lz4 lz4
+need brotli brotli
+need 7z p7zip-full
+need ar binutils
+need cpio cpio
+need rpmbuild rpm
+need dpkg-deb dpkg
+need sqlite3 sqlite3
+need javac default-jdk-headless
 python3 -c 'import ensurepip' || need_package python3-venv
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
 need_cargo nextest

@@ -7,6 +7,7 @@
 use ddpatrol_pack::{Kind, ObjectId};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Where bytes are from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Blob<'a> {
     pub position: Position,
     /// The part of `bytes` in which a token that begins there is this window's.
     pub own: Range<usize>,
+    /// The layer of a container image that it lies in, in words.
+    pub layer: Option<&'a Arc<str>>,
 }
 
 impl<'a> Blob<'a> {
@@ -52,7 +55,7 @@ impl<'a> Blob<'a> {
     #[must_use]
     pub fn whole(origin: Origin<'a>, bytes: &'a [u8]) -> Self {
         let position = Position::start_of(bytes);
-        Self { origin, bytes, offset: 0, position, own: 0..bytes.len() }
+        Self { origin, bytes, offset: 0, position, own: 0..bytes.len(), layer: None }
     }
 
     /// Returns the position of the byte at `index`, 0 to the number of bytes.

@@ -73,6 +73,9 @@ pub struct Outcome {
 pub struct Counts {
     pub files: u64,
     pub bytes: u64,
+    pub archives: u64,
+    pub members: u64,
+    pub unpacked: u64,
     pub shaped: u64,
     pub ignored: u64,
     pub excluded: u64,
@@ -163,6 +166,9 @@ impl Scan<'_> {
             counts: Counts {
                 files: count(&tally.files),
                 bytes: count(&tally.bytes),
+                archives: count(&tally.archives),
+                members: count(&tally.members),
+                unpacked: count(&tally.unpacked),
                 shaped: count(&tally.shaped),
                 ignored: count(&tally.ignored),
                 excluded: count(&tally.excluded),
@@ -329,6 +335,7 @@ impl Visitors for Workers<'_> {
             standing: place.standing.cloned(),
             inline: self.scan.told().inline(place.part, place.bytes, at..at + len),
             is_new_place: false,
+            layer: None,
         };
         if let Some(trace) = place.trace.filter(|trace| trace.kind != Kind::Tree) {
             let (id, kind, offset) = (trace.object, trace.kind, place.offset);

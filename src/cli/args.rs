@@ -73,6 +73,9 @@ pub(super) struct ScanArgs {
     pub(super) files: FileArgs,
 
     #[command(flatten)]
+    pub(super) archives: ArchiveArgs,
+
+    #[command(flatten)]
     pub(super) telling: TellingArgs,
 }
 
@@ -455,6 +458,23 @@ pub(super) struct FileArgs {
     /// Leave out larger files, such as 10M or 512k; they are counted.
     #[arg(long, value_name = "SIZE")]
     pub(super) max_file_size: Option<Size>,
+}
+
+/// How far archives are read.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+#[command(next_help_heading = "Archives")]
+pub(super) struct ArchiveArgs {
+    /// Look at archives and compressed files as they are, not at what they hold.
+    #[arg(long)]
+    pub(super) no_archives: bool,
+
+    /// How many archives within each other are opened.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) archive_depth: u8,
+
+    /// The most that one archive may unpack to, with all that it holds.
+    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    pub(super) max_unpacked: Size,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

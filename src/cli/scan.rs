@@ -1,17 +1,19 @@
 //! `ddpatrol scan`.
 
-use super::args::{ReportFormat, ScanArgs};
+use super::args::{ArchiveArgs, ReportFormat, ScanArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
 use crate::finding::baseline::Roots;
 use crate::source::Source;
+use crate::source::archive::{ArchiveOptions, Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
+use crate::source::window::Context as Windows;
 use anyhow::Context;
 use std::cell::RefCell;
 use std::io;
@@ -59,7 +61,7 @@ pub(super) fn run_then(
 pub(super) fn is_whole(args: &ScanArgs) -> bool {
     let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
-    !narrowed && !is_limited && args.telling.rules.only.is_empty()
+    !narrowed && !is_limited && !args.archives.no_archives && args.telling.rules.only.is_empty()
 }
 
 /// Finds the tops of the work trees that paths lie in.
@@ -110,10 +112,12 @@ fn sources(
     let Scene { context, own, threads, .. } = scene;
     let (context, threads) = (*context, *threads);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    let packs = (!args.what.files_only).then(Packs::default);
+    let archives = archives(args.archives, context, packs.clone());
     let (stdin, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| path == Path::new("-"));
     if !stdin.is_empty() {
-        sources.push(Box::new(Stdin::new(io::stdin, context)));
+        sources.push(Box::new(Stdin::new(io::stdin, context, archives.clone())));
     }
     let (named, paths) = repositories(args, paths)?;
     let met = Met::default();
@@ -128,15 +132,24 @@ fn sources(
             own: own.clone(),
             threads,
             context,
+            archives,
             repositories: (!args.what.files_only).then(|| Arc::clone(&met)),
         })?;
         sources.push(Box::new(files));
     }
-    if !args.what.files_only {
+    if let Some(packs) = packs {
         let options = HistoryOptions { threads, context, state, redactor: GATE.get() };
-        sources.push(Box::new(Repositories::new(named, met, options)));
+        sources.push(Box::new(Repositories::new(named, (met, packs), options)));
     }
     Ok(sources)
+}
+
+/// Says how archives are read, if they are.
+fn archives(args: ArchiveArgs, context: Windows, packs: Option<Packs>) -> Option<Unpacking> {
+    let mut options = ArchiveOptions::new(context);
+    options.depth = usize::from(args.archive_depth);
+    options.limits.unpacked = args.max_unpacked.0;
+    (!args.no_archives).then_some(Unpacking { options, repositories: packs })
 }
 
 /// A repository and the path by which it was named.

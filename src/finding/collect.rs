@@ -1,7 +1,8 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
 use super::{
-    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, snippet,
+    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
+    snippet,
 };
 use crate::blob::{Blob, Position};
 use crate::detect::{Detector, Evidence, Match};
@@ -117,6 +118,7 @@ impl Occurrence {
                 standing: None,
                 inline: told.inline(part, blob.bytes, matched),
                 is_new_place: false,
+                layer: blob.layer.cloned(),
             },
         }
     }
@@ -183,6 +185,7 @@ impl Collector {
         // An interrupted scan may know of objects whose places it did not get to.
         findings.retain(|finding| !finding.locations.is_empty());
         for finding in &mut findings {
+            members::lead(&mut finding.locations);
             finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
             finding.objects.sort();

@@ -7,12 +7,14 @@
 pub mod baseline;
 mod collect;
 mod inline;
+mod members;
 mod snippet;
 pub mod suppression;
 
 pub use collect::{Collector, Occurrence, Token};
 pub(crate) use collect::{Told, context};
 pub use inline::{Inline, InlineAllow};
+pub(crate) use members::STDIN;
 pub(crate) use snippet::around;
 
 use crate::blob::{Origin, Position};
@@ -235,6 +237,8 @@ pub struct Location {
     pub inline: Option<Inline>,
     /// Whether the baseline knows the token, but not here.
     pub is_new_place: bool,
+    /// The layer of a container image that it lies in, in words.
+    pub layer: Option<Arc<str>>,
 }
 
 /// How a token in a change stands against the base of the change.

@@ -52,7 +52,8 @@ pub(super) fn steps(
         .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
     let replace = "Replace it where it is used by a new token, which lives in a secret store or the \
                    environment.";
-    let repository = finding.locations.iter().find_map(|it| it.trace.as_deref());
+    let traces = finding.locations.iter().filter_map(|it| it.trace.as_deref());
+    let repository = traces.into_iter().find(|it| !is_packed(&it.repository));
     let folder = repository.and_then(|trace| folder(&trace.repository, here));
     let install = match &folder {
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
@@ -83,7 +84,10 @@ pub(super) fn steps(
 fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
     let places = &finding.locations;
     let git = folder.map_or_else(|| "git".to_owned(), |it| format!("git -C {}", quote(it)));
-    let traces = || places.iter().filter_map(|it| it.trace.as_deref());
+    let traces = || {
+        let all = places.iter().filter_map(|it| it.trace.as_deref());
+        all.filter(|it| !is_packed(&it.repository))
+    };
     if traces().next().is_none() {
         let staged: Vec<String> = staged(places);
         if staged.is_empty() {
@@ -166,6 +170,12 @@ fn expression(finding: &Finding, rule: &Rule) -> String {
         })
         .collect();
     format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
+}
+
+/// Tells whether a repository was unpacked from an archive, where no command reaches it.
+fn is_packed(git_dir: &Path) -> bool {
+    let path = git_dir.as_os_str().as_encoded_bytes();
+    path.ends_with(b"!") || memchr::memmem::find(path, b"!/").is_some()
 }
 
 /// Names the folder that git commands are to be run in; `None` if it is the current one.

@@ -82,6 +82,7 @@ fn summary(document: &Document) -> Annotation<'static> {
     lines.extend(document.sentences());
     lines.extend(document.notes.iter().map(|it| format!("Note: {}.", it.text())));
     lines.push(format!("{}.", document.reading()));
+    lines.extend(document.unpacked());
     lines.extend(document.left_out());
     Annotation { level: Level::Notice, title: "ddpatrol".to_owned(), place: None, lines }
 }

@@ -243,8 +243,8 @@ fn scope(document: &Document) -> String {
         text.push_str(&format!("{} ", document.completeness()));
     }
     text.push_str(&format!("{}.", document.reading()));
-    if let Some(left_out) = document.left_out() {
-        text.push_str(&format!(" {left_out}"));
+    for line in document.unpacked().into_iter().chain(document.left_out()) {
+        text.push_str(&format!(" {line}"));
     }
     format!("{}\n", markdown(&text))
 }

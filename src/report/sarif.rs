@@ -218,7 +218,8 @@ fn location(place: &Place, record: &Record) -> Location {
         Some(commit) => format!("introduced by {}; {}", commit.line(), git.fate()),
         None => git.fate(),
     });
-    let text = match (place.part, traced) {
+    let layer = place.layer.as_ref().map(|layer| format!("in {}", layer.text()));
+    let text = match (place.part, traced.or(layer)) {
         (Part::Name, _) => Some("in the name of the file or folder".to_owned()),
         (Part::Ref, _) => Some("in the name of a reference".to_owned()),
         (_, traced) => traced,

@@ -145,6 +145,7 @@ impl Place {
             Part::Content => {}
         }
         remarks.extend(self.encoding.as_ref().map(|it| format!("encoded: {it}")));
+        remarks.extend(self.layer.as_ref().map(|it| format!("in {}", it.text())));
         match (&self.moved_from, self.standing) {
             (Some(from), _) => remarks.push(format!("moved here from {}", from.text())),
             (None, Some(StandingWord::AlreadyThere)) => {

@@ -103,6 +103,20 @@ impl Document {
         format!("Scanned {}, {}", read.join(", "), bytes(summary.bytes))
     }
 
+    /// Says how much was unpacked, if anything was.
+    #[must_use]
+    pub fn unpacked(&self) -> Option<String> {
+        let summary = &self.summary;
+        (summary.archives > 0).then(|| {
+            format!(
+                "Unpacked {} with {}, {}.",
+                count(summary.archives, "archive"),
+                count(summary.members, "member"),
+                bytes(summary.unpacked),
+            )
+        })
+    }
+
     /// Says what was left out on purpose.
     #[must_use]
     pub fn left_out(&self) -> Option<String> {

@@ -142,6 +142,9 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     if let Some(inline) = &place.inline {
         writeln!(out, "    {}", terminal(&inline.line()))?;
     }
+    if let Some(layer) = &place.layer {
+        writeln!(out, "    in {}", terminal(&layer.text()))?;
+    }
     let Some(git) = &place.git else { return Ok(()) };
     if place.part != Part::Commit
         && let Some(commit) = &git.introduced
@@ -196,8 +199,8 @@ fn write_summary(
     }
     let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
     writeln!(out, "{}{elapsed}.", document.reading())?;
-    if let Some(left_out) = document.left_out() {
-        writeln!(out, "{left_out}")?;
+    for line in document.unpacked().into_iter().chain(document.left_out()) {
+        writeln!(out, "{line}")?;
     }
     let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
     if document.interrupted {

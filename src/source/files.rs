@@ -2,8 +2,10 @@
 //!
 //! Hidden files are read, `.git` folders are not. Inside a git work tree what `.gitignore` and its
 //! kin exclude is left out and counted. Symbolic links are not followed; devices, sockets and pipes
-//! are not read. File and folder names are blobs too: they can hold tokens.
+//! are not read. File and folder names are blobs too: they can hold tokens. What turns out to be an
+//! archive is walked when it has been looked at as it is.
 
+use super::archive::{self, Format, Found, Input, Unpacking, Visit, image};
 use super::window::{Context, End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
@@ -39,6 +41,8 @@ pub struct FilesOptions {
     pub threads: usize,
     /// The context that windows keep.
     pub context: Context,
+    /// How archives are read; without it they are looked at as they are.
+    pub archives: Option<Unpacking>,
     /// Where the repositories that the walk meets are listed; without it they are counted as left
     /// out.
     pub repositories: Option<Met>,
@@ -296,10 +300,10 @@ impl Worker<'_> {
                 return Ok(());
             }
         }
-        let mut watched = Watched { file: &mut file, reads: 0, before: None };
+        let mut watched = Watched::new(&mut file, path);
         let counted = (self.run, &self.run.tally.bytes);
         let end = self.windows.visit(Origin::File(path), &mut watched, &mut *self.visitor, counted);
-        let before = watched.before;
+        let (before, signs) = (watched.before, watched.signs);
         match end {
             End::Whole(len) => {
                 add(&self.run.tally.files, 1);
@@ -307,7 +311,7 @@ impl Worker<'_> {
                     let message = "it changed while it was read; scan it again";
                     self.run.report(Gap::Unread, Some(path.to_owned()), message);
                 }
-                Ok(())
+                self.unpack(path, &mut file, signs)
             }
             End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),
@@ -315,13 +319,62 @@ impl Worker<'_> {
     }
 }
 
+impl Worker<'_> {
+    /// Walks a file that shows signs of an archive.
+    fn unpack(&mut self, path: &Path, file: &mut File, signs: Signs) -> io::Result<()> {
+        let Some(archives) = &self.source.options.archives else { return Ok(()) };
+        let format = match signs {
+            Signs::None => None,
+            Signs::Format(format) => Some(format),
+            Signs::Perhaps => archive::detect_whole(file, path)?,
+        };
+        let Some(format) = format else { return Ok(()) };
+        let found = Found { path, format, layer: image::of_folder(path) };
+        let repositories = archives.repositories.as_ref();
+        let mut sink = Visit { visitor: &mut *self.visitor, run: self.run, repositories };
+        archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
+    }
+}
+
+/// What the bytes of a file have shown while they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signs {
+    /// It is no archive.
+    None,
+    /// It is one of this format.
+    Format(Format),
+    /// It is not of the kind that begins as an archive; its end may be one.
+    Perhaps,
+}
+
 /// A file that takes note of its metadata once it turns out to need more than one read.
 ///
 /// One read of a small file sees one state of it; only what takes several can be torn.
 struct Watched<'a> {
     file: &'a mut File,
+    path: &'a Path,
     reads: u32,
     before: Option<Metadata>,
+    signs: Signs,
+}
+
+impl<'a> Watched<'a> {
+    fn new(file: &'a mut File, path: &'a Path) -> Self {
+        Self { file, path, reads: 0, before: None, signs: Signs::None }
+    }
+
+    /// Takes note of what the first bytes say of the file, or the last ones if that is all of it.
+    fn look(&mut self, bytes: &[u8], is_whole: bool) {
+        self.signs = match archive::detect(bytes, self.path) {
+            Some(format) => Signs::Format(format),
+            None if archive::may_end_as_zip(bytes)
+                && (!is_whole || archive::ends_as_zip(bytes)) =>
+            {
+                Signs::Perhaps
+            }
+            None => Signs::None,
+        };
+    }
 }
 
 impl io::Read for Watched<'_> {
@@ -330,6 +383,9 @@ impl io::Read for Watched<'_> {
         self.reads += 1;
         if self.reads == 1 && len == buffer.len() {
             self.before = self.file.metadata().ok();
+        }
+        if self.reads == 1 && len > 0 {
+            self.look(&buffer[..len], len < buffer.len());
         }
         Ok(len)
     }

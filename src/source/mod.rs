@@ -3,6 +3,7 @@
 //! Sources read and count; they neither search nor print. What could not be read becomes a
 //! [`Diagnostic`], never a silent gap.
 
+pub mod archive;
 pub mod files;
 pub mod git;
 pub mod stdin;
@@ -216,6 +217,12 @@ pub struct Tally {
     pub files: AtomicU64,
     /// Bytes read.
     pub bytes: AtomicU64,
+    /// Archives opened.
+    pub archives: AtomicU64,
+    /// Members of archives looked at.
+    pub members: AtomicU64,
+    /// Bytes unpacked from archives.
+    pub unpacked: AtomicU64,
     /// Files left out because `.gitignore` and its kin name them.
     pub ignored: AtomicU64,
     /// Files and folders left out by `--exclude`.

@@ -1,26 +1,37 @@
 //! Standard input as one blob, read by a thread of its own so that waiting can be interrupted.
+//!
+//! If it begins as an archive, its members are looked at as it passes; nothing of it is kept but what
+//! some formats must have whole.
 
+use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{Context, End, Windows};
-use super::{Gap, Run, Source, Visitors, add};
+use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::Origin;
-use std::io::{self, Read};
+use crate::finding::STDIN;
+use std::io::{self, Cursor, Read, Seek, Write};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
+use tempfile::SpooledTempFile;
 
 /// How long a wait for input lasts before the wish to stop is looked at.
 const PATIENCE: Duration = Duration::from_millis(20);
 const CHUNK: usize = 256 * 1024;
+/// What is held of a program before it spills into a temporary file.
+const HELD: usize = 4 << 20;
 
 /// Standard input, or any reader that cannot be read twice.
 pub struct Stdin<F> {
     open: F,
     context: Context,
+    archives: Option<Unpacking>,
 }
 
 impl<F> Stdin<F> {
-    /// Wraps a function that opens the input on the reading thread.
-    pub fn new(open: F, context: Context) -> Self {
-        Self { open, context }
+    /// Wraps a function that opens the input on the reading thread; without options for archives they
+    /// are looked at as they are.
+    pub fn new(open: F, context: Context, archives: Option<Unpacking>) -> Self {
+        Self { open, context, archives }
     }
 }
 
@@ -34,20 +45,95 @@ where
         let open = self.open.clone();
         // The thread is not joined: one that waits for input that never comes ends with the process.
         std::thread::spawn(move || read_chunks(open(), &chunks));
-        let mut reader = Chunks { received, chunk: Vec::new(), at: 0, run };
-        let mut visitor = visitors.make();
-        let counted = (run, &run.tally.bytes);
-        let end =
-            Windows::new(self.context).visit(Origin::Stdin, &mut reader, &mut *visitor, counted);
-        match end {
-            End::Whole(_) => add(&run.tally.files, 1),
-            End::Interrupted => {}
-            End::Failed(_) if run.is_interrupted() => {}
-            End::Failed(error) => {
+        let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
+        let look = Look { context: self.context, archives: self.archives.as_ref(), run };
+        match look.at(reader, visitors.make()) {
+            Ok(()) if run.is_interrupted() => {}
+            Ok(()) => add(&run.tally.files, 1),
+            Err(_) if run.is_interrupted() => {}
+            Err(error) => {
                 let message = format!("standard input could not be read to its end: {error}");
                 run.report(Gap::Unread, None, message);
             }
         }
+    }
+}
+
+/// How standard input is looked at.
+struct Look<'a> {
+    context: Context,
+    archives: Option<&'a Unpacking>,
+    run: &'a Run,
+}
+
+impl Look<'_> {
+    /// Looks at all of it.
+    fn at(
+        &self,
+        mut reader: impl Read,
+        mut visitor: Box<dyn ObjectVisitor + '_>,
+    ) -> io::Result<()> {
+        let Some(Unpacking { options, repositories }) = self.archives else {
+            return self.plain(&mut reader, &mut *visitor);
+        };
+        let repositories = repositories.as_ref();
+        let mut head = [0; HEAD];
+        let (len, failure) = archive::begin(&mut reader, &mut head);
+        if let Some(error) = failure {
+            self.plain(&mut &head[..len], &mut *visitor)?;
+            return Err(error);
+        }
+        let head = &head[..len];
+        let mut whole = Cursor::new(head).chain(reader);
+        let path = Path::new(STDIN);
+        if let Some(format) = archive::detect(head, Path::new("")) {
+            let found = Found { path, format, layer: None };
+            let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
+            return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
+        }
+        if !archive::is_program(head) {
+            return self.plain(&mut whole, &mut *visitor);
+        }
+        let room = options.limits.spool;
+        let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
+        self.plain(&mut keeping, &mut *visitor)?;
+        if keeping.room == 0 {
+            let message = format!("whether an archive ends it was not read: it has {room} bytes");
+            self.run.report(Gap::Unread, Some(path.to_owned()), message);
+        }
+        let mut kept = keeping.kept;
+        kept.rewind()?;
+        let Some(format) = archive::detect_whole(&mut kept, Path::new(""))? else { return Ok(()) };
+        let found = Found { path, format, layer: None };
+        let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
+        archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
+    }
+
+    /// Looks at bytes as they are.
+    fn plain(&self, reader: &mut dyn Read, visitor: &mut dyn ObjectVisitor) -> io::Result<()> {
+        let counted = (self.run, &self.run.tally.bytes);
+        let end = Windows::new(self.context).visit(Origin::Stdin, reader, visitor, counted);
+        match end {
+            End::Whole(_) | End::Interrupted => Ok(()),
+            End::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// A reader that keeps what passes, for a second look.
+struct Keeping<R> {
+    reader: R,
+    kept: SpooledTempFile,
+    room: u64,
+}
+
+impl<R: Read> Read for Keeping<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.reader.read(buffer)?;
+        let most = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
+        self.kept.write_all(&buffer[..most])?;
+        self.room -= most as u64;
+        Ok(len)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 
 /// How many bytes a window has at the most, unless the context needs more. Measured: 64 KiB to
 /// 1 MiB differ by less than the noise; this size stays within the second-level cache.
-const WINDOW: usize = 256 * 1024;
+pub(in crate::source) const WINDOW: usize = 256 * 1024;
 
 /// How large a window grows to hold base64 that is decoded whole.
 const MOST: usize = 16 << 20;
@@ -97,7 +97,8 @@ impl Windows {
                 position = Position::start_of(bytes);
             }
             let own_end = if ended { filled } else { filled - self.context.after };
-            visitor.visit(&Blob { origin, bytes, offset, position, own: own_start..own_end });
+            let own = own_start..own_end;
+            visitor.visit(&Blob { origin, bytes, offset, position, own, layer: None });
             if let Some(error) = failure {
                 return End::Failed(error);
             }

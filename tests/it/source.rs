@@ -260,6 +260,7 @@ fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, Stri
         own: Vec::new(),
         threads: 1,
         context: Context { before: 10, after: 10 },
+        archives: None,
         repositories: None,
     });
     let run = Run::default();

@@ -102,6 +102,15 @@ pub struct Summary {
     pub objects: u64,
     /// Bytes read.
     pub bytes: u64,
+    /// Archives opened.
+    #[serde(default)]
+    pub archives: u64,
+    /// Members of archives looked at.
+    #[serde(default)]
+    pub members: u64,
+    /// Bytes unpacked from archives.
+    #[serde(default)]
+    pub unpacked: u64,
     /// What was left out.
     pub left_out: LeftOut,
 }
@@ -268,6 +277,9 @@ pub struct Place {
     /// Whether the baseline knows the token, but not at this path.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_place: bool,
+    /// For a place in a container image: the layer, and the command that created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Clean>,
     /// The path as a URI reference.
     #[serde(skip)]
     pub uri: String,

@@ -47,6 +47,9 @@ impl DocumentOptions<'_> {
             files: outcome.counts.files,
             objects: outcome.counts.objects,
             bytes: outcome.counts.bytes,
+            archives: outcome.counts.archives,
+            members: outcome.counts.members,
+            unpacked: outcome.counts.unpacked,
             left_out: LeftOut::new(&outcome.counts),
         };
         Document {
@@ -185,6 +188,7 @@ impl DocumentOptions<'_> {
                 .as_ref()
                 .map(|it| InlineRecord { counts: it.counts, reason: it.reason.clone() }),
             new_place: location.is_new_place,
+            layer: location.layer.as_ref().map(|it| self.redactor.clean(it.as_bytes())),
             git: location.trace.as_deref().map(|trace| self.trace(trace)),
         }
     }

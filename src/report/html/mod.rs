@@ -253,8 +253,8 @@ fn write_scope(document: &Document, out: &mut dyn Write) -> io::Result<()> {
          <h2 id=\"scope-title\">What was looked at</h2>\n<p>{}.</p>",
         html(&document.reading())
     )?;
-    if let Some(left_out) = document.left_out() {
-        writeln!(out, "<p>{}</p>", html(&left_out))?;
+    for line in document.unpacked().into_iter().chain(document.left_out()) {
+        writeln!(out, "<p>{}</p>", html(&line))?;
     }
     writeln!(out, "<p>{}</p>\n</section>", html(&document.completeness()))
 }

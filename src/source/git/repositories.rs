@@ -3,6 +3,7 @@
 
 use super::history::{History, HistoryOptions};
 use super::repo::Repository;
+use crate::source::archive::{Packed, Packs};
 use crate::source::files::Met;
 use crate::source::{Gap, Run, Source, Visitors};
 use std::collections::{HashSet, VecDeque};
@@ -14,14 +15,21 @@ pub struct Repositories {
     /// The repositories that the user named, each with the folder that its paths are told below.
     named: Vec<(Repository, PathBuf)>,
     met: Met,
+    /// Those that lay in archives.
+    packs: Packs,
     options: HistoryOptions,
 }
 
 impl Repositories {
-    /// Prepares to read named repositories and those that are listed in `met` by then.
+    /// Prepares to read named repositories and those that are listed by then: met ones, and those that
+    /// lay in archives.
     #[must_use]
-    pub fn new(named: Vec<(Repository, PathBuf)>, met: Met, options: HistoryOptions) -> Self {
-        Self { named, met, options }
+    pub fn new(
+        named: Vec<(Repository, PathBuf)>,
+        (met, packs): (Met, Packs),
+        options: HistoryOptions,
+    ) -> Self {
+        Self { named, met, packs, options }
     }
 }
 
@@ -63,6 +71,31 @@ impl Source for Repositories {
                 Err(error) => run.report(Gap::Unread, Some(root.clone()), error.to_string()),
             }
             History::new(repository, root, self.options.clone()).visit(visitors, run);
+        }
+        self.visit_packed(visitors, run);
+    }
+}
+
+impl Repositories {
+    /// Reads the repositories that lay in archives, and lets their folders go.
+    fn visit_packed(&self, visitors: &dyn Visitors, run: &Run) {
+        let mut packs = self.packs.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut packs = std::mem::take(&mut *packs);
+        packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
+        // A state names repositories by where they lie, which these do not do for long.
+        let options = HistoryOptions { state: None, ..self.options.clone() };
+        for Packed { folder, git_dir, root } in packs {
+            if run.is_interrupted() {
+                return;
+            }
+            match Repository::at(folder.path()) {
+                Ok(Some(repository)) => {
+                    let repository = repository.told_as(git_dir);
+                    History::new(repository, root, options.clone()).visit(visitors, run);
+                }
+                Ok(None) => run.report(Gap::Unread, Some(git_dir), "it is no whole repository"),
+                Err(error) => run.report(Gap::Unread, Some(git_dir), error.to_string()),
+            }
         }
     }
 }

@@ -197,7 +197,7 @@ impl Locator<'_> {
 
     fn trace(&self, object: ObjectId, kind: Kind) -> Trace {
         Trace {
-            repository: self.repository.git_dir.clone(),
+            repository: self.repository.told().to_owned(),
             object,
             kind,
             introduced: None,

@@ -45,6 +45,7 @@ pub struct Repository {
     pub hash: HashKind,
     config: Config,
     overrides: Overrides,
+    told: Option<PathBuf>,
 }
 
 /// What the environment says other than the repository's layout does. Paths are absolute.
@@ -78,7 +79,19 @@ impl Repository {
 
     fn new(layout: Layout, overrides: Overrides) -> Self {
         let Layout { git_dir, common_dir, work_tree, hash, config } = layout;
-        Self { git_dir, common_dir, work_tree, hash, config, overrides }
+        Self { git_dir, common_dir, work_tree, hash, config, overrides, told: None }
+    }
+
+    /// Has its git directory told as another path: one that was unpacked lies where nobody looks.
+    #[must_use]
+    pub fn told_as(self, path: PathBuf) -> Self {
+        Self { told: Some(path), ..self }
+    }
+
+    /// Returns what its git directory is told as.
+    #[must_use]
+    pub fn told(&self) -> &Path {
+        self.told.as_deref().unwrap_or(&self.git_dir)
     }
 
     /// Returns the folder of its objects.

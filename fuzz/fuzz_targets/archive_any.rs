@@ -1,0 +1,10 @@
+//! Any bytes: whatever they are taken for, the walk ends within its limits.
+
+#![no_main]
+
+use ddpatrol_fuzz::walk_any;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    walk_any(bytes, "x");
+});

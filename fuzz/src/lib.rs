@@ -1,0 +1,71 @@
+//! What the fuzz targets for archives share: walks any bytes, with small limits, and checks that the
+//! walk ends, that no limit is exceeded, and that every path lies below the archive's.
+
+use ddpatrol::blob::{Blob, Origin};
+use ddpatrol::source::Gap;
+use ddpatrol::source::archive::{
+    ArchiveOptions, Counted, Format, Found, Input, Limits, Sink, detect, walk,
+};
+use ddpatrol::source::window::Context;
+use std::io::Cursor;
+use std::path::Path;
+
+/// Bytes that may be unpacked of one input.
+const UNPACKED: u64 = 4 << 20;
+
+#[derive(Default)]
+struct Count {
+    unpacked: u64,
+    members: u64,
+}
+
+impl Sink for Count {
+    fn visit(&mut self, blob: &Blob<'_>) {
+        assert!(blob.own.end <= blob.bytes.len());
+        if let Origin::File(path) | Origin::Name(path) = blob.origin {
+            assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x"));
+        }
+    }
+
+    fn gap(&mut self, _: Gap, path: &Path, message: String) {
+        assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x") && !message.is_empty());
+    }
+
+    fn count(&mut self, counted: Counted) {
+        match counted {
+            Counted::Unpacked(len) => self.unpacked += len,
+            Counted::Member => self.members += 1,
+            Counted::Archive | Counted::Input(_) => {}
+        }
+        // One read more than the limit is counted before the walk ends.
+        assert!(self.unpacked <= UNPACKED + (1 << 20) && self.members <= 10_001);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+}
+
+fn options() -> ArchiveOptions {
+    ArchiveOptions {
+        depth: 3,
+        limits: Limits { unpacked: UNPACKED, ratio: 1_000, members: 10_000, spool: 1 << 20 },
+        context: Context { before: 100, after: 400 },
+    }
+}
+
+/// Walks bytes as what they are taken for, read at any offset and as a stream.
+pub fn walk_as(format: Format, bytes: &[u8]) {
+    let found = Found { path: Path::new("x"), format, layer: None };
+    let mut whole = Cursor::new(bytes);
+    // Bytes in memory can be read; the walk tells everything else.
+    let _ = walk(Input::Whole(&mut whole), &found, &options(), &mut Count::default());
+    let _ = walk(Input::Stdin(&mut &*bytes), &found, &options(), &mut Count::default());
+}
+
+/// Walks bytes as what they are.
+pub fn walk_any(bytes: &[u8], name: &str) {
+    if let Some(format) = detect(bytes, Path::new(name)) {
+        walk_as(format, bytes);
+    }
+}

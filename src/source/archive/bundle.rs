@@ -1,0 +1,109 @@
+//! Git bundles, and packs that lie outside of a repository.
+//!
+//! In comes a stream; out goes a repository of the objects and references in it, in a private
+//! temporary folder. The pack's index is made by libgit2. A bundle that builds on commits that are not
+//! in it cannot be read where its objects build on others that are not.
+
+use super::place::Place;
+use super::repository::{Packed, is_name, new_folder, write};
+use super::tee::fill;
+use super::walker::Walker;
+use super::{Bytes, Fault};
+use std::io::{BufRead, BufReader, Read, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The longest header of a bundle that is held.
+const HEADER: usize = 64 << 20;
+
+pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+    if !walker.wants_repositories() {
+        let what = "packed git objects, which are not read where histories are not";
+        return Err(Fault::Unsupported(what.to_owned()));
+    }
+    let mut reader = BufReader::new(reader);
+    let mut references = Vec::new();
+    if !reader.fill_buf()?.starts_with(b"PACK") {
+        references = header(&mut reader)?;
+    }
+    let folder = new_folder()?;
+    let head = references.iter().find(|(_, name)| name == b"HEAD").map(|(id, _)| id.clone());
+    let head = head.unwrap_or_else(|| b"ref: refs/heads/main".to_vec());
+    let mut list = Vec::new();
+    for (id, name) in references.iter().filter(|(_, name)| is_name(name)) {
+        list.extend([id, &b" "[..], name, b"\n"].concat());
+    }
+    write(folder.path(), &[&head[..], b"\n"].concat(), (&list, false))?;
+    let mut pack = walker.spool(&mut reader)?;
+    index(&mut pack, &folder.path().join("objects/pack"), &|| walker.check().is_err())?;
+    let git_dir = place.content().path;
+    let root = git_dir.clone();
+    walker.found(Packed { folder: Arc::new(folder), git_dir, root });
+    Ok(())
+}
+
+/// A reference: the digits of its object, and its name.
+type Reference = (Vec<u8>, Vec<u8>);
+
+/// Reads the header of a bundle: its references.
+fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
+    let mut references = Vec::new();
+    let mut held = 0;
+    loop {
+        let mut line = Vec::new();
+        (&mut *reader).take(8 << 10).read_until(b'\n', &mut line)?;
+        held += line.len();
+        let Some(line) = line.strip_suffix(b"\n") else {
+            return Err(Fault::damaged("it ends within its header, or a line of that is too long"));
+        };
+        if held > HEADER {
+            return Err(Fault::Limit(format!("its header has more than {HEADER} bytes")));
+        }
+        match line.first() {
+            None => return Ok(references),
+            Some(b'#' | b'-') => {}
+            Some(b'@') if line == b"@object-format=sha256" => {
+                return Err(Fault::Unsupported("it names its objects by SHA-256".to_owned()));
+            }
+            Some(b'@') => {}
+            Some(_) => {
+                let Some((id, name)) = line.split_at_checked(40) else { continue };
+                let is_id = id.iter().all(u8::is_ascii_hexdigit);
+                if let (true, Some(name)) = (is_id, name.strip_prefix(b" ")) {
+                    references.push((id.to_vec(), name.to_vec()));
+                }
+            }
+        }
+    }
+}
+
+/// Writes a pack and its index into a folder.
+pub(super) fn index(
+    pack: &mut dyn Bytes,
+    folder: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<(), Fault> {
+    let len = pack.seek(SeekFrom::End(0))?;
+    pack.seek(SeekFrom::Start(0))?;
+    let mut head = [0; 12];
+    fill(pack, &mut head)?;
+    let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
+    // Room is made for as many as the header claims, so it must be as many as there can be.
+    if !head.starts_with(b"PACK") || u64::from(count) > len / 8 {
+        return Err(Fault::damaged("the pack's header is wrong"));
+    }
+    let fault = |error: git2::Error| Fault::damaged(format!("the pack: {}", error.message()));
+    let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
+    indexer.progress(|_| !is_stopped());
+    indexer.write_all(&head)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let len = fill(pack, &mut buffer)?;
+        if len == 0 {
+            break;
+        }
+        indexer.write_all(&buffer[..len])?;
+    }
+    indexer.commit().map_err(fault)?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! cpio: the new form with and without checksums, the old portable form, the old binary form.
+//!
+//! In comes a stream; its members go to the walker. What follows the last member may be another
+//! archive, as in the first file system of a Linux kernel, and is opened as a member of its own.
+
+use super::Fault;
+use super::place::Place;
+use super::tee::{fill, skip};
+use super::walker::Walker;
+use std::io::{Cursor, Read};
+
+/// The longest name that is held.
+const LONGEST: u64 = 64 << 10;
+const TRAILER: &[u8] = b"TRAILER!!!";
+
+/// A member's header: the lengths of its name and content, and to what they are padded.
+struct Header {
+    name: u64,
+    len: u64,
+    read: u64,
+    align: u64,
+}
+
+/// Tells whether bytes begin as the old binary form does: its mark and a name that ends.
+pub(super) fn is_binary(head: &[u8]) -> bool {
+    let Some(header) = head.first_chunk::<26>().and_then(binary) else { return false };
+    let end = usize::try_from(header.name).unwrap_or_default().saturating_add(26);
+    let name = head.get(26..end).unwrap_or_default();
+    matches!(name.split_last(), Some((0, text)) if !text.is_empty() && !text.contains(&0))
+}
+
+pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+    loop {
+        let Some(header) = next(reader)? else { return Ok(()) };
+        if header.name == 0 || header.name > LONGEST {
+            return Err(Fault::damaged("a name has an impossible length"));
+        }
+        let mut name = Vec::new();
+        (&mut *reader).take(header.name).read_to_end(&mut name)?;
+        if (name.len() as u64) < header.name {
+            return Err(Fault::damaged("it ends within a header"));
+        }
+        skip(reader, padding(header.read + header.name, header.align))?;
+        let end = memchr::memchr(0, &name).unwrap_or(name.len());
+        let name = &name[..end];
+        if name == TRAILER {
+            return behind(walker, place, reader);
+        }
+        walker.sized(place, (name, header.len), reader)?;
+        skip(reader, padding(header.len, header.align))?;
+    }
+}
+
+/// Opens what follows the last member behind its padding.
+fn behind(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+    let mut part = [0; 512];
+    loop {
+        let len = fill(reader, &mut part)?;
+        let Some(first) = part[..len].iter().position(|&byte| byte != 0) else {
+            if len < part.len() {
+                return Ok(());
+            }
+            walker.check().map_err(|_| Fault::Stopped)?;
+            continue;
+        };
+        let mut rest = Cursor::new(part[first..len].to_vec()).chain(reader);
+        return walker.member(place, b"next", &mut rest);
+    }
+}
+
+/// Reads a header; `None` at the end.
+fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
+    let cut = || Fault::damaged("it ends within a header");
+    let mut mark = [0; 6];
+    match fill(reader, &mut mark)? {
+        0 => return Ok(None),
+        6 => {}
+        _ => return Err(cut()),
+    }
+    let header = match &mark {
+        b"070701" | b"070702" => {
+            let mut rest = [0; 104];
+            if fill(reader, &mut rest)? < rest.len() {
+                return Err(cut());
+            }
+            let field = |at: usize| digits(&rest[at * 8..at * 8 + 8], 16);
+            field(6).zip(field(11)).map(|(len, name)| Header { name, len, read: 110, align: 4 })
+        }
+        b"070707" => {
+            let mut rest = [0; 70];
+            if fill(reader, &mut rest)? < rest.len() {
+                return Err(cut());
+            }
+            let (name, len) = (digits(&rest[53..59], 8), digits(&rest[59..70], 8));
+            name.zip(len).map(|(name, len)| Header { name, len, read: 76, align: 1 })
+        }
+        b"07070X" => {
+            let what = "an rpm's cpio whose lengths stand in the rpm's header only";
+            return Err(Fault::Unsupported(what.to_owned()));
+        }
+        _ => {
+            let mut whole = [0; 26];
+            whole[..6].copy_from_slice(&mark);
+            if fill(reader, &mut whole[6..])? < 20 {
+                return Err(cut());
+            }
+            binary(&whole)
+        }
+    };
+    header.map(Some).ok_or_else(|| Fault::damaged("no header where one should be"))
+}
+
+fn binary(header: &[u8; 26]) -> Option<Header> {
+    let word = |at: usize| match header[..2] {
+        [0xc7, 0x71] => Some(u64::from(u16::from_le_bytes([header[at], header[at + 1]]))),
+        [0x71, 0xc7] => Some(u64::from(u16::from_be_bytes([header[at], header[at + 1]]))),
+        _ => None,
+    };
+    let (high, low) = (word(22)?, word(24)?);
+    Some(Header { name: word(20)?, len: high << 16 | low, read: 26, align: 2 })
+}
+
+fn digits(field: &[u8], radix: u32) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(field).ok()?, radix).ok()
+}
+
+fn padding(len: u64, align: u64) -> u64 {
+    len.next_multiple_of(align) - len
+}

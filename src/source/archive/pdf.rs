@@ -1,0 +1,291 @@
+//! PDF: the streams of its objects.
+//!
+//! In comes a PDF as a stream. Every stream whose first filters are FlateDecode, ASCIIHexDecode or
+//! ASCII85Decode goes to the walker, object streams and metadata like all others, with these undone.
+//! No cross-reference table is needed: streams are found by their keywords, and a deflated one knows its
+//! own end. Text that is placed in pieces stays in pieces; predictors are not undone; images are left
+//! as they are.
+
+use super::Fault;
+use super::place::Place;
+use super::walker::Walker;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// How much before a stream is kept: its dictionary.
+const KEPT: usize = 4 << 10;
+
+/// What a stream is packed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filter {
+    Flate,
+    Hex,
+    Ascii85,
+    Lzw,
+}
+
+const FILTERS: [(&[u8], Option<Filter>); 9] = [
+    (b"FlateDecode", Some(Filter::Flate)),
+    (b"Fl", Some(Filter::Flate)),
+    (b"ASCIIHexDecode", Some(Filter::Hex)),
+    (b"AHx", Some(Filter::Hex)),
+    (b"ASCII85Decode", Some(Filter::Ascii85)),
+    (b"A85", Some(Filter::Ascii85)),
+    (b"LZWDecode", Some(Filter::Lzw)),
+    (b"LZW", Some(Filter::Lzw)),
+    (b"Crypt", None),
+];
+
+pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+    let mut scanner = Scanner {
+        reader: BufReader::with_capacity(64 << 10, reader),
+        kept: Vec::new(),
+        is_encrypted: false,
+    };
+    let (mut broken, mut lzw) = (None, 0_u64);
+    let mut number = 0_u64;
+    while scanner.next_stream()? {
+        walker.check().map_err(|_| Fault::Stopped)?;
+        number += 1;
+        let (name, filters) = dictionary(&scanner.kept, number);
+        scanner.kept.clear();
+        if filters.contains(&Filter::Lzw) {
+            lzw += 1;
+            continue;
+        }
+        if filters.is_empty() {
+            continue;
+        }
+        let mut decoder: Box<dyn Read + '_> = Box::new(Raw(&mut scanner.reader));
+        // A filter that follows deflate needs its output buffered; the first reads in place.
+        for (at, filter) in filters.iter().enumerate() {
+            decoder = match filter {
+                Filter::Flate if at == 0 => {
+                    drop(decoder);
+                    Box::new(flate2::bufread::ZlibDecoder::new(&mut scanner.reader))
+                }
+                Filter::Flate => {
+                    Box::new(flate2::bufread::ZlibDecoder::new(BufReader::new(decoder)))
+                }
+                Filter::Hex => Box::new(Hex { inner: decoder, ended: false }),
+                Filter::Ascii85 | Filter::Lzw => Box::new(Ascii85 {
+                    inner: decoder,
+                    ready: [0; 4],
+                    from: 4,
+                    to: 4,
+                    ended: false,
+                }),
+            };
+        }
+        let mut lenient = Lenient { inner: decoder, failure: None };
+        walker.member(place, name.as_bytes(), &mut lenient)?;
+        let failure = lenient.failure;
+        broken = broken.or(failure.map(|error| (name, error)));
+    }
+    if scanner.is_encrypted {
+        return Err(Fault::Encrypted);
+    }
+    if let Some((name, error)) = broken {
+        walker.tell(&place.member(name.as_bytes()), &Fault::Io(error));
+    }
+    if lzw > 0 {
+        return Err(Fault::Unsupported(format!("{lzw} of its streams are packed with LZW")));
+    }
+    Ok(())
+}
+
+/// Finds the name of an object and the filters of its stream in the text before it.
+fn dictionary(text: &[u8], number: u64) -> (String, Vec<Filter>) {
+    let start = memchr::memmem::rfind(text, b" obj").unwrap_or(0);
+    let before = text[..start].rsplit(|byte| matches!(byte, b'\n' | b'\r')).next();
+    let id = before.filter(|it| it.len() < 20).and_then(|it| std::str::from_utf8(it).ok());
+    let is_id = |id: &&str| id.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ');
+    let name = match id.filter(is_id).filter(|id| !id.is_empty()) {
+        Some(id) => format!("object {id}"),
+        None => format!("stream {number}"),
+    };
+    let mut filters = Vec::new();
+    let dictionary = &text[start..];
+    let Some(at) = memchr::memmem::find(dictionary, b"/Filter").map(|at| at + 7) else {
+        return (name, filters);
+    };
+    let rest = dictionary[at..].trim_ascii_start();
+    let end = match rest.first() {
+        Some(b'[') => memchr::memchr(b']', rest).unwrap_or(rest.len()),
+        _ => {
+            let is_end = |byte: &u8| matches!(byte, b'/' | b'>') || byte.is_ascii_whitespace();
+            rest.iter().skip(1).position(is_end).map_or(rest.len(), |at| at + 1)
+        }
+    };
+    for word in rest[..end].split(|byte| b"/[ \r\n\t".contains(byte)).filter(|it| !it.is_empty()) {
+        match FILTERS.iter().find(|(known, _)| *known == word) {
+            Some((_, Some(filter))) => filters.push(*filter),
+            // An image: what unpacks to it is looked at packed.
+            _ => break,
+        }
+    }
+    (name, filters)
+}
+
+struct Scanner<'a> {
+    reader: BufReader<&'a mut dyn Read>,
+    kept: Vec<u8>,
+    is_encrypted: bool,
+}
+
+impl Scanner<'_> {
+    /// Reads on to the first byte of the next stream; keeps the text before it.
+    fn next_stream(&mut self) -> io::Result<bool> {
+        loop {
+            let part = match self.reader.fill_buf() {
+                Ok(part) => part,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if part.is_empty() {
+                return Ok(false);
+            }
+            // A line at a time: the keyword ends one, but binary data may have no lines.
+            let len = memchr::memchr(b'\n', part).map_or(part.len(), |at| at + 1);
+            self.kept.extend_from_slice(&part[..len]);
+            self.reader.consume(len);
+            if memchr::memmem::find(&self.kept, b"/Encrypt ").is_some() {
+                self.is_encrypted = true;
+            }
+            let line = self.kept.strip_suffix(b"\n").map(|it| it.strip_suffix(b"\r").unwrap_or(it));
+            let is_stream = line
+                .and_then(|line| line.trim_ascii_end().strip_suffix(b"stream"))
+                .is_some_and(|before| before.trim_ascii_end().ends_with(b">>"));
+            if is_stream {
+                return Ok(true);
+            }
+            let surplus = self.kept.len().saturating_sub(KEPT);
+            if surplus > KEPT {
+                self.kept.drain(..surplus);
+            }
+        }
+    }
+}
+
+/// Reads on in place.
+struct Raw<'r, R>(&'r mut R);
+
+impl<R: Read> Read for Raw<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // One byte at a time, so that nothing behind the end of the stream is taken.
+        match buffer.first_mut() {
+            Some(first) => self.0.read(std::slice::from_mut(first)),
+            None => Ok(0),
+        }
+    }
+}
+
+/// Takes a failure for the end, and keeps it: whether it matters is known when all was read.
+struct Lenient<R> {
+    inner: R,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Read for Lenient<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.failure.is_some() {
+            return Ok(0);
+        }
+        match self.inner.read(buffer) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.failure = Some(error);
+                Ok(0)
+            }
+            read => read,
+        }
+    }
+}
+
+/// Undoes ASCIIHexDecode, up to `>`.
+struct Hex<R> {
+    inner: R,
+    ended: bool,
+}
+
+impl<R: Read> Hex<R> {
+    fn digit(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let mut byte = [0];
+            if self.ended || self.inner.read(&mut byte)? == 0 || byte[0] == b'>' {
+                self.ended = true;
+                return Ok(None);
+            }
+            match char::from(byte[0]).to_digit(16) {
+                Some(digit) => return Ok(u8::try_from(digit).ok()),
+                None if byte[0].is_ascii_whitespace() || byte[0] == 0 => {}
+                None => return Err(io::Error::other("no hexadecimal digit")),
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Hex<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut len = 0;
+        for place in buffer {
+            let Some(high) = self.digit()? else { break };
+            *place = high << 4 | self.digit()?.unwrap_or(0);
+            len += 1;
+        }
+        Ok(len)
+    }
+}
+
+/// Undoes ASCII85Decode, up to `~>`.
+struct Ascii85<R> {
+    inner: R,
+    ready: [u8; 4],
+    from: usize,
+    to: usize,
+    ended: bool,
+}
+
+impl<R: Read> Ascii85<R> {
+    /// Decodes the next group; `false` at the end.
+    fn group(&mut self) -> io::Result<bool> {
+        let (mut value, mut len) = (0_u32, 0_usize);
+        while len < 5 && !self.ended {
+            let mut byte = [0];
+            if self.inner.read(&mut byte)? == 0 || byte[0] == b'~' {
+                self.ended = true;
+                break;
+            }
+            match byte[0] {
+                b'z' if len == 0 => {
+                    (self.ready, self.from, self.to) = ([0; 4], 0, 4);
+                    return Ok(true);
+                }
+                byte @ b'!'..=b'u' => {
+                    value = value.wrapping_mul(85).wrapping_add(u32::from(byte - b'!'));
+                    len += 1;
+                }
+                byte if byte.is_ascii_whitespace() || byte == 0 => {}
+                _ => return Err(io::Error::other("no character of ASCII85")),
+            }
+        }
+        if len < 2 {
+            return Ok(false);
+        }
+        for _ in len..5 {
+            value = value.wrapping_mul(85).wrapping_add(84);
+        }
+        (self.ready, self.from, self.to) = (value.to_be_bytes(), 0, len - 1);
+        Ok(true)
+    }
+}
+
+impl<R: Read> Read for Ascii85<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() || self.from == self.to && !self.group()? {
+            return Ok(0);
+        }
+        let len = buffer.len().min(self.to - self.from);
+        buffer[..len].copy_from_slice(&self.ready[self.from..self.from + len]);
+        self.from += len;
+        Ok(len)
+    }
+}

@@ -1,0 +1,350 @@
+//! Git repositories that lie in an archive: kept aside while their members pass, read afterwards.
+//!
+//! In come the members of a walk; those that are parts of a repository's store (loose objects, packs,
+//! references) are copied into a private temporary folder, from which the repository is read like any
+//! other. No name of a member reaches the file system: objects and packs are spelled anew from their
+//! digits, references become lines of one file of ours, the configuration is our own.
+
+use super::place::Place;
+use super::{Fault, bundle};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// The most that is held in memory: references, of all repositories together.
+const TEXT: u64 = 64 << 20;
+/// The most that is kept of a file that holds one reference. Git's own limit for a name is lower.
+const LINE: u64 = 4 << 10;
+/// What a file takes at the least, in the file system or in memory.
+const FILE: u64 = 4 << 10;
+
+/// A repository that lay in an archive.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Where it lies now; the folder goes with the last of these.
+    pub folder: Arc<TempDir>,
+    /// What its git directory is told as.
+    pub git_dir: PathBuf,
+    /// What the paths of its files begin with.
+    pub root: PathBuf,
+}
+
+/// The repositories that walks have met in archives.
+pub type Packs = Arc<Mutex<Vec<Packed>>>;
+
+/// What a member is to a repository.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// An object or a part of a pack: the folder below `objects`, and the name there.
+    Object(String, String),
+    /// The file of this name beside the objects.
+    Text(&'static str),
+    /// A reference.
+    Reference(Vec<u8>),
+}
+
+/// Repositories of one walk.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    kept: RefCell<BTreeMap<PathBuf, Kept>>,
+    used: Cell<u64>,
+    held: Cell<u64>,
+}
+
+/// What was kept of a repository.
+#[derive(Debug, Default)]
+struct Kept {
+    folder: Option<TempDir>,
+    is_wide: bool,
+    head: Vec<u8>,
+    shallow: Vec<u8>,
+    references: BTreeMap<Vec<u8>, Vec<u8>>,
+    fault: Option<Fault>,
+}
+
+/// A member's reader that copies what passes.
+pub(super) struct Keeping<'r> {
+    inner: &'r mut dyn Read,
+    git_dir: PathBuf,
+    part: Part,
+    copy: Copy,
+    room: u64,
+    fault: Option<Fault>,
+}
+
+enum Copy {
+    File(File),
+    Memory(Vec<u8>),
+}
+
+impl Keeper {
+    /// Returns a reader that keeps a member, if it is part of a repository.
+    pub(super) fn keep<'r>(
+        &self,
+        parent: &Place,
+        (name, limit): (&[u8], u64),
+        inner: &'r mut dyn Read,
+    ) -> Result<Keeping<'r>, &'r mut dyn Read> {
+        let Some((folder, part)) = part(name) else { return Err(inner) };
+        let is_text = !matches!(part, Part::Object(..));
+        if is_text && self.held.get() + LINE > TEXT {
+            // Where so many names look like references, they belong to no repository.
+            return Err(inner);
+        }
+        let git_dir =
+            if folder.is_empty() { parent.content().path } else { parent.member(folder).path };
+        let mut kept = self.kept.borrow_mut();
+        let kept = kept.entry(git_dir.clone()).or_default();
+        let mut room = limit.saturating_sub(self.used.get());
+        let mut fault = None;
+        let copy = match &part {
+            Part::Object(folder, name) => match kept.open(folder, name) {
+                Ok(file) => Copy::File(file),
+                Err(error) => {
+                    fault = Some(Fault::Io(error));
+                    Copy::Memory(Vec::new())
+                }
+            },
+            Part::Text("packed-refs" | "shallow") => {
+                room = TEXT - self.held.get();
+                Copy::Memory(Vec::new())
+            }
+            _ => {
+                room = LINE;
+                Copy::Memory(Vec::new())
+            }
+        };
+        Ok(Keeping { inner, git_dir, part, copy, room, fault })
+    }
+
+    /// Takes what was copied.
+    pub(super) fn take(&self, keeping: Keeping<'_>, limit: u64) {
+        let Keeping { git_dir, part, copy, room, fault, .. } = keeping;
+        let mut all = self.kept.borrow_mut();
+        let Some(kept) = all.get_mut(&git_dir) else { return };
+        if let Some(fault) = fault {
+            kept.fault.get_or_insert(fault);
+        }
+        match &copy {
+            Copy::File(_) => {
+                let used = limit.saturating_sub(room).max(self.used.get());
+                self.used.set(used.saturating_add(FILE));
+            }
+            // The name is held, too; parsed, a list takes about twice its length.
+            Copy::Memory(text) => {
+                self.held.set(TEXT.min(self.held.get() + FILE + 2 * text.len() as u64));
+            }
+        }
+        match (part, copy) {
+            (Part::Text("HEAD"), Copy::Memory(text)) => kept.head = text,
+            (Part::Text("shallow"), Copy::Memory(text)) => kept.shallow = text,
+            (Part::Text(_), Copy::Memory(text)) => {
+                for line in text.split(|&byte| byte == b'\n') {
+                    let Some((id, name)) = line.split_once_byte(b' ') else { continue };
+                    // A reference of its own file stands above this list.
+                    kept.references.entry(name.to_vec()).or_insert_with(|| id.to_vec());
+                }
+            }
+            (Part::Reference(name), Copy::Memory(text)) => {
+                kept.references.insert(name, text.trim_ascii_end().to_vec());
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// Ends the walk: makes what was kept into repositories; tells what could not be.
+    pub(super) fn finish(
+        &self,
+        found: &mut dyn FnMut(Packed),
+        tell: &mut dyn FnMut(&Path, &Fault),
+    ) {
+        for (git_dir, mut kept) in self.kept.take() {
+            let Some(folder) = kept.folder.take() else { continue };
+            if let Some(fault) = &kept.fault {
+                tell(&git_dir, fault);
+            }
+            if let Err(fault) = kept.write(folder.path()) {
+                tell(&git_dir, &fault);
+            }
+            let root = match git_dir.file_name() {
+                Some(name) if name == ".git" => git_dir.parent().unwrap_or(&git_dir).to_owned(),
+                _ => git_dir.clone(),
+            };
+            found(Packed { folder: Arc::new(folder), git_dir, root });
+        }
+    }
+}
+
+impl Kept {
+    /// Opens a file for an object or a part of a pack.
+    fn open(&mut self, folder: &str, name: &str) -> io::Result<File> {
+        if self.folder.is_none() {
+            self.folder = Some(new_folder()?);
+        }
+        let Some(top) = &self.folder else { return Err(io::ErrorKind::NotFound.into()) };
+        self.is_wide |= folder.len() == 2 && name.len() == 62;
+        let path = top.path().join("objects").join(folder);
+        std::fs::create_dir_all(&path)?;
+        File::create(path.join(name))
+    }
+
+    /// Writes what makes objects a repository.
+    fn write(&self, folder: &Path) -> Result<(), Fault> {
+        let is_id = |id: &[u8]| matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit);
+        let is_wide =
+            self.is_wide || self.references.values().any(|id| id.len() == 64 && is_id(id));
+        let mut list = Vec::new();
+        for (name, id) in self.references.iter().filter(|(name, id)| is_id(id) && is_name(name)) {
+            list.extend([&id[..], b" ", name, b"\n"].concat());
+        }
+        let head = self.head.trim_ascii_end();
+        let is_head = is_id(head) || head.strip_prefix(b"ref: ").is_some_and(is_name);
+        let head = if is_head { head } else { b"ref: refs/heads/main" };
+        let lines = self.shallow.split(|&byte| byte == b'\n').filter(|line| is_id(line));
+        let shallow: Vec<u8> = lines.flat_map(|line| [line, b"\n"].concat()).collect();
+        write(folder, &[head, b"\n"].concat(), (&list, is_wide))?;
+        if !shallow.is_empty() {
+            std::fs::write(folder.join("shallow"), shallow)?;
+        }
+        let packs = folder.join("objects/pack");
+        for entry in std::fs::read_dir(&packs)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|it| it == "pack")
+                && !path.with_extension("idx").exists()
+            {
+                bundle::index(&mut File::open(&path)?, &packs, &|| false)?;
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a folder that only this user can enter.
+pub(super) fn new_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("ddpatrol-").tempdir()
+}
+
+/// Makes a folder with objects a repository with these references.
+pub(super) fn write(
+    folder: &Path,
+    head: &[u8],
+    (references, is_wide): (&[u8], bool),
+) -> io::Result<()> {
+    std::fs::create_dir_all(folder.join("objects/pack"))?;
+    std::fs::create_dir_all(folder.join("refs"))?;
+    std::fs::write(folder.join("HEAD"), head)?;
+    std::fs::write(folder.join("packed-refs"), references)?;
+    let config = if is_wide {
+        "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n"
+    } else {
+        "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+    };
+    std::fs::write(folder.join("config"), config)
+}
+
+/// Tells whether a text can be a line's reference: git's own rules are stricter.
+pub(super) fn is_name(name: &[u8]) -> bool {
+    let is_plain = |&byte: &u8| byte > b' ' && byte != 0x7f;
+    name.starts_with(b"refs/") && name.len() <= 4_096 && name.iter().all(is_plain)
+}
+
+/// Tells what part of which folder's repository a member is.
+fn part(name: &[u8]) -> Option<(&[u8], Part)> {
+    let parts: Vec<&[u8]> = name.rsplitn(4, |&byte| byte == b'/').collect();
+    let (&last, above) = parts.split_first()?;
+    let folder = |depth: usize| {
+        let below: usize = parts[..depth].iter().map(|part| part.len() + 1).sum();
+        &name[..name.len().saturating_sub(below)]
+    };
+    let is_hex = |text: &[u8]| text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let text = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+    if let [pair, b"objects", ..] = above
+        && pair.len() == 2
+        && matches!(last.len(), 38 | 62)
+        && is_hex(pair)
+        && is_hex(last)
+    {
+        return Some((folder(3), Part::Object(text(pair), text(last))));
+    }
+    if let [b"pack", b"objects", ..] = above {
+        let (stem, kind) = last.strip_prefix(b"pack-")?.split_once_byte(b'.')?;
+        let is_known = matches!(kind, b"pack" | b"idx" | b"promisor");
+        let is_plain = stem.iter().all(u8::is_ascii_alphanumeric) && (1..=64).contains(&stem.len());
+        return (is_known && is_plain)
+            .then(|| (folder(3), Part::Object("pack".to_owned(), text(last))));
+    }
+    let at = if name.starts_with(b"refs/") {
+        Some(0)
+    } else {
+        memchr::memmem::find(name, b"/refs/").map(|at| at + 1)
+    };
+    if let Some(at) = at {
+        let reference = name[at..].to_vec();
+        let is_kept = is_name(&reference);
+        return is_kept.then(|| (&name[..at.saturating_sub(1)], Part::Reference(reference)));
+    }
+    let text = ["HEAD", "packed-refs", "shallow"].into_iter().find(|it| it.as_bytes() == last)?;
+    Some((folder(1), Part::Text(text)))
+}
+
+/// Splits bytes in two.
+trait Split {
+    /// Splits at the first byte of this value.
+    fn split_once_byte(&self, at: u8) -> Option<(&[u8], &[u8])>;
+}
+
+impl Split for [u8] {
+    fn split_once_byte(&self, at: u8) -> Option<(&[u8], &[u8])> {
+        memchr::memchr(at, self).map(|at| (&self[..at], &self[at + 1..]))
+    }
+}
+
+impl Read for Keeping<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        let kept = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
+        self.room -= kept as u64;
+        let written = match &mut self.copy {
+            Copy::File(file) => file.write_all(&buffer[..kept]),
+            Copy::Memory(text) => text.write_all(&buffer[..kept]),
+        };
+        let is_line = matches!(self.part, Part::Reference(_) | Part::Text("HEAD"));
+        if kept < len && !is_line {
+            let what = "a repository in it is too large to be unpacked".to_owned();
+            self.fault.get_or_insert(Fault::Limit(what));
+        }
+        if let Err(error) = written {
+            // The member is looked at all the same; that the copy has a gap is told.
+            self.room = 0;
+            self.fault.get_or_insert(Fault::Io(error));
+        }
+        Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_repositories_are_known_by_where_they_lie() {
+        let (pair, rest) = ("ab", "0".repeat(38));
+        let object = |prefix: &str| format!("{prefix}objects/{pair}/{rest}");
+        let expected = || Part::Object(pair.to_owned(), rest.clone());
+        for (prefix, folder) in [("", ""), (".git/", ".git"), ("a/b.git/", "a/b.git")] {
+            let name = object(prefix);
+            assert_eq!(part(name.as_bytes()), Some((folder.as_bytes(), expected())));
+        }
+        let reference = Part::Reference(b"refs/heads/x/y".to_vec());
+        assert_eq!(part(b"a/.git/refs/heads/x/y"), Some((&b"a/.git"[..], reference)));
+        assert_eq!(part(b"a/.git/HEAD"), Some((&b"a/.git"[..], Part::Text("HEAD"))));
+        for name in ["objects/pack/../x", "objects/pack/pack-../a.idx", "a/objects/ab/xyz", "x"] {
+            assert_eq!(part(name.as_bytes()), None, "{name}");
+        }
+    }
+}

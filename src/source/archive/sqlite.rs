@@ -1,0 +1,171 @@
+//! SQLite: values that are too long for a page and go on in others.
+//!
+//! In come the bytes of a database. What lies within one page the raw search has seen; here each
+//! payload that overflows is put together and goes to the walker as a member. Freed pages are seen by
+//! the raw search only, and so is a write-ahead log.
+
+use super::place::Place;
+use super::tee::fill;
+use super::walker::Walker;
+use super::{Bytes, Fault};
+use std::io::{self, Read, SeekFrom};
+
+pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+    let len = bytes.seek(SeekFrom::End(0))?;
+    bytes.seek(SeekFrom::Start(0))?;
+    let mut head = [0; 100];
+    if fill(bytes, &mut head)? < head.len() {
+        return Err(Fault::damaged("it ends within its header"));
+    }
+    let size = match u16_at(&head, 16) {
+        1 => 65_536,
+        size => usize::from(size),
+    };
+    if !size.is_power_of_two() || size < 512 {
+        return Err(Fault::damaged("its pages have an impossible size"));
+    }
+    let usable = size - usize::from(head[20]);
+    if usable < 480 {
+        return Err(Fault::damaged("its pages have an impossible size"));
+    }
+    let pages = len / size as u64;
+    let file = Database { size, usable, pages };
+    let mut page = vec![0; size];
+    for number in 1..=pages {
+        walker.check().map_err(|_| Fault::Stopped)?;
+        bytes.seek(SeekFrom::Start((number - 1) * size as u64))?;
+        if fill(bytes, &mut page)? < size {
+            break;
+        }
+        for (at, cell) in file.cells(&page, number).into_iter().enumerate() {
+            let name = format!("page {number}, cell {}", at + 1);
+            let mut payload = Payload::new(&file, &page, bytes, cell);
+            walker.member(place, name.as_bytes(), &mut payload)?;
+        }
+    }
+    Ok(())
+}
+
+struct Database {
+    size: usize,
+    usable: usize,
+    pages: u64,
+}
+
+/// A payload that overflows: its whole length, and where its first part lies in the page.
+struct Cell {
+    len: u64,
+    start: usize,
+    end: usize,
+}
+
+impl Database {
+    /// Lists the payloads of a page that overflow.
+    fn cells(&self, page: &[u8], number: u64) -> Vec<Cell> {
+        let header = if number == 1 { 100 } else { 0 };
+        let (pointers, lead, is_table) = match page[header] {
+            // The leaf of a table: the length, the row, the payload.
+            0x0d => (header + 8, 0, true),
+            // The leaf of an index, and its inner pages, whose cells begin with a page number.
+            0x0a => (header + 8, 0, false),
+            0x02 => (header + 12, 4, false),
+            _ => return Vec::new(),
+        };
+        let count = usize::from(u16_at(page, header + 3));
+        let cell = |at: usize| {
+            let pointer = page.get(pointers + 2 * at..pointers + 2 * at + 2)?;
+            let start = usize::from(u16_at(pointer, 0)) + lead;
+            self.cell(page, start, is_table)
+        };
+        (0..count.min(self.size / 2)).filter_map(cell).collect()
+    }
+
+    /// Reads a cell, if it overflows.
+    fn cell(&self, page: &[u8], start: usize, is_table: bool) -> Option<Cell> {
+        let (len, mut start) = varint(page, start)?;
+        if is_table {
+            start = varint(page, start)?.1;
+        }
+        let usable = self.usable as u64;
+        let most = if is_table { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
+        if len <= most || len / usable > self.pages {
+            return None;
+        }
+        let least = (usable - 12) * 32 / 255 - 23;
+        let local = least + (len - least) % (usable - 4);
+        let local = usize::try_from(if local <= most { local } else { least }).ok()?;
+        let end = start.checked_add(local)?;
+        (end + 4 <= page.len()).then_some(Cell { len, start, end })
+    }
+}
+
+/// A payload as it is put together.
+struct Payload<'a> {
+    file: &'a Database,
+    bytes: &'a mut dyn Bytes,
+    part: Vec<u8>,
+    at: usize,
+    next: u64,
+    left: u64,
+}
+
+impl<'a> Payload<'a> {
+    fn new(file: &'a Database, page: &[u8], bytes: &'a mut dyn Bytes, cell: Cell) -> Self {
+        let part = page[cell.start..cell.end].to_vec();
+        let next = u64::from(u32_at(page, cell.end));
+        let left = cell.len - part.len() as u64;
+        Self { file, bytes, part, at: 0, next, left }
+    }
+}
+
+impl Read for Payload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.part.len() {
+            // Each page takes from what is left, so that a chain in a circle ends.
+            if self.left == 0 {
+                return Ok(0);
+            }
+            if self.next == 0 || self.next > self.file.pages {
+                return Err(io::Error::other("a value goes on in a page that does not exist"));
+            }
+            let most = u64::try_from(self.file.usable - 4).unwrap_or_default();
+            let len = usize::try_from(self.left.min(most)).unwrap_or_default();
+            self.bytes.seek(SeekFrom::Start((self.next - 1) * self.file.size as u64))?;
+            self.part.resize(len + 4, 0);
+            if fill(self.bytes, &mut self.part)? < len + 4 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.next = u64::from(u32_at(&self.part, 0));
+            self.at = 4;
+            self.left -= len as u64;
+        }
+        let len = buffer.len().min(self.part.len() - self.at);
+        buffer[..len].copy_from_slice(&self.part[self.at..self.at + len]);
+        self.at += len;
+        Ok(len)
+    }
+}
+
+/// Reads a number of one to nine bytes; returns it and where it ends.
+fn varint(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for at in 0..9 {
+        let byte = *bytes.get(start.checked_add(at)?)?;
+        if at == 8 {
+            return Some((value << 8 | u64::from(byte), start + 9));
+        }
+        value = value << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            return Some((value, start + at + 1));
+        }
+    }
+    None
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) << 16 | u32::from(u16_at(bytes, at + 2))
+}

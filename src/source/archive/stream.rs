@@ -1,0 +1,294 @@
+//! Single compressed streams: gzip, bzip2, xz, lzma, zstd, lz4, brotli.
+//!
+//! In comes a compressed stream; its content goes to the walker as one member, or as the archive that
+//! it is if it is a tar or cpio. Streams that follow each other in one file are read one after the
+//! other, as the programs do that made them. What trails behind the last one is not unpacked; the raw
+//! search has seen it.
+
+use super::format::{Format, HEAD, detect};
+use super::place::Place;
+use super::walker::Walker;
+use super::{Fault, begin, tee};
+use flate2::bufread::GzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+/// The memory that a decoder may ask for. The largest dictionaries that the programs use without being
+/// told to are 64 MiB (xz) and 128 MiB (zstd).
+pub(super) const MEMORY: u32 = 1 << 30;
+const BUFFER: usize = 64 << 10;
+
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &Place,
+    (format, reader): (Format, &mut dyn Read),
+) -> Result<(), Fault> {
+    let buffered = BufReader::with_capacity(BUFFER, reader);
+    let mut name = strip(place.name(), format);
+    let mut decoder: Box<dyn Read + '_> = match format {
+        Format::Gzip => {
+            let members = Gzip::new(buffered);
+            name = members.name().unwrap_or(name);
+            Box::new(members)
+        }
+        Format::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
+        Format::Xz => Box::new(xz(buffered)),
+        Format::Lzma => {
+            let mut reader = lzma_rust2::LzmaReader::new_mem_limit(buffered, MEMORY / 1024, None)?;
+            reader.set_defer_errors(true);
+            Box::new(reader)
+        }
+        Format::Zstd => Box::new(zstd(buffered)),
+        Format::Lz4 => Box::new(Lz4::new(buffered)),
+        _ => Box::new(brotli_decompressor::Decompressor::new(buffered, BUFFER)),
+    };
+    let mut head = [0; HEAD];
+    let (len, failure) = begin(&mut decoder, &mut head);
+    if let (Format::Brotli, 0, Some(_)) = (format, len, &failure) {
+        return Err(Fault::Unsupported("it is named .br and does not read as brotli".to_owned()));
+    }
+    let mut content = Cursor::new(&head[..len]).chain(Failing(failure)).chain(decoder);
+    match detect(&head[..len], Path::new("")) {
+        Some(Format::Tar | Format::Cpio) => walker.content(&place.content(), &mut content),
+        _ => walker.member(place, &name, &mut content),
+    }
+}
+
+/// A failure that comes when what was read before it has been looked at.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// Names the content of a compressed file: `d.env.gz` holds `d.env`.
+fn strip(name: &[u8], format: Format) -> Vec<u8> {
+    let suffixes: &[(&[u8], &[u8])] = match format {
+        Format::Gzip => &[(b".gz", b""), (b".tgz", b".tar"), (b".svgz", b".svg"), (b".z", b"")],
+        Format::Bzip2 => &[(b".bz2", b""), (b".tbz2", b".tar"), (b".tbz", b".tar")],
+        Format::Xz => &[(b".xz", b""), (b".txz", b".tar")],
+        Format::Lzma => &[(b".lzma", b""), (b".tlz", b".tar")],
+        Format::Zstd => &[(b".zst", b""), (b".zstd", b""), (b".tzst", b".tar")],
+        Format::Lz4 => &[(b".lz4", b"")],
+        _ => &[(b".br", b"")],
+    };
+    for (suffix, instead) in suffixes {
+        if let Some(stem) = name.strip_suffix(*suffix).filter(|stem| !stem.is_empty()) {
+            return [stem, instead].concat();
+        }
+    }
+    b"content".to_vec()
+}
+
+/// The members of a gzip file.
+struct Gzip<R> {
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Gzip<R> {
+    fn new(reader: R) -> Self {
+        Self { member: Some(GzDecoder::new(reader)) }
+    }
+
+    /// The name that the first header gives, if it is one.
+    fn name(&self) -> Option<Vec<u8>> {
+        let name = self.member.as_ref()?.header()?.filename()?;
+        let last = name.rsplit(|&byte| byte == b'/' || byte == b'\\').next()?;
+        let is_sane = !last.is_empty()
+            && last.len() <= 255
+            && last != b"."
+            && last != b".."
+            && !last.iter().any(u8::is_ascii_control);
+        is_sane.then(|| last.to_vec())
+    }
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.member.take() {
+            let len = member.read(buffer);
+            if !matches!(len, Ok(0)) || buffer.is_empty() {
+                self.member = Some(member);
+                return len;
+            }
+            let mut reader = member.into_inner();
+            // Tapes pad with zeros.
+            loop {
+                let rest = reader.fill_buf()?;
+                let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
+                let is_all = zeros == rest.len();
+                if zeros == 0 || rest.is_empty() {
+                    break;
+                }
+                reader.consume(zeros);
+                if !is_all {
+                    break;
+                }
+            }
+            if reader.fill_buf()?.starts_with(&[0x1f]) {
+                self.member = Some(GzDecoder::new(reader));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Reads the streams of an xz file.
+pub(super) fn xz<'a>(reader: impl Read + 'a) -> impl Read + 'a {
+    Steps(lzma_rust2::XzReader::new_mem_limit(reader, true, MEMORY / 1024))
+}
+
+/// Reads in small steps: a decoder that fails drops what it has decoded in the same call.
+struct Steps<R>(R);
+
+impl<R: Read> Read for Steps<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = buffer.len().min(512);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+/// Reads the frames of a zstd file.
+pub(super) fn zstd<'a>(reader: impl BufRead + 'a) -> impl Read + 'a {
+    Zstd { state: ZstdState::Between(reader), failure: None }
+}
+
+/// An empty last block of a frame, and room for a checksum.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+
+/// The frames of a zstd file.
+struct Zstd<R: Read> {
+    state: ZstdState<R>,
+    failure: Option<io::Error>,
+}
+
+enum ZstdState<R: Read> {
+    Between(R),
+    Within(Box<(FrameDecoder, R)>),
+    Ended,
+}
+
+impl<R: BufRead> Zstd<R> {
+    /// Begins the next frame, or passes over one that is to be skipped.
+    fn next(mut reader: R) -> io::Result<ZstdState<R>> {
+        if reader.fill_buf()?.is_empty() {
+            return Ok(ZstdState::Ended);
+        }
+        let mut decoder = FrameDecoder::new();
+        match decoder.init(&mut reader) {
+            Ok(()) => {}
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                length,
+                ..
+            })) => {
+                if tee::skip(&mut reader, u64::from(length))? < u64::from(length) {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                return Ok(ZstdState::Between(reader));
+            }
+            Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
+                let what = format!("it asks for a window of {requested} bytes; the most is {max}");
+                return Err(io::Error::other(what));
+            }
+            Err(error) => return Err(io::Error::other(error)),
+        }
+        Ok(ZstdState::Within(Box::new((decoder, reader))))
+    }
+}
+
+impl<R: BufRead> Read for Zstd<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.state = match std::mem::replace(&mut self.state, ZstdState::Ended) {
+                ZstdState::Ended => return Ok(0),
+                ZstdState::Between(reader) => Self::next(reader)?,
+                ZstdState::Within(mut frame) => {
+                    let (decoder, reader) = &mut *frame;
+                    while decoder.can_collect() == 0 && !decoder.is_finished() {
+                        let one = BlockDecodingStrategy::UptoBlocks(1);
+                        if let Err(error) = decoder.decode_blocks(&mut *reader, one) {
+                            self.failure = Some(io::Error::other(error));
+                            // The decoder keeps back a window until the frame ends; so it gets an end.
+                            let all = BlockDecodingStrategy::All;
+                            if decoder.decode_blocks(&mut &LAST_BLOCK[..], all).is_err() {
+                                break;
+                            }
+                        }
+                    }
+                    let len = decoder.read(buffer)?;
+                    if len > 0 || buffer.is_empty() {
+                        self.state = ZstdState::Within(frame);
+                        return Ok(len);
+                    }
+                    if let Some(error) = self.failure.take() {
+                        return Err(error);
+                    }
+                    let (decoder, reader) = *frame;
+                    let said = decoder.get_checksum_from_data();
+                    if said.is_some() && said != decoder.get_calculated_checksum() {
+                        return Err(io::Error::other("a frame's checksum does not agree"));
+                    }
+                    ZstdState::Between(reader)
+                }
+            };
+        }
+    }
+}
+
+/// The frames of an lz4 file.
+struct Lz4<R: Read> {
+    decoder: lz4_flex::frame::FrameDecoder<Ending<R>>,
+    is_legacy: bool,
+    is_over: bool,
+}
+
+/// Notes that its reader has ended.
+struct Ending<R> {
+    reader: R,
+    ended: bool,
+}
+
+impl<R: Read> Read for Ending<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.reader.read(buffer)?;
+        self.ended |= len == 0 && !buffer.is_empty();
+        Ok(len)
+    }
+}
+
+impl<R: BufRead> Lz4<R> {
+    fn new(mut reader: R) -> Self {
+        let is_legacy = reader.fill_buf().is_ok_and(|head| head.first() == Some(&0x02));
+        let decoder = lz4_flex::frame::FrameDecoder::new(Ending { reader, ended: false });
+        Self { decoder, is_legacy, is_over: false }
+    }
+}
+
+impl<R: BufRead> Read for Lz4<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.is_over || buffer.is_empty() {
+                return Ok(0);
+            }
+            let len = self.decoder.read(buffer)?;
+            if len > 0 {
+                return Ok(len);
+            }
+            // Zero is the end of a frame, or of the input: after a frame there may be another, and an
+            // input that ends before its frame does was cut off, which the decoder does not tell.
+            let source = self.decoder.get_mut();
+            if source.ended {
+                self.is_over = true;
+                let is_cut = !self.is_legacy;
+                return if is_cut { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(0) };
+            }
+            if source.reader.fill_buf()?.is_empty() {
+                self.is_over = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A reader that shows what passes through it.
+//!
+//! In goes a member's reader; whoever reads the member's bytes as an archive gets them from here, and
+//! on the way they go through windows to the sink, are counted, and held against the limits. What is
+//! left unread is read at the end, so that all of it is looked at.
+
+use super::feed::{Feed, Window};
+use super::place::Place;
+use super::walker::Walker;
+use super::{Fault, HEAD};
+use crate::blob::{Blob, Origin};
+use std::io::{self, Read};
+
+/// Whether bytes count as unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// They are standard input itself.
+    Stdin,
+    /// They were unpacked.
+    Member,
+}
+
+/// A member's bytes on their way.
+pub(super) struct Tee<'t, 'w> {
+    walker: &'t Walker<'w>,
+    place: &'t Place,
+    level: Level,
+    inner: &'t mut dyn Read,
+    feed: Feed,
+    head: [u8; HEAD],
+    head_len: usize,
+    head_at: usize,
+    ended: bool,
+    /// Why it cannot be read on, unless a deeper reader has told that already.
+    pub(super) failed: Option<Failure>,
+}
+
+/// How reading failed.
+pub(super) enum Failure {
+    /// For this reason, which is to be told.
+    New(io::Error),
+    /// For a reason that was told.
+    Told,
+}
+
+impl<'t, 'w> Tee<'t, 'w> {
+    pub(super) fn new(
+        walker: &'t Walker<'w>,
+        place: &'t Place,
+        level: Level,
+        inner: &'t mut dyn Read,
+    ) -> Self {
+        Self {
+            walker,
+            place,
+            level,
+            inner,
+            feed: walker.feed(),
+            head: [0; HEAD],
+            head_len: 0,
+            head_at: 0,
+            ended: false,
+            failed: None,
+        }
+    }
+
+    /// Reads the beginning and keeps it to be read again.
+    pub(super) fn peek(&mut self) -> &[u8] {
+        if self.head_len > 0 {
+            return &self.head[..self.head_len];
+        }
+        let mut head = [0; HEAD];
+        while self.head_len < HEAD {
+            match self.pull(&mut head[self.head_len..]) {
+                Ok(0) | Err(_) => break,
+                Ok(len) => self.head_len += len,
+            }
+        }
+        self.head = head;
+        &self.head[..self.head_len]
+    }
+
+    /// Reads what is left, and ends the windows.
+    pub(super) fn finish(mut self) -> Option<Failure> {
+        while !self.ended && self.failed.is_none() {
+            let told = self.walker.told();
+            let read = match self.walker.check() {
+                Ok(()) => self.inner.read(self.feed.room()),
+                Err(error) => Err(error),
+            };
+            match self.took(read, told) {
+                Ok(len) => {
+                    let (walker, place, level) = (self.walker, self.place, self.level);
+                    self.feed.advance(len, &mut |window| see(walker, (place, level), &window));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let (walker, place, level) = (self.walker, self.place, self.level);
+        self.feed.finish(&mut |window| see(walker, (place, level), &window));
+        walker.give_back(self.feed);
+        self.failed
+    }
+
+    /// Reads on from the member.
+    fn pull(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ended || buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.failed.is_some() {
+            return Err(io::Error::other("it cannot be read on"));
+        }
+        let told = self.walker.told();
+        let read = match self.walker.check() {
+            Ok(()) => self.inner.read(buffer),
+            Err(error) => Err(error),
+        };
+        let len = self.took(read, told)?;
+        let (walker, place, level) = (self.walker, self.place, self.level);
+        self.feed.push(&buffer[..len], &mut |window| see(walker, (place, level), &window));
+        Ok(len)
+    }
+
+    /// Counts what was read, or keeps why nothing was.
+    fn took(&mut self, read: io::Result<usize>, told: u64) -> io::Result<usize> {
+        match read {
+            Ok(0) => {
+                self.ended = true;
+                Ok(0)
+            }
+            Ok(len) => {
+                self.walker.took(len, self.level);
+                Ok(len)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                let is_told = self.walker.told() != told || self.walker.is_stopped();
+                let again = io::Error::new(error.kind(), error.to_string());
+                self.failed = Some(if is_told { Failure::Told } else { Failure::New(error) });
+                Err(again)
+            }
+        }
+    }
+}
+
+impl Read for Tee<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.head_at < self.head_len {
+            let len = buffer.len().min(self.head_len - self.head_at);
+            buffer[..len].copy_from_slice(&self.head[self.head_at..self.head_at + len]);
+            self.head_at += len;
+            return Ok(len);
+        }
+        self.pull(buffer)
+    }
+}
+
+fn see(walker: &Walker<'_>, (place, level): (&Place, Level), window: &Window<'_>) {
+    let origin = match level {
+        Level::Stdin => Origin::Stdin,
+        Level::Member => Origin::File(&place.path),
+    };
+    walker.visit(&Blob {
+        origin,
+        bytes: window.bytes,
+        offset: window.offset,
+        position: window.position,
+        own: window.own.clone(),
+        layer: place.layer.as_ref(),
+    });
+}
+
+/// Reads until the buffer is full or the input ends; returns how much there was.
+pub(super) fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(len) => filled += len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads on to a fixed length, which may be past the end.
+pub(super) fn skip(reader: &mut (impl Read + ?Sized), len: u64) -> io::Result<u64> {
+    io::copy(&mut reader.take(len), &mut io::sink())
+}
+
+/// The bytes of one member of a known length: a member that ends early is an error.
+pub(super) struct Exact<'a, R: ?Sized> {
+    inner: &'a mut R,
+    left: u64,
+}
+
+impl<'a, R: Read + ?Sized> Exact<'a, R> {
+    pub(super) fn new(inner: &'a mut R, len: u64) -> Self {
+        Self { inner, left: len }
+    }
+
+    /// Reads on to the end of the member.
+    pub(super) fn rest(self) -> Result<(), Fault> {
+        if skip(self.inner, self.left)? < self.left {
+            return Err(Fault::damaged("it ends within a member"));
+        }
+        Ok(())
+    }
+
+    /// Tells whether all of it was read.
+    pub(super) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl<R: Read + ?Sized> Read for Exact<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let len = self.inner.read(&mut buffer[..most])?;
+        if len == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"));
+        }
+        self.left -= len as u64;
+        Ok(len)
+    }
+}

@@ -1,0 +1,347 @@
+//! zip: jar, war, apk, whl, nupkg, docx, xlsx, ipa; also behind a program or script.
+//!
+//! In come bytes that can be read at any offset. What the central directory lists goes to the walker,
+//! each entry for itself, also two of one name. Where there is no directory, the entries are read one
+//! after the other as they lie there, and that is told. Methods: stored, deflate, deflate64, bzip2,
+//! lzma, zstd, xz. What is encrypted is told.
+
+use super::place::Place;
+use super::stream::MEMORY;
+use super::tee::{fill, skip};
+use super::walker::Walker;
+use super::{Bytes, Fault};
+use crc32fast::Hasher;
+use std::io::{self, BufRead, BufReader, Read, SeekFrom};
+
+const END_LEN: usize = 22;
+/// The end record may have a comment behind it, whose length has two bytes.
+pub(super) const END_REACH: usize = END_LEN + 0xffff;
+/// The mark of the end record.
+pub(super) const END: &[u8] = b"PK\x05\x06";
+const ENTRY_LEN: usize = 46;
+/// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
+const PART: usize = 256 << 10;
+
+/// Where the central directory lies.
+#[derive(Clone, Copy, Debug)]
+struct Directory {
+    start: u64,
+    end: u64,
+    /// What offsets are short of, if the zip stands behind something else.
+    base: u64,
+}
+
+/// An entry.
+#[derive(Debug)]
+struct Entry {
+    flags: u16,
+    method: u16,
+    crc: Option<u32>,
+    packed: u64,
+    len: u64,
+    offset: u64,
+    name: Vec<u8>,
+}
+
+/// Tells whether bytes end as a zip does.
+pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
+    Ok(find_directory(bytes)?.is_some_and(|it| it.start < it.end))
+}
+
+pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+    let Some(directory) = find_directory(bytes)? else {
+        let fault = Fault::damaged("it has no central directory; its entries are read as they lie");
+        walker.tell(place, &fault);
+        return read_in_order(walker, place, bytes);
+    };
+    let mut at = directory.start;
+    let mut part = Vec::new();
+    while at < directory.end {
+        bytes.seek(SeekFrom::Start(at))?;
+        let want = usize::try_from(directory.end - at).unwrap_or(PART).min(PART);
+        part.resize(want, 0);
+        let len = fill(bytes, &mut part)?;
+        part.truncate(len);
+        let mut used = 0;
+        while let Some((entry, len)) = parse_entry(&part[used..]) {
+            used += len;
+            self::one(walker, place, bytes, (entry, directory.base))?;
+        }
+        if used == 0 {
+            let what = "its central directory; its entries are read as they lie";
+            walker.tell(place, &Fault::damaged(what));
+            return read_in_order(walker, place, bytes);
+        }
+        at += used as u64;
+    }
+    Ok(())
+}
+
+/// Finds the end record: the last that fits.
+fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
+    let len = bytes.seek(SeekFrom::End(0))?;
+    let from = len.saturating_sub(END_REACH as u64);
+    bytes.seek(SeekFrom::Start(from))?;
+    let mut tail = vec![0; usize::try_from(len - from).unwrap_or_default()];
+    let filled = fill(bytes, &mut tail)?;
+    tail.truncate(filled);
+    for at in memchr::memmem::rfind_iter(&tail, END) {
+        let Some(record) = tail.get(at..at + END_LEN) else { continue };
+        let comment = usize::from(u16_at(record, 20));
+        if at + END_LEN + comment > tail.len() {
+            continue;
+        }
+        let end = from + at as u64;
+        let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
+        // Some programs write the record of large zips without need, so it is always looked for.
+        let wide = wide(bytes, end)?;
+        let (end, size, offset) = wide.unwrap_or((end, size, offset));
+        // What stands before the zip shifts the directory from where it should begin.
+        let Some(start) = end.checked_sub(size) else { continue };
+        let Some(base) = start.checked_sub(offset) else { continue };
+        // Programs that read zips hold the mark, too.
+        let mut first = [0; 4];
+        bytes.seek(SeekFrom::Start(start))?;
+        if start < end && (fill(bytes, &mut first)? < 4 || first != *b"PK\x01\x02") {
+            continue;
+        }
+        return Ok(Some(Directory { start, end, base }));
+    }
+    Ok(None)
+}
+
+/// Reads the record of large zips: where it begins, the directory's size and offset.
+fn wide(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<(u64, u64, u64)>> {
+    let Some(locator) = end.checked_sub(20) else { return Ok(None) };
+    let mut record = [0; 56];
+    bytes.seek(SeekFrom::Start(locator))?;
+    if fill(bytes, &mut record[..20])? < 20 || !record.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    // Behind something else the offset is short; without extensions the record ends at the locator.
+    for at in [u64_at(&record, 8), locator.saturating_sub(56)] {
+        bytes.seek(SeekFrom::Start(at))?;
+        if fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
+            return Ok(Some((at, u64_at(&record, 40), u64_at(&record, 48))));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads an entry of the directory; `None` if there is none, or not the whole of it.
+fn parse_entry(part: &[u8]) -> Option<(Entry, usize)> {
+    let fixed = part.get(..ENTRY_LEN).filter(|it| it.starts_with(b"PK\x01\x02"))?;
+    let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(fixed, at)));
+    let len = ENTRY_LEN + name + extra + comment;
+    let rest = part.get(ENTRY_LEN..len)?;
+    let mut entry = Entry {
+        flags: u16_at(fixed, 8),
+        method: u16_at(fixed, 10),
+        crc: Some(u32_at(fixed, 16)),
+        packed: u64::from(u32_at(fixed, 20)),
+        len: u64::from(u32_at(fixed, 24)),
+        offset: u64::from(u32_at(fixed, 42)),
+        name: rest[..name].to_vec(),
+    };
+    entry.widen(&rest[name..name + extra]);
+    Some((entry, len))
+}
+
+impl Entry {
+    /// Takes what does not fit 32 bits from the extra fields.
+    fn widen(&mut self, mut extra: &[u8]) {
+        while let Some(head) = extra.get(..4) {
+            let (id, len) = (u16_at(head, 0), usize::from(u16_at(head, 2)));
+            let Some(field) = extra.get(4..4 + len) else { return };
+            extra = &extra[4 + len..];
+            if id != 1 {
+                continue;
+            }
+            let mut wide = field.chunks_exact(8).map(|it| u64_at(it, 0));
+            for value in [&mut self.len, &mut self.packed, &mut self.offset] {
+                if *value == u64::from(u32::MAX) {
+                    *value = wide.next().unwrap_or(*value);
+                }
+            }
+        }
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.flags & 0x2041 != 0 || self.method == 99
+    }
+}
+
+/// Reads one entry of the directory.
+fn one(
+    walker: &Walker<'_>,
+    place: &Place,
+    bytes: &mut dyn Bytes,
+    (entry, base): (Entry, u64),
+) -> Result<(), Fault> {
+    if entry.name.ends_with(b"/") && entry.len == 0 {
+        return walker.name(place, &entry.name);
+    }
+    let mut local = [0; 30];
+    let at = entry.offset.checked_add(base);
+    let found = match at {
+        Some(at) => bytes.seek(SeekFrom::Start(at)).is_ok() && fill(bytes, &mut local)? == 30,
+        None => false,
+    };
+    if !found || !local.starts_with(b"PK\x03\x04") {
+        walker.name(place, &entry.name)?;
+        walker.tell(&place.member(&entry.name), &Fault::damaged("it does not lie where it should"));
+        return Ok(());
+    }
+    let skipped = u64::from(u16_at(&local, 26)) + u64::from(u16_at(&local, 28));
+    bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
+    let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
+    content(walker, place, &entry, &mut packed)
+}
+
+/// Reads the content of an entry.
+fn content(
+    walker: &Walker<'_>,
+    place: &Place,
+    entry: &Entry,
+    packed: &mut dyn BufRead,
+) -> Result<(), Fault> {
+    let fault = |fault| {
+        walker.name(place, &entry.name)?;
+        walker.tell(&place.member(&entry.name), &fault);
+        Ok(())
+    };
+    if entry.is_encrypted() {
+        return fault(Fault::Encrypted);
+    }
+    let decoder: Box<dyn Read + '_> = match entry.method {
+        0 => Box::new(packed),
+        8 => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
+        9 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
+        12 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
+        14 => match lzma(packed, entry.len) {
+            Ok(decoder) => decoder,
+            Err(error) => return fault(error.into()),
+        },
+        93 => Box::new(super::stream::zstd(packed)),
+        95 => Box::new(super::stream::xz(packed)),
+        method => return fault(Fault::Unsupported(format!("its method {method} is not known"))),
+    };
+    let mut checked = Checked { decoder, crc: entry.crc, hash: Hasher::new(), len: 0 };
+    walker.member(place, &entry.name, &mut checked)
+}
+
+/// Opens lzma as zip has it: a version, the properties with their length, then the stream.
+fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 'a>> {
+    let mut head = [0; 9];
+    packed.read_exact(&mut head)?;
+    if u16_at(&head, 2) != 5 {
+        return Err(io::Error::other("its lzma properties have another length than five"));
+    }
+    let dictionary = u32_at(&head, 5);
+    if dictionary > MEMORY {
+        return Err(io::Error::other("its lzma dictionary is too large"));
+    }
+    let mut reader =
+        lzma_rust2::LzmaReader::new_with_props(packed, len, head[4], dictionary, None)?;
+    reader.set_defer_errors(true);
+    Ok(Box::new(reader))
+}
+
+/// Content whose checksum is compared at its end.
+struct Checked<R> {
+    decoder: R,
+    crc: Option<u32>,
+    hash: Hasher,
+    len: u64,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let len = self.decoder.read(buffer)?;
+        self.hash.update(&buffer[..len]);
+        self.len += len as u64;
+        if len == 0 && self.crc.is_some_and(|crc| crc != self.hash.clone().finalize()) {
+            self.crc = None;
+            return Err(io::Error::other("its checksum does not agree"));
+        }
+        Ok(len)
+    }
+}
+
+/// Reads the entries of a zip without a directory, one behind the other.
+fn read_in_order(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+    bytes.seek(SeekFrom::Start(0))?;
+    let mut reader = BufReader::with_capacity(64 << 10, bytes);
+    while seek_local(&mut reader)? {
+        walker.check().map_err(|_| Fault::Stopped)?;
+        let mut fixed = [0; 26];
+        if fill(&mut reader, &mut fixed)? < fixed.len() {
+            return Ok(());
+        }
+        let [name_len, extra_len] = [22, 24].map(|at| u64::from(u16_at(&fixed, at)));
+        let (mut name, mut extra) = (Vec::new(), Vec::new());
+        (&mut reader).take(name_len).read_to_end(&mut name)?;
+        (&mut reader).take(extra_len).read_to_end(&mut extra)?;
+        let flags = u16_at(&fixed, 2);
+        let is_known = flags & 8 == 0;
+        let mut entry = Entry {
+            flags,
+            method: u16_at(&fixed, 4),
+            crc: is_known.then(|| u32_at(&fixed, 10)),
+            packed: u64::from(u32_at(&fixed, 14)),
+            len: u64::from(u32_at(&fixed, 18)),
+            offset: 0,
+            name,
+        };
+        entry.widen(&extra);
+        if is_known {
+            let mut packed = (&mut reader).take(entry.packed);
+            content(walker, place, &entry, &mut packed)?;
+            let left = packed.limit();
+            skip(&mut reader, left)?;
+        } else if matches!(entry.method, 8 | 9 | 12) {
+            // These know their own end.
+            content(walker, place, &entry, &mut reader)?;
+        } else {
+            let fault = Fault::damaged("how long it is stood in the directory only");
+            walker.tell(&place.member(&entry.name), &fault);
+        }
+    }
+    Ok(())
+}
+
+/// Reads on to behind the mark of the next entry; `false` if there is none.
+fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
+    let mut seen = 0_u32;
+    loop {
+        let part = reader.fill_buf()?;
+        if part.is_empty() {
+            return Ok(false);
+        }
+        let mut used = 0;
+        for &byte in part {
+            used += 1;
+            seen = seen << 8 | u32::from(byte);
+            if seen == u32::from_be_bytes(*b"PK\x03\x04") {
+                reader.consume(used);
+                return Ok(true);
+            }
+        }
+        reader.consume(used);
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}

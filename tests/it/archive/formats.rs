@@ -1,0 +1,165 @@
+//! What single formats have of their own.
+
+use super::pack::{python, shell};
+use super::{JSON, places, text, token, told};
+use crate::tree::Tree;
+
+fn scan(tree: &Tree, path: &str) -> Vec<String> {
+    let ran = tree.run(&[&JSON[..], &[path]].concat());
+    assert_eq!(ran.json()["complete"], true, "{:?}", told(&ran));
+    places(&ran)
+}
+
+#[test]
+fn brotli_is_known_by_its_name() {
+    let tree = Tree::new();
+    tree.write("s.env", text(&token(1)));
+    shell(&tree, "brotli s.env -o s.env.br; rm s.env");
+    assert_eq!(scan(&tree, "s.env.br"), ["s.env.br!/s.env:401:6"]);
+    tree.write("b.br", "no brotli at all, but called so");
+    let ran = tree.run(&[&JSON[..], &["b.br"]].concat());
+    assert_eq!((ran.code(), told(&ran)[0].0.as_str()), (Some(0), "opaque"));
+}
+
+#[test]
+fn a_value_of_sqlite_that_goes_on_in_other_pages_is_found() {
+    let tree = Tree::new();
+    let mut sql = "PRAGMA page_size = 1024; CREATE TABLE t (v TEXT);
+        CREATE TABLE u (v TEXT PRIMARY KEY) WITHOUT ROWID;"
+        .to_owned();
+    for at in 0..200 {
+        let (pad, table) = ("x".repeat(500 + 11 * at), if at % 2 == 0 { "t" } else { "u" });
+        let token = token(at as u64);
+        sql.push_str(&format!("INSERT INTO {table} VALUES ('{pad} {token} {pad}');"));
+    }
+    tree.write("sql", sql);
+    shell(&tree, "sqlite3 a.db < sql; rm sql");
+    let ran = tree.run(&[&JSON[..], &["a.db"]].concat());
+    assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(200));
+    let ran = tree.run(&[&JSON[..], &["a.db", "--no-archives"]].concat());
+    let plain = ran.json()["findings"].as_array().map(Vec::len);
+    assert!(plain < Some(200), "some are broken over pages: {plain:?}");
+    shell(&tree, "zip -q a.zip a.db");
+    let ran = tree.run(&[&JSON[..], &["a.zip"]].concat());
+    assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(200));
+}
+
+#[test]
+fn streams_of_a_pdf_are_unpacked() {
+    let tree = Tree::new();
+    tree.write("s1", text(&token(1)));
+    tree.write("s2", text(&token(2)));
+    tree.write("s3", text(&token(3)));
+    tree.write("s4", text(&token(4)));
+    let script = r#"
+import base64, zlib
+raw = [open(f"s{n}", "rb").read() for n in (1, 2, 3, 4)]
+flat = zlib.compress(raw[0])
+bodies = [
+    (b"/Filter /FlateDecode", flat),
+    (b"/Filter[/ASCIIHexDecode]", raw[1].hex().encode() + b">"),
+    (b"/Filter [ /ASCII85Decode /FlateDecode ]", base64.a85encode(zlib.compress(raw[2])) + b"~>"),
+    (b"/Type /ObjStm /N 1 /First 4 /Filter/FlateDecode", zlib.compress(raw[3], 1)),
+    (b"/Filter /DCTDecode", b"\xff\xd8" + bytes(range(256))),
+]
+out = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+for n, (head, body) in enumerate(bodies, 1):
+    out += b"%d 0 obj\n<< %s /Length %d >>\nstream\r\n%s\nendstream\nendobj\n" % (n, head, len(body), body)
+open("a.pdf", "wb").write(out + b"trailer << /Size 6 >>\n%%EOF\n")
+"#;
+    python(&tree, script);
+    let expected: Vec<String> = (1..=4).map(|at| format!("a.pdf!/object {at} 0:401:6")).collect();
+    assert_eq!(scan(&tree, "a.pdf"), expected);
+}
+
+#[test]
+fn classes_bytecode_and_notebooks_show_their_constants_as_they_are() {
+    let tree = Tree::new();
+    let (java, py, cell) = (token(1), token(2), token(3));
+    tree.write("A.java", format!("class A {{ static String K = \"key {java}\"; }}"));
+    tree.write("m.py", format!("KEY = 'key {py}'\n"));
+    let notebook = serde_json::json!({"cells": [{"source": [format!("k = \"{cell}\"\n")]}]});
+    tree.write("n.ipynb", notebook.to_string());
+    shell(
+        &tree,
+        "javac A.java; python3 -c 'import py_compile; py_compile.compile(\"m.py\", cfile=\"m.pyc\")'; rm A.java m.py",
+    );
+    let ran = tree.run(&JSON);
+    let paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
+    assert_eq!(paths, ["A.class", "m.pyc", "n.ipynb"]);
+    let ran = tree.run(&JSON);
+    assert_eq!(ran.json()["summary"]["archives"], 0);
+}
+
+#[test]
+fn sparse_members_are_read() {
+    let tree = Tree::new();
+    tree.write("s.env", text(&token(1)));
+    shell(&tree, "truncate -s 5M big; cat s.env >> big; truncate -s 9M big; rm s.env");
+    for format in
+        ["gnu", "pax --sparse-version=0.0", "pax --sparse-version=0.1", "pax --sparse-version=1.0"]
+    {
+        shell(
+            &tree,
+            &format!(
+                "rm -f a.tgz; tar --sparse --format={format} -czf a.tgz big; rm -f b.tgz; (echo; cat a.tgz) > b.tgz"
+            ),
+        );
+        let found = scan(&tree, "a.tgz");
+        assert_eq!(found.len(), 1, "{format}");
+        assert!(found[0].starts_with("a.tgz!/big:"), "{format}: {found:?}");
+    }
+}
+
+#[test]
+fn long_names_of_tar_and_ar_are_whole() {
+    let tree = Tree::new();
+    let name = format!("{}/{}/s.env", "n".repeat(120), "m".repeat(120));
+    tree.write(&name, text(&token(1)));
+    for format in ["gnu", "pax"] {
+        shell(&tree, &format!("rm -f a.tgz; tar --format={format} -czf a.tgz n*"));
+        assert_eq!(scan(&tree, "a.tgz"), [format!("a.tgz!/{name}:401:6")]);
+    }
+    tree.write("a_name_that_is_long_for_ar.env", text(&token(2)));
+    shell(&tree, "ar rc a.a a_name*");
+    assert_eq!(scan(&tree, "a.a"), ["a.a!/a_name_that_is_long_for_ar.env:401:6"]);
+}
+
+#[test]
+fn two_members_of_one_name_are_both_read() {
+    let tree = Tree::new();
+    tree.write("s1", text(&token(1)));
+    tree.write("s2", text(&token(2)));
+    let script = "
+import tarfile, warnings, zipfile
+warnings.simplefilter('ignore')
+z = zipfile.ZipFile('a.zip', 'w', zipfile.ZIP_DEFLATED)
+t = tarfile.open('a.tgz', 'w:gz')
+for n in ('s1', 's2'):
+    z.write(n, 'same')
+    t.add(n, 'same')
+z.close()
+t.close()";
+    python(&tree, script);
+    for archive in ["a.zip", "a.tgz"] {
+        assert_eq!(scan(&tree, archive).len(), 2, "{archive}");
+    }
+}
+
+#[test]
+fn a_token_at_any_place_of_a_window_is_found() {
+    let tree = Tree::new();
+    let mut content = Vec::new();
+    let mut at = 200_000;
+    for seed in 0..60 {
+        content.resize(at, b'.');
+        content.extend(token(seed).as_bytes());
+        at += 2_000;
+    }
+    tree.write("s", &content);
+    shell(&tree, "gzip -k s; tar -cf a.tar s; zip -q a.zip a.tar; rm s a.tar");
+    for archive in ["s.gz", "a.zip"] {
+        let ran = tree.run(&[&JSON[..], &[archive]].concat());
+        assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(60), "{archive}");
+    }
+}

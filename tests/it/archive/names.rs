@@ -1,0 +1,115 @@
+//! Names of members are hostile: labels that never reach the file system, and searched like others.
+
+use super::pack::python;
+use super::{JSON, places, text, token};
+use crate::tree::Tree;
+
+#[test]
+fn names_that_lead_elsewhere_write_nothing() {
+    let tree = Tree::new();
+    tree.write("s", text(&token(1)));
+    let outside = std::env::temp_dir().join("ddpatrol-was-here");
+    let script = format!(
+        "
+import io, tarfile, zipfile
+data = open('s', 'rb').read()
+names = ['../../out', '/etc/out', '{}', 'a\\\\b', 'n' * 5000, 'C:\\\\out', 'x\\ny', 'esc\\x1b[31m']
+t = tarfile.open('a.tgz', 'w:gz', format=tarfile.PAX_FORMAT)
+z = zipfile.ZipFile('a.zip', 'w', zipfile.ZIP_DEFLATED)
+for name in names:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    t.addfile(info, io.BytesIO(data))
+    z.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+link = tarfile.TarInfo('link')
+link.type, link.linkname = tarfile.SYMTYPE, '/etc/passwd'
+t.addfile(link)
+t.close()
+z.close()",
+        outside.display()
+    );
+    python(&tree, &script);
+    let list = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(tree.path()).expect("it is there").flatten().collect();
+        names.sort_by_key(std::fs::DirEntry::file_name);
+        names.len()
+    };
+    let before = list();
+    for archive in ["a.tgz", "a.zip"] {
+        let ran = tree.run(&[&JSON[..], &[archive]].concat());
+        let places = places(&ran);
+        assert_eq!(places.len(), 8, "{places:?}");
+        assert!(places.iter().all(|it| it.starts_with(&format!("{archive}!/"))));
+        assert!(places.contains(&format!("{archive}!/../../out:401:6")));
+        assert!(places.contains(&format!("{archive}!/etc/out:401:6")));
+        let text = tree.run(&["scan", "--files-only", archive]).stdout();
+        assert!(!text.contains('\u{1b}'), "control characters are escaped");
+    }
+    assert_eq!(list(), before);
+    assert!(!outside.exists());
+}
+
+#[test]
+fn a_token_in_the_name_of_a_member_is_found() {
+    let tree = Tree::new();
+    let (file, folder) = (token(1), token(2));
+    let script = format!(
+        "
+import zipfile
+z = zipfile.ZipFile('a.zip', 'w')
+z.writestr('x/{file}.txt', '')
+for n in range(50):
+    z.writestr('{folder}/%d' % n, '')
+z.close()
+import gzip
+open('b.gz', 'wb').write(gzip.compress(open('a.zip', 'rb').read()))"
+    );
+    python(&tree, &script);
+    for archive in ["a.zip", "b.gz"] {
+        let report = tree.run(&[&JSON[..], &[archive]].concat()).json();
+        let findings = report["findings"].as_array().expect("a list");
+        assert_eq!(findings.len(), 2, "{archive}");
+        for finding in findings {
+            let places = finding["locations"].as_array().expect("a list");
+            assert_eq!(places.len(), 1, "each name once: {places:?}");
+            assert_eq!(places[0]["part"], "name");
+            assert!(!places[0]["path"].to_string().contains(&file[29..]), "it is masked");
+        }
+    }
+}
+
+#[test]
+fn names_that_are_no_utf8_are_told_without_loss() {
+    let tree = Tree::new();
+    tree.write("s", text(&token(1)));
+    let script = "
+import tarfile
+t = tarfile.open('a.tgz', 'w:gz', format=tarfile.GNU_FORMAT, encoding='latin-1')
+t.add('s', 'caf\\xe9')
+t.close()";
+    python(&tree, script);
+    let place = tree.run(&[&JSON[..], &["a.tgz"]].concat()).json();
+    let place = &place["findings"][0]["locations"][0];
+    assert_eq!(place["path"], "a.tgz!/caf\\xe9");
+    assert!(place["path_hex"].as_str().is_some_and(|hex| hex.ends_with("636166e9")));
+}
+
+#[test]
+fn the_name_in_a_gzip_header_is_used_if_it_is_one() {
+    let tree = Tree::new();
+    tree.write("s", text(&token(1)));
+    let script = "
+import gzip, io
+data = open('s', 'rb').read()
+for file, name in (('a.gz', 'real.env'), ('b.gz', '../../real.env'), ('c.gz', '..'), ('d.gz', '')):
+    out = open(file, 'wb')
+    gzip.GzipFile(name, 'wb', fileobj=out).write(data)
+    out.close()";
+    python(&tree, script);
+    let expected = [("a.gz", "real.env"), ("b.gz", "real.env"), ("c.gz", "c"), ("d.gz", "d")];
+    for (file, name) in expected {
+        let ran = tree.run(&[&JSON[..], &[file]].concat());
+        assert_eq!(places(&ran), [format!("{file}!/{name}:401:6")]);
+    }
+}
