@@ -1,6 +1,8 @@
 //! The arguments of every command.
 
 use crate::config::Level;
+use crate::source::archive::ArchiveOptions;
+use crate::source::window::Context;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::Write;
@@ -71,9 +73,6 @@ pub(super) struct ScanArgs {
 
     #[command(flatten)]
     pub(super) files: FileArgs,
-
-    #[command(flatten)]
-    pub(super) archives: ArchiveArgs,
 
     #[command(flatten)]
     pub(super) telling: TellingArgs,
@@ -350,6 +349,9 @@ pub(super) struct TellingArgs {
     pub(super) no_inline_allow: bool,
 
     #[command(flatten)]
+    pub(super) archives: ArchiveArgs,
+
+    #[command(flatten)]
     pub(super) rules: RuleArgs,
 
     #[command(flatten)]
@@ -575,6 +577,16 @@ pub(super) enum ReportFormat {
 pub(super) struct ReportArg {
     pub(super) format: ReportFormat,
     pub(super) path: Option<PathBuf>,
+}
+
+impl ArchiveArgs {
+    /// Says how archives are read in windows with this context, if they are.
+    pub(super) fn options(self, context: Context) -> Option<ArchiveOptions> {
+        let mut options = ArchiveOptions::new(context);
+        options.depth = usize::from(self.archive_depth);
+        options.limits.unpacked = self.max_unpacked.0;
+        (!self.no_archives).then_some(options)
+    }
 }
 
 impl FromStr for ReportArg {

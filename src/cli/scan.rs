@@ -1,19 +1,18 @@
 //! `ddpatrol scan`.
 
-use super::args::{ArchiveArgs, ReportFormat, ScanArgs};
+use super::args::{ReportFormat, ScanArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
 use crate::finding::baseline::Roots;
 use crate::source::Source;
-use crate::source::archive::{ArchiveOptions, Packs, Unpacking};
+use crate::source::archive::{Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
-use crate::source::window::Context as Windows;
 use anyhow::Context;
 use std::cell::RefCell;
 use std::io;
@@ -61,7 +60,10 @@ pub(super) fn run_then(
 pub(super) fn is_whole(args: &ScanArgs) -> bool {
     let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
-    !narrowed && !is_limited && !args.archives.no_archives && args.telling.rules.only.is_empty()
+    !narrowed
+        && !is_limited
+        && !args.telling.archives.no_archives
+        && args.telling.rules.only.is_empty()
 }
 
 /// Finds the tops of the work trees that paths lie in.
@@ -113,7 +115,8 @@ fn sources(
     let (context, threads) = (*context, *threads);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     let packs = (!args.what.files_only).then(Packs::default);
-    let archives = archives(args.archives, context, packs.clone());
+    let options = args.telling.archives.options(context);
+    let archives = options.map(|options| Unpacking { options, repositories: packs.clone() });
     let (stdin, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| path == Path::new("-"));
     if !stdin.is_empty() {
@@ -142,14 +145,6 @@ fn sources(
         sources.push(Box::new(Repositories::new(named, (met, packs), options)));
     }
     Ok(sources)
-}
-
-/// Says how archives are read, if they are.
-fn archives(args: ArchiveArgs, context: Windows, packs: Option<Packs>) -> Option<Unpacking> {
-    let mut options = ArchiveOptions::new(context);
-    options.depth = usize::from(args.archive_depth);
-    options.limits.unpacked = args.max_unpacked.0;
-    (!args.no_archives).then_some(Unpacking { options, repositories: packs })
 }
 
 /// A repository and the path by which it was named.

@@ -9,7 +9,7 @@ use super::{Exit, GATE, complain, is_closed_pipe};
 use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
 use crate::finding::baseline::Roots;
-use crate::finding::{Finding, Occurrence, Standing};
+use crate::finding::{Finding, Occurrence, Standing, context};
 use crate::report::document::{Document, DocumentOptions};
 use crate::report::redact::Redactor;
 use crate::report::{escape, json};
@@ -159,6 +159,7 @@ impl Session<'_> {
             detector: self.detector,
             redactor: self.redactor,
             inline: decided.inline,
+            archives: self.args.archives.options(context(self.detector, self.redactor)),
             keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
             on_match: Some(&on_match),
         };

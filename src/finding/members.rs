@@ -5,6 +5,7 @@
 //! reads nothing.
 
 use super::{Location, Part};
+use ddpatrol_pack::ObjectId;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -16,12 +17,13 @@ pub(crate) const STDIN: &str = "stdin";
 /// Drops the places in archives whose members show the token.
 pub(super) fn lead(places: &mut Vec<Location>) {
     let mut archives = HashSet::new();
-    for path in places.iter().filter(|it| is_file(it)).filter_map(|it| it.path.as_deref()) {
+    for place in places.iter() {
+        let Some(path) = place.path.as_deref() else { continue };
         let bytes = path.as_os_str().as_encoded_bytes();
         for at in memchr::memmem::find_iter(bytes, SEPARATOR) {
-            archives.insert(bytes[..at].to_vec());
+            archives.insert((bytes[..at].to_vec(), object(place)));
             // The content of a compressed tar reads `a.tar.gz!`.
-            archives.insert(bytes[..=at].to_vec());
+            archives.insert((bytes[..=at].to_vec(), object(place)));
         }
     }
     if archives.is_empty() {
@@ -29,12 +31,12 @@ pub(super) fn lead(places: &mut Vec<Location>) {
     }
     places.retain(|place| {
         let path = place.path.as_deref().unwrap_or(Path::new(STDIN));
-        let is_archive = archives.contains(path.as_os_str().as_encoded_bytes());
-        !(is_archive && is_file(place) && place.part == Part::Content)
+        let bytes = path.as_os_str().as_encoded_bytes().to_vec();
+        place.part != Part::Content || !archives.contains(&(bytes, object(place)))
     });
 }
 
-/// Tells whether a place lies in a file or standard input, and in no history or change.
-fn is_file(place: &Location) -> bool {
-    place.trace.is_none() && place.standing.is_none()
+/// Names the object that holds a place in a repository: versions of an archive are not each other.
+fn object(place: &Location) -> Option<ObjectId> {
+    place.trace.as_deref().map(|trace| trace.object)
 }

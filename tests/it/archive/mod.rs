@@ -2,6 +2,7 @@
 
 mod damage;
 mod formats;
+mod git;
 mod image;
 mod limits;
 mod matrix;

@@ -4,6 +4,8 @@
 //! whatever the number of workers. It prints nothing; what is to be shown while the scan runs goes
 //! through [`Scan::on_match`].
 
+mod members;
+
 use crate::blob::{Blob, Origin, Position};
 use crate::config::Exclude;
 use crate::detect::encoding::Encoding;
@@ -16,14 +18,17 @@ use crate::finding::{
     Token, Told, around, context, plain,
 };
 use crate::report::redact::Redactor;
+use crate::source::archive::{self, ArchiveOptions};
 use crate::source::git::Names;
 use crate::source::window::Context;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitor, Visitors, add,
 };
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
+use members::{Telling, Walk};
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -42,6 +47,8 @@ pub struct Scan<'a> {
     pub redactor: &'a Redactor,
     /// Whether a token's own line may allow it.
     pub inline: InlineAllow,
+    /// How archives in git objects are read; without it they are looked at as they are.
+    pub archives: Option<ArchiveOptions>,
     /// Whether look-alikes become findings, or are counted only.
     pub keep_shaped: bool,
     /// Called for every match that becomes a finding, at once and in no order.
@@ -219,8 +226,18 @@ impl Workers<'_> {
     }
 
     /// Notes a token in a git object and returns its number.
-    fn note(&self, found: Match, token: &[u8], (object, kind): (ObjectId, Kind), at: u64) -> u32 {
-        let len = (found.end - found.start) as u64;
+    fn note(&self, found: Match, token: &[u8], object: (ObjectId, Kind), at: u64) -> u32 {
+        self.note_span(found, token, object, (at, (found.end - found.start) as u64))
+    }
+
+    /// Notes a token that a git object holds at an offset, with a length.
+    fn note_span(
+        &self,
+        found: Match,
+        token: &[u8],
+        (object, kind): (ObjectId, Kind),
+        (at, len): (u64, u64),
+    ) -> u32 {
         let token = Token::new(self.scan.detector, found, token);
         let mut held = self.held();
         let (token, is_new) = held.number(token);
@@ -253,7 +270,7 @@ impl Workers<'_> {
 
 impl Workers<'_> {
     /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
-    fn span(&self, token: &Token, bytes: &[u8], at: usize) -> (usize, Encoding) {
+    fn span(&self, token: &Token, bytes: &[u8], at: usize) -> Option<(usize, Encoding)> {
         let detector = self.scan.detector;
         let mut span = None;
         let own = at..bytes.len().min(at + detector.lookbehind() + 1);
@@ -263,13 +280,74 @@ impl Workers<'_> {
                 span.get_or_insert((found.end - found.start, found.encoding));
             }
         });
-        span.unwrap_or((token.secret.expose().len().min(bytes.len() - at), Encoding::PLAIN))
+        span
+    }
+
+    /// Finds the tokens in the members of an archive.
+    fn find_members(&self, bytes: &[u8], tokens: &mut Vec<(u32, u64)>) {
+        let archive = self.scan.archives.as_ref().zip(members::format(bytes));
+        let Some((options, format)) = archive else { return };
+        let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::First };
+        let path = Path::new("an archive in git");
+        walk.walk((bytes, format), path, &mut |_, found, token| {
+            if found.evidence == Evidence::Proven || self.scan.keep_shaped {
+                let token = Token::new(self.scan.detector, found, token);
+                let place = (self.held().number(token).0, members::NOWHERE.0);
+                // Where it stands in the archive's own bytes it may be told again.
+                if !tokens.contains(&place) {
+                    tokens.push(place);
+                }
+            }
+        });
+    }
+
+    /// Adds a place, and the object that holds it.
+    fn tell(&self, occurrence: Occurrence, place: &Traced<'_>, len: u64) {
+        if let Some(trace) = place.trace.filter(|trace| trace.kind != Kind::Tree) {
+            let (id, kind, offset) = (trace.object, trace.kind, place.offset);
+            let object = HeldObject { id, kind, offset, len };
+            self.collector.add_object(&occurrence.token, object);
+        }
+        if let Some(on_match) = self.scan.on_match {
+            on_match(&occurrence);
+        }
+        self.collector.add(occurrence);
+    }
+
+    /// Adds the places of a token in the members of an archive.
+    fn place_members(&self, token: &Token, place: &Traced<'_>) {
+        let archive = self.scan.archives.as_ref().zip(members::format(place.bytes));
+        let Some((options, format)) = archive else { return };
+        let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::Again };
+        let object = place.trace.map(|trace| Origin::Object(trace.object, trace.kind));
+        let path = place.path.map_or_else(
+            || members::synthetic(object.unwrap_or(Origin::Stdin)),
+            |path| plain(path),
+        );
+        for mut occurrence in walk.places((place.bytes, format), &path, token) {
+            occurrence.location.trace = place.trace.map(Arc::clone);
+            occurrence.location.standing = place.standing.cloned();
+            self.tell(occurrence, place, members::NOWHERE.1);
+        }
+    }
+
+    /// Notes the tokens in the members of a git object, if it is an archive; tells whether it is.
+    fn unpack(&self, (id, kind): (ObjectId, Kind), bytes: &[u8]) -> bool {
+        let archive = self.scan.archives.as_ref().zip(members::format(bytes));
+        let Some((options, format)) = archive else { return false };
+        let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::First };
+        let path = members::synthetic(Origin::Object(id, kind));
+        walk.walk((bytes, format), &path, &mut |_, found, token| {
+            let (offset, len) = members::NOWHERE;
+            self.note_span(found, token, (id, kind), (offset, len));
+        });
+        true
     }
 }
 
 impl Visitors for Workers<'_> {
     fn make(&self) -> Box<dyn ObjectVisitor + '_> {
-        Box::new(Worker { shared: self, scratch: Scratch::default() })
+        Box::new(Worker { shared: self, scratch: Scratch::default(), head: Vec::new() })
     }
 
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)> {
@@ -290,6 +368,7 @@ impl Visitors for Workers<'_> {
                 }
             });
         }
+        self.find_members(bytes, &mut tokens);
         tokens
     }
 
@@ -317,7 +396,9 @@ impl Visitors for Workers<'_> {
     fn place(&self, token: u32, place: &Traced<'_>) {
         let token = self.held().tokens[token as usize].clone();
         let at = place.offset as usize;
-        let (len, encoding) = self.span(&token, place.bytes, at);
+        let Some((len, encoding)) = self.span(&token, place.bytes, at) else {
+            return self.place_members(&token, place);
+        };
         let mut start = Position::start_of(place.bytes);
         start.advance(&place.bytes[..at]);
         let mut end = start;
@@ -337,21 +418,15 @@ impl Visitors for Workers<'_> {
             is_new_place: false,
             layer: None,
         };
-        if let Some(trace) = place.trace.filter(|trace| trace.kind != Kind::Tree) {
-            let (id, kind, offset) = (trace.object, trace.kind, place.offset);
-            self.collector.add_object(&token, HeldObject { id, kind, offset, len: len as u64 });
-        }
-        let occurrence = Occurrence { token, location };
-        if let Some(on_match) = self.scan.on_match {
-            on_match(&occurrence);
-        }
-        self.collector.add(occurrence);
+        self.tell(Occurrence { token, location }, place, len as u64);
     }
 }
 
 struct Worker<'a> {
     shared: &'a Workers<'a>,
     scratch: Scratch,
+    /// The first bytes of an object.
+    head: Vec<u8>,
 }
 
 impl Visitor for Worker<'_> {
@@ -396,6 +471,26 @@ impl Visitor for Worker<'_> {
             let bytes = (blob.bytes, within);
             scan.detector.find(bytes, stretch, &mut self.scratch, &mut on_match);
         }
+        self.open(blob);
+    }
+}
+
+impl Worker<'_> {
+    /// Opens an object that is an archive and was read whole; one that comes in windows is told.
+    fn open(&self, blob: &Blob<'_>) {
+        let Origin::Object(id, Kind::Blob) = blob.origin else { return };
+        if blob.offset > 0 || blob.own.start > 0 {
+            return;
+        }
+        if blob.own.end == blob.bytes.len() {
+            self.shared.unpack((id, Kind::Blob), blob.bytes);
+        } else if self.shared.scan.archives.is_some()
+            && archive::detect(blob.bytes, Path::new("")).is_some()
+        {
+            let path = members::synthetic(blob.origin);
+            let message = "an archive in a git object this large is not opened";
+            self.shared.run.report(Gap::Opaque, Some(path), message);
+        }
     }
 }
 
@@ -407,6 +502,13 @@ impl ObjectVisitor for Worker<'_> {
     ) -> Result<Heads, Fault> {
         let detector = self.shared.scan.detector;
         let (id, kind) = (object.id(), object.kind());
+        let is_open = kind == Kind::Blob && self.shared.scan.archives.is_some() && {
+            self.head.clear();
+            object.read(0..members::HEAD.min(object.len() as usize), &mut self.head);
+            members::may_be_archive(&self.head)
+        };
+        // What an archive holds does not follow from its bytes.
+        let base = base.filter(|_| !is_open);
         let inherited = base.and_then(|base| detector.inherit(object, base, &mut self.scratch));
         if let Some(heads) = inherited {
             self.shared.inherit(&heads, id, kind);
@@ -434,6 +536,9 @@ impl ObjectVisitor for Worker<'_> {
             heads.is_intricate |= intricate;
         }
         heads.list.sort_by_key(|head| head.start);
+        if is_open {
+            heads.is_intricate |= self.shared.unpack((id, kind), bytes);
+        }
         Ok(heads)
     }
 }

@@ -1,0 +1,140 @@
+//! Archives in git objects: what their members hold, counted as held by the object.
+//!
+//! A blob that is an archive holds the tokens of its members, at no offset of its own. Where such a
+//! token stands is found by walking the archive once more, when its places are told.
+
+use super::Scan;
+use crate::blob::{Blob, Origin};
+use crate::detect::{Match, Scratch};
+use crate::finding::{Occurrence, Token};
+use crate::source::archive::{self, ArchiveOptions, Counted, Format, Found, Input, Sink};
+use crate::source::{Gap, Run, add};
+use std::io::Cursor;
+use std::path::Path;
+
+/// How much of an object is looked at to tell an archive.
+pub(super) const HEAD: usize = archive::HEAD;
+
+/// The offset and length that stand for a place within a member.
+pub(super) const NOWHERE: (u64, u64) = (0, 0);
+
+/// Tells whether a blob may be an archive by its first bytes, so that all of it is worth a look.
+pub(super) fn may_be_archive(head: &[u8]) -> bool {
+    archive::detect(head, Path::new("")).is_some() || archive::may_end_as_zip(head)
+}
+
+/// Tells what archive a whole blob is, if it is one.
+pub(super) fn format(bytes: &[u8]) -> Option<Format> {
+    let head = &bytes[..bytes.len().min(HEAD)];
+    match archive::detect(head, Path::new("")) {
+        None if archive::may_end_as_zip(head) && archive::ends_as_zip(bytes) => {
+            archive::detect_whole(&mut Cursor::new(bytes), Path::new("")).ok().flatten()
+        }
+        format => format,
+    }
+}
+
+/// Whether what a walk meets is counted and told, or was so before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    First,
+    Again,
+}
+
+/// Takes the matches of members: the blob, the match, the token, the layer of an image.
+type OnMember<'a> = &'a mut dyn FnMut(&Blob<'_>, Match, &[u8]);
+
+/// What a walk needs.
+pub(super) struct Walk<'a> {
+    pub(super) scan: &'a Scan<'a>,
+    pub(super) options: &'a ArchiveOptions,
+    pub(super) run: &'a Run,
+    pub(super) telling: Telling,
+}
+
+impl Walk<'_> {
+    /// Calls `on_match` with every match in the members of an archive; their paths begin with `path`.
+    pub(super) fn walk(
+        &self,
+        (bytes, format): (&[u8], Format),
+        path: &Path,
+        on_match: OnMember<'_>,
+    ) {
+        let found = Found { path, format, layer: None };
+        let mut members = Members { walk: self, scratch: Scratch::default(), on_match };
+        let input = Input::Whole(&mut Cursor::new(bytes));
+        if let Err(error) = archive::walk(input, &found, self.options, &mut members) {
+            members.gap(Gap::Unread, path, format!("cannot be unpacked: {error}"));
+        }
+    }
+
+    /// Lists the places at which members of an archive hold a token.
+    pub(super) fn places(
+        &self,
+        archive: (&[u8], Format),
+        path: &Path,
+        token: &Token,
+    ) -> Vec<Occurrence> {
+        let mut places = Vec::new();
+        self.walk(archive, path, &mut |blob, found, secret| {
+            if found.rule == token.rule && secret == token.secret.expose() {
+                let start = blob.position_at(found.start);
+                places.push(Occurrence::new(self.scan.told(), blob, (found, secret), start));
+            }
+        });
+        places
+    }
+}
+
+struct Members<'a> {
+    walk: &'a Walk<'a>,
+    scratch: Scratch,
+    on_match: OnMember<'a>,
+}
+
+impl Sink for Members<'_> {
+    fn visit(&mut self, blob: &Blob<'_>) {
+        let within = super::within(blob.origin, blob.offset);
+        for stretch in super::stretches(blob.own.clone()) {
+            if self.is_interrupted() {
+                return;
+            }
+            let detector = self.walk.scan.detector;
+            let on_match = &mut self.on_match;
+            detector.find((blob.bytes, within), stretch, &mut self.scratch, |found, token| {
+                on_match(blob, found, token);
+            });
+        }
+    }
+
+    fn gap(&mut self, kind: Gap, path: &Path, message: String) {
+        if self.walk.telling == Telling::First {
+            self.walk.run.report(kind, Some(path.to_owned()), message);
+        }
+    }
+
+    fn count(&mut self, counted: Counted) {
+        if self.walk.telling == Telling::Again {
+            return;
+        }
+        let tally = &self.walk.run.tally;
+        match counted {
+            Counted::Archive => add(&tally.archives, 1),
+            Counted::Member => add(&tally.members, 1),
+            Counted::Unpacked(len) => add(&tally.unpacked, len),
+            Counted::Input(_) => {}
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.walk.run.is_interrupted()
+    }
+}
+
+/// The path by which an object without one is told.
+pub(super) fn synthetic(origin: Origin<'_>) -> std::path::PathBuf {
+    match origin {
+        Origin::Object(id, kind) => format!("git/{}/{id}", kind.name()).into(),
+        _ => "stdin".into(),
+    }
+}

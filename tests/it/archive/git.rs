@@ -1,0 +1,118 @@
+//! Archives in git: blobs that commits bring, packed as deltas, staged, in ranges.
+
+use super::{text, token};
+use crate::changes::repo::Repo;
+use crate::tree::Ran;
+use std::process::Command;
+
+/// Packs a file into a zip or a compressed tar in a repository, with Python.
+fn pack(repo: &Repo, archive: &str, member: &str, content: &str) {
+    let script = "import io, sys, tarfile, zipfile\n\
+                  archive, member, content = sys.argv[1:4]\n\
+                  if archive.endswith('.zip'):\n\
+                  \x20   with zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as out:\n\
+                  \x20       out.writestr(member, content)\n\
+                  else:\n\
+                  \x20   with tarfile.open(archive, 'w:gz' if archive.endswith('gz') else 'w') as out:\n\
+                  \x20       entry = tarfile.TarInfo(member)\n\
+                  \x20       entry.size = len(content)\n\
+                  \x20       out.addfile(entry, io.BytesIO(content.encode()))\n";
+    let mut command = Command::new("python3");
+    command.current_dir(&repo.root).args(["-c", script, archive, member, content]);
+    assert!(command.status().expect("python3 runs").success());
+}
+
+/// Path, line and fate of each place, sorted.
+fn places(ran: &Ran) -> Vec<String> {
+    let report = ran.json();
+    let mut places = Vec::new();
+    for finding in report["findings"].as_array().expect("a list") {
+        for place in finding["locations"].as_array().expect("a list") {
+            let path = place["path"].as_str().unwrap_or("-");
+            let subject = place["git"]["introduced"]["subject"].as_str().unwrap_or("no commit");
+            let standing = place["standing"].as_str().unwrap_or("-");
+            places.push(format!("{path}:{} {subject} {standing}", place["line"]));
+        }
+    }
+    places.sort();
+    places
+}
+
+#[test]
+fn what_an_archive_held_is_found_in_the_history_with_its_commit_and_line() {
+    let repo = Repo::of(&[("a", "clean")]);
+    for (at, archive) in ["x.zip", "y.tar.gz", "z.tar"].into_iter().enumerate() {
+        pack(&repo, archive, "d/prod.env", &text(&token(at as u64 + 1)));
+        repo.commit(&[], &format!("add {archive}"));
+        pack(&repo, archive, "d/prod.env", &text("nothing"));
+        repo.commit(&[], &format!("clean {archive}"));
+    }
+    let wanted = [
+        "x.zip!/d/prod.env:401 add x.zip -",
+        "y.tar.gz!/d/prod.env:401 add y.tar.gz -",
+        "z.tar!/d/prod.env:401 add z.tar -",
+    ];
+    let scan = ["scan", "--history-only", "--report", "json"];
+    for packed in [false, true] {
+        if packed {
+            repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
+        }
+        let ran = repo.run(&scan);
+        assert_eq!((ran.code(), places(&ran)), (Some(1), wanted.map(str::to_owned).into()));
+        let report = ran.json();
+        let removed = &report["findings"][0]["locations"][0]["git"]["removed"][0]["subject"];
+        assert_eq!(removed, "clean x.zip");
+        assert!(report["summary"]["archives"].as_u64() >= Some(6), "{report}");
+        let told = repo.run(&["scan", "--history-only"]).stdout();
+        assert!(
+            !told.contains(&token(1)[30..]) && told.contains("x.zip!/d/prod.env:401:6"),
+            "{told}"
+        );
+    }
+    let ran = repo.run(&[&scan[..], &["--no-archives"]].concat());
+    assert_eq!(
+        places(&ran),
+        ["z.tar:401 add z.tar -"],
+        "a tar shows what it holds as it is: {ran:?}"
+    );
+}
+
+#[test]
+fn what_an_archive_brings_is_judged_in_ranges_and_what_is_staged() {
+    let repo = Repo::of(&[("a", "clean")]);
+    pack(&repo, "x.zip", "old", &token(1));
+    repo.commit(&[], "the base");
+    pack(&repo, "x.zip", "renamed", &token(1));
+    repo.git(&["add", "-A"]);
+    let ran = repo.run(&["staged", "--report", "json"]);
+    assert_eq!((ran.code(), places(&ran)), (Some(0), Vec::new()), "it was there");
+    assert_eq!(ran.json()["summary"]["already_there"], 1);
+    pack(&repo, "y.zip", "new", &token(2));
+    repo.git(&["add", "-A"]);
+    let ran = repo.run(&["staged", "--report", "json"]);
+    assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 no commit new".into()]));
+    repo.commit(&[], "the change");
+    let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]);
+    assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 the change new".into()]));
+}
+
+#[test]
+fn a_damaged_archive_in_git_is_told_and_the_state_remembers_members() {
+    let repo = Repo::of(&[("a", "clean")]);
+    pack(&repo, "x.zip", "d/x", &text(&token(1)));
+    repo.commit(&[], "add");
+    let args = ["scan", "--history-only", "--report", "json", "--state", "../state"];
+    for _ in 0..2 {
+        let ran = repo.run(&args);
+        assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["x.zip!/d/x:401 add -".into()]));
+    }
+    pack(&repo, "y.tar.gz", "d/x", &text("nothing"));
+    let whole = std::fs::read(repo.root.join("y.tar.gz")).expect("an archive");
+    repo.write("y.tar.gz", &whole[..whole.len() / 2]);
+    repo.commit(&[], "cut");
+    let ran = repo.run(&args);
+    let report = ran.json();
+    assert_eq!(report["complete"], false, "{ran:?}");
+    let gap = &report["diagnostics"][0];
+    assert!(gap["path"].as_str().is_some_and(|path| path.starts_with("git/blob/")), "{gap}");
+}
