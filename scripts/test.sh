@@ -71,6 +71,8 @@ DDPATROLD=${CARGO_TARGET_DIR:-target}/debug/ddpatrold
 DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
 step "the GitHub Action"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
+step "every encoding in every container from every source"
+DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/matrix-test.sh
 step "the hooks, by pre-commit"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pre-commit-test.sh
 step "journey"

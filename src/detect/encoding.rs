@@ -70,6 +70,12 @@ impl Encoding {
         self.0[0].is_none()
     }
 
+    /// Tells whether the text itself is UTF-16.
+    #[must_use]
+    pub fn is_utf16(self) -> bool {
+        matches!(self.0[0], Some(Layer::Utf16Le | Layer::Utf16Be))
+    }
+
     /// Adds layers within these.
     #[must_use]
     pub fn with(mut self, layers: impl IntoIterator<Item = Layer>) -> Self {

@@ -96,6 +96,10 @@ impl Occurrence {
         let spelled = &blob.bytes[found.start..found.end];
         let mut end = start;
         end.advance(spelled);
+        let (start, end) = match found.encoding.is_utf16() {
+            true => wide((start, end), (blob.bytes, found.start, blob.offset), spelled.len()),
+            false => (start, end),
+        };
         let (path, part) = Location::place(blob.origin);
         let matched = found.start..found.end;
         Self {
@@ -122,6 +126,27 @@ impl Occurrence {
             },
         }
     }
+}
+
+/// Counts the columns of UTF-16 by its own units, if the line begins within `bytes`, before which so
+/// many bytes come.
+pub(crate) fn wide(
+    (start, end): (Position, Position),
+    (bytes, at, offset): (&[u8], usize, u64),
+    len: usize,
+) -> (Position, Position) {
+    let line = match memchr::memrchr(b'\n', &bytes[..at]) {
+        Some(newline) => newline + 1,
+        None if offset == 0 => {
+            let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+            if has_mark { 2 } else { 0 }
+        }
+        None => return (start, end),
+    };
+    let column = ((at - line) / 2 + 1) as u64;
+    let last = column + (len / 2) as u64;
+    let end = if end.line == start.line { Position { column: last, ..end } } else { end };
+    (Position { column, ..start }, end)
 }
 
 /// What is told of a match: its identity, the line around it, what the line says about it.

@@ -12,7 +12,7 @@ mod snippet;
 pub mod suppression;
 
 pub use collect::{Collector, Occurrence, Token};
-pub(crate) use collect::{Told, context};
+pub(crate) use collect::{Told, context, wide};
 pub use inline::{Inline, InlineAllow};
 pub(crate) use members::STDIN;
 pub(crate) use snippet::around;

@@ -32,7 +32,8 @@ pub(crate) fn around(
     }
     let hidden =
         matched.start.saturating_sub(from)..matched.end.saturating_sub(from).min(to - from);
-    redactor.clean_line(&bytes[from..to], part, hidden)
+    let line = redactor.clean_line(&bytes[from..to], part, hidden);
+    if encoding.is_utf16() { line.without_zeros() } else { line }
 }
 
 /// Moves forward to the next byte that begins a character.

@@ -46,6 +46,13 @@ impl Clean {
         &self.0
     }
 
+    /// Drops zeros: what is left of UTF-16 reads as text.
+    #[must_use]
+    pub fn without_zeros(mut self) -> Self {
+        self.0.retain(|&byte| byte != 0);
+        self
+    }
+
     /// Returns the text, with bytes that are no UTF-8 spelled as `\xNN`.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {

@@ -15,7 +15,7 @@ use crate::finding::baseline::Roots;
 use crate::finding::suppression::Unused;
 use crate::finding::{
     Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, Occurrence, Part, Standing,
-    Token, Told, around, context, plain,
+    Token, Told, around, context, plain, wide,
 };
 use crate::report::redact::Redactor;
 use crate::source::archive::{self, ArchiveOptions};
@@ -272,15 +272,20 @@ impl Workers<'_> {
     /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
     fn span(&self, token: &Token, bytes: &[u8], at: usize) -> Option<(usize, Encoding)> {
         let detector = self.scan.detector;
-        let mut span = None;
-        let own = at..bytes.len().min(at + detector.lookbehind() + 1);
-        let text = (bytes, Within::WHOLE);
-        detector.find(text, own, &mut Scratch::default(), |found, secret| {
-            if found.start == at && found.rule == token.rule && secret == token.secret.expose() {
-                span.get_or_insert((found.end - found.start, found.encoding));
-            }
-        });
-        span
+        let search = |own: Range<usize>| {
+            let mut span = None;
+            let text = (bytes, Within::WHOLE);
+            detector.find(text, own, &mut Scratch::default(), |found, secret| {
+                if found.start == at && found.rule == token.rule && secret == token.secret.expose()
+                {
+                    span.get_or_insert((found.end - found.start, found.encoding));
+                }
+            });
+            span
+        };
+        // What is encoded whole is recognized where the whole begins.
+        let near = at..bytes.len().min(at + detector.lookbehind() + 1);
+        search(near).or_else(|| search(0..bytes.len()))
     }
 
     /// Finds the tokens in the members of an archive.
@@ -403,6 +408,10 @@ impl Visitors for Workers<'_> {
         start.advance(&place.bytes[..at]);
         let mut end = start;
         end.advance(&place.bytes[at..at + len]);
+        let (start, end) = match encoding.is_utf16() {
+            true => wide((start, end), (place.bytes, at, 0), len),
+            false => (start, end),
+        };
         let location = Location {
             path: place.path.map(plain),
             part: place.part,

@@ -3,6 +3,7 @@
 use crate::detect::detector;
 use crate::encode::{self, ESCAPES, Which};
 use crate::mint::{self, Random};
+use crate::tree::Tree;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
 use ddpatrol::source::window::{Context, Windows};
@@ -261,6 +262,26 @@ fn helm_and_cloud_init_pack_before_they_encode() {
         zlib.write_all(text.as_bytes()).expect("in memory");
         let packed = encode::base64(&zlib.finish().expect("in memory"));
         assert_found(packed.as_bytes(), (b"", b""), &token, "base64 of zlib");
+    }
+}
+
+#[test]
+fn columns_of_utf16_are_those_of_its_text_and_what_is_shown_reads_as_text() {
+    let tree = Tree::new();
+    let token = &tokens(12)[0];
+    let text = format!("first\r\nset KEY={token} é\r\nlast\r\n");
+    tree.write("le", [&b"\xff\xfe"[..], &encode::utf16_le(&text)].concat());
+    tree.write("be", [&b"\xfe\xff"[..], &encode::utf16_be(&text)].concat());
+    tree.write("one", [&b"\xff\xfe"[..], &encode::utf16_le(&text[7..])].concat());
+    let ran = tree.run(&["scan", "--report", "json"]);
+    let column = 9;
+    let places: Vec<_> = ran.places().into_iter().map(|it| (it.1, it.2, it.3)).collect();
+    let wanted = [("be", 2), ("le", 2), ("one", 1)];
+    assert_eq!(places, wanted.map(|(path, line)| (path.to_owned(), line, column)), "{ran:?}");
+    for place in ran.json()["findings"][0]["locations"].as_array().expect("a list") {
+        assert_eq!(place["end_column"], column + token.len() as u64, "{place}");
+        let snippet = place["snippet"].as_str().expect("a text");
+        assert!(snippet.contains("set KEY=***"), "{snippet}");
     }
 }
 

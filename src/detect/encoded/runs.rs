@@ -117,7 +117,13 @@ pub(in crate::detect) fn walk(bytes: &[u8], own: Range<usize>, mut on_found: imp
             continue;
         }
         let first = (at + STRIDE * eight.trailing_zeros() as usize).saturating_sub(BLOCK);
-        let end = walk.look(first.max(walk.from), &mut on_found);
+        // Most such rows have a gap between two probes, which is seen within a few bytes.
+        let (low, high) = (first.max(walk.from), first + STRIDE * (PROBES - 1));
+        let gap = bytes[low..=high].iter().position(|&byte| PROBE[usize::from(byte)] == 0);
+        let end = match gap {
+            Some(gap) => low + gap + 1,
+            None => walk.look(low, &mut on_found),
+        };
         if end >= own.end {
             return;
         }

@@ -1,0 +1,277 @@
+"""Every encoding in every container from every source: minted, encoded and packed by independent code.
+
+Encodings are Python's own codecs, containers the real zip, tar, gzip, bzip2, xz, zstd, lz4 and 7z and
+image layouts that are written here. DDPATROL names the program.
+"""
+
+import base64
+import gzip
+import hashlib
+import html
+import io
+import json
+import os
+import pathlib
+import quopri
+import random
+import subprocess
+import tarfile
+import textwrap
+import urllib.parse
+import zlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def base62(value, width):
+    text = ""
+    while value:
+        value, digit = divmod(value, 62)
+        text = BASE62[digit] + text
+    return text.rjust(width, "0")
+
+
+def token(seed):
+    source = random.Random(seed)
+    secret = "".join(source.choice(BASE62) for _ in range(43))
+    alias = base62(source.getrandbits(128), 22)
+    return f"ddpat_{alias}_{secret}{base62(zlib.crc32(secret.encode()), 6)}"
+
+
+def b64(content):
+    return base64.b64encode(content).decode()
+
+
+def document(text):
+    """JSON that is long enough to be seen as text within base64."""
+    return json.dumps({"apiVersion": "v1", "kind": "Secret", "data": {"token": text}})
+
+
+def only_marks(text, spell):
+    return "".join(c if c.isalnum() else spell(c) for c in text)
+
+
+#: What the file is called, how the encoding is told, and how a token is encoded.
+ENCODINGS = {
+    "plain": (None, lambda t: f"key={t}\n"),
+    "base64-0": ("base64", lambda t: b64(t.encode())),
+    "base64-1": ("base64", lambda t: b64(f"x{t}".encode())),
+    "base64-2": ("base64", lambda t: b64(f"xy{t}".encode())),
+    "base64-url": ("base64", lambda t: base64.urlsafe_b64encode(f"\u00ff\u00fe>{t}?".encode()).decode()),
+    "base64-unpadded": ("base64", lambda t: b64(f"a:{t}".encode()).rstrip("=")),
+    "basic": ("base64", lambda t: f"Authorization: Basic {b64(f'git:{t}'.encode())}\r\n"),
+    "base64-utf16": ("base64 of UTF-16LE", lambda t: f"powershell -enc {b64(t.encode('utf-16-le'))}"),
+    "mime": ("base64", lambda t: base64.encodebytes(f"{'text ' * 20}{t}{' text' * 20}".encode()).decode()),
+    "yaml": (
+        "base64",
+        lambda t: "k: |\n" + textwrap.indent("\n".join(textwrap.wrap(b64((t * 3).encode()), 64)), "    "),
+    ),
+    "hex": ("hex", lambda t: t.encode().hex()),
+    "hex-upper": ("hex", lambda t: t.encode().hex().upper()),
+    "utf16le": ("UTF-16LE", lambda t: f"\ufeffset KEY={t}\r\n".encode("utf-16-le")),
+    "utf16be": ("UTF-16BE", lambda t: f"\ufeffset KEY={t}\r\n".encode("utf-16-be")),
+    "percent": ("percent-encoding", lambda t: "?k=" + only_marks(t, lambda c: f"%{ord(c):02X}")),
+    "percent-all": ("percent-encoding", lambda t: "".join(f"%{byte:02x}" for byte in t.encode())),
+    "unicode": ("\\u escapes", lambda t: '"' + only_marks(t, lambda c: f"\\u{ord(c):04x}") + '"'),
+    "unicode-all": ("\\u escapes", lambda t: "".join(f"\\u{ord(c):04X}" for c in t)),
+    "hex-escape": ("\\x escapes", lambda t: "".join(f"\\x{ord(c):02x}" for c in t)),
+    "html": ("HTML entities", lambda t: only_marks(html.escape(t), lambda c: f"&#{ord(c)};")),
+    "html-all": ("HTML entities", lambda t: "".join(f"&#x{ord(c):x};" for c in t)),
+    "quoted-printable": (
+        "quoted-printable",
+        lambda t: quopri.encodestring(f"{'word ' * 9}{t} {'word ' * 9}".encode()).decode(),
+    ),
+    "split": ("split string literals", lambda t: f'k = "{t[:30]}" +\n    "{t[30:]}"\n'),
+    "implicit": ("split string literals", lambda t: f"k = ('{t[:40]}'\n     '{t[40:]}')\n"),
+    "twice": ("base64 of base64", lambda t: b64(document(b64(t.encode())).encode())),
+    "gzip": ("base64 of gzip", lambda t: b64(gzip.compress(document(t).encode(), mtime=0))),
+    "helm": (
+        "base64 of base64 of gzip",
+        lambda t: b64(b64(gzip.compress(document(t).encode(), mtime=0)).encode()),
+    ),
+    "query": ("percent-encoding", lambda t: "a=" + urllib.parse.quote(t, safe="").replace("_", "%5F")),
+}
+
+TOKENS = {name: token(at) for at, name in enumerate(ENCODINGS)}
+
+
+def members(folder):
+    """Writes a file for each encoding."""
+    folder.mkdir()
+    for name, (_, encode) in ENCODINGS.items():
+        content = encode(TOKENS[name])
+        content = content if isinstance(content, bytes) else content.encode()
+        (folder / f"{name}.txt").write_bytes(content)
+
+
+def shell(command, folder):
+    subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=folder, check=True)
+
+
+def layer(folder):
+    """A layer of an image: a tar that holds the files, and one that deletes them."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as out:
+        out.add(folder / "in", arcname="in")
+    return content.getvalue()
+
+
+def add(out, name, content):
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    out.addfile(entry, io.BytesIO(content))
+
+
+def docker(folder):
+    """What `docker save` writes."""
+    content = layer(folder)
+    digest = hashlib.sha256(content).hexdigest()
+    config = {"rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]}, "history": [{"created_by": "COPY in /in"}]}
+    text = json.dumps(config).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": ["app:1"], "Layers": [f"{digest}/layer.tar"]}]
+    with tarfile.open(folder / "image.tar", "w") as out:
+        add(out, f"{digest}/layer.tar", content)
+        add(out, name, text)
+        add(out, "manifest.json", json.dumps(manifest).encode())
+
+
+def oci(folder):
+    """An OCI layout in a tar, its layer compressed."""
+    content = gzip.compress(layer(folder), mtime=0)
+    blobs = {}
+
+    def blob(content):
+        digest = hashlib.sha256(content).hexdigest()
+        blobs[digest] = content
+        return {"digest": f"sha256:{digest}", "size": len(content)}
+
+    inner = hashlib.sha256(layer(folder)).hexdigest()
+    config = {"rootfs": {"type": "layers", "diff_ids": [f"sha256:{inner}"]}, "history": [{"created_by": "COPY in /in"}]}
+    manifest = {
+        "schemaVersion": 2,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(json.dumps(config).encode())},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **blob(content)}],
+    }
+    told = {"mediaType": "application/vnd.oci.image.manifest.v1+json", **blob(json.dumps(manifest).encode())}
+    with tarfile.open(folder / "oci.tar", "w") as out:
+        add(out, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+        add(out, "index.json", json.dumps({"schemaVersion": 2, "manifests": [told]}).encode())
+        for digest, content in blobs.items():
+            add(out, f"blobs/sha256/{digest}", content)
+
+
+#: The archive's name, and how it is made of the folder `in`.
+CONTAINERS = {
+    "zip": ("a.zip", "zip -qr a.zip in"),
+    "tar": ("a.tar", "tar cf a.tar in"),
+    "tar.gz": ("a.tgz", "tar czf a.tgz in"),
+    "tar.bz2": ("a.tar.bz2", "tar cjf a.tar.bz2 in"),
+    "tar.xz": ("a.tar.xz", "tar cf - in | xz > a.tar.xz"),
+    "tar.zst": ("a.tar.zst", "tar cf - in | zstd -q > a.tar.zst"),
+    "tar.lz4": ("a.tar.lz4", "tar cf - in | lz4 -q > a.tar.lz4"),
+    "7z": ("a.7z", "7z a -bd a.7z in > /dev/null"),
+    "zip in tar.gz": ("b.tgz", "zip -qr a.zip in; tar czf b.tgz a.zip"),
+    "docker save": ("image.tar", docker),
+    "OCI layout": ("oci.tar", oci),
+}
+
+
+@pytest.fixture(scope="session")
+def program():
+    path = pathlib.Path(os.environ.get("DDPATROL", ROOT / "target" / "debug" / "ddpatrol"))
+    assert path.is_file(), f"{path} is not built"
+    return path.resolve()
+
+
+def scan(program, folder, *arguments, stdin=None):
+    done = subprocess.run(
+        [program, "scan", "--report", "json", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        stdin=open(stdin, "rb") if stdin else subprocess.DEVNULL,
+        capture_output=True,
+    )
+    assert done.returncode == 1, done.stderr.decode()
+    for secret in TOKENS.values():
+        assert secret[30:].encode() not in done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def check(report, is_member):
+    """Asserts that each encoding's token is found in its file, and told as what it is."""
+    assert report["complete"], report["diagnostics"]
+    findings = {it["token"]["redacted"]: it for it in report["findings"]}
+    for name, (encoding, _) in ENCODINGS.items():
+        finding = findings.pop(TOKENS[name][:29] + "***", None)
+        assert finding, f"{name} is not found"
+        places = [it for it in finding["locations"] if it["path"].endswith(f"{name}.txt")]
+        assert places, f"{name} is not found in its file: {finding['locations']}"
+        told = {it.get("encoding") for it in places}
+        assert encoding in told, f"{name}: {told}"
+        assert all(("!/" in it["path"]) == is_member for it in places), places
+    assert not findings, "nothing else is found"
+
+
+def git(folder, *arguments):
+    who = {f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **who}
+    subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True)
+
+
+def from_git(program, folder, name):
+    """Commits, deletes and packs, so that only the history has it."""
+    repository = folder / "repository"
+    repository.mkdir()
+    git(repository, "init", "-q")
+    (folder / name).rename(repository / name)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "add")
+    git(repository, "rm", "-q", "-r", name)
+    git(repository, "commit", "-q", "-m", "remove")
+    git(repository, "gc", "-q")
+    report = scan(program, repository, "--history-only")
+    for finding in report["findings"]:
+        for place in finding["locations"]:
+            assert place["git"]["introduced"]["subject"] == "add", place
+            assert [it["subject"] for it in place["git"]["removed"]] == ["remove"], place
+    return report
+
+
+@pytest.mark.parametrize("source", ["file", "git"])
+def test_files(program, tmp_path, source):
+    members(tmp_path / "in")
+    if source == "git":
+        check(from_git(program, tmp_path, "in"), False)
+    else:
+        check(scan(program, tmp_path, "in"), False)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_standard_input(program, tmp_path, name):
+    members(tmp_path / "in")
+    report = scan(program, tmp_path, "-", stdin=tmp_path / "in" / f"{name}.txt")
+    encoding = ENCODINGS[name][0]
+    places = [(it["path"], it.get("encoding")) for it in report["findings"][0]["locations"]]
+    assert (None, encoding) in places and len(report["findings"]) == 1, places
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("source", ["file", "stdin", "git"])
+def test_containers(program, tmp_path, container, source):
+    members(tmp_path / "in")
+    name, make = CONTAINERS[container]
+    shell(make, tmp_path) if isinstance(make, str) else make(tmp_path)
+    if source == "file":
+        report = scan(program, tmp_path, name)
+    elif source == "stdin":
+        report = scan(program, tmp_path, "-", stdin=tmp_path / name)
+    else:
+        report = from_git(program, tmp_path, name)
+    check(report, True)
+    if container in ("docker save", "OCI layout") and source != "git":
+        layers = {it.get("layer") for finding in report["findings"] for it in finding["locations"]}
+        assert all(told and "COPY in /in" in told for told in layers), layers
