@@ -325,10 +325,8 @@ impl Workers<'_> {
         let Some((options, format)) = archive else { return };
         let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::Again };
         let object = place.trace.map(|trace| Origin::Object(trace.object, trace.kind));
-        let path = place.path.map_or_else(
-            || members::synthetic(object.unwrap_or(Origin::Stdin)),
-            |path| plain(path),
-        );
+        let path =
+            place.path.map_or_else(|| members::synthetic(object.unwrap_or(Origin::Stdin)), plain);
         for mut occurrence in walk.places((place.bytes, format), &path, token) {
             occurrence.location.trace = place.trace.map(Arc::clone);
             occurrence.location.standing = place.standing.cloned();
