@@ -5,11 +5,12 @@
 //! through [`Scan::on_match`].
 
 mod members;
+mod worker;
 
-use crate::blob::{Blob, Origin, Position};
+use crate::blob::{Origin, Position};
 use crate::config::Exclude;
 use crate::detect::encoding::Encoding;
-use crate::detect::version::{Found, Head, Heads};
+use crate::detect::version::Heads;
 use crate::detect::{Detector, Evidence, Match, Scratch, Within};
 use crate::finding::baseline::Roots;
 use crate::finding::suppression::Unused;
@@ -18,19 +19,20 @@ use crate::finding::{
     Token, Told, around, context, plain, wide,
 };
 use crate::report::redact::Redactor;
-use crate::source::archive::{self, ArchiveOptions};
+use crate::source::archive::ArchiveOptions;
 use crate::source::git::Names;
 use crate::source::window::Context;
 use crate::source::{
-    Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitor, Visitors, add,
+    Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitors, add,
 };
-use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
+use ddpatrol_pack::{Kind, ObjectId};
 use members::{Telling, Walk};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
+use worker::Worker;
 
 /// How many bytes are searched between two looks at the wish to stop, so that even a blob made of
 /// look-alikes is left within a tenth of a second.
@@ -426,127 +428,6 @@ impl Visitors for Workers<'_> {
             layer: None,
         };
         self.tell(Occurrence { token, location }, place, len as u64);
-    }
-}
-
-struct Worker<'a> {
-    shared: &'a Workers<'a>,
-    scratch: Scratch,
-    /// The first bytes of an object.
-    head: Vec<u8>,
-}
-
-impl Visitor for Worker<'_> {
-    fn visit(&mut self, blob: &Blob<'_>) {
-        let Workers { scan, collector, run, .. } = self.shared;
-        // Matches come in ascending order, so that one walk over the blob positions all of them.
-        let (mut at, mut position) = (0, blob.position);
-        let mut names = names(blob.origin, blob.bytes);
-        let within = within(blob.origin, blob.offset);
-        let mut on_match = |found: Match, token: &[u8]| {
-            if run.is_interrupted() {
-                return;
-            }
-            if let Origin::Object(id, kind) = blob.origin {
-                if names.as_mut().is_none_or(|names| names.have(&found)) {
-                    self.shared.note(found, token, (id, kind), blob.offset + found.start as u64);
-                }
-                return;
-            }
-            if found.evidence == Evidence::Shaped {
-                add(&run.tally.shaped, 1);
-                if !scan.keep_shaped {
-                    return;
-                }
-            }
-            if found.start < at {
-                // What is encoded may begin before what was recognized earlier.
-                (at, position) = (0, blob.position);
-            }
-            position.advance(&blob.bytes[at..found.start]);
-            at = found.start;
-            let occurrence = Occurrence::new(scan.told(), blob, (found, token), position);
-            if let Some(on_match) = scan.on_match {
-                on_match(&occurrence);
-            }
-            collector.add(occurrence);
-        };
-        for stretch in stretches(blob.own.clone()) {
-            if run.is_interrupted() {
-                return;
-            }
-            let bytes = (blob.bytes, within);
-            scan.detector.find(bytes, stretch, &mut self.scratch, &mut on_match);
-        }
-        self.open(blob);
-    }
-}
-
-impl Worker<'_> {
-    /// Opens an object that is an archive and was read whole; one that comes in windows is told.
-    fn open(&self, blob: &Blob<'_>) {
-        let Origin::Object(id, Kind::Blob) = blob.origin else { return };
-        if blob.offset > 0 || blob.own.start > 0 {
-            return;
-        }
-        if blob.own.end == blob.bytes.len() {
-            self.shared.unpack((id, Kind::Blob), blob.bytes);
-        } else if self.shared.scan.archives.is_some()
-            && archive::detect(blob.bytes, Path::new("")).is_some()
-        {
-            let path = members::synthetic(blob.origin);
-            let message = "an archive in a git object this large is not opened";
-            self.shared.run.report(Gap::Opaque, Some(path), message);
-        }
-    }
-}
-
-impl ObjectVisitor for Worker<'_> {
-    fn visit_object(
-        &mut self,
-        object: &mut Object<'_>,
-        base: Option<&Heads>,
-    ) -> Result<Heads, Fault> {
-        let detector = self.shared.scan.detector;
-        let (id, kind) = (object.id(), object.kind());
-        let is_open = kind == Kind::Blob && self.shared.scan.archives.is_some() && {
-            self.head.clear();
-            object.read(0..members::HEAD.min(object.len() as usize), &mut self.head);
-            members::may_be_archive(&self.head)
-        };
-        // What an archive holds does not follow from its bytes.
-        let base = base.filter(|_| !is_open);
-        let inherited = base.and_then(|base| detector.inherit(object, base, &mut self.scratch));
-        if let Some(heads) = inherited {
-            self.shared.inherit(&heads, id, kind);
-            return Ok(heads);
-        }
-        let bytes = object.whole()?;
-        let mut heads = Heads::default();
-        let origin = Origin::Object(id, kind);
-        let mut names = names(origin, bytes);
-        for stretch in stretches(0..bytes.len()) {
-            if self.shared.run.is_interrupted() {
-                break;
-            }
-            let text = (bytes, within(origin, 0));
-            let intricate = detector.heads(text, stretch, &mut self.scratch, |place, found| {
-                let is_text =
-                    |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
-                let found = found.filter(is_text).map(|(found, token)| {
-                    let number = self.shared.note(found, token, (id, kind), place.start as u64);
-                    Found { token: number, len: (found.end - found.start) as u32 }
-                });
-                let (from, start) = (place.from as u32, place.start as u32);
-                heads.list.push(Head { from, start, reach: place.reach as u32, found });
-            });
-            heads.is_intricate |= intricate;
-        }
-        heads.list.sort_by_key(|head| head.start);
-        if is_open {
-            heads.is_intricate |= self.shared.unpack((id, kind), bytes);
-        }
-        Ok(heads)
     }
 }
 

@@ -1,5 +1,13 @@
 //! The arguments of every command.
 
+mod hooks;
+mod saved;
+
+pub(super) use hooks::{HookArgs, HookCommand, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs};
+pub(super) use saved::{
+    BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
+};
+
 use crate::config::Level;
 use crate::source::archive::ArchiveOptions;
 use crate::source::window::Context;
@@ -132,175 +140,6 @@ pub(super) struct ChangeArgs {
     /// List tokens that were already there, and let them fail, too.
     #[arg(long)]
     pub(super) all: bool,
-}
-
-/// Write a saved report in other formats.
-///
-/// The report is one of `--report json`. Its strings are masked again; tokens that it holds are
-/// dropped. Exit codes: 0, written; 2, the report cannot be read or another one not written.
-#[derive(Debug, ClapArgs)]
-pub(super) struct ReportCommandArgs {
-    /// A report of `--report json`; `-` is standard input.
-    #[arg(long, value_name = "REPORT")]
-    pub(super) from: PathBuf,
-
-    /// Write a report, as for `scan`.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
-    pub(super) reports: Vec<ReportArg>,
-
-    /// Keep what does not count in SARIF, as suppressed results.
-    #[arg(long)]
-    pub(super) sarif_suppressed: bool,
-
-    /// Whether to colour the text report.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub(super) color: Color,
-
-    /// Add the rules of a file, or of a folder's .toml files.
-    #[arg(long = "rules", value_name = "PATH")]
-    pub(super) rules: Vec<PathBuf>,
-}
-
-/// Compare two saved reports.
-///
-/// Tokens are compared by fingerprint; what does not count is left out. Exit codes: 0, nothing is
-/// new; 1, a proven token is new; 2, a report cannot be read, or nothing is new and one of them is
-/// incomplete.
-#[derive(Debug, ClapArgs)]
-pub(super) struct DiffArgs {
-    /// The old report, of `--report json`; `-` is standard input.
-    #[arg(value_name = "OLD")]
-    pub(super) old: PathBuf,
-
-    /// The new report.
-    #[arg(value_name = "NEW")]
-    pub(super) new: PathBuf,
-
-    /// Write the difference: text or json; to standard output, or whole to a file.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
-    pub(super) reports: Vec<ReportArg>,
-
-    /// Add the rules of a file, or of a folder's .toml files.
-    #[arg(long = "rules", value_name = "PATH")]
-    pub(super) rules: Vec<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct BaselineArgs {
-    #[command(subcommand)]
-    pub(super) command: BaselineCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum BaselineCommand {
-    /// Scan as `ddpatrol scan` does, and make what is found known.
-    Create(Box<ScanArgs>),
-    /// Scan again: add what is new, drop what is gone if everything was looked at, keep reasons.
-    Update(Box<ScanArgs>),
-    /// List the known tokens.
-    Show(BaselineShowArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct BaselineShowArgs {
-    /// The baseline; by default `.ddpatrol-baseline.json`.
-    #[arg(value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct HookArgs {
-    #[command(subcommand)]
-    pub(super) command: HookCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum HookCommand {
-    /// Install hooks; without naming any, those of a commit: pre-commit, pre-merge-commit, commit-msg.
-    ///
-    /// A hook that is there is kept and runs first.
-    Install(HookSetArgs),
-    /// Remove hooks of ddpatrol's, all of them unless some are named, and put back what was there.
-    Uninstall(HookSetArgs),
-}
-
-/// Which hooks, and where.
-#[derive(Debug, ClapArgs)]
-pub(super) struct HookSetArgs {
-    /// What will be committed.
-    #[arg(long)]
-    pub(super) pre_commit: bool,
-
-    /// The message of a commit.
-    #[arg(long)]
-    pub(super) commit_msg: bool,
-
-    /// What a merge will commit.
-    #[arg(long)]
-    pub(super) pre_merge_commit: bool,
-
-    /// What a push sends.
-    #[arg(long)]
-    pub(super) pre_push: bool,
-
-    /// What a push has brought to this server.
-    #[arg(long)]
-    pub(super) pre_receive: bool,
-
-    /// For all repositories of this user: a folder of hooks that passes on to each repository's own.
-    #[arg(long, conflicts_with = "repo")]
-    pub(super) global: bool,
-
-    /// The repository; by default the one that the current folder lies in.
-    #[arg(long, value_name = "PATH")]
-    pub(super) repo: Option<PathBuf>,
-}
-
-/// Scan what a push sends.
-///
-/// Reads from standard input what git tells a pre-push hook, or from the variables of the pre-commit
-/// framework. What the remote has already, as far as is known here, is not looked at. Exit codes as
-/// for `scan`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct PushArgs {
-    /// The remote, as git names it to the hook.
-    pub(super) remote: Option<String>,
-
-    /// The remote's URL, as git names it to the hook.
-    pub(super) url: Option<OsString>,
-
-    /// List tokens that were already there, and let them fail, too.
-    #[arg(long)]
-    pub(super) all: bool,
-
-    #[command(flatten)]
-    pub(super) telling: TellingArgs,
-}
-
-/// Scan what a push has brought to this server.
-///
-/// Reads from standard input what git tells a pre-receive hook. What references have already is not
-/// looked at. Exit codes as for `scan`; anything but 0 makes git reject the push.
-#[derive(Debug, ClapArgs)]
-pub(super) struct ReceiveArgs {
-    /// List tokens that were already there, and let them fail, too.
-    #[arg(long)]
-    pub(super) all: bool,
-
-    #[command(flatten)]
-    pub(super) telling: TellingArgs,
-}
-
-/// Scan the message of a commit.
-///
-/// What git shows below its scissors is no message. Exit codes as for `scan`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct MessageArgs {
-    /// The file that holds the message.
-    pub(super) file: PathBuf,
-
-    #[command(flatten)]
-    pub(super) telling: TellingArgs,
 }
 
 /// How results are told: the same for all commands that scan.
