@@ -15,25 +15,10 @@ import statistics
 import subprocess
 import tempfile
 import time
-import zlib
 
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+from mint import token
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-
-
-def base62(value, width):
-    text = ""
-    while value:
-        value, digit = divmod(value, 62)
-        text = BASE62[digit] + text
-    return text.rjust(width, "0")
-
-
-def token(seed):
-    source = random.Random(seed)
-    secret = "".join(source.choice(BASE62) for _ in range(43))
-    alias = base62(source.getrandbits(128), 22)
-    return f"ddpat_{alias}_{secret}{base62(zlib.crc32(secret.encode()), 6)}"
 
 
 class Repository:

@@ -72,9 +72,9 @@ DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
 step "the GitHub Action"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
 step "every encoding in every container from every source"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/matrix-test.sh
+DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/matrix
 step "the hooks, by pre-commit"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pre-commit-test.sh
+DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/pre_commit
 step "journey"
 scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
 step "HTML reports in a browser"

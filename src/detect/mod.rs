@@ -117,6 +117,17 @@ pub struct Scratch {
     decoded: Decoded,
     /// Whether there was something whose disguise could go on beyond what was looked at.
     is_intricate: bool,
+    /// How many bytes were unpacked in this call.
+    unpacked: u64,
+    /// Whether more is packed than was unpacked.
+    has_overrun: bool,
+}
+
+impl Scratch {
+    /// Tells, once, whether something was packed so that it was not unpacked to its end.
+    pub fn take_overrun(&mut self) -> bool {
+        std::mem::take(&mut self.has_overrun)
+    }
 }
 
 /// Finds the tokens of a rule set; immutable and shared by all workers.
@@ -242,6 +253,7 @@ impl Detector {
     /// may lead to it.
     fn each_once(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let mut told: Vec<(Match, u64)> = Vec::new();
+        scratch.unpacked = 0;
         self.each(search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found.filter(|found| !found.encoding.is_plain()) {
                 let mut hasher = DefaultHasher::new();

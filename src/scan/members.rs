@@ -105,6 +105,9 @@ impl Sink for Members<'_> {
                 on_match(blob, found, token);
             });
         }
+        if self.scratch.take_overrun() && self.walk.telling == Telling::First {
+            tell_overrun(self.walk.run, blob.origin);
+        }
     }
 
     fn gap(&mut self, kind: Gap, path: &Path, message: String) {
@@ -129,6 +132,18 @@ impl Sink for Members<'_> {
     fn is_interrupted(&self) -> bool {
         self.walk.run.is_interrupted()
     }
+}
+
+/// Tells of base64 that unpacks to more than is unpacked.
+pub(super) fn tell_overrun(run: &Run, origin: Origin<'_>) {
+    let path = match origin {
+        Origin::File(path) => Some(path.to_owned()),
+        Origin::Stdin => None,
+        origin => Some(synthetic(origin)),
+    };
+    let message = "it has base64 of gzip or zlib that unpacks to more than 64 MiB: it was searched as \
+                   far as that";
+    run.report(Gap::Unread, path, message);
 }
 
 /// The path by which an object without one is told.

@@ -373,6 +373,9 @@ impl Visitors for Workers<'_> {
                 }
             });
         }
+        if scratch.take_overrun() {
+            members::tell_overrun(self.run, Origin::Stdin);
+        }
         self.find_members(bytes, &mut tokens);
         tokens
     }

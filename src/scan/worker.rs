@@ -60,11 +60,19 @@ impl Visitor for Worker<'_> {
             let bytes = (blob.bytes, within);
             scan.detector.find(bytes, stretch, &mut self.scratch, &mut on_match);
         }
+        self.tell_overrun(blob.origin);
         self.open(blob);
     }
 }
 
 impl Worker<'_> {
+    /// Tells of what was packed so that it was not unpacked to its end.
+    fn tell_overrun(&mut self, origin: Origin<'_>) {
+        if self.scratch.take_overrun() {
+            members::tell_overrun(self.shared.run, origin);
+        }
+    }
+
     /// Opens an object that is an archive and was read whole; one that comes in windows is told.
     fn open(&self, blob: &Blob<'_>) {
         let Origin::Object(id, Kind::Blob) = blob.origin else { return };
@@ -125,6 +133,7 @@ impl ObjectVisitor for Worker<'_> {
             heads.is_intricate |= intricate;
         }
         heads.list.sort_by_key(|head| head.start);
+        self.tell_overrun(origin);
         if is_open {
             heads.is_intricate |= self.shared.unpack((id, kind), bytes);
         }

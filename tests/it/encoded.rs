@@ -266,6 +266,27 @@ fn helm_and_cloud_init_pack_before_they_encode() {
 }
 
 #[test]
+fn bombs_in_base64_end_and_are_told() {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+    let pack = |content: &[u8]| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(content).expect("in memory");
+        encode::base64(&gzip.finish().expect("in memory"))
+    };
+    let inner = pack(&vec![b' '; 40_000_000]);
+    let tree = Tree::new();
+    // Many of them in one, and so on.
+    tree.write("bomb", pack(format!("{inner}\n").repeat(1000).as_bytes()));
+    let ran = tree.run(&["scan", "--report", "json"]);
+    let report = ran.json();
+    assert_eq!((ran.code(), &report["complete"]), (Some(2), &false.into()), "{ran:?}");
+    let told = report["diagnostics"][0]["message"].as_str().expect("a text");
+    assert!(told.contains("unpacks to more than 64 MiB"), "{told}");
+}
+
+#[test]
 fn columns_of_utf16_are_those_of_its_text_and_what_is_shown_reads_as_text() {
     let tree = Tree::new();
     let token = &tokens(12)[0];

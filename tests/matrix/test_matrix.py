@@ -13,32 +13,18 @@ import json
 import os
 import pathlib
 import quopri
-import random
 import subprocess
+import sys
 import tarfile
 import textwrap
 import urllib.parse
-import zlib
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+sys.path.insert(0, str(ROOT / "scripts"))
 
-
-def base62(value, width):
-    text = ""
-    while value:
-        value, digit = divmod(value, 62)
-        text = BASE62[digit] + text
-    return text.rjust(width, "0")
-
-
-def token(seed):
-    source = random.Random(seed)
-    secret = "".join(source.choice(BASE62) for _ in range(43))
-    alias = base62(source.getrandbits(128), 22)
-    return f"ddpat_{alias}_{secret}{base62(zlib.crc32(secret.encode()), 6)}"
+from mint import token  # noqa: E402
 
 
 def b64(content):

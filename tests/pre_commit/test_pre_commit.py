@@ -5,29 +5,15 @@ DDPATROL names the built program. Tokens are minted from a seed by code of its o
 
 import os
 import pathlib
-import random
 import subprocess
-import zlib
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+sys.path.insert(0, str(ROOT / "scripts"))
 
-
-def base62(value, width):
-    text = ""
-    while value:
-        value, digit = divmod(value, 62)
-        text = BASE62[digit] + text
-    return text.rjust(width, "0")
-
-
-def token(seed):
-    source = random.Random(seed)
-    alias = base62(source.getrandbits(128), 22)
-    secret = "".join(source.choice(BASE62) for _ in range(43))
-    return f"ddpat_{alias}_{secret}{base62(zlib.crc32(secret.encode()), 6)}"
+from mint import token  # noqa: E402
 
 
 class Project:

@@ -12,8 +12,9 @@ use std::io::Read;
 /// The length of the shortest run that is decoded whole, in characters.
 pub(in crate::detect) const SHORTEST: usize = 64;
 
-/// How much is unpacked of one run, in bytes; what is larger is searched as far as that.
-const MOST_UNPACKED: u64 = 64 << 20;
+/// How much is unpacked of what is recognized in one call, nested or not, in bytes: base64 of gzip of
+/// base64 of gzip grows a million times.
+pub(in crate::detect) const MOST_UNPACKED: u64 = 64 << 20;
 
 /// What a run holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +70,13 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     (is_plain || is_wide).then_some(Content::Text)
 }
 
-/// Unpacks as much as may be unpacked of one run; what is broken, as far as it goes.
-pub(super) fn unpack(layer: Layer, packed: &[u8]) -> Vec<u8> {
+/// Unpacks as many bytes as are left to be unpacked; what is broken, as far as it goes.
+pub(super) fn unpack(layer: Layer, packed: &[u8], left: u64) -> Vec<u8> {
     let mut content = Vec::new();
     // Half of a stream is worth a look, too.
     let _ = match layer {
-        Layer::Zlib => ZlibDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut content),
-        _ => MultiGzDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut content),
+        Layer::Zlib => ZlibDecoder::new(packed).take(left).read_to_end(&mut content),
+        _ => MultiGzDecoder::new(packed).take(left).read_to_end(&mut content),
     };
     content
 }

@@ -395,7 +395,11 @@ impl Detector {
                     });
                 }
                 Content::Packed(layer) => {
-                    let content = deep::unpack(layer, &out.bytes);
+                    let left = deep::MOST_UNPACKED.saturating_sub(scratch.unpacked);
+                    let content = deep::unpack(layer, &out.bytes, left);
+                    scratch.unpacked += content.len() as u64;
+                    // What ends just there is taken for more: it is told, not lost.
+                    scratch.has_overrun |= content.len() as u64 == left;
                     let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
                     let all = 0..content.len();
                     self.inner(search, (&content, all), scratch, &mut |found, token| {

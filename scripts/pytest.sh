@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the tests in a folder of Python's against the built program:
+#
+#   scripts/pytest.sh tests/matrix [PYTEST ARGUMENTS...]       every encoding, container and source
+#   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, by the real pre-commit
+#
+# DDPATROL names the program (default: the debug build, which is built). What the folder's
+# requirements.txt names stands in an environment under the target directory.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tests=$root/$1
+shift
+
+if [ -z "${DDPATROL:-}" ]; then
+  cargo build --locked --manifest-path "$root/Cargo.toml" --bin ddpatrol
+  DDPATROL=${CARGO_TARGET_DIR:-$root/target}/debug/ddpatrol
+fi
+DDPATROL=$(realpath "$DDPATROL")
+export DDPATROL
+python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
+export PYTHONDONTWRITEBYTECODE=1
+PATH=$(dirname "$python"):$PATH
+cd "$tests"
+exec "$python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"
