@@ -267,9 +267,15 @@ impl Fault {
 
     /// Tells how much it matters.
     fn gap(&self) -> Gap {
+        use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof, Unsupported};
         match self {
-            Self::Encrypted | Self::Unsupported(_) => Gap::Opaque,
-            _ => Gap::Unread,
+            Self::Damaged(_) | Self::Encrypted | Self::Unsupported(_) => Gap::Opaque,
+            // What a decoder says of its input; a disk says other things.
+            Self::Io(error) => match error.kind() {
+                InvalidData | InvalidInput | Other | UnexpectedEof | Unsupported => Gap::Opaque,
+                _ => Gap::Unread,
+            },
+            Self::Limit(_) | Self::Stopped => Gap::Unread,
         }
     }
 }

@@ -112,7 +112,11 @@ fn a_damaged_archive_in_git_is_told_and_the_state_remembers_members() {
     repo.commit(&[], "cut");
     let ran = repo.run(&args);
     let report = ran.json();
-    assert_eq!(report["complete"], false, "{ran:?}");
+    assert_eq!(report["diagnostics"][0]["kind"], "opaque", "{ran:?}");
+    assert_eq!(
+        repo.run(&["scan", "--history-only", "--strict", "--fail-on", "never"]).code(),
+        Some(2)
+    );
     let gap = &report["diagnostics"][0];
     assert!(gap["path"].as_str().is_some_and(|path| path.starts_with("git/blob/")), "{gap}");
 }

@@ -100,7 +100,7 @@ fn damaged_packs_and_bundles_are_told() {
     let whole = std::fs::read(tree.path().join("a.bundle")).expect("it was made");
     for part in 1..12 {
         tree.write("a.bundle", &whole[..whole.len() * part / 12]);
-        let ran = tree.run(&[&JSON[..], &["a.bundle"]].concat());
+        let ran = tree.run(&[&JSON[..], &["--strict", "a.bundle"]].concat());
         assert_eq!(ran.json()["complete"], false, "{part}: {ran:?}");
     }
 }
