@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many alternates of alternates are followed, as git does.
 const DEEPEST_ALTERNATE: usize = 5;
@@ -145,7 +146,7 @@ impl Store {
                 self.packs.push(Arc::new(pack));
             }
             // A repack has replaced it; the new pack is found when the folder is listed again.
-            Err(_) if !path.exists() => {
+            Err(_) if !path.exists() || is_going(&path) => {
                 self.opened.remove(&path);
             }
             Err(_) if !path.with_extension("idx").exists() => problem(StoreError::NoIndex(path)),
@@ -286,6 +287,17 @@ impl Store {
         loose.read_to_end(&mut content)?;
         Ok(Some((loose.kind, content)))
     }
+}
+
+/// Tells whether a pack without an index is being removed: git removes the index first, then the pack.
+fn is_going(pack: &Path) -> bool {
+    if pack.with_extension("idx").exists() {
+        return false;
+    }
+    (0..20).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        !pack.exists()
+    })
 }
 
 /// Git writes a pack under a name that begins with `tmp_` and renames it.

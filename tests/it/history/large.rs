@@ -58,6 +58,8 @@ fn objects_that_a_repack_moves_during_the_scan_are_all_found_and_traced() {
         (0..6).map(|n| n * 100 + 50).map(|n| (n, repo.id(&format!("main~{}", 599 - n)))).collect();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also after a failure, which would otherwise wait for the other thread for ever.
+        let _stopping = Stopping(&stop);
         scope.spawn(|| {
             let mut turn = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -76,8 +78,16 @@ fn objects_that_a_repack_moves_during_the_scan_are_all_found_and_traced() {
                 assert_eq!((introduced(&place), is_reachable(&place)), (&**commit, true));
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Ends what runs beside a test.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
