@@ -186,8 +186,7 @@ impl Reading<'_> {
     fn text(&self, path: &Path) -> anyhow::Result<Option<(String, String)>> {
         if let Some(below) = self.inside(path) {
             let Ground::Commit { base, .. } = self.ground else { return Ok(None) };
-            let short = &base.commit().to_string()[..12];
-            let place = format!("{} of {short}", below.display());
+            let place = format!("{} of {}", below.display(), short(base));
             let bytes = base.read(&below).with_context(|| place.clone())?;
             let Some(bytes) = bytes else { return Ok(None) };
             let text = String::from_utf8(bytes).ok();
@@ -208,7 +207,7 @@ impl Reading<'_> {
                 "{what} {} is not in the base {}: a change is judged by what its base has \
                  (--trust-head takes what the work tree has)",
                 below.display(),
-                &base.commit().to_string()[..12],
+                short(base),
             ),
             (Some(below), _) => format!(
                 "{what} {} cannot be read: the change has no base to read it from \
@@ -227,7 +226,7 @@ impl Reading<'_> {
             self.notes.push(format!(
                 "the change edits {}: that counts after it is merged; until then what {} has does",
                 below.display(),
-                &base.commit().to_string()[..12],
+                short(base),
             ));
         }
         Ok(())
@@ -266,6 +265,11 @@ impl Reading<'_> {
         };
         Baseline::parse(&text).with_context(|| format!("the baseline {place} cannot be used"))
     }
+}
+
+/// Spells a commit as people do.
+fn short(base: &Snapshot) -> String {
+    base.commit().to_string()[..12].to_owned()
 }
 
 /// Looks for a configuration in a folder and above it, up to the top of a work tree.

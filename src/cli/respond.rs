@@ -318,12 +318,7 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
 /// Reads the proven findings of a saved report.
 fn read(args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
     let path = &args.from;
-    let text = if path.as_os_str() == "-" {
-        io::read_to_string(io::stdin()).context("the report cannot be read from standard input")?
-    } else {
-        std::fs::read_to_string(path)
-            .with_context(|| format!("the report {} cannot be read", path.display()))?
-    };
+    let text = super::saved::read_text(path)?;
     let saved: Saved = serde_json::from_str(&text).map_err(|error| {
         anyhow::anyhow!(
             "{} is no report of `ddpatrol scan --report json` (line {}, column {})",

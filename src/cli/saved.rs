@@ -58,14 +58,19 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     })
 }
 
+/// Reads the text of a saved report, from a file or from standard input.
+pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
+    if path.as_os_str() == "-" {
+        return io::read_to_string(io::stdin())
+            .context("the report cannot be read from standard input");
+    }
+    std::fs::read_to_string(path)
+        .with_context(|| format!("the report {} cannot be read", path.display()))
+}
+
 /// Reads a saved report, with the gate closed against whatever it may hold.
 fn read(path: &Path, rules: &[PathBuf]) -> anyhow::Result<Document> {
-    let text = if path.as_os_str() == "-" {
-        io::read_to_string(io::stdin()).context("the report cannot be read from standard input")?
-    } else {
-        std::fs::read_to_string(path)
-            .with_context(|| format!("the report {} cannot be read", path.display()))?
-    };
+    let text = read_text(path)?;
     let rules = Arc::new(load_rules(rules)?);
     let gate = Redactor::new(Detector::new(Arc::clone(&rules))?);
     let redactor = GATE.get_or_init(|| gate);

@@ -190,7 +190,7 @@ fn folder(git_dir: &Path, here: Option<&Path>) -> Option<String> {
 }
 
 /// Quotes a word for a POSIX shell.
-pub(super) fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c);
     if !word.is_empty() && !word.starts_with(['-', '=']) && word.chars().all(is_plain) {
         return word.to_owned();

@@ -18,9 +18,21 @@ pub(super) const HEAD: usize = archive::HEAD;
 /// The offset and length that stand for a place within a member.
 pub(super) const NOWHERE: (u64, u64) = (0, 0);
 
-/// Tells whether a blob may be an archive by its first bytes, so that all of it is worth a look.
-pub(super) fn may_be_archive(head: &[u8]) -> bool {
-    archive::detect(head, Path::new("")).is_some() || archive::may_end_as_zip(head)
+/// What the first bytes of a blob say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signs {
+    None,
+    Archive,
+    /// Its end may be a zip's.
+    PerhapsAtEnd,
+}
+
+/// Tells what the first bytes of a blob say.
+pub(super) fn signs(head: &[u8]) -> Signs {
+    if archive::detect(head, Path::new("")).is_some() {
+        return Signs::Archive;
+    }
+    if archive::may_end_as_zip(head) { Signs::PerhapsAtEnd } else { Signs::None }
 }
 
 /// Tells what archive a whole blob is, if it is one.

@@ -19,7 +19,7 @@ use crate::finding::{
     Token, Told, around, context, plain, wide,
 };
 use crate::report::redact::Redactor;
-use crate::source::archive::ArchiveOptions;
+use crate::source::archive::{ArchiveOptions, Format};
 use crate::source::git::Names;
 use crate::source::window::Context;
 use crate::source::{
@@ -268,9 +268,7 @@ impl Workers<'_> {
             }
         }
     }
-}
 
-impl Workers<'_> {
     /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
     fn span(&self, token: &Token, bytes: &[u8], at: usize) -> Option<(usize, Encoding)> {
         let detector = self.scan.detector;
@@ -290,11 +288,16 @@ impl Workers<'_> {
         search(near).or_else(|| search(0..bytes.len()))
     }
 
+    /// Tells whether bytes are an archive that is to be opened, and how it is walked.
+    fn archive(&self, bytes: &[u8], telling: Telling) -> Option<(Walk<'_>, Format)> {
+        let options = self.scan.archives.as_ref()?;
+        let walk = Walk { scan: self.scan, options, run: self.run, telling };
+        Some((walk, members::format(bytes)?))
+    }
+
     /// Finds the tokens in the members of an archive.
     fn find_members(&self, bytes: &[u8], tokens: &mut Vec<(u32, u64)>) {
-        let archive = self.scan.archives.as_ref().zip(members::format(bytes));
-        let Some((options, format)) = archive else { return };
-        let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::First };
+        let Some((walk, format)) = self.archive(bytes, Telling::First) else { return };
         let path = Path::new("an archive in git");
         walk.walk((bytes, format), path, &mut |_, found, token| {
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
@@ -321,26 +324,27 @@ impl Workers<'_> {
         self.collector.add(occurrence);
     }
 
-    /// Adds the places of a token in the members of an archive.
-    fn place_members(&self, token: &Token, place: &Traced<'_>) {
-        let archive = self.scan.archives.as_ref().zip(members::format(place.bytes));
-        let Some((options, format)) = archive else { return };
-        let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::Again };
+    /// Adds the places of a token in the members of an archive; tells whether there are any.
+    fn place_members(&self, token: &Token, place: &Traced<'_>) -> bool {
+        let Some((walk, format)) = self.archive(place.bytes, Telling::Again) else {
+            return false;
+        };
         let object = place.trace.map(|trace| Origin::Object(trace.object, trace.kind));
         let path =
             place.path.map_or_else(|| members::synthetic(object.unwrap_or(Origin::Stdin)), plain);
-        for mut occurrence in walk.places((place.bytes, format), &path, token) {
+        let places = walk.places((place.bytes, format), &path, token);
+        let is_any = !places.is_empty();
+        for mut occurrence in places {
             occurrence.location.trace = place.trace.map(Arc::clone);
             occurrence.location.standing = place.standing.cloned();
             self.tell(occurrence, place, members::NOWHERE.1);
         }
+        is_any
     }
 
     /// Notes the tokens in the members of a git object, if it is an archive; tells whether it is.
     fn unpack(&self, (id, kind): (ObjectId, Kind), bytes: &[u8]) -> bool {
-        let archive = self.scan.archives.as_ref().zip(members::format(bytes));
-        let Some((options, format)) = archive else { return false };
-        let walk = Walk { scan: self.scan, options, run: self.run, telling: Telling::First };
+        let Some((walk, format)) = self.archive(bytes, Telling::First) else { return false };
         let path = members::synthetic(Origin::Object(id, kind));
         walk.walk((bytes, format), &path, &mut |_, found, token| {
             let (offset, len) = members::NOWHERE;
@@ -352,7 +356,7 @@ impl Workers<'_> {
 
 impl Visitors for Workers<'_> {
     fn make(&self) -> Box<dyn ObjectVisitor + '_> {
-        Box::new(Worker { shared: self, scratch: Scratch::default(), head: Vec::new() })
+        Box::new(Worker { shared: self, scratch: Scratch::default(), part: Vec::new() })
     }
 
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)> {
@@ -404,9 +408,13 @@ impl Visitors for Workers<'_> {
     fn place(&self, token: u32, place: &Traced<'_>) {
         let token = self.held().tokens[token as usize].clone();
         let at = place.offset as usize;
-        let Some((len, encoding)) = self.span(&token, place.bytes, at) else {
-            return self.place_members(&token, place);
-        };
+        let span = self.span(&token, place.bytes, at);
+        if span.is_none() && (self.place_members(&token, place) || self.run.is_interrupted()) {
+            return;
+        }
+        // A place is told, whatever stands there by now.
+        let plain_len = token.secret.expose().len().min(place.bytes.len() - at);
+        let (len, encoding) = span.unwrap_or((plain_len, Encoding::PLAIN));
         let mut start = Position::start_of(place.bytes);
         start.advance(&place.bytes[..at]);
         let mut end = start;

@@ -1,5 +1,6 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
+use super::members::Signs;
 use super::{Workers, members, names, stretches, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
@@ -14,8 +15,8 @@ use std::path::Path;
 pub(super) struct Worker<'a> {
     pub(super) shared: &'a Workers<'a>,
     pub(super) scratch: Scratch,
-    /// The first bytes of an object.
-    pub(super) head: Vec<u8>,
+    /// The first or the last bytes of an object.
+    pub(super) part: Vec<u8>,
 }
 
 impl Visitor for Worker<'_> {
@@ -100,9 +101,17 @@ impl ObjectVisitor for Worker<'_> {
         let detector = self.shared.scan.detector;
         let (id, kind) = (object.id(), object.kind());
         let is_open = kind == Kind::Blob && self.shared.scan.archives.is_some() && {
-            self.head.clear();
-            object.read(0..members::HEAD.min(object.len() as usize), &mut self.head);
-            members::may_be_archive(&self.head)
+            let len = object.len() as usize;
+            self.part.clear();
+            object.read(0..members::HEAD.min(len), &mut self.part);
+            let signs = members::signs(&self.part);
+            signs == Signs::Archive
+                || signs == Signs::PerhapsAtEnd && {
+                    // Scripts and programs are many; few of them end as a zip does.
+                    self.part.clear();
+                    object.read(len.saturating_sub(archive::END_REACH)..len, &mut self.part);
+                    archive::ends_as_zip(&self.part)
+                }
         };
         // What an archive holds does not follow from its bytes.
         let base = base.filter(|_| !is_open);

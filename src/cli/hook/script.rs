@@ -1,5 +1,6 @@
 //! The text of a hook: the hook that was there before, then ddpatrol.
 
+use crate::report::advice::quote;
 use std::path::Path;
 
 /// What the second line of every hook of ours begins with.
@@ -89,11 +90,6 @@ pub(super) fn is_ours(text: &[u8]) -> bool {
     second.is_some_and(|line| line.starts_with(MARK.as_bytes()))
 }
 
-/// Quotes a path for a shell.
-fn quote(path: &Path) -> String {
-    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
-}
-
 /// Which hooks run before ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -136,7 +132,7 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
          from the hooks; {}\" >&2\n  \
          exit 2\n\
          fi\n",
-        quote(program),
+        quote(&program.to_string_lossy()),
         hook.way_past().replace('`', "\\`"),
     ));
     if reads {

@@ -32,6 +32,7 @@ mod zip;
 pub use format::{Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip};
 
 pub use repository::{Packed, Packs};
+pub use zip::END_REACH;
 
 use super::window::Context;
 use super::{Gap, Run, Visitor, add};

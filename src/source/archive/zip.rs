@@ -15,7 +15,7 @@ use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 
 const END_LEN: usize = 22;
 /// The end record may have a comment behind it, whose length has two bytes.
-pub(super) const END_REACH: usize = END_LEN + 0xffff;
+pub const END_REACH: usize = END_LEN + 0xffff;
 /// The mark of the end record.
 pub(super) const END: &[u8] = b"PK\x05\x06";
 const ENTRY_LEN: usize = 46;
