@@ -78,6 +78,24 @@ fn what_an_archive_held_is_found_in_the_history_with_its_commit_and_line() {
 }
 
 #[test]
+fn a_zip_behind_a_script_is_opened_in_every_version_though_the_versions_are_deltas() {
+    let repo = Repo::of(&[("run", &"#!/bin/sh\necho a line of the script\n".repeat(40))]);
+    for version in 0..4_u64 {
+        pack(&repo, "run.zip", "d/x", &text(&token(version + 1)));
+        let mut script =
+            "#!/bin/sh\necho a line of the script\n".repeat(40 + version as usize).into_bytes();
+        script.extend(std::fs::read(repo.root.join("run.zip")).expect("a zip"));
+        std::fs::remove_file(repo.root.join("run.zip")).expect("it is there");
+        repo.write("run", script);
+        repo.commit(&[], &format!("version {version}"));
+    }
+    repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
+    let ran = repo.run(&["scan", "--history-only", "--report", "json"]);
+    let wanted: Vec<String> = (0..4).map(|it| format!("run!/d/x:401 version {it} -")).collect();
+    assert_eq!((ran.code(), places(&ran)), (Some(1), wanted), "{ran:?}");
+}
+
+#[test]
 fn what_an_archive_brings_is_judged_in_ranges_and_what_is_staged() {
     let repo = Repo::of(&[("a", "clean")]);
     pack(&repo, "x.zip", "old", &token(1));
