@@ -84,6 +84,21 @@ impl Index {
         ObjectId::from_bytes(self.name(position)?).ok()
     }
 
+    /// Returns the first eight bytes of the id at a position, most significant first: what nearly
+    /// always tells it from all others.
+    #[must_use]
+    #[inline]
+    pub fn key(&self, position: u32) -> Option<u64> {
+        self.name(position)?.first_chunk().copied().map(u64::from_be_bytes)
+    }
+
+    /// Tells whether `id` stands at a position.
+    #[must_use]
+    #[inline]
+    pub fn is_at(&self, position: u32, id: &[u8]) -> bool {
+        self.name(position) == Some(id)
+    }
+
     /// Returns the offset of the object at a position; `None` if the tables have none.
     #[must_use]
     #[inline]

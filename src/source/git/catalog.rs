@@ -51,6 +51,34 @@ impl Part {
             self.pack.index().find_between(id, self.table[slot], self.table[slot + 1])?;
         Some(self.first + position)
     }
+
+    /// Finds those that are not found yet. Each step touches memory for all of them, and none of what
+    /// it reads decides what the next one reads: so the processor need not wait for one by one.
+    fn find_all<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a [u8]> + Clone,
+        lookups: &mut [Lookup],
+    ) {
+        let index = self.pack.index();
+        for (id, lookup) in ids.clone().zip(&mut *lookups) {
+            let slot = slot(id, self.bits);
+            (lookup.low, lookup.high) = (self.table[slot], self.table[slot + 1]);
+        }
+        for lookup in &mut *lookups {
+            lookup.first = index.key(lookup.low);
+        }
+        for (id, lookup) in ids.zip(lookups) {
+            if lookup.found.is_some() || lookup.low == lookup.high {
+                continue;
+            }
+            let is_first = lookup.first == id.first_chunk().copied().map(u64::from_be_bytes);
+            let position = match is_first && index.is_at(lookup.low, id) {
+                true => Some(lookup.low),
+                false => index.find_between(id, lookup.low, lookup.high),
+            };
+            lookup.found = position.map(|position| self.first + position);
+        }
+    }
 }
 
 #[inline]
@@ -91,6 +119,10 @@ impl Catalog {
         if let Some(number) = self.packs.iter().find_map(|part| part.find(id)) {
             return Some(number);
         }
+        self.find_loose(id)
+    }
+
+    fn find_loose(&self, id: &[u8]) -> Option<u32> {
         if self.loose.is_empty() {
             return None;
         }
@@ -117,28 +149,62 @@ impl Catalog {
     }
 }
 
-/// Remembers the objects that one worker found last: neighbouring versions of a folder name the
-/// same things.
-#[derive(Debug, Default)]
-pub(super) struct Cache(Vec<(ObjectId, u32)>);
+/// Entries of trees whose objects are to be looked up.
+///
+/// Where the tables are larger than the processor's caches, a look-up alone mostly waits for memory;
+/// many at a time wait together.
+#[derive(Debug)]
+pub(super) struct Pending {
+    id_len: usize,
+    ids: Vec<u8>,
+    /// The tree of each, and whether it names a tree.
+    from: Vec<(u32, bool)>,
+    lookups: Vec<Lookup>,
+}
 
-const CACHE_LEN: usize = 4096;
+/// How far the look-up of one id has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lookup {
+    low: u32,
+    high: u32,
+    first: Option<u64>,
+    found: Option<u32>,
+}
 
-impl Cache {
+/// So many entries are looked up at a time.
+const TOGETHER: usize = 512;
+
+impl Pending {
+    pub(super) fn new(id_len: usize) -> Self {
+        Self { id_len, ids: Vec::new(), from: Vec::new(), lookups: Vec::new() }
+    }
+
+    /// Adds an entry of the tree with that number; tells whether there are enough to look them up.
     #[inline]
-    pub(super) fn find(&mut self, catalog: &Catalog, id: &[u8]) -> Option<u32> {
-        let id = ObjectId::from_bytes(id).ok()?;
-        if self.0.is_empty() {
-            self.0 = vec![(id, NONE); CACHE_LEN];
+    pub(super) fn add(&mut self, id: &[u8], tree: u32, is_tree: bool) -> bool {
+        debug_assert_eq!(id.len(), self.id_len);
+        self.ids.extend_from_slice(id);
+        self.from.push((tree, is_tree));
+        self.from.len() >= TOGETHER
+    }
+
+    /// Looks all up, and calls `on_entry` with the id of each, its tree, whether it names a tree, and
+    /// its number, if it is there.
+    pub(super) fn resolve(
+        &mut self,
+        catalog: &Catalog,
+        mut on_entry: impl FnMut(&[u8], u32, bool, Option<u32>),
+    ) {
+        self.lookups.clear();
+        self.lookups.resize(self.from.len(), Lookup::default());
+        for part in &catalog.packs {
+            part.find_all(self.ids.chunks_exact(self.id_len), &mut self.lookups);
         }
-        let bytes = id.as_bytes();
-        let slot = usize::from(u16::from_le_bytes([bytes[0], bytes[1]])) % CACHE_LEN;
-        let entry = &mut self.0[slot];
-        if entry.1 != NONE && entry.0 == id {
-            return Some(entry.1);
+        let ids = self.ids.chunks_exact(self.id_len);
+        for ((id, &(tree, is_tree)), lookup) in ids.zip(&self.from).zip(&self.lookups) {
+            on_entry(id, tree, is_tree, lookup.found.or_else(|| catalog.find_loose(id)));
         }
-        let number = catalog.find(id.as_bytes())?;
-        *entry = (id, number);
-        Some(number)
+        self.ids.clear();
+        self.from.clear();
     }
 }

@@ -5,7 +5,7 @@
 //! does not have are looked up; so every link between two objects is seen at least once, and what
 //! is missing shows.
 
-use super::catalog::{Cache, Catalog};
+use super::catalog::{Catalog, Pending};
 use super::commits::{self, Node};
 use super::state::{Known, pack_name};
 use super::store::Store;
@@ -51,6 +51,15 @@ pub(super) struct Links {
 }
 
 impl Links {
+    /// Adds the links that entries of trees make.
+    fn add(&mut self, pending: &mut Pending, catalog: &Catalog) {
+        pending.resolve(catalog, |id, tree, is_tree, child| match child {
+            Some(child) if is_tree => self.subtrees[0].push((child, tree)),
+            Some(child) => self.blobs[0].push((child, tree)),
+            None => self.missing.extend(ObjectId::from_bytes(id).map(|id| (id, tree))),
+        });
+    }
+
     fn merge(&mut self, mut other: Self) {
         self.nodes.append(&mut other.nodes);
         self.tags.append(&mut other.tags);
@@ -116,7 +125,7 @@ impl ObjectReader<'_> {
             let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
             let mut worker = self.worker(&objects.catalog, 0, kinds);
             worker.links_of(number, id, kind, &bytes);
-            links.merge(worker.links);
+            links.merge(worker.finish());
         }
         objects.links.merge(links);
     }
@@ -207,9 +216,8 @@ impl ObjectReader<'_> {
         let workers = families.walk(&options, &|| self.worker(catalog, first, kinds));
         let (mut failed, mut all) = (Vec::new(), Links::default());
         for mut worker in workers {
-            worker.flush();
             failed.append(&mut worker.failed);
-            all.merge(worker.links);
+            all.merge(worker.finish());
         }
         objects.links.merge(all);
         failed
@@ -222,7 +230,7 @@ impl ObjectReader<'_> {
             context: self.means.context,
             catalog,
             first,
-            cache: Cache::default(),
+            pending: None,
             links: Links {
                 subtrees: vec![Vec::new()],
                 blobs: vec![Vec::new()],
@@ -258,9 +266,9 @@ impl ObjectReader<'_> {
                     Err(error) => results.1.push((id, error)),
                 }
             }
-            worker.flush();
+            let links = worker.finish();
             let mut results = results.lock().unwrap_or_else(|poison| poison.into_inner());
-            results.2.merge(worker.links);
+            results.2.merge(links);
         };
         let threads = self.means.threads.min(loose.len().div_ceil(64));
         std::thread::scope(|scope| {
@@ -296,8 +304,7 @@ impl ObjectReader<'_> {
             let catalog = &objects.catalog;
             let mut worker = self.worker(catalog, 0, Kinds::ALL);
             worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
-            worker.flush();
-            objects.links.merge(worker.links);
+            objects.links.merge(worker.finish());
         }
     }
 }
@@ -310,7 +317,8 @@ struct Worker<'a> {
     context: Context,
     catalog: &'a Catalog,
     first: u32,
-    cache: Cache,
+    /// Entries of trees that are not in the links yet.
+    pending: Option<Pending>,
     links: Links,
     failed: Vec<PackError>,
     /// Objects and bytes that are not in the common counts yet.
@@ -336,6 +344,15 @@ impl Worker<'_> {
         add(&self.run.tally.objects, self.counted.0);
         add(&self.run.tally.bytes, self.counted.1);
         self.counted = (0, 0);
+    }
+
+    /// Adds to the common counts what is not in them yet; returns the links.
+    fn finish(mut self) -> Links {
+        self.flush();
+        if let Some(pending) = &mut self.pending {
+            self.links.add(pending, self.catalog);
+        }
+        self.links
     }
 
     fn commit(&mut self, number: u32, bytes: &[u8]) {
@@ -384,18 +401,14 @@ impl Worker<'_> {
         known: (&[ddpatrol_pack::Piece], Option<&Starts>),
         id_len: usize,
     ) -> Option<Starts> {
-        let Self { cache, catalog, links, .. } = self;
-        let Links { subtrees, blobs, missing, .. } = links;
+        let Self { pending, catalog, links, .. } = self;
+        let pending = pending.get_or_insert_with(|| Pending::new(id_len));
         trees::walk(bytes, known, id_len, |entries| {
             let Entries::Fresh(entry) = entries else { return };
-            let edges = match entry.kind {
-                EntryKind::Tree => &mut subtrees[0],
-                EntryKind::Blob => &mut blobs[0],
-                EntryKind::Submodule => return,
-            };
-            match cache.find(catalog, entry.id) {
-                Some(child) => edges.push((child, number)),
-                None => missing.extend(ObjectId::from_bytes(entry.id).map(|id| (id, number))),
+            if entry.kind != EntryKind::Submodule
+                && pending.add(entry.id, number, entry.kind == EntryKind::Tree)
+            {
+                links.add(pending, catalog);
             }
         })
     }

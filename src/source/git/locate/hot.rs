@@ -1,6 +1,6 @@
 //! The trees below which a token stands, and the entries that lead to it.
 
-use super::super::catalog::{Cache, NONE};
+use super::super::catalog::NONE;
 use super::super::objects::Objects;
 use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
 use super::{ByObject, Locator};
@@ -236,7 +236,6 @@ impl Shared<'_> {
         TreeVisitor {
             shared: self,
             first,
-            cache: Cache::default(),
             part: Part::default(),
             failed: Vec::new(),
         }
@@ -304,7 +303,6 @@ impl Part {
 struct TreeVisitor<'a> {
     shared: &'a Shared<'a>,
     first: u32,
-    cache: Cache,
     part: Part,
     /// Trees that cannot be read from the pack.
     failed: Vec<ObjectId>,
@@ -354,9 +352,8 @@ impl TreeVisitor<'_> {
     fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, hot: &mut Vec<(u32, HotEntry)>) {
         let catalog = &self.shared.locator.objects.catalog;
         let child = match entry.kind {
-            EntryKind::Tree => self
-                .cache
-                .find(catalog, entry.id)
+            EntryKind::Tree => catalog
+                .find(entry.id)
                 .filter(|&child| self.shared.marks.has(child))
                 .map(Child::Tree),
             EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
