@@ -188,8 +188,7 @@ impl Detector {
             })
             .collect();
         let prefilter = Prefilter::new(&needles)?;
-        let texts: Vec<&[u8]> = needles.iter().copied().chain(encoded.escape_texts()).collect();
-        let junctions = Junctions::new(&texts);
+        let junctions = Junctions::new(&needles);
         let longest = provable.iter().map(|&at| all[at].format.max_len()).max();
         let longest_provable = longest.unwrap_or(0);
         let shapes = Shapes::default();

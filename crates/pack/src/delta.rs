@@ -73,7 +73,7 @@ pub(crate) fn parse(
             if at + size > delta_len {
                 return Err(Fault::Delta("it is truncated"));
             }
-            delta.copy_within(at..at + size, fresh);
+            move_back(delta, at, fresh, size);
             at += size;
             fresh += size;
             (From::Fresh((fresh - size) as u32), size as u64)
@@ -144,6 +144,24 @@ fn varint(delta: &[u8], at: &mut usize) -> Result<u64, Fault> {
     }
 }
 
+/// Most pieces are shorter than this, and are copied with so many bytes at once: that needs neither a
+/// call nor a branch that depends on their length.
+const SHORT: usize = 32;
+
+/// Moves `size` bytes at `at` back to `to`.
+#[inline]
+fn move_back(bytes: &mut [u8], at: usize, to: usize, size: usize) {
+    // What is written beyond the bytes lies before what is still to be read.
+    if size <= SHORT
+        && to + SHORT <= at + size
+        && let Some(&short) = bytes.get(at..).and_then(<[u8]>::first_chunk::<SHORT>)
+    {
+        bytes[to..to + SHORT].copy_from_slice(&short);
+    } else {
+        bytes.copy_within(at..at + size, to);
+    }
+}
+
 /// Puts an object together from its base and its fresh bytes.
 pub(crate) fn apply(
     base: &[u8],
@@ -158,9 +176,19 @@ pub(crate) fn apply(
             From::Fresh(at) => (fresh, at as usize),
         };
         let len = piece.len as usize;
-        let (own, after) = rest.split_at_mut(len);
-        own.copy_from_slice(&from[start..start + len]);
-        rest = after;
+        let from = &from[start..];
+        // What is written beyond the piece is written again by the next one.
+        if len <= SHORT
+            && let (Some(own), Some(short)) =
+                (rest.first_chunk_mut::<SHORT>(), from.first_chunk::<SHORT>())
+        {
+            *own = *short;
+            rest = &mut rest[len..];
+        } else {
+            let (own, after) = rest.split_at_mut(len);
+            own.copy_from_slice(&from[..len]);
+            rest = after;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! The tables are described in git's `gitformat-pack(5)`. What they say is checked against the
 //! file's length once; the names are searched by the fanout table only if that is in order.
 
-use crate::map::{be32, be64, map};
+use crate::map::{be32, be64, map, prefetch};
 use crate::{Fault, HashKind, ObjectId, PackError};
 use memmap2::Mmap;
 use std::path::Path;
@@ -99,6 +99,12 @@ impl Index {
         self.name(position) == Some(id)
     }
 
+    /// Has the id at a position fetched ahead of its use.
+    #[inline]
+    pub(crate) fn prefetch(&self, position: u32) {
+        prefetch(&self.map, self.place(position));
+    }
+
     /// Returns the offset of the object at a position; `None` if the tables have none.
     #[must_use]
     #[inline]
@@ -173,11 +179,17 @@ impl Index {
         if position >= self.count {
             return None;
         }
-        let hash = self.hash.len();
-        let start = match self.version {
-            1 => FANOUT + position as usize * (hash + 4) + 4,
-            _ => self.fanout + FANOUT + position as usize * hash,
-        };
-        self.map.get(start..start + hash)
+        let start = self.place(position);
+        self.map.get(start..start + self.hash.len())
+    }
+
+    /// Where the id at a position begins.
+    #[inline]
+    fn place(&self, position: u32) -> usize {
+        let (hash, at) = (self.hash.len(), position as usize);
+        match self.version {
+            1 => FANOUT + at * (hash + 4) + 4,
+            _ => self.fanout + FANOUT + at * hash,
+        }
     }
 }

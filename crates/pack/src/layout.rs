@@ -11,6 +11,8 @@ pub(crate) const NONE: u32 = u32::MAX;
 const BROKEN: u8 = 0x10;
 /// What marks an entry whose kind is being followed.
 const FOLLOWED: u8 = 0x20;
+/// How many headers ahead one is fetched.
+const AHEAD: usize = 16;
 /// What an entry costs beside its bytes, in bytes: a call of the inflater and of the visitor.
 const OVERHEAD: u64 = 400;
 
@@ -264,6 +266,9 @@ fn read_headers(
     let mut entries = Vec::with_capacity(range.len());
     let mut missing = Vec::new();
     for at in range {
+        if let Some(&(offset, _)) = places.get(at + AHEAD) {
+            pack.prefetch(offset);
+        }
         let (offset, position) = places[at];
         let mut entry = Entry { offset, base: NONE, position, weight: 0, kind: BROKEN };
         if let Ok(header) = pack.header(offset) {

@@ -25,6 +25,22 @@ pub(crate) fn map(path: &Path) -> Result<Mmap, PackError> {
     })
 }
 
+/// Has the processor fetch the bytes around `at`, while it does other things.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(byte) = bytes.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it reads nothing that a program can see, and the address is that of a byte.
+        #[expect(unsafe_code, reason = "there is no other way to tell the processor")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}
+
 /// Reads four bytes, most significant first; `None` beyond the end.
 #[inline]
 pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {

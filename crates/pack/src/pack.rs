@@ -3,7 +3,7 @@
 use crate::delta::{Piece, apply, parse};
 use crate::entry::{EntryKind, Header, header};
 use crate::inflate::{Buffer, Inflater};
-use crate::map::{be32, map};
+use crate::map::{be32, map, prefetch};
 use crate::{Fault, HashKind, Index, Kind, ObjectId, PackError};
 use memmap2::Mmap;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,12 @@ impl Pack {
             return Err(Fault::Offset);
         }
         header(self.entries(), offset, self.hash)
+    }
+
+    /// Has the entry at an offset fetched ahead of its use.
+    #[inline]
+    pub(crate) fn prefetch(&self, offset: u64) {
+        prefetch(&self.map, offset as usize);
     }
 
     pub(crate) fn error(

@@ -302,8 +302,22 @@ impl<V: Visitor> Worker<'_, V> {
             if self.visitor.is_stopped() {
                 return;
             }
-            self.enter(child, self.plan.children(child));
+            let children = self.plan.children(child);
+            self.look_ahead(children);
+            self.enter(child, children);
         }
+    }
+
+    /// Fetches what is entered after an entry with these children.
+    #[inline]
+    fn look_ahead(&self, children: (u32, u32)) {
+        let open = self.open.iter().rev().map(|open| open.children);
+        let Some((next, _)) = std::iter::once(children).chain(open).find(|it| it.0 < it.1) else {
+            return;
+        };
+        let entry = &self.source.layout.entries[self.plan.child(next) as usize];
+        self.source.pack.prefetch(entry.offset);
+        self.source.pack.index().prefetch(entry.position);
     }
 
     /// Goes down to an entry that another worker visits.

@@ -1,6 +1,6 @@
 //! Decodes from a place on, as far as a token needs: bytes out, each with where it ends in the text.
 
-use super::runs::is_run;
+use super::runs::{LEAST, is_run};
 use crate::detect::encoding::Layer;
 
 /// Decoded bytes and, for each, the offset after the last byte that spells it.
@@ -223,6 +223,9 @@ fn reference(text: &[u8]) -> Option<(Option<u8>, usize)> {
 
 /// How much may stand between the end of a line and the next one's first character.
 const WIDEST: usize = 80;
+
+/// How far around a line of base64 is looked, at the most, to see whether it goes on.
+pub(super) const AROUND: usize = WIDEST + 2 * LEAST + 2;
 
 /// Passes over the end of a line and what stands before the next one's text: white space, the marks
 /// of comments and quotations. The end of a line may be escaped: `\n`.

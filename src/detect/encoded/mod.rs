@@ -64,16 +64,6 @@ impl Encoded {
         Ok(Self { longest, needles, prefilter, escapes, escape_prefilter })
     }
 
-    /// Lists the literals that are searched for in what is escaped.
-    pub(super) fn escape_texts(&self) -> impl Iterator<Item = &[u8]> {
-        self.escapes.iter().map(|needle| &*needle.text)
-    }
-
-    /// Tells whether fresh bytes hold what begins an escape.
-    pub(super) fn may_escape(&self, fresh: &[u8]) -> bool {
-        self.escape_prefilter.is_match(fresh)
-    }
-
     /// Tells whether a run that is new may hold something.
     pub(super) fn concerns(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !runs::is_run(byte)).filter(|it| it.len() >= runs::LEAST);
@@ -102,7 +92,12 @@ impl Detector {
             Found::Run(run) => {
                 self.literals(search, &run, scratch, on);
                 if is_text {
-                    scratch.is_intricate |= looks_like_base64(&search.bytes[run.clone()]);
+                    if looks_like_base64(&search.bytes[run.clone()]) {
+                        // What stands around it says whether it begins or goes on here.
+                        let from = run.start.saturating_sub(decode::AROUND);
+                        let (start, reach) = (run.start, run.end + decode::AROUND);
+                        on(Candidate { from, start, reach, found: None }, &[]);
+                    }
                     self.stitched(search, &run, scratch, on);
                     self.whole(search, &run, scratch, on);
                 }
@@ -370,8 +365,8 @@ impl Detector {
             if !looks_like_base64(&part[..deep::SHORTEST]) {
                 continue;
             }
-            scratch.is_intricate = true;
             let Some(content) = deep::content(part) else { continue };
+            scratch.is_intricate = true;
             let mut out = Decoded::default();
             Scheme::Base64 { skip: 0 }.decode(bytes, begin, usize::MAX, &mut out);
             let end = out.ends.last().copied().unwrap_or(begin);

@@ -54,11 +54,7 @@ impl Part {
 
     /// Finds those that are not found yet. Each step touches memory for all of them, and none of what
     /// it reads decides what the next one reads: so the processor need not wait for one by one.
-    fn find_all<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a [u8]> + Clone,
-        lookups: &mut [Lookup],
-    ) {
+    fn find_all<'a>(&self, ids: impl Iterator<Item = &'a [u8]> + Clone, lookups: &mut [Lookup]) {
         let index = self.pack.index();
         for (id, lookup) in ids.clone().zip(&mut *lookups) {
             let slot = slot(id, self.bits);

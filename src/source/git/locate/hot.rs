@@ -233,12 +233,7 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     fn part(&self, first: u32) -> TreeVisitor<'_> {
-        TreeVisitor {
-            shared: self,
-            first,
-            part: Part::default(),
-            failed: Vec::new(),
-        }
+        TreeVisitor { shared: self, first, part: Part::default(), failed: Vec::new() }
     }
 
     fn walk(&self, families: &Families, first: u32) -> Vec<Part> {

@@ -1,0 +1,193 @@
+//! Looks at what is new in a version: its fresh bytes, and where two of its pieces meet.
+//!
+//! Most junctions are decided by a few bytes on either side, without a branch that depends on what
+//! kind of text it is: versions have dozens of pieces, and nearly none of them matters.
+
+use super::super::Detector;
+use super::super::encoded::runs::{self, Found as Long, LEAST};
+use ddpatrol_pack::{From, Kind, Object, Piece};
+use std::ops::Range;
+
+/// Knows which two bytes can stand on both sides of a junction within a literal.
+#[derive(Debug)]
+pub(in crate::detect) struct Junctions {
+    pairs: Box<[u64; 1024]>,
+    longest: usize,
+}
+
+impl Junctions {
+    pub(in crate::detect) fn new<N: AsRef<[u8]>>(needles: &[N]) -> Self {
+        let mut pairs = Box::new([0; 1024]);
+        for pair in needles.iter().flat_map(|needle| needle.as_ref().windows(2)) {
+            let at = usize::from(pair[0]) << 8 | usize::from(pair[1]);
+            pairs[at >> 6] |= 1 << (at & 63);
+        }
+        let longest = needles.iter().map(|needle| needle.as_ref().len()).max().unwrap_or(0);
+        Self { pairs, longest }
+    }
+
+    #[inline]
+    fn could_be(&self, before: u8, after: u8) -> bool {
+        let at = usize::from(before) << 8 | usize::from(after);
+        self.pairs[at >> 6] >> (at & 63) & 1 == 1
+    }
+}
+
+/// How many bytes on either side of a junction are looked at first. A run that touches a junction has
+/// half of its bytes on one side of it.
+const NEAR: usize = 16;
+const _: () = assert!(NEAR <= LEAST / 2);
+
+const ONES: u128 = u128::MAX / 255;
+const HIGH: u128 = ONES << 7;
+
+/// Marks by their highest bit the bytes that no run has: all below `#`, and those that are not ASCII.
+#[inline]
+fn strange(bytes: [u8; NEAR]) -> u128 {
+    let bytes = u128::from_le_bytes(bytes);
+    let enough = (bytes | HIGH) - ONES * 0x23;
+    !(enough & !bytes) & HIGH
+}
+
+/// The bytes that end at `end`, the last of them last; what would lie before the first is zero.
+#[inline]
+fn before(bytes: &[u8], end: usize) -> [u8; NEAR] {
+    if let Some(near) = bytes[..end].last_chunk() {
+        return *near;
+    }
+    let mut near = [0; NEAR];
+    near[NEAR - end..].copy_from_slice(&bytes[..end]);
+    near
+}
+
+/// What two pieces that meet have near the junction.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    /// The last byte before.
+    last: Option<u8>,
+    /// How many bytes before may belong to a run; at most [`NEAR`] are counted of a piece.
+    run: usize,
+}
+
+impl Detector {
+    /// Tells whether anything that is searched for may be in a version and not in its base: a literal
+    /// or a run that may hide a token, in the fresh bytes or across a junction.
+    pub(super) fn has_news(&self, object: &Object<'_>, window: &mut Vec<u8>) -> bool {
+        let (fresh, base) = (object.fresh(), object.base());
+        let is_text = object.kind() != Kind::Tree;
+        // UTF-16 is told by its zeros; what has none near a change has none that is new.
+        if self.prefilter.is_match(fresh) || is_text && memchr::memchr(0, fresh).is_some() {
+            return true;
+        }
+        let pieces = object.pieces();
+        let mut near = Near { last: None, run: 0 };
+        // What lies before this was looked at.
+        let mut seen = 0;
+        for (index, piece) in pieces.iter().enumerate() {
+            let (source, start, is_fresh) = match piece.from {
+                From::Fresh(at) => (fresh, at as usize, true),
+                From::Base(at) => (base, at as usize, false),
+            };
+            let (at, len) = (piece.at as usize, piece.len as usize);
+            let bytes = &source[start..start + len];
+            let tail = strange(before(source, start + len));
+            let head = bytes.first_chunk().map(|head| strange(*head));
+            if near.run >= NEAR || head == Some(0) {
+                let Some(end) = self.has_new_run(object, index, seen, window) else { return true };
+                seen = end;
+            }
+            let first = bytes[0];
+            if near.last.is_some_and(|last| self.is_new_literal(object, (last, first), at, window))
+                || is_text && near.last.is_some_and(|last| last == 0 || first == 0)
+                || is_fresh && len >= LEAST && self.has_new_runs(bytes)
+            {
+                return true;
+            }
+            near.last = bytes.last().copied();
+            // Of a short piece only its own bytes count.
+            let own = if len < NEAR { u128::MAX << (8 * (NEAR - len)) } else { u128::MAX };
+            near.run = match tail & own {
+                0 => NEAR.min(near.run + len),
+                strange => strange.leading_zeros() as usize / 8,
+            };
+        }
+        near.run >= NEAR && self.has_new_run(object, pieces.len(), seen, window).is_none()
+    }
+
+    /// Tells whether a literal that is searched for stands across the junction at `at`.
+    #[inline]
+    fn is_new_literal(
+        &self,
+        object: &Object<'_>,
+        (last, first): (u8, u8),
+        at: usize,
+        window: &mut Vec<u8>,
+    ) -> bool {
+        let Junctions { longest, .. } = self.junctions;
+        self.junctions.could_be(last, first) && {
+            let from = at.saturating_sub(longest);
+            let to = (at + longest).min(object.len() as usize);
+            self.prefilter.is_match(read(object, from..to, window))
+        }
+    }
+
+    /// Looks at the run around the beginning of a piece, unless it ends before `seen`; `None` if it may
+    /// hide a token, else where it ends.
+    fn has_new_run(
+        &self,
+        object: &Object<'_>,
+        index: usize,
+        seen: usize,
+        window: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let pieces = object.pieces();
+        let at = pieces.get(index).map_or(object.len() as usize, |piece| piece.at as usize);
+        if at < seen {
+            return Some(seen);
+        }
+        let is_its = |byte: &&u8| runs::is_text(**byte);
+        let (mut start, mut end) = (at, at);
+        for piece in pieces[..index].iter().rev() {
+            let bytes = bytes_of(object, piece);
+            let len = bytes.iter().rev().take_while(is_its).count();
+            start -= len;
+            if len < bytes.len() {
+                break;
+            }
+        }
+        for piece in &pieces[index..] {
+            let bytes = bytes_of(object, piece);
+            let len = bytes.iter().take_while(is_its).count();
+            end += len;
+            if len < bytes.len() {
+                break;
+            }
+        }
+        let is_long = end - start >= LEAST;
+        (!is_long || !self.encoded.concerns(read(object, start..end, window))).then_some(end)
+    }
+
+    /// Tells whether a run within fresh bytes may hide a token.
+    fn has_new_runs(&self, fresh: &[u8]) -> bool {
+        let mut is_new = false;
+        runs::walk(fresh, 0..fresh.len(), |long| {
+            let (Long::Run(long) | Long::Escaped(long) | Long::Utf16(long)) = long;
+            is_new = is_new || self.encoded.concerns(&fresh[long]);
+        });
+        is_new
+    }
+}
+
+fn bytes_of<'a>(object: &'a Object<'_>, piece: &Piece) -> &'a [u8] {
+    let (source, start) = match piece.from {
+        From::Fresh(at) => (object.fresh(), at as usize),
+        From::Base(at) => (object.base(), at as usize),
+    };
+    &source[start..start + piece.len as usize]
+}
+
+fn read<'a>(object: &Object<'_>, range: Range<usize>, window: &'a mut Vec<u8>) -> &'a [u8] {
+    window.clear();
+    object.read(range, window);
+    window
+}
