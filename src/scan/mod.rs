@@ -25,7 +25,7 @@ use crate::source::window::Context;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitors, add,
 };
-use ddpatrol_pack::{Kind, ObjectId};
+use ddpatrol_pack::{HashKind, Kind, ObjectId};
 use members::{Telling, Walk};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -456,6 +456,30 @@ fn names<'a>(origin: Origin<'_>, bytes: &'a [u8]) -> Option<Names<'a>> {
         Origin::Object(id, Kind::Tree) => Some(Names::new(bytes, id.as_bytes().len())),
         _ => None,
     }
+}
+
+/// Where in an object tokens can begin: behind the ids with which commits begin, which are long enough
+/// to be taken for encoded text, and are too short to be any.
+fn own(kind: Kind, bytes: &[u8]) -> Range<usize> {
+    let mut start = 0;
+    if kind == Kind::Commit {
+        while let Some(len) = id_line(&bytes[start..]) {
+            start += len;
+        }
+    }
+    start..bytes.len()
+}
+
+/// The length of a line that names a tree or a parent, if bytes begin with one.
+fn id_line(bytes: &[u8]) -> Option<usize> {
+    let word = [&b"tree "[..], b"parent "].into_iter().find(|word| bytes.starts_with(word))?;
+    let line = &bytes[word.len()..];
+    let len = [HashKind::Sha1, HashKind::Sha256]
+        .map(|hash| 2 * hash.len())
+        .into_iter()
+        .find(|&len| line.get(len) == Some(&b'\n'))?;
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    line[..len].iter().all(is_digit).then_some(word.len() + len + 1)
 }
 
 /// Cuts a range into parts after each of which the wish to stop is looked at.

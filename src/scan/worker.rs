@@ -1,13 +1,13 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
 use super::members::Signs;
-use super::{Workers, members, names, stretches, within};
+use super::{Workers, members, names, own, stretches, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
 use crate::finding::Occurrence;
 use crate::source::archive;
-use crate::source::{Gap, ObjectVisitor, Visitor, add};
+use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
 use ddpatrol_pack::{Fault, Kind, Object};
 use std::path::Path;
 
@@ -96,17 +96,18 @@ impl ObjectVisitor for Worker<'_> {
     fn visit_object(
         &mut self,
         object: &mut Object<'_>,
-        base: Option<&Heads>,
-    ) -> Result<Heads, Fault> {
+        base: Option<&Seen>,
+    ) -> Result<Seen, Fault> {
         let detector = self.shared.scan.detector;
         let (id, kind) = (object.id(), object.kind());
+        let may_end_as_zip = may_end_as_zip(object, base);
         let is_open = kind == Kind::Blob && self.shared.scan.archives.is_some() && {
             let len = object.len() as usize;
             self.part.clear();
             object.read(0..members::HEAD.min(len), &mut self.part);
             let signs = members::signs(&self.part);
             signs == Signs::Archive
-                || signs == Signs::PerhapsAtEnd && {
+                || signs == Signs::PerhapsAtEnd && may_end_as_zip && {
                     // Scripts and programs are many; few of them end as a zip does.
                     self.part.clear();
                     object.read(len.saturating_sub(archive::END_REACH)..len, &mut self.part);
@@ -115,16 +116,17 @@ impl ObjectVisitor for Worker<'_> {
         };
         // What an archive holds does not follow from its bytes.
         let base = base.filter(|_| !is_open);
-        let inherited = base.and_then(|base| detector.inherit(object, base, &mut self.scratch));
+        let inherited =
+            base.and_then(|base| detector.inherit(object, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
             self.shared.inherit(&heads, id, kind);
-            return Ok(heads);
+            return Ok(Seen { heads, may_end_as_zip });
         }
         let bytes = object.whole()?;
         let mut heads = Heads::default();
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
-        for stretch in stretches(0..bytes.len()) {
+        for stretch in stretches(own(kind, bytes)) {
             if self.shared.run.is_interrupted() {
                 break;
             }
@@ -146,6 +148,13 @@ impl ObjectVisitor for Worker<'_> {
         if is_open {
             heads.is_intricate |= self.shared.unpack((id, kind), bytes);
         }
-        Ok(heads)
+        Ok(Seen { heads, may_end_as_zip })
     }
+}
+
+/// Tells whether a byte that the end of every zip has stands anywhere in an object.
+fn may_end_as_zip(object: &Object<'_>, base: Option<&Seen>) -> bool {
+    // Of a delta whose base was not seen nothing is known.
+    base.map_or(!object.base().is_empty(), |base| base.may_end_as_zip)
+        || memchr::memchr(archive::END_OF_ZIP, object.fresh()).is_some()
 }

@@ -35,8 +35,17 @@ pub trait ObjectVisitor: Visitor {
     fn visit_object(
         &mut self,
         object: &mut Object<'_>,
-        base: Option<&Heads>,
-    ) -> Result<Heads, Fault>;
+        base: Option<&Seen>,
+    ) -> Result<Seen, Fault>;
+}
+
+/// What was seen in an object, as far as it tells what those that are made from it hold.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The places that were looked at.
+    pub heads: Heads,
+    /// Whether a byte that the end of every zip has stands anywhere in it.
+    pub may_end_as_zip: bool,
 }
 
 /// Makes a visitor for each worker, so that each owns its scratch without locks.

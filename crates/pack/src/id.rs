@@ -54,6 +54,23 @@ impl ObjectId {
         Ok(Self { bytes, kind })
     }
 
+    /// Reads an id from its 40 or 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`IdError`] for anything else.
+    pub fn from_hex(text: &[u8]) -> Result<Self, IdError> {
+        let (mut bytes, mut seen) = ([0; 32], 0);
+        if text.len() != 40 && text.len() != 64 {
+            return Err(IdError);
+        }
+        for (pair, byte) in text.chunks_exact(2).zip(&mut bytes) {
+            let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+            seen |= high | low;
+            *byte = high << 4 | low;
+        }
+        if seen & NO_DIGIT != 0 { Err(IdError) } else { Self::from_bytes(&bytes[..text.len() / 2]) }
+    }
+
     /// Returns the 20 or 32 bytes.
     #[must_use]
     #[inline]
@@ -78,15 +95,22 @@ impl FromStr for ObjectId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
-        if !text.len().is_multiple_of(2) {
-            return Err(IdError);
-        }
-        let bytes: Option<Vec<u8>> = text.as_bytes().chunks_exact(2).map(pair).collect();
-        Self::from_bytes(&bytes.ok_or(IdError)?)
+        Self::from_hex(text.as_bytes())
     }
 }
+
+/// The value of each hexadecimal digit, and [`NO_DIGIT`] for all other bytes.
+static DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0x80;
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,6 +13,8 @@ const BROKEN: u8 = 0x10;
 const FOLLOWED: u8 = 0x20;
 /// How many headers ahead one is fetched.
 const AHEAD: usize = 16;
+/// How many bytes are mapped at one go.
+const POPULATED: u64 = 4 << 20;
 /// What an entry costs beside its bytes, in bytes: a call of the inflater and of the visitor.
 const OVERHEAD: u64 = 400;
 
@@ -265,7 +267,12 @@ fn read_headers(
 ) -> (Vec<Entry>, Vec<u64>) {
     let mut entries = Vec::with_capacity(range.len());
     let mut missing = Vec::new();
+    let mut populated = 0;
     for at in range {
+        if places[at].0 >= populated {
+            populated = places[at].0 + POPULATED;
+            pack.populate(places[at].0, POPULATED as usize);
+        }
         if let Some(&(offset, _)) = places.get(at + AHEAD) {
             pack.prefetch(offset);
         }

@@ -114,6 +114,19 @@ impl Pack {
         prefetch(&self.map, offset as usize);
     }
 
+    /// Has the bytes from an offset on mapped at one go, where the system can: page by page that
+    /// costs more than reading them.
+    pub(crate) fn populate(&self, offset: u64, len: usize) {
+        #[cfg(target_os = "linux")]
+        if let Ok(at) = usize::try_from(offset) {
+            let len = len.min(self.map.len().saturating_sub(at));
+            // A system that is too old for this maps them one by one.
+            let _ = self.map.advise_range(memmap2::Advice::PopulateRead, at, len);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (offset, len);
+    }
+
     pub(crate) fn error(
         &self,
         offset: Option<u64>,

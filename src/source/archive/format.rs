@@ -177,6 +177,9 @@ pub fn is_program(head: &[u8]) -> bool {
     is_fat || marks.iter().any(|mark| head.starts_with(mark))
 }
 
+/// A byte that the end of every zip has, and text has not.
+pub const END_OF_ZIP: u8 = super::zip::END[2];
+
 /// Tells whether bytes that are the whole of a file seem to end as a zip does.
 #[must_use]
 pub fn ends_as_zip(bytes: &[u8]) -> bool {

@@ -53,17 +53,18 @@ fn values<'a>(header: &'a [u8], key: &'a str) -> impl Iterator<Item = &'a [u8]> 
 }
 
 fn id(hex: &[u8]) -> Option<ObjectId> {
-    std::str::from_utf8(hex).ok()?.parse().ok()
+    ObjectId::from_hex(hex).ok()
 }
 
 /// Reads tree, parents and time; `None` if the commit names no tree.
 pub(super) fn links(object: &[u8]) -> Option<Links> {
     let mut tree = None;
     let (mut parents, mut time) = (Vec::new(), 0);
-    for line in object.split(|&byte| byte == b'\n') {
-        if line.is_empty() {
-            break;
-        }
+    let mut rest = object;
+    while !rest.is_empty() && rest[0] != b'\n' {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
         if let Some(hex) = line.strip_prefix(b"tree ") {
             tree = tree.or_else(|| id(hex));
         } else if let Some(hex) = line.strip_prefix(b"parent ") {

@@ -11,9 +11,8 @@ use super::state::{Known, pack_name};
 use super::store::Store;
 use super::trees::{self, Entries, EntryKind, Starts};
 use crate::blob::{Blob, Origin};
-use crate::detect::version::Heads;
 use crate::source::window::{Context, End, Windows};
-use crate::source::{ObjectVisitor, Run, Visitors, add};
+use crate::source::{ObjectVisitor, Run, Seen, Visitors, add};
 use ddpatrol_pack::{
     Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Reader, WalkOptions,
 };
@@ -327,7 +326,7 @@ struct Worker<'a> {
 
 /// What is remembered of an object while its deltas are looked at.
 struct Kept {
-    heads: Heads,
+    seen: Seen,
     starts: Option<Starts>,
 }
 
@@ -447,9 +446,9 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
     type Kept = Kept;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
-        let heads = match &mut self.visitor {
-            Some(visitor) => visitor.visit_object(object, base.map(|base| &base.heads))?,
-            None => Heads::default(),
+        let seen = match &mut self.visitor {
+            Some(visitor) => visitor.visit_object(object, base.map(|base| &base.seen))?,
+            None => Seen::default(),
         };
         let number = self.first + object.position();
         let mut starts = None;
@@ -467,7 +466,7 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
         if self.visitor.is_some() {
             self.count(object.len());
         }
-        Ok(Kept { heads, starts })
+        Ok(Kept { seen, starts })
     }
 
     fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {

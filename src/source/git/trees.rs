@@ -78,13 +78,13 @@ pub(super) fn walk(
     mut on_entries: impl FnMut(Entries<'_>),
 ) -> Option<Starts> {
     let mut starts = Starts::with_capacity(base.map_or(0, Vec::len));
-    let (mut at, mut piece) = (0, 0);
+    let (mut at, mut piece, mut last) = (0, 0, 0);
     while at < tree.len() {
         if let Some(base) = base {
             while pieces[piece].end() as usize <= at {
                 piece += 1;
             }
-            let copied = copied(&pieces[piece], at, base);
+            let copied = copied(&pieces[piece], at, base, &mut last);
             if !copied.is_empty() {
                 // An entry is copied whole if the next one begins in the piece or at its end.
                 // An entry can lie before where it lies in the base.
@@ -111,15 +111,38 @@ pub(super) fn walk(
 }
 
 /// Lists where entries of the base begin within a piece, or at its end, from the one that stands at
-/// `at` in the result; empty if none does.
+/// `at` in the result; empty if none does. `last` is where the search in the base ended last.
 #[inline]
-fn copied<'a>(piece: &Piece, at: usize, base: &'a Starts) -> &'a [u32] {
+fn copied<'a>(piece: &Piece, at: usize, base: &'a Starts, last: &mut usize) -> &'a [u32] {
     let From::Base(from) = piece.from else { return &[] };
     let here = from + (at as u32 - piece.at);
-    let Ok(first) = base.binary_search(&here) else { return &[] };
     let end = from + piece.len;
-    let rest = &base[first..];
-    &rest[..rest.partition_point(|&start| start <= end)]
+    // Mostly the entries between were passed over just now.
+    let first = match base.get(*last) {
+        Some(&start) if start <= here => *last + before(&base[*last..], |start| start < here),
+        _ => base.partition_point(|&start| start < here),
+    };
+    *last = first;
+    if base.get(first) != Some(&here) {
+        return &[];
+    }
+    let len = before(&base[first..], |start| start <= end);
+    *last = first + len - 1;
+    &base[first..first + len]
+}
+
+/// Counts those at the beginning of ascending `starts` of which `is` holds, with growing steps.
+#[inline]
+fn before(starts: &[u32], is: impl Fn(u32) -> bool) -> usize {
+    let (mut low, mut step) = (0, 4);
+    while let Some(&start) = starts.get(low + step)
+        && is(start)
+    {
+        low += step;
+        step *= 2;
+    }
+    let high = starts.len().min(low + step);
+    low + starts[low..high].partition_point(|&start| is(start))
 }
 
 #[cfg(test)]
