@@ -32,11 +32,8 @@ pub trait ObjectVisitor: Visitor {
     ///
     /// # Errors
     /// [`Fault`] if the object cannot be put together.
-    fn visit_object(
-        &mut self,
-        object: &mut Object<'_>,
-        base: Option<&Seen>,
-    ) -> Result<Seen, Fault>;
+    fn visit_object(&mut self, object: &mut Object<'_>, base: Option<&Seen>)
+    -> Result<Seen, Fault>;
 }
 
 /// What was seen in an object, as far as it tells what those that are made from it hold.

@@ -4,11 +4,10 @@ use crate::mint::{self, Random};
 use crate::tree::{Tree, raw_name};
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
-use ddpatrol::detect::version::Heads;
 use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions};
 use ddpatrol::source::window::Context;
-use ddpatrol::source::{Gap, Held, ObjectVisitor, Run, Source, Traced, Visitor, Visitors};
+use ddpatrol::source::{Gap, Held, ObjectVisitor, Run, Seen, Source, Traced, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -244,7 +243,7 @@ impl<F: Fn(&Path) + Sync> Visitor for Meddler<'_, F> {
 }
 
 impl<F: Fn(&Path) + Sync> ObjectVisitor for Meddler<'_, F> {
-    fn visit_object(&mut self, _: &mut Object<'_>, _: Option<&Heads>) -> Result<Heads, Fault> {
+    fn visit_object(&mut self, _: &mut Object<'_>, _: Option<&Seen>) -> Result<Seen, Fault> {
         unreachable!("no git objects are read")
     }
 }

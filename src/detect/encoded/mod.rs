@@ -21,6 +21,7 @@
 pub(super) mod decode;
 mod deep;
 mod disguised;
+mod mask;
 pub(super) mod needles;
 pub(super) mod runs;
 

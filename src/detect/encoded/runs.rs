@@ -1,18 +1,15 @@
 //! Finds where encoded text can be: long runs of the characters that encoded text is made of, and
 //! stretches of UTF-16.
 //!
-//! Only every fifth byte is looked at where there is none: a run of [`LEAST`] characters cannot pass
-//! between eight probes in a row. That is what makes the search for encoded tokens nearly free.
+//! Of many bytes at once is told which can be part of one ([`super::mask`]); only where enough of them
+//! stand in a row a closer look is taken. That is what makes the search for encoded tokens nearly free.
 
+use super::mask::{BLOCK, Masks, WIDTH};
 use std::ops::Range;
 
 /// The length of the shortest run that is looked into, in characters. The base64 of the shortest
 /// token has 53; lines that base64 is folded into must be at least this long.
 pub(in crate::detect) const LEAST: usize = 40;
-
-/// How far probes are apart, and how many in a row make a run.
-const STRIDE: usize = 5;
-const PROBES: usize = LEAST / STRIDE;
 
 /// How far behind the searched part a run is followed.
 const BEYOND: usize = 512;
@@ -47,16 +44,11 @@ static CLASS: [u8; 256] = {
     class
 };
 
-/// Whether a probe may lie in a run or a stretch.
-static PROBE: [u8; 256] = {
-    let mut probe = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        probe[at] = (CLASS[at] & (TEXT | NUL) != 0) as u8;
-        at += 1;
-    }
-    probe
-};
+/// Tells whether a byte may lie in a run or a stretch.
+#[inline]
+pub(super) const fn is_probe(byte: u8) -> bool {
+    CLASS[byte as usize] & (TEXT | NUL) != 0
+}
 
 /// Tells whether a byte is one of those that base64, in both alphabets, and hex are made of.
 #[inline]
@@ -84,52 +76,31 @@ pub(in crate::detect) enum Found {
 
 /// Calls `on_found` with everything of at least [`LEAST`] characters that reaches into `own`. What
 /// began before `own` is given from the first byte of `own` on.
-#[inline]
 pub(in crate::detect) fn walk(bytes: &[u8], own: Range<usize>, mut on_found: impl FnMut(Found)) {
-    const BLOCK: usize = STRIDE * PROBES;
-    let last = bytes.len().min(own.end + BLOCK);
+    if own.start >= own.end.min(bytes.len()) {
+        return;
+    }
+    // What lies around the part makes runs that reach into it long enough.
+    let last = bytes.len().min(own.end + LEAST);
+    let mut start = own.start.saturating_sub(LEAST);
     let mut walk = Walk { bytes, own: own.clone(), from: own.start };
-    // What lies before the part makes runs that reach into it long enough.
-    let before = (1..PROBES).take_while(|&it| STRIDE * it <= own.start);
-    let mut probes = before.fold(0_u32, |probes, it| {
-        let byte = bytes[own.start - STRIDE * it];
-        probes | u32::from(PROBE[usize::from(byte)]) << (PROBES - it)
-    });
-    let mut at = own.start;
-    while at < last {
-        let fresh = match bytes.get(at..at + BLOCK) {
-            Some(block) => (0..PROBES).fold(0, |fresh, it| {
-                fresh | u32::from(PROBE[usize::from(block[STRIDE * it])]) << it
-            }),
-            None => bytes[at..]
-                .iter()
-                .step_by(STRIDE)
-                .enumerate()
-                .fold(0, |fresh, (it, &byte)| fresh | u32::from(PROBE[usize::from(byte)]) << it),
-        };
-        let both = probes | fresh << PROBES;
-        let two = both & both >> 1;
-        let four = two & two >> 2;
-        let eight = four & four >> 4;
-        if eight == 0 {
-            probes = fresh;
-            at += BLOCK;
-            continue;
+    let mut masks = Masks::new();
+    while start < last {
+        let end = last.min(start + BLOCK);
+        for (at, &ends) in (start..).step_by(WIDTH).zip(masks.ends(&bytes[start..end])) {
+            let mut ends = ends;
+            while ends != 0 {
+                let first = at + 1 + ends.trailing_zeros() as usize - LEAST;
+                let next = walk.look(first.max(walk.from), &mut on_found);
+                if next >= own.end {
+                    return;
+                }
+                walk.from = next;
+                let passed = (next + LEAST - 1).saturating_sub(at);
+                ends &= if passed < WIDTH { u64::MAX << passed } else { 0 };
+            }
         }
-        let first = (at + STRIDE * eight.trailing_zeros() as usize).saturating_sub(BLOCK);
-        // Most such rows have a gap between two probes, which is seen within a few bytes.
-        let (low, high) = (first.max(walk.from), first + STRIDE * (PROBES - 1));
-        let gap = bytes[low..=high].iter().position(|&byte| PROBE[usize::from(byte)] == 0);
-        let end = match gap {
-            Some(gap) => low + gap + 1,
-            None => walk.look(low, &mut on_found),
-        };
-        if end >= own.end {
-            return;
-        }
-        walk.from = end;
-        at = end;
-        probes = 0;
+        start = end;
     }
 }
 
