@@ -53,14 +53,16 @@ impl Masks {
             return unsafe { wide(self, bytes) };
         }
         each(self, bytes, |block| {
-            let (mut counts, mut zeros) = (0, 0);
-            for (at, &byte) in block.iter().enumerate() {
-                counts |= u64::from(is_probe(byte)) << at;
-                zeros |= u64::from(byte == 0) << at;
-            }
-            (counts, zeros)
+            let counts = mark(block, is_probe);
+            (counts, if block.contains(&0) { mark(block, |byte| byte == 0) } else { 0 })
         })
     }
+}
+
+/// Marks the bytes that are what is asked for.
+#[inline(always)]
+fn mark(block: &[u8; WIDTH], is_it: impl Fn(u8) -> bool) -> u64 {
+    block.iter().rev().fold(0, |marks, &byte| marks << 1 | u64::from(is_it(byte)))
 }
 
 /// Makes the masks with `mask`, which tells the bytes that count and those that are zero.
@@ -70,10 +72,11 @@ fn each<'a>(
     bytes: &[u8],
     mask: impl Fn(&[u8; WIDTH]) -> (u64, u64),
 ) -> &'a [u64] {
-    let Masks { counts, ends, after_zero } = masks;
+    let Masks { counts, ends, .. } = masks;
+    let mut after_zero = masks.after_zero;
     let mut set = |word: &mut u64, (counts, zeros): (u64, u64)| {
-        *word = counts & !(zeros & (zeros << 1 | *after_zero));
-        *after_zero = zeros >> (WIDTH - 1);
+        *word = counts & !(zeros & (zeros << 1 | after_zero));
+        after_zero = zeros >> (WIDTH - 1);
     };
     let (blocks, rest) = bytes.as_chunks::<WIDTH>();
     let mut words = counts[1..].iter_mut();
@@ -85,6 +88,7 @@ fn each<'a>(
         block[..rest.len()].copy_from_slice(rest);
         set(word, mask(&block));
     }
+    masks.after_zero = after_zero;
     let len = bytes.len().div_ceil(WIDTH);
     for (end, pair) in ends[..len].iter_mut().zip(counts[..=len].windows(2)) {
         *end = ends_of(pair[1], pair[0]);
@@ -119,23 +123,30 @@ fn wide<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
     let by_low = halves(BY_LOW);
     let by_high = halves([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
     let (half, zero) = (_mm256_set1_epi8(15), _mm256_setzero_si256());
-    let of = |half_block: &[u8; 32]| {
+    let load = |half_block: &[u8; 32]| {
         let (words, _) = half_block.as_chunks::<8>();
         let [a, b, c, d] = [0, 1, 2, 3].map(|at| i64::from_le_bytes(words[at]));
-        let bytes = _mm256_set_epi64x(d, c, b, a);
+        _mm256_set_epi64x(d, c, b, a)
+    };
+    let strange = |bytes: __m256i| {
         // What is not ASCII has its highest bit set, and then no entry of the first table.
         let low = _mm256_shuffle_epi8(by_low, bytes);
-        let high =
-            _mm256_shuffle_epi8(by_high, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half));
-        let strange = _mm256_cmpeq_epi8(_mm256_and_si256(low, high), zero);
-        let zeros = _mm256_cmpeq_epi8(bytes, zero);
-        (!_mm256_movemask_epi8(strange) as u32, _mm256_movemask_epi8(zeros) as u32)
+        let high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
+        let both = _mm256_and_si256(low, _mm256_shuffle_epi8(by_high, high));
+        _mm256_movemask_epi8(_mm256_cmpeq_epi8(both, zero)) as u32
     };
     each(masks, bytes, |block| {
         let (halves, _) = block.as_chunks::<32>();
-        let ((first, first_zeros), (second, second_zeros)) = (of(&halves[0]), of(&halves[1]));
-        let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-        (join(first, second), join(first_zeros, second_zeros))
+        let (first, second) = (load(&halves[0]), load(&halves[1]));
+        let counts = !(u64::from(strange(first)) | u64::from(strange(second)) << 32);
+        // Text has no zeros.
+        let least = _mm256_cmpeq_epi8(_mm256_min_epu8(first, second), zero);
+        let mut zeros = 0;
+        if _mm256_movemask_epi8(least) != 0 {
+            let of = |bytes| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, zero)) as u32;
+            zeros = u64::from(of(first)) | u64::from(of(second)) << 32;
+        }
+        (counts, zeros)
     })
 }
 

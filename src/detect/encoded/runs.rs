@@ -122,9 +122,16 @@ impl Walk<'_> {
         let limit = bytes.len().min(self.own.end + BEYOND);
         let back = bytes[self.from..probe].iter().rev().take_while(|&&byte| is_text(byte)).count();
         let start = probe - back;
-        let (mut end, mut marks) = (start, 0);
-        while end < limit && is_text(bytes[end]) {
-            marks |= CLASS[usize::from(bytes[end])];
+        let (mut marks, mut run, mut longest) = (0, 0, 0);
+        let mut end = start;
+        for &byte in &bytes[start..limit.max(start)] {
+            let class = CLASS[usize::from(byte)];
+            if class & TEXT == 0 {
+                break;
+            }
+            marks |= class;
+            run = if class & RUN != 0 { run + 1 } else { 0 };
+            longest = longest.max(run);
             end += 1;
         }
         if start >= self.own.end || end == start {
@@ -135,7 +142,9 @@ impl Walk<'_> {
             if marks & MARK != 0 {
                 on_found(Found::Escaped(start..end));
             }
-            self.runs(start..end, on_found);
+            if longest + before >= LEAST {
+                self.runs(start..end, on_found);
+            }
         }
         // The last character of a run may be the first of a stretch of UTF-16.
         if bytes.get(end) == Some(&0) && end > probe + 1 { end - 1 } else { end }
