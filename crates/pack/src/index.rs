@@ -96,7 +96,12 @@ impl Index {
     #[must_use]
     #[inline]
     pub fn is_at(&self, position: u32, id: &[u8]) -> bool {
-        self.name(position) == Some(id)
+        let Some(name) = self.name(position) else { return false };
+        // Of a known length they are compared without a call.
+        match (name.first_chunk::<20>(), id.first_chunk::<20>()) {
+            (Some(name), Some(id)) if self.hash == HashKind::Sha1 => name == id,
+            _ => name == id,
+        }
     }
 
     /// Has the id at a position fetched ahead of its use.

@@ -2,6 +2,7 @@
 
 use crate::Fault;
 use flate2::bufread::ZlibDecoder;
+use libdeflater::{DecompressionError, Decompressor};
 use std::io::Read;
 
 /// Above this length data are inflated piece by piece, so that memory grows with what there is, not
@@ -50,11 +51,16 @@ impl Buffer {
 }
 
 /// Inflates entries; each worker has its own.
-pub(crate) struct Inflater(libdeflater::Decompressor);
+pub(crate) struct Inflater {
+    /// For what begins with a block of fixed codes, as short entries do: it need not make them anew
+    /// after every one that has codes of its own.
+    fixed: Decompressor,
+    other: Decompressor,
+}
 
 impl Default for Inflater {
     fn default() -> Self {
-        Self(libdeflater::Decompressor::new())
+        Self { fixed: Decompressor::new(), other: Decompressor::new() }
     }
 }
 
@@ -73,11 +79,14 @@ impl Inflater {
             return grow(data, size, buffer);
         }
         let room = buffer.take(usize::try_from(size).map_err(|_| Fault::TooLarge(size))?)?;
-        match self.0.zlib_decompress(data, room) {
+        // The kind of the first block stands behind the two bytes of the header and one bit.
+        let is_fixed = data.get(2).is_some_and(|byte| byte >> 1 & 3 == 1);
+        let decompressor = if is_fixed { &mut self.fixed } else { &mut self.other };
+        match decompressor.zlib_decompress(data, room) {
             Ok(len) if len as u64 == size => Ok(()),
             Ok(_) => Err(Fault::Length),
-            Err(libdeflater::DecompressionError::InsufficientSpace) => Err(Fault::Length),
-            Err(libdeflater::DecompressionError::BadData) => Err(Fault::Deflate),
+            Err(DecompressionError::InsufficientSpace) => Err(Fault::Length),
+            Err(DecompressionError::BadData) => Err(Fault::Deflate),
         }
     }
 }

@@ -45,10 +45,21 @@ pub(crate) struct Layout {
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     layout: &'a Layout,
-    /// As in the layout, without the children that belong to a job of their own.
-    first: Vec<u32>,
-    wanted: Vec<u8>,
+    nodes: Vec<Node>,
     pub(crate) jobs: Vec<Job>,
+}
+
+/// What a walk needs to know of an entry: all of it together, since entries are entered in no order
+/// that memory could foresee.
+#[derive(Clone, Copy, Debug, Default)]
+struct Node {
+    /// The places of the children that are walked with it: as in the layout, without those that belong
+    /// to a job of their own.
+    first: u32,
+    end: u32,
+    is_wanted: bool,
+    /// Whether it or one below it is wanted.
+    has_wanted: bool,
 }
 
 /// A part of a family that one worker walks at a stretch.
@@ -66,8 +77,6 @@ pub(crate) struct Job {
 
 /// The least weight that is worth a job of its own.
 const LEAST_JOB: u64 = 4 << 20;
-const IS_WANTED: u8 = 1;
-const HAS_WANTED: u8 = 2;
 
 impl Layout {
     /// Reads the header of every entry. What is broken is told to `failed` and left out.
@@ -131,18 +140,19 @@ impl<'a> Plan<'a> {
     /// The places of an entry's children that are walked with it.
     #[inline]
     pub(crate) fn children(&self, entry: u32) -> (u32, u32) {
-        (self.first[entry as usize], self.layout.first[entry as usize + 1])
+        let node = &self.nodes[entry as usize];
+        (node.first, node.end)
     }
 
     #[inline]
     pub(crate) fn is_wanted(&self, entry: u32) -> bool {
-        self.wanted[entry as usize] & IS_WANTED != 0
+        self.nodes[entry as usize].is_wanted
     }
 
     /// Tells whether an entry or one below it is wanted.
     #[inline]
     pub(crate) fn has_wanted(&self, entry: u32) -> bool {
-        self.wanted[entry as usize] & HAS_WANTED != 0
+        self.nodes[entry as usize].has_wanted
     }
 
     /// Cuts what is wanted into jobs of about equal weight, in the order of the pack.
@@ -152,18 +162,17 @@ impl<'a> Plan<'a> {
         is_wanted: &dyn Fn(&Entry) -> bool,
     ) -> Self {
         let n = layout.entries.len();
-        let wanted = |entry: &Entry| entry.kind < BROKEN && is_wanted(entry);
-        let wanted: Vec<u8> = layout
-            .entries
-            .iter()
-            .map(|it| u8::from(wanted(it)) * (IS_WANTED | HAS_WANTED))
-            .collect();
-        let mut plan = Self { layout, first: layout.first[..n].to_vec(), wanted, jobs: Vec::new() };
+        let node = |(entry, range): (&Entry, &[u32])| {
+            let is_wanted = entry.kind < BROKEN && is_wanted(entry);
+            Node { first: range[0], end: range[1], is_wanted, has_wanted: is_wanted }
+        };
+        let nodes = layout.entries.iter().zip(layout.first.windows(2)).map(node).collect();
+        let mut plan = Self { layout, nodes, jobs: Vec::new() };
         let order = layout.parents_first();
         for &at in order.iter().rev() {
             let base = layout.entries[at as usize].base;
             if base != NONE && plan.has_wanted(at) {
-                plan.wanted[base as usize] |= HAS_WANTED;
+                plan.nodes[base as usize].has_wanted = true;
             }
         }
         let weigh = |at: u32| match plan.has_wanted(at) {
@@ -190,7 +199,7 @@ impl<'a> Plan<'a> {
                     (start, sum) = (child + 1, 0);
                 }
             }
-            self.first[at as usize] = start;
+            self.nodes[at as usize].first = start;
             weights[at as usize] += sum;
             if self.layout.entries[at as usize].base == NONE && self.has_wanted(at) {
                 let weight = weights[at as usize];

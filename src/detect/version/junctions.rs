@@ -33,10 +33,8 @@ impl Junctions {
     }
 }
 
-/// How many bytes on either side of a junction are looked at first. A run that touches a junction has
-/// half of its bytes on one side of it.
+/// How many bytes on either side of a junction are looked at first, all at once.
 const NEAR: usize = 16;
-const _: () = assert!(NEAR <= LEAST / 2);
 
 const ONES: u128 = u128::MAX / 255;
 const HIGH: u128 = ONES << 7;
@@ -65,7 +63,7 @@ fn before(bytes: &[u8], end: usize) -> [u8; NEAR] {
 struct Near {
     /// The last byte before.
     last: Option<u8>,
-    /// How many bytes before may belong to a run; at most [`NEAR`] are counted of a piece.
+    /// How many bytes before may belong to a run, at most [`LEAST`].
     run: usize,
 }
 
@@ -91,8 +89,12 @@ impl Detector {
             let (at, len) = (piece.at as usize, piece.len as usize);
             let bytes = &source[start..start + len];
             let tail = strange(before(source, start + len));
-            let head = bytes.first_chunk().map(|head| strange(*head));
-            if near.run >= NEAR || head == Some(0) {
+            let head = match bytes.first_chunk().map(|head| strange(*head)) {
+                Some(0) => bytes.iter().take(LEAST).take_while(is_its).count(),
+                Some(strange) => strange.trailing_zeros() as usize / 8,
+                None => len,
+            };
+            if near.run + head >= LEAST {
                 let Some(end) = self.has_new_run(object, index, seen, window) else { return true };
                 seen = end;
             }
@@ -107,11 +109,14 @@ impl Detector {
             // Of a short piece only its own bytes count.
             let own = if len < NEAR { u128::MAX << (8 * (NEAR - len)) } else { u128::MAX };
             near.run = match tail & own {
-                0 => NEAR.min(near.run + len),
+                0 => match bytes.iter().rev().take(LEAST).take_while(is_its).count() {
+                    all if all == len => LEAST.min(near.run + len),
+                    some => some,
+                },
                 strange => strange.leading_zeros() as usize / 8,
             };
         }
-        near.run >= NEAR && self.has_new_run(object, pieces.len(), seen, window).is_none()
+        near.run >= LEAST && self.has_new_run(object, pieces.len(), seen, window).is_none()
     }
 
     /// Tells whether a literal that is searched for stands across the junction at `at`.
@@ -145,7 +150,6 @@ impl Detector {
         if at < seen {
             return Some(seen);
         }
-        let is_its = |byte: &&u8| runs::is_text(**byte);
         let (mut start, mut end) = (at, at);
         for piece in pieces[..index].iter().rev() {
             let bytes = bytes_of(object, piece);
@@ -176,6 +180,10 @@ impl Detector {
         });
         is_new
     }
+}
+
+fn is_its(byte: &&u8) -> bool {
+    runs::is_text(**byte)
 }
 
 fn bytes_of<'a>(object: &'a Object<'_>, piece: &Piece) -> &'a [u8] {

@@ -168,7 +168,7 @@ struct Lookup {
 }
 
 /// So many entries are looked up at a time.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 256;
 
 impl Pending {
     pub(super) fn new(id_len: usize) -> Self {
