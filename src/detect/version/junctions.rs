@@ -36,15 +36,30 @@ impl Junctions {
 /// How many bytes on either side of a junction are looked at first, all at once.
 const NEAR: usize = 16;
 
-const ONES: u128 = u128::MAX / 255;
-const HIGH: u128 = ONES << 7;
-
-/// Marks by their highest bit the bytes that no run has: all below `#`, and those that are not ASCII.
+/// Marks the bytes that no run has, the first by the lowest bit: all below `#`, and those that are not
+/// ASCII.
+#[cfg(target_feature = "sse2")]
 #[inline]
-fn strange(bytes: [u8; NEAR]) -> u128 {
+fn strange(bytes: [u8; NEAR]) -> u16 {
+    use std::arch::x86_64::{_mm_cmpgt_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
     let bytes = u128::from_le_bytes(bytes);
-    let enough = (bytes | HIGH) - ONES * 0x23;
-    !(enough & !bytes) & HIGH
+    let (low, high) = (bytes as i64, (bytes >> 64) as i64);
+    // SAFETY: what this is compiled for has these instructions.
+    #[expect(unsafe_code, reason = "the compiler does not see what it compiles for")]
+    let enough = unsafe {
+        // As signed numbers those that are not ASCII are negative.
+        let least = _mm_set1_epi8(b'#' as i8 - 1);
+        _mm_movemask_epi8(_mm_cmpgt_epi8(_mm_set_epi64x(high, low), least))
+    };
+    !enough as u16
+}
+
+/// As above, byte by byte.
+#[cfg(not(target_feature = "sse2"))]
+#[inline]
+fn strange(bytes: [u8; NEAR]) -> u16 {
+    let marks = |marks: u16, byte: &u8| marks << 1 | u16::from(!(b'#'..0x80).contains(byte));
+    bytes.iter().rev().fold(0, marks)
 }
 
 /// The bytes that end at `end`, the last of them last; what would lie before the first is zero.
@@ -74,7 +89,10 @@ impl Detector {
         let (fresh, base) = (object.fresh(), object.base());
         let is_text = object.kind() != Kind::Tree;
         // UTF-16 is told by its zeros; what has none near a change has none that is new.
-        if self.prefilter.is_match(fresh) || is_text && memchr::memchr(0, fresh).is_some() {
+        if self.prefilter.is_match(fresh)
+            || is_text && memchr::memchr(0, fresh).is_some()
+            || self.has_new_runs(fresh)
+        {
             return true;
         }
         let pieces = object.pieces();
@@ -82,16 +100,16 @@ impl Detector {
         // What lies before this was looked at.
         let mut seen = 0;
         for (index, piece) in pieces.iter().enumerate() {
-            let (source, start, is_fresh) = match piece.from {
-                From::Fresh(at) => (fresh, at as usize, true),
-                From::Base(at) => (base, at as usize, false),
+            let (source, start) = match piece.from {
+                From::Fresh(at) => (fresh, at as usize),
+                From::Base(at) => (base, at as usize),
             };
             let (at, len) = (piece.at as usize, piece.len as usize);
             let bytes = &source[start..start + len];
             let tail = strange(before(source, start + len));
             let head = match bytes.first_chunk().map(|head| strange(*head)) {
                 Some(0) => bytes.iter().take(LEAST).take_while(is_its).count(),
-                Some(strange) => strange.trailing_zeros() as usize / 8,
+                Some(strange) => strange.trailing_zeros() as usize,
                 None => len,
             };
             if near.run + head >= LEAST {
@@ -101,19 +119,18 @@ impl Detector {
             let first = bytes[0];
             if near.last.is_some_and(|last| self.is_new_literal(object, (last, first), at, window))
                 || is_text && near.last.is_some_and(|last| last == 0 || first == 0)
-                || is_fresh && len >= LEAST && self.has_new_runs(bytes)
             {
                 return true;
             }
             near.last = bytes.last().copied();
             // Of a short piece only its own bytes count.
-            let own = if len < NEAR { u128::MAX << (8 * (NEAR - len)) } else { u128::MAX };
+            let own = u16::MAX << NEAR.saturating_sub(len);
             near.run = match tail & own {
                 0 => match bytes.iter().rev().take(LEAST).take_while(is_its).count() {
                     all if all == len => LEAST.min(near.run + len),
                     some => some,
                 },
-                strange => strange.leading_zeros() as usize / 8,
+                strange => strange.leading_zeros() as usize,
             };
         }
         near.run >= LEAST && self.has_new_run(object, pieces.len(), seen, window).is_none()
@@ -171,13 +188,16 @@ impl Detector {
         (!is_long || !self.encoded.concerns(read(object, start..end, window))).then_some(end)
     }
 
-    /// Tells whether a run within fresh bytes may hide a token.
+    /// Tells whether a run within fresh bytes may hide a token. Pieces that do not follow each other in
+    /// the version are taken for one here: a longer run may hide whatever a part of it may.
     fn has_new_runs(&self, fresh: &[u8]) -> bool {
         let mut is_new = false;
-        runs::walk(fresh, 0..fresh.len(), |long| {
-            let (Long::Run(long) | Long::Escaped(long) | Long::Utf16(long)) = long;
-            is_new = is_new || self.encoded.concerns(&fresh[long]);
-        });
+        if fresh.len() >= LEAST {
+            runs::walk(fresh, 0..fresh.len(), |long| {
+                let (Long::Run(long) | Long::Escaped(long) | Long::Utf16(long)) = long;
+                is_new = is_new || self.encoded.concerns(&fresh[long]);
+            });
+        }
         is_new
     }
 }
