@@ -18,23 +18,6 @@ pub(super) const HEAD: usize = archive::HEAD;
 /// The offset and length that stand for a place within a member.
 pub(super) const NOWHERE: (u64, u64) = (0, 0);
 
-/// What the first bytes of a blob say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signs {
-    None,
-    Archive,
-    /// Its end may be a zip's.
-    PerhapsAtEnd,
-}
-
-/// Tells what the first bytes of a blob say.
-pub(super) fn signs(head: &[u8]) -> Signs {
-    if archive::detect(head, Path::new("")).is_some() {
-        return Signs::Archive;
-    }
-    if archive::may_end_as_zip(head) { Signs::PerhapsAtEnd } else { Signs::None }
-}
-
 /// Tells what archive a whole blob is, if it is one.
 pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     let head = &bytes[..bytes.len().min(HEAD)];

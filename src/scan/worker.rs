@@ -1,14 +1,13 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
-use super::members::Signs;
 use super::{Workers, members, names, own, stretches, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
 use crate::finding::Occurrence;
-use crate::source::archive;
+use crate::source::archive::{self, Signs};
 use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
-use ddpatrol_pack::{Fault, Kind, Object};
+use ddpatrol_pack::{Fault, From, Kind, Object};
 use std::path::Path;
 
 /// What a worker owns.
@@ -100,27 +99,23 @@ impl ObjectVisitor for Worker<'_> {
     ) -> Result<Seen, Fault> {
         let detector = self.shared.scan.detector;
         let (id, kind) = (object.id(), object.kind());
+        let signs = self.signs(object, base);
         let may_end_as_zip = may_end_as_zip(object, base);
-        let is_open = kind == Kind::Blob && self.shared.scan.archives.is_some() && {
-            let len = object.len() as usize;
-            self.part.clear();
-            object.read(0..members::HEAD.min(len), &mut self.part);
-            let signs = members::signs(&self.part);
-            signs == Signs::Archive
-                || signs == Signs::PerhapsAtEnd && may_end_as_zip && {
-                    // Scripts and programs are many; few of them end as a zip does.
-                    self.part.clear();
-                    object.read(len.saturating_sub(archive::END_REACH)..len, &mut self.part);
-                    archive::ends_as_zip(&self.part)
-                }
-        };
+        let is_open = signs == Signs::Archive
+            || signs == Signs::PerhapsAtEnd && may_end_as_zip && {
+                // Scripts and programs are many; few of them end as a zip does.
+                let len = object.len() as usize;
+                self.part.clear();
+                object.read(len.saturating_sub(archive::END_REACH)..len, &mut self.part);
+                archive::ends_as_zip(&self.part)
+            };
         // What an archive holds does not follow from its bytes.
         let base = base.filter(|_| !is_open);
         let inherited =
             base.and_then(|base| detector.inherit(object, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
             self.shared.inherit(&heads, id, kind);
-            return Ok(Seen { heads, may_end_as_zip });
+            return Ok(Seen { heads, signs, may_end_as_zip });
         }
         let bytes = object.whole()?;
         let mut heads = Heads::default();
@@ -148,7 +143,26 @@ impl ObjectVisitor for Worker<'_> {
         if is_open {
             heads.is_intricate |= self.shared.unpack((id, kind), bytes);
         }
-        Ok(Seen { heads, may_end_as_zip })
+        Ok(Seen { heads, signs, may_end_as_zip })
+    }
+}
+
+impl Worker<'_> {
+    /// Tells what the first bytes of an object say: those of its base, mostly.
+    fn signs(&mut self, object: &Object<'_>, base: Option<&Seen>) -> Signs {
+        if object.kind() != Kind::Blob || self.shared.scan.archives.is_none() {
+            return Signs::None;
+        }
+        let head = members::HEAD.min(object.len() as usize);
+        let first = object.pieces().first();
+        let is_copied =
+            first.is_some_and(|it| it.from == From::Base(0) && it.len as usize >= members::HEAD);
+        if let (true, Some(base)) = (is_copied, base) {
+            return base.signs;
+        }
+        self.part.clear();
+        object.read(0..head, &mut self.part);
+        archive::signs(&self.part)
     }
 }
 

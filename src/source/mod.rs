@@ -13,6 +13,7 @@ pub mod window;
 use crate::blob::Blob;
 use crate::detect::version::Heads;
 use crate::finding::{HeldObject, Part, Standing, Trace};
+use archive::Signs;
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub trait ObjectVisitor: Visitor {
 pub struct Seen {
     /// The places that were looked at.
     pub heads: Heads,
+    /// What its first bytes say.
+    pub signs: Signs,
     /// Whether a byte that the end of every zip has stands anywhere in it.
     pub may_end_as_zip: bool,
 }

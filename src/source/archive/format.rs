@@ -180,6 +180,27 @@ pub fn is_program(head: &[u8]) -> bool {
 /// A byte that the end of every zip has, and text has not.
 pub const END_OF_ZIP: u8 = super::zip::END[2];
 
+/// What the first bytes of a file say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signs {
+    /// It is no archive.
+    #[default]
+    None,
+    /// It is one.
+    Archive,
+    /// Its end may be a zip's.
+    PerhapsAtEnd,
+}
+
+/// Tells what the first [`HEAD`] bytes of a file say, whatever its name.
+#[must_use]
+pub fn signs(head: &[u8]) -> Signs {
+    if detect(head, Path::new("")).is_some() {
+        return Signs::Archive;
+    }
+    if may_end_as_zip(head) { Signs::PerhapsAtEnd } else { Signs::None }
+}
+
 /// Tells whether bytes that are the whole of a file seem to end as a zip does.
 #[must_use]
 pub fn ends_as_zip(bytes: &[u8]) -> bool {

@@ -29,7 +29,9 @@ mod tee;
 mod walker;
 mod zip;
 
-pub use format::{END_OF_ZIP, Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip};
+pub use format::{
+    END_OF_ZIP, Format, HEAD, Signs, detect, ends_as_zip, is_program, may_end_as_zip, signs,
+};
 
 pub use repository::{Packed, Packs};
 pub use zip::END_REACH;
