@@ -77,6 +77,7 @@ pub struct Object<'a> {
     id: ObjectId,
     kind: Kind,
     position: u32,
+    is_base: bool,
     levels: &'a mut Levels,
 }
 
@@ -104,6 +105,12 @@ impl Object<'_> {
     #[must_use]
     pub fn position(&self) -> u32 {
         self.position
+    }
+
+    /// Tells whether others are made from it, so that it is put together in any case.
+    #[must_use]
+    pub fn is_base(&self) -> bool {
+        self.is_base
     }
 
     /// Returns its length in bytes.
@@ -369,7 +376,8 @@ impl<V: Visitor> Worker<'_, V> {
         if let (true, Some(id), Some(kind)) = (is_wanted, id, Kind::from_number(entry.kind)) {
             let levels = &mut self.levels;
             let base = self.open.last().and_then(|open| open.kept.as_ref());
-            let mut object = Object { id, kind, position: entry.position, levels };
+            let is_base = children.0 < children.1;
+            let mut object = Object { id, kind, position: entry.position, is_base, levels };
             match self.visitor.visit(&mut object, base) {
                 Ok(value) => kept = Some(value),
                 Err(fault) => self.fail(&entry, fault),

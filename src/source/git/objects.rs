@@ -9,7 +9,7 @@ use super::catalog::{Catalog, Pending};
 use super::commits::{self, Node};
 use super::state::{Known, pack_name};
 use super::store::Store;
-use super::trees::{self, Entries, EntryKind, Starts};
+use super::trees::{self, Entries, EntryKind, Starts, Tree, Window};
 use crate::blob::{Blob, Origin};
 use crate::source::window::{Context, End, Windows};
 use crate::source::{ObjectVisitor, Run, Seen, Visitors, add};
@@ -229,6 +229,7 @@ impl ObjectReader<'_> {
             context: self.means.context,
             catalog,
             first,
+            window: Window::default(),
             pending: None,
             links: Links {
                 subtrees: vec![Vec::new()],
@@ -316,6 +317,7 @@ struct Worker<'a> {
     context: Context,
     catalog: &'a Catalog,
     first: u32,
+    window: Window,
     /// Entries of trees that are not in the links yet.
     pending: Option<Pending>,
     links: Links,
@@ -386,7 +388,7 @@ impl Worker<'_> {
             Kind::Commit => self.commit(number, bytes),
             Kind::Tag => self.tag(number, bytes),
             Kind::Tree => {
-                self.tree(number, bytes, (&[], None), id.as_bytes().len());
+                self.tree(number, &mut Tree::Whole(bytes), (&[], None), id.as_bytes().len());
             }
             Kind::Blob => {}
         }
@@ -396,13 +398,13 @@ impl Worker<'_> {
     fn tree(
         &mut self,
         number: u32,
-        bytes: &[u8],
+        tree: &mut Tree<'_>,
         known: (&[ddpatrol_pack::Piece], Option<&Starts>),
         id_len: usize,
     ) -> Option<Starts> {
         let Self { pending, catalog, links, .. } = self;
         let pending = pending.get_or_insert_with(|| Pending::new(id_len));
-        trees::walk(bytes, known, id_len, |entries| {
+        trees::walk(tree, known, id_len, |entries| {
             let Entries::Fresh(entry) = entries else { return };
             if entry.kind != EntryKind::Submodule
                 && pending.add(entry.id, number, entry.kind == EntryKind::Tree)
@@ -459,8 +461,17 @@ impl ddpatrol_pack::Visitor for Worker<'_> {
             Kind::Tree => {
                 let id_len = object.id().as_bytes().len();
                 let base = base.and_then(|base| base.starts.as_ref());
-                let (bytes, pieces) = object.whole_with_pieces()?;
-                starts = self.tree(number, bytes, (pieces, base), id_len);
+                if object.is_base() || base.is_none() {
+                    let (bytes, pieces) = object.whole_with_pieces()?;
+                    starts = self.tree(number, &mut Tree::Whole(bytes), (pieces, base), id_len);
+                } else {
+                    let window = std::mem::take(&mut self.window);
+                    let mut tree = Tree::Version(object, window);
+                    self.tree(number, &mut tree, (object.pieces(), base), id_len);
+                    if let Tree::Version(_, window) = tree {
+                        self.window = window;
+                    }
+                }
             }
         }
         if self.visitor.is_some() {

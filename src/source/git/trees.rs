@@ -1,6 +1,6 @@
 //! Trees: their entries, and which of them are new against the delta base.
 
-use ddpatrol_pack::{From, Piece};
+use ddpatrol_pack::{From, Object, Piece};
 
 /// One entry of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +69,76 @@ pub(super) enum Entries<'a> {
     Copied(Copied),
 }
 
-/// Finds where the entries of `tree` begin, and calls `on_entries` for those that are copied whole
-/// from the delta base and for each other one, in order. `None` if the tree is broken.
+/// A tree whose entries are read.
+pub(super) enum Tree<'a> {
+    /// One that is there as a whole.
+    Whole(&'a [u8]),
+    /// A version that nothing is made from: of it only what is fresh is read, into a window.
+    Version(&'a Object<'a>, Window),
+}
+
+/// A part of a version.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    start: usize,
+    bytes: Vec<u8>,
+}
+
+/// How much of a version is read at a time: some entries, mostly.
+const WINDOW: usize = 320;
+
+impl Tree<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(tree) => tree.len(),
+            Self::Version(object, _) => object.len() as usize,
+        }
+    }
+
+    /// Reads the entry at `start`; `None` if it is broken.
+    #[inline]
+    fn entry(&mut self, start: usize, id_len: usize) -> Option<TreeEntry<'_>> {
+        match self {
+            Self::Whole(tree) => entry(tree, start, id_len),
+            Self::Version(object, window) => {
+                let own = start.checked_sub(window.start);
+                if own.is_none_or(|own| entry(&window.bytes, own, id_len).is_none()) {
+                    window.fill(object, start, WINDOW);
+                    if entry(&window.bytes, 0, id_len).is_none() {
+                        window.fill(object, start, usize::MAX);
+                    }
+                }
+                let found = entry(&window.bytes, start - window.start, id_len)?;
+                let end = found.end + window.start;
+                Some(TreeEntry { start, end, ..found })
+            }
+        }
+    }
+}
+
+impl Window {
+    fn fill(&mut self, object: &Object<'_>, start: usize, most: usize) {
+        self.start = start;
+        self.bytes.clear();
+        object.read(start..start.saturating_add(most).min(object.len() as usize), &mut self.bytes);
+    }
+}
+
+/// Calls `on_entries` for the entries that are copied whole from the delta base and for each other one,
+/// in order. Returns where all begin, for those that are made from it; of a version, which is no base,
+/// nothing.
+/// `None` if the tree is broken.
 pub(super) fn walk(
-    tree: &[u8],
+    tree: &mut Tree<'_>,
     (pieces, base): (&[Piece], Option<&Starts>),
     id_len: usize,
     mut on_entries: impl FnMut(Entries<'_>),
 ) -> Option<Starts> {
-    let mut starts = Starts::with_capacity(base.map_or(0, Vec::len));
+    let is_base = matches!(tree, Tree::Whole(_));
+    let mut starts = Starts::with_capacity(base.filter(|_| is_base).map_or(0, Vec::len));
     let (mut at, mut piece, mut last) = (0, 0, 0);
-    while at < tree.len() {
+    let len = tree.len();
+    while at < len {
         if let Some(base) = base {
             while pieces[piece].end() as usize <= at {
                 piece += 1;
@@ -94,17 +153,22 @@ pub(super) fn walk(
                     let (from, to) = (copied[0], copied[whole]);
                     on_entries(Entries::Copied(Copied { from, to, at: at as u32 }));
                 }
-                starts.extend(copied[..whole].iter().map(|start| start.wrapping_add(shift)));
+                if is_base {
+                    starts.extend(copied[..whole].iter().map(|start| start.wrapping_add(shift)));
+                }
                 at = copied[whole].wrapping_add(shift) as usize;
                 if whole > 0 {
                     continue;
                 }
             }
         }
-        let entry = entry(tree, at, id_len)?;
+        let entry = tree.entry(at, id_len)?;
+        let end = entry.end;
         on_entries(Entries::Fresh(entry));
-        starts.push(at as u32);
-        at = entry.end;
+        if is_base {
+            starts.push(at as u32);
+        }
+        at = end;
     }
     starts.push(at as u32);
     Some(starts)
@@ -158,7 +222,7 @@ mod tests {
     /// The names of the fresh entries, and the starts of all.
     fn fresh(tree: &[u8], known: (&[Piece], Option<&Starts>)) -> Option<(Vec<Vec<u8>>, Starts)> {
         let mut fresh = Vec::new();
-        let starts = walk(tree, known, 20, |entries| {
+        let starts = walk(&mut Tree::Whole(tree), known, 20, |entries| {
             if let Entries::Fresh(entry) = entries {
                 fresh.push(entry.name.to_vec());
             }

@@ -324,17 +324,18 @@ impl TreeVisitor<'_> {
         let base = base.filter(|_| !self.shared.trees.contains_key(&number));
         let mut hot: Vec<(u32, HotEntry)> = Vec::new();
         let known = (pieces, base.map(|base| &base.starts));
-        let starts = trees::walk(bytes, known, id_len, |entries| match entries {
-            Entries::Fresh(entry) => self.entry(number, &entry, &mut hot),
-            Entries::Copied(Copied { from, to, at }) => {
-                let there = base.map_or(&[][..], |base| &base.hot);
-                let first = there.partition_point(|(start, _)| *start < from);
-                let copied = there[first..].iter().take_while(|(start, _)| *start < to);
-                // A name that holds a token is its own tree's.
-                let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name { .. }));
-                hot.extend(copied.map(|(start, it)| (start - from + at, *it)));
-            }
-        })?;
+        let starts =
+            trees::walk(&mut trees::Tree::Whole(bytes), known, id_len, |entries| match entries {
+                Entries::Fresh(entry) => self.entry(number, &entry, &mut hot),
+                Entries::Copied(Copied { from, to, at }) => {
+                    let there = base.map_or(&[][..], |base| &base.hot);
+                    let first = there.partition_point(|(start, _)| *start < from);
+                    let copied = there[first..].iter().take_while(|(start, _)| *start < to);
+                    // A name that holds a token is its own tree's.
+                    let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name { .. }));
+                    hot.extend(copied.map(|(start, it)| (start - from + at, *it)));
+                }
+            })?;
         if !hot.is_empty() {
             let start = self.part.entries.len();
             self.part.entries.extend(hot.iter().map(|(_, entry)| *entry));
