@@ -1,4 +1,4 @@
-//! The entries of a pack in the order of their offsets, and the families that their deltas make.
+//! The entries of a pack and the families that their deltas make, in the order in which they are walked.
 
 use crate::entry::EntryKind;
 use crate::{Fault, Pack, PackError};
@@ -90,44 +90,60 @@ impl Layout {
             entries = headers(pack, &places, threads).0;
         }
         follow(pack, &mut entries, failed);
-        let n = entries.len();
-        let mut first = vec![0_u32; n + 1];
-        let is_child = |entry: &&Entry| entry.base != NONE && entry.kind < BROKEN;
-        for entry in entries.iter().filter(is_child) {
-            first[entry.base as usize + 1] += 1;
-        }
-        for at in 0..n {
-            first[at + 1] += first[at];
-        }
-        let mut children = vec![0; first[n] as usize];
-        let mut next = first.clone();
-        for (at, entry) in entries.iter().enumerate() {
-            if is_child(&entry) {
-                let slot = &mut next[entry.base as usize];
-                children[*slot as usize] = at as u32;
-                *slot += 1;
-            }
-        }
+        let (first, children) = families(&entries);
+        let order = bases_first(&entries, &first, &children);
+        let mut places = vec![NONE; entries.len()];
+        (0..).zip(&order).for_each(|(new, &old)| places[old as usize] = new);
+        let renumber = |&old: &u32| {
+            let entry = entries[old as usize];
+            let base = places.get(entry.base as usize).copied().unwrap_or(NONE);
+            Entry { base, ..entry }
+        };
+        let entries: Vec<Entry> = order.iter().map(renumber).collect();
+        let (first, children) = families(&entries);
         Self { entries, first, children }
     }
+}
 
-    /// Lists the entries of all families so that bases come before what is made from them.
-    fn parents_first(&self) -> Vec<u32> {
-        let n = self.entries.len() as u32;
-        let is_root = |at: &u32| {
-            let entry = &self.entries[*at as usize];
-            entry.base == NONE && entry.kind < BROKEN
-        };
-        let mut order: Vec<u32> = (0..n).filter(is_root).collect();
-        let mut at = 0;
-        while let Some(&entry) = order.get(at) {
-            let entry = entry as usize;
-            let (start, end) = (self.first[entry] as usize, self.first[entry + 1] as usize);
-            order.extend_from_slice(&self.children[start..end]);
-            at += 1;
-        }
-        order
+/// Lists the children of all entries, and where those of each begin and the last one's end.
+fn families(entries: &[Entry]) -> (Vec<u32>, Vec<u32>) {
+    let n = entries.len();
+    let mut first = vec![0_u32; n + 1];
+    let is_child = |entry: &&Entry| entry.base != NONE && entry.kind < BROKEN;
+    for entry in entries.iter().filter(is_child) {
+        first[entry.base as usize + 1] += 1;
     }
+    for at in 0..n {
+        first[at + 1] += first[at];
+    }
+    let mut children = vec![0; first[n] as usize];
+    let mut next = first.clone();
+    for (at, entry) in entries.iter().enumerate() {
+        if is_child(&entry) {
+            let slot = &mut next[entry.base as usize];
+            children[*slot as usize] = at as u32;
+            *slot += 1;
+        }
+    }
+    (first, children)
+}
+
+/// Lists the entries in the order in which they are walked, the broken ones at the end: each family from
+/// its base down, so that what is entered next is next in memory.
+fn bases_first(entries: &[Entry], first: &[u32], children: &[u32]) -> Vec<u32> {
+    let mut order = Vec::with_capacity(entries.len());
+    let mut open = Vec::new();
+    let is_root = |entry: &Entry| entry.base == NONE && entry.kind < BROKEN;
+    for (root, _) in (0..).zip(entries).filter(|(_, entry)| is_root(entry)) {
+        open.push(root);
+        while let Some(at) = open.pop() {
+            order.push(at);
+            let (start, end) = (first[at as usize] as usize, first[at as usize + 1] as usize);
+            open.extend(children[start..end].iter().rev());
+        }
+    }
+    order.extend((0..).zip(entries).filter(|(_, entry)| entry.kind >= BROKEN).map(|(at, _)| at));
+    order
 }
 
 impl<'a> Plan<'a> {
@@ -168,8 +184,8 @@ impl<'a> Plan<'a> {
         };
         let nodes = layout.entries.iter().zip(layout.first.windows(2)).map(node).collect();
         let mut plan = Self { layout, nodes, jobs: Vec::new() };
-        let order = layout.parents_first();
-        for &at in order.iter().rev() {
+        // From the leaves up: bases come first.
+        for at in (0..n as u32).rev() {
             let base = layout.entries[at as usize].base;
             if base != NONE && plan.has_wanted(at) {
                 plan.nodes[base as usize].has_wanted = true;
@@ -181,14 +197,14 @@ impl<'a> Plan<'a> {
         };
         let weights: Vec<u64> = (0..n as u32).map(weigh).collect();
         let most = weights.iter().sum::<u64>() / (threads as u64 * 24);
-        plan.cut(&order, weights, most.max(LEAST_JOB));
+        plan.cut(weights, most.max(LEAST_JOB));
         plan.jobs.sort_unstable_by_key(|job| (job.entry, job.children));
         plan
     }
 
     /// From the leaves up, makes whatever exceeds `most` a job of its own.
-    fn cut(&mut self, order: &[u32], mut weights: Vec<u64>, most: u64) {
-        for &at in order.iter().rev() {
+    fn cut(&mut self, mut weights: Vec<u64>, most: u64) {
+        for at in (0..self.nodes.len() as u32).rev() {
             let (first, end) = self.children(at);
             let (mut start, mut sum) = (first, 0);
             for child in first..end {
