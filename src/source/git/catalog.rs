@@ -118,6 +118,21 @@ impl Catalog {
         self.find_loose(id)
     }
 
+    /// Finds the numbers of many objects. Where the tables are larger than the processor's caches, a
+    /// look-up alone mostly waits for memory; many at a time wait together.
+    pub(super) fn find_all<'a>(
+        &'a self,
+        ids: impl Iterator<Item = &'a [u8]> + Clone,
+        lookups: &'a mut Vec<Lookup>,
+    ) -> impl Iterator<Item = Option<u32>> {
+        lookups.clear();
+        lookups.extend(ids.clone().map(|_| Lookup::default()));
+        for part in &self.packs {
+            part.find_all(ids.clone(), lookups);
+        }
+        ids.zip(lookups).map(|(id, lookup)| lookup.found.or_else(|| self.find_loose(id)))
+    }
+
     fn find_loose(&self, id: &[u8]) -> Option<u32> {
         if self.loose.is_empty() {
             return None;
@@ -146,9 +161,6 @@ impl Catalog {
 }
 
 /// Entries of trees whose objects are to be looked up.
-///
-/// Where the tables are larger than the processor's caches, a look-up alone mostly waits for memory;
-/// many at a time wait together.
 #[derive(Debug)]
 pub(super) struct Pending {
     id_len: usize,
@@ -160,7 +172,7 @@ pub(super) struct Pending {
 
 /// How far the look-up of one id has come.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lookup {
+pub(super) struct Lookup {
     low: u32,
     high: u32,
     first: Option<u64>,
@@ -191,14 +203,10 @@ impl Pending {
         catalog: &Catalog,
         mut on_entry: impl FnMut(&[u8], u32, bool, Option<u32>),
     ) {
-        self.lookups.clear();
-        self.lookups.resize(self.from.len(), Lookup::default());
-        for part in &catalog.packs {
-            part.find_all(self.ids.chunks_exact(self.id_len), &mut self.lookups);
-        }
         let ids = self.ids.chunks_exact(self.id_len);
-        for ((id, &(tree, is_tree)), lookup) in ids.zip(&self.from).zip(&self.lookups) {
-            on_entry(id, tree, is_tree, lookup.found.or_else(|| catalog.find_loose(id)));
+        let found = catalog.find_all(ids.clone(), &mut self.lookups);
+        for ((id, &(tree, is_tree)), found) in ids.zip(&self.from).zip(found) {
+            on_entry(id, tree, is_tree, found);
         }
         self.ids.clear();
         self.from.clear();

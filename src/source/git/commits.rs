@@ -1,6 +1,6 @@
 //! Commits: what their objects say, and the graph that they make.
 
-use super::catalog::{Catalog, NONE};
+use super::catalog::NONE;
 use ddpatrol_pack::ObjectId;
 
 /// The links of a commit, as its object has them.
@@ -133,15 +133,16 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Resolves the links of a commit; what is not there is told to `missing`.
+    /// Resolves the links of a commit, whose numbers are `found` in their order; what is not there is
+    /// told to `missing`.
     pub(super) fn new(
         number: u32,
         links: &Links,
-        catalog: &Catalog,
+        found: &mut dyn Iterator<Item = Option<u32>>,
         missing: &mut dyn FnMut(ObjectId),
     ) -> Self {
         let mut find = |id: &ObjectId| {
-            catalog.find(id.as_bytes()).unwrap_or_else(|| {
+            found.next().flatten().unwrap_or_else(|| {
                 missing(*id);
                 NONE
             })
@@ -149,6 +150,13 @@ impl Node {
         let tree = find(&links.tree);
         let parents = links.parents.iter().map(find).collect();
         Self { number, tree, parents, time: links.time }
+    }
+}
+
+impl Links {
+    /// The tree and the parents.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        std::iter::once(&self.tree).chain(&self.parents).map(ObjectId::as_bytes)
     }
 }
 

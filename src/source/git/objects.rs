@@ -5,7 +5,7 @@
 //! does not have are looked up; so every link between two objects is seen at least once, and what
 //! is missing shows.
 
-use super::catalog::{Catalog, Pending};
+use super::catalog::{Catalog, Lookup, Pending};
 use super::commits::{self, Node};
 use super::state::{Known, pack_name};
 use super::store::Store;
@@ -26,6 +26,9 @@ use std::sync::{Arc, Mutex};
 const LARGE: u64 = 64 << 20;
 /// After so many objects a worker adds to the common counts.
 const FLUSH: u64 = 256;
+
+/// So many commits' links are looked up at a time.
+const COMMITS: usize = 128;
 
 /// How to read.
 #[derive(Clone, Copy, Debug)]
@@ -230,6 +233,8 @@ impl ObjectReader<'_> {
             catalog,
             first,
             window: Window::default(),
+            commits: Vec::new(),
+            lookups: Vec::new(),
             pending: None,
             links: Links {
                 subtrees: vec![Vec::new()],
@@ -318,6 +323,9 @@ struct Worker<'a> {
     catalog: &'a Catalog,
     first: u32,
     window: Window,
+    /// Commits that are not in the links yet.
+    commits: Vec<(u32, commits::Links)>,
+    lookups: Vec<Lookup>,
     /// Entries of trees that are not in the links yet.
     pending: Option<Pending>,
     links: Links,
@@ -350,6 +358,7 @@ impl Worker<'_> {
     /// Adds to the common counts what is not in them yet; returns the links.
     fn finish(mut self) -> Links {
         self.flush();
+        self.resolve_commits();
         if let Some(pending) = &mut self.pending {
             self.links.add(pending, self.catalog);
         }
@@ -357,12 +366,23 @@ impl Worker<'_> {
     }
 
     fn commit(&mut self, number: u32, bytes: &[u8]) {
-        if let Some(links) = commits::links(bytes) {
-            let missing = &mut self.links.missing;
-            let node =
-                Node::new(number, &links, self.catalog, &mut |id| missing.push((id, number)));
-            self.links.nodes.push(node);
+        self.commits.extend(commits::links(bytes).map(|links| (number, links)));
+        if self.commits.len() >= COMMITS {
+            self.resolve_commits();
         }
+    }
+
+    /// Looks up what commits name.
+    fn resolve_commits(&mut self) {
+        let ids = self.commits.iter().flat_map(|(_, links)| links.ids());
+        let mut found = self.catalog.find_all(ids, &mut self.lookups);
+        let missing = &mut self.links.missing;
+        for (number, links) in &self.commits {
+            let missing = &mut |id| missing.push((id, *number));
+            self.links.nodes.push(Node::new(*number, links, &mut found, missing));
+        }
+        drop(found);
+        self.commits.clear();
     }
 
     fn tag(&mut self, number: u32, bytes: &[u8]) {

@@ -72,9 +72,9 @@ impl Locator<'_> {
             let bytes = id.and_then(|id| self.store.read(&id, &mut reader).ok());
             let links = bytes.and_then(|(_, bytes)| super::commits::links(&bytes));
             if let Some(links) = links {
-                let number = node.number;
-                *node =
-                    super::commits::Node::new(number, &links, &self.objects.catalog, &mut |_| {});
+                let catalog = &self.objects.catalog;
+                let mut found = links.ids().map(|id| catalog.find(id));
+                *node = super::commits::Node::new(node.number, &links, &mut found, &mut |_| {});
             }
         }
         let graph = Graph::new(graph_nodes, self.objects.catalog.len());
