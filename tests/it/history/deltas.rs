@@ -238,3 +238,26 @@ fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
         assert_eq!(packed, objects(&repo), "{seed}");
     }
 }
+
+#[test]
+fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_again() {
+    let repo = Repo::new();
+    let mut random = Random(77);
+    let filler: String =
+        (0..80).map(|_| random.text(b"abcdef ghi klm opq r s", 60) + "\n").collect();
+    let token = mint::classic(&mut random, "npm_", 30);
+    // Two lines, the first of which ends within the head, and neither long enough to be decoded whole.
+    let text = format!("{}{token}", random.base62(43));
+    let lines = crate::encode::folded(&crate::encode::base64(text.as_bytes()), 60, "\n# ");
+    assert_eq!(lines.split("\n# ").map(str::len).collect::<Vec<_>>(), [60, 52]);
+    let apart = lines.replacen("\n# ", "\n! # ", 1);
+    for (seconds, lines) in [(1, &lines), (2, &apart)] {
+        repo.write("x", format!("{filler}{lines}\n{filler}"));
+        repo.commit(format!("{seconds}"));
+    }
+    repo.git(&["repack", "-adfq", "--depth=50", "--window=50"]);
+    let packed = objects(&repo);
+    assert_eq!(packed.values().map(BTreeSet::len).collect::<Vec<_>>(), [1]);
+    repo.git(&["-c", "pack.depth=0", "repack", "-adfq", "--depth=0"]);
+    assert_eq!(packed, objects(&repo));
+}
