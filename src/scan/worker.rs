@@ -100,7 +100,7 @@ impl ObjectVisitor for Worker<'_> {
         let detector = self.shared.scan.detector;
         let (id, kind) = (object.id(), object.kind());
         let signs = self.signs(object, base);
-        let may_end_as_zip = may_end_as_zip(object, base);
+        let may_end_as_zip = kind == Kind::Blob && may_end_as_zip(object, base);
         let is_open = signs == Signs::Archive
             || signs == Signs::PerhapsAtEnd && may_end_as_zip && {
                 // Scripts and programs are many; few of them end as a zip does.
