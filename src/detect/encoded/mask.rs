@@ -52,11 +52,16 @@ impl Masks {
             #[expect(unsafe_code, reason = "there is no other way to use what was detected")]
             return unsafe { wide(self, bytes) };
         }
-        each(self, bytes, |block| {
-            let counts = mark(block, is_probe);
-            (counts, if block.contains(&0) { mark(block, |byte| byte == 0) } else { 0 })
-        })
+        plain(self, bytes)
     }
+}
+
+/// Makes the masks byte by byte.
+fn plain<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
+    each(masks, bytes, |block| {
+        let counts = mark(block, is_probe);
+        (counts, if block.contains(&0) { mark(block, |byte| byte == 0) } else { 0 })
+    })
 }
 
 /// Marks the bytes that are what is asked for.
@@ -200,6 +205,16 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn byte_by_byte_the_masks_are_the_same() {
+        let bytes: Vec<u8> = (0..BLOCK as u32).map(|at| (at * at / 7 % 131) as u8).collect();
+        for len in [BLOCK, 777, 40] {
+            let (mut wide, mut narrow) = (Masks::new(), Masks::new());
+            assert_eq!(wide.ends(&bytes[..len]), plain(&mut narrow, &bytes[..len]));
+            assert_eq!(wide.counts, narrow.counts);
         }
     }
 }
