@@ -49,8 +49,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) jobs: Vec<Job>,
 }
 
-/// What a walk needs to know of an entry: all of it together, since entries are entered in no order
-/// that memory could foresee.
+/// What a walk needs to know of an entry.
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
     /// The places of the children that are walked with it: as in the layout, without those that belong

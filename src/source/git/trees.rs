@@ -103,10 +103,7 @@ impl Tree<'_> {
             Self::Version(object, window) => {
                 let own = start.checked_sub(window.start);
                 if own.is_none_or(|own| entry(&window.bytes, own, id_len).is_none()) {
-                    window.fill(object, start, WINDOW);
-                    if entry(&window.bytes, 0, id_len).is_none() {
-                        window.fill(object, start, usize::MAX);
-                    }
+                    window.fill(object, start, id_len);
                 }
                 let found = entry(&window.bytes, start - window.start, id_len)?;
                 let end = found.end + window.start;
@@ -117,17 +114,22 @@ impl Tree<'_> {
 }
 
 impl Window {
-    fn fill(&mut self, object: &Object<'_>, start: usize, most: usize) {
+    /// Reads on from `start` until an entry is there, by growing steps: names may be of any length.
+    fn fill(&mut self, object: &Object<'_>, start: usize, id_len: usize) {
+        let (len, mut end) = (object.len() as usize, start);
         self.start = start;
         self.bytes.clear();
-        object.read(start..start.saturating_add(most).min(object.len() as usize), &mut self.bytes);
+        while end < len && entry(&self.bytes, 0, id_len).is_none() {
+            let next = len.min(end + WINDOW.max(end - start));
+            object.read(end..next, &mut self.bytes);
+            end = next;
+        }
     }
 }
 
 /// Calls `on_entries` for the entries that are copied whole from the delta base and for each other one,
-/// in order. Returns where all begin, for those that are made from it; of a version, which is no base,
-/// nothing.
-/// `None` if the tree is broken.
+/// in order. Returns where all begin, for those that are made from it; of a [`Tree::Version`] only where
+/// the last one ends. `None` if the tree is broken.
 pub(super) fn walk(
     tree: &mut Tree<'_>,
     (pieces, base): (&[Piece], Option<&Starts>),
