@@ -113,15 +113,13 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Looks around a probe; returns where the walk goes on.
-    fn look(&self, probe: usize, on_found: &mut impl FnMut(Found)) -> usize {
+    /// Looks at what begins at `start`; returns where the walk goes on.
+    fn look(&self, start: usize, on_found: &mut impl FnMut(Found)) -> usize {
         let bytes = self.bytes;
-        if bytes[probe] == 0 || bytes.get(probe + 1) == Some(&0) {
-            return utf16_at(bytes, probe, (self.from, &self.own), on_found).max(probe + 1);
+        if bytes[start] == 0 || bytes.get(start + 1) == Some(&0) {
+            return utf16_at(bytes, start, (self.from, &self.own), on_found).max(start + 1);
         }
         let limit = bytes.len().min(self.own.end + BEYOND);
-        let back = bytes[self.from..probe].iter().rev().take_while(|&&byte| is_text(byte)).count();
-        let start = probe - back;
         let (mut marks, mut run, mut longest) = (0, 0, 0);
         let mut end = start;
         for &byte in &bytes[start..limit.max(start)] {
@@ -135,7 +133,7 @@ impl Walk<'_> {
             end += 1;
         }
         if start >= self.own.end || end == start {
-            return end.max(probe + 1);
+            return end.max(start + 1);
         }
         let before = self.before(start, is_text);
         if end - start + before >= LEAST {
@@ -147,7 +145,7 @@ impl Walk<'_> {
             }
         }
         // The last character of a run may be the first of a stretch of UTF-16.
-        if bytes.get(end) == Some(&0) && end > probe + 1 { end - 1 } else { end }
+        if bytes.get(end) == Some(&0) && end > start + 1 { end - 1 } else { end }
     }
 
     /// Counts the characters directly before the searched part, if a run is cut by its beginning.
