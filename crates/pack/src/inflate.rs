@@ -12,6 +12,10 @@ pub(crate) const LARGE: u64 = 64 << 20;
 /// The most that deflate can make of one byte (zlib's technical notes: 1032 to 1).
 const MOST_RATIO: u64 = 1032;
 
+/// Room behind the data that is asked for and not used: libdeflate leaves its fast loop where less
+/// than 299 bytes are free, and that would be most of a short entry.
+const SPARE: usize = 320;
+
 /// Bytes in a buffer that is never shrunk, and never cleared before it is written.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
@@ -78,12 +82,16 @@ impl Inflater {
         if size > LARGE {
             return grow(data, size, buffer);
         }
-        let room = buffer.take(usize::try_from(size).map_err(|_| Fault::TooLarge(size))?)?;
+        let len = usize::try_from(size).map_err(|_| Fault::TooLarge(size))?;
+        let room = buffer.take(len + SPARE)?;
         // The kind of the first block stands behind the two bytes of the header and one bit.
         let is_fixed = data.get(2).is_some_and(|byte| byte >> 1 & 3 == 1);
         let decompressor = if is_fixed { &mut self.fixed } else { &mut self.other };
         match decompressor.zlib_decompress(data, room) {
-            Ok(len) if len as u64 == size => Ok(()),
+            Ok(made) if made == len => {
+                buffer.len = len;
+                Ok(())
+            }
             Ok(_) => Err(Fault::Length),
             Err(DecompressionError::InsufficientSpace) => Err(Fault::Length),
             Err(DecompressionError::BadData) => Err(Fault::Deflate),

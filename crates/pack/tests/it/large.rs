@@ -1,4 +1,4 @@
-//! Objects above 64 MB, and those that only claim to be.
+//! Objects above 64 MB, those that only claim to be, and other lengths that are wrong.
 
 use crate::craft::{self, Base, Delta, Entry};
 use crate::effect::{Collect, contents, crafted};
@@ -133,6 +133,34 @@ fn a_large_blob_that_is_broken_is_told_however_it_is_read() {
     raw[1000..].fill(0xff);
     let broken = Entry { raw: Some(raw), ..blob.clone() };
     assert_eq!(faults(&broken), [&Fault::Deflate.to_string()[..]; 2], "its data are broken");
+}
+
+#[test]
+fn a_length_that_is_wrong_by_little_is_told() {
+    let mut random = Random(23);
+    let entries: Vec<Entry> = (0..1200)
+        .map(|number| {
+            let len = random.below(900);
+            let off = 1 + random.below(400);
+            let claimed = match number % 3 {
+                0 => len,
+                1 => len + off,
+                _ => len.saturating_sub(off),
+            };
+            let data = content(len);
+            Entry { claimed: Some(claimed as u64), ..Entry::new(number, Base::Blob, data) }
+        })
+        .collect();
+    let visitor = walk(&entries, Collect::default);
+    for entry in &entries {
+        let faults: Vec<_> = visitor.errors.iter().filter(|it| it.id == Some(entry.id)).collect();
+        if entry.claimed == Some(entry.data.len() as u64) {
+            assert!(faults.is_empty(), "{faults:?}");
+            assert!(visitor.objects.iter().any(|it| it.1 == entry.id));
+        } else {
+            assert!(matches!(faults[..], [error] if matches!(error.fault, Fault::Length)));
+        }
+    }
 }
 
 #[test]
