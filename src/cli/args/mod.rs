@@ -1,21 +1,24 @@
 //! The arguments of every command.
 
 mod hooks;
+mod respond;
 mod saved;
+mod values;
 
 pub(super) use hooks::{HookArgs, HookCommand, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs};
+pub(super) use respond::{ActingArgs, RespondingArgs, RevokeArgs};
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
 };
+pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 
 use crate::config::Level;
 use crate::source::archive::ArchiveOptions;
 use crate::source::window::Context;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// Finds leaked access tokens that prove themselves: prefix, shape and checksum.
 #[derive(Debug, Parser)]
@@ -200,76 +203,6 @@ pub(super) struct TellingArgs {
     pub(super) run: RunArgs,
 }
 
-/// What is done about proven tokens.
-#[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Verify and revoke")]
-pub(super) struct RespondingArgs {
-    /// Ask the issuer of each proven token whether it is live. The tokens are sent to their issuers.
-    #[arg(long)]
-    pub(super) verify: bool,
-
-    /// Revoke each proven token, after asking on the terminal.
-    #[arg(long)]
-    pub(super) revoke: bool,
-
-    /// How long to wait before a token that was refused is asked about again.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=600))]
-    pub(super) verify_pause: u16,
-
-    #[command(flatten)]
-    pub(super) acting: ActingArgs,
-}
-
-/// Where issuers are, and whether to ask before acting.
-#[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Verify and revoke")]
-pub(super) struct ActingArgs {
-    /// Show what would be revoked, and revoke nothing.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-
-    /// Revoke without asking.
-    #[arg(long)]
-    pub(super) yes: bool,
-
-    /// A Datadog site, such as datadoghq.eu; repeatable. All public ones, unless this or --issuer
-    /// names any. DDPATROL_DATADOG_TOKEN may hold an administrator's token, which revokes by id.
-    #[arg(long, value_name = "SITE")]
-    pub(super) datadog_site: Vec<String>,
-
-    /// A service of your own (ddpatrold) that issued tokens, such as `https://tokens.example.com`;
-    /// repeatable. DDPATROL_ISSUER_TOKEN may hold an administrator's token for it.
-    #[arg(long, value_name = "URL")]
-    pub(super) issuer: Vec<String>,
-
-    /// GitHub's API.
-    #[arg(long, value_name = "URL", default_value = "https://api.github.com")]
-    pub(super) github_api: String,
-
-    /// The service account that ddsat_ tokens belong to.
-    #[arg(long, value_name = "UUID")]
-    pub(super) service_account: Option<String>,
-}
-
-/// Revoke what a saved report found.
-///
-/// A redacted report names Datadog's tokens by their id, which an administrator's token suffices to
-/// revoke; GitHub and leak reports need the tokens themselves (--show-secrets). Exit codes: 0, all
-/// are revoked, or dead already; 2, one is not.
-#[derive(Debug, ClapArgs)]
-pub(super) struct RevokeArgs {
-    /// A report of `--report json`; `-` is standard input.
-    #[arg(long, value_name = "REPORT")]
-    pub(super) from: PathBuf,
-
-    /// Write what was done: text or json; to standard output, or whole to a file.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
-    pub(super) reports: Vec<ReportArg>,
-
-    #[command(flatten)]
-    pub(super) acting: ActingArgs,
-}
-
 #[derive(Debug, ClapArgs)]
 pub(super) struct WhatArgs {
     /// Scan files only, no histories of git repositories.
@@ -390,34 +323,6 @@ pub(super) enum RulesCommand {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    /// On a terminal that has not set NO_COLOR.
-    Auto,
-    /// In any case.
-    Always,
-    /// In no case.
-    Never,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReportFormat {
-    Text,
-    Json,
-    Jsonl,
-    Sarif,
-    Html,
-    Markdown,
-    Github,
-}
-
-/// `FORMAT` or `FORMAT=PATH`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ReportArg {
-    pub(super) format: ReportFormat,
-    pub(super) path: Option<PathBuf>,
-}
-
 impl ArchiveArgs {
     /// Says how archives are read in windows with this context, if they are.
     pub(super) fn options(self, context: Context) -> Option<ArchiveOptions> {
@@ -425,67 +330,6 @@ impl ArchiveArgs {
         options.depth = usize::from(self.archive_depth);
         options.limits.unpacked = self.max_unpacked.0;
         (!self.no_archives).then_some(options)
-    }
-}
-
-impl FromStr for ReportArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, path) = match text.split_once('=') {
-            Some((name, path)) => (name, Some(path)),
-            None => (text, None),
-        };
-        let format = match name {
-            "text" => ReportFormat::Text,
-            "json" => ReportFormat::Json,
-            "jsonl" => ReportFormat::Jsonl,
-            "sarif" => ReportFormat::Sarif,
-            "html" => ReportFormat::Html,
-            "markdown" => ReportFormat::Markdown,
-            "github" => ReportFormat::Github,
-            _ => {
-                return Err(
-                    "write text, json, jsonl, sarif, html, markdown or github, then =PATH \
-                            for a file"
-                        .to_owned(),
-                );
-            }
-        };
-        match path {
-            Some("") => Err(format!("the path is missing after `{name}=`")),
-            Some("-") => Ok(Self { format, path: None }),
-            path => Ok(Self { format, path: path.map(PathBuf::from) }),
-        }
-    }
-}
-
-/// A number of bytes: `1000`, `512k`, `10M`, `1GiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size(pub(super) u64);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || "write a number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| fault())?;
-        let unit = unit.trim().to_ascii_lowercase();
-        let (unit, base) = match unit.strip_suffix("ib") {
-            Some(unit) => (unit, 1024_u64),
-            None => (unit.strip_suffix('b').unwrap_or(&unit), 1000),
-        };
-        let power = match unit {
-            "" => 0,
-            "k" => 1,
-            "m" => 2,
-            "g" => 3,
-            "t" => 4,
-            _ => return Err(fault()),
-        };
-        number.checked_mul(base.pow(power)).map(Self).ok_or_else(fault)
     }
 }
 
@@ -510,31 +354,5 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_are_read_in_both_systems_of_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("4096", 4096),
-            ("512k", 512_000),
-            ("10MB", 10_000_000),
-            ("1GiB", 1 << 30),
-            ("2 kib", 2048),
-        ] {
-            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
-        }
-        for text in ["", "k", "-1", "1.5M", "10X", "99999999999T"] {
-            assert!(text.parse::<Size>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn reports_name_a_format_and_perhaps_a_path() {
-        let parse = |text: &str| text.parse::<ReportArg>();
-        assert_eq!(parse("json").map(|it| it.path), Ok(None));
-        assert_eq!(parse("json=-").map(|it| it.path), Ok(None));
-        assert_eq!(parse("sarif=a=b").map(|it| it.path), Ok(Some("a=b".into())));
-        assert!(parse("xml").is_err() && parse("json=").is_err());
     }
 }

@@ -5,30 +5,22 @@
 //! does not have are looked up; so every link between two objects is seen at least once, and what
 //! is missing shows.
 
-use super::catalog::{Catalog, Lookup, Pending};
-use super::commits::{self, Node};
+mod worker;
+
+use super::catalog::Catalog;
+use super::commits::Node;
 use super::state::{Known, pack_name};
 use super::store::Store;
-use super::trees::{self, Entries, EntryKind, Starts, Tree, Window};
 use crate::blob::{Blob, Origin};
-use crate::source::window::{Context, End, Windows};
-use crate::source::{ObjectVisitor, Run, Seen, Visitors, add};
-use ddpatrol_pack::{
-    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Reader, WalkOptions,
-};
+use crate::source::window::Context;
+use crate::source::{Run, Visitors, add};
+use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use std::collections::{BTreeSet, HashSet};
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// Loose objects above this length are looked at in windows.
-const LARGE: u64 = 64 << 20;
-/// After so many objects a worker adds to the common counts.
-const FLUSH: u64 = 256;
-
-/// So many commits' links are looked up at a time.
-const COMMITS: usize = 128;
+use worker::Worker;
 
 /// How to read.
 #[derive(Clone, Copy, Debug)]
@@ -53,15 +45,6 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Adds the links that entries of trees make.
-    fn add(&mut self, pending: &mut Pending, catalog: &Catalog) {
-        pending.resolve(catalog, |id, tree, is_tree, child| match child {
-            Some(child) if is_tree => self.subtrees[0].push((child, tree)),
-            Some(child) => self.blobs[0].push((child, tree)),
-            None => self.missing.extend(ObjectId::from_bytes(id).map(|id| (id, tree))),
-        });
-    }
-
     fn merge(&mut self, mut other: Self) {
         self.nodes.append(&mut other.nodes);
         self.tags.append(&mut other.tags);
@@ -125,7 +108,7 @@ impl ObjectReader<'_> {
         let mut links = Links::default();
         for &(number, id) in &objects.loose[..loose] {
             let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
-            let mut worker = self.worker(&objects.catalog, 0, kinds);
+            let mut worker = Worker::new(self, &objects.catalog, 0, kinds);
             worker.links_of(number, id, kind, &bytes);
             links.merge(worker.finish());
         }
@@ -215,7 +198,7 @@ impl ObjectReader<'_> {
             budget: self.means.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
-        let workers = families.walk(&options, &|| self.worker(catalog, first, kinds));
+        let workers = families.walk(&options, &|| Worker::new(self, catalog, first, kinds));
         let (mut failed, mut all) = (Vec::new(), Links::default());
         for mut worker in workers {
             failed.append(&mut worker.failed);
@@ -223,27 +206,6 @@ impl ObjectReader<'_> {
         }
         objects.links.merge(all);
         failed
-    }
-
-    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
-        Worker {
-            visitor: (kinds == Kinds::ALL).then(|| self.visitors.make()),
-            run: self.run,
-            context: self.means.context,
-            catalog,
-            first,
-            window: Window::default(),
-            commits: Vec::new(),
-            lookups: Vec::new(),
-            pending: None,
-            links: Links {
-                subtrees: vec![Vec::new()],
-                blobs: vec![Vec::new()],
-                ..Links::default()
-            },
-            failed: Vec::new(),
-            counted: (0, 0),
-        }
     }
 
     /// Reads loose objects; what has vanished since it was listed is added to `vanished`.
@@ -258,7 +220,7 @@ impl ObjectReader<'_> {
         let results = Mutex::new((vanished, Vec::new(), Links::default()));
         let catalog = &objects.catalog;
         let work = || {
-            let mut worker = self.worker(catalog, 0, Kinds::ALL);
+            let mut worker = Worker::new(self, catalog, 0, Kinds::ALL);
             while let Some(&(number, id)) = loose.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.run.is_interrupted() {
                     break;
@@ -307,208 +269,9 @@ impl ObjectReader<'_> {
                 continue;
             };
             let catalog = &objects.catalog;
-            let mut worker = self.worker(catalog, 0, Kinds::ALL);
+            let mut worker = Worker::new(self, catalog, 0, Kinds::ALL);
             worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
             objects.links.merge(worker.finish());
         }
-    }
-}
-
-/// One worker.
-struct Worker<'a> {
-    /// What looks for tokens; `None` if only the links are wanted.
-    visitor: Option<Box<dyn ObjectVisitor + 'a>>,
-    run: &'a Run,
-    context: Context,
-    catalog: &'a Catalog,
-    first: u32,
-    window: Window,
-    /// Commits that are not in the links yet.
-    commits: Vec<(u32, commits::Links)>,
-    lookups: Vec<Lookup>,
-    /// Entries of trees that are not in the links yet.
-    pending: Option<Pending>,
-    links: Links,
-    failed: Vec<PackError>,
-    /// Objects and bytes that are not in the common counts yet.
-    counted: (u64, u64),
-}
-
-/// What is remembered of an object while its deltas are looked at.
-struct Kept {
-    seen: Seen,
-    starts: Option<Starts>,
-}
-
-impl Worker<'_> {
-    fn count(&mut self, len: u64) {
-        self.counted.0 += 1;
-        self.counted.1 += len;
-        if self.counted.0 == FLUSH {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        add(&self.run.tally.objects, self.counted.0);
-        add(&self.run.tally.bytes, self.counted.1);
-        self.counted = (0, 0);
-    }
-
-    /// Adds to the common counts what is not in them yet; returns the links.
-    fn finish(mut self) -> Links {
-        self.flush();
-        self.resolve_commits();
-        if let Some(pending) = &mut self.pending {
-            self.links.add(pending, self.catalog);
-        }
-        self.links
-    }
-
-    fn commit(&mut self, number: u32, bytes: &[u8]) {
-        self.commits.extend(commits::links(bytes).map(|links| (number, links)));
-        if self.commits.len() >= COMMITS {
-            self.resolve_commits();
-        }
-    }
-
-    /// Looks up what commits name.
-    fn resolve_commits(&mut self) {
-        let ids = self.commits.iter().flat_map(|(_, links)| links.ids());
-        let mut found = self.catalog.find_all(ids, &mut self.lookups);
-        let missing = &mut self.links.missing;
-        for (number, links) in &self.commits {
-            let missing = &mut |id| missing.push((id, *number));
-            self.links.nodes.push(Node::new(*number, links, &mut found, missing));
-        }
-        drop(found);
-        self.commits.clear();
-    }
-
-    fn tag(&mut self, number: u32, bytes: &[u8]) {
-        if let Some(target) = commits::tag_target(bytes) {
-            self.links.tags.push((number, target));
-            if self.catalog.find(target.as_bytes()).is_none() {
-                self.links.missing.push((target, number));
-            }
-        }
-    }
-
-    /// Looks at an object that was read whole.
-    fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
-        if let Some(visitor) = &mut self.visitor {
-            visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
-            self.count(bytes.len() as u64);
-        }
-        self.links_of(number, id, kind, bytes);
-    }
-
-    fn links_of(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
-        match kind {
-            Kind::Commit => self.commit(number, bytes),
-            Kind::Tag => self.tag(number, bytes),
-            Kind::Tree => {
-                self.tree(number, &mut Tree::Whole(bytes), (&[], None), id.as_bytes().len());
-            }
-            Kind::Blob => {}
-        }
-    }
-
-    /// Keeps the links of a tree; returns where its entries begin, unless it is broken.
-    fn tree(
-        &mut self,
-        number: u32,
-        tree: &mut Tree<'_>,
-        known: (&[ddpatrol_pack::Piece], Option<&Starts>),
-        id_len: usize,
-    ) -> Option<Starts> {
-        let Self { pending, catalog, links, .. } = self;
-        let pending = pending.get_or_insert_with(|| Pending::new(id_len));
-        trees::walk(tree, known, id_len, |entries| {
-            let Entries::Fresh(entry) = entries else { return };
-            if entry.kind != EntryKind::Submodule
-                && pending.add(entry.id, number, entry.kind == EntryKind::Tree)
-            {
-                links.add(pending, catalog);
-            }
-        })
-    }
-
-    /// Reads a loose object; `false` if it is no longer there.
-    fn loose(&mut self, store: &Store, number: u32, id: ObjectId) -> io::Result<bool> {
-        let Some(mut loose) = store.open_loose(&id)? else { return Ok(false) };
-        let (kind, len) = (loose.kind, loose.len);
-        if kind == Kind::Blob && len > LARGE {
-            self.windows(id, &mut loose)?;
-            return Ok(true);
-        }
-        let mut bytes = Vec::new();
-        loose.read_to_end(&mut bytes)?;
-        self.whole(number, id, kind, &bytes);
-        Ok(true)
-    }
-
-    fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
-        let Some(visitor) = &mut self.visitor else { return Ok(()) };
-        let origin = Origin::Object(id, Kind::Blob);
-        let mut windows = Windows::new(self.context);
-        let counted = (self.run, &self.run.tally.bytes);
-        match windows.visit(origin, reader, &mut **visitor, counted) {
-            End::Whole(_) => {
-                self.counted.0 += 1;
-                Ok(())
-            }
-            End::Interrupted => Ok(()),
-            End::Failed(error) => Err(error),
-        }
-    }
-}
-
-impl ddpatrol_pack::Visitor for Worker<'_> {
-    type Kept = Kept;
-
-    fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
-        let seen = match &mut self.visitor {
-            Some(visitor) => visitor.visit_object(object, base.map(|base| &base.seen))?,
-            None => Seen::default(),
-        };
-        let number = self.first + object.position();
-        let mut starts = None;
-        match object.kind() {
-            Kind::Blob => {}
-            Kind::Commit => self.commit(number, object.whole()?),
-            Kind::Tag => self.tag(number, object.whole()?),
-            Kind::Tree => {
-                let id_len = object.id().as_bytes().len();
-                let base = base.and_then(|base| base.starts.as_ref());
-                if object.is_base() || base.is_none() {
-                    let (bytes, pieces) = object.whole_with_pieces()?;
-                    starts = self.tree(number, &mut Tree::Whole(bytes), (pieces, base), id_len);
-                } else {
-                    let window = std::mem::take(&mut self.window);
-                    let mut tree = Tree::Version(object, window);
-                    self.tree(number, &mut tree, (object.pieces(), base), id_len);
-                    if let Tree::Version(_, window) = tree {
-                        self.window = window;
-                    }
-                }
-            }
-        }
-        if self.visitor.is_some() {
-            self.count(object.len());
-        }
-        Ok(Kept { seen, starts })
-    }
-
-    fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
-        self.windows(id, content)
-    }
-
-    fn failed(&mut self, error: PackError) {
-        self.failed.push(error);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.run.is_interrupted()
     }
 }

@@ -1,0 +1,125 @@
+//! What values of arguments stand for.
+
+use clap::ValueEnum;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Color {
+    /// On a terminal that has not set NO_COLOR.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum ReportFormat {
+    Text,
+    Json,
+    Jsonl,
+    Sarif,
+    Html,
+    Markdown,
+    Github,
+}
+
+/// `FORMAT` or `FORMAT=PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct ReportArg {
+    pub(in crate::cli) format: ReportFormat,
+    pub(in crate::cli) path: Option<PathBuf>,
+}
+
+impl FromStr for ReportArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (name, Some(path)),
+            None => (text, None),
+        };
+        let format = match name {
+            "text" => ReportFormat::Text,
+            "json" => ReportFormat::Json,
+            "jsonl" => ReportFormat::Jsonl,
+            "sarif" => ReportFormat::Sarif,
+            "html" => ReportFormat::Html,
+            "markdown" => ReportFormat::Markdown,
+            "github" => ReportFormat::Github,
+            _ => {
+                return Err(
+                    "write text, json, jsonl, sarif, html, markdown or github, then =PATH \
+                            for a file"
+                        .to_owned(),
+                );
+            }
+        };
+        match path {
+            Some("") => Err(format!("the path is missing after `{name}=`")),
+            Some("-") => Ok(Self { format, path: None }),
+            path => Ok(Self { format, path: path.map(PathBuf::from) }),
+        }
+    }
+}
+
+/// A number of bytes: `1000`, `512k`, `10M`, `1GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Size(pub(in crate::cli) u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fault = || "write a number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| fault())?;
+        let unit = unit.trim().to_ascii_lowercase();
+        let (unit, base) = match unit.strip_suffix("ib") {
+            Some(unit) => (unit, 1024_u64),
+            None => (unit.strip_suffix('b').unwrap_or(&unit), 1000),
+        };
+        let power = match unit {
+            "" => 0,
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            _ => return Err(fault()),
+        };
+        number.checked_mul(base.pow(power)).map(Self).ok_or_else(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_in_both_systems_of_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("512k", 512_000),
+            ("10MB", 10_000_000),
+            ("1GiB", 1 << 30),
+            ("2 kib", 2048),
+        ] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "k", "-1", "1.5M", "10X", "99999999999T"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reports_name_a_format_and_perhaps_a_path() {
+        let parse = |text: &str| text.parse::<ReportArg>();
+        assert_eq!(parse("json").map(|it| it.path), Ok(None));
+        assert_eq!(parse("json=-").map(|it| it.path), Ok(None));
+        assert_eq!(parse("sarif=a=b").map(|it| it.path), Ok(Some("a=b".into())));
+        assert!(parse("xml").is_err() && parse("json=").is_err());
+    }
+}
