@@ -35,18 +35,40 @@ impl TreeEntry<'_> {
 /// Reads the entry at `start` of a tree whose ids have `id_len` bytes; `None` if it is broken.
 #[inline]
 pub(super) fn entry(tree: &[u8], start: usize, id_len: usize) -> Option<TreeEntry<'_>> {
-    let rest = tree.get(start..)?;
+    shape(tree, start, id_len).map(|shape| shape.entry(tree, id_len))
+}
+
+/// Where the parts of an entry are, in the bytes that it was read from.
+struct Shape {
+    kind: EntryKind,
+    start: usize,
+    name: usize,
+    id: usize,
+}
+
+impl Shape {
+    /// Gives the entry; `bytes` are the ones that it was read from.
+    #[inline]
+    fn entry(self, bytes: &[u8], id_len: usize) -> TreeEntry<'_> {
+        let Self { kind, start, name, id } = self;
+        let end = id + id_len;
+        TreeEntry { start, kind, name: &bytes[name..id - 1], id: &bytes[id..end], end }
+    }
+}
+
+#[inline]
+fn shape(bytes: &[u8], start: usize, id_len: usize) -> Option<Shape> {
+    let rest = bytes.get(start..)?;
     let zero = memchr::memchr(0, rest)?;
     // A mode has five or six digits.
     let space = memchr::memchr(b' ', rest.get(..zero.min(8))?)?;
-    let id = rest.get(zero + 1..zero + 1 + id_len)?;
+    rest.get(zero + 1..zero + 1 + id_len)?;
     let kind = match &rest[..space] {
         b"40000" | b"040000" => EntryKind::Tree,
         b"160000" => EntryKind::Submodule,
         _ => EntryKind::Blob,
     };
-    let end = start + zero + 1 + id_len;
-    Some(TreeEntry { start, kind, name: &rest[space + 1..zero], id, end })
+    Some(Shape { kind, start, name: start + space + 1, id: start + zero + 1 })
 }
 
 /// Where the entries of a tree begin, and where the last one ends.
@@ -102,10 +124,11 @@ impl Tree<'_> {
             Self::Whole(tree) => entry(tree, start, id_len),
             Self::Version(object, window) => {
                 let own = start.checked_sub(window.start);
-                if own.is_none_or(|own| entry(&window.bytes, own, id_len).is_none()) {
-                    window.fill(object, start, id_len);
-                }
-                let found = entry(&window.bytes, start - window.start, id_len)?;
+                let shape = match own.and_then(|own| shape(&window.bytes, own, id_len)) {
+                    Some(shape) => shape,
+                    None => window.fill(object, start, id_len)?,
+                };
+                let found = shape.entry(&window.bytes, id_len);
                 let end = found.end + window.start;
                 Some(TreeEntry { start, end, ..found })
             }
@@ -114,16 +137,20 @@ impl Tree<'_> {
 }
 
 impl Window {
-    /// Reads on from `start` until an entry is there, by growing steps: names may be of any length.
-    fn fill(&mut self, object: &Object<'_>, start: usize, id_len: usize) {
+    /// Reads from `start` until an entry is there, by growing steps: names may be of any length.
+    fn fill(&mut self, object: &Object<'_>, start: usize, id_len: usize) -> Option<Shape> {
         let (len, mut end) = (object.len() as usize, start);
         self.start = start;
         self.bytes.clear();
-        while end < len && entry(&self.bytes, 0, id_len).is_none() {
+        while end < len {
             let next = len.min(end + WINDOW.max(end - start));
             object.read(end..next, &mut self.bytes);
+            if let found @ Some(_) = shape(&self.bytes, 0, id_len) {
+                return found;
+            }
             end = next;
         }
+        None
     }
 }
 
