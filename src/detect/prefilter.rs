@@ -30,7 +30,8 @@ pub struct Prefilter {
 enum Searcher {
     Nothing,
     One(Box<memmem::Finder<'static>>),
-    Packed(packed::Searcher),
+    /// Its patterns are the needles of these indices.
+    Packed(Box<packed::Searcher>, Vec<usize>),
     /// Where the processor has no vector instructions that the packed searcher knows.
     Automaton(AhoCorasick),
 }
@@ -48,8 +49,10 @@ impl Prefilter {
             _ => {
                 let mut config = packed::Config::new();
                 config.heuristic_pattern_limits(false);
-                match config.builder().extend(needles).build() {
-                    Some(searcher) => Searcher::Packed(searcher),
+                let order = by_likeness(needles);
+                let patterns = order.iter().map(|&at| &needles[at]);
+                match config.builder().extend(patterns).build() {
+                    Some(searcher) => Searcher::Packed(Box::new(searcher), order),
                     None => Searcher::Automaton(
                         AhoCorasick::builder()
                             .match_kind(MatchKind::LeftmostFirst)
@@ -93,9 +96,9 @@ impl Prefilter {
             Searcher::One(finder) => {
                 finder.find(&bytes[at..]).map(|start| Hit { start: at + start, needle: 0 })
             }
-            Searcher::Packed(searcher) => {
+            Searcher::Packed(searcher, order) => {
                 let found = searcher.find_in(bytes, Span { start: at, end: bytes.len() })?;
-                Some(Hit { start: found.start(), needle: found.pattern().as_usize() })
+                Some(Hit { start: found.start(), needle: order[found.pattern().as_usize()] })
             }
             Searcher::Automaton(automaton) => {
                 let found = automaton.find(Input::new(bytes).range(at..))?;
@@ -103,6 +106,24 @@ impl Prefilter {
             }
         }
     }
+}
+
+/// Orders needles so that the packed searcher keeps those together that begin alike.
+///
+/// Every eighth pattern (of more than 32 every sixteenth) goes into the same bucket, and it looks
+/// closely wherever each of the first bytes is one that any pattern of the bucket has there: `ghm_`
+/// too, if `ghp_` and `npm_` share one. The more alike they are the seldomer that is.
+fn by_likeness<N: AsRef<[u8]>>(needles: &[N]) -> Vec<usize> {
+    let mut sorted: Vec<usize> = (0..needles.len()).collect();
+    sorted.sort_by_key(|&at| needles[at].as_ref());
+    let buckets = if needles.len() > 32 { 16 } else { 8 };
+    let (least, more) = (needles.len() / buckets, needles.len() % buckets);
+    let first = |bucket: usize| bucket * least + bucket.min(more);
+    let row = |row: usize| {
+        let whole = move |&bucket: &usize| first(bucket) + row < first(bucket + 1);
+        (0..buckets).filter(whole).map(move |bucket| first(bucket) + row)
+    };
+    (0..=least).flat_map(row).map(|at| sorted[at]).collect()
 }
 
 #[cfg(test)]
@@ -141,6 +162,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn needles_that_begin_alike_share_a_bucket() {
+        for (len, buckets) in [(2, 8), (8, 8), (17, 8), (32, 8), (33, 16), (100, 16)] {
+            let needles: Vec<String> = (0..len).map(|at| format!("{:03}", at * 7 % len)).collect();
+            let order = by_likeness(&needles);
+            let mut all = order.clone();
+            all.sort_unstable();
+            assert_eq!(all, (0..len).collect::<Vec<_>>());
+            for bucket in 0..buckets.min(len) {
+                let own = order.iter().skip(bucket).step_by(buckets).map(|&at| &needles[at]);
+                let own: Vec<usize> = own.map(|it| it.parse().expect("digits")).collect();
+                assert!(own.windows(2).all(|pair| pair[1] == pair[0] + 1), "{len}: {own:?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn hits_are_those_of_the_oracle(
@@ -148,7 +185,11 @@ mod tests {
         ) {
             let bytes = bytes.as_bytes();
             let own = from.min(bytes.len())..to.min(bytes.len());
-            for needles in [&["aba"][..], &["ab", "ba_", "cab", "c_c"]] {
+            let digit = |at: usize, place: u32| &"abc_"[at / 4_usize.pow(place) % 4..][..1];
+            let many: Vec<String> =
+                (0..64).map(|at| [0, 1, 2].map(|place| digit(at, place)).concat()).collect();
+            let many: Vec<&str> = many.iter().map(|it| &**it).collect();
+            for needles in [&["aba"][..], &["ab", "ba_", "cab", "c_c"], &many[7..27], &many[3..50]] {
                 prop_assert_eq!(
                     hits(needles, bytes, own.clone()),
                     oracle(needles, bytes, own.clone())

@@ -120,16 +120,13 @@ impl Walk<'_> {
             return utf16_at(bytes, start, (self.from, &self.own), on_found).max(start + 1);
         }
         let limit = bytes.len().min(self.own.end + BEYOND);
-        let (mut marks, mut run, mut longest) = (0, 0, 0);
-        let mut end = start;
+        let (mut classes, mut end) = (0, start);
         for &byte in &bytes[start..limit.max(start)] {
             let class = CLASS[usize::from(byte)];
             if class & TEXT == 0 {
                 break;
             }
-            marks |= class;
-            run = if class & RUN != 0 { run + 1 } else { 0 };
-            longest = longest.max(run);
+            classes |= class;
             end += 1;
         }
         if start >= self.own.end || end == start {
@@ -137,12 +134,10 @@ impl Walk<'_> {
         }
         let before = self.before(start, is_text);
         if end - start + before >= LEAST {
-            if marks & MARK != 0 {
+            if classes & MARK != 0 {
                 on_found(Found::Escaped(start..end));
             }
-            if longest + before >= LEAST {
-                self.runs(start..end, on_found);
-            }
+            self.runs(start..end, on_found);
         }
         // The last character of a run may be the first of a stretch of UTF-16.
         if bytes.get(end) == Some(&0) && end > start + 1 { end - 1 } else { end }
