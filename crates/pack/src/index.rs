@@ -97,10 +97,14 @@ impl Index {
     #[inline]
     pub fn is_at(&self, position: u32, id: &[u8]) -> bool {
         let Some(name) = self.name(position) else { return false };
-        // Of a known length they are compared without a call.
-        match (name.first_chunk::<20>(), id.first_chunk::<20>()) {
-            (Some(name), Some(id)) if self.hash == HashKind::Sha1 => name == id,
-            _ => name == id,
+        match (name.split_first_chunk::<8>(), id.split_first_chunk::<8>()) {
+            (Some((name, name_rest)), Some((id, rest))) if name == id => {
+                match (words(name_rest), words(rest)) {
+                    (Some(name), Some(rest)) => name == rest,
+                    _ => name_rest == rest,
+                }
+            }
+            _ => false,
         }
     }
 
@@ -158,7 +162,11 @@ impl Index {
             let middle = low + (high - low) / 2;
             let (name, name_rest) = self.name(middle)?.split_first_chunk::<8>()?;
             let name = u64::from_be_bytes(*name);
-            match name.cmp(&key).then_with(|| name_rest.cmp(rest)) {
+            let others = || match (words(name_rest), words(rest)) {
+                (Some(name), Some(rest)) => name.cmp(&rest),
+                _ => name_rest.cmp(rest),
+            };
+            match name.cmp(&key).then_with(others) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => return Some(middle),
@@ -197,4 +205,13 @@ impl Index {
             _ => self.fanout + FANOUT + at * hash,
         }
     }
+}
+
+/// Reads what comes after the first eight bytes of an id of SHA-1, most significant first, so that it
+/// is compared without a call.
+#[inline]
+fn words(rest: &[u8]) -> Option<(u64, u32)> {
+    let (first, last) = rest.split_first_chunk::<8>()?;
+    let last: [u8; 4] = last.try_into().ok()?;
+    Some((u64::from_be_bytes(*first), u32::from_be_bytes(last)))
 }
