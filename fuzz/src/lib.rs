@@ -4,7 +4,7 @@
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::Gap;
 use ddpatrol::source::archive::{
-    ArchiveOptions, Counted, Format, Found, Input, Limits, Sink, detect, walk,
+    ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
 };
 use ddpatrol::source::window::Context;
 use std::io::Cursor;
@@ -43,6 +43,10 @@ impl Sink for Count {
 
     fn is_interrupted(&self) -> bool {
         false
+    }
+
+    fn histories(&self) -> Histories {
+        Histories::Objects
     }
 }
 

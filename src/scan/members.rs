@@ -7,7 +7,9 @@ use super::Scan;
 use crate::blob::{Blob, Origin};
 use crate::detect::{Match, Scratch};
 use crate::finding::{Occurrence, Token};
-use crate::source::archive::{self, ArchiveOptions, Counted, Format, Found, Input, Sink};
+use crate::source::archive::{
+    self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
+};
 use crate::source::{Gap, Run, add};
 use std::io::Cursor;
 use std::path::Path;
@@ -126,6 +128,11 @@ impl Sink for Members<'_> {
 
     fn is_interrupted(&self) -> bool {
         self.walk.run.is_interrupted()
+    }
+
+    /// A repository in a git object has no place to be read from.
+    fn histories(&self) -> Histories {
+        Histories::Objects
     }
 }
 

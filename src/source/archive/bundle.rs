@@ -1,14 +1,17 @@
 //! Git bundles, and packs that lie outside of a repository.
 //!
 //! In comes a stream; out goes a repository of the objects and references in it, in a private
-//! temporary folder. The pack's index is made by libgit2. A bundle that builds on commits that are not
-//! in it cannot be read where its objects build on others that are not.
+//! temporary folder, or its objects as members. The pack's index is made by libgit2 where one is needed.
+//! A bundle that builds on commits that are not in it cannot be read where its objects build on others
+//! that are not.
 
+use super::objects::{self, Ids};
 use super::place::Place;
 use super::repository::{Packed, is_name, new_folder, write};
+use super::survey::Survey;
 use super::tee::fill;
 use super::walker::Walker;
-use super::{Bytes, Fault};
+use super::{Bytes, Fault, Histories};
 use std::io::{BufRead, BufReader, Read, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +20,8 @@ use std::sync::Arc;
 const HEADER: usize = 64 << 20;
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
-    if !walker.wants_repositories() {
+    let histories = walker.histories();
+    if histories == Histories::Skipped {
         let what = "packed git objects, which are not read where histories are not";
         return Err(Fault::Unsupported(what.to_owned()));
     }
@@ -27,6 +31,21 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         references = header(&mut reader)?;
     }
     let folder = new_folder()?;
+    if histories == Histories::Objects {
+        for (_, name) in &references {
+            walker.name(place, name)?;
+        }
+        let mut pack = walker.spool(&mut reader)?;
+        let survey = Survey::read(walker, &mut pack)?;
+        if !survey.is_simple {
+            let name = index(&mut pack, folder.path(), &|| walker.check().is_err())?;
+            let path = folder.path().join(name);
+            return objects::read_pack(walker, place, (&path, Ids::Indexed));
+        }
+        let path = survey.write(&mut pack, folder.path())?;
+        objects::read_pack(walker, place, (&path, Ids::Made))?;
+        return survey.fault.map_or(Ok(()), Err);
+    }
     let head = references.iter().find(|(_, name)| name == b"HEAD").map(|(id, _)| id.clone());
     let head = head.unwrap_or_else(|| b"ref: refs/heads/main".to_vec());
     let mut list = Vec::new();
@@ -77,12 +96,12 @@ fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
     }
 }
 
-/// Writes a pack and its index into a folder.
+/// Writes a pack and its index into a folder; returns the pack's name there.
 pub(super) fn index(
     pack: &mut dyn Bytes,
     folder: &Path,
     is_stopped: &dyn Fn() -> bool,
-) -> Result<(), Fault> {
+) -> Result<String, Fault> {
     let len = pack.seek(SeekFrom::End(0))?;
     pack.seek(SeekFrom::Start(0))?;
     let mut head = [0; 12];
@@ -104,6 +123,6 @@ pub(super) fn index(
         }
         indexer.write_all(&buffer[..len])?;
     }
-    indexer.commit().map_err(fault)?;
-    Ok(())
+    let name = indexer.commit().map_err(fault)?;
+    Ok(format!("pack-{name}.pack"))
 }

@@ -6,6 +6,7 @@
 //! look. Only brotli has no mark of its own and is known by the name `.br`.
 
 use super::tar;
+use ddpatrol_pack::Kind;
 use std::path::Path;
 
 /// How many first bytes are looked at.
@@ -32,6 +33,8 @@ pub enum Format {
     Pdf,
     Bundle,
     Pack,
+    /// An object of git in a file of its own.
+    Loose,
 }
 
 impl Format {
@@ -63,6 +66,7 @@ impl Format {
             Self::Pdf => "PDF",
             Self::Bundle => "git bundle",
             Self::Pack => "git pack",
+            Self::Loose => "git object",
         }
     }
 }
@@ -82,6 +86,7 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
         {
             Format::Bundle
         }
+        0x78 if is_loose(head) => Format::Loose,
         0x1f if is_gzip(head) => Format::Gzip,
         b'B' if is_bzip2(head) => Format::Bzip2,
         0xfd if head.starts_with(b"\xfd7zXZ\0") => Format::Xz,
@@ -115,6 +120,27 @@ fn by_rest(head: &[u8], name: &Path) -> Option<Format> {
 
 fn is_pack(head: &[u8]) -> bool {
     head.starts_with(b"PACK\0\0\0\x02") || head.starts_with(b"PACK\0\0\0\x03")
+}
+
+/// A loose object is zlib's, which has no mark to speak of; what it begins with is one.
+fn is_loose(head: &[u8]) -> bool {
+    let is_zlib = matches!(head, [0x78, flags, ..] if (0x7800 + u16::from(*flags)) % 31 == 0);
+    let mut start = [0; 32];
+    let mut inflater = flate2::Decompress::new(true);
+    let flush = flate2::FlushDecompress::None;
+    is_zlib
+        && inflater.decompress(head, &mut start, flush).is_ok()
+        && loose_header(&start[..inflater.total_out() as usize]).is_some()
+}
+
+/// Reads what the content of a loose object begins with: its kind, and where the object itself begins.
+pub(super) fn loose_header(start: &[u8]) -> Option<(Kind, usize)> {
+    let space = memchr::memchr(b' ', start)?;
+    let kind = Kind::from_name(&start[..space])?;
+    let len = memchr::memchr(0, &start[space + 1..])?;
+    let digits = &start[space + 1..][..len];
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then_some((kind, space + len + 2))
 }
 
 fn is_gzip(head: &[u8]) -> bool {

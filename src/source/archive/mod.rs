@@ -17,6 +17,7 @@ mod cpio;
 mod feed;
 mod format;
 pub mod image;
+mod objects;
 mod pdf;
 mod place;
 mod repository;
@@ -24,6 +25,7 @@ mod rpm;
 mod sevenz;
 mod sqlite;
 mod stream;
+mod survey;
 mod tar;
 mod tee;
 mod walker;
@@ -110,6 +112,17 @@ pub enum Counted {
     Unpacked(u64),
 }
 
+/// What is done with git's packs and repositories in archives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Histories {
+    /// They are looked at as they lie there, and that is told of packs.
+    Skipped,
+    /// Their objects are looked at as members.
+    Objects,
+    /// They are unpacked and handed on, to be read with their histories.
+    Repositories,
+}
+
 /// Takes what a walk brings.
 pub trait Sink {
     /// Looks at a window of a member, or at a name.
@@ -120,9 +133,9 @@ pub trait Sink {
     fn count(&mut self, counted: Counted);
     /// Tells whether the walk shall end.
     fn is_interrupted(&self) -> bool;
-    /// Tells whether repositories in archives are to be unpacked.
-    fn wants_repositories(&self) -> bool {
-        false
+    /// Tells what is to be done with git's packs and repositories in archives.
+    fn histories(&self) -> Histories {
+        Histories::Skipped
     }
     /// Takes a repository that lay in an archive.
     fn repository(&mut self, _: Packed) {}
@@ -170,8 +183,11 @@ impl Sink for Visit<'_> {
         self.run.is_interrupted()
     }
 
-    fn wants_repositories(&self) -> bool {
-        self.repositories.is_some()
+    fn histories(&self) -> Histories {
+        match self.repositories {
+            Some(_) => Histories::Repositories,
+            None => Histories::Skipped,
+        }
     }
 
     fn repository(&mut self, packed: Packed) {

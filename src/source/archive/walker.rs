@@ -8,8 +8,8 @@ use super::format::{Format, detect, is_program};
 use super::place::Place;
 use super::repository::{Keeper, Packed};
 use super::tee::{Exact, Failure, Level, Tee};
-use super::{ArchiveOptions, Bytes, Counted, Fault, Found, Sink};
-use super::{ar, bundle, cpio, pdf, rpm, sevenz, sqlite, stream, tar, zip};
+use super::{ArchiveOptions, Bytes, Counted, Fault, Found, Histories, Sink};
+use super::{ar, bundle, cpio, objects, pdf, rpm, sevenz, sqlite, stream, tar, zip};
 use crate::blob::{Blob, Origin};
 use crate::source::Gap;
 use std::cell::{Cell, RefCell};
@@ -54,7 +54,7 @@ pub(super) enum Source<'s> {
 
 impl<'a> Walker<'a> {
     pub(super) fn new(options: &'a ArchiveOptions, sink: &'a mut dyn Sink) -> Self {
-        let keeper = sink.wants_repositories().then(Keeper::default);
+        let keeper = (sink.histories() == Histories::Repositories).then(Keeper::default);
         Self {
             options,
             keeper,
@@ -102,14 +102,11 @@ impl<'a> Walker<'a> {
             };
             keeper.finish(&mut |packed| self.found(packed), &mut tell);
         }
-        let limits = &self.options.limits;
-        let limit = match self.stopped.get() {
+        let stop = match self.stopped.get() {
             None | Some(Stop::Interrupted) => return,
-            Some(Stop::Unpacked) => format!("{} bytes (--max-unpacked)", limits.unpacked),
-            Some(Stop::Ratio) => format!("{} bytes for each of its own", limits.ratio),
-            Some(Stop::Members) => format!("{} members", limits.members),
+            Some(stop) => stop,
         };
-        let message = format!("not read to its end: it unpacks to more than {limit}");
+        let message = format!("not read to its end: {}", self.told_limit(stop));
         self.sink.borrow_mut().gap(Gap::Unread, &place.path, message);
     }
 
@@ -152,6 +149,7 @@ impl<'a> Walker<'a> {
             Format::Rpm => rpm::read(self, place, reader),
             Format::Pdf => pdf::read(self, place, reader),
             Format::Bundle | Format::Pack => bundle::read(self, place, reader),
+            Format::Loose => objects::read_loose(self, place, reader),
             format => stream::read(self, place, (format, reader)),
         }
     }
@@ -186,8 +184,9 @@ impl<'a> Walker<'a> {
         self.sink.borrow_mut().repository(packed);
     }
 
-    pub(super) fn wants_repositories(&self) -> bool {
-        self.keeper.is_some()
+    /// Tells what is to be done with packs.
+    pub(super) fn histories(&self) -> Histories {
+        self.sink.borrow().histories()
     }
 
     /// Takes the name of a member, of which nothing else is to be looked at.
@@ -314,12 +313,37 @@ impl<'a> Walker<'a> {
         let unpacked = self.unpacked.get() + len;
         self.unpacked.set(unpacked);
         self.sink.borrow_mut().count(Counted::Unpacked(len));
+        if let Some(stop) = self.overrun(unpacked) {
+            self.stopped.set(Some(stop));
+        }
+    }
+
+    /// Fails if it is known beforehand that so many bytes more would be too many.
+    pub(super) fn expect(&self, len: u64) -> Result<(), Fault> {
+        match self.overrun(self.unpacked.get().saturating_add(len)) {
+            None => Ok(()),
+            Some(stop) => Err(Fault::Limit(self.told_limit(stop))),
+        }
+    }
+
+    fn overrun(&self, unpacked: u64) -> Option<Stop> {
         let limits = &self.options.limits;
         if unpacked > limits.unpacked {
-            self.stopped.set(Some(Stop::Unpacked));
-        } else if unpacked > GRACE.max(limits.ratio.saturating_mul(self.outermost.get())) {
-            self.stopped.set(Some(Stop::Ratio));
+            return Some(Stop::Unpacked);
         }
+        let most = limits.ratio.saturating_mul(self.outermost.get());
+        (unpacked > GRACE.max(most)).then_some(Stop::Ratio)
+    }
+
+    fn told_limit(&self, stop: Stop) -> String {
+        let limits = &self.options.limits;
+        let limit = match stop {
+            Stop::Unpacked => format!("{} bytes (--max-unpacked)", limits.unpacked),
+            Stop::Ratio => format!("{} bytes for each of its own", limits.ratio),
+            Stop::Members => format!("{} members", limits.members),
+            Stop::Interrupted => return "the walk was ended".to_owned(),
+        };
+        format!("it unpacks to more than {limit}")
     }
 
     pub(super) fn visit(&self, blob: &Blob<'_>) {

@@ -114,6 +114,109 @@ fn what_an_archive_brings_is_judged_in_ranges_and_what_is_staged() {
     assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 the change new".into()]));
 }
 
+/// Makes a repository in `$inner`, with one token in a blob and one in a commit's message, and packs it
+/// into `repo` by a script; `$git` is the inner one's git.
+fn pack_repository(repo: &Repo, script: &str) {
+    let make = "
+        export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+        inner=$(mktemp -d) && trap 'rm -rf \"$inner\"' EXIT
+        git=\"git -C $inner -c core.logAllRefUpdates=false\"
+        git=\"$git -c user.name=Ada -c user.email=ada@example.com\"
+        $git init -q -b main .
+        printf 'key: %s\\n' \"$1\" > \"$inner/s.env\"
+        $git add s.env; $git commit -qm \"Bring in $2\"
+        $git rm -q s.env; $git commit -qm 'Take it out'
+    ";
+    let (first, second) = (token(11), token(12));
+    let output = Command::new("bash")
+        .current_dir(&repo.root)
+        .args(["-euc", &format!("{make}{script}"), "bash", &first, &second])
+        .output()
+        .expect("bash runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn what_bundles_packs_and_repositories_in_git_hold_is_found_object_by_object() {
+    for (archive, script) in [
+        ("a.bundle", "$git bundle create -q \"$PWD/a.bundle\" --all"),
+        ("a.tgz", "tar -C \"$inner\" -czf a.tgz .git"),
+        ("b.tgz", "$git gc -q --aggressive; tar -C \"$inner\" -czf b.tgz ."),
+        ("a.pack", "$git gc -q; cp \"$inner\"/.git/objects/pack/*.pack a.pack"),
+        ("c.zip", "$git bundle create -q \"$PWD/c\" --all; python3 -m zipfile -c c.zip c; rm c"),
+    ] {
+        let repo = Repo::of(&[("a", "clean")]);
+        pack_repository(&repo, script);
+        repo.git(&["add", "-A"]);
+        let check = |ran: &Ran, subject: &str| {
+            let report = ran.json();
+            assert_eq!((ran.code(), &report["complete"]), (Some(1), &true.into()), "{report:#}");
+            assert_eq!(report["diagnostics"].as_array().map(Vec::len), Some(0), "{report:#}");
+            let places = places(ran);
+            assert_eq!(places.len(), 2, "{places:?}");
+            let begins = format!("{archive}!/");
+            for kind in ["blob", "commit"] {
+                let is_its = |place: &&String| place.contains(&format!("/{kind}"));
+                let place = places.iter().find(is_its).expect(kind);
+                assert!(place.starts_with(&begins) && place.ends_with(subject), "{places:?}");
+            }
+        };
+        check(&repo.run(&["staged", "--report", "json"]), "no commit new");
+        repo.commit(&[], "pack it away");
+        check(&repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]), "pack it away new");
+        let scan = ["scan", "--history-only", "--report", "json", "--state", "../state"];
+        for _ in 0..2 {
+            check(&repo.run(&scan), "pack it away -");
+        }
+    }
+}
+
+#[test]
+fn a_large_object_in_a_bundle_in_git_is_found_and_damage_is_told() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let script = "(head -c 70000000 /dev/zero; printf '\\nkey: %s\\n' \"$1\") > \"$inner/large\"
+                  $git add large; $git commit -qm 'Bring it in again'
+                  $git bundle create -q \"$PWD/a.bundle\" --all";
+    pack_repository(&repo, script);
+    repo.commit(&[], "add");
+    let scan = ["scan", "--history-only", "--report", "json"];
+    let ran = repo.run(&scan);
+    let places = places(&ran);
+    assert_eq!((places.len(), &ran.json()["complete"]), (3, &true.into()), "{places:?}");
+    assert!(places.iter().any(|place| place.contains(":2 add")), "{places:?}");
+    let whole = std::fs::read(repo.root.join("a.bundle")).expect("a bundle");
+    for part in 1..6 {
+        repo.write("a.bundle", &whole[..whole.len() * part / 6]);
+        repo.commit(&[], &format!("cut {part}"));
+        repo.git(&["rm", "-q", "a.bundle"]);
+        let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json", "--strict"]);
+        assert_eq!(ran.json()["complete"], false, "{part}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_pack_in_git_that_would_unpack_to_too_much_is_told_and_not_put_together() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let script = "head -c 70000000 /dev/zero > \"$inner/large\"
+                  $git add large; $git commit -qm 'A large one'
+                  $git bundle create -q \"$PWD/a.bundle\" --all; zip -q a.zip a.bundle";
+    pack_repository(&repo, script);
+    repo.write("b.txt", text(&token(2)));
+    repo.git(&["rm", "-q", "--cached", "--ignore-unmatch", "a.bundle"]);
+    std::fs::remove_file(repo.root.join("a.bundle")).expect("a bundle");
+    repo.commit(&[], "add");
+    let limited = ["scan", "--history-only", "--report", "json", "--max-unpacked", "9000000"];
+    let ran = repo.run(&limited);
+    let report = ran.json();
+    let told = &report["diagnostics"][0];
+    assert_eq!((ran.code(), told["kind"].as_str()), (Some(1), Some("unread")), "{ran:?}");
+    assert!(told["path"].as_str().is_some_and(|path| path.ends_with("!/a.bundle")), "{told}");
+    let what = "it unpacks to more than 9000000 bytes (--max-unpacked)";
+    assert!(told["message"].as_str().is_some_and(|message| message.contains(what)), "{told}");
+    assert_eq!(places(&ran).len(), 1, "{ran:?}");
+    assert!(report["summary"]["unpacked"].as_u64().is_some_and(|len| len < 1 << 20), "{report}");
+}
+
 #[test]
 fn a_damaged_archive_in_git_is_told_and_the_state_remembers_members() {
     let repo = Repo::of(&[("a", "clean")]);

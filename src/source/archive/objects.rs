@@ -1,0 +1,223 @@
+//! Git objects as members: where an archive's repositories cannot be read as such, since it is itself
+//! an object of one, what they hold is looked at all the same.
+//!
+//! In comes a pack with its index, or one loose object; out go the objects as members, named by their
+//! kinds and ids: `a.bundle!/blob/<id>`. Which commit brought what is not told of these.
+
+use super::format::loose_header;
+use super::place::Place;
+use super::walker::Walker;
+use super::{Fault, begin};
+use ddpatrol_pack::{
+    Families, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
+    Visitor, WalkOptions,
+};
+use flate2::read::ZlibDecoder;
+use sha1::{Digest, Sha1};
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// How many bytes the buffers of the pack's reader may hold.
+const BUDGET: usize = 96 << 20;
+/// How much of a large object is handed on at a time.
+const PART: usize = 1 << 20;
+/// How many bytes of a loose object its kind and length take at the most.
+const HEADER: usize = 32;
+/// How many bytes of objects are handed on at a time: each time a thread wakes.
+const HANDED: usize = 1 << 20;
+
+/// What a pack's reader hands on.
+enum Item {
+    Objects(Vec<Whole>),
+    /// An object that is too large to be held, of which the parts follow.
+    Large(ObjectId),
+    Part(Vec<u8>),
+    /// The last part of it came before; whether that was its end.
+    End(Result<(), String>),
+    Failed(String),
+}
+
+/// An object that is held.
+struct Whole {
+    kind: Kind,
+    id: ObjectId,
+    bytes: Vec<u8>,
+}
+
+/// Where the ids of objects are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// They are in the pack's index.
+    Indexed,
+    /// They are made from the objects.
+    Made,
+}
+
+/// Takes the objects of a pack: the pack's index lies beside it.
+pub(super) fn read_pack(
+    walker: &Walker<'_>,
+    place: &Place,
+    (path, ids): (&Path, Ids),
+) -> Result<(), Fault> {
+    let fault = |error: PackError| Fault::damaged(format!("the pack: {}", error.fault));
+    let pack = Arc::new(Pack::open(path, HashKind::Sha1).map_err(fault)?);
+    let (sender, items) = sync_channel(1);
+    let stopped = AtomicBool::new(false);
+    // The walker counts in cells, so it stays on this thread, and the pack is read on another.
+    std::thread::scope(|scope| {
+        let stopped = &stopped;
+        std::thread::Builder::new().spawn_scoped(scope, move || {
+            let failed =
+                |error: PackError| drop(sender.send(Item::Failed(error.fault.to_string())));
+            let families = Families::new(pack, 1, failed);
+            let options = WalkOptions { kinds: Kinds::ALL, threads: 1, budget: BUDGET, skip: None };
+            let make = || Sender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
+            families.walk(&options, &make).iter_mut().for_each(Sender::flush);
+        })?;
+        let outcome = take(walker, place, &items);
+        // Whoever still sends is told so by this, or by having nobody to send to.
+        stopped.store(true, Ordering::Relaxed);
+        drop(items);
+        outcome
+    })
+}
+
+fn take(walker: &Walker<'_>, place: &Place, items: &Receiver<Item>) -> Result<(), Fault> {
+    while let Ok(item) = items.recv() {
+        match item {
+            Item::Objects(objects) => {
+                for Whole { kind, id, bytes } in objects {
+                    walker.member(place, &name(kind, id), &mut Cursor::new(bytes))?;
+                }
+            }
+            Item::Large(id) => {
+                let mut parts = Parts { items, part: Cursor::default(), has_ended: false };
+                walker.member(place, &name(Kind::Blob, id), &mut parts)?;
+            }
+            Item::Failed(why) => {
+                walker.tell(place, &Fault::damaged(format!("the pack: {why}")));
+            }
+            // What is left of a large one that was not read to its end.
+            Item::Part(_) | Item::End(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn name(kind: Kind, id: ObjectId) -> Vec<u8> {
+    format!("{}/{id}", kind.name()).into_bytes()
+}
+
+/// Makes the id of an object, as git does.
+fn made(kind: Kind, bytes: &[u8]) -> Option<ObjectId> {
+    let header = format!("{} {}\0", kind.name(), bytes.len());
+    let hash = Sha1::new().chain_update(header).chain_update(bytes).finalize();
+    ObjectId::from_bytes(&hash).ok()
+}
+
+/// Hands objects on to the thread of the walker.
+struct Sender<'a> {
+    sender: SyncSender<Item>,
+    stopped: &'a AtomicBool,
+    ids: Ids,
+    held: Vec<Whole>,
+    len: usize,
+}
+
+impl Sender<'_> {
+    fn flush(&mut self) {
+        self.len = 0;
+        let held = std::mem::take(&mut self.held);
+        self.send(Item::Objects(held));
+    }
+
+    fn send(&self, item: Item) {
+        if self.sender.send(item).is_err() {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Visitor for Sender<'_> {
+    type Kept = ();
+
+    fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), PackFault> {
+        let (kind, id) = (object.kind(), object.id());
+        let bytes = object.whole()?.to_vec();
+        let id = if self.ids == Ids::Made { made(kind, &bytes).unwrap_or(id) } else { id };
+        self.len += bytes.len();
+        self.held.push(Whole { kind, id, bytes });
+        if self.len >= HANDED {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
+        self.flush();
+        self.send(Item::Large(id));
+        loop {
+            let mut part = Vec::with_capacity(PART);
+            let read = (&mut *content).take(PART as u64).read_to_end(&mut part);
+            let is_end = part.is_empty() || read.is_err() || self.is_stopped();
+            self.send(Item::Part(part));
+            if is_end {
+                self.send(Item::End(read.as_ref().map(|_| ()).map_err(ToString::to_string)));
+                return read.map(|_| ());
+            }
+        }
+    }
+
+    fn failed(&mut self, error: PackError) {
+        self.send(Item::Failed(error.fault.to_string()));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// The content of a large object, part by part.
+struct Parts<'a> {
+    items: &'a Receiver<Item>,
+    part: Cursor<Vec<u8>>,
+    has_ended: bool,
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let len = self.part.read(buffer)?;
+            if len > 0 || buffer.is_empty() || self.has_ended {
+                return Ok(len);
+            }
+            match self.items.recv() {
+                Ok(Item::Part(part)) => self.part = Cursor::new(part),
+                Ok(Item::End(Err(why))) => {
+                    self.has_ended = true;
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                }
+                _ => self.has_ended = true,
+            }
+        }
+    }
+}
+
+/// Takes a loose object: its content is a member that is named by its kind.
+pub(super) fn read_loose(
+    walker: &Walker<'_>,
+    place: &Place,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
+    let mut decoder = ZlibDecoder::new(reader);
+    let mut head = [0; HEADER];
+    let (len, failure) = begin(&mut decoder, &mut head);
+    let Some((kind, start)) = loose_header(&head[..len]) else {
+        return Err(failure.map_or_else(|| Fault::damaged("it has no header"), Fault::from));
+    };
+    let mut content = Cursor::new(&head[start..len]).chain(decoder);
+    walker.member(place, kind.name().as_bytes(), &mut content)
+}
