@@ -2,11 +2,12 @@
 
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
 use super::decide::{Heed, shown};
-use super::scan::{is_whole, run_then};
+use super::scan::run_then;
 use super::session::Ended;
 use super::{Exit, clean, say};
 use crate::config::{Level, NAME};
-use crate::finding::baseline::{Baseline, Whole};
+use crate::finding::baseline::{Baseline, Reach};
+use crate::finding::suppression::Decisions;
 use crate::report::text::count;
 use anyhow::{Context, bail};
 use std::io::{self, ErrorKind, Write};
@@ -33,12 +34,11 @@ pub(super) fn run(args: BaselineArgs) -> anyhow::Result<Exit> {
 fn write(mut args: ScanArgs, old: Old) -> anyhow::Result<Exit> {
     // What is found becomes known: it is no failure.
     args.telling.fail_on = args.telling.fail_on.or(Some(Level::Never));
-    let whole = if is_whole(&args) { Whole::Yes } else { Whole::No };
-    run_then(&args, Heed::NoBaseline, &|ended| save(ended, old, whole))
+    run_then(&args, Heed::NoBaseline, &|ended| save(ended, old))
 }
 
-fn save(ended: &Ended<'_>, old: Old, whole: Whole) -> anyhow::Result<()> {
-    let roots = &ended.decided.decisions.roots;
+fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
+    let Decisions { roots, reach, .. } = &ended.decided.decisions;
     let named = ended.decided.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
     let failed = || format!("the baseline {} cannot be written", shown(&path));
@@ -55,11 +55,11 @@ fn save(ended: &Ended<'_>, old: Old, whole: Whole) -> anyhow::Result<()> {
         (Err(error), _) => return Err(error).with_context(failed),
     };
     // What could not be looked at may still hold what it held.
-    let whole = if ended.outcome.is_complete(false) { whole } else { Whole::No };
+    let reach = if ended.outcome.is_complete(false) { reach } else { &Reach::Unknown };
     let known: Vec<_> =
         ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
     let rule = |at: usize| ended.rules.rules()[at].id.clone();
-    let changed = baseline.update(&known, roots, &rule, whole);
+    let changed = baseline.update(&known, (roots, ended.gate), &rule, reach);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-baseline-");

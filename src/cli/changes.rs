@@ -4,7 +4,7 @@ use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Scene, Sources, Task};
-use crate::finding::baseline::Roots;
+use crate::finding::baseline::{Reach, Roots};
 use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
 use crate::source::git::repo::{Environment, Repository};
@@ -28,7 +28,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
         ground: Ground::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top] },
         heed: Heed::Baseline,
-        tells_unused: false,
+        reach: Reach::Unknown,
         default_report: Some(ReportFormat::Text),
         finish: &|_| Ok(()),
     };
@@ -78,7 +78,7 @@ impl Judging<'_> {
             ground: self.ground(&range, top.clone(), &run)?,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
-            tells_unused: false,
+            reach: Reach::Unknown,
             default_report: Some(ReportFormat::Text),
             finish: &|_| Ok(()),
         };

@@ -7,7 +7,7 @@
 use super::args::TellingArgs;
 use crate::config::{Config, Exclude, Level, NAME};
 use crate::finding::InlineAllow;
-use crate::finding::baseline::{Baseline, Roots, lexical};
+use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
 use crate::finding::suppression::Decisions;
 use crate::rules::{RuleError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -106,6 +106,7 @@ impl Decided {
                 allowed: config.allowed,
                 baseline: known,
                 roots,
+                reach: Reach::default(),
                 today: today(),
             },
             inline,

@@ -4,7 +4,7 @@ use super::args::{ReportFormat, ScanArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
-use crate::finding::baseline::Roots;
+use crate::finding::baseline::{Reach, Roots};
 use crate::source::Source;
 use crate::source::archive::{Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met};
@@ -47,17 +47,41 @@ pub(super) fn run_then(
         telling: &args.telling,
         all: true,
         ground: Ground::Folder(start(&roots, &args.paths)),
+        reach: reach(args, &roots),
         roots,
         heed,
-        tells_unused: is_whole(args),
         default_report: (heed == Heed::Baseline).then_some(ReportFormat::Text),
         finish: &finish,
     };
     session::run(task, Box::new(sources), &run)
 }
 
+/// Tells how far a scan looks: at all that a baseline knows if it covers the work trees that it touches.
+fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
+    if !is_whole(args) {
+        return Reach::Unknown;
+    }
+    let (mut plain, mut paths) = (Vec::new(), Vec::new());
+    for path in args.paths.iter().filter(|path| path.as_os_str() != "-") {
+        let whole = path.canonicalize().unwrap_or_else(|_| roots.whole(path));
+        if !roots.tops.iter().any(|top| whole.starts_with(top)) {
+            plain.push(roots.below(path));
+        }
+        paths.push(whole);
+    }
+    let mut grounds: Vec<&Path> = roots.tops.iter().map(PathBuf::as_path).collect();
+    if grounds.is_empty() {
+        grounds.push(&roots.here);
+    }
+    if grounds.iter().all(|ground| paths.iter().any(|path| ground.starts_with(path))) {
+        return Reach::All;
+    }
+    // A part of a work tree is looked at without its history, so nothing can be said of what it had.
+    if roots.tops.is_empty() && !plain.is_empty() { Reach::Below(plain) } else { Reach::Unknown }
+}
+
 /// Tells whether a scan looks at all there is below its paths.
-pub(super) fn is_whole(args: &ScanArgs) -> bool {
+fn is_whole(args: &ScanArgs) -> bool {
     let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
     !narrowed

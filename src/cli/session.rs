@@ -8,7 +8,7 @@ use super::respond::Responding;
 use super::{Exit, GATE, complain, is_closed_pipe};
 use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
-use crate::finding::baseline::Roots;
+use crate::finding::baseline::{Reach, Roots};
 use crate::finding::{Finding, Occurrence, Standing, context};
 use crate::report::document::{Document, DocumentOptions};
 use crate::report::redact::Redactor;
@@ -39,8 +39,8 @@ pub(super) struct Task<'a> {
     /// Where paths count from.
     pub(super) roots: Roots,
     pub(super) heed: Heed,
-    /// Whether all decisions could be needed, so that those that are not are told.
-    pub(super) tells_unused: bool,
+    /// How far it looks: which decisions could be needed, so that those that are not are told.
+    pub(super) reach: Reach,
     /// The report where the user asks for none.
     pub(super) default_report: Option<ReportFormat>,
     /// What follows a scan that was not interrupted.
@@ -52,6 +52,7 @@ pub(super) struct Ended<'a> {
     pub(super) outcome: &'a Outcome,
     pub(super) rules: &'a RuleSet,
     pub(super) decided: &'a Decided,
+    pub(super) gate: &'a Redactor,
 }
 
 /// What sources need to know of the scan.
@@ -87,6 +88,7 @@ pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyh
     let telling = task.telling;
     let roots = std::mem::take(&mut task.roots);
     let mut decided = Decided::read(telling, &task.ground, roots, task.heed)?;
+    decided.decisions.reach = task.reach.clone();
     std::mem::take(&mut decided.notes).into_iter().for_each(|note| run.note(note));
     let all = Arc::new(decided.known.clone());
     let wanted = if telling.rules.only.is_empty() {
@@ -198,7 +200,12 @@ impl Session<'_> {
         }
         let rules = self.detector.rules();
         if !outcome.interrupted
-            && let Err(error) = (self.task.finish)(&Ended { outcome: &outcome, rules, decided })
+            && let Err(error) = (self.task.finish)(&Ended {
+                outcome: &outcome,
+                rules,
+                decided,
+                gate: self.redactor,
+            })
         {
             failure.get_or_insert(error);
         }
@@ -219,8 +226,8 @@ impl Session<'_> {
         }
         let Decided { exclude, decisions, .. } = self.decided;
         outcome.leave_out(exclude, &decisions.roots);
-        let unused = decisions.apply(&mut outcome.findings);
-        if self.task.tells_unused && !outcome.interrupted {
+        let unused = decisions.apply(&mut outcome.findings, self.redactor);
+        if !outcome.interrupted {
             outcome.unused = unused;
         }
         outcome
@@ -306,7 +313,7 @@ impl Streams<'_> {
             return;
         }
         let mut finding = [Finding::from(found.clone())];
-        decided.decisions.apply(&mut finding);
+        decided.decisions.apply(&mut finding, self.telling.redactor);
         let [finding] = &finding;
         let record = self.telling.occurrence(finding);
         for output in outputs {

@@ -4,6 +4,7 @@
 //! places serve to show where it has come to since.
 
 use super::{Finding, Fingerprint, Location, Part};
+use crate::report::redact::Redactor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -133,20 +134,23 @@ impl Baseline {
         self.entries.get(&fingerprint)
     }
 
-    /// Takes in what was found; `rule` names the rules. What was not found is dropped if `whole`
-    /// says that everything was looked at. Reasons are kept.
+    /// Takes in what was found; `rule` names the rules. What was not found is dropped where `reach` says
+    /// that it would have been. Reasons are kept.
     pub fn update(
         &mut self,
         findings: &[Finding],
-        roots: &Roots,
+        (roots, gate): (&Roots, &Redactor),
         rule: &dyn Fn(usize) -> String,
-        whole: Whole,
+        reach: &Reach,
     ) -> Changed {
         let mut changed = Changed::default();
         let old = std::mem::take(&mut self.entries);
         for finding in findings {
-            let places = finding.locations.iter().map(|place| roots.key(place)).collect();
+            let found = finding.locations.iter().map(|place| roots.key(place, gate));
             let known = old.get(&finding.fingerprint);
+            let elsewhere = known.iter().flat_map(|it| &it.places);
+            let elsewhere = elsewhere.filter(|place| !reach.covers(place)).cloned();
+            let places = found.chain(elsewhere).collect();
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
             self.entries.insert(
@@ -164,25 +168,48 @@ impl Baseline {
             if self.entries.contains_key(&fingerprint) {
                 continue;
             }
-            match whole {
-                Whole::Yes => changed.dropped += 1,
-                Whole::No => {
-                    changed.kept += 1;
-                    self.entries.insert(fingerprint, entry);
-                }
+            if reach.covers_all(&entry) {
+                changed.dropped += 1;
+            } else {
+                changed.kept += 1;
+                self.entries.insert(fingerprint, entry);
             }
         }
         changed
     }
 }
 
-/// Whether a scan looked at everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whole {
-    /// What it did not find is gone.
-    Yes,
-    /// What it did not find may be somewhere else.
-    No,
+/// How far a scan looked: what it did not find there is gone, what is elsewhere may still be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// It looked at everything that the baseline may know.
+    All,
+    /// It looked at what lies below these paths, spelled as the baseline does.
+    Below(Vec<String>),
+    /// It cannot be said.
+    #[default]
+    Unknown,
+}
+
+impl Reach {
+    fn covers(&self, place: &str) -> bool {
+        let is_below = |folder: &String| {
+            let rest = place.strip_prefix(&**folder);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '!']))
+        };
+        match self {
+            Self::All => true,
+            Self::Below(folders) => folders.iter().any(is_below),
+            Self::Unknown => false,
+        }
+    }
+
+    /// Tells whether all places of an entry were looked at.
+    #[must_use]
+    pub fn covers_all(&self, entry: &Entry) -> bool {
+        *self == Self::All
+            || !entry.places.is_empty() && entry.places.iter().all(|place| self.covers(place))
+    }
 }
 
 /// The folders that the paths in a baseline count from: the tops of the scanned work trees, so that a
@@ -196,15 +223,15 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// Spells a place so that a baseline can know it.
+    /// Spells a place so that a baseline can know it: a token in a path is masked.
     #[must_use]
-    pub fn key(&self, place: &Location) -> String {
+    pub fn key(&self, place: &Location, gate: &Redactor) -> String {
         match (&place.path, place.part) {
             // A commit's id would not survive a rebase.
             (_, Part::Commit) => "(a commit message)".to_owned(),
             (_, Part::Tag) => "(a tag message)".to_owned(),
             (_, Part::Ref) => "(a reference's name)".to_owned(),
-            (Some(path), _) => self.below(path),
+            (Some(path), _) => gate.clean(self.below(path).as_bytes()).text().into_owned(),
             (None, _) if place.trace.is_some() => "(no path)".to_owned(),
             (None, _) => "(standard input)".to_owned(),
         }
@@ -216,7 +243,9 @@ impl Roots {
         lexical(&self.here.join(path))
     }
 
-    fn below(&self, path: &Path) -> String {
+    /// Spells a path so that a baseline can know it.
+    #[must_use]
+    pub fn below(&self, path: &Path) -> String {
         let whole = self.whole(path);
         let below = self.tops.iter().filter_map(|top| whole.strip_prefix(top).ok());
         let below = below.min_by_key(|below| below.as_os_str().len());

@@ -4,8 +4,9 @@
 //! In come findings and what was decided about tokens before; out come the same findings, marked,
 //! and the decisions that nothing needed. Nothing is removed: what does not count is still told.
 
-use super::baseline::{Baseline, Roots};
+use super::baseline::{Baseline, Reach, Roots};
 use super::{Finding, Fingerprint, Location, Part};
+use crate::report::redact::Redactor;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -79,13 +80,16 @@ pub struct Decisions {
     pub baseline: Option<Baseline>,
     /// Where the paths of the baseline begin.
     pub roots: Roots,
+    /// How far the scan looks.
+    pub reach: Reach,
     /// The day on which this scan runs.
     pub today: Date,
 }
 
 impl Decisions {
-    /// Marks the findings that do not count, and returns the decisions that no finding needed.
-    pub fn apply(&self, findings: &mut [Finding]) -> Vec<Unused> {
+    /// Marks the findings that do not count, and returns the decisions that a finding could have needed,
+    /// as far as the scan looked, and none did.
+    pub fn apply(&self, findings: &mut [Finding], gate: &Redactor) -> Vec<Unused> {
         let mut needed = HashSet::new();
         for finding in &mut *findings {
             finding.suppression = self.allowed(finding, &mut needed);
@@ -93,7 +97,7 @@ impl Decisions {
                 needed.insert((By::Baseline, finding.fingerprint));
                 if finding.suppression.is_none() {
                     for place in &mut finding.locations {
-                        place.is_new_place = !entry.has(&self.roots.key(place));
+                        place.is_new_place = !entry.has(&self.roots.key(place, gate));
                     }
                     let reason = entry.reason.clone();
                     let (by, expires) = (By::Baseline, None);
@@ -128,10 +132,12 @@ impl Decisions {
 
     fn unused(&self, needed: &HashSet<(By, Fingerprint)>) -> Vec<Unused> {
         let is_needed = |by, fingerprint| needed.contains(&(by, fingerprint));
-        let allowed = self
-            .allowed
-            .iter()
-            .filter(|it| self.has_expired(it) || !is_needed(By::Allow, it.fingerprint));
+        if self.reach == Reach::Unknown {
+            return Vec::new();
+        }
+        let is_unused =
+            |it: &&Allowed| self.reach == Reach::All && !is_needed(By::Allow, it.fingerprint);
+        let allowed = self.allowed.iter().filter(|it| self.has_expired(it) || is_unused(it));
         let allowed = allowed.map(|it| Unused {
             by: By::Allow,
             fingerprint: it.fingerprint,
@@ -139,7 +145,8 @@ impl Decisions {
             expired: it.expires.filter(|_| self.has_expired(it)),
         });
         let known = self.baseline.iter().flat_map(Baseline::entries);
-        let known = known.filter(|it| !is_needed(By::Baseline, it.fingerprint));
+        let known = known
+            .filter(|it| self.reach.covers_all(it) && !is_needed(By::Baseline, it.fingerprint));
         let known = known.map(|it| Unused {
             by: By::Baseline,
             fingerprint: it.fingerprint,

@@ -5,7 +5,7 @@ use crate::cli::args::{MessageArgs, TellingArgs};
 use crate::cli::changes::discover;
 use crate::cli::decide::{Ground, Heed};
 use crate::cli::session::{self, Task};
-use crate::finding::baseline::Roots;
+use crate::finding::baseline::{Reach, Roots};
 use crate::source::text::Text;
 use anyhow::Context;
 
@@ -27,7 +27,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         ground: Ground::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
         heed: Heed::Baseline,
-        tells_unused: false,
+        reach: Reach::Unknown,
         default_report: Some(crate::cli::args::ReportFormat::Text),
         finish: &|_| Ok(()),
     };

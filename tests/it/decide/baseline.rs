@@ -146,3 +146,69 @@ fn the_baseline_file_itself_is_no_finding_and_places_are_sorted() {
     tree.run(&["baseline", "create"]);
     assert_eq!(places(&tree), json!([["a", "b"]]));
 }
+
+#[test]
+fn tokens_in_names_are_masked_and_their_places_stay_known() {
+    let (plain, gone) = (token(1), token(2));
+    let coded = crate::encode::base64_url(format!("user:{}", token(3)).as_bytes());
+    let repo = Repo::of(&[(&format!("{plain}.txt"), "hi"), (&format!("{gone}/x"), "hi")]);
+    repo.git(&["rm", "-qr", &gone]);
+    repo.commit(&[(&coded, "hi")], "another");
+    let path = repo.root.join(FILE);
+    for command in ["create", "update"] {
+        let ran = repo.run(&["baseline", command]);
+        assert_eq!(ran.code(), Some(0), "{ran:?}");
+        let text = std::fs::read_to_string(&path).expect("a baseline");
+        for secret in [&plain[30..], &gone[30..], &coded[20..]] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        let ran = repo.run(&["scan", "--baseline", FILE, "--report", "json"]);
+        let wanted = json!({"inline": 0, "allowed": 0, "baseline": 3, "new_places": 0});
+        assert_eq!((ran.code(), suppressed(&ran)), (Some(0), wanted), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_lies_outside_of_a_part_stays_and_is_not_called_unused() {
+    let repo = Repo::of(&[("sub/x", &token(1)), ("y", &token(2)), ("sub/y", &token(2))]);
+    assert_eq!(repo.run(&["baseline", "create"]).code(), Some(0));
+    let before = std::fs::read_to_string(repo.root.join(FILE)).expect("a baseline");
+    let sub = repo.root.join("sub");
+    for (folder, args) in [
+        (&repo.root, &["baseline", "update", "sub"][..]),
+        (&repo.root, &["baseline", "update", "y"]),
+        (&sub, &["baseline", "update"]),
+    ] {
+        let ran = repo.run_in(folder, args, &[]);
+        assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{args:?}: {ran:?}");
+        let after = std::fs::read_to_string(repo.root.join(FILE)).expect("a baseline");
+        assert_eq!(after, before, "{args:?}");
+    }
+    let file = repo.root.join(FILE);
+    let scan = ["scan", "--baseline", &file.to_string_lossy()];
+    let text = repo.run_in(&sub, &scan, &[]).stdout();
+    assert!(!text.contains("is unused"), "{text}");
+    std::fs::remove_file(repo.root.join("y")).expect("it is there");
+    std::fs::remove_dir_all(repo.root.join(".git")).expect("it is there");
+    let ran = repo.run(&["baseline", "update"]);
+    assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{ran:?}");
+}
+
+#[test]
+fn folders_outside_of_a_work_tree_are_renewed_one_by_one() {
+    let tree = Tree::new();
+    for (path, seed) in [("a/x", 1), ("b/x", 2), ("a/y", 3), ("b/y", 3), ("ab/x", 4)] {
+        tree.write(path, token(seed));
+    }
+    tree.run(&["baseline", "create", "a", "b", "ab"]);
+    for path in ["a/x", "a/y", "ab/x", "b/x"] {
+        std::fs::remove_file(tree.path().join(path)).expect("it is there");
+    }
+    let text = tree.run(&["scan", "a", "--baseline", FILE]).stdout();
+    assert_eq!(text.matches("is unused").count(), 1, "{text}");
+    let ran = tree.run(&["baseline", "update", "a"]);
+    assert!(ran.stdout().contains("0 tokens added, 1 dropped, 3 kept"), "{ran:?}");
+    let ran = tree.run(&["baseline", "update", "."]);
+    assert!(ran.stdout().contains("0 tokens added, 2 dropped, 1 kept"), "{ran:?}");
+    assert_eq!(places(&tree), json!([["b/y"]]));
+}
