@@ -74,6 +74,12 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
     }
     let names: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
     say(&format!("Installed in {}: {}.", shown(&folder.path), names.join(", ")))?;
+    if folder.scope == Scope::AllRepositories {
+        say(
+            "All other hooks of a repository run as before, but push-to-checkout: git takes that one from \
+             here, too, and being there it would change what git does.",
+        )?;
+    }
     Ok(Exit::Good)
 }
 
@@ -158,6 +164,10 @@ fn is_ours(path: &Path) -> bool {
     is_file && fs::read(path).is_ok_and(|text| script::is_ours(&text))
 }
 
+fn passes_on(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|text| script::passes_on(&text))
+}
+
 /// Finds the folder where git looks for hooks.
 fn folder(args: &HookSetArgs) -> anyhow::Result<Folder> {
     if args.global {
@@ -173,6 +183,10 @@ fn folder(args: &HookSetArgs) -> anyhow::Result<Folder> {
     let path = PathBuf::from(git(&ask, args.repo.as_deref())?);
     let own = ["rev-parse", "--path-format=absolute", "--git-common-dir"].map(OsStr::new);
     let own = PathBuf::from(git(&own, args.repo.as_deref())?).join("hooks");
+    if path != own && PASSED_ON.iter().all(|name| passes_on(&path.join(name))) {
+        say(&format!("The hooks of all repositories in {} pass on to it.", shown(&path)))?;
+        return Ok(Folder { path: own, scope: Scope::Repository });
+    }
     if path != own {
         say(&format!(
             "core.hooksPath is {}: hooks there run in every repository that names it.",

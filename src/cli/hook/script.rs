@@ -43,11 +43,6 @@ impl Hook {
         }
     }
 
-    /// Tells whether git gives the hook something to read, which both programs need.
-    const fn reads(self) -> bool {
-        matches!(self, Self::PrePush | Self::PreReceive)
-    }
-
     /// What gets past the hook knowingly, if the person at the keyboard may.
     const fn way_past(self) -> &'static str {
         match self {
@@ -60,8 +55,9 @@ impl Hook {
     }
 }
 
-/// The client's hooks, which a folder of hooks for all repositories must pass on.
-pub(super) const PASSED_ON: [&str; 20] = [
+/// The hooks that a folder of hooks for all repositories must pass on: all that git has but
+/// push-to-checkout, which changes what git does by being there.
+pub(super) const PASSED_ON: [&str; 27] = [
     "applypatch-msg",
     "commit-msg",
     "fsmonitor-watchman",
@@ -74,15 +70,36 @@ pub(super) const PASSED_ON: [&str; 20] = [
     "post-commit",
     "post-index-change",
     "post-merge",
+    "post-receive",
     "post-rewrite",
+    "post-update",
     "pre-applypatch",
     "pre-auto-gc",
     "pre-commit",
     "pre-merge-commit",
     "pre-push",
     "pre-rebase",
+    "pre-receive",
     "prepare-commit-msg",
+    "proc-receive",
+    "reference-transaction",
+    "sendemail-validate",
+    "update",
 ];
+
+/// Those of them that git gives something to read, which all hooks of that name need.
+const READING: [&str; 5] =
+    ["post-receive", "post-rewrite", "pre-push", "pre-receive", "reference-transaction"];
+/// The one that talks with git, so that only one hook can be it; git takes its absence for a failure.
+const TALKING: &str = "proc-receive";
+
+/// Finds the hooks of a repository itself, in a hook for all repositories.
+const OWN: &str = "own=$(git rev-parse --git-common-dir)/hooks";
+
+/// Tells whether a hook of ours passes on to each repository's own.
+pub(super) fn passes_on(text: &[u8]) -> bool {
+    is_ours(text) && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(OWN.as_bytes()))
+}
 
 /// Tells whether a hook is one of ours.
 pub(super) fn is_ours(text: &[u8]) -> bool {
@@ -105,23 +122,27 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
         "#!/bin/sh\n{MARK}; `ddpatrol hook uninstall` removes it.\n# A hook that was here before runs \
          first: {name}{BEFORE}\n"
     );
-    let reads = hook.is_some_and(Hook::reads);
+    if name == TALKING {
+        text.push_str(&format!(
+            "{OWN}/{name}\n\
+             for hook in \"$0{BEFORE}\" \"$own\"; do\n  \
+             if [ -x \"$hook\" ]; then exec \"$hook\" \"$@\"; fi\n\
+             done\n\
+             exit 1\n"
+        ));
+        return text;
+    }
+    let reads = READING.contains(&name);
     if reads {
         text.push_str(
             "input=$(cat)\nfeed() { test -z \"$input\" || printf '%s\\n' \"$input\"; }\n",
         );
     }
-    let run = |path: &str| match (hook, reads) {
-        (None, _) => format!("if [ -x {path} ]; then {path} \"$@\" || exit; fi\n"),
-        (_, true) => format!("if [ -x {path} ]; then feed | {path} \"$@\" || exit; fi\n"),
-        (_, false) => format!("if [ -x {path} ]; then {path} \"$@\" || exit; fi\n"),
-    };
+    let feed = if reads { "feed | " } else { "" };
+    let run = |path: &str| format!("if [ -x {path} ]; then {feed}{path} \"$@\" || exit; fi\n");
     text.push_str(&format!("before=$0{BEFORE}\n{}", run("\"$before\"")));
     if scope == Scope::AllRepositories {
-        text.push_str(&format!(
-            "own=$(git rev-parse --git-common-dir)/hooks/{name}\n{}",
-            run("\"$own\"")
-        ));
+        text.push_str(&format!("{OWN}/{name}\n{}", run("\"$own\"")));
     }
     let Some(hook) = hook else { return text };
     text.push_str(&format!(
@@ -135,11 +156,8 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
         quote(&program.to_string_lossy()),
         hook.way_past().replace('`', "\\`"),
     ));
-    if reads {
-        text.push_str(&format!("feed | \"$ddpatrol\" {}\n", hook.command()));
-    } else {
-        text.push_str(&format!("exec \"$ddpatrol\" {}\n", hook.command()));
-    }
+    let exec = if reads { feed } else { "exec " };
+    text.push_str(&format!("{exec}\"$ddpatrol\" {}\n", hook.command()));
     text
 }
 

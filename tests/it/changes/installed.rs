@@ -176,3 +176,59 @@ fn hooks_for_all_repositories_pass_on_to_each_ones_own() {
     repo.stage(&[("a", &token(1))]);
     assert!(git(&["commit", "-q", "-m", "content"]));
 }
+
+#[test]
+fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
+    let server = repo.clone_to("server.git", &["--bare"]);
+    let told = |name: &str| std::fs::read_to_string(server.join(format!("told-{name}")));
+    let readers = ["pre-receive", "post-receive", "reference-transaction"];
+    let server_hooks = [&readers[..], &["update", "post-update"]].concat();
+    for name in &server_hooks {
+        let text = format!("#!/bin/sh\nf=$PWD/told-{name}\n(echo \"$@\"; cat) >> \"$f\"\n");
+        let reads = readers.contains(name);
+        let text = if reads { text } else { text.replace("; cat", "") };
+        script(&server.join("hooks").join(name), &text);
+    }
+    assert_eq!(
+        repo.run_in(repo.outside(), &["hook", "install", "--global"], &variables).code(),
+        Some(0)
+    );
+    // One that was there before is asked first, and reads the same.
+    let shared = repo.outside().join(".config/ddpatrol/hooks");
+    for name in readers {
+        let text = format!("#!/bin/sh\ncat >> '{}/before-{name}'\n", server.display());
+        script(&shared.join(format!("{name}.before-ddpatrol")), &text);
+    }
+    let git = |args: &[&str]| repo.try_git_with(&repo.root, args, &variables);
+    let id = repo.commit(&[("a", "edited")], "another");
+    let pushed = git(&["push", "-q", &server.to_string_lossy(), "main"]);
+    assert!(pushed.status.success(), "{pushed:?}");
+    for name in &server_hooks {
+        let text = told(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(text.contains("refs/heads/main"), "{name}: {text}");
+        assert!(*name == "post-update" || text.contains(&id), "{name}: {text}");
+    }
+    for name in readers {
+        let text = std::fs::read_to_string(server.join(format!("before-{name}")));
+        assert!(text.is_ok_and(|text| text.contains(&id)), "{name}");
+    }
+    // A hook of the repository decides as before.
+    script(&server.join("hooks/update"), "#!/bin/sh\nexit 1\n");
+    repo.commit(&[("a", "again")], "one more");
+    assert!(!git(&["push", "-q", &server.to_string_lossy(), "main"]).status.success());
+    script(&server.join("hooks/update"), "#!/bin/sh\n");
+    // Ours for one repository goes where that one's own hooks are, since they are passed on to.
+    let server_path = server.to_string_lossy().into_owned();
+    let install = ["hook", "install", "--pre-receive", "--repo", &server_path];
+    let ran = repo.run_in(repo.outside(), &install, &variables);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert!(names(&server.join("hooks")).contains(&"pre-receive.before-ddpatrol".to_owned()));
+    repo.stage(&[("b", &token(1))]);
+    repo.git(&["commit", "-q", "--no-verify", "-m", "a token"]);
+    let pushed = git(&["push", "-q", &server_path, "main"]);
+    let said = String::from_utf8_lossy(&pushed.stderr).into_owned();
+    assert!(!pushed.status.success() && said.contains("datadog-pat"), "{said}");
+}
