@@ -143,7 +143,7 @@ pub(crate) fn wide(
         }
         None => return (start, end),
     };
-    let column = ((at - line) / 2 + 1) as u64;
+    let column = (at.saturating_sub(line) / 2 + 1) as u64;
     let last = column + (len / 2) as u64;
     let end = if end.line == start.line { Position { column: last, ..end } } else { end };
     (Position { column, ..start }, end)

@@ -306,6 +306,43 @@ fn columns_of_utf16_are_those_of_its_text_and_what_is_shown_reads_as_text() {
     }
 }
 
+#[test]
+fn the_order_of_utf16_is_told_beside_text_in_any_script() {
+    let token = &tokens(14)[0];
+    let texts = ["Привет", "你好，世界", "שלום", "Ünïcödé", "ok", "\u{4e0a}\u{4e0b}", "😀", "\0\0"];
+    let detector = detector();
+    for before in texts.iter().chain(&[""]) {
+        for after in texts.iter().chain(&[""]) {
+            for (left, right) in [("", ""), (" ", " "), ("\r\n", "\r\n"), ("key=", ";")] {
+                for mark in ["\u{feff}", ""] {
+                    let text = format!("{mark}{before}{left}{token}{right}{after}");
+                    let at = 2 * format!("{mark}{before}{left}").encode_utf16().count();
+                    for (name, bytes) in [
+                        ("UTF-16LE", encode::utf16_le(&text)),
+                        ("UTF-16BE", encode::utf16_be(&text)),
+                    ] {
+                        let wanted = vec![(name.to_owned(), at, at + 2 * token.len())];
+                        assert_eq!(places(&detector, &bytes, token), wanted, "{text:?}");
+                    }
+                }
+            }
+        }
+    }
+    let tree = Tree::new();
+    let text = format!("\u{feff}{token} Привет\n");
+    tree.write("be", encode::utf16_be(&text));
+    tree.write("le", encode::utf16_le(&text));
+    for place in tree.run(&["scan", "--report", "json"]).json()["findings"][0]["locations"]
+        .as_array()
+        .expect("a list")
+    {
+        let end = 1 + token.len() as u64;
+        assert_eq!((&place["column"], &place["offset"]), (&1.into(), &2.into()), "{place}");
+        assert_eq!(place["end_column"], end, "{place}");
+        assert_eq!(place["encoding"], if place["path"] == "le" { "UTF-16LE" } else { "UTF-16BE" });
+    }
+}
+
 /// What windows find: places in the whole.
 struct Collect<'a> {
     detector: &'a Detector,

@@ -23,6 +23,7 @@ mod deep;
 mod disguised;
 mod mask;
 pub(super) mod needles;
+mod order;
 pub(super) mod runs;
 
 pub(crate) use deep::{is_open, looks_like_base64};
@@ -329,7 +330,7 @@ impl Detector {
             (stretch.start - first) / 2..((stretch.end - first).div_ceil(2)).min(out.bytes.len());
         self.inner(search, (&out.bytes, own), scratch, &mut |found, token| {
             let (start, end) = (first + 2 * found.start, first + 2 * found.end);
-            let layer = order(search, start, end - 2);
+            let layer = order::order(search, start, end - 2);
             let back = usize::from(layer == Layer::Utf16Be);
             let (start, end) = (start.saturating_sub(back), (end - back).min(bytes.len()));
             let encoding = found.encoding.within(Encoding::PLAIN.with([layer]));
@@ -427,39 +428,6 @@ impl Detector {
 
 /// How far behind what was decoded was looked, to see that it does not go on.
 pub(super) const WIDEST_LOOK: usize = 96;
-
-/// How many bytes around a token are looked at to tell the order of UTF-16.
-const ORDER_REACH: usize = 140;
-
-/// Tells the order of the bytes of UTF-16 whose characters lie from `start` to `last`: by whether the
-/// stretch ends in a zero or begins with one, and where neither end is near, by where it lies.
-fn order(search: &Search<'_>, start: usize, last: usize) -> Layer {
-    let bytes = search.bytes;
-    let is_zero = |at: Option<usize>| at.and_then(|at| bytes.get(at)) == Some(&0);
-    let is_other = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|&it| it != 0);
-    let mut at = last;
-    while at < last + ORDER_REACH {
-        if !is_zero(Some(at + 1)) {
-            return Layer::Utf16Be;
-        }
-        if !is_other(Some(at + 2)) {
-            return Layer::Utf16Le;
-        }
-        at += 2;
-    }
-    let mut at = start;
-    while at + ORDER_REACH > start {
-        if !is_zero(at.checked_sub(1)) {
-            return Layer::Utf16Le;
-        }
-        if !is_other(at.checked_sub(2)) {
-            return Layer::Utf16Be;
-        }
-        at -= 2;
-    }
-    let Within::Text { offset } = search.within else { return Layer::Utf16Le };
-    if (offset + start as u64).is_multiple_of(2) { Layer::Utf16Le } else { Layer::Utf16Be }
-}
 
 /// Finds where the characters before an escaped one begin, each escaped or not.
 fn backwards(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -> Option<usize> {
