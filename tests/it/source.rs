@@ -1,7 +1,8 @@
 //! Files and standard input: everything is read, or what was not is told.
 
 use crate::mint::{self, Random};
-use crate::tree::{Tree, raw_name};
+use crate::repo::Repo;
+use crate::tree::{Ran, Tree, raw_name};
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
 use ddpatrol::finding::HeldObject;
@@ -377,4 +378,52 @@ fn base64_that_is_longer_than_a_window_is_decoded_whole_or_told() {
     let ran = tree.run(&["scan"]);
     assert!(ran.stdout().contains("it has base64 of more than 16 MiB"), "{ran:?}");
     assert_eq!(tree.run(&["scan", "--strict"]).code(), Some(2));
+}
+
+#[test]
+fn what_git_tracks_is_read_whatever_ignore_files_say() {
+    let repo = Repo::new();
+    repo.write(".gitignore", "*.env\nbuild/\n.git\n");
+    let named = format!("build/{}/x", token(5));
+    for (path, seed) in [("a.env", 1), ("build/out/x", 2), ("sub/b.env", 3), (&*named, 4)] {
+        repo.write(path, token(seed));
+    }
+    repo.git(&["add", "-f", "."]);
+    repo.git(&["commit", "-qm", "all"]);
+    repo.write("untracked.env", token(6));
+    repo.write("build/untracked", token(6));
+    std::fs::remove_file(repo.path().join("sub/b.env")).expect("it is there");
+    repo.write("sub/c.env", token(3));
+    repo.git(&["add", "-f", "sub/c.env"]);
+    let inner = repo.path().join("inner");
+    repo.git(&["init", "-q", "inner"]);
+    repo.write("inner/.gitignore", "*");
+    repo.write("inner/y", token(7));
+    repo.git_at(&inner, &["add", "-f", "y"]);
+    let paths = |ran: &Ran| {
+        let mut paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    };
+    let masked = "build/ddpat_";
+    let all = repo.scan(&["--files-only"]);
+    let found = paths(&all);
+    let plain: Vec<_> = found.iter().filter(|path| !path.starts_with(masked)).collect();
+    assert_eq!(plain, ["a.env", "build/out/x", "inner/y", "sub/c.env"], "{all:?}");
+    assert_eq!(found.len(), 6, "a name and what it holds: {found:?}");
+    assert_eq!(all.json()["summary"]["left_out"]["ignored_files"], 3, "{all:?}");
+    let below = repo.run_at(&repo.path().join("sub"), &["scan", "--report", "json"]);
+    assert_eq!(paths(&below), ["c.env"]);
+    let part = repo.scan(&["--files-only", "--exclude", "build", "--exclude", "*.env"]);
+    assert_eq!(paths(&part), ["inner/y"]);
+    let outside = repo.run_at(
+        repo.path().parent().expect("a folder"),
+        &["scan", "repo", "repo/build", "--report", "json", "--files-only"],
+    );
+    assert_eq!(paths(&outside).len(), 7, "what is named is read: {outside:?}");
+    std::fs::write(repo.path().join(".git/index"), "no index").expect("a file");
+    let ran = repo.scan(&["--files-only", "--strict"]);
+    assert_eq!(ran.json()["complete"], false);
+    assert!(ran.gaps("opaque")[0].contains("--no-ignore reads them"), "{ran:?}");
 }

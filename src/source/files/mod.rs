@@ -1,11 +1,16 @@
 //! Files and folders: a parallel walk, one reused buffer per worker.
 //!
 //! Hidden files are read, `.git` folders are not. Inside a git work tree what `.gitignore` and its
-//! kin exclude is left out and counted. Symbolic links are not followed; devices, sockets and pipes
+//! kin exclude is left out and counted, unless git tracks it. Symbolic links are not followed; devices, sockets and pipes
 //! are not read. File and folder names are blobs too: they can hold tokens. What turns out to be an
 //! archive is walked when it has been looked at as it is.
 
-use super::archive::{self, Format, Found, Input, Unpacking, Visit, image};
+mod tracked;
+mod watched;
+
+use self::tracked::Tracked;
+use self::watched::{Signs, Watched, changed};
+use super::archive::{self, Found, Input, Unpacking, Visit, image};
 use super::window::{Context, End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
@@ -14,7 +19,7 @@ use crate::finding::baseline::lexical;
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::collections::HashSet;
-use std::fs::{File, FileType, Metadata};
+use std::fs::{File, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -110,28 +115,38 @@ impl Files {
     }
 
     fn is_excluded(&self, entry: &DirEntry) -> bool {
-        if entry.depth() == 0 {
+        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+        self.is_path_excluded(entry.path(), entry.depth(), is_dir)
+    }
+
+    /// Tells whether a path so many folders below one that was named is excluded by itself.
+    fn is_path_excluded(&self, path: &Path, depth: usize, is_dir: bool) -> bool {
+        if depth == 0 {
             return false;
         }
-        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
         let configured = &self.options.configured;
-        if !configured.is_empty()
-            && configured.has(&lexical(&self.options.here.join(entry.path())), is_dir)
+        if !configured.is_empty() && configured.has(&lexical(&self.options.here.join(path)), is_dir)
         {
             return true;
         }
         if self.exclude.is_empty() {
             return false;
         }
-        let mut below: Vec<_> = entry.path().components().rev().take(entry.depth()).collect();
+        let mut below: Vec<_> = path.components().rev().take(depth).collect();
         below.reverse();
         self.exclude.matched(below.iter().collect::<PathBuf>(), is_dir).is_ignore()
     }
 
-    /// Tells whether an entry is a report that this scan is writing.
-    fn is_own(&self, entry: &DirEntry) -> bool {
-        let same_name = |own: &&PathBuf| own.file_name() == Some(entry.file_name());
-        let same = |own: &PathBuf| std::fs::canonicalize(entry.path()).is_ok_and(|it| it == *own);
+    /// Tells whether a file so many folders below a path that was named is excluded, or a folder above it.
+    fn is_below_excluded(&self, path: &Path, depth: usize) -> bool {
+        let mut above = path.ancestors().take(depth).enumerate();
+        above.any(|(up, path)| self.is_path_excluded(path, depth - up, up > 0))
+    }
+
+    /// Tells whether a path is a report that this scan is writing.
+    fn is_own(&self, path: &Path) -> bool {
+        let same_name = |own: &&PathBuf| own.file_name() == path.file_name();
+        let same = |own: &PathBuf| std::fs::canonicalize(path).is_ok_and(|it| it == *own);
         self.options.own.iter().filter(same_name).any(same)
     }
 
@@ -151,7 +166,7 @@ impl Files {
                     add(&folders, 1);
                     return WalkState::Skip;
                 }
-                if self.is_excluded(&entry) || self.is_own(&entry) {
+                if self.is_excluded(&entry) || self.is_own(entry.path()) {
                     return WalkState::Skip;
                 }
                 add(&files, u64::from(entry.file_type().is_some_and(|kind| kind.is_file())));
@@ -173,17 +188,29 @@ impl Source for Files {
         };
         let work_tree = AtomicBool::new(paths.iter().any(|path| in_work_tree(path)));
         let seen = AtomicU64::new(0);
+        let tracked = (!self.options.no_ignore).then(|| Tracked::new(&paths));
+        let make = || Worker {
+            source: self,
+            visitor: visitors.make(),
+            windows: Windows::new(self.options.context),
+            run,
+            seen: &seen,
+            work_tree: &work_tree,
+            tracked: tracked.as_ref(),
+            passed: Vec::new(),
+        };
         builder.build_parallel().run(|| {
-            let mut worker = Worker {
-                source: self,
-                visitor: visitors.make(),
-                windows: Windows::new(self.options.context),
-                run,
-                seen: &seen,
-                work_tree: &work_tree,
-            };
+            let mut worker = make();
             Box::new(move |entry| worker.enter(entry))
         });
+        if let Some(tracked) = &tracked {
+            let mut worker = make();
+            tracked.missed(run, &mut |path, depth| {
+                if !self.is_below_excluded(path, depth) && !self.is_own(path) {
+                    worker.tracked(path);
+                }
+            });
+        }
         // The walk does not tell what it leaves out, so a second one that opens nothing counts.
         if !self.options.no_ignore && work_tree.into_inner() && !run.is_interrupted() {
             let (files, folders) = self.count(&paths, run);
@@ -203,6 +230,17 @@ struct Worker<'a> {
     run: &'a Run,
     seen: &'a AtomicU64,
     work_tree: &'a AtomicBool,
+    tracked: Option<&'a Tracked>,
+    /// What it has passed by, for [`Tracked`].
+    passed: Vec<u64>,
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if let Some(tracked) = self.tracked {
+            tracked.pass(&self.passed);
+        }
+    }
 }
 
 impl Worker<'_> {
@@ -218,28 +256,25 @@ impl Worker<'_> {
                 return WalkState::Continue;
             }
         };
+        if let Some(tracked) = self.tracked {
+            self.passed.push(tracked.key(entry.path()));
+        }
         if is_git_folder(&entry) {
             let is_inner = entry.file_name() == ".git";
             self.work_tree.fetch_or(is_inner, Ordering::Relaxed);
             match &self.source.options.repositories {
+                // The folder that it lies in has told of it.
+                Some(_) if is_inner => {}
                 Some(met) => lock(met).push(entry.into_path()),
                 None => add(&self.run.tally.git_folders, 1),
             }
             return WalkState::Skip;
         }
-        if let (Some(met), ".git", 1..) = (
-            &self.source.options.repositories,
-            entry.file_name().to_str().unwrap_or_default(),
-            entry.depth(),
-        ) {
-            // The `.git` file of a linked worktree or a submodule names its repository.
-            lock(met).push(entry.path().to_owned());
-        }
         if self.source.is_excluded(&entry) {
             add(&self.run.tally.excluded, 1);
             return WalkState::Skip;
         }
-        if self.source.is_own(&entry) {
+        if self.source.is_own(entry.path()) {
             return WalkState::Continue;
         }
         if let Some(error) = entry.error() {
@@ -248,13 +283,8 @@ impl Worker<'_> {
             self.run.report(Gap::Opaque, Some(entry.path().to_owned()), message);
         }
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        // An ignore file can hide `.git` itself, so the walk may never show it.
-        if is_dir
-            && !self.source.options.no_ignore
-            && !self.work_tree.load(Ordering::Relaxed)
-            && entry.path().join(".git").symlink_metadata().is_ok()
-        {
-            self.work_tree.store(true, Ordering::Relaxed);
+        if is_dir {
+            self.folder(entry.path(), entry.depth());
         }
         self.name(entry.path());
         let Some(kind) = entry.file_type() else {
@@ -271,6 +301,34 @@ impl Worker<'_> {
             self.run.report(Gap::Opaque, Some(entry.into_path()), message);
         }
         WalkState::Continue
+    }
+
+    /// Takes note of the repository whose work tree a folder is: an ignore file can hide `.git` itself.
+    fn folder(&self, path: &Path, depth: usize) {
+        let git = path.join(".git");
+        if git.symlink_metadata().is_err() {
+            return;
+        }
+        self.work_tree.store(true, Ordering::Relaxed);
+        if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
+            tracked.add(path, depth);
+        }
+        if let Some(met) = &self.source.options.repositories {
+            lock(met).push(git);
+        }
+    }
+
+    /// Reads a file that git tracks although an ignore file names it; of a folder above one, the name.
+    fn tracked(&mut self, path: &Path) {
+        // What was removed is tracked until that is staged.
+        let Ok(metadata) = path.symlink_metadata() else { return };
+        self.name(path);
+        if metadata.is_file() {
+            add(self.seen, 1);
+            self.file(path);
+        } else if metadata.is_symlink() {
+            add(&self.run.tally.symlinks, 1);
+        }
     }
 
     /// Looks at the last component of a path.
@@ -334,70 +392,6 @@ impl Worker<'_> {
         let mut sink = Visit { visitor: &mut *self.visitor, run: self.run, repositories };
         archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
     }
-}
-
-/// What the bytes of a file have shown while they were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signs {
-    /// It is no archive.
-    None,
-    /// It is one of this format.
-    Format(Format),
-    /// It is not of the kind that begins as an archive; its end may be one.
-    Perhaps,
-}
-
-/// A file that takes note of its metadata once it turns out to need more than one read.
-///
-/// One read of a small file sees one state of it; only what takes several can be torn.
-struct Watched<'a> {
-    file: &'a mut File,
-    path: &'a Path,
-    reads: u32,
-    before: Option<Metadata>,
-    signs: Signs,
-}
-
-impl<'a> Watched<'a> {
-    fn new(file: &'a mut File, path: &'a Path) -> Self {
-        Self { file, path, reads: 0, before: None, signs: Signs::None }
-    }
-
-    /// Takes note of what the first bytes say of the file, or the last ones if that is all of it.
-    fn look(&mut self, bytes: &[u8], is_whole: bool) {
-        self.signs = match archive::detect(bytes, self.path) {
-            Some(format) => Signs::Format(format),
-            None if archive::may_end_as_zip(bytes)
-                && (!is_whole || archive::ends_as_zip(bytes)) =>
-            {
-                Signs::Perhaps
-            }
-            None => Signs::None,
-        };
-    }
-}
-
-impl io::Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let len = self.file.read(buffer)?;
-        self.reads += 1;
-        if self.reads == 1 && len == buffer.len() {
-            self.before = self.file.metadata().ok();
-        }
-        if self.reads == 1 && len > 0 {
-            self.look(&buffer[..len], len < buffer.len());
-        }
-        Ok(len)
-    }
-}
-
-fn changed(before: &Metadata, file: &File, read: u64) -> bool {
-    let Ok(after) = file.metadata() else {
-        return true;
-    };
-    after.len() != read
-        || after.len() != before.len()
-        || after.modified().ok() != before.modified().ok()
 }
 
 /// Checks a path that the user named; `false` if there is nothing to walk.

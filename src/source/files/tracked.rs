@@ -1,0 +1,127 @@
+//! Files that git tracks although an ignore file names them: to git they are files as any other.
+//!
+//! In come the folders that a walk was given, and the work trees that it meets; out go the paths in the
+//! indices of their repositories that the walk has not passed by.
+
+use crate::source::git::repo::{Environment, Repository};
+use crate::source::{Gap, Run};
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+/// What has to be known of a walk to tell what it has missed.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    trees: Mutex<Vec<Tree>>,
+    passed: Mutex<HashSet<u64>>,
+    hasher: RandomState,
+}
+
+/// A work tree, or the part of it that is walked.
+#[derive(Debug)]
+struct Tree {
+    /// Its top or the part's, as the walk spells it.
+    spelled: PathBuf,
+    /// How many folders that is below the path that was named.
+    depth: usize,
+    /// The part's path from the top.
+    part: PathBuf,
+    index: PathBuf,
+}
+
+impl Tracked {
+    /// Takes note of the work trees that the walked paths lie in.
+    pub(super) fn new(paths: &[PathBuf]) -> Self {
+        let trees = paths.iter().filter(|path| path.is_dir()).filter_map(|path| {
+            let repository = Repository::discover(path, &Environment::default()).ok()?;
+            let top = repository.work_tree.as_ref()?.canonicalize().ok()?;
+            let part = path.canonicalize().ok()?.strip_prefix(top).ok()?.to_owned();
+            Some(Tree { spelled: path.clone(), depth: 0, part, index: repository.index_file() })
+        });
+        Self {
+            trees: Mutex::new(trees.collect()),
+            passed: Mutex::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Takes note of the top of a work tree, which the walk has met.
+    pub(super) fn add(&self, top: &Path, depth: usize) {
+        let nothing = Environment::default();
+        if let Ok(repository) = Repository::discover(top, &nothing) {
+            let index = repository.index_file();
+            let tree = Tree { spelled: top.to_owned(), depth, part: PathBuf::new(), index };
+            lock(&self.trees).push(tree);
+        }
+    }
+
+    /// Stands for a path among those that were passed by.
+    pub(super) fn key(&self, path: &Path) -> u64 {
+        self.hasher.hash_one(path)
+    }
+
+    /// Takes note of what was passed by.
+    pub(super) fn pass(&self, keys: &[u64]) {
+        lock(&self.passed).extend(keys);
+    }
+
+    /// Hands on every tracked path that was not passed by, and the folders above it, with how many folders
+    /// it lies below the one that was named.
+    pub(super) fn missed(&self, run: &Run, on_path: &mut dyn FnMut(&Path, usize)) {
+        let trees = std::mem::take(&mut *lock(&self.trees));
+        let mut passed = std::mem::take(&mut *lock(&self.passed));
+        for tree in trees {
+            if !tree.index.exists() {
+                continue;
+            }
+            let index = match git2::Index::open(&tree.index) {
+                Ok(index) => index,
+                Err(error) => {
+                    let message = format!(
+                        "the index cannot be read, so files in it that an ignore file names are left \
+                         out (--no-ignore reads them): {}",
+                        error.message()
+                    );
+                    run.report(Gap::Opaque, Some(tree.index), message);
+                    continue;
+                }
+            };
+            for entry in index.iter() {
+                if run.is_interrupted() {
+                    return;
+                }
+                let path = path_of(&entry.path);
+                let Ok(below) = path.strip_prefix(&tree.part) else { continue };
+                // Who has passed a file by has passed the folders above it by.
+                if passed.contains(&self.key(&tree.spelled.join(below))) {
+                    continue;
+                }
+                let mut depth = tree.depth;
+                let mut path = tree.spelled.clone();
+                for part in below {
+                    (path, depth) = (path.join(part), depth + 1);
+                    if passed.insert(self.key(&path)) {
+                        on_path(&path, depth);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> &Path {
+    use std::os::unix::ffi::OsStrExt;
+    Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
+}

@@ -1,0 +1,71 @@
+//! Watches a file while it is read: whether it is an archive, and whether it changes meanwhile.
+
+use crate::source::archive::{self, Format};
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+
+/// What the bytes of a file have shown while they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signs {
+    /// It is no archive.
+    None,
+    /// It is one of this format.
+    Format(Format),
+    /// It is not of the kind that begins as an archive; its end may be one.
+    Perhaps,
+}
+
+/// A file that takes note of its metadata once it turns out to need more than one read.
+///
+/// One read of a small file sees one state of it; only what takes several can be torn.
+pub(super) struct Watched<'a> {
+    file: &'a mut File,
+    path: &'a Path,
+    reads: u32,
+    pub(super) before: Option<Metadata>,
+    pub(super) signs: Signs,
+}
+
+impl<'a> Watched<'a> {
+    pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
+        Self { file, path, reads: 0, before: None, signs: Signs::None }
+    }
+
+    /// Takes note of what the first bytes say of the file, or the last ones if that is all of it.
+    fn look(&mut self, bytes: &[u8], is_whole: bool) {
+        self.signs = match archive::detect(bytes, self.path) {
+            Some(format) => Signs::Format(format),
+            None if archive::may_end_as_zip(bytes)
+                && (!is_whole || archive::ends_as_zip(bytes)) =>
+            {
+                Signs::Perhaps
+            }
+            None => Signs::None,
+        };
+    }
+}
+
+impl io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read(buffer)?;
+        self.reads += 1;
+        if self.reads == 1 && len == buffer.len() {
+            self.before = self.file.metadata().ok();
+        }
+        if self.reads == 1 && len > 0 {
+            self.look(&buffer[..len], len < buffer.len());
+        }
+        Ok(len)
+    }
+}
+
+/// Tells whether a file of which so much was read has changed since.
+pub(super) fn changed(before: &Metadata, file: &File, read: u64) -> bool {
+    let Ok(after) = file.metadata() else {
+        return true;
+    };
+    after.len() != read
+        || after.len() != before.len()
+        || after.modified().ok() != before.modified().ok()
+}
