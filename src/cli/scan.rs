@@ -148,25 +148,27 @@ fn sources(
     }
     let (named, paths) = repositories(args, paths)?;
     let met = Met::default();
-    if !paths.is_empty() {
-        let files = Files::new(FilesOptions {
-            paths,
-            no_ignore: args.files.no_ignore,
-            exclude: args.files.exclude.clone(),
-            configured: scene.exclude.clone(),
-            here: scene.here.to_owned(),
-            max_file_size: args.files.max_file_size.map(|size| size.0),
-            own: own.clone(),
-            threads,
-            context,
-            archives,
-            repositories: (!args.what.files_only).then(|| Arc::clone(&met)),
-        })?;
+    let options = FilesOptions {
+        paths,
+        no_ignore: args.files.no_ignore,
+        exclude: args.files.exclude.clone(),
+        configured: scene.exclude.clone(),
+        here: scene.here.to_owned(),
+        max_file_size: args.files.max_file_size.map(|size| size.0),
+        own: own.clone(),
+        threads,
+        context,
+        archives,
+        repositories: (!args.what.files_only).then(|| Arc::clone(&met)),
+        is_store: false,
+    };
+    let files = Files::new(options.clone())?;
+    if !options.paths.is_empty() {
         sources.push(Box::new(files));
     }
     if let Some(packs) = packs {
-        let options = HistoryOptions { threads, context, state, redactor: GATE.get() };
-        sources.push(Box::new(Repositories::new(named, (met, packs), options)));
+        let history = HistoryOptions { threads, context, state, redactor: GATE.get() };
+        sources.push(Box::new(Repositories::new(named, (met, packs), history, options)));
     }
     Ok(sources)
 }

@@ -56,6 +56,14 @@ impl Exclude {
             && self.globs.matched_path_or_any_parents(path, is_folder).is_ignore()
     }
 
+    /// Tells whether a file or folder is left out by its own name; `path` is absolute.
+    #[must_use]
+    pub fn has_itself(&self, path: &Path, is_folder: bool) -> bool {
+        path.starts_with(&self.folder)
+            && path != self.folder
+            && self.globs.matched(path, is_folder).is_ignore()
+    }
+
     /// Tells whether nothing is left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {

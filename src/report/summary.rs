@@ -127,7 +127,10 @@ impl Document {
             parts.push(format!("{files} by .gitignore (--no-ignore reads them)"));
         }
         if left_out.excluded > 0 {
-            parts.push(format!("{} by --exclude", count(left_out.excluded, "path")));
+            parts.push(format!(
+                "{} by --exclude or the configuration",
+                count(left_out.excluded, "path")
+            ));
         }
         if left_out.too_large > 0 {
             parts.push(format!("{} by --max-file-size", count(left_out.too_large, "file")));

@@ -81,6 +81,7 @@ pub struct Outcome {
 #[expect(missing_docs, reason = "each is documented at the tally it is read from")]
 pub struct Counts {
     pub files: u64,
+    pub git_files: u64,
     pub bytes: u64,
     pub archives: u64,
     pub members: u64,
@@ -174,6 +175,7 @@ impl Scan<'_> {
             repositories: run.take_repositories(),
             counts: Counts {
                 files: count(&tally.files),
+                git_files: count(&tally.git_files),
                 bytes: count(&tally.bytes),
                 archives: count(&tally.archives),
                 members: count(&tally.members),

@@ -224,6 +224,8 @@ pub struct Diagnostic {
 pub struct Tally {
     /// Files read, standard input included.
     pub files: AtomicU64,
+    /// Files of repositories themselves that were read: configuration, hooks and the like.
+    pub git_files: AtomicU64,
     /// Bytes read.
     pub bytes: AtomicU64,
     /// Archives opened.
@@ -234,7 +236,7 @@ pub struct Tally {
     pub unpacked: AtomicU64,
     /// Files left out because `.gitignore` and its kin name them.
     pub ignored: AtomicU64,
-    /// Files and folders left out by `--exclude`.
+    /// Files and folders left out by `--exclude` and the configuration.
     pub excluded: AtomicU64,
     /// Files left out by `--max-file-size`.
     pub too_large: AtomicU64,

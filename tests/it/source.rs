@@ -262,6 +262,7 @@ fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, Stri
         context: Context { before: 10, after: 10 },
         archives: None,
         repositories: None,
+        is_store: false,
     });
     let run = Run::default();
     files.expect("no globs").visit(&Meddle(meddler), &run);

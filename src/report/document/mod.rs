@@ -98,6 +98,9 @@ pub struct Summary {
     pub shaped_candidates: u64,
     /// Files read, standard input included.
     pub files: u64,
+    /// Files of repositories themselves that were read: configuration, hooks and the like.
+    #[serde(default)]
+    pub git_files: u64,
     /// Objects of git repositories read.
     pub objects: u64,
     /// Bytes read.
@@ -168,7 +171,7 @@ pub struct UnusedRecord {
 pub struct LeftOut {
     /// Files that `.gitignore` and its kin exclude.
     pub ignored_files: u64,
-    /// Files and folders that `--exclude` names.
+    /// Files and folders that `--exclude` and the configuration name.
     pub excluded: u64,
     /// Files above `--max-file-size`.
     pub too_large: u64,

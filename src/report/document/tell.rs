@@ -45,6 +45,7 @@ impl DocumentOptions<'_> {
             suppressed: SuppressedCounts::new(&findings),
             shaped_candidates: outcome.counts.shaped,
             files: outcome.counts.files,
+            git_files: outcome.counts.git_files,
             objects: outcome.counts.objects,
             bytes: outcome.counts.bytes,
             archives: outcome.counts.archives,

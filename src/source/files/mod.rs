@@ -51,6 +51,8 @@ pub struct FilesOptions {
     /// Where the repositories that the walk meets are listed; without it they are counted as left
     /// out.
     pub repositories: Option<Met>,
+    /// Whether they are a repository's own files, which are counted apart.
+    pub is_store: bool,
 }
 
 /// Repositories that a walk has met: their `.git` folders or files, and bare ones.
@@ -125,7 +127,8 @@ impl Files {
             return false;
         }
         let configured = &self.options.configured;
-        if !configured.is_empty() && configured.has(&lexical(&self.options.here.join(path)), is_dir)
+        if !configured.is_empty()
+            && configured.has_itself(&lexical(&self.options.here.join(path)), is_dir)
         {
             return true;
         }
@@ -180,7 +183,7 @@ impl Files {
 impl Source for Files {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         let mut paths = self.options.paths.clone();
-        paths.retain(|path| check_root(path, run));
+        paths.retain(|path| (!self.options.is_store || path.exists()) && check_root(path, run));
         let mut known = HashSet::new();
         paths.retain(|path| std::fs::canonicalize(path).map_or(true, |path| known.insert(path)));
         let Some(builder) = self.walk(&paths, self.options.no_ignore) else {
@@ -342,7 +345,10 @@ impl Worker<'_> {
     }
 
     fn file(&mut self, path: &Path) {
-        if let Err(error) = self.read(path) {
+        if let Err(error) = self.read(path)
+            // Git may take a file of its own away at any moment.
+            && !(self.source.options.is_store && error.kind() == io::ErrorKind::NotFound)
+        {
             self.run.report(Gap::Unread, Some(path.to_owned()), format!("cannot be read: {error}"));
         }
     }
@@ -364,7 +370,9 @@ impl Worker<'_> {
         let (before, signs) = (watched.before, watched.signs);
         match end {
             End::Whole(len) => {
-                add(&self.run.tally.files, 1);
+                let tally = &self.run.tally;
+                let is_store = self.source.options.is_store;
+                add(if is_store { &tally.git_files } else { &tally.files }, 1);
                 if before.is_some_and(|before| changed(&before, &file, len)) {
                     let message = "it changed while it was read; scan it again";
                     self.run.report(Gap::Unread, Some(path.to_owned()), message);

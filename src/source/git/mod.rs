@@ -7,6 +7,7 @@ pub mod history;
 mod locate;
 mod memory;
 mod objects;
+mod own;
 pub mod repo;
 pub mod repositories;
 pub mod state;

@@ -2,9 +2,10 @@
 //! met, and those of their submodules; each once.
 
 use super::history::{History, HistoryOptions};
+use super::own;
 use super::repo::Repository;
 use crate::source::archive::{Packed, Packs};
-use crate::source::files::Met;
+use crate::source::files::{FilesOptions, Met};
 use crate::source::{Gap, Run, Source, Visitors};
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -18,18 +19,21 @@ pub struct Repositories {
     /// Those that lay in archives.
     packs: Packs,
     options: HistoryOptions,
+    /// How the files of the repositories themselves are read.
+    files: FilesOptions,
 }
 
 impl Repositories {
     /// Prepares to read named repositories and those that are listed by then: met ones, and those that
-    /// lay in archives.
+    /// lay in archives; of the paths in `files` none is read.
     #[must_use]
     pub fn new(
         named: Vec<(Repository, PathBuf)>,
         (met, packs): (Met, Packs),
         options: HistoryOptions,
+        files: FilesOptions,
     ) -> Self {
-        Self { named, met, packs, options }
+        Self { named, met, packs, options, files }
     }
 }
 
@@ -70,7 +74,11 @@ impl Source for Repositories {
                 }
                 Err(error) => run.report(Gap::Unread, Some(root.clone()), error.to_string()),
             }
+            let own = own::Own { common: repository.common_dir.clone(), root: root.clone() };
             History::new(repository, root, self.options.clone()).visit(visitors, run);
+            if let Some(own) = own.files(&self.files) {
+                own.visit(visitors, run);
+            }
         }
         self.visit_packed(visitors, run);
     }

@@ -189,3 +189,22 @@ fn what_is_wrong_with_it_is_an_error_with_its_place() {
     let ran = tree.run(&["scan"]);
     assert!(!ran.stderr().contains(&token(1)[30..]), "{ran:?}");
 }
+
+#[test]
+fn what_is_named_is_read_although_the_configuration_excludes_it() {
+    let tree = Tree::new();
+    tree.write(".ddpatrol.toml", "exclude = [\"/vendor/\", \"*.min.js\"]\n");
+    tree.write("vendor/a/x", token(1));
+    tree.write("vendor/x.min.js", token(2));
+    tree.write("src/x", token(3));
+    for (args, wanted) in [
+        (&["."][..], &["src/x"][..]),
+        (&["vendor"], &["vendor/a/x"]),
+        (&["vendor/a"], &["vendor/a/x"]),
+        (&["vendor/x.min.js", "src"], &["src/x", "vendor/x.min.js"]),
+    ] {
+        assert_eq!(standings(&scan(&tree, args)), wanted, "{args:?}");
+    }
+    let text = tree.run(&["scan"]).stdout();
+    assert!(text.contains("1 path by --exclude or the configuration"), "{text}");
+}

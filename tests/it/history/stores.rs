@@ -1,7 +1,9 @@
 //! Objects wherever a repository keeps them, each once.
 
 use super::{introduced, is_reachable, token};
+use crate::encode;
 use crate::repo::Repo;
+use crate::tree::Ran;
 use std::collections::BTreeSet;
 
 /// Three commits, the tokens 1 to 3, each in a file of its own that is gone in HEAD.
@@ -16,7 +18,7 @@ fn with_history() -> (Repo, Vec<String>) {
 }
 
 #[track_caller]
-fn assert_all_found(ran: &crate::tree::Ran, commits: &[String]) {
+fn assert_all_found(ran: &Ran, commits: &[String]) {
     assert_eq!(ran.gaps("unread"), Vec::<String>::new());
     for (commit, n) in commits.iter().zip(1..) {
         let place = ran.place(&token(n));
@@ -296,4 +298,50 @@ fn an_ordinary_repository_needs_no_git_program() {
     assert_eq!(without.json()["findings"], with.json()["findings"]);
     let place = without.place(&token(1));
     assert_eq!(super::refs(&place), ["refs/heads/main", "refs/tags/v1"]);
+}
+
+#[test]
+fn a_repositorys_own_files_are_read() {
+    let repo = Repo::new();
+    repo.commit_file("a", "clean");
+    let (one, basic) = (token(31), encode::base64(format!("x:{}", token(32)).as_bytes()));
+    repo.git(&["remote", "add", "origin", &format!("https://ann:{one}@example.com/x.git")]);
+    repo.git(&["config", "http.extraHeader", &format!("Authorization: Basic {basic}")]);
+    let written = [
+        (".git/hooks/pre-push", 33),
+        (".git/info/exclude", 34),
+        (".git/FETCH_HEAD", 35),
+        (".git/worktrees/b/config.worktree", 36),
+        (".git/lfs/objects/ab/cd/abcd", 37),
+    ];
+    repo.git(&["worktree", "add", "-q", "--detach", "../b"]);
+    for (path, seed) in written {
+        repo.write(path, format!("x {}\n", token(seed)));
+    }
+    let places = |ran: &Ran| {
+        let mut paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
+        paths.sort();
+        paths
+    };
+    let mut wanted: Vec<&str> = written.iter().map(|it| it.0).collect();
+    wanted.extend([".git/config"; 2]);
+    wanted.sort_unstable();
+    for args in [&[][..], &["--history-only"]] {
+        let ran = repo.scan(args);
+        assert_eq!(places(&ran), wanted, "{ran:?}");
+        assert!(ran.json()["summary"]["git_files"].as_u64() >= Some(6), "{ran:?}");
+        let secret = &token(31)[30..];
+        assert!(!ran.stdout().contains(secret) && ran.stdout().contains("https://ann:ddpat_"));
+    }
+    assert_eq!(places(&repo.scan(&["--files-only"])), [] as [&str; 0]);
+    let linked = repo.run_at(&repo.beside("b"), &["scan", "--report", "json"]);
+    assert_eq!(places(&linked).len(), 7, "{linked:?}");
+    repo.git(&["clone", "-q", "--mirror", ".", "../mirror.git"]);
+    let mirror = repo.beside("mirror.git");
+    std::fs::write(mirror.join("FETCH_HEAD"), &one).expect("a file");
+    let ran = repo.run_at(&mirror, &["scan", "--report", "json"]);
+    assert_eq!(places(&ran), ["FETCH_HEAD"]);
+    // What the configuration excludes stays out.
+    repo.write(".ddpatrol.toml", "exclude = [\".git/\"]\n");
+    assert_eq!(places(&repo.scan(&[])), [] as [&str; 0]);
 }

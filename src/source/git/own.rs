@@ -1,0 +1,57 @@
+//! The files of a repository itself that may hold tokens: its configuration, which names remotes with
+//! their passwords, what was fetched from where, its hooks, its ignore lists, and the objects of LFS.
+//!
+//! In comes a repository; out go these files as [`Files`]. Objects and references are read as such.
+
+use crate::finding::baseline::lexical;
+use crate::source::files::{Files, FilesOptions};
+use std::path::{Path, PathBuf};
+
+/// A repository and the path by which it was reached.
+pub(super) struct Own {
+    pub(super) common: PathBuf,
+    pub(super) root: PathBuf,
+}
+
+impl Own {
+    /// Lists its files that there are now, to be read as `options` says.
+    pub(super) fn files(&self, options: &FilesOptions) -> Option<Files> {
+        let top = told(&self.common, &self.root);
+        let mut paths: Vec<PathBuf> =
+            ["config", "config.worktree", "FETCH_HEAD"].map(|name| top.join(name)).into();
+        paths.extend(entries(&top.join("info")));
+        let is_sample = |path: &PathBuf| path.extension().is_some_and(|it| it == "sample");
+        paths.extend(entries(&top.join("hooks")).filter(|path| !is_sample(path)));
+        for linked in entries(&top.join("worktrees")) {
+            paths.extend(["config.worktree", "FETCH_HEAD"].map(|name| linked.join(name)));
+        }
+        paths.push(top.join("lfs/objects"));
+        let is_left_out = |path: &Path| {
+            let configured = &options.configured;
+            configured.has(&lexical(&options.here.join(path)), path.is_dir())
+        };
+        paths.retain(|path| path.exists() && !is_left_out(path));
+        // Nothing is excluded, so there is no glob that could be wrong.
+        let paths_of =
+            FilesOptions { paths, exclude: Vec::new(), is_store: true, ..options.clone() };
+        Files::new(FilesOptions { no_ignore: true, repositories: None, ..paths_of }).ok()
+    }
+}
+
+/// Spells a repository's folder by how the user reached it, where it lies there.
+fn told(common: &Path, root: &Path) -> PathBuf {
+    let is_it = |path: &Path| match (path.canonicalize(), common.canonicalize()) {
+        (Ok(path), Ok(common)) => path == common,
+        _ => false,
+    };
+    let inner = root.join(".git");
+    let spelled = [&*inner, root].into_iter().find(|path| is_it(path));
+    spelled.unwrap_or(common).to_owned()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).collect();
+    paths.sort();
+    paths.into_iter()
+}
