@@ -2,7 +2,8 @@
 //!
 //! In come bytes that can be read at any offset. What the central directory lists goes to the walker,
 //! each entry for itself, also two of one name. Where there is no directory, the entries are read one
-//! after the other as they lie there, and that is told. Methods: stored, deflate, deflate64, bzip2,
+//! after the other as they lie there, and that is told; and so they are where the directory leaves bytes
+//! out: entries that were deleted from it, and another zip before this one. Methods: stored, deflate, deflate64, bzip2,
 //! lzma, zstd, xz. What is encrypted is told.
 
 use super::place::Place;
@@ -11,7 +12,8 @@ use super::tee::{fill, skip};
 use super::walker::Walker;
 use super::{Bytes, Fault};
 use crc32fast::Hasher;
-use std::io::{self, BufRead, BufReader, Read, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 const END_LEN: usize = 22;
 /// The end record may have a comment behind it, whose length has two bytes.
@@ -19,6 +21,8 @@ pub const END_REACH: usize = END_LEN + 0xffff;
 /// The mark of the end record.
 pub(super) const END: &[u8] = b"PK\x05\x06";
 const ENTRY_LEN: usize = 46;
+/// What lies between entries and is no longer than this is the descriptor of one.
+const LEAST_GAP: u64 = 30;
 /// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
 const PART: usize = 256 << 10;
 
@@ -52,8 +56,28 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
     let Some(directory) = find_directory(bytes)? else {
         let fault = Fault::damaged("it has no central directory; its entries are read as they lie");
         walker.tell(place, &fault);
-        return read_in_order(walker, place, bytes);
+        return read_in_order(walker, place, (bytes, Sure::Yes));
     };
+    let mut taken = Taken::default();
+    read_directory(walker, place, bytes, (directory, &mut taken))?;
+    for gap in taken.gaps(directory.start) {
+        let mut part = View::new(bytes, gap)?;
+        if find_directory(&mut part)?.is_some() {
+            read(walker, place, &mut part)?;
+        } else {
+            read_in_order(walker, place, (&mut part, Sure::No))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads what the directory lists, and takes note of where that lies.
+fn read_directory(
+    walker: &Walker<'_>,
+    place: &Place,
+    bytes: &mut dyn Bytes,
+    (directory, taken): (Directory, &mut Taken),
+) -> Result<(), Fault> {
     let mut at = directory.start;
     let mut part = Vec::new();
     while at < directory.end {
@@ -65,12 +89,15 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         let mut used = 0;
         while let Some((entry, len)) = parse_entry(&part[used..]) {
             used += len;
-            self::one(walker, place, bytes, (entry, directory.base))?;
+            if let Some(range) = one(walker, place, bytes, (entry, directory.base))? {
+                taken.add(range);
+            }
         }
         if used == 0 {
             let what = "its central directory; its entries are read as they lie";
             walker.tell(place, &Fault::damaged(what));
-            return read_in_order(walker, place, bytes);
+            taken.add(0..directory.start);
+            return read_in_order(walker, place, (bytes, Sure::Yes));
         }
         at += used as u64;
     }
@@ -166,21 +193,24 @@ impl Entry {
         }
     }
 
+    /// Tells whether it is one, by its method and its name.
+    fn is_likely(&self) -> bool {
+        let is_known = matches!(self.method, 0 | 8 | 9 | 12 | 14 | 93 | 95 | 99);
+        is_known && !self.name.is_empty() && !self.name.iter().any(u8::is_ascii_control)
+    }
+
     fn is_encrypted(&self) -> bool {
         self.flags & 0x2041 != 0 || self.method == 99
     }
 }
 
-/// Reads one entry of the directory.
+/// Reads one entry of the directory; returns where it lies.
 fn one(
     walker: &Walker<'_>,
     place: &Place,
     bytes: &mut dyn Bytes,
     (entry, base): (Entry, u64),
-) -> Result<(), Fault> {
-    if entry.name.ends_with(b"/") && entry.len == 0 {
-        return walker.name(place, &entry.name);
-    }
+) -> Result<Option<Range<u64>>, Fault> {
     let mut local = [0; 30];
     let at = entry.offset.checked_add(base);
     let found = match at {
@@ -190,12 +220,86 @@ fn one(
     if !found || !local.starts_with(b"PK\x03\x04") {
         walker.name(place, &entry.name)?;
         walker.tell(&place.member(&entry.name), &Fault::damaged("it does not lie where it should"));
-        return Ok(());
+        return Ok(None);
     }
     let skipped = u64::from(u16_at(&local, 26)) + u64::from(u16_at(&local, 28));
+    let start = at.unwrap_or_default();
+    let range = start..start.saturating_add(30 + skipped).saturating_add(entry.packed);
+    if entry.name.ends_with(b"/") && entry.len == 0 {
+        walker.name(place, &entry.name)?;
+        return Ok(Some(range));
+    }
     bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
     let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
-    content(walker, place, &entry, &mut packed)
+    content(walker, place, &entry, &mut packed)?;
+    Ok(Some(range))
+}
+
+/// Where the entries of a directory lie.
+#[derive(Debug, Default)]
+struct Taken(Vec<Range<u64>>);
+
+impl Taken {
+    fn add(&mut self, range: Range<u64>) {
+        match self.0.last_mut() {
+            // Most entries follow each other, some with a descriptor between them.
+            Some(last) if last.start <= range.start && range.start <= last.end + LEAST_GAP => {
+                last.end = last.end.max(range.end);
+            }
+            _ => self.0.push(range),
+        }
+    }
+
+    /// Lists what lies between them and before `end`, and could hold an entry.
+    fn gaps(mut self, end: u64) -> Vec<Range<u64>> {
+        self.0.sort_unstable_by_key(|range| range.start);
+        self.0.push(end..end);
+        let (mut gaps, mut at) = (Vec::new(), 0);
+        for range in self.0 {
+            if range.start.min(end) > at + LEAST_GAP {
+                gaps.push(at..range.start.min(end));
+            }
+            at = at.max(range.end);
+        }
+        gaps
+    }
+}
+
+/// A part of bytes as bytes of its own.
+struct View<'a> {
+    bytes: &'a mut dyn Bytes,
+    range: Range<u64>,
+    at: u64,
+}
+
+impl<'a> View<'a> {
+    fn new(bytes: &'a mut dyn Bytes, range: Range<u64>) -> io::Result<Self> {
+        bytes.seek(SeekFrom::Start(range.start))?;
+        Ok(Self { bytes, at: range.start, range })
+    }
+}
+
+impl Read for View<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.range.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = left.min(buffer.len());
+        let len = self.bytes.read(&mut buffer[..most])?;
+        self.at += len as u64;
+        Ok(len)
+    }
+}
+
+impl Seek for View<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => self.range.start.checked_add(at),
+            SeekFrom::End(by) => self.range.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        let at = at.filter(|at| *at >= self.range.start).ok_or(io::ErrorKind::InvalidInput)?;
+        self.at = self.bytes.seek(SeekFrom::Start(at))?;
+        Ok(self.at - self.range.start)
+    }
 }
 
 /// Reads the content of an entry.
@@ -271,8 +375,20 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
+/// Whether what bears the mark of an entry surely is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sure {
+    Yes,
+    /// The mark may also be part of something else: of a program that reads zips, say.
+    No,
+}
+
 /// Reads the entries of a zip without a directory, one behind the other.
-fn read_in_order(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+fn read_in_order(
+    walker: &Walker<'_>,
+    place: &Place,
+    (bytes, sure): (&mut dyn Bytes, Sure),
+) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(64 << 10, bytes);
     while seek_local(&mut reader)? {
@@ -297,6 +413,12 @@ fn read_in_order(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> R
             name,
         };
         entry.widen(&extra);
+        if sure == Sure::No && !(fixed[0] < 64 && entry.is_likely()) {
+            // What was taken for it may hide one.
+            let read = fixed.len() + entry.name.len() + extra.len();
+            reader.seek_relative(-i64::try_from(read).unwrap_or_default())?;
+            continue;
+        }
         if is_known {
             let mut packed = (&mut reader).take(entry.packed);
             content(walker, place, &entry, &mut packed)?;
@@ -315,23 +437,24 @@ fn read_in_order(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> R
 
 /// Reads on to behind the mark of the next entry; `false` if there is none.
 fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
-    let mut seen = 0_u32;
-    loop {
+    const MARK: &[u8; 4] = b"PK\x03\x04";
+    let mut seen = 0;
+    while seen < MARK.len() {
         let part = reader.fill_buf()?;
-        if part.is_empty() {
-            return Ok(false);
-        }
-        let mut used = 0;
-        for &byte in part {
-            used += 1;
-            seen = seen << 8 | u32::from(byte);
-            if seen == u32::from_be_bytes(*b"PK\x03\x04") {
-                reader.consume(used);
-                return Ok(true);
-            }
+        let Some(&byte) = part.first() else { return Ok(false) };
+        let mut used = 1;
+        if seen == 0 {
+            let next = memchr::memchr(MARK[0], part);
+            used = next.map_or(part.len(), |at| at + 1);
+            seen = usize::from(next.is_some());
+        } else if byte == MARK[seen] {
+            seen += 1;
+        } else {
+            seen = usize::from(byte == MARK[0]);
         }
         reader.consume(used);
     }
+    Ok(true)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
