@@ -42,7 +42,12 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     }
     let trust = if args.trust_head { Trust::Head } else { Trust::Base };
     let judging = Judging { telling: &args.telling, change: &args.change, trust };
-    judging.judge(&revisions)
+    // `git rev-list A..B` lists nothing where there is nothing new.
+    if args.stdin && revisions.list.is_empty() {
+        judging.nothing()
+    } else {
+        judging.judge(&revisions)
+    }
 }
 
 /// Whose configuration decides about a range.
@@ -72,17 +77,30 @@ impl Judging<'_> {
             run.note(note.clone());
         }
         let top = top(range.repository());
-        let task = Task {
+        let task = self.task(self.ground(&range, top.clone(), &run)?, top);
+        session::run(task, Box::new(|_| Ok(vec![Box::new(range)])), &run)
+    }
+
+    /// Reports that there is nothing to judge.
+    fn nothing(&self) -> anyhow::Result<Exit> {
+        let run = session::begin()?;
+        let top = top(&discover(self.change.repo.as_ref())?);
+        run.note("standard input names no revision: nothing was scanned".to_owned());
+        let task = self.task(Ground::Nowhere { top: top.clone() }, top);
+        session::run(task, Box::new(|_| Ok(Vec::new())), &run)
+    }
+
+    fn task(&self, ground: Ground, top: PathBuf) -> Task<'_> {
+        Task {
             telling: self.telling,
             all: self.change.all,
-            ground: self.ground(&range, top.clone(), &run)?,
+            ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
             reach: Reach::Unknown,
             default_report: Some(ReportFormat::Text),
             finish: &|_| Ok(()),
-        };
-        session::run(task, Box::new(|_| Ok(vec![Box::new(range)])), &run)
+        }
     }
 
     fn ground(&self, range: &Range, top: PathBuf, run: &Arc<Run>) -> anyhow::Result<Ground> {

@@ -67,8 +67,12 @@ fn revisions_are_read_from_standard_input() {
         let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], &input);
         assert_eq!(verdict(&ran), expected, "{input}: {ran:?}");
     }
-    let ran = repo.run_with_input(&["range", "--stdin"], "\n");
-    assert_fails_with(&ran, &["no revision is given"]);
+    for nothing in ["", "\n"] {
+        let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], nothing);
+        assert_eq!((ran.code(), verdict(&ran)), (Some(0), "0".to_owned()), "{ran:?}");
+        let told = "standard input names no revision: nothing was scanned";
+        assert_eq!(ran.json()["notes"][0], told, "{ran:?}");
+    }
     let ran = repo.run_with_input(&["range", "--stdin"], "one two\n");
     assert_fails_with(&ran, &["one two"]);
 }
