@@ -2,6 +2,7 @@
 # Runs the tests in a folder of Python's against the built program:
 #
 #   scripts/pytest.sh tests/matrix [PYTEST ARGUMENTS...]       every encoding, container and source
+#   scripts/pytest.sh tests/advice [PYTEST ARGUMENTS...]       the commands in reports, with git-filter-repo
 #   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, by the real pre-commit
 #
 # DDPATROL names the program (default: the debug build, which is built). What the folder's

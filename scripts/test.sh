@@ -73,6 +73,8 @@ step "the GitHub Action"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
 step "every encoding in every container from every source"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/matrix
+step "the commands in reports"
+DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/advice
 step "the hooks, by pre-commit"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/pre_commit
 step "journey"

@@ -142,6 +142,7 @@ impl Session<'_> {
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
             root: root.as_deref(),
+            top: self.decided.decisions.roots.tops.first().map(PathBuf::as_path),
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =

@@ -4,8 +4,10 @@
 //! names paths and the public part of a token, never the secret.
 
 use super::redact::{Clean, Redactor};
+use crate::detect::encoding::Encoding;
 use crate::finding::{Finding, Location, Part};
 use crate::rules::Rule;
+use ddpatrol_pack::Kind;
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Serialize};
@@ -37,15 +39,29 @@ pub struct Step {
     pub commands: Vec<Clean>,
 }
 
+/// Where the history is rewritten.
+const CLONE: &str = "../cleaned.git";
+/// How many blobs a command names at the most.
+const MOST_BLOBS: usize = 30;
+
 /// What a step says before it has passed the redactor.
 type Draft = (Aim, String, Vec<String>);
 
-/// Lists the steps for a finding; `here` is the folder that commands are started in.
+/// Where commands are started, and what they are to reach.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ground<'a> {
+    /// The folder that commands are started in.
+    pub here: Option<&'a Path>,
+    /// The top of the work tree whose staged files were scanned.
+    pub top: Option<&'a Path>,
+}
+
+/// Lists the steps for a finding.
 pub(super) fn steps(
     finding: &Finding,
     rule: &Rule,
     redactor: &Redactor,
-    here: Option<&Path>,
+    ground: Ground<'_>,
 ) -> Vec<Step> {
     let revoke = rule
         .advice_for(finding.token.uuid)
@@ -54,7 +70,9 @@ pub(super) fn steps(
                    environment.";
     let traces = finding.locations.iter().filter_map(|it| it.trace.as_deref());
     let repository = traces.into_iter().find(|it| !is_packed(&it.repository));
-    let folder = repository.and_then(|trace| folder(&trace.repository, here));
+    let repository = repository.map(|trace| trace.repository.clone());
+    let staged = || Some(ground.top?.join(".git"));
+    let folder = repository.or_else(staged).and_then(|it| folder(&it, ground.here));
     let install = match &folder {
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
         None => "ddpatrol hook install".to_owned(),
@@ -89,21 +107,12 @@ fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
         all.filter(|it| !is_packed(&it.repository))
     };
     if traces().next().is_none() {
-        let staged: Vec<String> = staged(places);
-        if staged.is_empty() {
-            let text = "Take it out of the file. What was copied elsewhere stays there.";
-            return (Aim::Clean, text.to_owned(), Vec::new());
-        }
-        let text = "Take it out of the file and stage the file again; nothing is committed yet.";
-        return (
-            Aim::Clean,
-            text.to_owned(),
-            vec![format!("{git} restore --staged -- {}", staged.join(" "))],
-        );
+        return untraced(places, &git);
     }
     if !traces().any(|it| it.reachable) {
-        let text = "No branch or tag reaches it any more: let git forget what is unreachable. Servers \
-                    and clones keep it until they do the same.";
+        let text = "No branch or tag reaches it: unstage it if it is staged, then let git forget what is \
+                    unreachable. That drops the reflogs and all stashes, too, so make branches of those \
+                    that you need (`git stash branch`). Servers and clones keep it until they do the same.";
         let expire = format!("{git} reflog expire --expire=now --all");
         return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
     }
@@ -115,26 +124,103 @@ fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
              token out, amend. A later commit that removes it leaves it in the history.",
             &commit.id.to_string()[..12]
         );
-        return (Aim::Clean, text, vec![format!("{git} rebase --interactive {}~1", commit.id)]);
+        // The first commit of all has no parent to begin behind.
+        let id = commit.id;
+        let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
+        return (Aim::Clean, text, vec![format!("{git} rebase --interactive {from}")]);
     }
+    rewrite(finding, rule, &git)
+}
+
+/// Says how to take a token out of a history that a branch or tag reaches.
+fn rewrite(finding: &Finding, rule: &Rule, git: &str) -> Draft {
+    let places = &finding.locations;
     let text = "Rewrite the history in a fresh clone, with git-filter-repo; then push it by force, and \
                 have everybody clone anew. Forks, caches and pull requests keep the old one, so do \
                 this after the token is revoked.";
-    let expression = expression(finding, rule);
-    let save = format!("printf '%s\\n' {} > ../leaked.txt", quote(&expression));
-    let mut filter = format!("{git} filter-repo --replace-text ../leaked.txt");
+    let mut text = text.to_owned();
+    let mut commands =
+        vec![format!("url=$({git} remote get-url origin) && git clone --mirror \"$url\" {CLONE}")];
+    let mut filter = format!("git -C {CLONE} filter-repo");
     let has = |part| places.iter().any(|it| it.part == part);
-    if has(Part::Commit) || has(Part::Tag) {
+    let is_traced = |it: &&Location| it.trace.is_some() && it.part == Part::Content;
+    let (plain, disguised): (Vec<_>, Vec<_>) =
+        places.iter().filter(is_traced).partition(|it| is_plain(it));
+    let in_message = has(Part::Commit) || has(Part::Tag);
+    if !plain.is_empty() || in_message {
+        let expression = quote(&expression(finding, rule));
+        commands.push(format!("printf '%s\\n' {expression} > ../leaked.txt"));
+        filter.push_str(" --replace-text ../leaked.txt");
+    }
+    if in_message {
         filter.push_str(" --replace-message ../leaked.txt");
     }
-    let push = format!("{git} push --force --all && {git} push --force --tags");
-    let mut text = text.to_owned();
+    if !disguised.is_empty() {
+        text.push_str(
+            " Where it is encoded or packed no text can be replaced, so those files go as a whole: put \
+             clean ones in their place.",
+        );
+        match blobs(finding, &plain, &disguised) {
+            Some(ids) => {
+                commands.push(format!("printf '%s\\n' {ids} > ../leaked-blobs.txt"));
+                filter.push_str(" --strip-blobs-with-ids ../leaked-blobs.txt");
+            }
+            None => text.push_str(" The JSON report lists them, for --strip-blobs-with-ids."),
+        }
+    }
     if has(Part::Name) || has(Part::Ref) {
         text.push_str(
             " It stands in names, too: rename those files (--path-rename), branches and tags.",
         );
     }
-    (Aim::Clean, text, vec![save, filter, push])
+    let push = format!("git -C {CLONE} push --force");
+    commands.push(filter);
+    commands.push(format!("{push} --all \"$url\" && {push} --tags \"$url\""));
+    (Aim::Clean, text, commands)
+}
+
+/// Tells whether a token stands in a file as it is.
+fn is_plain(place: &Location) -> bool {
+    let path = place.path.as_deref().map_or(&[][..], |it| it.as_os_str().as_encoded_bytes());
+    place.encoding == Encoding::PLAIN
+        && place.layer.is_none()
+        && memchr::memmem::find(path, b"!/").is_none()
+}
+
+/// Lists the blobs that hold a token otherwise than as it is; `None` if they are too many.
+fn blobs(finding: &Finding, plain: &[&Location], disguised: &[&Location]) -> Option<String> {
+    let is_packed = disguised.iter().any(|it| it.encoding == Encoding::PLAIN);
+    let len = finding.secret.expose().len() as u64;
+    let blobs = finding.objects.iter().filter(|it| it.kind == Kind::Blob);
+    // Of what lies in an archive the length says nothing.
+    let blobs = blobs.filter(|it| is_packed || it.len != len);
+    let is_plain = |id| plain.iter().filter_map(|it| it.trace.as_ref()).any(|it| it.object == id);
+    let blobs = blobs.filter(|it| !is_plain(it.id));
+    let mut ids: Vec<String> = blobs.map(|it| it.id.to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    (!ids.is_empty() && ids.len() <= MOST_BLOBS).then(|| ids.join(" "))
+}
+
+/// Says how to take a token out of where no history has it.
+fn untraced(places: &[Location], git: &str) -> Draft {
+    let staged = staged(places);
+    if !staged.is_empty() {
+        let text = "Take it out of the file and stage the file again; nothing is committed yet.";
+        let command = format!("{git} reset --quiet -- {}", staged.join(" "));
+        return (Aim::Clean, text.to_owned(), vec![command]);
+    }
+    let text = match places.first().map(|it| (it.part, &it.path)) {
+        Some((Part::Ref, _)) => {
+            "Rename the branch or tag, and delete the old name wherever it was pushed."
+        }
+        Some((Part::Name, _)) => "Rename the file. What was copied elsewhere keeps its name.",
+        Some((_, None)) => {
+            "Take it out of where it came from. What was copied elsewhere stays there."
+        }
+        _ => "Take it out of the file. What was copied elsewhere stays there.",
+    };
+    (Aim::Clean, text.to_owned(), Vec::new())
 }
 
 /// Lists the staged paths, quoted.

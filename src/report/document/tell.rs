@@ -7,9 +7,10 @@ use super::{
 use crate::detect::Evidence;
 use crate::finding::suppression::{By, Suppression, Unused};
 use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
+use crate::report::advice::{self, Ground};
+use crate::report::escape;
 use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
-use crate::report::{advice, escape};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::{Diagnostic, Scanned};
@@ -29,6 +30,8 @@ pub struct DocumentOptions<'a> {
     pub show_secrets: bool,
     /// The folder that paths in URIs are relative to.
     pub root: Option<&'a Path>,
+    /// The top of the work tree that is scanned, if it is one.
+    pub top: Option<&'a Path>,
 }
 
 impl DocumentOptions<'_> {
@@ -107,10 +110,14 @@ impl DocumentOptions<'_> {
         let rule = &self.rules.rules()[finding.rule];
         Record {
             objects,
-            steps: advice::steps(finding, rule, self.redactor, self.root),
+            steps: advice::steps(finding, rule, self.redactor, self.ground()),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
             ..self.spell(kind, &finding.token, &finding.secret, places)
         }
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { here: self.root, top: self.top }
     }
 
     fn suppression(&self, suppression: &Suppression) -> SuppressionRecord {

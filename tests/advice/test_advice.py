@@ -1,0 +1,175 @@
+"""The commands in reports, run as they stand there: afterwards the token is gone.
+
+DDPATROL names the built program; git-filter-repo is the real one. Tokens are minted from a seed by code of
+its own.
+"""
+
+import base64
+import gzip
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from mint import token  # noqa: E402
+
+
+class World:
+    """A server's repository and a clone of it, in a folder of their own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_EDITOR": "true",
+        }
+        for who in ("AUTHOR", "COMMITTER"):
+            self.environment[f"GIT_{who}_NAME"] = "Ada"
+            self.environment[f"GIT_{who}_EMAIL"] = "ada@example.org"
+        self.must("git", "init", "-q", "--bare", "-b", "main", str(folder / "server.git"), at=folder)
+        self.must("git", "clone", "-q", str(folder / "server.git"), "in/work", at=folder)
+        self.work = folder / "in/work"
+
+    def run(self, *command, at=None):
+        at = at or self.work
+        return subprocess.run(command, cwd=at, env=self.environment, capture_output=True, text=True)
+
+    def must(self, *command, at=None):
+        done = self.run(*command, at=at)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def commit(self, files, message="a change"):
+        for name, content in files.items():
+            path = self.work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self.must("git", "add", "-A")
+        self.must("git", "commit", "-q", "--allow-empty", "-m", message)
+
+    def push(self):
+        self.must("git", "push", "-q", "origin", "--all")
+        self.must("git", "push", "-q", "origin", "--tags")
+
+    def report(self, *arguments, at=None):
+        done = self.run(os.environ["DDPATROL"], *arguments, "--report", "json", at=at)
+        assert done.returncode in (0, 1), done.stderr
+        return json.loads(done.stdout)
+
+    def clean(self, report, at=None):
+        """Runs the commands of the step that cleans, for each finding."""
+        for finding in report["findings"]:
+            (step,) = (step for step in finding["steps"] if step["aim"] == "clean")
+            for place in pathlib.Path(at or self.work).parent.glob("cleaned.git"):
+                self.must("rm", "-rf", str(place))
+            self.must("sh", "-euxc", "\n".join(step["commands"]), at=at)
+
+    def assert_server_is_clean(self, *kept):
+        # A server forgets what nothing reaches in its own time.
+        self.must("git", "-C", str(self.folder / "server.git"), "gc", "-q", "--prune=now")
+        report = self.report("scan", "--history-only", str(self.folder / "server.git"))
+        assert report["complete"] and report["findings"] == [], report
+        names = self.must("git", "-C", str(self.folder / "server.git"), "ls-tree", "-r", "--name-only", "main")
+        assert set(kept) <= set(names.split("\n")), names
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def packed(text):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("inner.env", "x\n" * 400 + text)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize("where", ["the top", "outside", "a folder below"])
+def test_a_history_is_rewritten_on_the_server(world, where):
+    secret = token(1)
+    world.commit({"a/b.env": f"KEY={secret}\n", "kept": "x\n"}, f"Bring in {secret}")
+    world.commit({"a/b.env": "KEY=\n"}, "Take it out")
+    world.must("git", "tag", "-a", "v1", "-m", f"Release with {secret}")
+    world.push()
+    at = {"the top": world.work, "outside": world.folder / "in", "a folder below": world.folder}[where]
+    paths = {"the top": [], "outside": ["work"], "a folder below": ["in"]}[where]
+    # The commands write beside the folder that they are started in.
+    report = world.report("scan", *paths, at=at)
+    assert len(report["findings"]) == 1
+    world.clean(report, at=at)
+    world.assert_server_is_clean("a/b.env", "kept")
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [packed, lambda text: gzip.compress(text.encode()), lambda text: base64.b64encode(text.encode())],
+    ids=["zip", "gzip", "base64"],
+)
+def test_what_is_packed_or_encoded_goes_as_a_whole(world, disguise):
+    secret = token(2)
+    for round in range(3):
+        world.commit({"d/packed": disguise(f"{round} KEY={secret}\n"), "kept": f"{round}\n"})
+    world.commit({"plain": f"KEY={secret}\n"})
+    world.push()
+    report = world.report("scan")
+    assert len(report["findings"]) == 1
+    world.clean(report)
+    world.assert_server_is_clean("plain", "kept")
+
+
+def test_what_no_branch_reaches_is_forgotten(world):
+    world.commit({"a": "x\n"})
+    world.commit({"a": f"KEY={token(3)}\n"})
+    world.must("git", "reset", "-q", "--hard", "HEAD~1")
+    world.clean(world.report("scan", "--history-only"))
+    assert world.report("scan", "--history-only")["findings"] == []
+
+
+@pytest.mark.parametrize("has_commit", [True, False])
+@pytest.mark.parametrize("where", ["the top", "below", "elsewhere"])
+def test_what_is_staged_is_unstaged(world, has_commit, where):
+    if has_commit:
+        world.commit({"a": "x\n"})
+    secret = token(4)
+    for name in ("b c/d.env", "it's"):
+        path = world.work / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"KEY={secret}\n")
+    world.must("git", "add", "-A")
+    at = {"the top": world.work, "below": world.work / "b c", "elsewhere": world.folder}[where]
+    arguments = ["staged"] + (["--repo", str(world.work)] if where == "elsewhere" else [])
+    report = world.report(*arguments, at=at)
+    assert len(report["findings"]) == 1
+    world.clean(report, at=at)
+    assert world.report(*arguments, at=at)["findings"] == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_commit_of_a_range_is_opened_for_editing(world, is_first):
+    if not is_first:
+        world.commit({"a": "x\n"})
+    world.commit({"b": f"KEY={token(5)}\n"}, "the leak")
+    world.commit({"c": "x\n"}, "later")
+    report = world.report("range", "HEAD~1" if is_first else "HEAD~2..HEAD")
+    assert len(report["findings"]) == 1
+    world.environment["GIT_SEQUENCE_EDITOR"] = "sed -i '/the leak/s/^pick/edit/'"
+    world.clean(report)
+    assert world.must("git", "log", "-1", "--format=%s") == "the leak\n", "it waits for the amendment"
+
+
+def test_a_name_is_renamed(world):
+    world.commit({"a": "x\n"})
+    world.must("git", "branch", token(6))
+    (step,) = (step for step in world.report("scan")["findings"][0]["steps"] if step["aim"] == "clean")
+    assert step["text"].startswith("Rename the branch") and "commands" not in step
