@@ -193,8 +193,8 @@ pub struct Trace {
     pub kind: Kind,
     /// The commit that brought the token to this path; `None` if no commit holds the object.
     pub introduced: Option<Arc<Commit>>,
-    /// Whether that commit is where the history of a shallow clone begins, so that the token may be
-    /// older.
+    /// Whether what comes before that commit is not here, as where the history of a shallow clone begins,
+    /// so that the token may be older.
     pub at_boundary: bool,
     /// The commits that took it away from this path, in order of time.
     pub removed: Vec<Arc<Commit>>,

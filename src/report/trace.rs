@@ -19,7 +19,7 @@ pub struct GitPlace {
     pub kind: String,
     /// The commit that brought the token to this path; `null` if no commit holds the object.
     pub introduced: Option<CommitRecord>,
-    /// Whether the history of a shallow clone begins there, so that the token may be older.
+    /// Whether what comes before it is not in the clone, so that the token may be older.
     pub at_boundary: bool,
     /// The commits that took it away from this path, the earliest first.
     pub removed: Vec<CommitRecord>,
@@ -163,7 +163,7 @@ impl GitPlace {
             parts.push("unreachable: no branch or tag reaches it".to_owned());
         }
         if self.at_boundary {
-            parts.push("perhaps older: the shallow clone begins there".to_owned());
+            parts.push("perhaps older: what comes before is not in this clone".to_owned());
         }
         parts.join("; ")
     }

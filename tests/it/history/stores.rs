@@ -196,7 +196,7 @@ fn a_shallow_clone_is_scanned_and_said_to_be_one() {
     assert_eq!((at_boundary(&old), at_boundary(&new)), (true.into(), false.into()));
     assert!(ran.found(&token(8)).is_empty());
     let text = repo.run_at(&clone, &["scan"]).stdout();
-    assert!(text.contains("perhaps older: the shallow clone begins there"), "{text}");
+    assert!(text.contains("perhaps older: what comes before is not in this clone"), "{text}");
     let nothing = ["scan", "--rule", "npm-token"];
     assert_eq!(repo.run_at(&clone, &nothing).code(), Some(0));
     assert!(repo.run_at(&clone, &nothing).stdout().contains("this is a shallow clone"));
@@ -216,7 +216,9 @@ fn a_partial_clone_is_scanned_as_far_as_it_was_fetched_and_the_rest_is_counted()
     let before = repo.git_at(&clone, &["count-objects", "-v"]);
     let ran = repo.run_at(&clone, &["scan", "--history-only", "--report", "json"]);
     assert_eq!((ran.code(), ran.json()["complete"].as_bool()), (Some(1), Some(true)), "{ran:?}");
-    assert_eq!(introduced(&ran.place(&token(2))), repo.id("HEAD"), "HEAD was fetched");
+    let place = ran.place(&token(2));
+    assert_eq!(introduced(&place), repo.id("HEAD"), "HEAD was fetched");
+    assert_eq!(place["git"]["at_boundary"], true, "the version before was not");
     assert!(ran.found(&token(1)).is_empty());
     let gaps = ran.gaps("opaque");
     assert!(gaps.len() == 1 && gaps[0].contains("partial clone"), "{gaps:?}");
@@ -344,4 +346,26 @@ fn a_repositorys_own_files_are_read() {
     // What the configuration excludes stays out.
     repo.write(".ddpatrol.toml", "exclude = [\".git/\"]\n");
     assert_eq!(places(&repo.scan(&[])), [] as [&str; 0]);
+}
+
+#[test]
+fn a_clone_without_trees_says_that_a_token_may_be_older() {
+    let repo = Repo::new();
+    repo.commit_file("dir/old", token(1));
+    repo.commit_file("other", "x");
+    let newest = repo.commit_file("dir/new", token(2));
+    repo.git(&["config", "uploadpack.allowFilter", "true"]);
+    let clone = repo.beside("clone");
+    let source = format!("file://{}", repo.path().display());
+    let boundary = |filter: &str, seed: u64| {
+        let _ = std::fs::remove_dir_all(&clone);
+        repo.git(&["clone", "-q", filter, &source, clone.to_str().expect("UTF-8")]);
+        let ran = repo.run_at(&clone, &["scan", "--history-only", "--report", "json"]);
+        let place = ran.place(&token(seed));
+        (introduced(&place).to_owned(), place["git"]["at_boundary"] == true)
+    };
+    assert_eq!(boundary("--filter=tree:0", 1), (newest.clone(), true), "it is older");
+    assert_eq!(boundary("--filter=tree:0", 2).1, true, "nobody can know");
+    assert_eq!(boundary("--filter=blob:none", 2), (newest, false), "its parent has no such file");
+    assert_eq!(boundary("--no-local", 1).1, false);
 }

@@ -1,7 +1,9 @@
 //! Tells the places at which commits brought tokens in, with what became of each.
 
+use super::super::catalog::NONE;
 use super::super::commits::{Commit, describe};
 use super::super::history::join;
+use super::super::trees::{self, EntryKind};
 use super::compare::{Change, Changes};
 use super::hot::Hot;
 use super::{ByObject, History, Locator};
@@ -77,6 +79,7 @@ impl Placer<'_> {
         let mut trace = self.locator.trace(id, kind);
         trace.introduced = described.get(self, change.commit, reader);
         self.locator.fill(&mut trace, change.commit, tips, self.history);
+        trace.at_boundary |= self.lacks_parents(change, reader);
         let key = (change.token, change.path, change.is_name);
         trace.in_head = self.changes.in_head.contains(&key);
         let mut removed = self.changes.removed.get(&key).cloned().unwrap_or_default();
@@ -84,6 +87,43 @@ impl Placer<'_> {
         trace.removed =
             removed.into_iter().filter_map(|it| described.get(self, it, reader)).collect();
         Some(Arc::new(trace))
+    }
+
+    /// Tells whether what a parent has at that path is not here, as in a partial clone.
+    fn lacks_parents(&self, change: &Change, reader: &mut Reader) -> bool {
+        let Locator { objects, .. } = self.locator;
+        if objects.links.missing.is_empty() {
+            return false;
+        }
+        let path = self.changes.spell(change.path, self.hot);
+        let graph = &self.history.graph;
+        let parents = graph.parents(change.commit).iter();
+        parents.map(|&parent| graph.trees[parent as usize]).any(|tree| {
+            let mut at = Some(tree).filter(|&tree| tree != NONE);
+            for name in path.split(|&byte| byte == b'/') {
+                let Some(id) = at.and_then(|number| objects.catalog.id(number)) else {
+                    return true;
+                };
+                let Ok((Kind::Tree, bytes)) = self.locator.store.read(&id, reader) else {
+                    return false;
+                };
+                let mut start = 0;
+                let found = loop {
+                    let Some(entry) = trees::entry(&bytes, start, id.as_bytes().len()) else {
+                        return false;
+                    };
+                    if entry.name == name {
+                        break entry;
+                    }
+                    start = entry.end;
+                };
+                if found.kind == EntryKind::Submodule {
+                    return false;
+                }
+                at = objects.catalog.find(found.id);
+            }
+            at.is_none()
+        })
     }
 
     fn place(
