@@ -1,7 +1,7 @@
 //! `ddpatrol baseline`: makes, renews and shows the file of known tokens.
 
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
-use super::decide::{Heed, shown};
+use super::decide::{Heed, configured_baseline, shown};
 use super::scan::run_then;
 use super::session::Ended;
 use super::{Exit, clean, say};
@@ -96,7 +96,10 @@ fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
 }
 
 fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
-    let path = args.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+    let path = match &args.file {
+        Some(file) => file.clone(),
+        None => configured_baseline()?.unwrap_or_else(|| PathBuf::from(FILE)),
+    };
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("the baseline {} cannot be read", path.display()))?;
     let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;

@@ -287,6 +287,17 @@ fn find(folder: &Path) -> Option<PathBuf> {
     None
 }
 
+/// Returns the baseline that the configuration of the current folder names.
+pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
+    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let Some(path) = find(&here) else { return Ok(None) };
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", shown(&path)))?;
+    let config = Config::parse(Path::new(&shown(&path)), &text)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    Ok(config.baseline.map(|baseline| folder.join(baseline)))
+}
+
 /// Spells a path as people would from the current folder.
 pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();

@@ -94,7 +94,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Man { command } => {
             let mut page = Vec::new();
-            args::man_page(command.as_deref(), &mut page)?;
+            args::man_page(&command, &mut page)?;
             io::stdout().write_all(&page)?;
             Ok(Exit::Good)
         }

@@ -5,7 +5,6 @@ use super::decide::{Ground, Heed};
 use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
 use crate::finding::baseline::{Reach, Roots};
-use crate::source::Source;
 use crate::source::archive::{Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
@@ -13,8 +12,10 @@ use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
+use crate::source::{Run, Source};
 use anyhow::Context;
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -147,6 +148,9 @@ fn sources(
         sources.push(Box::new(Stdin::new(io::stdin, context, archives.clone())));
     }
     let (named, paths) = repositories(args, paths)?;
+    if !args.what.files_only {
+        note_unread_histories(&named, &paths, &scene.run);
+    }
     let met = Met::default();
     let options = FilesOptions {
         paths,
@@ -171,6 +175,27 @@ fn sources(
         sources.push(Box::new(Repositories::new(named, (met, packs), history, options)));
     }
     Ok(sources)
+}
+
+/// Notes of folders below the top of a work tree that the history they lie in is not read.
+fn note_unread_histories(named: &[Named], paths: &[PathBuf], run: &Run) {
+    let read: HashSet<_> = named.iter().map(|(it, _)| it.common_dir.canonicalize().ok()).collect();
+    let mut noted = HashSet::new();
+    for path in paths.iter().filter(|path| path.is_dir()) {
+        let found = Repository::discover(path, &Environment::default()).ok();
+        let Some((repository, top)) =
+            found.and_then(|it| it.work_tree.clone().map(|top| (it, top)))
+        else {
+            continue;
+        };
+        if !read.contains(&repository.common_dir.canonicalize().ok()) && noted.insert(top.clone()) {
+            run.note(format!(
+                "the history that {} lies in is not read: `ddpatrol scan {}` reads it",
+                path.display(),
+                top.display()
+            ));
+        }
+    }
 }
 
 /// A repository and the path by which it was named.

@@ -5,6 +5,7 @@ use super::{
     snippet,
 };
 use crate::blob::{Blob, Position};
+use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence, Match};
 use crate::report::redact::Redactor;
 use crate::source::window::Context;
@@ -120,7 +121,7 @@ impl Occurrence {
                 encoding: found.encoding,
                 trace: None,
                 standing: None,
-                inline: told.inline(part, blob.bytes, matched),
+                inline: told.inline(part, blob.bytes, (matched, found.encoding)),
                 is_new_place: false,
                 layer: blob.layer.cloned(),
             },
@@ -166,7 +167,7 @@ impl Told<'_> {
         self,
         part: Part,
         bytes: &[u8],
-        token: std::ops::Range<usize>,
+        token: (std::ops::Range<usize>, Encoding),
     ) -> Option<super::Inline> {
         let is_content = part == Part::Content;
         is_content.then(|| inline::read(self.inline, self.redactor, bytes, token)).flatten()

@@ -3,6 +3,7 @@
 //! In come bytes and where a token lies in them; out comes what its line says. Whether that counts
 //! is the caller's to say: a change must not allow itself.
 
+use crate::detect::encoding::Encoding;
 use crate::report::redact::{Clean, Redactor};
 use memchr::memmem;
 use std::ops::Range;
@@ -42,7 +43,7 @@ pub(super) fn read(
     allow: InlineAllow,
     redactor: &Redactor,
     bytes: &[u8],
-    token: Range<usize>,
+    (token, encoding): (Range<usize>, Encoding),
 ) -> Option<Inline> {
     if allow == InlineAllow::Ignored {
         return None;
@@ -52,21 +53,24 @@ pub(super) fn read(
     let start =
         memchr::memrchr(b'\n', &bytes[least..token.start]).map_or(least, |at| least + at + 1);
     let end = memchr::memchr(b'\n', &bytes[token.end..most]).map_or(most, |at| token.end + at);
-    let lower = |range: Range<usize>| bytes[range].to_ascii_lowercase();
-    let after =
-        memmem::find(&lower(token.end..end), WORD).map(|at| token.end + at + WORD.len()..end);
-    let before = || {
-        let at = memmem::find(&lower(start..token.start), WORD)?;
-        Some(start + at + WORD.len()..token.start)
+    let part = |range: Range<usize>| -> Vec<u8> {
+        let is_text = |byte: &u8| *byte != 0 || !encoding.is_utf16();
+        bytes[range].iter().copied().filter(is_text).collect()
     };
-    let reason = after.or_else(before)?;
-    // A longer word is another word.
-    if bytes[reason.clone()].first().is_some_and(|&it| it == b'-' || it.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let reason = spell(&redactor.clean(&bytes[reason]).text());
+    let reason = said(&part(token.end..end)).or_else(|| said(&part(start..token.start)))?;
+    let reason = spell(&redactor.clean(&reason).text());
     let counts = allow == InlineAllow::Counts && !reason.is_empty();
     Some(Inline { counts, reason: redactor.clean(reason.as_bytes()) })
+}
+
+/// Returns what follows the word.
+fn said(text: &[u8]) -> Option<Vec<u8>> {
+    let at = memmem::find(&text.to_ascii_lowercase(), WORD)?;
+    let (before, after) = (&text[..at], &text[at + WORD.len()..]);
+    // A longer word is another word.
+    let goes_on = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
+    let is_longer = before.last().is_some_and(goes_on) || after.first().is_some_and(goes_on);
+    (!is_longer).then(|| after.to_owned())
 }
 
 /// Takes the marks of the comment around a reason away; what has no letters is none.
@@ -91,7 +95,8 @@ mod tests {
         let rules = RuleSet::builtin().expect("the built-in rules compile");
         let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
         let at = line.find("TOKEN").expect("a token");
-        let read = read(InlineAllow::Counts, &redactor, line.as_bytes(), at..at + 5)?;
+        let read =
+            read(InlineAllow::Counts, &redactor, line.as_bytes(), (at..at + 5, Encoding::PLAIN))?;
         Some((read.counts, read.reason.text().into_owned()))
     }
 
@@ -123,6 +128,8 @@ mod tests {
             "# ddpatrol:allow the next line\nTOKEN",
             "TOKEN\n# ddpatrol:allow the last line",
             "TOKEN # ddpatrol:allowed by nobody",
+            "TOKEN # xddpatrol:allow a test",
+            "TOKEN # x-ddpatrol:allow a test",
             "TOKEN # ddpatrol: allow it",
             "TOKEN",
         ] {

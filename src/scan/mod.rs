@@ -436,7 +436,7 @@ impl Visitors for Workers<'_> {
             encoding,
             trace: place.trace.map(Arc::clone),
             standing: place.standing.cloned(),
-            inline: self.scan.told().inline(place.part, place.bytes, at..at + len),
+            inline: self.scan.told().inline(place.part, place.bytes, (at..at + len, encoding)),
             is_new_place: false,
             layer: None,
         };

@@ -47,7 +47,9 @@ fn exit_codes_tell_findings_from_errors() {
         (&["completions", "bash"], 0),
         (&["man"], 0),
         (&["man", "scan"], 0),
+        (&["man", "hook", "install"], 0),
         (&["man", "nope"], 2),
+        (&["man", "hook", "nope"], 2),
     ] {
         let ran = tree.run(args);
         assert_eq!(ran.code(), Some(code), "{args:?}: {ran:?}");
@@ -110,6 +112,9 @@ fn rules_are_added_restricted_and_refused_with_their_place() {
     assert_eq!(rules(&["--rules", "rules/a.toml", "--rule", "example"]), ["example"]);
     let ran = tree.run(&["rules", "check", "rules"]);
     assert!(ran.code() == Some(0) && ran.stdout().contains("ok      example"), "{ran:?}");
+    tree.write("double.toml", rule.replace("example", "npm-token"));
+    let ran = tree.run(&["rules", "check", "double.toml"]);
+    assert!(ran.code() == Some(2) && ran.stderr().contains("exists already"), "{ran:?}");
     for args in [&["scan", "--rules", "wrong.toml"][..], &["rules", "check", "wrong.toml"]] {
         let ran = tree.run(args);
         assert_eq!(ran.code(), Some(2));

@@ -123,9 +123,7 @@ fn other_rules_and_damage_mean_that_all_is_read_and_this_is_told() {
     assert_eq!(objects(&other), all);
     assert!(notes(&other).contains("made with other rules"), "{}", notes(&other));
     let text = std::fs::read_to_string(&path).expect("it was written");
-    for damaged in
-        ["", "{}", &text[..text.len() / 2], &text.replace("\"loose\":[\"", "\"loose\":[\"a")]
-    {
+    for damaged in ["", &text[..text.len() / 2], &text.replace("\"loose\":[\"", "\"loose\":[\"a")] {
         std::fs::write(&path, damaged).expect("it is ours");
         let ran = scan(&repo);
         assert_eq!(objects(&ran), all, "{damaged}");
@@ -183,4 +181,25 @@ fn several_repositories_share_a_state() {
     let places = |ran: &Ran| -> Vec<Value> { ran.found(&token(1)) };
     assert_eq!(places(&first).len(), 2);
     assert_eq!(places(&first), places(&second));
+}
+
+#[test]
+fn a_file_that_is_no_state_is_not_overwritten() {
+    let repo = Repo::new();
+    repo.commit_file("x", token(1));
+    let path = repo.beside("notes.txt");
+    let args = ["--history-only", "--state", path.to_str().expect("UTF-8")];
+    for text in ["my notes", "{}", "\u{feff}"] {
+        std::fs::write(&path, text).expect("a file");
+        let ran = repo.scan(&args);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(
+            ran.stderr().contains("notes.txt") && ran.stderr().contains("another kind"),
+            "{ran:?}"
+        );
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), text);
+    }
+    std::fs::write(&path, "").expect("a file");
+    assert_eq!(repo.scan(&args).code(), Some(1));
+    assert!(std::fs::read_to_string(&path).expect("a file").contains("ddpatrol-state/"));
 }

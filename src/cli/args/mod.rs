@@ -63,8 +63,8 @@ pub(super) enum Command {
     },
     /// Print the manual page of the program, or of one command.
     Man {
-        /// The command.
-        command: Option<String>,
+        /// The command, with that below it: `man hook install`.
+        command: Vec<String>,
     },
 }
 
@@ -334,16 +334,18 @@ impl ArchiveArgs {
 }
 
 /// Writes the manual page of the program, or of one of its commands.
-pub(super) fn man_page(name: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut command = Args::command();
-    command.build();
-    let page = match name {
-        None => command,
-        Some(name) => match command.find_subcommand(name) {
+pub(super) fn man_page(names: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut page = Args::command();
+    page.build();
+    for (at, name) in names.iter().enumerate() {
+        page = match page.find_subcommand(name) {
             Some(sub) => sub.clone(),
-            None => anyhow::bail!("there is no command `{name}`; `ddpatrol help` lists them"),
-        },
-    };
+            None => {
+                let name = names[..=at].join(" ");
+                anyhow::bail!("there is no command `{name}`; `ddpatrol help` lists them")
+            }
+        };
+    }
     Ok(clap_mangen::Man::new(page).render(out)?)
 }
 

@@ -47,6 +47,9 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
     if args.global && hooks.contains(&Hook::PreReceive) {
         bail!("pre-receive belongs to a server's repository: install it there, without --global");
     }
+    if !args.global {
+        fits(&hooks, args.repo.as_deref())?;
+    }
     let folder = folder(args)?;
     let program = std::env::current_exe().context("the path of this program is not known")?;
     fs::create_dir_all(&folder.path)
@@ -81,6 +84,18 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
         )?;
     }
     Ok(Exit::Good)
+}
+
+/// Refuses hooks that git never runs in a repository.
+fn fits(hooks: &[Hook], repository: Option<&Path>) -> anyhow::Result<()> {
+    let is_bare = git(&["rev-parse", "--is-bare-repository"].map(OsStr::new), repository)?;
+    if is_bare == "true" && hooks.iter().any(|hook| *hook != Hook::PreReceive) {
+        bail!(
+            "this is a bare repository, in which nothing is committed: install --pre-receive, which \
+             judges what is pushed to it"
+        );
+    }
+    Ok(())
 }
 
 /// Writes a hook; one of somebody else is kept beside it and runs before it.

@@ -254,8 +254,11 @@ impl Worker<'_> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                let (path, message) = describe(&error);
-                self.run.report(Gap::Unread, path, message);
+                let is_gone = error.io_error().is_some_and(|it| self.is_taken_away(it));
+                if !is_gone {
+                    let (path, message) = describe(&error);
+                    self.run.report(Gap::Unread, path, message);
+                }
                 return WalkState::Continue;
             }
         };
@@ -344,10 +347,14 @@ impl Worker<'_> {
         }
     }
 
+    /// Tells whether git, which may do so at any moment, has taken a file of its own away.
+    fn is_taken_away(&self, error: &io::Error) -> bool {
+        self.source.options.is_store && error.kind() == io::ErrorKind::NotFound
+    }
+
     fn file(&mut self, path: &Path) {
         if let Err(error) = self.read(path)
-            // Git may take a file of its own away at any moment.
-            && !(self.source.options.is_store && error.kind() == io::ErrorKind::NotFound)
+            && !self.is_taken_away(&error)
         {
             self.run.report(Gap::Unread, Some(path.to_owned()), format!("cannot be read: {error}"));
         }

@@ -110,7 +110,7 @@ impl State {
     /// one is not used.
     ///
     /// # Errors
-    /// What reading an existing file fails with.
+    /// What reading an existing file fails with, and one that is no state.
     pub fn open(
         path: PathBuf,
         rules: &RuleSet,
@@ -118,6 +118,11 @@ impl State {
     ) -> io::Result<(Self, Option<&'static str>)> {
         let rules = digest_of(rules, keep_shaped);
         let (old, why) = match std::fs::read(&path) {
+            // An empty one is what `mktemp` makes.
+            Ok(text) if !text.is_empty() && !is_ours(&text) => {
+                let what = "it is a file of another kind: name another, or remove it";
+                return Err(io::Error::other(what));
+            }
             Ok(text) => match parse(&text, &rules) {
                 Ok(old) => (old, None),
                 Err(why) => (BTreeMap::new(), Some(why)),
@@ -253,6 +258,11 @@ fn digest_of(rules: &RuleSet, keep_shaped: bool) -> String {
 fn checksum(repositories: &BTreeMap<String, Known>) -> String {
     // Maps and sets are sorted, so that equal states are spelled alike.
     hex(&Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
+}
+
+/// Tells whether a file is a state, if perhaps a damaged one: it is overwritten.
+fn is_ours(text: &[u8]) -> bool {
+    memchr::memmem::find(&text[..text.len().min(100)], b"ddpatrol-state/").is_some()
 }
 
 fn parse(text: &[u8], rules: &str) -> Result<BTreeMap<String, Known>, &'static str> {

@@ -3,7 +3,7 @@
 //! It reads single objects as git does (packs, then loose files, then whatever other copy there
 //! is), and lists what there is for those who read everything. It never writes.
 
-use ddpatrol_pack::{HashKind, Kind, ObjectId, Pack, PackError, Reader};
+use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -111,8 +111,31 @@ impl Store {
     }
 
     /// Opens packs that have appeared since the last time and returns how many.
+    ///
+    /// A repack takes packs away and brings others, perhaps of the same names, at any moment: where one is
+    /// gone that was listed, all are listed again.
     pub fn add_packs(&mut self, problem: &mut dyn FnMut(StoreError)) -> usize {
         let before = self.packs.len();
+        for turn in 1..=LISTED {
+            let gone = self.list_packs(problem);
+            if gone.is_empty() {
+                break;
+            }
+            if turn == LISTED {
+                gone.into_iter().for_each(|path| problem(StoreError::NoIndex(path)));
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // The order in which a folder lists its files must not show in results.
+        self.packs.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.path().cmp(b.path())));
+        self.packs.len() - before
+    }
+
+    /// Opens the packs that are listed and were not before; returns those that were gone by then, or whose
+    /// indices were.
+    fn list_packs(&mut self, problem: &mut dyn FnMut(StoreError)) -> Vec<PathBuf> {
+        let mut gone = Vec::new();
         for folder in self.folders.clone() {
             let folder = folder.join("pack");
             let entries = match std::fs::read_dir(&folder) {
@@ -124,34 +147,27 @@ impl Store {
                 }
             };
             for path in entries.flatten().map(|entry| entry.path()) {
-                if path.extension().is_some_and(|it| it == "pack") && is_final(&path) {
-                    self.add_pack(path, problem);
+                let is_pack = path.extension().is_some_and(|it| it == "pack") && is_final(&path);
+                if !is_pack || self.opened.contains(&path) {
+                    continue;
                 }
-            }
-        }
-        // The order in which a folder lists its files must not show in results.
-        self.packs.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.path().cmp(b.path())));
-        self.packs.len() - before
-    }
-
-    fn add_pack(&mut self, path: PathBuf, problem: &mut dyn FnMut(StoreError)) {
-        if !self.opened.insert(path.clone()) {
-            return;
-        }
-        match Pack::open(&path, self.hash) {
-            Ok(pack) => {
-                if let Err(error) = pack.check() {
-                    problem(error.into());
+                match Pack::open(&path, self.hash) {
+                    Ok(pack) => {
+                        if let Err(error) = pack.check() {
+                            problem(error.into());
+                        }
+                        self.packs.push(Arc::new(pack));
+                    }
+                    Err(error) if is_gone(&error) => {
+                        gone.push(path);
+                        continue;
+                    }
+                    Err(error) => problem(error.into()),
                 }
-                self.packs.push(Arc::new(pack));
+                self.opened.insert(path);
             }
-            // A repack has replaced it; the new pack is found when the folder is listed again.
-            Err(_) if !path.exists() || is_going(&path) => {
-                self.opened.remove(&path);
-            }
-            Err(_) if !path.with_extension("idx").exists() => problem(StoreError::NoIndex(path)),
-            Err(error) => problem(error.into()),
         }
+        gone
     }
 
     /// Lists the loose objects of all folders, sorted, each once.
@@ -289,15 +305,11 @@ impl Store {
     }
 }
 
-/// Tells whether a pack without an index is being removed: git removes the index first, then the pack.
-fn is_going(pack: &Path) -> bool {
-    if pack.with_extension("idx").exists() {
-        return false;
-    }
-    (0..20).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        !pack.exists()
-    })
+/// How many times packs are listed until none is gone when it is opened.
+const LISTED: usize = 25;
+
+fn is_gone(error: &PackError) -> bool {
+    matches!(&error.fault, Fault::Io(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Git writes a pack under a name that begins with `tmp_` and renames it.

@@ -232,3 +232,17 @@ fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says(
     let said = String::from_utf8_lossy(&pushed.stderr).into_owned();
     assert!(!pushed.status.success() && said.contains("datadog-pat"), "{said}");
 }
+
+#[test]
+fn a_bare_repository_gets_the_hook_that_it_runs() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let server = repo.clone_to("server.git", &["--bare"]);
+    let install = |args: &[&str]| repo.run_in(&server, &[&["hook", "install"], args].concat(), &[]);
+    for args in [&[][..], &["--pre-commit"], &["--pre-push", "--pre-receive"]] {
+        let ran = install(args);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(ran.stderr().contains("install --pre-receive"), "{ran:?}");
+    }
+    assert_eq!(install(&["--pre-receive"]).code(), Some(0));
+    assert_eq!(names(&server.join("hooks")), ["pre-receive"]);
+}

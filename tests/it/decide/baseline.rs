@@ -212,3 +212,14 @@ fn folders_outside_of_a_work_tree_are_renewed_one_by_one() {
     assert!(ran.stdout().contains("0 tokens added, 2 dropped, 1 kept"), "{ran:?}");
     assert_eq!(places(&tree), json!([["b/y"]]));
 }
+
+#[test]
+fn the_baseline_that_the_configuration_names_is_shown() {
+    let tree = Tree::new();
+    tree.write("x", token(1));
+    tree.write(".ddpatrol.toml", "baseline = \"known/tokens.json\"\n");
+    tree.write("known/y", "clean");
+    assert_eq!(tree.run(&["baseline", "create"]).code(), Some(0));
+    let shown = tree.run(&["baseline", "show"]).stdout();
+    assert!(shown.contains("1 known token."), "{shown}");
+}

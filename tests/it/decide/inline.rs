@@ -88,3 +88,17 @@ fn a_reason_that_holds_a_token_is_masked() {
         assert!(!told.contains(&other[30..]) && !told.contains(&token(1)[30..]), "{told}");
     }
 }
+
+#[test]
+fn a_line_of_utf16_can_allow_its_token() {
+    let tree = Tree::new();
+    let line = format!("\u{feff}set KEY={} # ddpatrol:allow a test's\r\n", token(1));
+    tree.write("le", crate::encode::utf16_le(&line));
+    tree.write("be", crate::encode::utf16_be(&line.replace(&token(1), &token(2))));
+    let ran = scan(&tree, &[]);
+    assert_eq!(
+        (ran.code(), standings(&ran)),
+        (Some(0), vec!["be inline".into(), "le inline".into()])
+    );
+    assert_eq!(ran.json()["findings"][0]["suppression"]["reason"], "a test's");
+}

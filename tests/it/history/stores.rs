@@ -369,3 +369,21 @@ fn a_clone_without_trees_says_that_a_token_may_be_older() {
     assert_eq!(boundary("--filter=blob:none", 2), (newest, false), "its parent has no such file");
     assert_eq!(boundary("--no-local", 1).1, false);
 }
+
+#[test]
+fn a_history_that_is_not_read_is_noted() {
+    let repo = Repo::new();
+    repo.commit_file("sub/x", token(1));
+    let notes = |args: &[&str], at: &str| {
+        let ran =
+            repo.run_at(&repo.path().join(at), &[&["scan", "--report", "json"], args].concat());
+        ran.json()["notes"].as_array().expect("a list").len()
+    };
+    assert_eq!(notes(&[], "sub"), 1);
+    assert_eq!(notes(&["sub"], ""), 1);
+    assert_eq!(notes(&["sub", "."], ""), 0);
+    assert_eq!(notes(&["sub/x"], ""), 0, "a file was meant");
+    assert_eq!(notes(&["--files-only"], "sub"), 0);
+    let text = repo.run_at(&repo.path().join("sub"), &["scan"]).stdout();
+    assert!(text.contains("the history that . lies in is not read"), "{text}");
+}
