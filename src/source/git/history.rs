@@ -72,6 +72,20 @@ impl History {
         }
     }
 
+    /// Tells of references to objects that were not among those that were read.
+    fn tell_unread(&self, refs: &Refs, objects: &Objects, run: &Run) {
+        for reference in &refs.list {
+            let id = &reference.target;
+            let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
+            if objects.catalog.find(id.as_bytes()).is_none() && !is_broken() {
+                let name = String::from_utf8_lossy(&reference.name);
+                let message =
+                    format!("reference {name}: its object {id} was not read; scan it again");
+                self.report(run, Gap::Unread, message);
+            }
+        }
+    }
+
     /// Tells of what is cut off.
     fn tell_shallow(&self, shallow: &[ObjectId], run: &Run) {
         if shallow.is_empty() {
@@ -158,6 +172,7 @@ impl Source for History {
             add(&run.tally.shaped, known.shaped);
         }
         self.tell_broken(&objects, run);
+        self.tell_unread(&refs, &objects, run);
         let is_partial = self.repository.is_partial().unwrap_or(false) || store.is_partial();
         let recorder = Recorder::new(visitors);
         let locator = Locator {
