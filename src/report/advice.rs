@@ -5,7 +5,7 @@
 
 use super::redact::{Clean, Redactor};
 use crate::detect::encoding::Encoding;
-use crate::finding::{Finding, Location, Part};
+use crate::finding::{Finding, Location, Part, Standing};
 use crate::rules::Rule;
 use ddpatrol_pack::Kind;
 use ddpatrol_token::ByteSet;
@@ -116,7 +116,8 @@ fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
         let expire = format!("{git} reflog expire --expire=now --all");
         return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
     }
-    let is_change = places.iter().any(|it| it.standing.is_some());
+    // What the base has elsewhere is not to be had out by editing the change.
+    let is_change = places.iter().any(|it| it.standing == Some(Standing::New));
     let brought = traces().find_map(|it| it.introduced.as_deref());
     if let (true, Some(commit)) = (is_change, brought) {
         let text = format!(

@@ -141,6 +141,8 @@ fn findings(document: &Document, level: Level, most: usize) -> (Vec<Annotation<'
 fn level_of(record: &Record) -> Option<Level> {
     match (&record.suppression, record.evidence) {
         (Some(_), _) => record.has_news().then_some(Level::Warning),
+        // What the base has elsewhere does not fail.
+        (None, Evidence::Proven) if record.is_moved() => Some(Level::Warning),
         (None, Evidence::Proven) => Some(Level::Error),
         (None, _) => Some(Level::Notice),
     }

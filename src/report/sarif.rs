@@ -154,7 +154,11 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     facts.extend(record.revocation.as_ref().map(|it| ("revocation", json!(it))));
     let mut result = SarifResult::builder()
         .rule_id(record.rule.as_str())
-        .level(if is_proven { ResultLevel::Error } else { ResultLevel::Note })
+        .level(match is_proven {
+            true if record.is_moved() => ResultLevel::Warning,
+            true => ResultLevel::Error,
+            false => ResultLevel::Note,
+        })
         .message(message(&text))
         .locations(first)
         .partial_fingerprints(fingerprints)

@@ -49,6 +49,13 @@ impl Presence {
 }
 
 impl Record {
+    /// Tells whether it came with a change that only moved it: the base has it at other paths.
+    pub(super) fn is_moved(&self) -> bool {
+        let is_known =
+            |word| matches!(word, Some(StandingWord::Moved | StandingWord::AlreadyThere));
+        !self.locations.is_empty() && self.locations.iter().all(|it| is_known(it.standing))
+    }
+
     /// Tells whether people are to look at it: it counts, or there is news of it.
     pub(super) fn is_listed(&self) -> bool {
         self.suppression.is_none() || self.has_news()

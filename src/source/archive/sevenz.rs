@@ -7,6 +7,7 @@ use super::place::Place;
 use super::stream::MEMORY;
 use super::walker::Walker;
 use super::{Bytes, Fault};
+use crate::report::text::count;
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
 use std::io::Read;
 
@@ -46,13 +47,21 @@ pub(super) fn read(
         let left = names.len().saturating_sub(begun.max(1) - 1);
         let first = names.get(begun.max(1) - 1).map_or(&[][..], |name| name.as_bytes());
         if left > 0 {
+            let behind = count(left - 1, "member");
             let fault = match fault(&error) {
                 Fault::Damaged(what) if left > 1 => {
-                    Fault::Damaged(format!("{what}; and {} members behind it", left - 1))
+                    Fault::Damaged(format!("{what}; and {behind} behind it"))
+                }
+                Fault::Encrypted if left > 1 => {
+                    Fault::Unsupported(format!("it is encrypted, and {behind} behind it"))
                 }
                 fault => fault,
             };
             walker.tell(&place.member(first), &fault);
+            // What cannot be read has a name all the same; the first one's may have been looked at.
+            for name in &names[names.len() - left..] {
+                walker.name(place, name.as_bytes())?;
+            }
         }
     }
     Ok(())
@@ -69,6 +78,11 @@ fn fault(error: &Error) -> Fault {
         Error::ChecksumVerificationFailed | Error::NextHeaderCrcMismatch => {
             Fault::damaged("a checksum does not agree")
         }
-        other => Fault::Damaged(other.to_string()),
+        Error::Io(error, _) | Error::FileOpen(error, _) => Fault::Damaged(error.to_string()),
+        Error::Other(what) | Error::Unsupported(what) => Fault::damaged(what.as_ref()),
+        Error::UnsupportedVersion { major, minor } => {
+            Fault::Unsupported(format!("its version {major}.{minor} is not known"))
+        }
+        _ => Fault::damaged("its header is wrong"),
     }
 }

@@ -201,3 +201,27 @@ END
         assert_eq!(ran.json()["diagnostics"].as_array().map(Vec::len), Some(0), "{ran:?}");
     }
 }
+
+#[test]
+fn the_names_of_encrypted_members_are_looked_at_and_all_of_them_are_told() {
+    let tree = Tree::new();
+    for name in ["a".to_owned(), token(1), "z".to_owned()] {
+        tree.write(format!("in/{name}"), "x");
+    }
+    shell(&tree, "cd in; 7z a -bd -pxx ../e.7z . > /dev/null; 7z a -bd ../n.7z . > /dev/null");
+    let whole = std::fs::read(tree.path().join("n.7z")).expect("an archive");
+    tree.write("cut.7z", &whole[..whole.len() - 10]);
+    let ran = tree.run(&[&JSON[..], &["e.7z"]].concat());
+    assert_eq!(ran.places().len(), 1, "{ran:?}");
+    assert_eq!(
+        ran.json()["diagnostics"][0]["message"],
+        "not unpacked: it is encrypted, and 2 members behind it",
+        "{ran:?}"
+    );
+    let ran = tree.run(&[&JSON[..], &["cut.7z"]].concat());
+    let told = ran.json()["diagnostics"][0]["message"].to_string();
+    assert!(
+        told.contains("damaged: ") && !told.contains("Other(") && !told.contains("Io("),
+        "{told}"
+    );
+}

@@ -206,6 +206,11 @@ fn moves_and_renames_pass_and_copies_do_not() {
     repo.git(&["mv", "old", "new"]);
     repo.commit(&[], "rename");
     assert_range(&repo, &["HEAD"], "0; moved new from old");
+    // What does not fail is no error.
+    let told = repo.run(&["range", "HEAD", "--report", "github"]).stdout();
+    assert!(told.starts_with("::warning file=new") && !told.contains("::error"), "{told}");
+    let sarif = repo.run(&["range", "HEAD", "--report", "sarif"]).json();
+    assert_eq!(sarif["runs"][0]["results"][0]["level"], "warning", "{sarif}");
     assert_range(&repo, &["HEAD~2..HEAD"], "0; moved new from old; moved to from from");
     repo.commit(&[("copy", &token(1))], "copy");
     assert_range(&repo, &["HEAD"], "1; new copy");
