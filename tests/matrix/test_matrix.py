@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import quopri
+import re
 import subprocess
 import sys
 import tarfile
@@ -150,6 +151,13 @@ def oci(folder):
             add(out, f"blobs/sha256/{digest}", content)
 
 
+#: A repository `r` whose history holds the folder `in`, and whose HEAD does not.
+REPOSITORY = (
+    "export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1; mkdir r; cp -r in r; git -C r init -q -b main; "
+    "g='git -C r -c user.name=A -c user.email=a@example.org'; "
+    "$g add -A; $g commit -qm add; $g rm -qr in; $g commit -qm remove;"
+)
+
 #: The archive's name, and how it is made of the folder `in`.
 CONTAINERS = {
     "zip": ("a.zip", "zip -qr a.zip in"),
@@ -160,10 +168,26 @@ CONTAINERS = {
     "tar.zst": ("a.tar.zst", "tar cf - in | zstd -q > a.tar.zst"),
     "tar.lz4": ("a.tar.lz4", "tar cf - in | lz4 -q > a.tar.lz4"),
     "7z": ("a.7z", "7z a -bd a.7z in > /dev/null"),
+    "tar.lzma": ("a.tar.lzma", "tar cf - in | xz --format=lzma > a.tar.lzma"),
+    "tar.br": ("a.tar.br", "tar cf - in | brotli -c > a.tar.br"),
+    "ar": ("a.a", "ar rc a.a in/*"),
+    "cpio": ("a.cpio", "find in | cpio -o -H newc --quiet > a.cpio"),
+    "deb": (
+        "a.deb",
+        "mkdir -p pkg/DEBIAN; cp -r in pkg; printf '%s\\n' 'Package: a' 'Version: 1' 'Architecture: all' "
+        "'Maintainer: A <a@example.org>' 'Description: a' > pkg/DEBIAN/control; dpkg-deb -b pkg a.deb > /dev/null",
+    ),
     "zip in tar.gz": ("b.tgz", "zip -qr a.zip in; tar czf b.tgz a.zip"),
+    "git bundle": ("a.bundle", f"{REPOSITORY} git -C r bundle create -q ../a.bundle --all"),
+    "git folder in tar.gz": ("a.tgz", f"{REPOSITORY} tar czf a.tgz -C r .git"),
+    "packed bare repository in zip": ("a.zip", f"{REPOSITORY} git clone -q --bare r r.git; zip -qr a.zip r.git"),
     "docker save": ("image.tar", docker),
     "OCI layout": ("oci.tar", oci),
 }
+
+
+def make_text(make):
+    return make if isinstance(make, str) else ""
 
 
 @pytest.fixture(scope="session")
@@ -187,14 +211,18 @@ def scan(program, folder, *arguments, stdin=None):
     return json.loads(done.stdout)
 
 
-def check(report, is_member):
-    """Asserts that each encoding's token is found in its file, and told as what it is."""
+def check(report, is_member, is_named=True):
+    """Asserts that each encoding's token is found in its file, and told as what it is.
+
+    A repository that is itself in a git object has no names: its blobs are told by their ids.
+    """
     assert report["complete"], report["diagnostics"]
     findings = {it["token"]["redacted"]: it for it in report["findings"]}
     for name, (encoding, _) in ENCODINGS.items():
         finding = findings.pop(TOKENS[name][:29] + "***", None)
         assert finding, f"{name} is not found"
-        places = [it for it in finding["locations"] if it["path"].endswith(f"{name}.txt")]
+        end = f"{name}.txt" if is_named else r"/blob/[0-9a-f]{40}|/blob"
+        places = [it for it in finding["locations"] if re.search(f"({end})$", it["path"])]
         assert places, f"{name} is not found in its file: {finding['locations']}"
         told = {it.get("encoding") for it in places}
         assert encoding in told, f"{name}: {told}"
@@ -248,6 +276,8 @@ def test_standard_input(program, tmp_path, name):
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("source", ["file", "stdin", "git"])
 def test_containers(program, tmp_path, container, source):
+    if container == "tar.br" and source != "file":
+        return  # Brotli has no mark of its own: it is known by its name, which the others have not.
     members(tmp_path / "in")
     name, make = CONTAINERS[container]
     shell(make, tmp_path) if isinstance(make, str) else make(tmp_path)
@@ -257,7 +287,7 @@ def test_containers(program, tmp_path, container, source):
         report = scan(program, tmp_path, "-", stdin=tmp_path / name)
     else:
         report = from_git(program, tmp_path, name)
-    check(report, True)
+    check(report, True, is_named=not (source == "git" and "git" in make_text(make)))
     if container in ("docker save", "OCI layout") and source != "git":
         layers = {it.get("layer") for finding in report["findings"] for it in finding["locations"]}
         assert all(told and "COPY in /in" in told for told in layers), layers
