@@ -176,12 +176,13 @@ impl Run {
         list.iter().filter(|it| it.kind == Gap::Unread).count()
     }
 
-    /// Takes the diagnostics, sorted by path.
+    /// Takes the diagnostics, sorted by path, each once.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
         let mut list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
         let mut diagnostics = std::mem::take(&mut *list);
         diagnostics.sort();
+        diagnostics.dedup();
         diagnostics
     }
 }

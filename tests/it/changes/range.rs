@@ -271,3 +271,16 @@ fn a_revision_is_never_an_option() {
     let ran = repo.run(&["range", "HEAD", "--not=--all"]);
     assert_fails_with(&ran, &["no commit is called \"--all\""]);
 }
+
+#[test]
+fn what_is_missing_is_told_once() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.commit(&[("a", &token(1))], "a leak");
+    std::fs::write(repo.root.join(".git/objects/info/alternates"), "/nonexistent/objects\n")
+        .expect("a file");
+    let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]);
+    let report = ran.json();
+    let diagnostics = report["diagnostics"].as_array().expect("a list");
+    let told = |it: &&serde_json::Value| it["message"].to_string().contains("/nonexistent/objects");
+    assert_eq!(diagnostics.iter().filter(told).count(), 1, "{report:#}");
+}
