@@ -25,6 +25,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let task = Task {
         telling: &args.telling,
         all: args.change.all,
+        is_staged: true,
         ground: Ground::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top] },
         heed: Heed::Baseline,
@@ -94,6 +95,7 @@ impl Judging<'_> {
         Task {
             telling: self.telling,
             all: self.change.all,
+            is_staged: false,
             ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,

@@ -47,6 +47,7 @@ pub(super) fn run_then(
     let task = Task {
         telling: &args.telling,
         all: true,
+        is_staged: false,
         ground: Ground::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,

@@ -39,6 +39,8 @@ pub(super) struct Task<'a> {
     /// Where paths count from.
     pub(super) roots: Roots,
     pub(super) heed: Heed,
+    /// Whether it scans what is staged.
+    pub(super) is_staged: bool,
     /// How far it looks: which decisions could be needed, so that those that are not are told.
     pub(super) reach: Reach,
     /// The report where the user asks for none.
@@ -142,7 +144,7 @@ impl Session<'_> {
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
             root: root.as_deref(),
-            top: self.decided.decisions.roots.tops.first().map(PathBuf::as_path),
+            top: self.task.is_staged.then(|| self.decided.decisions.roots.here.as_path()),
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =

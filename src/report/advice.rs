@@ -161,7 +161,7 @@ fn rewrite(finding: &Finding, rule: &Rule, git: &str) -> Draft {
             " Where it is encoded or packed no text can be replaced, so those files go as a whole: put \
              clean ones in their place.",
         );
-        match blobs(finding, &plain, &disguised) {
+        match blobs(finding) {
             Some(ids) => {
                 commands.push(format!("printf '%s\\n' {ids} > ../leaked-blobs.txt"));
                 filter.push_str(" --strip-blobs-with-ids ../leaked-blobs.txt");
@@ -189,14 +189,11 @@ fn is_plain(place: &Location) -> bool {
 }
 
 /// Lists the blobs that hold a token otherwise than as it is; `None` if they are too many.
-fn blobs(finding: &Finding, plain: &[&Location], disguised: &[&Location]) -> Option<String> {
-    let is_packed = disguised.iter().any(|it| it.encoding == Encoding::PLAIN);
+fn blobs(finding: &Finding) -> Option<String> {
     let len = finding.secret.expose().len() as u64;
     let blobs = finding.objects.iter().filter(|it| it.kind == Kind::Blob);
-    // Of what lies in an archive the length says nothing.
-    let blobs = blobs.filter(|it| is_packed || it.len != len);
-    let is_plain = |id| plain.iter().filter_map(|it| it.trace.as_ref()).any(|it| it.object == id);
-    let blobs = blobs.filter(|it| !is_plain(it.id));
+    // Of what lies in an archive there is no length.
+    let blobs = blobs.filter(|it| it.len != len);
     let mut ids: Vec<String> = blobs.map(|it| it.id.to_string()).collect();
     ids.sort();
     ids.dedup();
@@ -229,8 +226,14 @@ fn staged(places: &[Location]) -> Vec<String> {
     let staged = places.iter().filter(|it| it.standing.is_some());
     let mut paths: Vec<String> = staged
         .filter_map(|it| it.path.as_deref())
-        .map(|path| quote(&path.to_string_lossy()))
+        .map(|path| {
+            let path = path.to_string_lossy();
+            // Of a member its archive is staged.
+            let file = path.split_once("!/").map_or(&*path, |(file, _)| file);
+            quote(file.strip_suffix('!').unwrap_or(file))
+        })
         .collect();
+    paths.sort();
     paths.dedup();
     paths
 }

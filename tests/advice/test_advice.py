@@ -121,11 +121,14 @@ def test_what_is_packed_or_encoded_goes_as_a_whole(world, disguise):
     for round in range(3):
         world.commit({"d/packed": disguise(f"{round} KEY={secret}\n"), "kept": f"{round}\n"})
     world.commit({"plain": f"KEY={secret}\n"})
+    world.commit({"plain": f"KEY={secret}\nedited\n", "d/again": disguise(f"again KEY={secret}\n")})
     world.push()
     report = world.report("scan")
     assert len(report["findings"]) == 1
     world.clean(report)
     world.assert_server_is_clean("plain", "kept")
+    text = world.must("git", "-C", str(world.folder / "server.git"), "show", "main:plain")
+    assert text.startswith("KEY=ddpat_") and text.endswith("REMOVED\nedited\n"), "it is a file as before"
 
 
 def test_what_no_branch_reaches_is_forgotten(world):
@@ -146,6 +149,7 @@ def test_what_is_staged_is_unstaged(world, has_commit, where):
         path = world.work / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"KEY={secret}\n")
+    (world.work / "e.zip").write_bytes(packed(secret))
     world.must("git", "add", "-A")
     at = {"the top": world.work, "below": world.work / "b c", "elsewhere": world.folder}[where]
     arguments = ["staged"] + (["--repo", str(world.work)] if where == "elsewhere" else [])

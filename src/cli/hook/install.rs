@@ -89,7 +89,9 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
 /// Refuses hooks that git never runs in a repository.
 fn fits(hooks: &[Hook], repository: Option<&Path>) -> anyhow::Result<()> {
     let is_bare = git(&["rev-parse", "--is-bare-repository"].map(OsStr::new), repository)?;
-    if is_bare == "true" && hooks.iter().any(|hook| *hook != Hook::PreReceive) {
+    if is_bare == "true"
+        && hooks.iter().any(|hook| !matches!(hook, Hook::PreReceive | Hook::PrePush))
+    {
         bail!(
             "this is a bare repository, in which nothing is committed: install --pre-receive, which \
              judges what is pushed to it"

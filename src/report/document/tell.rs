@@ -30,7 +30,7 @@ pub struct DocumentOptions<'a> {
     pub show_secrets: bool,
     /// The folder that paths in URIs are relative to.
     pub root: Option<&'a Path>,
-    /// The top of the work tree that is scanned, if it is one.
+    /// The top of the work tree, if what is staged there is scanned.
     pub top: Option<&'a Path>,
 }
 

@@ -128,7 +128,11 @@ fn entry(
         number(&mut content)?;
         len = number(&mut content)?;
     }
-    fits(len)?;
+    // A delta is inflated before its object is made.
+    fits(len.max(size))?;
+    if kind == OFFSET_DELTA || kind == NAMED_DELTA {
+        held(len.max(size))?;
+    }
     // One byte more than there should be, so that a longer one is noticed and a right one is read to
     // its end, where its checksum is.
     let rest = size.saturating_sub(content.total_out()).saturating_add(1);
@@ -137,6 +141,16 @@ fn entry(
         return Err(invalid().into());
     }
     Ok(kind != NAMED_DELTA && len.max(size) <= HELD)
+}
+
+/// Fails if what must be held in memory, by libgit2 if not by us, is too long for that.
+fn held(len: u64) -> Result<(), Fault> {
+    if len <= HELD {
+        return Ok(());
+    }
+    Err(Fault::Limit(format!(
+        "the pack has a delta of {len} bytes; {HELD} are the most that is held"
+    )))
 }
 
 /// Reads a number of which each byte has seven bits, the lowest first.

@@ -23,6 +23,8 @@ pub(super) const END: &[u8] = b"PK\x05\x06";
 const ENTRY_LEN: usize = 46;
 /// What lies between entries and is no longer than this is the descriptor of one.
 const LEAST_GAP: u64 = 30;
+/// How many directories are read of one file: zips may follow each other.
+const MOST_DIRECTORIES: usize = 1_000;
 /// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
 const PART: usize = 256 << 10;
 
@@ -31,6 +33,8 @@ const PART: usize = 256 << 10;
 struct Directory {
     start: u64,
     end: u64,
+    /// Where the end record ends, with its comment.
+    after: u64,
     /// What offsets are short of, if the zip stands behind something else.
     base: u64,
 }
@@ -53,20 +57,33 @@ pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
 }
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
-    let Some(directory) = find_directory(bytes)? else {
-        let fault = Fault::damaged("it has no central directory; its entries are read as they lie");
-        walker.tell(place, &fault);
-        return read_in_order(walker, place, (bytes, Sure::Yes));
-    };
-    let mut taken = Taken::default();
-    read_directory(walker, place, bytes, (directory, &mut taken))?;
-    for gap in taken.gaps(directory.start) {
-        let mut part = View::new(bytes, gap)?;
-        if find_directory(&mut part)?.is_some() {
-            read(walker, place, &mut part)?;
-        } else {
-            read_in_order(walker, place, (&mut part, Sure::No))?;
+    let len = bytes.seek(SeekFrom::End(0))?;
+    let (mut open, mut directories) = (vec![0..len], 0);
+    while let Some(range) = open.pop() {
+        walker.check().map_err(|_| Fault::Stopped)?;
+        let is_whole = range == (0..len);
+        let (start, part_len) = (range.start, range.end - range.start);
+        let mut part = View::new(bytes, range)?;
+        // In a part, an empty directory may be something else's: a program's that writes zips, say.
+        let found = find_directory(&mut part)?.filter(|it| is_whole || it.start < it.end);
+        let Some(directory) = found else {
+            if is_whole {
+                let what = "it has no central directory; its entries are read as they lie";
+                walker.tell(place, &Fault::damaged(what));
+            }
+            let sure = if is_whole { Sure::Yes } else { Sure::No };
+            read_in_order(walker, place, (&mut part, sure))?;
+            continue;
+        };
+        directories += 1;
+        if directories > MOST_DIRECTORIES {
+            let what = format!("it has more than {MOST_DIRECTORIES} central directories");
+            return Err(Fault::Limit(what));
         }
+        let mut taken = Taken::default();
+        read_directory(walker, place, &mut part, (directory, &mut taken))?;
+        taken.add(directory.start..directory.after);
+        open.extend(taken.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
     }
     Ok(())
 }
@@ -132,7 +149,8 @@ fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
         if start < end && (fill(bytes, &mut first)? < 4 || first != *b"PK\x01\x02") {
             continue;
         }
-        return Ok(Some(Directory { start, end, base }));
+        let after = from + (at + END_LEN + comment) as u64;
+        return Ok(Some(Directory { start, end, after, base }));
     }
     Ok(None)
 }
@@ -147,8 +165,8 @@ fn wide(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<(u64, u64, u64)>> 
     }
     // Behind something else the offset is short; without extensions the record ends at the locator.
     for at in [u64_at(&record, 8), locator.saturating_sub(56)] {
-        bytes.seek(SeekFrom::Start(at))?;
-        if fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
+        let is_there = bytes.seek(SeekFrom::Start(at)).is_ok();
+        if is_there && fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
             return Ok(Some((at, u64_at(&record, 40), u64_at(&record, 48))));
         }
     }
@@ -193,10 +211,9 @@ impl Entry {
         }
     }
 
-    /// Tells whether it is one, by its method and its name.
-    fn is_likely(&self) -> bool {
-        let is_known = matches!(self.method, 0 | 8 | 9 | 12 | 14 | 93 | 95 | 99);
-        is_known && !self.name.is_empty() && !self.name.iter().any(u8::is_ascii_control)
+    /// Tells whether its content can be read.
+    fn is_readable(&self) -> bool {
+        !self.is_encrypted() && matches!(self.method, 0 | 8 | 9 | 12 | 14 | 93 | 95)
     }
 
     fn is_encrypted(&self) -> bool {
@@ -211,28 +228,35 @@ fn one(
     bytes: &mut dyn Bytes,
     (entry, base): (Entry, u64),
 ) -> Result<Option<Range<u64>>, Fault> {
+    let is_folder = entry.name.ends_with(b"/") && entry.len == 0;
     let mut local = [0; 30];
     let at = entry.offset.checked_add(base);
     let found = match at {
         Some(at) => bytes.seek(SeekFrom::Start(at)).is_ok() && fill(bytes, &mut local)? == 30,
         None => false,
     };
-    if !found || !local.starts_with(b"PK\x03\x04") {
+    let start = at.filter(|_| found && local.starts_with(b"PK\x03\x04"));
+    let Some(start) = start.filter(|_| !is_folder) else {
         walker.name(place, &entry.name)?;
-        walker.tell(&place.member(&entry.name), &Fault::damaged("it does not lie where it should"));
-        return Ok(None);
-    }
-    let skipped = u64::from(u16_at(&local, 26)) + u64::from(u16_at(&local, 28));
-    let start = at.unwrap_or_default();
-    let range = start..start.saturating_add(30 + skipped).saturating_add(entry.packed);
-    if entry.name.ends_with(b"/") && entry.len == 0 {
-        walker.name(place, &entry.name)?;
-        return Ok(Some(range));
-    }
+        if start.is_none() && !is_folder {
+            let fault = Fault::damaged("it does not lie where it should");
+            walker.tell(&place.member(&entry.name), &fault);
+        }
+        return Ok(start.map(|start| start..start.saturating_add(local_len(&local))));
+    };
+    let skipped = local_len(&local) - 30;
     bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
     let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
     content(walker, place, &entry, &mut packed)?;
-    Ok(Some(range))
+    // Behind what it really takes others may lie, whatever the directory says of its length.
+    let left = packed.get_ref().limit() + packed.buffer().len() as u64;
+    let taken = if entry.is_readable() { entry.packed - left } else { entry.packed };
+    Ok(Some(start..start.saturating_add(30 + skipped).saturating_add(taken)))
+}
+
+/// Returns how long a local header is, with name and extra fields.
+fn local_len(local: &[u8; 30]) -> u64 {
+    30 + u64::from(u16_at(local, 26)) + u64::from(u16_at(local, 28))
 }
 
 /// Where the entries of a directory lie.
@@ -243,7 +267,10 @@ impl Taken {
     fn add(&mut self, range: Range<u64>) {
         match self.0.last_mut() {
             // Most entries follow each other, some with a descriptor between them.
-            Some(last) if last.start <= range.start && range.start <= last.end + LEAST_GAP => {
+            Some(last)
+                if last.start <= range.start
+                    && range.start <= last.end.saturating_add(LEAST_GAP) =>
+            {
                 last.end = last.end.max(range.end);
             }
             _ => self.0.push(range),
@@ -254,9 +281,9 @@ impl Taken {
     fn gaps(mut self, end: u64) -> Vec<Range<u64>> {
         self.0.sort_unstable_by_key(|range| range.start);
         self.0.push(end..end);
-        let (mut gaps, mut at) = (Vec::new(), 0);
+        let (mut gaps, mut at) = (Vec::new(), 0_u64);
         for range in self.0 {
-            if range.start.min(end) > at + LEAST_GAP {
+            if range.start.min(end) > at.saturating_add(LEAST_GAP) {
                 gaps.push(at..range.start.min(end));
             }
             at = at.max(range.end);
@@ -398,8 +425,16 @@ fn read_in_order(
             return Ok(());
         }
         let [name_len, extra_len] = [22, 24].map(|at| u64::from(u16_at(&fixed, at)));
-        let (mut name, mut extra) = (Vec::new(), Vec::new());
-        (&mut reader).take(name_len).read_to_end(&mut name)?;
+        let name = match sure {
+            Sure::Yes => {
+                let mut name = Vec::new();
+                (&mut reader).take(name_len).read_to_end(&mut name)?;
+                Some(name)
+            }
+            Sure::No => likely_name(&mut reader, &fixed)?,
+        };
+        let Some(name) = name else { continue };
+        let mut extra = Vec::new();
         (&mut reader).take(extra_len).read_to_end(&mut extra)?;
         let flags = u16_at(&fixed, 2);
         let is_known = flags & 8 == 0;
@@ -413,12 +448,6 @@ fn read_in_order(
             name,
         };
         entry.widen(&extra);
-        if sure == Sure::No && !(fixed[0] < 64 && entry.is_likely()) {
-            // What was taken for it may hide one.
-            let read = fixed.len() + entry.name.len() + extra.len();
-            reader.seek_relative(-i64::try_from(read).unwrap_or_default())?;
-            continue;
-        }
         if is_known {
             let mut packed = (&mut reader).take(entry.packed);
             content(walker, place, &entry, &mut packed)?;
@@ -433,6 +462,30 @@ fn read_in_order(
         }
     }
     Ok(())
+}
+
+/// Reads the name of what may be an entry; `None` if it is none, and then it is read again from behind its
+/// mark, since it may hide one.
+fn likely_name(
+    reader: &mut BufReader<&mut dyn Bytes>,
+    fixed: &[u8; 26],
+) -> Result<Option<Vec<u8>>, Fault> {
+    let is_known = matches!(u16_at(fixed, 4), 0 | 1 | 6 | 8..=10 | 12 | 14 | 20 | 93..=99);
+    let len = usize::from(u16_at(fixed, 22));
+    let mut name = vec![0; len];
+    let (mut read, mut is_likely) = (0, is_known && fixed[0] < 64 && len > 0);
+    while is_likely && read < len {
+        // Piece by piece: a mark has bytes that a name has not, so none is read over far.
+        let to = len.min(read + 64);
+        let filled = fill(reader, &mut name[read..to])?;
+        is_likely = filled == to - read && !name[read..to].iter().any(u8::is_ascii_control);
+        read += filled;
+    }
+    if is_likely {
+        return Ok(Some(name));
+    }
+    reader.seek_relative(-i64::try_from(fixed.len() + read).unwrap_or_default())?;
+    Ok(None)
 }
 
 /// Reads on to behind the mark of the next entry; `false` if there is none.

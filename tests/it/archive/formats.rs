@@ -165,44 +165,6 @@ fn a_token_at_any_place_of_a_window_is_found() {
 }
 
 #[test]
-fn what_a_zips_directory_does_not_list_is_read() {
-    let tree = Tree::new();
-    let text = |seed: u64| format!("{}{}\n", "x\n".repeat(400), token(seed));
-    for seed in 1..=3 {
-        tree.write(format!("s{seed}"), text(seed));
-    }
-    // A program that reads zips holds their mark.
-    let marks = b"PK\x03\x04 is a mark PK\x03\x04";
-    tree.write("stub", [&b"\x7fELF"[..], marks, &[b'P'; 90]].concat());
-    shell(
-        &tree,
-        "zip -q a.zip s1; zip -q b.zip s2; cat a.zip b.zip > two.zip
-         zip -q three.zip s1 s2 s3
-         python3 - <<'END'
-import zipfile
-with zipfile.ZipFile('three.zip', 'a') as z:
-    z.filelist = [it for it in z.filelist if it.filename == 's2']
-    z._didModify = True
-END
-         cat stub b.zip > exe; cat stub two.zip > exe2; zip -q0 outer.zip two.zip",
-    );
-    for (archive, wanted) in [
-        ("two.zip", &["s1", "s2"][..]),
-        ("three.zip", &["s1", "s2", "s3"]),
-        ("exe", &["s2"]),
-        ("exe2", &["s1", "s2"]),
-        ("outer.zip", &["two.zip!/s1", "two.zip!/s2"]),
-    ] {
-        let ran = tree.run(&[&JSON[..], &[archive, "--strict"]].concat());
-        let mut paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
-        paths.sort();
-        let wanted: Vec<String> = wanted.iter().map(|it| format!("{archive}!/{it}")).collect();
-        assert_eq!(paths, wanted, "{ran:?}");
-        assert_eq!(ran.json()["diagnostics"].as_array().map(Vec::len), Some(0), "{ran:?}");
-    }
-}
-
-#[test]
 fn the_names_of_encrypted_members_are_looked_at_and_all_of_them_are_told() {
     let tree = Tree::new();
     for name in ["a".to_owned(), token(1), "z".to_owned()] {

@@ -241,3 +241,32 @@ fn a_damaged_archive_in_git_is_told_and_the_state_remembers_members() {
     let gap = &report["diagnostics"][0];
     assert!(gap["path"].as_str().is_some_and(|path| path.starts_with("git/blob/")), "{gap}");
 }
+
+#[test]
+fn a_delta_that_inflates_to_too_much_is_told_and_not_inflated() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let script = "
+import hashlib, struct, zlib
+def entry(kind, size, more, data):
+    first, rest = kind << 4 | size & 15, size >> 4
+    head = []
+    while rest:
+        head.append(first | 128)
+        first, rest = rest & 127, rest >> 7
+    return bytes(head + [first]) + more + zlib.compress(data)
+base = entry(3, 50, b'', b'x' * 50)
+delta = bytes([50, 10]) + bytes(70 << 20)
+pack = b'PACK' + struct.pack('>2L', 2, 2) + base + entry(6, len(delta), bytes([len(base)]), delta)
+open('a.pack', 'wb').write(pack + hashlib.sha1(pack).digest())
+";
+    let output = Command::new("python3").current_dir(&repo.root).args(["-c", script]).output();
+    assert!(output.expect("python3 runs").status.success());
+    repo.git(&["add", "-A"]);
+    repo.commit(&[], "add");
+    let ran = repo.run(&["scan", "--history-only", "--report", "json"]);
+    let report = ran.json();
+    let told = &report["diagnostics"][0];
+    assert_eq!((ran.code(), told["kind"].as_str()), (Some(2), Some("unread")), "{ran:?}");
+    let what = "the pack has a delta of 73400322 bytes; 67108864 are the most that is held";
+    assert!(told["message"].as_str().is_some_and(|message| message.contains(what)), "{told}");
+}

@@ -9,6 +9,7 @@ mod matrix;
 mod names;
 mod pack;
 mod repository;
+mod zip;
 
 use crate::mint::{self, Random};
 

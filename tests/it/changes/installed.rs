@@ -238,7 +238,7 @@ fn a_bare_repository_gets_the_hook_that_it_runs() {
     let repo = Repo::of(&[("a", "clean")]);
     let server = repo.clone_to("server.git", &["--bare"]);
     let install = |args: &[&str]| repo.run_in(&server, &[&["hook", "install"], args].concat(), &[]);
-    for args in [&[][..], &["--pre-commit"], &["--pre-push", "--pre-receive"]] {
+    for args in [&[][..], &["--pre-commit"], &["--commit-msg", "--pre-receive"]] {
         let ran = install(args);
         assert_eq!(ran.code(), Some(2), "{ran:?}");
         assert!(ran.stderr().contains("install --pre-receive"), "{ran:?}");
