@@ -50,7 +50,7 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
     if !args.global {
         fits(&hooks, args.repo.as_deref())?;
     }
-    let folder = folder(args)?;
+    let folder = folder(args, &hooks)?;
     let program = std::env::current_exe().context("the path of this program is not known")?;
     fs::create_dir_all(&folder.path)
         .with_context(|| format!("{} cannot be made", folder.path.display()))?;
@@ -61,7 +61,7 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
     if folder.scope == Scope::AllRepositories {
         for name in PASSED_ON.iter().filter(|name| !hooks.iter().any(|it| it.name() == **name)) {
             let path = folder.path.join(name);
-            if !path.exists() {
+            if !path.exists() || is_ours(&path) {
                 put(&folder.path, name, &script::text(name, None, folder.scope, &program))?;
             }
         }
@@ -79,8 +79,9 @@ fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
     say(&format!("Installed in {}: {}.", shown(&folder.path), names.join(", ")))?;
     if folder.scope == Scope::AllRepositories {
         say(
-            "All other hooks of a repository run as before, but push-to-checkout: git takes that one from \
-             here, too, and being there it would change what git does.",
+            "All other hooks of a repository run as before, but push-to-checkout and reference-transaction: \
+             git takes these from here, too, and being there the first would change what git does, the \
+             second cost time with every reference.",
         )?;
     }
     Ok(Exit::Good)
@@ -139,7 +140,7 @@ fn uninstall(args: &HookSetArgs) -> anyhow::Result<Exit> {
     if hooks.is_empty() {
         hooks = Hook::ALL.to_vec();
     }
-    let folder = folder(args)?;
+    let folder = folder(args, &[])?;
     let mut names: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
     if folder.scope == Scope::AllRepositories && args.named().is_empty() {
         names.extend(PASSED_ON);
@@ -185,8 +186,8 @@ fn passes_on(path: &Path) -> bool {
     fs::read(path).is_ok_and(|text| script::passes_on(&text))
 }
 
-/// Finds the folder where git looks for hooks.
-fn folder(args: &HookSetArgs) -> anyhow::Result<Folder> {
+/// Finds the folder where git looks for hooks, and where these can be put.
+fn folder(args: &HookSetArgs, hooks: &[Hook]) -> anyhow::Result<Folder> {
     if args.global {
         let set =
             git(&["config", "--global", "--type=path", "core.hooksPath"].map(OsStr::new), None);
@@ -200,7 +201,14 @@ fn folder(args: &HookSetArgs) -> anyhow::Result<Folder> {
     let path = PathBuf::from(git(&ask, args.repo.as_deref())?);
     let own = ["rev-parse", "--path-format=absolute", "--git-common-dir"].map(OsStr::new);
     let own = PathBuf::from(git(&own, args.repo.as_deref())?).join("hooks");
-    if path != own && PASSED_ON.iter().all(|name| passes_on(&path.join(name))) {
+    if path != own && PASSED_ON.iter().any(|name| passes_on(&path.join(name))) {
+        if !hooks.iter().all(|hook| passes_on(&path.join(hook.name()))) {
+            bail!(
+                "the hooks for all repositories in {} do not pass on all that are wanted here: renew \
+                 them with `ddpatrol hook install --global`",
+                shown(&path)
+            );
+        }
         say(&format!("The hooks of all repositories in {} pass on to it.", shown(&path)))?;
         return Ok(Folder { path: own, scope: Scope::Repository });
     }

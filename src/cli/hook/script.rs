@@ -56,8 +56,9 @@ impl Hook {
 }
 
 /// The hooks that a folder of hooks for all repositories must pass on: all that git has but
-/// push-to-checkout, which changes what git does by being there.
-pub(super) const PASSED_ON: [&str; 27] = [
+/// push-to-checkout, which changes what git does by being there, and reference-transaction, which git runs
+/// so often that a fetch of a thousand tags would take seconds instead of a fraction of one.
+pub(super) const PASSED_ON: [&str; 26] = [
     "applypatch-msg",
     "commit-msg",
     "fsmonitor-watchman",
@@ -82,23 +83,28 @@ pub(super) const PASSED_ON: [&str; 27] = [
     "pre-receive",
     "prepare-commit-msg",
     "proc-receive",
-    "reference-transaction",
     "sendemail-validate",
     "update",
 ];
 
 /// Those of them that git gives something to read, which all hooks of that name need.
-const READING: [&str; 5] =
-    ["post-receive", "post-rewrite", "pre-push", "pre-receive", "reference-transaction"];
+const READING: [&str; 4] = ["post-receive", "post-rewrite", "pre-push", "pre-receive"];
 /// The one that talks with git, so that only one hook can be it; git takes its absence for a failure.
 const TALKING: &str = "proc-receive";
 
-/// Finds the hooks of a repository itself, in a hook for all repositories.
-const OWN: &str = "own=$(git rev-parse --git-common-dir)/hooks";
+/// Finds the hooks of a repository itself, in a hook for all repositories: without a further program,
+/// since some hooks run often.
+const OWN: &str = "\
+dir=${GIT_DIR:-$(git rev-parse --git-dir 2> /dev/null)}
+if [ -f \"$dir/commondir\" ]; then
+  read -r common < \"$dir/commondir\"
+  case $common in /*) dir=$common ;; *) dir=$dir/$common ;; esac
+fi
+own=$dir/hooks";
 
 /// Tells whether a hook of ours passes on to each repository's own.
 pub(super) fn passes_on(text: &[u8]) -> bool {
-    is_ours(text) && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(OWN.as_bytes()))
+    is_ours(text) && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"own="))
 }
 
 /// Tells whether a hook is one of ours.
@@ -122,17 +128,24 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
         "#!/bin/sh\n{MARK}; `ddpatrol hook uninstall` removes it.\n# A hook that was here before runs \
          first: {name}{BEFORE}\n"
     );
+    text.push_str(&format!("before=$0{BEFORE}\n"));
+    if scope == Scope::AllRepositories {
+        // A folder of hooks may be a link to this one.
+        text.push_str(&format!("{OWN}/{name}\nif [ \"$own\" -ef \"$0\" ]; then own=; fi\n"));
+    }
     if name == TALKING {
-        text.push_str(&format!(
-            "{OWN}/{name}\n\
-             for hook in \"$0{BEFORE}\" \"$own\"; do\n  \
+        text.push_str(
+            "for hook in \"$before\" \"$own\"; do\n  \
              if [ -x \"$hook\" ]; then exec \"$hook\" \"$@\"; fi\n\
              done\n\
-             exit 1\n"
-        ));
+             exit 1\n",
+        );
         return text;
     }
     let reads = READING.contains(&name);
+    if hook.is_none() {
+        text.push_str("if ! [ -x \"$before\" ] && ! [ -x \"$own\" ]; then exit 0; fi\n");
+    }
     if reads {
         text.push_str(
             "input=$(cat)\nfeed() { test -z \"$input\" || printf '%s\\n' \"$input\"; }\n",
@@ -140,9 +153,9 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
     }
     let feed = if reads { "feed | " } else { "" };
     let run = |path: &str| format!("if [ -x {path} ]; then {feed}{path} \"$@\" || exit; fi\n");
-    text.push_str(&format!("before=$0{BEFORE}\n{}", run("\"$before\"")));
+    text.push_str(&run("\"$before\""));
     if scope == Scope::AllRepositories {
-        text.push_str(&format!("{OWN}/{name}\n{}", run("\"$own\"")));
+        text.push_str(&run("\"$own\""));
     }
     let Some(hook) = hook else { return text };
     text.push_str(&format!(

@@ -184,7 +184,7 @@ fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says(
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
     let server = repo.clone_to("server.git", &["--bare"]);
     let told = |name: &str| std::fs::read_to_string(server.join(format!("told-{name}")));
-    let readers = ["pre-receive", "post-receive", "reference-transaction"];
+    let readers = ["pre-receive", "post-receive"];
     let server_hooks = [&readers[..], &["update", "post-update"]].concat();
     for name in &server_hooks {
         let text = format!("#!/bin/sh\nf=$PWD/told-{name}\n(echo \"$@\"; cat) >> \"$f\"\n");
@@ -245,4 +245,38 @@ fn a_bare_repository_gets_the_hook_that_it_runs() {
     }
     assert_eq!(install(&["--pre-receive"]).code(), Some(0));
     assert_eq!(names(&server.join("hooks")), ["pre-receive"]);
+}
+
+#[test]
+fn hooks_for_all_repositories_are_not_taken_for_those_of_one() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
+    let run = |args: &[&str]| repo.run_in(&repo.root, args, &variables);
+    assert_eq!(run(&["hook", "install", "--global"]).code(), Some(0));
+    let shared = repo.outside().join(".config/ddpatrol/hooks");
+    let before = std::fs::read_to_string(shared.join("pre-commit")).expect("a hook");
+    // One is somebody else's.
+    script(&shared.join("update"), "#!/bin/sh\n");
+    assert_eq!(run(&["hook", "install"]).code(), Some(0));
+    assert_eq!(std::fs::read_to_string(shared.join("pre-commit")).expect("a hook"), before);
+    assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
+    // One is missing that is wanted.
+    std::fs::remove_file(shared.join("pre-push")).expect("a hook");
+    let ran = run(&["hook", "install", "--pre-push"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("hook install --global"), "{ran:?}");
+    assert!(!shared.join("pre-push").exists());
+    // A linked work tree's own hooks are those of its repository, and a new repository hears nothing.
+    script(
+        &repo.root.join(".git/hooks/post-commit"),
+        "#!/bin/sh\ntouch \"$(git rev-parse --git-common-dir)/ran\"\n",
+    );
+    let git = |at: &Path, args: &[&str]| repo.try_git_with(at, args, &variables);
+    assert!(git(&repo.root, &["worktree", "add", "-q", "../linked"]).status.success());
+    let linked = repo.outside().join("linked");
+    assert!(git(&linked, &["commit", "-q", "--allow-empty", "-m", "x"]).status.success());
+    assert!(repo.root.join(".git/ran").exists());
+    let made = git(repo.outside(), &["init", "-q", "fresh"]);
+    assert!(made.status.success() && made.stderr.is_empty(), "{made:?}");
 }
