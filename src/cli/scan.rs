@@ -5,6 +5,7 @@ use super::decide::{Ground, Heed};
 use super::session::{self, Ended, Scene, Sources, Task};
 use super::{Exit, GATE};
 use crate::finding::baseline::{Reach, Roots};
+use crate::report::advice::quote;
 use crate::source::archive::{Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met};
 use crate::source::git::history::HistoryOptions;
@@ -71,10 +72,16 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
         }
         paths.push(whole);
     }
-    let mut grounds: Vec<&Path> = roots.tops.iter().map(PathBuf::as_path).collect();
+    let mut grounds: Vec<PathBuf> = roots.tops.clone();
     if grounds.is_empty() {
-        grounds.push(&roots.here);
+        grounds.push(roots.here.clone());
     }
+    // A baseline in a folder above may know other work trees, too.
+    let baseline =
+        args.telling.baseline.as_ref().and_then(|it| {
+            Some(roots.here.join(it)).and_then(|it| it.parent()?.canonicalize().ok())
+        });
+    grounds.extend(baseline);
     if grounds.iter().all(|ground| paths.iter().any(|path| ground.starts_with(path))) {
         return Reach::All;
     }
@@ -189,11 +196,16 @@ fn note_unread_histories(named: &[Named], paths: &[PathBuf], run: &Run) {
         else {
             continue;
         };
-        if !read.contains(&repository.common_dir.canonicalize().ok()) && noted.insert(top.clone()) {
+        // The walk of a folder above it meets it.
+        let top_path = top.canonicalize().unwrap_or_else(|_| top.clone());
+        let is_met =
+            paths.iter().any(|it| it.canonicalize().is_ok_and(|it| top_path.starts_with(it)));
+        let is_read = is_met || read.contains(&repository.common_dir.canonicalize().ok());
+        if !is_read && noted.insert(top.clone()) {
             run.note(format!(
                 "the history that {} lies in is not read: `ddpatrol scan {}` reads it",
                 path.display(),
-                top.display()
+                quote(&top.to_string_lossy())
             ));
         }
     }

@@ -64,6 +64,17 @@ impl Exclude {
             && self.globs.matched(path, is_folder).is_ignore()
     }
 
+    /// Tells whether a file is left out by its own name or that of a folder below `top`: what was named, or
+    /// what it lies in, is read whatever is said of the folders above.
+    #[must_use]
+    pub fn has_below(&self, path: &Path, top: &Path) -> bool {
+        if !path.starts_with(top) {
+            return self.has(path, false);
+        }
+        let mut above = path.ancestors().take_while(|it| *it != top).enumerate();
+        above.any(|(up, path)| self.has_itself(path, up > 0))
+    }
+
     /// Tells whether nothing is left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -149,7 +149,9 @@ impl Baseline {
             let found = finding.locations.iter().map(|place| roots.key(place, gate));
             let known = old.get(&finding.fingerprint);
             let elsewhere = known.iter().flat_map(|it| &it.places);
-            let elsewhere = elsewhere.filter(|place| !reach.covers(place)).cloned();
+            let elsewhere = elsewhere.filter(|place| !reach.covers(place));
+            // Versions before this one wrote tokens in names as they are.
+            let elsewhere = elsewhere.map(|it| gate.clean(it.as_bytes()).text().into_owned());
             let places = found.chain(elsewhere).collect();
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
@@ -164,7 +166,7 @@ impl Baseline {
                 },
             );
         }
-        for (fingerprint, entry) in old {
+        for (fingerprint, mut entry) in old {
             if self.entries.contains_key(&fingerprint) {
                 continue;
             }
@@ -172,6 +174,9 @@ impl Baseline {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
+                let masked =
+                    entry.places.iter().map(|it| gate.clean(it.as_bytes()).text().into_owned());
+                entry.places = masked.collect();
                 self.entries.insert(fingerprint, entry);
             }
         }

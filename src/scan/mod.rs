@@ -144,7 +144,13 @@ pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
     let is_git = place.trace.is_some() || place.standing.is_some();
     let path = place.path.as_deref().filter(|_| is_path && is_git);
-    path.is_some_and(|path| exclude.has(&roots.whole(path), false))
+    let top = place.trace.as_ref().map(|trace| roots.whole(&trace.repository));
+    let top = top.map(|git| match git.file_name() {
+        Some(name) if name == ".git" => git.parent().unwrap_or(&git).to_owned(),
+        _ => git,
+    });
+    let top = top.unwrap_or_else(|| roots.here.clone());
+    path.is_some_and(|path| exclude.has_below(&roots.whole(path), &top))
 }
 
 impl Scan<'_> {

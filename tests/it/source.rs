@@ -428,3 +428,35 @@ fn what_git_tracks_is_read_whatever_ignore_files_say() {
     assert_eq!(ran.json()["complete"], false);
     assert!(ran.gaps("opaque")[0].contains("--no-ignore reads them"), "{ran:?}");
 }
+
+#[test]
+fn what_git_tracks_is_neither_a_repositorys_own_files_nor_what_a_link_leads_to() {
+    let repo = Repo::new();
+    repo.write("a.env", token(1));
+    repo.write("dir/secret.env", token(2));
+    repo.git(&["clone", "-q", "--bare", ".", "fix.git"]);
+    repo.write("fix.git/HEAD-note", token(3));
+    repo.write(".gitignore", "*.env\n");
+    repo.git(&["add", "-f", "."]);
+    repo.git(&["commit", "-qm", "all"]);
+    let elsewhere = Tree::new();
+    elsewhere.write("secret.env", token(4));
+    std::fs::remove_dir_all(repo.path().join("dir")).expect("it is there");
+    std::os::unix::fs::symlink(elsewhere.path(), repo.path().join("dir")).expect("a link");
+    let paths = |args: &[&str]| {
+        let ran = repo.scan_with_git(args);
+        let found: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
+        (found, ran.gaps("opaque").len() + ran.gaps("unread").len())
+    };
+    let wanted = (vec!["a.env".to_owned()], 0);
+    assert_eq!(paths(&["--files-only"]), wanted);
+    // Indices that only git reads.
+    repo.git(&["update-index", "--split-index"]);
+    assert_eq!(paths(&["--files-only"]), wanted);
+    let other = Repo::init(&["--object-format=sha256"]);
+    other.write(".gitignore", "*.env\n");
+    other.write("a.env", token(1));
+    other.git(&["add", "-f", "."]);
+    let ran = other.scan_with_git(&["--files-only", "--strict"]);
+    assert_eq!((ran.places().len(), ran.json()["complete"].as_bool()), (1, Some(true)), "{ran:?}");
+}

@@ -68,7 +68,8 @@ fn behind(bytes: &[u8], last: usize) -> Told {
 fn zeros<'a>(bytes: impl ExactSizeIterator<Item = &'a u8>) -> (bool, usize) {
     let len = bytes.len();
     let zeros = bytes.take(REACH).take_while(|&&byte| byte == 0).count();
-    (zeros == len, zeros % 2)
+    // Of more than are counted nothing is known.
+    if zeros == REACH { (false, 1) } else { (zeros == len, zeros % 2) }
 }
 
 /// Looks at what comes before the first character of a token.

@@ -267,6 +267,9 @@ impl Worker<'_> {
         }
         if is_git_folder(&entry) {
             let is_inner = entry.file_name() == ".git";
+            if let Some(tracked) = self.tracked {
+                tracked.skip(entry.path());
+            }
             self.work_tree.fetch_or(is_inner, Ordering::Relaxed);
             match &self.source.options.repositories {
                 // The folder that it lies in has told of it.

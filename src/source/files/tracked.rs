@@ -16,6 +16,8 @@ use std::sync::{Mutex, MutexGuard};
 pub(super) struct Tracked {
     trees: Mutex<Vec<Tree>>,
     passed: Mutex<HashSet<u64>>,
+    /// Repositories below the walked paths, of which the files are not read as such.
+    stores: Mutex<HashSet<PathBuf>>,
     hasher: RandomState,
 }
 
@@ -28,7 +30,7 @@ struct Tree {
     depth: usize,
     /// The part's path from the top.
     part: PathBuf,
-    index: PathBuf,
+    repository: Repository,
 }
 
 impl Tracked {
@@ -38,11 +40,12 @@ impl Tracked {
             let repository = Repository::discover(path, &Environment::default()).ok()?;
             let top = repository.work_tree.as_ref()?.canonicalize().ok()?;
             let part = path.canonicalize().ok()?.strip_prefix(top).ok()?.to_owned();
-            Some(Tree { spelled: path.clone(), depth: 0, part, index: repository.index_file() })
+            Some(Tree { spelled: path.clone(), depth: 0, part, repository })
         });
         Self {
             trees: Mutex::new(trees.collect()),
             passed: Mutex::default(),
+            stores: Mutex::default(),
             hasher: RandomState::new(),
         }
     }
@@ -51,10 +54,15 @@ impl Tracked {
     pub(super) fn add(&self, top: &Path, depth: usize) {
         let nothing = Environment::default();
         if let Ok(repository) = Repository::discover(top, &nothing) {
-            let index = repository.index_file();
-            let tree = Tree { spelled: top.to_owned(), depth, part: PathBuf::new(), index };
+            let part = PathBuf::new();
+            let tree = Tree { spelled: top.to_owned(), depth, part, repository };
             lock(&self.trees).push(tree);
         }
+    }
+
+    /// Takes note of the folder of a repository, which was not walked.
+    pub(super) fn skip(&self, store: &Path) {
+        lock(&self.stores).insert(store.to_owned());
     }
 
     /// Stands for a path among those that were passed by.
@@ -72,27 +80,24 @@ impl Tracked {
     pub(super) fn missed(&self, run: &Run, on_path: &mut dyn FnMut(&Path, usize)) {
         let trees = std::mem::take(&mut *lock(&self.trees));
         let mut passed = std::mem::take(&mut *lock(&self.passed));
+        let stores = std::mem::take(&mut *lock(&self.stores));
         for tree in trees {
-            if !tree.index.exists() {
-                continue;
-            }
-            let index = match git2::Index::open(&tree.index) {
-                Ok(index) => index,
+            let paths = match tree.repository.tracked() {
+                Ok(paths) => paths,
                 Err(error) => {
                     let message = format!(
                         "the index cannot be read, so files in it that an ignore file names are left \
-                         out (--no-ignore reads them): {}",
-                        error.message()
+                         out (--no-ignore reads them): {error}"
                     );
-                    run.report(Gap::Opaque, Some(tree.index), message);
+                    run.report(Gap::Opaque, Some(tree.repository.index_file()), message);
                     continue;
                 }
             };
-            for entry in index.iter() {
+            for path in &paths {
                 if run.is_interrupted() {
                     return;
                 }
-                let path = path_of(&entry.path);
+                let path = path_of(path);
                 let Ok(below) = path.strip_prefix(&tree.part) else { continue };
                 // Who has passed a file by has passed the folders above it by.
                 if passed.contains(&self.key(&tree.spelled.join(below))) {
@@ -101,6 +106,10 @@ impl Tracked {
                 let mut depth = tree.depth;
                 let mut path = tree.spelled.clone();
                 for part in below {
+                    // What a link leads to is not what git tracks there.
+                    if path.is_symlink() && depth > 0 || stores.contains(&path) {
+                        break;
+                    }
                     (path, depth) = (path.join(part), depth + 1);
                     if passed.insert(self.key(&path)) {
                         on_path(&path, depth);

@@ -27,8 +27,8 @@ impl Own {
         }
         paths.push(top.join("lfs/objects"));
         let is_left_out = |path: &Path| {
-            let configured = &options.configured;
-            configured.has(&lexical(&options.here.join(path)), path.is_dir())
+            let whole = |path: &Path| lexical(&options.here.join(path));
+            options.configured.has_below(&whole(path), &whole(&self.root))
         };
         paths.retain(|path| path.exists() && !is_left_out(path));
         // Nothing is excluded, so there is no glob that could be wrong.
@@ -52,6 +52,8 @@ fn told(common: &Path, root: &Path) -> PathBuf {
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).collect();
+    // A link may lead to a file, as some keep their hooks, but to no folder.
+    paths.retain(|path| !path.is_symlink() || path.is_file());
     paths.sort();
     paths.into_iter()
 }

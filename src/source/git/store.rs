@@ -122,7 +122,10 @@ impl Store {
                 break;
             }
             if turn == LISTED {
-                gone.into_iter().for_each(|path| problem(StoreError::NoIndex(path)));
+                for path in gone.into_iter().filter(|path| path.exists()) {
+                    self.opened.insert(path.clone());
+                    problem(StoreError::NoIndex(path));
+                }
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -208,3 +208,21 @@ fn what_is_named_is_read_although_the_configuration_excludes_it() {
     let text = tree.run(&["scan"]).stdout();
     assert!(text.contains("1 path by --exclude or the configuration"), "{text}");
 }
+
+#[test]
+fn a_repository_that_is_named_is_read_although_the_configuration_excludes_its_folder() {
+    let repo = crate::changes::repo::Repo::of(&[("x", &token(1)), ("fixtures/y", &token(2))]);
+    repo.commit(&[("x", "gone")], "edit");
+    repo.git(&["remote", "add", "origin", &format!("https://x:{}@example.com", token(3))]);
+    let name = repo.root.file_name().expect("a name").to_string_lossy().into_owned();
+    let text = format!("exclude = [\"/{name}/\", \"fixtures/\"]\n");
+    std::fs::write(repo.outside().join(".ddpatrol.toml"), text).expect("a file");
+    let config = repo.outside().join(".ddpatrol.toml").to_string_lossy().into_owned();
+    let args = ["scan", &name, "--config", &config, "--report", "json"];
+    let ran = repo.run_in(repo.outside(), &args, &[]);
+    let wanted = [format!("{name}/.git/config"), format!("{name}/x")];
+    assert_eq!(standings(&ran), wanted, "{ran:?}");
+    let args = ["scan", ".", "--config", &config, "--report", "json"];
+    let ran = repo.run_in(repo.outside(), &args, &[]);
+    assert_eq!(standings(&ran), [] as [&str; 0], "{ran:?}");
+}

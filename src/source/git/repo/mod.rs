@@ -15,6 +15,7 @@ mod refs;
 mod staged;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
 pub use environment::Environment;
 pub use open::LibraryError;
