@@ -144,7 +144,7 @@ impl Session<'_> {
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
             root: root.as_deref(),
-            top: self.task.is_staged.then(|| self.decided.decisions.roots.here.as_path()),
+            top: self.task.is_staged.then_some(self.decided.decisions.roots.here.as_path()),
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =

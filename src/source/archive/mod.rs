@@ -18,6 +18,7 @@ mod feed;
 mod format;
 pub mod image;
 mod objects;
+mod parts;
 mod pdf;
 mod place;
 mod repository;

@@ -6,13 +6,14 @@
 //! out: entries that were deleted from it, and another zip before this one. Methods: stored, deflate, deflate64, bzip2,
 //! lzma, zstd, xz. What is encrypted is told.
 
+use super::parts::{Taken, View};
 use super::place::Place;
 use super::stream::MEMORY;
 use super::tee::{fill, skip};
 use super::walker::Walker;
 use super::{Bytes, Fault};
 use crc32fast::Hasher;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use std::ops::Range;
 
 const END_LEN: usize = 22;
@@ -21,8 +22,6 @@ pub const END_REACH: usize = END_LEN + 0xffff;
 /// The mark of the end record.
 pub(super) const END: &[u8] = b"PK\x05\x06";
 const ENTRY_LEN: usize = 46;
-/// What lies between entries and is no longer than this is the descriptor of one.
-const LEAST_GAP: u64 = 30;
 /// How many directories are read of one file: zips may follow each other.
 const MOST_DIRECTORIES: usize = 1_000;
 /// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
@@ -58,7 +57,7 @@ pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
-    let (mut open, mut directories) = (vec![0..len], 0);
+    let (mut open, mut directories) = (Vec::from([0..len]), 0);
     while let Some(range) = open.pop() {
         walker.check().map_err(|_| Fault::Stopped)?;
         let is_whole = range == (0..len);
@@ -257,76 +256,6 @@ fn one(
 /// Returns how long a local header is, with name and extra fields.
 fn local_len(local: &[u8; 30]) -> u64 {
     30 + u64::from(u16_at(local, 26)) + u64::from(u16_at(local, 28))
-}
-
-/// Where the entries of a directory lie.
-#[derive(Debug, Default)]
-struct Taken(Vec<Range<u64>>);
-
-impl Taken {
-    fn add(&mut self, range: Range<u64>) {
-        match self.0.last_mut() {
-            // Most entries follow each other, some with a descriptor between them.
-            Some(last)
-                if last.start <= range.start
-                    && range.start <= last.end.saturating_add(LEAST_GAP) =>
-            {
-                last.end = last.end.max(range.end);
-            }
-            _ => self.0.push(range),
-        }
-    }
-
-    /// Lists what lies between them and before `end`, and could hold an entry.
-    fn gaps(mut self, end: u64) -> Vec<Range<u64>> {
-        self.0.sort_unstable_by_key(|range| range.start);
-        self.0.push(end..end);
-        let (mut gaps, mut at) = (Vec::new(), 0_u64);
-        for range in self.0 {
-            if range.start.min(end) > at.saturating_add(LEAST_GAP) {
-                gaps.push(at..range.start.min(end));
-            }
-            at = at.max(range.end);
-        }
-        gaps
-    }
-}
-
-/// A part of bytes as bytes of its own.
-struct View<'a> {
-    bytes: &'a mut dyn Bytes,
-    range: Range<u64>,
-    at: u64,
-}
-
-impl<'a> View<'a> {
-    fn new(bytes: &'a mut dyn Bytes, range: Range<u64>) -> io::Result<Self> {
-        bytes.seek(SeekFrom::Start(range.start))?;
-        Ok(Self { bytes, at: range.start, range })
-    }
-}
-
-impl Read for View<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.range.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let most = left.min(buffer.len());
-        let len = self.bytes.read(&mut buffer[..most])?;
-        self.at += len as u64;
-        Ok(len)
-    }
-}
-
-impl Seek for View<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => self.range.start.checked_add(at),
-            SeekFrom::End(by) => self.range.end.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        let at = at.filter(|at| *at >= self.range.start).ok_or(io::ErrorKind::InvalidInput)?;
-        self.at = self.bytes.seek(SeekFrom::Start(at))?;
-        Ok(self.at - self.range.start)
-    }
 }
 
 /// Reads the content of an entry.
