@@ -57,7 +57,8 @@ pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
-    let (mut open, mut directories) = (Vec::from([0..len]), 0);
+    let (mut open, mut directories) = (Vec::new(), 0);
+    open.push(0..len);
     while let Some(range) = open.pop() {
         walker.check().map_err(|_| Fault::Stopped)?;
         let is_whole = range == (0..len);
