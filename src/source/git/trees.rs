@@ -137,6 +137,12 @@ impl Tree<'_> {
 }
 
 impl Window {
+    /// Forgets what was read of another version.
+    pub(super) fn emptied(mut self) -> Self {
+        self.bytes.clear();
+        self
+    }
+
     /// Reads from `start` until an entry is there, by growing steps: names may be of any length.
     fn fill(&mut self, object: &Object<'_>, start: usize, id_len: usize) -> Option<Shape> {
         let (len, mut end) = (object.len() as usize, start);

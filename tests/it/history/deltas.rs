@@ -1,7 +1,7 @@
 //! The objects that hold a token are those of a search of what `git cat-file` prints.
 
 use super::names::{Planted, planted};
-use super::token;
+use super::{introduced, token};
 use crate::mint::{self, Random};
 use crate::repo::Repo;
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,4 +260,33 @@ fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_
     assert_eq!(packed.values().map(BTreeSet::len).collect::<Vec<_>>(), [1]);
     repo.git(&["-c", "pack.depth=0", "repack", "-adfq", "--depth=0"]);
     assert_eq!(packed, objects(&repo));
+}
+
+#[test]
+fn versions_of_trees_that_change_at_one_place_are_each_read() {
+    let repo = Repo::new();
+    for dir in 0..40 {
+        for file in 0..9 {
+            repo.write(format!("d{dir:02}/f{file}"), format!("{dir} {file}"));
+        }
+    }
+    repo.commit("clean");
+    // The same entry of each tree, at one offset in all of them; one brings a token.
+    let mut commits = Vec::new();
+    for turn in 0..4 {
+        for dir in 0..40 {
+            repo.write(format!("d{dir:02}/f5"), format!("{dir} again {turn}"));
+        }
+        if turn == 1 {
+            repo.write("d25/f5", token(1));
+        }
+        commits.push(repo.commit("all change"));
+    }
+    for depth in ["--depth=1", "--depth=50"] {
+        repo.git(&["repack", "-adfq", "--window=250", depth]);
+        let place = repo.history().place(&token(1));
+        assert_eq!(place["path"], "d25/f5", "{depth}: {place}");
+        assert_eq!(introduced(&place), commits[1], "{depth}: {place}");
+        assert_eq!(place["git"]["removed"][0]["commit"], commits[2], "{depth}: {place}");
+    }
 }

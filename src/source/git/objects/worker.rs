@@ -220,7 +220,7 @@ impl Visitor for Worker<'_> {
                     starts = self.tree(number, &mut Tree::Whole(bytes), (pieces, base), id_len);
                 } else {
                     let window = std::mem::take(&mut self.window);
-                    let mut tree = Tree::Version(object, window);
+                    let mut tree = Tree::Version(object, window.emptied());
                     self.tree(number, &mut tree, (object.pieces(), base), id_len);
                     if let Tree::Version(_, window) = tree {
                         self.window = window;
