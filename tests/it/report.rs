@@ -337,3 +337,17 @@ fn eight_characters_of_a_cut_off_secret_are_masked_and_words_are_not() {
         assert_eq!(ran.stdout().contains(text), shown, "{text}: {ran:?}");
     }
 }
+
+#[test]
+fn no_more_of_a_name_is_masked_than_the_token_in_it() {
+    for seed in 0..20 {
+        for (rule, token) in mint::all(&mut Random(seed)) {
+            let tree = Tree::new();
+            tree.write(format!("a {token}.txt"), "x");
+            let ran = tree.run(&["scan", "--report", "json"]);
+            let path = &ran.json()["findings"][0]["locations"][0]["path"];
+            let path = path.as_str().expect("a path").to_owned();
+            assert!(path.ends_with("***.txt"), "{rule}: {path}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use super::decode::{self, Decoded, Scheme};
 use super::{Layer, backwards};
-use crate::detect::Detector;
+use crate::detect::{Detector, Scratch};
 use std::ops::Range;
 
 /// How many characters behind a head make what was decoded worth masking.
@@ -41,8 +41,16 @@ impl Detector {
                 }
             }
         });
+        let mut scratch = Scratch::default();
         self.prefilter.find(bytes, 0..bytes.len(), |hit| {
             for &rule in &self.by_needle[hit.needle] {
+                // A token that stands there as it is does not go on, whatever follows its `=`.
+                self.shapes.ends(&self.rules, rule, (bytes, hit.start), &mut scratch);
+                let format = &self.rules.rules()[rule].format;
+                let is_proven = |&end: &usize| format.check(&bytes[hit.start..end]).is_proven();
+                if scratch.ends.iter().any(is_proven) {
+                    continue;
+                }
                 let public = self.rules.rules()[rule].format.public_len();
                 self.going_on(bytes, (hit.start, public), &mut spans);
             }
