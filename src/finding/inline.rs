@@ -65,12 +65,14 @@ pub(super) fn read(
 
 /// Returns what follows the word.
 fn said(text: &[u8]) -> Option<Vec<u8>> {
-    let at = memmem::find(&text.to_ascii_lowercase(), WORD)?;
-    let (before, after) = (&text[..at], &text[at + WORD.len()..]);
+    let lower = text.to_ascii_lowercase();
+    let parts = memmem::find_iter(&lower, WORD).map(|at| (&text[..at], &text[at + WORD.len()..]));
     // A longer word is another word.
     let goes_on = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
-    let is_longer = before.last().is_some_and(goes_on) || after.first().is_some_and(goes_on);
-    (!is_longer).then(|| after.to_owned())
+    let mut whole = parts.filter(|(before, after)| {
+        !before.last().is_some_and(goes_on) && !after.first().is_some_and(goes_on)
+    });
+    whole.next().map(|(_, after)| after.to_owned())
 }
 
 /// Takes the marks of the comment around a reason away; what has no letters is none.
@@ -107,6 +109,7 @@ mod tests {
             "key = TOKEN  // ddpatrol:allow: a test's\nnext",
             "<a>TOKEN</a><!-- ddpatrol:allow a test's -->",
             "TOKEN /* DDPATROL:ALLOW - a test's */",
+            "TOKEN # ddpatrol:allow-list is another word, ddpatrol:allow a test's",
             "-- ddpatrol:allow (a test's) TOKEN".replace(") TOKEN", "\tTOKEN").as_str(),
         ] {
             assert_eq!(reason(line), Some((true, "a test's".to_owned())), "{line}");

@@ -209,7 +209,8 @@ pub(super) struct WhatArgs {
     #[arg(long, conflicts_with = "history_only")]
     pub(super) files_only: bool,
 
-    /// Scan the histories of git repositories only; each PATH must be one.
+    /// Scan the histories of git repositories only, with their configuration and hooks; each PATH must be
+    /// a repository.
     #[arg(long)]
     pub(super) history_only: bool,
 
