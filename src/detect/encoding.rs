@@ -70,6 +70,12 @@ impl Encoding {
         self.0[0].is_none()
     }
 
+    /// Returns the outermost layer: what the text itself is.
+    #[must_use]
+    pub fn outermost(self) -> Option<Layer> {
+        self.0[0]
+    }
+
     /// Tells whether the text itself is UTF-16.
     #[must_use]
     pub fn is_utf16(self) -> bool {

@@ -5,7 +5,7 @@ use super::{
     snippet,
 };
 use crate::blob::{Blob, Position};
-use crate::detect::encoding::Encoding;
+use crate::detect::encoding::{Encoding, Layer};
 use crate::detect::{Detector, Evidence, Match};
 use crate::report::redact::Redactor;
 use crate::source::window::Context;
@@ -98,7 +98,10 @@ impl Occurrence {
         let mut end = start;
         end.advance(spelled);
         let (start, end) = match found.encoding.is_utf16() {
-            true => wide((start, end), (blob.bytes, found.start, blob.offset), spelled.len()),
+            true => {
+                let place = (blob.bytes, found.start, blob.offset);
+                wide((start, end), place, (spelled.len(), found.encoding))
+            }
             false => (start, end),
         };
         let (path, part) = Location::place(blob.origin);
@@ -130,24 +133,37 @@ impl Occurrence {
 }
 
 /// Counts the columns of UTF-16 by its own units, if the line begins within `bytes`, before which so
-/// many bytes come.
+/// many bytes come; and the lines, too, if all of it is UTF-16.
 pub(crate) fn wide(
     (start, end): (Position, Position),
     (bytes, at, offset): (&[u8], usize, u64),
-    len: usize,
+    (len, encoding): (usize, Encoding),
 ) -> (Position, Position) {
-    let line = match memchr::memrchr(b'\n', &bytes[..at]) {
+    let is_marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let (mut line, mut line_start) = (start.line, memchr::memrchr(b'\n', &bytes[..at]));
+    if offset == 0 && is_marked {
+        // A newline is a character of two bytes; its one byte is part of others, too.
+        let newline = match encoding.outermost() {
+            Some(Layer::Utf16Be) => [0, b'\n'],
+            _ => [b'\n', 0],
+        };
+        let units = bytes[..at].chunks_exact(2).enumerate();
+        let newlines = units.filter(|(_, unit)| *unit == newline);
+        let (count, last) =
+            newlines.fold((0, None), |(count, _), (unit, _)| (count + 1, Some(unit)));
+        (line, line_start) = (1 + count, last.map(|unit| 2 * unit + 1));
+    }
+    let line_start = match line_start {
         Some(newline) => newline + 1,
-        None if offset == 0 => {
-            let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-            if has_mark { 2 } else { 0 }
-        }
+        None if offset == 0 => usize::from(is_marked) * 2,
         None => return (start, end),
     };
-    let column = (at.saturating_sub(line) / 2 + 1) as u64;
-    let last = column + (len / 2) as u64;
-    let end = if end.line == start.line { Position { column: last, ..end } } else { end };
-    (Position { column, ..start }, end)
+    let column = (at.saturating_sub(line_start) / 2 + 1) as u64;
+    let end = match end.line == start.line {
+        true => Position { line, column: column + (len / 2) as u64 },
+        false => Position { line: end.line - start.line + line, ..end },
+    };
+    (Position { line, column }, end)
 }
 
 /// What is told of a match: its identity, the line around it, what the line says about it.

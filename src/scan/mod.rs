@@ -428,7 +428,7 @@ impl Visitors for Workers<'_> {
         let mut end = start;
         end.advance(&place.bytes[at..at + len]);
         let (start, end) = match encoding.is_utf16() {
-            true => wide((start, end), (place.bytes, at, 0), len),
+            true => wide((start, end), (place.bytes, at, 0), (len, encoding)),
             false => (start, end),
         };
         let location = Location {
