@@ -228,6 +228,7 @@ impl Collector {
         findings.retain(|finding| !finding.locations.is_empty());
         for finding in &mut findings {
             members::lead(&mut finding.locations);
+            members::drop_passing(&mut finding.locations);
             finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
             finding.objects.sort();

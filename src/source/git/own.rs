@@ -7,6 +7,11 @@ use crate::finding::baseline::lexical;
 use crate::source::files::{Files, FilesOptions};
 use std::path::{Path, PathBuf};
 
+/// What git says of what it did and does: where it fetched from, reflogs with the arguments of `git pull`,
+/// messages in progress.
+const PASSING: [&str; 6] =
+    ["FETCH_HEAD", "logs", "COMMIT_EDITMSG", "MERGE_MSG", "SQUASH_MSG", "TAG_EDITMSG"];
+
 /// A repository and the path by which it was reached.
 pub(super) struct Own {
     pub(super) common: PathBuf,
@@ -18,12 +23,14 @@ impl Own {
     pub(super) fn files(&self, options: &FilesOptions) -> Option<Files> {
         let top = told(&self.common, &self.root);
         let mut paths: Vec<PathBuf> =
-            ["config", "config.worktree", "FETCH_HEAD"].map(|name| top.join(name)).into();
+            ["config", "config.worktree"].map(|name| top.join(name)).into();
+        paths.extend(PASSING.map(|name| top.join(name)));
         paths.extend(entries(&top.join("info")));
         let is_sample = |path: &PathBuf| path.extension().is_some_and(|it| it == "sample");
         paths.extend(entries(&top.join("hooks")).filter(|path| !is_sample(path)));
         for linked in entries(&top.join("worktrees")) {
-            paths.extend(["config.worktree", "FETCH_HEAD"].map(|name| linked.join(name)));
+            paths.push(linked.join("config.worktree"));
+            paths.extend(PASSING.map(|name| linked.join(name)));
         }
         paths.push(top.join("lfs/objects"));
         let is_left_out = |path: &Path| {

@@ -343,9 +343,15 @@ fn a_repositorys_own_files_are_read() {
     std::fs::write(mirror.join("FETCH_HEAD"), &one).expect("a file");
     let ran = repo.run_at(&mirror, &["scan", "--report", "json"]);
     assert_eq!(places(&ran), ["FETCH_HEAD"]);
+    // Of a pull with a password only the reflog knows; of a commit's message the commit is told.
+    repo.write(".git/logs/HEAD", format!("{}\n", token(38)));
+    repo.commit(token(39));
+    let ran = repo.scan(&[]);
+    assert_eq!(ran.place(&token(38))["path"], ".git/logs/HEAD");
+    assert_eq!(ran.place(&token(39))["part"], "commit");
     // What the configuration excludes stays out.
     repo.write(".ddpatrol.toml", "exclude = [\".git/\"]\n");
-    assert_eq!(places(&repo.scan(&[])), [] as [&str; 0]);
+    assert_eq!(places(&repo.scan(&[])), ["-"], "the message");
 }
 
 #[test]
