@@ -77,10 +77,8 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
         grounds.push(roots.here.clone());
     }
     // A baseline in a folder above may know other work trees, too.
-    let baseline =
-        args.telling.baseline.as_ref().and_then(|it| {
-            Some(roots.here.join(it)).and_then(|it| it.parent()?.canonicalize().ok())
-        });
+    let baseline = args.telling.baseline.as_ref().map(|it| roots.here.join(it));
+    let baseline = baseline.and_then(|it| it.parent()?.canonicalize().ok());
     grounds.extend(baseline);
     if grounds.iter().all(|ground| paths.iter().any(|path| ground.starts_with(path))) {
         return Reach::All;

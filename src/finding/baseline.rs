@@ -151,7 +151,7 @@ impl Baseline {
             let elsewhere = known.iter().flat_map(|it| &it.places);
             let elsewhere = elsewhere.filter(|place| !reach.covers(place));
             // Versions before this one wrote tokens in names as they are.
-            let elsewhere = elsewhere.map(|it| gate.clean(it.as_bytes()).text().into_owned());
+            let elsewhere = elsewhere.map(|it| masked(it, gate));
             let places = found.chain(elsewhere).collect();
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
@@ -174,9 +174,7 @@ impl Baseline {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
-                let masked =
-                    entry.places.iter().map(|it| gate.clean(it.as_bytes()).text().into_owned());
-                entry.places = masked.collect();
+                entry.places = entry.places.iter().map(|it| masked(it, gate)).collect();
                 self.entries.insert(fingerprint, entry);
             }
         }
@@ -236,7 +234,7 @@ impl Roots {
             (_, Part::Commit) => "(a commit message)".to_owned(),
             (_, Part::Tag) => "(a tag message)".to_owned(),
             (_, Part::Ref) => "(a reference's name)".to_owned(),
-            (Some(path), _) => gate.clean(self.below(path).as_bytes()).text().into_owned(),
+            (Some(path), _) => masked(&self.below(path), gate),
             (None, _) if place.trace.is_some() => "(no path)".to_owned(),
             (None, _) => "(standard input)".to_owned(),
         }
@@ -258,6 +256,10 @@ impl Roots {
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         parts.join("/").replacen("//", "/", 1)
     }
+}
+
+fn masked(place: &str, gate: &Redactor) -> String {
+    gate.clean(place.as_bytes()).text().into_owned()
 }
 
 /// Resolves `.` and `..` without looking at the file system: what a history has may be gone.

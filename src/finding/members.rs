@@ -1,8 +1,8 @@
 //! Places in archives: what a member shows, the archive's own bytes need not show again.
 //!
 //! In come the places of one token; a place in the raw bytes of an archive goes if a member of it is
-//! among the others. So do places where git repeats what commits say. A tar and a zip that does not compress show every token twice otherwise. It
-//! reads nothing.
+//! among the others. A tar and a zip that does not compress show every token twice otherwise. So do places
+//! where git repeats what commits say. It reads nothing.
 
 use super::{Location, Part};
 use ddpatrol_pack::ObjectId;

@@ -7,6 +7,7 @@ use super::redact::{Clean, Redactor};
 use crate::detect::encoding::Encoding;
 use crate::finding::{Finding, Location, Part, Standing};
 use crate::rules::Rule;
+use crate::source::git::repositories::root_of;
 use ddpatrol_pack::Kind;
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
@@ -270,10 +271,7 @@ fn is_packed(git_dir: &Path) -> bool {
 
 /// Names the folder that git commands are to be run in; `None` if it is the current one.
 fn folder(git_dir: &Path, here: Option<&Path>) -> Option<String> {
-    let top = match git_dir.file_name() {
-        Some(name) if name == ".git" => git_dir.parent().unwrap_or(Path::new("")),
-        _ => git_dir,
-    };
+    let top = root_of(git_dir);
     let below = here.and_then(|here| top.strip_prefix(here).ok()).unwrap_or(top);
     let below = below.strip_prefix(".").unwrap_or(below);
     (!below.as_os_str().is_empty()).then(|| below.to_string_lossy().into_owned())

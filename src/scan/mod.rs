@@ -21,6 +21,7 @@ use crate::finding::{
 use crate::report::redact::Redactor;
 use crate::source::archive::{ArchiveOptions, Format};
 use crate::source::git::Names;
+use crate::source::git::repositories::root_of;
 use crate::source::window::Context;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitors, add,
@@ -144,13 +145,9 @@ pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
     let is_git = place.trace.is_some() || place.standing.is_some();
     let path = place.path.as_deref().filter(|_| is_path && is_git);
-    let top = place.trace.as_ref().map(|trace| roots.whole(&trace.repository));
-    let top = top.map(|git| match git.file_name() {
-        Some(name) if name == ".git" => git.parent().unwrap_or(&git).to_owned(),
-        _ => git,
-    });
-    let top = top.unwrap_or_else(|| roots.here.clone());
-    path.is_some_and(|path| exclude.has_below(&roots.whole(path), &top))
+    let top = place.trace.as_ref().map(|trace| roots.whole(root_of(&trace.repository)));
+    let top = top.as_ref().unwrap_or(&roots.here);
+    path.is_some_and(|path| exclude.has_below(&roots.whole(path), top))
 }
 
 impl Scan<'_> {

@@ -39,9 +39,15 @@ impl Own {
         };
         paths.retain(|path| path.exists() && !is_left_out(path));
         // Nothing is excluded, so there is no glob that could be wrong.
-        let paths_of =
-            FilesOptions { paths, exclude: Vec::new(), is_store: true, ..options.clone() };
-        Files::new(FilesOptions { no_ignore: true, repositories: None, ..paths_of }).ok()
+        Files::new(FilesOptions {
+            paths,
+            exclude: Vec::new(),
+            no_ignore: true,
+            repositories: None,
+            is_store: true,
+            ..options.clone()
+        })
+        .ok()
     }
 }
 

@@ -109,7 +109,8 @@ impl Repositories {
 }
 
 /// The folder that holds a `.git`, or a bare repository itself.
-fn root_of(path: &Path) -> &Path {
+#[must_use]
+pub fn root_of(path: &Path) -> &Path {
     match path.file_name() {
         Some(name) if name == ".git" => path.parent().unwrap_or(path),
         _ => path,
