@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod finding;
+pub mod regular;
 pub mod report;
 pub mod respond;
 pub mod rules;

@@ -2,7 +2,7 @@
 
 use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
-use super::output::{Output, Telling, suppressed};
+use super::output::{Output, Telling, remove_temporary, suppressed};
 use super::progress::Progress;
 use super::respond::Responding;
 use super::{Exit, GATE, complain, is_closed_pipe};
@@ -15,11 +15,13 @@ use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan, is_left_out};
+use crate::source::git::repo::stop_programs;
 use crate::source::window::Context;
 use crate::source::{Run, Source};
 use anyhow::Context as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -113,17 +115,47 @@ pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyh
     session.run(outputs, sources, run)
 }
 
-/// Asks the workers to stop at the first signal and ends at once at the second.
+/// How long workers may take to stop after the first signal. A worker that is blocked in a system
+/// call (a network file system, a stuck device) does not stop by itself.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// Handles SIGINT, SIGTERM and SIGHUP: the first stops the workers, and partial reports are written;
+/// the second ends the process at once.
 pub(super) fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
     let run = Arc::clone(run);
     ctrlc::set_handler(move || {
         if run.is_interrupted() {
-            #[expect(clippy::exit, reason = "the user asked twice; reports are lost knowingly")]
-            std::process::exit(i32::from(Exit::Interrupted.code()));
+            quit();
         }
         run.interrupt();
+        INTERRUPTED.store(true, Ordering::Relaxed);
+        stop_programs();
+        let run = Arc::clone(&run);
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            if !run.is_finished() {
+                complain("interrupted while a read was blocked: no report is written");
+                quit();
+            }
+        });
     })
-    .context("signals cannot be handled")
+    .context("cannot handle signals")
+}
+
+/// Set by the first signal.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Returns `true` if the user interrupted the command.
+pub(super) fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Ends the process without reports.
+fn quit() -> ! {
+    stop_programs();
+    remove_temporary();
+    #[expect(clippy::exit, reason = "workers that do not stop cannot be waited for")]
+    std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
 struct Session<'a> {
@@ -223,6 +255,7 @@ impl Session<'_> {
         let shows_progress = !self.args.run.quiet && io::stderr().is_terminal();
         let progress = shows_progress.then(|| Progress::start(Arc::clone(run)));
         let mut outcome = scan.run(sources, run);
+        run.finish();
         drop(progress);
         if !self.task.all {
             outcome.set_known_aside();

@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod place;
 pub mod selftest;
 
+use crate::regular::{self, Links, MAX_TEXT};
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
 use std::path::{Path, PathBuf};
@@ -228,7 +229,7 @@ impl RuleSet {
     ///
     /// # Errors
     /// An unreadable path, a folder without rules, or what [`RuleSet::add_text`] refuses.
-    pub fn add_path(&mut self, path: &Path) -> Result<(), RuleError> {
+    pub fn add_path(&mut self, path: &Path, links: Links) -> Result<(), RuleError> {
         let unread = |path: &Path| {
             let path = path.to_owned();
             move |source| RuleError::Unread { path, source }
@@ -249,7 +250,11 @@ impl RuleSet {
             files.push(path.to_owned());
         }
         for file in files {
-            let text = std::fs::read_to_string(&file).map_err(unread(&file))?;
+            let bytes = regular::read(&file, links, MAX_TEXT).map_err(unread(&file))?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+                RuleError::Unread { path: file.clone(), source }
+            })?;
             self.add_text(&file, &text)?;
         }
         Ok(())

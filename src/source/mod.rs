@@ -112,6 +112,7 @@ pub trait Source: Sync {
 #[derive(Debug, Default)]
 pub struct Run {
     interrupted: AtomicBool,
+    finished: AtomicBool,
     /// What was looked at and left out.
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
@@ -139,6 +140,17 @@ impl Run {
     #[inline]
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Notes that all sources were read, or that reading them was given up.
+    pub fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if no source is being read any more.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed)
     }
 
     /// Notes that something was not looked at.

@@ -3,11 +3,17 @@
 use crate::{Fault, PackError};
 use memmap2::Mmap;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 /// Maps a file that git never changes once it has its name.
 pub(crate) fn map(path: &Path) -> Result<Mmap, PackError> {
     let open = || {
+        // Opening a FIFO would wait for a writer, and a device has no end.
+        if !std::fs::metadata(path)?.is_file() {
+            let message = "not a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let file = File::open(path)?;
         // SAFETY: packs and indices are written under another name, renamed into place and never
         // changed; git maps them in the same way. Only someone who truncates the file while we

@@ -3,6 +3,9 @@
 //! It reads single objects as git does (packs, then loose files, then whatever other copy there
 //! is), and lists what there is for those who read everything. It never writes.
 
+use super::repo::SpecialFile;
+use super::repo::guard::check_folder;
+use crate::regular::{self, Links, MAX_TEXT};
 use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
@@ -95,14 +98,15 @@ impl Store {
             return problem(StoreError::Folder { path: path.to_owned(), source });
         }
         self.folders.push(folder.clone());
-        let alternates = match std::fs::read(folder.join("info/alternates")) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(source) => {
-                let path = folder.join("info/alternates");
-                return problem(StoreError::Folder { path, source });
-            }
-        };
+        let alternates =
+            match regular::read(&folder.join("info/alternates"), Links::Follow, MAX_TEXT) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                Err(source) => {
+                    let path = folder.join("info/alternates");
+                    return problem(StoreError::Folder { path, source });
+                }
+            };
         for line in alternates.split(|&byte| byte == b'\n') {
             if !line.is_empty() && !line.starts_with(b"#") {
                 self.add_folder(&folder.join(alternate(line)), depth + 1, problem);
@@ -173,6 +177,19 @@ impl Store {
         gone
     }
 
+    /// Returns the first named pipe or device among the files of all folders: programs that read
+    /// objects would wait for it.
+    #[must_use]
+    pub fn special(&self) -> Option<SpecialFile> {
+        self.folders.iter().find_map(|folder| {
+            let mut below = Vec::new();
+            let mut check =
+                |folder: &Path| check_folder(folder, &mut |path| below.push(path)).err();
+            check(folder)
+                .or_else(|| below.iter().find_map(|it| check_folder(it, &mut |_| ()).err()))
+        })
+    }
+
     /// Lists the loose objects of all folders, sorted, each once.
     pub fn loose(&self, problem: &mut dyn FnMut(StoreError)) -> Vec<ObjectId> {
         let mut ids = Vec::new();
@@ -229,7 +246,7 @@ impl Store {
         let name = id.to_string();
         let mut failure = None;
         for folder in &self.folders {
-            match File::open(folder.join(&name[..2]).join(&name[2..])) {
+            match regular::open(&folder.join(&name[..2]).join(&name[2..]), Links::Follow) {
                 Ok(file) => match Loose::new(file) {
                     Ok(loose) => return Ok(Some(loose)),
                     Err(error) => failure = Some(error),

@@ -4,6 +4,7 @@
 //! does not follow them for `extensions.*`.
 
 use super::RepoError;
+use crate::regular::{self, Links, MAX_TEXT};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ pub(super) struct Config {
 impl Config {
     /// Reads a file; one that does not exist has no entries.
     pub(super) fn read(path: &Path) -> Result<Self, RepoError> {
-        match std::fs::read(path) {
+        match regular::read(path, Links::Follow, MAX_TEXT) {
             Ok(bytes) => Self::parse(&bytes)
                 .map_err(|line| RepoError::Config { path: path.to_path_buf(), line }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),

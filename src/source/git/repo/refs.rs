@@ -7,7 +7,8 @@
 
 use super::peel::peel;
 use super::program::{self, ProgramError};
-use super::{LibraryError, RepoError, Repository, absent, entries, id, read_some};
+use super::{LibraryError, MAX_LISTED, RepoError, Repository, absent, entries, id, read_some};
+use crate::regular::{self, Links};
 use ddpatrol_pack::ObjectId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -199,7 +200,7 @@ impl Stored {
 
     /// Takes what `packed-refs` has and no file overrides.
     fn insert_packed(&mut self, file: PathBuf) -> Result<(), RepoError> {
-        let text = match std::fs::read(&file) {
+        let text = match regular::read(&file, Links::Follow, MAX_LISTED) {
             Ok(text) => text,
             Err(error) if absent(&error) => return Ok(()),
             Err(source) => return Err(RepoError::Read { path: file, source }),
