@@ -6,6 +6,7 @@ use super::scan::run_then;
 use super::session::Ended;
 use super::{Exit, clean, say};
 use crate::config::{Level, NAME};
+use crate::decode;
 use crate::finding::baseline::{Baseline, Reach};
 use crate::finding::suppression::Decisions;
 use crate::report::text::count;
@@ -42,7 +43,7 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
     let named = ended.decided.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
     let failed = || format!("the baseline {} cannot be written", shown(&path));
-    let mut baseline = match (std::fs::read_to_string(&path), old) {
+    let mut baseline = match (decode::read_file(&path), old) {
         (Ok(_), Old::Refused) => bail!(
             "{} exists: `ddpatrol baseline update` renews it, or remove it first",
             shown(&path)
@@ -100,7 +101,7 @@ fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
         Some(file) => file.clone(),
         None => configured_baseline()?.unwrap_or_else(|| PathBuf::from(FILE)),
     };
-    let text = std::fs::read_to_string(&path)
+    let text = decode::read_file(&path)
         .with_context(|| format!("the baseline {} cannot be read", path.display()))?;
     let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;
     let mut out = io::stdout().lock();

@@ -6,6 +6,7 @@
 
 use super::args::TellingArgs;
 use crate::config::{Config, Exclude, Level, NAME};
+use crate::decode;
 use crate::finding::InlineAllow;
 use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
 use crate::finding::suppression::Decisions;
@@ -190,12 +191,11 @@ impl Reading<'_> {
             let place = format!("{} of {}", below.display(), short(base));
             let bytes = base.read(&below).with_context(|| place.clone())?;
             let Some(bytes) = bytes else { return Ok(None) };
-            let text = String::from_utf8(bytes).ok();
-            let text = text.with_context(|| format!("{place} is no UTF-8 text"))?;
+            let text = decode::text(bytes).with_context(|| place.clone())?;
             return Ok(Some((text, place)));
         }
         let place = shown(path);
-        match std::fs::read_to_string(path) {
+        match decode::read_file(path) {
             Ok(text) => Ok(Some((text, place))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),
@@ -291,8 +291,8 @@ fn find(folder: &Path) -> Option<PathBuf> {
 pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let Some(path) = find(&here) else { return Ok(None) };
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("{} cannot be read", shown(&path)))?;
+    let text =
+        decode::read_file(&path).with_context(|| format!("{} cannot be read", shown(&path)))?;
     let config = Config::parse(Path::new(&shown(&path)), &text)?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     Ok(config.baseline.map(|baseline| folder.join(baseline)))

@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod place;
 pub mod selftest;
 
+use crate::decode;
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
 use std::path::{Path, PathBuf};
@@ -249,7 +250,7 @@ impl RuleSet {
             files.push(path.to_owned());
         }
         for file in files {
-            let text = std::fs::read_to_string(&file).map_err(unread(&file))?;
+            let text = decode::read_file(&file).map_err(unread(&file))?;
             self.add_text(&file, &text)?;
         }
         Ok(())
