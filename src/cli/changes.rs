@@ -26,7 +26,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let task = Task {
         telling: &args.telling,
         all: args.change.all,
-        is_staged: true,
+        scanned: &[],
         ground: Ground::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top] },
         heed: Heed::Baseline,
@@ -96,7 +96,7 @@ impl Judging<'_> {
         Task {
             telling: self.telling,
             all: self.change.all,
-            is_staged: false,
+            scanned: &[],
             ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
