@@ -10,6 +10,7 @@ mod encoded;
 mod history;
 mod mint;
 mod oracle;
+mod paths;
 mod repo;
 mod report;
 mod respond;
