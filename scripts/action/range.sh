@@ -49,6 +49,10 @@ scope_history() {
   operands=(-- "$path")
   repeated=(scan "$path")
   in_repository rev-parse --git-dir >/dev/null 2>&1 || return 0
+  # A clone has another name than the folder of the checkout.
+  local below
+  below=$(in_repository rev-parse --show-prefix 2>/dev/null) || below=
+  repeated=(scan "${below:-.}")
   if is_shallow; then
     fetch_all "$(in_repository rev-parse HEAD)" || fail "this clone is shallow, and the rest of its history" \
       "could not be fetched: set fetch-depth: 0 for actions/checkout"

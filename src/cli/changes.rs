@@ -4,6 +4,7 @@ use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Scene, Sources, Task};
+use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
 use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
@@ -25,7 +26,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let task = Task {
         telling: &args.telling,
         all: args.change.all,
-        is_staged: true,
+        scanned: &[],
         ground: Ground::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top] },
         heed: Heed::Baseline,
@@ -95,7 +96,7 @@ impl Judging<'_> {
         Task {
             telling: self.telling,
             all: self.change.all,
-            is_staged: false,
+            scanned: &[],
             ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
@@ -140,10 +141,10 @@ pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
 
 /// Reads revisions from standard input, one a line.
 pub(super) fn read_revisions() -> anyhow::Result<Vec<OsString>> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .context("the revisions cannot be read from standard input")?;
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut bytes);
+    let text = read.and_then(|_| Ok(decode::text(bytes)?));
+    let text = text.context("cannot read revisions from standard input")?;
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(revision).collect())
 }
 

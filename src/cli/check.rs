@@ -1,16 +1,29 @@
-//! `ddpatrol check`: explains one token, offline.
+//! `ddpatrol check`: explains the tokens in a short text, offline.
+//!
+//! Takes a token, or lines that hold tokens, from standard input or a prompt; prints the parts of each
+//! token and what is wrong with them, never its secret.
 
 use super::args::CheckArgs;
 use super::{Exit, load_rules};
+use crate::decode;
+use crate::detect::{Detector, Match, Scratch, Within};
 use crate::finding::Fingerprint;
 use crate::report::escape;
 use crate::rules::{Rule, RuleSet};
-use anyhow::bail;
-use ddpatrol_token::{Check, Explanation, Secret, Uuid};
+use anyhow::{Context, bail};
+use ddpatrol_token::{ByteSet, Check, Explanation, Secret, Uuid};
 use std::io::{self, IsTerminal, Read, Write};
+use std::sync::Arc;
 
-/// More than any token has; what is longer is no token.
+/// The longest input; longer text is for `ddpatrol scan -`.
 const MOST_BYTES: u64 = 64 * 1024;
+
+/// A part of the input that is a token, or resembles one.
+struct CheckedToken {
+    /// The offset in the input.
+    start: usize,
+    token: Secret,
+}
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if !args.refused.is_empty() {
@@ -19,36 +32,108 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
              run `ddpatrol check` and type it, or pipe it in. If it was one, treat it as leaked"
         );
     }
-    let rules = load_rules(&args.rules)?;
-    let token = read_token()?;
+    let rules = Arc::new(load_rules(&args.rules)?);
+    let input = read_input()?;
+    let input = input.expose();
+    let candidates = candidates(&rules, input)?;
     let mut text = Vec::new();
-    let exit = explain(&rules, token.expose(), &mut text)?;
+    if candidates.is_empty() {
+        writeln!(text, "Not a token of a known format: it begins like none of these.")?;
+        for rule in rules.rules() {
+            writeln!(text, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
+        }
+    }
+    let mut exit = if candidates.is_empty() { Exit::Found } else { Exit::Good };
+    for (at, candidate) in candidates.iter().enumerate() {
+        if candidates.len() > 1 {
+            let line = 1 + memchr::memchr_iter(b'\n', &input[..candidate.start]).count();
+            let gap = if at == 0 { "" } else { "\n" };
+            writeln!(text, "{gap}Token {} of {}, line {line}:", at + 1, candidates.len())?;
+        }
+        if explain(&rules, candidate.token.expose(), &mut text)? != Exit::Good {
+            exit = Exit::Found;
+        }
+    }
     io::stdout().write_all(&text)?;
     Ok(exit)
 }
 
-fn read_token() -> anyhow::Result<Secret> {
+/// Reads the input as text, if it is any.
+fn read_input() -> anyhow::Result<Secret> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
         bytes = prompt("Token (not shown): ")?;
     } else {
-        io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+        let read = io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        read.context("cannot read the token from standard input")?;
     }
-    let token = bytes.trim_ascii();
-    if token.is_empty() {
+    if bytes.len() as u64 > MOST_BYTES {
+        bail!("the input is longer than {MOST_BYTES} bytes; `ddpatrol scan -` scans a long text");
+    }
+    let bytes = decode::text(bytes.clone()).map_or(bytes, String::into_bytes);
+    let text = bytes.trim_ascii();
+    if text.is_empty() {
         bail!("there is no token: standard input is empty");
     }
-    if token.len() as u64 > MOST_BYTES {
-        bail!("this is no token: it is longer than {MOST_BYTES} bytes; `ddpatrol scan -` searches");
-    }
-    if token.iter().any(u8::is_ascii_whitespace) {
-        bail!("this is no single token: it holds white space; `ddpatrol scan -` searches a text");
-    }
-    Ok(Secret::new(token))
+    Ok(Secret::new(text))
 }
 
-/// Asks on the terminal. The echo is off before the question shows, so that what is typed or pasted
-/// at once is not seen either.
+/// Lists the tokens of a text, each once: what a scan finds, else the words that begin like a token.
+fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedToken>> {
+    let detector = Detector::new(Arc::clone(rules))?;
+    let mut found: Vec<CheckedToken> = Vec::new();
+    let add = |found: &mut Vec<CheckedToken>, start, token: &[u8]| {
+        if !found.iter().any(|it: &CheckedToken| it.token.expose() == token) {
+            found.push(CheckedToken { start, token: Secret::new(token) });
+        }
+    };
+    let all = 0..text.len();
+    detector.find((text, Within::WHOLE), all, &mut Scratch::default(), |matched, token| {
+        let token = whole(rules, text, matched).unwrap_or(token);
+        add(&mut found, matched.start, token);
+    });
+    if found.is_empty() {
+        let mut at = 0;
+        while at < text.len() {
+            let is_free = at == 0 || !is_word(text[at - 1]);
+            let mut len = 1;
+            if is_free && begins_like_a_token(rules, &text[at..]) {
+                len = word_len(&text[at..]);
+                add(&mut found, at, &text[at..at + len]);
+            }
+            at += len;
+        }
+    }
+    found.sort_by_key(|it| it.start);
+    Ok(found)
+}
+
+/// Returns the whole word if a proven token is only its beginning: no issuer accepts such a word.
+fn whole<'a>(rules: &RuleSet, text: &'a [u8], matched: Match) -> Option<&'a [u8]> {
+    let rest = &text[matched.end..];
+    let is_part = matched.encoding.is_plain()
+        && rest.first().is_some_and(|&byte| is_word(byte))
+        && !begins_like_a_token(rules, rest);
+    is_part.then(|| &text[matched.start..matched.end + word_len(rest)])
+}
+
+fn begins_like_a_token(rules: &RuleSet, text: &[u8]) -> bool {
+    rules.rules().iter().any(|rule| text.starts_with(rule.format.head()))
+}
+
+fn is_word(byte: u8) -> bool {
+    byte == b'_' || ByteSet::BASE62.contains(byte)
+}
+
+/// Returns the length of a word: up to white space or a character that delimits values in source code,
+/// shells, URLs and headers.
+fn word_len(text: &[u8]) -> usize {
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,;&<>()[]{}|\\@#".contains(byte);
+    text.iter().position(is_end).unwrap_or(text.len())
+}
+
+/// Asks on the terminal. The echo is off before the question shows, so that text that is pasted early
+/// is not shown either.
 #[cfg(unix)]
 fn prompt(question: &str) -> io::Result<Vec<u8>> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -74,10 +159,7 @@ fn prompt(question: &str) -> io::Result<Vec<u8>> {
 
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let Some((rule, explanation)) = best(rules, token) else {
-        writeln!(out, "Not a token of a known format: it begins like none of these.")?;
-        for rule in rules.rules() {
-            writeln!(out, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
-        }
+        writeln!(out, "Not a token of a known format.")?;
         return Ok(Exit::Found);
     };
     writeln!(out, "{} ({}): {}", rule.name, rule.id, rule.format.pattern())?;

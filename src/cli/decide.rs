@@ -6,6 +6,7 @@
 
 use super::args::TellingArgs;
 use crate::config::{Config, Exclude, Level, NAME};
+use crate::decode;
 use crate::finding::InlineAllow;
 use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
 use crate::finding::suppression::Decisions;
@@ -237,15 +238,14 @@ impl Reading<'_> {
             let place = format!("{} of {}", below.display(), short(base));
             let bytes = base.read(&below).with_context(|| place.clone())?;
             let Some(bytes) = bytes else { return Ok(None) };
-            let text = String::from_utf8(bytes).ok();
-            let text = text.with_context(|| format!("{place} is no UTF-8 text"))?;
+            let text = decode::text(bytes).with_context(|| place.clone())?;
             return Ok(Some((text, place)));
         }
         let place = shown(path);
         match regular::read(path, file.links()?, MAX_TEXT) {
             Ok(bytes) => {
-                let text = String::from_utf8(bytes);
-                Ok(Some((text.with_context(|| format!("{place} is not UTF-8 text"))?, place)))
+                let text = decode::text(bytes).with_context(|| format!("cannot read {place}"))?;
+                Ok(Some((text, place)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {place}")),

@@ -3,12 +3,13 @@
 use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
 use super::output::{Output, Telling};
 use super::{Exit, GATE, load_rules};
+use crate::decode;
 use crate::detect::{Detector, Evidence};
 use crate::report::diff::Difference;
 use crate::report::document::{self, Document};
 use crate::report::redact::Redactor;
 use anyhow::{Context, bail};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,11 +62,12 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
 /// Reads the text of a saved report, from a file or from standard input.
 pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
     if path.as_os_str() == "-" {
-        return io::read_to_string(io::stdin())
-            .context("the report cannot be read from standard input");
+        let mut bytes = Vec::new();
+        let read = io::stdin().read_to_end(&mut bytes);
+        let text = read.and_then(|_| Ok(decode::text(bytes)?));
+        return text.context("cannot read the report from standard input");
     }
-    std::fs::read_to_string(path)
-        .with_context(|| format!("the report {} cannot be read", path.display()))
+    decode::read_file(path).with_context(|| format!("cannot read the report {}", path.display()))
 }
 
 /// Reads a saved report, with the gate closed against whatever it may hold.

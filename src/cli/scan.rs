@@ -49,7 +49,7 @@ pub(super) fn run_then(
     let task = Task {
         telling: &args.telling,
         all: true,
-        is_staged: false,
+        scanned: &args.paths,
         ground: Ground::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,

@@ -10,7 +10,7 @@ use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
 use crate::finding::baseline::{Reach, Roots};
 use crate::finding::{Finding, Occurrence, Standing, context};
-use crate::report::document::{Document, DocumentOptions};
+use crate::report::document::{Document, DocumentOptions, Paths};
 use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
@@ -41,8 +41,8 @@ pub(super) struct Task<'a> {
     /// Where paths count from.
     pub(super) roots: Roots,
     pub(super) heed: Heed,
-    /// Whether it scans what is staged.
-    pub(super) is_staged: bool,
+    /// The paths that the user names; none for a change.
+    pub(super) scanned: &'a [PathBuf],
     /// How far it looks: which decisions could be needed, so that those that are not are told.
     pub(super) reach: Reach,
     /// The report where the user asks for none.
@@ -169,14 +169,14 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
-        let root = std::env::current_dir().ok();
+        let roots = &self.decided.decisions.roots;
+        let paths = Paths::new(roots, self.task.scanned, self.args.path_base.as_deref());
         let telling = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
-            root: root.as_deref(),
-            top: self.task.is_staged.then_some(self.decided.decisions.roots.here.as_path()),
+            paths: &paths,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =

@@ -1,8 +1,10 @@
 //! What to do about a finding, in order: revoke, replace, clean, prevent.
 //!
-//! Steps are made from what may be told, and pass the redactor once more as a whole: a command
-//! names paths and the public part of a token, never the secret.
+//! Takes a finding; returns steps with commands, which hold paths and the public part of a token, never
+//! the secret. Commands work in any folder of the repository that the user is in; those for another
+//! repository name its folder by an absolute path.
 
+use super::document::Paths;
 use super::redact::{Clean, Redactor};
 use crate::detect::encoding::Encoding;
 use crate::finding::{Finding, Location, Part, Standing};
@@ -35,7 +37,7 @@ pub struct Step {
     pub aim: Aim,
     /// What to do, in a sentence or two.
     pub text: Clean,
-    /// Commands for a POSIX shell that do it, started in the folder that was scanned from.
+    /// Commands for a POSIX shell that do it, started in any folder of the repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Clean>,
 }
@@ -48,13 +50,11 @@ const MOST_BLOBS: usize = 30;
 /// What a step says before it has passed the redactor.
 type Draft = (Aim, String, Vec<String>);
 
-/// Where commands are started, and what they are to reach.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ground<'a> {
-    /// The folder that commands are started in.
-    pub here: Option<&'a Path>,
-    /// The top of the work tree whose staged files were scanned.
-    pub top: Option<&'a Path>,
+/// The repository that commands are for.
+struct Target {
+    /// Its folder, if the user's folder is in another repository or in none.
+    elsewhere: Option<String>,
+    is_bare: bool,
 }
 
 /// Lists the steps for a finding.
@@ -62,26 +62,22 @@ pub(super) fn steps(
     finding: &Finding,
     rule: &Rule,
     redactor: &Redactor,
-    ground: Ground<'_>,
+    paths: &Paths,
 ) -> Vec<Step> {
     let revoke = rule
         .advice_for(finding.token.uuid)
         .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
     let replace = "Replace it where it is used by a new token, which lives in a secret store or the \
                    environment.";
-    let traces = finding.locations.iter().filter_map(|it| it.trace.as_deref());
-    let repository = traces.into_iter().find(|it| !is_packed(&it.repository));
-    let repository = repository.map(|trace| trace.repository.clone());
-    let staged = || Some(ground.top?.join(".git"));
-    let folder = repository.or_else(staged).and_then(|it| folder(&it, ground.here));
-    let install = match &folder {
+    let target = Target::of(finding, paths);
+    let install = match &target.elsewhere {
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
         None => "ddpatrol hook install".to_owned(),
     };
     let drafts: [Draft; 4] = [
         (Aim::Revoke, revoke, Vec::new()),
         (Aim::Replace, replace.to_owned(), Vec::new()),
-        clean(finding, rule, folder.as_deref()),
+        clean(finding, rule, &target),
         (
             Aim::Prevent,
             "Let a hook stop the next one before it is committed.".into(),
@@ -100,9 +96,9 @@ pub(super) fn steps(
 }
 
 /// Says how to take a token out of where it stands.
-fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
+fn clean(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     let places = &finding.locations;
-    let git = folder.map_or_else(|| "git".to_owned(), |it| format!("git -C {}", quote(it)));
+    let git = target.git();
     let traces = || {
         let all = places.iter().filter_map(|it| it.trace.as_deref());
         all.filter(|it| !is_packed(&it.repository))
@@ -131,18 +127,21 @@ fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
         let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
         return (Aim::Clean, text, vec![format!("{git} rebase --interactive {from}")]);
     }
-    rewrite(finding, rule, &git)
+    rewrite(finding, rule, target)
 }
 
 /// Says how to take a token out of a history that a branch or tag reaches.
-fn rewrite(finding: &Finding, rule: &Rule, git: &str) -> Draft {
+fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     let places = &finding.locations;
     let text = "Rewrite the history in a fresh clone, with git-filter-repo; then push it by force, and \
                 have everybody clone anew. Forks, caches and pull requests keep the old one, so do \
                 this after the token is revoked.";
     let mut text = text.to_owned();
-    let mut commands =
-        vec![format!("url=$({git} remote get-url origin) && git clone --mirror \"$url\" {CLONE}")];
+    // The URL of a remote, and where the clone goes, count from the top.
+    let mut commands = vec![format!(
+        "{} && url=$(git remote get-url origin) && git clone --mirror \"$url\" {CLONE}",
+        target.cd()
+    )];
     let mut filter = format!("git -C {CLONE} filter-repo");
     let has = |part| places.iter().any(|it| it.part == part);
     let is_traced = |it: &&Location| it.trace.is_some() && it.part == Part::Content;
@@ -222,7 +221,7 @@ fn untraced(places: &[Location], git: &str) -> Draft {
     (Aim::Clean, text.to_owned(), Vec::new())
 }
 
-/// Lists the staged paths, quoted.
+/// Lists the staged paths, which count from the top, as quoted pathspecs.
 fn staged(places: &[Location]) -> Vec<String> {
     let staged = places.iter().filter(|it| it.standing.is_some());
     let mut paths: Vec<String> = staged
@@ -231,7 +230,7 @@ fn staged(places: &[Location]) -> Vec<String> {
             let path = path.to_string_lossy();
             // Of a member its archive is staged.
             let file = path.split_once("!/").map_or(&*path, |(file, _)| file);
-            quote(file.strip_suffix('!').unwrap_or(file))
+            quote(&from_top(file.strip_suffix('!').unwrap_or(file)))
         })
         .collect();
     paths.sort();
@@ -269,12 +268,48 @@ fn is_packed(git_dir: &Path) -> bool {
     path.ends_with(b"!") || memchr::memmem::find(path, b"!/").is_some()
 }
 
-/// Names the folder that git commands are to be run in; `None` if it is the current one.
-fn folder(git_dir: &Path, here: Option<&Path>) -> Option<String> {
-    let top = root_of(git_dir);
-    let below = here.and_then(|here| top.strip_prefix(here).ok()).unwrap_or(top);
-    let below = below.strip_prefix(".").unwrap_or(below);
-    (!below.as_os_str().is_empty()).then(|| below.to_string_lossy().into_owned())
+impl Target {
+    /// Finds the repository that holds a finding.
+    fn of(finding: &Finding, paths: &Paths) -> Self {
+        let is_inside = |it: &&Location| match it.trace.as_deref() {
+            Some(trace) => !is_packed(&trace.repository),
+            None => it.standing.is_some(),
+        };
+        let mut locations = finding.locations.iter().filter(is_inside);
+        // The git directory of a linked work tree is elsewhere, so a path says more than it does.
+        let top = locations.clone().find_map(|it| Some(paths.within(it)?.top)).or_else(|| {
+            let git_dir = locations.find_map(|it| Some(&it.trace.as_deref()?.repository))?;
+            Some(paths.whole(root_of(git_dir)))
+        });
+        let is_bare = top.as_ref().is_some_and(|top| !top.join(".git").exists());
+        let elsewhere = top.filter(|top| !paths.is_current(top));
+        Self { elsewhere: elsewhere.map(|top| top.to_string_lossy().into_owned()), is_bare }
+    }
+
+    /// Returns how git is called for the repository.
+    fn git(&self) -> String {
+        let folder = self.elsewhere.as_deref();
+        folder.map_or_else(|| "git".to_owned(), |folder| format!("git -C {}", quote(folder)))
+    }
+
+    /// Returns a command that goes to the top of the repository.
+    fn cd(&self) -> String {
+        match &self.elsewhere {
+            Some(folder) => format!("cd {}", quote(folder)),
+            None if self.is_bare => "cd \"$(git rev-parse --absolute-git-dir)\"".to_owned(),
+            None => "cd \"$(git rev-parse --show-toplevel)\"".to_owned(),
+        }
+    }
+}
+
+/// Returns the pathspec of a path that counts from the top of the work tree.
+fn from_top(path: &str) -> String {
+    // What follows `:/` may be more magic, and wildcards match other files.
+    let is_plain = path.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
+    match is_plain && !path.contains(['*', '?', '[', '\\']) {
+        true => format!(":/{path}"),
+        false => format!(":(top,literal){path}"),
+    }
 }
 
 /// Quotes a word for a POSIX shell.
@@ -300,13 +335,11 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_run_where_the_repository_lies() {
-        let folder = |git_dir: &str| folder(Path::new(git_dir), Some(Path::new("/here")));
-        assert_eq!(folder("./.git"), None);
-        assert_eq!(folder("/here/.git"), None);
-        assert_eq!(folder("sub/.git").as_deref(), Some("sub"));
-        assert_eq!(folder("/here/sub/.git").as_deref(), Some("sub"));
-        assert_eq!(folder("mirrors/x.git").as_deref(), Some("mirrors/x.git"));
-        assert_eq!(folder("/else/x/.git").as_deref(), Some("/else/x"));
+    fn staged_paths_count_from_the_top_and_match_nothing_else() {
+        assert_eq!(from_top("sub/f"), ":/sub/f");
+        assert_eq!(from_top(".env"), ":/.env");
+        for path in ["!x", "_x", "-x", "(x)", "a*b", "a[b]c", "a?", "a\\b", "é"] {
+            assert_eq!(from_top(path), format!(":(top,literal){path}"));
+        }
     }
 }

@@ -160,11 +160,12 @@ fn rank(place: &Place) -> u8 {
     }
 }
 
-/// Returns the path of a line that a file has: no name, no message, no path that is masked or that is
-/// not spelled as it is.
-fn line_of(place: &Place) -> Option<&str> {
-    let path = std::str::from_utf8(place.path.as_ref()?.as_bytes()).ok()?;
-    let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(path) == path;
+/// Returns the path of a place in the content of a file, as GitHub knows the file: relative to the root
+/// of the repository, wherever in the workspace it was checked out. `None` if the path is masked or not
+/// shown as it is.
+fn line_of(place: &Place) -> Option<String> {
+    let path = String::from_utf8(place.uri_path()?.into_owned()).ok()?;
+    let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(&path) == path;
     (place.part == Part::Content && is_whole).then_some(path)
 }
 
@@ -211,7 +212,7 @@ fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Res
     if let Some(place) = annotation.place
         && let Some(path) = line_of(place)
     {
-        properties.push(format!("file={}", command_property(path)));
+        properties.push(format!("file={}", command_property(&path)));
         properties.push(format!("line={}", place.line));
         properties.push(format!("endLine={}", place.end_line));
         if place.line == place.end_line {

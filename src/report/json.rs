@@ -1,6 +1,6 @@
 //! JSON: one document, or one line per match while the scan runs. `docs/json.md` describes both.
 
-use super::document::{Document, Note, Record, Summary, Tool};
+use super::document::{Document, Note, Place, Record, Summary, Tool};
 use super::redact::Clean;
 use super::response::{RevocationRecord, VerificationRecord};
 use serde::Serialize;
@@ -43,7 +43,8 @@ enum Line<'a> {
 pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for record in &document.findings {
         for place in &record.locations {
-            let locations = vec![place.clone()];
+            // A match is written before the base of URIs is known.
+            let locations = vec![Place { uri: None, ..place.clone() }];
             let (objects, steps) = (Vec::new(), Vec::new());
             write_match(&Record { locations, objects, steps, ..record.clone() }, out)?;
         }

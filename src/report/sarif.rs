@@ -65,7 +65,9 @@ fn run(document: &Document, suppressed: Suppressed) -> Run {
     bases.insert(
         ROOT.to_owned(),
         ArtifactLocation::builder()
-            .description(message("The folder that was scanned from"))
+            .description(message(
+                "The root of the repository; of several, the folder that holds them all",
+            ))
             .build(),
     );
     let provenance: Vec<VersionControlDetails> =
@@ -85,7 +87,7 @@ fn provenance(repository: &RepositoryRecord) -> VersionControlDetails {
     let mut details =
         VersionControlDetails::builder().repository_uri(repository.absolute_uri.as_str()).build();
     details.revision_id = repository.head.clone();
-    details.mapped_to = Some(artifact(&repository.uri));
+    details.mapped_to = Some(artifact(&repository.uri()));
     details
 }
 
@@ -207,14 +209,16 @@ fn location(place: &Place, record: &Record) -> Location {
             .build();
         (region, Some(context))
     };
-    let mut physical =
-        PhysicalLocation::builder().artifact_location(artifact(&place.uri)).region(region).build();
+    let mut physical = PhysicalLocation::builder()
+        .artifact_location(artifact(&place.uri()))
+        .region(region)
+        .build();
     physical.context_region = context;
     let mut location = Location::builder().physical_location(physical).build();
     if in_name || !is_file {
         let kind = place.git.as_ref().map_or(place.part.name(), |git| &git.kind);
         let kind = if in_name { "name" } else { kind };
-        let name = if in_name { place.snippet.text() } else { place.uri.as_str().into() };
+        let name = if in_name { place.snippet.text() } else { place.uri() };
         let name = LogicalLocation::builder().kind(kind).name(name).build();
         location.logical_locations = Some(vec![name]);
     }
@@ -297,8 +301,8 @@ fn notification(note: &Note) -> Notification {
     let text = format!("{path}{}", note.message.text());
     let mut notification =
         Notification::builder().level(json!(level)).message(message(&text)).build();
-    notification.locations = note.uri.as_ref().map(|uri| {
-        let physical = PhysicalLocation::builder().artifact_location(artifact(uri)).build();
+    notification.locations = note.uri().map(|uri| {
+        let physical = PhysicalLocation::builder().artifact_location(artifact(&uri)).build();
         vec![Location::builder().physical_location(physical).build()]
     });
     notification

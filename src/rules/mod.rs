@@ -9,6 +9,7 @@ mod file;
 pub(crate) mod place;
 pub mod selftest;
 
+use crate::decode;
 use crate::regular::{self, Links, MAX_TEXT};
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
@@ -251,10 +252,7 @@ impl RuleSet {
         }
         for file in files {
             let bytes = regular::read(&file, links, MAX_TEXT).map_err(unread(&file))?;
-            let text = String::from_utf8(bytes).map_err(|error| {
-                let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
-                RuleError::Unread { path: file.clone(), source }
-            })?;
+            let text = decode::text(bytes).map_err(|error| unread(&file)(error.into()))?;
             self.add_text(&file, &text)?;
         }
         Ok(())

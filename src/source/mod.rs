@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod files;
 pub mod git;
+pub(crate) mod label;
 pub mod stdin;
 pub mod text;
 pub mod window;

@@ -1,5 +1,8 @@
 """Every event is judged by what it brings."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hosting import ZEROS, report
 from token_format import mint
@@ -329,6 +332,31 @@ def test_a_repository_below_the_workspace_is_judged(hosting):
     hosting.checkout("refs/heads/main", folder=hosting.workspace / "-checked out")
     step = hosting.step(hosting.event("push", before, after), path="-checked out")
     assert_found(step, 1)
+
+
+@pytest.mark.parametrize("name", ["push", "schedule"])
+@pytest.mark.parametrize("path", ["repo", "repo/src", "./repo/", "."])
+def test_paths_count_from_the_root_of_the_repository_wherever_it_is_checked_out(hosting, name, path):
+    hosting.history(2)
+    before = hosting.git("rev-parse", "HEAD")
+    after = hosting.commit({"src/x y.env": f"DD_APP_KEY={mint(1)}\n"})
+    hosting.push("main")
+    hosting.workspace.mkdir()
+    folder = hosting.workspace / ("repo" if "repo" in path else ".")
+    hosting.checkout("refs/heads/main", folder=folder)
+    event = hosting.event(name, before, after) if name == "push" else hosting.event(name)
+    step = hosting.step(event, path=path)
+    assert_found(step, 1)
+    assert [one.properties["file"] for one in step.annotations] == ["src/x y.env"]
+    sarif = json.loads(Path(step.outputs["sarif-file"]).read_text())
+    (result,) = sarif["runs"][0]["results"]
+    places = result["locations"] + result.get("relatedLocations", [])
+    uris = {place["physicalLocation"]["artifactLocation"]["uri"] for place in places}
+    assert uris == {"src/x%20y.env"}
+    (finding,) = report(step)["findings"]
+    assert {place["repository_path"] for place in finding["locations"]} == {"src/x y.env"}
+    if name == "schedule":
+        assert f"ddpatrol scan {'src/' if path == 'repo/src' else '.'}\n" in step.summary
 
 
 def test_a_repository_with_sha_256_is_judged(hosting):

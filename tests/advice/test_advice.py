@@ -70,7 +70,7 @@ class World:
         """Runs the commands of the step that cleans, for each finding."""
         for finding in report["findings"]:
             (step,) = (step for step in finding["steps"] if step["aim"] == "clean")
-            for place in pathlib.Path(at or self.work).parent.glob("cleaned.git"):
+            for place in self.folder.rglob("cleaned.git"):
                 self.must("rm", "-rf", str(place))
             self.must("sh", "-euxc", "\n".join(step["commands"]), at=at)
 
@@ -95,8 +95,9 @@ def packed(text):
     return archive.getvalue()
 
 
+@pytest.mark.parametrize("run_at", ["where it was scanned", "in a subfolder", "at the top"])
 @pytest.mark.parametrize("where", ["the top", "outside", "a folder below"])
-def test_a_history_is_rewritten_on_the_server(world, where):
+def test_a_history_is_rewritten_on_the_server(world, where, run_at):
     secret = token(1)
     world.commit({"a/b.env": f"KEY={secret}\n", "kept": "x\n"}, f"Bring in {secret}")
     world.commit({"a/b.env": "KEY=\n"}, "Take it out")
@@ -104,11 +105,20 @@ def test_a_history_is_rewritten_on_the_server(world, where):
     world.push()
     at = {"the top": world.work, "outside": world.folder / "in", "a folder below": world.folder}[where]
     paths = {"the top": [], "outside": ["work"], "a folder below": ["in"]}[where]
-    # The commands write beside the folder that they are started in.
     report = world.report("scan", *paths, at=at)
     assert len(report["findings"]) == 1
-    world.clean(report, at=at)
+    world.clean(report, at={"in a subfolder": world.work / "a", "at the top": world.work}.get(run_at, at))
     world.assert_server_is_clean("a/b.env", "kept")
+    assert world.must("git", "status", "--porcelain") == "", "nothing is written into the work tree"
+
+
+def test_the_history_of_a_bare_repository_is_rewritten_from_any_folder(world):
+    world.commit({"a.env": f"KEY={token(1)}\n", "kept": "x\n"})
+    world.push()
+    world.must("git", "clone", "-q", "--bare", str(world.folder / "server.git"), "mirror.git", at=world.folder)
+    report = world.report("scan", at=world.folder / "mirror.git")
+    world.clean(report, at=world.folder / "mirror.git/objects")
+    world.assert_server_is_clean("a.env", "kept")
 
 
 @pytest.mark.parametrize(
@@ -140,23 +150,28 @@ def test_what_no_branch_reaches_is_forgotten(world):
 
 
 @pytest.mark.parametrize("has_commit", [True, False])
+@pytest.mark.parametrize("run_at", ["where it was scanned", "below", "the top"])
 @pytest.mark.parametrize("where", ["the top", "below", "elsewhere"])
-def test_what_is_staged_is_unstaged(world, has_commit, where):
+def test_what_is_staged_is_unstaged(world, has_commit, where, run_at):
     if has_commit:
         world.commit({"a": "x\n"})
     secret = token(4)
-    for name in ("b c/d.env", "it's"):
+    names = ("b c/d.env", "it's", "!f", "^g", "_h", "-i", "(j)", ":k", "l*m", "[n]", "o?p", "q\\r", "é", ".env")
+    (world.work / "lXm").write_text("no wildcard matches it\n")
+    for name in names:
         path = world.work / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"KEY={secret}\n")
     (world.work / "e.zip").write_bytes(packed(secret))
     world.must("git", "add", "-A")
-    at = {"the top": world.work, "below": world.work / "b c", "elsewhere": world.folder}[where]
+    places = {"the top": world.work, "below": world.work / "b c", "elsewhere": world.folder}
+    at = places[where]
     arguments = ["staged"] + (["--repo", str(world.work)] if where == "elsewhere" else [])
     report = world.report(*arguments, at=at)
     assert len(report["findings"]) == 1
-    world.clean(report, at=at)
+    world.clean(report, at=places.get(run_at, at))
     assert world.report(*arguments, at=at)["findings"] == []
+    assert world.must("git", "diff", "--cached", "--name-only") == "lXm\n"
 
 
 @pytest.mark.parametrize("is_first", [True, False])
@@ -170,6 +185,20 @@ def test_the_commit_of_a_range_is_opened_for_editing(world, is_first):
     world.environment["GIT_SEQUENCE_EDITOR"] = "sed -i '/the leak/s/^pick/edit/'"
     world.clean(report)
     assert world.must("git", "log", "-1", "--format=%s") == "the leak\n", "it waits for the amendment"
+
+
+def test_the_command_that_a_hook_prints_works_in_the_folder_of_the_commit(world):
+    world.commit({"a": "x\n"})
+    world.must(os.environ["DDPATROL"], "hook", "install")
+    folder = world.work / "sub"
+    folder.mkdir()
+    (folder / "f").write_text(f"KEY={token(7)}\n")
+    world.must("git", "add", "f", at=folder)
+    refused = world.run("git", "commit", "-m", "x", at=folder)
+    assert refused.returncode != 0
+    (command,) = (line.strip() for line in refused.stderr.splitlines() if "git reset" in line)
+    world.must("sh", "-euc", command, at=folder)
+    assert world.must("git", "diff", "--cached", "--name-only") == ""
 
 
 def test_a_name_is_renamed(world):

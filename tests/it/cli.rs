@@ -139,7 +139,7 @@ fn check_explains_a_token_from_standard_input() {
         ("hello".to_owned(), 1, "Not a token of a known format"),
         (format!("ghs_{}", "a".repeat(36)), 1, "no checksum to prove it by"),
         (String::new(), 2, "standard input is empty"),
-        (format!("{} {}", token(1), token(2)), 2, "white space"),
+        (format!("{}x", token(1)), 1, "too long"),
         ("x".repeat(70_000), 2, "longer than"),
     ] {
         let ran = tree.run_with_input(&["check"], input.as_bytes());
@@ -148,6 +148,57 @@ fn check_explains_a_token_from_standard_input() {
         assert!(text.contains(told), "{told}: {ran:?}");
         assert!(!text.contains(&token(1)[29..37]), "{told}: {ran:?}");
     }
+}
+
+#[test]
+fn check_finds_the_token_in_the_line_that_holds_it() {
+    let tree = Tree::new();
+    let lone = tree.run_with_input(&["check"], token(1).as_bytes()).stdout();
+    let token = token(1);
+    let basic = crate::encode::base64(format!("user:{token}").as_bytes());
+    let mut inputs: Vec<Vec<u8>> = [
+        format!("KEY={token}"),
+        format!("export KEY=\"{token}\"\r\n"),
+        format!("{{\"npm_token\": \"x\\n{token}\"}}"),
+        format!("npm_config_key: '{token}' # a comment"),
+        format!("https://user:{token}@example.org/x?y"),
+        format!("https://example.org/?key={token}&x=y."),
+        format!("https%3A%2F%2Fexample.org%2F%3Fkey%3D{token}%26x"),
+        format!("Authorization: Bearer {token}"),
+        format!("Authorization: Basic {basic}"),
+        format!("It is {token}."),
+        format!("A={token}\nB={token}\n"),
+    ]
+    .map(String::into_bytes)
+    .into();
+    inputs.push(format!("\u{feff}KEY={token}\r\n").into_bytes());
+    let utf16 = format!("\u{feff}KEY={token}\r\n");
+    inputs.push(utf16.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    inputs.push(utf16.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    inputs.push([b"caf\xe9=", token.as_bytes()].concat());
+    for input in inputs {
+        let ran = tree.run_with_input(&["check"], &input);
+        assert_eq!(ran.code(), Some(0), "{}: {ran:?}", input.escape_ascii());
+        assert_eq!(ran.stdout(), lone, "{}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn check_explains_every_token_of_a_text() {
+    let tree = Tree::new();
+    let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), fake(3));
+    let ran = tree.run_with_input(&["check"], text.as_bytes());
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    for told in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {
+        assert!(ran.stdout().contains(told), "{ran:?}");
+    }
+    assert_eq!(ran.stdout().matches("Valid: every part holds").count(), 2, "{ran:?}");
+    assert_eq!(ran.stdout().matches("Not valid.").count(), 1, "{ran:?}");
+    let both = format!("{} {}", token(1), token(2));
+    assert_eq!(tree.run_with_input(&["check"], both.as_bytes()).code(), Some(0));
+    let cut = format!("KEY=\"{}\"", &token(1)[..60]);
+    let ran = tree.run_with_input(&["check"], cut.as_bytes());
+    assert!(ran.code() == Some(1) && ran.stdout().contains("too short"), "{ran:?}");
 }
 
 #[test]

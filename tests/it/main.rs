@@ -12,6 +12,7 @@ mod hostile;
 mod ignored;
 mod mint;
 mod oracle;
+mod paths;
 mod repo;
 mod report;
 mod respond;

@@ -119,3 +119,60 @@ fn a_difference_is_by_token_and_its_exit_code_by_what_is_new() {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stdout().contains("incomplete"), "{ran:?}");
 }
+
+/// Text as programs on Windows write it.
+fn windows(text: &str) -> [Vec<u8>; 3] {
+    let text = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let little = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    [text.into_bytes(), little, big]
+}
+
+#[test]
+fn files_with_a_byte_order_mark_or_in_utf16_are_read() {
+    let tree = Tree::new();
+    tree.write("x", token(1));
+    tree.run(&["baseline", "create", "--no-config", "x"]);
+    tree.run(&["scan", "x", "--report", "json=saved.json"]);
+    let read = |name: &str| std::fs::read_to_string(tree.path().join(name)).expect("a file");
+    let (baseline, saved) = (read(".ddpatrol-baseline.json"), read("saved.json"));
+    let rule = "issuer = \"Example\"\n[[token]]\nid = \"example\"\nname = \"Example Key\"\n\
+                format = \"exk_<SECRET>\"\n[token.segments.SECRET]\nalphabet = \"base62\"\n\
+                length = 20\n";
+    for at in 0..3 {
+        tree.write("b.json", &windows(&baseline)[at]);
+        tree.write("s.json", &windows(&saved)[at]);
+        tree.write("r.toml", &windows(rule)[at]);
+        tree.write("c.toml", &windows("baseline = \"b.json\"\n")[at]);
+        for args in [
+            &["scan", "x", "--baseline", "b.json"][..],
+            &["scan", "x", "--config", "c.toml"],
+            &["baseline", "show", "b.json"],
+            &["baseline", "update", "--baseline", "b.json", "x"],
+            &["scan", "x", "--baseline", ".ddpatrol-baseline.json", "--rules", "r.toml"],
+            &["report", "--from", "s.json"],
+            &["diff", "s.json", "saved.json"],
+            &["revoke", "--from", "s.json", "--dry-run"],
+        ] {
+            let ran = tree.run(args);
+            assert_eq!(ran.code(), Some(0), "{at}: {args:?}: {ran:?}");
+        }
+        let ran = tree.run_with_input(&["report", "--from", "-"], &windows(&saved)[at]);
+        assert_eq!(ran.code(), Some(0), "{at}: {ran:?}");
+    }
+    tree.write("s.json", b"{\"a\": \"\xff\"}");
+    let ran = tree.run(&["report", "--from", "s.json"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("s.json: not UTF-8 text: byte 7 is invalid"), "{ran:?}");
+}
+
+#[test]
+fn revisions_on_standard_input_may_be_in_utf16() {
+    let repo = Repo::of(&[("a", "a")]);
+    repo.commit(&[("b", &token(1))], "more");
+    for bytes in windows("HEAD~1..HEAD\n") {
+        let ran = repo.run_with_input(&["range", "--stdin"], bytes);
+        assert_eq!(ran.code(), Some(1), "{ran:?}");
+    }
+}

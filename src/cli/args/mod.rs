@@ -153,6 +153,11 @@ pub(super) struct TellingArgs {
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(super) reports: Vec<ReportArg>,
 
+    /// Make paths in SARIF and annotations relative to this folder; by default the root of the repository,
+    /// or the folder that holds all scanned repositories.
+    #[arg(long, value_name = "DIR")]
+    pub(super) path_base: Option<PathBuf>,
+
     /// What makes the exit code 1; proven tokens by default.
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(super) fail_on: Option<Level>,

@@ -25,7 +25,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
     let task = Task {
         telling: &telling,
         all: true,
-        is_staged: false,
+        scanned: &[],
         ground: Ground::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
         heed: Heed::Baseline,

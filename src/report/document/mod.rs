@@ -3,9 +3,11 @@
 //! A document is made from an outcome (`tell`) or read from a saved JSON report (`saved`); in both
 //! cases all its strings have passed the redactor.
 
+mod paths;
 mod saved;
 mod tell;
 
+pub use paths::Paths;
 pub use saved::{SavedError, read};
 pub use tell::DocumentOptions;
 
@@ -19,6 +21,7 @@ use crate::finding::suppression::By;
 use crate::rules::Rule;
 use crate::source::Gap;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The name and version of the JSON form; the number changes when a field changes its meaning.
 pub const SCHEMA: &str = "ddpatrol-report/1";
@@ -74,11 +77,11 @@ pub struct RepositoryRecord {
     pub path: Clean,
     /// The commit that is checked out.
     pub head: Option<String>,
-    /// The path as a URI reference.
-    #[serde(skip)]
-    pub uri: String,
-    /// The path as a URI.
-    #[serde(skip)]
+    /// The folder as a URI reference, relative to the base of URIs; only if it differs from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// The folder as an absolute URI.
+    #[serde(default)]
     pub absolute_uri: String,
 }
 
@@ -245,6 +248,13 @@ pub struct Place {
     /// The path's bytes in hexadecimal, only where they are no UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_hex: Option<String>,
+    /// The path below the top of the work tree that the place is in, or in a bare repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository_path: Option<Clean>,
+    /// The URI reference in SARIF, only if it differs from `repository_path`, or from `path` outside of
+    /// repositories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
     /// `content`; `name` where the token stands in the last component of the path; `commit` or `tag`
     /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
     pub part: Part,
@@ -283,9 +293,6 @@ pub struct Place {
     /// For a place in a container image: the layer, and the command that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Clean>,
-    /// The path as a URI reference.
-    #[serde(skip)]
-    pub uri: String,
 }
 
 /// How a token in a change stands against the base of the change.
@@ -318,8 +325,11 @@ pub struct Note {
     pub path: Option<Clean>,
     /// What happened.
     pub message: Clean,
-    /// The path as a URI reference.
-    #[serde(skip)]
+    /// The path below the top of the work tree that it is in, or in a bare repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository_path: Option<Clean>,
+    /// The URI reference in SARIF, as for places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 }
 
@@ -355,7 +365,48 @@ impl RuleRecord {
     }
 }
 
+impl Place {
+    /// Returns the URI reference of the place: relative to the base of URIs if it is below.
+    #[must_use]
+    pub fn uri(&self) -> Cow<'_, str> {
+        match (&self.uri, &self.path, &self.git) {
+            (Some(uri), ..) => uri.into(),
+            (None, Some(path), _) => {
+                paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
+            }
+            (None, None, Some(git)) => format!("git/{}/{}", git.kind, git.object).into(),
+            (None, None, None) => "stdin".into(),
+        }
+    }
+
+    /// Returns the path that [`Place::uri`] encodes.
+    pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
+        let path = self.path.as_ref()?;
+        match &self.uri {
+            Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
+            None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
+        }
+    }
+}
+
+impl RepositoryRecord {
+    /// Returns the URI reference of the folder: relative to the base of URIs if it is below.
+    #[must_use]
+    pub fn uri(&self) -> Cow<'_, str> {
+        self.uri.as_ref().map_or_else(|| paths::uri(&self.path).into(), |uri| uri.into())
+    }
+}
+
 impl Note {
+    /// Returns the URI reference of the path, as [`Place::uri`] does.
+    #[must_use]
+    pub fn uri(&self) -> Option<Cow<'_, str>> {
+        match (&self.uri, self.repository_path.as_ref().or(self.path.as_ref())) {
+            (Some(uri), _) => Some(uri.into()),
+            (None, path) => path.map(|path| paths::uri(path).into()),
+        }
+    }
+
     /// Tells whether it makes a result incomplete.
     #[must_use]
     pub fn is_unread(&self) -> bool {

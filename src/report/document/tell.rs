@@ -1,14 +1,15 @@
 //! From a scan's outcome to the document that may be told.
 
+use super::paths::{self, Base};
 use super::{
-    Document, InlineRecord, LeftOut, Note, Place, Record, RepositoryRecord, RuleRecord, SCHEMA,
-    StandingWord, Summary, SuppressedCounts, SuppressionRecord, TokenRecord, Tool, UnusedRecord,
+    Document, InlineRecord, LeftOut, Note, Paths, Place, Record, RepositoryRecord, RuleRecord,
+    SCHEMA, StandingWord, Summary, SuppressedCounts, SuppressionRecord, TokenRecord, Tool,
+    UnusedRecord,
 };
 use crate::detect::Evidence;
 use crate::finding::suppression::{By, Suppression, Unused};
 use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
-use crate::report::advice::{self, Ground};
-use crate::report::escape;
+use crate::report::advice;
 use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
 use crate::rules::RuleSet;
@@ -28,17 +29,18 @@ pub struct DocumentOptions<'a> {
     pub strict: bool,
     /// Whether the tokens themselves are told.
     pub show_secrets: bool,
-    /// The folder that paths in URIs are relative to.
-    pub root: Option<&'a Path>,
-    /// The top of the work tree, if what is staged there is scanned.
-    pub top: Option<&'a Path>,
+    /// How the paths of the scan relate to repositories.
+    pub paths: &'a Paths,
 }
 
 impl DocumentOptions<'_> {
     /// Tells an outcome.
     #[must_use]
     pub fn document(&self, outcome: &Outcome) -> Document {
-        let findings: Vec<Record> = outcome.findings.iter().map(|it| self.record(it)).collect();
+        let base = self.paths.base(outcome);
+        let base = Base::new(&base);
+        let record = |it| self.record(it, base);
+        let findings: Vec<Record> = outcome.findings.iter().map(record).collect();
         let counts = |it: &&Record| it.suppression.is_none();
         let proven = || findings.iter().filter(counts).filter(|it| it.evidence == Evidence::Proven);
         let summary = Summary {
@@ -63,18 +65,18 @@ impl DocumentOptions<'_> {
             interrupted: outcome.interrupted,
             summary,
             notes: outcome.notes.iter().map(|it| self.redactor.clean(it.as_bytes())).collect(),
-            repositories: outcome.repositories.iter().map(|it| self.repository(it)).collect(),
+            repositories: outcome.repositories.iter().map(|it| self.repository(it, base)).collect(),
             findings,
-            diagnostics: outcome.diagnostics.iter().map(|it| self.note(it)).collect(),
+            diagnostics: outcome.diagnostics.iter().map(|it| self.note(it, base)).collect(),
             unused: outcome.unused.iter().map(|it| self.unused(it)).collect(),
             rules: self.rules.rules().iter().map(RuleRecord::new).collect(),
         }
     }
 
-    /// Tells one match while the scan still runs.
+    /// Describes one match while the scan still runs. The base of URIs is not known yet.
     #[must_use]
     pub fn occurrence(&self, found: &Finding) -> Record {
-        let places = found.locations.iter().map(|it| self.place(it)).collect();
+        let places = found.locations.iter().map(|it| self.place(it, None)).collect();
         let kind = (found.rule, found.evidence, found.fingerprint);
         Record {
             suppression: found.suppression.as_ref().map(|it| self.suppression(it)),
@@ -82,42 +84,42 @@ impl DocumentOptions<'_> {
         }
     }
 
-    fn repository(&self, scanned: &Scanned) -> RepositoryRecord {
+    fn repository(&self, scanned: &Scanned, base: Base<'_>) -> RepositoryRecord {
+        let path = self.path(&scanned.root);
         RepositoryRecord {
-            path: self.path(&scanned.root),
             head: scanned.head.map(|id| id.to_string()),
-            uri: self.uri(&scanned.root),
-            absolute_uri: self.absolute_uri(&scanned.root),
+            uri: self.uri(&scanned.root, base, &path),
+            absolute_uri: paths::uri(&self.spelled(&self.paths.whole(&scanned.root))),
+            path,
         }
     }
 
-    /// Tells what was not looked at.
-    #[must_use]
-    pub fn note(&self, diagnostic: &Diagnostic) -> Note {
+    fn note(&self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
         let path = diagnostic.path.as_deref();
+        let within = path.and_then(|path| self.paths.file_within(path));
+        let repository_path = within.map(|it| self.spelled(&it.below));
+        let cleaned = path.map(|path| self.path(path));
+        let default = repository_path.as_ref().or(cleaned.as_ref());
         Note {
             kind: diagnostic.kind,
-            path: path.map(|path| self.path(path)),
             message: self.redactor.clean(diagnostic.message.as_bytes()),
-            uri: path.map(|path| self.uri(path)),
+            uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
+            path: cleaned,
+            repository_path,
         }
     }
 
-    fn record(&self, finding: &Finding) -> Record {
-        let places = finding.locations.iter().map(|it| self.place(it)).collect();
+    fn record(&self, finding: &Finding, base: Base<'_>) -> Record {
+        let places = finding.locations.iter().map(|it| self.place(it, Some(base))).collect();
         let kind = (finding.rule, finding.evidence, finding.fingerprint);
         let objects = finding.objects.iter().map(ObjectRecord::new).collect();
         let rule = &self.rules.rules()[finding.rule];
         Record {
             objects,
-            steps: advice::steps(finding, rule, self.redactor, self.ground()),
+            steps: advice::steps(finding, rule, self.redactor, self.paths),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
             ..self.spell(kind, &finding.token, &finding.secret, places)
         }
-    }
-
-    fn ground(&self) -> Ground<'_> {
-        Ground { here: self.root, top: self.top }
     }
 
     fn suppression(&self, suppression: &Suppression) -> SuppressionRecord {
@@ -166,8 +168,13 @@ impl DocumentOptions<'_> {
         }
     }
 
-    fn place(&self, location: &Location) -> Place {
+    fn place(&self, location: &Location, base: Option<Base<'_>>) -> Place {
         let path = location.path.as_deref().map(|path| self.path(path));
+        let within = self.paths.within(location);
+        let repository_path = within.map(|it| self.spelled(&it.below));
+        let uri = location.path.as_deref().zip(base).and_then(|(reached, base)| {
+            self.uri(reached, base, repository_path.as_ref().or(path.as_ref())?)
+        });
         let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
         Place {
             path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
@@ -181,11 +188,8 @@ impl DocumentOptions<'_> {
             length: location.len,
             snippet: location.snippet.clone(),
             encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
-            uri: match (location.path.as_deref(), location.trace.as_deref()) {
-                (Some(path), _) => self.uri(path),
-                (None, Some(trace)) => format!("git/{}/{}", trace.kind.name(), trace.object),
-                (None, None) => "stdin".to_owned(),
-            },
+            repository_path,
+            uri,
             standing: location.standing.as_ref().map(StandingWord::new),
             moved_from: match &location.standing {
                 Some(Standing::Moved(path)) => Some(self.path(path)),
@@ -207,74 +211,37 @@ impl DocumentOptions<'_> {
         self.redactor.clean(if bytes.is_empty() { b"." } else { bytes })
     }
 
-    fn absolute_uri(&self, path: &Path) -> String {
-        let path = self.root.map_or_else(|| path.to_owned(), |root| root.join(plain(path)));
-        absolute_uri(self.redactor.clean(path.as_os_str().as_encoded_bytes()).as_bytes())
+    /// Masks secrets in a path, which has `/` between its components.
+    fn spelled(&self, path: &Path) -> Clean {
+        self.redactor.clean(&paths::bytes(path))
     }
 
-    fn uri(&self, path: &Path) -> String {
-        let below = self.root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
-        let below = plain(below);
-        let parts: Vec<&[u8]> = below.iter().map(|part| part.as_encoded_bytes()).collect();
-        relative_uri(self.redactor.clean(&parts.join(&b'/')).as_bytes())
-    }
-}
-
-/// Spells the URI of a path that counts from the root of the file system.
-fn absolute_uri(path: &[u8]) -> String {
-    let encoded = escape::uri_path(path);
-    let encoded = encoded.strip_suffix('/').unwrap_or(&encoded);
-    format!("file:///{}", encoded.trim_start_matches('/'))
-}
-
-/// Spells the URI of a path whose parts were joined by `/`.
-fn relative_uri(path: &[u8]) -> String {
-    let encoded = escape::uri_path(path);
-    match encoded.strip_prefix("//") {
-        Some(absolute) => format!("file:///{absolute}"),
-        None if encoded.is_empty() => ".".to_owned(),
-        None => encoded,
+    /// Returns the URI reference of a path unless a reader can make it of `default`.
+    fn uri(&self, path: &Path, base: Base<'_>, default: &Clean) -> Option<String> {
+        let below = self.paths.below(path, base);
+        let uri = paths::uri(&self.spelled(&below.unwrap_or_else(|| self.paths.whole(path))));
+        (uri != paths::uri(default) || !default.is_utf8()).then_some(uri)
     }
 }
 
-/// Fills in the URIs of a document that was read from a saved report.
+/// Checks and completes the URIs of a document that was read from a saved report; `root` is the folder
+/// that relative paths count from if the report does not say where its repositories are.
 pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
-    let uri = |path: &Clean, hex: Option<&String>| {
-        let bytes = hex.and_then(|hex| unhex(hex)).unwrap_or_else(|| path.as_bytes().to_vec());
-        let text = String::from_utf8_lossy(&bytes);
-        let path = Path::new(&*text);
-        match root.and_then(|root| path.strip_prefix(root).ok()) {
-            Some(below) => relative_uri(below.as_os_str().as_encoded_bytes()),
-            None if path.is_absolute() => absolute_uri(&bytes),
-            None if bytes == b"." => ".".to_owned(),
-            None => relative_uri(&bytes),
-        }
-    };
     for place in document.findings.iter_mut().flat_map(|it| &mut it.locations) {
-        place.uri = match (&place.path, &place.git) {
-            (Some(path), _) => uri(path, place.path_hex.as_ref()),
-            (None, Some(git)) => format!("git/{}/{}", git.kind, git.object),
-            (None, None) => "stdin".to_owned(),
-        };
+        place.uri = place.uri.take().and_then(paths::checked);
     }
     for note in &mut document.diagnostics {
-        note.uri = note.path.as_ref().map(|path| uri(path, None));
+        note.uri = note.uri.take().and_then(paths::checked);
     }
     for repository in &mut document.repositories {
-        repository.uri = uri(&repository.path, None);
-        let text = repository.path.text().into_owned();
-        let whole =
-            root.map_or_else(|| plain(Path::new(&text)), |root| root.join(plain(Path::new(&text))));
-        repository.absolute_uri = absolute_uri(whole.as_os_str().as_encoded_bytes());
+        repository.uri = repository.uri.take().and_then(paths::checked);
+        let uri = paths::checked(std::mem::take(&mut repository.absolute_uri));
+        repository.absolute_uri = uri.unwrap_or_else(|| {
+            let path = repository.path.text();
+            let path = plain(Path::new(&*path));
+            paths::uri_of_path(&root.map_or_else(|| path.clone(), |root| root.join(&path)))
+        });
     }
-}
-
-/// Reads hexadecimal digits.
-fn unhex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = hex.chars().map(|c| c.to_digit(16)).collect();
-    let digits = digits?;
-    let pairs = digits.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| pairs.map(|it| (it[0] << 4 | it[1]) as u8).collect())
 }
 
 impl StandingWord {

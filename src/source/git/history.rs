@@ -9,6 +9,7 @@ use super::store::Store;
 use crate::blob::{Blob, Origin};
 use crate::report::redact::Redactor;
 use crate::report::text::count;
+use crate::source::label::inside;
 use crate::source::window::Context;
 use crate::source::{Gap, Run, Scanned, Source, Visitors, add};
 use ddpatrol_pack::ObjectId;
@@ -215,13 +216,15 @@ fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Joins a path of a tree to the folder that the repository was reached by.
+/// Joins the path of a tree entry to the folder by which the repository was reached. Trees can hold any
+/// name, so the result stays below the folder whatever the path is.
 pub(super) fn join(root: &Path, path: &[u8]) -> PathBuf {
+    let path = inside(path);
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;
-        root.join(std::ffi::OsStr::from_bytes(path))
+        root.join(std::ffi::OsStr::from_bytes(&path))
     }
     #[cfg(not(unix))]
-    root.join(String::from_utf8_lossy(path).as_ref())
+    root.join(String::from_utf8_lossy(&path).as_ref())
 }

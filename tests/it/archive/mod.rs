@@ -7,7 +7,7 @@ mod image;
 mod limits;
 mod matrix;
 mod names;
-mod pack;
+pub(crate) mod pack;
 mod repository;
 mod zip;
 

@@ -15,7 +15,7 @@ pub(super) fn shell(tree: &Tree, script: &str) {
 }
 
 /// Runs a script of Python in a tree.
-pub(super) fn python(tree: &Tree, script: &str) {
+pub(crate) fn python(tree: &Tree, script: &str) {
     let output = Command::new("python3").args(["-c", script]).current_dir(tree.path()).output();
     let output = output.expect("python3 runs");
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));

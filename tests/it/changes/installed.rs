@@ -41,7 +41,7 @@ fn hooks_are_installed_stop_commits_and_are_taken_back() {
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
     repo.stage(&[("a", &token(1))]);
     let told = commits(&repo, &["-m", "content"], false);
-    assert!(told.contains("a:1:1: proven") && told.contains("git reset --quiet -- a"), "{told}");
+    assert!(told.contains("a:1:1: proven") && told.contains("git reset --quiet -- :/a"), "{told}");
     repo.stage(&[("a", "edited")]);
     let told = commits(&repo, &["-m", &token(2)], false);
     assert!(told.contains("COMMIT_EDITMSG:1:1: proven"), "{told}");

@@ -102,7 +102,7 @@ impl Repo {
         Ran(feed(&mut command, ""))
     }
 
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
         let mut command = self.tree.command(arguments);
         self.scrub(&mut command).current_dir(&self.root);
         Ran(feed(&mut command, input))
@@ -172,10 +172,10 @@ impl Repo {
     }
 }
 
-fn feed(command: &mut Command, input: &str) -> Output {
+fn feed(command: &mut Command, input: impl AsRef<[u8]>) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     // It may end before it has read everything; what is written here fits a pipe.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_ref());
     child.wait_with_output().expect("it ends")
 }

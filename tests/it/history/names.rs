@@ -46,6 +46,47 @@ pub(super) fn planted() -> Planted {
 }
 
 #[test]
+fn no_entry_of_a_tree_is_located_outside_of_its_repository() {
+    let repo = Repo::new();
+    let blob = |seed| repo.feed(&["hash-object", "-w", "--stdin"], token(seed));
+    let tree = |entries: &[(&str, &str, &str)]| {
+        let mut bytes = Vec::new();
+        for (mode, name, id) in entries {
+            bytes.extend(format!("{mode} {name}\0").into_bytes());
+            let digits = (0..id.len()).step_by(2);
+            bytes.extend(digits.map(|at| u8::from_str_radix(&id[at..at + 2], 16).expect("hex")));
+        }
+        repo.feed(&["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], bytes)
+    };
+    let inner = tree(&[("100644", "main.c", &blob(1)), ("100644", "/etc/x", &blob(2))]);
+    let up = tree(&[("40000", "..", &inner)]);
+    let top = tree(&[
+        ("40000", "..", &up),
+        ("100644", "../../out", &blob(3)),
+        ("100644", "/etc/passwd", &blob(4)),
+        ("100644", "..\\out.c", &blob(5)),
+    ]);
+    let commit = repo.git(&["commit-tree", "-m", "hostile", &top]);
+    repo.git(&["update-ref", "refs/heads/hostile", &commit]);
+    let wanted = ["main.c", "etc/x", "out", "etc/passwd", "out.c"];
+    let report = repo.history();
+    for (at, path) in wanted.iter().enumerate() {
+        assert_eq!(report.place(&token(at as u64 + 1))["path"], *path);
+    }
+    let sarif = repo.run_at(repo.path(), &["scan", "--history-only", "--report", "sarif"]).json();
+    let results = sarif["runs"][0]["results"].as_array().expect("a list");
+    let uri = |it: &Value| {
+        let place = &it["locations"][0]["physicalLocation"]["artifactLocation"];
+        place["uri"].as_str().expect("a URI").to_owned()
+    };
+    let mut uris: Vec<String> = results.iter().map(uri).collect();
+    let mut wanted = wanted.to_vec();
+    uris.sort();
+    wanted.sort_unstable();
+    assert_eq!(uris, wanted);
+}
+
+#[test]
 fn no_report_of_history_shows_a_token_whatever_part_of_the_repository_holds_it() {
     let Planted { repo, tokens } = planted();
     let report = repo.history();

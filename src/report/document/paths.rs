@@ -1,0 +1,272 @@
+//! Paths of places as reports have them: relative to the repository, and to the base of URIs.
+//!
+//! Takes the paths of locations as a scan reached them; returns the path below the top of the location's
+//! work tree, and the URI that SARIF and annotations have for it. Looks for `.git` in the folders above a
+//! location; reads no scanned content.
+
+use crate::finding::baseline::{Roots, lexical};
+use crate::finding::{Location, Part, plain};
+use crate::report::escape;
+use crate::report::redact::Clean;
+use crate::scan::Outcome;
+use crate::source::git::repo::Repository;
+use crate::source::git::repositories::root_of;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Finds the repository of a path and the base of all URIs of a report.
+#[derive(Debug)]
+pub struct Paths {
+    /// The folder that relative paths of locations count from.
+    here: PathBuf,
+    /// The folder that the program was started in.
+    working: PathBuf,
+    /// The tops of the work trees that the scanned paths are in.
+    tops: Vec<PathBuf>,
+    /// Scanned paths that lead through symbolic links, and where they lead.
+    links: Vec<(PathBuf, PathBuf)>,
+    /// The base that the user asks for.
+    base: Option<PathBuf>,
+    /// For each folder that was looked at, the top of the repository around it.
+    known: Mutex<HashMap<PathBuf, Option<Arc<Path>>>>,
+}
+
+/// The folder that URIs are relative to.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::report) struct Base<'a>(&'a Path);
+
+/// A path in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::report) struct Within {
+    pub(in crate::report) top: PathBuf,
+    /// The path below the top.
+    pub(in crate::report) below: PathBuf,
+}
+
+impl Paths {
+    /// Prepares for the locations of a scan of `scanned`.
+    ///
+    /// `base` is the folder of `--path-base`.
+    #[must_use]
+    pub fn new(roots: &Roots, scanned: &[PathBuf], base: Option<&Path>) -> Self {
+        let links = scanned.iter().filter_map(|path| {
+            let named = roots.whole(path);
+            let real = path.canonicalize().ok().filter(|real| *real != named)?;
+            Some((named, real))
+        });
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| lexical(path));
+        let working = std::env::current_dir().unwrap_or_else(|_| roots.here.clone());
+        Self {
+            here: roots.here.clone(),
+            base: base.map(|base| real(&working.join(base))),
+            working,
+            tops: roots.tops.clone(),
+            links: links.collect(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Returns `true` if commands of git that are started in the user's folder find this repository.
+    pub(in crate::report) fn is_current(&self, top: &Path) -> bool {
+        self.top_of(&self.working).is_some_and(|it| *it == *top)
+    }
+
+    /// Returns the path from the root of the file system.
+    pub(in crate::report) fn whole(&self, path: &Path) -> PathBuf {
+        let whole = lexical(&self.here.join(path));
+        let links = self.links.iter();
+        let real =
+            links.filter_map(|(named, real)| Some((named, real, whole.strip_prefix(named).ok()?)));
+        match real.max_by_key(|(named, ..)| named.as_os_str().len()) {
+            Some((_, real, below)) if below.as_os_str().is_empty() => real.clone(),
+            Some((_, real, below)) => real.join(below),
+            None => whole,
+        }
+    }
+
+    /// Returns the repository that a location is in, and its path there.
+    ///
+    /// A file in a submodule is in the submodule. The content of a repository that is packed in an archive
+    /// is in the repository that the archive is in.
+    pub(in crate::report) fn within(&self, location: &Location) -> Option<Within> {
+        let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
+        let whole = self.whole(path);
+        let below = |top: PathBuf| {
+            let below = whole.strip_prefix(&top).ok()?.to_owned();
+            Some(Within { top, below })
+        };
+        if location.standing.is_some() {
+            return below(self.here.clone());
+        }
+        let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
+        let git_dir = git_dir.filter(|it| !is_packed(it));
+        git_dir
+            .and_then(|git_dir| below(self.whole(root_of(git_dir))))
+            .or_else(|| below(self.top_above(&whole)?.to_path_buf()))
+    }
+
+    /// Returns the repository that a file is in, and its path there.
+    pub(in crate::report) fn file_within(&self, path: &Path) -> Option<Within> {
+        let whole = self.whole(path);
+        let top = self.top_above(&whole)?.to_path_buf();
+        let below = whole.strip_prefix(&top).ok()?.to_owned();
+        Some(Within { top, below })
+    }
+
+    /// Returns the top of the repository around a file or the member of an archive.
+    fn top_above(&self, whole: &Path) -> Option<Arc<Path>> {
+        let file = outermost(whole);
+        // The files of a `.git` folder belong to the work tree that it is in.
+        let git = file.ancestors().filter(|it| it.file_name().is_some_and(|name| name == ".git"));
+        self.top_of(git.last().unwrap_or(&file).parent()?)
+    }
+
+    /// Returns the top of the repository that a folder is, or is in.
+    fn top_of(&self, folder: &Path) -> Option<Arc<Path>> {
+        let mut known = self.known.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut passed = Vec::new();
+        let mut found = None;
+        for folder in folder.ancestors() {
+            if let Some(top) = known.get(folder) {
+                found = top.clone();
+                break;
+            }
+            passed.push(folder);
+            if is_top(folder) {
+                found = Some(Arc::from(folder));
+                break;
+            }
+        }
+        known.extend(passed.into_iter().map(|folder| (folder.to_owned(), found.clone())));
+        found
+    }
+
+    /// Chooses the base of URIs: the folder that the user asks for; else the top of the repository if all
+    /// that was found is in one, or the deepest folder that holds all repositories.
+    pub(in crate::report) fn base(&self, outcome: &Outcome) -> PathBuf {
+        if let Some(base) = &self.base {
+            return base.clone();
+        }
+        let read = outcome.repositories.iter().map(|it| &it.root).filter(|it| !is_packed(it));
+        let mut tops: Vec<PathBuf> = read.map(|root| self.whole(root)).collect();
+        tops.extend(self.tops.iter().cloned());
+        for location in outcome.findings.iter().flat_map(|it| &it.locations) {
+            let Some(path) = &location.path else { continue };
+            match self.within(location) {
+                Some(within) if tops.contains(&within.top) => {}
+                Some(within) => tops.push(within.top),
+                // A file outside of all repositories counts from the folder that was scanned from.
+                None if location.part == Part::Ref || tops.contains(&self.here) => {}
+                None if self.whole(path).starts_with(&self.here) => tops.push(self.here.clone()),
+                None => {}
+            }
+        }
+        let common = |a: PathBuf, b: PathBuf| -> PathBuf {
+            a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+        };
+        let base = tops.into_iter().reduce(common).filter(|base| !base.as_os_str().is_empty());
+        base.unwrap_or_else(|| self.here.clone())
+    }
+
+    /// Returns a path relative to the base, if it is below.
+    pub(in crate::report) fn below(&self, path: &Path, base: Base<'_>) -> Option<PathBuf> {
+        let whole = self.whole(path);
+        match whole.strip_prefix(base.0) {
+            Ok(below) => Some(below.to_owned()),
+            // `../x`, outside of any repository.
+            Err(_) if base.0 == self.here && path.is_relative() => Some(plain(path)),
+            Err(_) => None,
+        }
+    }
+}
+
+impl<'a> Base<'a> {
+    pub(in crate::report) fn new(folder: &'a Path) -> Self {
+        Self(folder)
+    }
+}
+
+/// Returns `true` if a folder is the top of a work tree or a bare repository.
+fn is_top(folder: &Path) -> bool {
+    let resembles = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    (resembles(".git") || resembles("HEAD")) && matches!(Repository::at(folder), Ok(Some(_)))
+}
+
+/// Returns `true` if a path leads into an archive.
+fn is_packed(path: &Path) -> bool {
+    let path = path.as_os_str().as_encoded_bytes();
+    path.ends_with(b"!") || memchr::memmem::find(path, b"!/").is_some()
+}
+
+/// Returns the file that holds a member of an archive; other paths as they are.
+fn outermost(path: &Path) -> Cow<'_, Path> {
+    let parts: Vec<_> = path.components().collect();
+    for (at, part) in parts.iter().enumerate() {
+        let name = part.as_os_str().as_encoded_bytes();
+        let Some(name) = name.strip_suffix(b"!") else { continue };
+        let mut file: PathBuf = parts[..at].iter().collect();
+        file.push(String::from_utf8_lossy(name).as_ref());
+        if file.is_file() || file.is_dir() {
+            return Cow::Owned(file);
+        }
+    }
+    Cow::Borrowed(path)
+}
+
+/// Returns the URI reference of a path: relative, unless the path counts from the root of the file
+/// system.
+pub(super) fn uri(path: &Clean) -> String {
+    uri_of_bytes(path.as_bytes())
+}
+
+fn uri_of_bytes(path: &[u8]) -> String {
+    let encoded = escape::uri_path(path);
+    if path.starts_with(b"/") {
+        let encoded = encoded.strip_suffix('/').unwrap_or(&encoded);
+        return format!("file:///{}", encoded.trim_start_matches('/'));
+    }
+    if encoded.is_empty() { ".".to_owned() } else { encoded }
+}
+
+/// Returns the URI of a path of a saved report.
+pub(super) fn uri_of_path(path: &Path) -> String {
+    uri_of_bytes(&bytes(path))
+}
+
+/// Returns a URI reference of a saved report if it is one that [`uri`] makes.
+pub(super) fn checked(text: String) -> Option<String> {
+    path_of_uri(&text).filter(|path| uri_of_bytes(path) == text).map(|_| text)
+}
+
+/// Returns the bytes of a path with `/` between its components.
+pub(super) fn bytes(path: &Path) -> Vec<u8> {
+    let parts: Vec<&[u8]> = path.iter().map(|part| part.as_encoded_bytes()).collect();
+    let joined = parts.join(&b'/');
+    match joined.strip_prefix(b"//") {
+        Some(rest) => [b"/", rest].concat(),
+        None if joined.is_empty() => b".".to_vec(),
+        None => joined,
+    }
+}
+
+/// Returns the path of a URI reference that [`uri`] made; `None` for text that it does not make.
+pub(super) fn path_of_uri(uri: &str) -> Option<Vec<u8>> {
+    let encoded = match uri.strip_prefix("file://") {
+        Some(path) => path,
+        None => uri,
+    };
+    let mut path = Vec::with_capacity(encoded.len());
+    let mut bytes = encoded.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+            let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
+            path.push((high << 4 | low) as u8);
+        } else {
+            path.push(byte);
+        }
+    }
+    Some(path)
+}
