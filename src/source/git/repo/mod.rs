@@ -108,6 +108,14 @@ impl Repository {
         &self.overrides.alternates
     }
 
+    /// Returns the folder of Git LFS, which need not exist: `lfs.storage`, which counts from the
+    /// common directory, or `lfs` there.
+    #[must_use]
+    pub fn lfs_storage(&self) -> PathBuf {
+        let configured = self.config.get("lfs.storage").filter(|value| !value.is_empty());
+        self.common_dir.join(configured.map_or_else(|| "lfs".into(), layout::path))
+    }
+
     /// Returns the index file, which need not exist.
     #[must_use]
     pub fn index_file(&self) -> PathBuf {
