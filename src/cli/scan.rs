@@ -49,6 +49,7 @@ pub(super) fn run_then(
         telling: &args.telling,
         all: true,
         is_staged: false,
+        operation: None,
         ground: Ground::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,

@@ -15,6 +15,7 @@ use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan, is_left_out};
+use crate::source::git::repo::Operation;
 use crate::source::window::Context;
 use crate::source::{Run, Source};
 use anyhow::Context as _;
@@ -41,6 +42,8 @@ pub(super) struct Task<'a> {
     pub(super) heed: Heed,
     /// Whether it scans what is staged.
     pub(super) is_staged: bool,
+    /// The merge or similar that the commit of what is staged ends.
+    pub(super) operation: Option<Operation>,
     /// How far it looks: which decisions could be needed, so that those that are not are told.
     pub(super) reach: Reach,
     /// The report where the user asks for none.
@@ -145,6 +148,7 @@ impl Session<'_> {
             show_secrets: self.args.show_secrets,
             root: root.as_deref(),
             top: self.task.is_staged.then_some(self.decided.decisions.roots.here.as_path()),
+            operation: self.task.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =

@@ -7,6 +7,7 @@ use super::redact::{Clean, Redactor};
 use crate::detect::encoding::Encoding;
 use crate::finding::{Finding, Location, Part, Standing};
 use crate::rules::Rule;
+use crate::source::git::repo::Operation;
 use crate::source::git::repositories::root_of;
 use ddpatrol_pack::Kind;
 use ddpatrol_token::ByteSet;
@@ -55,6 +56,8 @@ pub struct Ground<'a> {
     pub here: Option<&'a Path>,
     /// The top of the work tree whose staged files were scanned.
     pub top: Option<&'a Path>,
+    /// The merge or similar that the commit of what is staged ends.
+    pub operation: Option<Operation>,
 }
 
 /// Lists the steps for a finding.
@@ -81,7 +84,7 @@ pub(super) fn steps(
     let drafts: [Draft; 4] = [
         (Aim::Revoke, revoke, Vec::new()),
         (Aim::Replace, replace.to_owned(), Vec::new()),
-        clean(finding, rule, folder.as_deref()),
+        clean(finding, rule, folder.as_deref(), ground.operation),
         (
             Aim::Prevent,
             "Let a hook stop the next one before it is committed.".into(),
@@ -100,7 +103,12 @@ pub(super) fn steps(
 }
 
 /// Says how to take a token out of where it stands.
-fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
+fn clean(
+    finding: &Finding,
+    rule: &Rule,
+    folder: Option<&str>,
+    operation: Option<Operation>,
+) -> Draft {
     let places = &finding.locations;
     let git = folder.map_or_else(|| "git".to_owned(), |it| format!("git -C {}", quote(it)));
     let traces = || {
@@ -108,7 +116,7 @@ fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
         all.filter(|it| !is_packed(&it.repository))
     };
     if traces().next().is_none() {
-        return untraced(places, &git);
+        return untraced(places, &git, operation);
     }
     if !traces().any(|it| it.reachable) {
         let text = "No branch or tag reaches it: unstage it if it is staged, then let git forget what is \
@@ -118,7 +126,9 @@ fn clean(finding: &Finding, rule: &Rule, folder: Option<&str>) -> Draft {
         return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
     }
     // What the base has elsewhere is not to be had out by editing the change.
-    let is_change = places.iter().any(|it| it.standing == Some(Standing::New));
+    let is_new =
+        |it: &Location| matches!(it.standing, Some(Standing::New | Standing::AlsoUnpushed));
+    let is_change = places.iter().any(is_new);
     let brought = traces().find_map(|it| it.introduced.as_deref());
     if let (true, Some(commit)) = (is_change, brought) {
         let text = format!(
@@ -202,8 +212,17 @@ fn blobs(finding: &Finding) -> Option<String> {
 }
 
 /// Says how to take a token out of where no history has it.
-fn untraced(places: &[Location], git: &str) -> Draft {
+fn untraced(places: &[Location], git: &str, operation: Option<Operation>) -> Draft {
     let staged = staged(places);
+    if let (false, Some(operation)) = (staged.is_empty(), operation) {
+        // `git reset -- FILE` would take HEAD's version, and drop what the other side has changed.
+        let text = format!(
+            "Take it out of the file, then stage the file again with `git add`. Do not unstage or \
+             reset the file: a {} is in progress, and its changes to the file would be lost.",
+            operation.name()
+        );
+        return (Aim::Clean, text, Vec::new());
+    }
     if !staged.is_empty() {
         let text = "Take it out of the file and stage the file again; nothing is committed yet.";
         let command = format!("{git} reset --quiet -- {}", staged.join(" "));
@@ -224,7 +243,9 @@ fn untraced(places: &[Location], git: &str) -> Draft {
 
 /// Lists the staged paths, quoted.
 fn staged(places: &[Location]) -> Vec<String> {
-    let staged = places.iter().filter(|it| it.standing.is_some());
+    let is_staged =
+        |it: &&Location| it.standing.is_some() && matches!(it.part, Part::Content | Part::Name);
+    let staged = places.iter().filter(is_staged);
     let mut paths: Vec<String> = staged
         .filter_map(|it| it.path.as_deref())
         .map(|path| {

@@ -13,6 +13,7 @@ use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
+use crate::source::git::repo::Operation;
 use crate::source::{Diagnostic, Scanned};
 use ddpatrol_token::Secret;
 use std::path::Path;
@@ -32,6 +33,8 @@ pub struct DocumentOptions<'a> {
     pub root: Option<&'a Path>,
     /// The top of the work tree, if what is staged there is scanned.
     pub top: Option<&'a Path>,
+    /// The operation that the commit of what is staged ends.
+    pub operation: Option<Operation>,
 }
 
 impl DocumentOptions<'_> {
@@ -117,7 +120,7 @@ impl DocumentOptions<'_> {
     }
 
     fn ground(&self) -> Ground<'_> {
-        Ground { here: self.root, top: self.top }
+        Ground { here: self.root, top: self.top, operation: self.operation }
     }
 
     fn suppression(&self, suppression: &Suppression) -> SuppressionRecord {
@@ -283,6 +286,7 @@ impl StandingWord {
             Standing::New => Self::New,
             Standing::Moved(_) => Self::Moved,
             Standing::AlreadyThere => Self::AlreadyThere,
+            Standing::AlsoUnpushed => Self::AlsoUnpushed,
         }
     }
 }
