@@ -27,6 +27,7 @@ need_cargo() {
 }
 
 need git git
+need git-lfs git-lfs
 need python3 python3
 need g++ g++
 need script bsdutils

@@ -3,13 +3,15 @@
 use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
+use super::hook::Line;
 use super::session::{self, Scene, Sources, Task};
 use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
-use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
-use crate::source::git::repo::{Environment, Repository};
+use crate::source::git::repo::{Environment, Operation, Progress, Repository};
+use crate::source::{Run, Source};
 use anyhow::Context;
+use ddpatrol_pack::ObjectId;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
@@ -19,14 +21,17 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let run = session::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
     let top = top(&repository);
+    let progress = progress(&repository)?;
+    let during = progress.clone();
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
         let changes = repository.staged()?;
-        Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
+        Ok(vec![Box::new(Staged::new(repository, changes, scene.threads).during(during))])
     };
     let task = Task {
         telling: &args.telling,
         all: args.change.all,
         scanned: &[],
+        operation: progress.operation,
         ground: Ground::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top] },
         heed: Heed::Baseline,
@@ -38,9 +43,10 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
-    let mut revisions = Revisions { list: args.revisions.clone(), not: args.not.clone() };
+    let (list, not) = (args.revisions.clone(), args.not.clone());
+    let mut revisions = Revisions { list, not, names: Vec::new() };
     if args.stdin {
-        revisions.list.append(&mut read_revisions()?);
+        read_revisions(&mut revisions)?;
     }
     let trust = if args.trust_head { Trust::Head } else { Trust::Base };
     let judging = Judging { telling: &args.telling, change: &args.change, trust };
@@ -48,7 +54,9 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     if args.stdin && revisions.list.is_empty() {
         judging.nothing()
     } else {
-        judging.judge(&revisions)
+        let options = RangeOptions { threads: session::threads(&args.telling.run) };
+        let repository = discover(args.change.repo.as_ref())?;
+        judging.judge(Range::new(repository, &revisions, options)?, None)
     }
 }
 
@@ -69,18 +77,17 @@ pub(super) struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    /// Judges the range that revisions mean.
-    pub(super) fn judge(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
+    /// Judges a range, and lists what is in another one.
+    pub(super) fn judge(&self, range: Range, also: Option<Range>) -> anyhow::Result<Exit> {
         let run = session::begin()?;
-        let threads = session::threads(&self.telling.run);
-        let repository = discover(self.change.repo.as_ref())?;
-        let range = Range::new(repository, revisions, RangeOptions { threads })?;
-        for note in &range.notes {
+        for note in range.notes.iter().chain(also.iter().flat_map(|it| &it.notes)) {
             run.note(note.clone());
         }
         let top = top(range.repository());
         let task = self.task(self.ground(&range, top.clone(), &run)?, top);
-        session::run(task, Box::new(|_| Ok(vec![Box::new(range)])), &run)
+        let mut sources: Sources = vec![Box::new(range)];
+        sources.extend(also.map(|it| Box::new(it) as Box<dyn Source>));
+        session::run(task, Box::new(|_| Ok(sources)), &run)
     }
 
     /// Reports that there is nothing to judge.
@@ -97,6 +104,7 @@ impl Judging<'_> {
             telling: self.telling,
             all: self.change.all,
             scanned: &[],
+            operation: None,
             ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
@@ -119,6 +127,22 @@ impl Judging<'_> {
     }
 }
 
+/// Returns the operation that the next commit ends. In `pre-merge-commit` git has not written it
+/// down yet, and names the commits that it merges in variables.
+fn progress(repository: &Repository) -> anyhow::Result<Progress> {
+    let mut progress = repository.progress()?;
+    let named = std::env::vars_os().filter_map(|(name, _)| {
+        let id = name.to_str()?.strip_prefix("GITHEAD_")?;
+        id.parse::<ObjectId>().ok().filter(|id| id.kind() == repository.hash)
+    });
+    let merged: Vec<ObjectId> = named.filter(|id| !progress.sources.contains(id)).collect();
+    if !merged.is_empty() {
+        progress.operation.get_or_insert(Operation::Merge);
+        progress.sources.extend(merged);
+    }
+    Ok(progress)
+}
+
 /// Returns the folder that the paths of a repository's files count from.
 fn top(repository: &Repository) -> PathBuf {
     let top = repository.work_tree.as_ref().unwrap_or(&repository.git_dir);
@@ -139,26 +163,22 @@ pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
     Ok(Repository::discover(&here, &environment)?)
 }
 
-/// Reads revisions from standard input, one a line.
-pub(super) fn read_revisions() -> anyhow::Result<Vec<OsString>> {
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().read_to_end(&mut bytes);
-    let text = read.and_then(|_| Ok(decode::text(bytes)?));
-    let text = text.context("cannot read revisions from standard input")?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(revision).collect())
-}
-
-/// Reads a line: a revision, or what git tells `pre-push` and `pre-receive` hooks of a reference.
-fn revision(line: &str) -> OsString {
-    let is_id = |word: &str| {
-        matches!(word.len(), 40 | 64) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let words: Vec<&str> = line.split(' ').collect();
-    match words[..] {
-        [_, local, _, remote] if is_id(local) && is_id(remote) => {
-            format!("{remote}..{local}").into()
-        }
-        [old, new, _] if is_id(old) && is_id(new) => format!("{old}..{new}").into(),
-        _ => line.into(),
+/// Reads revisions from standard input, one a line, or the lines that git gives to `pre-push` and
+/// `pre-receive` hooks.
+fn read_revisions(revisions: &mut Revisions) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    std::io::stdin().read_to_end(&mut text).context("cannot read revisions from standard input")?;
+    // What Windows tools write is decoded; names of references in git's lines may be any bytes.
+    let text = decode::text(text.clone()).map_or(text, String::into_bytes);
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    for line in lines.filter(|line| !line.is_empty()) {
+        let Some(of_git) = Line::of_receive(line).or_else(|| Line::of_push(line)) else {
+            let text = std::str::from_utf8(line).context("a revision is not UTF-8 text")?;
+            revisions.list.push(text.into());
+            continue;
+        };
+        revisions.list.extend(of_git.range().map(OsString::from));
+        revisions.names.extend(of_git.update().into_iter().flat_map(|it| it.names));
     }
+    Ok(())
 }

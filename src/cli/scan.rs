@@ -50,6 +50,7 @@ pub(super) fn run_then(
         telling: &args.telling,
         all: true,
         scanned: &args.paths,
+        operation: None,
         ground: Ground::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,

@@ -15,7 +15,7 @@ use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan, is_left_out};
-use crate::source::git::repo::stop_programs;
+use crate::source::git::repo::{Operation, stop_programs};
 use crate::source::window::Context;
 use crate::source::{Run, Source};
 use anyhow::Context as _;
@@ -43,6 +43,8 @@ pub(super) struct Task<'a> {
     pub(super) heed: Heed,
     /// The paths that the user names; none for a change.
     pub(super) scanned: &'a [PathBuf],
+    /// The merge or similar that the commit of what is staged ends.
+    pub(super) operation: Option<Operation>,
     /// How far it looks: which decisions could be needed, so that those that are not are told.
     pub(super) reach: Reach,
     /// The report where the user asks for none.
@@ -177,6 +179,7 @@ impl Session<'_> {
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
             paths: &paths,
+            operation: self.task.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =

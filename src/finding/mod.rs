@@ -250,6 +250,8 @@ pub enum Standing {
     Moved(PathBuf),
     /// The base has it at this path.
     AlreadyThere,
+    /// It is new, but in commits that are not part of what is judged and not pushed yet either.
+    AlsoUnpushed,
 }
 
 impl Location {

@@ -3,6 +3,7 @@
 use super::advice::Step;
 use super::document::{Document, Place, Record, StandingWord};
 use super::escape::{self, terminal};
+use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
 use crate::finding::Part;
 use anstyle::{AnsiColor, Style};
@@ -132,6 +133,8 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
         writeln!(out, "    moved here from {}", terminal(&path.text()))?;
     } else if place.standing == Some(StandingWord::AlreadyThere) {
         writeln!(out, "    it was already there")?;
+    } else if place.standing == Some(StandingWord::AlsoUnpushed) {
+        writeln!(out, "    {ALSO_UNPUSHED}")?;
     }
     if let Some(encoding) = &place.encoding {
         writeln!(out, "    encoded: {}", terminal(encoding))?;

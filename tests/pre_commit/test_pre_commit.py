@@ -161,14 +161,19 @@ def test_an_amended_commit_and_a_linked_work_tree_are_judged(project):
     stopped(done, "file:1:1: proven", 2)
 
 
-def test_a_merge_that_brings_a_token_is_stopped(project):
+def test_a_merge_passes_unless_a_token_is_added_to_it(project):
     project.must("git", "checkout", "-q", "-b", "side")
     project.stage("other", token(3))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     project.must("git", "checkout", "-q", "main")
     project.stage("file", "edited\n")
     project.must("git", "commit", "-q", "-m", "main goes on")
-    stopped(project.run("git", "merge", "--no-edit", "side"), "other:1:1: proven", 3)
+    project.must("git", "merge", "--no-edit", "side")
+    project.must("git", "reset", "-q", "--hard", "HEAD~1")
+    project.must("git", "merge", "--no-edit", "--no-commit", "side")
+    project.stage("file", token(4))
+    told = stopped(project.run("git", "commit", "--no-edit"), "file:1:1: proven", 4)
+    assert "other" not in told and "a merge is in progress" in told
 
 
 def test_a_push_is_stopped_and_a_clean_one_passes(project):
@@ -185,6 +190,31 @@ def test_a_push_is_stopped_and_a_clean_one_passes(project):
     project.stage("file", "clean\n\n")
     project.must("git", "commit", "-q", "-m", "clean")
     project.must("git", "push", "-q", "origin", "main")
+
+
+def test_unpushed_work_besides_the_pushed_branch_is_listed_and_passes(project):
+    project.must("git", "init", "-q", "--bare", "../server.git")
+    project.must("git", "remote", "add", "origin", "../server.git")
+    project.must("git", "push", "-q", "origin", "main")
+    # pre-commit shows the output of a hook that passes only if it is verbose.
+    text = (project.folder / ".pre-commit-config.yaml").read_text()
+    push = "      - id: ddpatrol-push-system\n"
+    assert push in text
+    project.write(".pre-commit-config.yaml", text.replace(push, push + "        verbose: true\n"))
+    project.must("git", "checkout", "-q", "-b", "aaa")
+    project.must("git", "commit", "-q", "-a", "-m", "verbose")
+    project.must("git", "checkout", "-q", "-b", "zzz")
+    project.stage("file", token(5))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    done = project.run("git", "push", "-q", "origin", "aaa", "zzz")
+    told = done.stdout + done.stderr
+    assert done.returncode == 0 and "also unpushed" in told and token(5)[:29] in told, told
+    assert token(5)[30:] not in told
+    done = project.run("git", "push", "-q", "--dry-run", "origin", "aaa:refs/heads/x")
+    assert done.returncode == 0 and "also unpushed" not in done.stdout + done.stderr
+    project.must("git", "init", "-q", "--bare", "../public.git")
+    project.must("git", "remote", "add", "public", "../public.git")
+    stopped(project.run("git", "push", "-q", "public", "zzz"), "file:1:1: proven", 5)
 
 
 def test_the_first_push_of_a_root_commit_is_judged(project):

@@ -26,6 +26,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         telling: &telling,
         all: true,
         scanned: &[],
+        operation: None,
         ground: Ground::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
         heed: Heed::Baseline,

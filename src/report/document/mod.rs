@@ -278,7 +278,7 @@ pub struct Place {
     /// How it came in, for a place in a repository's history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<GitPlace>,
-    /// For a place in a change: `new`, `moved` or `already-there`.
+    /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<StandingWord>,
     /// The path that the base has it at, where it moved.
@@ -305,6 +305,8 @@ pub enum StandingWord {
     Moved,
     /// The base has it at this path.
     AlreadyThere,
+    /// It is not part of the push that was judged, but not pushed yet either.
+    AlsoUnpushed,
 }
 
 /// A `ddpatrol:allow` in the line of a token.

@@ -14,6 +14,7 @@ use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
+use crate::source::git::repo::Operation;
 use crate::source::{Diagnostic, Scanned};
 use ddpatrol_token::Secret;
 use std::path::Path;
@@ -31,6 +32,8 @@ pub struct DocumentOptions<'a> {
     pub show_secrets: bool,
     /// How the paths of the scan relate to repositories.
     pub paths: &'a Paths,
+    /// The operation that the commit of what is staged ends.
+    pub operation: Option<Operation>,
 }
 
 impl DocumentOptions<'_> {
@@ -116,7 +119,7 @@ impl DocumentOptions<'_> {
         let rule = &self.rules.rules()[finding.rule];
         Record {
             objects,
-            steps: advice::steps(finding, rule, self.redactor, self.paths),
+            steps: advice::steps(finding, rule, self.redactor, self.paths, self.operation),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
             ..self.spell(kind, &finding.token, &finding.secret, places)
         }
@@ -250,6 +253,7 @@ impl StandingWord {
             Standing::New => Self::New,
             Standing::Moved(_) => Self::Moved,
             Standing::AlreadyThere => Self::AlreadyThere,
+            Standing::AlsoUnpushed => Self::AlsoUnpushed,
         }
     }
 }

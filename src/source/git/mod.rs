@@ -4,6 +4,7 @@ mod catalog;
 pub mod changes;
 pub mod commits;
 pub mod history;
+pub mod lfs;
 mod locate;
 mod memory;
 mod objects;

@@ -3,6 +3,7 @@
 //! It reads single objects as git does (packs, then loose files, then whatever other copy there
 //! is), and lists what there is for those who read everything. It never writes.
 
+use super::commits::tag_target;
 use super::repo::SpecialFile;
 use super::repo::guard::check_folder;
 use crate::regular::{self, Links, MAX_TEXT};
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// How many alternates of alternates are followed, as git does.
 const DEEPEST_ALTERNATE: usize = 5;
+/// How many tags of tags are followed.
+pub(super) const LONGEST_TAGS: usize = 100;
 /// The longest header of a loose object: a kind, a length, a zero.
 const LONGEST_HEADER: u64 = 64;
 
@@ -236,6 +239,35 @@ impl Store {
     #[must_use]
     pub fn is_packed(&self, id: &ObjectId) -> bool {
         self.packs.iter().any(|pack| pack.index().find(id.as_bytes()).is_some())
+    }
+
+    /// Returns `true` if a copy of an object is here, be it broken.
+    #[must_use]
+    pub fn has(&self, id: &ObjectId) -> bool {
+        let name = id.to_string();
+        let is_loose =
+            || self.folders.iter().any(|it| it.join(&name[..2]).join(&name[2..]).is_file());
+        self.is_packed(id) || is_loose()
+    }
+
+    /// Follows tags to the object that they lead to; returns its kind, too.
+    ///
+    /// # Errors
+    /// [`ReadError`] if an object cannot be read, or a tag names none.
+    pub fn peel(&self, id: &ObjectId, reader: &mut Reader) -> Result<(ObjectId, Kind), ReadError> {
+        let mut next = *id;
+        // Ids are not verified, so tags can be made to form a circle.
+        for _ in 0..LONGEST_TAGS {
+            match self.read(&next, reader)? {
+                (Kind::Tag, bytes) => {
+                    let broken =
+                        || ReadError::Broken { id: next, cause: "it names no object".into() };
+                    next = tag_target(&bytes).ok_or_else(broken)?;
+                }
+                (kind, _) => return Ok((next, kind)),
+            }
+        }
+        Err(ReadError::Broken { id: *id, cause: "its chain of tags is too long".into() })
     }
 
     /// Opens a loose object; `None` if there is none of that name.

@@ -85,16 +85,21 @@ fn a_merge_is_stopped_and_a_hook_that_was_there_runs_first_and_comes_back() {
     std::fs::write(repo.root.join("stop"), "").expect("a file");
     commits(&repo, &["--allow-empty", "-m", "stopped by the old one"], false);
     std::fs::remove_file(repo.root.join("stop")).expect("it is there");
+    // What neither side has comes from a merge driver.
+    repo.stage(&[(".gitattributes", "a merge=driver\n")]);
+    commits(&repo, &["-m", "a driver"], true);
+    repo.git(&["config", "merge.driver.driver", &format!("echo {} > %A", token(1))]);
     repo.git(&["checkout", "-q", "-b", "side"]);
-    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "side"]);
-    repo.stage(&[("b", &token(1))]);
-    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "a token"]);
+    repo.stage(&[("a", "side")]);
+    commits(&repo, &["-m", "side"], true);
     repo.git(&["checkout", "-q", "main"]);
-    repo.stage(&[("c", "clean")]);
+    repo.stage(&[("a", "main")]);
     commits(&repo, &["-m", "main goes on"], true);
     let output = repo.try_git(&repo.root, &["merge", "--no-edit", "side"], "");
     assert!(!output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("b:1:1: proven"), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("a:1:1: proven") && told.contains("a merge is in progress"), "{told}");
+    assert!(!told.contains("reset --quiet"), "{told}");
     // What is in the way is not overwritten.
     std::fs::copy(&old, old.with_extension("mine")).expect("a copy");
     script(&old, "#!/bin/sh\nexit 0\n");

@@ -3,8 +3,11 @@
 mod base;
 mod hooks;
 mod installed;
+mod lfs;
+mod merges;
 mod push;
 mod range;
+mod remotes;
 pub(crate) mod repo;
 mod staged;
 mod told;

@@ -37,6 +37,11 @@ impl Config {
         found.map(|(_, value)| value.as_slice())
     }
 
+    /// Lists all keys and values, in the order of the file.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.entries.iter().map(|(key, value)| (&key[..], &value[..]))
+    }
+
     /// Tells whether a key is set to what git takes for true.
     pub(super) fn is_true(&self, key: &str) -> bool {
         self.get(key).is_some_and(truth)
@@ -53,7 +58,7 @@ impl Config {
     }
 
     /// Parses a file's bytes; the error is the number of the line that is malformed.
-    fn parse(bytes: &[u8]) -> Result<Self, usize> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, usize> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut parser = Parser { bytes, at: 0 };
         let mut entries = Vec::new();

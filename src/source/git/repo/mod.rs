@@ -11,8 +11,10 @@ mod layout;
 mod open;
 mod peel;
 mod program;
+mod progress;
 mod range;
 mod refs;
+mod remote;
 mod staged;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,9 @@ pub use environment::Environment;
 pub use guard::SpecialFile;
 pub use open::LibraryError;
 pub use program::{ProgramError, stop_programs};
-pub use refs::{BrokenRef, Problem, Ref, Refs};
+pub use progress::{Operation, Progress};
+pub use refs::{BrokenRef, Problem, Ref, Refs, Targets};
+pub use remote::Tracking;
 pub use staged::{Change, Entry, Mode, Status};
 
 use crate::regular::{self, Links};
@@ -124,6 +128,14 @@ impl Repository {
         &self.overrides.alternates
     }
 
+    /// Returns the folder of Git LFS, which need not exist: `lfs.storage`, which counts from the
+    /// common directory, or `lfs` there.
+    #[must_use]
+    pub fn lfs_storage(&self) -> PathBuf {
+        let configured = self.config.get("lfs.storage").filter(|value| !value.is_empty());
+        self.common_dir.join(configured.map_or_else(|| "lfs".into(), layout::path))
+    }
+
     /// Returns the index file, which need not exist.
     #[must_use]
     pub fn index_file(&self) -> PathBuf {
@@ -211,6 +223,29 @@ impl Repository {
         refs::list(self)
     }
 
+    /// Lists what its refs point to, without looking at the objects: a tag is not followed, and a
+    /// missing object is not noticed. Much cheaper than [`Repository::refs`].
+    ///
+    /// # Errors
+    /// The refs cannot be listed.
+    pub fn targets(&self) -> Result<Targets, RepoError> {
+        refs::targets(self)
+    }
+
+    /// Finds the references that track the remote that git calls `name`, at `url`.
+    #[must_use]
+    pub fn tracking(&self, name: &str, url: Option<&str>) -> Tracking {
+        Tracking::new(&self.config, name, url)
+    }
+
+    /// Returns the merge, cherry-pick, revert or rebase that the next commit ends.
+    ///
+    /// # Errors
+    /// A file of the operation cannot be read, or holds something else than ids.
+    pub fn progress(&self) -> Result<Progress, RepoError> {
+        progress::read(self)
+    }
+
     /// Lists what the index has other than HEAD's commit; other than nothing before the first
     /// commit. Renames are found at half similarity. What `git add --intent-to-add` promised is
     /// not staged. Sorted by path.
@@ -257,6 +292,25 @@ impl Repository {
         not: &[ObjectId],
     ) -> Result<Vec<ObjectId>, RepoError> {
         range::commits(self, wanted, not)
+    }
+
+    /// As [`Repository::commits`], in no particular order, and with the parents of each.
+    ///
+    /// # Errors
+    /// A commit is missing, or an id is no commit's.
+    pub fn commits_with_parents(
+        &self,
+        wanted: &[ObjectId],
+        not: &[ObjectId],
+    ) -> Result<Vec<(ObjectId, Vec<ObjectId>)>, RepoError> {
+        range::commits_with_parents(self, wanted, not)
+    }
+
+    /// Returns the best common ancestors of all these commits; none if there are none, or they
+    /// cannot be found.
+    #[must_use]
+    pub fn common_ancestors(&self, commits: &[ObjectId]) -> Vec<ObjectId> {
+        range::common_ancestors(self, commits)
     }
 }
 

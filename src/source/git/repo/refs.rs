@@ -40,6 +40,15 @@ pub struct Ref {
     pub commit: Option<ObjectId>,
 }
 
+/// The objects that refs point to, which need not exist.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// The commit that the work tree's HEAD points to; `None` before the first commit.
+    pub head: Option<ObjectId>,
+    /// Names and objects of all other refs, as in [`Refs::list`]. Sorted by name.
+    pub list: Vec<(Vec<u8>, ObjectId)>,
+}
+
 /// A ref that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenRef {
@@ -117,6 +126,21 @@ pub(super) fn list(repository: &Repository) -> Result<Refs, RepoError> {
     let broken = stored.broken.into_iter();
     refs.broken = broken.map(|(name, problem)| BrokenRef { name, problem }).collect();
     Ok(refs)
+}
+
+/// See [`Repository::targets`].
+pub(super) fn targets(repository: &Repository) -> Result<Targets, RepoError> {
+    let stored = stored(repository)?;
+    let mut targets = Targets::default();
+    for (name, value) in &stored.values {
+        match stored.follow(name, value) {
+            Ok(Some(target)) if name == b"HEAD" => targets.head = Some(target),
+            Ok(Some(target)) => targets.list.push((name.clone(), target)),
+            // What leads nowhere holds nothing.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(targets)
 }
 
 /// Tells whether HEAD names a branch that has no commit yet.
