@@ -4,6 +4,7 @@ use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Scene, Sources, Task};
+use super::staged_paths::Selection;
 use crate::finding::baseline::{Reach, Roots};
 use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
@@ -15,25 +16,52 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
+    if let Some(range) = framework_range(args) {
+        let revisions = Revisions { list: vec![range], not: Vec::new() };
+        let (telling, change) = (&args.telling, &args.change);
+        return Judging { telling, change, trust: Trust::Base }.judge(&revisions);
+    }
     let run = session::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
     let top = top(&repository);
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
         let changes = repository.staged()?;
-        Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
+        if args.paths.is_empty() {
+            return Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))]);
+        }
+        let mut selection = Selection::new(&args.paths, changes, &top)?;
+        let changes = std::mem::take(&mut selection.changes);
+        let archives = args.telling.archives.options(scene.context);
+        let mut sources = selection.sources(archives, scene)?;
+        if !changes.is_empty() {
+            sources.push(Box::new(Staged::new(repository, changes, scene.threads)));
+        }
+        Ok(sources)
     };
     let task = Task {
         telling: &args.telling,
         all: args.change.all,
         is_staged: true,
         ground: Ground::Folder(top.clone()),
-        roots: Roots { here: top.clone(), tops: vec![top] },
+        roots: Roots { here: top.clone(), tops: vec![top.clone()] },
         heed: Heed::Baseline,
         reach: Reach::Unknown,
         default_report: Some(ReportFormat::Text),
         finish: &|_| Ok(()),
     };
     session::run(task, Box::new(sources), &run)
+}
+
+/// Returns the range that the pre-commit framework runs for: it sets these variables beside the paths.
+fn framework_range(args: &StagedArgs) -> Option<OsString> {
+    if args.paths.is_empty() {
+        return None;
+    }
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let mut range = variable("PRE_COMMIT_FROM_REF")?;
+    range.push("..");
+    range.push(variable("PRE_COMMIT_TO_REF")?);
+    Some(range)
 }
 
 pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {

@@ -3,6 +3,7 @@
 mod base;
 mod hooks;
 mod installed;
+mod paths;
 mod push;
 mod range;
 pub(crate) mod repo;
