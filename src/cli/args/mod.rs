@@ -5,7 +5,9 @@ mod respond;
 mod saved;
 mod values;
 
-pub(super) use hooks::{HookArgs, HookCommand, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs};
+pub(super) use hooks::{
+    HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
+};
 pub(super) use respond::{ActingArgs, RespondingArgs, RevokeArgs};
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
@@ -44,7 +46,7 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Make, renew or show the file of known tokens.
     Baseline(BaselineArgs),
-    /// Install or uninstall git hooks.
+    /// Install, uninstall or show git hooks.
     Hook(HookArgs),
     /// Scan what a push sends; run by git as a pre-push hook.
     PrePush(PushArgs),

@@ -3,6 +3,7 @@
 mod base;
 mod hooks;
 mod installed;
+mod managed;
 mod paths;
 mod push;
 mod range;
