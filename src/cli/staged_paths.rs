@@ -112,8 +112,7 @@ impl Selection {
             }
             let mut own = scene.own.clone();
             own.extend(self.staged.iter().filter_map(|path| path.canonicalize().ok()));
-            let unpacking =
-                archives.clone().map(|options| Unpacking { options, repositories: None });
+            let unpacking = archives.map(|options| Unpacking { options, repositories: None });
             sources.push(Box::new(Files::new(FilesOptions {
                 paths,
                 no_ignore,

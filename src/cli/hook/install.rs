@@ -320,7 +320,7 @@ fn warn_of_neighbours(folder: &Folder, hooks: &[Hook], repository: Option<&Path>
     let names = hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ");
     let is_simple =
         |name: &&str| manager_of(&folder.path.join(name)) == Some(Manager::SimpleGitHooks);
-    if PASSED_ON.iter().any(|name| is_simple(name)) {
+    if PASSED_ON.iter().any(is_simple) {
         complain(&format!(
             "warning: simple-git-hooks removes hooks that its configuration does not name: set \
              `preserveUnused`, or name {names} there"
