@@ -5,6 +5,7 @@ use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
 use super::hook::Line;
 use super::session::{self, Scene, Sources, Task};
+use super::staged_paths::Selection;
 use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
@@ -18,6 +19,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
+    if let Some(range) = framework_range(args) {
+        let revisions = Revisions { list: vec![range], ..Revisions::default() };
+        let (telling, change) = (&args.telling, &args.change);
+        return Judging { telling, change, trust: Trust::Base }.judge_revisions(&revisions);
+    }
     let run = session::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
     let top = top(&repository);
@@ -25,7 +31,19 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let during = progress.clone();
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
         let changes = repository.staged()?;
-        Ok(vec![Box::new(Staged::new(repository, changes, scene.threads).during(during))])
+        let staged =
+            |changes| Box::new(Staged::new(repository, changes, scene.threads).during(during));
+        if args.paths.is_empty() {
+            return Ok(vec![staged(changes)]);
+        }
+        let mut selection = Selection::new(&args.paths, changes, &top)?;
+        let changes = std::mem::take(&mut selection.changes);
+        let archives = args.telling.archives.options(scene.context);
+        let mut sources = selection.sources(archives, scene)?;
+        if !changes.is_empty() {
+            sources.push(staged(changes));
+        }
+        Ok(sources)
     };
     let task = Task {
         telling: &args.telling,
@@ -33,13 +51,25 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
         scanned: &[],
         operation: progress.operation,
         ground: Ground::Folder(top.clone()),
-        roots: Roots { here: top.clone(), tops: vec![top] },
+        roots: Roots { here: top.clone(), tops: vec![top.clone()] },
         heed: Heed::Baseline,
         reach: Reach::Unknown,
         default_report: Some(ReportFormat::Text),
         finish: &|_| Ok(()),
     };
     session::run(task, Box::new(sources), &run)
+}
+
+/// Returns the range that the pre-commit framework runs for: it sets these variables beside the paths.
+fn framework_range(args: &StagedArgs) -> Option<OsString> {
+    if args.paths.is_empty() {
+        return None;
+    }
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let mut range = variable("PRE_COMMIT_FROM_REF")?;
+    range.push("..");
+    range.push(variable("PRE_COMMIT_TO_REF")?);
+    Some(range)
 }
 
 pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
@@ -54,9 +84,7 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     if args.stdin && revisions.list.is_empty() {
         judging.nothing()
     } else {
-        let options = RangeOptions { threads: session::threads(&args.telling.run) };
-        let repository = discover(args.change.repo.as_ref())?;
-        judging.judge(Range::new(repository, &revisions, options)?, None)
+        judging.judge_revisions(&revisions)
     }
 }
 
@@ -77,6 +105,13 @@ pub(super) struct Judging<'a> {
 }
 
 impl Judging<'_> {
+    /// Judges the range that revisions name.
+    fn judge_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
+        let options = RangeOptions { threads: session::threads(&self.telling.run) };
+        let repository = discover(self.change.repo.as_ref())?;
+        self.judge(Range::new(repository, revisions, options)?, None)
+    }
+
     /// Judges a range, and lists what is in another one.
     pub(super) fn judge(&self, range: Range, also: Option<Range>) -> anyhow::Result<Exit> {
         let run = session::begin()?;

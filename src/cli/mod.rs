@@ -15,6 +15,7 @@ mod rules;
 mod saved;
 mod scan;
 mod session;
+mod staged_paths;
 
 use crate::detect::Detector;
 use crate::regular::Links;

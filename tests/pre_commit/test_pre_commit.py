@@ -62,7 +62,7 @@ class Project:
 
     def stage(self, name, text):
         self.write(name, text)
-        self.must("git", "add", name)
+        self.must("git", "add", "--", name)
 
     def install(self):
         """Installs the hooks as a user would: a configuration, and `pre-commit install`."""
@@ -223,6 +223,86 @@ def test_the_first_push_of_a_root_commit_is_judged(project):
     project.stage("file", token(5))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     stopped(project.run("git", "push", "origin", "main"), "file:1:1: proven", 5)
+
+
+def places(done):
+    """The places of proven tokens that a run has printed."""
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line.split(": proven")[0] for line in lines if ": proven" in line]
+
+
+def test_all_files_finds_a_committed_token(project):
+    project.stage("leak", token(7))
+    project.stage("--fail-on=never", "a file name is not an option\n")
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    stopped(project.run("pre-commit", "run", "--all-files"), "leak:1:1: proven", 7)
+    stopped(project.run("pre-commit", "run", "--files", "leak"), "leak:1:1: proven", 7)
+    project.must("pre-commit", "run", "--files", "file")
+    project.must("git", "rm", "-q", "leak")
+    project.must("git", "commit", "-q", "-m", "a commit that only deletes")
+    project.must("pre-commit", "run", "--all-files")
+
+
+def test_files_and_exclude_of_the_frameworks_configuration_apply(project):
+    configuration = project.folder / ".pre-commit-config.yaml"
+    text = configuration.read_text()
+    excluding = text.replace("- id: ddpatrol-system", "- id: ddpatrol-system\n        exclude: ^fixtures/")
+    project.stage(".pre-commit-config.yaml", excluding)
+    (project.folder / "fixtures").mkdir()
+    project.stage("fixtures/token", token(8))
+    project.must("git", "commit", "-q", "-m", "a fixture")
+    project.stage("fixtures/token", token(9))
+    project.stage("file", "edited\n")
+    project.must("git", "commit", "-q", "-m", "another fixture")
+    project.must("pre-commit", "run", "--all-files")
+
+
+def test_a_range_is_scanned_commit_by_commit(project):
+    project.must("git", "checkout", "-q", "-b", "topic")
+    project.stage("file", token(10))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    project.stage("file", "taken away\n")
+    project.stage("other", "clean\n")
+    project.must("git", "commit", "-q", "-m", "taken away")
+    done = project.run("pre-commit", "run", "--from-ref", "main", "--to-ref", "HEAD")
+    stopped(done, "file:1:1: proven", 10)
+    project.must("pre-commit", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD")
+
+
+def test_renames_links_and_empty_commits_pass_and_a_link_is_read(project):
+    project.must("git", "mv", "file", "renamed")
+    project.must("git", "commit", "-q", "-m", "a rename")
+    project.must("git", "commit", "-q", "--allow-empty", "-m", "empty")
+    (project.folder / "link").symlink_to("renamed")
+    project.must("git", "add", "-A")
+    project.must("git", "commit", "-q", "-m", "a link")
+    (project.folder / "leak").symlink_to(token(11))
+    project.must("git", "add", "-A")
+    stopped(project.run("git", "commit", "-m", "leak"), "leak:1:1: proven", 11)
+
+
+def test_many_files_are_scanned_once_each(project):
+    """Long lists are split over several invocations."""
+    for number in range(3000):
+        folder = project.folder / f"a-folder-with-a-rather-long-name-{number % 50}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"a-file-with-a-rather-long-name-{number}").write_text(f"{number}\n")
+    project.write("leak", token(12))
+    project.must("git", "add", "-A")
+    done = project.run("git", "commit", "-q", "-m", "leak")
+    stopped(done, "leak:1:1: proven", 12)
+    assert places(done) == ["leak:1:1"], done.stdout
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    assert places(project.run("pre-commit", "run", "--all-files")) == ["leak:1:1"]
+
+
+def test_a_push_that_passes_shows_what_was_scanned(project):
+    project.must("git", "init", "-q", "--bare", "../server.git")
+    project.must("git", "remote", "add", "origin", "../server.git")
+    done = project.run("git", "push", "origin", "main")
+    assert done.returncode == 0, done.stderr
+    assert "ddpatrol-push-system" in done.stdout + done.stderr
+    assert "No proven tokens" in done.stdout + done.stderr
 
 
 def test_try_repo_builds_the_program_and_runs_it(tmp_path, program, hooks):
