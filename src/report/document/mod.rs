@@ -3,6 +3,7 @@
 //! A document is made from an outcome (`tell`) or read from a saved JSON report (`saved`); in both
 //! cases all its strings have passed the redactor.
 
+mod places;
 mod saved;
 mod tell;
 
@@ -14,8 +15,8 @@ use super::redact::Clean;
 use super::response::{RevocationRecord, VerificationRecord};
 use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
-use crate::finding::Part;
 use crate::finding::suppression::By;
+use crate::finding::{Part, Spots};
 use crate::rules::Rule;
 use crate::source::Gap;
 use serde::{Deserialize, Serialize};
@@ -218,8 +219,10 @@ pub struct Record {
     pub revocation: Option<RevocationRecord>,
     /// Every place where it stands: where it came into a repository first, the earliest leading;
     /// never empty.
+    #[serde(serialize_with = "places::serialize")]
     pub locations: Vec<Place>,
     /// Every git object that holds it.
+    #[serde(serialize_with = "places::serialize_objects")]
     pub objects: Vec<ObjectRecord>,
 }
 
@@ -286,6 +289,9 @@ pub struct Place {
     /// The path as a URI reference.
     #[serde(skip)]
     pub uri: String,
+    /// Further places that differ from this one in where they begin only, and have no snippet.
+    #[serde(skip)]
+    pub further: Spots,
 }
 
 /// How a token in a change stands against the base of the change.

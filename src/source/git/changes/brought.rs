@@ -6,7 +6,7 @@ use super::super::store::{ReadError, Store};
 use super::diff::Trees;
 use super::{ChangeSet, Item, sorted_base};
 use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors, add};
+use crate::source::{Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -206,16 +206,11 @@ impl History<'_> {
     }
 
     fn search_text(&self, bytes: &[u8], part: Part, trace: &Arc<Trace>) {
-        for (token, offset) in self.visitors.find(bytes) {
-            let place = Traced {
-                bytes,
-                offset,
-                path: None,
-                part,
-                trace: Some(trace),
-                standing: Some(&Standing::New),
-            };
-            self.visitors.place(token, &place);
+        let mut opened = self.visitors.open(bytes);
+        for (token, offsets) in by_token(self.visitors.find(bytes)) {
+            let standing = Some(&Standing::New);
+            let place = Traced { path: None, part, trace: Some(trace), standing };
+            opened.place(token, &offsets, &place);
         }
     }
 }

@@ -18,7 +18,7 @@ use super::history::join;
 use super::repo::Repository;
 use super::store::Store;
 use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors, add};
+use crate::source::{Gap, Opened, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -53,8 +53,8 @@ struct ChangeSet {
     commits: Vec<Arc<Trace>>,
 }
 
-/// A token and its offset.
-type Tokens = Vec<(u32, u64)>;
+/// Tokens and their offsets.
+type Tokens = BTreeMap<u32, Vec<u64>>;
 
 /// Reads the versions of a change set and tells what they bring.
 struct Judge<'a> {
@@ -82,7 +82,7 @@ impl Judge<'_> {
             let old = holders.iter().flat_map(|item| &item.before).copied();
             before = self.search(old.chain(self.set.base.iter().map(|it| it.1)).collect());
             for (path, id) in &self.set.base {
-                for &(token, _) in before.get(id).into_iter().flat_map(|(_, tokens)| tokens) {
+                for &token in before.get(id).into_iter().flat_map(|(_, tokens)| tokens.keys()) {
                     base.entry(token).or_default().push(path);
                 }
             }
@@ -92,26 +92,29 @@ impl Judge<'_> {
             let Some((bytes, tokens)) = new.get(&id) else { continue };
             let had = |token| {
                 let holds = |id: &ObjectId| {
-                    before.get(id).is_some_and(|(_, tokens)| tokens.iter().any(|it| it.0 == token))
+                    before.get(id).is_some_and(|(_, tokens)| tokens.contains_key(&token))
                 };
                 item.before.iter().any(holds)
             };
-            for &(token, offset) in tokens {
+            let mut opened = self.visitors.open(bytes);
+            for (&token, offsets) in tokens {
                 let standing = stand(item, base.get(&token));
                 // An earlier commit of the range brought it: that one is told.
                 if had(token) && standing == Standing::New {
                     continue;
                 }
-                self.place(item, token, (bytes, offset), (Part::Content, standing));
+                let place = (Part::Content, standing);
+                self.place(item, (token, offsets), &mut *opened, place);
             }
         }
-        for (item, name, token, offset) in names {
-            self.place(item, token, (name, offset), (Part::Name, Standing::New));
+        for (item, name, token, offsets) in names {
+            let mut opened = self.visitors.open(name);
+            self.place(item, (token, &offsets), &mut *opened, (Part::Name, Standing::New));
         }
     }
 
     /// Searches the names of new files and folders.
-    fn names(&self) -> Vec<(&Item, &[u8], u32, u64)> {
+    fn names(&self) -> Vec<(&Item, &[u8], u32, Vec<u64>)> {
         let mut trees = diff::Trees::new(self.store);
         let mut seen: HashMap<&[u8], Tokens> = HashMap::new();
         let mut found = Vec::new();
@@ -119,11 +122,13 @@ impl Judge<'_> {
             for path in folders(&item.path) {
                 let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
                 let name = &path[start..];
-                let tokens = seen.entry(name).or_insert_with(|| self.visitors.find(name));
+                let find = || by_token(self.visitors.find(name));
+                let tokens = seen.entry(name).or_insert_with(find);
                 if tokens.is_empty() || self.base_has(path, &mut trees) {
                     continue;
                 }
-                found.extend(tokens.iter().map(|&(token, offset)| (item, name, token, offset)));
+                let each = tokens.iter().map(|(&it, offsets)| (item, name, it, offsets.clone()));
+                found.extend(each);
             }
         }
         found
@@ -159,7 +164,7 @@ impl Judge<'_> {
                 };
                 add(&self.run.tally.objects, 1);
                 add(&self.run.tally.bytes, bytes.len() as u64);
-                let tokens = self.visitors.find(&bytes);
+                let tokens = by_token(self.visitors.find(&bytes));
                 if !tokens.is_empty() {
                     let mut found = found.lock().unwrap_or_else(|poison| poison.into_inner());
                     found.insert(*id, (bytes, tokens));
@@ -181,8 +186,8 @@ impl Judge<'_> {
     fn place(
         &self,
         item: &Item,
-        token: u32,
-        (bytes, offset): (&[u8], u64),
+        (token, offsets): (u32, &[u64]),
+        opened: &mut dyn Opened,
         (part, standing): (Part, Standing),
     ) {
         let trace = item.commit.map(|commit| {
@@ -192,15 +197,8 @@ impl Judge<'_> {
             Arc::new(Trace { object, kind, ..Trace::clone(trace) })
         });
         let path = join(self.root, &item.path);
-        let place = Traced {
-            bytes,
-            offset,
-            path: Some(&path),
-            part,
-            trace: trace.as_ref(),
-            standing: Some(&standing),
-        };
-        self.visitors.place(token, &place);
+        let (trace, standing) = (trace.as_ref(), Some(&standing));
+        opened.place(token, offsets, &Traced { path: Some(&path), part, trace, standing });
     }
 }
 
