@@ -185,10 +185,11 @@ impl Session<'_> {
         let (streams, reports): (Vec<Output>, Vec<Output>) =
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
         let decided = self.decided;
+        let is_streamed = !streams.is_empty();
         let streams = Streams { outputs: Mutex::new((streams, None)), telling };
         let all = self.task.all;
-        let on_match = |found: &Occurrence| {
-            let place = &found.location;
+        let on_match = |found: Occurrence<'_>| {
+            let place = found.location;
             if (all || place.standing != Some(Standing::AlreadyThere))
                 && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
             {
@@ -201,7 +202,7 @@ impl Session<'_> {
             inline: decided.inline,
             archives: self.args.archives.options(context(self.detector, self.redactor)),
             keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
-            on_match: Some(&on_match),
+            on_match: is_streamed.then_some(&on_match),
         };
         let threads = threads(&self.args.run);
         let responding = Responding::new(&self.args.responding, run)?;
@@ -345,13 +346,13 @@ struct Streams<'a> {
 
 impl Streams<'_> {
     /// Writes one match; after a failure nothing more.
-    fn write(&self, found: &Occurrence, decided: &Decided) {
+    fn write(&self, found: Occurrence<'_>, decided: &Decided) {
         let mut guard = self.outputs.lock().unwrap_or_else(|poison| poison.into_inner());
         let (outputs, failure) = &mut *guard;
         if outputs.is_empty() || failure.is_some() {
             return;
         }
-        let mut finding = [Finding::from(found.clone())];
+        let mut finding = [Finding::from(found)];
         decided.decisions.apply(&mut finding, self.telling.redactor);
         let [finding] = &finding;
         let record = self.telling.occurrence(finding);

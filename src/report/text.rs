@@ -95,7 +95,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     }
     write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
-        // Where a history has the path, too, this place is what lies there now.
+        // Where a history has the path, too, this place is in the file as it is now.
         let is_now = also.git.is_none()
             && also.path.is_some()
             && record.locations.iter().any(|it| it.git.is_some() && it.path == also.path);
@@ -103,8 +103,10 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         writeln!(out, "{}: {what}", place(also, styles))?;
         write_origin(also, styles, out)?;
     }
-    if rest.len() > MOST_PLACES {
-        writeln!(out, "    and in {} more places", number(rest.len() - MOST_PLACES))?;
+    let more = record.count() - 1 - rest.len().min(MOST_PLACES);
+    if more > 0 {
+        let places = if more == 1 { "place" } else { "places" };
+        writeln!(out, "    … and {} more {places}; --report json lists them all", number(more))?;
     }
     for line in record.response_lines() {
         let style = if record.is_over() { styles.dim } else { styles.proven };

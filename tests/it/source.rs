@@ -8,7 +8,7 @@ use ddpatrol::config::Exclude;
 use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions};
 use ddpatrol::source::window::Context;
-use ddpatrol::source::{Gap, Held, ObjectVisitor, Run, Seen, Source, Traced, Visitor, Visitors};
+use ddpatrol::source::{Gap, Held, ObjectVisitor, Opened, Run, Seen, Source, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -240,7 +240,7 @@ impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
         unreachable!("no git objects are read")
     }
 
-    fn place(&self, _: u32, _: &Traced<'_>) {
+    fn open<'a>(&'a self, _: &'a [u8]) -> Box<dyn Opened + 'a> {
         unreachable!("no git objects are read")
     }
 }

@@ -4,6 +4,7 @@
 //! cases all its strings have passed the redactor.
 
 mod paths;
+mod places;
 mod saved;
 mod tell;
 
@@ -16,8 +17,8 @@ use super::redact::Clean;
 use super::response::{RevocationRecord, VerificationRecord};
 use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
-use crate::finding::Part;
 use crate::finding::suppression::By;
+use crate::finding::{Part, Spots};
 use crate::rules::Rule;
 use crate::source::Gap;
 use serde::{Deserialize, Serialize};
@@ -221,8 +222,10 @@ pub struct Record {
     pub revocation: Option<RevocationRecord>,
     /// Every place where it stands: where it came into a repository first, the earliest leading;
     /// never empty.
+    #[serde(serialize_with = "places::serialize")]
     pub locations: Vec<Place>,
     /// Every git object that holds it.
+    #[serde(serialize_with = "places::serialize_objects")]
     pub objects: Vec<ObjectRecord>,
 }
 
@@ -293,6 +296,9 @@ pub struct Place {
     /// For a place in a container image: the layer, and the command that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Clean>,
+    /// Further places that differ from this one in where they begin only, and have no snippet.
+    #[serde(skip)]
+    pub further: Spots,
 }
 
 /// How a token in a change stands against the base of the change.

@@ -48,7 +48,7 @@ impl DocumentOptions<'_> {
         let proven = || findings.iter().filter(counts).filter(|it| it.evidence == Evidence::Proven);
         let summary = Summary {
             proven: proven().count(),
-            proven_locations: proven().map(|it| it.locations.len()).sum(),
+            proven_locations: proven().map(Record::count).sum(),
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),
             shaped_candidates: outcome.counts.shaped,
@@ -205,6 +205,7 @@ impl DocumentOptions<'_> {
             new_place: location.is_new_place,
             layer: location.layer.as_ref().map(|it| self.redactor.clean(it.as_bytes())),
             git: location.trace.as_deref().map(|trace| self.trace(trace)),
+            further: location.further.clone(),
         }
     }
 
@@ -272,7 +273,8 @@ impl SuppressedCounts {
                 .iter()
                 .flat_map(|it| &it.locations)
                 .filter(|it| it.new_place)
-                .count(),
+                .map(Place::count)
+                .sum(),
         }
     }
 }

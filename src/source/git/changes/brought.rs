@@ -3,10 +3,11 @@
 use super::super::commits::{self, describe};
 use super::super::repo::Repository;
 use super::super::store::{LONGEST_TAGS, ReadError, Store};
+use super::content::Tokens;
 use super::diff::Trees;
 use super::{Base, ChangeSet, Item, Scope, sorted_base};
 use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors, add};
+use crate::source::{Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl History<'_> {
             if had.contains(&id) || !known.insert(id) {
                 continue;
             }
-            let tokens = self.visitors.find(&bytes);
+            let tokens = by_token(self.visitors.find(&bytes));
             // A tag that the other side has may lead to this one, which is seldom worth a look.
             if !tokens.is_empty() && !self.leads_to(&had, id) {
                 self.place_text(
@@ -228,21 +229,17 @@ impl History<'_> {
     }
 
     fn search_text(&self, bytes: &[u8], part: Part, trace: &Arc<Trace>) {
-        self.place_text((bytes, part), &self.visitors.find(bytes), trace);
+        let tokens = by_token(self.visitors.find(bytes));
+        self.place_text((bytes, part), &tokens, trace);
     }
 
-    fn place_text(&self, (bytes, part): (&[u8], Part), tokens: &[(u32, u64)], trace: &Arc<Trace>) {
+    fn place_text(&self, (bytes, part): (&[u8], Part), tokens: &Tokens, trace: &Arc<Trace>) {
         let standing = self.scope.apply(Standing::New);
-        for &(token, offset) in tokens {
-            let place = Traced {
-                bytes,
-                offset,
-                path: None,
-                part,
-                trace: Some(trace),
-                standing: Some(&standing),
-            };
-            self.visitors.place(token, &place);
+        let mut opened = self.visitors.open(bytes);
+        for (&token, offsets) in tokens {
+            let standing = Some(&standing);
+            let place = Traced { path: None, part, trace: Some(trace), standing };
+            opened.place(token, offsets, &place);
         }
     }
 }

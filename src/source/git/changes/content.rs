@@ -4,15 +4,15 @@
 
 use super::super::lfs::{Lfs, LfsError, LfsObject, Pointer};
 use super::super::store::Store;
-use crate::source::{Run, Visitors, add};
+use crate::source::{Run, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-/// Tokens and their offsets.
-pub(super) type Tokens = Vec<(u32, u64)>;
+/// Tokens and their offsets, in ascending order.
+pub(super) type Tokens = BTreeMap<u32, Vec<u64>>;
 
 /// The bytes that a path stands for.
 #[derive(Debug)]
@@ -53,13 +53,14 @@ pub(super) struct Found {
 impl Found {
     /// Returns `true` if a blob holds a token.
     pub(super) fn holds(&self, blob: &ObjectId, token: u32) -> bool {
-        self.tokens(blob).any(|it| it == token)
+        let mut texts = self.texts.get(blob).into_iter().flatten();
+        texts.any(|text| text.tokens.contains_key(&token))
     }
 
     /// Lists the tokens that a blob holds.
     pub(super) fn tokens(&self, blob: &ObjectId) -> impl Iterator<Item = u32> {
         let texts = self.texts.get(blob).into_iter().flatten();
-        texts.flat_map(|text| text.tokens.iter().map(|it| it.0))
+        texts.flat_map(|text| text.tokens.keys().copied())
     }
 }
 
@@ -117,7 +118,7 @@ impl Search<'_> {
 
     fn search_bytes(&self, id: &ObjectId, bytes: Bytes, found: &Mutex<Found>) {
         add(&self.run.tally.bytes, bytes.len() as u64);
-        let tokens = self.visitors.find(&bytes);
+        let tokens = by_token(self.visitors.find(&bytes));
         if !tokens.is_empty() {
             lock(found).texts.entry(*id).or_default().push(Text { bytes, tokens });
         }

@@ -10,7 +10,7 @@ use super::super::store::Store;
 use super::content::{Found, Search, Tokens};
 use super::{Base, ChangeSet, Item, Scope, diff};
 use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors};
+use crate::source::{Gap, Opened, Run, Traced, Visitors, by_token};
 use ddpatrol_pack::Kind;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -38,14 +38,13 @@ struct NameToken<'a> {
     path: &'a [u8],
     name: &'a [u8],
     token: u32,
-    offset: u64,
+    offsets: Vec<u64>,
 }
 
-/// A token in bytes.
+/// The places of a token in bytes.
 struct At<'a> {
     token: u32,
-    bytes: &'a [u8],
-    offset: u64,
+    offsets: &'a [u64],
     part: Part,
 }
 
@@ -85,29 +84,30 @@ impl Judge<'_> {
         }
         for item in holders {
             let texts = item.blob.and_then(|id| new.texts.get(&id)).into_iter().flatten();
-            for (text, &(token, offset)) in
-                texts.flat_map(|it| it.tokens.iter().map(move |at| (it, at)))
-            {
-                let standing = standing(item, paths.get(&token));
-                let had = item.before.iter().any(|id| before.holds(id, token));
-                // An earlier commit of the range brought it: that one is reported.
-                if had && standing == Standing::New {
-                    continue;
+            for text in texts {
+                let mut opened = self.visitors.open(&text.bytes);
+                for (&token, offsets) in &text.tokens {
+                    let standing = standing(item, paths.get(&token));
+                    let had = item.before.iter().any(|id| before.holds(id, token));
+                    // An earlier commit of the range brought it: that one is reported.
+                    if had && standing == Standing::New {
+                        continue;
+                    }
+                    let at = At { token, offsets, part: Part::Content };
+                    self.place(item, &at, standing, &mut *opened);
                 }
-                let at = At { token, bytes: &text.bytes, offset, part: Part::Content };
-                self.place(item, &at, standing);
             }
         }
     }
 
     fn judge_names(&self, names: Vec<NameToken<'_>>, base: &Base) {
         let mut trees = diff::Trees::new(self.store);
-        for NameToken { item, path, name, token, offset } in names {
+        for NameToken { item, path, name, token, offsets } in names {
             // If a tree of the base cannot be read, the name counts as new.
             let is_old = base.roots.iter().any(|root| trees.has(root, path).unwrap_or(false));
             if !is_old {
-                let at = At { token, bytes: name, offset, part: Part::Name };
-                self.place(item, &at, Standing::New);
+                let at = At { token, offsets: &offsets, part: Part::Name };
+                self.place(item, &at, Standing::New, &mut *self.visitors.open(name));
             }
         }
     }
@@ -120,10 +120,11 @@ impl Judge<'_> {
             for path in folders(&item.path) {
                 let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
                 let name = &path[start..];
-                let tokens = seen.entry(name).or_insert_with(|| self.visitors.find(name));
-                let token =
-                    |&(token, offset): &(u32, u64)| NameToken { item, path, name, token, offset };
-                found.extend(tokens.iter().map(token));
+                let find = || by_token(self.visitors.find(name));
+                for (&token, offsets) in seen.entry(name).or_insert_with(find) {
+                    let offsets = offsets.clone();
+                    found.push(NameToken { item, path, name, token, offsets });
+                }
             }
         }
         found
@@ -151,7 +152,7 @@ impl Judge<'_> {
         }
     }
 
-    fn place(&self, item: &Item, at: &At<'_>, standing: Standing) {
+    fn place(&self, item: &Item, at: &At<'_>, standing: Standing, opened: &mut dyn Opened) {
         let trace = item.commit.map(|commit| {
             let trace = &self.set.commits[commit];
             let object = item.blob.filter(|_| at.part == Part::Content).unwrap_or(trace.object);
@@ -160,14 +161,12 @@ impl Judge<'_> {
         });
         let path = join(Path::new(""), &item.path);
         let place = Traced {
-            bytes: at.bytes,
-            offset: at.offset,
             path: Some(&path),
             part: at.part,
             trace: trace.as_ref(),
             standing: Some(&self.scope.apply(standing)),
         };
-        self.visitors.place(at.token, &place);
+        opened.place(at.token, at.offsets, &place);
     }
 }
 

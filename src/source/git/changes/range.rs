@@ -8,7 +8,7 @@ use super::diff::Trees;
 use super::judge::Judge;
 use super::{ChangeSet, Item, Scope, new_branch, open_store_with};
 use crate::finding::{Part, Standing};
-use crate::source::{Gap, Run, Source, Traced, Visitors};
+use crate::source::{Gap, Run, Source, Traced, Visitors, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -356,16 +356,11 @@ impl Range {
         let Repository { work_tree, git_dir, .. } = &self.repository;
         let top: PathBuf = work_tree.as_ref().unwrap_or(git_dir).components().collect();
         for NamedRef { name, standing } in &self.names {
-            for (token, offset) in visitors.find(name) {
-                let place = Traced {
-                    bytes: name,
-                    offset,
-                    path: Some(&top),
-                    part: Part::Ref,
-                    trace: None,
-                    standing: Some(standing),
-                };
-                visitors.place(token, &place);
+            let place =
+                Traced { path: Some(&top), part: Part::Ref, trace: None, standing: Some(standing) };
+            let mut opened = visitors.open(name);
+            for (token, offsets) in by_token(visitors.find(name)) {
+                opened.place(token, &offsets, &place);
             }
         }
     }
