@@ -13,7 +13,7 @@ use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
-use crate::source::{Run, Source};
+use crate::source::{Gap, Run, Source};
 use anyhow::Context;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -41,7 +41,7 @@ pub(super) fn run_then(
     };
     let finish = |ended: &Ended<'_>| {
         if let Some(state) = state.borrow().as_ref() {
-            state.save().context("the state cannot be written")?;
+            state.finish().context("cannot write the state")?;
         }
         then(ended)
     };
@@ -131,7 +131,9 @@ fn start(roots: &Roots, paths: &[PathBuf]) -> PathBuf {
 /// Opens the state file, and notes why an existing one is not used.
 fn open_state(args: &ScanArgs, scene: &Scene<'_>) -> anyhow::Result<Option<Arc<State>>> {
     let Some(path) = &args.what.state else { return Ok(None) };
-    let (state, why) = State::open(path.clone(), scene.rules, scene.keep_shaped)
+    // What an earlier scan has found and reported depends on these options, too.
+    let settings = format!("{} {:?}", scene.keep_shaped, args.telling.archives);
+    let (state, why) = State::open(path.clone(), scene.rules, &settings)
         .with_context(|| format!("the state {} cannot be read", path.display()))?;
     if let Some(why) = why {
         scene.run.note(format!("the state {} is not used, {why}: all is read", path.display()));
@@ -163,7 +165,7 @@ fn sources(
         };
         sources.push(Box::new(Stdin::new(open, context, archives.clone()).named(path)));
     }
-    let (named, paths) = repositories(args, paths)?;
+    let (named, paths) = repositories(args, paths, &scene.run);
     if !args.what.files_only {
         note_unread_histories(&named, &paths, &scene.run);
     }
@@ -254,34 +256,34 @@ fn note_unread_histories(named: &[Named], paths: &[PathBuf], run: &Run) {
 type Named = (Repository, PathBuf);
 
 /// Sorts the paths: repositories whose history is to be read, and what is to be read as files.
-fn repositories(
-    args: &ScanArgs,
-    paths: Vec<PathBuf>,
-) -> anyhow::Result<(Vec<Named>, Vec<PathBuf>)> {
+///
+/// With `--history-only`, a path that is no repository, or a broken one, is reported; the others are
+/// scanned.
+fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>, Vec<PathBuf>) {
     if args.what.files_only {
-        return Ok((Vec::new(), paths));
+        return (Vec::new(), paths);
     }
     let (mut named, mut files) = (Vec::new(), Vec::new());
     for path in paths {
         let only = args.what.history_only;
-        let found = match Repository::at(&path) {
-            // The walk of its files meets what is broken, and tells it.
-            Err(_) if !only => None,
-            found => found?,
-        };
-        match found {
-            Some(repository) => {
+        match Repository::at(&path) {
+            Ok(Some(repository)) => {
                 if !only && repository.work_tree.is_some() {
                     files.push(path.clone());
                 }
                 named.push((repository, path));
             }
-            None if only => anyhow::bail!(
-                "{}: it is no git repository, nor the top of a work tree",
-                path.display()
-            ),
-            None => files.push(path),
+            Err(error) if only => run.report(Gap::Unread, Some(path), error.to_string()),
+            Ok(None) if only => {
+                let message = match path.symlink_metadata() {
+                    Ok(_) => "not a git repository, nor the top of a work tree",
+                    Err(_) => "no such file or folder",
+                };
+                run.report(Gap::Unread, Some(path), message);
+            }
+            // The walk of the files meets a broken repository, and reports it.
+            Ok(None) | Err(_) => files.push(path),
         }
     }
-    Ok((named, files))
+    (named, files)
 }

@@ -199,6 +199,19 @@ impl Run {
         list.iter().filter(|it| it.kind == Gap::Unread).count()
     }
 
+    /// Returns how many diagnostics there are, for [`Run::diagnostics_since`].
+    #[must_use]
+    pub fn diagnostics_len(&self) -> usize {
+        self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).len()
+    }
+
+    /// Returns the diagnostics from the one with this index on, in the order of their reports.
+    #[must_use]
+    pub fn diagnostics_since(&self, index: usize) -> Vec<Diagnostic> {
+        let list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
+        list.get(index..).unwrap_or_default().to_vec()
+    }
+
     /// Takes the diagnostics, sorted by path, each once.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {

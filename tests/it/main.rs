@@ -1,5 +1,6 @@
 //! Integration tests; the modules mirror `src`.
 
+mod absent;
 mod archive;
 mod changes;
 mod cli;

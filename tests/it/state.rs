@@ -203,3 +203,104 @@ fn a_file_that_is_no_state_is_not_overwritten() {
     assert_eq!(repo.scan(&args).code(), Some(1));
     assert!(std::fs::read_to_string(&path).expect("a file").contains("ddpatrol-state/"));
 }
+
+/// Removes what git no longer needs.
+fn drop_unreachable(repo: &Repo) {
+    repo.git(&["reflog", "expire", "--expire=now", "--all"]);
+    repo.git(&["gc", "-q", "--prune=now"]);
+}
+
+#[test]
+fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
+    let repo = Repo::new();
+    repo.commit_file("a", "a");
+    let mut zip = b"PK\x03\x04".to_vec();
+    zip.extend([0xff; 300]);
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.commit_file("damaged.zip", zip);
+    let state = repo.beside("state");
+    let strict = ["--history-only", "--strict", "--state", state.to_str().expect("UTF-8")];
+    let first = repo.scan(&strict);
+    assert_eq!(first.code(), Some(2), "{first:?}");
+    assert_eq!(repo.scan(&strict).code(), Some(2), "nothing is new");
+    repo.commit_file("b", "b");
+    let third = repo.scan(&strict);
+    assert_eq!(third.code(), Some(2), "only what is new is read");
+    assert_eq!(third.json()["diagnostics"], first.json()["diagnostics"]);
+    repo.git(&["repack", "-adq"]);
+    assert_eq!(repo.scan(&strict).code(), Some(2), "all is read anew");
+    scan(&repo);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["branch", "-q", "-D", "side"]);
+    drop_unreachable(&repo);
+    assert_eq!(repo.scan(&strict).code(), Some(0), "the object is gone");
+}
+
+#[test]
+fn other_options_for_archives_mean_that_all_is_read() {
+    let repo = Repo::new();
+    repo.commit_file("a", "a");
+    let state = repo.beside("state");
+    let args = ["--history-only", "--state", state.to_str().expect("UTF-8")];
+    repo.scan(&[&args[..], &["--no-archives"]].concat());
+    let ran = repo.scan(&args);
+    assert!(notes(&ran).contains("made with other rules or options"), "{ran:?}");
+    assert_eq!(objects(&ran), 3);
+}
+
+#[test]
+fn a_scan_that_is_killed_goes_on_behind_the_repositories_that_it_has_read() {
+    let repos: Vec<Repo> = (0..2).map(|_| Repo::new()).collect();
+    for (seed, repo) in (1..).zip(&repos) {
+        repo.commit_file("a", token(seed));
+    }
+    // The rest of the scan takes long enough to be killed in: it has many objects to read.
+    let large = Repo::new();
+    for number in 0..40 {
+        large.write(format!("{number}"), vec![number; 8 << 20]);
+    }
+    large.commit("large");
+    let state = repos[0].beside("state");
+    let mut args = vec!["scan", "--report", "json", "--history-only", "--threads", "1", "--state"];
+    args.push(state.to_str().expect("UTF-8"));
+    args.extend(repos.iter().chain([&large]).map(|repo| repo.path().to_str().expect("UTF-8")));
+    let mut command = repos[0].ddpatrol(repos[0].path(), &args);
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+    let second = "\"packs\"";
+    while std::fs::read_to_string(&state).map_or(0, |text| text.matches(second).count()) < 2 {
+        assert_eq!(child.try_wait().expect("it can be asked"), None, "it is not killed in time");
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let ran = repos[0].run_at(repos[0].path(), &args);
+    assert_eq!(objects(&ran), 42, "only the third repository is read");
+    assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(2), "all are reported");
+    let ran = repos[0].run_at(repos[0].path(), &args);
+    assert_eq!(objects(&ran), 0, "nothing is new");
+}
+
+#[test]
+fn one_path_that_cannot_be_scanned_is_one_error_and_the_others_are_scanned() {
+    let repo = Repo::new();
+    repo.commit_file("a", token(1));
+    let other = Repo::new();
+    std::fs::write(other.path().join(".git/config"), "[core").expect("it is ours");
+    let headless = Repo::new();
+    std::fs::remove_file(headless.path().join(".git/HEAD")).expect("it is there");
+    let plain = repo.beside("plain");
+    std::fs::create_dir(&plain).expect("a folder");
+    let missing = repo.beside("missing");
+    let paths = [repo.path(), other.path(), headless.path(), &plain, &missing];
+    let paths: Vec<&str> = paths.iter().map(|path| path.to_str().expect("UTF-8")).collect();
+    for args in [&["--history-only"][..], &[]] {
+        let args = [&["scan", "--report", "json"], args, &paths].concat();
+        let ran = repo.run_at(repo.path(), &args);
+        assert_eq!(ran.code(), Some(1), "{ran:?}");
+        assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(1));
+        let errors = ran.json()["diagnostics"].as_array().expect("a list").clone();
+        let expected = if args.contains(&"--history-only") { 4 } else { 3 };
+        assert_eq!(errors.len(), expected, "{errors:?}");
+    }
+    let ran = repo.run_at(repo.path(), &[&["scan", "--history-only"], &paths[1..]].concat());
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+}

@@ -10,9 +10,11 @@ mod tracked;
 mod watched;
 
 use self::ignored::{Entry, Ignored, Rules};
-use self::tracked::Tracked;
+use self::tracked::{Tracked, TrackedKind};
 use self::watched::{Signs, Watched, changed};
 use super::archive::{self, Found, Input, Unpacking, Visit, image};
+use super::git::lfs::{Lfs, LfsError, Pointer};
+use super::git::repo::{Environment, Repository};
 use super::window::{Context, End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
@@ -151,6 +153,29 @@ impl Files {
         self.options.own.iter().filter(same_name).any(same)
     }
 
+    /// Reports the content that is not scanned because only Git LFS's pointer to it is here.
+    fn report_pointers(&self, pointers: Vec<(PathBuf, Pointer)>, run: &Run) {
+        let mut stores: HashMap<PathBuf, Option<Lfs>> = HashMap::new();
+        for (path, pointer) in pointers {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).to_owned();
+            let store = stores.entry(folder).or_insert_with_key(|folder| {
+                let repository = Repository::discover(folder, &Environment::default());
+                repository.ok().map(|repository| Lfs::new(&repository))
+            });
+            let object = store.as_ref().and_then(|store| store.path(&pointer));
+            let message = match object {
+                None => LfsError::Missing(pointer.oid().to_owned()).to_string(),
+                // It is scanned with the repository.
+                Some(_) if self.options.repositories.is_some() => continue,
+                Some(_) => "its Git LFS object is not scanned; `git lfs checkout` puts it in the \
+                            place of this pointer"
+                    .to_owned(),
+            };
+            run.report(Gap::Opaque, Some(path), message);
+        }
+    }
+
     /// Counts the files and `.git` folders in ignored folders, each given with its depth below the
     /// path that was named.
     fn count(&self, ignored: &HashMap<PathBuf, usize>, run: &Run) -> (u64, u64) {
@@ -198,7 +223,8 @@ impl Source for Files {
             ignored
         });
         let left_out = LeftOut::default();
-        let tracked = (!self.options.no_ignore).then(|| Tracked::new(&paths));
+        let pointers = Mutex::default();
+        let tracked = (!self.options.is_store).then(|| Tracked::new(&paths));
         let make = || Worker {
             source: self,
             visitor: visitors.make(),
@@ -207,6 +233,7 @@ impl Source for Files {
             ignored: ignored.as_ref(),
             rules: None,
             left_out: &left_out,
+            pointers: &pointers,
             tracked: tracked.as_ref(),
             passed: Vec::new(),
         };
@@ -216,15 +243,20 @@ impl Source for Files {
         });
         if let Some(tracked) = &tracked {
             let mut worker = make();
-            tracked.missed(run, &mut |path, depth| {
-                if !self.is_below_excluded(path, depth) && !self.is_own(path) {
-                    worker.tracked(path);
+            tracked.missed(run, &mut |path, depth, kind| {
+                if self.is_below_excluded(path, depth) || self.is_own(path) {
+                    return;
+                }
+                match kind {
+                    TrackedKind::Submodule => report_submodule(path, run),
+                    TrackedKind::File => worker.tracked(path),
                 }
             });
         }
         if run.is_interrupted() {
             return;
         }
+        self.report_pointers(pointers.into_inner().unwrap_or_else(PoisonError::into_inner), run);
         // Ignored folders are not entered, so a second walk that opens no file counts what they hold.
         let folders = left_out.folders.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (files, git_folders) = self.count(&folders, run);
@@ -255,6 +287,8 @@ struct Worker<'a> {
     /// The folder that was asked about last, and the rules that apply in it.
     rules: Option<(PathBuf, Option<Arc<Rules>>)>,
     left_out: &'a LeftOut,
+    /// The files that are pointers of Git LFS.
+    pointers: &'a Mutex<Vec<(PathBuf, Pointer)>>,
     tracked: Option<&'a Tracked>,
     /// What it has passed by, for [`Tracked`].
     passed: Vec<u64>,
@@ -439,7 +473,7 @@ impl Worker<'_> {
         let mut watched = Watched::new(&mut file, path);
         let counted = (self.run, &self.run.tally.bytes);
         let end = self.windows.visit(Origin::File(path), &mut watched, &mut *self.visitor, counted);
-        let (before, signs) = (watched.before, watched.signs);
+        let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
         match end {
             End::Whole(len) => {
                 let tally = &self.run.tally;
@@ -448,6 +482,9 @@ impl Worker<'_> {
                 if before.is_some_and(|before| changed(&before, &file, len)) {
                     let message = "it changed while it was read; scan it again";
                     self.run.report(Gap::Unread, Some(path.to_owned()), message);
+                }
+                if let Some(pointer) = pointer.filter(|_| !is_store) {
+                    lock(self.pointers).push((path.to_owned(), pointer));
                 }
                 self.unpack(path, &mut file, signs)
             }
@@ -471,6 +508,15 @@ impl Worker<'_> {
         let repositories = archives.repositories.as_ref();
         let mut sink = Visit { visitor: &mut *self.visitor, run: self.run, repositories };
         archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
+    }
+}
+
+/// Reports a submodule whose files are not here.
+fn report_submodule(path: &Path, run: &Run) {
+    if path.join(".git").symlink_metadata().is_err() {
+        let message = "the submodule is not checked out, so it is not scanned; \
+                       `git submodule update --init --recursive` checks it out";
+        run.report(Gap::Opaque, Some(path.to_owned()), message);
     }
 }
 

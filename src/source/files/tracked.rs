@@ -3,7 +3,8 @@
 //! In come the folders that a walk was given, and the work trees that it meets; out go the paths in the
 //! indices of their repositories that the walk has not passed by.
 
-use crate::source::git::repo::{Environment, Repository};
+pub(super) use crate::source::git::repo::TrackedKind;
+use crate::source::git::repo::{Environment, Repository, TrackedPath};
 use crate::source::{Gap, Run};
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
@@ -75,9 +76,9 @@ impl Tracked {
         lock(&self.passed).extend(keys);
     }
 
-    /// Hands on every tracked path that was not passed by, and the folders above it, with how many folders
-    /// it lies below the one that was named.
-    pub(super) fn missed(&self, run: &Run, on_path: &mut dyn FnMut(&Path, usize)) {
+    /// Calls `on_path` with every tracked path that the walk has not passed, and the folders above it,
+    /// with the depth below the folder that was named; and with every submodule.
+    pub(super) fn missed(&self, run: &Run, on_path: &mut dyn FnMut(&Path, usize, TrackedKind)) {
         let trees = std::mem::take(&mut *lock(&self.trees));
         let mut passed = std::mem::take(&mut *lock(&self.passed));
         let stores = std::mem::take(&mut *lock(&self.stores));
@@ -93,12 +94,17 @@ impl Tracked {
                     continue;
                 }
             };
-            for path in &paths {
+            for TrackedPath { path, kind } in &paths {
                 if run.is_interrupted() {
                     return;
                 }
                 let path = path_of(path);
                 let Ok(below) = path.strip_prefix(&tree.part) else { continue };
+                if *kind == TrackedKind::Submodule {
+                    let depth = tree.depth + below.iter().count();
+                    on_path(&tree.spelled.join(below), depth, *kind);
+                    continue;
+                }
                 // Who has passed a file by has passed the folders above it by.
                 if passed.contains(&self.key(&tree.spelled.join(below))) {
                     continue;
@@ -112,7 +118,7 @@ impl Tracked {
                     }
                     (path, depth) = (path.join(part), depth + 1);
                     if passed.insert(self.key(&path)) {
-                        on_path(&path, depth);
+                        on_path(&path, depth, TrackedKind::File);
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! Watches a file while it is read: whether it is an archive, and whether it changes meanwhile.
 
 use crate::source::archive::{self, Format};
+use crate::source::git::lfs::Pointer;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
@@ -25,15 +26,20 @@ pub(super) struct Watched<'a> {
     reads: u32,
     pub(super) before: Option<Metadata>,
     pub(super) signs: Signs,
+    /// The pointer that the file is, where Git LFS has not put the content in its place.
+    pub(super) pointer: Option<Pointer>,
 }
 
 impl<'a> Watched<'a> {
     pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
-        Self { file, path, reads: 0, before: None, signs: Signs::None }
+        Self { file, path, reads: 0, before: None, signs: Signs::None, pointer: None }
     }
 
     /// Takes note of what the first bytes say of the file, or the last ones if that is all of it.
     fn look(&mut self, bytes: &[u8], is_whole: bool) {
+        if is_whole {
+            self.pointer = Pointer::parse(bytes);
+        }
         self.signs = match archive::detect(bytes, self.path) {
             Some(format) => Signs::Format(format),
             None if archive::may_end_as_zip(bytes)

@@ -166,6 +166,7 @@ impl Source for History {
         if let Some(known) = known {
             reader.set_aside(&store, &mut objects, known);
         }
+        let issues_before = run.diagnostics_len();
         reader.read(&mut store, &mut objects);
         if run.is_interrupted() {
             return;
@@ -176,7 +177,9 @@ impl Source for History {
                 reader.read_links(&store, &mut objects);
             }
             add(&run.tally.shaped, known.shaped);
+            Memory::report_issues(known, &store, run);
         }
+        let issues = run.diagnostics_since(issues_before);
         self.tell_broken(&objects, run);
         self.tell_unread(&refs, &objects, run);
         let is_partial = self.repository.is_partial().unwrap_or(false) || store.is_partial();
@@ -195,12 +198,15 @@ impl Source for History {
         let gaps = locator.missing(is_partial);
         let held = locator.locate();
         if let Some(memory) = memory {
-            if run.unread() > gaps_before || run.is_interrupted() {
-                memory.forget();
-            } else {
-                let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped_before;
-                let found = Known { shaped, refs: refs_digest, gaps, ..Known::default() };
-                memory.remember(&store, found, &held, &recorder);
+            let is_incomplete = run.unread() > gaps_before || run.is_interrupted();
+            match memory.issues(&issues).filter(|_| !is_incomplete) {
+                Some(issues) => {
+                    let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped_before;
+                    let found =
+                        Known { shaped, refs: refs_digest, gaps, issues, ..Known::default() };
+                    memory.remember(&store, found, &held, &recorder);
+                }
+                None => memory.forget(),
             }
         }
     }

@@ -3,11 +3,13 @@
 use super::commits::describe;
 use super::history::join;
 use super::repo::Repository;
-use super::state::{Known, KnownObject, KnownPlace, State, pack_name};
+use super::state::{Known, KnownIssue, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
 use crate::finding::{HeldObject, Part, Trace};
 use crate::report::redact::Redactor;
-use crate::source::{Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token};
+use crate::source::{
+    Diagnostic, Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token,
+};
 use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -64,7 +66,20 @@ impl Memory<'_> {
         for gap in &known.gaps {
             run.report(Gap::Opaque, Some(self.root.to_owned()), gap.clone());
         }
+        known.issues.iter().for_each(|issue| issue.report(run));
         true
+    }
+
+    /// Reports again what could not be scanned in objects that are not read again and still exist.
+    pub(super) fn report_issues(known: &Known, store: &Store, run: &Run) {
+        let exists = |issue: &&KnownIssue| issue.object().is_some_and(|id| store.has(&id));
+        known.issues.iter().filter(exists).for_each(|issue| issue.report(run));
+    }
+
+    /// Converts the issues of this scan; `None` if one of them cannot be written to a state.
+    pub(super) fn issues(&self, issues: &[Diagnostic]) -> Option<BTreeSet<KnownIssue>> {
+        let opaque = issues.iter().filter(|issue| issue.kind == Gap::Opaque);
+        opaque.map(|issue| KnownIssue::new(self.redactor, issue)).collect()
     }
 
     /// Looks whether every place still is as the state says, and only then tells any.

@@ -7,6 +7,7 @@
 use crate::finding::{HeldObject, Part, Span, Trace};
 use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
+use crate::source::{Diagnostic, Gap, Run};
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-const SCHEMA: &str = "ddpatrol-state/2";
+const SCHEMA: &str = "ddpatrol-state/3";
 
 /// The state of all repositories that a state file knows, and that of this scan.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct State {
     rules: String,
     old: BTreeMap<String, Known>,
     new: Mutex<BTreeMap<String, Known>>,
+    /// Why the file could not be written during the scan.
+    failure: Mutex<Option<io::Error>>,
 }
 
 /// A state file as it is written.
@@ -52,6 +55,8 @@ pub(super) struct Known {
     pub(super) places: Option<Vec<KnownPlace>>,
     /// What is not in the repository and cannot be.
     pub(super) gaps: Vec<String>,
+    /// What could not be scanned in objects that were read: a damaged archive, say.
+    pub(super) issues: BTreeSet<KnownIssue>,
     /// How many look-alikes there are.
     pub(super) shaped: u64,
 }
@@ -78,6 +83,37 @@ impl KnownObject {
         let (id, kind) = (self.id.parse().ok()?, Kind::from_name(self.kind.as_bytes())?);
         let spans = self.spans.iter().map(|&(offset, len)| Span { offset, len }).collect();
         Some(HeldObject { id, kind, spans })
+    }
+}
+
+/// Something in an object that could not be scanned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct KnownIssue {
+    /// The synthetic path of the object or of a member of it: `git/blob/ID!/a.zip`.
+    path: String,
+    message: String,
+}
+
+impl KnownIssue {
+    /// Takes down an issue; `None` if its text cannot be written to a state, or names no object.
+    pub(super) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
+        let path = issue.path.as_ref()?.to_str()?.to_owned();
+        let known = Self { path, message: issue.message.clone() };
+        let texts = [&known.path, &known.message];
+        let is_clean =
+            |text: &&String| redactor.clean(text.as_bytes()).as_bytes() == text.as_bytes();
+        (known.object().is_some() && texts.iter().all(is_clean)).then_some(known)
+    }
+
+    /// Returns the object that the issue is about.
+    pub(super) fn object(&self) -> Option<ObjectId> {
+        let id = self.path.strip_prefix("git/")?.split_once('/')?.1;
+        id.split('!').next()?.parse().ok()
+    }
+
+    /// Reports the issue again.
+    pub(super) fn report(&self, run: &Run) {
+        run.report(Gap::Opaque, Some(PathBuf::from(&self.path)), self.message.clone());
     }
 }
 
@@ -111,9 +147,9 @@ impl State {
     pub fn open(
         path: PathBuf,
         rules: &RuleSet,
-        keep_shaped: bool,
+        settings: &str,
     ) -> io::Result<(Self, Option<&'static str>)> {
-        let rules = digest_of(rules, keep_shaped);
+        let rules = digest_of(rules, settings);
         let (old, why) = match std::fs::read(&path) {
             // An empty one is what `mktemp` makes.
             Ok(text) if !text.is_empty() && !is_ours(&text) => {
@@ -127,15 +163,22 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (BTreeMap::new(), None),
             Err(error) => return Err(error),
         };
-        Ok((Self { path, rules, old, new: Mutex::default() }, why))
+        let (new, failure) = (Mutex::default(), Mutex::default());
+        Ok((Self { path, rules, old, new, failure }, why))
     }
 
-    /// Writes the state of this scan, whole or not at all. What it says of repositories that this
-    /// scan did not read stays.
+    /// Ends the scan: writes the state if no repository did so.
     ///
     /// # Errors
-    /// What writing fails with.
-    pub fn save(&self) -> io::Result<()> {
+    /// The first failure to write the file, now or during the scan.
+    pub fn finish(&self) -> io::Result<()> {
+        let failure = self.failure.lock().unwrap_or_else(|poison| poison.into_inner()).take();
+        failure.map_or_else(|| self.save(), Err)
+    }
+
+    /// Replaces the file, whole or not at all. What it says of repositories that this scan has not
+    /// read stays.
+    fn save(&self) -> io::Result<()> {
         let mut repositories = self.old.clone();
         let new = self.new.lock().unwrap_or_else(|poison| poison.into_inner());
         repositories.extend(new.iter().map(|(name, known)| (name.clone(), known.clone())));
@@ -158,6 +201,12 @@ impl State {
     pub(super) fn remember(&self, repository: &Path, known: Known) {
         let mut new = self.new.lock().unwrap_or_else(|poison| poison.into_inner());
         new.insert(name(repository), known);
+        drop(new);
+        // A scan that is killed goes on behind this repository the next time.
+        if let Err(error) = self.save() {
+            let mut failure = self.failure.lock().unwrap_or_else(|poison| poison.into_inner());
+            failure.get_or_insert(error);
+        }
     }
 
     /// Tells whether the old state is still all there is.
@@ -243,9 +292,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn digest_of(rules: &RuleSet, keep_shaped: bool) -> String {
+fn digest_of(rules: &RuleSet, settings: &str) -> String {
     let mut digest = Sha256::new();
-    digest.update(format!("{SCHEMA} {} {keep_shaped}", env!("CARGO_PKG_VERSION")));
+    digest.update(format!("{SCHEMA} {} {settings}", env!("CARGO_PKG_VERSION")));
     for rule in rules.rules() {
         digest.update(format!("\0{} {} {:?}", rule.id, rule.provable, rule.format));
     }
@@ -271,7 +320,7 @@ fn parse(text: &[u8], rules: &str) -> Result<BTreeMap<String, Known>, &'static s
         return Err("it is damaged");
     }
     if file.rules != rules {
-        return Err("it was made with other rules");
+        return Err("it was made with other rules or options");
     }
     Ok(file.repositories)
 }

@@ -19,7 +19,7 @@ pub struct SpecialFile {
     pub kind: &'static str,
 }
 
-/// Checks the files that git and libgit2 read to answer any question.
+/// Checks the files that git and libgit2 read to answer any question, but for references.
 pub(super) fn check(repository: &Repository) -> Result<(), SpecialFile> {
     let (git_dir, common_dir) = (&repository.git_dir, &repository.common_dir);
     let mut folders = vec![git_dir.clone(), common_dir.join("info")];
@@ -30,7 +30,12 @@ pub(super) fn check(repository: &Repository) -> Result<(), SpecialFile> {
     for objects in objects.chain(repository.alternates().iter().cloned()) {
         folders.extend(["info", "info/commit-graphs", "pack"].map(|name| objects.join(name)));
     }
-    folders.iter().try_for_each(|folder| check_folder(folder, &mut |_| ()))?;
+    folders.iter().try_for_each(|folder| check_folder(folder, &mut |_| ()))
+}
+
+/// Checks the files of references, which git reads to resolve a name.
+pub(super) fn check_refs(repository: &Repository) -> Result<(), SpecialFile> {
+    let (git_dir, common_dir) = (&repository.git_dir, &repository.common_dir);
     let mut folders = vec![common_dir.join("refs"), git_dir.join("refs")];
     while let Some(folder) = folders.pop() {
         check_folder(&folder, &mut |below| folders.push(below))?;

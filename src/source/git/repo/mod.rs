@@ -28,6 +28,7 @@ pub use progress::{Operation, Progress};
 pub use refs::{BrokenRef, Problem, Ref, Refs, Targets};
 pub use remote::Tracking;
 pub use staged::{Change, Entry, Mode, Status};
+pub use tracked::{TrackedKind, TrackedPath};
 
 use crate::regular::{self, Links};
 use config::Config;
@@ -58,8 +59,14 @@ pub struct Repository {
     config: Config,
     overrides: Overrides,
     told: Option<PathBuf>,
-    /// Whether its files were checked for named pipes and devices, and the first there is.
-    checked: Arc<OnceLock<Result<(), SpecialFile>>>,
+    checked: Arc<Checked>,
+}
+
+/// Whether a repository's files were checked for named pipes and devices, and the first there is.
+#[derive(Debug, Default)]
+struct Checked {
+    files: OnceLock<Result<(), SpecialFile>>,
+    refs: OnceLock<Result<(), SpecialFile>>,
 }
 
 /// What the environment says other than the repository's layout does. Paths are absolute.
@@ -112,7 +119,12 @@ impl Repository {
     /// Checks, once, that git and libgit2 would not wait for a file of it that is a named pipe, nor
     /// read a device.
     fn check(&self) -> Result<(), SpecialFile> {
-        self.checked.get_or_init(|| guard::check(self)).clone()
+        self.checked.files.get_or_init(|| guard::check(self)).clone()
+    }
+
+    /// As [`Repository::check`], for the files of references.
+    fn check_refs(&self) -> Result<(), SpecialFile> {
+        self.checked.refs.get_or_init(|| guard::check_refs(self)).clone()
     }
 
     /// Returns the folder of its objects.

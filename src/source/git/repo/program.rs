@@ -88,6 +88,7 @@ pub(super) fn run<A: AsRef<OsStr>>(
     input: &[u8],
 ) -> Result<Output, ProgramError> {
     repository.check()?;
+    repository.check_refs()?;
     let mut command = command(repository);
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });

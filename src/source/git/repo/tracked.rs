@@ -4,22 +4,59 @@ use super::program;
 use super::{ProgramError, Repository};
 
 impl Repository {
-    /// Lists the paths in the index, their bytes counting from the top; none if there is no index.
+    /// Lists the entries of the index; none if there is no index.
     ///
     /// # Errors
     /// [`ProgramError`] if the index is of a form that only `git` reads (split, sparse, SHA-256), and that
     /// cannot.
-    pub fn tracked(&self) -> Result<Vec<Vec<u8>>, ProgramError> {
+    pub fn tracked(&self) -> Result<Vec<TrackedPath>, ProgramError> {
         let index = self.index_file();
         if !index.exists() {
             return Ok(Vec::new());
         }
         self.check()?;
         if let Ok(index) = git2::Index::open(&index) {
-            return Ok(index.iter().map(|entry| entry.path).collect());
+            let entries = index.iter();
+            return Ok(entries
+                .map(|entry| TrackedPath { kind: TrackedKind::of(entry.mode), path: entry.path })
+                .collect());
         }
-        let output = program::run(self, &["ls-files", "-z"], b"")?;
-        let paths = output.stdout.split(|&byte| byte == 0).filter(|path| !path.is_empty());
-        Ok(paths.map(<[u8]>::to_owned).collect())
+        // MODE ID STAGE TAB PATH
+        let output = program::run(self, &["ls-files", "-z", "--stage"], b"")?;
+        let lines = output.stdout.split(|&byte| byte == 0).filter(|line| !line.is_empty());
+        let entries = lines.map(|line| {
+            let malformed = || ProgramError::malformed("ls-files", line);
+            let tab = memchr::memchr(b'\t', line).ok_or_else(malformed)?;
+            let mode = line[..tab].split(|&byte| byte == b' ').next().unwrap_or_default();
+            let mode =
+                std::str::from_utf8(mode).ok().and_then(|it| u32::from_str_radix(it, 8).ok());
+            let kind = TrackedKind::of(mode.ok_or_else(malformed)?);
+            Ok(TrackedPath { kind, path: line[tab + 1..].to_owned() })
+        });
+        entries.collect()
+    }
+}
+
+/// An entry of the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackedPath {
+    /// The path, which counts from the top of the work tree.
+    pub path: Vec<u8>,
+    /// What the path is.
+    pub kind: TrackedKind,
+}
+
+/// What the index says a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackedKind {
+    /// A file or a symbolic link.
+    File,
+    /// A submodule: a commit of another repository.
+    Submodule,
+}
+
+impl TrackedKind {
+    fn of(mode: u32) -> Self {
+        if mode & 0o170_000 == 0o160_000 { Self::Submodule } else { Self::File }
     }
 }
