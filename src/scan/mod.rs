@@ -35,10 +35,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use worker::Worker;
 
-/// How many bytes are searched between two looks at the wish to stop, so that even a blob made of
-/// look-alikes is left within a tenth of a second.
-const STRETCH: usize = 8 * 1024;
-
 /// Takes every match as it is found, on the worker that found it.
 pub type OnMatch<'a> = &'a (dyn Fn(&Occurrence) + Sync);
 
@@ -232,6 +228,11 @@ impl Workers<'_> {
         self.held.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
+    /// Makes what a worker needs to search; its searches end when the scan is interrupted.
+    fn scratch(&self) -> Scratch {
+        Scratch::interruptible(self.run.stop_flag())
+    }
+
     /// Notes a token in a git object and returns its number.
     fn note(&self, found: Match, token: &[u8], object: (ObjectId, Kind), at: u64) -> u32 {
         self.note_span(found, token, object, (at, (found.end - found.start) as u64))
@@ -280,7 +281,7 @@ impl Workers<'_> {
         let search = |own: Range<usize>| {
             let mut span = None;
             let text = (bytes, Within::WHOLE);
-            detector.find(text, own, &mut Scratch::default(), |found, secret| {
+            detector.find(text, own, &mut self.scratch(), |found, secret| {
                 if found.start == at && found.rule == token.rule && secret == token.secret.expose()
                 {
                     span.get_or_insert((found.end - found.start, found.encoding));
@@ -361,27 +362,22 @@ impl Workers<'_> {
 
 impl Visitors for Workers<'_> {
     fn make(&self) -> Box<dyn ObjectVisitor + '_> {
-        Box::new(Worker { shared: self, scratch: Scratch::default(), part: Vec::new() })
+        Box::new(Worker { shared: self, scratch: self.scratch(), part: Vec::new() })
     }
 
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)> {
         let mut tokens = Vec::new();
-        let mut scratch = Scratch::default();
-        for stretch in stretches(0..bytes.len()) {
-            if self.run.is_interrupted() {
-                break;
+        let mut scratch = self.scratch();
+        let text = (bytes, Within::WHOLE);
+        self.scan.detector.find(text, 0..bytes.len(), &mut scratch, |found, token| {
+            let token = Token::new(self.scan.detector, found, token);
+            let (number, is_new) = self.held().number(token);
+            let is_shaped = found.evidence == Evidence::Shaped;
+            add(&self.run.tally.shaped, u64::from(is_shaped && is_new));
+            if !is_shaped || self.scan.keep_shaped {
+                tokens.push((number, found.start as u64));
             }
-            let text = (bytes, Within::WHOLE);
-            self.scan.detector.find(text, stretch, &mut scratch, |found, token| {
-                let token = Token::new(self.scan.detector, found, token);
-                let (number, is_new) = self.held().number(token);
-                let is_shaped = found.evidence == Evidence::Shaped;
-                add(&self.run.tally.shaped, u64::from(is_shaped && is_new));
-                if !is_shaped || self.scan.keep_shaped {
-                    tokens.push((number, found.start as u64));
-                }
-            });
-        }
+        });
         if scratch.take_overrun() {
             members::tell_overrun(self.run, Origin::Stdin);
         }
@@ -485,10 +481,4 @@ fn id_line(bytes: &[u8]) -> Option<usize> {
         .find(|&len| line.get(len) == Some(&b'\n'))?;
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     line[..len].iter().all(is_digit).then_some(word.len() + len + 1)
-}
-
-/// Cuts a range into parts after each of which the wish to stop is looked at.
-fn stretches(whole: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let end = whole.end;
-    whole.step_by(STRETCH).map(move |start| start..end.min(start + STRETCH))
 }

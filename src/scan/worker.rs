@@ -1,6 +1,6 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
-use super::{Workers, members, names, own, stretches, within};
+use super::{Workers, members, names, own, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
@@ -53,12 +53,10 @@ impl Visitor for Worker<'_> {
             }
             collector.add(occurrence);
         };
-        for stretch in stretches(blob.own.clone()) {
-            if run.is_interrupted() {
-                return;
-            }
-            let bytes = (blob.bytes, within);
-            scan.detector.find(bytes, stretch, &mut self.scratch, &mut on_match);
+        let bytes = (blob.bytes, within);
+        scan.detector.find(bytes, blob.own.clone(), &mut self.scratch, &mut on_match);
+        if run.is_interrupted() {
+            return;
         }
         self.tell_overrun(blob.origin);
         self.open(blob);
@@ -121,23 +119,18 @@ impl ObjectVisitor for Worker<'_> {
         let mut heads = Heads::default();
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
-        for stretch in stretches(own(kind, bytes)) {
-            if self.shared.run.is_interrupted() {
-                break;
-            }
-            let text = (bytes, within(origin, 0));
-            let intricate = detector.heads(text, stretch, &mut self.scratch, |place, found| {
-                let is_text =
-                    |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
-                let found = found.filter(is_text).map(|(found, token)| {
-                    let number = self.shared.note(found, token, (id, kind), place.start as u64);
-                    Found { token: number, len: (found.end - found.start) as u32 }
-                });
-                let (from, start) = (place.from as u32, place.start as u32);
-                heads.list.push(Head { from, start, reach: place.reach as u32, found });
+        let text = (bytes, within(origin, 0));
+        let part = own(kind, bytes);
+        heads.is_intricate = detector.heads(text, part, &mut self.scratch, |place, found| {
+            let is_text =
+                |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
+            let found = found.filter(is_text).map(|(found, token)| {
+                let number = self.shared.note(found, token, (id, kind), place.start as u64);
+                Found { token: number, len: (found.end - found.start) as u32 }
             });
-            heads.is_intricate |= intricate;
-        }
+            let (from, start) = (place.from as u32, place.start as u32);
+            heads.list.push(Head { from, start, reach: place.reach as u32, found });
+        });
         heads.list.sort_by_key(|head| head.start);
         self.tell_overrun(origin);
         if is_open {

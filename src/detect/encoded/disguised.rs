@@ -91,16 +91,17 @@ impl Detector {
         if memchr::memchr(0, bytes).is_none() {
             return;
         }
-        let mut out = Decoded::default();
+        let mut out = Vec::new();
         for start in 0..bytes.len() {
             let is_first = |head: &[u8]| bytes.get(start) == head.first();
             if bytes.get(start + 1) != Some(&0) || !self.provable_heads().any(is_first) {
                 continue;
             }
             let last = bytes.len().min(start + 2 * self.lookahead());
+            out.clear();
             decode::utf16(&bytes[..last], start, &mut out);
-            if self.provable_heads().any(|head| out.bytes.starts_with(head)) {
-                spans.push(start..out.ends.last().copied().unwrap_or(start));
+            if self.provable_heads().any(|head| out.starts_with(head)) {
+                spans.push(start..start + 2 * out.len() - 1);
             }
         }
     }
