@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// file that compresses well.
 const LEAST: u64 = 1 << 20;
 
-/// The work that each searched byte adds. One unit costs a fraction of a nanosecond.
+/// The work that each searched byte adds. One unit costs at most about a nanosecond.
 const PER_BYTE: u64 = 64;
 
 /// Work per byte of text that base64 was decoded to.
@@ -21,11 +21,11 @@ pub(super) const UNPACKED: u64 = 1;
 /// Work per byte of decoded content that is searched.
 pub(super) const SEARCHED: u64 = 1;
 /// Work per byte of a run in decoded content: more is done there than elsewhere.
-pub(super) const RUN: u64 = 8;
+pub(super) const RUN: u64 = 4;
 /// Work per place in decoded content where a token may begin.
-pub(super) const PLACE: u64 = 512;
+pub(super) const PLACE: u64 = 128;
 /// Work per byte that is decoded from such a place.
-pub(super) const TRIED: u64 = 8;
+pub(super) const TRIED: u64 = 4;
 
 /// What is left of the work that a search may spend on decoded content.
 #[derive(Debug, Default)]

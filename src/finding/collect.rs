@@ -85,6 +85,15 @@ impl From<&Token> for Finding {
     }
 }
 
+impl Location {
+    /// Returns `true` if this is the place of a match in a window of the same blob.
+    pub(crate) fn is_of(&self, blob: &Blob<'_>, found: &Match) -> bool {
+        self.offset == blob.offset + found.start as u64
+            && self.len == (found.end - found.start) as u64
+            && self.encoding == found.encoding
+    }
+}
+
 impl Occurrence {
     /// Describes a match in a blob that begins at `start`, of a token with these bytes.
     #[must_use]

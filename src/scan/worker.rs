@@ -4,7 +4,7 @@ use super::{Workers, members, names, own, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
-use crate::finding::Occurrence;
+use crate::finding::{Location, Occurrence, Token};
 use crate::source::archive::{self, Signs};
 use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
 use ddpatrol_pack::{Fault, From, Kind, Object};
@@ -25,6 +25,7 @@ impl Visitor for Worker<'_> {
         let (mut at, mut position) = (0, blob.position);
         let mut names = names(blob.origin, blob.bytes);
         let within = within(blob.origin, blob.offset);
+        let mut last: Option<Location> = None;
         let mut on_match = |found: Match, token: &[u8]| {
             if run.is_interrupted() {
                 return;
@@ -47,7 +48,17 @@ impl Visitor for Worker<'_> {
             }
             position.advance(&blob.bytes[at..found.start]);
             at = found.start;
-            let occurrence = Occurrence::new(scan.told(), blob, (found, token), position);
+            let occurrence = match &last {
+                // All that packed content holds is at the place of the whole.
+                Some(place) if place.is_of(blob, &found) => Occurrence {
+                    token: Token::new(scan.detector, found, token),
+                    location: place.clone(),
+                },
+                _ => Occurrence::new(scan.told(), blob, (found, token), position),
+            };
+            if !found.encoding.is_plain() {
+                last = Some(occurrence.location.clone());
+            }
             if let Some(on_match) = scan.on_match {
                 on_match(&occurrence);
             }

@@ -222,7 +222,7 @@ impl Detector {
     }
 
     /// Returns the greatest length of the tokens that may begin with these bytes.
-    fn longest_from(&self, bytes: &[u8]) -> Option<usize> {
+    pub(super) fn longest_from(&self, bytes: &[u8]) -> Option<usize> {
         let heads = self.heads.iter().filter(|(head, _)| bytes.starts_with(head));
         heads.map(|&(_, longest)| longest).max()
     }
@@ -248,6 +248,7 @@ impl Detector {
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
+        search.spend(scratch, budget::PLACE);
         let from = at.min(run.start).saturating_sub(FURTHEST_BACK);
         let behind = run.end + 1;
         let mut is_bare = true;
