@@ -281,6 +281,23 @@ impl Detector {
         });
     }
 
+    /// Like [`Detector::find`], without the content of what is encoded as a whole, which can be much
+    /// longer than `own`.
+    pub fn find_near(
+        &self,
+        (bytes, within): (&[u8], Within),
+        own: Range<usize>,
+        scratch: &mut Scratch,
+        mut on_match: impl FnMut(Match, &[u8]),
+    ) {
+        let search = Search { bytes, own, depth: 0, within, level: Level::Raw };
+        self.each_once(&search, scratch, &mut |candidate, token| {
+            if let Some(found) = candidate.found {
+                on_match(found, token);
+            }
+        });
+    }
+
     /// Calls `on` with every place where a token may be, and with a match once, though several literals
     /// may lead to it.
     fn each_once(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {

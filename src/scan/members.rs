@@ -6,7 +6,7 @@
 use super::Scan;
 use crate::blob::{Blob, Origin};
 use crate::detect::{Match, Scratch};
-use crate::finding::{Occurrence, Token};
+use crate::finding::Occurrence;
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
 };
@@ -66,16 +66,11 @@ impl Walk<'_> {
         }
     }
 
-    /// Lists the places at which members of an archive hold a token.
-    pub(super) fn places(
-        &self,
-        archive: (&[u8], Format),
-        path: &Path,
-        token: &Token,
-    ) -> Vec<Occurrence> {
+    /// Lists the places at which members of an archive hold tokens.
+    pub(super) fn places(&self, archive: (&[u8], Format), path: &Path) -> Vec<Occurrence> {
         let mut places = Vec::new();
         self.walk(archive, path, &mut |blob, found, secret| {
-            if found.rule == token.rule && secret == token.secret.expose() {
+            if found.is_proven() || self.scan.keep_shaped {
                 let start = blob.position_at(found.start);
                 places.push(Occurrence::new(self.scan.told(), blob, (found, secret), start));
             }

@@ -5,6 +5,7 @@
 //! through [`Scan::on_match`].
 
 mod members;
+mod spans;
 mod worker;
 
 use crate::blob::{Origin, Position};
@@ -28,6 +29,7 @@ use crate::source::{
 };
 use ddpatrol_pack::{HashKind, Kind, ObjectId};
 use members::{Telling, Walk};
+use spans::{Span, Spans};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
@@ -160,8 +162,13 @@ impl Scan<'_> {
     /// Looks at everything that the sources hold.
     #[must_use]
     pub fn run(&self, sources: &[Box<dyn Source + '_>], run: &Run) -> Outcome {
-        let workers =
-            Workers { scan: self, collector: Collector::default(), held: Mutex::default(), run };
+        let workers = Workers {
+            scan: self,
+            collector: Collector::default(),
+            held: Mutex::default(),
+            spans: Spans::default(),
+            run,
+        };
         for source in sources {
             source.visit(&workers, run);
         }
@@ -200,6 +207,7 @@ struct Workers<'a> {
     scan: &'a Scan<'a>,
     collector: Collector,
     held: Mutex<HeldTokens>,
+    spans: Spans,
     run: &'a Run,
 }
 
@@ -275,23 +283,22 @@ impl Workers<'_> {
         }
     }
 
-    /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
-    fn span(&self, token: &Token, bytes: &[u8], at: usize) -> Option<(usize, Encoding)> {
+    /// Returns the length of a token's text that begins at the place's offset, and its encoding.
+    fn span(&self, token: &Token, place: &Traced<'_>) -> Option<Span> {
         let detector = self.scan.detector;
-        let search = |own: Range<usize>| {
-            let mut span = None;
-            let text = (bytes, Within::WHOLE);
-            detector.find(text, own, &mut self.scratch(), |found, secret| {
-                if found.start == at && found.rule == token.rule && secret == token.secret.expose()
-                {
-                    span.get_or_insert((found.end - found.start, found.encoding));
-                }
-            });
-            span
+        let (bytes, at) = (place.bytes, place.offset as usize);
+        let is_it = |found: &Match, secret: &[u8]| {
+            found.start == at && found.rule == token.rule && secret == token.secret.expose()
         };
-        // What is encoded whole is recognized where the whole begins.
+        let mut span = None;
         let near = at..bytes.len().min(at + detector.lookbehind() + 1);
-        search(near).or_else(|| search(0..bytes.len()))
+        detector.find_near((bytes, Within::WHOLE), near, &mut self.scratch(), |found, secret| {
+            if is_it(&found, secret) {
+                span.get_or_insert(Span::of(&found));
+            }
+        });
+        // What is encoded whole is recognized where the whole begins.
+        span.or_else(|| self.spans.get(self, token, place))
     }
 
     /// Tells whether bytes are an archive that is to be opened, and how it is walked.
@@ -330,20 +337,22 @@ impl Workers<'_> {
         self.collector.add(occurrence);
     }
 
-    /// Adds the places of a token in the members of an archive; tells whether there are any.
+    /// Adds the places of a token in the members of an archive; returns `true` if there are any.
     fn place_members(&self, token: &Token, place: &Traced<'_>) -> bool {
-        let Some((walk, format)) = self.archive(place.bytes, Telling::Again) else {
-            return false;
-        };
         let object = place.trace.map(|trace| Origin::Object(trace.object, trace.kind));
         let path =
             place.path.map_or_else(|| members::synthetic(object.unwrap_or(Origin::Stdin)), plain);
-        let places = walk.places((place.bytes, format), &path, token);
-        let is_any = !places.is_empty();
-        for mut occurrence in places {
+        let Some(places) = self.spans.members(self, &path, place) else { return false };
+        let is_its = |it: &&Occurrence| {
+            it.token.rule == token.rule && it.token.secret.expose() == token.secret.expose()
+        };
+        let mut is_any = false;
+        for occurrence in places.iter().filter(is_its) {
+            let mut occurrence = occurrence.clone();
             occurrence.location.trace = place.trace.map(Arc::clone);
             occurrence.location.standing = place.standing.cloned();
             self.tell(occurrence, place, members::NOWHERE.1);
+            is_any = true;
         }
         is_any
     }
@@ -409,13 +418,14 @@ impl Visitors for Workers<'_> {
     fn place(&self, token: u32, place: &Traced<'_>) {
         let token = self.held().tokens[token as usize].clone();
         let at = place.offset as usize;
-        let span = self.span(&token, place.bytes, at);
+        let span = self.span(&token, place);
         if span.is_none() && (self.place_members(&token, place) || self.run.is_interrupted()) {
             return;
         }
         // A place is told, whatever stands there by now.
         let plain_len = token.secret.expose().len().min(place.bytes.len() - at);
-        let (len, encoding) = span.unwrap_or((plain_len, Encoding::PLAIN));
+        let bare = Span { len: plain_len, encoding: Encoding::PLAIN };
+        let Span { len, encoding } = span.unwrap_or(bare);
         let mut start = Position::start_of(place.bytes);
         start.advance(&place.bytes[..at]);
         let mut end = start;
