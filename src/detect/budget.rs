@@ -12,14 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const LEAST: u64 = 1 << 20;
 
 /// The work that each searched byte adds. One unit costs at most about a nanosecond.
-const PER_BYTE: u64 = 64;
+const PER_BYTE: u64 = 32;
 
-/// Work per byte of text that base64 was decoded to.
+/// Work per byte of decoded text, and its search.
 pub(super) const DECODED: u64 = 2;
-/// Work per byte that was unpacked.
+/// Work per byte that was unpacked, and its search.
 pub(super) const UNPACKED: u64 = 1;
-/// Work per byte of decoded content that is searched.
-pub(super) const SEARCHED: u64 = 1;
 /// Work per byte of a run in decoded content: more is done there than elsewhere.
 pub(super) const RUN: u64 = 4;
 /// Work per place in decoded content where a token may begin.

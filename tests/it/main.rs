@@ -9,6 +9,7 @@ mod encode;
 mod encoded;
 mod history;
 mod mint;
+mod nested;
 mod oracle;
 mod repo;
 mod report;

@@ -59,7 +59,6 @@ impl Detector {
             if scratch.budget.is_interrupted() || is_decoded && scratch.budget.is_spent() {
                 break;
             }
-            search.spend(scratch, budget::SEARCHED * own.len() as u64);
             self.each(&Search { own, ..search.clone() }, scratch, on);
         }
         scratch.progress = outer;
@@ -90,6 +89,7 @@ impl Detector {
         }
         let mut text = scratch.buffer();
         utf16(bytes, first, &mut text);
+        search.spend(scratch, budget::DECODED * text.len() as u64);
         let last = bytes.len().min(first + 2 * text.len());
         scratch.progress.utf16 = stretch.start..last;
         let own = (stretch.start - first) / 2..text.len();
