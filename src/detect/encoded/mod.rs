@@ -17,6 +17,15 @@
 //! Of the formats whose head has fewer than four bytes, not all alignments are. Look-alikes are not
 //! looked for: only a checksum tells an encoded token from other data. In the names of git trees only
 //! single base64 and hex count.
+//!
+//! The last item has a budget, since base64 of gzip of base64 of gzip can grow a million times. One
+//! search (of a file, a window of a large file, an archive member or a git object) may spend 1 Mi units
+//! of work and 32 more per byte searched ([`super::budget`]): an unpacked byte costs one unit, a byte
+//! decoded from base64 two, a place where a token may begin 128 or more. All levels share the budget.
+//! At most 64 MiB of one gzip or zlib stream are held, at each further level half of that. Where either
+//! limit ends the decoding, [`Scratch::take_overrun`] returns `true` and the scan reports an issue.
+//! Everything above the last item is always searched for in the bytes themselves. Base64 is decoded
+//! once, however many of its lines could be a beginning.
 
 pub(super) mod decode;
 mod deep;
