@@ -13,6 +13,7 @@
 //! - Of the candidates that begin at one place, at most one per rule is reported: a proven one if
 //!   there is any, else the longest.
 
+mod budget;
 mod encoded;
 pub mod encoding;
 pub mod prefilter;
@@ -20,9 +21,11 @@ mod shape;
 pub mod version;
 
 use crate::rules::RuleSet;
+use budget::Budget;
 use ddpatrol_token::{ByteSet, Check};
 use encoded::decode::Decoded;
 use encoded::needles;
+use encoded::nested::Progress;
 use encoded::{Encoded, FURTHEST_BACK, OnCandidate, WIDEST_CHARACTER, WIDEST_LOOK};
 pub(crate) use encoded::{is_open, looks_like_base64};
 use encoding::Encoding;
@@ -34,6 +37,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use version::Junctions;
 
 /// How sure a match is.
@@ -104,6 +108,16 @@ struct Search<'a> {
     /// How many times what is encoded whole is still decoded.
     depth: usize,
     within: Within,
+    level: Level,
+}
+
+/// Whether bytes are searched without a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// They are those of the input, or as many that they stand for: no limit.
+    Raw,
+    /// They are what base64 holds: as far as the budget allows.
+    Decoded,
 }
 
 /// How often base64 of base64 is decoded.
@@ -118,16 +132,23 @@ pub struct Scratch {
     decoded: Decoded,
     /// Whether there was something whose disguise could go on beyond what was looked at.
     is_intricate: bool,
-    /// How many bytes were unpacked in this call.
-    unpacked: u64,
-    /// Whether more is packed than was unpacked.
-    has_overrun: bool,
+    budget: Budget,
+    progress: Progress,
+    /// Buffers to decode into, to be used again.
+    buffers: Vec<Vec<u8>>,
 }
 
 impl Scratch {
-    /// Tells, once, whether something was packed so that it was not unpacked to its end.
+    /// Makes one whose searches end early when `stop` becomes true.
+    #[must_use]
+    pub fn interruptible(stop: Arc<AtomicBool>) -> Self {
+        Self { budget: Budget::interruptible(stop), ..Self::default() }
+    }
+
+    /// Returns `true`, once, if encoded text was not decoded to its end, because that exceeded the
+    /// limits on work or memory.
     pub fn take_overrun(&mut self) -> bool {
-        std::mem::take(&mut self.has_overrun)
+        self.budget.take_exceeded()
     }
 }
 
@@ -138,6 +159,9 @@ pub struct Detector {
     /// The rules that encoded tokens are looked for of.
     provable: Vec<usize>,
     longest_provable: usize,
+    /// The heads of these rules, and the length of the longest token that begins with each.
+    heads: Vec<(Box<[u8]>, usize)>,
+    longest_head: usize,
     /// For each byte the heads in which it tells of escaping, as a rule that has it, and where.
     telling: Vec<Vec<(usize, usize)>>,
     prefilter: Prefilter,
@@ -190,13 +214,21 @@ impl Detector {
             .collect();
         let prefilter = Prefilter::new(&needles)?;
         let junctions = Junctions::new(&needles);
-        let longest = provable.iter().map(|&at| all[at].format.max_len()).max();
-        let longest_provable = longest.unwrap_or(0);
+        let longest_of = |head: &[u8]| {
+            let its = provable.iter().filter(|&&at| all[at].format.head() == head);
+            its.map(|&at| all[at].format.max_len()).max().unwrap_or(0)
+        };
+        let heads: Vec<(Box<[u8]>, usize)> =
+            heads.iter().map(|&head| (head.into(), longest_of(head))).collect();
+        let longest_provable = heads.iter().map(|it| it.1).max().unwrap_or(0);
+        let longest_head = heads.iter().map(|it| it.0.len()).max().unwrap_or(0);
         let shapes = Shapes::default();
         Ok(Self {
             rules,
             provable,
             longest_provable,
+            heads,
+            longest_head,
             telling,
             prefilter,
             by_needle,
@@ -241,7 +273,7 @@ impl Detector {
         scratch: &mut Scratch,
         mut on_match: impl FnMut(Match, &[u8]),
     ) {
-        let search = Search { bytes, own, depth: DEPTH, within };
+        let search = Search { bytes, own, depth: DEPTH, within, level: Level::Raw };
         self.each_once(&search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found {
                 on_match(found, token);
@@ -249,12 +281,29 @@ impl Detector {
         });
     }
 
-    /// Looks at every place where a token may stand, and tells a match once, though several literals
+    /// Like [`Detector::find`], without the content of what is encoded as a whole, which can be much
+    /// longer than `own`.
+    pub fn find_near(
+        &self,
+        (bytes, within): (&[u8], Within),
+        own: Range<usize>,
+        scratch: &mut Scratch,
+        mut on_match: impl FnMut(Match, &[u8]),
+    ) {
+        let search = Search { bytes, own, depth: 0, within, level: Level::Raw };
+        self.each_once(&search, scratch, &mut |candidate, token| {
+            if let Some(found) = candidate.found {
+                on_match(found, token);
+            }
+        });
+    }
+
+    /// Calls `on` with every place where a token may be, and with a match once, though several literals
     /// may lead to it.
     fn each_once(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let mut told: HashSet<(Match, u64)> = HashSet::new();
-        scratch.unpacked = 0;
-        self.each(search, scratch, &mut |candidate, token| {
+        scratch.budget.start(search.bytes.len());
+        self.sweep(search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found.filter(|found| !found.encoding.is_plain()) {
                 let mut hasher = DefaultHasher::new();
                 token.hash(&mut hasher);
@@ -284,8 +333,10 @@ impl Detector {
         on: OnCandidate<'_>,
     ) {
         let bytes = search.bytes;
+        search.spend(scratch, budget::PLACE);
         let longest = rules.iter().map(|&it| self.rules.rules()[it].format.max_len()).max();
-        let mut reach = start + longest.unwrap_or(0) + 1;
+        let longest = longest.unwrap_or(0);
+        let mut reach = start + longest + 1;
         let from = start.saturating_sub(1);
         let (mut shaped, mut is_proven) = (Vec::new(), false);
         for &rule in rules {
@@ -299,7 +350,7 @@ impl Detector {
             }
         }
         if !is_proven {
-            let looked = self.continued(search, start, scratch, on);
+            let looked = self.continued(search, start..start + longest, scratch, on);
             reach = looked.map_or(reach, |looked| reach.max(looked));
         }
         for found in &shaped {

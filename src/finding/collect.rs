@@ -1,7 +1,6 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
-use super::spots::{Gathered, Sight};
-use super::wide::Places;
+use super::spots::Gathered;
 use super::{
     Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
     snippet,
@@ -101,26 +100,6 @@ pub(crate) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// Describes a match without its surroundings. `bytes` is its window, which begins at `offset` in
-    /// its content.
-    pub(crate) fn sight(
-        self,
-        places: &mut Places<'_>,
-        (part, bytes, offset): (Part, &[u8], u64),
-        matched: Range<usize>,
-        encoding: Encoding,
-    ) -> Sight {
-        let (start, end) = places.of(&matched, encoding);
-        Sight {
-            offset: offset + matched.start as u64,
-            len: matched.len() as u64,
-            start,
-            end,
-            encoding,
-            inline: self.inline(part, bytes, (matched, encoding)),
-        }
-    }
-
     /// Reads what the line of a token says about it; a message or a name says nothing.
     pub(crate) fn inline(
         self,

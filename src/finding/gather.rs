@@ -5,14 +5,14 @@
 //! are done once for each content. A gatherer keeps what it has until it is dropped.
 
 use super::spots::{Gathered, Sight, Spots};
-use super::wide::Places;
-use super::{Collector, Location, Occurrence, OnMatch, Part, Standing, Token, Told, Trace, around};
+use super::{
+    Collector, Location, Matched, Occurrence, OnMatch, Part, Sights, Standing, Token, Told, Trace,
+};
 use crate::blob::Blob;
 use crate::detect::{Detector, Match};
-use crate::report::redact::{Clean, Redactor};
+use crate::report::redact::Clean;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,11 +77,10 @@ pub(crate) struct Common {
 }
 
 /// One match, and the window that it is in.
-pub(crate) struct Seen<'a> {
+pub(crate) struct Seen<'a, 'w> {
     pub(crate) token: &'a Token,
-    pub(crate) bytes: &'a [u8],
-    pub(crate) matched: Range<usize>,
-    pub(crate) sight: Sight,
+    pub(crate) sights: &'a mut Sights<'w>,
+    pub(crate) matched: Matched,
 }
 
 impl Common {
@@ -89,15 +88,15 @@ impl Common {
     pub(crate) fn gather(
         &self,
         gathered: &mut Gathered,
-        redactor: &Redactor,
-        seen: Seen<'_>,
+        told: Told<'_>,
+        seen: Seen<'_, '_>,
         on_match: Option<OnMatch<'_>>,
     ) {
-        let Seen { token, bytes, matched, sight } = seen;
+        let Seen { token, sights, matched } = seen;
+        let sight = sights.sight(told, self.part, &matched);
         let bare = on_match.map(|on_match| (on_match, sight.clone()));
-        let encoding = sight.encoding;
-        let added = gathered
-            .add(sight, |sight| self.location(sight, around(redactor, bytes, matched, encoding)));
+        let added =
+            gathered.add(sight, |sight| self.location(sight, sights.snippet(told, &matched)));
         let Some((on_match, sight)) = bare else { return };
         match added {
             Some(location) => on_match(Occurrence { token, location }),
@@ -138,14 +137,14 @@ struct Content {
 /// A window whose matches are gathered.
 pub(crate) struct Window<'a> {
     blob: &'a Blob<'a>,
-    places: Places<'a>,
+    sights: Sights<'a>,
     is_entered: bool,
 }
 
 impl<'a> Window<'a> {
     pub(crate) fn new(blob: &'a Blob<'a>) -> Self {
-        let places = Places::new(blob.bytes, blob.offset, blob.position);
-        Self { blob, places, is_entered: false }
+        let sights = Sights::new(blob.bytes, blob.offset, blob.position);
+        Self { blob, sights, is_entered: false }
     }
 }
 
@@ -197,19 +196,17 @@ impl<'a> Gatherer<'a> {
 
     /// Adds a match in a window.
     pub(crate) fn add(&mut self, window: &mut Window<'_>, (found, secret): (Match, &[u8])) {
-        let Window { blob, places, is_entered } = window;
+        let Window { blob, sights, is_entered } = window;
         if !std::mem::replace(is_entered, true) {
             self.enter(blob);
         }
         let Self { told, tokens, open, on_match, .. } = self;
         let Some(content) = open.last_mut() else { return };
         let number = tokens.number(told.detector, found, secret);
-        let matched = found.start..found.end;
-        let place = (content.common.part, blob.bytes, blob.offset);
-        let sight = told.sight(places, place, matched.clone(), found.encoding);
-        let seen = Seen { token: tokens.get(number), bytes: blob.bytes, matched, sight };
+        let matched = Matched { range: found.start..found.end, encoding: found.encoding };
+        let seen = Seen { token: tokens.get(number), sights, matched };
         let Content { common, tokens: by_token } = content;
-        common.gather(by_token.of(number), told.redactor, seen, *on_match);
+        common.gather(by_token.of(number), *told, seen, *on_match);
     }
 
     /// Finds the content of a window, or begins one.

@@ -22,6 +22,15 @@ const LONGEST_WORD: usize = 20;
 /// The shortest run of base64 in which a secret may be encoded more than once, in characters.
 const LEAST_RUN: usize = 40;
 
+/// Which long runs are masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    /// Those whose characters are mixed as those of base64 are.
+    Mixed,
+    /// All, since not every character is seen.
+    Any,
+}
+
 fn is_base64(byte: u8) -> bool {
     ByteSet::BASE64URL.contains(byte) || matches!(byte, b'+' | b'/')
 }
@@ -127,15 +136,39 @@ impl Redactor {
     /// be base64 is masked; a line of content can bear that, a path could not.
     #[must_use]
     pub fn clean_line(&self, bytes: &[u8], part: Range<usize>, matched: Range<usize>) -> Clean {
-        let mut masked = vec![matched];
+        // A multiple of four, so that encodings keep their alignment.
+        let surplus = matched.len().saturating_sub(2 * self.reach()) / 4 * 4;
+        if surplus == 0 {
+            return self.mask_line(bytes, part, (matched, Run::Mixed));
+        }
+        // All of the match is masked, so its middle cannot matter: it may be megabytes.
+        let cut = matched.start + self.reach();
+        let short = [&bytes[..cut], &bytes[cut + surplus..]].concat();
+        let moved = |at: usize| if at > cut { at.saturating_sub(surplus).max(cut) } else { at };
+        let part = moved(part.start)..moved(part.end);
+        let matched = matched.start..matched.end - surplus;
+        self.mask_line(&short, part, (matched, Run::Any))
+    }
+
+    /// Masks the secrets in a line, `matched`, and long runs of base64; of runs that reach into `matched`
+    /// those of the given kind.
+    fn mask_line(
+        &self,
+        bytes: &[u8],
+        part: Range<usize>,
+        (matched, kind): (Range<usize>, Run),
+    ) -> Clean {
+        let mut masked = vec![matched.clone()];
         let mut at = part.start;
         while at < part.end {
             let run = bytes[at..].iter().take_while(|&&it| is_base64(it)).count();
             // A run that the part cuts is seen from where it begins.
             let before = bytes[..at].iter().rev().take_while(|&&it| is_base64(it)).count();
-            let whole = &bytes[at - before..at + run];
-            if whole.len() >= LEAST_RUN && looks_like_base64(whole) {
-                masked.push(at - before..at + run);
+            let whole = at - before..at + run;
+            let is_in = whole.start < matched.end && matched.start < whole.end;
+            let is_told = is_in && kind == Run::Any || looks_like_base64(&bytes[whole.clone()]);
+            if whole.len() >= LEAST_RUN && is_told {
+                masked.push(whole);
             }
             at += run.max(1);
         }

@@ -58,7 +58,8 @@ impl Walk<'_> {
         on_match: OnMember<'_>,
     ) {
         let found = Found { path, format, layer: None };
-        let mut members = Members { walk: self, scratch: Scratch::default(), on_match };
+        let scratch = Scratch::interruptible(self.run.stop_flag());
+        let mut members = Members { walk: self, scratch, on_match };
         let input = Input::Whole(&mut Cursor::new(bytes));
         if let Err(error) = archive::walk(input, &found, self.options, &mut members) {
             members.gap(Gap::Unread, path, format!("cannot be unpacked: {error}"));
@@ -76,16 +77,11 @@ impl Sink for Members<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
         let within = super::within(blob.origin, blob.offset);
         let mut window = Window::new(blob);
-        for stretch in super::stretches(blob.own.clone()) {
-            if self.is_interrupted() {
-                return;
-            }
-            let detector = self.walk.scan.detector;
-            let on_match = &mut self.on_match;
-            detector.find((blob.bytes, within), stretch, &mut self.scratch, |found, token| {
-                on_match(&mut window, found, token);
-            });
-        }
+        let detector = self.walk.scan.detector;
+        let (bytes, on_match) = ((blob.bytes, within), &mut self.on_match);
+        detector.find(bytes, blob.own.clone(), &mut self.scratch, |found, token| {
+            on_match(&mut window, found, token);
+        });
         if self.scratch.take_overrun() && self.walk.telling == Telling::First {
             tell_overrun(self.walk.run, blob.origin);
         }
@@ -120,15 +116,15 @@ impl Sink for Members<'_> {
     }
 }
 
-/// Tells of base64 that unpacks to more than is unpacked.
+/// Reports encoded text that was not decoded to its end.
 pub(super) fn tell_overrun(run: &Run, origin: Origin<'_>) {
     let path = match origin {
         Origin::File(path) => Some(path.to_owned()),
         Origin::Stdin => None,
         origin => Some(synthetic(origin)),
     };
-    let message = "it has base64 of gzip or zlib that unpacks to more than 64 MiB: it was searched as \
-                   far as that";
+    let message = "its base64 was decoded in part only: what it holds exceeds the limits on decoding; \
+                   decode it and scan the result";
     run.report(Gap::Unread, path, message);
 }
 

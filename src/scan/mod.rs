@@ -35,10 +35,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use worker::Worker;
 
-/// How many bytes are searched between two looks at the wish to stop, so that even a blob made of
-/// look-alikes is left within a tenth of a second.
-const STRETCH: usize = 8 * 1024;
-
 /// How to scan.
 pub struct Scan<'a> {
     /// What finds tokens.
@@ -259,6 +255,11 @@ impl Workers<'_> {
         self.held.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
+    /// Makes what a worker needs to search; its searches end when the scan is interrupted.
+    fn scratch(&self) -> Scratch {
+        Scratch::interruptible(self.run.stop_flag())
+    }
+
     /// Notes the tokens that a git object holds, and empties the list of their spans.
     fn note(&self, (id, kind): (ObjectId, Kind), found: &mut Vec<(u32, Span)>) {
         if found.is_empty() {
@@ -308,19 +309,14 @@ impl Visitors for Workers<'_> {
 
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)> {
         let (mut tokens, mut numbers) = (Vec::new(), Numbers::default());
-        let mut scratch = Scratch::default();
-        for stretch in stretches(0..bytes.len()) {
-            if self.run.is_interrupted() {
-                break;
+        let mut scratch = self.scratch();
+        let text = (bytes, Within::WHOLE);
+        self.scan.detector.find(text, 0..bytes.len(), &mut scratch, |found, token| {
+            let number = numbers.of(self, found, token);
+            if found.evidence == Evidence::Proven || self.scan.keep_shaped {
+                tokens.push((number, found.start as u64));
             }
-            let text = (bytes, Within::WHOLE);
-            self.scan.detector.find(text, stretch, &mut scratch, |found, token| {
-                let number = numbers.of(self, found, token);
-                if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                    tokens.push((number, found.start as u64));
-                }
-            });
-        }
+        });
         if scratch.take_overrun() {
             members::tell_overrun(self.run, Origin::Stdin);
         }
@@ -401,10 +397,4 @@ fn id_line(bytes: &[u8]) -> Option<usize> {
         .find(|&len| line.get(len) == Some(&b'\n'))?;
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     line[..len].iter().all(is_digit).then_some(word.len() + len + 1)
-}
-
-/// Cuts a range into parts after each of which the wish to stop is looked at.
-fn stretches(whole: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let end = whole.end;
-    whole.step_by(STRETCH).map(move |start| start..end.min(start + STRETCH))
 }

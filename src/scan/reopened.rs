@@ -9,13 +9,12 @@ use crate::blob::{Origin, Position};
 use crate::detect::encoding::Encoding;
 use crate::detect::{Evidence, Match, Scratch, Within};
 use crate::finding::{
-    Collector, Common, Fingerprint, Gathered, Gatherer, HeldObject, Location, Occurrence, OnMatch,
-    Places, Seen, Span, Spots, Token, end_of, plain,
+    Collector, Common, Fingerprint, Gathered, Gatherer, HeldObject, Location, Matched, Occurrence,
+    OnMatch, Seen, Sights, Span, Spots, Token, end_of, plain,
 };
 use crate::report::redact::Clean;
 use crate::source::{Opened, Traced};
 use ddpatrol_pack::Kind;
-use ddpatrol_token::Secret;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,17 +22,20 @@ use std::sync::Arc;
 /// For how many paths of one archive the places in its members are remembered.
 const MOST_PATHS: usize = 8;
 
-/// Matches and their tokens.
-type Matches = Vec<(Match, Secret)>;
+/// How many bytes encode a token, and how.
+type Extent = (usize, Encoding);
+
+/// The encoded text of tokens, by the token and the offset at which it begins.
+type Encoded = HashMap<(Fingerprint, usize, usize), Extent>;
 
 /// Bytes that hold tokens.
 pub(super) struct Reopened<'a> {
     workers: &'a Workers<'a>,
     bytes: &'a [u8],
-    places: Places<'a>,
+    sights: Sights<'a>,
     scratch: Scratch,
     /// All encoded matches by where they begin, once one was not found near its offset.
-    encoded: Option<HashMap<usize, Matches>>,
+    encoded: Option<Encoded>,
     /// What the members hold at the last paths, if that was asked for.
     members: Vec<Members>,
 }
@@ -49,51 +51,41 @@ struct Members {
 
 impl<'a> Reopened<'a> {
     pub(super) fn new(workers: &'a Workers<'a>, bytes: &'a [u8]) -> Self {
-        let places = Places::new(bytes, 0, Position::start_of(bytes));
-        let scratch = Scratch::default();
-        Self { workers, bytes, places, scratch, encoded: None, members: Vec::new() }
+        let sights = Sights::new(bytes, 0, Position::start_of(bytes));
+        let scratch = workers.scratch();
+        Self { workers, bytes, sights, scratch, encoded: None, members: Vec::new() }
     }
 
     /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
-    fn span(&mut self, token: &Token, at: usize) -> Option<(usize, Encoding)> {
+    fn span(&mut self, token: &Token, at: usize) -> Option<Extent> {
         let secret = token.secret.expose();
         if self.bytes.get(at..)?.starts_with(secret) {
             return Some((secret.len(), Encoding::PLAIN));
         }
-        let is_it = |found: &Match| found.start == at && found.rule == token.rule;
-        let of = |found: &Match| (found.end - found.start, found.encoding);
-        // What is encoded whole is recognized where the whole begins.
         let detector = self.workers.scan.detector;
         let near = at..self.bytes.len().min(at + detector.lookbehind() + 1);
         let mut span = None;
         let text = (self.bytes, Within::WHOLE);
-        detector.find(text, near, &mut self.scratch, |found, bytes| {
-            if is_it(&found) && bytes == secret {
-                span.get_or_insert(of(&found));
+        detector.find_near(text, near, &mut self.scratch, |found, bytes| {
+            if found.start == at && found.rule == token.rule && bytes == secret {
+                span.get_or_insert(extent(&found));
             }
         });
-        if span.is_some() {
-            return span;
-        }
-        let known = self.encoded().get(&at)?;
-        known.iter().find(|(found, it)| is_it(found) && it.expose() == secret).map(|it| of(&it.0))
+        // What is encoded whole is recognized where the whole begins.
+        span.or_else(|| self.encoded().get(&(token.fingerprint, token.rule, at)).copied())
     }
 
-    fn encoded(&mut self) -> &HashMap<usize, Matches> {
+    fn encoded(&mut self) -> &Encoded {
         let Self { workers, bytes, scratch, encoded, .. } = self;
         encoded.get_or_insert_with(|| {
-            let mut all: HashMap<usize, Matches> = HashMap::new();
-            for stretch in super::stretches(0..bytes.len()) {
-                if workers.run.is_interrupted() {
-                    break;
+            let mut all = Encoded::new();
+            let text = (*bytes, Within::WHOLE);
+            workers.scan.detector.find(text, 0..bytes.len(), scratch, |found, secret| {
+                if !found.encoding.is_plain() {
+                    let key = (Fingerprint::of(secret), found.rule, found.start);
+                    all.entry(key).or_insert_with(|| extent(&found));
                 }
-                let text = (*bytes, Within::WHOLE);
-                workers.scan.detector.find(text, stretch, scratch, |found, secret| {
-                    if !found.encoding.is_plain() {
-                        all.entry(found.start).or_default().push((found, Secret::new(secret)));
-                    }
-                });
-            }
+            });
             all
         })
     }
@@ -182,21 +174,27 @@ impl Opened for Reopened<'_> {
             {
                 continue;
             }
+            // An interrupted search finds nothing.
+            if span.is_none() && run.is_interrupted() {
+                break;
+            }
             // A place is reported, whatever is there by now.
             let plain_len = token.secret.expose().len().min(self.bytes.len() - at);
             let (len, encoding) = span.unwrap_or((plain_len, Encoding::PLAIN));
-            let (bytes, matched) = (self.bytes, at..at + len);
-            let window = (place.part, bytes, 0);
-            let sight = scan.told().sight(&mut self.places, window, matched.clone(), encoding);
             spans.push(Span { offset, len: len as u64 });
-            let seen = Seen { token: &token, bytes, matched, sight };
-            common.gather(&mut gathered, scan.redactor, seen, scan.on_match);
+            let matched = Matched { range: at..at + len, encoding };
+            let seen = Seen { token: &token, sights: &mut self.sights, matched };
+            common.gather(&mut gathered, scan.told(), seen, scan.on_match);
         }
         if !spans.is_empty() {
             collector.add(&token, gathered);
             self.hold(&token, place, spans);
         }
     }
+}
+
+fn extent(found: &Match) -> Extent {
+    (found.end - found.start, found.encoding)
 }
 
 /// Calls `on_match` with each place that a location stands for.

@@ -1,7 +1,7 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
 use super::members::Telling;
-use super::{Numbers, Workers, members, names, own, stretches, within};
+use super::{Numbers, Workers, members, names, own, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
@@ -28,7 +28,7 @@ impl<'a> Worker<'a> {
         let Workers { scan, collector, .. } = shared;
         Self {
             shared,
-            scratch: Scratch::default(),
+            scratch: shared.scratch(),
             part: Vec::new(),
             gatherer: Gatherer::new(scan.told(), collector, scan.on_match),
             numbers: Numbers::default(),
@@ -58,11 +58,9 @@ impl Visitor for Worker<'_> {
             }
             gatherer.add(&mut window, (found, token));
         };
-        for stretch in stretches(blob.own.clone()) {
-            if run.is_interrupted() {
-                return;
-            }
-            scan.detector.find((blob.bytes, within), stretch, scratch, &mut on_match);
+        scan.detector.find((blob.bytes, within), blob.own.clone(), scratch, &mut on_match);
+        if run.is_interrupted() {
+            return;
         }
         self.tell_overrun(blob.origin);
     }
@@ -74,18 +72,13 @@ impl Worker<'_> {
         let Self { shared, scratch, numbers, found: list, .. } = self;
         let mut names = names(blob.origin, blob.bytes);
         let within = within(blob.origin, blob.offset);
-        for stretch in stretches(blob.own.clone()) {
-            if shared.run.is_interrupted() {
-                break;
+        let bytes = (blob.bytes, within);
+        shared.scan.detector.find(bytes, blob.own.clone(), scratch, |found, token| {
+            if names.as_mut().is_none_or(|names| names.have(&found)) {
+                let span = span(&found, blob.offset);
+                list.push((numbers.of(shared, found, token), span));
             }
-            let detector = shared.scan.detector;
-            detector.find((blob.bytes, within), stretch, scratch, |found, token| {
-                if names.as_mut().is_none_or(|names| names.have(&found)) {
-                    let span = span(&found, blob.offset);
-                    list.push((numbers.of(shared, found, token), span));
-                }
-            });
-        }
+        });
         shared.note(object, list);
         self.tell_overrun(blob.origin);
         self.open(blob);
@@ -182,25 +175,20 @@ impl ObjectVisitor for Worker<'_> {
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
         let Self { shared, scratch, numbers, found: list, .. } = self;
-        for stretch in stretches(own(kind, bytes)) {
-            if shared.run.is_interrupted() {
-                break;
-            }
-            let text = (bytes, within(origin, 0));
-            let intricate = detector.heads(text, stretch, scratch, |place, found| {
-                let is_text =
-                    |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
-                let found = found.filter(is_text).map(|(found, token)| {
-                    let number = numbers.of(shared, found, token);
-                    let span = Span { offset: place.start as u64, ..span(&found, 0) };
-                    list.push((number, span));
-                    Found { token: number, len: span.len as u32 }
-                });
-                let (from, start) = (place.from as u32, place.start as u32);
-                heads.list.push(Head { from, start, reach: place.reach as u32, found });
+        let text = (bytes, within(origin, 0));
+        let part = own(kind, bytes);
+        heads.is_intricate = detector.heads(text, part, scratch, |place, found| {
+            let is_text =
+                |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
+            let found = found.filter(is_text).map(|(found, token)| {
+                let number = numbers.of(shared, found, token);
+                let span = Span { offset: place.start as u64, ..span(&found, 0) };
+                list.push((number, span));
+                Found { token: number, len: span.len as u32 }
             });
-            heads.is_intricate |= intricate;
-        }
+            let (from, start) = (place.from as u32, place.start as u32);
+            heads.list.push(Head { from, start, reach: place.reach as u32, found });
+        });
         shared.note((id, kind), list);
         heads.list.sort_by_key(|head| head.start);
         self.tell_overrun(origin);

@@ -122,7 +122,7 @@ pub trait Source: Sync {
 /// What all workers of a scan share: the wish to stop, the counts, the diagnostics.
 #[derive(Debug, Default)]
 pub struct Run {
-    interrupted: AtomicBool,
+    interrupted: Arc<AtomicBool>,
     finished: AtomicBool,
     /// What was looked at and left out.
     pub tally: Tally,
@@ -144,6 +144,12 @@ impl Run {
     /// Asks all workers to stop after at most one buffer's work.
     pub fn interrupt(&self) {
         self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the flag that [`Run::interrupt`] sets, for work that outlives a look at it.
+    #[must_use]
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupted)
     }
 
     /// Tells whether the workers were asked to stop.

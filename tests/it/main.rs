@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod ignored;
 mod mint;
+mod nested;
 mod oracle;
 mod paths;
 mod repo;

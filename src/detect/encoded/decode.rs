@@ -80,7 +80,7 @@ impl Scheme {
 }
 
 /// Returns the value of a base64 digit, in both alphabets.
-pub(super) fn digit64(byte: u8) -> Option<u8> {
+pub(super) const fn digit64(byte: u8) -> Option<u8> {
     Some(match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,
@@ -128,12 +128,11 @@ fn hex(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
     }
 }
 
-/// Decodes every other byte as long as those between are zero: the characters of UTF-16 that ASCII has.
-pub(super) fn utf16(bytes: &[u8], first: usize, out: &mut Decoded) {
-    out.clear();
+/// Appends every other byte as long as those between are zero: the characters of UTF-16 that ASCII has.
+pub(super) fn utf16(bytes: &[u8], first: usize, out: &mut Vec<u8>) {
     let mut at = first;
     while let Some(&byte) = bytes.get(at).filter(|&&byte| byte != 0) {
-        out.push(byte, at + 1);
+        out.push(byte);
         if bytes.get(at + 1) != Some(&0) {
             return;
         }

@@ -1,20 +1,14 @@
-//! Looks into what is encoded whole: base64 of text, of base64, of gzip.
+//! Decides by its first characters whether a long run of base64 is worth decoding.
 //!
-//! A long run of base64 is decoded if a cheap look at its first characters says that it may be text
-//! or something compressed. What comes out is searched as any text is.
+//! Input: a run. Output: whether it holds text, gzip or zlib, as far as its beginning shows. It decodes
+//! only that beginning.
 
-use super::decode::{Decoded, digit64, fold};
+use super::decode::{digit64, fold};
 use super::runs::LEAST;
 use crate::detect::encoding::Layer;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use std::io::Read;
 
 /// The length of the shortest run that is decoded whole, in characters.
 pub(in crate::detect) const SHORTEST: usize = 64;
-
-/// How much is unpacked of what is recognized in one call, nested or not, in bytes: base64 of gzip of
-/// base64 of gzip grows a million times.
-pub(in crate::detect) const MOST_UNPACKED: u64 = 64 << 20;
 
 /// What a run holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,17 +64,6 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     (is_plain || is_wide).then_some(Content::Text)
 }
 
-/// Unpacks as many bytes as are left to be unpacked; what is broken, as far as it goes.
-pub(super) fn unpack(layer: Layer, packed: &[u8], left: u64) -> Vec<u8> {
-    let mut content = Vec::new();
-    // Half of a stream is worth a look, too.
-    let _ = match layer {
-        Layer::Zlib => ZlibDecoder::new(packed).take(left).read_to_end(&mut content),
-        _ => MultiGzDecoder::new(packed).take(left).read_to_end(&mut content),
-    };
-    content
-}
-
 /// Tells whether the run that begins at `start` goes on from the line before.
 pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
     let least = start.saturating_sub(LEAST);
@@ -90,15 +73,6 @@ pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
     let end = if end > 0 && bytes[end - 1] == b'\r' { end - 1 } else { end };
     let line = bytes[..end].iter().rev().take(LEAST).take_while(|&&byte| digit64(byte).is_some());
     line.count() == LEAST && fold(bytes, end) == Some(start)
-}
-
-/// Returns where in the text the decoded byte with this index begins.
-pub(super) fn start_of(text: &[u8], start: usize, decoded: &Decoded, index: usize) -> usize {
-    let Some(before) = index.checked_sub(1).and_then(|it| decoded.ends.get(it)) else {
-        return start;
-    };
-    // The first of three bytes begins with a character of its own.
-    if index.is_multiple_of(3) { fold(text, *before).unwrap_or(*before) } else { before - 1 }
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! what was cut off, and what stands in runs too short to be looked into.
 
 use super::decode::{self, Decoded, Scheme};
-use super::{Layer, backwards};
+use super::{Layer, backwards, runs};
 use crate::detect::{Detector, Scratch};
+use ddpatrol_token::Format;
 use std::ops::Range;
 
 /// How many characters behind a head make what was decoded worth masking.
@@ -19,7 +20,10 @@ impl Detector {
         let mut spans = Vec::new();
         let mut out = Decoded::default();
         let mut look = |scheme: Scheme, start: usize| -> Option<Range<usize>> {
-            scheme.decode(bytes, start, self.longest_provable, &mut out);
+            // Most places are none where a token begins, which the first bytes show.
+            scheme.decode(bytes, start, self.longest_head, &mut out);
+            let longest = self.longest_from(&out.bytes)?;
+            scheme.decode(bytes, start, longest, &mut out);
             let head = self.provable_heads().find(|head| out.bytes.starts_with(head));
             let is_told = head.and_then(|head| out.ends.get(head.len() + FEWEST_TOLD)).is_some();
             out.ends.last().filter(|_| is_told).map(|&end| start..end)
@@ -50,22 +54,27 @@ impl Detector {
                 if scratch.ends.iter().any(is_proven) {
                     continue;
                 }
-                let public = self.rules.rules()[rule].format.public_len();
-                self.going_on(bytes, (hit.start, public), &mut spans);
+                self.going_on(bytes, (hit.start, format), &mut spans);
             }
         });
         self.disguised_wide(bytes, &mut spans);
         spans
     }
 
-    /// The same for what is escaped or split behind a head that stands there as it is, of which so many
-    /// characters are public.
+    /// The same for what is escaped or split behind a head that is not.
     fn going_on(
         &self,
         bytes: &[u8],
-        (start, public): (usize, usize),
+        (start, format): (usize, &Format),
         spans: &mut Vec<Range<usize>>,
     ) {
+        let (public, longest) = (format.public_len(), format.max_len());
+        let token = &bytes[start..bytes.len().min(start + longest)];
+        let is_plain = |&&byte: &&u8| byte != b'=' && (runs::is_run(byte) || byte == b'.');
+        let stop = token.iter().find(|byte| !is_plain(byte));
+        if !stop.is_some_and(|byte| b"=%&\\\"'`".contains(byte)) {
+            return;
+        }
         let layers = [
             Layer::Split,
             Layer::Percent,
@@ -76,7 +85,7 @@ impl Detector {
         ];
         let mut out = Decoded::default();
         for layer in layers {
-            Scheme::Text(layer).decode(bytes, start, self.longest_provable, &mut out);
+            Scheme::Text(layer).decode(bytes, start, longest, &mut out);
             let Some(&end) = out.ends.last() else { continue };
             // What stands there as it is is masked as what it is.
             if end - start != out.bytes.len() && out.bytes.len() > public + FEWEST_TOLD {
@@ -90,16 +99,17 @@ impl Detector {
         if memchr::memchr(0, bytes).is_none() {
             return;
         }
-        let mut out = Decoded::default();
+        let mut out = Vec::new();
         for start in 0..bytes.len() {
             let is_first = |head: &[u8]| bytes.get(start) == head.first();
             if bytes.get(start + 1) != Some(&0) || !self.provable_heads().any(is_first) {
                 continue;
             }
             let last = bytes.len().min(start + 2 * self.lookahead());
+            out.clear();
             decode::utf16(&bytes[..last], start, &mut out);
-            if self.provable_heads().any(|head| out.bytes.starts_with(head)) {
-                spans.push(start..out.ends.last().copied().unwrap_or(start));
+            if self.provable_heads().any(|head| out.starts_with(head)) {
+                spans.push(start..start + 2 * out.len() - 1);
             }
         }
     }

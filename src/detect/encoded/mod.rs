@@ -17,23 +17,33 @@
 //! Of the formats whose head has fewer than four bytes, not all alignments are. Look-alikes are not
 //! looked for: only a checksum tells an encoded token from other data. In the names of git trees only
 //! single base64 and hex count.
+//!
+//! The last item has a budget, since base64 of gzip of base64 of gzip can grow a million times. One
+//! search (of a file, a window of a large file, an archive member or a git object) may spend 1 Mi units
+//! of work and 32 more per byte searched ([`super::budget`]): an unpacked byte costs one unit, a byte
+//! decoded from base64 two, a place where a token may begin 128 or more. All levels share the budget.
+//! At most 64 MiB of one gzip or zlib stream are held, at each further level half of that. Where either
+//! limit ends the decoding, [`Scratch::take_overrun`] returns `true` and the scan reports an issue.
+//! Everything above the last item is always searched for in the bytes themselves. Base64 is decoded
+//! once, however many of its lines could be a beginning.
 
 pub(super) mod decode;
 mod deep;
 mod disguised;
 mod mask;
 pub(super) mod needles;
+pub(super) mod nested;
 mod order;
 pub(super) mod runs;
+mod stream;
 
 pub(crate) use deep::{is_open, looks_like_base64};
 
 use super::encoding::{Encoding, Layer};
 use super::prefilter::Prefilter;
-use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within};
+use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within, budget};
 use aho_corasick::BuildError;
-use decode::{Decoded, Scheme, digit64, escape, fold, joint};
-use deep::Content;
+use decode::{Scheme, digit64, escape, fold, joint};
 use needles::{Escape, EscapeNeedle, RunNeedle};
 use runs::Found;
 use std::ops::Range;
@@ -92,6 +102,7 @@ impl Detector {
         let is_text = search.within != Within::Names;
         runs::walk(search.bytes, search.own.clone(), |found| match found {
             Found::Run(run) => {
+                search.spend(scratch, budget::RUN * run.len() as u64);
                 self.literals(search, &run, scratch, on);
                 if is_text {
                     if looks_like_base64(&search.bytes[run.clone()]) {
@@ -197,9 +208,16 @@ impl Detector {
         on: OnCandidate<'_>,
     ) {
         let Start { scheme, start, from, reach } = place;
+        let bytes = search.bytes;
         let mut out = std::mem::take(&mut scratch.decoded);
-        scheme.decode(search.bytes, start, self.longest_provable + 1, &mut out);
-        let found = self.decide_decoded(&out.bytes, scratch);
+        // Most places are none where a token begins, which the first bytes show.
+        scheme.decode(bytes, start, self.longest_head, &mut out);
+        let mut found = None;
+        if let Some(longest) = self.longest_from(&out.bytes) {
+            scheme.decode(bytes, start, longest + 1, &mut out);
+            found = self.decide_decoded(&out.bytes, scratch);
+        }
+        search.spend(scratch, budget::PLACE + budget::TRIED * out.bytes.len() as u64);
         let looked = out.ends.last().copied().unwrap_or(start) + WIDEST_LOOK;
         let found = found.map(|(rule, len)| {
             let end = out.ends[len - 1];
@@ -210,6 +228,12 @@ impl Detector {
         let found = found.map(|(found, _)| found);
         on(Candidate { from, start, reach: reach.max(looked), found }, token);
         scratch.decoded = out;
+    }
+
+    /// Returns the greatest length of the tokens that may begin with these bytes.
+    pub(super) fn longest_from(&self, bytes: &[u8]) -> Option<usize> {
+        let heads = self.heads.iter().filter(|(head, _)| bytes.starts_with(head));
+        heads.map(|&(_, longest)| longest).max()
     }
 
     /// Finds a proven token at the very beginning of decoded bytes; returns its rule and length.
@@ -233,6 +257,7 @@ impl Detector {
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
+        search.spend(scratch, budget::PLACE);
         let from = at.min(run.start).saturating_sub(FURTHEST_BACK);
         let behind = run.end + 1;
         let mut is_bare = true;
@@ -249,19 +274,20 @@ impl Detector {
         }
     }
 
-    /// Reads on behind a head that stands there as it is, where what follows is escaped or split.
-    /// Returns how far was looked, if at all, and if nothing was found.
+    /// Decodes a token of at most this range whose head is not encoded, but what follows it is escaped
+    /// or split. Returns how far was looked, if at all, and if nothing was found.
     pub(super) fn continued(
         &self,
         search: &Search<'_>,
-        start: usize,
+        token: Range<usize>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) -> Option<usize> {
         let bytes = search.bytes;
+        let Range { start, end } = token;
         let mut at = start;
-        let limit = bytes.len().min(start + self.longest_provable);
-        let mut looked = None;
+        let limit = bytes.len().min(end);
+        let (mut looked, mut is_unquoted) = (None, false);
         loop {
             let rest = &bytes[at..limit];
             let Some(stop) =
@@ -276,7 +302,11 @@ impl Detector {
                 (b'\\', Some(b'u')) => Layer::Unicode,
                 (b'\\', Some(b'x')) => Layer::HexEscape,
                 (b'\\' | b'"' | b'\'' | b'`', _) => Layer::Split,
-                (b'=', _) if escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
+                // One attempt passes over all escapes of this kind.
+                (b'=', _)
+                    if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() =>
+                {
+                    is_unquoted = true;
                     Layer::QuotedPrintable
                 }
                 // It may be part of the token.
@@ -304,126 +334,6 @@ impl Detector {
             at += 1;
         }
     }
-
-    /// Decodes a stretch of UTF-16 and searches it.
-    fn wide(
-        &self,
-        search: &Search<'_>,
-        stretch: &Range<usize>,
-        scratch: &mut Scratch,
-        on: OnCandidate<'_>,
-    ) {
-        let bytes = search.bytes;
-        if search.depth == 0 {
-            return;
-        }
-        // Tokens begin before and end behind the searched part.
-        let mut first = stretch.start;
-        let least = stretch.start.saturating_sub(2 * FURTHEST_BACK);
-        while first >= least + 2 && bytes[first - 1] == 0 && bytes[first - 2] != 0 {
-            first -= 2;
-        }
-        let last = bytes.len().min(stretch.end + 2 * self.lookahead());
-        let mut out = Decoded::default();
-        decode::utf16(&bytes[..last], first, &mut out);
-        let own =
-            (stretch.start - first) / 2..((stretch.end - first).div_ceil(2)).min(out.bytes.len());
-        self.inner(search, (&out.bytes, own), scratch, &mut |found, token| {
-            let (start, end) = (first + 2 * found.start, first + 2 * found.end);
-            let layer = order::order(search, start, end - 2);
-            let back = usize::from(layer == Layer::Utf16Be);
-            let (start, end) = (start.saturating_sub(back), (end - back).min(bytes.len()));
-            let encoding = found.encoding.within(Encoding::PLAIN.with([layer]));
-            let found = Match { start, end, encoding, ..found };
-            on(Candidate { from: first, start, reach: last, found: Some(found) }, token);
-        });
-    }
-
-    /// Decodes base64 that begins in the searched part, and searches what it holds.
-    fn whole(
-        &self,
-        search: &Search<'_>,
-        run: &Range<usize>,
-        scratch: &mut Scratch,
-        on: OnCandidate<'_>,
-    ) {
-        let bytes = search.bytes;
-        if search.depth == 0 {
-            return;
-        }
-        let before = run.start.checked_sub(1).map(|at| bytes[at]);
-        let is_cut = before.is_some_and(|byte| byte != b'=' && runs::is_run(byte))
-            || deep::continues(bytes, run.start);
-        // Padding ends base64, and what is assigned begins behind the sign.
-        let mut start = run.start;
-        for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
-            let begin = start;
-            start += part.len();
-            let part = part.strip_suffix(b"=").unwrap_or(part);
-            let is_continued = is_cut && begin == run.start;
-            if part.len() < deep::SHORTEST || begin >= search.own.end || is_continued {
-                continue;
-            }
-            if !looks_like_base64(&part[..deep::SHORTEST]) {
-                continue;
-            }
-            let Some(content) = deep::content(part) else { continue };
-            scratch.is_intricate = true;
-            let mut out = Decoded::default();
-            Scheme::Base64 { skip: 0 }.decode(bytes, begin, usize::MAX, &mut out);
-            let end = out.ends.last().copied().unwrap_or(begin);
-            let mut tell = |found: Match, (start, end): (usize, usize), layers, token: &[u8]| {
-                let encoding = found.encoding.within(layers);
-                let found = Match { start, end, encoding, ..found };
-                on(Candidate { from: begin, start, reach: end, found: Some(found) }, token);
-            };
-            match content {
-                Content::Text => {
-                    let all = 0..out.bytes.len();
-                    let layers = Encoding::PLAIN.with([Layer::Base64]);
-                    self.inner(search, (&out.bytes, all), scratch, &mut |found, token| {
-                        // What is encoded no further is found without this.
-                        let wide = Encoding::PLAIN.with([Layer::Utf16Le]);
-                        if found.encoding.is_plain() || found.encoding == wide {
-                            return;
-                        }
-                        let start = deep::start_of(bytes, begin, &out, found.start);
-                        tell(found, (start, out.ends[found.end - 1]), layers, token);
-                    });
-                }
-                Content::Packed(layer) => {
-                    let left = deep::MOST_UNPACKED.saturating_sub(scratch.unpacked);
-                    let content = deep::unpack(layer, &out.bytes, left);
-                    scratch.unpacked += content.len() as u64;
-                    // What ends just there is taken for more: it is told, not lost.
-                    scratch.has_overrun |= content.len() as u64 == left;
-                    let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
-                    let all = 0..content.len();
-                    self.inner(search, (&content, all), scratch, &mut |found, token| {
-                        tell(found, (begin, end), layers, token);
-                    });
-                }
-            }
-        }
-    }
-
-    /// Searches what was decoded.
-    fn inner(
-        &self,
-        search: &Search<'_>,
-        (bytes, own): (&[u8], Range<usize>),
-        scratch: &mut Scratch,
-        on_match: &mut dyn FnMut(Match, &[u8]),
-    ) {
-        let inner =
-            Search { bytes, own, depth: search.depth - 1, within: Within::Text { offset: 0 } };
-        self.each(&inner, scratch, &mut |candidate, token| {
-            if let Some(found) = candidate.found.filter(|found| found.evidence == Evidence::Proven)
-            {
-                on_match(found, token);
-            }
-        });
-    }
 }
 
 /// How far behind what was decoded was looked, to see that it does not go on.
@@ -435,6 +345,7 @@ fn backwards(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -> Option<usi
     for &byte in before.iter().rev() {
         let escaped = (3..=WIDEST_CHARACTER).find(|&len| {
             let text = at.checked_sub(len).map(|from| &bytes[from..at]);
+            let text = text.filter(|text| matches!(text[0], b'%' | b'\\' | b'&' | b'='));
             text.is_some_and(|text| escape(layer, text) == Some((Some(byte), len)))
         });
         at -= match escaped {

@@ -10,7 +10,7 @@ mod junctions;
 
 pub(super) use junctions::Junctions;
 
-use super::{Candidate, Detector, Evidence, Match, Scratch, Search, Within};
+use super::{Candidate, Detector, Evidence, Level, Match, Scratch, Search, Within};
 use ddpatrol_pack::{From, Object};
 
 /// A place in a version that was looked at.
@@ -93,7 +93,7 @@ impl Detector {
         mut on_head: impl FnMut(Range, Option<(Match, &[u8])>),
     ) -> bool {
         scratch.is_intricate = false;
-        let search = Search { bytes, own, depth: super::DEPTH, within };
+        let search = Search { bytes, own, depth: super::DEPTH, within, level: Level::Raw };
         self.each_once(&search, scratch, &mut |candidate, token| {
             let Candidate { from, start, reach, found } = candidate;
             on_head(Range { from, start, reach }, found.map(|found| (found, token)));

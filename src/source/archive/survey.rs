@@ -57,8 +57,9 @@ impl Survey {
                 total = total.saturating_add(len);
                 walker.expect(total)
             };
-            let is_simple = match entry(&mut reader, &mut fits) {
+            let is_simple = match entry(&mut reader, &mut fits, walker) {
                 Ok(is_simple) => is_simple,
+                Err(Fault::Io(_)) if walker.is_stopped() => return Err(Fault::Stopped),
                 Err(Fault::Io(error)) => {
                     let place = format!("object {} of {count}", u64::from(number) + 1);
                     survey.fault = Some(Fault::damaged(format!("the pack: {place}: {error}")));
@@ -103,11 +104,15 @@ impl Survey {
     }
 }
 
+/// How many bytes are inflated between two looks at the wish to stop.
+const STEP: u64 = 4 << 20;
+
 /// Reads over an entry, if its object is not too long; returns whether the object can be held, and made by
 /// offsets alone.
 fn entry(
     reader: &mut Hashed<impl Read>,
     fits: &mut dyn FnMut(u64) -> Result<(), Fault>,
+    walker: &Walker<'_>,
 ) -> Result<bool, Fault> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidData);
     let head = byte(reader)?;
@@ -136,7 +141,11 @@ fn entry(
     // One byte more than there should be, so that a longer one is noticed and a right one is read to
     // its end, where its checksum is.
     let rest = size.saturating_sub(content.total_out()).saturating_add(1);
-    io::copy(&mut (&mut content).take(rest), &mut io::sink())?;
+    let mut rest = (&mut content).take(rest);
+    // A small entry may inflate to a very large object.
+    while io::copy(&mut (&mut rest).take(STEP), &mut io::sink())? == STEP {
+        walker.check()?;
+    }
     if content.total_out() != size {
         return Err(invalid().into());
     }

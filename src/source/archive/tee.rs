@@ -7,9 +7,9 @@
 use super::feed::{Feed, Window};
 use super::place::Place;
 use super::walker::Walker;
-use super::{Fault, HEAD};
+use super::{Bytes, Fault, HEAD};
 use crate::blob::{Blob, Origin};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// Whether bytes count as unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +169,32 @@ fn see(walker: &Walker<'_>, (place, level): (&Place, Level), window: &Window<'_>
         own: window.own.clone(),
         layer: place.layer.as_ref(),
     });
+}
+
+/// Bytes of an archive, of which each read fails once the walk is to end: decoders may read a whole
+/// archive before they return a single byte.
+pub(super) struct Polled<'p, 'w> {
+    walker: &'p Walker<'w>,
+    inner: &'p mut dyn Bytes,
+}
+
+impl<'p, 'w> Polled<'p, 'w> {
+    pub(super) fn new(walker: &'p Walker<'w>, inner: &'p mut dyn Bytes) -> Self {
+        Self { walker, inner }
+    }
+}
+
+impl Read for Polled<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.walker.check()?;
+        self.inner.read(buffer)
+    }
+}
+
+impl Seek for Polled<'_, '_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
 }
 
 /// Reads until the buffer is full or the input ends; returns how much there was.

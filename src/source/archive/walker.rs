@@ -7,7 +7,7 @@ use super::feed::Feed;
 use super::format::{Format, detect, is_program};
 use super::place::Place;
 use super::repository::{Keeper, Packed};
-use super::tee::{Exact, Failure, Level, Tee};
+use super::tee::{Exact, Failure, Level, Polled, Tee};
 use super::{ArchiveOptions, Bytes, Counted, Fault, Found, Histories, Sink};
 use super::{ar, bundle, cpio, objects, pdf, rpm, sevenz, sqlite, stream, tar, zip};
 use crate::blob::{Blob, Origin};
@@ -118,17 +118,38 @@ impl<'a> Walker<'a> {
         source: Source<'_>,
     ) -> Result<(), Fault> {
         self.sink.borrow_mut().count(Counted::Archive);
-        match (format, source) {
-            (Format::Zip | Format::SevenZ | Format::Sqlite, Source::Stream(reader)) => {
-                self.seekable(format, place, &mut self.spool(reader)?)
+        match source {
+            Source::Stream(reader) => self.open_stream(format, place, reader),
+            Source::Whole(bytes) => self.open_whole(format, place, &mut Polled::new(self, bytes)),
+        }
+    }
+
+    fn open_stream(
+        &self,
+        format: Format,
+        place: &Place,
+        reader: &mut dyn Read,
+    ) -> Result<(), Fault> {
+        match format {
+            Format::Zip | Format::SevenZ | Format::Sqlite => {
+                let mut spool = self.spool(reader)?;
+                self.seekable(format, place, &mut Polled::new(self, &mut spool))
             }
-            (Format::Tar, Source::Stream(reader)) => tar::read_stream(self, place, reader),
-            (Format::Tar, Source::Whole(bytes)) => tar::read_whole(self, place, bytes),
-            (Format::Zip | Format::SevenZ | Format::Sqlite, Source::Whole(bytes)) => {
-                self.seekable(format, place, bytes)
-            }
-            (_, Source::Stream(reader)) => self.streamed(format, place, reader),
-            (_, Source::Whole(bytes)) => {
+            Format::Tar => tar::read_stream(self, place, reader),
+            format => self.streamed(format, place, reader),
+        }
+    }
+
+    fn open_whole(
+        &self,
+        format: Format,
+        place: &Place,
+        bytes: &mut dyn Bytes,
+    ) -> Result<(), Fault> {
+        match format {
+            Format::Zip | Format::SevenZ | Format::Sqlite => self.seekable(format, place, bytes),
+            Format::Tar => tar::read_whole(self, place, bytes),
+            format => {
                 self.streamed(format, place, &mut io::BufReader::with_capacity(64 << 10, bytes))
             }
         }

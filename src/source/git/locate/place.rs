@@ -45,7 +45,7 @@ impl Placer<'_> {
         let mut described = Described::default();
         // Places in one blob follow each other, so that it is read once.
         let mut introduced: Vec<&Change> = self.changes.introduced.iter().collect();
-        introduced.sort_by_key(|it| (it.holder, it.name, it.token, it.commit));
+        introduced.sort_by_key(|it| (it.holder, it.name, it.path, it.token, it.commit));
         for same in introduced.chunk_by(|a, b| (a.holder, a.is_name) == (b.holder, b.is_name)) {
             let mut wanted = Wanted { lists: &lists, commits: &wanted, described: &mut described };
             self.place_all(same, &mut wanted, reader);
