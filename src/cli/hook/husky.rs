@@ -46,6 +46,12 @@ impl Husky {
         is_husky.then(|| Self { scripts: hooks.to_owned(), layout: Layout::Direct })
     }
 
+    /// Returns husky in a work tree, whether or not git uses its hooks already.
+    pub(super) fn in_work_tree(top: &Path) -> Option<Self> {
+        let scripts = top.join(".husky");
+        scripts.is_dir().then_some(Self { scripts, layout: Layout::Wrapped })
+    }
+
     /// Returns the script of a hook.
     pub(super) fn script(&self, name: &str) -> PathBuf {
         self.scripts.join(name)

@@ -171,6 +171,20 @@ fn what_an_older_version_put_into_huskys_folder_is_taken_back() {
 }
 
 #[test]
+fn a_line_in_a_script_of_husky_is_removed_before_husky_is_active() {
+    let repo = with_husky();
+    repo.write(".husky/pre-commit", "npm test\n");
+    repo.run(&["hook", "install", "--pre-commit"]);
+    repo.git(&["config", "--unset", "core.hooksPath"]);
+    let ran = repo.run(&["hook", "install", "--pre-commit"]);
+    assert!(ran.stderr().contains("husky is not active"), "{ran:?}");
+    let ran = repo.run(&["hook", "uninstall"]);
+    assert!(ran.stdout().contains("Removed from .git/hooks: pre-commit."), "{ran:?}");
+    let text = std::fs::read(repo.root.join(".husky/pre-commit")).expect("a script");
+    assert_eq!(text, b"npm test\n");
+}
+
+#[test]
 fn status_lists_what_runs_in_order_and_from_which_file() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
