@@ -102,7 +102,11 @@ impl Husky {
             return Ok(false);
         }
         let Some(text) = read_script(&path) else { return Ok(false) };
-        let Some((rest, line)) = without_line(&text) else { return Ok(false) };
+        let Some((mut rest, line)) = without_line(&text) else { return Ok(false) };
+        // A merge may have left two of them.
+        while let Some((fewer, _)) = without_line(&rest) {
+            rest = fewer;
+        }
         let failed = || format!("the script {} cannot be written", path.display());
         let is_empty = rest.is_empty() || rest == b"#!/bin/sh\n";
         if is_empty && contains(&line, CREATED) {

@@ -91,6 +91,10 @@ pub(super) fn run(args: &HookPlaceArgs) -> anyhow::Result<Exit> {
     if hooks.folder != hooks.own {
         say("core.hooksPath says so.")?;
     }
+    let global = folder::global_setting().filter(|path| folder::passes_on(path));
+    if let Some(global) = global.filter(|path| !folder::is_same(path, &hooks.folder)) {
+        say(&format!("The hooks for all repositories in {} do not run here.", global.display()))?;
+    }
     hooks.show()?;
     let hidden = hooks.hidden();
     if !hidden.is_empty() {

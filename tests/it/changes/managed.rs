@@ -241,6 +241,7 @@ fn status_follows_husky_and_the_hooks_for_all_repositories() {
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
     assert!(status(&["--global"], &variables).contains("core.hooksPath is not set"));
     repo.run_in(&repo.root, &["hook", "install", "--global"], &variables);
+    assert!(status(&[], &variables).contains("do not run here"));
     repo.git(&["config", "--unset", "core.hooksPath"]);
     script(&repo.root.join(".git/hooks/pre-commit"), "#!/bin/sh\n");
     let text = status(&[], &variables);
