@@ -184,13 +184,16 @@ impl Hooks {
         others.retain(|name| !expected.contains(name));
         others.sort_unstable();
         for name in expected.iter().chain(&others) {
-            let mut steps = self.steps(name);
-            // A hook for all repositories that finds nothing to pass on to.
-            steps.dedup();
-            if steps.is_empty() || steps.iter().all(|step| step.runs == Runs::EachOwn) {
-                if expected.contains(name) {
+            let steps = self.steps(name);
+            let is_expected = expected.contains(name);
+            if steps.is_empty() {
+                if is_expected {
                     say(&format!("{name}: nothing runs"))?;
                 }
+                continue;
+            }
+            // Hooks for all repositories pass on every hook that there is.
+            if !is_expected && steps.iter().all(|step| step.runs == Runs::EachOwn) {
                 continue;
             }
             say(&format!("{name}:"))?;

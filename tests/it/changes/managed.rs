@@ -255,6 +255,8 @@ fn status_follows_husky_and_the_hooks_for_all_repositories() {
         "pre-commit:\n  1. the hook of the repository itself\n  2. ddpatrol staged, from {global}/pre-commit\n"
     );
     assert!(text.contains(&expected), "{text}");
+    assert!(text.contains("pre-push:\n  1. the hook of the repository itself\n"), "{text}");
+    assert!(!text.contains("post-commit"), "{text}");
     // A bare repository has hooks of its own kind.
     let server = repo.clone_to("server.git", &["--bare"]);
     let ran = repo.run_in(&server, &["hook", "status"], &[]);
