@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// What paths select.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    /// The staged changes at the paths.
+    /// The staged changes at the paths; of other changes, the versions that HEAD has.
     pub(super) changes: Vec<Change>,
     /// Paths that are not staged, and whose files are scanned whole.
     unstaged: Vec<PathBuf>,
@@ -64,10 +64,14 @@ impl Selection {
         let (in_folders, others): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|it| is_below(&it.path));
         let staged = in_folders.iter().map(|it| top.join(path_of(&it.path))).collect();
-        let mut changes: Vec<Change> =
-            others.into_iter().filter(|it| selected.contains(&it.path)).collect();
-        changes.extend(in_folders);
-        Ok(Self { changes, unstaged, staged })
+        let (mut chosen, rest): (Vec<Change>, Vec<Change>) =
+            others.into_iter().partition(|it| selected.contains(&it.path));
+        chosen.extend(in_folders);
+        if !chosen.is_empty() {
+            // The other changes are not judged, but a token may have moved from their old versions.
+            chosen.extend(rest.into_iter().map(|it| Change { new: None, ..it }));
+        }
+        Ok(Self { changes: chosen, unstaged, staged })
     }
 
     /// Makes the sources for the paths that are not staged.

@@ -305,6 +305,75 @@ def test_a_push_that_passes_shows_what_was_scanned(project):
     assert "No proven tokens" in done.stdout + done.stderr
 
 
+@pytest.fixture
+def plain(tmp_path, program, hooks):
+    """A project that uses pre-commit without ddpatrol."""
+    made = Project(tmp_path, program, hooks)
+    made.stage(".pre-commit-config.yaml", "repos: []\n")
+    made.must("git", "commit", "-q", "-m", "configuration")
+    return made
+
+
+def test_a_hook_that_pre_commit_has_moved_still_runs_and_is_uninstalled(plain):
+    own = plain.folder / ".git" / "hooks" / "pre-commit"
+    own.write_text('#!/bin/sh\nbasename "$0" >> .git/ran\n')
+    own.chmod(0o755)
+    plain.must("ddpatrol", "hook", "install")
+    plain.must("pre-commit", "install")
+    plain.stage("file", token(13))
+    stopped(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 13)
+    assert (plain.folder / ".git" / "ran").read_text() == "pre-commit\n"
+    told = plain.must("ddpatrol", "hook", "status")
+    assert f"2. ddpatrol staged, from {own}.legacy\n" in told, told
+    assert f"3. the hooks of pre-commit, from {plain.folder}/.pre-commit-config.yaml\n" in told
+    plain.must("ddpatrol", "hook", "install")
+    told = plain.must("ddpatrol", "hook", "uninstall")
+    assert "pre-commit.legacy" in told
+    plain.must("git", "commit", "-q", "-m", "ddpatrol is gone")
+    plain.must("pre-commit", "uninstall")
+    assert "basename" in own.read_text(), "the first hook is back"
+
+
+def test_a_hook_of_pre_commit_is_left_alone_and_the_printed_lines_work(plain):
+    plain.must("pre-commit", "install")
+    path = plain.folder / ".git" / "hooks" / "pre-commit"
+    text = path.read_text()
+    done = plain.run("ddpatrol", "hook", "install")
+    assert done.returncode == 2 and "belongs to pre-commit" in done.stderr, done.stderr
+    assert path.read_text() == text
+    start, *lines = done.stdout.splitlines()
+    command = start.split("`")[1]
+    assert lines[0].endswith("/ddpatrol/ddpatrol") and lines[1].startswith("    rev: v"), lines
+    lines[0] = f"  - repo: file://{plain.hooks}"
+    lines[1] = f"    rev: {plain.hooks_revision()}"
+    plain.stage(".pre-commit-config.yaml", "\n".join(["repos:", *lines, ""]))
+    plain.must("git", "commit", "-q", "-m", "ddpatrol")
+    plain.must(*command.split())
+    plain.stage("file", token(14))
+    stopped(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 14)
+    plain.must("git", "reset", "-q", "--hard")
+    done = plain.run("git", "commit", "--allow-empty", "-m", token(15))
+    stopped(done, "COMMIT_EDITMSG:1:1: proven", 15)
+    done = plain.run("ddpatrol", "hook", "uninstall")
+    assert "ddpatrol still runs as pre-commit" in done.stderr, done.stderr
+
+
+def test_pre_commit_is_installed_beside_the_hooks_for_all_repositories(plain):
+    told = plain.must("ddpatrol", "hook", "install", "--global")
+    assert "`pre-commit install` refuses" in told
+    assert plain.run("pre-commit", "install").returncode != 0
+    plain.must("env", "GIT_CONFIG_GLOBAL=/dev/null", "pre-commit", "install")
+    plain.stage("file", "edited\n")
+    (plain.folder / ".pre-commit-config.yaml").write_text(
+        "repos: [{repo: local, hooks: [{id: x, name: x, entry: touch .git/ran, language: system}]}]"
+    )
+    plain.must("git", "add", "-A")
+    plain.must("git", "commit", "-q", "-m", "clean")
+    assert (plain.folder / ".git" / "ran").exists()
+    plain.stage("file", token(16))
+    stopped(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 16)
+
+
 def test_try_repo_builds_the_program_and_runs_it(tmp_path, program, hooks):
     """The program is built by pre-commit itself, with the fastest of profiles."""
     assert shutil.which("ddpatrol") is None, "there is none that it could run instead"

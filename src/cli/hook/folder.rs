@@ -47,6 +47,11 @@ pub(super) fn effective(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(git(&ask, repository)?))
 }
 
+/// Returns `true` if two paths lead to the same folder.
+pub(super) fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
 /// Returns the folder `hooks` of a repository itself.
 pub(super) fn own(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
     let ask = ["rev-parse", "--path-format=absolute", "--git-common-dir"].map(OsStr::new);

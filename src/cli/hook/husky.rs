@@ -46,6 +46,12 @@ impl Husky {
         is_husky.then(|| Self { scripts: hooks.to_owned(), layout: Layout::Direct })
     }
 
+    /// Returns husky in a work tree, whether or not git uses its hooks already.
+    pub(super) fn in_work_tree(top: &Path) -> Option<Self> {
+        let scripts = top.join(".husky");
+        scripts.is_dir().then_some(Self { scripts, layout: Layout::Wrapped })
+    }
+
     /// Returns the script of a hook.
     pub(super) fn script(&self, name: &str) -> PathBuf {
         self.scripts.join(name)
@@ -96,7 +102,11 @@ impl Husky {
             return Ok(false);
         }
         let Some(text) = read_script(&path) else { return Ok(false) };
-        let Some((rest, line)) = without_line(&text) else { return Ok(false) };
+        let Some((mut rest, line)) = without_line(&text) else { return Ok(false) };
+        // A merge may have left two of them.
+        while let Some((fewer, _)) = without_line(&rest) {
+            rest = fewer;
+        }
         let failed = || format!("the script {} cannot be written", path.display());
         let is_empty = rest.is_empty() || rest == b"#!/bin/sh\n";
         if is_empty && contains(&line, CREATED) {

@@ -85,7 +85,7 @@ fn named(hooks: &[Hook]) -> Vec<(&'static str, Option<Hook>)> {
 /// Warns if the repository of the current folder hides the hooks for all repositories.
 pub(super) fn warn_if_hidden(global: &Path) {
     let Ok(effective) = folder::effective(None) else { return };
-    if effective == global || effective.canonicalize().ok() == global.canonicalize().ok() {
+    if folder::is_same(&effective, global) {
         return;
     }
     let Ok(own) = folder::own(None) else { return };
@@ -232,7 +232,10 @@ impl<'a> Installation<'a> {
         let path = if is_moved { with_end(&path, LEGACY) } else { path };
         let owner = match fs::symlink_metadata(&path) {
             Ok(_) if is_ours(&path) => Owner::Ddpatrol,
-            Ok(_) => Owner::Other,
+            Ok(_) => {
+                self.kept.check_free(name)?;
+                Owner::Other
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Owner::Nobody,
             Err(error) => {
                 let failed = format!("the hook {} cannot be read", path.display());

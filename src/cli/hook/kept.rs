@@ -66,15 +66,19 @@ impl Kept {
         places.into_iter().find(|path| exists(path))
     }
 
+    /// Fails if a hook is kept already, so that another one cannot be.
+    pub(super) fn check_free(&self, name: &str) -> anyhow::Result<()> {
+        let Some(path) = self.find(name) else { return Ok(()) };
+        bail!(
+            "{} is in the way of the hook {}: both were there before ddpatrol; remove one of the two",
+            path.display(),
+            self.hooks.join(name).display()
+        );
+    }
+
     /// Moves a hook out of the way of ours; returns its new place.
     pub(super) fn keep(&self, name: &str) -> anyhow::Result<PathBuf> {
-        if let Some(path) = self.find(name) {
-            bail!(
-                "{} is in the way of the hook {}: both were there before ddpatrol; remove one of the two",
-                path.display(),
-                self.hooks.join(name).display()
-            );
-        }
+        self.check_free(name)?;
         self.shift(&self.hooks.join(name), name)
     }
 

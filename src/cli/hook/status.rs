@@ -91,6 +91,10 @@ pub(super) fn run(args: &HookPlaceArgs) -> anyhow::Result<Exit> {
     if hooks.folder != hooks.own {
         say("core.hooksPath says so.")?;
     }
+    let global = folder::global_setting().filter(|path| folder::passes_on(path));
+    if let Some(global) = global.filter(|path| !folder::is_same(path, &hooks.folder)) {
+        say(&format!("The hooks for all repositories in {} do not run here.", global.display()))?;
+    }
     hooks.show()?;
     let hidden = hooks.hidden();
     if !hidden.is_empty() {
@@ -180,13 +184,16 @@ impl Hooks {
         others.retain(|name| !expected.contains(name));
         others.sort_unstable();
         for name in expected.iter().chain(&others) {
-            let mut steps = self.steps(name);
-            // A hook for all repositories that finds nothing to pass on to.
-            steps.dedup();
-            if steps.is_empty() || steps.iter().all(|step| step.runs == Runs::EachOwn) {
-                if expected.contains(name) {
+            let steps = self.steps(name);
+            let is_expected = expected.contains(name);
+            if steps.is_empty() {
+                if is_expected {
                     say(&format!("{name}: nothing runs"))?;
                 }
+                continue;
+            }
+            // Hooks for all repositories pass on every hook that there is.
+            if !is_expected && steps.iter().all(|step| step.runs == Runs::EachOwn) {
                 continue;
             }
             say(&format!("{name}:"))?;

@@ -48,13 +48,16 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
             has_removed = true;
             say(&format!("Removed from {}: {}.", shown(folder), removed.join(", ")))?;
         }
-        if let Some(husky) = Husky::of(folder).filter(|_| *folder == effective) {
-            for name in &names {
-                if husky.remove(name)? {
-                    has_removed = true;
-                    let script = shown(&husky.script(name));
-                    say(&format!("Removed the line from husky's {script}: commit it."))?;
-                }
+    }
+    // Husky's scripts are committed: a line of ours counts before husky is active, too.
+    let husky =
+        Husky::of(&effective).or_else(|| Husky::in_work_tree(&folder::work_tree(repository)?));
+    if let Some(husky) = husky {
+        for name in &names {
+            if husky.remove(name)? {
+                has_removed = true;
+                let script = shown(&husky.script(name));
+                say(&format!("Removed the line from husky's {script}: commit it."))?;
             }
         }
     }

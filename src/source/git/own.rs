@@ -28,6 +28,8 @@ impl Own {
         paths.extend(entries(&top.join("info")));
         let is_sample = |path: &PathBuf| path.extension().is_some_and(|it| it == "sample");
         paths.extend(entries(&top.join("hooks")).filter(|path| !is_sample(path)));
+        // Hooks that were there before `ddpatrol hook install`.
+        paths.extend(entries(&top.join("hooks.before-ddpatrol")));
         for linked in entries(&top.join("worktrees")) {
             paths.push(linked.join("config.worktree"));
             paths.extend(PASSING.map(|name| linked.join(name)));

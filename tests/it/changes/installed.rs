@@ -307,6 +307,14 @@ fn a_kept_hook_runs_under_its_own_name_with_its_neighbours_and_arguments() {
     commits(&repo, &["-m", "clean"], true);
     let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
     assert_eq!(ran, "shared\npart\ncommit-msg 1\n");
+    script(
+        &repo.root.join(".git/hooks.before-ddpatrol/commit-msg"),
+        &format!("{text}# {}", token(1)),
+    );
+    let ran = repo.run(&["scan", "--report", "json"]);
+    let path = &ran.places()[0].1;
+    assert!(path.ends_with(".git/hooks.before-ddpatrol/commit-msg"), "{ran:?}");
+    script(&repo.root.join(".git/hooks.before-ddpatrol/commit-msg"), text);
     repo.run(&["hook", "uninstall"]);
     assert_eq!(hooks(&repo), ["commit-msg", "commit-msg.d", "shared.sh"]);
     assert_eq!(std::fs::read_to_string(folder.join("commit-msg")).expect("a hook"), text);

@@ -171,6 +171,20 @@ fn what_an_older_version_put_into_huskys_folder_is_taken_back() {
 }
 
 #[test]
+fn a_line_in_a_script_of_husky_is_removed_before_husky_is_active() {
+    let repo = with_husky();
+    repo.write(".husky/pre-commit", "npm test\n");
+    repo.run(&["hook", "install", "--pre-commit"]);
+    repo.git(&["config", "--unset", "core.hooksPath"]);
+    let ran = repo.run(&["hook", "install", "--pre-commit"]);
+    assert!(ran.stderr().contains("husky is not active"), "{ran:?}");
+    let ran = repo.run(&["hook", "uninstall"]);
+    assert!(ran.stdout().contains("Removed from .git/hooks: pre-commit."), "{ran:?}");
+    let text = std::fs::read(repo.root.join(".husky/pre-commit")).expect("a script");
+    assert_eq!(text, b"npm test\n");
+}
+
+#[test]
 fn status_lists_what_runs_in_order_and_from_which_file() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
@@ -227,6 +241,7 @@ fn status_follows_husky_and_the_hooks_for_all_repositories() {
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
     assert!(status(&["--global"], &variables).contains("core.hooksPath is not set"));
     repo.run_in(&repo.root, &["hook", "install", "--global"], &variables);
+    assert!(status(&[], &variables).contains("do not run here"));
     repo.git(&["config", "--unset", "core.hooksPath"]);
     script(&repo.root.join(".git/hooks/pre-commit"), "#!/bin/sh\n");
     let text = status(&[], &variables);
@@ -240,6 +255,8 @@ fn status_follows_husky_and_the_hooks_for_all_repositories() {
         "pre-commit:\n  1. the hook of the repository itself\n  2. ddpatrol staged, from {global}/pre-commit\n"
     );
     assert!(text.contains(&expected), "{text}");
+    assert!(text.contains("pre-push:\n  1. the hook of the repository itself\n"), "{text}");
+    assert!(!text.contains("post-commit"), "{text}");
     // A bare repository has hooks of its own kind.
     let server = repo.clone_to("server.git", &["--bare"]);
     let ran = repo.run_in(&server, &["hook", "status"], &[]);

@@ -57,6 +57,18 @@ fn deleted_and_renamed_paths_do_not_fail() {
 }
 
 #[test]
+fn a_token_that_moved_from_a_path_that_is_not_named_is_not_new() {
+    let repo = Repo::of(&[("from", &token(1)), ("to", "clean"), ("gone", &token(2))]);
+    repo.stage(&[("from", "taken away"), ("to", &token(1)), ("other", &token(3))]);
+    assert_staged(&repo, &["to"], "0; moved to from from");
+    // The framework does not pass deleted files.
+    repo.git(&["rm", "-q", "gone"]);
+    repo.stage(&[("new", &format!("{}\n{}", token(2), "a line of its own\n".repeat(9)))]);
+    assert_staged(&repo, &["new"], "0; moved new from gone");
+    assert_staged(&repo, &["other"], "1; new other");
+}
+
+#[test]
 fn a_folder_stands_for_the_files_below_it() {
     let repo = Repo::of(&[("d/old", &token(1)), ("d/a", "clean"), ("e/a", &token(2))]);
     repo.stage(&[("d/a", "edited")]);
