@@ -1,5 +1,6 @@
 //! The whole history of a repository as a source: every object, then where each token came in.
 
+use super::lfs_objects::LfsObjects;
 use super::locate::Locator;
 use super::memory::{Memory, Recorder};
 use super::objects::{Means, ObjectReader, Objects};
@@ -126,8 +127,15 @@ impl History {
 
 impl Source for History {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+        self.read(visitors, run);
+    }
+}
+
+impl History {
+    /// As [`Source::visit`]; returns the objects of Git LFS that were searched with the history.
+    pub(super) fn read(&self, visitors: &dyn Visitors, run: &Run) -> LfsObjects {
         if run.is_interrupted() {
-            return;
+            return LfsObjects::default();
         }
         let gaps_before = run.unread();
         let shaped_before = run.tally.shaped.load(Ordering::Relaxed);
@@ -151,10 +159,13 @@ impl Source for History {
         });
         let refs_digest = digest(&refs, &shallow);
         let known = memory.as_ref().and_then(Memory::known);
-        if let (Some(memory), Some(known)) = (&memory, known)
+        let lfs =
+            LfsObjects::search((&self.repository, &store), visitors, run, self.options.threads);
+        // A state does not know the objects of Git LFS, so their tokens are traced in each scan.
+        if let (Some(memory), Some(known), true) = (&memory, known, lfs.held.is_empty())
             && memory.recall(known, (&store, &refs_digest), visitors, run)
         {
-            return;
+            return lfs;
         }
         let mut objects = Objects::default();
         if let Some(known) = known {
@@ -162,11 +173,11 @@ impl Source for History {
         }
         reader.read(&mut store, &mut objects);
         if run.is_interrupted() {
-            return;
+            return lfs;
         }
         if let Some(known) = known {
             reader.look_again(&store, &known.holders());
-            if visitors.has_held() || !known.gaps.is_empty() {
+            if visitors.has_held() || !known.gaps.is_empty() || !lfs.held.is_empty() {
                 reader.read_links(&store, &mut objects);
             }
             add(&run.tally.shaped, known.shaped);
@@ -174,7 +185,7 @@ impl Source for History {
         self.tell_broken(&objects, run);
         self.tell_unread(&refs, &objects, run);
         let is_partial = self.repository.is_partial().unwrap_or(false) || store.is_partial();
-        let recorder = Recorder::new(visitors);
+        let recorder = Recorder::new(visitors, &lfs);
         let locator = Locator {
             repository: &self.repository,
             root: &self.root,
@@ -185,6 +196,7 @@ impl Source for History {
             visitors: &recorder,
             run,
             means,
+            lfs: &lfs,
         };
         let gaps = locator.missing(is_partial);
         let held = locator.locate();
@@ -197,6 +209,7 @@ impl Source for History {
                 memory.remember(&store, found, &held, &recorder);
             }
         }
+        lfs
     }
 }
 

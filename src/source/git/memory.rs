@@ -2,6 +2,7 @@
 
 use super::commits::describe;
 use super::history::join;
+use super::lfs_objects::LfsObjects;
 use super::repo::Repository;
 use super::state::{Known, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
@@ -191,15 +192,16 @@ fn recall_objects(
 /// Part, offset, path and trace of a place.
 type Placed = (Part, u64, Option<std::path::PathBuf>, Arc<Trace>);
 
-/// Passes everything on and keeps the places.
+/// Passes everything on and keeps the places, but for those in objects of Git LFS.
 pub(super) struct Recorder<'a> {
     inner: &'a dyn Visitors,
+    lfs: &'a LfsObjects,
     places: Mutex<Vec<Placed>>,
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(inner: &'a dyn Visitors) -> Self {
-        Self { inner, places: Mutex::default() }
+    pub(super) fn new(inner: &'a dyn Visitors, lfs: &'a LfsObjects) -> Self {
+        Self { inner, lfs, places: Mutex::default() }
     }
 }
 
@@ -225,7 +227,7 @@ impl Visitors for Recorder<'_> {
     }
 
     fn place(&self, token: u32, place: &Traced<'_>) {
-        if let Some(trace) = place.trace {
+        if let Some(trace) = place.trace.filter(|trace| !self.lfs.has(&trace.object)) {
             let path = place.path.map(Path::to_owned);
             let placed = (place.part, place.offset, path, Arc::clone(trace));
             let mut places = self.places.lock().unwrap_or_else(|poison| poison.into_inner());

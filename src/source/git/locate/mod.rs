@@ -12,6 +12,7 @@ mod place;
 
 use super::catalog::NONE;
 use super::commits::{Graph, describe};
+use super::lfs_objects::LfsObjects;
 use super::objects::{Means, Objects};
 use super::repo::{Ref, Refs, Repository};
 use super::store::Store;
@@ -41,6 +42,7 @@ pub(super) struct Locator<'a> {
     pub(super) visitors: &'a dyn Visitors,
     pub(super) run: &'a Run,
     pub(super) means: Means,
+    pub(super) lfs: &'a LfsObjects,
 }
 
 /// The commits and what the references reach of them.
@@ -133,15 +135,16 @@ impl Locator<'_> {
             || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
-    /// Finds the places of all tokens that the objects hold; returns what they hold.
+    /// Finds the places of all tokens that the objects hold; returns what they hold, without the
+    /// objects of Git LFS.
     pub(super) fn locate(&self) -> Vec<Held> {
         let held = self.visitors.take_held();
-        if held.is_empty() {
+        if held.is_empty() && self.lfs.held.is_empty() {
             return held;
         }
         let history = self.history();
         let mut tokens: HashMap<Kind, ByObject> = HashMap::new();
-        for it in &held {
+        for it in held.iter().chain(&self.lfs.held) {
             let Some(number) = self.number(&it.object) else { continue };
             let by_object = tokens.entry(it.kind).or_default();
             by_object.entry(number).or_default().push((it.token, it.offset));
@@ -269,7 +272,7 @@ impl Locator<'_> {
         {
             for (&number, tokens) in objects.iter().filter(|(number, _)| lone(**number)) {
                 let Some(id) = self.objects.catalog.id(number) else { continue };
-                let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
+                let Ok(bytes) = self.lfs.read(&id, self.store, reader) else { continue };
                 let mut trace = self.trace(id, kind);
                 self.name_tags(&mut trace, id);
                 let trace = Arc::new(trace);

@@ -3,6 +3,7 @@
 use super::super::catalog::NONE;
 use super::super::commits::{Commit, describe};
 use super::super::history::join;
+use super::super::lfs::Content;
 use super::super::trees::{self, EntryKind};
 use super::compare::{Change, Changes};
 use super::hot::Hot;
@@ -37,7 +38,7 @@ impl Placer<'_> {
         // Places in one blob follow each other, so that it is read once.
         let mut introduced: Vec<&Change> = self.changes.introduced.iter().collect();
         introduced.sort_by_key(|it| (it.holder, it.name, it.token, it.commit));
-        let mut content: Option<(u32, Vec<u8>)> = None;
+        let mut content: Option<(u32, Content)> = None;
         for change in introduced {
             if self.locator.run.is_interrupted() {
                 return;
@@ -50,13 +51,14 @@ impl Placer<'_> {
                 continue;
             }
             if content.as_ref().is_none_or(|(number, _)| *number != change.holder) {
-                content = self.locator.store.read(&trace.object, reader).map_or_else(
+                let Locator { lfs, store, .. } = self.locator;
+                content = lfs.read(&trace.object, store, reader).map_or_else(
                     |error| {
                         let root = Some(self.locator.root.to_owned());
                         self.locator.run.report(Gap::Unread, root, error.to_string());
                         None
                     },
-                    |(_, bytes)| Some((change.holder, bytes)),
+                    |bytes| Some((change.holder, bytes)),
                 );
             }
             let Some((_, bytes)) = &content else { continue };
