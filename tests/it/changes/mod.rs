@@ -7,6 +7,7 @@ mod lfs;
 mod merges;
 mod push;
 mod range;
+mod references;
 mod remotes;
 pub(crate) mod repo;
 mod staged;
