@@ -66,9 +66,9 @@ pub(in crate::cli) struct HookPlaceArgs {
 
 /// Scan what a push sends.
 ///
-/// Reads from standard input what git tells a pre-push hook, or from the variables of the pre-commit
-/// framework. What the remote has already, as far as is known here, is not looked at. Exit codes as
-/// for `scan`.
+/// Reads the lines that git gives to a pre-push hook from standard input, or the variables of the
+/// pre-commit framework. The push is compared with the remote-tracking references of its own remote;
+/// for a new remote or a URL everything is new. Exit codes as for `scan`.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct PushArgs {
     /// The remote, as git names it to the hook.

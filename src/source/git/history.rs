@@ -1,5 +1,6 @@
 //! The whole history of a repository as a source: every object, then where each token came in.
 
+use super::lfs_objects::LfsObjects;
 use super::locate::Locator;
 use super::memory::{Memory, Recorder};
 use super::objects::{Means, ObjectReader, Objects};
@@ -127,8 +128,15 @@ impl History {
 
 impl Source for History {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+        self.read(visitors, run);
+    }
+}
+
+impl History {
+    /// As [`Source::visit`]; returns the objects of Git LFS that were searched with the history.
+    pub(super) fn read(&self, visitors: &dyn Visitors, run: &Run) -> LfsObjects {
         if run.is_interrupted() {
-            return;
+            return LfsObjects::default();
         }
         let gaps_before = run.unread();
         let shaped_before = run.tally.shaped.load(Ordering::Relaxed);
@@ -141,7 +149,7 @@ impl Source for History {
         if let Some(special) = store.special() {
             // Programs that are asked about objects would wait for it.
             self.report(run, Gap::Unread, format!("the history is not scanned: {special}"));
-            return;
+            return LfsObjects::default();
         }
         let refs = self.read_refs(visitors, run);
         run.scanned(Scanned { root: self.root.clone(), head: refs.head });
@@ -157,10 +165,13 @@ impl Source for History {
         });
         let refs_digest = digest(&refs, &shallow);
         let known = memory.as_ref().and_then(Memory::known);
-        if let (Some(memory), Some(known)) = (&memory, known)
+        let lfs =
+            LfsObjects::search((&self.repository, &store), visitors, run, self.options.threads);
+        // A state does not know the objects of Git LFS, so their tokens are traced in each scan.
+        if let (Some(memory), Some(known), true) = (&memory, known, lfs.held.is_empty())
             && memory.recall(known, (&store, &refs_digest), visitors, run)
         {
-            return;
+            return lfs;
         }
         let mut objects = Objects::default();
         if let Some(known) = known {
@@ -169,11 +180,11 @@ impl Source for History {
         let issues_before = run.diagnostics_len();
         reader.read(&mut store, &mut objects);
         if run.is_interrupted() {
-            return;
+            return lfs;
         }
         if let Some(known) = known {
             reader.look_again(&store, &known.holders());
-            if visitors.has_held() || !known.gaps.is_empty() {
+            if visitors.has_held() || !known.gaps.is_empty() || !lfs.held.is_empty() {
                 reader.read_links(&store, &mut objects);
             }
             add(&run.tally.shaped, known.shaped);
@@ -183,7 +194,7 @@ impl Source for History {
         self.tell_broken(&objects, run);
         self.tell_unread(&refs, &objects, run);
         let is_partial = self.repository.is_partial().unwrap_or(false) || store.is_partial();
-        let recorder = Recorder::new(visitors);
+        let recorder = Recorder::new(visitors, &lfs);
         let locator = Locator {
             repository: &self.repository,
             root: &self.root,
@@ -194,6 +205,7 @@ impl Source for History {
             visitors: &recorder,
             run,
             means,
+            lfs: &lfs,
         };
         let gaps = locator.missing(is_partial);
         let held = locator.locate();
@@ -209,6 +221,7 @@ impl Source for History {
                 None => memory.forget(),
             }
         }
+        lfs
     }
 }
 

@@ -58,6 +58,20 @@ impl Pointer {
         Some(Self { oid: oid?.to_owned(), size: size? })
     }
 
+    /// Describes an object of this SHA-256, in 64 lower-case hexadecimal digits, and this size;
+    /// `None` if it is something else than digits.
+    #[must_use]
+    pub fn new(oid: &str, size: u64) -> Option<Self> {
+        is_oid(oid).then(|| Self { oid: oid.to_owned(), size })
+    }
+
+    /// Returns the blob that Git LFS writes for the object, if it has no extensions.
+    #[must_use]
+    pub fn to_blob(&self) -> Vec<u8> {
+        let Self { oid, size } = self;
+        format!("version {}\noid sha256:{oid}\nsize {size}\n", VERSIONS[0]).into_bytes()
+    }
+
     /// Returns the SHA-256 of the object, as 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn oid(&self) -> &str {
@@ -79,9 +93,12 @@ impl Pointer {
 
 /// Parses `sha256:` and 64 lower-case hexadecimal digits.
 fn parse_oid(value: &str) -> Option<&str> {
-    let digits = value.strip_prefix("sha256:")?;
+    value.strip_prefix("sha256:").filter(|digits| is_oid(digits))
+}
+
+fn is_oid(digits: &str) -> bool {
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    (digits.len() == 64 && digits.bytes().all(is_hex)).then_some(digits)
+    digits.len() == 64 && digits.bytes().all(is_hex)
 }
 
 /// The local Git LFS objects of a repository.
@@ -172,6 +189,26 @@ impl Deref for LfsObject {
     }
 }
 
+/// The bytes that a blob stands for.
+#[derive(Debug)]
+pub(in crate::source::git) enum Content {
+    /// Its own.
+    Blob(Vec<u8>),
+    /// Those of the object, if it is a pointer.
+    Lfs(LfsObject),
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Blob(bytes) => bytes,
+            Self::Lfs(object) => object,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +230,7 @@ mod tests {
         assert_eq!(Pointer::parse(text.replace('\n', "\r\n").as_bytes()), expected);
         let extension = format!("ext-0-case sha256:{}\noid", "0".repeat(64));
         assert_eq!(Pointer::parse(text.replace("oid", &extension).as_bytes()), expected);
+        assert_eq!(Pointer::new(OID, 12345).map(|it| it.to_blob()), Some(text.into_bytes()));
     }
 
     #[test]

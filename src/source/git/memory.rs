@@ -2,6 +2,7 @@
 
 use super::commits::describe;
 use super::history::join;
+use super::lfs_objects::LfsObjects;
 use super::repo::Repository;
 use super::state::{Known, KnownIssue, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
@@ -296,15 +297,16 @@ impl AllPlaced {
     }
 }
 
-/// Passes everything on and keeps the places.
+/// Passes everything on and keeps the places, but for those in objects of Git LFS.
 pub(super) struct Recorder<'a> {
     inner: &'a dyn Visitors,
+    lfs: &'a LfsObjects,
     places: Mutex<AllPlaced>,
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(inner: &'a dyn Visitors) -> Self {
-        Self { inner, places: Mutex::default() }
+    pub(super) fn new(inner: &'a dyn Visitors, lfs: &'a LfsObjects) -> Self {
+        Self { inner, lfs, places: Mutex::default() }
     }
 }
 
@@ -330,7 +332,7 @@ impl Visitors for Recorder<'_> {
     }
 
     fn open<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Opened + 'a> {
-        Box::new(Recording { inner: self.inner.open(bytes), places: &self.places })
+        Box::new(Recording { inner: self.inner.open(bytes), places: &self.places, lfs: self.lfs })
     }
 }
 
@@ -338,11 +340,12 @@ impl Visitors for Recorder<'_> {
 struct Recording<'a> {
     inner: Box<dyn Opened + 'a>,
     places: &'a Mutex<AllPlaced>,
+    lfs: &'a LfsObjects,
 }
 
 impl Opened for Recording<'_> {
     fn place(&mut self, token: u32, offsets: &[u64], place: &Traced<'_>) {
-        if let Some(trace) = place.trace {
+        if let Some(trace) = place.trace.filter(|trace| !self.lfs.has(&trace.object)) {
             let mut places = self.places.lock().unwrap_or_else(|poison| poison.into_inner());
             places.add(offsets, place, trace);
         }

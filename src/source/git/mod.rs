@@ -5,6 +5,7 @@ pub mod changes;
 pub mod commits;
 pub mod history;
 pub mod lfs;
+mod lfs_objects;
 mod locate;
 mod memory;
 mod objects;

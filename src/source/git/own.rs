@@ -5,6 +5,7 @@
 
 use crate::finding::baseline::lexical;
 use crate::source::files::{Files, FilesOptions};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What git says of what it did and does: where it fetched from, reflogs with the arguments of `git pull`,
@@ -19,8 +20,9 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Lists its files that there are now, to be read as `options` says.
-    pub(super) fn files(&self, options: &FilesOptions) -> Option<Files> {
+    /// Lists its files that there are now, to be read as `options` says; without the objects of Git
+    /// LFS of these names, which were read with the history.
+    pub(super) fn files(&self, options: &FilesOptions, read: &HashSet<String>) -> Option<Files> {
         let top = told(&self.common, &self.root);
         let mut paths: Vec<PathBuf> =
             ["config", "config.worktree"].map(|name| top.join(name)).into();
@@ -34,7 +36,7 @@ impl Own {
             paths.push(linked.join("config.worktree"));
             paths.extend(PASSING.map(|name| linked.join(name)));
         }
-        paths.push(top.join("lfs/objects"));
+        paths.extend(lfs_objects(top.join("lfs/objects"), read));
         let is_left_out = |path: &Path| {
             let whole = |path: &Path| lexical(&options.here.join(path));
             options.configured.has_below(&whole(path), &whole(&self.root))
@@ -51,6 +53,27 @@ impl Own {
         })
         .ok()
     }
+}
+
+/// Lists the files of a store of Git LFS, or the store itself if none of its files was read.
+fn lfs_objects(store: PathBuf, read: &HashSet<String>) -> Vec<PathBuf> {
+    if read.is_empty() {
+        return vec![store];
+    }
+    let (mut files, mut folders) = (Vec::new(), vec![store]);
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder) {
+            let is_folder = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            let name = path.file_name().and_then(|name| name.to_str());
+            if is_folder {
+                folders.push(path);
+            } else if !name.is_some_and(|name| read.contains(name)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
 }
 
 /// Spells a repository's folder by how the user reached it, where it lies there.

@@ -75,8 +75,8 @@ impl Source for Repositories {
                 Err(error) => run.report(Gap::Unread, Some(root.clone()), error.to_string()),
             }
             let own = own::Own { common: repository.common_dir.clone(), root: root.clone() };
-            History::new(repository, root, self.options.clone()).visit(visitors, run);
-            if let Some(own) = own.files(&self.files) {
+            let lfs = History::new(repository, root, self.options.clone()).read(visitors, run);
+            if let Some(own) = own.files(&self.files, &lfs.names()) {
                 own.visit(visitors, run);
             }
         }

@@ -9,6 +9,7 @@ mod merges;
 mod paths;
 mod push;
 mod range;
+mod references;
 mod remotes;
 pub(crate) mod repo;
 mod staged;

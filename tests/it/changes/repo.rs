@@ -103,8 +103,18 @@ impl Repo {
     }
 
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
+        self.run_with(arguments, input, &[])
+    }
+
+    /// Runs the command in the work tree with standard input and further variables.
+    pub(crate) fn run_with(
+        &self,
+        arguments: &[&str],
+        input: impl AsRef<[u8]>,
+        variables: &[(&str, &str)],
+    ) -> Ran {
         let mut command = self.tree.command(arguments);
-        self.scrub(&mut command).current_dir(&self.root);
+        self.scrub(&mut command).current_dir(&self.root).envs(variables.iter().copied());
         Ran(feed(&mut command, input))
     }
 

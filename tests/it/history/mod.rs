@@ -3,6 +3,7 @@
 mod broken;
 mod deltas;
 mod large;
+mod lfs;
 mod names;
 mod places;
 mod stores;

@@ -2,40 +2,21 @@
 //!
 //! Input: ids of blobs. Output: those that hold tokens, with their bytes. It does not judge.
 
-use super::super::lfs::{Lfs, LfsError, LfsObject, Pointer};
+use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::store::Store;
 use crate::source::{Run, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 /// Tokens and their offsets, in ascending order.
 pub(super) type Tokens = BTreeMap<u32, Vec<u64>>;
 
-/// The bytes that a path stands for.
-#[derive(Debug)]
-pub(super) enum Bytes {
-    Blob(Vec<u8>),
-    Lfs(LfsObject),
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Blob(bytes) => bytes,
-            Self::Lfs(object) => object,
-        }
-    }
-}
-
 /// Bytes that hold tokens.
 #[derive(Debug)]
 pub(super) struct Text {
-    pub(super) bytes: Bytes,
+    pub(super) bytes: Content,
     pub(super) tokens: Tokens,
 }
 
@@ -108,15 +89,15 @@ impl Search<'_> {
         };
         add(&self.run.tally.objects, 1);
         let pointer = Pointer::parse(&bytes);
-        self.search_bytes(id, Bytes::Blob(bytes), found);
+        self.search_bytes(id, Content::Blob(bytes), found);
         match pointer.map(|pointer| self.lfs.open(&pointer)) {
-            Some(Ok(object)) => self.search_bytes(id, Bytes::Lfs(object), found),
+            Some(Ok(object)) => self.search_bytes(id, Content::Lfs(object), found),
             Some(Err(error)) => drop(lock(found).lost.insert(*id, error)),
             None => {}
         }
     }
 
-    fn search_bytes(&self, id: &ObjectId, bytes: Bytes, found: &Mutex<Found>) {
+    fn search_bytes(&self, id: &ObjectId, bytes: Content, found: &Mutex<Found>) {
         add(&self.run.tally.bytes, bytes.len() as u64);
         let tokens = by_token(self.visitors.find(&bytes));
         if !tokens.is_empty() {

@@ -12,6 +12,8 @@ mod place;
 
 use super::catalog::NONE;
 use super::commits::{Graph, describe};
+use super::lfs::Content;
+use super::lfs_objects::LfsObjects;
 use super::objects::{Means, Objects};
 use super::repo::{Ref, Refs, Repository};
 use super::store::Store;
@@ -41,6 +43,7 @@ pub(super) struct Locator<'a> {
     pub(super) visitors: &'a dyn Visitors,
     pub(super) run: &'a Run,
     pub(super) means: Means,
+    pub(super) lfs: &'a LfsObjects,
 }
 
 /// The commits and what the references reach of them.
@@ -135,15 +138,16 @@ impl Locator<'_> {
             || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
-    /// Finds the places of all tokens that the objects hold; returns what they hold.
+    /// Finds the places of all tokens that the objects hold; returns what they hold, without the
+    /// objects of Git LFS.
     pub(super) fn locate(&self) -> Vec<Held> {
         let held = self.visitors.take_held();
-        if held.is_empty() {
+        if held.is_empty() && self.lfs.held.is_empty() {
             return held;
         }
         let history = self.history();
         let (mut blobs, mut trees) = (ByObject::new(), ByTree::new());
-        for Held { token, object } in &held {
+        for Held { token, object } in held.iter().chain(&self.lfs.held) {
             let Some(number) = self.number(&object.id) else { continue };
             let spans = &object.spans;
             match object.kind {
@@ -309,9 +313,9 @@ impl Locator<'_> {
         number: u32,
         kind: Kind,
         reader: &mut Reader,
-    ) -> Option<(Vec<u8>, Arc<Trace>)> {
+    ) -> Option<(Content, Arc<Trace>)> {
         let id = self.objects.catalog.id(number)?;
-        let (_, bytes) = self.store.read(&id, reader).ok()?;
+        let bytes = self.lfs.read(&id, self.store, reader).ok()?;
         let mut trace = self.trace(id, kind);
         self.name_tags(&mut trace, id);
         Some((bytes, Arc::new(trace)))

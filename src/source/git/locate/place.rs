@@ -3,6 +3,7 @@
 use super::super::catalog::NONE;
 use super::super::commits::{Commit, describe};
 use super::super::history::join;
+use super::super::lfs::Content;
 use super::super::trees::{self, EntryKind};
 use super::compare::{Change, Changes};
 use super::hot::Hot;
@@ -57,10 +58,11 @@ impl Placer<'_> {
         let Some(first) = changes.first() else { return };
         let Some(id) = self.locator.objects.catalog.id(first.holder) else { return };
         let bytes = if first.is_name {
-            Vec::new()
+            Content::Blob(Vec::new())
         } else {
-            match self.locator.store.read(&id, reader) {
-                Ok((_, bytes)) => bytes,
+            let Locator { lfs, store, .. } = self.locator;
+            match lfs.read(&id, store, reader) {
+                Ok(content) => content,
                 Err(error) => {
                     let root = Some(self.locator.root.to_owned());
                     self.locator.run.report(Gap::Unread, root, error.to_string());
