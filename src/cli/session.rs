@@ -17,7 +17,7 @@ use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan, is_left_out};
 use crate::source::window::Context;
 use crate::source::{Run, Source};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -138,6 +138,9 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
         let roots = &self.decided.decisions.roots;
+        if let Some(base) = self.args.path_base.as_deref().filter(|base| !base.is_dir()) {
+            bail!("cannot use --path-base {}: not a directory", base.display());
+        }
         let paths = Paths::new(roots, self.task.scanned, self.args.path_base.as_deref());
         let telling = DocumentOptions {
             rules: self.detector.rules(),

@@ -5,7 +5,7 @@
 //! location; reads no scanned content.
 
 use crate::finding::baseline::{Roots, lexical};
-use crate::finding::{Location, Part, plain};
+use crate::finding::{Location, Part, STDIN, plain};
 use crate::report::escape;
 use crate::report::redact::Clean;
 use crate::scan::Outcome;
@@ -26,7 +26,7 @@ pub struct Paths {
     /// The tops of the work trees that the scanned paths are in.
     tops: Vec<PathBuf>,
     /// Scanned paths that lead through symbolic links, and where they lead.
-    links: Vec<(PathBuf, PathBuf)>,
+    links: HashMap<PathBuf, PathBuf>,
     /// The base that the user asks for.
     base: Option<PathBuf>,
     /// For each folder that was looked at, the top of the repository around it.
@@ -76,12 +76,13 @@ impl Paths {
     /// Returns the path from the root of the file system.
     pub(in crate::report) fn whole(&self, path: &Path) -> PathBuf {
         let whole = lexical(&self.here.join(path));
-        let links = self.links.iter();
-        let real =
-            links.filter_map(|(named, real)| Some((named, real, whole.strip_prefix(named).ok()?)));
-        match real.max_by_key(|(named, ..)| named.as_os_str().len()) {
-            Some((_, real, below)) if below.as_os_str().is_empty() => real.clone(),
-            Some((_, real, below)) => real.join(below),
+        if self.links.is_empty() {
+            return whole;
+        }
+        let real = whole.ancestors().find_map(|named| Some((named, self.links.get(named)?)));
+        match real.and_then(|(named, real)| Some((real, whole.strip_prefix(named).ok()?))) {
+            Some((real, below)) if below.as_os_str().is_empty() => real.clone(),
+            Some((real, below)) => real.join(below),
             None => whole,
         }
     }
@@ -92,6 +93,9 @@ impl Paths {
     /// is in the repository that the archive is in.
     pub(in crate::report) fn within(&self, location: &Location) -> Option<Within> {
         let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
+        if location.trace.is_none() && location.standing.is_none() && self.is_stdin(path) {
+            return None;
+        }
         let whole = self.whole(path);
         let below = |top: PathBuf| {
             let below = whole.strip_prefix(&top).ok()?.to_owned();
@@ -110,9 +114,21 @@ impl Paths {
     /// Returns the repository that a file is in, and its path there.
     pub(in crate::report) fn file_within(&self, path: &Path) -> Option<Within> {
         let whole = self.whole(path);
-        let top = self.top_above(&whole)?.to_path_buf();
+        let top = match self.is_stdin(path) {
+            true => return None,
+            false if whole.is_dir() => self.top_of(&whole)?,
+            false => self.top_above(&whole)?,
+        };
+        let top = top.to_path_buf();
         let below = whole.strip_prefix(&top).ok()?.to_owned();
         Some(Within { top, below })
+    }
+
+    /// Returns `true` if a path is that of standard input or a member of an archive there.
+    fn is_stdin(&self, path: &Path) -> bool {
+        let first = path.iter().next().map(|it| it.as_encoded_bytes());
+        let name = first.map(|it| it.strip_suffix(b"!").unwrap_or(it));
+        name == Some(STDIN.as_bytes()) && !self.here.join(STDIN).exists()
     }
 
     /// Returns the top of the repository around a file or the member of an archive.
@@ -159,6 +175,7 @@ impl Paths {
                 Some(within) => tops.push(within.top),
                 // A file outside of all repositories counts from the folder that was scanned from.
                 None if location.part == Part::Ref || tops.contains(&self.here) => {}
+                None if self.is_stdin(path) => {}
                 None if self.whole(path).starts_with(&self.here) => tops.push(self.here.clone()),
                 None => {}
             }
@@ -172,6 +189,9 @@ impl Paths {
 
     /// Returns a path relative to the base, if it is below.
     pub(in crate::report) fn below(&self, path: &Path, base: Base<'_>) -> Option<PathBuf> {
+        if self.is_stdin(path) {
+            return Some(path.to_owned());
+        }
         let whole = self.whole(path);
         match whole.strip_prefix(base.0) {
             Ok(below) => Some(below.to_owned()),
