@@ -137,11 +137,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
-        let roots = &self.decided.decisions.roots;
-        if let Some(base) = self.args.path_base.as_deref().filter(|base| !base.is_dir()) {
-            bail!("cannot use --path-base {}: not a directory", base.display());
-        }
-        let paths = Paths::new(roots, self.task.scanned, self.args.path_base.as_deref());
+        let paths = self.paths()?;
         let telling = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
@@ -219,6 +215,14 @@ impl Session<'_> {
             failure.get_or_insert(error);
         }
         self.exit(&outcome, failure)
+    }
+
+    fn paths(&self) -> anyhow::Result<Paths> {
+        let base = self.args.path_base.as_deref();
+        if let Some(base) = base.filter(|base| !base.is_dir()) {
+            bail!("cannot use --path-base {}: not a directory", base.display());
+        }
+        Ok(Paths::new(&self.decided.decisions.roots, self.task.scanned, base))
     }
 
     /// Looks at what the sources hold, and sets aside what does not count.

@@ -147,6 +147,8 @@ fn bare_repositories_linked_work_trees_and_links_have_paths_of_their_own() {
         expect(&repo, Path::new("/"), &["scan", &folder.to_string_lossy()], &["d/x"]);
     }
     expect(&repo, &around.join("link/d"), &["scan", "x"], &["d/x"]);
+    expect(&repo, around, &["scan", "--history-only", "repo/.git"], &["d/x"]);
+    expect(&repo, &repo.root.join("d"), &["scan", "--history-only", "../.git"], &["d/x"]);
     expect(&repo, &around.join("bare.git"), &["range", "HEAD"], &["d/x"]);
 }
 
