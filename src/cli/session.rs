@@ -18,7 +18,7 @@ use crate::scan::{Outcome, Scan, is_left_out};
 use crate::source::git::repo::{Operation, stop_programs};
 use crate::source::window::Context;
 use crate::source::{Run, Source};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -171,8 +171,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
-        let roots = &self.decided.decisions.roots;
-        let paths = Paths::new(roots, self.task.scanned, self.args.path_base.as_deref());
+        let paths = self.paths()?;
         let telling = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
@@ -252,6 +251,14 @@ impl Session<'_> {
             failure.get_or_insert(error);
         }
         self.exit(&outcome, failure)
+    }
+
+    fn paths(&self) -> anyhow::Result<Paths> {
+        let base = self.args.path_base.as_deref();
+        if let Some(base) = base.filter(|base| !base.is_dir()) {
+            bail!("cannot use --path-base {}: not a directory", base.display());
+        }
+        Ok(Paths::new(&self.decided.decisions.roots, self.task.scanned, base))
     }
 
     /// Looks at what the sources hold, and sets aside what does not count.

@@ -292,10 +292,13 @@ impl Target {
         };
         let mut locations = finding.locations.iter().filter(is_inside);
         // The git directory of a linked work tree is elsewhere, so a path says more than it does.
-        let top = locations.clone().find_map(|it| Some(paths.within(it)?.top)).or_else(|| {
-            let git_dir = locations.find_map(|it| Some(&it.trace.as_deref()?.repository))?;
-            Some(paths.whole(root_of(git_dir)))
-        });
+        let top = locations
+            .clone()
+            .find_map(|it| Some(paths.within(it)?.top.to_path_buf()))
+            .or_else(|| {
+                let git_dir = locations.find_map(|it| Some(&it.trace.as_deref()?.repository))?;
+                Some(paths.whole(root_of(git_dir)))
+            });
         let is_bare = top.as_ref().is_some_and(|top| !top.join(".git").exists());
         let elsewhere = top.filter(|top| !paths.is_current(top));
         Self { elsewhere: elsewhere.map(|top| top.to_string_lossy().into_owned()), is_bare }

@@ -184,6 +184,24 @@ fn check_finds_the_token_in_the_line_that_holds_it() {
 }
 
 #[test]
+fn check_takes_a_token_of_any_format_for_one_token() {
+    let tree = Tree::new();
+    let mut random = Random(7);
+    for (rule, token) in mint::all(&mut random) {
+        let mut damaged = token.clone();
+        let last = if damaged.pop() == Some('0') { '1' } else { '0' };
+        damaged.push(last);
+        for token in [&token, &damaged] {
+            let lone = tree.run_with_input(&["check"], token.as_bytes());
+            let line = format!("export npm_token=\"{token}\";\n");
+            let ran = tree.run_with_input(&["check"], line.as_bytes());
+            assert!(!lone.stdout().contains("Token 1 of"), "{rule}: {lone:?}");
+            assert_eq!((ran.code(), ran.stdout()), (lone.code(), lone.stdout()), "{rule}");
+        }
+    }
+}
+
+#[test]
 fn check_explains_every_token_of_a_text() {
     let tree = Tree::new();
     let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), fake(3));

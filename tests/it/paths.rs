@@ -147,6 +147,8 @@ fn bare_repositories_linked_work_trees_and_links_have_paths_of_their_own() {
         expect(&repo, Path::new("/"), &["scan", &folder.to_string_lossy()], &["d/x"]);
     }
     expect(&repo, &around.join("link/d"), &["scan", "x"], &["d/x"]);
+    expect(&repo, around, &["scan", "--history-only", "repo/.git"], &["d/x"]);
+    expect(&repo, &repo.root.join("d"), &["scan", "--history-only", "../.git"], &["d/x"]);
     expect(&repo, &around.join("bare.git"), &["range", "HEAD"], &["d/x"]);
 }
 
@@ -168,6 +170,8 @@ fn another_base_can_be_named() {
     let ran = repo.run(&["scan", "--path-base", "services/api", "--report", "sarif", "services/y"]);
     let whole = repo.root.canonicalize().expect("it is there").join("services/y");
     assert_eq!(uris(&ran), set(&[&format!("file://{}", whole.display())]));
+    let ran = repo.run(&["scan", "--path-base", "nope"]);
+    assert!(ran.code() == Some(2) && ran.stderr().contains("nope: not a directory"), "{ran:?}");
 }
 
 #[test]
@@ -231,6 +235,26 @@ fn strange_names_and_members_of_archives_count_from_the_root_too() {
     let ran =
         repo.run_in(repo.outside(), &["scan", "--history-only", "repo", "--report", "sarif"], &[]);
     assert_eq!(uris(&ran), set(wanted));
+}
+
+#[test]
+fn standard_input_is_in_no_repository() {
+    let repo = Repo::of(&[("d/x", "x")]);
+    let tree = Tree::new();
+    let member = token(1);
+    python(
+        &tree,
+        &format!("import zipfile; zipfile.ZipFile('a.zip', 'w').writestr('m/n', '{member}')"),
+    );
+    let archive = std::fs::read(tree.path().join("a.zip")).expect("a file");
+    for (input, uri, path) in
+        [(&archive[..], "stdin%21/m/n", "stdin!/m/n"), (member.as_bytes(), "stdin", "-")]
+    {
+        let ran = repo.run_with_input(&["scan", "-", "--report", "sarif"], input);
+        assert_eq!(uris(&ran), set(&[uri]));
+        let ran = repo.run_with_input(&["scan", "-", "d", "--report", "json"], input);
+        assert_eq!(pairs(&ran), [(path.to_owned(), "-".to_owned())].into());
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) enum Command {
     PreReceive(ReceiveArgs),
     /// Scan the message of a commit; run by git as a commit-msg hook.
     CommitMsg(MessageArgs),
-    /// Explain one token, offline, read from standard input or a prompt.
+    /// Explain tokens, offline, read from standard input or a prompt.
     Check(CheckArgs),
     /// List, show or check the token formats.
     Rules(RulesArgs),
@@ -295,10 +295,11 @@ pub(super) struct RunArgs {
     pub(super) color: Color,
 }
 
-/// Explain one token, offline.
+/// Explain the tokens in a short text, offline.
 ///
-/// Exit codes: 0, it proves itself; 1, it does not; 2, something failed. The token is read from
-/// standard input or asked for, never taken as an argument: those end up in histories and logs.
+/// Reads a token, or lines that hold tokens (`KEY=…`, JSON, a URL), from standard input or a prompt. Takes no
+/// token as an argument: arguments end up in histories and logs. Exit codes: 0, all tokens are valid; 1, one
+/// is not, or there is none; 2, an error.
 #[derive(Debug, ClapArgs)]
 pub(super) struct CheckArgs {
     /// Add the rules of a file, or of a folder's .toml files.

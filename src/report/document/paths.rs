@@ -5,7 +5,7 @@
 //! location; reads no scanned content.
 
 use crate::finding::baseline::{Roots, lexical};
-use crate::finding::{Location, Part, plain};
+use crate::finding::{Location, Part, STDIN, plain};
 use crate::report::escape;
 use crate::report::redact::Clean;
 use crate::scan::Outcome;
@@ -13,6 +13,7 @@ use crate::source::git::repo::Repository;
 use crate::source::git::repositories::root_of;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -26,11 +27,21 @@ pub struct Paths {
     /// The tops of the work trees that the scanned paths are in.
     tops: Vec<PathBuf>,
     /// Scanned paths that lead through symbolic links, and where they lead.
-    links: Vec<(PathBuf, PathBuf)>,
+    links: HashMap<PathBuf, PathBuf>,
     /// The base that the user asks for.
     base: Option<PathBuf>,
     /// For each folder that was looked at, the top of the repository around it.
     known: Mutex<HashMap<PathBuf, Option<Arc<Path>>>>,
+    /// The answer for the last location: many locations of one file follow each other.
+    last: Mutex<Option<(Key, Option<Within>)>>,
+}
+
+/// What decides which repository a location is in.
+#[derive(Debug, PartialEq, Eq)]
+struct Key {
+    path: OsString,
+    git_dir: Option<OsString>,
+    is_change: bool,
 }
 
 /// The folder that URIs are relative to.
@@ -40,9 +51,22 @@ pub(in crate::report) struct Base<'a>(&'a Path);
 /// A path in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::report) struct Within {
-    pub(in crate::report) top: PathBuf,
+    pub(in crate::report) top: Arc<Path>,
     /// The path below the top.
-    pub(in crate::report) below: PathBuf,
+    pub(in crate::report) below: Arc<Path>,
+}
+
+impl Within {
+    fn new(whole: &Path, top: impl Into<Arc<Path>>) -> Option<Self> {
+        let top = top.into();
+        let below = whole.strip_prefix(&top).ok()?.into();
+        Some(Self { top, below })
+    }
+
+    /// Returns `true` if URIs count from the top of this repository.
+    pub(in crate::report) fn is_at(&self, base: Base<'_>) -> bool {
+        *self.top == *base.0
+    }
 }
 
 impl Paths {
@@ -65,6 +89,7 @@ impl Paths {
             tops: roots.tops.clone(),
             links: links.collect(),
             known: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -76,12 +101,13 @@ impl Paths {
     /// Returns the path from the root of the file system.
     pub(in crate::report) fn whole(&self, path: &Path) -> PathBuf {
         let whole = lexical(&self.here.join(path));
-        let links = self.links.iter();
-        let real =
-            links.filter_map(|(named, real)| Some((named, real, whole.strip_prefix(named).ok()?)));
-        match real.max_by_key(|(named, ..)| named.as_os_str().len()) {
-            Some((_, real, below)) if below.as_os_str().is_empty() => real.clone(),
-            Some((_, real, below)) => real.join(below),
+        if self.links.is_empty() {
+            return whole;
+        }
+        let real = whole.ancestors().find_map(|named| Some((named, self.links.get(named)?)));
+        match real.and_then(|(named, real)| Some((real, whole.strip_prefix(named).ok()?))) {
+            Some((real, below)) if below.as_os_str().is_empty() => real.clone(),
+            Some((real, below)) => real.join(below),
             None => whole,
         }
     }
@@ -92,27 +118,58 @@ impl Paths {
     /// is in the repository that the archive is in.
     pub(in crate::report) fn within(&self, location: &Location) -> Option<Within> {
         let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
+        let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
+        let is_change = location.standing.is_some();
+        let mut last = self.last.lock().unwrap_or_else(|poison| poison.into_inner());
+        if let Some((key, within)) = &*last
+            && key.path == path.as_os_str()
+            && key.git_dir.as_deref() == git_dir.map(Path::as_os_str)
+            && key.is_change == is_change
+        {
+            return within.clone();
+        }
+        let within = self.find_within(location, path);
+        let git_dir = git_dir.map(|it| it.as_os_str().to_owned());
+        let key = Key { path: path.as_os_str().to_owned(), git_dir, is_change };
+        *last = Some((key, within.clone()));
+        within
+    }
+
+    fn find_within(&self, location: &Location, path: &Path) -> Option<Within> {
         let whole = self.whole(path);
-        let below = |top: PathBuf| {
-            let below = whole.strip_prefix(&top).ok()?.to_owned();
-            Some(Within { top, below })
-        };
         if location.standing.is_some() {
-            return below(self.here.clone());
+            return Within::new(&whole, &*self.here);
         }
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
         let git_dir = git_dir.filter(|it| !is_packed(it));
-        git_dir
-            .and_then(|git_dir| below(self.whole(root_of(git_dir))))
-            .or_else(|| below(self.top_above(&whole)?.to_path_buf()))
+        if git_dir.is_none() && self.is_stdin(path) {
+            return None;
+        }
+        let traced = git_dir.and_then(|it| Within::new(&whole, self.whole(root_of(it))));
+        // The repository was reached by its `.git`, which no tree can hold.
+        let traced = traced.map(|it| match it.below.strip_prefix(".git") {
+            Ok(below) => Within { below: below.into(), ..it },
+            Err(_) => it,
+        });
+        traced.or_else(|| Within::new(&whole, self.top_above(&whole)?))
     }
 
     /// Returns the repository that a file is in, and its path there.
     pub(in crate::report) fn file_within(&self, path: &Path) -> Option<Within> {
         let whole = self.whole(path);
-        let top = self.top_above(&whole)?.to_path_buf();
-        let below = whole.strip_prefix(&top).ok()?.to_owned();
-        Some(Within { top, below })
+        let top = match self.is_stdin(path) {
+            true => return None,
+            false if whole.is_dir() => self.top_of(&whole)?,
+            false => self.top_above(&whole)?,
+        };
+        Within::new(&whole, top)
+    }
+
+    /// Returns `true` if a path is that of standard input or a member of an archive there.
+    fn is_stdin(&self, path: &Path) -> bool {
+        let first = path.iter().next().map(|it| it.as_encoded_bytes());
+        let name = first.map(|it| it.strip_suffix(b"!").unwrap_or(it));
+        name == Some(STDIN.as_bytes()) && !self.here.join(STDIN).exists()
     }
 
     /// Returns the top of the repository around a file or the member of an archive.
@@ -150,15 +207,16 @@ impl Paths {
             return base.clone();
         }
         let read = outcome.repositories.iter().map(|it| &it.root).filter(|it| !is_packed(it));
-        let mut tops: Vec<PathBuf> = read.map(|root| self.whole(root)).collect();
+        let mut tops: Vec<PathBuf> = read.map(|root| self.whole(root_of(root))).collect();
         tops.extend(self.tops.iter().cloned());
         for location in outcome.findings.iter().flat_map(|it| &it.locations) {
             let Some(path) = &location.path else { continue };
             match self.within(location) {
-                Some(within) if tops.contains(&within.top) => {}
-                Some(within) => tops.push(within.top),
+                Some(within) if tops.iter().any(|top| **top == *within.top) => {}
+                Some(within) => tops.push(within.top.to_path_buf()),
                 // A file outside of all repositories counts from the folder that was scanned from.
                 None if location.part == Part::Ref || tops.contains(&self.here) => {}
+                None if self.is_stdin(path) => {}
                 None if self.whole(path).starts_with(&self.here) => tops.push(self.here.clone()),
                 None => {}
             }
@@ -172,6 +230,9 @@ impl Paths {
 
     /// Returns a path relative to the base, if it is below.
     pub(in crate::report) fn below(&self, path: &Path, base: Base<'_>) -> Option<PathBuf> {
+        if self.is_stdin(path) {
+            return Some(path.to_owned());
+        }
         let whole = self.whole(path);
         match whole.strip_prefix(base.0) {
             Ok(below) => Some(below.to_owned()),

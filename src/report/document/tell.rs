@@ -15,6 +15,7 @@ use crate::report::trace::ObjectRecord;
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
+use crate::source::git::repositories::root_of;
 use crate::source::{Diagnostic, Scanned};
 use ddpatrol_token::Secret;
 use std::path::Path;
@@ -91,8 +92,8 @@ impl DocumentOptions<'_> {
         let path = self.path(&scanned.root);
         RepositoryRecord {
             head: scanned.head.map(|id| id.to_string()),
-            uri: self.uri(&scanned.root, base, &path),
-            absolute_uri: paths::uri(&self.spelled(&self.paths.whole(&scanned.root))),
+            uri: self.uri(root_of(&scanned.root), base, &path),
+            absolute_uri: paths::uri(&self.spelled(&self.paths.whole(root_of(&scanned.root)))),
             path,
         }
     }
@@ -174,9 +175,14 @@ impl DocumentOptions<'_> {
     fn place(&self, location: &Location, base: Option<Base<'_>>) -> Place {
         let path = location.path.as_deref().map(|path| self.path(path));
         let within = self.paths.within(location);
-        let repository_path = within.map(|it| self.spelled(&it.below));
+        let repository_path = within.as_ref().map(|it| self.spelled(&it.below));
         let uri = location.path.as_deref().zip(base).and_then(|(reached, base)| {
-            self.uri(reached, base, repository_path.as_ref().or(path.as_ref())?)
+            let default = repository_path.as_ref().or(path.as_ref())?;
+            match &within {
+                Some(within) if default.is_utf8() && within.is_at(base) => None,
+                Some(within) => self.uri(&within.top.join(&within.below), base, default),
+                None => self.uri(reached, base, default),
+            }
         });
         let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
         Place {
