@@ -149,7 +149,9 @@ impl<'a> Reopened<'a> {
     /// Notes that an object of a change holds a token; those of a history are known.
     fn hold(&self, token: &Token, place: &Traced<'_>, mut spans: Vec<Span>) {
         let trace = place.trace.filter(|trace| trace.kind != Kind::Tree);
-        let (Some(trace), Some(_)) = (trace, place.standing) else { return };
+        let (Some(trace), Some(_), false) = (trace, place.standing, spans.is_empty()) else {
+            return;
+        };
         spans.sort_unstable();
         spans.dedup();
         let (id, kind) = (trace.object, trace.kind);
@@ -188,12 +190,15 @@ impl Opened for Reopened<'_> {
             let (bytes, matched) = (self.bytes, at..at + len);
             let window = (place.part, bytes, 0);
             let sight = scan.told().sight(&mut self.places, window, matched.clone(), encoding);
-            spans.push(Span { offset, len: len as u64 });
+            if place.standing.is_some() {
+                spans.push(Span { offset, len: len as u64 });
+            }
             let seen = Seen { token: &token, bytes, matched, sight };
             common.gather(&mut gathered, scan.redactor, seen, scan.on_match);
         }
-        if !spans.is_empty() {
-            collector.add(&token, gathered);
+        let locations = gathered.finish();
+        if !locations.is_empty() {
+            collector.add_locations(&token, locations);
             self.hold(&token, place, spans);
         }
     }

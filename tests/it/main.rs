@@ -8,6 +8,7 @@ mod detect;
 mod encode;
 mod encoded;
 mod history;
+mod many;
 mod mint;
 mod oracle;
 mod repo;
