@@ -5,7 +5,7 @@ use super::history::join;
 use super::repo::Repository;
 use super::state::{Known, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
-use crate::finding::{HeldObject, Part, Trace};
+use crate::finding::{HeldObject, Part, Removed, Trace};
 use crate::report::redact::Redactor;
 use crate::source::{Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{ObjectId, Reader};
@@ -146,7 +146,8 @@ impl Memory<'_> {
             Some(id) => Some(commit(id)?),
             None => None,
         };
-        let removed = place.removed.iter().map(commit).collect::<Option<_>>()?;
+        let first = Arc::new(place.removed.iter().map(commit).collect::<Option<Vec<_>>>()?);
+        let removed = Removed { first, total: place.removed_total };
         Some(Arc::new(Trace {
             repository: self.repository.git_dir.clone(),
             object,

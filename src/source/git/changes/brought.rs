@@ -5,7 +5,7 @@ use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
 use super::{ChangeSet, Item, sorted_base};
-use crate::finding::{Part, Standing, Trace};
+use crate::finding::{Part, Removed, Standing, Trace};
 use crate::source::{Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -196,7 +196,7 @@ impl History<'_> {
             kind,
             introduced: None,
             at_boundary: false,
-            removed: Vec::new(),
+            removed: Removed::default(),
             in_head: false,
             reachable: true,
             refs: Vec::new(),
