@@ -7,7 +7,7 @@
 
 use super::{Place, Record};
 use crate::blob::Position;
-use crate::finding::{Spot, Spots, end_of};
+use crate::finding::{Location, Spot, Spots, end_of};
 use crate::report::redact::Clean;
 use crate::report::trace::ObjectRecord;
 use serde::ser::{SerializeSeq, Serializer};
@@ -19,8 +19,15 @@ impl Place {
         1 + self.further.len()
     }
 
-    /// Makes a further place of one that differs in its position only.
-    fn move_to(&mut self, spot: &Spot) {
+    /// Makes it the place of a location that differs in its position only.
+    pub(crate) fn move_to(&mut self, location: &Location) {
+        (self.line, self.column) = (location.start.line, location.start.column);
+        (self.end_line, self.end_column) = (location.end.line, location.end.column);
+        self.offset = location.offset;
+    }
+
+    /// Makes it a further place that it stands for.
+    fn move_to_spot(&mut self, spot: &Spot) {
         let start = Position { line: self.line, column: self.column };
         let end = end_of(spot, (start, Position { line: self.end_line, column: self.end_column }));
         (self.line, self.column) = (spot.start.line, spot.start.column);
@@ -74,7 +81,7 @@ fn each<E>(places: &[Place], on_place: &mut dyn FnMut(&Place) -> Result<(), E>) 
             None => on_place(&beside[at]),
             Some(further) => {
                 let moved = moved[at].get_or_insert_with(|| beside[at].bare());
-                moved.move_to(&beside[at].further.list()[further]);
+                moved.move_to_spot(&beside[at].further.list()[further]);
                 on_place(moved)
             }
         };
