@@ -1,12 +1,14 @@
 //! The built command: memory on a large file, CPU and wall on a file tree and at start-up beside
-//! ripgrep's.
+//! ripgrep's, CPU and memory for each further place of a token.
 //!
 //! `cargo bench --bench commands -- TREE` with `rg` on the PATH; TREE holds source files (20,000 or
-//! more for a record). Commands run in turn, several rounds.
+//! more for a record). Commands run in turn, several rounds. `cargo bench --bench commands -- places`
+//! measures further places only; `DDPATROL` names another binary for that.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use ddpatrol::rules::RuleSet;
+use ddpatrol_token::datadog;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::io::Write;
 use std::path::Path;
@@ -15,14 +17,25 @@ use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 15;
 const LARGE_LEN: usize = 4_000_000_000;
+/// How many places of one token there are.
+const PLACES: usize = 100_000;
+/// What runs a command and prints the peak of its memory, as a process of its own.
+const PEAK: &str = "--peak";
 
 fn main() {
-    let tree = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|it| it == PEAK) {
+        return print_peak(&arguments[1..]);
+    }
+    let tree = arguments.into_iter().find(|arg| !arg.starts_with('-'));
     let tree = tree.expect("name a folder: cargo bench --bench commands -- TREE");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    large_file(folder.path());
-    compare_start(folder.path());
-    compare_tree(Path::new(&tree));
+    if tree != "places" {
+        large_file(folder.path());
+        compare_start(folder.path());
+        compare_tree(Path::new(&tree));
+    }
+    further_places(folder.path());
 }
 
 fn ddpatrol(arguments: &[&str], path: &Path) -> Command {
@@ -82,6 +95,94 @@ fn compare_tree(tree: &Path) {
     let listed = files.stdout.iter().filter(|&&byte| byte == b'\n').count();
     assert_eq!(listed as u64, count("files"), "both read the same files");
     compare("a file tree", ROUNDS, &mut || ddpatrol(&arguments, tree), &mut || rg(tree));
+}
+
+/// What a further place of a token costs: a log with the token in every line, beside one of the same
+/// length with the token in one.
+fn further_places(folder: &Path) {
+    let token = sample();
+    let line = |n: usize, token: &str| {
+        format!(
+            "2026-11-26T10:00:00.{n:06}Z DEBUG req={n} GET /api/v2/query auth={token} status=200\n"
+        )
+    };
+    let other = "x".repeat(token.len());
+    let one: String = (0..PLACES).map(|n| line(n, if n == 0 { &token } else { &other })).collect();
+    let all: String = (0..PLACES).map(|n| line(n, &token)).collect();
+    let commit = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        std::fs::write(path.join("debug.txt"), text).expect("a file");
+        let author = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        for arguments in [&["init", "-q"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
+            let mut git = Command::new("git");
+            git.arg("-C").arg(&path).args(author).args(arguments);
+            assert!(git.status().expect("git runs").success());
+        }
+        path
+    };
+    let (one, all) = (commit("one", &one), commit("all", &all));
+    for (title, arguments) in [("a file", "--files-only"), ("a history", "--history-only")] {
+        for format in ["text", "json", "jsonl"] {
+            let measure = |path: &Path, places: usize| {
+                let count = ["--no-config", arguments, "--report"];
+                let (output, ..) = run(&mut measured(&[&count[..], &["json"]].concat(), path));
+                let report: serde_json::Value =
+                    serde_json::from_slice(&output.stdout).expect("a JSON report");
+                assert_eq!(report["summary"]["proven_locations"], places);
+                let arguments = [&count[..], &[format]].concat();
+                let mut times: Vec<Duration> =
+                    (0..7).map(|_| run(&mut measured(&arguments, path)).1).collect();
+                times.sort();
+                (times[3].as_secs_f64(), peak(&measured(&arguments, path)))
+            };
+            let (few_cpu, few_peak) = measure(&one, 1);
+            let (cpu, peak) = measure(&all, PLACES);
+            let further = (PLACES - 1) as f64;
+            println!(
+                "{title}, {format}: {:.2} microseconds and {:.0} bytes for each further place",
+                (cpu - few_cpu) * 1e6 / further,
+                (peak as f64 - few_peak as f64) / further,
+            );
+        }
+    }
+}
+
+/// A token that the built-in rules prove.
+fn sample() -> String {
+    let format = datadog::access_token(datadog::PERSONAL_PREFIX).expect("the format is valid");
+    let mut state = 7_u64;
+    let mut fill = |bytes: &mut [u8]| {
+        for byte in bytes {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = (state >> 56) as u8;
+        }
+    };
+    let token = format.mint(format.choices()[0], &mut fill);
+    String::from_utf8(token.expose().to_vec()).expect("tokens are ASCII")
+}
+
+fn measured(arguments: &[&str], path: &Path) -> Command {
+    let mut command = ddpatrol(arguments, path);
+    if let Some(other) = std::env::var_os("DDPATROL") {
+        command = Command::new(other);
+        command.arg("scan").args(arguments).arg(path);
+    }
+    command
+}
+
+/// Returns the peak memory of a command in bytes: that of the only child of a process of its own.
+fn peak(command: &Command) -> u64 {
+    let mut own = Command::new(std::env::current_exe().expect("this program"));
+    own.arg(PEAK).arg(command.get_program()).args(command.get_args());
+    let output = own.output().expect("this program runs");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
+
+fn print_peak(command: &[String]) {
+    Command::new(&command[0]).args(&command[1..]).output().expect("the command runs");
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage is told");
+    println!("{}", usage.max_rss() * 1024);
 }
 
 fn compare(

@@ -9,8 +9,8 @@ use super::{Exit, GATE, complain, is_closed_pipe};
 use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
 use crate::finding::baseline::{Reach, Roots};
-use crate::finding::{Finding, Occurrence, Standing, context};
-use crate::report::document::{Document, DocumentOptions, Paths};
+use crate::finding::{Finding, Fingerprint, Location, Occurrence, Standing, context};
+use crate::report::document::{Document, DocumentOptions, Paths, Record};
 use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
@@ -185,7 +185,8 @@ impl Session<'_> {
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
         let decided = self.decided;
         let is_streamed = !streams.is_empty();
-        let streams = Streams { outputs: Mutex::new((streams, None)), telling };
+        let state = StreamState { outputs: streams, ..StreamState::default() };
+        let streams = Streams { state: Mutex::new(state), telling };
         let all = self.task.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
@@ -345,26 +346,53 @@ impl Session<'_> {
     }
 }
 
-/// The reports that are written line by line while the scan runs, and the first failure to write.
+/// The reports that are written line by line while the scan runs.
 struct Streams<'a> {
-    outputs: Mutex<(Vec<Output>, Option<anyhow::Error>)>,
+    state: Mutex<StreamState>,
     telling: DocumentOptions<'a>,
+}
+
+#[derive(Default)]
+struct StreamState {
+    outputs: Vec<Output>,
+    /// The first failure to write.
+    failure: Option<anyhow::Error>,
+    /// The match that was written last, and what was written of it.
+    last: Option<(Fingerprint, Location, Record)>,
+}
+
+impl StreamState {
+    /// Returns the record of a match that differs from the last one in its position only.
+    fn again(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
+        let Occurrence { token, location } = found;
+        let (fingerprint, last, record) = self.last.as_mut()?;
+        let is_again = *fingerprint == token.fingerprint
+            && record.rule == rules.rules()[token.rule].id
+            && last.differs_in_position_only(location);
+        let place = record.locations.first_mut().filter(|_| is_again)?;
+        place.move_to(location);
+        Some(record)
+    }
 }
 
 impl Streams<'_> {
     /// Writes one match; after a failure nothing more.
     fn write(&self, found: Occurrence<'_>, decided: &Decided) {
-        let mut guard = self.outputs.lock().unwrap_or_else(|poison| poison.into_inner());
-        let (outputs, failure) = &mut *guard;
-        if outputs.is_empty() || failure.is_some() {
+        let mut state = self.state.lock().unwrap_or_else(|poison| poison.into_inner());
+        if state.failure.is_some() {
             return;
         }
-        let mut finding = [Finding::from(found)];
-        decided.decisions.apply(&mut finding, self.telling.redactor);
-        let [finding] = &finding;
-        let record = self.telling.occurrence(finding);
+        if state.again(found, self.telling.rules).is_none() {
+            let mut finding = [Finding::from(found)];
+            decided.decisions.apply(&mut finding, self.telling.redactor);
+            let [finding] = &finding;
+            let record = self.telling.occurrence(finding);
+            state.last = Some((found.token.fingerprint, found.location.clone(), record));
+        }
+        let StreamState { outputs, failure, last } = &mut *state;
+        let Some((_, _, record)) = last else { return };
         for output in outputs {
-            if let Err(error) = json::write_match(&record, output.writer()) {
+            if let Err(error) = json::write_match(record, output.writer()) {
                 failure.get_or_insert(error.into());
             }
         }
@@ -372,8 +400,8 @@ impl Streams<'_> {
 
     /// Writes what follows the matches.
     fn finish(self, document: &Document) -> anyhow::Result<()> {
-        let (outputs, failure) =
-            self.outputs.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        let state = self.state.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        let StreamState { outputs, failure, .. } = state;
         if let Some(error) = failure {
             return Err(error);
         }

@@ -228,8 +228,8 @@ pub struct Trace {
     /// Whether what comes before that commit is not here, as where the history of a shallow clone begins,
     /// so that the token may be older.
     pub at_boundary: bool,
-    /// The commits that took it away from this path, in order of time.
-    pub removed: Vec<Arc<Commit>>,
+    /// The commits that took it away from this path.
+    pub removed: Removed,
     /// Whether it stands at this path in what is checked out.
     pub in_head: bool,
     /// Whether a reference reaches the commit; if none does, only a reflog may, or nothing.
@@ -242,7 +242,16 @@ pub struct Trace {
     pub date: i64,
 }
 
-/// One place where a token stands.
+/// The commits that took a token away from a path: all places at the path share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Removed {
+    /// The first ones, in order of time.
+    pub first: Arc<Vec<Arc<Commit>>>,
+    /// How many there are.
+    pub total: usize,
+}
+
+/// One place where a token is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// The file or folder; `None` is standard input.

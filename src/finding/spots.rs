@@ -107,6 +107,17 @@ impl Location {
         1 + self.further.len()
     }
 
+    /// Returns `true` if another place in the same content, both without the text around them, is as
+    /// this one, but for where it begins and ends.
+    pub(crate) fn differs_in_position_only(&self, other: &Self) -> bool {
+        let same = |a: &Self, b: &Self| {
+            (&a.snippet, a.encoding, a.part, a.len) == (&b.snippet, b.encoding, b.part, b.len)
+                && (&a.path, &a.inline, &a.layer) == (&b.path, &b.inline, &b.layer)
+                && (&a.trace, &a.standing) == (&b.trace, &b.standing)
+        };
+        self.snippet.as_bytes().is_empty() && same(self, other)
+    }
+
     fn extent(&self) -> Extent {
         Extent::new(self.len, self.start, self.end)
     }

@@ -22,8 +22,11 @@ pub struct GitPlace {
     pub introduced: Option<CommitRecord>,
     /// Whether what comes before it is not in the clone, so that the token may be older.
     pub at_boundary: bool,
-    /// The commits that took it away from this path, the earliest first.
+    /// The commits that took it away from this path, the earliest first, at most 50.
     pub removed: Vec<CommitRecord>,
+    /// How many such commits there are, where the list leaves some out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_total: Option<usize>,
     /// Whether it stands at this path in what is checked out.
     pub in_head: bool,
     /// Whether a reference reaches the commit, or the object that no commit holds.
@@ -100,7 +103,9 @@ impl DocumentOptions<'_> {
             kind: trace.kind.name().to_owned(),
             introduced: trace.introduced.as_deref().map(commit),
             at_boundary: trace.at_boundary,
-            removed: trace.removed.iter().map(|it| commit(it)).collect(),
+            removed: trace.removed.first.iter().map(|it| commit(it)).collect(),
+            removed_total: Some(trace.removed.total)
+                .filter(|total| *total > trace.removed.first.len()),
             in_head: trace.in_head,
             reachable: trace.reachable,
             refs: trace.refs.iter().map(|name| self.redactor.clean(name)).collect(),
@@ -154,7 +159,7 @@ impl GitPlace {
         if self.in_head {
             parts.push("still in HEAD".to_owned());
         } else if let Some(first) = self.removed.first() {
-            let more = match self.removed.len() {
+            let more = match self.removed_total.unwrap_or(self.removed.len()) {
                 1 => String::new(),
                 len => format!(" and {} more", len - 1),
             };

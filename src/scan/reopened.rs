@@ -141,7 +141,9 @@ impl<'a> Reopened<'a> {
     /// Notes that an object of a change holds a token; those of a history are known.
     fn hold(&self, token: &Token, place: &Traced<'_>, mut spans: Vec<Span>) {
         let trace = place.trace.filter(|trace| trace.kind != Kind::Tree);
-        let (Some(trace), Some(_)) = (trace, place.standing) else { return };
+        let (Some(trace), Some(_), false) = (trace, place.standing, spans.is_empty()) else {
+            return;
+        };
         spans.sort_unstable();
         spans.dedup();
         let (id, kind) = (trace.object, trace.kind);
@@ -181,13 +183,16 @@ impl Opened for Reopened<'_> {
             // A place is reported, whatever is there by now.
             let plain_len = token.secret.expose().len().min(self.bytes.len() - at);
             let (len, encoding) = span.unwrap_or((plain_len, Encoding::PLAIN));
-            spans.push(Span { offset, len: len as u64 });
+            if place.standing.is_some() {
+                spans.push(Span { offset, len: len as u64 });
+            }
             let matched = Matched { range: at..at + len, encoding };
             let seen = Seen { token: &token, sights: &mut self.sights, matched };
             common.gather(&mut gathered, scan.told(), seen, scan.on_match);
         }
-        if !spans.is_empty() {
-            collector.add(&token, gathered);
+        let locations = gathered.finish();
+        if !locations.is_empty() {
+            collector.add_locations(&token, locations);
             self.hold(&token, place, spans);
         }
     }

@@ -133,8 +133,8 @@ impl Worker<'_> {
         true
     }
 
-    /// Notes the tokens that an object has from its delta base.
-    fn inherit(&mut self, heads: &Heads, object: (ObjectId, Kind)) {
+    /// Notes the tokens of an object that was searched or is made from its delta base.
+    fn note(&mut self, heads: &Heads, object: (ObjectId, Kind)) {
         let found = heads.list.iter().filter_map(|it| Some((it.start, it.found?)));
         self.found.extend(found.map(|(start, found)| {
             let (offset, len) = (u64::from(start), u64::from(found.len));
@@ -167,14 +167,14 @@ impl ObjectVisitor for Worker<'_> {
         let inherited =
             base.and_then(|base| detector.inherit(object, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
-            self.inherit(&heads, (id, kind));
+            self.note(&heads, (id, kind));
             return Ok(Seen { heads, signs, may_end_as_zip });
         }
         let bytes = object.whole()?;
         let mut heads = Heads::default();
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
-        let Self { shared, scratch, numbers, found: list, .. } = self;
+        let Self { shared, scratch, numbers, .. } = self;
         let text = (bytes, within(origin, 0));
         let part = own(kind, bytes);
         heads.is_intricate = detector.heads(text, part, scratch, |place, found| {
@@ -182,14 +182,12 @@ impl ObjectVisitor for Worker<'_> {
                 |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
             let found = found.filter(is_text).map(|(found, token)| {
                 let number = numbers.of(shared, found, token);
-                let span = Span { offset: place.start as u64, ..span(&found, 0) };
-                list.push((number, span));
-                Found { token: number, len: span.len as u32 }
+                Found { token: number, len: (found.end - found.start) as u32 }
             });
             let (from, start) = (place.from as u32, place.start as u32);
             heads.list.push(Head { from, start, reach: place.reach as u32, found });
         });
-        shared.note((id, kind), list);
+        self.note(&heads, (id, kind));
         heads.list.sort_by_key(|head| head.start);
         self.tell_overrun(origin);
         if is_open {

@@ -15,6 +15,9 @@ pub(in crate::source) const WINDOW: usize = 256 * 1024;
 
 /// How large a window grows to hold base64 that is decoded whole.
 const MOST: usize = 16 << 20;
+/// By how much it grows first, and then by twice as much each time: a token in every line of a log is
+/// often at the end of a window, and ends soon after.
+const STEP: usize = 4 * 1024;
 
 /// How much context windows keep, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +86,14 @@ impl Windows {
             }
             let before = filled;
             let mut ended = fill(reader, &mut self.buffer, &mut filled, &mut failure);
+            let mut more = STEP;
             while !ended && is_open(&self.buffer[..filled]) {
                 if self.buffer.len() >= MOST {
                     self.tell_of_part(origin, run);
                     break;
                 }
-                self.buffer.resize(2 * self.buffer.len(), 0);
+                self.buffer.resize(MOST.min(self.buffer.len() + more), 0);
+                more *= 2;
                 ended = fill(reader, &mut self.buffer, &mut filled, &mut failure);
             }
             super::add(counted, (filled - before) as u64);
@@ -109,6 +114,7 @@ impl Windows {
             position.advance(&self.buffer[..dropped]);
             self.buffer.copy_within(dropped..filled, 0);
             filled -= dropped;
+            self.buffer.truncate(self.size.max(filled + 1));
             own_start = own_end - dropped;
             offset += dropped as u64;
         }

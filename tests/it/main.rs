@@ -11,6 +11,7 @@ mod encoded;
 mod history;
 mod hostile;
 mod ignored;
+mod many;
 mod mint;
 mod nested;
 mod oracle;

@@ -7,7 +7,7 @@
 
 use super::{Place, Record};
 use crate::blob::Position;
-use crate::finding::{Spot, end_of};
+use crate::finding::{Location, Spot, Spots, end_of};
 use crate::report::redact::Clean;
 use crate::report::trace::ObjectRecord;
 use serde::ser::{SerializeSeq, Serializer};
@@ -19,8 +19,15 @@ impl Place {
         1 + self.further.len()
     }
 
-    /// Makes a further place of one that differs in its position only.
-    fn move_to(&mut self, spot: &Spot) {
+    /// Makes it the place of a location that differs in its position only.
+    pub(crate) fn move_to(&mut self, location: &Location) {
+        (self.line, self.column) = (location.start.line, location.start.column);
+        (self.end_line, self.end_column) = (location.end.line, location.end.column);
+        self.offset = location.offset;
+    }
+
+    /// Makes it a further place that it stands for.
+    fn move_to_spot(&mut self, spot: &Spot) {
         let start = Position { line: self.line, column: self.column };
         let end = end_of(spot, (start, Position { line: self.end_line, column: self.end_column }));
         (self.line, self.column) = (spot.start.line, spot.start.column);
@@ -28,19 +35,19 @@ impl Place {
         self.offset = spot.offset;
     }
 
-    /// Calls `on_place` with every place that it stands for, itself first.
-    fn each<E>(&self, on_place: &mut dyn FnMut(&Self) -> Result<(), E>) -> Result<(), E> {
-        on_place(self)?;
-        if self.further.is_empty() {
-            return Ok(());
-        }
-        let mut place = Self { snippet: Clean::default(), ..self.clone() };
-        place.further = Default::default();
-        for spot in self.further.list() {
-            place.move_to(spot);
-            on_place(&place)?;
-        }
-        Ok(())
+    /// Returns a copy that stands for nothing else, without the text around it.
+    fn bare(&self) -> Self {
+        Self { snippet: Clean::default(), further: Spots::default(), ..self.clone() }
+    }
+
+    /// Returns `true` if two places are in the same content.
+    fn is_beside(&self, other: &Self) -> bool {
+        let content = |place: &Self| {
+            let git = place.git.as_ref();
+            let commit = git.and_then(|git| git.introduced.as_ref());
+            (git.map(|git| git.object.clone()), commit.map(|commit| commit.commit.clone()))
+        };
+        (&self.path, self.part) == (&other.path, other.part) && content(self) == content(other)
     }
 }
 
@@ -48,10 +55,10 @@ impl Record {
     /// Returns the number of places where the token is.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.locations.iter().map(Place::count).sum()
+        count(&self.locations)
     }
 
-    /// Calls `on_place` with every place, those that another one stands for right behind it.
+    /// Calls `on_place` with every place, those in one content by their offsets.
     ///
     /// # Errors
     /// What `on_place` fails with, at the first failure.
@@ -59,8 +66,45 @@ impl Record {
         &self,
         on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.locations.iter().try_for_each(|place| place.each(on_place))
+        each(&self.locations, on_place)
     }
+}
+
+fn count(places: &[Place]) -> usize {
+    places.iter().map(Place::count).sum()
+}
+
+fn each<E>(places: &[Place], on_place: &mut dyn FnMut(&Place) -> Result<(), E>) -> Result<(), E> {
+    for beside in places.chunk_by(Place::is_beside) {
+        let mut moved: Vec<Option<Place>> = vec![None; beside.len()];
+        let mut on_number = |(at, number): (usize, usize)| match number.checked_sub(1) {
+            None => on_place(&beside[at]),
+            Some(further) => {
+                let moved = moved[at].get_or_insert_with(|| beside[at].bare());
+                moved.move_to_spot(&beside[at].further.list()[further]);
+                on_place(moved)
+            }
+        };
+        // Mostly only the last one stands for others, all of which are behind it.
+        if numbers(beside).is_sorted_by_key(|(offset, ..)| offset) {
+            numbers(beside).try_for_each(|(_, at, number)| on_number((at, number)))?;
+        } else {
+            let mut order: Vec<(u64, usize, usize)> = numbers(beside).collect();
+            order.sort_unstable();
+            order.into_iter().try_for_each(|(_, at, number)| on_number((at, number)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lists all that places stand for: the offset, the number of the place that stands for it, and its own
+/// number there, 0 for the place itself.
+fn numbers(places: &[Place]) -> impl Iterator<Item = (u64, usize, usize)> {
+    places.iter().enumerate().flat_map(|(at, place)| {
+        let spots = place.further.list().iter().map(|spot| spot.offset);
+        let offsets = std::iter::once(place.offset).chain(spots).enumerate();
+        offsets.map(move |(number, offset)| (offset, at, number))
+    })
 }
 
 /// Writes a list of all places.
@@ -68,11 +112,8 @@ pub(super) fn serialize<S: Serializer>(
     locations: &[Place],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let len = locations.iter().map(Place::count).sum();
-    let mut list = serializer.serialize_seq(Some(len))?;
-    for place in locations {
-        place.each(&mut |place| list.serialize_element(place))?;
-    }
+    let mut list = serializer.serialize_seq(Some(count(locations)))?;
+    each(locations, &mut |place| list.serialize_element(place))?;
     list.end()
 }
 

@@ -6,7 +6,7 @@ use super::lfs_objects::LfsObjects;
 use super::repo::Repository;
 use super::state::{Known, KnownIssue, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
-use crate::finding::{HeldObject, Part, Trace};
+use crate::finding::{HeldObject, Part, Removed, Trace};
 use crate::report::redact::Redactor;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token,
@@ -162,7 +162,8 @@ impl Memory<'_> {
             Some(id) => Some(commit(id)?),
             None => None,
         };
-        let removed = place.removed.iter().map(commit).collect::<Option<_>>()?;
+        let first = Arc::new(place.removed.iter().map(commit).collect::<Option<Vec<_>>>()?);
+        let removed = Removed { first, total: place.removed_total };
         Some(Arc::new(Trace {
             repository: self.repository.git_dir.clone(),
             object,

@@ -6,7 +6,7 @@ use super::super::store::{LONGEST_TAGS, ReadError, Store};
 use super::content::Tokens;
 use super::diff::Trees;
 use super::{Base, ChangeSet, Item, Scope, sorted_base};
-use crate::finding::{Part, Standing, Trace};
+use crate::finding::{Part, Removed, Standing, Trace};
 use crate::source::{Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -219,7 +219,7 @@ impl History<'_> {
             kind,
             introduced: None,
             at_boundary: false,
-            removed: Vec::new(),
+            removed: Removed::default(),
             in_head: false,
             reachable: true,
             refs: Vec::new(),

@@ -23,7 +23,7 @@ pub(super) struct Change {
 }
 
 /// A token at a path: in the content, or in the name.
-type Key = (u32, u32, bool);
+pub(super) type Key = (u32, u32, bool);
 
 /// What all commits did.
 #[derive(Debug, Default)]

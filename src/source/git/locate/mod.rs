@@ -17,7 +17,7 @@ use super::lfs_objects::LfsObjects;
 use super::objects::{Means, Objects};
 use super::repo::{Ref, Refs, Repository};
 use super::store::Store;
-use crate::finding::{Part, Span, Trace};
+use crate::finding::{Part, Removed, Span, Trace};
 use crate::source::{Gap, Held, Run, Traced, Visitors};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
@@ -29,6 +29,8 @@ use std::sync::Arc;
 
 /// How many references are named for a place.
 const MOST_REFS: usize = 10;
+/// How many of the commits are named that took a token away from a path.
+const MOST_REMOVED: usize = 50;
 /// How many missing objects are named.
 const MOST_NAMED: usize = 3;
 
@@ -232,7 +234,7 @@ impl Locator<'_> {
             kind,
             introduced: None,
             at_boundary: false,
-            removed: Vec::new(),
+            removed: Removed::default(),
             in_head: false,
             reachable: false,
             refs: Vec::new(),

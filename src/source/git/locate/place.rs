@@ -5,10 +5,10 @@ use super::super::commits::{Commit, describe};
 use super::super::history::join;
 use super::super::lfs::Content;
 use super::super::trees::{self, EntryKind};
-use super::compare::{Change, Changes};
+use super::compare::{Change, Changes, Key};
 use super::hot::Hot;
-use super::{ByObject, History, Locator, offsets};
-use crate::finding::{Part, Trace};
+use super::{ByObject, History, Locator, MOST_REMOVED, offsets};
+use crate::finding::{Part, Removed, Trace};
 use crate::source::{Gap, Traced};
 use ddpatrol_pack::{Kind, Reader};
 use std::collections::HashMap;
@@ -23,9 +23,12 @@ pub(super) struct Placer<'a> {
     pub(super) blobs: &'a ByObject,
 }
 
-/// Commits as people know them, each read once.
+/// Commits as people know them, each read once, and lists of them, each made once.
 #[derive(Default)]
-struct Described(HashMap<u32, Arc<Commit>>);
+struct Described {
+    commits: HashMap<u32, Arc<Commit>>,
+    removed: HashMap<Key, Removed>,
+}
 
 /// What is known of the commits that brought tokens.
 struct Wanted<'a> {
@@ -110,11 +113,24 @@ impl Placer<'_> {
         trace.at_boundary |= self.lacks_parents(change, reader);
         let key = (change.token, change.path, change.is_name);
         trace.in_head = self.changes.in_head.contains(&key);
-        let mut removed = self.changes.removed.get(&key).cloned().unwrap_or_default();
-        removed.sort_by_key(|&it| (self.history.graph.dates[it as usize], it));
-        trace.removed =
-            removed.into_iter().filter_map(|it| described.get(self, it, reader)).collect();
+        trace.removed = self.removed(key, described, reader);
         Some(Arc::new(trace))
+    }
+
+    /// Names the commits that took a token away from a path, the same list for each place at the path.
+    fn removed(&self, key: Key, described: &mut Described, reader: &mut Reader) -> Removed {
+        let Some(commits) = self.changes.removed.get(&key) else { return Removed::default() };
+        if let Some(known) = described.removed.get(&key) {
+            return known.clone();
+        }
+        let mut commits = commits.clone();
+        commits.sort_by_key(|&it| (self.history.graph.dates[it as usize], it));
+        let total = commits.len();
+        let first = commits.into_iter().take(MOST_REMOVED);
+        let first = first.filter_map(|it| described.get(self, it, reader)).collect();
+        let removed = Removed { first: Arc::new(first), total };
+        described.removed.insert(key, removed.clone());
+        removed
     }
 
     /// Tells whether what a parent has at that path is not here, as in a partial clone.
@@ -162,14 +178,14 @@ impl Described {
         commit: u32,
         reader: &mut Reader,
     ) -> Option<Arc<Commit>> {
-        if let Some(known) = self.0.get(&commit) {
+        if let Some(known) = self.commits.get(&commit) {
             return Some(Arc::clone(known));
         }
         let number = placer.history.graph.numbers[commit as usize];
         let id = placer.locator.objects.catalog.id(number)?;
         let (_, bytes) = placer.locator.store.read(&id, reader).ok()?;
         let described = Arc::new(describe(id, &bytes));
-        self.0.insert(commit, Arc::clone(&described));
+        self.commits.insert(commit, Arc::clone(&described));
         Some(described)
     }
 }
