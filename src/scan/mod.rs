@@ -301,6 +301,34 @@ impl Workers<'_> {
         span.or_else(|| self.spans.get(self, token, place))
     }
 
+    /// Describes a place, without what commits have to do with it.
+    fn location(&self, place: &Traced<'_>, Span { len, encoding }: Span) -> Location {
+        let at = place.offset as usize;
+        let mut start = Position::start_of(place.bytes);
+        start.advance(&place.bytes[..at]);
+        let mut end = start;
+        end.advance(&place.bytes[at..at + len]);
+        let (start, end) = match encoding.is_utf16() {
+            true => wide((start, end), (place.bytes, at, 0), (len, encoding)),
+            false => (start, end),
+        };
+        Location {
+            path: place.path.map(plain),
+            part: place.part,
+            offset: place.offset,
+            len: len as u64,
+            start,
+            end,
+            snippet: around(self.scan.redactor, place.bytes, at..at + len, encoding),
+            encoding,
+            trace: None,
+            standing: None,
+            inline: self.scan.told().inline(place.part, place.bytes, (at..at + len, encoding)),
+            is_new_place: false,
+            layer: None,
+        }
+    }
+
     /// Tells whether bytes are an archive that is to be opened, and how it is walked.
     fn archive(&self, bytes: &[u8], telling: Telling) -> Option<(Walk<'_>, Format)> {
         let options = self.scan.archives.as_ref()?;
@@ -425,31 +453,15 @@ impl Visitors for Workers<'_> {
         // A place is told, whatever stands there by now.
         let plain_len = token.secret.expose().len().min(place.bytes.len() - at);
         let bare = Span { len: plain_len, encoding: Encoding::PLAIN };
-        let Span { len, encoding } = span.unwrap_or(bare);
-        let mut start = Position::start_of(place.bytes);
-        start.advance(&place.bytes[..at]);
-        let mut end = start;
-        end.advance(&place.bytes[at..at + len]);
-        let (start, end) = match encoding.is_utf16() {
-            true => wide((start, end), (place.bytes, at, 0), (len, encoding)),
-            false => (start, end),
+        let span = span.unwrap_or(bare);
+        // All that packed content holds is at the place of the whole.
+        let mut location = match span.encoding.is_plain() {
+            true => self.location(place, span),
+            false => self.spans.location(place, span, || self.location(place, span)),
         };
-        let location = Location {
-            path: place.path.map(plain),
-            part: place.part,
-            offset: place.offset,
-            len: len as u64,
-            start,
-            end,
-            snippet: around(self.scan.redactor, place.bytes, at..at + len, encoding),
-            encoding,
-            trace: place.trace.map(Arc::clone),
-            standing: place.standing.cloned(),
-            inline: self.scan.told().inline(place.part, place.bytes, (at..at + len, encoding)),
-            is_new_place: false,
-            layer: None,
-        };
-        self.tell(Occurrence { token, location }, place, len as u64);
+        location.trace = place.trace.map(Arc::clone);
+        location.standing = place.standing.cloned();
+        self.tell(Occurrence { token, location }, place, span.len as u64);
     }
 }
 

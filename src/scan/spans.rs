@@ -10,7 +10,7 @@ use super::Workers;
 use super::members::Telling;
 use crate::detect::encoding::Encoding;
 use crate::detect::{Match, Within};
-use crate::finding::{Fingerprint, Occurrence, Part, Token};
+use crate::finding::{Fingerprint, Location, Occurrence, Part, Token};
 use crate::source::Traced;
 use ddpatrol_pack::ObjectId;
 use std::collections::HashMap;
@@ -42,7 +42,11 @@ type Archive = (ObjectId, PathBuf);
 pub(super) struct Spans {
     spans: Mutex<Option<(ObjectId, Arc<OfObject>)>>,
     members: Mutex<Option<(Archive, Arc<Vec<Occurrence>>)>>,
+    location: Mutex<Option<(Encoded, Arc<Location>)>>,
 }
+
+/// Encoded text in an object that has a path.
+type Encoded = (ObjectId, Option<PathBuf>, u64, Span);
 
 impl Spans {
     /// Finds a token at its place.
@@ -54,6 +58,18 @@ impl Spans {
     ) -> Option<Span> {
         let spans = recall(&self.spans, object(place), || search(workers, place.bytes));
         spans.get(&(token.fingerprint, token.rule, place.offset as usize)).copied()
+    }
+
+    /// Returns the location of encoded text, made by `make` unless it is that of the last token.
+    pub(super) fn location(
+        &self,
+        place: &Traced<'_>,
+        span: Span,
+        make: impl FnOnce() -> Location,
+    ) -> Location {
+        let path = place.path.map(Path::to_owned);
+        let key = object(place).map(|object| (object, path, place.offset, span));
+        Location::clone(&recall(&self.location, key, make))
     }
 
     /// Lists the places in the members of an archive; `None` if the object is none.
