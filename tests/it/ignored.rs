@@ -131,7 +131,7 @@ fn fill(random: &mut Random, folder: &Path, depth: usize) {
     for name in names {
         let path = folder.join(raw_name(name));
         match random.below(8) {
-            0 if depth < 3 => fill(random, &path, depth + 1),
+            0 if depth < 2 => fill(random, &path, depth + 1),
             2..=4 => std::fs::write(&path, "").expect("a file"),
             5 if random.below(3) == 0 => {
                 std::os::unix::fs::symlink("a", &path).expect("a link");
@@ -151,7 +151,7 @@ fn fill(random: &mut Random, folder: &Path, depth: usize) {
 
 #[test]
 fn ignore_files_are_read_exactly_as_git_reads_them() {
-    for seed in 0..700 {
+    for seed in 0..600 {
         let mut random = Random(seed);
         let repo = Repo::new();
         if random.below(4) == 0 {
@@ -171,12 +171,11 @@ fn ignore_files_are_read_exactly_as_git_reads_them() {
             .collect();
         expected.sort();
         let walked = walked(repo.path());
-        let only = |a: &[PathBuf], b: &[PathBuf]| -> Vec<PathBuf> {
-            a.iter().filter(|path| !b.contains(path)).cloned().collect()
-        };
-        let (more, less) = (only(&walked, &expected), only(&expected, &walked));
-        assert!(more.is_empty() && less.is_empty(), "seed {seed}: +{more:?} -{less:?}");
-        assert_eq!(walked.len(), expected.len(), "seed {seed}: a file is read twice");
+        if walked != expected {
+            let more: Vec<_> = walked.iter().filter(|path| !expected.contains(path)).collect();
+            let less: Vec<_> = expected.iter().filter(|path| !walked.contains(path)).collect();
+            panic!("seed {seed}: read and ignored by git: {more:?}; the reverse: {less:?}");
+        }
     }
 }
 
