@@ -19,18 +19,10 @@ DDPATROL=$(realpath "$DDPATROL")
 export DDPATROL
 
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
-key=$({ node --version; cat "$tests/package-lock.json"; } | sha256sum | cut -c 1-16)
-DDPATROL_TEST_NODE=$target/node/$key
+DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
 export DDPATROL_TEST_NODE
-if [ ! -e "$DDPATROL_TEST_NODE/ready" ]; then
-  rm -rf "$DDPATROL_TEST_NODE"
-  mkdir -p "$DDPATROL_TEST_NODE"
-  cp "$tests"/package*.json "$DDPATROL_TEST_NODE"
-  npm ci --prefix "$DDPATROL_TEST_NODE" --silent --no-audit --no-fund --ignore-scripts
-  # What the package's own script does.
-  chmod u+x "$DDPATROL_TEST_NODE"/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
-  touch "$DDPATROL_TEST_NODE/ready"
-fi
+# What the package's own script does.
+chmod u+x "$DDPATROL_TEST_NODE"/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
 export PYTHONDONTWRITEBYTECODE=1
 cd "$tests"
 exec "$python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"

@@ -4,9 +4,10 @@
 #   scripts/pytest.sh tests/matrix [PYTEST ARGUMENTS...]       every encoding, container and source
 #   scripts/pytest.sh tests/advice [PYTEST ARGUMENTS...]       the commands in reports, with git-filter-repo
 #   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, by the real pre-commit
+#   scripts/pytest.sh tests/hook_managers [PYTEST ARGUMENTS...]   the hooks beside husky, lefthook, simple-git-hooks
 #
-# DDPATROL names the program (default: the debug build, which is built). What the folder's
-# requirements.txt names stands in an environment under the target directory.
+# DDPATROL names the program (default: the debug build, which is built). The packages in the folder's
+# requirements.txt and package-lock.json are installed under the target directory.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tests=$root/$1
@@ -19,6 +20,10 @@ fi
 DDPATROL=$(realpath "$DDPATROL")
 export DDPATROL
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
+if [ -e "$tests/package-lock.json" ]; then
+  DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
+  export DDPATROL_TEST_NODE
+fi
 export PYTHONDONTWRITEBYTECODE=1
 PATH=$(dirname "$python"):$PATH
 cd "$tests"

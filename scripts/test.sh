@@ -27,6 +27,7 @@ need_cargo() {
 }
 
 need git git
+need git-lfs git-lfs
 need python3 python3
 need g++ g++
 need script bsdutils
@@ -77,6 +78,8 @@ step "the commands in reports"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/advice
 step "the hooks, by pre-commit"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/pre_commit
+step "the hooks, beside other hook managers"
+DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/hook_managers
 step "journey"
 scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
 step "HTML reports in a browser"

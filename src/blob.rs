@@ -89,6 +89,68 @@ impl Position {
     }
 }
 
+/// How many bytes apart the positions are that [`Positions`] remembers.
+const STRIDE: usize = 4 * 1024;
+
+/// Computes positions in a blob, in any order: each costs at most the distance to the last one or
+/// 4 KiB, whichever is less.
+#[derive(Clone, Debug)]
+pub(crate) struct Positions<'a> {
+    bytes: &'a [u8],
+    first: Mark,
+    last: Mark,
+    /// The positions passed so far, in ascending order.
+    marks: Vec<Mark>,
+}
+
+/// An index and its position.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    index: usize,
+    position: Position,
+    /// The index after the last newline before it, if there is one.
+    line_start: Option<usize>,
+}
+
+impl<'a> Positions<'a> {
+    /// Prepares for bytes of which the first is at `start`.
+    pub(crate) fn new(bytes: &'a [u8], start: Position) -> Self {
+        let first = Mark { index: 0, position: start, line_start: None };
+        Self { bytes, first, last: first, marks: Vec::new() }
+    }
+
+    /// Returns the position of the byte at `index`, 0 to the number of bytes.
+    pub(crate) fn at(&mut self, index: usize) -> Position {
+        if index < self.last.index {
+            let known = self.marks.partition_point(|mark| mark.index <= index);
+            self.last = known.checked_sub(1).map_or(self.first, |known| self.marks[known]);
+        }
+        while index - self.last.index > STRIDE {
+            self.advance(self.last.index + STRIDE);
+            if self.marks.last().is_none_or(|mark| mark.index < self.last.index) {
+                self.marks.push(self.last);
+            }
+        }
+        self.advance(index);
+        self.last.position
+    }
+
+    /// Returns where the line of the index that was asked for last begins, if that is in the bytes and
+    /// not at their beginning.
+    pub(crate) fn line_start(&self) -> Option<usize> {
+        self.last.line_start
+    }
+
+    fn advance(&mut self, index: usize) {
+        let passed = &self.bytes[self.last.index..index];
+        if let Some(newline) = memchr::memrchr(b'\n', passed) {
+            self.last.line_start = Some(self.last.index + newline + 1);
+        }
+        self.last.position.advance(passed);
+        self.last.index = index;
+    }
+}
+
 /// Counts the UTF-16 code units of UTF-8 text.
 ///
 /// It looks at each byte alone, so that text can be cut anywhere: a byte that is no continuation
@@ -123,6 +185,24 @@ mod tests {
             position.advance(&text.as_bytes()[..cut]);
             position.advance(&text.as_bytes()[cut..]);
             prop_assert_eq!(position, naive(&text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn positions_are_the_same_in_any_order(
+            lines in prop::collection::vec(0..9_000_usize, 1..6),
+            wanted in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
+        ) {
+            let text: String = lines.iter().map(|&len| "é".repeat(len) + "\n").collect();
+            let blob = Blob::whole(Origin::Stdin, text.as_bytes());
+            let mut positions = Positions::new(blob.bytes, blob.position);
+            for index in wanted {
+                let index = index.index(text.len() + 1);
+                prop_assert_eq!(positions.at(index), blob.position_at(index));
+                let line_start = memchr::memrchr(b'\n', &blob.bytes[..index]).map(|at| at + 1);
+                prop_assert_eq!(positions.line_start(), line_start);
+            }
         }
     }
 

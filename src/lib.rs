@@ -9,6 +9,7 @@ pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod finding;
+pub mod regular;
 pub mod report;
 pub mod respond;
 pub mod rules;

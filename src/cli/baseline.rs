@@ -9,6 +9,7 @@ use crate::config::{Level, NAME};
 use crate::decode;
 use crate::finding::baseline::{Baseline, Reach};
 use crate::finding::suppression::Decisions;
+use crate::regular::{self, Links, MAX_TEXT};
 use crate::report::text::count;
 use anyhow::{Context, bail};
 use std::io::{self, ErrorKind, Write};
@@ -43,7 +44,7 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
     let named = ended.decided.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
     let failed = || format!("the baseline {} cannot be written", shown(&path));
-    let mut baseline = match (decode::read_file(&path), old) {
+    let mut baseline = match (read_baseline(&path), old) {
         (Ok(_), Old::Refused) => bail!(
             "{} exists: `ddpatrol baseline update` renews it, or remove it first",
             shown(&path)
@@ -96,12 +97,17 @@ fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
     }
 }
 
+/// Reads a baseline, which a configuration in the scanned tree may have named.
+fn read_baseline(path: &Path) -> io::Result<String> {
+    Ok(decode::text(regular::read(path, Links::Follow, MAX_TEXT)?)?)
+}
+
 fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
     let path = match &args.file {
         Some(file) => file.clone(),
         None => configured_baseline()?.unwrap_or_else(|| PathBuf::from(FILE)),
     };
-    let text = decode::read_file(&path)
+    let text = read_baseline(&path)
         .with_context(|| format!("the baseline {} cannot be read", path.display()))?;
     let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;
     let mut out = io::stdout().lock();

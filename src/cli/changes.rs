@@ -3,32 +3,55 @@
 use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
+use super::hook::Line;
 use super::session::{self, Scene, Sources, Task};
+use super::staged_paths::Selection;
 use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
-use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
-use crate::source::git::repo::{Environment, Repository};
+use crate::source::git::repo::{Environment, Operation, Progress, Repository};
+use crate::source::{Run, Source};
 use anyhow::Context;
+use ddpatrol_pack::ObjectId;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
+    if let Some(range) = framework_range(args) {
+        let revisions = Revisions { list: vec![range], ..Revisions::default() };
+        let (telling, change) = (&args.telling, &args.change);
+        return Judging { telling, change, trust: Trust::Base }.judge_revisions(&revisions);
+    }
     let run = session::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
     let top = top(&repository);
+    let progress = progress(&repository)?;
+    let during = progress.clone();
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
         let changes = repository.staged()?;
-        Ok(vec![Box::new(Staged::new(repository, changes, scene.threads))])
+        let staged =
+            |changes| Box::new(Staged::new(repository, changes, scene.threads).during(during));
+        if args.paths.is_empty() {
+            return Ok(vec![staged(changes)]);
+        }
+        let mut selection = Selection::new(&args.paths, changes, &top)?;
+        let changes = std::mem::take(&mut selection.changes);
+        let archives = args.telling.archives.options(scene.context);
+        let mut sources = selection.sources(archives, scene)?;
+        if !changes.is_empty() {
+            sources.push(staged(changes));
+        }
+        Ok(sources)
     };
     let task = Task {
         telling: &args.telling,
         all: args.change.all,
         scanned: &[],
+        operation: progress.operation,
         ground: Ground::Folder(top.clone()),
-        roots: Roots { here: top.clone(), tops: vec![top] },
+        roots: Roots { here: top.clone(), tops: vec![top.clone()] },
         heed: Heed::Baseline,
         reach: Reach::Unknown,
         default_report: Some(ReportFormat::Text),
@@ -37,10 +60,23 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     session::run(task, Box::new(sources), &run)
 }
 
+/// Returns the range that the pre-commit framework runs for: it sets these variables beside the paths.
+fn framework_range(args: &StagedArgs) -> Option<OsString> {
+    if args.paths.is_empty() {
+        return None;
+    }
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let mut range = variable("PRE_COMMIT_FROM_REF")?;
+    range.push("..");
+    range.push(variable("PRE_COMMIT_TO_REF")?);
+    Some(range)
+}
+
 pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
-    let mut revisions = Revisions { list: args.revisions.clone(), not: args.not.clone() };
+    let (list, not) = (args.revisions.clone(), args.not.clone());
+    let mut revisions = Revisions { list, not, names: Vec::new() };
     if args.stdin {
-        revisions.list.append(&mut read_revisions()?);
+        read_revisions(&mut revisions)?;
     }
     let trust = if args.trust_head { Trust::Head } else { Trust::Base };
     let judging = Judging { telling: &args.telling, change: &args.change, trust };
@@ -48,7 +84,7 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
     if args.stdin && revisions.list.is_empty() {
         judging.nothing()
     } else {
-        judging.judge(&revisions)
+        judging.judge_revisions(&revisions)
     }
 }
 
@@ -69,18 +105,24 @@ pub(super) struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    /// Judges the range that revisions mean.
-    pub(super) fn judge(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
-        let run = session::begin()?;
-        let threads = session::threads(&self.telling.run);
+    /// Judges the range that revisions name.
+    fn judge_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
+        let options = RangeOptions { threads: session::threads(&self.telling.run) };
         let repository = discover(self.change.repo.as_ref())?;
-        let range = Range::new(repository, revisions, RangeOptions { threads })?;
-        for note in &range.notes {
+        self.judge(Range::new(repository, revisions, options)?, None)
+    }
+
+    /// Judges a range, and lists what is in another one.
+    pub(super) fn judge(&self, range: Range, also: Option<Range>) -> anyhow::Result<Exit> {
+        let run = session::begin()?;
+        for note in range.notes.iter().chain(also.iter().flat_map(|it| &it.notes)) {
             run.note(note.clone());
         }
         let top = top(range.repository());
         let task = self.task(self.ground(&range, top.clone(), &run)?, top);
-        session::run(task, Box::new(|_| Ok(vec![Box::new(range)])), &run)
+        let mut sources: Sources = vec![Box::new(range)];
+        sources.extend(also.map(|it| Box::new(it) as Box<dyn Source>));
+        session::run(task, Box::new(|_| Ok(sources)), &run)
     }
 
     /// Reports that there is nothing to judge.
@@ -97,6 +139,7 @@ impl Judging<'_> {
             telling: self.telling,
             all: self.change.all,
             scanned: &[],
+            operation: None,
             ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
@@ -119,6 +162,22 @@ impl Judging<'_> {
     }
 }
 
+/// Returns the operation that the next commit ends. In `pre-merge-commit` git has not written it
+/// down yet, and names the commits that it merges in variables.
+fn progress(repository: &Repository) -> anyhow::Result<Progress> {
+    let mut progress = repository.progress()?;
+    let named = std::env::vars_os().filter_map(|(name, _)| {
+        let id = name.to_str()?.strip_prefix("GITHEAD_")?;
+        id.parse::<ObjectId>().ok().filter(|id| id.kind() == repository.hash)
+    });
+    let merged: Vec<ObjectId> = named.filter(|id| !progress.sources.contains(id)).collect();
+    if !merged.is_empty() {
+        progress.operation.get_or_insert(Operation::Merge);
+        progress.sources.extend(merged);
+    }
+    Ok(progress)
+}
+
 /// Returns the folder that the paths of a repository's files count from.
 fn top(repository: &Repository) -> PathBuf {
     let top = repository.work_tree.as_ref().unwrap_or(&repository.git_dir);
@@ -139,26 +198,22 @@ pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
     Ok(Repository::discover(&here, &environment)?)
 }
 
-/// Reads revisions from standard input, one a line.
-pub(super) fn read_revisions() -> anyhow::Result<Vec<OsString>> {
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().read_to_end(&mut bytes);
-    let text = read.and_then(|_| Ok(decode::text(bytes)?));
-    let text = text.context("cannot read revisions from standard input")?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(revision).collect())
-}
-
-/// Reads a line: a revision, or what git tells `pre-push` and `pre-receive` hooks of a reference.
-fn revision(line: &str) -> OsString {
-    let is_id = |word: &str| {
-        matches!(word.len(), 40 | 64) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let words: Vec<&str> = line.split(' ').collect();
-    match words[..] {
-        [_, local, _, remote] if is_id(local) && is_id(remote) => {
-            format!("{remote}..{local}").into()
-        }
-        [old, new, _] if is_id(old) && is_id(new) => format!("{old}..{new}").into(),
-        _ => line.into(),
+/// Reads revisions from standard input, one a line, or the lines that git gives to `pre-push` and
+/// `pre-receive` hooks.
+fn read_revisions(revisions: &mut Revisions) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    std::io::stdin().read_to_end(&mut text).context("cannot read revisions from standard input")?;
+    // What Windows tools write is decoded; names of references in git's lines may be any bytes.
+    let text = decode::text(text.clone()).map_or(text, String::into_bytes);
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    for line in lines.filter(|line| !line.is_empty()) {
+        let Some(of_git) = Line::of_receive(line).or_else(|| Line::of_push(line)) else {
+            let text = std::str::from_utf8(line).context("a revision is not UTF-8 text")?;
+            revisions.list.push(text.into());
+            continue;
+        };
+        revisions.list.extend(of_git.range().map(OsString::from));
+        revisions.names.extend(of_git.update().into_iter().flat_map(|it| it.names));
     }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::decode;
 use crate::finding::InlineAllow;
 use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
 use crate::finding::suppression::Decisions;
+use crate::regular::{self, Links, MAX_TEXT};
 use crate::rules::{RuleError, RuleSet};
 use crate::source::git::changes::Snapshot;
 use anyhow::{Context, bail};
@@ -76,9 +77,11 @@ impl Decided {
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let mut rules = RuleSet::builtin().context("the built-in rules are broken")?;
         let here = std::env::current_dir().context("the current folder cannot be read")?;
-        let named = config.rules.iter().map(|it| folder.join(it));
-        for added in telling.rules.added.iter().map(|it| here.join(it)).chain(named) {
-            reading.add_rules(&mut rules, &added)?;
+        for added in &telling.rules.added {
+            reading.add_rules(&mut rules, &Steering::by_user(here.join(added)))?;
+        }
+        for named in &config.rules {
+            reading.add_rules(&mut rules, &Steering::by_configuration(&folder, named))?;
         }
         let all = rules.clone();
         for out in &config.leave_out {
@@ -87,10 +90,11 @@ impl Decided {
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;
-        let flag = telling.baseline.as_ref().map(|it| here.join(it));
-        let baseline = flag.or_else(|| config.baseline.as_ref().map(|it| folder.join(it)));
+        let flag = telling.baseline.as_ref().map(|it| Steering::by_user(here.join(it)));
+        let configured = || Some(Steering::by_configuration(&folder, config.baseline.as_ref()?));
+        let baseline = flag.or_else(configured);
         let known = match &baseline {
-            Some(path) if heed == Heed::Baseline => Some(reading.baseline(path)?),
+            Some(file) if heed == Heed::Baseline => Some(reading.baseline(file)?),
             _ => None,
         };
         let inline = match (telling.no_inline_allow, ground) {
@@ -112,10 +116,46 @@ impl Decided {
             },
             inline,
             notes: reading.notes,
-            baseline,
+            baseline: baseline.map(|file| file.path),
         })
     }
 }
+
+/// A file that steers a scan, and who names it.
+struct Steering {
+    path: PathBuf,
+    /// The folder of the scanned tree below which the path may not lead through a symbolic link;
+    /// `None` for a path that the user names.
+    tree: Option<PathBuf>,
+}
+
+impl Steering {
+    fn by_user(path: PathBuf) -> Self {
+        Self { path, tree: None }
+    }
+
+    fn by_configuration(folder: &Path, name: &Path) -> Self {
+        Self { path: folder.join(name), tree: Some(folder.to_owned()) }
+    }
+
+    /// Returns how links are treated, or the first link on the way that the scanned tree has.
+    fn links(&self) -> anyhow::Result<Links> {
+        let Some(tree) = &self.tree else { return Ok(Links::Follow) };
+        let below = self.path.strip_prefix(tree).unwrap_or(Path::new(""));
+        let mut path = tree.clone();
+        for part in below {
+            path.push(part);
+            if path.is_symlink() {
+                bail!("{} is a symbolic link; {NO_LINKS}", shown(&path));
+            }
+        }
+        Ok(Links::Refuse)
+    }
+}
+
+/// What a user does about a link in the scanned tree that would steer the scan.
+const NO_LINKS: &str = "links in a scanned tree are not followed, so name the file with --config, \
+                        --baseline or --rules";
 
 /// Returns the day that it is in UTC.
 fn today() -> Date {
@@ -134,18 +174,21 @@ impl Reading<'_> {
         if telling.no_config {
             return Ok((Config::default(), self.top().join(NAME)));
         }
-        let (path, is_named) = match (&telling.config, self.ground) {
+        let by_tree = |folder: &Path| Steering::by_configuration(folder, Path::new(NAME));
+        let file = match (&telling.config, self.ground) {
             (Some(path), _) => {
-                (std::path::absolute(path).context("the current folder cannot be read")?, true)
+                let path = std::path::absolute(path);
+                Steering::by_user(path.context("the current folder cannot be read")?)
             }
             (None, Ground::Folder(folder)) => match find(folder) {
-                Some(path) => (path, false),
+                Some(folder) => by_tree(folder),
                 None => return Ok((Config::default(), folder.join(NAME))),
             },
-            (None, _) => (self.top().join(NAME), false),
+            (None, _) => by_tree(&self.top()),
         };
+        let path = file.path.clone();
         self.warn_of_edits(&path)?;
-        match self.text(&path)? {
+        match self.text(&file)? {
             Some((text, place)) => {
                 self.notes.push(format!("the configuration is {place}"));
                 let config = Config::parse(Path::new(&place), &text)?;
@@ -156,7 +199,9 @@ impl Reading<'_> {
                 }
                 Ok((config, path))
             }
-            None if is_named => bail!("{}", self.missing(&path, "the configuration")),
+            None if file.tree.is_none() => {
+                bail!("{}", self.missing(&path, "the configuration"))
+            }
             None => Ok((Config::default(), path)),
         }
     }
@@ -184,8 +229,10 @@ impl Reading<'_> {
         whole.strip_prefix(top).ok().map(Path::to_owned)
     }
 
-    /// Reads a file where it counts; returns how its place is told, too.
-    fn text(&self, path: &Path) -> anyhow::Result<Option<(String, String)>> {
+    /// Reads a file where it counts; returns its text and its name for messages, `None` if there is
+    /// no such file.
+    fn text(&self, file: &Steering) -> anyhow::Result<Option<(String, String)>> {
+        let path = &file.path;
         if let Some(below) = self.inside(path) {
             let Ground::Commit { base, .. } = self.ground else { return Ok(None) };
             let place = format!("{} of {}", below.display(), short(base));
@@ -195,10 +242,13 @@ impl Reading<'_> {
             return Ok(Some((text, place)));
         }
         let place = shown(path);
-        match decode::read_file(path) {
-            Ok(text) => Ok(Some((text, place))),
+        match regular::read(path, file.links()?, MAX_TEXT) {
+            Ok(bytes) => {
+                let text = decode::text(bytes).with_context(|| format!("cannot read {place}"))?;
+                Ok(Some((text, place)))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),
+            Err(error) => Err(error).with_context(|| format!("cannot read {place}")),
         }
     }
 
@@ -233,9 +283,10 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn add_rules(&self, rules: &mut RuleSet, path: &Path) -> anyhow::Result<()> {
+    fn add_rules(&self, rules: &mut RuleSet, file: &Steering) -> anyhow::Result<()> {
+        let path = &file.path;
         let Some(below) = self.inside(path) else {
-            return Ok(rules.add_path(path)?);
+            return Ok(rules.add_path(path, file.links()?)?);
         };
         let Ground::Commit { base, .. } = self.ground else {
             bail!("{}", self.missing(path, "the rules"));
@@ -252,17 +303,19 @@ impl Reading<'_> {
             return Err(RuleError::NoRules(below).into());
         }
         for file in files {
+            let file = Steering::by_user(file);
             let Some((text, place)) = self.text(&file)? else {
-                bail!("{}", self.missing(&file, "the rule file"));
+                bail!("{}", self.missing(&file.path, "the rule file"));
             };
             rules.add_text(Path::new(&place), &text)?;
         }
         Ok(())
     }
 
-    fn baseline(&self, path: &Path) -> anyhow::Result<Baseline> {
-        let Some((text, place)) = self.text(path)? else {
-            bail!("{}; `ddpatrol baseline create` writes one", self.missing(path, "the baseline"));
+    fn baseline(&self, file: &Steering) -> anyhow::Result<Baseline> {
+        let Some((text, place)) = self.text(file)? else {
+            let missing = self.missing(&file.path, "the baseline");
+            bail!("{missing}; `ddpatrol baseline create` writes one");
         };
         Baseline::parse(&text).with_context(|| format!("the baseline {place} cannot be used"))
     }
@@ -273,12 +326,12 @@ fn short(base: &Snapshot) -> String {
     base.commit().to_string()[..12].to_owned()
 }
 
-/// Looks for a configuration in a folder and above it, up to the top of a work tree.
-fn find(folder: &Path) -> Option<PathBuf> {
+/// Finds the folder whose configuration applies: `folder` or the nearest above it, up to the top of
+/// a work tree.
+fn find(folder: &Path) -> Option<&Path> {
     for folder in folder.ancestors() {
-        let path = folder.join(NAME);
-        if path.is_file() {
-            return Some(path);
+        if folder.join(NAME).symlink_metadata().is_ok() {
+            return Some(folder);
         }
         if folder.join(".git").exists() {
             break;
@@ -290,11 +343,12 @@ fn find(folder: &Path) -> Option<PathBuf> {
 /// Returns the baseline that the configuration of the current folder names.
 pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
-    let Some(path) = find(&here) else { return Ok(None) };
-    let text =
-        decode::read_file(&path).with_context(|| format!("{} cannot be read", shown(&path)))?;
-    let config = Config::parse(Path::new(&shown(&path)), &text)?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let Some(folder) = find(&here) else { return Ok(None) };
+    let file = Steering::by_configuration(folder, Path::new(NAME));
+    let ground = Ground::Folder(folder.to_owned());
+    let reading = Reading { ground: &ground, notes: Vec::new() };
+    let Some((text, place)) = reading.text(&file)? else { return Ok(None) };
+    let config = Config::parse(Path::new(&place), &text)?;
     Ok(config.baseline.map(|baseline| folder.join(baseline)))
 }
 

@@ -15,8 +15,10 @@ mod rules;
 mod saved;
 mod scan;
 mod session;
+mod staged_paths;
 
 use crate::detect::Detector;
+use crate::regular::Links;
 use crate::report::escape;
 use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
@@ -64,6 +66,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = run(args.command).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return Exit::Good;
+        }
+        if session::was_interrupted() {
+            // The programs that were asked for an answer were stopped, so the error says nothing.
+            return Exit::Interrupted;
         }
         complain(&format!("{error:#}"));
         Exit::Failed
@@ -161,7 +167,7 @@ fn builtin_redactor() -> Option<Redactor> {
 fn load_rules(paths: &[std::path::PathBuf]) -> anyhow::Result<RuleSet> {
     let mut rules = RuleSet::builtin().context("the built-in rules are broken")?;
     for path in paths {
-        rules.add_path(path)?;
+        rules.add_path(path, Links::Follow)?;
     }
     Ok(rules)
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -147,6 +148,17 @@ impl Output {
     }
 }
 
+/// The files of reports that are being written, for [`remove_temporary`].
+static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes the files of unfinished reports, before the process ends without writing them.
+pub(super) fn remove_temporary() {
+    for path in TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // It may have its final name by now.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 fn open_path(path: &Path) -> io::Result<Target> {
     // These stand for what is open already, whatever file is behind them.
     if path.starts_with("/dev") || path.starts_with("/proc") {
@@ -176,5 +188,7 @@ fn open_path(path: &Path) -> io::Result<Target> {
         builder.permissions(std::fs::metadata(&path).map_or(new, |old| old.permissions()));
     }
     let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let unfinished = file.path().to_owned();
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).push(unfinished);
     Ok(Target::File(BufWriter::new(file), path))
 }

@@ -2,6 +2,7 @@
 
 use super::args::{RulesArgs, RulesCommand};
 use super::{Exit, load_rules};
+use crate::regular::Links;
 use crate::report::text::count;
 use crate::rules::{Rule, RuleSet, selftest};
 use ddpatrol_token::{Kind, Lengths, Segment};
@@ -86,7 +87,7 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
             // A rule that a scan would refuse beside the built-in ones does not hold.
             load_rules(&[path.to_owned()])?;
             let mut rules = RuleSet::default();
-            rules.add_path(path)?;
+            rules.add_path(path, Links::Follow)?;
             rules
         }
     };

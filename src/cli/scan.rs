@@ -17,7 +17,8 @@ use crate::source::{Run, Source};
 use anyhow::Context;
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub(super) fn run_then(
         telling: &args.telling,
         all: true,
         scanned: &args.paths,
+        operation: None,
         ground: Ground::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,
@@ -153,6 +155,14 @@ fn sources(
     if !stdin.is_empty() {
         sources.push(Box::new(Stdin::new(io::stdin, context, archives.clone())));
     }
+    let (pipes, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_pipe(path));
+    for path in pipes {
+        let open = {
+            let path = path.clone();
+            move || Pipe::new(&path)
+        };
+        sources.push(Box::new(Stdin::new(open, context, archives.clone()).named(path)));
+    }
     let (named, paths) = repositories(args, paths)?;
     if !args.what.files_only {
         note_unread_histories(&named, &paths, &scene.run);
@@ -161,6 +171,7 @@ fn sources(
     let options = FilesOptions {
         paths,
         no_ignore: args.files.no_ignore,
+        excludes_file: ignore::gitignore::gitconfig_excludes_path(),
         exclude: args.files.exclude.clone(),
         configured: scene.exclude.clone(),
         here: scene.here.to_owned(),
@@ -181,6 +192,36 @@ fn sources(
         sources.push(Box::new(Repositories::new(named, (met, packs), history, options)));
     }
     Ok(sources)
+}
+
+/// Returns `true` for a named pipe, such as a shell makes for `<(command)`.
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
+}
+
+/// A named pipe. Opening it waits for a writer, so its failure is that of the first read.
+struct Pipe(Result<File, Option<io::Error>>);
+
+impl Pipe {
+    fn new(path: &Path) -> Self {
+        Self(File::open(path).map_err(Some))
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Ok(file) => file.read(buffer),
+            Err(error) => error.take().map_or(Ok(0), Err),
+        }
+    }
 }
 
 /// Notes of folders below the top of a work tree that the history they lie in is not read.

@@ -2,7 +2,7 @@
 
 use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
-use super::output::{Output, Telling, suppressed};
+use super::output::{Output, Telling, remove_temporary, suppressed};
 use super::progress::Progress;
 use super::respond::Responding;
 use super::{Exit, GATE, complain, is_closed_pipe};
@@ -15,11 +15,13 @@ use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan, is_left_out};
+use crate::source::git::repo::{Operation, stop_programs};
 use crate::source::window::Context;
 use crate::source::{Run, Source};
 use anyhow::{Context as _, bail};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,8 @@ pub(super) struct Task<'a> {
     pub(super) heed: Heed,
     /// The paths that the user names; none for a change.
     pub(super) scanned: &'a [PathBuf],
+    /// The merge or similar that the commit of what is staged ends.
+    pub(super) operation: Option<Operation>,
     /// How far it looks: which decisions could be needed, so that those that are not are told.
     pub(super) reach: Reach,
     /// The report where the user asks for none.
@@ -113,17 +117,47 @@ pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyh
     session.run(outputs, sources, run)
 }
 
-/// Asks the workers to stop at the first signal and ends at once at the second.
+/// How long workers may take to stop after the first signal. A worker that is blocked in a system
+/// call (a network file system, a stuck device) does not stop by itself.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// Handles SIGINT, SIGTERM and SIGHUP: the first stops the workers, and partial reports are written;
+/// the second ends the process at once.
 pub(super) fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
     let run = Arc::clone(run);
     ctrlc::set_handler(move || {
         if run.is_interrupted() {
-            #[expect(clippy::exit, reason = "the user asked twice; reports are lost knowingly")]
-            std::process::exit(i32::from(Exit::Interrupted.code()));
+            quit();
         }
         run.interrupt();
+        INTERRUPTED.store(true, Ordering::Relaxed);
+        stop_programs();
+        let run = Arc::clone(&run);
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            if !run.is_finished() {
+                complain("interrupted while a read was blocked: no report is written");
+                quit();
+            }
+        });
     })
-    .context("signals cannot be handled")
+    .context("cannot handle signals")
+}
+
+/// Set by the first signal.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Returns `true` if the user interrupted the command.
+pub(super) fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Ends the process without reports.
+fn quit() -> ! {
+    stop_programs();
+    remove_temporary();
+    #[expect(clippy::exit, reason = "workers that do not stop cannot be waited for")]
+    std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
 struct Session<'a> {
@@ -144,15 +178,17 @@ impl Session<'_> {
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
             paths: &paths,
+            operation: self.task.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
         let decided = self.decided;
+        let is_streamed = !streams.is_empty();
         let streams = Streams { outputs: Mutex::new((streams, None)), telling };
         let all = self.task.all;
-        let on_match = |found: &Occurrence| {
-            let place = &found.location;
+        let on_match = |found: Occurrence<'_>| {
+            let place = found.location;
             if (all || place.standing != Some(Standing::AlreadyThere))
                 && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
             {
@@ -165,7 +201,7 @@ impl Session<'_> {
             inline: decided.inline,
             archives: self.args.archives.options(context(self.detector, self.redactor)),
             keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
-            on_match: Some(&on_match),
+            on_match: is_streamed.then_some(&on_match),
         };
         let threads = threads(&self.args.run);
         let responding = Responding::new(&self.args.responding, run)?;
@@ -230,6 +266,7 @@ impl Session<'_> {
         let shows_progress = !self.args.run.quiet && io::stderr().is_terminal();
         let progress = shows_progress.then(|| Progress::start(Arc::clone(run)));
         let mut outcome = scan.run(sources, run);
+        run.finish();
         drop(progress);
         if !self.task.all {
             outcome.set_known_aside();
@@ -316,13 +353,13 @@ struct Streams<'a> {
 
 impl Streams<'_> {
     /// Writes one match; after a failure nothing more.
-    fn write(&self, found: &Occurrence, decided: &Decided) {
+    fn write(&self, found: Occurrence<'_>, decided: &Decided) {
         let mut guard = self.outputs.lock().unwrap_or_else(|poison| poison.into_inner());
         let (outputs, failure) = &mut *guard;
         if outputs.is_empty() || failure.is_some() {
             return;
         }
-        let mut finding = [Finding::from(found.clone())];
+        let mut finding = [Finding::from(found)];
         decided.decisions.apply(&mut finding, self.telling.redactor);
         let [finding] = &finding;
         let record = self.telling.occurrence(finding);

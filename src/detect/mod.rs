@@ -30,6 +30,7 @@ use prefilter::Prefilter;
 use regex_automata::hybrid::dfa::Cache;
 use serde::{Deserialize, Serialize};
 use shape::Shapes;
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ impl Evidence {
 }
 
 /// A token found in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Match {
     /// The index of its rule.
     pub rule: usize,
@@ -251,17 +252,15 @@ impl Detector {
     /// Looks at every place where a token may stand, and tells a match once, though several literals
     /// may lead to it.
     fn each_once(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        let mut told: Vec<(Match, u64)> = Vec::new();
+        let mut told: HashSet<(Match, u64)> = HashSet::new();
         scratch.unpacked = 0;
         self.each(search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found.filter(|found| !found.encoding.is_plain()) {
                 let mut hasher = DefaultHasher::new();
                 token.hash(&mut hasher);
-                let key = (found, hasher.finish());
-                if told.contains(&key) {
+                if !told.insert((found, hasher.finish())) {
                     return;
                 }
-                told.push(key);
             }
             on(candidate, token);
         });

@@ -1,16 +1,18 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
+use super::spots::{Gathered, Sight};
+use super::wide::Places;
 use super::{
     Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
     snippet,
 };
-use crate::blob::{Blob, Position};
-use crate::detect::encoding::{Encoding, Layer};
+use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence, Match};
 use crate::report::redact::Redactor;
 use crate::source::window::Context;
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// A token without its places.
@@ -52,19 +54,21 @@ impl Token {
 }
 
 /// A token at one place.
-#[derive(Clone, Debug)]
-pub struct Occurrence {
+#[derive(Clone, Copy, Debug)]
+pub struct Occurrence<'a> {
     /// The token.
-    pub token: Token,
-    /// Where it stands.
-    pub location: Location,
+    pub token: &'a Token,
+    /// The place. Beyond the first places in one content it has no snippet.
+    pub location: &'a Location,
 }
 
-impl From<Occurrence> for Finding {
-    fn from(occurrence: Occurrence) -> Self {
-        let Occurrence { token, location } = occurrence;
-        let mut finding = Self::from(&token);
-        finding.locations.push(location);
+/// Takes every match as it is found, on the worker that found it.
+pub type OnMatch<'a> = &'a (dyn Fn(Occurrence<'_>) + Sync);
+
+impl From<Occurrence<'_>> for Finding {
+    fn from(occurrence: Occurrence<'_>) -> Self {
+        let mut finding = Self::from(occurrence.token);
+        finding.locations.push(occurrence.location.clone());
         finding
     }
 }
@@ -85,90 +89,9 @@ impl From<&Token> for Finding {
     }
 }
 
-impl Occurrence {
-    /// Describes a match in a blob that begins at `start`, of a token with these bytes.
-    #[must_use]
-    pub fn new(
-        told: Told<'_>,
-        blob: &Blob<'_>,
-        (found, token): (Match, &[u8]),
-        start: Position,
-    ) -> Self {
-        let spelled = &blob.bytes[found.start..found.end];
-        let mut end = start;
-        end.advance(spelled);
-        let (start, end) = match found.encoding.is_utf16() {
-            true => {
-                let place = (blob.bytes, found.start, blob.offset);
-                wide((start, end), place, (spelled.len(), found.encoding))
-            }
-            false => (start, end),
-        };
-        let (path, part) = Location::place(blob.origin);
-        let matched = found.start..found.end;
-        Self {
-            token: Token::new(told.detector, found, token),
-            location: Location {
-                path,
-                part,
-                offset: blob.offset + found.start as u64,
-                len: spelled.len() as u64,
-                start,
-                end,
-                snippet: snippet::around(
-                    told.redactor,
-                    blob.bytes,
-                    matched.clone(),
-                    found.encoding,
-                ),
-                encoding: found.encoding,
-                trace: None,
-                standing: None,
-                inline: told.inline(part, blob.bytes, (matched, found.encoding)),
-                is_new_place: false,
-                layer: blob.layer.cloned(),
-            },
-        }
-    }
-}
-
-/// Counts the columns of UTF-16 by its own units, if the line begins within `bytes`, before which so
-/// many bytes come; and the lines, too, if all of it is UTF-16.
-pub(crate) fn wide(
-    (start, end): (Position, Position),
-    (bytes, at, offset): (&[u8], usize, u64),
-    (len, encoding): (usize, Encoding),
-) -> (Position, Position) {
-    let is_marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-    let (mut line, mut line_start) = (start.line, memchr::memrchr(b'\n', &bytes[..at]));
-    if offset == 0 && is_marked {
-        // A newline is a character of two bytes; its one byte is part of others, too.
-        let newline = match encoding.outermost() {
-            Some(Layer::Utf16Be) => [0, b'\n'],
-            _ => [b'\n', 0],
-        };
-        let units = bytes[..at].chunks_exact(2).enumerate();
-        let newlines = units.filter(|(_, unit)| *unit == newline);
-        let (count, last) =
-            newlines.fold((0, None), |(count, _), (unit, _)| (count + 1, Some(unit)));
-        (line, line_start) = (1 + count, last.map(|unit| 2 * unit + 1));
-    }
-    let line_start = match line_start {
-        Some(newline) => newline + 1,
-        None if offset == 0 => usize::from(is_marked) * 2,
-        None => return (start, end),
-    };
-    let column = (at.saturating_sub(line_start) / 2 + 1) as u64;
-    let end = match end.line == start.line {
-        true => Position { line, column: column + (len / 2) as u64 },
-        false => Position { line: end.line - start.line + line, ..end },
-    };
-    (Position { line, column }, end)
-}
-
 /// What is told of a match: its identity, the line around it, what the line says about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub(crate) struct Told<'a> {
     /// What found it.
     pub detector: &'a Detector,
     /// What masks it.
@@ -178,12 +101,32 @@ pub struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Describes a match without its surroundings. `bytes` is its window, which begins at `offset` in
+    /// its content.
+    pub(crate) fn sight(
+        self,
+        places: &mut Places<'_>,
+        (part, bytes, offset): (Part, &[u8], u64),
+        matched: Range<usize>,
+        encoding: Encoding,
+    ) -> Sight {
+        let (start, end) = places.of(&matched, encoding);
+        Sight {
+            offset: offset + matched.start as u64,
+            len: matched.len() as u64,
+            start,
+            end,
+            encoding,
+            inline: self.inline(part, bytes, (matched, encoding)),
+        }
+    }
+
     /// Reads what the line of a token says about it; a message or a name says nothing.
     pub(crate) fn inline(
         self,
         part: Part,
         bytes: &[u8],
-        token: (std::ops::Range<usize>, Encoding),
+        token: (Range<usize>, Encoding),
     ) -> Option<super::Inline> {
         let is_content = part == Part::Content;
         is_content.then(|| inline::read(self.inline, self.redactor, bytes, token)).flatten()
@@ -202,10 +145,20 @@ pub(crate) fn context(detector: &Detector, redactor: &Redactor) -> Context {
 pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
 
 impl Collector {
-    /// Adds a token at one place.
-    pub fn add(&self, occurrence: Occurrence) {
-        let Occurrence { token, location } = occurrence;
-        self.with(&token, |finding| finding.locations.push(location));
+    /// Adds places of a token.
+    pub(crate) fn add(&self, token: &Token, gathered: Gathered) {
+        self.add_locations(token, gathered.finish());
+    }
+
+    /// Adds locations of a token.
+    pub(crate) fn add_locations(&self, token: &Token, mut locations: Vec<Location>) {
+        self.with(token, |finding| finding.locations.append(&mut locations));
+    }
+
+    /// Returns the locations of each token, as they were added.
+    pub(crate) fn into_locations(self) -> HashMap<(Fingerprint, usize), Vec<Location>> {
+        let findings = self.0.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        findings.into_iter().map(|(key, finding)| (key, finding.locations)).collect()
     }
 
     /// Adds a git object that holds a token.
@@ -231,20 +184,18 @@ impl Collector {
             members::drop_passing(&mut finding.locations);
             finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
-            finding.objects.sort();
-            finding.objects.dedup();
+            HeldObject::tidy(&mut finding.objects);
         }
+        // What has a path comes before what has none.
+        let first =
+            |finding: &Finding| finding.locations.first().is_some_and(|it| it.path.is_none());
         findings.sort_by(|a, b| {
-            // What has a path comes before what has none.
-            let first = |finding: &Finding| {
-                finding.locations.first().map(|it| (it.path.is_none(), it.clone()))
+            let by_place = || {
+                let (a, b) = ((first(a), a.locations.first()), (first(b), b.locations.first()));
+                a.cmp(&b)
             };
-            (b.evidence, first(a), a.rule, a.fingerprint).cmp(&(
-                a.evidence,
-                first(b),
-                b.rule,
-                b.fingerprint,
-            ))
+            let by_rule = || (a.rule, a.fingerprint).cmp(&(b.rule, b.fingerprint));
+            b.evidence.cmp(&a.evidence).then_with(by_place).then_with(by_rule)
         });
         findings
     }

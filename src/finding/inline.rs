@@ -30,7 +30,7 @@ pub enum InlineAllow {
 }
 
 /// What the line of a token says about it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Inline {
     /// Whether it suppresses the place.
     pub counts: bool,
@@ -53,6 +53,9 @@ pub(super) fn read(
     let start =
         memchr::memrchr(b'\n', &bytes[least..token.start]).map_or(least, |at| least + at + 1);
     let end = memchr::memchr(b'\n', &bytes[token.end..most]).map_or(most, |at| token.end + at);
+    if !encoding.is_utf16() && !may_say(&bytes[start..end]) {
+        return None;
+    }
     let part = |range: Range<usize>| -> Vec<u8> {
         let is_text = |byte: &u8| *byte != 0 || !encoding.is_utf16();
         bytes[range].iter().copied().filter(is_text).collect()
@@ -61,6 +64,15 @@ pub(super) fn read(
     let reason = spell(&redactor.clean(&reason).text());
     let counts = allow == InlineAllow::Counts && !reason.is_empty();
     Some(Inline { counts, reason: redactor.clean(reason.as_bytes()) })
+}
+
+/// Returns `false` if a line does not have the word: the fast answer for most lines.
+fn may_say(line: &[u8]) -> bool {
+    let colon = WORD.iter().position(|&byte| byte == b':').unwrap_or(0);
+    memchr::memchr_iter(b':', line).any(|at| {
+        let word = at.checked_sub(colon).and_then(|start| line.get(start..start + WORD.len()));
+        word.is_some_and(|word| word.eq_ignore_ascii_case(WORD))
+    })
 }
 
 /// Returns what follows the word.

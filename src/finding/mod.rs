@@ -6,16 +6,23 @@
 
 pub mod baseline;
 mod collect;
+mod gather;
 mod inline;
 mod members;
 mod snippet;
+mod spots;
 pub mod suppression;
+mod wide;
 
-pub use collect::{Collector, Occurrence, Token};
-pub(crate) use collect::{Told, context, wide};
+pub use collect::{Collector, Occurrence, OnMatch, Token};
+pub(crate) use collect::{Told, context};
+pub(crate) use gather::{Common, Gatherer, Seen, Tokens, Window};
 pub use inline::{Inline, InlineAllow};
 pub(crate) use members::STDIN;
 pub(crate) use snippet::around;
+pub(crate) use spots::{Gathered, end_of};
+pub use spots::{Spot, Spots};
+pub(crate) use wide::Places;
 
 use crate::blob::{Origin, Position};
 use crate::detect::Evidence;
@@ -97,7 +104,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// What may be told of a token's identity.
+/// The parts of a token's identity that reports show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenId {
     /// The token with its secret masked.
@@ -140,16 +147,40 @@ impl Finding {
 }
 
 /// A git object that holds a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeldObject {
     /// The object.
     pub id: ObjectId,
     /// What it is.
     pub kind: Kind,
-    /// The offset of the token's first byte.
+    /// Where the token is in it, in ascending order, never empty.
+    pub spans: Arc<[Span]>,
+}
+
+/// A range of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// The offset of the first byte.
     pub offset: u64,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: u64,
+}
+
+impl HeldObject {
+    /// Sorts objects that hold one token, each once, with all the spans that any of the entries has.
+    pub(crate) fn tidy(objects: &mut Vec<Self>) {
+        objects.sort_unstable();
+        objects.dedup_by(|next, kept| {
+            let is_same = (next.id, next.kind) == (kept.id, kept.kind);
+            if is_same && next.spans != kept.spans {
+                let mut spans = [&*kept.spans, &*next.spans].concat();
+                spans.sort_unstable();
+                spans.dedup();
+                kept.spans = spans.into();
+            }
+            is_same
+        });
+    }
 }
 
 /// What part of an input a location lies in.
@@ -239,6 +270,8 @@ pub struct Location {
     pub is_new_place: bool,
     /// The layer of a container image that it lies in, in words.
     pub layer: Option<Arc<str>>,
+    /// Further places in the same content that differ from this one in where they begin only.
+    pub further: Spots,
 }
 
 /// How a token in a change stands against the base of the change.
@@ -250,6 +283,8 @@ pub enum Standing {
     Moved(PathBuf),
     /// The base has it at this path.
     AlreadyThere,
+    /// It is new, but in commits that are not part of what is judged and not pushed yet either.
+    AlsoUnpushed,
 }
 
 impl Location {

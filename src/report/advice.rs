@@ -9,6 +9,7 @@ use super::redact::{Clean, Redactor};
 use crate::detect::encoding::Encoding;
 use crate::finding::{Finding, Location, Part, Standing};
 use crate::rules::Rule;
+use crate::source::git::repo::Operation;
 use crate::source::git::repositories::root_of;
 use ddpatrol_pack::Kind;
 use ddpatrol_token::ByteSet;
@@ -63,6 +64,7 @@ pub(super) fn steps(
     rule: &Rule,
     redactor: &Redactor,
     paths: &Paths,
+    operation: Option<Operation>,
 ) -> Vec<Step> {
     let revoke = rule
         .advice_for(finding.token.uuid)
@@ -77,7 +79,7 @@ pub(super) fn steps(
     let drafts: [Draft; 4] = [
         (Aim::Revoke, revoke, Vec::new()),
         (Aim::Replace, replace.to_owned(), Vec::new()),
-        clean(finding, rule, &target),
+        clean(finding, rule, &target, operation),
         (
             Aim::Prevent,
             "Let a hook stop the next one before it is committed.".into(),
@@ -96,7 +98,7 @@ pub(super) fn steps(
 }
 
 /// Says how to take a token out of where it stands.
-fn clean(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
+fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Operation>) -> Draft {
     let places = &finding.locations;
     let git = target.git();
     let traces = || {
@@ -104,7 +106,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
         all.filter(|it| !is_packed(&it.repository))
     };
     if traces().next().is_none() {
-        return untraced(places, &git);
+        return untraced(places, &git, operation);
     }
     if !traces().any(|it| it.reachable) {
         let text = "No branch or tag reaches it: unstage it if it is staged, then let git forget what is \
@@ -114,7 +116,9 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
         return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
     }
     // What the base has elsewhere is not to be had out by editing the change.
-    let is_change = places.iter().any(|it| it.standing == Some(Standing::New));
+    let is_new =
+        |it: &Location| matches!(it.standing, Some(Standing::New | Standing::AlsoUnpushed));
+    let is_change = places.iter().any(is_new);
     let brought = traces().find_map(|it| it.introduced.as_deref());
     if let (true, Some(commit)) = (is_change, brought) {
         let text = format!(
@@ -193,7 +197,7 @@ fn blobs(finding: &Finding) -> Option<String> {
     let len = finding.secret.expose().len() as u64;
     let blobs = finding.objects.iter().filter(|it| it.kind == Kind::Blob);
     // Of what lies in an archive there is no length.
-    let blobs = blobs.filter(|it| it.len != len);
+    let blobs = blobs.filter(|it| it.spans.iter().any(|span| span.len != len));
     let mut ids: Vec<String> = blobs.map(|it| it.id.to_string()).collect();
     ids.sort();
     ids.dedup();
@@ -201,8 +205,17 @@ fn blobs(finding: &Finding) -> Option<String> {
 }
 
 /// Says how to take a token out of where no history has it.
-fn untraced(places: &[Location], git: &str) -> Draft {
+fn untraced(places: &[Location], git: &str, operation: Option<Operation>) -> Draft {
     let staged = staged(places);
+    if let (false, Some(operation)) = (staged.is_empty(), operation) {
+        // `git reset -- FILE` would take HEAD's version, and drop what the other side has changed.
+        let text = format!(
+            "Take it out of the file, then stage the file again with `git add`. Do not unstage or \
+             reset the file: a {} is in progress, and its changes to the file would be lost.",
+            operation.name()
+        );
+        return (Aim::Clean, text, Vec::new());
+    }
     if !staged.is_empty() {
         let text = "Take it out of the file and stage the file again; nothing is committed yet.";
         let command = format!("{git} reset --quiet -- {}", staged.join(" "));
@@ -223,7 +236,9 @@ fn untraced(places: &[Location], git: &str) -> Draft {
 
 /// Lists the staged paths, which count from the top, as quoted pathspecs.
 fn staged(places: &[Location]) -> Vec<String> {
-    let staged = places.iter().filter(|it| it.standing.is_some());
+    let is_staged =
+        |it: &&Location| it.standing.is_some() && matches!(it.part, Part::Content | Part::Name);
+    let staged = places.iter().filter(is_staged);
     let mut paths: Vec<String> = staged
         .filter_map(|it| it.path.as_deref())
         .map(|path| {

@@ -70,7 +70,7 @@ impl Difference {
         for (word, records) in [("new", &self.new), ("gone", &self.gone)] {
             for record in records {
                 let first = record.locations.first().map(place).unwrap_or_default();
-                let more = match record.locations.len() {
+                let more = match record.count() {
                     0 | 1 => String::new(),
                     len => format!(" and {}", count(len - 1, "more place")),
                 };

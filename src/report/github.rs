@@ -185,7 +185,7 @@ fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation
         lines.extend(commit.map(|it| format!("Introduced by {}", it.line())));
         lines.extend(place.standing.is_none().then(|| git.fate()));
     }
-    let more = record.locations.len().saturating_sub(1);
+    let more = record.count().saturating_sub(1);
     if more > 0 {
         lines.push(format!("It stands in {}, too.", count(more, "more place")));
     }

@@ -42,12 +42,13 @@ enum Line<'a> {
 /// What writing to `out` fails with.
 pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for record in &document.findings {
-        for place in &record.locations {
+        let mut each = record.without_places();
+        record.each_place(&mut |place| {
+            each.locations.clear();
             // A match is written before the base of URIs is known.
-            let locations = vec![Place { uri: None, ..place.clone() }];
-            let (objects, steps) = (Vec::new(), Vec::new());
-            write_match(&Record { locations, objects, steps, ..record.clone() }, out)?;
-        }
+            each.locations.push(Place { uri: None, ..place.clone() });
+            write_match(&each, out)
+        })?;
     }
     write_end(document, out)
 }
@@ -79,6 +80,28 @@ pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     let Document { tool, complete, interrupted, notes, summary, .. } = document;
     let (complete, interrupted) = (*complete, *interrupted);
     write_line(&Line::Summary { tool, complete, interrupted, notes, summary }, out)
+}
+
+impl Record {
+    /// Returns a copy without places, objects and steps.
+    fn without_places(&self) -> Self {
+        Self {
+            rule: self.rule.clone(),
+            name: self.name.clone(),
+            issuer: self.issuer.clone(),
+            evidence: self.evidence,
+            fingerprint: self.fingerprint.clone(),
+            token: self.token.clone(),
+            advice: self.advice.clone(),
+            steps: Vec::new(),
+            suppression: self.suppression.clone(),
+            secret: self.secret.clone(),
+            verification: self.verification.clone(),
+            revocation: self.revocation.clone(),
+            locations: Vec::new(),
+            objects: Vec::new(),
+        }
+    }
 }
 
 fn write_line(line: &Line<'_>, out: &mut dyn Write) -> io::Result<()> {

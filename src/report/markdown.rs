@@ -102,7 +102,7 @@ fn row(record: &Record) -> String {
     let cell = |text: &str| markdown(&cut(text, LONGEST_CELL));
     let code = |text: &str| markdown_code(&cut(text, LONGEST_CELL));
     let place = record.locations.first().map(|it| code(&it.label())).unwrap_or_default();
-    let more = match record.locations.len() {
+    let more = match record.count() {
         0 | 1 => String::new(),
         len => format!(" and {} more", number(len - 1)),
     };
@@ -166,9 +166,10 @@ fn details(record: &Record) -> String {
     for place in record.locations.iter().take(MOST_PLACES) {
         text.push_str(&format!("- {}\n", self::place(place)));
     }
-    let more = record.locations.len().saturating_sub(MOST_PLACES);
+    let more = record.count() - record.locations.len().min(MOST_PLACES);
     if more > 0 {
-        text.push_str(&format!("- and in {} more places\n", number(more)));
+        let places = if more == 1 { "place" } else { "places" };
+        text.push_str(&format!("- … and {} more {places}\n", number(more)));
     }
     if record.is_to_do() {
         text.push('\n');

@@ -11,7 +11,7 @@ use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 /// How many characters of what could be a cut-off secret are masked.
 const SHORTEST_MASKED: usize = 8;
@@ -30,7 +30,8 @@ fn is_base64(byte: u8) -> bool {
 #[derive(Debug)]
 pub struct Redactor {
     detector: Detector,
-    scratch: Mutex<Scratch>,
+    /// What calls need to search; each takes one and puts it back, so that none waits for another.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 /// Bytes that have passed the gate.
@@ -97,7 +98,7 @@ impl Redactor {
     /// Makes a gate that knows the rules of `detector`.
     #[must_use]
     pub fn new(detector: Detector) -> Self {
-        Self { detector, scratch: Mutex::default() }
+        Self { detector, scratches: Mutex::default() }
     }
 
     /// Returns how many bytes around what is shown must be seen so that no secret is cut into it.
@@ -161,10 +162,14 @@ impl Redactor {
         Clean(clean)
     }
 
+    fn scratches(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        self.scratches.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
     /// Lists the parts to be masked, in ascending order, without overlaps.
     fn secrets(&self, bytes: &[u8], further: Vec<Range<usize>>) -> Vec<Range<usize>> {
         let mut secrets = further;
-        let mut scratch = self.scratch.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut scratch = self.scratches().pop().unwrap_or_default();
         self.detector.candidates(bytes, &mut scratch, |rule, start, longest| {
             let format = &self.detector.rules().rules()[rule].format;
             let public = start + format.public_len();
@@ -183,8 +188,8 @@ impl Redactor {
                 secrets.push(public..end);
             }
         });
-        drop(scratch);
-        secrets.extend(self.detector.disguised(bytes));
+        secrets.extend(self.detector.disguised(bytes, &mut scratch));
+        self.scratches().push(scratch);
         secrets.sort_by_key(|secret| (secret.start, secret.end));
         let mut merged: Vec<Range<usize>> = Vec::new();
         for secret in secrets {

@@ -3,8 +3,8 @@
 //! One result per token: its first place is the location, the others are related locations. A place
 //! without a file (standard input) has the synthetic URI `stdin`; a token in a file's or folder's
 //! name points at line 1 of that path, with a logical location that says so. GitHub takes 25,000
-//! results a run and 1,000 locations a result: what exceeds that is counted in a notification, never
-//! dropped silently.
+//! results a run and 1,000 locations a result: results beyond that are counted in a notification,
+//! locations in the result's message.
 
 use super::document::{
     Document, Note, Place, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
@@ -134,7 +134,14 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     let is_proven = record.evidence == Evidence::Proven;
     let id = record.token.uuid.as_ref().map(|uuid| format!(" with id {uuid}")).unwrap_or_default();
     let what = if is_proven { "proven by its checksum" } else { "its checksum does not prove it" };
-    let text = format!("{} {}{id}, {what}", record.name, shown(record));
+    let listed = record.locations.len().min(1 + MOST_RELATED);
+    let omitted = record.count() - listed;
+    let more = match omitted {
+        0 => String::new(),
+        1 => "; 1 more place is not listed".to_owned(),
+        more => format!("; {more} more places are not listed"),
+    };
+    let text = format!("{} {}{id}, {what}{more}", record.name, shown(record));
     let (first, rest) = match record.locations.split_first() {
         Some((first, rest)) => (vec![location(first, record)], rest),
         None => (Vec::new(), &[][..]),
@@ -150,8 +157,9 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     let mut facts = vec![
         ("evidence", json!(record.evidence)),
         ("token", json!(record.token)),
-        ("places", json!(record.locations.len())),
+        ("places", json!(record.count())),
     ];
+    facts.extend((omitted > 0).then(|| ("placesOmitted", json!(omitted))));
     facts.extend(record.verification.as_ref().map(|it| ("verification", json!(it))));
     facts.extend(record.revocation.as_ref().map(|it| ("revocation", json!(it))));
     let mut result = SarifResult::builder()

@@ -35,6 +35,10 @@ pub(super) enum Presence {
     Unreachable,
 }
 
+/// What is said of a token in commits that are not pushed yet and not part of the push either.
+pub(super) const ALSO_UNPUSHED: &str =
+    "also unpushed: not part of the push that was judged, so it does not fail";
+
 impl Presence {
     /// Says it in words.
     pub(super) const fn words(self) -> &'static str {
@@ -49,11 +53,11 @@ impl Presence {
 }
 
 impl Record {
-    /// Tells whether it came with a change that only moved it: the base has it at other paths.
+    /// Returns `true` if the change does not fail for it: the base has it, or it is not part of the
+    /// push that was judged.
     pub(super) fn is_moved(&self) -> bool {
-        let is_known =
-            |word| matches!(word, Some(StandingWord::Moved | StandingWord::AlreadyThere));
-        !self.locations.is_empty() && self.locations.iter().all(|it| is_known(it.standing))
+        let passes = |word| !matches!(word, None | Some(StandingWord::New));
+        !self.locations.is_empty() && self.locations.iter().all(|it| passes(it.standing))
     }
 
     /// Tells whether people are to look at it: it counts, or there is news of it.
@@ -158,6 +162,7 @@ impl Place {
             (None, Some(StandingWord::AlreadyThere)) => {
                 remarks.push("it was already there".to_owned());
             }
+            (None, Some(StandingWord::AlsoUnpushed)) => remarks.push(ALSO_UNPUSHED.to_owned()),
             _ => {}
         }
         if self.new_place {

@@ -3,6 +3,7 @@
 use super::advice::Step;
 use super::document::{Document, Place, Record, StandingWord};
 use super::escape::{self, terminal};
+use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
 use crate::finding::Part;
 use anstyle::{AnsiColor, Style};
@@ -94,7 +95,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     }
     write_origin(first, styles, out)?;
     for also in rest.iter().take(MOST_PLACES) {
-        // Where a history has the path, too, this place is what lies there now.
+        // Where a history has the path, too, this place is in the file as it is now.
         let is_now = also.git.is_none()
             && also.path.is_some()
             && record.locations.iter().any(|it| it.git.is_some() && it.path == also.path);
@@ -102,8 +103,10 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         writeln!(out, "{}: {what}", place(also, styles))?;
         write_origin(also, styles, out)?;
     }
-    if rest.len() > MOST_PLACES {
-        writeln!(out, "    and in {} more places", number(rest.len() - MOST_PLACES))?;
+    let more = record.count() - 1 - rest.len().min(MOST_PLACES);
+    if more > 0 {
+        let places = if more == 1 { "place" } else { "places" };
+        writeln!(out, "    … and {} more {places}; --report json lists them all", number(more))?;
     }
     for line in record.response_lines() {
         let style = if record.is_over() { styles.dim } else { styles.proven };
@@ -132,6 +135,8 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
         writeln!(out, "    moved here from {}", terminal(&path.text()))?;
     } else if place.standing == Some(StandingWord::AlreadyThere) {
         writeln!(out, "    it was already there")?;
+    } else if place.standing == Some(StandingWord::AlsoUnpushed) {
+        writeln!(out, "    {ALSO_UNPUSHED}")?;
     }
     if let Some(encoding) = &place.encoding {
         writeln!(out, "    encoded: {}", terminal(encoding))?;

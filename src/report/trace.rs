@@ -2,11 +2,12 @@
 
 use super::document::DocumentOptions;
 use super::redact::Clean;
-use crate::finding::{HeldObject, Trace};
+use crate::finding::{HeldObject, Span, Trace};
 use crate::source::git::commits::{Commit, Signature};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A place in a repository's history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,15 +69,24 @@ pub struct ObjectRecord {
     pub offset: u64,
     /// The length of the token in bytes.
     pub length: u64,
+    /// Where it is in the object, this place and all others.
+    #[serde(skip, default = "nowhere")]
+    pub spans: Arc<[Span]>,
+}
+
+fn nowhere() -> Arc<[Span]> {
+    Arc::new([])
 }
 
 impl ObjectRecord {
     pub(super) fn new(object: &HeldObject) -> Self {
+        let first = object.spans.first().copied().unwrap_or_default();
         Self {
             id: object.id.to_string(),
             kind: object.kind.name().to_owned(),
-            offset: object.offset,
-            length: object.len,
+            offset: first.offset,
+            length: first.len,
+            spans: Arc::clone(&object.spans),
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod place;
 pub mod selftest;
 
 use crate::decode;
+use crate::regular::{self, Links, MAX_TEXT};
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
 use std::path::{Path, PathBuf};
@@ -229,7 +230,7 @@ impl RuleSet {
     ///
     /// # Errors
     /// An unreadable path, a folder without rules, or what [`RuleSet::add_text`] refuses.
-    pub fn add_path(&mut self, path: &Path) -> Result<(), RuleError> {
+    pub fn add_path(&mut self, path: &Path, links: Links) -> Result<(), RuleError> {
         let unread = |path: &Path| {
             let path = path.to_owned();
             move |source| RuleError::Unread { path, source }
@@ -250,7 +251,8 @@ impl RuleSet {
             files.push(path.to_owned());
         }
         for file in files {
-            let text = decode::read_file(&file).map_err(unread(&file))?;
+            let bytes = regular::read(&file, links, MAX_TEXT).map_err(unread(&file))?;
+            let text = decode::text(bytes).map_err(|error| unread(&file)(error.into()))?;
             self.add_text(&file, &text)?;
         }
         Ok(())

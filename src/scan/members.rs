@@ -6,7 +6,7 @@
 use super::Scan;
 use crate::blob::{Blob, Origin};
 use crate::detect::{Match, Scratch};
-use crate::finding::{Occurrence, Token};
+use crate::finding::{Span, Window};
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
 };
@@ -17,8 +17,8 @@ use std::path::Path;
 /// How much of an object is looked at to tell an archive.
 pub(super) const HEAD: usize = archive::HEAD;
 
-/// The offset and length that stand for a place within a member.
-pub(super) const NOWHERE: (u64, u64) = (0, 0);
+/// The span that stands for a place within a member.
+pub(super) const NOWHERE: Span = Span { offset: 0, len: 0 };
 
 /// Tells what archive a whole blob is, if it is one.
 pub(super) fn format(bytes: &[u8]) -> Option<Format> {
@@ -38,8 +38,8 @@ pub(super) enum Telling {
     Again,
 }
 
-/// Takes the matches of members: the blob, the match, the token, the layer of an image.
-type OnMember<'a> = &'a mut dyn FnMut(&Blob<'_>, Match, &[u8]);
+/// Takes the matches of members: the window, the match, the token.
+type OnMember<'a> = &'a mut dyn FnMut(&mut Window<'_>, Match, &[u8]);
 
 /// What a walk needs.
 pub(super) struct Walk<'a> {
@@ -64,23 +64,6 @@ impl Walk<'_> {
             members.gap(Gap::Unread, path, format!("cannot be unpacked: {error}"));
         }
     }
-
-    /// Lists the places at which members of an archive hold a token.
-    pub(super) fn places(
-        &self,
-        archive: (&[u8], Format),
-        path: &Path,
-        token: &Token,
-    ) -> Vec<Occurrence> {
-        let mut places = Vec::new();
-        self.walk(archive, path, &mut |blob, found, secret| {
-            if found.rule == token.rule && secret == token.secret.expose() {
-                let start = blob.position_at(found.start);
-                places.push(Occurrence::new(self.scan.told(), blob, (found, secret), start));
-            }
-        });
-        places
-    }
 }
 
 struct Members<'a> {
@@ -92,6 +75,7 @@ struct Members<'a> {
 impl Sink for Members<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
         let within = super::within(blob.origin, blob.offset);
+        let mut window = Window::new(blob);
         for stretch in super::stretches(blob.own.clone()) {
             if self.is_interrupted() {
                 return;
@@ -99,7 +83,7 @@ impl Sink for Members<'_> {
             let detector = self.walk.scan.detector;
             let on_match = &mut self.on_match;
             detector.find((blob.bytes, within), stretch, &mut self.scratch, |found, token| {
-                on_match(blob, found, token);
+                on_match(&mut window, found, token);
             });
         }
         if self.scratch.take_overrun() && self.walk.telling == Telling::First {

@@ -5,18 +5,17 @@
 //! through [`Scan::on_match`].
 
 mod members;
+mod reopened;
 mod worker;
 
-use crate::blob::{Origin, Position};
+use crate::blob::Origin;
 use crate::config::Exclude;
-use crate::detect::encoding::Encoding;
-use crate::detect::version::Heads;
 use crate::detect::{Detector, Evidence, Match, Scratch, Within};
 use crate::finding::baseline::Roots;
 use crate::finding::suppression::Unused;
 use crate::finding::{
-    Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, Occurrence, Part, Standing,
-    Token, Told, around, context, plain, wide,
+    Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, OnMatch, Part, Span,
+    Standing, Token, Tokens, Told, context,
 };
 use crate::report::redact::Redactor;
 use crate::source::archive::{ArchiveOptions, Format};
@@ -24,11 +23,12 @@ use crate::source::git::Names;
 use crate::source::git::repositories::root_of;
 use crate::source::window::Context;
 use crate::source::{
-    Diagnostic, Gap, Held, ObjectVisitor, Run, Scanned, Source, Traced, Visitors, add,
+    Diagnostic, Gap, Held, ObjectVisitor, Opened, Run, Scanned, Source, Visitors, add,
 };
 use ddpatrol_pack::{HashKind, Kind, ObjectId};
 use members::{Telling, Walk};
-use std::collections::HashMap;
+use reopened::Reopened;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -38,9 +38,6 @@ use worker::Worker;
 /// How many bytes are searched between two looks at the wish to stop, so that even a blob made of
 /// look-alikes is left within a tenth of a second.
 const STRETCH: usize = 8 * 1024;
-
-/// Takes every match as it is found, on the worker that found it.
-pub type OnMatch<'a> = &'a (dyn Fn(&Occurrence) + Sync);
 
 /// How to scan.
 pub struct Scan<'a> {
@@ -117,9 +114,11 @@ impl Outcome {
         }
         let mut left_out = 0;
         self.findings.retain_mut(|finding| {
-            let before = finding.locations.len();
-            finding.locations.retain(|place| !is_left_out(place, exclude, roots));
-            left_out += before - finding.locations.len();
+            finding.locations.retain(|place| {
+                let is_left_out = is_left_out(place, exclude, roots);
+                left_out += if is_left_out { place.count() } else { 0 };
+                !is_left_out
+            });
             !finding.locations.is_empty()
         });
         self.counts.excluded += left_out as u64;
@@ -210,20 +209,48 @@ struct Workers<'a> {
 /// The tokens in git objects: each once, and which objects hold them.
 #[derive(Default)]
 struct HeldTokens {
-    tokens: Vec<Token>,
+    tokens: Vec<Arc<Token>>,
     numbers: HashMap<(Fingerprint, usize), u32>,
     held: Vec<Held>,
 }
 
 impl HeldTokens {
     /// Returns the number of a token; tells whether it is new.
-    fn number(&mut self, token: Token) -> (u32, bool) {
+    fn number(&mut self, token: &Token) -> (u32, bool) {
         let next = self.tokens.len() as u32;
         let number = *self.numbers.entry((token.fingerprint, token.rule)).or_insert(next);
         if number == next {
-            self.tokens.push(token);
+            self.tokens.push(Arc::new(token.clone()));
         }
         (number, number == next)
+    }
+
+    fn is_shaped(&self, number: u32) -> bool {
+        self.tokens[number as usize].evidence == Evidence::Shaped
+    }
+}
+
+/// The numbers of the tokens that one worker has met.
+#[derive(Default)]
+struct Numbers {
+    tokens: Tokens,
+    /// The number of each among those of all workers.
+    shared: Vec<u32>,
+}
+
+impl Numbers {
+    /// Returns the number of a token among those of all workers.
+    fn of(&mut self, workers: &Workers<'_>, found: Match, secret: &[u8]) -> u32 {
+        let own = self.tokens.number(workers.scan.detector, found, secret);
+        if let Some(&known) = self.shared.get(own) {
+            return known;
+        }
+        let (number, is_new) = workers.held().number(self.tokens.get(own));
+        // History repeats itself: a look-alike in a thousand versions is one.
+        let is_shaped = found.evidence == Evidence::Shaped;
+        add(&workers.run.tally.shaped, u64::from(is_shaped && is_new));
+        self.shared.push(number);
+        number
     }
 }
 
@@ -232,65 +259,22 @@ impl Workers<'_> {
         self.held.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    /// Notes a token in a git object and returns its number.
-    fn note(&self, found: Match, token: &[u8], object: (ObjectId, Kind), at: u64) -> u32 {
-        self.note_span(found, token, object, (at, (found.end - found.start) as u64))
-    }
-
-    /// Notes a token that a git object holds at an offset, with a length.
-    fn note_span(
-        &self,
-        found: Match,
-        token: &[u8],
-        (object, kind): (ObjectId, Kind),
-        (at, len): (u64, u64),
-    ) -> u32 {
-        let token = Token::new(self.scan.detector, found, token);
-        let mut held = self.held();
-        let (token, is_new) = held.number(token);
-        if found.evidence == Evidence::Shaped {
-            // History repeats itself: a look-alike in a thousand versions is one.
-            add(&self.run.tally.shaped, u64::from(is_new));
-            if !self.scan.keep_shaped {
-                return token;
-            }
-        }
-        held.held.push(Held { token, object, kind, offset: at, len });
-        token
-    }
-
-    /// Notes tokens that an object has from its delta base.
-    fn inherit(&self, heads: &Heads, object: ObjectId, kind: Kind) {
-        if heads.list.iter().all(|head| head.found.is_none()) {
+    /// Notes the tokens that a git object holds, and empties the list of their spans.
+    fn note(&self, (id, kind): (ObjectId, Kind), found: &mut Vec<(u32, Span)>) {
+        if found.is_empty() {
             return;
         }
+        found.sort_unstable();
+        found.dedup();
         let mut held = self.held();
-        for (start, found) in heads.list.iter().filter_map(|it| Some((it.start, it.found?))) {
-            let is_shaped = held.tokens[found.token as usize].evidence == Evidence::Shaped;
-            if !is_shaped || self.scan.keep_shaped {
-                let (offset, len) = (u64::from(start), u64::from(found.len));
-                held.held.push(Held { token: found.token, object, kind, offset, len });
+        for same in found.chunk_by(|a, b| a.0 == b.0) {
+            let token = same[0].0;
+            if self.scan.keep_shaped || !held.is_shaped(token) {
+                let spans = same.iter().map(|it| it.1).collect();
+                held.held.push(Held { token, object: HeldObject { id, kind, spans } });
             }
         }
-    }
-
-    /// Returns how many bytes spell a token that begins at `at`, and in what it is encoded.
-    fn span(&self, token: &Token, bytes: &[u8], at: usize) -> Option<(usize, Encoding)> {
-        let detector = self.scan.detector;
-        let search = |own: Range<usize>| {
-            let mut span = None;
-            let text = (bytes, Within::WHOLE);
-            detector.find(text, own, &mut Scratch::default(), |found, secret| {
-                if found.start == at && found.rule == token.rule && secret == token.secret.expose()
-                {
-                    span.get_or_insert((found.end - found.start, found.encoding));
-                }
-            });
-            span
-        };
-        // What is encoded whole is recognized where the whole begins.
-        let near = at..bytes.len().min(at + detector.lookbehind() + 1);
-        search(near).or_else(|| search(0..bytes.len()))
+        found.clear();
     }
 
     /// Tells whether bytes are an archive that is to be opened, and how it is walked.
@@ -301,71 +285,29 @@ impl Workers<'_> {
     }
 
     /// Finds the tokens in the members of an archive.
-    fn find_members(&self, bytes: &[u8], tokens: &mut Vec<(u32, u64)>) {
-        let Some((walk, format)) = self.archive(bytes, Telling::First) else { return };
+    fn find_members(&self, bytes: &[u8], numbers: &mut Numbers) -> BTreeSet<u32> {
+        let mut found_in_members = BTreeSet::new();
+        let Some((walk, format)) = self.archive(bytes, Telling::First) else {
+            return found_in_members;
+        };
         let path = Path::new("an archive in git");
         walk.walk((bytes, format), path, &mut |_, found, token| {
+            let number = numbers.of(self, found, token);
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                let token = Token::new(self.scan.detector, found, token);
-                let place = (self.held().number(token).0, members::NOWHERE.0);
-                // Where it stands in the archive's own bytes it may be told again.
-                if !tokens.contains(&place) {
-                    tokens.push(place);
-                }
+                found_in_members.insert(number);
             }
         });
-    }
-
-    /// Adds a place, and the object that holds it.
-    fn tell(&self, occurrence: Occurrence, place: &Traced<'_>, len: u64) {
-        if let Some(trace) = place.trace.filter(|trace| trace.kind != Kind::Tree) {
-            let (id, kind, offset) = (trace.object, trace.kind, place.offset);
-            let object = HeldObject { id, kind, offset, len };
-            self.collector.add_object(&occurrence.token, object);
-        }
-        if let Some(on_match) = self.scan.on_match {
-            on_match(&occurrence);
-        }
-        self.collector.add(occurrence);
-    }
-
-    /// Adds the places of a token in the members of an archive; tells whether there are any.
-    fn place_members(&self, token: &Token, place: &Traced<'_>) -> bool {
-        let Some((walk, format)) = self.archive(place.bytes, Telling::Again) else {
-            return false;
-        };
-        let object = place.trace.map(|trace| Origin::Object(trace.object, trace.kind));
-        let path =
-            place.path.map_or_else(|| members::synthetic(object.unwrap_or(Origin::Stdin)), plain);
-        let places = walk.places((place.bytes, format), &path, token);
-        let is_any = !places.is_empty();
-        for mut occurrence in places {
-            occurrence.location.trace = place.trace.map(Arc::clone);
-            occurrence.location.standing = place.standing.cloned();
-            self.tell(occurrence, place, members::NOWHERE.1);
-        }
-        is_any
-    }
-
-    /// Notes the tokens in the members of a git object, if it is an archive; tells whether it is.
-    fn unpack(&self, (id, kind): (ObjectId, Kind), bytes: &[u8]) -> bool {
-        let Some((walk, format)) = self.archive(bytes, Telling::First) else { return false };
-        let path = members::synthetic(Origin::Object(id, kind));
-        walk.walk((bytes, format), &path, &mut |_, found, token| {
-            let (offset, len) = members::NOWHERE;
-            self.note_span(found, token, (id, kind), (offset, len));
-        });
-        true
+        found_in_members
     }
 }
 
 impl Visitors for Workers<'_> {
     fn make(&self) -> Box<dyn ObjectVisitor + '_> {
-        Box::new(Worker { shared: self, scratch: Scratch::default(), part: Vec::new() })
+        Box::new(Worker::new(self))
     }
 
     fn find(&self, bytes: &[u8]) -> Vec<(u32, u64)> {
-        let mut tokens = Vec::new();
+        let (mut tokens, mut numbers) = (Vec::new(), Numbers::default());
         let mut scratch = Scratch::default();
         for stretch in stretches(0..bytes.len()) {
             if self.run.is_interrupted() {
@@ -373,11 +315,8 @@ impl Visitors for Workers<'_> {
             }
             let text = (bytes, Within::WHOLE);
             self.scan.detector.find(text, stretch, &mut scratch, |found, token| {
-                let token = Token::new(self.scan.detector, found, token);
-                let (number, is_new) = self.held().number(token);
-                let is_shaped = found.evidence == Evidence::Shaped;
-                add(&self.run.tally.shaped, u64::from(is_shaped && is_new));
-                if !is_shaped || self.scan.keep_shaped {
+                let number = numbers.of(self, found, token);
+                if found.evidence == Evidence::Proven || self.scan.keep_shaped {
                     tokens.push((number, found.start as u64));
                 }
             });
@@ -385,7 +324,8 @@ impl Visitors for Workers<'_> {
         if scratch.take_overrun() {
             members::tell_overrun(self.run, Origin::Stdin);
         }
-        self.find_members(bytes, &mut tokens);
+        let in_members = self.find_members(bytes, &mut numbers);
+        tokens.extend(in_members.into_iter().map(|token| (token, members::NOWHERE.offset)));
         tokens
     }
 
@@ -396,54 +336,30 @@ impl Visitors for Workers<'_> {
     fn take_held(&self) -> Vec<Held> {
         let mut held = std::mem::take(&mut self.held().held);
         held.sort_unstable();
-        held.dedup();
+        // One that came in windows has an entry for each.
+        held.dedup_by(|next, kept| {
+            let mut both = vec![kept.object.clone(), next.object.clone()];
+            HeldObject::tidy(&mut both);
+            let is_same = next.token == kept.token && both.len() == 1;
+            if is_same {
+                kept.object = both.remove(0);
+            }
+            is_same
+        });
         let tokens = &self.held().tokens;
-        for &Held { token, object, kind, offset, len } in &held {
-            let object = HeldObject { id: object, kind, offset, len };
-            self.collector.add_object(&tokens[token as usize], object);
+        for it in &held {
+            self.collector.add_object(&tokens[it.token as usize], it.object.clone());
         }
         held
     }
 
     fn hold(&self, token: u32, object: HeldObject) {
-        let token = self.held().tokens[token as usize].clone();
+        let token = Arc::clone(&self.held().tokens[token as usize]);
         self.collector.add_object(&token, object);
     }
 
-    fn place(&self, token: u32, place: &Traced<'_>) {
-        let token = self.held().tokens[token as usize].clone();
-        let at = place.offset as usize;
-        let span = self.span(&token, place.bytes, at);
-        if span.is_none() && (self.place_members(&token, place) || self.run.is_interrupted()) {
-            return;
-        }
-        // A place is told, whatever stands there by now.
-        let plain_len = token.secret.expose().len().min(place.bytes.len() - at);
-        let (len, encoding) = span.unwrap_or((plain_len, Encoding::PLAIN));
-        let mut start = Position::start_of(place.bytes);
-        start.advance(&place.bytes[..at]);
-        let mut end = start;
-        end.advance(&place.bytes[at..at + len]);
-        let (start, end) = match encoding.is_utf16() {
-            true => wide((start, end), (place.bytes, at, 0), (len, encoding)),
-            false => (start, end),
-        };
-        let location = Location {
-            path: place.path.map(plain),
-            part: place.part,
-            offset: place.offset,
-            len: len as u64,
-            start,
-            end,
-            snippet: around(self.scan.redactor, place.bytes, at..at + len, encoding),
-            encoding,
-            trace: place.trace.map(Arc::clone),
-            standing: place.standing.cloned(),
-            inline: self.scan.told().inline(place.part, place.bytes, (at..at + len, encoding)),
-            is_new_place: false,
-            layer: None,
-        };
-        self.tell(Occurrence { token, location }, place, len as u64);
+    fn open<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Opened + 'a> {
+        Box::new(Reopened::new(self, bytes))
     }
 }
 

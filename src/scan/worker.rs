@@ -1,38 +1,53 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
-use super::{Workers, members, names, own, stretches, within};
+use super::members::Telling;
+use super::{Numbers, Workers, members, names, own, stretches, within};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
-use crate::finding::Occurrence;
+use crate::finding::{Gatherer, Span, Window};
 use crate::source::archive::{self, Signs};
 use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
-use ddpatrol_pack::{Fault, From, Kind, Object};
+use ddpatrol_pack::{Fault, From, Kind, Object, ObjectId};
 use std::path::Path;
 
 /// What a worker owns.
 pub(super) struct Worker<'a> {
-    pub(super) shared: &'a Workers<'a>,
-    pub(super) scratch: Scratch,
+    shared: &'a Workers<'a>,
+    scratch: Scratch,
     /// The first or the last bytes of an object.
-    pub(super) part: Vec<u8>,
+    part: Vec<u8>,
+    gatherer: Gatherer<'a>,
+    numbers: Numbers,
+    /// The tokens of the object that is read.
+    found: Vec<(u32, Span)>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(shared: &'a Workers<'a>) -> Self {
+        let Workers { scan, collector, .. } = shared;
+        Self {
+            shared,
+            scratch: Scratch::default(),
+            part: Vec::new(),
+            gatherer: Gatherer::new(scan.told(), collector, scan.on_match),
+            numbers: Numbers::default(),
+            found: Vec::new(),
+        }
+    }
 }
 
 impl Visitor for Worker<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
-        let Workers { scan, collector, run, .. } = self.shared;
-        // Matches come in ascending order, so that one walk over the blob positions all of them.
-        let (mut at, mut position) = (0, blob.position);
-        let mut names = names(blob.origin, blob.bytes);
+        if let Origin::Object(id, kind) = blob.origin {
+            self.visit_whole(blob, (id, kind));
+            return;
+        }
+        let Self { shared: Workers { scan, run, .. }, scratch, gatherer, .. } = self;
         let within = within(blob.origin, blob.offset);
+        let mut window = Window::new(blob);
         let mut on_match = |found: Match, token: &[u8]| {
             if run.is_interrupted() {
-                return;
-            }
-            if let Origin::Object(id, kind) = blob.origin {
-                if names.as_mut().is_none_or(|names| names.have(&found)) {
-                    self.shared.note(found, token, (id, kind), blob.offset + found.start as u64);
-                }
                 return;
             }
             if found.evidence == Evidence::Shaped {
@@ -41,28 +56,45 @@ impl Visitor for Worker<'_> {
                     return;
                 }
             }
-            if found.start < at {
-                // What is encoded may begin before what was recognized earlier.
-                (at, position) = (0, blob.position);
-            }
-            position.advance(&blob.bytes[at..found.start]);
-            at = found.start;
-            let occurrence = Occurrence::new(scan.told(), blob, (found, token), position);
-            if let Some(on_match) = scan.on_match {
-                on_match(&occurrence);
-            }
-            collector.add(occurrence);
+            gatherer.add(&mut window, (found, token));
         };
         for stretch in stretches(blob.own.clone()) {
             if run.is_interrupted() {
                 return;
             }
-            let bytes = (blob.bytes, within);
-            scan.detector.find(bytes, stretch, &mut self.scratch, &mut on_match);
+            scan.detector.find((blob.bytes, within), stretch, scratch, &mut on_match);
         }
+        self.tell_overrun(blob.origin);
+    }
+}
+
+impl Worker<'_> {
+    /// Notes the tokens in a git object that was read whole, or in a window of it.
+    fn visit_whole(&mut self, blob: &Blob<'_>, object: (ObjectId, Kind)) {
+        let Self { shared, scratch, numbers, found: list, .. } = self;
+        let mut names = names(blob.origin, blob.bytes);
+        let within = within(blob.origin, blob.offset);
+        for stretch in stretches(blob.own.clone()) {
+            if shared.run.is_interrupted() {
+                break;
+            }
+            let detector = shared.scan.detector;
+            detector.find((blob.bytes, within), stretch, scratch, |found, token| {
+                if names.as_mut().is_none_or(|names| names.have(&found)) {
+                    let span = span(&found, blob.offset);
+                    list.push((numbers.of(shared, found, token), span));
+                }
+            });
+        }
+        shared.note(object, list);
         self.tell_overrun(blob.origin);
         self.open(blob);
     }
+}
+
+/// Returns where a match in bytes at an offset is.
+fn span(found: &Match, offset: u64) -> Span {
+    Span { offset: offset + found.start as u64, len: (found.end - found.start) as u64 }
 }
 
 impl Worker<'_> {
@@ -74,13 +106,13 @@ impl Worker<'_> {
     }
 
     /// Opens an object that is an archive and was read whole; one that comes in windows is told.
-    fn open(&self, blob: &Blob<'_>) {
+    fn open(&mut self, blob: &Blob<'_>) {
         let Origin::Object(id, Kind::Blob) = blob.origin else { return };
         if blob.offset > 0 || blob.own.start > 0 {
             return;
         }
         if blob.own.end == blob.bytes.len() {
-            self.shared.unpack((id, Kind::Blob), blob.bytes);
+            self.unpack((id, Kind::Blob), blob.bytes);
         } else if self.shared.scan.archives.is_some()
             && archive::detect(blob.bytes, Path::new("")).is_some()
         {
@@ -88,6 +120,34 @@ impl Worker<'_> {
             let message = "an archive in a git object this large is not opened";
             self.shared.run.report(Gap::Opaque, Some(path), message);
         }
+    }
+}
+
+impl Worker<'_> {
+    /// Notes the tokens in the members of a git object, if it is an archive; returns whether it is.
+    fn unpack(&mut self, object: (ObjectId, Kind), bytes: &[u8]) -> bool {
+        let Self { shared, numbers, found: list, .. } = self;
+        let Some((walk, format)) = shared.archive(bytes, Telling::First) else { return false };
+        let path = members::synthetic(Origin::Object(object.0, object.1));
+        let mut last = None;
+        walk.walk((bytes, format), &path, &mut |_, found, token| {
+            let number = numbers.of(shared, found, token);
+            if last.replace(number) != Some(number) {
+                list.push((number, members::NOWHERE));
+            }
+        });
+        shared.note(object, list);
+        true
+    }
+
+    /// Notes the tokens that an object has from its delta base.
+    fn inherit(&mut self, heads: &Heads, object: (ObjectId, Kind)) {
+        let found = heads.list.iter().filter_map(|it| Some((it.start, it.found?)));
+        self.found.extend(found.map(|(start, found)| {
+            let (offset, len) = (u64::from(start), u64::from(found.len));
+            (found.token, Span { offset, len })
+        }));
+        self.shared.note(object, &mut self.found);
     }
 }
 
@@ -114,34 +174,38 @@ impl ObjectVisitor for Worker<'_> {
         let inherited =
             base.and_then(|base| detector.inherit(object, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
-            self.shared.inherit(&heads, id, kind);
+            self.inherit(&heads, (id, kind));
             return Ok(Seen { heads, signs, may_end_as_zip });
         }
         let bytes = object.whole()?;
         let mut heads = Heads::default();
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
+        let Self { shared, scratch, numbers, found: list, .. } = self;
         for stretch in stretches(own(kind, bytes)) {
-            if self.shared.run.is_interrupted() {
+            if shared.run.is_interrupted() {
                 break;
             }
             let text = (bytes, within(origin, 0));
-            let intricate = detector.heads(text, stretch, &mut self.scratch, |place, found| {
+            let intricate = detector.heads(text, stretch, scratch, |place, found| {
                 let is_text =
                     |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
                 let found = found.filter(is_text).map(|(found, token)| {
-                    let number = self.shared.note(found, token, (id, kind), place.start as u64);
-                    Found { token: number, len: (found.end - found.start) as u32 }
+                    let number = numbers.of(shared, found, token);
+                    let span = Span { offset: place.start as u64, ..span(&found, 0) };
+                    list.push((number, span));
+                    Found { token: number, len: span.len as u32 }
                 });
                 let (from, start) = (place.from as u32, place.start as u32);
                 heads.list.push(Head { from, start, reach: place.reach as u32, found });
             });
             heads.is_intricate |= intricate;
         }
+        shared.note((id, kind), list);
         heads.list.sort_by_key(|head| head.start);
         self.tell_overrun(origin);
         if is_open {
-            heads.is_intricate |= self.shared.unpack((id, kind), bytes);
+            heads.is_intricate |= self.unpack((id, kind), bytes);
         }
         Ok(Seen { heads, signs, may_end_as_zip })
     }

@@ -15,8 +15,9 @@ use crate::blob::Blob;
 use crate::detect::version::Heads;
 use crate::finding::{HeldObject, Part, Standing, Trace};
 use archive::Signs;
-use ddpatrol_pack::{Fault, Kind, Object, ObjectId};
+use ddpatrol_pack::{Fault, Object, ObjectId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -67,32 +68,28 @@ pub trait Visitors: Sync {
     /// Notes a git object that holds a token.
     fn hold(&self, token: u32, object: HeldObject);
 
-    /// Adds a place of a token that was found in git objects.
-    fn place(&self, token: u32, place: &Traced<'_>);
+    /// Opens the bytes of a git object or a name, whose tokens have places.
+    fn open<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Opened + 'a>;
+}
+
+/// Bytes that hold tokens: what finding one of them again costs is paid once for all.
+pub trait Opened {
+    /// Adds the places of a token in the bytes: those at `offsets`, at `place`.
+    fn place(&mut self, token: u32, offsets: &[u64], place: &Traced<'_>);
 }
 
 /// A token in a git object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
     /// The number of the token.
     pub token: u32,
-    /// The object.
-    pub object: ObjectId,
-    /// What the object is.
-    pub kind: Kind,
-    /// The offset of the token's first byte.
-    pub offset: u64,
-    /// Its length in bytes.
-    pub len: u64,
+    /// The object, and where in it the token is.
+    pub object: HeldObject,
 }
 
-/// A place in a repository where a token stands.
+/// A place in a repository where tokens are.
 #[derive(Clone, Copy, Debug)]
 pub struct Traced<'a> {
-    /// The bytes in which it stands: a blob, a name, a commit or a tag.
-    pub bytes: &'a [u8],
-    /// Its offset in them.
-    pub offset: u64,
     /// The path; `None` where no commit gives the object one.
     pub path: Option<&'a Path>,
     /// What part of the repository the bytes are.
@@ -101,6 +98,19 @@ pub struct Traced<'a> {
     pub trace: Option<&'a Arc<Trace>>,
     /// How the token stands against the base of a change.
     pub standing: Option<&'a Standing>,
+}
+
+/// Sorts places by their tokens: the offsets of each, in ascending order.
+pub(crate) fn by_token(places: impl IntoIterator<Item = (u32, u64)>) -> BTreeMap<u32, Vec<u64>> {
+    let mut tokens: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for (token, offset) in places {
+        tokens.entry(token).or_default().push(offset);
+    }
+    for offsets in tokens.values_mut() {
+        offsets.sort_unstable();
+        offsets.dedup();
+    }
+    tokens
 }
 
 /// Where blobs are from.
@@ -113,6 +123,7 @@ pub trait Source: Sync {
 #[derive(Debug, Default)]
 pub struct Run {
     interrupted: AtomicBool,
+    finished: AtomicBool,
     /// What was looked at and left out.
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
@@ -140,6 +151,17 @@ impl Run {
     #[inline]
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Notes that all sources were read, or that reading them was given up.
+    pub fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if no source is being read any more.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed)
     }
 
     /// Notes that something was not looked at.

@@ -1,4 +1,5 @@
-//! Standard input as one blob, read by a thread of its own so that waiting can be interrupted.
+//! A stream as one blob: standard input, or a FIFO that the user names. A thread of its own reads it,
+//! so that waiting can be interrupted.
 //!
 //! If it begins as an archive, its members are looked at as it passes; nothing of it is kept but what
 //! some formats must have whole.
@@ -9,7 +10,7 @@ use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::Origin;
 use crate::finding::STDIN;
 use std::io::{self, Cursor, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 use tempfile::SpooledTempFile;
@@ -20,9 +21,11 @@ const CHUNK: usize = 256 * 1024;
 /// What is held of a program before it spills into a temporary file.
 const HELD: usize = 4 << 20;
 
-/// Standard input, or any reader that cannot be read twice.
+/// Standard input, or another stream that cannot be read twice.
 pub struct Stdin<F> {
     open: F,
+    /// The path by which the user named the stream; `None` for standard input.
+    path: Option<PathBuf>,
     context: Context,
     archives: Option<Unpacking>,
 }
@@ -31,7 +34,13 @@ impl<F> Stdin<F> {
     /// Wraps a function that opens the input on the reading thread; without options for archives they
     /// are looked at as they are.
     pub fn new(open: F, context: Context, archives: Option<Unpacking>) -> Self {
-        Self { open, context, archives }
+        Self { open, path: None, context, archives }
+    }
+
+    /// Gives the stream a path, which its findings and issues then have.
+    #[must_use]
+    pub fn named(self, path: PathBuf) -> Self {
+        Self { path: Some(path), ..self }
     }
 }
 
@@ -46,21 +55,25 @@ where
         // The thread is not joined: one that waits for input that never comes ends with the process.
         std::thread::spawn(move || read_chunks(open(), &chunks));
         let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
-        let look = Look { context: self.context, archives: self.archives.as_ref(), run };
+        let path = self.path.as_deref();
+        let look = Look { path, context: self.context, archives: self.archives.as_ref(), run };
         match look.at(reader, visitors.make()) {
             Ok(()) if run.is_interrupted() => {}
             Ok(()) => add(&run.tally.files, 1),
             Err(_) if run.is_interrupted() => {}
             Err(error) => {
-                let message = format!("standard input could not be read to its end: {error}");
-                run.report(Gap::Unread, None, message);
+                let what = if path.is_some() { "the stream" } else { "standard input" };
+                let message = format!("{what} could not be read to its end: {error}");
+                run.report(Gap::Unread, self.path.clone(), message);
             }
         }
     }
 }
 
-/// How standard input is looked at.
+/// How a stream is scanned.
 struct Look<'a> {
+    /// Its path, if it has one.
+    path: Option<&'a Path>,
     context: Context,
     archives: Option<&'a Unpacking>,
     run: &'a Run,
@@ -85,7 +98,7 @@ impl Look<'_> {
         }
         let head = &head[..len];
         let mut whole = Cursor::new(head).chain(reader);
-        let path = Path::new(STDIN);
+        let path = self.path.unwrap_or(Path::new(STDIN));
         if let Some(format) = archive::detect(head, Path::new("")) {
             let found = Found { path, format, layer: None };
             let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
@@ -98,7 +111,9 @@ impl Look<'_> {
         let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
         self.plain(&mut keeping, &mut *visitor)?;
         if keeping.room == 0 {
-            let message = format!("whether an archive ends it was not read: it has {room} bytes");
+            let message = format!(
+                "an archive at its end was not looked for: input exceeds the limit of {room} bytes"
+            );
             self.run.report(Gap::Unread, Some(path.to_owned()), message);
         }
         let mut kept = keeping.kept;
@@ -112,7 +127,8 @@ impl Look<'_> {
     /// Looks at bytes as they are.
     fn plain(&self, reader: &mut dyn Read, visitor: &mut dyn ObjectVisitor) -> io::Result<()> {
         let counted = (self.run, &self.run.tally.bytes);
-        let end = Windows::new(self.context).visit(Origin::Stdin, reader, visitor, counted);
+        let origin = self.path.map_or(Origin::Stdin, Origin::File);
+        let end = Windows::new(self.context).visit(origin, reader, visitor, counted);
         match end {
             End::Whole(_) | End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),

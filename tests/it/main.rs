@@ -8,6 +8,8 @@ mod detect;
 mod encode;
 mod encoded;
 mod history;
+mod hostile;
+mod ignored;
 mod mint;
 mod oracle;
 mod paths;

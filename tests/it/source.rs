@@ -8,7 +8,7 @@ use ddpatrol::config::Exclude;
 use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions};
 use ddpatrol::source::window::Context;
-use ddpatrol::source::{Gap, Held, ObjectVisitor, Run, Seen, Source, Traced, Visitor, Visitors};
+use ddpatrol::source::{Gap, Held, ObjectVisitor, Opened, Run, Seen, Source, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -73,9 +73,21 @@ fn links_are_not_followed_and_pipes_sockets_and_devices_are_not_read() {
     assert_eq!(tree.run(&["scan", "--strict"]).code(), Some(2), "strict: opaque is incomplete");
     assert_eq!(paths(&tree, &["file"]), ["file"], "a link that is named is followed");
     assert_eq!(paths(&tree, &["folder"]), ["folder/secret"]);
-    let ran = tree.run(&["scan", "pipe"]);
+    let ran = tree.run(&["scan", "socket"]);
     assert_eq!(ran.code(), Some(2));
-    assert!(ran.stdout().contains("pipe: not read: it is a pipe; `-` reads standard input"));
+    assert!(ran.stdout().contains("socket: not read: it is a socket"), "{ran:?}");
+}
+
+#[test]
+fn a_pipe_that_is_named_is_read_like_standard_input() {
+    let tree = Tree::new();
+    let pipe = tree.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let feeder = std::thread::spawn(move || std::fs::write(pipe, format!("x\nk={}", token(1))));
+    let places = tree.run(&["scan", "--report", "json", "pipe"]).places();
+    feeder.join().expect("no panic").expect("it is read");
+    let places: Vec<_> = places.into_iter().map(|it| (it.1, it.2, it.3)).collect();
+    assert_eq!(places, [("pipe".to_owned(), 2, 3)]);
 }
 
 #[test]
@@ -228,7 +240,7 @@ impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
         unreachable!("no git objects are read")
     }
 
-    fn place(&self, _: u32, _: &Traced<'_>) {
+    fn open<'a>(&'a self, _: &'a [u8]) -> Box<dyn Opened + 'a> {
         unreachable!("no git objects are read")
     }
 }
@@ -249,10 +261,11 @@ impl<F: Fn(&Path) + Sync> ObjectVisitor for Meddler<'_, F> {
     }
 }
 
-fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, String)> {
+pub(crate) fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, String)> {
     let files = Files::new(FilesOptions {
         paths,
         no_ignore: false,
+        excludes_file: None,
         exclude: Vec::new(),
         configured: Exclude::default(),
         here: PathBuf::new(),

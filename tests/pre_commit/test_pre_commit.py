@@ -62,7 +62,7 @@ class Project:
 
     def stage(self, name, text):
         self.write(name, text)
-        self.must("git", "add", name)
+        self.must("git", "add", "--", name)
 
     def install(self):
         """Installs the hooks as a user would: a configuration, and `pre-commit install`."""
@@ -161,14 +161,19 @@ def test_an_amended_commit_and_a_linked_work_tree_are_judged(project):
     stopped(done, "file:1:1: proven", 2)
 
 
-def test_a_merge_that_brings_a_token_is_stopped(project):
+def test_a_merge_passes_unless_a_token_is_added_to_it(project):
     project.must("git", "checkout", "-q", "-b", "side")
     project.stage("other", token(3))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     project.must("git", "checkout", "-q", "main")
     project.stage("file", "edited\n")
     project.must("git", "commit", "-q", "-m", "main goes on")
-    stopped(project.run("git", "merge", "--no-edit", "side"), "other:1:1: proven", 3)
+    project.must("git", "merge", "--no-edit", "side")
+    project.must("git", "reset", "-q", "--hard", "HEAD~1")
+    project.must("git", "merge", "--no-edit", "--no-commit", "side")
+    project.stage("file", token(4))
+    told = stopped(project.run("git", "commit", "--no-edit"), "file:1:1: proven", 4)
+    assert "other" not in told and "a merge is in progress" in told
 
 
 def test_a_push_is_stopped_and_a_clean_one_passes(project):
@@ -187,12 +192,117 @@ def test_a_push_is_stopped_and_a_clean_one_passes(project):
     project.must("git", "push", "-q", "origin", "main")
 
 
+def test_unpushed_work_besides_the_pushed_branch_is_listed_and_passes(project):
+    project.must("git", "init", "-q", "--bare", "../server.git")
+    project.must("git", "remote", "add", "origin", "../server.git")
+    project.must("git", "push", "-q", "origin", "main")
+    # pre-commit shows the output of a hook that passes only if it is verbose.
+    text = (project.folder / ".pre-commit-config.yaml").read_text()
+    push = "      - id: ddpatrol-push-system\n"
+    assert push in text
+    project.write(".pre-commit-config.yaml", text.replace(push, push + "        verbose: true\n"))
+    project.must("git", "checkout", "-q", "-b", "aaa")
+    project.must("git", "commit", "-q", "-a", "-m", "verbose")
+    project.must("git", "checkout", "-q", "-b", "zzz")
+    project.stage("file", token(5))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    done = project.run("git", "push", "-q", "origin", "aaa", "zzz")
+    told = done.stdout + done.stderr
+    assert done.returncode == 0 and "also unpushed" in told and token(5)[:29] in told, told
+    assert token(5)[30:] not in told
+    done = project.run("git", "push", "-q", "--dry-run", "origin", "aaa:refs/heads/x")
+    assert done.returncode == 0 and "also unpushed" not in done.stdout + done.stderr
+    project.must("git", "init", "-q", "--bare", "../public.git")
+    project.must("git", "remote", "add", "public", "../public.git")
+    stopped(project.run("git", "push", "-q", "public", "zzz"), "file:1:1: proven", 5)
+
+
 def test_the_first_push_of_a_root_commit_is_judged(project):
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "remote", "add", "origin", "../server.git")
     project.stage("file", token(5))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     stopped(project.run("git", "push", "origin", "main"), "file:1:1: proven", 5)
+
+
+def places(done):
+    """The places of proven tokens that a run has printed."""
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line.split(": proven")[0] for line in lines if ": proven" in line]
+
+
+def test_all_files_finds_a_committed_token(project):
+    project.stage("leak", token(7))
+    project.stage("--fail-on=never", "a file name is not an option\n")
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    stopped(project.run("pre-commit", "run", "--all-files"), "leak:1:1: proven", 7)
+    stopped(project.run("pre-commit", "run", "--files", "leak"), "leak:1:1: proven", 7)
+    project.must("pre-commit", "run", "--files", "file")
+    project.must("git", "rm", "-q", "leak")
+    project.must("git", "commit", "-q", "-m", "a commit that only deletes")
+    project.must("pre-commit", "run", "--all-files")
+
+
+def test_files_and_exclude_of_the_frameworks_configuration_apply(project):
+    configuration = project.folder / ".pre-commit-config.yaml"
+    text = configuration.read_text()
+    excluding = text.replace("- id: ddpatrol-system", "- id: ddpatrol-system\n        exclude: ^fixtures/")
+    project.stage(".pre-commit-config.yaml", excluding)
+    (project.folder / "fixtures").mkdir()
+    project.stage("fixtures/token", token(8))
+    project.must("git", "commit", "-q", "-m", "a fixture")
+    project.stage("fixtures/token", token(9))
+    project.stage("file", "edited\n")
+    project.must("git", "commit", "-q", "-m", "another fixture")
+    project.must("pre-commit", "run", "--all-files")
+
+
+def test_a_range_is_scanned_commit_by_commit(project):
+    project.must("git", "checkout", "-q", "-b", "topic")
+    project.stage("file", token(10))
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    project.stage("file", "taken away\n")
+    project.stage("other", "clean\n")
+    project.must("git", "commit", "-q", "-m", "taken away")
+    done = project.run("pre-commit", "run", "--from-ref", "main", "--to-ref", "HEAD")
+    stopped(done, "file:1:1: proven", 10)
+    project.must("pre-commit", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD")
+
+
+def test_renames_links_and_empty_commits_pass_and_a_link_is_read(project):
+    project.must("git", "mv", "file", "renamed")
+    project.must("git", "commit", "-q", "-m", "a rename")
+    project.must("git", "commit", "-q", "--allow-empty", "-m", "empty")
+    (project.folder / "link").symlink_to("renamed")
+    project.must("git", "add", "-A")
+    project.must("git", "commit", "-q", "-m", "a link")
+    (project.folder / "leak").symlink_to(token(11))
+    project.must("git", "add", "-A")
+    stopped(project.run("git", "commit", "-m", "leak"), "leak:1:1: proven", 11)
+
+
+def test_many_files_are_scanned_once_each(project):
+    """Long lists are split over several invocations."""
+    for number in range(3000):
+        folder = project.folder / f"a-folder-with-a-rather-long-name-{number % 50}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"a-file-with-a-rather-long-name-{number}").write_text(f"{number}\n")
+    project.write("leak", token(12))
+    project.must("git", "add", "-A")
+    done = project.run("git", "commit", "-q", "-m", "leak")
+    stopped(done, "leak:1:1: proven", 12)
+    assert places(done) == ["leak:1:1"], done.stdout
+    project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
+    assert places(project.run("pre-commit", "run", "--all-files")) == ["leak:1:1"]
+
+
+def test_a_push_that_passes_shows_what_was_scanned(project):
+    project.must("git", "init", "-q", "--bare", "../server.git")
+    project.must("git", "remote", "add", "origin", "../server.git")
+    done = project.run("git", "push", "origin", "main")
+    assert done.returncode == 0, done.stderr
+    assert "ddpatrol-push-system" in done.stdout + done.stderr
+    assert "No proven tokens" in done.stdout + done.stderr
 
 
 def test_try_repo_builds_the_program_and_runs_it(tmp_path, program, hooks):

@@ -20,5 +20,6 @@ pub use delta::{From, Piece};
 pub use error::{Fault, PackError};
 pub use id::{HashKind, IdError, Kind, ObjectId};
 pub use index::Index;
+pub use map::MappedFile;
 pub use pack::{Elsewhere, Pack, Reader};
 pub use walk::{Families, Kinds, Object, Visitor, WalkOptions};

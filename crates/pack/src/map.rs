@@ -3,19 +3,54 @@
 use crate::{Fault, PackError};
 use memmap2::Mmap;
 use std::fs::File;
+use std::io;
+use std::ops::Deref;
 use std::path::Path;
+
+/// A file of a git directory, mapped into memory.
+///
+/// Only for files that are never changed once they have their name: packs, indices, objects of
+/// Git LFS.
+#[derive(Debug)]
+pub struct MappedFile(Mmap);
+
+impl MappedFile {
+    /// Maps a file that is open for reading.
+    ///
+    /// # Errors
+    /// The file cannot be mapped.
+    pub fn new(file: &File) -> io::Result<Self> {
+        map_file(file).map(Self)
+    }
+}
+
+impl Deref for MappedFile {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn map_file(file: &File) -> io::Result<Mmap> {
+    // SAFETY: these files are written under another name, renamed into place and never changed;
+    // git maps them in the same way. Only someone who truncates the file while we read can harm
+    // us: the process ends by a signal, it reads nothing foreign.
+    #[expect(unsafe_code, reason = "there is no other way to map a file")]
+    unsafe {
+        Mmap::map(file)
+    }
+}
 
 /// Maps a file that git never changes once it has its name.
 pub(crate) fn map(path: &Path) -> Result<Mmap, PackError> {
     let open = || {
-        let file = File::open(path)?;
-        // SAFETY: packs and indices are written under another name, renamed into place and never
-        // changed; git maps them in the same way. Only someone who truncates the file while we
-        // read can harm us: the process ends by a signal, it reads nothing foreign.
-        #[expect(unsafe_code, reason = "there is no other way to map a file")]
-        unsafe {
-            Mmap::map(&file)
+        // Opening a FIFO would wait for a writer, and a device has no end.
+        if !std::fs::metadata(path)?.is_file() {
+            let message = "not a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
+        map_file(&File::open(path)?)
     };
     open().map_err(|error| PackError {
         path: path.to_owned(),

@@ -15,10 +15,14 @@ pub(in crate::cli) struct HookArgs {
 pub(in crate::cli) enum HookCommand {
     /// Install hooks; without naming any, those of a commit: pre-commit, pre-merge-commit, commit-msg.
     ///
-    /// A hook that is there is kept and runs first.
+    /// A hook that is there is kept and runs first. In a repository that uses husky, a line is added to
+    /// husky's scripts. A hook that lefthook, simple-git-hooks or pre-commit has written is left alone:
+    /// the lines for their configuration are printed, and the exit code is 2.
     Install(HookSetArgs),
-    /// Remove hooks of ddpatrol's, all of them unless some are named, and put back what was there.
+    /// Remove ddpatrol's hooks, all of them unless some are named, and put back what was there.
     Uninstall(HookSetArgs),
+    /// Show what runs as each hook, in order, and from which file.
+    Status(HookPlaceArgs),
 }
 
 /// Which hooks, and where.
@@ -44,11 +48,18 @@ pub(in crate::cli) struct HookSetArgs {
     #[arg(long)]
     pub(in crate::cli) pre_receive: bool,
 
-    /// For all repositories of this user: a folder of hooks that passes on to each repository's own.
+    #[command(flatten)]
+    pub(in crate::cli) place: HookPlaceArgs,
+}
+
+/// Where hooks are.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct HookPlaceArgs {
+    /// All repositories of this user: a folder of hooks that passes on to each repository's own.
     #[arg(long, conflicts_with = "repo")]
     pub(in crate::cli) global: bool,
 
-    /// The repository; by default the one that the current folder lies in.
+    /// The repository; by default the one of the current folder.
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) repo: Option<PathBuf>,
 }

@@ -5,7 +5,9 @@ mod respond;
 mod saved;
 mod values;
 
-pub(super) use hooks::{HookArgs, HookCommand, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs};
+pub(super) use hooks::{
+    HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
+};
 pub(super) use respond::{ActingArgs, RespondingArgs, RevokeArgs};
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
@@ -44,7 +46,7 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Make, renew or show the file of known tokens.
     Baseline(BaselineArgs),
-    /// Install or uninstall git hooks.
+    /// Install, uninstall or show git hooks.
     Hook(HookArgs),
     /// Scan what a push sends; run by git as a pre-push hook.
     PrePush(PushArgs),
@@ -93,8 +95,16 @@ pub(super) struct ScanArgs {
 ///
 /// The index is compared with HEAD; what lies in the work tree does not matter. A token that HEAD's
 /// version of a changed file holds already does not fail. Exit codes as for `scan`.
+///
+/// With paths, as the pre-commit framework passes them: of a staged path the staged change is judged,
+/// a path that is not staged is scanned whole, as `scan --files-only` does. If PRE_COMMIT_FROM_REF and
+/// PRE_COMMIT_TO_REF are set, the range between them is scanned instead, as `range` does.
 #[derive(Debug, ClapArgs)]
 pub(super) struct StagedArgs {
+    /// Restrict the scan to these files and folders; those that are not staged are scanned whole.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(super) change: ChangeArgs,
 

@@ -1,94 +1,105 @@
-//! `ddpatrol hook install` and `uninstall`: writes hooks where git looks for them, takes them back.
+//! `ddpatrol hook install`: writes hooks where git looks for them.
+//!
+//! Input: the hooks that the user names, and the folder of hooks. Output: hook files, or a line in
+//! husky's scripts. A hook of somebody else is kept and runs first; a hook that another tool writes is
+//! left alone, and the lines for that tool's configuration are printed.
 
-use super::script::{self, BEFORE, Hook, PASSED_ON, Scope};
-use crate::cli::args::{HookArgs, HookCommand, HookSetArgs};
+use super::folder::{
+    self, Folder, LEGACY, git, hook_passes_on, is_executable, is_ours, manager_of, with_end,
+};
+use super::husky::Husky;
+use super::kept::Kept;
+use super::manager::Manager;
+use super::script::{self, Hook, PASSED_ON, Scope, Script};
+use super::uninstall::remove_from;
+use crate::cli::args::HookSetArgs;
 use crate::cli::decide::shown;
-use crate::cli::{Exit, say};
+use crate::cli::{Exit, complain, say};
 use anyhow::{Context, bail};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-pub(in crate::cli) fn run(args: &HookArgs) -> anyhow::Result<Exit> {
-    match &args.command {
-        HookCommand::Install(set) => install(set),
-        HookCommand::Uninstall(set) => uninstall(set),
-    }
-}
-
-/// Where hooks are put.
-struct Folder {
-    path: PathBuf,
-    scope: Scope,
-}
-
-impl HookSetArgs {
-    /// Lists the hooks that were named.
-    fn named(&self) -> Vec<Hook> {
-        let flags = [
-            (self.pre_commit, Hook::PreCommit),
-            (self.pre_merge_commit, Hook::PreMergeCommit),
-            (self.commit_msg, Hook::CommitMsg),
-            (self.pre_push, Hook::PrePush),
-            (self.pre_receive, Hook::PreReceive),
-        ];
-        flags.into_iter().filter(|(is_named, _)| *is_named).map(|(_, hook)| hook).collect()
-    }
-}
-
-fn install(args: &HookSetArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
     let mut hooks = args.named();
     if hooks.is_empty() {
         // What becomes part of a commit: its content, and its message.
         hooks = vec![Hook::PreCommit, Hook::PreMergeCommit, Hook::CommitMsg];
     }
-    if args.global && hooks.contains(&Hook::PreReceive) {
-        bail!("pre-receive belongs to a server's repository: install it there, without --global");
-    }
-    if !args.global {
-        fits(&hooks, args.repo.as_deref())?;
-    }
-    let folder = folder(args, &hooks)?;
-    let program = std::env::current_exe().context("the path of this program is not known")?;
-    fs::create_dir_all(&folder.path)
-        .with_context(|| format!("{} cannot be made", folder.path.display()))?;
-    for hook in &hooks {
-        let text = script::text(hook.name(), Some(*hook), folder.scope, &program);
-        put(&folder.path, hook.name(), &text)?;
-    }
-    if folder.scope == Scope::AllRepositories {
-        for name in PASSED_ON.iter().filter(|name| !hooks.iter().any(|it| it.name() == **name)) {
-            let path = folder.path.join(name);
-            if !path.exists() || is_ours(&path) {
-                put(&folder.path, name, &script::text(name, None, folder.scope, &program))?;
-            }
+    if args.place.global {
+        if hooks.contains(&Hook::PreReceive) {
+            bail!(
+                "pre-receive belongs to a server's repository: install it there, without --global"
+            );
         }
-        git(
-            &[
-                OsStr::new("config"),
-                "--global".as_ref(),
-                "core.hooksPath".as_ref(),
-                folder.path.as_os_str(),
-            ],
-            None,
-        )?;
+        return install_global(&hooks);
     }
-    let names: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
-    say(&format!("Installed in {}: {}.", shown(&folder.path), names.join(", ")))?;
-    if folder.scope == Scope::AllRepositories {
-        say(
-            "All other hooks of a repository run as before, but push-to-checkout and reference-transaction: \
-             git takes these from here, too, and being there the first would change what git does, the \
-             second cost time with every reference.",
-        )?;
+    let repository = args.place.repository();
+    refuse_unused(&hooks, repository)?;
+    let folder = choose(repository, &hooks)?;
+    if let Some(husky) = Husky::of(&folder.path) {
+        return install_husky(&husky, &folder, &hooks);
     }
+    let installed = Installation::new(&folder, &hooks)?;
+    installed.write(&named(&hooks))?;
+    installed.say()?;
+    warn_of_neighbours(&folder, &hooks, repository);
     Ok(Exit::Good)
 }
 
+/// Installs hooks for all repositories of the user.
+fn install_global(hooks: &[Hook]) -> anyhow::Result<Exit> {
+    let folder = folder::global()?;
+    let installed = Installation::new(&folder, hooks)?;
+    let mut all = named(hooks);
+    for name in PASSED_ON.iter().filter(|name| !hooks.iter().any(|it| it.name() == **name)) {
+        let path = folder.path.join(name);
+        if !path.exists() || is_ours(&path) {
+            all.push((name, None));
+        }
+    }
+    installed.write(&all)?;
+    let words = ["config", "--global", "core.hooksPath"].map(OsStr::new);
+    git(&[&words[..], &[folder.path.as_os_str()]].concat(), None)?;
+    installed.say()?;
+    say(
+        "All other hooks of a repository run as before, but push-to-checkout and reference-transaction: \
+         git takes these from here, too, and being there the first would change what git does, the \
+         second cost time with every reference.",
+    )?;
+    say(
+        "A repository that sets its own core.hooksPath, as husky does, is not covered: run `ddpatrol \
+         hook install` in each of them.",
+    )?;
+    say("`pre-commit install` refuses to run while core.hooksPath is set: run \
+         `GIT_CONFIG_GLOBAL=/dev/null pre-commit install`; its hook then runs through these.")?;
+    warn_if_hidden(&folder.path);
+    Ok(Exit::Good)
+}
+
+fn named(hooks: &[Hook]) -> Vec<(&'static str, Option<Hook>)> {
+    hooks.iter().map(|hook| (hook.name(), Some(*hook))).collect()
+}
+
+/// Warns if the repository of the current folder hides the hooks for all repositories.
+pub(super) fn warn_if_hidden(global: &Path) {
+    let Ok(effective) = folder::effective(None) else { return };
+    if effective == global || effective.canonicalize().ok() == global.canonicalize().ok() {
+        return;
+    }
+    let Ok(own) = folder::own(None) else { return };
+    let root = folder::work_tree(None).or_else(|| Some(own.parent()?.to_owned())).unwrap_or(own);
+    complain(&format!(
+        "warning: the repository {} sets its own core.hooksPath, {}: git does not run the global hooks \
+         there, and nothing is scanned; run `ddpatrol hook install` there",
+        root.display(),
+        effective.display()
+    ));
+}
+
 /// Refuses hooks that git never runs in a repository.
-fn fits(hooks: &[Hook], repository: Option<&Path>) -> anyhow::Result<()> {
+fn refuse_unused(hooks: &[Hook], repository: Option<&Path>) -> anyhow::Result<()> {
     let is_bare = git(&["rev-parse", "--is-bare-repository"].map(OsStr::new), repository)?;
     if is_bare == "true"
         && hooks.iter().any(|hook| !matches!(hook, Hook::PreReceive | Hook::PrePush))
@@ -101,108 +112,17 @@ fn fits(hooks: &[Hook], repository: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a hook; one of somebody else is kept beside it and runs before it.
-fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
-    let path = folder.join(name);
-    let failed = || format!("the hook {} cannot be written", path.display());
-    match fs::symlink_metadata(&path) {
-        Ok(_) if is_ours(&path) => {}
-        Ok(_) => {
-            let before = folder.join(format!("{name}{BEFORE}"));
-            if fs::symlink_metadata(&before).is_ok() {
-                bail!(
-                    "{} is in the way of the hook that is there now: remove one of the two",
-                    before.display()
-                );
-            }
-            fs::rename(&path, &before).with_context(failed)?;
-            say(&format!("Kept {}: it runs first, as {}.", shown(&path), shown(&before)))?;
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(failed),
+/// Chooses the folder of a repository's hooks: where git looks for them, or the repository's own if
+/// hooks of ours for all repositories run these.
+fn choose(repository: Option<&Path>, hooks: &[Hook]) -> anyhow::Result<Folder> {
+    let path = folder::effective(repository)?;
+    let own = folder::own(repository)?;
+    let scope = Scope::Repository;
+    if path == own || Husky::of(&path).is_some() {
+        return Ok(Folder { path, scope });
     }
-    // Whole or not at all: git may start the hook at any moment.
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".ddpatrol-hook-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    let file = builder.tempfile_in(folder).with_context(failed)?;
-    fs::write(file.path(), text).with_context(failed)?;
-    file.persist(&path).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
-}
-
-fn uninstall(args: &HookSetArgs) -> anyhow::Result<Exit> {
-    let mut hooks = args.named();
-    if hooks.is_empty() {
-        hooks = Hook::ALL.to_vec();
-    }
-    let folder = folder(args, &[])?;
-    let mut names: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
-    if folder.scope == Scope::AllRepositories && args.named().is_empty() {
-        names.extend(PASSED_ON);
-        names.sort_unstable();
-        names.dedup();
-    }
-    let mut removed = Vec::new();
-    for name in names {
-        let path = folder.path.join(name);
-        if !is_ours(&path) {
-            continue;
-        }
-        let failed = || format!("the hook {} cannot be removed", path.display());
-        let before = folder.path.join(format!("{name}{BEFORE}"));
-        if fs::symlink_metadata(&before).is_ok() {
-            fs::rename(&before, &path).with_context(failed)?;
-        } else {
-            fs::remove_file(&path).with_context(failed)?;
-        }
-        removed.push(name);
-    }
-    if folder.scope == Scope::AllRepositories && fs::remove_dir(&folder.path).is_ok() {
-        // The folder was ours and is empty: git need not look there any more.
-        let set = git(&["config", "--global", "core.hooksPath"].map(OsStr::new), None);
-        if set.is_ok_and(|path| Path::new(&path) == folder.path) {
-            git(&["config", "--global", "--unset", "core.hooksPath"].map(OsStr::new), None)?;
-        }
-    }
-    if removed.is_empty() {
-        say(&format!("No hook of ddpatrol's is in {}.", shown(&folder.path)))?;
-    } else {
-        say(&format!("Removed from {}: {}.", shown(&folder.path), removed.join(", ")))?;
-    }
-    Ok(Exit::Good)
-}
-
-fn is_ours(path: &Path) -> bool {
-    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    is_file && fs::read(path).is_ok_and(|text| script::is_ours(&text))
-}
-
-fn passes_on(path: &Path) -> bool {
-    fs::read(path).is_ok_and(|text| script::passes_on(&text))
-}
-
-/// Finds the folder where git looks for hooks, and where these can be put.
-fn folder(args: &HookSetArgs, hooks: &[Hook]) -> anyhow::Result<Folder> {
-    if args.global {
-        let set =
-            git(&["config", "--global", "--type=path", "core.hooksPath"].map(OsStr::new), None);
-        let path = match set {
-            Ok(path) => PathBuf::from(path),
-            Err(_) => settings()?.join("ddpatrol").join("hooks"),
-        };
-        return Ok(Folder { path, scope: Scope::AllRepositories });
-    }
-    let ask = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"].map(OsStr::new);
-    let path = PathBuf::from(git(&ask, args.repo.as_deref())?);
-    let own = ["rev-parse", "--path-format=absolute", "--git-common-dir"].map(OsStr::new);
-    let own = PathBuf::from(git(&own, args.repo.as_deref())?).join("hooks");
-    if path != own && PASSED_ON.iter().any(|name| passes_on(&path.join(name))) {
-        if !hooks.iter().all(|hook| passes_on(&path.join(hook.name()))) {
+    if folder::passes_on(&path) {
+        if !hooks.iter().all(|hook| hook_passes_on(&path.join(hook.name()))) {
             bail!(
                 "the hooks for all repositories in {} do not pass on all that are wanted here: renew \
                  them with `ddpatrol hook install --global`",
@@ -210,44 +130,208 @@ fn folder(args: &HookSetArgs, hooks: &[Hook]) -> anyhow::Result<Folder> {
             );
         }
         say(&format!("The hooks of all repositories in {} pass on to it.", shown(&path)))?;
-        return Ok(Folder { path: own, scope: Scope::Repository });
+        return Ok(Folder { path: own, scope });
     }
-    if path != own {
-        say(&format!(
-            "core.hooksPath is {}: hooks there run in every repository that names it.",
-            shown(&path)
-        ))?;
-    }
-    Ok(Folder { path, scope: Scope::Repository })
+    say(&format!(
+        "core.hooksPath is {}: hooks there run in every repository that names it.",
+        shown(&path)
+    ))?;
+    Ok(Folder { path, scope })
 }
 
-/// Returns the folder of the user's settings.
-fn settings() -> anyhow::Result<PathBuf> {
-    let named = std::env::var_os("XDG_CONFIG_HOME").filter(|it| !it.is_empty());
-    let home = || {
-        let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?;
-        Some(PathBuf::from(home).join(".config"))
+/// Adds ddpatrol to husky's scripts.
+fn install_husky(husky: &Husky, folder: &Folder, hooks: &[Hook]) -> anyhow::Result<Exit> {
+    if hooks.contains(&Hook::PreReceive) {
+        bail!("husky runs no pre-receive hooks: install it in the repository that is pushed to");
+    }
+    if husky.has_wrappers() {
+        // Older versions of ddpatrol replaced husky's wrappers, which then did not find their script.
+        let names: Vec<&str> = hooks.iter().map(|it| it.name()).collect();
+        remove_from(&folder.path, &names)?;
+    }
+    let mut scripts = Vec::new();
+    for hook in hooks {
+        scripts.push(shown(&husky.add(*hook)?));
+        let wrapper = folder.path.join(hook.name());
+        if husky.has_wrappers() && !is_executable(&wrapper) {
+            complain(&format!(
+                "warning: husky has no hook {}: run `npx husky`, or nothing is scanned",
+                shown(&wrapper)
+            ));
+        }
+    }
+    say(&format!(
+        "Added a line to husky's {}: commit it. The other lines run after it.",
+        scripts.join(", ")
+    ))?;
+    if !is_on_path() {
+        complain(
+            "warning: `ddpatrol` is not on PATH, where husky's scripts look for it: without it every \
+             commit fails",
+        );
+    }
+    Ok(Exit::Good)
+}
+
+/// Returns `true` if a shell finds `ddpatrol`.
+fn is_on_path() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let name = format!("ddpatrol{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&path).any(|folder| is_executable(&folder.join(&name)))
+}
+
+/// Where a hook is to be written.
+struct Place {
+    path: PathBuf,
+    owner: Owner,
+}
+
+/// Whose hook is at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Nobody,
+    Ddpatrol,
+    Other,
+}
+
+/// Hooks that are being written to a folder.
+struct Installation<'a> {
+    folder: &'a Folder,
+    kept: Kept,
+    program: PathBuf,
+    names: Vec<&'static str>,
+}
+
+impl<'a> Installation<'a> {
+    /// Prepares to write hooks; fails if one of them is another tool's.
+    fn new(folder: &'a Folder, hooks: &[Hook]) -> anyhow::Result<Self> {
+        refuse_managed(&folder.path, hooks)?;
+        let program = std::env::current_exe().context("the path of this program is not known")?;
+        fs::create_dir_all(&folder.path)
+            .with_context(|| format!("{} cannot be made", folder.path.display()))?;
+        let kept = Kept::of(&folder.path)?;
+        let names = hooks.iter().map(|hook| hook.name()).collect();
+        Ok(Self { folder, kept, program, names })
+    }
+
+    /// Writes hooks; `None` stands for a hook that only passes on.
+    fn write(&self, hooks: &[(&'static str, Option<Hook>)]) -> anyhow::Result<()> {
+        // A link may lead to a hook that becomes ours, so all are looked at before one is written.
+        let look = |(name, hook): &(&'static str, Option<Hook>)| {
+            self.look(name).map(|place| (*name, *hook, place))
+        };
+        let mut places = hooks.iter().map(look).collect::<anyhow::Result<Vec<_>>>()?;
+        places.sort_by_key(|(_, _, place)| place.path.is_symlink());
+        places.iter().try_for_each(|(name, hook, place)| self.put(name, *hook, place))
+    }
+
+    /// Finds the place of a hook, and whose hook is there.
+    fn look(&self, name: &str) -> anyhow::Result<Place> {
+        let path = self.folder.path.join(name);
+        let is_moved = manager_of(&path).is_some();
+        let path = if is_moved { with_end(&path, LEGACY) } else { path };
+        let owner = match fs::symlink_metadata(&path) {
+            Ok(_) if is_ours(&path) => Owner::Ddpatrol,
+            Ok(_) => Owner::Other,
+            Err(error) if error.kind() == ErrorKind::NotFound => Owner::Nobody,
+            Err(error) => {
+                let failed = format!("the hook {} cannot be read", path.display());
+                return Err(error).context(failed);
+            }
+        };
+        Ok(Place { path, owner })
+    }
+
+    /// Says what was written.
+    fn say(&self) -> anyhow::Result<()> {
+        let names = self.names.join(", ");
+        Ok(say(&format!("Installed in {}: {names}.", shown(&self.folder.path)))?)
+    }
+
+    /// Writes a hook; a hook of somebody else is kept and runs before it.
+    fn put(&self, name: &str, hook: Option<Hook>, place: &Place) -> anyhow::Result<()> {
+        let path = &place.path;
+        let failed = || format!("the hook {} cannot be written", path.display());
+        match place.owner {
+            Owner::Nobody => {}
+            Owner::Ddpatrol => self.kept.migrate(name)?,
+            Owner::Other => {
+                let runs = is_executable(path);
+                let kept = self.kept.keep(name)?;
+                let (from, to) = (shown(path), shown(&kept));
+                say(&if runs {
+                    format!("Kept {from}: it runs first, as {to}.")
+                } else {
+                    format!("Kept {from} as {to}: it is not executable, so it does not run.")
+                })?;
+            }
+        }
+        let kept = self.kept.folder_name();
+        let (scope, program) = (self.folder.scope, &*self.program);
+        let text = script::text(&Script { name, hook, scope, program, kept: &kept });
+        // Whole or not at all: git may start the hook at any moment.
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".ddpatrol-hook-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o777));
+        }
+        let file = builder.tempfile_in(&self.folder.path).with_context(failed)?;
+        fs::write(file.path(), text).with_context(failed)?;
+        file.persist(path).map_err(|error| error.error).with_context(failed)?;
+        Ok(())
+    }
+}
+
+/// Refuses to write hooks that another tool writes, and prints the lines for its configuration.
+fn refuse_managed(folder: &Path, hooks: &[Hook]) -> anyhow::Result<()> {
+    let managed = |hook: &Hook| {
+        let path = folder.join(hook.name());
+        let manager = manager_of(&path)?;
+        // Moved there by `pre-commit install`: renewed in that place.
+        let runs_ours = manager == Manager::PreCommit && is_ours(&with_end(&path, LEGACY));
+        (!runs_ours).then_some((manager, path))
     };
-    named.map(PathBuf::from).or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set")
+    let found: Vec<(Hook, Manager, PathBuf)> =
+        hooks.iter().filter_map(|hook| managed(hook).map(|it| (*hook, it.0, it.1))).collect();
+    let Some((_, first, path)) = found.first() else { return Ok(()) };
+    let is_found = |manager: &Manager| found.iter().any(|it| it.1 == *manager);
+    for manager in Manager::ALL.iter().filter(|it| is_found(it)) {
+        let owner = |hook: &Hook| found.iter().find(|it| it.0 == *hook).map_or(*first, |it| it.1);
+        let theirs: Vec<Hook> = hooks.iter().copied().filter(|it| owner(it) == *manager).collect();
+        say(&format!(
+            "Add to {}, then run `{}`:",
+            manager.configurations()[0],
+            manager.renew(&theirs)
+        ))?;
+        manager.lines(&theirs).iter().try_for_each(|line| say(line))?;
+    }
+    bail!(
+        "the hook {} belongs to {}, which writes it anew: nothing was installed; add the lines above \
+         to its configuration",
+        shown(path),
+        first.name()
+    );
 }
 
-/// Runs git with the user's own settings, and returns the line that it prints.
-fn git(arguments: &[&OsStr], folder: Option<&Path>) -> anyhow::Result<OsString> {
-    let mut command = Command::new("git");
-    if let Some(folder) = folder {
-        command.arg("-C").arg(folder);
+/// Warns of tools in the same repository that will remove or hide the hooks.
+fn warn_of_neighbours(folder: &Folder, hooks: &[Hook], repository: Option<&Path>) {
+    let names = hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ");
+    let is_simple =
+        |name: &&str| manager_of(&folder.path.join(name)) == Some(Manager::SimpleGitHooks);
+    if PASSED_ON.iter().any(is_simple) {
+        complain(&format!(
+            "warning: simple-git-hooks removes hooks that its configuration does not name: set \
+             `preserveUnused`, or name {names} there"
+        ));
     }
-    let output = command.args(arguments).output().context("git cannot be started: install it")?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(output.stderr.trim_ascii()).into_owned();
-        bail!("{}", if words.is_empty() { "git could not answer".to_owned() } else { words });
+    let husky = folder::work_tree(repository).map(|top| top.join(".husky"));
+    if let Some(husky) = husky.filter(|husky| husky.is_dir() && !folder.path.starts_with(husky)) {
+        complain(&format!(
+            "warning: {} is there but husky is not active: once `npm install` or `npx husky` has run, \
+             git does not run these hooks any more; then run `ddpatrol hook install` again",
+            shown(&husky)
+        ));
     }
-    let line = output.stdout.trim_ascii_end();
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStrExt;
-        Ok(OsStr::from_bytes(line).to_owned())
-    }
-    #[cfg(not(unix))]
-    Ok(OsString::from(String::from_utf8_lossy(line).into_owned()))
 }

@@ -6,6 +6,7 @@ use crate::cli::changes::discover;
 use crate::cli::decide::{Ground, Heed};
 use crate::cli::session::{self, Task};
 use crate::finding::baseline::{Reach, Roots};
+use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::text::Text;
 use anyhow::Context;
 
@@ -14,7 +15,7 @@ const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------"
 
 pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
     let run = session::begin()?;
-    let mut bytes = std::fs::read(&args.file)
+    let mut bytes = regular::read(&args.file, Links::Follow, MAX_TEXT)
         .with_context(|| format!("the message {} cannot be read", args.file.display()))?;
     bytes.truncate(message_len(&bytes));
     let here = std::env::current_dir().context("the current folder cannot be read")?;
@@ -25,6 +26,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         telling: &telling,
         all: true,
         scanned: &[],
+        operation: None,
         ground: Ground::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
         heed: Heed::Baseline,

@@ -1,66 +1,131 @@
 //! `ddpatrol pre-push` and `ddpatrol pre-receive`: what a push brings that the other side lacks.
 
+use super::lines::Line;
 use crate::cli::Exit;
-use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs};
+use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, TellingArgs};
 use crate::cli::changes::{Judging, Trust, discover};
 use crate::cli::complain;
-use crate::source::git::changes::Revisions;
-use crate::source::git::repo::Repository;
+use crate::cli::session;
+use crate::finding::Standing;
+use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Update};
+use crate::source::git::repo::{RepoError, Repository, Tracking};
 use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::Read;
 
-/// A reference that a push changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Update {
-    /// What it points to afterwards; `None` if it is deleted.
-    new: Option<ObjectId>,
-    /// What it points to before; `None` if it is new.
-    old: Option<ObjectId>,
-}
-
 /// Runs as git's `pre-push` hook, or as one of the pre-commit framework's, which has read what git
-/// says and passes it on in variables.
+/// says and passes on one reference in variables.
 pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     let repository = discover(None)?;
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let updates = match (variable("PRE_COMMIT_TO_REF"), variable("PRE_COMMIT_LOCAL_BRANCH")) {
-        (Some(new), _) | (None, Some(new)) => {
-            let commit = |name: &str| repository.resolve(OsStr::new(name));
-            let old = variable("PRE_COMMIT_FROM_REF").and_then(|it| commit(&it).ok());
-            vec![Update { new: Some(commit(&new)?), old }]
-        }
-        (None, None) => updates(&read()?, Order::NewFirst)?,
+    let url = args.url.as_ref().map(|url| url.to_string_lossy().into_owned());
+    let git = Remote { name: args.remote.clone(), url };
+    let framework = Framework::read(|name| std::env::var(name).ok());
+    let remote = framework
+        .as_ref()
+        .map_or(&git, |it| if it.remote.name.is_some() { &it.remote } else { &git });
+    let tracking = remote.tracking(&repository);
+    let updates = match &framework {
+        Some(framework) => vec![framework.update(&repository, remote)?],
+        None => updates(&read()?, Line::of_push)?,
     };
-    let remote = variable("PRE_COMMIT_REMOTE_NAME").or_else(|| args.remote.clone());
-    let prefix = remote.map(|remote| format!("refs/remotes/{remote}/"));
-    let mut there: Vec<ObjectId> = repository
-        .refs()?
-        .list
-        .into_iter()
-        .filter(|it| prefix.as_ref().is_some_and(|prefix| it.name.starts_with(prefix.as_bytes())))
-        .filter_map(|it| it.commit)
-        .collect();
-    // What somebody else has pushed meanwhile need not be known here.
-    let known = |id: &ObjectId| repository.resolve(OsStr::new(&id.to_string())).is_ok();
-    there.splice(0..0, updates.iter().filter_map(|it| it.old).filter(known));
+    if updates.is_empty() {
+        return Ok(Exit::Good);
+    }
+    let options = RangeOptions { threads: session::threads(&args.telling.run) };
+    let push = Push { updates, has: Has::Tracked(tracking.clone()) };
+    let also = match framework {
+        Some(_) if remote.name.is_some() => {
+            let pushed: Vec<ObjectId> = push.updates.iter().map(|it| it.new).collect();
+            Range::also_unpushed(repository.clone(), (&tracking, &pushed), options)?
+        }
+        _ => None,
+    };
+    let range = Range::of_push(repository, &push, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    let judging = Judging { telling: &args.telling, change: &change, trust: Trust::Head };
-    let Some(revisions) = revisions(&updates, there) else { return Ok(Exit::Good) };
-    judging.judge(&revisions)
+    judging(&args.telling, &change, Trust::Head).judge(range, also)
+}
+
+fn judging<'a>(telling: &'a TellingArgs, change: &'a ChangeArgs, trust: Trust) -> Judging<'a> {
+    Judging { telling, change, trust }
+}
+
+/// A remote as git names it to the hook.
+#[derive(Clone, Debug, Default)]
+struct Remote {
+    name: Option<String>,
+    url: Option<String>,
+}
+
+impl Remote {
+    fn tracking(&self, repository: &Repository) -> Tracking {
+        let name = self.name.as_deref();
+        name.map(|name| repository.tracking(name, self.url.as_deref())).unwrap_or_default()
+    }
+}
+
+/// The one reference of a push that the pre-commit framework passes on.
+#[derive(Clone, Debug)]
+struct Framework {
+    from: Option<String>,
+    to: String,
+    local: Option<String>,
+    branch: Option<String>,
+    remote: Remote,
+}
+
+impl Framework {
+    /// Reads its variables; `None` if it does not run this hook.
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let local = variable("PRE_COMMIT_LOCAL_BRANCH");
+        Some(Self {
+            from: variable("PRE_COMMIT_FROM_REF"),
+            // It passes no range if a root commit is pushed.
+            to: variable("PRE_COMMIT_TO_REF").or_else(|| local.clone())?,
+            local,
+            branch: variable("PRE_COMMIT_REMOTE_BRANCH"),
+            remote: Remote {
+                name: variable("PRE_COMMIT_REMOTE_NAME"),
+                url: variable("PRE_COMMIT_REMOTE_URL"),
+            },
+        })
+    }
+
+    fn update(&self, repository: &Repository, remote: &Remote) -> Result<Update, RepoError> {
+        let resolve = |name: &str| match name.parse::<ObjectId>() {
+            Ok(id) => Ok(id),
+            Err(_) => repository.object(OsStr::new(name)),
+        };
+        let mut names = Vec::new();
+        if let Some(branch) = &self.branch {
+            let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+            let tracked = format!("refs/remotes/{}/{short}", remote.name.as_deref().unwrap_or(""));
+            let targets = repository.targets()?.list;
+            let is_there = targets.iter().any(|(name, _)| name == tracked.as_bytes());
+            let standing = if is_there { Standing::AlreadyThere } else { Standing::New };
+            names.push(NamedRef { name: branch.clone().into_bytes(), standing });
+        }
+        if let Some(local) = self.local.clone().filter(|it| self.branch.as_ref() != Some(it)) {
+            names.push(NamedRef { name: local.into_bytes(), standing: Standing::New });
+        }
+        let old = self.from.as_ref().and_then(|from| resolve(from).ok());
+        Ok(Update { new: resolve(&self.to)?, old, names })
+    }
 }
 
 /// Runs as git's `pre-receive` hook: git shows what was pushed beside what was there, and no
 /// reference points to it yet.
 pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
     let repository = discover(None)?;
-    let updates = updates(&read()?, Order::OldFirst)?;
-    let there = existing(&repository)?;
+    let updates = updates(&read()?, Line::of_receive)?;
+    if updates.is_empty() {
+        return Ok(Exit::Good);
+    }
+    let options = RangeOptions { threads: session::threads(&args.telling.run) };
+    let range = Range::of_push(repository, &Push { updates, has: Has::All }, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    let judging = Judging { telling: &args.telling, change: &change, trust: Trust::Base };
-    let Some(revisions) = revisions(&updates, there) else { return Ok(Exit::Good) };
-    let exit = judging.judge(&revisions)?;
+    let exit = judging(&args.telling, &change, Trust::Base).judge(range, None)?;
     match exit {
         Exit::Found => complain(
             "the push is rejected: take the tokens out of the commits named above (a commit that \
@@ -76,99 +141,31 @@ pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Lists the commits that references have; HEAD's first, because its configuration counts.
-fn existing(repository: &Repository) -> anyhow::Result<Vec<ObjectId>> {
-    let refs = repository.refs()?;
-    let mut there: Vec<ObjectId> = refs.head.into_iter().collect();
-    let mut others: Vec<ObjectId> = refs.list.into_iter().filter_map(|it| it.commit).collect();
-    others.sort_unstable();
-    others.dedup();
-    others.retain(|id| Some(*id) != refs.head);
-    there.append(&mut others);
-    Ok(there)
-}
-
-/// Says what is to be judged; `None` if nothing is.
-fn revisions(updates: &[Update], there: Vec<ObjectId>) -> Option<Revisions> {
-    let new = updates.iter().filter_map(|it| it.new);
-    let spell = |id: ObjectId| OsString::from(id.to_string());
-    let list: Vec<OsString> = if there.is_empty() {
-        // The other side has nothing: all of it is new.
-        new.map(|id| OsString::from(format!("{}..{id}", zeros(id)))).collect()
-    } else {
-        new.map(spell).collect()
-    };
-    let not = there.into_iter().map(spell).collect();
-    (!list.is_empty()).then_some(Revisions { list, not })
-}
-
-fn zeros(id: ObjectId) -> String {
-    "0".repeat(id.to_string().len())
-}
-
-fn read() -> anyhow::Result<String> {
-    let mut text = String::new();
+/// Reads standard input; names of references need not be UTF-8.
+fn read() -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
     std::io::stdin()
-        .read_to_string(&mut text)
+        .read_to_end(&mut text)
         .context("what is pushed cannot be read from standard input")?;
     Ok(text)
 }
 
-/// In what order git names the two ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// `pre-push`: local reference, new id, remote reference, old id.
-    NewFirst,
-    /// `pre-receive`: old id, new id, reference.
-    OldFirst,
-}
-
-fn updates(text: &str, order: Order) -> anyhow::Result<Vec<Update>> {
+/// Parses git's lines, without those of references that are deleted.
+fn updates<'a>(
+    text: &'a [u8],
+    parse: impl Fn(&'a [u8]) -> Option<Line<'a>>,
+) -> anyhow::Result<Vec<Update>> {
     let mut updates = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let ids = match (order, &words[..]) {
-            (Order::NewFirst, [_, new, _, old]) | (Order::OldFirst, [old, new, _]) => {
-                id(new).zip(id(old))
-            }
-            _ => None,
-        };
-        let Some((new, old)) = ids else {
+    let lines = text.split(|&byte| byte == b'\n');
+    for line in lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty()) {
+        let Some(parsed) = parse(line) else {
             bail!(
-                "a line on standard input is none that git gives to this hook: {line:?}; it is run \
-                 by git, `ddpatrol hook install` sets it up"
+                "a line on standard input is none that git gives to this hook: {:?}; it is run \
+                 by git, `ddpatrol hook install` sets it up",
+                String::from_utf8_lossy(line)
             );
         };
-        updates.push(Update { new, old });
+        updates.extend(parsed.update());
     }
     Ok(updates)
-}
-
-/// Reads an id; all zeros is none.
-#[expect(clippy::option_option, reason = "no id and no object are two things")]
-fn id(word: &str) -> Option<Option<ObjectId>> {
-    let id = word.parse().ok()?;
-    Some(Some(id).filter(|_| !word.bytes().all(|byte| byte == b'0')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_git_are_read_and_others_are_refused() {
-        let (a, b, zero) = ("a".repeat(40), "b".repeat(40), "0".repeat(40));
-        let push =
-            format!("refs/heads/x {a} refs/heads/y {b}\n\n(delete) {zero} refs/heads/z {b}\n");
-        let read = updates(&push, Order::NewFirst).expect("git's lines");
-        let id = |text: &str| text.parse::<ObjectId>().ok();
-        assert_eq!(read[0], Update { new: id(&a), old: id(&b) });
-        assert_eq!(read[1], Update { new: None, old: id(&b) });
-        let receive = format!("{zero} {a} refs/heads/x\n");
-        let read = updates(&receive, Order::OldFirst).expect("git's lines");
-        assert_eq!(read, [Update { new: id(&a), old: None }]);
-        for wrong in ["x", &push[..50], &receive[1..]] {
-            assert!(updates(wrong, Order::OldFirst).is_err(), "{wrong}");
-        }
-    }
 }

@@ -1,15 +1,18 @@
 //! The text of a hook: the hook that was there before, then ddpatrol.
+//!
+//! Input: the hook's name, what it runs and where it is. Output: a script for a POSIX shell. Writes
+//! nothing.
 
 use crate::report::advice::quote;
 use std::path::Path;
 
-/// What the second line of every hook of ours begins with.
+/// The start of the second line of every hook of ours.
 const MARK: &str = "# Made by `ddpatrol hook install`";
 
-/// What is put behind the name of a hook that was there before.
-pub(super) const BEFORE: &str = ".before-ddpatrol";
+/// The start of the line of a hook of ours that names the program.
+const PROGRAM: &str = "ddpatrol=";
 
-/// A hook that ddpatrol can be.
+/// A hook that runs ddpatrol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hook {
     PreCommit,
@@ -34,7 +37,7 @@ impl Hook {
     }
 
     /// The command that the hook runs.
-    const fn command(self) -> &'static str {
+    pub(super) const fn command(self) -> &'static str {
         match self {
             Self::PreCommit | Self::PreMergeCommit => "staged --quiet",
             Self::CommitMsg => "commit-msg --quiet \"$@\"",
@@ -102,15 +105,21 @@ if [ -f \"$dir/commondir\" ]; then
 fi
 own=$dir/hooks";
 
-/// Tells whether a hook of ours passes on to each repository's own.
+/// Returns `true` if a hook of ours runs each repository's own hook.
 pub(super) fn passes_on(text: &[u8]) -> bool {
     is_ours(text) && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"own="))
 }
 
-/// Tells whether a hook is one of ours.
+/// Returns `true` if a hook is one of ours.
 pub(super) fn is_ours(text: &[u8]) -> bool {
     let second = text.split(|&byte| byte == b'\n').nth(1);
     second.is_some_and(|line| line.starts_with(MARK.as_bytes()))
+}
+
+/// Returns `true` if a hook of ours runs ddpatrol, and not only the hooks that it passes on to.
+pub(super) fn runs_ddpatrol(text: &[u8]) -> bool {
+    is_ours(text)
+        && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(PROGRAM.as_bytes()))
 }
 
 /// Which hooks run before ours.
@@ -122,13 +131,31 @@ pub(super) enum Scope {
     AllRepositories,
 }
 
-/// Writes a hook; `hook` is `None` for one that is only passed on.
-pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path) -> String {
+/// A hook to write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Script<'a> {
+    /// The name under which git runs it.
+    pub(super) name: &'a str,
+    /// What it runs of ddpatrol; `None` if it only passes on.
+    pub(super) hook: Option<Hook>,
+    pub(super) scope: Scope,
+    /// The program, by its path.
+    pub(super) program: &'a Path,
+    /// The folder beside that of the hooks where the hook that was there before is kept.
+    pub(super) kept: &'a str,
+}
+
+/// Writes the text of a hook.
+pub(super) fn text(script: &Script<'_>) -> String {
+    let Script { name, hook, scope, .. } = *script;
+    // Relative to this script, which other tools move within its folder (`pre-commit.legacy`).
+    let kept = format!("../{}/{name}", script.kept);
     let mut text = format!(
         "#!/bin/sh\n{MARK}; `ddpatrol hook uninstall` removes it.\n# A hook that was here before runs \
-         first: {name}{BEFORE}\n"
+         first: {}\n",
+        kept.replace(['\n', '\r'], " ")
     );
-    text.push_str(&format!("before=$0{BEFORE}\n"));
+    text.push_str(&format!("before=${{0%/*}}/{}\n", quote(&kept)));
     if scope == Scope::AllRepositories {
         // A folder of hooks may be a link to this one.
         text.push_str(&format!("{OWN}/{name}\nif [ \"$own\" -ef \"$0\" ]; then own=; fi\n"));
@@ -159,14 +186,14 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
     }
     let Some(hook) = hook else { return text };
     text.push_str(&format!(
-        "ddpatrol={}\n\
+        "{PROGRAM}{}\n\
          command -v \"$ddpatrol\" > /dev/null 2>&1 || ddpatrol=ddpatrol\n\
          if ! command -v \"$ddpatrol\" > /dev/null 2>&1; then\n  \
          echo \"ddpatrol is not installed, so nothing was scanned: install it, or remove {name} \
          from the hooks; {}\" >&2\n  \
          exit 2\n\
          fi\n",
-        quote(&program.to_string_lossy()),
+        quote(&script.program.to_string_lossy()),
         hook.way_past().replace('`', "\\`"),
     ));
     let exec = if reads { feed } else { "exec " };
@@ -178,19 +205,24 @@ pub(super) fn text(name: &str, hook: Option<Hook>, scope: Scope, program: &Path)
 mod tests {
     use super::*;
 
+    fn written(hook: Hook, program: &str) -> String {
+        let (name, scope) = (hook.name(), Scope::Repository);
+        let program = Path::new(program);
+        text(&Script { name, hook: Some(hook), scope, program, kept: "hooks.before-ddpatrol" })
+    }
+
     #[test]
-    fn our_hooks_are_known_again_and_others_are_not() {
+    fn our_hooks_are_recognized_and_others_are_not() {
         for hook in Hook::ALL {
-            let text = text(hook.name(), Some(hook), Scope::Repository, Path::new("/x"));
-            assert!(is_ours(text.as_bytes()));
+            let text = written(hook, "/x");
+            assert!(is_ours(text.as_bytes()) && runs_ddpatrol(text.as_bytes()));
         }
         assert!(!is_ours(b"#!/bin/sh\nddpatrol staged\n") && !is_ours(b""));
     }
 
     #[test]
     fn a_path_is_quoted_for_the_shell() {
-        let text =
-            text("pre-commit", Some(Hook::PreCommit), Scope::Repository, Path::new("/it's $x"));
+        let text = written(Hook::PreCommit, "/it's $x");
         assert!(text.contains(r"ddpatrol='/it'\''s $x'"), "{text}");
     }
 }

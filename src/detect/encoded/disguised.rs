@@ -15,7 +15,7 @@ impl Detector {
     /// Lists everything that decodes to the head of a rule and goes on: what may be an encoded token,
     /// proven or not, cut off or not.
     #[must_use]
-    pub fn disguised(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+    pub fn disguised(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
         let mut spans = Vec::new();
         let mut out = Decoded::default();
         let mut look = |scheme: Scheme, start: usize| -> Option<Range<usize>> {
@@ -41,11 +41,10 @@ impl Detector {
                 }
             }
         });
-        let mut scratch = Scratch::default();
         self.prefilter.find(bytes, 0..bytes.len(), |hit| {
             for &rule in &self.by_needle[hit.needle] {
                 // A token that stands there as it is does not go on, whatever follows its `=`.
-                self.shapes.ends(&self.rules, rule, (bytes, hit.start), &mut scratch);
+                self.shapes.ends(&self.rules, rule, (bytes, hit.start), scratch);
                 let format = &self.rules.rules()[rule].format;
                 let is_proven = |&end: &usize| format.check(&bytes[hit.start..end]).is_proven();
                 if scratch.ends.iter().any(is_proven) {

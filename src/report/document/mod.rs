@@ -4,6 +4,7 @@
 //! cases all its strings have passed the redactor.
 
 mod paths;
+mod places;
 mod saved;
 mod tell;
 
@@ -16,8 +17,8 @@ use super::redact::Clean;
 use super::response::{RevocationRecord, VerificationRecord};
 use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
-use crate::finding::Part;
 use crate::finding::suppression::By;
+use crate::finding::{Part, Spots};
 use crate::rules::Rule;
 use crate::source::Gap;
 use serde::{Deserialize, Serialize};
@@ -221,8 +222,10 @@ pub struct Record {
     pub revocation: Option<RevocationRecord>,
     /// Every place where it stands: where it came into a repository first, the earliest leading;
     /// never empty.
+    #[serde(serialize_with = "places::serialize")]
     pub locations: Vec<Place>,
     /// Every git object that holds it.
+    #[serde(serialize_with = "places::serialize_objects")]
     pub objects: Vec<ObjectRecord>,
 }
 
@@ -278,7 +281,7 @@ pub struct Place {
     /// How it came in, for a place in a repository's history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<GitPlace>,
-    /// For a place in a change: `new`, `moved` or `already-there`.
+    /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<StandingWord>,
     /// The path that the base has it at, where it moved.
@@ -293,6 +296,9 @@ pub struct Place {
     /// For a place in a container image: the layer, and the command that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Clean>,
+    /// Further places that differ from this one in where they begin only, and have no snippet.
+    #[serde(skip)]
+    pub further: Spots,
 }
 
 /// How a token in a change stands against the base of the change.
@@ -305,6 +311,8 @@ pub enum StandingWord {
     Moved,
     /// The base has it at this path.
     AlreadyThere,
+    /// It is not part of the push that was judged, but not pushed yet either.
+    AlsoUnpushed,
 }
 
 /// A `ddpatrol:allow` in the line of a token.

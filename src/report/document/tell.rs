@@ -14,6 +14,7 @@ use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
+use crate::source::git::repo::Operation;
 use crate::source::git::repositories::root_of;
 use crate::source::{Diagnostic, Scanned};
 use ddpatrol_token::Secret;
@@ -32,6 +33,8 @@ pub struct DocumentOptions<'a> {
     pub show_secrets: bool,
     /// How the paths of the scan relate to repositories.
     pub paths: &'a Paths,
+    /// The operation that the commit of what is staged ends.
+    pub operation: Option<Operation>,
 }
 
 impl DocumentOptions<'_> {
@@ -46,7 +49,7 @@ impl DocumentOptions<'_> {
         let proven = || findings.iter().filter(counts).filter(|it| it.evidence == Evidence::Proven);
         let summary = Summary {
             proven: proven().count(),
-            proven_locations: proven().map(|it| it.locations.len()).sum(),
+            proven_locations: proven().map(Record::count).sum(),
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),
             shaped_candidates: outcome.counts.shaped,
@@ -117,7 +120,7 @@ impl DocumentOptions<'_> {
         let rule = &self.rules.rules()[finding.rule];
         Record {
             objects,
-            steps: advice::steps(finding, rule, self.redactor, self.paths),
+            steps: advice::steps(finding, rule, self.redactor, self.paths, self.operation),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
             ..self.spell(kind, &finding.token, &finding.secret, places)
         }
@@ -208,6 +211,7 @@ impl DocumentOptions<'_> {
             new_place: location.is_new_place,
             layer: location.layer.as_ref().map(|it| self.redactor.clean(it.as_bytes())),
             git: location.trace.as_deref().map(|trace| self.trace(trace)),
+            further: location.further.clone(),
         }
     }
 
@@ -256,6 +260,7 @@ impl StandingWord {
             Standing::New => Self::New,
             Standing::Moved(_) => Self::Moved,
             Standing::AlreadyThere => Self::AlreadyThere,
+            Standing::AlsoUnpushed => Self::AlsoUnpushed,
         }
     }
 }
@@ -274,7 +279,8 @@ impl SuppressedCounts {
                 .iter()
                 .flat_map(|it| &it.locations)
                 .filter(|it| it.new_place)
-                .count(),
+                .map(Place::count)
+                .sum(),
         }
     }
 }

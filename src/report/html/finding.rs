@@ -42,7 +42,7 @@ pub(super) fn write(record: &Record, form: &Form, out: &mut dyn Write) -> io::Re
     write_facts(record, out)?;
     if form.is_whole {
         write_steps(record, out)?;
-        write_places(&record.locations, out)?;
+        write_places(record, out)?;
     }
     writeln!(out, "</div>\n</details>")
 }
@@ -62,7 +62,7 @@ fn write_line(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     if let Some(first) = record.locations.first() {
         writeln!(out, "<code>{}</code>", html(&first.label()))?;
     }
-    let more = record.locations.len().saturating_sub(1);
+    let more = record.count().saturating_sub(1);
     if more > 0 {
         writeln!(out, "<span>and {}</span>", count(more, "more place"))?;
     }
@@ -166,8 +166,9 @@ fn write_steps(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "</ol>")
 }
 
-fn write_places(places: &[Place], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "<h4>Where it stands: {}</h4>", count(places.len(), "place"))?;
+fn write_places(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+    let (all, places) = (record.count(), &record.locations);
+    writeln!(out, "<h4>Where it is: {}</h4>", count(all, "place"))?;
     let told = &places[..places.len().min(MOST_PLACES)];
     let (seen, folded) = told.split_at(told.len().min(MOST_SEEN));
     write_list(seen, out)?;
@@ -177,7 +178,7 @@ fn write_places(places: &[Place], out: &mut dyn Write) -> io::Result<()> {
         write_list(folded, out)?;
         writeln!(out, "</details>")?;
     }
-    let left = places.len() - told.len();
+    let left = all - told.len();
     if left > 0 {
         let left = number(left);
         writeln!(
@@ -255,7 +256,7 @@ pub(super) fn write_suppressed(
     for place in record.locations.iter().take(MOST_SEEN) {
         writeln!(out, "<li><code>{}</code></li>", html(&place.label()))?;
     }
-    let more = record.locations.len().saturating_sub(MOST_SEEN);
+    let more = record.count() - record.locations.len().min(MOST_SEEN);
     if more > 0 {
         writeln!(out, "<li>and {}</li>", count(more, "more place"))?;
     }

@@ -7,6 +7,7 @@
 
 use super::walker::Walker;
 use super::{Bytes, Fault, tar};
+use crate::regular::{self, Links};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Read;
@@ -80,7 +81,7 @@ pub fn of_folder(path: &Path) -> Option<Arc<str>> {
         let is_below = name.components().all(|part| matches!(part, Component::Normal(_)));
         let path = is_below.then(|| root.join(name))?;
         let mut text = Vec::new();
-        let file = std::fs::File::open(path).ok()?;
+        let file = regular::open(&path, Links::Refuse).ok()?;
         file.take(LONGEST).read_to_end(&mut text).ok()?;
         serde_json::from_slice(&text).ok()
     };

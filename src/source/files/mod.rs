@@ -5,9 +5,11 @@
 //! are not read. File and folder names are blobs too: they can hold tokens. What turns out to be an
 //! archive is walked when it has been looked at as it is.
 
+mod ignored;
 mod tracked;
 mod watched;
 
+use self::ignored::{Entry, Ignored, Rules};
 use self::tracked::Tracked;
 use self::watched::{Signs, Watched, changed};
 use super::archive::{self, Found, Input, Unpacking, Visit, image};
@@ -16,14 +18,15 @@ use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Blob, Origin};
 use crate::config::Exclude;
 use crate::finding::baseline::lexical;
+use crate::regular;
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
-use std::collections::HashSet;
-use std::fs::{File, FileType};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What to read and how.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct FilesOptions {
     pub paths: Vec<PathBuf>,
     /// Whether to read what `.gitignore` excludes, too.
     pub no_ignore: bool,
+    /// The user's own ignore rules, for repositories that set no `core.excludesFile`.
+    pub excludes_file: Option<PathBuf>,
     /// What to leave out, as `.gitignore` would write it.
     pub exclude: Vec<String>,
     /// What the configuration leaves out.
@@ -99,26 +104,19 @@ impl Files {
         Ok(Self { options, exclude })
     }
 
-    fn walk(&self, paths: &[PathBuf], no_ignore: bool) -> Option<WalkBuilder> {
+    fn walk(&self, paths: &[PathBuf]) -> Option<WalkBuilder> {
         let (first, rest) = paths.split_first()?;
         let mut builder = WalkBuilder::new(first);
         rest.iter().for_each(|path| {
             builder.add(path);
         });
-        builder
-            .standard_filters(false)
-            .parents(!no_ignore)
-            .git_ignore(!no_ignore)
-            .git_exclude(!no_ignore)
-            .git_global(!no_ignore)
-            .follow_links(false)
-            .threads(self.options.threads);
+        builder.standard_filters(false).follow_links(false).threads(self.options.threads);
         Some(builder)
     }
 
-    fn is_excluded(&self, entry: &DirEntry) -> bool {
+    fn is_excluded(&self, entry: &DirEntry, depth: usize) -> bool {
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        self.is_path_excluded(entry.path(), entry.depth(), is_dir)
+        self.is_path_excluded(entry.path(), depth, is_dir)
     }
 
     /// Tells whether a path so many folders below one that was named is excluded by itself.
@@ -153,10 +151,16 @@ impl Files {
         self.options.own.iter().filter(same_name).any(same)
     }
 
-    /// Counts the files and `.git` folders that there are, ignored or not.
-    fn count(&self, paths: &[PathBuf], run: &Run) -> (u64, u64) {
+    /// Counts the files and `.git` folders in ignored folders, each given with its depth below the
+    /// path that was named.
+    fn count(&self, ignored: &HashMap<PathBuf, usize>, run: &Run) -> (u64, u64) {
         let (files, folders) = (AtomicU64::new(0), AtomicU64::new(0));
-        let Some(builder) = self.walk(paths, true) else { return (0, 0) };
+        let paths: Vec<PathBuf> = ignored.keys().cloned().collect();
+        let Some(builder) = self.walk(&paths) else { return (0, 0) };
+        let depth = |entry: &DirEntry| {
+            let above = entry.path().ancestors().nth(entry.depth());
+            entry.depth() + above.and_then(|path| ignored.get(path)).copied().unwrap_or(0)
+        };
         builder.build_parallel().run(|| {
             Box::new(|entry| {
                 if run.is_interrupted() {
@@ -169,7 +173,7 @@ impl Files {
                     add(&folders, 1);
                     return WalkState::Skip;
                 }
-                if self.is_excluded(&entry) || self.is_own(entry.path()) {
+                if self.is_excluded(&entry, depth(&entry)) || self.is_own(entry.path()) {
                     return WalkState::Skip;
                 }
                 add(&files, u64::from(entry.file_type().is_some_and(|kind| kind.is_file())));
@@ -186,19 +190,23 @@ impl Source for Files {
         paths.retain(|path| (!self.options.is_store || path.exists()) && check_root(path, run));
         let mut known = HashSet::new();
         paths.retain(|path| std::fs::canonicalize(path).map_or(true, |path| known.insert(path)));
-        let Some(builder) = self.walk(&paths, self.options.no_ignore) else {
-            return;
-        };
-        let work_tree = AtomicBool::new(paths.iter().any(|path| in_work_tree(path)));
-        let seen = AtomicU64::new(0);
+        let Some(builder) = self.walk(&paths) else { return };
+        let ignored = (!self.options.no_ignore).then(|| {
+            let ignored = Ignored::new(self.options.excludes_file.clone());
+            let folders = paths.iter().filter(|path| path.is_dir());
+            folders.for_each(|folder| ignored.enter_root(folder, run));
+            ignored
+        });
+        let left_out = LeftOut::default();
         let tracked = (!self.options.no_ignore).then(|| Tracked::new(&paths));
         let make = || Worker {
             source: self,
             visitor: visitors.make(),
             windows: Windows::new(self.options.context),
             run,
-            seen: &seen,
-            work_tree: &work_tree,
+            ignored: ignored.as_ref(),
+            rules: None,
+            left_out: &left_out,
             tracked: tracked.as_ref(),
             passed: Vec::new(),
         };
@@ -214,15 +222,27 @@ impl Source for Files {
                 }
             });
         }
-        // The walk does not tell what it leaves out, so a second one that opens nothing counts.
-        if !self.options.no_ignore && work_tree.into_inner() && !run.is_interrupted() {
-            let (files, folders) = self.count(&paths, run);
-            add(&run.tally.ignored, files.saturating_sub(seen.into_inner()));
-            let met = self.options.repositories.as_ref();
-            let met = met.map_or(0, |met| lock(met).iter().filter(|it| it.is_dir()).count() as u64);
-            run.tally.git_folders.store(folders.saturating_sub(met), Ordering::Relaxed);
+        if run.is_interrupted() {
+            return;
         }
+        // Ignored folders are not entered, so a second walk that opens no file counts what they hold.
+        let folders = left_out.folders.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (files, git_folders) = self.count(&folders, run);
+        let files = files + left_out.files.into_inner();
+        add(&run.tally.ignored, files.saturating_sub(left_out.read.into_inner()));
+        add(&run.tally.git_folders, git_folders);
     }
+}
+
+/// What ignore rules leave out of a walk.
+#[derive(Debug, Default)]
+struct LeftOut {
+    /// Ignored files in folders that are not ignored.
+    files: AtomicU64,
+    /// Ignored folders, with their depth below the path that was named.
+    folders: Mutex<HashMap<PathBuf, usize>>,
+    /// Files among them that git tracks, which were read all the same.
+    read: AtomicU64,
 }
 
 /// One worker of the walk.
@@ -231,8 +251,10 @@ struct Worker<'a> {
     visitor: Box<dyn ObjectVisitor + 'a>,
     windows: Windows,
     run: &'a Run,
-    seen: &'a AtomicU64,
-    work_tree: &'a AtomicBool,
+    ignored: Option<&'a Ignored>,
+    /// The folder that was asked about last, and the rules that apply in it.
+    rules: Option<(PathBuf, Option<Arc<Rules>>)>,
+    left_out: &'a LeftOut,
     tracked: Option<&'a Tracked>,
     /// What it has passed by, for [`Tracked`].
     passed: Vec<u64>,
@@ -262,15 +284,11 @@ impl Worker<'_> {
                 return WalkState::Continue;
             }
         };
-        if let Some(tracked) = self.tracked {
-            self.passed.push(tracked.key(entry.path()));
-        }
         if is_git_folder(&entry) {
             let is_inner = entry.file_name() == ".git";
             if let Some(tracked) = self.tracked {
                 tracked.skip(entry.path());
             }
-            self.work_tree.fetch_or(is_inner, Ordering::Relaxed);
             match &self.source.options.repositories {
                 // The folder that it lies in has told of it.
                 Some(_) if is_inner => {}
@@ -279,17 +297,18 @@ impl Worker<'_> {
             }
             return WalkState::Skip;
         }
-        if self.source.is_excluded(&entry) {
+        if self.is_ignored(&entry) {
+            return WalkState::Skip;
+        }
+        if let Some(tracked) = self.tracked {
+            self.passed.push(tracked.key(entry.path()));
+        }
+        if self.source.is_excluded(&entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
             return WalkState::Skip;
         }
         if self.source.is_own(entry.path()) {
             return WalkState::Continue;
-        }
-        if let Some(error) = entry.error() {
-            // A broken ignore file is still obeyed as far as it can be read.
-            let message = format!("an ignore file is wrong: {error}");
-            self.run.report(Gap::Opaque, Some(entry.path().to_owned()), message);
         }
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
         if is_dir {
@@ -300,25 +319,67 @@ impl Worker<'_> {
             return WalkState::Continue;
         };
         if kind.is_file() || (entry.depth() == 0 && kind.is_symlink() && entry.path().is_file()) {
-            add(self.seen, 1);
             self.file(entry.path());
         } else if kind.is_symlink() {
             add(&self.run.tally.symlinks, 1);
         } else if !kind.is_dir() {
             add(&self.run.tally.special, 1);
-            let message = format!("not read: it is {}", special(kind));
+            let message = format!("not read: it is {}", regular::special_kind(kind));
             self.run.report(Gap::Opaque, Some(entry.into_path()), message);
         }
         WalkState::Continue
     }
 
-    /// Takes note of the repository whose work tree a folder is: an ignore file can hide `.git` itself.
-    fn folder(&self, path: &Path, depth: usize) {
+    /// Returns `true` if git ignores an entry, and counts it. What the user named is never ignored.
+    fn is_ignored(&mut self, entry: &DirEntry) -> bool {
+        let Some(folder) = entry.path().parent().filter(|_| entry.depth() > 0) else {
+            return false;
+        };
+        let Some(rules) = self.rules_in(folder) else { return false };
+        let kind = entry.file_type();
+        let is_dir = kind.is_some_and(|kind| kind.is_dir());
+        if !rules.ignore(Entry { path: entry.path(), is_dir }) {
+            return false;
+        }
+        if is_dir {
+            lock(&self.left_out.folders).insert(entry.path().to_owned(), entry.depth());
+        } else if kind.is_some_and(|kind| kind.is_file())
+            && !self.source.is_excluded(entry, entry.depth())
+            && !self.source.is_own(entry.path())
+        {
+            add(&self.left_out.files, 1);
+        }
+        true
+    }
+
+    /// Returns the ignore rules that apply to what a folder holds.
+    fn rules_in(&mut self, folder: &Path) -> Option<Arc<Rules>> {
+        let ignored = self.ignored?;
+        match &self.rules {
+            Some((known, rules)) if known == folder => rules.clone(),
+            _ => {
+                let rules = ignored.rules(folder);
+                self.rules = Some((folder.to_owned(), rules.clone()));
+                rules
+            }
+        }
+    }
+
+    /// Reads the ignore rules of a folder that the walk enters, and notes the repository whose work
+    /// tree it is.
+    fn folder(&mut self, path: &Path, depth: usize) {
         let git = path.join(".git");
-        if git.symlink_metadata().is_err() {
+        let is_top = git.symlink_metadata().is_ok();
+        if let Some(ignored) = self.ignored.filter(|_| depth > 0) {
+            if is_top {
+                ignored.enter_top(path, self.run);
+            } else if let Some(above) = path.parent().and_then(|above| self.rules_in(above)) {
+                ignored.enter(path, &above, self.run);
+            }
+        }
+        if !is_top {
             return;
         }
-        self.work_tree.store(true, Ordering::Relaxed);
         if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
             tracked.add(path, depth);
         }
@@ -333,7 +394,7 @@ impl Worker<'_> {
         let Ok(metadata) = path.symlink_metadata() else { return };
         self.name(path);
         if metadata.is_file() {
-            add(self.seen, 1);
+            add(&self.left_out.read, 1);
             self.file(path);
         } else if metadata.is_symlink() {
             add(&self.run.tally.symlinks, 1);
@@ -364,7 +425,8 @@ impl Worker<'_> {
     }
 
     fn read(&mut self, path: &Path) -> io::Result<()> {
-        let mut file = File::open(path)?;
+        // A FIFO that has taken the place of a file must not be waited for.
+        let mut file = regular::nonblocking().open(path)?;
         if let Some(limit) = self.source.options.max_file_size {
             let size = file.metadata()?.len();
             if size > limit {
@@ -417,7 +479,7 @@ fn check_root(path: &Path, run: &Run) -> bool {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() || metadata.is_dir() => true,
         Ok(metadata) => {
-            let kind = special(metadata.file_type());
+            let kind = regular::special_kind(metadata.file_type());
             let message = format!("not read: it is {kind}; `-` reads standard input");
             run.report(Gap::Unread, Some(path.to_owned()), message);
             false
@@ -433,13 +495,6 @@ fn check_root(path: &Path, run: &Run) -> bool {
     }
 }
 
-fn in_work_tree(path: &Path) -> bool {
-    let Ok(path) = std::path::absolute(path) else {
-        return false;
-    };
-    path.ancestors().any(|folder| folder.join(".git").exists())
-}
-
 /// Tells whether an entry is a repository's store; one that the user named is read all the same.
 fn is_git_folder(entry: &DirEntry) -> bool {
     let is_folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
@@ -449,25 +504,8 @@ fn is_git_folder(entry: &DirEntry) -> bool {
     is_folder && (name == b".git" || is_bare())
 }
 
-fn lock(met: &Met) -> MutexGuard<'_, Vec<PathBuf>> {
-    met.lock().unwrap_or_else(|poison| poison.into_inner())
-}
-
-#[cfg(unix)]
-fn special(kind: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    if kind.is_fifo() {
-        "a pipe"
-    } else if kind.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
-}
-
-#[cfg(not(unix))]
-fn special(_: FileType) -> &'static str {
-    "no regular file"
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Splits an error of the walk into its path and its words.

@@ -138,6 +138,11 @@ impl Source for History {
         });
         self.tell_shallow(&shallow, run);
         let mut store = self.open(run);
+        if let Some(special) = store.special() {
+            // Programs that are asked about objects would wait for it.
+            self.report(run, Gap::Unread, format!("the history is not scanned: {special}"));
+            return;
+        }
         let refs = self.read_refs(visitors, run);
         run.scanned(Scanned { root: self.root.clone(), head: refs.head });
         let means =

@@ -7,10 +7,11 @@ use super::state::{Known, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
 use crate::finding::{HeldObject, Part, Trace};
 use crate::report::redact::Redactor;
-use crate::source::{Gap, Held, ObjectVisitor, Run, Traced, Visitors, add};
+use crate::source::{Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{ObjectId, Reader};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// The state of one repository.
@@ -77,36 +78,56 @@ impl Memory<'_> {
         let Some(objects) = recall_objects(known, store, visitors, &mut reader) else {
             return false;
         };
-        let mut told = Vec::new();
+        let mut recalled = Recalled { contents: Vec::new(), places: Vec::new() };
         for place in places {
-            let Some((id, kind)) = place.object() else { return false };
-            let Ok((_, bytes)) = store.read(&id, &mut reader) else { return false };
-            let found = visitors.find(&bytes);
-            let Some(trace) = self.trace(place, (id, kind), store, &mut reader) else {
-                return false;
-            };
-            let Some(path) = place.path() else { return false };
-            let path = path.map(|path| join(self.root, &path));
-            let here = found.into_iter().filter(|(_, offset)| *offset == place.offset);
-            let tokens: Vec<u32> = here.map(|(token, _)| token).collect();
-            if tokens.is_empty() {
+            if self.recall_place(place, (store, visitors), &mut reader, &mut recalled).is_none() {
                 return false;
             }
-            let Some(part) = place.part() else { return false };
-            told.push((bytes, (part, place.offset), path, trace, tokens));
         }
         for (token, object) in objects {
             visitors.hold(token, object);
         }
-        for (bytes, (part, offset), path, trace, tokens) in &told {
-            for &token in tokens {
-                let (part, offset, path) = (*part, *offset, path.as_deref());
-                let place =
-                    Traced { bytes, offset, path, part, trace: Some(trace), standing: None };
-                visitors.place(token, &place);
+        let Recalled { contents, places } = &recalled;
+        for same in places.chunk_by(|a, b| a.content == b.content) {
+            let mut opened = visitors.open(&contents[same[0].content].bytes);
+            for it in same {
+                let (path, trace) = (it.path.as_deref(), Some(&it.trace));
+                let place = Traced { path, part: it.part, trace, standing: None };
+                for (&token, offsets) in &it.tokens {
+                    opened.place(token, offsets, &place);
+                }
             }
         }
         true
+    }
+
+    /// Looks whether a place still is as the state says; `None` if it is not.
+    fn recall_place(
+        &self,
+        place: &KnownPlace,
+        (store, visitors): (&Store, &dyn Visitors),
+        reader: &mut Reader,
+        recalled: &mut Recalled,
+    ) -> Option<()> {
+        let (id, kind) = place.object()?;
+        if recalled.contents.last().is_none_or(|content| content.id != id) {
+            let (_, bytes) = store.read(&id, reader).ok()?;
+            let found = visitors.find(&bytes);
+            recalled.contents.push(Content { id, bytes, found });
+        }
+        let content = recalled.contents.last()?;
+        let trace = self.trace(place, (id, kind), store, reader)?;
+        let path = place.path()?.map(|path| join(self.root, &path));
+        let is_here = |(_, offset): &&(u32, u64)| place.offsets.binary_search(offset).is_ok();
+        let here: Vec<(u32, u64)> = content.found.iter().filter(is_here).copied().collect();
+        let offsets: BTreeSet<u64> = here.iter().map(|(_, offset)| *offset).collect();
+        if offsets.is_empty() || offsets.len() != place.offsets.len() {
+            return None;
+        }
+        let (part, tokens) = (place.part()?, by_token(here));
+        let content = recalled.contents.len() - 1;
+        recalled.places.push(RecalledPlace { content, part, path, trace, tokens });
+        Some(())
     }
 
     fn trace(
@@ -149,23 +170,47 @@ impl Memory<'_> {
         held: &[Held],
         recorder: &Recorder<'_>,
     ) {
-        let spell = |(part, offset, path, trace): &Placed| {
+        let spell = |Placed { part, offsets, path, trace }: &Placed| {
             let path = path.as_ref().map(|path| path.strip_prefix(self.root).unwrap_or(path));
             let path = path.map(|path| path.as_os_str().as_encoded_bytes());
-            KnownPlace::new(self.redactor, (*part, *offset), path, trace)
+            KnownPlace::new(self.redactor, (*part, offsets), path, trace)
         };
-        let places = recorder.places.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut places = recorder.places.lock().unwrap_or_else(|poison| poison.into_inner());
+        places.list.iter_mut().for_each(Placed::tidy);
         // Sorted by token, so that those of one follow each other.
         let tokens = held.chunk_by(|a, b| a.token == b.token);
+        let object = |held: &Held| KnownObject::new(&held.object);
         let known = Known {
             packs: store.packs().iter().map(|pack| pack_name(pack)).collect(),
             loose: store.loose(&mut |_| ()).iter().map(ToString::to_string).collect(),
-            tokens: tokens.map(|same| same.iter().map(KnownObject::new).collect()).collect(),
-            places: places.iter().map(spell).collect(),
+            tokens: tokens.map(|it| it.iter().map(object).collect()).collect(),
+            places: places.list.iter().map(spell).collect(),
             ..found
         };
         self.state.remember(&self.name(), known);
     }
+}
+
+/// What a state knows, found again.
+struct Recalled {
+    contents: Vec<Content>,
+    places: Vec<RecalledPlace>,
+}
+
+/// An object that holds tokens.
+struct Content {
+    id: ObjectId,
+    bytes: Vec<u8>,
+    found: Vec<(u32, u64)>,
+}
+
+struct RecalledPlace {
+    /// The number of the content.
+    content: usize,
+    part: Part,
+    path: Option<PathBuf>,
+    trace: Arc<Trace>,
+    tokens: BTreeMap<u32, Vec<u64>>,
 }
 
 /// Finds every token in the first object that holds it, and lists all that do.
@@ -176,11 +221,18 @@ fn recall_objects(
     reader: &mut Reader,
 ) -> Option<Vec<(u32, HeldObject)>> {
     let mut objects = Vec::new();
+    let mut searched: HashMap<ObjectId, HashMap<u64, u32>> = HashMap::new();
     for same in &known.tokens {
         let first = same.first()?.read()?;
-        let (_, bytes) = store.read(&first.id, reader).ok()?;
-        let found = visitors.find(&bytes);
-        let (token, _) = found.into_iter().find(|(_, offset)| *offset == first.offset)?;
+        let found = match searched.entry(first.id) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(vacant) => {
+                let (_, bytes) = store.read(&first.id, reader).ok()?;
+                let found = visitors.find(&bytes).into_iter().rev();
+                vacant.insert(found.map(|(token, offset)| (offset, token)).collect())
+            }
+        };
+        let token = *found.get(&first.spans.first()?.offset)?;
         for object in same {
             objects.push((token, object.read()?));
         }
@@ -188,13 +240,51 @@ fn recall_objects(
     Some(objects)
 }
 
-/// Part, offset, path and trace of a place.
-type Placed = (Part, u64, Option<std::path::PathBuf>, Arc<Trace>);
+/// The places of tokens in one object at one path.
+struct Placed {
+    part: Part,
+    offsets: Vec<u64>,
+    path: Option<PathBuf>,
+    trace: Arc<Trace>,
+}
+
+impl Placed {
+    fn tidy(&mut self) {
+        self.offsets.sort_unstable();
+        self.offsets.dedup();
+    }
+}
+
+/// By what places are told apart quickly: the part, the path, the object, the commit.
+type Key = (Part, Option<PathBuf>, ObjectId, Option<ObjectId>);
+
+/// All places, and the numbers of those that have a key in common.
+#[derive(Default)]
+struct AllPlaced {
+    list: Vec<Placed>,
+    by_key: HashMap<Key, Vec<usize>>,
+}
+
+impl AllPlaced {
+    fn add(&mut self, offsets: &[u64], place: &Traced<'_>, trace: &Arc<Trace>) {
+        let path = place.path.map(Path::to_owned);
+        let commit = trace.introduced.as_ref().map(|commit| commit.id);
+        let same = self.by_key.entry((place.part, path.clone(), trace.object, commit)).or_default();
+        let known = same.iter().copied().find(|&at| self.list[at].trace == *trace);
+        if let Some(known) = known {
+            self.list[known].offsets.extend_from_slice(offsets);
+            return;
+        }
+        same.push(self.list.len());
+        let (part, offsets, trace) = (place.part, offsets.to_vec(), Arc::clone(trace));
+        self.list.push(Placed { part, offsets, path, trace });
+    }
+}
 
 /// Passes everything on and keeps the places.
 pub(super) struct Recorder<'a> {
     inner: &'a dyn Visitors,
-    places: Mutex<Vec<Placed>>,
+    places: Mutex<AllPlaced>,
 }
 
 impl<'a> Recorder<'a> {
@@ -224,15 +314,23 @@ impl Visitors for Recorder<'_> {
         self.inner.hold(token, object);
     }
 
-    fn place(&self, token: u32, place: &Traced<'_>) {
+    fn open<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Opened + 'a> {
+        Box::new(Recording { inner: self.inner.open(bytes), places: &self.places })
+    }
+}
+
+/// Bytes whose places are kept.
+struct Recording<'a> {
+    inner: Box<dyn Opened + 'a>,
+    places: &'a Mutex<AllPlaced>,
+}
+
+impl Opened for Recording<'_> {
+    fn place(&mut self, token: u32, offsets: &[u64], place: &Traced<'_>) {
         if let Some(trace) = place.trace {
-            let path = place.path.map(Path::to_owned);
-            let placed = (place.part, place.offset, path, Arc::clone(trace));
             let mut places = self.places.lock().unwrap_or_else(|poison| poison.into_inner());
-            if !places.contains(&placed) {
-                places.push(placed);
-            }
+            places.add(offsets, place, trace);
         }
-        self.inner.place(token, place);
+        self.inner.place(token, offsets, place);
     }
 }

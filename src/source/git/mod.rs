@@ -4,6 +4,7 @@ mod catalog;
 pub mod changes;
 pub mod commits;
 pub mod history;
+pub mod lfs;
 mod locate;
 mod memory;
 mod objects;
@@ -45,15 +46,27 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Finds the entry in whose name an offset lies.
-fn entry_around(tree: &[u8], offset: usize, id_len: usize) -> Option<trees::TreeEntry<'_>> {
-    let mut at = 0;
-    loop {
-        let entry = trees::entry(tree, at, id_len)?;
-        if offset < entry.end {
-            let name = entry.name_start()..entry.name_start() + entry.name.len();
-            return name.contains(&offset).then_some(entry);
+/// Finds the entries of a tree in whose names offsets are, for offsets in ascending order.
+struct EntryFinder<'a> {
+    tree: &'a [u8],
+    id_len: usize,
+    entry: Option<trees::TreeEntry<'a>>,
+}
+
+impl<'a> EntryFinder<'a> {
+    fn new(tree: &'a [u8], id_len: usize) -> Self {
+        Self { tree, id_len, entry: trees::entry(tree, 0, id_len) }
+    }
+
+    /// Returns the entry in whose name an offset is.
+    fn around(&mut self, offset: usize) -> Option<trees::TreeEntry<'a>> {
+        while self.entry.is_some_and(|entry| entry.end <= offset) {
+            let end = self.entry.map_or(0, |entry| entry.end);
+            self.entry = trees::entry(self.tree, end, self.id_len);
         }
-        at = entry.end;
+        let is_name = |entry: &trees::TreeEntry<'_>| {
+            (entry.name_start()..entry.name_start() + entry.name.len()).contains(&offset)
+        };
+        self.entry.filter(is_name)
     }
 }

@@ -4,10 +4,9 @@
 //! is written whole or not at all, and only for repositories of which everything could be read. A
 //! state of other rules, of another version or that is damaged is not used.
 
-use crate::finding::{HeldObject, Part, Trace};
+use crate::finding::{HeldObject, Part, Span, Trace};
 use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
-use crate::source::Held;
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,7 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-const SCHEMA: &str = "ddpatrol-state/1";
+const SCHEMA: &str = "ddpatrol-state/2";
 
 /// The state of all repositories that a state file knows, and that of this scan.
 #[derive(Debug)]
@@ -62,25 +61,23 @@ pub(super) struct Known {
 pub(super) struct KnownObject {
     pub(super) id: String,
     pub(super) kind: String,
-    /// The offset of the token in the object.
-    pub(super) offset: u64,
-    /// The length of the token in bytes.
-    pub(super) len: u64,
+    /// Where the token is in the object: offsets and lengths in bytes.
+    pub(super) spans: Vec<(u64, u64)>,
 }
 
 impl KnownObject {
-    pub(super) fn new(held: &Held) -> Self {
+    pub(super) fn new(object: &HeldObject) -> Self {
         Self {
-            id: held.object.to_string(),
-            kind: held.kind.name().to_owned(),
-            offset: held.offset,
-            len: held.len,
+            id: object.id.to_string(),
+            kind: object.kind.name().to_owned(),
+            spans: object.spans.iter().map(|span| (span.offset, span.len)).collect(),
         }
     }
 
     pub(super) fn read(&self) -> Option<HeldObject> {
         let (id, kind) = (self.id.parse().ok()?, Kind::from_name(self.kind.as_bytes())?);
-        Some(HeldObject { id, kind, offset: self.offset, len: self.len })
+        let spans = self.spans.iter().map(|&(offset, len)| Span { offset, len }).collect();
+        Some(HeldObject { id, kind, spans })
     }
 }
 
@@ -91,8 +88,8 @@ pub(super) struct KnownPlace {
     pub(super) object: String,
     pub(super) kind: String,
     pub(super) part: String,
-    /// The offset of the token in the bytes of the part.
-    pub(super) offset: u64,
+    /// The offsets of the token in the bytes of the part, in ascending order.
+    pub(super) offsets: Vec<u64>,
     /// The path, its bytes in hexadecimal.
     pub(super) path: Option<String>,
     pub(super) introduced: Option<String>,
@@ -184,7 +181,7 @@ impl KnownPlace {
     /// Spells a place; `None` if that would tell a secret.
     pub(super) fn new(
         redactor: &Redactor,
-        (part, offset): (Part, u64),
+        (part, offsets): (Part, &[u64]),
         path: Option<&[u8]>,
         trace: &Trace,
     ) -> Option<Self> {
@@ -202,7 +199,7 @@ impl KnownPlace {
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
             part: part.name().to_owned(),
-            offset,
+            offsets: offsets.to_vec(),
             path: path.map(|path| path.iter().map(|byte| format!("{byte:02x}")).collect()),
             introduced: trace.introduced.as_ref().map(|commit| commit.id.to_string()),
             removed: trace.removed.iter().map(|commit| commit.id.to_string()).collect(),

@@ -3,6 +3,10 @@
 //! It reads single objects as git does (packs, then loose files, then whatever other copy there
 //! is), and lists what there is for those who read everything. It never writes.
 
+use super::commits::tag_target;
+use super::repo::SpecialFile;
+use super::repo::guard::check_folder;
+use crate::regular::{self, Links, MAX_TEXT};
 use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
@@ -14,6 +18,8 @@ use std::time::Duration;
 
 /// How many alternates of alternates are followed, as git does.
 const DEEPEST_ALTERNATE: usize = 5;
+/// How many tags of tags are followed.
+pub(super) const LONGEST_TAGS: usize = 100;
 /// The longest header of a loose object: a kind, a length, a zero.
 const LONGEST_HEADER: u64 = 64;
 
@@ -95,14 +101,15 @@ impl Store {
             return problem(StoreError::Folder { path: path.to_owned(), source });
         }
         self.folders.push(folder.clone());
-        let alternates = match std::fs::read(folder.join("info/alternates")) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(source) => {
-                let path = folder.join("info/alternates");
-                return problem(StoreError::Folder { path, source });
-            }
-        };
+        let alternates =
+            match regular::read(&folder.join("info/alternates"), Links::Follow, MAX_TEXT) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                Err(source) => {
+                    let path = folder.join("info/alternates");
+                    return problem(StoreError::Folder { path, source });
+                }
+            };
         for line in alternates.split(|&byte| byte == b'\n') {
             if !line.is_empty() && !line.starts_with(b"#") {
                 self.add_folder(&folder.join(alternate(line)), depth + 1, problem);
@@ -173,6 +180,19 @@ impl Store {
         gone
     }
 
+    /// Returns the first named pipe or device among the files of all folders: programs that read
+    /// objects would wait for it.
+    #[must_use]
+    pub fn special(&self) -> Option<SpecialFile> {
+        self.folders.iter().find_map(|folder| {
+            let mut below = Vec::new();
+            let mut check =
+                |folder: &Path| check_folder(folder, &mut |path| below.push(path)).err();
+            check(folder)
+                .or_else(|| below.iter().find_map(|it| check_folder(it, &mut |_| ()).err()))
+        })
+    }
+
     /// Lists the loose objects of all folders, sorted, each once.
     pub fn loose(&self, problem: &mut dyn FnMut(StoreError)) -> Vec<ObjectId> {
         let mut ids = Vec::new();
@@ -221,6 +241,35 @@ impl Store {
         self.packs.iter().any(|pack| pack.index().find(id.as_bytes()).is_some())
     }
 
+    /// Returns `true` if a copy of an object is here, be it broken.
+    #[must_use]
+    pub fn has(&self, id: &ObjectId) -> bool {
+        let name = id.to_string();
+        let is_loose =
+            || self.folders.iter().any(|it| it.join(&name[..2]).join(&name[2..]).is_file());
+        self.is_packed(id) || is_loose()
+    }
+
+    /// Follows tags to the object that they lead to; returns its kind, too.
+    ///
+    /// # Errors
+    /// [`ReadError`] if an object cannot be read, or a tag names none.
+    pub fn peel(&self, id: &ObjectId, reader: &mut Reader) -> Result<(ObjectId, Kind), ReadError> {
+        let mut next = *id;
+        // Ids are not verified, so tags can be made to form a circle.
+        for _ in 0..LONGEST_TAGS {
+            match self.read(&next, reader)? {
+                (Kind::Tag, bytes) => {
+                    let broken =
+                        || ReadError::Broken { id: next, cause: "it names no object".into() };
+                    next = tag_target(&bytes).ok_or_else(broken)?;
+                }
+                (kind, _) => return Ok((next, kind)),
+            }
+        }
+        Err(ReadError::Broken { id: *id, cause: "its chain of tags is too long".into() })
+    }
+
     /// Opens a loose object; `None` if there is none of that name.
     ///
     /// # Errors
@@ -229,7 +278,7 @@ impl Store {
         let name = id.to_string();
         let mut failure = None;
         for folder in &self.folders {
-            match File::open(folder.join(&name[..2]).join(&name[2..])) {
+            match regular::open(&folder.join(&name[..2]).join(&name[2..]), Links::Follow) {
                 Ok(file) => match Loose::new(file) {
                     Ok(loose) => return Ok(Some(loose)),
                     Err(error) => failure = Some(error),

@@ -5,7 +5,7 @@ use super::token;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut names: Vec<String> = entries
         .map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned())
@@ -19,14 +19,18 @@ fn hooks(repo: &Repo) -> Vec<String> {
     names(&repo.root.join(".git/hooks"))
 }
 
-fn script(path: &Path, text: &str) {
+fn kept(repo: &Repo) -> Vec<String> {
+    names(&repo.root.join(".git/hooks.before-ddpatrol"))
+}
+
+pub(super) fn script(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     std::fs::write(path, text).expect("a file");
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("its mode is set");
 }
 
 #[track_caller]
-fn commits(repo: &Repo, args: &[&str], passes: bool) -> String {
+pub(super) fn commits(repo: &Repo, args: &[&str], passes: bool) -> String {
     let output = repo.try_git(&repo.root, &[&["commit", "-q"], args].concat(), "");
     assert_eq!(output.status.success(), passes, "{args:?}: {output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
@@ -78,23 +82,29 @@ fn a_merge_is_stopped_and_a_hook_that_was_there_runs_first_and_comes_back() {
     let text = std::fs::read(&old).expect("a hook");
     let ran = repo.run(&["hook", "install", "--pre-commit", "--pre-merge-commit"]);
     assert!(ran.stdout().contains("it runs first, as"), "{ran:?}");
-    assert_eq!(hooks(&repo), ["pre-commit", "pre-commit.before-ddpatrol", "pre-merge-commit"]);
+    assert_eq!(hooks(&repo), ["pre-commit", "pre-merge-commit"]);
+    assert_eq!(kept(&repo), ["pre-commit"]);
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
     assert_eq!(std::fs::read(repo.root.join(".git/ran")).expect("it ran"), b"before\n");
     std::fs::write(repo.root.join("stop"), "").expect("a file");
     commits(&repo, &["--allow-empty", "-m", "stopped by the old one"], false);
     std::fs::remove_file(repo.root.join("stop")).expect("it is there");
+    // What neither side has comes from a merge driver.
+    repo.stage(&[(".gitattributes", "a merge=driver\n")]);
+    commits(&repo, &["-m", "a driver"], true);
+    repo.git(&["config", "merge.driver.driver", &format!("echo {} > %A", token(1))]);
     repo.git(&["checkout", "-q", "-b", "side"]);
-    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "side"]);
-    repo.stage(&[("b", &token(1))]);
-    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "a token"]);
+    repo.stage(&[("a", "side")]);
+    commits(&repo, &["-m", "side"], true);
     repo.git(&["checkout", "-q", "main"]);
-    repo.stage(&[("c", "clean")]);
+    repo.stage(&[("a", "main")]);
     commits(&repo, &["-m", "main goes on"], true);
     let output = repo.try_git(&repo.root, &["merge", "--no-edit", "side"], "");
     assert!(!output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("b:1:1: proven"), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("a:1:1: proven") && told.contains("a merge is in progress"), "{told}");
+    assert!(!told.contains("reset --quiet"), "{told}");
     // What is in the way is not overwritten.
     std::fs::copy(&old, old.with_extension("mine")).expect("a copy");
     script(&old, "#!/bin/sh\nexit 0\n");
@@ -104,6 +114,7 @@ fn a_merge_is_stopped_and_a_hook_that_was_there_runs_first_and_comes_back() {
     repo.run(&["hook", "uninstall"]);
     assert_eq!(hooks(&repo), ["pre-commit"]);
     assert_eq!(std::fs::read(&old).expect("a hook"), text);
+    assert!(!repo.root.join(".git/hooks.before-ddpatrol").exists());
 }
 
 #[test]
@@ -197,10 +208,10 @@ fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says(
         Some(0)
     );
     // One that was there before is asked first, and reads the same.
-    let shared = repo.outside().join(".config/ddpatrol/hooks");
+    let shared = repo.outside().join(".config/ddpatrol/hooks.before-ddpatrol");
     for name in readers {
         let text = format!("#!/bin/sh\ncat >> '{}/before-{name}'\n", server.display());
-        script(&shared.join(format!("{name}.before-ddpatrol")), &text);
+        script(&shared.join(name), &text);
     }
     let git = |args: &[&str]| repo.try_git_with(&repo.root, args, &variables);
     let id = repo.commit(&[("a", "edited")], "another");
@@ -225,7 +236,7 @@ fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says(
     let install = ["hook", "install", "--pre-receive", "--repo", &server_path];
     let ran = repo.run_in(repo.outside(), &install, &variables);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    assert!(names(&server.join("hooks")).contains(&"pre-receive.before-ddpatrol".to_owned()));
+    assert_eq!(names(&server.join("hooks.before-ddpatrol")), ["pre-receive"]);
     repo.stage(&[("b", &token(1))]);
     repo.git(&["commit", "-q", "--no-verify", "-m", "a token"]);
     let pushed = git(&["push", "-q", &server_path, "main"]);
@@ -279,4 +290,145 @@ fn hooks_for_all_repositories_are_not_taken_for_those_of_one() {
     assert!(repo.root.join(".git/ran").exists());
     let made = git(repo.outside(), &["init", "-q", "fresh"]);
     assert!(made.status.success() && made.stderr.is_empty(), "{made:?}");
+}
+
+#[test]
+fn a_kept_hook_runs_under_its_own_name_with_its_neighbours_and_arguments() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let folder = repo.root.join(".git/hooks");
+    let text = "#!/bin/sh\n. \"$(dirname \"$0\")/shared.sh\"\n\
+                for part in \"$(dirname \"$0\")\"/commit-msg.d/*; do \"$part\"; done\n\
+                cd \"$(dirname \"$0\")/../..\" && echo \"$(basename \"$0\") $#\" >> .git/ran\n";
+    script(&folder.join("commit-msg"), text);
+    script(&folder.join("shared.sh"), "echo shared >> .git/ran\n");
+    script(&folder.join("commit-msg.d/part"), "#!/bin/sh\necho part >> .git/ran\n");
+    assert_eq!(repo.run(&["hook", "install", "--commit-msg"]).code(), Some(0));
+    repo.stage(&[("a", "edited")]);
+    commits(&repo, &["-m", "clean"], true);
+    let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
+    assert_eq!(ran, "shared\npart\ncommit-msg 1\n");
+    repo.run(&["hook", "uninstall"]);
+    assert_eq!(hooks(&repo), ["commit-msg", "commit-msg.d", "shared.sh"]);
+    assert_eq!(std::fs::read_to_string(folder.join("commit-msg")).expect("a hook"), text);
+    assert!(!repo.root.join(".git/hooks.before-ddpatrol").exists());
+}
+
+#[test]
+fn links_scripts_of_windows_and_files_that_do_not_run_come_back_as_they_were() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let folder = repo.root.join(".git/hooks");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    script(&repo.root.join(".git/scripts/check.sh"), "#!/bin/sh\necho \"$0\" >> .git/ran\n");
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(target, folder.join(name)).expect("a link");
+    };
+    link("../scripts/check.sh", "pre-commit");
+    link("pre-commit", "pre-merge-commit");
+    std::fs::write(folder.join("commit-msg"), "exit 1\r\nno end").expect("a file");
+    link("nowhere", "pre-push");
+    let before = |name: &str| std::fs::read_link(folder.join(name)).expect("a link");
+    let links = ["pre-commit", "pre-merge-commit", "pre-push"].map(before);
+    let all = ["--pre-commit", "--pre-merge-commit", "--commit-msg", "--pre-push"];
+    for _ in 0..2 {
+        let ran = repo.run(&[&["hook", "install"][..], &all].concat());
+        assert_eq!(ran.code(), Some(0), "{ran:?}");
+    }
+    repo.stage(&[("a", "edited")]);
+    commits(&repo, &["-m", "clean"], true);
+    let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
+    assert!(ran.ends_with("/pre-commit\n") && ran.lines().count() == 1, "{ran}");
+    repo.git(&["checkout", "-q", "-b", "side", "HEAD~1"]);
+    repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "side"]);
+    repo.git(&["merge", "-q", "--no-edit", "main"]);
+    let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
+    assert!(ran.ends_with("/pre-merge-commit\n") && ran.lines().count() == 2, "{ran}");
+    assert_eq!(repo.run(&["hook", "uninstall"]).code(), Some(0));
+    assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit", "pre-push"]);
+    assert_eq!(["pre-commit", "pre-merge-commit", "pre-push"].map(before), links);
+    let text = std::fs::read(folder.join("commit-msg")).expect("a file");
+    assert_eq!(text, b"exit 1\r\nno end");
+    assert!(!repo.root.join(".git/hooks.before-ddpatrol").exists());
+}
+
+#[test]
+fn a_hook_kept_by_an_older_version_still_runs_after_a_reinstallation_and_comes_back() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let folder = repo.root.join(".git/hooks");
+    let text = "#!/bin/sh\nbasename \"$0\" >> .git/ran\n";
+    let old = || {
+        script(&folder.join("pre-commit.before-ddpatrol"), text);
+        let ours =
+            "#!/bin/sh\n# Made by `ddpatrol hook install`; `ddpatrol hook uninstall` removes it.\n";
+        script(&folder.join("pre-commit"), ours);
+    };
+    old();
+    assert_eq!(repo.run(&["hook", "install", "--pre-commit"]).code(), Some(0));
+    assert_eq!((hooks(&repo), kept(&repo)), (vec!["pre-commit".into()], vec!["pre-commit".into()]));
+    repo.stage(&[("a", "edited")]);
+    commits(&repo, &["-m", "clean"], true);
+    assert_eq!(std::fs::read(repo.root.join(".git/ran")).expect("it ran"), b"pre-commit\n");
+    repo.run(&["hook", "uninstall"]);
+    assert_eq!(std::fs::read_to_string(folder.join("pre-commit")).expect("a hook"), text);
+    std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
+    old();
+    repo.run(&["hook", "uninstall"]);
+    assert_eq!(hooks(&repo), ["pre-commit"]);
+    assert_eq!(std::fs::read_to_string(folder.join("pre-commit")).expect("a hook"), text);
+}
+
+#[test]
+fn a_folder_of_hooks_that_is_a_link_keeps_hooks_beside_what_it_leads_to() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let _ = std::fs::remove_dir_all(repo.root.join(".git/hooks"));
+    script(&repo.outside().join("team/hooks/pre-commit"), "#!/bin/sh\ntouch .git/ran\n");
+    std::os::unix::fs::symlink("../../team/hooks", repo.root.join(".git/hooks")).expect("a link");
+    assert_eq!(repo.run(&["hook", "install", "--pre-commit"]).code(), Some(0));
+    assert_eq!(names(&repo.outside().join("team")), ["hooks", "hooks.before-ddpatrol"]);
+    repo.stage(&[("a", &token(1))]);
+    commits(&repo, &["-m", "content"], false);
+    assert!(repo.root.join(".git/ran").exists());
+    repo.run(&["hook", "uninstall"]);
+    assert_eq!(names(&repo.outside().join("team")), ["hooks"]);
+}
+
+#[test]
+fn what_still_runs_ddpatrol_after_it_was_uninstalled_is_reported() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let folder = repo.root.join(".git/hooks");
+    script(&folder.join("pre-commit"), "#!/bin/sh\n# no ddpatrol\nexec ddpatrol staged\n");
+    script(&folder.join("commit-msg"), "#!/bin/sh\n# ddpatrol is not run\n");
+    assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
+    let ran = repo.run(&["hook", "uninstall"]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let told = ran.stderr();
+    assert!(told.contains("ddpatrol still runs as pre-commit, from"), "{told}");
+    assert!(!told.contains("commit-msg"), "{told}");
+    // Hooks that a core.hooksPath hides would run again without it.
+    std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
+    repo.run(&["hook", "install", "--pre-commit"]);
+    repo.git(&["config", "core.hooksPath", "../elsewhere"]);
+    let ran = repo.run(&["hook", "uninstall"]);
+    assert!(ran.stdout().contains("Removed from .git/hooks: pre-commit."), "{ran:?}");
+}
+
+#[test]
+fn a_repository_that_hides_the_hooks_for_all_repositories_is_named() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
+    let install = || repo.run_in(&repo.root, &["hook", "install", "--global"], &variables);
+    let ran = install();
+    assert!(ran.stderr().is_empty(), "{ran:?}");
+    assert!(ran.stdout().contains("`pre-commit install` refuses"), "{ran:?}");
+    assert!(ran.stdout().contains("sets its own core.hooksPath"), "{ran:?}");
+    repo.git(&["config", "core.hooksPath", "githooks"]);
+    let ran = install();
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let (told, root) = (ran.stderr(), repo.root.display().to_string());
+    assert!(told.contains("warning: ") && told.contains(&format!("{root}/githooks")), "{told}");
+    let ran = repo.run_in(&repo.root, &["hook", "status", "--global"], &variables);
+    assert!(ran.stderr().contains("warning: "), "{ran:?}");
+    // In a folder that is no repository there is nothing to warn of.
+    let ran = repo.run_in(repo.outside(), &["hook", "install", "--global"], &variables);
+    assert!(ran.stderr().is_empty(), "{ran:?}");
 }

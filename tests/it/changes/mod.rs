@@ -3,8 +3,13 @@
 mod base;
 mod hooks;
 mod installed;
+mod lfs;
+mod managed;
+mod merges;
+mod paths;
 mod push;
 mod range;
+mod remotes;
 pub(crate) mod repo;
 mod staged;
 mod told;

@@ -149,11 +149,13 @@ fn every_version_of_a_path_in_conflict_is_looked_at() {
     repo.commit(&[("a", &token(2))], "ours");
     let merged = repo.try_git(&repo.root, &["merge", "-q", "theirs"], "");
     assert!(!merged.status.success(), "a conflict was meant");
-    // Ours is HEAD's.
-    assert_staged(&repo, "1; new a; 1 already there");
+    // Ours is HEAD's, and theirs is that of the merged commit.
+    assert_staged(&repo, "0; 1 already there");
     let text = repo.run(&["staged"]).stdout();
     assert!(text.contains("a is in conflict"), "{text}");
     assert!(!text.contains("ot looked at"), "{text}");
+    std::fs::remove_file(repo.root.join(".git/MERGE_HEAD")).expect("a merge");
+    assert_staged(&repo, "1; new a; 1 already there");
 }
 
 #[test]

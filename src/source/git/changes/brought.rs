@@ -2,11 +2,12 @@
 
 use super::super::commits::{self, describe};
 use super::super::repo::Repository;
-use super::super::store::{ReadError, Store};
+use super::super::store::{LONGEST_TAGS, ReadError, Store};
+use super::content::Tokens;
 use super::diff::Trees;
-use super::{ChangeSet, Item, sorted_base};
+use super::{Base, ChangeSet, Item, Scope, sorted_base};
 use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors, add};
+use crate::source::{Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -17,10 +18,13 @@ pub(super) struct History<'a> {
     pub(super) store: &'a Store,
     /// The commits whose parents a shallow clone left out.
     pub(super) shallow: Vec<ObjectId>,
-    /// The bases that were asked for.
+    /// The bases that were named.
     pub(super) bases: &'a [ObjectId],
+    /// What else the other side has, mostly of other branches.
+    pub(super) also: &'a [ObjectId],
     pub(super) visitors: &'a dyn Visitors,
     pub(super) run: &'a Run,
+    pub(super) scope: Scope,
 }
 
 /// What is being read.
@@ -30,21 +34,32 @@ struct Reading<'a> {
     reader: Reader,
     /// The commits that lie in the range.
     inside: HashSet<ObjectId>,
-    /// What the range is held against.
-    bases: BTreeSet<ObjectId>,
 }
 
 impl History<'_> {
     /// Searches the tags that heads name and bases do not, and the tags that those tag.
     pub(super) fn search_tags(&self, brought: &[ObjectId], had: &[ObjectId]) {
-        // What the branch's own references name is brought, too.
-        let had: Vec<ObjectId> = had.iter().filter(|id| !brought.contains(id)).copied().collect();
-        let mut known: HashSet<ObjectId> = self.tags(&had).into_iter().map(|it| it.0).collect();
+        let had: HashSet<ObjectId> = had.iter().copied().collect();
+        let mut known = HashSet::new();
         for (id, bytes) in self.tags(brought) {
-            if known.insert(id) {
-                self.search_text(&bytes, Part::Tag, &Arc::new(self.trace(id, Kind::Tag, 0)));
+            if had.contains(&id) || !known.insert(id) {
+                continue;
+            }
+            let tokens = by_token(self.visitors.find(&bytes));
+            // A tag that the other side has may lead to this one, which is seldom worth a look.
+            if !tokens.is_empty() && !self.leads_to(&had, id) {
+                self.place_text(
+                    (&bytes, Part::Tag),
+                    &tokens,
+                    &Arc::new(self.trace(id, Kind::Tag, 0)),
+                );
             }
         }
+    }
+
+    fn leads_to(&self, had: &HashSet<ObjectId>, tag: ObjectId) -> bool {
+        let had: Vec<ObjectId> = had.iter().copied().filter(|id| self.store.has(id)).collect();
+        self.tags(&had).iter().any(|(id, _)| *id == tag)
     }
 
     fn tags(&self, ids: &[ObjectId]) -> Vec<(ObjectId, Vec<u8>)> {
@@ -52,7 +67,9 @@ impl History<'_> {
         let mut tags = Vec::new();
         for id in ids {
             let mut next = Some(*id);
-            while let Some(id) = next.take() {
+            // Ids are not verified, so tags can be made to form a circle.
+            for _ in 0..LONGEST_TAGS {
+                let Some(id) = next.take() else { break };
                 match self.store.read(&id, &mut reader) {
                     Ok((Kind::Tag, bytes)) => {
                         next = commits::tag_target(&bytes);
@@ -74,8 +91,8 @@ impl History<'_> {
             trees: Trees::new(self.store),
             reader: Reader::default(),
             inside: commits.iter().copied().collect(),
-            bases: self.bases.iter().copied().collect(),
         };
+        reading.set.bases.extend(self.bases);
         for (at, id) in commits.iter().rev().enumerate() {
             if self.run.is_interrupted() {
                 break;
@@ -84,7 +101,6 @@ impl History<'_> {
                 self.report(&error);
             }
         }
-        self.read_base(&mut reading);
         reading.set
     }
 
@@ -110,7 +126,7 @@ impl History<'_> {
             );
             self.run.report(Gap::Opaque, Some(self.repository.git_dir.clone()), message);
         }
-        if links.parents.is_empty() && !self.bases.is_empty() {
+        if links.parents.is_empty() && !(self.bases.is_empty() && self.also.is_empty()) {
             self.run.note(format!(
                 "the range reaches the root commit {id}: BASE has no history in common with it"
             ));
@@ -121,7 +137,7 @@ impl History<'_> {
             parents.extend(commits::links(&bytes).map(|links| links.tree));
             // What lies below the range the base has, or had: it is not new.
             if !reading.inside.contains(parent) {
-                reading.bases.insert(*parent);
+                reading.set.bases.insert(*parent);
             }
         }
         let commit = reading.set.commits.len();
@@ -152,44 +168,51 @@ impl History<'_> {
         Ok(())
     }
 
-    /// Finds the base's versions of the changed paths.
-    fn read_base(&self, reading: &mut Reading<'_>) {
-        let paths: HashSet<&[u8]> = reading.set.items.iter().map(|item| &item.path[..]).collect();
-        let mut base: BTreeMap<Vec<u8>, Vec<ObjectId>> = BTreeMap::new();
+    /// Reads the versions of the changed paths that the commits around a change have; what else the
+    /// other side has is read at the paths `holders` only, since it can be ten thousand branches.
+    pub(super) fn read_base(&self, set: &ChangeSet, holders: &BTreeSet<&[u8]>) -> Base {
+        let mut trees = Trees::new(self.store);
+        let mut reader = Reader::default();
+        let mut versions: BTreeMap<Vec<u8>, BTreeSet<ObjectId>> = BTreeMap::new();
         let mut roots = Vec::new();
-        for commit in &reading.bases {
-            let mut versions = || -> Result<_, ReadError> {
-                let (_, bytes) = self.store.read(commit, &mut reading.reader)?;
-                let Some(links) = commits::links(&bytes) else { return Ok(None) };
-                let mut versions = Vec::new();
-                for path in &paths {
-                    if let Some(blob) = reading.trees.blob_at(&links.tree, path)? {
-                        versions.push((path.to_vec(), blob));
+        let mut seen = HashSet::new();
+        let changed: BTreeSet<&[u8]> = set.items.iter().map(|item| &item.path[..]).collect();
+        let around = set.bases.iter().map(|commit| (commit, &changed));
+        for (commit, paths) in around.chain(self.also.iter().map(|commit| (commit, holders))) {
+            if self.run.is_interrupted() {
+                break;
+            }
+            let mut read = || -> Result<(), ReadError> {
+                let (commit, kind) = self.store.peel(commit, &mut reader)?;
+                if kind != Kind::Commit {
+                    return Ok(());
+                }
+                let (_, bytes) = self.store.read(&commit, &mut reader)?;
+                let Some(links) = commits::links(&bytes) else { return Ok(()) };
+                if !seen.insert(links.tree) {
+                    return Ok(());
+                }
+                roots.push(links.tree);
+                for path in paths {
+                    if let Some(blob) = trees.blob_at(&links.tree, path)? {
+                        versions.entry(path.to_vec()).or_default().insert(blob);
                     }
                 }
-                Ok(Some((links.tree, versions)))
+                Ok(())
             };
-            match versions() {
-                Ok(Some((tree, versions))) => {
-                    roots.push(tree);
-                    for (path, blob) in versions {
-                        base.entry(path).or_default().push(blob);
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => self.report(&error),
+            if let Err(error) = read() {
+                self.report(&error);
             }
         }
-        reading.set.base = sorted_base(base);
-        reading.set.roots = roots;
+        Base { versions: sorted_base(versions), roots }
     }
 
-    fn report(&self, error: &ReadError) {
+    pub(super) fn report(&self, error: &ReadError) {
         let path = Some(self.repository.git_dir.clone());
         self.run.report(Gap::Unread, path, error.to_string());
     }
 
-    fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
+    pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
         Trace {
             repository: self.repository.git_dir.clone(),
             object,
@@ -206,16 +229,17 @@ impl History<'_> {
     }
 
     fn search_text(&self, bytes: &[u8], part: Part, trace: &Arc<Trace>) {
-        for (token, offset) in self.visitors.find(bytes) {
-            let place = Traced {
-                bytes,
-                offset,
-                path: None,
-                part,
-                trace: Some(trace),
-                standing: Some(&Standing::New),
-            };
-            self.visitors.place(token, &place);
+        let tokens = by_token(self.visitors.find(bytes));
+        self.place_text((bytes, part), &tokens, trace);
+    }
+
+    fn place_text(&self, (bytes, part): (&[u8], Part), tokens: &Tokens, trace: &Arc<Trace>) {
+        let standing = self.scope.apply(Standing::New);
+        let mut opened = self.visitors.open(bytes);
+        for (&token, offsets) in tokens {
+            let standing = Some(&standing);
+            let place = Traced { path: None, part, trace: Some(trace), standing };
+            opened.place(token, offsets, &place);
         }
     }
 }

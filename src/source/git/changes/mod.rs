@@ -5,25 +5,27 @@
 //! the change, not with the repository.
 
 mod brought;
+mod content;
 mod diff;
+mod judge;
+mod new_branch;
+mod push;
 mod range;
 mod snapshot;
 mod staged;
 
-pub use range::{Range, RangeError, RangeOptions, Revisions};
+pub use push::{Has, Push, Update};
+pub use range::{NamedRef, Range, RangeError, RangeOptions, Revisions};
 pub use snapshot::Snapshot;
 pub use staged::Staged;
 
-use super::history::join;
 use super::repo::Repository;
 use super::store::Store;
-use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors, add};
-use ddpatrol_pack::{Kind, ObjectId, Reader};
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use crate::finding::{Standing, Trace};
+use crate::source::{Gap, Run};
+use ddpatrol_pack::ObjectId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A version of a path that a change brings.
 #[derive(Clone, Debug)]
@@ -41,198 +43,62 @@ struct Item {
     commit: Option<usize>,
 }
 
-/// What a change brings, and the base that it is held against.
+/// What a change brings.
 #[derive(Debug, Default)]
 struct ChangeSet {
     items: Vec<Item>,
-    /// The base's versions of the changed paths.
-    base: Vec<(Vec<u8>, ObjectId)>,
-    /// The base's trees.
-    roots: Vec<ObjectId>,
     /// The traces of the commits.
     commits: Vec<Arc<Trace>>,
+    /// The commits around the change: the parents outside of it, and the bases that were named.
+    bases: BTreeSet<ObjectId>,
 }
 
-/// A token and its offset.
-type Tokens = Vec<(u32, u64)>;
-
-/// Reads the versions of a change set and tells what they bring.
-struct Judge<'a> {
-    repository: &'a Repository,
-    store: &'a Store,
-    visitors: &'a dyn Visitors,
-    run: &'a Run,
-    threads: usize,
-    set: &'a ChangeSet,
-    /// The folder that paths are told below.
-    root: &'a Path,
+/// What the base of a change has.
+#[derive(Debug, Default)]
+struct Base {
+    /// Its versions of the changed paths.
+    versions: Vec<(Vec<u8>, ObjectId)>,
+    /// Its trees.
+    roots: Vec<ObjectId>,
 }
 
-impl Judge<'_> {
-    fn judge(&self) {
-        let blobs: Vec<ObjectId> = self.set.items.iter().filter_map(|item| item.blob).collect();
-        let new = self.search(blobs);
-        let holds = |item: &&Item| item.blob.is_some_and(|id| new.contains_key(&id));
-        let holders: Vec<&Item> = self.set.items.iter().filter(holds).collect();
-        let names = self.names();
-        // Most changes hold no token; then nothing of the base is read.
-        let mut before = HashMap::new();
-        let mut base: HashMap<u32, Vec<&[u8]>> = HashMap::new();
-        if !holders.is_empty() {
-            let old = holders.iter().flat_map(|item| &item.before).copied();
-            before = self.search(old.chain(self.set.base.iter().map(|it| it.1)).collect());
-            for (path, id) in &self.set.base {
-                for &(token, _) in before.get(id).into_iter().flat_map(|(_, tokens)| tokens) {
-                    base.entry(token).or_default().push(path);
-                }
-            }
-        }
-        for item in holders {
-            let Some(id) = item.blob else { continue };
-            let Some((bytes, tokens)) = new.get(&id) else { continue };
-            let had = |token| {
-                let holds = |id: &ObjectId| {
-                    before.get(id).is_some_and(|(_, tokens)| tokens.iter().any(|it| it.0 == token))
-                };
-                item.before.iter().any(holds)
-            };
-            for &(token, offset) in tokens {
-                let standing = stand(item, base.get(&token));
-                // An earlier commit of the range brought it: that one is told.
-                if had(token) && standing == Standing::New {
-                    continue;
-                }
-                self.place(item, token, (bytes, offset), (Part::Content, standing));
-            }
-        }
-        for (item, name, token, offset) in names {
-            self.place(item, token, (name, offset), (Part::Name, Standing::New));
+/// Whether new tokens in a change fail the check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// They do.
+    #[default]
+    Judged,
+    /// They are listed only: the change is not part of what is pushed.
+    AlsoUnpushed,
+}
+
+impl Scope {
+    /// Returns how a token counts that stands in a certain way against the base.
+    fn apply(self, standing: Standing) -> Standing {
+        match (self, standing) {
+            (Self::AlsoUnpushed, Standing::New | Standing::Moved(_)) => Standing::AlsoUnpushed,
+            (_, standing) => standing,
         }
     }
-
-    /// Searches the names of new files and folders.
-    fn names(&self) -> Vec<(&Item, &[u8], u32, u64)> {
-        let mut trees = diff::Trees::new(self.store);
-        let mut seen: HashMap<&[u8], Tokens> = HashMap::new();
-        let mut found = Vec::new();
-        for item in self.set.items.iter().filter(|item| item.is_new) {
-            for path in folders(&item.path) {
-                let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
-                let name = &path[start..];
-                let tokens = seen.entry(name).or_insert_with(|| self.visitors.find(name));
-                if tokens.is_empty() || self.base_has(path, &mut trees) {
-                    continue;
-                }
-                found.extend(tokens.iter().map(|&(token, offset)| (item, name, token, offset)));
-            }
-        }
-        found
-    }
-
-    /// Tells whether the base has something at a path. If that cannot be read, it has not.
-    fn base_has(&self, path: &[u8], trees: &mut diff::Trees<'_>) -> bool {
-        self.set.roots.iter().any(|root| trees.has(root, path).unwrap_or(false))
-    }
-
-    /// Searches blobs, each once, on all workers; returns those that hold tokens.
-    fn search(&self, mut ids: Vec<ObjectId>) -> HashMap<ObjectId, (Vec<u8>, Tokens)> {
-        ids.sort_unstable();
-        ids.dedup();
-        let next = AtomicUsize::new(0);
-        let found = Mutex::new(HashMap::new());
-        let work = || {
-            let mut reader = Reader::default();
-            while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.run.is_interrupted() {
-                    return;
-                }
-                let bytes = match self.store.read(id, &mut reader) {
-                    Ok((Kind::Blob, bytes)) => bytes,
-                    Ok((kind, _)) => {
-                        self.report(format!("object {id} is a {}, not a blob", kind.name()));
-                        continue;
-                    }
-                    Err(error) => {
-                        self.report(error.to_string());
-                        continue;
-                    }
-                };
-                add(&self.run.tally.objects, 1);
-                add(&self.run.tally.bytes, bytes.len() as u64);
-                let tokens = self.visitors.find(&bytes);
-                if !tokens.is_empty() {
-                    let mut found = found.lock().unwrap_or_else(|poison| poison.into_inner());
-                    found.insert(*id, (bytes, tokens));
-                }
-            }
-        };
-        let threads = self.threads.min(ids.len().div_ceil(32));
-        std::thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-        found.into_inner().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    fn report(&self, message: String) {
-        self.run.report(Gap::Unread, Some(self.repository.git_dir.clone()), message);
-    }
-
-    fn place(
-        &self,
-        item: &Item,
-        token: u32,
-        (bytes, offset): (&[u8], u64),
-        (part, standing): (Part, Standing),
-    ) {
-        let trace = item.commit.map(|commit| {
-            let trace = &self.set.commits[commit];
-            let object = item.blob.filter(|_| part == Part::Content).unwrap_or(trace.object);
-            let kind = if part == Part::Content { Kind::Blob } else { Kind::Tree };
-            Arc::new(Trace { object, kind, ..Trace::clone(trace) })
-        });
-        let path = join(self.root, &item.path);
-        let place = Traced {
-            bytes,
-            offset,
-            path: Some(&path),
-            part,
-            trace: trace.as_ref(),
-            standing: Some(&standing),
-        };
-        self.visitors.place(token, &place);
-    }
 }
 
-/// Says how a token that the base has at `paths` stands at an item.
-fn stand(item: &Item, paths: Option<&Vec<&[u8]>>) -> Standing {
-    let Some(paths) = paths else { return Standing::New };
-    let own = [Some(&item.path[..]), item.renamed_from.as_deref()];
-    if paths.iter().any(|&path| own.contains(&Some(path))) {
-        return Standing::AlreadyThere;
-    }
-    let first = paths.iter().min().copied().unwrap_or_default();
-    Standing::Moved(join(Path::new(""), first))
-}
-
-/// Lists a path and the folders above it.
-fn folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    ends.chain([path.len()]).map(|end| &path[..end])
-}
-
-/// Keeps each of the base's versions once.
-fn sorted_base(base: BTreeMap<Vec<u8>, Vec<ObjectId>>) -> Vec<(Vec<u8>, ObjectId)> {
-    let each =
-        |(path, ids): (Vec<u8>, Vec<ObjectId>)| ids.into_iter().map(move |id| (path.clone(), id));
+/// Sorts versions of paths, each once.
+fn sorted_base(base: BTreeMap<Vec<u8>, BTreeSet<ObjectId>>) -> Vec<(Vec<u8>, ObjectId)> {
+    let each = |(path, ids): (Vec<u8>, BTreeSet<ObjectId>)| {
+        ids.into_iter().map(move |id| (path.clone(), id))
+    };
     base.into_iter().flat_map(each).collect()
 }
 
 /// Opens the objects of a repository, with those that the environment adds.
 fn open_store(repository: &Repository, run: &Run) -> Store {
+    open_store_with(repository, &mut |problem| {
+        run.report(Gap::Unread, Some(repository.git_dir.clone()), problem);
+    })
+}
+
+fn open_store_with(repository: &Repository, problem: &mut dyn FnMut(String)) -> Store {
     let mut folders = vec![repository.objects_dir()];
     folders.extend_from_slice(repository.alternates());
-    Store::open(&folders, repository.hash, &mut |problem| {
-        run.report(Gap::Unread, Some(repository.git_dir.clone()), problem.to_string());
-    })
+    Store::open(&folders, repository.hash, &mut |error| problem(error.to_string()))
 }

@@ -1,13 +1,18 @@
 //! What a range of commits brings: every object that its head reaches and its base does not.
 
-use super::super::repo::{Ref, RepoError, Repository};
+use super::super::commits;
+use super::super::repo::{RepoError, Repository};
+use super::super::store::Store;
 use super::brought::History;
-use super::{Judge, open_store};
-use crate::report::text::count;
-use crate::source::{Run, Source, Visitors};
-use ddpatrol_pack::ObjectId;
+use super::diff::Trees;
+use super::judge::Judge;
+use super::{ChangeSet, Item, Scope, new_branch, open_store_with};
+use crate::finding::{Part, Standing};
+use crate::source::{Gap, Run, Source, Traced, Visitors, by_token};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Revisions as the user wrote them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub struct Revisions {
     pub list: Vec<OsString>,
     /// Further bases.
     pub not: Vec<OsString>,
+    /// The references that a push changes, where lines of git say so.
+    pub names: Vec<NamedRef>,
 }
 
 /// How to read a range.
@@ -53,24 +60,51 @@ impl From<RepoError> for RangeError {
     }
 }
 
+/// The name of a reference, which is searched like content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedRef {
+    /// The full name, such as `refs/heads/main`.
+    pub name: Vec<u8>,
+    /// Whether the other side has a reference of this name.
+    pub standing: Standing,
+}
+
 /// Commits as a source: those of a range.
 #[derive(Debug)]
 pub struct Range {
-    repository: Repository,
-    commits: Vec<ObjectId>,
-    /// What the range is held against, beside the parents that lie outside of it.
-    bases: Vec<ObjectId>,
+    pub(super) repository: Repository,
+    pub(super) store: Store,
+    /// What of the store cannot be used.
+    problems: Vec<String>,
+    pub(super) commits: Vec<ObjectId>,
+    /// The bases that were named.
+    pub(super) bases: Vec<ObjectId>,
+    /// What else the other side has: commits, or tags of them.
+    pub(super) also: Vec<ObjectId>,
     /// Whether each commit is judged alone.
     are_single: bool,
     /// The objects that the heads name, which may be tags.
-    brought: Vec<ObjectId>,
+    pub(super) brought: Vec<ObjectId>,
     /// The objects that the bases name.
-    had: Vec<ObjectId>,
+    pub(super) had: Vec<ObjectId>,
+    /// Blobs and trees that references name without a commit.
+    pub(super) bare: Vec<BareObject>,
+    pub(super) names: Vec<NamedRef>,
+    pub(super) scope: Scope,
     options: RangeOptions,
     /// The base that was named, or that stands for the one that was not.
-    ground: Option<ObjectId>,
+    pub(super) ground: Option<ObjectId>,
     /// What the user should know of how the range was understood.
     pub notes: Vec<String>,
+}
+
+/// A blob or tree that a reference names without a commit.
+#[derive(Clone, Debug)]
+pub(super) struct BareObject {
+    pub(super) id: ObjectId,
+    pub(super) kind: Kind,
+    /// The name of the reference, which stands for the path.
+    pub(super) name: Vec<u8>,
 }
 
 const MISSING: &str = " (a shallow clone gets it by `git fetch --unshallow`, GitHub's checkout \
@@ -91,6 +125,29 @@ fn split(revision: &OsStr) -> Option<(OsString, OsString)> {
 }
 
 impl Range {
+    /// Opens a repository; there are no commits yet.
+    pub(super) fn open(repository: Repository, options: RangeOptions) -> Self {
+        let mut problems = Vec::new();
+        let store = open_store_with(&repository, &mut |problem| problems.push(problem));
+        Self {
+            repository,
+            store,
+            problems,
+            commits: Vec::new(),
+            bases: Vec::new(),
+            also: Vec::new(),
+            are_single: false,
+            brought: Vec::new(),
+            had: Vec::new(),
+            bare: Vec::new(),
+            names: Vec::new(),
+            scope: Scope::Judged,
+            options,
+            ground: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Resolves revisions to the commits that they mean.
     ///
     /// # Errors
@@ -100,17 +157,8 @@ impl Range {
         revisions: &Revisions,
         options: RangeOptions,
     ) -> Result<Self, RangeError> {
-        let mut range = Self {
-            repository,
-            commits: Vec::new(),
-            bases: Vec::new(),
-            are_single: false,
-            brought: Vec::new(),
-            had: Vec::new(),
-            options,
-            ground: None,
-            notes: Vec::new(),
-        };
+        let mut range = Self::open(repository, options);
+        range.names.clone_from(&revisions.names);
         let (mut heads, mut singles, mut is_new_branch) = (Vec::new(), Vec::new(), false);
         for revision in &revisions.list {
             if let Some((base, head)) = split(revision) {
@@ -146,9 +194,28 @@ impl Range {
         if is_new_branch {
             range.take_other_branches(&heads)?;
         }
-        range.commits = range.repository.commits(&heads, &range.bases)?;
+        range.list_commits(&heads)?;
         range.tell(&heads);
         Ok(range)
+    }
+
+    /// Lists the commits that `heads` reach and the other side does not.
+    pub(super) fn list_commits(&mut self, heads: &[ObjectId]) -> Result<(), RepoError> {
+        let mut not: Vec<ObjectId> = self.bases.iter().chain(&self.also).copied().collect();
+        not.sort_unstable();
+        not.dedup();
+        let listed = self.repository.commits(heads, &not);
+        self.commits = listed.or_else(|error| {
+            // A reference to an object that is not here would fail the whole list.
+            let mut reader = Reader::default();
+            let before = not.len();
+            not.retain(|id| self.store.peel(id, &mut reader).is_ok_and(|it| it.1 == Kind::Commit));
+            if not.len() == before {
+                return Err(error);
+            }
+            self.repository.commits(heads, &not)
+        })?;
+        Ok(())
     }
 
     /// Returns the commit by whose configuration the range is judged: its base; `None` if everything
@@ -171,7 +238,10 @@ impl Range {
     }
 
     fn parent_of(&self, commit: ObjectId) -> Option<ObjectId> {
-        self.repository.resolve(OsStr::new(&format!("{commit}~1"))).ok()
+        let (_, bytes) = self.store.read(&commit, &mut Reader::default()).ok()?;
+        let parent = commits::links(&bytes)?.parents.first().copied()?;
+        let is_cut = self.repository.shallow_commits().is_ok_and(|it| it.contains(&commit));
+        (!is_cut && self.store.has(&parent)).then_some(parent)
     }
 
     fn take_head(&mut self, revision: &OsStr) -> Result<ObjectId, RangeError> {
@@ -191,68 +261,40 @@ impl Range {
         Ok(true)
     }
 
-    /// Finds the object that a revision names, and its commit.
+    /// Finds the object that a revision names, and its commit. For a whole id no process is started.
     fn resolve(&self, revision: &OsStr) -> Result<(ObjectId, ObjectId), RangeError> {
-        let object = self.repository.object(revision);
-        let both = object.and_then(|it| Ok((it, self.repository.commit(revision, it)?)));
-        both.map_err(|cause| {
-            let bytes = revision.as_encoded_bytes();
-            let is_id = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
-            let is_shallow = self.repository.shallow_commits().is_ok_and(|it| !it.is_empty());
-            let hint = if is_id || is_shallow { MISSING } else { "" };
-            RangeError::Revision { hint, cause: Box::new(cause) }
-        })
+        let id = revision.to_str().and_then(|text| text.parse::<ObjectId>().ok());
+        let object = match id.filter(|id| id.kind() == self.repository.hash) {
+            Some(id) => id,
+            None => {
+                self.repository.object(revision).map_err(|cause| self.unknown(revision, cause))?
+            }
+        };
+        let words = match self.store.peel(&object, &mut Reader::default()) {
+            Ok((commit, Kind::Commit)) => return Ok((object, commit)),
+            Ok((_, kind)) => format!("it names a {}", kind.name()),
+            Err(error) => error.to_string(),
+        };
+        let git_dir = self.repository.git_dir.clone();
+        let name = revision.to_string_lossy().into_owned();
+        Err(self.unknown(revision, RepoError::Revision { revision: name, git_dir, words }))
     }
 
-    /// For a new branch, takes as base what the other side has: in a clone the remote-tracking
-    /// references, else every reference; none that contains the branch.
+    pub(super) fn unknown(&self, revision: &OsStr, cause: RepoError) -> RangeError {
+        let bytes = revision.as_encoded_bytes();
+        let is_id = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
+        let is_shallow = self.repository.shallow_commits().is_ok_and(|it| !it.is_empty());
+        let hint = if is_id || is_shallow { MISSING } else { "" };
+        RangeError::Revision { hint, cause: Box::new(cause) }
+    }
+
+    /// For a new branch, takes as base what the other side has; see [`new_branch`].
     fn take_other_branches(&mut self, heads: &[ObjectId]) -> Result<(), RangeError> {
-        let refs = self.repository.refs()?;
-        let (head, refs) = (refs.head, refs.list);
-        let is_remote = |it: &&Ref| it.name.starts_with(b"refs/remotes/");
-        let is_clone = refs.iter().any(|it| is_remote(&it));
-        // A stash and the HEADs of work trees were never pushed anywhere.
-        let is_shared =
-            |it: &&Ref| it.name.starts_with(b"refs/") && !it.name.starts_with(b"refs/stash");
-        let is_base = |it: &&Ref| if is_clone { is_remote(it) } else { is_shared(it) };
-        let mut bases: Vec<ObjectId> =
-            refs.iter().filter(is_base).filter_map(|it| it.commit).collect();
-        bases.sort_unstable();
-        bases.dedup();
-        bases.retain(|other| !heads.contains(other));
-        // One that contains the branch would hide what the branch brings.
-        let brings = |others: &[ObjectId]| -> Result<bool, RepoError> {
-            let brought = self.repository.commits(heads, others)?;
-            Ok(heads.iter().all(|head| brought.contains(head)))
-        };
-        if !brings(&bases)? {
-            let mut kept = Vec::new();
-            for other in bases {
-                if brings(&[other])? {
-                    kept.push(other);
-                }
-            }
-            bases = kept;
-        }
-        let kind = if is_clone { "remote-tracking reference" } else { "other reference" };
-        let count = match bases.len() {
-            0 => format!("no {kind}"),
-            len => count(len, kind),
-        };
-        self.notes.push(format!("BASE is all zeros, a new branch: it is held against {count}"));
-        let is_taken = |it: &&Ref| it.commit.is_some_and(|commit| bases.contains(&commit));
-        // The branch that the other side calls its own says best what holds there.
-        let remote_head = refs
-            .iter()
-            .find(|it| is_remote(it) && it.name.ends_with(b"/HEAD"))
-            .and_then(|it| it.commit);
-        let main = if is_clone { remote_head } else { head };
-        self.ground = self
-            .ground
-            .or(main.filter(|commit| bases.contains(commit)))
-            .or_else(|| bases.first().copied());
-        self.had.extend(refs.iter().filter(is_base).filter(is_taken).map(|it| it.target));
-        self.bases.append(&mut bases);
+        let mut found = new_branch::find(&self.repository, &self.store, heads)?;
+        self.notes.push(found.note);
+        self.ground = self.ground.or(found.ground);
+        self.had.append(&mut found.had);
+        self.also.append(&mut found.commits);
         Ok(())
     }
 
@@ -267,33 +309,87 @@ impl Range {
     }
 }
 
+impl Range {
+    /// Lists what references name without a commit, as if it were new files at their names.
+    fn bare_set(&self, history: &History<'_>) -> ChangeSet {
+        let mut set = ChangeSet::default();
+        let mut trees = Trees::new(&self.store);
+        for BareObject { id, kind, name } in &self.bare {
+            let commit = Some(set.commits.len());
+            set.commits.push(Arc::new(history.trace(*id, *kind, 0)));
+            let mut add = |path: Vec<u8>, blob| {
+                let (before, renamed_from) = (Vec::new(), None);
+                set.items.push(Item { path, blob, before, renamed_from, is_new: true, commit });
+            };
+            if *kind == Kind::Blob {
+                add(name.clone(), Some(*id));
+                continue;
+            }
+            match trees.differing(id, &[]) {
+                Ok(files) => {
+                    files
+                        .into_iter()
+                        .for_each(|it| add([name, &b"/"[..], &it.path].concat(), it.blob));
+                }
+                Err(error) => history.report(&error),
+            }
+        }
+        set
+    }
+
+    fn judge(&self, set: &ChangeSet, history: &History<'_>) {
+        Judge {
+            repository: &self.repository,
+            store: &self.store,
+            visitors: history.visitors,
+            run: history.run,
+            threads: self.options.threads,
+            set,
+            base: &|holders| history.read_base(set, holders),
+            scope: self.scope,
+        }
+        .judge();
+    }
+
+    /// Searches the names of references.
+    fn search_names(&self, visitors: &dyn Visitors) {
+        let Repository { work_tree, git_dir, .. } = &self.repository;
+        let top: PathBuf = work_tree.as_ref().unwrap_or(git_dir).components().collect();
+        for NamedRef { name, standing } in &self.names {
+            let place =
+                Traced { path: Some(&top), part: Part::Ref, trace: None, standing: Some(standing) };
+            let mut opened = visitors.open(name);
+            for (token, offsets) in by_token(visitors.find(name)) {
+                opened.place(token, &offsets, &place);
+            }
+        }
+    }
+}
+
 impl Source for Range {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
-        let store = open_store(&self.repository, run);
+        for problem in &self.problems {
+            run.report(Gap::Unread, Some(self.repository.git_dir.clone()), problem.clone());
+        }
         let history = History {
             repository: &self.repository,
-            store: &store,
+            store: &self.store,
             shallow: self.repository.shallow_commits().unwrap_or_default(),
             bases: &self.bases,
+            also: &self.also,
             visitors,
             run,
+            scope: self.scope,
         };
+        self.search_names(visitors);
         history.search_tags(&self.brought, &self.had);
+        if !self.bare.is_empty() {
+            self.judge(&self.bare_set(&history), &history);
+        }
         let size = if self.are_single { 1 } else { self.commits.len().max(1) };
-        let root = PathBuf::new();
         // The oldest first, so that the first that brings a token leads.
         for (at, commits) in self.commits.rchunks(size).enumerate() {
-            let set = history.read(commits, at * size);
-            Judge {
-                repository: &self.repository,
-                store: &store,
-                visitors,
-                run,
-                threads: self.options.threads,
-                set: &set,
-                root: &root,
-            }
-            .judge();
+            self.judge(&history.read(commits, at * size), &history);
         }
     }
 }

@@ -165,12 +165,10 @@ impl<'a> Compare<'a> {
             match entry.child {
                 Child::Blob(blob) => {
                     let is_there = |token| there.iter().any(|it| self.holds(*it, token));
-                    let mut last = None;
                     for &(token, _) in self.blobs.get(&blob).into_iter().flatten() {
-                        if last != Some(token) && !is_there(token) {
+                        if !is_there(token) {
                             tell(token, blob);
                         }
-                        last = Some(token);
                     }
                 }
                 Child::Name { token, .. } => {
@@ -198,7 +196,8 @@ impl<'a> Compare<'a> {
     fn holds(&self, child: Child, token: u32) -> bool {
         match child {
             Child::Blob(blob) => {
-                self.blobs.get(&blob).into_iter().flatten().any(|(it, _)| *it == token)
+                let tokens = self.blobs.get(&blob).map_or(&[][..], Vec::as_slice);
+                tokens.binary_search_by_key(&token, |(it, _)| *it).is_ok()
             }
             Child::Tree(_) | Child::Name { .. } => false,
         }

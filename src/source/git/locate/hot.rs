@@ -3,7 +3,7 @@
 use super::super::catalog::NONE;
 use super::super::objects::Objects;
 use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
-use super::{ByObject, Locator};
+use super::{ByObject, ByTree, Locator};
 use ddpatrol_pack::{
     Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor, WalkOptions,
 };
@@ -95,7 +95,7 @@ pub(super) struct Hot {
 
 impl Hot {
     /// Finds them.
-    pub(super) fn find(locator: &Locator<'_>, blobs: &ByObject, trees: &ByObject) -> Self {
+    pub(super) fn find(locator: &Locator<'_>, blobs: &ByObject, trees: &ByTree) -> Self {
         let objects = locator.objects;
         let marks = marked(objects, blobs.keys().chain(trees.keys()).copied());
         let shared =
@@ -227,7 +227,7 @@ struct Shared<'a> {
     locator: &'a Locator<'a>,
     marks: &'a Marks,
     blobs: &'a ByObject,
-    trees: &'a ByObject,
+    trees: &'a ByTree,
     bloom: Bloom,
 }
 
@@ -365,7 +365,8 @@ impl TreeVisitor<'_> {
         }
         let Some(held) = self.shared.trees.get(&tree) else { return };
         let own = entry.start as u64..entry.end as u64;
-        for &(token, offset) in held.iter().filter(|(_, offset)| own.contains(offset)) {
+        let first = held.partition_point(|(offset, _)| *offset < own.start);
+        for &(offset, token) in held[first..].iter().take_while(|(offset, _)| *offset < own.end) {
             let name = self.part.name(entry.name);
             let offset = (offset - entry.name_start() as u64) as u32;
             hot.push((start, HotEntry { name, child: Child::Name { token, offset } }));

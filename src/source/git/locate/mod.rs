@@ -15,7 +15,7 @@ use super::commits::{Graph, describe};
 use super::objects::{Means, Objects};
 use super::repo::{Ref, Refs, Repository};
 use super::store::Store;
-use crate::finding::{Part, Trace};
+use crate::finding::{Part, Span, Trace};
 use crate::source::{Gap, Held, Run, Traced, Visitors};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
@@ -53,8 +53,10 @@ struct History {
     head: Option<u32>,
 }
 
-/// Tokens by the object that holds them.
-type ByObject = HashMap<u32, Vec<(u32, u64)>>;
+/// Tokens by the object that holds them, in ascending order, and where they are in it.
+type ByObject = HashMap<u32, Vec<(u32, Arc<[Span]>)>>;
+/// Tokens in names by the tree that holds them, in ascending order of their offsets.
+type ByTree = HashMap<u32, Vec<(u64, u32)>>;
 
 impl Locator<'_> {
     fn number(&self, id: &ObjectId) -> Option<u32> {
@@ -140,58 +142,82 @@ impl Locator<'_> {
             return held;
         }
         let history = self.history();
-        let mut tokens: HashMap<Kind, ByObject> = HashMap::new();
-        for it in &held {
-            let Some(number) = self.number(&it.object) else { continue };
-            let by_object = tokens.entry(it.kind).or_default();
-            by_object.entry(number).or_default().push((it.token, it.offset));
+        let (mut blobs, mut trees) = (ByObject::new(), ByTree::new());
+        for Held { token, object } in &held {
+            let Some(number) = self.number(&object.id) else { continue };
+            let spans = &object.spans;
+            match object.kind {
+                Kind::Blob => {
+                    blobs.entry(number).or_default().push((*token, Arc::clone(spans)));
+                }
+                Kind::Tree => {
+                    let names = spans.iter().map(|span| (span.offset, *token));
+                    trees.entry(number).or_default().extend(names);
+                }
+                Kind::Commit | Kind::Tag => {}
+            }
         }
-        let empty = ByObject::new();
-        let of = |kind| tokens.get(&kind).unwrap_or(&empty);
+        trees.values_mut().for_each(|names| names.sort_unstable());
         let reader = &mut Reader::default();
         self.locate_messages(&held, &history, reader);
-        if of(Kind::Blob).is_empty() && of(Kind::Tree).is_empty() {
+        if blobs.is_empty() && trees.is_empty() {
             return held;
         }
-        let hot = Hot::find(self, of(Kind::Blob), of(Kind::Tree));
-        let changes = Compare::new(&hot, &history.graph, of(Kind::Blob)).run(history.head);
-        let blobs = of(Kind::Blob);
-        Placer { locator: self, changes: &changes, hot: &hot, history: &history, blobs }
-            .run(reader);
-        self.place_lone(&hot.lone(&history.graph.trees), of(Kind::Blob), of(Kind::Tree), reader);
+        let hot = Hot::find(self, &blobs, &trees);
+        let changes = Compare::new(&hot, &history.graph, &blobs).run(history.head);
+        let placer = Placer {
+            locator: self,
+            changes: &changes,
+            hot: &hot,
+            history: &history,
+            blobs: &blobs,
+        };
+        placer.run(reader);
+        self.place_lone(&hot.lone(&history.graph.trees), &blobs, &trees, reader);
         held
     }
 
-    /// The commits and tags that hold tokens themselves.
+    /// Finds the places in commits and tags that hold tokens themselves.
     fn locate_messages(&self, held: &[Held], history: &History, reader: &mut Reader) {
-        let is_message = |it: &&Held| matches!(it.kind, Kind::Commit | Kind::Tag);
-        for it in held.iter().filter(is_message) {
-            let Ok((_, bytes)) = self.store.read(&it.object, reader) else { continue };
-            let Some(number) = self.number(&it.object) else { continue };
-            let described = Arc::new(describe(it.object, &bytes));
-            let mut trace = self.trace(it.object, it.kind);
-            let part = if it.kind == Kind::Commit {
-                let commit = history.graph.find(number);
-                if let Some(commit) = commit {
-                    self.reach(&mut trace, commit, history);
+        let mut messages: BTreeMap<ObjectId, Vec<&Held>> = BTreeMap::new();
+        for it in held.iter().filter(|it| matches!(it.object.kind, Kind::Commit | Kind::Tag)) {
+            messages.entry(it.object.id).or_default().push(it);
+        }
+        let commit_of = |id: &ObjectId| history.graph.find(self.number(id)?);
+        let mut commits: Vec<u32> = messages.keys().filter_map(commit_of).collect();
+        commits.sort_unstable();
+        let lists = history.graph.reached_by(&commits, &history.tips);
+        let head = history.head.filter(|_| !commits.is_empty());
+        let in_head = head.map(|head| history.graph.reachable([head])).unwrap_or_default();
+        for (id, tokens) in messages {
+            if self.run.is_interrupted() {
+                return;
+            }
+            let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
+            let kind = tokens[0].object.kind;
+            let described = Arc::new(describe(id, &bytes));
+            let mut trace = self.trace(id, kind);
+            let part = if kind == Kind::Commit {
+                let commit = commit_of(&id);
+                if let Some((commit, at)) =
+                    commit.zip(commit.and_then(|it| commits.binary_search(&it).ok()))
+                {
+                    self.fill(&mut trace, commit, &lists[at], history);
+                    trace.in_head = in_head.get(commit as usize).is_some_and(|it| *it);
                 }
                 trace.introduced = Some(described);
                 Part::Commit
             } else {
-                self.name_tags(&mut trace, it.object);
+                self.name_tags(&mut trace, id);
                 trace.date = described.committer.time;
                 Part::Tag
             };
             let trace = Arc::new(trace);
-            let place = Traced {
-                bytes: &bytes,
-                offset: it.offset,
-                path: None,
-                part,
-                trace: Some(&trace),
-                standing: None,
-            };
-            self.visitors.place(it.token, &place);
+            let place = Traced { path: None, part, trace: Some(&trace), standing: None };
+            let mut opened = self.visitors.open(&bytes);
+            for it in tokens {
+                opened.place(it.token, &offsets(&it.object.spans), &place);
+            }
         }
     }
 
@@ -232,15 +258,6 @@ impl Locator<'_> {
         trace.reachable = !names.is_empty();
     }
 
-    /// Fills in what the references reach.
-    fn reach(&self, trace: &mut Trace, commit: u32, history: &History) {
-        let lists = history.graph.reached_by(&[commit], &history.tips);
-        self.fill(trace, commit, &lists[0], history);
-        let head =
-            history.head.is_some_and(|head| history.graph.reachable([head])[commit as usize]);
-        trace.in_head = head;
-    }
-
     fn fill(&self, trace: &mut Trace, commit: u32, tips: &[u32], history: &History) {
         trace.reachable = history.reachable[commit as usize];
         trace.refs_total = tips.len();
@@ -256,47 +273,54 @@ impl Locator<'_> {
         trace.at_boundary = id.is_some_and(|id| self.shallow.contains(&id));
     }
 
-    /// The objects that hold tokens and that no commit holds.
+    /// Finds the places in objects that hold tokens and that no commit holds.
     fn place_lone(
         &self,
         lone: &dyn Fn(u32) -> bool,
         blobs: &ByObject,
-        trees: &ByObject,
+        trees: &ByTree,
         reader: &mut Reader,
     ) {
-        for (kind, objects, part) in
-            [(Kind::Blob, blobs, Part::Content), (Kind::Tree, trees, Part::Name)]
-        {
-            for (&number, tokens) in objects.iter().filter(|(number, _)| lone(**number)) {
-                let Some(id) = self.objects.catalog.id(number) else { continue };
-                let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
-                let mut trace = self.trace(id, kind);
-                self.name_tags(&mut trace, id);
-                let trace = Arc::new(trace);
-                for &(token, offset) in tokens {
-                    let (bytes, offset) = match kind {
-                        Kind::Tree => {
-                            match super::entry_around(&bytes, offset as usize, id.as_bytes().len())
-                            {
-                                Some(entry) => (entry.name, offset - entry.name_start() as u64),
-                                None => continue,
-                            }
-                        }
-                        _ => (&bytes[..], offset),
-                    };
-                    let place = Traced {
-                        bytes,
-                        offset,
-                        path: None,
-                        part,
-                        trace: Some(&trace),
-                        standing: None,
-                    };
-                    self.visitors.place(token, &place);
-                }
+        for (&number, tokens) in blobs.iter().filter(|(number, _)| lone(**number)) {
+            let Some((bytes, trace)) = self.read_lone(number, Kind::Blob, reader) else { continue };
+            let (part, trace) = (Part::Content, Some(&trace));
+            let place = Traced { path: None, part, trace, standing: None };
+            let mut opened = self.visitors.open(&bytes);
+            for (token, spans) in tokens {
+                opened.place(*token, &offsets(spans), &place);
+            }
+        }
+        for (&number, names) in trees.iter().filter(|(number, _)| lone(**number)) {
+            let Some((bytes, trace)) = self.read_lone(number, Kind::Tree, reader) else { continue };
+            let (part, trace) = (Part::Name, Some(&trace));
+            let place = Traced { path: None, part, trace, standing: None };
+            let mut entries = super::EntryFinder::new(&bytes, self.repository.hash.len());
+            for &(offset, token) in names {
+                let Some(entry) = entries.around(offset as usize) else { continue };
+                let offset = offset - entry.name_start() as u64;
+                self.visitors.open(entry.name).place(token, &[offset], &place);
             }
         }
     }
+
+    /// Reads an object that no commit holds, and describes where it is.
+    fn read_lone(
+        &self,
+        number: u32,
+        kind: Kind,
+        reader: &mut Reader,
+    ) -> Option<(Vec<u8>, Arc<Trace>)> {
+        let id = self.objects.catalog.id(number)?;
+        let (_, bytes) = self.store.read(&id, reader).ok()?;
+        let mut trace = self.trace(id, kind);
+        self.name_tags(&mut trace, id);
+        Some((bytes, Arc::new(trace)))
+    }
+}
+
+/// Lists the offsets of spans.
+fn offsets(spans: &[Span]) -> Vec<u64> {
+    spans.iter().map(|span| span.offset).collect()
 }
 
 /// Branches are named before tags, tags before what others have.

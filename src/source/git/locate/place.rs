@@ -6,7 +6,7 @@ use super::super::history::join;
 use super::super::trees::{self, EntryKind};
 use super::compare::{Change, Changes};
 use super::hot::Hot;
-use super::{ByObject, History, Locator};
+use super::{ByObject, History, Locator, offsets};
 use crate::finding::{Part, Trace};
 use crate::source::{Gap, Traced};
 use ddpatrol_pack::{Kind, Reader};
@@ -26,8 +26,17 @@ pub(super) struct Placer<'a> {
 #[derive(Default)]
 struct Described(HashMap<u32, Arc<Commit>>);
 
+/// What is known of the commits that brought tokens.
+struct Wanted<'a> {
+    /// The commits, in ascending order.
+    commits: &'a [u32],
+    /// The references that reach each.
+    lists: &'a [Vec<u32>],
+    described: &'a mut Described,
+}
+
 impl Placer<'_> {
-    /// Tells all places.
+    /// Adds all places.
     pub(super) fn run(&self, reader: &mut Reader) {
         let mut wanted: Vec<u32> = self.changes.introduced.iter().map(|it| it.commit).collect();
         wanted.sort_unstable();
@@ -37,32 +46,49 @@ impl Placer<'_> {
         // Places in one blob follow each other, so that it is read once.
         let mut introduced: Vec<&Change> = self.changes.introduced.iter().collect();
         introduced.sort_by_key(|it| (it.holder, it.name, it.token, it.commit));
-        let mut content: Option<(u32, Vec<u8>)> = None;
-        for change in introduced {
+        for same in introduced.chunk_by(|a, b| (a.holder, a.is_name) == (b.holder, b.is_name)) {
+            let mut wanted = Wanted { lists: &lists, commits: &wanted, described: &mut described };
+            self.place_all(same, &mut wanted, reader);
+        }
+    }
+
+    /// Places what changes have brought that have their holder in common.
+    fn place_all(&self, changes: &[&Change], wanted: &mut Wanted<'_>, reader: &mut Reader) {
+        let Some(first) = changes.first() else { return };
+        let Some(id) = self.locator.objects.catalog.id(first.holder) else { return };
+        let bytes = if first.is_name {
+            Vec::new()
+        } else {
+            match self.locator.store.read(&id, reader) {
+                Ok((_, bytes)) => bytes,
+                Err(error) => {
+                    let root = Some(self.locator.root.to_owned());
+                    self.locator.run.report(Gap::Unread, root, error.to_string());
+                    return;
+                }
+            }
+        };
+        let mut content = self.locator.visitors.open(&bytes);
+        for change in changes {
             if self.locator.run.is_interrupted() {
                 return;
             }
-            let list = wanted.binary_search(&change.commit).map_or(&[][..], |at| &lists[at]);
-            let Some(trace) = self.trace(change, list, &mut described, reader) else { continue };
+            let list = wanted.commits.binary_search(&change.commit);
+            let list = list.map_or(&[][..], |at| &wanted.lists[at]);
+            let Some(trace) = self.trace(change, list, wanted.described, reader) else { continue };
+            let path = join(self.locator.root, &self.changes.spell(change.path, self.hot));
+            let (path, trace) = (Some(&*path), Some(&trace));
             if change.is_name {
-                let name = self.hot.name(change.name);
-                self.place(change, (name, change.offset), Part::Name, &trace);
+                let place = Traced { path, part: Part::Name, trace, standing: None };
+                let mut name = self.locator.visitors.open(self.hot.name(change.name));
+                name.place(change.token, &[change.offset], &place);
                 continue;
             }
-            if content.as_ref().is_none_or(|(number, _)| *number != change.holder) {
-                content = self.locator.store.read(&trace.object, reader).map_or_else(
-                    |error| {
-                        let root = Some(self.locator.root.to_owned());
-                        self.locator.run.report(Gap::Unread, root, error.to_string());
-                        None
-                    },
-                    |(_, bytes)| Some((change.holder, bytes)),
-                );
-            }
-            let Some((_, bytes)) = &content else { continue };
-            let offsets = self.blobs.get(&change.holder).into_iter().flatten();
-            for &(_, offset) in offsets.filter(|(token, _)| *token == change.token) {
-                self.place(change, (bytes, offset), Part::Content, &trace);
+            let place = Traced { path, part: Part::Content, trace, standing: None };
+            let tokens = self.blobs.get(&change.holder).map_or(&[][..], Vec::as_slice);
+            let found = tokens.binary_search_by_key(&change.token, |(token, _)| *token);
+            if let Ok(at) = found {
+                content.place(change.token, &offsets(&tokens[at].1), &place);
             }
         }
     }
@@ -124,19 +150,6 @@ impl Placer<'_> {
             }
             at.is_none()
         })
-    }
-
-    fn place(
-        &self,
-        change: &Change,
-        (bytes, offset): (&[u8], u64),
-        part: Part,
-        trace: &Arc<Trace>,
-    ) {
-        let path = join(self.locator.root, &self.changes.spell(change.path, self.hot));
-        let (path, trace) = (Some(&*path), Some(trace));
-        let place = Traced { bytes, offset, path, part, trace, standing: None };
-        self.locator.visitors.place(change.token, &place);
     }
 }
 

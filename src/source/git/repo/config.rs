@@ -4,6 +4,7 @@
 //! does not follow them for `extensions.*`.
 
 use super::RepoError;
+use crate::regular::{self, Links, MAX_TEXT};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ pub(super) struct Config {
 impl Config {
     /// Reads a file; one that does not exist has no entries.
     pub(super) fn read(path: &Path) -> Result<Self, RepoError> {
-        match std::fs::read(path) {
+        match regular::read(path, Links::Follow, MAX_TEXT) {
             Ok(bytes) => Self::parse(&bytes)
                 .map_err(|line| RepoError::Config { path: path.to_path_buf(), line }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
@@ -36,6 +37,11 @@ impl Config {
         found.map(|(_, value)| value.as_slice())
     }
 
+    /// Lists all keys and values, in the order of the file.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.entries.iter().map(|(key, value)| (&key[..], &value[..]))
+    }
+
     /// Tells whether a key is set to what git takes for true.
     pub(super) fn is_true(&self, key: &str) -> bool {
         self.get(key).is_some_and(truth)
@@ -52,7 +58,7 @@ impl Config {
     }
 
     /// Parses a file's bytes; the error is the number of the line that is malformed.
-    fn parse(bytes: &[u8]) -> Result<Self, usize> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, usize> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut parser = Parser { bytes, at: 0 };
         let mut entries = Vec::new();

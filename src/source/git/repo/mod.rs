@@ -6,32 +6,43 @@
 
 mod config;
 mod environment;
+pub(in crate::source::git) mod guard;
 mod layout;
 mod open;
 mod peel;
 mod program;
+mod progress;
 mod range;
 mod refs;
+mod remote;
 mod staged;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
 pub use environment::Environment;
+pub use guard::SpecialFile;
 pub use open::LibraryError;
-pub use program::ProgramError;
-pub use refs::{BrokenRef, Problem, Ref, Refs};
+pub use program::{ProgramError, stop_programs};
+pub use progress::{Operation, Progress};
+pub use refs::{BrokenRef, Problem, Ref, Refs, Targets};
+pub use remote::Tracking;
 pub use staged::{Change, Entry, Mode, Status};
 
+use crate::regular::{self, Links};
 use config::Config;
 use ddpatrol_pack::{HashKind, ObjectId};
 use layout::{Layout, absent};
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// No file that is read whole here is meant to be larger than this: HEAD, a ref, a path.
 const SMALL_FILE: u64 = 64 << 10;
+
+/// Size limit for the lists of ids that git keeps in one file (`packed-refs`, `shallow`), in bytes.
+const MAX_LISTED: u64 = 512 << 20;
 
 /// A git repository.
 #[derive(Clone, Debug)]
@@ -47,6 +58,8 @@ pub struct Repository {
     config: Config,
     overrides: Overrides,
     told: Option<PathBuf>,
+    /// Whether its files were checked for named pipes and devices, and the first there is.
+    checked: Arc<OnceLock<Result<(), SpecialFile>>>,
 }
 
 /// What the environment says other than the repository's layout does. Paths are absolute.
@@ -80,7 +93,8 @@ impl Repository {
 
     fn new(layout: Layout, overrides: Overrides) -> Self {
         let Layout { git_dir, common_dir, work_tree, hash, config } = layout;
-        Self { git_dir, common_dir, work_tree, hash, config, overrides, told: None }
+        let checked = Arc::default();
+        Self { git_dir, common_dir, work_tree, hash, config, overrides, told: None, checked }
     }
 
     /// Has its git directory told as another path: one that was unpacked lies where nobody looks.
@@ -93,6 +107,12 @@ impl Repository {
     #[must_use]
     pub fn told(&self) -> &Path {
         self.told.as_deref().unwrap_or(&self.git_dir)
+    }
+
+    /// Checks, once, that git and libgit2 would not wait for a file of it that is a named pipe, nor
+    /// read a device.
+    fn check(&self) -> Result<(), SpecialFile> {
+        self.checked.get_or_init(|| guard::check(self)).clone()
     }
 
     /// Returns the folder of its objects.
@@ -108,10 +128,34 @@ impl Repository {
         &self.overrides.alternates
     }
 
+    /// Returns the folder of Git LFS, which need not exist: `lfs.storage`, which counts from the
+    /// common directory, or `lfs` there.
+    #[must_use]
+    pub fn lfs_storage(&self) -> PathBuf {
+        let configured = self.config.get("lfs.storage").filter(|value| !value.is_empty());
+        self.common_dir.join(configured.map_or_else(|| "lfs".into(), layout::path))
+    }
+
     /// Returns the index file, which need not exist.
     #[must_use]
     pub fn index_file(&self) -> PathBuf {
         self.overrides.index_file.clone().unwrap_or_else(|| self.git_dir.join("index"))
+    }
+
+    /// Returns the file of ignore rules that the repository's own `core.excludesFile` names; `None` if
+    /// it is not set, or counts from a home folder, which is not known here.
+    #[must_use]
+    pub fn excludes_file(&self) -> Option<PathBuf> {
+        let value =
+            self.config.get("core.excludesfile").filter(|value| !value.starts_with(b"~"))?;
+        let top = self.work_tree.as_ref().unwrap_or(&self.git_dir);
+        Some(top.join(layout::path(value)))
+    }
+
+    /// Returns `true` if `core.ignoreCase` is set: paths that differ only in case are one file.
+    #[must_use]
+    pub fn ignores_case(&self) -> bool {
+        self.config.is_true("core.ignorecase")
     }
 
     /// Returns the commits whose parents a shallow clone left out; none if it is not shallow.
@@ -120,7 +164,7 @@ impl Repository {
     /// The list cannot be read, or holds something else than ids.
     pub fn shallow_commits(&self) -> Result<Vec<ObjectId>, RepoError> {
         let path = self.common_dir.join("shallow");
-        let text = match std::fs::read(&path) {
+        let text = match regular::read(&path, Links::Follow, MAX_LISTED) {
             Ok(text) => text,
             Err(error) if absent(&error) => return Ok(Vec::new()),
             Err(source) => return Err(RepoError::Read { path, source }),
@@ -179,6 +223,29 @@ impl Repository {
         refs::list(self)
     }
 
+    /// Lists what its refs point to, without looking at the objects: a tag is not followed, and a
+    /// missing object is not noticed. Much cheaper than [`Repository::refs`].
+    ///
+    /// # Errors
+    /// The refs cannot be listed.
+    pub fn targets(&self) -> Result<Targets, RepoError> {
+        refs::targets(self)
+    }
+
+    /// Finds the references that track the remote that git calls `name`, at `url`.
+    #[must_use]
+    pub fn tracking(&self, name: &str, url: Option<&str>) -> Tracking {
+        Tracking::new(&self.config, name, url)
+    }
+
+    /// Returns the merge, cherry-pick, revert or rebase that the next commit ends.
+    ///
+    /// # Errors
+    /// A file of the operation cannot be read, or holds something else than ids.
+    pub fn progress(&self) -> Result<Progress, RepoError> {
+        progress::read(self)
+    }
+
     /// Lists what the index has other than HEAD's commit; other than nothing before the first
     /// commit. Renames are found at half similarity. What `git add --intent-to-add` promised is
     /// not staged. Sorted by path.
@@ -225,6 +292,25 @@ impl Repository {
         not: &[ObjectId],
     ) -> Result<Vec<ObjectId>, RepoError> {
         range::commits(self, wanted, not)
+    }
+
+    /// As [`Repository::commits`], in no particular order, and with the parents of each.
+    ///
+    /// # Errors
+    /// A commit is missing, or an id is no commit's.
+    pub fn commits_with_parents(
+        &self,
+        wanted: &[ObjectId],
+        not: &[ObjectId],
+    ) -> Result<Vec<(ObjectId, Vec<ObjectId>)>, RepoError> {
+        range::commits_with_parents(self, wanted, not)
+    }
+
+    /// Returns the best common ancestors of all these commits; none if there are none, or they
+    /// cannot be found.
+    #[must_use]
+    pub fn common_ancestors(&self, commits: &[ObjectId]) -> Vec<ObjectId> {
+        range::common_ancestors(self, commits)
     }
 }
 
@@ -303,15 +389,11 @@ fn id(hex: &[u8]) -> Option<ObjectId> {
     std::str::from_utf8(hex).ok()?.parse().ok()
 }
 
-/// Reads at most the first [`SMALL_FILE`] bytes of a file; nothing but a file is opened.
+/// Reads at most the first [`SMALL_FILE`] bytes of a regular file.
 fn read_some(path: &Path) -> Result<Vec<u8>, RepoError> {
     let failed = |source| RepoError::Read { path: path.to_path_buf(), source };
-    // A pipe put in a file's place would never end.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::other("it is no file")));
-    }
     let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let file = regular::open(path, Links::Follow).map_err(failed)?;
     file.take(SMALL_FILE).read_to_end(&mut text).map_err(failed)?;
     Ok(text)
 }

@@ -1,6 +1,6 @@
 //! Opens repositories with libgit2, and sets its global options once.
 
-use super::Repository;
+use super::{Repository, SpecialFile};
 use git2::RepositoryOpenFlags;
 use std::ffi::OsStr;
 use std::sync::Once;
@@ -11,6 +11,9 @@ pub enum LibraryError {
     /// The repository has something that libgit2 does not know, or would get wrong.
     #[error("it does not know {0}")]
     Unsupported(&'static str),
+    /// It would wait for a file of the repository forever.
+    #[error(transparent)]
+    Special(#[from] SpecialFile),
     /// It failed.
     #[error("{}", .0.message())]
     Failed(#[from] git2::Error),
@@ -21,6 +24,7 @@ pub(super) fn library(repository: &Repository) -> Result<git2::Repository, Libra
     if let Some(what) = unsupported(repository) {
         return Err(LibraryError::Unsupported(what));
     }
+    repository.check()?;
     set_options();
     // As bare: whether there is a work tree, and where, does not matter here.
     let flags =

@@ -3,10 +3,11 @@
 //! It gets neither the user's settings nor any `GIT_*` variable but those set here, runs no hook or
 //! other program that the repository's configuration names, fetches nothing and locks nothing.
 
-use super::{Repository, environment};
+use super::{Repository, SpecialFile, environment};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Settings that the repository must not decide.
 const SETTINGS: [&str; 9] = [
@@ -44,6 +45,9 @@ pub enum ProgramError {
     /// It was started, and reading from or writing to it failed.
     #[error("its output cannot be read ({0})")]
     Output(std::io::Error),
+    /// It would wait for a file of the repository forever.
+    #[error(transparent)]
+    Special(#[from] SpecialFile),
     /// It says that it failed.
     #[error("`git {command}` failed ({status}): {words}")]
     Failed {
@@ -83,10 +87,12 @@ pub(super) fn run<A: AsRef<OsStr>>(
     arguments: &[A],
     input: &[u8],
 ) -> Result<Output, ProgramError> {
+    repository.check()?;
     let mut command = command(repository);
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     let mut child = command.spawn().map_err(ProgramError::Start)?;
+    let _running = Running::new(child.id());
     let stdin = child.stdin.take();
     let (written, output) = std::thread::scope(|scope| {
         // Both must go on at once: either pipe may be full.
@@ -110,6 +116,41 @@ pub(super) fn run<A: AsRef<OsStr>>(
         Some(Ok(Err(error))) => Err(ProgramError::Output(error)),
         Some(Err(_)) => Err(ProgramError::Output(std::io::Error::other("its input was lost"))),
         _ => Ok(Output { stdout: output.stdout, stderr: output.stderr }),
+    }
+}
+
+/// The `git` processes that are being waited for.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// A process in [`RUNNING`], as long as this value exists.
+struct Running(u32);
+
+impl Running {
+    fn new(process: u32) -> Self {
+        running().push(process);
+        Self(process)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        running().retain(|process| *process != self.0);
+    }
+}
+
+fn running() -> MutexGuard<'static, Vec<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends every `git` process that is being waited for, so that whoever waits gets an error.
+pub fn stop_programs() {
+    #[cfg(unix)]
+    for process in running().iter() {
+        use rustix::process::{Pid, Signal, kill_process};
+        if let Some(process) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
+            // It may have ended by itself.
+            let _ = kill_process(process, Signal::TERM);
+        }
     }
 }
 

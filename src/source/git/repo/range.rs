@@ -86,6 +86,55 @@ pub(super) fn commits(
     })
 }
 
+/// See [`Repository::commits_with_parents`].
+pub(super) fn commits_with_parents(
+    repository: &Repository,
+    wanted: &[ObjectId],
+    not: &[ObjectId],
+) -> Result<Vec<(ObjectId, Vec<ObjectId>)>, RepoError> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let task = "list the commits between branches";
+    let git_dir = || repository.git_dir.clone();
+    let program = match list(repository, ["rev-list", "--parents", "--stdin"], (wanted, not)) {
+        Ok(lines) => {
+            let split = |line: Vec<ObjectId>| Some((*line.first()?, line[1..].to_vec()));
+            return Ok(lines.into_iter().filter_map(split).collect());
+        }
+        Err(error) if !matches!(error, ProgramError::Start(_)) => {
+            return Err(RepoError::Program { task, git_dir: git_dir(), program: error });
+        }
+        Err(error) => error,
+    };
+    let walked = walk(repository, wanted, not).and_then(|commits| {
+        let library = open::library(repository)?;
+        let parents = |id: ObjectId| -> Result<_, LibraryError> {
+            let commit = library.find_commit(oid(&id)?)?;
+            Ok((id, commit.parent_ids().map(object_id).collect()))
+        };
+        commits.into_iter().map(parents).collect()
+    });
+    walked.map_err(|library| RepoError::Neither { task, git_dir: git_dir(), program, library })
+}
+
+/// How many commits are named in arguments.
+const MOST_NAMED: usize = 1000;
+
+/// See [`Repository::common_ancestors`].
+pub(super) fn common_ancestors(repository: &Repository, commits: &[ObjectId]) -> Vec<ObjectId> {
+    if commits.len() > MOST_NAMED {
+        return Vec::new();
+    }
+    let mut arguments: Vec<String> = ["merge-base", "--octopus", "--all"].map(str::to_owned).into();
+    arguments.extend(commits.iter().map(ToString::to_string));
+    match program::run(repository, &arguments, b"") {
+        Ok(output) => output.stdout.split(|&byte| byte == b'\n').filter_map(id).collect(),
+        // It fails where there is none, too.
+        Err(_) => Vec::new(),
+    }
+}
+
 /// Asks libgit2.
 pub(super) fn walk(
     repository: &Repository,
@@ -111,13 +160,26 @@ pub(super) fn rev_list(
     wanted: &[ObjectId],
     not: &[ObjectId],
 ) -> Result<Vec<ObjectId>, ProgramError> {
+    let lines = list(repository, ["rev-list", "--topo-order", "--stdin"], (wanted, not))?;
+    Ok(lines.into_iter().flatten().collect())
+}
+
+/// Asks `git rev-list` for lines of ids.
+fn list(
+    repository: &Repository,
+    arguments: [&str; 3],
+    (wanted, not): (&[ObjectId], &[ObjectId]),
+) -> Result<Vec<Vec<ObjectId>>, ProgramError> {
     let wanted = wanted.iter().map(|id| format!("{id}\n"));
     let not = not.iter().map(|id| format!("^{id}\n"));
     let input: String = wanted.chain(not).collect();
-    let arguments = ["rev-list", "--topo-order", "--stdin"];
     let output = program::run(repository, &arguments, input.as_bytes())?;
     let lines = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| id(line).ok_or_else(|| ProgramError::malformed("rev-list", line))).collect()
+    let parse = |line: &[u8]| {
+        let ids: Option<Vec<ObjectId>> = line.split(|&byte| byte == b' ').map(id).collect();
+        ids.ok_or_else(|| ProgramError::malformed("rev-list", line))
+    };
+    lines.map(parse).collect()
 }
 
 /// Turns libgit2's id into ours.

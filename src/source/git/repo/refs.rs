@@ -7,7 +7,8 @@
 
 use super::peel::peel;
 use super::program::{self, ProgramError};
-use super::{LibraryError, RepoError, Repository, absent, entries, id, read_some};
+use super::{LibraryError, MAX_LISTED, RepoError, Repository, absent, entries, id, read_some};
+use crate::regular::{self, Links};
 use ddpatrol_pack::ObjectId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,15 @@ pub struct Ref {
     pub target: ObjectId,
     /// The commit it stands for: itself, or what its tags lead to. `None` for a tree or a blob.
     pub commit: Option<ObjectId>,
+}
+
+/// The objects that refs point to, which need not exist.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// The commit that the work tree's HEAD points to; `None` before the first commit.
+    pub head: Option<ObjectId>,
+    /// Names and objects of all other refs, as in [`Refs::list`]. Sorted by name.
+    pub list: Vec<(Vec<u8>, ObjectId)>,
 }
 
 /// A ref that leads nowhere.
@@ -116,6 +126,21 @@ pub(super) fn list(repository: &Repository) -> Result<Refs, RepoError> {
     let broken = stored.broken.into_iter();
     refs.broken = broken.map(|(name, problem)| BrokenRef { name, problem }).collect();
     Ok(refs)
+}
+
+/// See [`Repository::targets`].
+pub(super) fn targets(repository: &Repository) -> Result<Targets, RepoError> {
+    let stored = stored(repository)?;
+    let mut targets = Targets::default();
+    for (name, value) in &stored.values {
+        match stored.follow(name, value) {
+            Ok(Some(target)) if name == b"HEAD" => targets.head = Some(target),
+            Ok(Some(target)) => targets.list.push((name.clone(), target)),
+            // What leads nowhere holds nothing.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(targets)
 }
 
 /// Tells whether HEAD names a branch that has no commit yet.
@@ -199,7 +224,7 @@ impl Stored {
 
     /// Takes what `packed-refs` has and no file overrides.
     fn insert_packed(&mut self, file: PathBuf) -> Result<(), RepoError> {
-        let text = match std::fs::read(&file) {
+        let text = match regular::read(&file, Links::Follow, MAX_LISTED) {
             Ok(text) => text,
             Err(error) if absent(&error) => return Ok(()),
             Err(source) => return Err(RepoError::Read { path: file, source }),

@@ -14,6 +14,7 @@ impl Repository {
         if !index.exists() {
             return Ok(Vec::new());
         }
+        self.check()?;
         if let Ok(index) = git2::Index::open(&index) {
             return Ok(index.iter().map(|entry| entry.path).collect());
         }

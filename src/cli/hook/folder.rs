@@ -1,0 +1,146 @@
+//! The folders where git looks for hooks.
+//!
+//! Input: the repository, or nothing for all repositories of the user. Output: folders, which need not
+//! exist, and the hook files in them. Writes nothing.
+
+use super::manager::Manager;
+use super::script::{self, PASSED_ON, Scope};
+use crate::cli::args::HookPlaceArgs;
+use anyhow::{Context, bail};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The largest file that is read as a hook, a script or a configuration.
+const MAX_SCRIPT: u64 = 1 << 20;
+
+/// The end of the name to which `pre-commit install` moves a hook that is there, and where it runs it.
+pub(super) const LEGACY: &str = ".legacy";
+
+/// A folder of hooks.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    pub(super) scope: Scope,
+}
+
+/// Returns the folder for all repositories of the user: core.hooksPath, or where it is to be.
+pub(super) fn global() -> anyhow::Result<Folder> {
+    let path = match global_setting() {
+        Some(path) => path,
+        None => settings()?.join("ddpatrol").join("hooks"),
+    };
+    Ok(Folder { path, scope: Scope::AllRepositories })
+}
+
+/// Returns core.hooksPath in the user's own configuration.
+pub(super) fn global_setting() -> Option<PathBuf> {
+    let ask = ["config", "--global", "--type=path", "core.hooksPath"].map(OsStr::new);
+    git(&ask, None).ok().filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Returns the folder from which git runs the hooks of a repository.
+pub(super) fn effective(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let ask = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"].map(OsStr::new);
+    Ok(PathBuf::from(git(&ask, repository)?))
+}
+
+/// Returns the folder `hooks` of a repository itself.
+pub(super) fn own(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let ask = ["rev-parse", "--path-format=absolute", "--git-common-dir"].map(OsStr::new);
+    Ok(PathBuf::from(git(&ask, repository)?).join("hooks"))
+}
+
+/// Returns the top of a repository's work tree, if it has one.
+pub(super) fn work_tree(repository: Option<&Path>) -> Option<PathBuf> {
+    git(&["rev-parse", "--show-toplevel"].map(OsStr::new), repository).ok().map(PathBuf::from)
+}
+
+/// Returns `true` if a folder holds hooks of ours for all repositories.
+pub(super) fn passes_on(folder: &Path) -> bool {
+    PASSED_ON.iter().any(|name| hook_passes_on(&folder.join(name)))
+}
+
+/// Returns `true` if a hook of ours runs each repository's own hook.
+pub(super) fn hook_passes_on(path: &Path) -> bool {
+    read_script(path).is_some_and(|text| script::passes_on(&text))
+}
+
+/// Returns `true` if a file, or what a link leads to, is a hook of ours.
+pub(super) fn is_ours(path: &Path) -> bool {
+    read_script(path).is_some_and(|text| script::is_ours(&text))
+}
+
+/// Returns the tool that wrote a hook.
+pub(super) fn manager_of(path: &Path) -> Option<Manager> {
+    Manager::of(&read_script(path)?)
+}
+
+/// Reads a regular file of a script's size, or what a link leads to.
+pub(super) fn read_script(path: &Path) -> Option<Vec<u8>> {
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(MAX_SCRIPT).read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
+/// Returns `true` if git runs a file as a hook.
+pub(super) fn is_executable(path: &Path) -> bool {
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
+    }
+    #[cfg(not(unix))]
+    metadata.is_file()
+}
+
+/// Returns a path with more at its end.
+pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(end);
+    PathBuf::from(path)
+}
+
+impl HookPlaceArgs {
+    /// Returns the repository that was named.
+    pub(super) fn repository(&self) -> Option<&Path> {
+        self.repo.as_deref()
+    }
+}
+
+/// Returns the folder of the user's settings.
+fn settings() -> anyhow::Result<PathBuf> {
+    let named = std::env::var_os("XDG_CONFIG_HOME").filter(|it| !it.is_empty());
+    let home = || {
+        let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?;
+        Some(PathBuf::from(home).join(".config"))
+    };
+    named.map(PathBuf::from).or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set")
+}
+
+/// Runs git with the user's own settings, and returns the line that it prints.
+pub(super) fn git(arguments: &[&OsStr], folder: Option<&Path>) -> anyhow::Result<OsString> {
+    let mut command = Command::new("git");
+    if let Some(folder) = folder {
+        command.arg("-C").arg(folder);
+    }
+    let output = command.args(arguments).output().context("git cannot be started: install it")?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(output.stderr.trim_ascii()).into_owned();
+        bail!("{}", if words.is_empty() { "git could not answer".to_owned() } else { words });
+    }
+    let line = output.stdout.trim_ascii_end();
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Ok(OsStr::from_bytes(line).to_owned())
+    }
+    #[cfg(not(unix))]
+    Ok(OsString::from(String::from_utf8_lossy(line).into_owned()))
+}

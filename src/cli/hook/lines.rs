@@ -1,0 +1,96 @@
+//! The lines that git gives to `pre-push` and `pre-receive` hooks: one for each reference.
+
+use crate::finding::Standing;
+use crate::source::git::changes::{NamedRef, Update};
+use ddpatrol_pack::ObjectId;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Line<'a> {
+    /// What the reference points to afterwards; `None` if it is deleted.
+    new: Option<ObjectId>,
+    /// What it points to before; `None` if it is new.
+    old: Option<ObjectId>,
+    /// Its name on the other side.
+    remote: &'a [u8],
+    /// What is pushed, as the user named it.
+    local: Option<&'a [u8]>,
+}
+
+impl<'a> Line<'a> {
+    /// Parses a line of `pre-push`: local name, new id, remote name, old id.
+    pub(in crate::cli) fn of_push(line: &'a [u8]) -> Option<Self> {
+        // What is pushed can be any revision, and hold spaces.
+        let mut words = line.rsplitn(4, |&byte| byte == b' ');
+        let (old, remote, new) = (id(words.next()?)?, words.next()?, id(words.next()?)?);
+        Some(Self { new, old, remote, local: Some(words.next()?) })
+    }
+
+    /// Parses a line of `pre-receive`: old id, new id, name.
+    pub(in crate::cli) fn of_receive(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.splitn(3, |&byte| byte == b' ');
+        let (old, new, remote) = (id(words.next()?)?, id(words.next()?)?, words.next()?);
+        let is_name = !remote.is_empty() && !remote.contains(&b' ');
+        is_name.then_some(Self { new, old, remote, local: None })
+    }
+
+    /// Returns the change; `None` if the reference is deleted.
+    pub(in crate::cli) fn update(&self) -> Option<Update> {
+        let standing = if self.old.is_none() { Standing::New } else { Standing::AlreadyThere };
+        let mut names = vec![NamedRef { name: self.remote.to_vec(), standing }];
+        if let Some(local) = self.local.filter(|&local| local != self.remote) {
+            names.push(NamedRef { name: local.to_vec(), standing: Standing::New });
+        }
+        Some(Update { new: self.new?, old: self.old, names })
+    }
+
+    /// Returns the range of commits, with zeros for no commit.
+    pub(in crate::cli) fn range(&self) -> Option<String> {
+        let some = self.new.or(self.old)?;
+        let zeros = "0".repeat(2 * some.as_bytes().len());
+        let spell = |id: Option<ObjectId>| id.map_or_else(|| zeros.clone(), |id| id.to_string());
+        Some(format!("{}..{}", spell(self.old), spell(self.new)))
+    }
+}
+
+/// Parses an id; all zeros is none.
+#[expect(clippy::option_option, reason = "no id and no object are two things")]
+fn id(word: &[u8]) -> Option<Option<ObjectId>> {
+    let id = ObjectId::from_hex(word).ok()?;
+    Some(Some(id).filter(|id| !id.is_null()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_git_are_parsed_and_others_are_refused() {
+        let (a, b, zero) = ("a".repeat(40), "b".repeat(40), "0".repeat(40));
+        let id = |text: &str| text.parse::<ObjectId>().ok();
+        let push = format!("refs/heads/x {a} refs/heads/y {b}");
+        let line = Line::of_push(push.as_bytes()).expect("git's line");
+        let update = line.update().expect("not deleted");
+        assert_eq!((Some(update.new), update.old), (id(&a), id(&b)));
+        let names: Vec<_> = update.names.iter().map(|it| (&it.name[..], &it.standing)).collect();
+        let expected: [(&[u8], _); 2] =
+            [(b"refs/heads/y", &Standing::AlreadyThere), (b"refs/heads/x", &Standing::New)];
+        assert_eq!(names, expected);
+        assert_eq!(line.range(), Some(format!("{b}..{a}")));
+        let spaced = format!(":/fix a bug {a} refs/heads/y {zero}");
+        let line = Line::of_push(spaced.as_bytes()).expect("git's line");
+        assert_eq!((line.new, line.old, line.local), (id(&a), None, Some(&b":/fix a bug"[..])));
+        let deleted = format!("(delete) {zero} refs/heads/z {b}");
+        let line = Line::of_push(deleted.as_bytes()).expect("git's line");
+        assert_eq!((line.update(), line.range()), (None, Some(format!("{b}..{zero}"))));
+        let receive = format!("{zero} {a} refs/heads/x");
+        let line = Line::of_receive(receive.as_bytes()).expect("git's line");
+        assert_eq!((line.new, line.old, line.remote), (id(&a), None, &b"refs/heads/x"[..]));
+        for wrong in ["", "x", &push[..50], &receive[1..], &push, &receive[..82]] {
+            assert_eq!(Line::of_receive(wrong.as_bytes()), None, "{wrong}");
+        }
+        for wrong in ["", "x", &push[..50], &receive, &push[13..]] {
+            assert_eq!(Line::of_push(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+}

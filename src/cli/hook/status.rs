@@ -1,0 +1,308 @@
+//! `ddpatrol hook status`: what git runs as each hook, in order, and from which file.
+//!
+//! Input: the folder of hooks of a repository, or of all repositories. Output: lines of text. Follows the
+//! hooks that ddpatrol, husky and pre-commit run in turn; what other scripts run is not known, except
+//! that a script names ddpatrol. Writes nothing.
+
+use super::folder::{self, LEGACY, is_executable, is_ours, manager_of, read_script, with_end};
+use super::husky::{self, Husky};
+use super::kept::Kept;
+use super::manager::Manager;
+use super::script::{self, Hook, PASSED_ON};
+use crate::cli::args::HookPlaceArgs;
+use crate::cli::{Exit, complain, say};
+use std::path::{Path, PathBuf};
+
+/// The hooks that a folder for all repositories cannot pass on.
+const NOT_PASSED_ON: [&str; 2] = ["push-to-checkout", "reference-transaction"];
+
+/// How many hooks that run each other are followed.
+const MAX_DEPTH: usize = 8;
+
+/// Something that runs as a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    path: PathBuf,
+    runs: Runs,
+}
+
+/// What a step runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Runs {
+    /// ddpatrol, by a hook or a line of ours.
+    Ddpatrol(Hook),
+    /// A script of somebody else.
+    Script(Mention),
+    /// The jobs in the configuration of another tool.
+    Jobs(Manager, Mention),
+    /// Nothing, for a reason.
+    Nothing(&'static str),
+    /// The hook that each repository has itself.
+    EachOwn,
+}
+
+/// Whether a text names ddpatrol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mention {
+    Ddpatrol,
+    None,
+}
+
+impl Mention {
+    fn in_text(text: &[u8]) -> Self {
+        let is_command = |line: &[u8]| {
+            !line.trim_ascii().starts_with(b"#")
+                && memchr::memmem::find(line, b"ddpatrol").is_some()
+        };
+        if text.split(|&byte| byte == b'\n').any(is_command) { Self::Ddpatrol } else { Self::None }
+    }
+}
+
+impl Step {
+    /// Returns the step as a line of text.
+    fn text(&self) -> String {
+        let path = self.path.display();
+        let mention = |mention| match mention {
+            Mention::Ddpatrol => ", which names ddpatrol",
+            Mention::None => "",
+        };
+        match &self.runs {
+            Runs::Ddpatrol(hook) => {
+                let command = hook.command().split(' ').next().unwrap_or_default();
+                format!("ddpatrol {command}, from {path}")
+            }
+            Runs::Script(it) => format!("{path}{}", mention(*it)),
+            Runs::Jobs(manager, it) => {
+                format!("the hooks of {}, from {path}{}", manager.name(), mention(*it))
+            }
+            Runs::Nothing(why) => format!("nothing, from {path}: {why}"),
+            Runs::EachOwn => "the hook of the repository itself".to_owned(),
+        }
+    }
+}
+
+pub(super) fn run(args: &HookPlaceArgs) -> anyhow::Result<Exit> {
+    if args.global {
+        return show_global();
+    }
+    let repository = args.repository();
+    let hooks = Hooks::of(repository)?;
+    say(&format!("Hooks of this repository run from {}.", hooks.folder.display()))?;
+    if hooks.folder != hooks.own {
+        say("core.hooksPath says so.")?;
+    }
+    hooks.show()?;
+    let hidden = hooks.hidden();
+    if !hidden.is_empty() {
+        say("Not run, since git looks for hooks elsewhere:")?;
+        hidden.iter().try_for_each(|path| say(&format!("  {}", path.display())))?;
+    }
+    Ok(Exit::Good)
+}
+
+fn show_global() -> anyhow::Result<Exit> {
+    let Some(folder) = folder::global_setting() else {
+        say("There are no hooks for all repositories: core.hooksPath is not set.")?;
+        return Ok(Exit::Good);
+    };
+    say(&format!("Hooks of all repositories run from {}.", folder.display()))?;
+    let scene = Scene::AllRepositories;
+    Hooks { own: folder.clone(), folder, top: None, scene, is_bare: false }.show()?;
+    if let Some(folder) = folder::global_setting() {
+        super::install::warn_if_hidden(&folder);
+    }
+    Ok(Exit::Good)
+}
+
+/// Reports what still runs ddpatrol after its hooks were removed.
+pub(super) fn warn_of_rest(repository: Option<&Path>, names: &[&str]) -> anyhow::Result<()> {
+    let hooks = Hooks::of(repository)?;
+    for name in names {
+        for step in hooks.steps(name) {
+            let how = match &step.runs {
+                Runs::Ddpatrol(_) if folder::passes_on(&hooks.folder) => {
+                    "`ddpatrol hook uninstall --global` removes it"
+                }
+                Runs::Ddpatrol(_) => "remove it there",
+                Runs::Script(Mention::Ddpatrol) | Runs::Jobs(_, Mention::Ddpatrol) => {
+                    "it was not written by `ddpatrol hook install`: remove the line there"
+                }
+                _ => continue,
+            };
+            let path = step.path.display();
+            complain(&format!("warning: ddpatrol still runs as {name}, from {path}; {how}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whose hooks are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scene {
+    Repository,
+    AllRepositories,
+}
+
+/// The hooks of a repository, or of all.
+#[derive(Debug)]
+struct Hooks {
+    /// The folder where git looks for them.
+    folder: PathBuf,
+    /// The repository's own folder.
+    own: PathBuf,
+    /// The top of the work tree.
+    top: Option<PathBuf>,
+    scene: Scene,
+    is_bare: bool,
+}
+
+impl Hooks {
+    fn of(repository: Option<&Path>) -> anyhow::Result<Self> {
+        let top = folder::work_tree(repository);
+        Ok(Self {
+            folder: folder::effective(repository)?,
+            own: folder::own(repository)?,
+            is_bare: top.is_none(),
+            top,
+            scene: Scene::Repository,
+        })
+    }
+
+    /// Prints the steps of every hook.
+    fn show(&self) -> anyhow::Result<()> {
+        // Those that ddpatrol can be are listed in any case.
+        let expected: Vec<&str> = if self.is_bare {
+            vec![Hook::PreReceive.name()]
+        } else {
+            Hook::ALL[..4].iter().map(|hook| hook.name()).collect()
+        };
+        let mut others: Vec<&str> = PASSED_ON.iter().chain(&NOT_PASSED_ON).copied().collect();
+        others.retain(|name| !expected.contains(name));
+        others.sort_unstable();
+        for name in expected.iter().chain(&others) {
+            let mut steps = self.steps(name);
+            // A hook for all repositories that finds nothing to pass on to.
+            steps.dedup();
+            if steps.is_empty() || steps.iter().all(|step| step.runs == Runs::EachOwn) {
+                if expected.contains(name) {
+                    say(&format!("{name}: nothing runs"))?;
+                }
+                continue;
+            }
+            say(&format!("{name}:"))?;
+            for (at, step) in steps.iter().enumerate() {
+                say(&format!("  {}. {}", at + 1, step.text()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the hooks of the repository itself that git does not run.
+    fn hidden(&self) -> Vec<PathBuf> {
+        if self.folder == self.own || folder::passes_on(&self.folder) {
+            return Vec::new();
+        }
+        let names = PASSED_ON.iter().chain(&NOT_PASSED_ON);
+        names.map(|name| self.own.join(name)).filter(|path| is_executable(path)).collect()
+    }
+
+    /// Lists what runs as a hook.
+    fn steps(&self, name: &str) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match Husky::of(&self.folder) {
+            Some(husky) => self.husky_steps(&husky, name, &mut steps),
+            None => self.follow(&self.folder.join(name), name, 0, &mut steps),
+        }
+        steps
+    }
+
+    fn follow(&self, path: &Path, name: &str, depth: usize, steps: &mut Vec<Step>) {
+        if path.symlink_metadata().is_err() || depth > MAX_DEPTH {
+            return;
+        }
+        let mut add = |runs| steps.push(Step { path: path.to_owned(), runs });
+        if !is_executable(path) {
+            add(Runs::Nothing("it is not executable"));
+            return;
+        }
+        let Some(text) = read_script(path) else {
+            add(Runs::Script(Mention::None));
+            return;
+        };
+        if is_ours(path) {
+            if let Some(kept) = path.parent().and_then(|folder| Kept::of(folder).ok()?.find(name)) {
+                self.follow(&kept, name, depth + 1, steps);
+            }
+            if script::passes_on(&text) {
+                self.follow_own(name, depth, steps);
+            }
+            let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name);
+            if let Some(hook) = hook.filter(|_| script::runs_ddpatrol(&text)) {
+                steps.push(Step { path: path.to_owned(), runs: Runs::Ddpatrol(hook) });
+            }
+        } else if let Some(manager) = manager_of(path) {
+            if manager == Manager::PreCommit {
+                self.follow(&with_end(path, LEGACY), name, depth + 1, steps);
+            }
+            steps.push(self.jobs(path, manager));
+        } else {
+            add(Runs::Script(Mention::in_text(&text)));
+        }
+    }
+
+    /// Lists what a hook for all repositories passes on to.
+    fn follow_own(&self, name: &str, depth: usize, steps: &mut Vec<Step>) {
+        let path = self.own.join(name);
+        match self.scene {
+            Scene::AllRepositories => steps.push(Step { path, runs: Runs::EachOwn }),
+            Scene::Repository => self.follow(&path, name, depth + 1, steps),
+        }
+    }
+
+    /// Returns the step for what another tool runs: by its configuration, or from its hook.
+    fn jobs(&self, path: &Path, manager: Manager) -> Step {
+        let mut files: Vec<PathBuf> = Vec::new();
+        if let Some(top) = &self.top {
+            files.extend(manager.configurations_in(top));
+        }
+        if manager == Manager::SimpleGitHooks {
+            // Its hook holds the command itself.
+            files.clear();
+        }
+        files.push(path.to_owned());
+        let mention = |path: &PathBuf| read_script(path).map(|text| Mention::in_text(&text));
+        let named = files.iter().find(|path| mention(path) == Some(Mention::Ddpatrol));
+        let found = if named.is_some() { Mention::Ddpatrol } else { Mention::None };
+        let path = named.or(files.first()).cloned().unwrap_or_else(|| path.to_owned());
+        Step { path, runs: Runs::Jobs(manager, found) }
+    }
+
+    /// Lists what husky runs: a script, with our line in it.
+    fn husky_steps(&self, husky: &Husky, name: &str, steps: &mut Vec<Step>) {
+        let (path, wrapper) = (husky.script(name), self.folder.join(name));
+        if husky.has_wrappers() && !husky::is_wrapper(&wrapper) && is_executable(&wrapper) {
+            // Another hook in the place of husky's.
+            self.follow(&wrapper, name, 0, steps);
+            return;
+        }
+        let Some(text) = read_script(&path) else { return };
+        if !is_executable(&wrapper) {
+            let runs = Runs::Nothing("husky's hook is missing or not executable; run `npx husky`");
+            steps.push(Step { path, runs });
+            return;
+        }
+        let parts = husky::parts(&text);
+        let mut add = |runs| steps.push(Step { path: path.clone(), runs });
+        let add_script = |lines: &[&[u8]], add: &mut dyn FnMut(Runs)| {
+            if !lines.is_empty() {
+                add(Runs::Script(Mention::in_text(&lines.join(&b'\n'))));
+            }
+        };
+        add_script(&parts.before, &mut add);
+        let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name);
+        if let Some(hook) = hook.filter(|_| parts.has_ours) {
+            add(Runs::Ddpatrol(hook));
+        }
+        add_script(&parts.after, &mut add);
+    }
+}

@@ -1,0 +1,129 @@
+//! `ddpatrol hook uninstall`: removes hooks wherever they run, and puts back what was there.
+//!
+//! Input: the hooks that the user names, or all. Output: the folder of hooks as it was before. What runs
+//! ddpatrol and was not written by `hook install` is reported, not changed.
+
+use super::folder::{self, LEGACY, git, is_ours, read_script, with_end};
+use super::husky::Husky;
+use super::kept::Kept;
+use super::script::{Hook, PASSED_ON};
+use super::status;
+use crate::cli::args::HookSetArgs;
+use crate::cli::decide::shown;
+use crate::cli::{Exit, complain, say};
+use anyhow::Context;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
+    let mut hooks = args.named();
+    let is_all = hooks.is_empty();
+    if is_all {
+        hooks = Hook::ALL.to_vec();
+    }
+    let mut names: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
+    if args.place.global {
+        if is_all {
+            names.extend(PASSED_ON);
+            names.sort_unstable();
+            names.dedup();
+        }
+        return uninstall_global(&names);
+    }
+    let repository = args.place.repository();
+    let effective = folder::effective(repository)?;
+    let own = folder::own(repository)?;
+    let mut folders = vec![effective.clone()];
+    // Hooks for all repositories are removed with --global; a core.hooksPath hides the own ones, which
+    // would run again without it.
+    if effective != own {
+        folders.push(own);
+        folders.retain(|folder| !folder::passes_on(folder));
+    }
+    let mut has_removed = false;
+    for folder in &folders {
+        let removed = remove_from(folder, &names)?;
+        if !removed.is_empty() {
+            has_removed = true;
+            say(&format!("Removed from {}: {}.", shown(folder), removed.join(", ")))?;
+        }
+        if let Some(husky) = Husky::of(folder).filter(|_| *folder == effective) {
+            for name in &names {
+                if husky.remove(name)? {
+                    has_removed = true;
+                    let script = shown(&husky.script(name));
+                    say(&format!("Removed the line from husky's {script}: commit it."))?;
+                }
+            }
+        }
+    }
+    if !has_removed {
+        let folder = folders.first().unwrap_or(&effective);
+        say(&format!("No hook of ddpatrol's is in {}.", shown(folder)))?;
+    }
+    status::warn_of_rest(repository, &names)?;
+    Ok(Exit::Good)
+}
+
+/// Removes the hooks for all repositories.
+fn uninstall_global(names: &[&str]) -> anyhow::Result<Exit> {
+    let folder = folder::global()?;
+    let removed = remove_from(&folder.path, names)?;
+    if fs::remove_dir(&folder.path).is_ok() {
+        // The folder was ours and is empty: git need not look there any more.
+        if folder::global_setting().is_some_and(|path| path == folder.path) {
+            git(&["config", "--global", "--unset", "core.hooksPath"].map(OsStr::new), None)?;
+        }
+    }
+    if removed.is_empty() {
+        say(&format!("No hook of ddpatrol's is in {}.", shown(&folder.path)))?;
+    } else {
+        say(&format!("Removed from {}: {}.", shown(&folder.path), removed.join(", ")))?;
+    }
+    Ok(Exit::Good)
+}
+
+/// Removes our hooks from a folder, also where other tools have moved them, and puts back the hooks that
+/// were kept; returns the names of what was removed.
+pub(super) fn remove_from(folder: &Path, names: &[&str]) -> anyhow::Result<Vec<String>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let kept = Kept::of(folder)?;
+    let mut removed = Vec::new();
+    for name in names {
+        let path = folder.join(name);
+        // `lefthook install` moves a hook to `NAME.old` and its uninstallation puts it back.
+        for place in [path.clone(), with_end(&path, LEGACY), with_end(&path, ".old")] {
+            if !is_ours(&place) {
+                continue;
+            }
+            let failed = || format!("the hook {} cannot be removed", place.display());
+            if !kept.restore(name, &place)? {
+                fs::remove_file(&place).with_context(failed)?;
+            }
+            let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            removed.push(name);
+        }
+        if let Some(left) = kept.find(name) {
+            if path.symlink_metadata().is_err() {
+                kept.restore(name, &path)?;
+                say(&format!("Put back {}.", shown(&path)))?;
+            } else if read_script(&path) == read_script(&left) {
+                // Another tool has written its hook anew.
+                fs::remove_file(&left)
+                    .with_context(|| format!("{} cannot be removed", left.display()))?;
+            } else {
+                complain(&format!(
+                    "warning: {} was kept and does not run: {} has taken its place; remove one of the \
+                     two",
+                    left.display(),
+                    path.display()
+                ));
+            }
+        }
+    }
+    kept.tidy();
+    Ok(removed)
+}

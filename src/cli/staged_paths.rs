@@ -1,0 +1,175 @@
+//! The paths given to `ddpatrol staged`.
+//!
+//! Input: paths as the user or the pre-commit framework passes them, and the staged changes.
+//! Output: the changes at these paths, and sources for the paths that are not staged, which are
+//! scanned whole. Judges nothing.
+
+use super::session::{Scene, Sources};
+use crate::finding::baseline::lexical;
+use crate::source::add;
+use crate::source::archive::{ArchiveOptions, Unpacking};
+use crate::source::files::{Files, FilesOptions};
+use crate::source::git::repo::{Change, Status};
+use crate::source::text::Text;
+use anyhow::Context;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// What paths select.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    /// The staged changes at the paths.
+    pub(super) changes: Vec<Change>,
+    /// Paths that are not staged, and whose files are scanned whole.
+    unstaged: Vec<PathBuf>,
+    /// The staged files below folders among them.
+    staged: Vec<PathBuf>,
+}
+
+impl Selection {
+    /// Selects from `changes`, whose paths are relative to `top`, by paths relative to the current
+    /// folder.
+    pub(super) fn new(paths: &[PathBuf], changes: Vec<Change>, top: &Path) -> anyhow::Result<Self> {
+        let here = std::env::current_dir().context("the current folder cannot be read")?;
+        let mut places = Places { here, top, parents: HashMap::new() };
+        let changed: HashSet<&[u8]> = changes.iter().map(|it| &it.path[..]).collect();
+        let renamed = changes.iter().filter(|it| it.status == Status::Renamed);
+        let gone: HashSet<&[u8]> = renamed.filter_map(|it| it.old_path.as_deref()).collect();
+        let mut selected: HashSet<Vec<u8>> = HashSet::new();
+        let mut folders: Vec<Vec<u8>> = Vec::new();
+        let mut unstaged = Vec::new();
+        for path in paths {
+            let (path, below) = places.find(path);
+            let Some(below) = below else {
+                unstaged.push(path);
+                continue;
+            };
+            let metadata = path.symlink_metadata();
+            let is_gone = metadata.is_err() && gone.contains(&below[..]);
+            if metadata.is_ok_and(|it| it.is_dir()) && !changed.contains(&below[..]) {
+                folders.push(below);
+                unstaged.push(path);
+            } else if changed.contains(&below[..]) {
+                selected.insert(below);
+            } else if !is_gone {
+                unstaged.push(path);
+            }
+        }
+        let is_below = |path: &[u8]| {
+            folders.iter().any(|folder| {
+                folder.is_empty()
+                    || path.strip_prefix(&folder[..]).is_some_and(|rest| rest.starts_with(b"/"))
+            })
+        };
+        let (in_folders, others): (Vec<Change>, Vec<Change>) =
+            changes.into_iter().partition(|it| is_below(&it.path));
+        let staged = in_folders.iter().map(|it| top.join(path_of(&it.path))).collect();
+        let mut changes: Vec<Change> =
+            others.into_iter().filter(|it| selected.contains(&it.path)).collect();
+        changes.extend(in_folders);
+        Ok(Self { changes, unstaged, staged })
+    }
+
+    /// Makes the sources for the paths that are not staged.
+    pub(super) fn sources(
+        self,
+        archives: Option<ArchiveOptions>,
+        scene: &Scene<'_>,
+    ) -> anyhow::Result<Sources> {
+        let mut sources: Sources = Vec::new();
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
+        for path in self.unstaged {
+            // The framework passes files that nobody named.
+            if scene.exclude.has_below(&lexical(&scene.here.join(&path)), scene.here) {
+                add(&scene.run.tally.excluded, 1);
+                continue;
+            }
+            match path.symlink_metadata() {
+                Ok(metadata) if metadata.is_symlink() => {
+                    // What git stores of a link is the path that it leads to.
+                    let target = std::fs::read_link(&path).with_context(|| {
+                        format!("the symbolic link {} cannot be read", path.display())
+                    })?;
+                    let bytes = target.as_os_str().as_encoded_bytes().to_vec();
+                    sources.push(Box::new(Text { path, bytes }));
+                }
+                Ok(metadata) if metadata.is_dir() => {
+                    let is_top = path.canonicalize().is_ok_and(|it| it == scene.here);
+                    if !is_top && path.join(".git").symlink_metadata().is_ok() {
+                        let path = path.display();
+                        scene.run.note(format!("{path} is another repository: not scanned"));
+                    } else {
+                        folders.push(path);
+                    }
+                }
+                _ => files.push(path),
+            }
+        }
+        // What is named is read whatever an ignore file says.
+        for (paths, no_ignore) in [(files, true), (folders, false)] {
+            if paths.is_empty() {
+                continue;
+            }
+            let mut own = scene.own.clone();
+            own.extend(self.staged.iter().filter_map(|path| path.canonicalize().ok()));
+            let unpacking = archives.map(|options| Unpacking { options, repositories: None });
+            sources.push(Box::new(Files::new(FilesOptions {
+                paths,
+                no_ignore,
+                excludes_file: ignore::gitignore::gitconfig_excludes_path(),
+                exclude: Vec::new(),
+                configured: scene.exclude.clone(),
+                here: scene.here.to_owned(),
+                max_file_size: None,
+                own,
+                threads: scene.threads,
+                context: scene.context,
+                archives: unpacking,
+                repositories: None,
+                is_store: false,
+            })?));
+        }
+        Ok(sources)
+    }
+}
+
+/// Finds paths below the top of a work tree.
+struct Places<'a> {
+    here: PathBuf,
+    top: &'a Path,
+    /// Folders without links in their paths, by how they were given.
+    parents: HashMap<PathBuf, PathBuf>,
+}
+
+impl Places<'_> {
+    /// Returns a path as it is reported, and as git spells it if it is below the top: links in the
+    /// folders above it are resolved, the path itself is not followed.
+    fn find(&mut self, path: &Path) -> (PathBuf, Option<Vec<u8>>) {
+        let whole = lexical(&self.here.join(path));
+        let place = match (whole.parent(), whole.file_name()) {
+            _ if whole == self.top => whole.clone(),
+            (Some(parent), Some(name)) => {
+                let resolve = || parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
+                self.parents.entry(parent.to_owned()).or_insert_with(resolve).join(name)
+            }
+            _ => whole.clone(),
+        };
+        let Ok(below) = place.strip_prefix(self.top) else { return (path.to_owned(), None) };
+        let parts: Vec<&[u8]> = below.iter().map(|part| part.as_encoded_bytes()).collect();
+        let spelled = parts.join(&b'/');
+        // The paths of staged content are relative to the top as well.
+        let is_relative = self.here == self.top && !below.as_os_str().is_empty();
+        (if is_relative { below.to_owned() } else { place.clone() }, Some(spelled))
+    }
+}
+
+/// Returns the path that git spells as these bytes.
+fn path_of(bytes: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+    }
+    #[cfg(not(unix))]
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+}

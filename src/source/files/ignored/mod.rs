@@ -1,0 +1,215 @@
+//! Which files of a work tree git ignores.
+//!
+//! Input: the paths that a walk passes, folders before what they hold. Output: `true` for those that
+//! `.gitignore` files, `info/exclude` or `core.excludesFile` name, by git's own rules (gitignore(5)):
+//! no brace expansion, no symbolic links, and rules end at the top of a work tree. Whether git tracks
+//! an ignored file is not known here.
+
+mod pattern;
+
+use crate::regular::{self, Links, MAX_TEXT};
+use crate::source::git::repo::Repository;
+use crate::source::{Gap, Run};
+use pattern::{Case, Pattern};
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The ignore rules of all work trees that a walk enters.
+#[derive(Debug)]
+pub(super) struct Ignored {
+    /// The rules of `core.excludesFile` where a repository sets none.
+    global: Option<PathBuf>,
+    /// The rules that apply in a folder and below it, for folders with rules of their own and for
+    /// tops of work trees.
+    folders: RwLock<HashMap<PathBuf, Arc<Rules>>>,
+}
+
+/// The rules that apply in a folder.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// The folder, as the walk spells it.
+    folder: PathBuf,
+    /// Its path from the top of the work tree with `/` behind each name; empty for the top.
+    from_top: Vec<u8>,
+    /// Rules of the folder and of those above it, the ones that count first leading.
+    lists: Vec<Arc<List>>,
+    case: Case,
+}
+
+/// The rules of one file.
+#[derive(Debug)]
+struct List {
+    /// The length of [`Rules::from_top`] for the folder that the patterns count from.
+    base: usize,
+    /// In the order of the file; the last that matches counts.
+    patterns: Vec<Pattern>,
+}
+
+/// A file that ignore rules are asked about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) path: &'a Path,
+    pub(super) is_dir: bool,
+}
+
+impl Ignored {
+    pub(super) fn new(global: Option<PathBuf>) -> Self {
+        Self { global, folders: RwLock::default() }
+    }
+
+    /// Reads the rules for a folder that the user named: those above it, too.
+    ///
+    /// A folder that is ignored itself, or of which everything is, was named all the same: then the
+    /// rules above it do not apply.
+    pub(super) fn enter_root(&self, folder: &Path, run: &Run) {
+        let Ok(whole) = folder.canonicalize() else { return };
+        let is_top = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
+        let Some(top) = whole.ancestors().find(is_top) else { return };
+        let Ok(below) = whole.strip_prefix(top) else { return };
+        let mut rules = self.top(top, run);
+        rules.read(run);
+        let mut path = top.to_owned();
+        let mut is_ignored = false;
+        for name in below {
+            let entry = Entry { path: &path.join(name), is_dir: true };
+            is_ignored |= rules.ignore(entry);
+            path.push(name);
+            rules = rules.below(&path);
+            rules.read(run);
+        }
+        // No file has this name; a pattern that matches it matches them all.
+        let any = Entry { path: &path.join("\u{1}"), is_dir: false };
+        if !below.as_os_str().is_empty() && (is_ignored || rules.ignore(any)) {
+            let base = rules.from_top.len();
+            rules.lists.retain(|list| list.base == base);
+        }
+        rules.folder = folder.to_owned();
+        self.insert(rules);
+    }
+
+    /// Reads the rules of the top of a work tree that the walk has entered.
+    pub(super) fn enter_top(&self, folder: &Path, run: &Run) {
+        let mut rules = self.top(folder, run);
+        rules.read(run);
+        self.insert(rules);
+    }
+
+    /// Reads the rules of a folder that the walk has entered, to be added to those `above` it.
+    pub(super) fn enter(&self, folder: &Path, above: &Rules, run: &Run) {
+        let before = above.lists.len();
+        let mut rules = above.below(folder);
+        rules.read(run);
+        if rules.lists.len() > before {
+            self.insert(rules);
+        }
+    }
+
+    /// Returns the rules that apply to what a folder holds; `None` outside of work trees.
+    pub(super) fn rules(&self, folder: &Path) -> Option<Arc<Rules>> {
+        let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        if folders.is_empty() {
+            return None;
+        }
+        folder.ancestors().find_map(|it| folders.get(it)).map(Arc::clone)
+    }
+
+    fn insert(&self, rules: Rules) {
+        let mut folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        folders.insert(rules.folder.clone(), Arc::new(rules));
+    }
+
+    /// The rules for the whole work tree below `folder`: `info/exclude` before `core.excludesFile`. A
+    /// `.git` that is no repository has neither.
+    fn top(&self, folder: &Path, run: &Run) -> Rules {
+        let repository = Repository::at(folder).ok().flatten();
+        let folds = repository.as_ref().is_some_and(Repository::ignores_case);
+        let case = if folds { Case::Folded } else { Case::Sensitive };
+        let mut rules =
+            Rules { folder: folder.to_owned(), from_top: Vec::new(), lists: Vec::new(), case };
+        let exclude = repository.as_ref().map(|it| it.common_dir.join("info/exclude"));
+        let own = repository.as_ref().and_then(Repository::excludes_file);
+        for path in [exclude, own.or_else(|| self.global.clone())].into_iter().flatten() {
+            rules.lists.extend(List::read(&path, Count { base: 0, case }, Links::Follow, run));
+        }
+        rules
+    }
+}
+
+impl Rules {
+    /// Returns `true` if git ignores the entry, which lies in the folder or below it.
+    ///
+    /// Of what lies in an ignored folder nothing is known here: who walks does not enter it.
+    pub(super) fn ignore(&self, entry: Entry<'_>) -> bool {
+        if self.lists.is_empty() {
+            return false;
+        }
+        let path = self.from_top(entry.path);
+        let matching = self.lists.iter().find_map(|list| {
+            let path = &path[list.base..];
+            list.patterns.iter().rev().find(|pattern| pattern.matches(path, entry.is_dir))
+        });
+        matching.is_some_and(|pattern| !pattern.is_negative)
+    }
+
+    /// The path of something in the folder or below it, from the top of the work tree.
+    fn from_top(&self, path: &Path) -> Vec<u8> {
+        let below = path.strip_prefix(&self.folder).unwrap_or(path);
+        let mut from_top = self.from_top.clone();
+        for (at, name) in below.iter().enumerate() {
+            if at > 0 {
+                from_top.push(b'/');
+            }
+            from_top.extend_from_slice(name.as_encoded_bytes());
+        }
+        from_top
+    }
+
+    /// The same rules for a folder below, without those of its own.
+    fn below(&self, folder: &Path) -> Self {
+        let mut from_top = self.from_top(folder);
+        from_top.push(b'/');
+        Self { folder: folder.to_owned(), from_top, lists: self.lists.clone(), case: self.case }
+    }
+
+    /// Adds the rules of the folder's own `.gitignore`, before all others.
+    fn read(&mut self, run: &Run) {
+        let path = self.folder.join(".gitignore");
+        let count = Count { base: self.from_top.len(), case: self.case };
+        if let Some(list) = List::read(&path, count, Links::Refuse, run) {
+            self.lists.insert(0, list);
+        }
+    }
+}
+
+/// How the patterns of a file count.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    /// See [`List::base`].
+    base: usize,
+    case: Case,
+}
+
+impl List {
+    /// Reads a file; `None` if it does not exist, cannot be read (which is reported) or has no rules.
+    fn read(path: &Path, count: Count, links: Links, run: &Run) -> Option<Arc<Self>> {
+        match regular::read(path, links, MAX_TEXT) {
+            Ok(bytes) => {
+                let patterns = pattern::parse(&bytes, count.case);
+                (!patterns.is_empty()).then(|| Arc::new(Self { base: count.base, patterns }))
+            }
+            Err(error) if is_absent(&error) => None,
+            Err(error) => {
+                let message = format!("these ignore rules are not applied: {error}");
+                run.report(Gap::Opaque, Some(path.to_owned()), message);
+                None
+            }
+        }
+    }
+}
+
+/// Returns `true` if there is no such file, or a folder has its name: git reads neither.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

@@ -1,0 +1,225 @@
+//! Git LFS: parses pointers and finds the objects behind them in a repository's local store.
+//!
+//! Input: a blob or file that may be a pointer, and a repository. Output: the object's path, or its
+//! mapped content. Nothing is fetched, and the object's hash is not verified.
+
+use super::repo::Repository;
+use ddpatrol_pack::MappedFile;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+/// A Git LFS pointer: what a repository stores in place of a large file.
+///
+/// See <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pointer {
+    /// The SHA-256 of the object, as 64 lower-case hexadecimal digits.
+    oid: String,
+    /// The size of the object in bytes.
+    size: u64,
+}
+
+/// The versions that Git LFS reads: the current one and its two predecessors.
+const VERSIONS: [&str; 3] = [
+    "https://git-lfs.github.com/spec/v1",
+    "https://hawser.github.com/spec/v1",
+    "http://git-media.io/v/2",
+];
+
+impl Pointer {
+    /// Pointers are shorter than this, in bytes. Git LFS takes longer blobs for content.
+    pub const MAX_LEN: usize = 1024;
+
+    /// Parses a whole blob; `None` if it is not a pointer.
+    ///
+    /// Accepts what Git LFS accepts: missing or `\r\n` line ends, and extensions.
+    #[must_use]
+    pub fn parse(blob: &[u8]) -> Option<Self> {
+        // Most blobs are rejected by their first bytes.
+        if blob.len() >= Self::MAX_LEN || !blob.trim_ascii_start().starts_with(b"version ") {
+            return None;
+        }
+        let text = std::str::from_utf8(blob).ok()?;
+        let mut lines = text.trim().lines().map(|line| line.trim_end().split_once(' '));
+        let (_, version) = lines.next()??;
+        if !VERSIONS.contains(&version) {
+            return None;
+        }
+        let (mut oid, mut size) = (None, None);
+        for line in lines {
+            match line? {
+                ("oid", value) => oid = Some(parse_oid(value)?),
+                ("size", value) => size = Some(value.parse().ok()?),
+                _ => {}
+            }
+        }
+        Some(Self { oid: oid?.to_owned(), size: size? })
+    }
+
+    /// Returns the SHA-256 of the object, as 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn oid(&self) -> &str {
+        &self.oid
+    }
+
+    /// Returns the size of the object in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns the path of the object below a store of objects: `ab/cd/abcd…`.
+    #[must_use]
+    pub fn path_in(&self, objects: &Path) -> PathBuf {
+        objects.join(&self.oid[..2]).join(&self.oid[2..4]).join(&self.oid)
+    }
+}
+
+/// Parses `sha256:` and 64 lower-case hexadecimal digits.
+fn parse_oid(value: &str) -> Option<&str> {
+    let digits = value.strip_prefix("sha256:")?;
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (digits.len() == 64 && digits.bytes().all(is_hex)).then_some(digits)
+}
+
+/// The local Git LFS objects of a repository.
+#[derive(Clone, Debug)]
+pub struct Lfs {
+    /// The folders `objects`, the repository's own first.
+    folders: Vec<PathBuf>,
+}
+
+/// An object that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LfsError {
+    /// The object was not fetched.
+    #[error("its Git LFS object {0} is not here; `git lfs fetch --all` gets it")]
+    Missing(String),
+    /// The object has another size than the pointer says.
+    #[error(
+        "its Git LFS object {oid} has {found} bytes instead of {expected}; `git lfs fsck` tells more"
+    )]
+    Size {
+        /// The object.
+        oid: String,
+        /// The size of the file.
+        found: u64,
+        /// The size that the pointer says.
+        expected: u64,
+    },
+    /// The object cannot be read.
+    #[error("its Git LFS object {} cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lfs {
+    /// Finds the stores of a repository: its own, at `lfs.storage` or `lfs` in the common
+    /// directory, and those of the object folders that it borrows from.
+    #[must_use]
+    pub fn new(repository: &Repository) -> Self {
+        let mut folders = vec![repository.lfs_storage().join("objects")];
+        let borrowed = repository.alternates().iter().filter_map(|objects| objects.parent());
+        folders.extend(borrowed.map(|folder| folder.join("lfs/objects")));
+        Self { folders }
+    }
+
+    /// Returns the file of an object; `None` if it is not here.
+    #[must_use]
+    pub fn path(&self, pointer: &Pointer) -> Option<PathBuf> {
+        let paths = self.folders.iter().map(|folder| pointer.path_in(folder));
+        paths.into_iter().find(|path| path.is_file())
+    }
+
+    /// Maps an object into memory.
+    ///
+    /// # Errors
+    /// [`LfsError`] if it is not here, is not a regular file, or has another size than the pointer
+    /// says.
+    pub fn open(&self, pointer: &Pointer) -> Result<LfsObject, LfsError> {
+        let missing = || LfsError::Missing(pointer.oid.clone());
+        let path = self.path(pointer).ok_or_else(missing)?;
+        // Git LFS itself fetches an object again if its size is wrong.
+        let read = |source| LfsError::Read { path: path.clone(), source };
+        let file = File::open(&path).map_err(read)?;
+        let metadata = file.metadata().map_err(read)?;
+        if !metadata.is_file() {
+            return Err(missing());
+        }
+        if metadata.len() != pointer.size {
+            let (oid, found) = (pointer.oid.clone(), metadata.len());
+            return Err(LfsError::Size { oid, found, expected: pointer.size });
+        }
+        MappedFile::new(&file).map(LfsObject).map_err(read)
+    }
+}
+
+/// The content of an object. It is mapped, so it takes no private memory however large it is.
+#[derive(Debug)]
+pub struct LfsObject(MappedFile);
+
+impl Deref for LfsObject {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OID: &str = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+
+    fn pointer(version: &str) -> String {
+        format!("version {version}\noid sha256:{OID}\nsize 12345\n")
+    }
+
+    #[test]
+    fn pointers_of_all_versions_are_parsed() {
+        let expected = Some(Pointer { oid: OID.to_owned(), size: 12345 });
+        for version in VERSIONS {
+            assert_eq!(Pointer::parse(pointer(version).as_bytes()), expected);
+        }
+        let text = pointer(VERSIONS[0]);
+        assert_eq!(Pointer::parse(text.trim_end().as_bytes()), expected);
+        assert_eq!(Pointer::parse(text.replace('\n', "\r\n").as_bytes()), expected);
+        let extension = format!("ext-0-case sha256:{}\noid", "0".repeat(64));
+        assert_eq!(Pointer::parse(text.replace("oid", &extension).as_bytes()), expected);
+    }
+
+    #[test]
+    fn other_content_is_not_a_pointer() {
+        let text = pointer(VERSIONS[0]);
+        for other in [
+            String::new(),
+            "version 1\n".to_owned(),
+            text.replace("spec/v1", "spec/v2"),
+            text.replace("sha256:", "sha1:"),
+            text.replace("4d7a", "../x"),
+            text.replace("4d7a", "4D7A"),
+            text.replace("12345", "-1"),
+            text.replace("size", "length"),
+            format!("a\n{text}"),
+            format!("{text}nonsense\n"),
+            format!("{text}{}", " ".repeat(Pointer::MAX_LEN)),
+        ] {
+            assert_eq!(Pointer::parse(other.as_bytes()), None, "{other}");
+        }
+        assert_eq!(Pointer::parse(&[text.as_bytes(), b"x \xff\n"].concat()), None);
+    }
+
+    #[test]
+    fn objects_are_found_by_their_digits() {
+        let pointer = Pointer::parse(pointer(VERSIONS[0]).as_bytes()).expect("a pointer");
+        let path = pointer.path_in(Path::new("objects"));
+        assert_eq!(path, Path::new("objects/4d/7a").join(OID));
+    }
+}

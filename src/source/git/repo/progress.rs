@@ -1,0 +1,87 @@
+//! Operations in progress: which commits besides HEAD the next commit takes content from.
+//!
+//! Input: the files that git writes into the git directory for a merge, cherry-pick, revert or
+//! rebase that stopped. Output: ids of commits. In `pre-merge-commit` git has not written them yet;
+//! there it names the merged commits in variables, which the caller reads.
+
+use super::{RepoError, Repository, absent, id, read_some};
+use ddpatrol_pack::ObjectId;
+
+/// An operation that git has begun and the next commit ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The operation; `None` if there is none.
+    pub operation: Option<Operation>,
+    /// The commits whose content is put into the index: those that are merged, and the one that
+    /// is picked or rebased.
+    pub sources: Vec<ObjectId>,
+    /// The commits that are reverted: the content of their parents is put into the index.
+    pub reverted: Vec<ObjectId>,
+}
+
+/// What git is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `git merge` or `git pull`.
+    Merge,
+    /// `git cherry-pick`.
+    CherryPick,
+    /// `git revert`.
+    Revert,
+    /// `git rebase`, or `git am`.
+    Rebase,
+}
+
+impl Operation {
+    /// Returns its name: `merge`, `cherry-pick`, `revert`, `rebase`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::CherryPick => "cherry-pick",
+            Self::Revert => "revert",
+            Self::Rebase => "rebase",
+        }
+    }
+}
+
+/// See [`Repository::progress`].
+pub(super) fn read(repository: &Repository) -> Result<Progress, RepoError> {
+    let list = |name: &str| -> Result<Vec<ObjectId>, RepoError> {
+        let path = repository.git_dir.join(name);
+        let text = match read_some(&path) {
+            Ok(text) => text,
+            Err(RepoError::Read { source, .. }) if absent(&source) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        let ids: Option<Vec<ObjectId>> = lines.map(|line| id(line.trim_ascii())).collect();
+        let why = "it holds something else than object ids".to_owned();
+        ids.ok_or(RepoError::Broken { path, why })
+    };
+    let mut progress = Progress::default();
+    let is_rebase =
+        ["rebase-merge", "rebase-apply"].iter().any(|it| repository.git_dir.join(it).is_dir());
+    let files = [
+        ("MERGE_HEAD", Operation::Merge),
+        ("CHERRY_PICK_HEAD", Operation::CherryPick),
+        ("REVERT_HEAD", Operation::Revert),
+        ("REBASE_HEAD", Operation::Rebase),
+    ];
+    for (name, operation) in files {
+        // Git leaves REBASE_HEAD behind in some cases.
+        if operation == Operation::Rebase && !is_rebase {
+            continue;
+        }
+        let mut ids = list(name)?;
+        if !ids.is_empty() {
+            progress.operation.get_or_insert(operation);
+        }
+        let revert = operation == Operation::Revert;
+        if revert { &mut progress.reverted } else { &mut progress.sources }.append(&mut ids);
+    }
+    if is_rebase {
+        progress.operation = Some(Operation::Rebase);
+    }
+    Ok(progress)
+}

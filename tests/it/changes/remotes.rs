@@ -1,0 +1,238 @@
+//! `ddpatrol pre-push`: what is pushed is compared with what that remote has, and names are read.
+
+use super::repo::Repo;
+use super::{token, verdict};
+use std::process::Output;
+
+/// A repository with the hook, and `origin`, which has a commit that brought a token and one that
+/// removed it; a further commit is not pushed yet.
+fn with_old_token() -> Repo {
+    let repo = Repo::of(&[("old.env", &token(1))]);
+    repo.git(&["rm", "-q", "old.env"]);
+    repo.commit(&[("a", "removed")], "removed");
+    add_remote(&repo, "origin");
+    repo.git(&["push", "-q", "origin", "main"]);
+    assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
+    repo.commit(&[("b", "one more")], "one more");
+    repo
+}
+
+fn add_remote(repo: &Repo, name: &str) {
+    let path = format!("../{}.git", name.replace('/', "-"));
+    repo.git(&["init", "-q", "--bare", &path]);
+    repo.git(&["remote", "add", name, &path]);
+}
+
+fn push(repo: &Repo, args: &[&str]) -> Output {
+    repo.try_git(&repo.root, &[&["push", "-q"], args].concat(), "")
+}
+
+#[track_caller]
+fn accepted(repo: &Repo, args: &[&str]) {
+    let output = push(repo, args);
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+/// Pushes what must be stopped, and returns what the hook prints.
+#[track_caller]
+fn stopped(repo: &Repo, args: &[&str]) -> String {
+    let output = push(repo, args);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {output:?}");
+    told
+}
+
+#[test]
+fn the_first_push_to_another_remote_is_judged_whole() {
+    let repo = with_old_token();
+    add_remote(&repo, "public");
+    // One whose name begins with that of a remote that has the token.
+    add_remote(&repo, "origin/fork");
+    repo.git(&["init", "-q", "--bare", "../url.git"]);
+    for remote in ["public", "origin/fork", "../url.git"] {
+        let told = stopped(&repo, &[remote, "main"]);
+        assert!(told.contains("old.env:1:1: proven"), "{told}");
+        stopped(&repo, &[remote, "main:refs/tags/v1"]);
+    }
+    accepted(&repo, &["origin", "main"]);
+    // Where the branch is level with origin, too.
+    stopped(&repo, &["public", "main"]);
+}
+
+#[test]
+fn a_remote_that_has_the_token_gets_more_commits() {
+    let repo = with_old_token();
+    add_remote(&repo, "public");
+    accepted(&repo, &["--no-verify", "public", "main~2:refs/heads/old"]);
+    accepted(&repo, &["public", "main"]);
+    // What only this remote's own answer says counts as well, as for a URL.
+    repo.git(&["init", "-q", "--bare", "../url.git"]);
+    accepted(&repo, &["--no-verify", "../url.git", "main~2:refs/heads/main"]);
+    accepted(&repo, &["../url.git", "main"]);
+}
+
+#[test]
+fn the_url_of_a_remote_is_that_remote() {
+    let repo = with_old_token();
+    accepted(&repo, &["../origin.git", "main:refs/heads/topic"]);
+}
+
+#[test]
+fn a_remote_with_refspecs_of_its_own_has_what_they_say() {
+    let repo = with_old_token();
+    repo.git(&["remote", "add", "upstream", "../origin.git"]);
+    let refspec = "+refs/heads/*:refs/remotes/theirs/*";
+    repo.git(&["config", "remote.upstream.fetch", refspec]);
+    repo.git(&["fetch", "-q", "upstream"]);
+    repo.git(&["remote", "remove", "origin"]);
+    accepted(&repo, &["upstream", "main:refs/heads/topic"]);
+}
+
+#[test]
+fn what_a_mirror_keeps_as_branches_is_not_taken_for_pushed() {
+    let repo = Repo::of(&[("a", "clean")]);
+    repo.git(&["init", "-q", "--bare", "../mirror.git"]);
+    repo.git(&["remote", "add", "--mirror=fetch", "mirror", "../mirror.git"]);
+    assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
+    repo.commit(&[("b", &token(1))], "a leak");
+    stopped(&repo, &["mirror", "main"]);
+}
+
+#[test]
+fn names_of_pushed_branches_and_tags_are_read() {
+    let repo = with_old_token();
+    let told = stopped(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
+    let name = format!("in the name of the reference refs/heads/fix/{}", &token(2)[..29]);
+    assert!(told.contains(&name) && told.contains("Rename the branch or tag"), "{told}");
+    assert!(!told.contains(&token(2)[30..]) && !told.contains("git reset"), "{told}");
+    stopped(&repo, &["origin", &format!("main:refs/tags/{}", token(2))]);
+    repo.git(&["branch", &token(3)]);
+    stopped(&repo, &["origin", &format!("{}:refs/heads/plain", token(3))]);
+    // A branch that is there already can be pushed to, and be deleted.
+    let there = format!("main~1:refs/heads/fix/{}", token(2));
+    accepted(&repo, &["--no-verify", "origin", &there]);
+    accepted(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
+    accepted(&repo, &["origin", &format!(":refs/heads/fix/{}", token(2))]);
+}
+
+#[test]
+fn messages_of_pushed_tags_are_read() {
+    let repo = with_old_token();
+    accepted(&repo, &["origin", "main"]);
+    repo.git(&["tag", "-a", "-m", &format!("T={}", token(2)), "v1"]);
+    stopped(&repo, &["origin", "v1"]);
+    // A tag of a tag, under other names.
+    repo.git(&["tag", "-a", "-m", "outer", "v2", "v1"]);
+    stopped(&repo, &["origin", "v2:refs/tags/x"]);
+    // Tags of what is no commit.
+    let blob = repo.git(&["rev-parse", "HEAD~2:old.env"]);
+    repo.git(&["tag", "-a", "-m", "a key", "key", &blob]);
+    let told = stopped(&repo, &["origin", "key"]);
+    assert!(told.contains("refs/tags/key:1:1: proven"), "{told}");
+    repo.git(&["tag", "tree", "HEAD~2^{tree}"]);
+    let told = stopped(&repo, &["origin", "tree"]);
+    assert!(told.contains("refs/tags/tree/old.env:1:1: proven"), "{told}");
+    repo.git(&["tag", "clean", "HEAD^{tree}"]);
+    accepted(&repo, &["origin", "clean"]);
+}
+
+#[test]
+fn a_server_reads_names_and_messages() {
+    let repo = Repo::of(&[("a", "clean")]);
+    add_remote(&repo, "origin");
+    let server = repo.outside().join("origin.git");
+    assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
+    accepted(&repo, &["origin", "main"]);
+    let rejected = |args: &[&str]| {
+        let output = push(&repo, args);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {told}");
+    };
+    rejected(&["origin", &format!("main:refs/heads/{}", token(2))]);
+    rejected(&["origin", "main:refs/heads/x", &format!("main:refs/tags/{}", token(2))]);
+    // The name here is not sent.
+    repo.git(&["branch", &token(3)]);
+    accepted(&repo, &["origin", &format!("{}:refs/heads/x", token(3))]);
+    repo.git(&["tag", "-a", "-m", &token(4), "v1"]);
+    rejected(&["origin", "v1"]);
+    let blob = repo.git(&["hash-object", "-w", "--stdin"]);
+    repo.git(&["tag", "empty", &blob]);
+    accepted(&repo, &["origin", "empty"]);
+}
+
+#[test]
+fn lines_of_git_name_references_on_standard_input() {
+    let repo = Repo::of(&[("a", "clean")]);
+    let (id, zeros) = (repo.id("HEAD"), "0".repeat(40));
+    repo.git(&["tag", "-a", "-m", &token(3), "v1"]);
+    let tag = repo.id("v1");
+    let name = format!("refs/heads/{}", token(1));
+    let place = format!("; new ref of {}", repo.root.canonicalize().expect("a folder").display());
+    for (line, expected) in [
+        (format!("{zeros} {id} {name}"), format!("1{place}")),
+        (format!("refs/heads/x {id} {name} {zeros}"), format!("1{place}")),
+        (format!("{name} {id} refs/heads/x {zeros}"), format!("1{place}")),
+        (format!("{name} {id} {name} {zeros}"), format!("1{place}")),
+        (format!("{id} {id} {name}"), "0; 1 already there".to_owned()),
+        (format!("{id} {zeros} {name}"), "0".to_owned()),
+        (format!("(delete) {zeros} {name} {id}"), "0".to_owned()),
+        (format!("{id} {tag} refs/tags/v1"), "1; new tag of a commit".to_owned()),
+        (format!("v1 {tag} refs/tags/v1 {zeros}"), "1; new tag of a commit".to_owned()),
+    ] {
+        let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], &line);
+        assert_eq!(verdict(&ran), expected, "{line}: {ran:?}");
+    }
+}
+
+#[test]
+fn tracking_references_to_lost_objects_do_not_hide_or_stop_a_push() {
+    let repo = with_old_token();
+    repo.write(".git/refs/remotes/origin/lost", format!("{}\n", "1".repeat(40)));
+    accepted(&repo, &["origin", "main"]);
+    repo.commit(&[("c", &token(2))], "a leak");
+    stopped(&repo, &["origin", "main"]);
+}
+
+#[test]
+fn under_pre_commit_other_unpushed_work_is_listed_and_passes() {
+    let repo = with_old_token();
+    accepted(&repo, &["origin", "main"]);
+    let base = repo.id("HEAD");
+    repo.git(&["checkout", "-q", "-b", "aaa"]);
+    let pushed = repo.commit(&[("a.txt", "clean")], "clean");
+    repo.git(&["checkout", "-q", "-b", "zzz", "main"]);
+    let other = repo.commit(&[("z.env", &token(2))], "a leak");
+    let run = |from: &str, to: &str, more: &[(&str, &str)]| {
+        let variables = [
+            ("PRE_COMMIT_FROM_REF", from),
+            ("PRE_COMMIT_TO_REF", to),
+            ("PRE_COMMIT_LOCAL_BRANCH", "refs/heads/aaa"),
+            ("PRE_COMMIT_REMOTE_BRANCH", "refs/heads/aaa"),
+            ("PRE_COMMIT_REMOTE_NAME", "origin"),
+            ("PRE_COMMIT_REMOTE_URL", "../origin.git"),
+        ];
+        let variables = [&variables, more].concat();
+        repo.run_in(&repo.root, &["pre-push", "--report", "json"], &variables)
+    };
+    let ran = run(&base, &pushed, &[]);
+    assert_eq!(verdict(&ran), "0; also-unpushed z.env", "{ran:?}");
+    let note = ran.json()["notes"].to_string();
+    assert!(note.contains("1 commit of HEAD, refs/heads/zzz"), "{note}");
+    assert_eq!(verdict(&run(&base, &other, &[])), "1; new z.env");
+    // Other branches, too, and not those that the remote has.
+    repo.git(&["checkout", "-q", "main"]);
+    assert_eq!(verdict(&run(&base, &pushed, &[])), "0; also-unpushed z.env");
+    accepted(&repo, &["--no-verify", "origin", "zzz"]);
+    assert_eq!(verdict(&run(&base, &pushed, &[])), "0");
+    // Another remote lacks all of it.
+    add_remote(&repo, "public");
+    let public = [("PRE_COMMIT_REMOTE_NAME", "public"), ("PRE_COMMIT_REMOTE_URL", "../public.git")];
+    assert_eq!(verdict(&run(&base, &pushed, &public)), "0; also-unpushed z.env");
+    let whole = [&public[..], &[("PRE_COMMIT_FROM_REF", ""), ("PRE_COMMIT_TO_REF", "")]].concat();
+    let ran = run(&base, &pushed, &whole);
+    assert_eq!(verdict(&ran), "1; also-unpushed z.env; new old.env", "{ran:?}");
+    // Names are read.
+    let name = format!("refs/heads/{}", token(3));
+    let ran = run(&base, &pushed, &[("PRE_COMMIT_REMOTE_BRANCH", &name)]);
+    assert!(verdict(&ran).contains("new ref of"), "{ran:?}");
+}

@@ -1,0 +1,210 @@
+//! Ignore rules: random trees, walked by us and listed by the real git.
+
+use crate::mint::Random;
+use crate::repo::Repo;
+use crate::source::meddle;
+use crate::tree::raw_name;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The files that a walk of `folder` reads, as paths below it.
+fn walked(folder: &Path) -> Vec<PathBuf> {
+    let read = Mutex::new(Vec::new());
+    let issues = meddle(vec![folder.to_owned()], |path| {
+        let path = path.strip_prefix(folder).expect("it is below").to_owned();
+        read.lock().expect("no panic").push(path);
+    });
+    assert!(issues.iter().all(|(_, text)| text.contains("symbolic link")), "{issues:?}");
+    let mut read = read.into_inner().expect("no panic");
+    read.sort();
+    read
+}
+
+/// A pattern as people and other tools write them, some of them wrong.
+fn pattern(random: &mut Random) -> Vec<u8> {
+    let names = [
+        "a",
+        "b",
+        "a.env",
+        "B.ENV",
+        "*.env",
+        "*",
+        "**",
+        "?",
+        "[ab]",
+        "[!a]",
+        "[^a]",
+        "[a-c]*",
+        "[[:alpha:]]",
+        "[[:upper:]]*",
+        "[]a]",
+        "[a",
+        "{a,b}",
+        "*.{env,pem}",
+        "a**",
+        "**b",
+        "a\\*",
+        "\\a",
+        "a\\",
+        "#a",
+        "\\#a",
+        "!a",
+        "\\!a",
+        "a ",
+        "a\\ ",
+        " a",
+        "a\t",
+        "x$",
+        "[\\]a]",
+        "é",
+        "a?env",
+        "*.*",
+        ".*",
+        "[a/b]",
+        "[[:foo:]]",
+        "[z-a]",
+        "a*c*",
+        "***",
+        "*/",
+        "[-a]",
+        "[a-]",
+    ];
+    let mut pattern = String::new();
+    if random.below(4) == 0 {
+        pattern.push('!');
+    }
+    if random.below(3) == 0 {
+        pattern.push('/');
+    }
+    for at in 0..=random.below(3) {
+        if at > 0 {
+            pattern.push('/');
+        }
+        pattern.push_str(names[random.below(names.len())]);
+    }
+    if random.below(4) == 0 {
+        pattern.push('/');
+    }
+    let mut bytes = pattern.into_bytes();
+    if random.below(20) == 0 {
+        bytes.insert(random.below(bytes.len() + 1), 0xff);
+    }
+    bytes.extend_from_slice([&b"\n"[..], b"\n", b"\r\n"][random.below(3)]);
+    bytes
+}
+
+fn ignore_file(random: &mut Random) -> Vec<u8> {
+    let mut text = Vec::new();
+    if random.below(10) == 0 {
+        text.extend_from_slice(b"\xef\xbb\xbf");
+    }
+    for _ in 0..=random.below(4) {
+        text.extend(pattern(random));
+    }
+    if random.below(8) == 0 {
+        text.pop();
+    }
+    text
+}
+
+/// Fills a folder with files, folders, links and ignore files.
+fn fill(random: &mut Random, folder: &Path, depth: usize) {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let names: [&[u8]; 16] = [
+        b"a",
+        b"b",
+        b"c",
+        b"a.env",
+        b"B.ENV",
+        b"b.pem",
+        b"{a,b}",
+        b"#a",
+        b"!a",
+        b"a ",
+        b" a",
+        b"a*",
+        b"x$",
+        "é".as_bytes(),
+        b"caf\xe9",
+        b".h",
+    ];
+    for name in names {
+        let path = folder.join(raw_name(name));
+        match random.below(8) {
+            0 if depth < 3 => fill(random, &path, depth + 1),
+            2..=4 => std::fs::write(&path, "").expect("a file"),
+            5 if random.below(3) == 0 => {
+                std::os::unix::fs::symlink("a", &path).expect("a link");
+            }
+            _ => {}
+        }
+    }
+    match random.below(6) {
+        0..=2 => std::fs::write(folder.join(".gitignore"), ignore_file(random)).expect("a file"),
+        3 if random.below(3) == 0 => {
+            std::fs::write(folder.join("rules"), ignore_file(random)).expect("a file");
+            std::os::unix::fs::symlink("rules", folder.join(".gitignore")).expect("a link");
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn ignore_files_are_read_exactly_as_git_reads_them() {
+    for seed in 0..700 {
+        let mut random = Random(seed);
+        let repo = Repo::new();
+        if random.below(4) == 0 {
+            repo.git(&["config", "core.ignoreCase", "true"]);
+        }
+        if random.below(3) == 0 {
+            let exclude = repo.path().join(".git/info/exclude");
+            std::fs::write(exclude, ignore_file(&mut random)).expect("a file");
+        }
+        fill(&mut random, repo.path(), 0);
+        let listed = repo.bytes(&["ls-files", "-z", "--others", "--exclude-standard"], "");
+        let mut expected: Vec<PathBuf> = listed
+            .split(|&byte| byte == 0)
+            .filter(|path| !path.is_empty())
+            .map(|path| PathBuf::from(raw_name(path)))
+            .filter(|path| !repo.path().join(path).is_symlink())
+            .collect();
+        expected.sort();
+        let walked = walked(repo.path());
+        let only = |a: &[PathBuf], b: &[PathBuf]| -> Vec<PathBuf> {
+            a.iter().filter(|path| !b.contains(path)).cloned().collect()
+        };
+        let (more, less) = (only(&walked, &expected), only(&expected, &walked));
+        assert!(more.is_empty() && less.is_empty(), "seed {seed}: +{more:?} -{less:?}");
+        assert_eq!(walked.len(), expected.len(), "seed {seed}: a file is read twice");
+    }
+}
+
+#[test]
+fn a_folder_of_an_inner_repository_has_that_repository_s_rules_only() {
+    let repo = Repo::new();
+    repo.write(".gitignore", "*.env\n");
+    repo.git(&["init", "-q", "inner"]);
+    for path in ["a.env", "inner/a.env", "inner/b.pem"] {
+        repo.write(path, "");
+    }
+    repo.write("inner/.gitignore", "*.pem\n");
+    let files: Vec<PathBuf> =
+        [".gitignore", "inner/.gitignore", "inner/a.env"].map(PathBuf::from).into();
+    assert_eq!(walked(repo.path()), files);
+    assert_eq!(walked(&repo.path().join("inner")), [".gitignore", "a.env"].map(PathBuf::from));
+}
+
+#[test]
+fn a_named_folder_is_read_even_if_git_ignores_it_or_all_that_it_holds() {
+    let repo = Repo::new();
+    repo.write(".gitignore", "/build/\n/vendor/**\n*.log\n");
+    for folder in ["build", "vendor", "src"] {
+        repo.write(format!("{folder}/x"), "");
+        repo.write(format!("{folder}/x.log"), "");
+    }
+    for (folder, files) in [("build", 2), ("vendor", 2), ("src", 1)] {
+        assert_eq!(walked(&repo.path().join(folder)).len(), files, "{folder}");
+    }
+    assert_eq!(walked(repo.path()), [".gitignore", "src/x"].map(PathBuf::from));
+}
