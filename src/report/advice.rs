@@ -56,6 +56,8 @@ struct Target {
     /// Its folder, if the user's folder is in another repository or in none.
     elsewhere: Option<String>,
     is_bare: bool,
+    /// The staged files that hold the finding, as quoted pathspecs.
+    staged: Vec<String>,
 }
 
 /// Lists the steps for a finding.
@@ -106,7 +108,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
         all.filter(|it| !is_packed(&it.repository))
     };
     if traces().next().is_none() {
-        return untraced(places, &git, operation);
+        return untraced(places, target, operation);
     }
     if !traces().any(|it| it.reachable) {
         let text = "No branch or tag reaches it: unstage it if it is staged, then let git forget what is \
@@ -205,8 +207,9 @@ fn blobs(finding: &Finding) -> Option<String> {
 }
 
 /// Says how to take a token out of where no history has it.
-fn untraced(places: &[Location], git: &str, operation: Option<Operation>) -> Draft {
-    let staged = staged(places);
+fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) -> Draft {
+    let git = target.git();
+    let staged = &target.staged;
     if let (false, Some(operation)) = (staged.is_empty(), operation) {
         // `git reset -- FILE` would take HEAD's version, and drop what the other side has changed.
         let text = format!(
@@ -235,22 +238,30 @@ fn untraced(places: &[Location], git: &str, operation: Option<Operation>) -> Dra
 }
 
 /// Lists the staged paths, which count from the top, as quoted pathspecs.
-fn staged(places: &[Location]) -> Vec<String> {
+fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
     let is_staged =
         |it: &&Location| it.standing.is_some() && matches!(it.part, Part::Content | Part::Name);
     let staged = places.iter().filter(is_staged);
-    let mut paths: Vec<String> = staged
-        .filter_map(|it| it.path.as_deref())
-        .map(|path| {
-            let path = path.to_string_lossy();
-            // Of a member its archive is staged.
-            let file = path.split_once("!/").map_or(&*path, |(file, _)| file);
-            quote(&from_top(file.strip_suffix('!').unwrap_or(file)))
-        })
-        .collect();
-    paths.sort();
-    paths.dedup();
-    paths
+    let staged = staged.filter_map(|it| it.path.as_deref());
+    let mut files: Vec<String> = staged.map(|path| quote(&from_top(&file(path, paths)))).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// Returns the file that holds a staged place: for the member of an archive, the archive.
+fn file(path: &Path, paths: &Paths) -> String {
+    let path = path.to_string_lossy();
+    let exists = |path: &str| paths.whole(Path::new(path)).is_file();
+    if exists(&path) {
+        return path.into_owned();
+    }
+    // The name of a folder may end in `!`, too.
+    let archives = || path.match_indices('!').map(|(at, _)| &path[..at]);
+    let archive = archives().find(|it| exists(it));
+    let first = || path.split_once("!/").map_or(&*path, |(file, _)| file);
+    let file = archive.unwrap_or_else(first);
+    file.strip_suffix('!').unwrap_or(file).to_owned()
 }
 
 /// Writes an expression of git-filter-repo that matches this token, and what it is replaced by. It
@@ -301,7 +312,11 @@ impl Target {
             });
         let is_bare = top.as_ref().is_some_and(|top| !top.join(".git").exists());
         let elsewhere = top.filter(|top| !paths.is_current(top));
-        Self { elsewhere: elsewhere.map(|top| top.to_string_lossy().into_owned()), is_bare }
+        Self {
+            elsewhere: elsewhere.map(|top| top.to_string_lossy().into_owned()),
+            is_bare,
+            staged: staged(&finding.locations, paths),
+        }
     }
 
     /// Returns how git is called for the repository.

@@ -156,7 +156,7 @@ def test_what_is_staged_is_unstaged(world, has_commit, where, run_at):
     if has_commit:
         world.commit({"a": "x\n"})
     secret = token(4)
-    names = ("b c/d.env", "it's", "!f", "^g", "_h", "-i", "(j)", ":k", "l*m", "[n]", "o?p", "q\\r", "é", ".env")
+    names = ("b c/d.env", "it's", "!f", "^g", "_h", "-i", "(j)", ":k", "l*m", "[n]", "o?p", "q\\r", "é", ".env", "s!/t")
     (world.work / "lXm").write_text("no wildcard matches it\n")
     for name in names:
         path = world.work / name
