@@ -116,7 +116,7 @@ fn list(storage: &Path) -> Vec<Pointer> {
     let mut pointers = Vec::new();
     for folder in entries(storage).iter().flat_map(|folder| entries(folder)) {
         for path in entries(&folder) {
-            let Ok(metadata) = path.symlink_metadata() else { continue };
+            let Ok(metadata) = path.metadata() else { continue };
             let name = path.file_name().and_then(|name| name.to_str());
             let pointer = name.and_then(|name| Pointer::new(name, metadata.len()));
             let is_there = |it: &Pointer| metadata.is_file() && it.path_in(storage) == path;

@@ -191,6 +191,9 @@ fn tracking_references_to_lost_objects_do_not_hide_or_stop_a_push() {
     accepted(&repo, &["origin", "main"]);
     repo.commit(&[("c", &token(2))], "a leak");
     stopped(&repo, &["origin", "main"]);
+    accepted(&repo, &["--no-verify", "origin", "main"]);
+    repo.commit(&[("c", &format!("{}\nmore", token(2)))], "an edit beside it");
+    accepted(&repo, &["origin", "main"]);
 }
 
 #[test]

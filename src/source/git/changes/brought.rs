@@ -200,8 +200,11 @@ impl History<'_> {
                 }
                 Ok(())
             };
-            if let Err(error) = read() {
-                self.report(&error);
+            match read() {
+                // A reference to an object that is not here says nothing.
+                Err(ReadError::Missing(id)) if id == *commit && self.also.contains(commit) => {}
+                Err(error) => self.report(&error),
+                Ok(()) => {}
             }
         }
         Base { versions: sorted_base(versions), roots }

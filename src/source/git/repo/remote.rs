@@ -48,8 +48,9 @@ impl Tracking {
             tracking.own.push(Pattern::of_remote(name.as_bytes()));
         }
         for (known, remote) in remotes {
-            let has_url = || remote.urls.iter().any(|it| same_url(it, name.as_bytes()));
-            let is_own = if is_url { has_url() } else { known == name.as_bytes() };
+            let is_at = |url: &str| remote.urls.iter().any(|it| same_url(it, url.as_bytes()));
+            let has_url = || is_at(name) || url.is_some_and(is_at);
+            let is_own = if is_configured { known == name.as_bytes() } else { has_url() };
             let list = if is_own { &mut tracking.own } else { &mut tracking.others };
             if remote.patterns.is_empty() {
                 list.push(Pattern::of_remote(&known));
@@ -147,6 +148,9 @@ mod tests {
     fn a_url_has_the_references_of_the_remote_that_it_is() {
         let has = tracking(TWO, "../origin.git/", Some("../origin.git/"));
         assert!(has("refs/remotes/origin/main") && !has("refs/remotes/origin/old/main"));
+        // As git passes a URL that it rewrites.
+        let has = tracking(TWO, "short:origin", Some("../origin.git"));
+        assert!(has("refs/remotes/origin/main"));
         let has = tracking(TWO, "../other.git", Some("../other.git"));
         assert!(!has("refs/remotes/origin/main"));
     }
