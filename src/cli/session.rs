@@ -222,17 +222,7 @@ impl Session<'_> {
         let mut document = telling.document(&outcome);
         let mut failure = None;
         if !outcome.interrupted {
-            match responding.respond(&outcome.findings, &document) {
-                Ok(responses) => {
-                    outcome.interrupted = run.is_interrupted();
-                    document.interrupted = outcome.interrupted;
-                    document.answer(&responses, self.redactor);
-                    if responding.has_failed(&responses) {
-                        failure = Some(anyhow::anyhow!("not every token was revoked"));
-                    }
-                }
-                Err(error) => failure = Some(error),
-            }
+            failure = self.respond(&responding, &mut outcome, &mut document).err();
         }
         if let Err(error) = streams.finish(&document) {
             failure.get_or_insert(error);
@@ -252,6 +242,23 @@ impl Session<'_> {
             failure.get_or_insert(error);
         }
         self.exit(&outcome, failure)
+    }
+
+    /// Asks issuers about the tokens and has them revoked, as far as the user wants that.
+    fn respond(
+        &self,
+        responding: &Responding<'_>,
+        outcome: &mut Outcome,
+        document: &mut Document,
+    ) -> anyhow::Result<()> {
+        let responses = responding.respond(&outcome.findings, document)?;
+        outcome.interrupted = was_interrupted();
+        document.interrupted = outcome.interrupted;
+        document.answer(&responses, self.redactor);
+        if responding.has_failed(&responses) {
+            bail!("not every token was revoked");
+        }
+        Ok(())
     }
 
     fn paths(&self) -> anyhow::Result<Paths> {

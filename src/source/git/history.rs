@@ -88,10 +88,20 @@ impl History {
         }
     }
 
-    /// Tells of what is cut off.
-    fn tell_shallow(&self, shallow: &[ObjectId], run: &Run) {
+    /// Returns what earlier scans have noted, if the user keeps a state.
+    fn memory(&self) -> Option<Memory<'_>> {
+        let (state, redactor) = self.options.state.as_deref().zip(self.options.redactor)?;
+        Some(Memory { state, redactor, root: &self.root, repository: &self.repository })
+    }
+
+    /// Lists the commits at which a shallow clone ends, and reports that it is one.
+    fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
+        let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
+            self.report(run, Gap::Unread, error.to_string());
+            Vec::new()
+        });
         if shallow.is_empty() {
-            return;
+            return shallow;
         }
         let named: Vec<String> = shallow.iter().take(MOST_NAMED).map(ToString::to_string).collect();
         let more = if shallow.len() > MOST_NAMED { ", …" } else { "" };
@@ -102,6 +112,7 @@ impl History {
             named.join(", "),
         );
         self.report(run, Gap::Opaque, message);
+        shallow
     }
 
     /// Lists the references, tells of broken ones and looks at their names.
@@ -140,11 +151,7 @@ impl History {
         }
         let gaps_before = run.unread();
         let shaped_before = run.tally.shaped.load(Ordering::Relaxed);
-        let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, Gap::Unread, error.to_string());
-            Vec::new()
-        });
-        self.tell_shallow(&shallow, run);
+        let shallow = self.read_shallow(run);
         let mut store = self.open(run);
         if let Some(special) = store.special() {
             // Programs that are asked about objects would wait for it.
@@ -156,13 +163,7 @@ impl History {
         let means =
             Means { threads: self.options.threads, budget: BUDGET, context: self.options.context };
         let reader = ObjectReader { means, visitors, run };
-        let memory = self.options.state.as_deref().zip(self.options.redactor);
-        let memory = memory.map(|(state, redactor)| Memory {
-            state,
-            redactor,
-            root: &self.root,
-            repository: &self.repository,
-        });
+        let memory = self.memory();
         let refs_digest = digest(&refs, &shallow);
         let known = memory.as_ref().and_then(Memory::known);
         let lfs =

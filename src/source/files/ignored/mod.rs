@@ -145,7 +145,7 @@ impl Rules {
         if self.lists.is_empty() {
             return false;
         }
-        let path = self.from_top(entry.path);
+        let path = self.path_from_top(entry.path);
         let matching = self.lists.iter().find_map(|list| {
             let path = &path[list.base..];
             list.patterns.iter().rev().find(|pattern| pattern.matches(path, entry.is_dir))
@@ -154,7 +154,7 @@ impl Rules {
     }
 
     /// The path of something in the folder or below it, from the top of the work tree.
-    fn from_top(&self, path: &Path) -> Vec<u8> {
+    fn path_from_top(&self, path: &Path) -> Vec<u8> {
         let below = path.strip_prefix(&self.folder).unwrap_or(path);
         let mut from_top = self.from_top.clone();
         for (at, name) in below.iter().enumerate() {
@@ -168,7 +168,7 @@ impl Rules {
 
     /// The same rules for a folder below, without those of its own.
     fn below(&self, folder: &Path) -> Self {
-        let mut from_top = self.from_top(folder);
+        let mut from_top = self.path_from_top(folder);
         from_top.push(b'/');
         Self { folder: folder.to_owned(), from_top, lists: self.lists.clone(), case: self.case }
     }

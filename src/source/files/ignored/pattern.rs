@@ -143,8 +143,8 @@ impl Pattern {
         let Some(tokens) = glob else { return false };
         let (mut token, mut at) = (0, 0);
         // The token behind the last `*` or `**/`, and where the text goes on after what it has taken.
-        let (mut star, mut folders): (Option<(usize, usize)>, Option<(usize, usize)>) =
-            (None, None);
+        let mut star: Option<(usize, usize)> = None;
+        let mut folders: Option<(usize, usize)> = None;
         loop {
             match tokens.get(token) {
                 None if at == text.len() => return true,

@@ -65,8 +65,8 @@ pub struct Repository {
 /// Whether a repository's files were checked for named pipes and devices, and the first there is.
 #[derive(Debug, Default)]
 struct Checked {
-    files: OnceLock<Result<(), SpecialFile>>,
-    refs: OnceLock<Result<(), SpecialFile>>,
+    files: OnceLock<Result<(), Box<SpecialFile>>>,
+    refs: OnceLock<Result<(), Box<SpecialFile>>>,
 }
 
 /// What the environment says other than the repository's layout does. Paths are absolute.
@@ -118,13 +118,13 @@ impl Repository {
 
     /// Checks, once, that git and libgit2 would not wait for a file of it that is a named pipe, nor
     /// read a device.
-    fn check(&self) -> Result<(), SpecialFile> {
-        self.checked.files.get_or_init(|| guard::check(self)).clone()
+    fn check(&self) -> Result<(), Box<SpecialFile>> {
+        self.checked.files.get_or_init(|| guard::check(self).map_err(Box::new)).clone()
     }
 
     /// As [`Repository::check`], for the files of references.
-    fn check_refs(&self) -> Result<(), SpecialFile> {
-        self.checked.refs.get_or_init(|| guard::check_refs(self)).clone()
+    fn check_refs(&self) -> Result<(), Box<SpecialFile>> {
+        self.checked.refs.get_or_init(|| guard::check_refs(self).map_err(Box::new)).clone()
     }
 
     /// Returns the folder of its objects.

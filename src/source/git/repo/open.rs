@@ -13,10 +13,16 @@ pub enum LibraryError {
     Unsupported(&'static str),
     /// It would wait for a file of the repository forever.
     #[error(transparent)]
-    Special(#[from] SpecialFile),
+    Special(#[from] Box<SpecialFile>),
     /// It failed.
     #[error("{}", .0.message())]
-    Failed(#[from] git2::Error),
+    Failed(Box<git2::Error>),
+}
+
+impl From<git2::Error> for LibraryError {
+    fn from(error: git2::Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
 }
 
 /// Opens a repository for reading, without its work tree.

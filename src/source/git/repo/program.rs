@@ -47,7 +47,7 @@ pub enum ProgramError {
     Output(std::io::Error),
     /// It would wait for a file of the repository forever.
     #[error(transparent)]
-    Special(#[from] SpecialFile),
+    Special(#[from] Box<SpecialFile>),
     /// It says that it failed.
     #[error("`git {command}` failed ({status}): {words}")]
     Failed {
