@@ -1,0 +1,265 @@
+//! One worker of a walk: entries in, blobs to its visitor.
+//!
+//! It decides what is read: not what is ignored or excluded, no link, nothing but regular files.
+
+use super::ignored::{Entry, Ignored, Rules};
+use super::tracked::Tracked;
+use super::watched::{Signs, Watched, changed};
+use super::{Files, LeftOut, is_git_folder, lock};
+use crate::blob::{Blob, Origin};
+use crate::regular;
+use crate::source::archive::{self, Found, Input, Visit, image};
+use crate::source::git::lfs::Pointer;
+use crate::source::window::{End, Windows};
+use crate::source::{Gap, ObjectVisitor, Run, add};
+use ignore::{DirEntry, WalkState};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// One worker of the walk.
+pub(super) struct Worker<'a> {
+    pub(super) source: &'a Files,
+    pub(super) visitor: Box<dyn ObjectVisitor + 'a>,
+    pub(super) windows: Windows,
+    pub(super) run: &'a Run,
+    pub(super) ignored: Option<&'a Ignored>,
+    /// The folder that was asked about last, and the rules that apply in it.
+    pub(super) rules: Option<(PathBuf, Option<Arc<Rules>>)>,
+    pub(super) left_out: &'a LeftOut,
+    /// The files that are pointers of Git LFS.
+    pub(super) pointers: &'a Mutex<Vec<(PathBuf, Pointer)>>,
+    pub(super) tracked: Option<&'a Tracked>,
+    /// What it has passed by, for [`Tracked`].
+    pub(super) passed: Vec<u64>,
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if let Some(tracked) = self.tracked {
+            tracked.pass(&self.passed);
+        }
+    }
+}
+
+impl Worker<'_> {
+    pub(super) fn enter(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
+        if self.run.is_interrupted() {
+            return WalkState::Quit;
+        }
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let is_gone = error.io_error().is_some_and(|it| self.is_taken_away(it));
+                if !is_gone {
+                    let (path, message) = describe(&error);
+                    self.run.report(Gap::Unread, path, message);
+                }
+                return WalkState::Continue;
+            }
+        };
+        if is_git_folder(&entry) {
+            let is_inner = entry.file_name() == ".git";
+            if let Some(tracked) = self.tracked {
+                tracked.skip(entry.path());
+            }
+            match &self.source.options.repositories {
+                // The folder that it lies in has told of it.
+                Some(_) if is_inner => {}
+                Some(met) => lock(met).push(entry.into_path()),
+                None => add(&self.run.tally.git_folders, 1),
+            }
+            return WalkState::Skip;
+        }
+        if self.is_ignored(&entry) {
+            return WalkState::Skip;
+        }
+        if let Some(tracked) = self.tracked {
+            self.passed.push(tracked.key(entry.path()));
+        }
+        if self.source.is_excluded(&entry, entry.depth()) {
+            add(&self.run.tally.excluded, 1);
+            return WalkState::Skip;
+        }
+        if self.source.is_own(entry.path()) {
+            return WalkState::Continue;
+        }
+        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+        if is_dir {
+            self.folder(entry.path(), entry.depth());
+        }
+        self.name(entry.path());
+        let Some(kind) = entry.file_type() else {
+            return WalkState::Continue;
+        };
+        if kind.is_file() || (entry.depth() == 0 && kind.is_symlink() && entry.path().is_file()) {
+            self.file(entry.path());
+        } else if kind.is_symlink() {
+            add(&self.run.tally.symlinks, 1);
+        } else if !kind.is_dir() {
+            add(&self.run.tally.special, 1);
+            let message = format!("not read: it is {}", regular::special_kind(kind));
+            self.run.report(Gap::Opaque, Some(entry.into_path()), message);
+        }
+        WalkState::Continue
+    }
+
+    /// Returns `true` if git ignores an entry, and counts it. What the user named is never ignored.
+    fn is_ignored(&mut self, entry: &DirEntry) -> bool {
+        let Some(folder) = entry.path().parent().filter(|_| entry.depth() > 0) else {
+            return false;
+        };
+        let Some(rules) = self.rules_in(folder) else { return false };
+        let kind = entry.file_type();
+        let is_dir = kind.is_some_and(|kind| kind.is_dir());
+        if !rules.ignore(Entry { path: entry.path(), is_dir }) {
+            return false;
+        }
+        if is_dir {
+            lock(&self.left_out.folders).insert(entry.path().to_owned(), entry.depth());
+        } else if kind.is_some_and(|kind| kind.is_file())
+            && !self.source.is_excluded(entry, entry.depth())
+            && !self.source.is_own(entry.path())
+        {
+            add(&self.left_out.files, 1);
+        }
+        true
+    }
+
+    /// Returns the ignore rules that apply to what a folder holds.
+    fn rules_in(&mut self, folder: &Path) -> Option<Arc<Rules>> {
+        let ignored = self.ignored?;
+        match &self.rules {
+            Some((known, rules)) if known == folder => rules.clone(),
+            _ => {
+                let rules = ignored.rules(folder);
+                self.rules = Some((folder.to_owned(), rules.clone()));
+                rules
+            }
+        }
+    }
+
+    /// Reads the ignore rules of a folder that the walk enters, and notes the repository whose work
+    /// tree it is.
+    fn folder(&mut self, path: &Path, depth: usize) {
+        let git = path.join(".git");
+        let is_top = git.symlink_metadata().is_ok();
+        if let Some(ignored) = self.ignored.filter(|_| depth > 0) {
+            if is_top {
+                ignored.enter_top(path, self.run);
+            } else if let Some(above) = path.parent().and_then(|above| self.rules_in(above)) {
+                ignored.enter(path, &above, self.run);
+            }
+        }
+        if !is_top {
+            return;
+        }
+        if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
+            tracked.add(path, depth);
+        }
+        if let Some(met) = &self.source.options.repositories {
+            lock(met).push(git);
+        }
+    }
+
+    /// Reads a file that git tracks although an ignore file names it; of a folder above one, the name.
+    pub(super) fn tracked(&mut self, path: &Path) {
+        // What was removed is tracked until that is staged.
+        let Ok(metadata) = path.symlink_metadata() else { return };
+        self.name(path);
+        if metadata.is_file() {
+            add(&self.left_out.read, 1);
+            self.file(path);
+        } else if metadata.is_symlink() {
+            add(&self.run.tally.symlinks, 1);
+        }
+    }
+
+    /// Looks at the last component of a path.
+    fn name(&mut self, path: &Path) {
+        let Some(name) = path.file_name() else { return };
+        let name = name.as_encoded_bytes();
+        // The shortest head has three bytes, and few names hold more than a head.
+        if name.len() > 8 {
+            self.visitor.visit(&Blob::whole(Origin::Name(path), name));
+        }
+    }
+
+    /// Tells whether git, which may do so at any moment, has taken a file of its own away.
+    fn is_taken_away(&self, error: &io::Error) -> bool {
+        self.source.options.is_store && error.kind() == io::ErrorKind::NotFound
+    }
+
+    fn file(&mut self, path: &Path) {
+        if let Err(error) = self.read(path)
+            && !self.is_taken_away(&error)
+        {
+            self.run.report(Gap::Unread, Some(path.to_owned()), format!("cannot be read: {error}"));
+        }
+    }
+
+    fn read(&mut self, path: &Path) -> io::Result<()> {
+        // A FIFO that has taken the place of a file must not be waited for.
+        let mut file = regular::nonblocking().open(path)?;
+        if let Some(limit) = self.source.options.max_file_size {
+            let size = file.metadata()?.len();
+            if size > limit {
+                add(&self.run.tally.too_large, 1);
+                let message = format!("not read: {size} bytes exceed --max-file-size");
+                self.run.report(Gap::Opaque, Some(path.to_owned()), message);
+                return Ok(());
+            }
+        }
+        let mut watched = Watched::new(&mut file, path);
+        let counted = (self.run, &self.run.tally.bytes);
+        let end = self.windows.visit(Origin::File(path), &mut watched, &mut *self.visitor, counted);
+        let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
+        match end {
+            End::Whole(len) => {
+                let tally = &self.run.tally;
+                let is_store = self.source.options.is_store;
+                add(if is_store { &tally.git_files } else { &tally.files }, 1);
+                if before.is_some_and(|before| changed(&before, &file, len)) {
+                    let message = "it changed while it was read; scan it again";
+                    self.run.report(Gap::Unread, Some(path.to_owned()), message);
+                }
+                if let Some(pointer) = pointer.filter(|_| !is_store) {
+                    lock(self.pointers).push((path.to_owned(), pointer));
+                }
+                self.unpack(path, &mut file, signs)
+            }
+            End::Interrupted => Ok(()),
+            End::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl Worker<'_> {
+    /// Walks a file that shows signs of an archive.
+    fn unpack(&mut self, path: &Path, file: &mut File, signs: Signs) -> io::Result<()> {
+        let Some(archives) = &self.source.options.archives else { return Ok(()) };
+        let format = match signs {
+            Signs::None => None,
+            Signs::Format(format) => Some(format),
+            Signs::Perhaps => archive::detect_whole(file, path)?,
+        };
+        let Some(format) = format else { return Ok(()) };
+        let found = Found { path, format, layer: image::of_folder(path) };
+        let repositories = archives.repositories.as_ref();
+        let mut sink = Visit { visitor: &mut *self.visitor, run: self.run, repositories };
+        archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
+    }
+}
+
+/// Splits an error of the walk into its path and its words.
+fn describe(error: &ignore::Error) -> (Option<PathBuf>, String) {
+    match error {
+        ignore::Error::WithPath { path, err } => (Some(path.clone()), describe(err).1),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            describe(err)
+        }
+        ignore::Error::Io(error) => (None, format!("cannot be read: {error}")),
+        other => (None, other.to_string()),
+    }
+}
