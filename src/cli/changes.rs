@@ -107,6 +107,8 @@ pub(super) struct Judging<'a> {
 impl Judging<'_> {
     /// Judges the range that revisions name.
     fn judge_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
+        // Listing the commits of a long range takes a while.
+        session::begin()?;
         let options = RangeOptions { threads: session::threads(&self.telling.run) };
         let repository = discover(self.change.repo.as_ref())?;
         self.judge(Range::new(repository, revisions, options)?, None)

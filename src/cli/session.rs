@@ -22,7 +22,7 @@ use anyhow::{Context as _, bail};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What a command scans.
@@ -81,11 +81,15 @@ pub(super) fn threads(args: &RunArgs) -> usize {
     args.threads.map_or_else(cores, usize::from)
 }
 
-/// Begins a run that the first signal stops.
+/// Returns the run of this process, which the first signal stops. The first call begins it.
 pub(super) fn begin() -> anyhow::Result<Arc<Run>> {
-    let run = Arc::new(Run::default());
-    stop_on_signal(&run)?;
-    Ok(run)
+    static RUN: OnceLock<Arc<Run>> = OnceLock::new();
+    if let Some(run) = RUN.get() {
+        return Ok(Arc::clone(run));
+    }
+    let run = RUN.get_or_init(Arc::default);
+    stop_on_signal(run)?;
+    Ok(Arc::clone(run))
 }
 
 /// Runs a scan and tells its outcome.

@@ -150,3 +150,27 @@ fn the_first_signal_ends_a_scan_whose_input_never_ends() {
         assert_eq!(names.count(), 3, "no temporary file is left");
     }
 }
+
+#[test]
+fn a_signal_while_the_commits_of_a_range_are_listed_is_an_interruption() {
+    use std::os::unix::fs::PermissionsExt;
+    let repo = Repo::new();
+    repo.commit_file("a", "a");
+    // A git that never answers, and says when it was asked.
+    let asked = repo.beside("asked");
+    let program = repo.beside("bin/git");
+    std::fs::create_dir(repo.beside("bin")).expect("a folder");
+    let script = format!("#!/bin/sh\n: > '{}'\nexec sleep 1000\n", asked.display());
+    std::fs::write(&program, script).expect("a file");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).expect("it is ours");
+    let path = format!("{}:/usr/bin:/bin", repo.beside("bin").display());
+    let mut command = repo.ddpatrol(repo.path(), &["range", "HEAD"]);
+    let child = command.env("PATH", path).stderr(Stdio::piped()).spawn().expect("it starts");
+    while !asked.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).expect("it runs");
+    let ran = Ran(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code(), Some(130), "{ran:?}");
+}

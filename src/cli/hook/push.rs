@@ -17,6 +17,7 @@ use std::io::Read;
 /// Runs as git's `pre-push` hook, or as one of the pre-commit framework's, which has read what git
 /// says and passes on one reference in variables.
 pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
+    session::begin()?;
     let repository = discover(None)?;
     let url = args.url.as_ref().map(|url| url.to_string_lossy().into_owned());
     let git = Remote { name: args.remote.clone(), url };
@@ -117,6 +118,7 @@ impl Framework {
 /// Runs as git's `pre-receive` hook: git shows what was pushed beside what was there, and no
 /// reference points to it yet.
 pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
+    session::begin()?;
     let repository = discover(None)?;
     let updates = updates(&read()?, Line::of_receive)?;
     if updates.is_empty() {
