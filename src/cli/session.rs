@@ -137,15 +137,45 @@ pub(super) fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
         INTERRUPTED.store(true, Ordering::Relaxed);
         stop_programs();
         let run = Arc::clone(&run);
-        std::thread::spawn(move || {
-            std::thread::sleep(PATIENCE);
-            if !run.is_finished() {
-                complain("interrupted while a read was blocked: no report is written");
-                quit();
-            }
-        });
+        std::thread::spawn(move || quit_unless_finished(&run));
     })
     .context("cannot handle signals")
+}
+
+/// Ends the process if its workers have not stopped after [`PATIENCE`].
+///
+/// On a busy machine they may not have had the processor for long enough, which the time that the
+/// process has used shows: one that is blocked uses none, one that computes on uses all of it.
+fn quit_unless_finished(run: &Run) {
+    for _ in 0..MAX_EXTENSIONS {
+        let before = processor_time();
+        std::thread::sleep(PATIENCE);
+        if run.is_finished() {
+            return;
+        }
+        let used = processor_time().saturating_sub(before);
+        if used < PATIENCE / 20 || used > PATIENCE / 2 {
+            break;
+        }
+    }
+    complain("interrupted, but a worker does not stop: no report is written");
+    quit();
+}
+
+/// How many times [`PATIENCE`] is given to a process that gets little of the processor.
+const MAX_EXTENSIONS: usize = 10;
+
+/// Returns the processor time that this process has used, of all its threads.
+#[cfg(unix)]
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Returns zero: the time is not known here, so a process counts as blocked.
+#[cfg(not(unix))]
+fn processor_time() -> Duration {
+    Duration::ZERO
 }
 
 /// Set by the first signal.
