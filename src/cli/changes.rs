@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
-    if let Some(range) = framework_range(args) {
+    if let Some(range) = framework_range() {
         let revisions = Revisions { list: vec![range], ..Revisions::default() };
         let (telling, change) = (&args.telling, &args.change);
         return Judging { telling, change, trust: Trust::Base }.judge_revisions(&revisions);
@@ -61,10 +61,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
 }
 
 /// Returns the range that the pre-commit framework runs for: it sets these variables beside the paths.
-fn framework_range(args: &StagedArgs) -> Option<OsString> {
-    if args.paths.is_empty() {
-        return None;
-    }
+fn framework_range() -> Option<OsString> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let mut range = variable("PRE_COMMIT_FROM_REF")?;
     range.push("..");

@@ -78,7 +78,7 @@ fn read_input() -> anyhow::Result<Secret> {
     Ok(Secret::new(text))
 }
 
-/// Lists the tokens of a text, each once: what a scan finds, else the words that begin like a token.
+/// Lists the tokens of a text, each once: what a scan finds, and other words that begin like a token.
 fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedToken>> {
     let detector = Detector::new(Arc::clone(rules))?;
     let mut found: Vec<CheckedToken> = Vec::new();
@@ -87,22 +87,32 @@ fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedTo
             found.push(CheckedToken { start, token: Secret::new(token) });
         }
     };
+    let mut spans: Vec<std::ops::Range<usize>> = Vec::new();
     let all = 0..text.len();
     detector.find((text, Within::WHOLE), all, &mut Scratch::default(), |matched, token| {
-        let token = whole(rules, text, matched).unwrap_or(token);
-        add(&mut found, matched.start, token);
+        let whole = whole(rules, text, matched);
+        spans.push(
+            matched.start..matched.start + whole.map_or(matched.end - matched.start, <[u8]>::len),
+        );
+        add(&mut found, matched.start, whole.unwrap_or(token));
     });
-    if found.is_empty() {
-        let mut at = 0;
-        while at < text.len() {
-            let is_free = at == 0 || !is_word(text[at - 1]);
-            let mut len = 1;
-            if is_free && begins_like_a_token(rules, &text[at..]) {
-                len = word_len(&text[at..]);
-                add(&mut found, at, &text[at..at + len]);
-            }
-            at += len;
+    let mut at = 0;
+    while at < text.len() {
+        if let Some(span) = spans.iter().find(|span| span.contains(&at)) {
+            at = span.end;
+            continue;
         }
+        let is_free = at == 0 || !is_word(text[at - 1]);
+        let mut len = 1;
+        if is_free && begins_like_a_token(rules, &text[at..]) {
+            len = word_len(&text[at..]);
+            let word = &text[at..at + len];
+            // Beside a token, a word such as `npm_token` is its name.
+            if spans.is_empty() || looks_cut_off(word) {
+                add(&mut found, at, word);
+            }
+        }
+        at += len;
     }
     found.sort_by_key(|it| it.start);
     Ok(found)
@@ -119,6 +129,15 @@ fn whole<'a>(rules: &RuleSet, text: &'a [u8], matched: Match) -> Option<&'a [u8]
 
 fn begins_like_a_token(rules: &RuleSet, text: &[u8]) -> bool {
     rules.rules().iter().any(|rule| text.starts_with(rule.format.head()))
+}
+
+/// The shortest word that counts as a token that was cut off, in bytes.
+const SHORTEST_CUT: usize = 24;
+
+/// Returns `true` if a word has the length and the digits of a token's beginning.
+fn looks_cut_off(word: &[u8]) -> bool {
+    let has = |is: fn(&u8) -> bool| word.iter().any(is);
+    word.len() >= SHORTEST_CUT && has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase)
 }
 
 fn is_word(byte: u8) -> bool {

@@ -355,5 +355,6 @@ pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
 /// Spells a path as people would from the current folder.
 pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    let below = path.strip_prefix(here).unwrap_or(path);
+    if below.as_os_str().is_empty() { ".".to_owned() } else { below.display().to_string() }
 }

@@ -347,7 +347,8 @@ impl Session<'_> {
     /// Prints to standard error what was not looked at, where no report that people see tells it.
     fn complain_of_gaps(&self, document: &Document) {
         for note in &document.diagnostics {
-            if self.args.run.quiet && !note.is_unread() {
+            // Of a change, quiet hooks say what they have not read.
+            if self.args.run.quiet && !note.is_unread() && !self.task.scanned.is_empty() {
                 continue;
             }
             let path = note.path.as_ref().map(|path| format!("{}: ", path.text()));

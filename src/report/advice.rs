@@ -43,8 +43,9 @@ pub struct Step {
     pub commands: Vec<Clean>,
 }
 
-/// Where the history is rewritten.
-const CLONE: &str = "../cleaned.git";
+/// Where the history is rewritten: a folder of its own for each finding, so that no other repository's
+/// clone, nor one that is left over, is pushed in its place.
+const CLONE: &str = "\"$clone\"";
 /// How many blobs a command names at the most.
 const MOST_BLOBS: usize = 30;
 
@@ -124,14 +125,19 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
     let brought = traces().find_map(|it| it.introduced.as_deref());
     if let (true, Some(commit)) = (is_change, brought) {
         let text = format!(
-            "Take it out of the commits that hold it, the first is {}: mark that one `edit`, take the \
-             token out, amend. A later commit that removes it leaves it in the history.",
+            "Take it out of the commits that hold it, the first is {}. On the branch that holds that \
+             commit, mark it `edit` (behind a merge, insert the line `break`), take the token out, amend. \
+             A later commit that removes it leaves it in the history.",
             &commit.id.to_string()[..12]
         );
         // The first commit of all has no parent to begin behind.
         let id = commit.id;
         let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
-        return (Aim::Clean, text, vec![format!("{git} rebase --interactive {from}")]);
+        return (
+            Aim::Clean,
+            text,
+            vec![format!("{git} rebase --interactive --rebase-merges {from}")],
+        );
     }
     rewrite(finding, rule, target)
 }
@@ -143,11 +149,13 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
                 have everybody clone anew. Forks, caches and pull requests keep the old one, so do \
                 this after the token is revoked.";
     let mut text = text.to_owned();
-    // The URL of a remote, and where the clone goes, count from the top.
+    // The URL of a remote counts from the top, and works beside it, too. Nothing is pushed after a
+    // command has failed.
     let mut commands = vec![format!(
-        "{} && url=$(git remote get-url origin) && git clone --mirror \"$url\" {CLONE}",
+        "{} && url=$(git remote get-url origin) && clone=$(mktemp -d ../cleaned.XXXXXX) &&",
         target.cd()
     )];
+    commands.push(format!("git clone --mirror \"$url\" {CLONE} &&"));
     let mut filter = format!("git -C {CLONE} filter-repo");
     let has = |part| places.iter().any(|it| it.part == part);
     let is_traced = |it: &&Location| it.trace.is_some() && it.part == Part::Content;
@@ -156,11 +164,11 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     let in_message = has(Part::Commit) || has(Part::Tag);
     if !plain.is_empty() || in_message {
         let expression = quote(&expression(finding, rule));
-        commands.push(format!("printf '%s\\n' {expression} > ../leaked.txt"));
-        filter.push_str(" --replace-text ../leaked.txt");
+        commands.push(format!("printf '%s\\n' {expression} > {CLONE}.txt &&"));
+        filter.push_str(&format!(" --replace-text {CLONE}.txt"));
     }
     if in_message {
-        filter.push_str(" --replace-message ../leaked.txt");
+        filter.push_str(&format!(" --replace-message {CLONE}.txt"));
     }
     if !disguised.is_empty() {
         text.push_str(
@@ -169,8 +177,8 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
         );
         match blobs(finding) {
             Some(ids) => {
-                commands.push(format!("printf '%s\\n' {ids} > ../leaked-blobs.txt"));
-                filter.push_str(" --strip-blobs-with-ids ../leaked-blobs.txt");
+                commands.push(format!("printf '%s\\n' {ids} > {CLONE}.ids &&"));
+                filter.push_str(&format!(" --strip-blobs-with-ids {CLONE}.ids"));
             }
             None => text.push_str(" The JSON report lists them, for --strip-blobs-with-ids."),
         }
@@ -180,9 +188,13 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
             " It stands in names, too: rename those files (--path-rename), branches and tags.",
         );
     }
-    let push = format!("git -C {CLONE} push --force");
-    commands.push(filter);
-    commands.push(format!("{push} --all \"$url\" && {push} --tags \"$url\""));
+    if commands.len() == 2 {
+        // Names are renamed by hand, so there is nothing to run.
+        return (Aim::Clean, text, Vec::new());
+    }
+    commands.push(format!("{filter} &&"));
+    let refs = ["heads", "tags", "notes"].map(|kind| format!("'refs/{kind}/*:refs/{kind}/*'"));
+    commands.push(format!("git -C {CLONE} push --force \"$url\" {}", refs.join(" ")));
     (Aim::Clean, text, commands)
 }
 

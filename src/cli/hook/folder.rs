@@ -29,10 +29,21 @@ pub(super) struct Folder {
 /// Returns the folder for all repositories of the user: core.hooksPath, or where it is to be.
 pub(super) fn global() -> anyhow::Result<Folder> {
     let path = match global_setting() {
+        Some(path) if path.is_relative() => bail!(
+            "core.hooksPath is {}, a relative path: git looks for it in each repository, so there is no \
+             folder of hooks for all of them; set an absolute path, or unset it with \
+             `git config --global --unset core.hooksPath`",
+            path.display()
+        ),
         Some(path) => path,
-        None => settings()?.join("ddpatrol").join("hooks"),
+        None => default_global()?,
     };
     Ok(Folder { path, scope: Scope::AllRepositories })
+}
+
+/// Returns the folder for all repositories where core.hooksPath is not set.
+pub(super) fn default_global() -> anyhow::Result<PathBuf> {
+    Ok(settings()?.join("ddpatrol").join("hooks"))
 }
 
 /// Returns core.hooksPath in the user's own configuration.

@@ -118,7 +118,7 @@ fn choose(repository: Option<&Path>, hooks: &[Hook]) -> anyhow::Result<Folder> {
     let path = folder::effective(repository)?;
     let own = folder::own(repository)?;
     let scope = Scope::Repository;
-    if path == own || Husky::of(&path).is_some() {
+    if folder::is_same(&path, &own) || Husky::of(&path).is_some() {
         return Ok(Folder { path, scope });
     }
     if folder::passes_on(&path) {

@@ -79,6 +79,10 @@ impl Kept {
     /// Moves a hook out of the way of ours; returns its new place.
     pub(super) fn keep(&self, name: &str) -> anyhow::Result<PathBuf> {
         self.check_free(name)?;
+        let hook = self.hooks.join(name);
+        if hook.is_dir() {
+            bail!("{} is a folder, where git looks for a hook; remove it", hook.display());
+        }
         self.shift(&self.hooks.join(name), name)
     }
 

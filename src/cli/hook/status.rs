@@ -88,7 +88,7 @@ pub(super) fn run(args: &HookPlaceArgs) -> anyhow::Result<Exit> {
     let repository = args.repository();
     let hooks = Hooks::of(repository)?;
     say(&format!("Hooks of this repository run from {}.", hooks.folder.display()))?;
-    if hooks.folder != hooks.own {
+    if !folder::is_same(&hooks.folder, &hooks.own) {
         say("core.hooksPath says so.")?;
     }
     let global = folder::global_setting().filter(|path| folder::passes_on(path));
@@ -206,7 +206,7 @@ impl Hooks {
 
     /// Lists the hooks of the repository itself that git does not run.
     fn hidden(&self) -> Vec<PathBuf> {
-        if self.folder == self.own || folder::passes_on(&self.folder) {
+        if folder::is_same(&self.folder, &self.own) || folder::passes_on(&self.folder) {
             return Vec::new();
         }
         let names = PASSED_ON.iter().chain(&NOT_PASSED_ON);

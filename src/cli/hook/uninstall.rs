@@ -75,7 +75,8 @@ fn uninstall_global(names: &[&str]) -> anyhow::Result<Exit> {
     let removed = remove_from(&folder.path, names)?;
     if fs::remove_dir(&folder.path).is_ok() {
         // The folder was ours and is empty: git need not look there any more.
-        if folder::global_setting().is_some_and(|path| path == folder.path) {
+        let is_ours = folder::default_global().is_ok_and(|path| path == folder.path);
+        if is_ours && folder::global_setting().is_some_and(|path| path == folder.path) {
             git(&["config", "--global", "--unset", "core.hooksPath"].map(OsStr::new), None)?;
         }
     }

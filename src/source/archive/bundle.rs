@@ -12,7 +12,7 @@ use super::survey::Survey;
 use super::tee::fill;
 use super::walker::Walker;
 use super::{Bytes, Fault, Histories};
-use std::io::{BufRead, BufReader, Read, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,11 +115,15 @@ pub(super) fn index(
     let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
     indexer.progress(|_| !is_stopped());
     indexer.write_all(&head)?;
-    let mut buffer = vec![0; 64 << 10];
+    // Each byte may inflate to a thousand, and the progress is told between objects only.
+    let mut buffer = vec![0; 8 << 10];
     loop {
         let len = fill(pack, &mut buffer)?;
         if len == 0 {
             break;
+        }
+        if is_stopped() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
         }
         indexer.write_all(&buffer[..len])?;
     }

@@ -161,13 +161,17 @@ impl Keeper {
         &self,
         found: &mut dyn FnMut(Packed),
         tell: &mut dyn FnMut(&Path, &Fault),
+        is_stopped: &dyn Fn() -> bool,
     ) {
         for (git_dir, mut kept) in self.kept.take() {
             let Some(folder) = kept.folder.take() else { continue };
             if let Some(fault) = &kept.fault {
                 tell(&git_dir, fault);
             }
-            if let Err(fault) = kept.write(folder.path()) {
+            if let Err(fault) = kept.write(folder.path(), is_stopped) {
+                if is_stopped() {
+                    return;
+                }
                 tell(&git_dir, &fault);
             }
             let root = match git_dir.file_name() {
@@ -193,7 +197,7 @@ impl Kept {
     }
 
     /// Writes what makes objects a repository.
-    fn write(&self, folder: &Path) -> Result<(), Fault> {
+    fn write(&self, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Result<(), Fault> {
         let is_id = |id: &[u8]| matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit);
         let is_wide =
             self.is_wide || self.references.values().any(|id| id.len() == 64 && is_id(id));
@@ -216,7 +220,7 @@ impl Kept {
             if path.extension().is_some_and(|it| it == "pack")
                 && !path.with_extension("idx").exists()
             {
-                bundle::index(&mut File::open(&path)?, &packs, &|| false)?;
+                bundle::index(&mut File::open(&path)?, &packs, is_stopped)?;
                 std::fs::remove_file(&path)?;
             }
         }

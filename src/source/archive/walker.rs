@@ -100,7 +100,8 @@ impl<'a> Walker<'a> {
             let mut tell = |path: &Path, fault: &Fault| {
                 self.sink.borrow_mut().gap(fault.gap(), path, fault.to_string());
             };
-            keeper.finish(&mut |packed| self.found(packed), &mut tell);
+            let is_stopped = || self.check().is_err();
+            keeper.finish(&mut |packed| self.found(packed), &mut tell, &is_stopped);
         }
         let stop = match self.stopped.get() {
             None | Some(Stop::Interrupted) => return,

@@ -62,6 +62,7 @@ pub(super) fn read(repository: &Repository) -> Result<Progress, RepoError> {
     let mut progress = Progress::default();
     let is_rebase =
         ["rebase-merge", "rebase-apply"].iter().any(|it| repository.git_dir.join(it).is_dir());
+    let is_edit = repository.git_dir.join("rebase-merge/amend").exists();
     let files = [
         ("MERGE_HEAD", Operation::Merge),
         ("CHERRY_PICK_HEAD", Operation::CherryPick),
@@ -69,8 +70,9 @@ pub(super) fn read(repository: &Repository) -> Result<Progress, RepoError> {
         ("REBASE_HEAD", Operation::Rebase),
     ];
     for (name, operation) in files {
-        // Git leaves REBASE_HEAD behind in some cases.
-        if operation == Operation::Rebase && !is_rebase {
+        // Git leaves REBASE_HEAD behind in some cases. Where a rebase has stopped to edit a commit, HEAD
+        // has that commit already, and what is staged now is the user's own.
+        if operation == Operation::Rebase && (!is_rebase || is_edit) {
             continue;
         }
         let mut ids = list(name)?;

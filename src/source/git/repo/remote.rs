@@ -27,6 +27,8 @@ struct Pattern {
 #[derive(Debug, Default)]
 struct Remote {
     urls: Vec<Vec<u8>>,
+    /// Whether pushes go elsewhere: `remote.NAME.pushurl`.
+    has_push_url: bool,
     patterns: Vec<Pattern>,
 }
 
@@ -42,6 +44,10 @@ impl Tracking {
         let remotes = remotes(config);
         let is_configured = remotes.contains_key(name.as_bytes());
         let is_url = !is_configured && url == Some(name);
+        let pushes_elsewhere = remotes.get(name.as_bytes()).is_some_and(|remote| {
+            let is_fetched = |url: &str| remote.urls.iter().any(|it| same_url(it, url.as_bytes()));
+            remote.has_push_url && url.is_some_and(|url| !is_fetched(url))
+        });
         let mut tracking = Self::default();
         if !is_configured && !is_url {
             // The user's own configuration, which is not read here, may define it.
@@ -57,6 +63,10 @@ impl Tracking {
             } else {
                 list.extend(remote.patterns);
             }
+        }
+        if pushes_elsewhere {
+            // What was fetched says nothing of where the push goes.
+            tracking.own.clear();
         }
         tracking.own.retain(|it| it.prefix.starts_with(TRACKING));
         tracking
@@ -106,6 +116,7 @@ fn remotes(config: &Config) -> BTreeMap<Vec<u8>, Remote> {
         let remote = remotes.entry(rest[..dot].to_vec()).or_default();
         match &rest[dot + 1..] {
             b"url" => remote.urls.push(value.to_vec()),
+            b"pushurl" => remote.has_push_url = true,
             b"fetch" => remote.patterns.extend(Pattern::parse(value)),
             _ => {}
         }
@@ -153,6 +164,13 @@ mod tests {
         assert!(has("refs/remotes/origin/main"));
         let has = tracking(TWO, "../other.git", Some("../other.git"));
         assert!(!has("refs/remotes/origin/main"));
+    }
+
+    #[test]
+    fn a_push_url_has_no_references_of_the_remote() {
+        let text = "[remote \"c\"]\nurl = ../a.git\npushurl = ../b.git\npushurl = ../a.git\n";
+        assert!(!tracking(text, "c", Some("../b.git"))("refs/remotes/c/main"));
+        assert!(tracking(text, "c", Some("../a.git"))("refs/remotes/c/main"));
     }
 
     #[test]
