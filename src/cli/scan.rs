@@ -7,7 +7,7 @@ use super::{Exit, GATE};
 use crate::finding::baseline::{Reach, Roots};
 use crate::report::advice::quote;
 use crate::source::archive::{Packs, Unpacking};
-use crate::source::files::{Files, FilesOptions, Met};
+use crate::source::files::{Files, FilesOptions, Met, UserRules};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
@@ -173,7 +173,7 @@ fn sources(
     let options = FilesOptions {
         paths,
         no_ignore: args.files.no_ignore,
-        excludes_file: ignore::gitignore::gitconfig_excludes_path(),
+        user_rules: user_rules(),
         exclude: args.files.exclude.clone(),
         configured: scene.exclude.clone(),
         here: scene.here.to_owned(),
@@ -194,6 +194,12 @@ fn sources(
         sources.push(Box::new(Repositories::new(named, (met, packs), history, options)));
     }
     Ok(sources)
+}
+
+/// Reads what the user's own settings say about ignore rules.
+pub(super) fn user_rules() -> UserRules {
+    let excludes_file = ignore::gitignore::gitconfig_excludes_path();
+    UserRules { excludes_file, home: std::env::home_dir() }
 }
 
 /// Returns `true` for a named pipe, such as a shell makes for `<(command)`.

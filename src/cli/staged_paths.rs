@@ -4,6 +4,7 @@
 //! Output: the changes at these paths, and sources for the paths that are not staged, which are
 //! scanned whole. Judges nothing.
 
+use super::scan::user_rules;
 use super::session::{Scene, Sources};
 use crate::finding::baseline::lexical;
 use crate::source::add;
@@ -120,7 +121,7 @@ impl Selection {
             sources.push(Box::new(Files::new(FilesOptions {
                 paths,
                 no_ignore,
-                excludes_file: ignore::gitignore::gitconfig_excludes_path(),
+                user_rules: user_rules(),
                 exclude: Vec::new(),
                 configured: scene.exclude.clone(),
                 here: scene.here.to_owned(),

@@ -20,6 +20,7 @@ use crate::finding::{
 use crate::report::redact::Redactor;
 use crate::source::archive::{ArchiveOptions, Format};
 use crate::source::git::Names;
+use crate::source::git::lfs::Pointer;
 use crate::source::git::repositories::root_of;
 use crate::source::window::Context;
 use crate::source::{
@@ -159,8 +160,13 @@ impl Scan<'_> {
     /// Looks at everything that the sources hold.
     #[must_use]
     pub fn run(&self, sources: &[Box<dyn Source + '_>], run: &Run) -> Outcome {
-        let workers =
-            Workers { scan: self, collector: Collector::default(), held: Mutex::default(), run };
+        let workers = Workers {
+            scan: self,
+            collector: Collector::default(),
+            held: Mutex::default(),
+            pointers: Mutex::default(),
+            run,
+        };
         for source in sources {
             source.visit(&workers, run);
         }
@@ -199,6 +205,7 @@ struct Workers<'a> {
     scan: &'a Scan<'a>,
     collector: Collector,
     held: Mutex<HeldTokens>,
+    pointers: Mutex<BTreeSet<Pointer>>,
     run: &'a Run,
 }
 
@@ -323,6 +330,11 @@ impl Visitors for Workers<'_> {
         let in_members = self.find_members(bytes, &mut numbers);
         tokens.extend(in_members.into_iter().map(|token| (token, members::NOWHERE.offset)));
         tokens
+    }
+
+    fn take_pointers(&self) -> Vec<Pointer> {
+        let mut pointers = self.pointers.lock().unwrap_or_else(|poison| poison.into_inner());
+        std::mem::take(&mut *pointers).into_iter().collect()
     }
 
     fn has_held(&self) -> bool {

@@ -7,9 +7,13 @@ use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
 use crate::finding::{Gatherer, Span, Window};
 use crate::source::archive::{self, Signs};
+use crate::source::git::lfs::Pointer;
 use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
 use ddpatrol_pack::{Fault, From, Kind, Object, ObjectId};
 use std::path::Path;
+
+/// What every pointer of Git LFS begins with.
+const POINTER_HEAD: &[u8] = b"version ";
 
 /// What a worker owns.
 pub(super) struct Worker<'a> {
@@ -105,6 +109,7 @@ impl Worker<'_> {
             return;
         }
         if blob.own.end == blob.bytes.len() {
+            self.add_pointer(Pointer::parse(blob.bytes));
             self.unpack((id, Kind::Blob), blob.bytes);
         } else if self.shared.scan.archives.is_some()
             && archive::detect(blob.bytes, Path::new("")).is_some()
@@ -133,6 +138,25 @@ impl Worker<'_> {
         true
     }
 
+    /// Notes a small blob that is a pointer of Git LFS.
+    fn note_pointer(&mut self, object: &mut Object<'_>) {
+        self.part.clear();
+        object.read(0..POINTER_HEAD.len().min(object.len() as usize), &mut self.part);
+        if self.part != POINTER_HEAD {
+            return;
+        }
+        self.part.clear();
+        object.read(0..object.len() as usize, &mut self.part);
+        self.add_pointer(Pointer::parse(&self.part));
+    }
+
+    fn add_pointer(&self, pointer: Option<Pointer>) {
+        if let Some(pointer) = pointer {
+            let pointers = &self.shared.pointers;
+            pointers.lock().unwrap_or_else(|poison| poison.into_inner()).insert(pointer);
+        }
+    }
+
     /// Notes the tokens of an object that was searched or is made from its delta base.
     fn note(&mut self, heads: &Heads, object: (ObjectId, Kind)) {
         let found = heads.list.iter().filter_map(|it| Some((it.start, it.found?)));
@@ -153,6 +177,9 @@ impl ObjectVisitor for Worker<'_> {
         let detector = self.shared.scan.detector;
         let (id, kind) = (object.id(), object.kind());
         let signs = self.signs(object, base);
+        if kind == Kind::Blob && object.len() < Pointer::MAX_LEN as u64 {
+            self.note_pointer(object);
+        }
         let may_end_as_zip = kind == Kind::Blob && may_end_as_zip(object, base);
         let is_open = signs == Signs::Archive
             || signs == Signs::PerhapsAtEnd && may_end_as_zip && {

@@ -16,6 +16,7 @@ use crate::detect::version::Heads;
 use crate::finding::{HeldObject, Part, Standing, Trace};
 use archive::Signs;
 use ddpatrol_pack::{Fault, Object, ObjectId};
+use git::lfs::Pointer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,11 @@ pub trait Visitors: Sync {
 
     /// Notes a git object that holds a token.
     fn hold(&self, token: u32, object: HeldObject);
+
+    /// Takes the pointers of Git LFS that were among the git objects since the last call, sorted.
+    fn take_pointers(&self) -> Vec<Pointer> {
+        Vec::new()
+    }
 
     /// Opens the bytes of a git object or a name, whose tokens have places.
     fn open<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Opened + 'a>;

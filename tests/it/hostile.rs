@@ -174,3 +174,34 @@ fn a_signal_while_the_commits_of_a_range_are_listed_is_an_interruption() {
     let ran = Ran(child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
 }
+
+#[test]
+fn a_state_is_a_regular_file_or_nothing_is_scanned_or_replaced() {
+    let repo = Repo::new();
+    repo.commit_file("a", "a");
+    for what in ["zero", "pipe", "huge", "missing"] {
+        let state = repo.beside(what);
+        match what {
+            "missing" => symlink("nowhere", &state).expect("a link"),
+            _ => plant(&state, what),
+        }
+        let before = state.symlink_metadata().expect("it is there").file_type();
+        let path = state.to_str().expect("UTF-8");
+        let ran = repo.run_at(repo.path(), &["scan", "--state", path]);
+        assert_eq!(ran.code(), Some(2), "{what}: {ran:?}");
+        assert!(ran.stderr().contains(path), "{what}: {ran:?}");
+        assert_eq!(state.symlink_metadata().expect("it is there").file_type(), before);
+    }
+}
+
+#[test]
+fn huge_text_files_of_a_repository_are_reported_and_not_read() {
+    let repo = Repo::new();
+    repo.commit_file("a.env", token(1));
+    for name in ["FETCH_HEAD", "info/exclude", "hooks/pre-commit", "logs/HEAD"] {
+        plant(&repo.path().join(".git").join(name), "huge");
+    }
+    let ran = repo.run_at(repo.path(), &["scan"]);
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    assert_eq!(ran.stdout().matches("exceed the limit").count(), 4, "{ran:?}");
+}

@@ -207,3 +207,27 @@ fn a_named_folder_is_read_even_if_git_ignores_it_or_all_that_it_holds() {
     }
     assert_eq!(walked(repo.path()), [".gitignore", "src/x"].map(PathBuf::from));
 }
+
+#[test]
+fn a_repository_s_own_excludes_file_may_lie_in_the_home_folder() {
+    let repo = Repo::new();
+    let home = repo.beside("home");
+    std::fs::create_dir_all(home.join(".config/git")).expect("a folder");
+    std::fs::write(home.join(".config/git/ignore"), "*.env\n").expect("a file");
+    std::fs::write(home.join("mine"), "*.pem\n").expect("a file");
+    for path in ["a.env", "a.pem"] {
+        repo.write(path, "");
+    }
+    let ignored = |repo: &Repo| {
+        let mut command = repo.ddpatrol(repo.path(), &["scan", "--files-only", "--report", "json"]);
+        let output = command.env("HOME", &home).output().expect("it runs");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        report["summary"]["files"].clone()
+    };
+    assert_eq!(ignored(&repo), 1, "the user's own rules");
+    repo.git(&["config", "core.excludesFile", ""]);
+    assert_eq!(ignored(&repo), 2, "none");
+    repo.git(&["config", "core.excludesFile", "~/mine"]);
+    std::fs::remove_file(repo.path().join("a.pem")).expect("it is there");
+    assert_eq!(ignored(&repo), 1, "the repository's rules name the other file");
+}

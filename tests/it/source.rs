@@ -6,7 +6,7 @@ use crate::tree::{Ran, Tree, raw_name};
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
 use ddpatrol::finding::HeldObject;
-use ddpatrol::source::files::{Files, FilesOptions};
+use ddpatrol::source::files::{Files, FilesOptions, UserRules};
 use ddpatrol::source::window::Context;
 use ddpatrol::source::{Gap, Held, ObjectVisitor, Opened, Run, Seen, Source, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
@@ -265,7 +265,7 @@ pub(crate) fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec
     let files = Files::new(FilesOptions {
         paths,
         no_ignore: false,
-        excludes_file: None,
+        user_rules: UserRules::default(),
         exclude: Vec::new(),
         configured: Exclude::default(),
         here: PathBuf::new(),

@@ -11,6 +11,7 @@ mod watched;
 mod worker;
 
 use self::ignored::Ignored;
+pub use self::ignored::UserRules;
 use self::tracked::{Tracked, TrackedKind};
 use self::worker::Worker;
 use super::archive::Unpacking;
@@ -36,8 +37,8 @@ pub struct FilesOptions {
     pub paths: Vec<PathBuf>,
     /// Whether to read what `.gitignore` excludes, too.
     pub no_ignore: bool,
-    /// The user's own ignore rules, for repositories that set no `core.excludesFile`.
-    pub excludes_file: Option<PathBuf>,
+    /// The user's own ignore rules.
+    pub user_rules: UserRules,
     /// What to leave out, as `.gitignore` would write it.
     pub exclude: Vec<String>,
     /// What the configuration leaves out.
@@ -216,7 +217,7 @@ impl Source for Files {
         paths.retain(|path| std::fs::canonicalize(path).map_or(true, |path| known.insert(path)));
         let Some(builder) = self.walk(&paths) else { return };
         let ignored = (!self.options.no_ignore).then(|| {
-            let ignored = Ignored::new(self.options.excludes_file.clone());
+            let ignored = Ignored::new(self.options.user_rules.clone());
             let folders = paths.iter().filter(|path| path.is_dir());
             folders.for_each(|folder| ignored.enter_root(folder, run));
             ignored
@@ -240,6 +241,7 @@ impl Source for Files {
             let mut worker = make();
             Box::new(move |entry| worker.enter(entry))
         });
+        let mut submodules = Vec::new();
         if let Some(tracked) = &tracked {
             let mut worker = make();
             tracked.missed(run, &mut |path, depth, kind| {
@@ -247,7 +249,13 @@ impl Source for Files {
                     return;
                 }
                 match kind {
-                    TrackedKind::Submodule => report_submodule(path, run),
+                    TrackedKind::Submodule => {
+                        // Git tracks a submodule whatever an ignore rule says.
+                        if lock(&left_out.folders).remove(path).is_some() {
+                            submodules.push(path.to_owned());
+                        }
+                        report_submodule(path, run);
+                    }
                     TrackedKind::File => worker.tracked(path),
                 }
             });
@@ -262,6 +270,10 @@ impl Source for Files {
         let files = files + left_out.files.into_inner();
         add(&run.tally.ignored, files.saturating_sub(left_out.read.into_inner()));
         add(&run.tally.git_folders, git_folders);
+        if !submodules.is_empty() {
+            let options = FilesOptions { paths: submodules, ..self.options.clone() };
+            Self { options, exclude: self.exclude.clone() }.visit(visitors, run);
+        }
     }
 }
 

@@ -18,6 +18,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// Size limit for a repository's own text files, such as logs and hooks, in bytes. A sparse file of
+/// many terabytes takes no room in an archive.
+const MAX_STORE_FILE: u64 = 256 << 20;
+
 /// One worker of the walk.
 pub(super) struct Worker<'a> {
     pub(super) source: &'a Files,
@@ -202,6 +206,15 @@ impl Worker<'_> {
     fn read(&mut self, path: &Path) -> io::Result<()> {
         // A FIFO that has taken the place of a file must not be waited for.
         let mut file = regular::nonblocking().open(path)?;
+        if self.source.options.is_store && !path.components().any(|part| part.as_os_str() == "lfs")
+        {
+            let size = file.metadata()?.len();
+            if size > MAX_STORE_FILE {
+                let message = format!("not scanned: {size} bytes exceed the limit for such a file");
+                self.run.report(Gap::Unread, Some(path.to_owned()), message);
+                return Ok(());
+            }
+        }
         if let Some(limit) = self.source.options.max_file_size {
             let size = file.metadata()?.len();
             if size > limit {

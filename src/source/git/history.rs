@@ -1,5 +1,6 @@
 //! The whole history of a repository as a source: every object, then where each token came in.
 
+use super::lfs::{Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
 use super::locate::Locator;
 use super::memory::{Memory, Recorder};
@@ -86,6 +87,22 @@ impl History {
                 self.report(run, Gap::Unread, message);
             }
         }
+    }
+
+    /// Reports the objects of Git LFS that the history points to and that are not here; returns `true`
+    /// if there are any.
+    fn report_lost_lfs(&self, pointers: &[Pointer], run: &Run) -> bool {
+        let store = Lfs::new(&self.repository);
+        let lost: Vec<&Pointer> = pointers.iter().filter(|it| store.path(it).is_none()).collect();
+        let Some(first) = lost.first() else { return false };
+        let objects = count(lost.len(), "Git LFS object");
+        let verb = if lost.len() == 1 { "is" } else { "are" };
+        let message = format!(
+            "{objects} of the history {verb} not here, the first is {}; `git lfs fetch --all` gets them",
+            first.oid()
+        );
+        self.report(run, Gap::Opaque, message);
+        true
     }
 
     /// Returns what earlier scans have noted, if the user keeps a state.
@@ -192,6 +209,7 @@ impl History {
             Memory::report_issues(known, &store, run);
         }
         let issues = run.diagnostics_since(issues_before);
+        let lacks_lfs = self.report_lost_lfs(&visitors.take_pointers(), run);
         self.tell_broken(&objects, run);
         self.tell_unread(&refs, &objects, run);
         let is_partial = self.repository.is_partial().unwrap_or(false) || store.is_partial();
@@ -211,7 +229,8 @@ impl History {
         let gaps = locator.missing(is_partial);
         let held = locator.locate();
         if let Some(memory) = memory {
-            let is_incomplete = run.unread() > gaps_before || run.is_interrupted();
+            // Of objects that are not read again, the pointers would not be known.
+            let is_incomplete = run.unread() > gaps_before || run.is_interrupted() || lacks_lfs;
             match memory.issues(&issues).filter(|_| !is_incomplete) {
                 Some(issues) => {
                     let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped_before;

@@ -5,6 +5,7 @@
 //! state of other rules, of another version or that is damaged is not used.
 
 use crate::finding::{HeldObject, Part, Span, Trace};
+use crate::regular::{self, Links};
 use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
 use crate::source::{Diagnostic, Gap, Run};
@@ -15,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+/// Size limit of a state file, in bytes.
+const MAX_LEN: u64 = 1 << 30;
 
 const SCHEMA: &str = "ddpatrol-state/3";
 
@@ -151,7 +155,7 @@ impl State {
         settings: &str,
     ) -> io::Result<(Self, Option<&'static str>)> {
         let rules = digest_of(rules, settings);
-        let (old, why) = match std::fs::read(&path) {
+        let (old, why) = match regular::read(&path, Links::Refuse, MAX_LEN) {
             // An empty one is what `mktemp` makes.
             Ok(text) if !text.is_empty() && !is_ours(&text) => {
                 let what = "it is a file of another kind: name another, or remove it";

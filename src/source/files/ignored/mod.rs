@@ -8,7 +8,7 @@
 mod pattern;
 
 use crate::regular::{self, Links, MAX_TEXT};
-use crate::source::git::repo::Repository;
+use crate::source::git::repo::{ExcludesFile, Repository};
 use crate::source::{Gap, Run};
 use pattern::{Case, Pattern};
 use std::collections::HashMap;
@@ -19,11 +19,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// The ignore rules of all work trees that a walk enters.
 #[derive(Debug)]
 pub(super) struct Ignored {
-    /// The rules of `core.excludesFile` where a repository sets none.
-    global: Option<PathBuf>,
+    user: UserRules,
     /// The rules that apply in a folder and below it, for folders with rules of their own and for
     /// tops of work trees.
     folders: RwLock<HashMap<PathBuf, Arc<Rules>>>,
+}
+
+/// What the user's own settings say about ignore rules.
+#[derive(Clone, Debug, Default)]
+pub struct UserRules {
+    /// The user's `core.excludesFile`, for repositories that set none.
+    pub excludes_file: Option<PathBuf>,
+    /// The home folder, from which a repository's `core.excludesFile` may count.
+    pub home: Option<PathBuf>,
 }
 
 /// The rules that apply in a folder.
@@ -55,8 +63,8 @@ pub(super) struct Entry<'a> {
 }
 
 impl Ignored {
-    pub(super) fn new(global: Option<PathBuf>) -> Self {
-        Self { global, folders: RwLock::default() }
+    pub(super) fn new(user: UserRules) -> Self {
+        Self { user, folders: RwLock::default() }
     }
 
     /// Reads the rules for a folder that the user named: those above it, too.
@@ -129,8 +137,13 @@ impl Ignored {
         let mut rules =
             Rules { folder: folder.to_owned(), from_top: Vec::new(), lists: Vec::new(), case };
         let exclude = repository.as_ref().map(|it| it.common_dir.join("info/exclude"));
-        let own = repository.as_ref().and_then(Repository::excludes_file);
-        for path in [exclude, own.or_else(|| self.global.clone())].into_iter().flatten() {
+        let own = repository.as_ref().map(|it| it.excludes_file(self.user.home.as_deref()));
+        let global = match own.unwrap_or(ExcludesFile::Unset) {
+            ExcludesFile::Unset => self.user.excludes_file.clone(),
+            ExcludesFile::None => None,
+            ExcludesFile::File(path) => Some(path),
+        };
+        for path in [exclude, global].into_iter().flatten() {
             rules.lists.extend(List::read(&path, Count { base: 0, case }, Links::Follow, run));
         }
         rules

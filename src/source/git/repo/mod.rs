@@ -62,6 +62,17 @@ pub struct Repository {
     checked: Arc<Checked>,
 }
 
+/// What a repository says about `core.excludesFile`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExcludesFile {
+    /// Nothing: the user's own setting holds.
+    Unset,
+    /// There is no such file.
+    None,
+    /// This file.
+    File(PathBuf),
+}
+
 /// Whether a repository's files were checked for named pipes and devices, and the first there is.
 #[derive(Debug, Default)]
 struct Checked {
@@ -154,14 +165,21 @@ impl Repository {
         self.overrides.index_file.clone().unwrap_or_else(|| self.git_dir.join("index"))
     }
 
-    /// Returns the file of ignore rules that the repository's own `core.excludesFile` names; `None` if
-    /// it is not set, or counts from a home folder, which is not known here.
+    /// Returns what the repository itself says about `core.excludesFile`, which may count from a home
+    /// folder.
     #[must_use]
-    pub fn excludes_file(&self) -> Option<PathBuf> {
-        let value =
-            self.config.get("core.excludesfile").filter(|value| !value.starts_with(b"~"))?;
-        let top = self.work_tree.as_ref().unwrap_or(&self.git_dir);
-        Some(top.join(layout::path(value)))
+    pub fn excludes_file(&self, home: Option<&Path>) -> ExcludesFile {
+        let Some(value) = self.config.get("core.excludesfile") else { return ExcludesFile::Unset };
+        if value.is_empty() {
+            return ExcludesFile::None;
+        }
+        match (value.strip_prefix(b"~/"), home) {
+            (Some(below), Some(home)) => ExcludesFile::File(home.join(layout::path(below))),
+            _ => {
+                let top = self.work_tree.as_ref().unwrap_or(&self.git_dir);
+                ExcludesFile::File(top.join(layout::path(value)))
+            }
+        }
     }
 
     /// Returns `true` if `core.ignoreCase` is set: paths that differ only in case are one file.
