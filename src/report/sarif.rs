@@ -66,7 +66,7 @@ fn run(document: &Document, suppressed: Suppressed) -> Run {
         ROOT.to_owned(),
         ArtifactLocation::builder()
             .description(message(
-                "The root of the repository; of several, the folder that holds them all",
+                "The root of the repository, the folder that holds several, or --path-base",
             ))
             .build(),
     );

@@ -75,6 +75,15 @@ impl Manager {
         self.configurations().iter().map(move |name| top.join(name)).filter(|path| path.is_file())
     }
 
+    /// Returns where in its configuration the lines go.
+    pub(super) fn place(self) -> &'static str {
+        match self {
+            Self::Lefthook => "to the `jobs` of a hook that is there already",
+            Self::SimpleGitHooks => "before the command of a hook that is there already, with `&&`",
+            Self::PreCommit => "to the list `repos`",
+        }
+    }
+
     /// What makes it write its hooks anew.
     pub(super) fn renew(self, hooks: &[Hook]) -> String {
         match self {
