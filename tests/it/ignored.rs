@@ -231,3 +231,21 @@ fn a_repository_s_own_excludes_file_may_lie_in_the_home_folder() {
     std::fs::remove_file(repo.path().join("a.pem")).expect("it is there");
     assert_eq!(ignored(&repo), 1, "the repository's rules name the other file");
 }
+
+#[test]
+fn a_file_that_is_ignored_and_excluded_is_counted_once() {
+    let repo = Repo::new();
+    repo.write(".gitignore", "*.env\n");
+    for path in ["tracked.env", "a.env", "b.env"] {
+        repo.write(path, "");
+    }
+    repo.git(&["add", "-f", "tracked.env"]);
+    let left_out = |glob: &str| {
+        let ran = repo.scan(&["--files-only", "--exclude", glob]);
+        let counts = ran.json()["summary"]["left_out"].clone();
+        (counts["excluded"].clone(), counts["ignored_files"].clone())
+    };
+    assert_eq!(left_out("*.env"), (3.into(), 0.into()));
+    assert_eq!(left_out("a.env"), (1.into(), 1.into()));
+    assert_eq!(left_out("tracked.env"), (1.into(), 2.into()));
+}

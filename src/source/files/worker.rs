@@ -122,10 +122,9 @@ impl Worker<'_> {
         }
         if is_dir {
             lock(&self.left_out.folders).insert(entry.path().to_owned(), entry.depth());
-        } else if kind.is_some_and(|kind| kind.is_file())
-            && !self.source.is_excluded(entry, entry.depth())
-            && !self.source.is_own(entry.path())
-        {
+        } else if self.source.is_excluded(entry, entry.depth()) {
+            add(&self.run.tally.excluded, 1);
+        } else if kind.is_some_and(|kind| kind.is_file()) && !self.source.is_own(entry.path()) {
             add(&self.left_out.files, 1);
         }
         true
