@@ -304,18 +304,18 @@ fn refuse_managed(folder: &Path, hooks: &[Hook]) -> anyhow::Result<()> {
         let owner = |hook: &Hook| found.iter().find(|it| it.0 == *hook).map_or(*first, |it| it.1);
         let theirs: Vec<Hook> = hooks.iter().copied().filter(|it| owner(it) == *manager).collect();
         say(&format!(
-            "Add to {}, {}, then run `{}`:",
+            "Add to {}, then run `{}`:",
             manager.configurations()[0],
-            manager.place(),
             manager.renew(&theirs)
         ))?;
         manager.lines(&theirs).iter().try_for_each(|line| say(line))?;
     }
     bail!(
         "the hook {} belongs to {}, which writes it anew: nothing was installed; add the lines above \
-         to its configuration",
+         to its configuration, {}",
         shown(path),
-        first.name()
+        first.name(),
+        first.place()
     );
 }
 
