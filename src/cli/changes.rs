@@ -1,11 +1,11 @@
 //! `ddpatrol staged` and `ddpatrol range`.
 
-use super::Exit;
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
 use super::hook::Line;
 use super::session::{self, Scene, Sources, Task};
 use super::staged_paths::Selection;
+use super::{Exit, signals};
 use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
@@ -24,7 +24,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
         let (telling, change) = (&args.telling, &args.change);
         return Judging { telling, change, trust: Trust::Base }.judge_revisions(&revisions);
     }
-    let run = session::begin()?;
+    let run = signals::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
     let top = top(&repository);
     let progress = progress(&repository)?;
@@ -105,7 +105,7 @@ impl Judging<'_> {
     /// Judges the range that revisions name.
     fn judge_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
         // Listing the commits of a long range takes a while.
-        session::begin()?;
+        signals::begin()?;
         let options = RangeOptions { threads: session::threads(&self.telling.run) };
         let repository = discover(self.change.repo.as_ref())?;
         self.judge(Range::new(repository, revisions, options)?, None)
@@ -113,7 +113,7 @@ impl Judging<'_> {
 
     /// Judges a range, and lists what is in another one.
     pub(super) fn judge(&self, range: Range, also: Option<Range>) -> anyhow::Result<Exit> {
-        let run = session::begin()?;
+        let run = signals::begin()?;
         for note in range.notes.iter().chain(also.iter().flat_map(|it| &it.notes)) {
             run.note(note.clone());
         }
@@ -126,7 +126,7 @@ impl Judging<'_> {
 
     /// Reports that there is nothing to judge.
     fn nothing(&self) -> anyhow::Result<Exit> {
-        let run = session::begin()?;
+        let run = signals::begin()?;
         let top = top(&discover(self.change.repo.as_ref())?);
         run.note("standard input names no revision: nothing was scanned".to_owned());
         let task = self.task(Ground::Nowhere { top: top.clone() }, top);

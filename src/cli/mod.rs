@@ -15,6 +15,7 @@ mod rules;
 mod saved;
 mod scan;
 mod session;
+mod signals;
 mod staged_paths;
 
 use crate::detect::Detector;
@@ -67,7 +68,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         if is_closed_pipe(&error) {
             return Exit::Good;
         }
-        if session::was_interrupted() {
+        if signals::was_interrupted() {
             // The programs that were asked for an answer were stopped, so the error says nothing.
             return Exit::Interrupted;
         }

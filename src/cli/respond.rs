@@ -2,7 +2,7 @@
 
 use super::args::{ActingArgs, RespondingArgs, RevokeArgs};
 use super::output::Output;
-use super::{Exit, GATE, builtin_redactor, clean, complain, load_rules};
+use super::{Exit, GATE, builtin_redactor, clean, complain, load_rules, signals};
 use crate::detect::Evidence;
 use crate::finding::{Finding, Fingerprint};
 use crate::report::document::{Document, Place, Record, SCHEMA};
@@ -271,8 +271,9 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
         bail!("`ddpatrol revoke` reports as text or json");
     }
-    let run = Arc::new(Run::default());
-    super::session::stop_on_signal(&run)?;
+    let run = signals::begin()?;
+    // Nothing is scanned: a revocation that was sent is waited for, and reported.
+    run.finish();
     let interrupted = Arc::clone(&run);
     let stop = Stop::new(move || interrupted.is_interrupted());
     let responder = Responder::new(args.acting.settings(0)?, stop);

@@ -3,7 +3,7 @@
 use super::args::{ReportFormat, ScanArgs};
 use super::decide::{Ground, Heed};
 use super::session::{self, Ended, Scene, Sources, Task};
-use super::{Exit, GATE};
+use super::{Exit, GATE, signals};
 use crate::finding::baseline::{Reach, Roots};
 use crate::report::advice::quote;
 use crate::source::archive::{Packs, Unpacking};
@@ -32,7 +32,7 @@ pub(super) fn run_then(
     heed: Heed,
     then: &dyn Fn(&Ended<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
-    let run = session::begin()?;
+    let run = signals::begin()?;
     let state = RefCell::new(None);
     let sources = |scene: &Scene<'_>| {
         let opened = open_state(args, scene)?;

@@ -2,10 +2,10 @@
 
 use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
-use super::output::{Output, Telling, remove_temporary, suppressed};
+use super::output::{Output, Telling, suppressed};
 use super::progress::Progress;
 use super::respond::Responding;
-use super::{Exit, GATE, complain, is_closed_pipe};
+use super::{Exit, GATE, complain, is_closed_pipe, signals};
 use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
 use crate::finding::baseline::{Reach, Roots};
@@ -15,14 +15,13 @@ use crate::report::redact::Redactor;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Outcome, Scan, is_left_out};
-use crate::source::git::repo::{Operation, stop_programs};
+use crate::source::git::repo::Operation;
 use crate::source::window::Context;
 use crate::source::{Run, Source};
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What a command scans.
@@ -81,17 +80,6 @@ pub(super) fn threads(args: &RunArgs) -> usize {
     args.threads.map_or_else(cores, usize::from)
 }
 
-/// Returns the run of this process, which the first signal stops. The first call begins it.
-pub(super) fn begin() -> anyhow::Result<Arc<Run>> {
-    static RUN: OnceLock<Arc<Run>> = OnceLock::new();
-    if let Some(run) = RUN.get() {
-        return Ok(Arc::clone(run));
-    }
-    let run = RUN.get_or_init(Arc::default);
-    stop_on_signal(run)?;
-    Ok(Arc::clone(run))
-}
-
 /// Runs a scan and tells its outcome.
 pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
     let started = Instant::now();
@@ -119,79 +107,6 @@ pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyh
         started,
     };
     session.run(outputs, sources, run)
-}
-
-/// How long workers may take to stop after the first signal. A worker that is blocked in a system
-/// call (a network file system, a stuck device) does not stop by itself.
-const PATIENCE: Duration = Duration::from_millis(900);
-
-/// Handles SIGINT, SIGTERM and SIGHUP: the first stops the workers, and partial reports are written;
-/// the second ends the process at once.
-pub(super) fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
-    let run = Arc::clone(run);
-    ctrlc::set_handler(move || {
-        if run.is_interrupted() {
-            quit();
-        }
-        run.interrupt();
-        INTERRUPTED.store(true, Ordering::Relaxed);
-        stop_programs();
-        let run = Arc::clone(&run);
-        std::thread::spawn(move || quit_unless_finished(&run));
-    })
-    .context("cannot handle signals")
-}
-
-/// Ends the process if its workers have not stopped after [`PATIENCE`].
-///
-/// On a busy machine they may not have had the processor for long enough, which the time that the
-/// process has used shows: one that is blocked uses none, one that computes on uses all of it.
-fn quit_unless_finished(run: &Run) {
-    for _ in 0..MAX_EXTENSIONS {
-        let before = processor_time();
-        std::thread::sleep(PATIENCE);
-        if run.is_finished() {
-            return;
-        }
-        let used = processor_time().saturating_sub(before);
-        if used < PATIENCE / 20 || used > PATIENCE / 2 {
-            break;
-        }
-    }
-    complain("interrupted, but a worker does not stop: no report is written");
-    quit();
-}
-
-/// How many times [`PATIENCE`] is given to a process that gets little of the processor.
-const MAX_EXTENSIONS: usize = 10;
-
-/// Returns the processor time that this process has used, of all its threads.
-#[cfg(unix)]
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// Returns zero: the time is not known here, so a process counts as blocked.
-#[cfg(not(unix))]
-fn processor_time() -> Duration {
-    Duration::ZERO
-}
-
-/// Set by the first signal.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Returns `true` if the user interrupted the command.
-pub(super) fn was_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
-
-/// Ends the process without reports.
-fn quit() -> ! {
-    stop_programs();
-    remove_temporary();
-    #[expect(clippy::exit, reason = "workers that do not stop cannot be waited for")]
-    std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
 struct Session<'a> {
@@ -286,7 +201,7 @@ impl Session<'_> {
         document: &mut Document,
     ) -> anyhow::Result<()> {
         let responses = responding.respond(&outcome.findings, document)?;
-        outcome.interrupted = was_interrupted();
+        outcome.interrupted = signals::was_interrupted();
         document.interrupted = outcome.interrupted;
         document.answer(&responses, self.redactor);
         if responding.has_failed(&responses) {

@@ -110,7 +110,7 @@ impl Selection {
                 _ => files.push(path),
             }
         }
-        // What is named is read whatever an ignore file says.
+        // Named files are read even if an ignore file excludes them.
         for (paths, no_ignore) in [(files, true), (folders, false)] {
             if paths.is_empty() {
                 continue;
@@ -147,7 +147,7 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    /// Returns a path as it is reported, and as git spells it if it is below the top: links in the
+    /// Returns a path as it is reported, and as git has it if it is below the top: links in the
     /// folders above it are resolved, the path itself is not followed.
     fn find(&mut self, path: &Path) -> (PathBuf, Option<Vec<u8>>) {
         let whole = lexical(&self.here.join(path));
@@ -168,7 +168,7 @@ impl Places<'_> {
     }
 }
 
-/// Returns the path that git spells as these bytes.
+/// Converts the bytes that git has for a path.
 fn path_of(bytes: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {

@@ -216,7 +216,7 @@ impl<'a> Installation<'a> {
 
     /// Writes hooks; `None` stands for a hook that only passes on.
     fn write(&self, hooks: &[(&'static str, Option<Hook>)]) -> anyhow::Result<()> {
-        // A link may lead to a hook that becomes ours, so all are looked at before one is written.
+        // A link may lead to a hook that becomes ours, so all are checked before one is written.
         let look = |(name, hook): &(&'static str, Option<Hook>)| {
             self.look(name).map(|place| (*name, *hook, place))
         };

@@ -1,10 +1,10 @@
 //! `ddpatrol commit-msg`: the message that a commit will have.
 
-use crate::cli::Exit;
 use crate::cli::args::{MessageArgs, TellingArgs};
 use crate::cli::changes::discover;
 use crate::cli::decide::{Ground, Heed};
 use crate::cli::session::{self, Task};
+use crate::cli::{Exit, signals};
 use crate::finding::baseline::{Reach, Roots};
 use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::text::Text;
@@ -14,7 +14,7 @@ use anyhow::Context;
 const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------";
 
 pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
-    let run = session::begin()?;
+    let run = signals::begin()?;
     let mut bytes = regular::read(&args.file, Links::Follow, MAX_TEXT)
         .with_context(|| format!("the message {} cannot be read", args.file.display()))?;
     bytes.truncate(message_len(&bytes));

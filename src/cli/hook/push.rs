@@ -1,11 +1,11 @@
 //! `ddpatrol pre-push` and `ddpatrol pre-receive`: what a push brings that the other side lacks.
 
 use super::lines::Line;
-use crate::cli::Exit;
 use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, TellingArgs};
 use crate::cli::changes::{Judging, Trust, discover};
 use crate::cli::complain;
 use crate::cli::session;
+use crate::cli::{Exit, signals};
 use crate::finding::Standing;
 use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};
@@ -17,7 +17,7 @@ use std::io::Read;
 /// Runs as git's `pre-push` hook, or as one of the pre-commit framework's, which has read what git
 /// says and passes on one reference in variables.
 pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
-    session::begin()?;
+    signals::begin()?;
     let repository = discover(None)?;
     let url = args.url.as_ref().map(|url| url.to_string_lossy().into_owned());
     let git = Remote { name: args.remote.clone(), url };
@@ -118,7 +118,7 @@ impl Framework {
 /// Runs as git's `pre-receive` hook: git shows what was pushed beside what was there, and no
 /// reference points to it yet.
 pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
-    session::begin()?;
+    signals::begin()?;
     let repository = discover(None)?;
     let updates = updates(&read()?, Line::of_receive)?;
     if updates.is_empty() {

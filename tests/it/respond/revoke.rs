@@ -347,3 +347,28 @@ fn a_dry_run_does_not_fail_over_what_cannot_be_revoked() {
     let revoke = |how| tree.run(&["revoke", "--from", "r.json", how]).code();
     assert_eq!((revoke("--dry-run"), revoke("--yes")), (Some(0), Some(2)));
 }
+
+#[test]
+fn an_interrupted_revocation_is_waited_for_and_reported() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    // Longer than a scan has to stop.
+    let site = Issuer::start(|_, _| {
+        std::thread::sleep(std::time::Duration::from_millis(2_500));
+        (204, "", String::new())
+    });
+    let tree = tree_with(&datadog(40));
+    tree.write("r.json", tree.run(&["scan", "--report", "json"]).stdout());
+    let args =
+        ["revoke", "--from", "r.json", "--yes", "--report", "json", "--datadog-site", &site.url];
+    let mut command = tree.command(&args);
+    command.env("DDPATROL_DATADOG_TOKEN", ADMIN).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("it runs");
+    while site.asked().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
+    let ran = Ran(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code(), Some(130), "{ran:?}");
+    assert_eq!(ran.json()["revocations"].as_array().map(Vec::len), Some(1), "{ran:?}");
+}
