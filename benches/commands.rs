@@ -67,7 +67,7 @@ fn large_file(folder: &Path) {
     drop(file);
     let (output, cpu, wall) = run(&mut ddpatrol(&["--report", "json"], &path));
     assert!(output.status.success(), "the file was read and nothing found");
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage is told");
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage of children");
     println!(
         "a file of 4 GB: peak memory {:.1} MB, {:.2} CPU s, {:.2} wall s",
         usage.max_rss() as f64 * 1024.0 / 1e6,
@@ -181,7 +181,7 @@ fn peak(command: &Command) -> u64 {
 
 fn print_peak(command: &[String]) {
     Command::new(&command[0]).args(&command[1..]).output().expect("the command runs");
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage is told");
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage of children");
     println!("{}", usage.max_rss() * 1024);
 }
 
@@ -218,7 +218,7 @@ fn compare(
 /// Runs a command and tells the CPU and wall time that it took.
 fn run(command: &mut Command) -> (Output, Duration, Duration) {
     let cpu = || {
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage is told");
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage of children");
         let time = |time: nix::sys::time::TimeVal| {
             Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1000)
         };

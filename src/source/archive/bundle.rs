@@ -115,7 +115,7 @@ pub(super) fn index(
     let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
     indexer.progress(|_| !is_stopped());
     indexer.write_all(&head)?;
-    // Each byte may inflate to a thousand, and the progress is told between objects only.
+    // Each byte may inflate to a thousand, and the progress callback runs between objects only.
     let mut buffer = vec![0; 8 << 10];
     loop {
         let len = fill(pack, &mut buffer)?;

@@ -35,7 +35,7 @@ pub(super) struct Worker<'a> {
     /// The files that are pointers of Git LFS.
     pub(super) pointers: &'a Mutex<Vec<(PathBuf, Pointer)>>,
     pub(super) tracked: Option<&'a Tracked>,
-    /// What it has passed by, for [`Tracked`].
+    /// The keys of the paths that the worker has visited, for [`Tracked`].
     pub(super) passed: Vec<u64>,
 }
 
@@ -69,7 +69,7 @@ impl Worker<'_> {
                 tracked.skip(entry.path());
             }
             match &self.source.options.repositories {
-                // The folder that it lies in has told of it.
+                // The folder that contains it has reported the repository.
                 Some(_) if is_inner => {}
                 Some(met) => lock(met).push(entry.into_path()),
                 None => add(&self.run.tally.git_folders, 1),
@@ -189,7 +189,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Tells whether git, which may do so at any moment, has taken a file of its own away.
+    /// Returns `true` if git, which may do so at any moment, has removed a file of its own.
     fn is_taken_away(&self, error: &io::Error) -> bool {
         self.source.options.is_store && error.kind() == io::ErrorKind::NotFound
     }

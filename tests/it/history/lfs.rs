@@ -23,7 +23,7 @@ fn a_token_in_an_object_is_told_with_path_and_commit() {
         let brought = commit(&repo, "folder/prod.env", &format!("line\nKEY={}\n", token(1)));
         commit(&repo, "clean.bin", "clean");
         let removed = repo.commit_removal("folder/prod.env");
-        // An object without a pointer is told as a file.
+        // An object without a pointer is reported as a file.
         repo.write(format!(".git/lfs/objects/ab/cd/{}", "abcd".repeat(16)), token(2));
         for args in [&[][..], &["--history-only"]] {
             let ran = repo.scan_with_git(args);

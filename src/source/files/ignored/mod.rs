@@ -37,7 +37,7 @@ pub struct UserRules {
 /// The rules that apply in a folder.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// The folder, as the walk spells it.
+    /// The folder, by the path that the walk has for it.
     folder: PathBuf,
     /// Its path from the top of the work tree with `/` behind each name; empty for the top.
     from_top: Vec<u8>,
@@ -153,7 +153,7 @@ impl Ignored {
 impl Rules {
     /// Returns `true` if git ignores the entry, which lies in the folder or below it.
     ///
-    /// Of what lies in an ignored folder nothing is known here: who walks does not enter it.
+    /// The result says nothing about entries of an ignored folder, which a walk does not enter.
     pub(super) fn ignore(&self, entry: Entry<'_>) -> bool {
         if self.lists.is_empty() {
             return false;

@@ -73,7 +73,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Returns how a token counts that stands in a certain way against the base.
+    /// Returns how a token counts, given its status relative to the base.
     fn apply(self, standing: Standing) -> Standing {
         match (self, standing) {
             (Self::AlsoUnpushed, Standing::New | Standing::Moved(_)) => Standing::AlsoUnpushed,
