@@ -15,6 +15,7 @@ mod many;
 mod mint;
 mod nested;
 mod oracle;
+mod output;
 mod paths;
 mod repo;
 mod report;

@@ -1,0 +1,40 @@
+//! Help and manual page of every command.
+
+use super::assert_text;
+use crate::tree::Tree;
+
+/// Lists all commands by reading the program's own help, so that a new one cannot be forgotten.
+fn commands(tree: &Tree, above: &[String]) -> Vec<Vec<String>> {
+    let args: Vec<&str> = above.iter().map(String::as_str).chain(["--help"]).collect();
+    let help = tree.run(&args).stdout();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let name = line.strip_prefix("  ")?.split(' ').next()?;
+        (!name.is_empty() && name != "help").then(|| name.to_owned())
+    });
+    let mut found = vec![above.to_vec()];
+    for name in names {
+        found.extend(commands(tree, &[above, &[name]].concat()));
+    }
+    found
+}
+
+#[test]
+fn every_command_has_its_help_and_manual_page() {
+    let tree = Tree::new();
+    let commands = commands(&tree, &[]);
+    assert!(commands.len() > 20, "the list of commands was not understood: {commands:?}");
+    for command in commands {
+        let name = if command.is_empty() { "program".to_owned() } else { command.join("-") };
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        for (kind, args) in [
+            ("short", [&words[..], &["-h"]].concat()),
+            ("long", [&words[..], &["--help"]].concat()),
+            ("man", [&["man"], &words[..]].concat()),
+        ] {
+            let ran = tree.run(&args);
+            assert_eq!((ran.code(), ran.stderr().as_str()), (Some(0), ""), "{args:?}");
+            assert_text(&format!("help-{name}-{kind}"), tree.path(), &ran.stdout());
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Reports of every format and command.
+
+use super::scene::{gzip, repository, token};
+use super::{assert_ran, assert_text};
+use crate::repo::Repo;
+use crate::tree::Tree;
+
+const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
+
+#[test]
+fn a_scan_is_reported_in_every_format() {
+    let repo = repository();
+    for format in FORMATS {
+        let args = ["scan", "--show-shaped", "--threads", "1", "--report", format];
+        let ran = repo.run_at(repo.path(), &args);
+        assert_ran(&format!("report-scan-{format}"), repo.path(), &ran);
+    }
+}
+
+#[test]
+fn a_text_report_has_colours_only_on_request() {
+    let repo = repository();
+    let ran = repo.run_at(repo.path(), &["scan", "--color", "always"]);
+    assert_ran("report-scan-text-colour", repo.path(), &ran);
+    let ran = repo.run_at(repo.path(), &["scan", "--quiet"]);
+    assert_ran("report-scan-text-quiet", repo.path(), &ran);
+}
+
+#[test]
+fn a_scan_without_findings_is_reported_in_every_format() {
+    let tree = Tree::new();
+    tree.write("a/b.txt", "nothing here\n");
+    for format in FORMATS {
+        let ran = tree.run(&["scan", "--report", format]);
+        assert_ran(&format!("report-clean-{format}"), tree.path(), &ran);
+    }
+}
+
+#[test]
+fn an_incomplete_scan_is_reported_in_every_format() {
+    let tree = Tree::new();
+    tree.write("a.txt", token(1));
+    let packed = gzip(&b"text that is cut off ".repeat(200));
+    tree.write("cut.gz", &packed[..packed.len() / 2]);
+    for format in FORMATS {
+        let ran = tree.run(&["scan", "--report", format, ".", "missing.txt"]);
+        assert_ran(&format!("report-incomplete-{format}"), tree.path(), &ran);
+    }
+}
+
+#[test]
+fn files_that_are_left_out_are_counted_in_the_report() {
+    let tree = Tree::new();
+    tree.write("big.bin", vec![0; 4_000]);
+    tree.write("skip/x.txt", token(1));
+    tree.write("kept.txt", "nothing\n");
+    std::os::unix::fs::symlink("kept.txt", tree.path().join("link")).expect("a link");
+    let args = ["scan", "--exclude", "skip/", "--max-file-size", "1k", "--report"];
+    for format in ["text", "json", "markdown", "html"] {
+        let ran = tree.run(&[&args[..], &[format]].concat());
+        assert_ran(&format!("report-skipped-{format}"), tree.path(), &ran);
+    }
+}
+
+/// A repository with a base and one commit that adds a token, moves one, and keeps one.
+fn changed() -> Repo {
+    let repo = Repo::new();
+    repo.write("kept.env", format!("A={}\n", token(1)));
+    repo.write("old/place.env", format!("B={}\n", token(2)));
+    repo.commit("the base");
+    repo.git(&["tag", "base"]);
+    repo.remove("old/place.env");
+    repo.write("new/place.env", format!("B={}\n", token(2)));
+    repo.write("added.env", format!("C={}\n", token(3)));
+    repo
+}
+
+#[test]
+fn staged_content_is_reported_in_every_format() {
+    let repo = changed();
+    repo.git(&["add", "-A"]);
+    for format in FORMATS {
+        let ran = repo.run_at(repo.path(), &["staged", "--report", format]);
+        assert_ran(&format!("report-staged-{format}"), repo.path(), &ran);
+    }
+    let ran = repo.run_at(repo.path(), &["staged", "--all"]);
+    assert_ran("report-staged-all", repo.path(), &ran);
+}
+
+#[test]
+fn a_range_is_reported_in_every_format() {
+    let repo = changed();
+    repo.commit("the change");
+    for format in FORMATS {
+        let ran = repo.run_at(repo.path(), &["range", "base..HEAD", "--report", format]);
+        assert_ran(&format!("report-range-{format}"), repo.path(), &ran);
+    }
+}
+
+#[test]
+fn a_commit_message_is_reported() {
+    let repo = Repo::new();
+    let message = repo.write(".git/COMMIT_EDITMSG", format!("use {}\n", token(1)));
+    let ran = repo.run_at(repo.path(), &["commit-msg", message.to_str().expect("UTF-8")]);
+    assert_ran("report-commit-msg", repo.path(), &ran);
+}
+
+#[test]
+fn standard_input_is_reported() {
+    let tree = Tree::new();
+    for format in ["text", "json", "sarif"] {
+        let args = ["scan", "-", "--report", format];
+        let ran = tree.run_with_input(&args, format!("a line\nkey={}\n", token(1)).as_bytes());
+        assert_ran(&format!("report-stdin-{format}"), tree.path(), &ran);
+    }
+}
+
+#[test]
+fn saved_reports_are_shown_and_compared() {
+    let tree = Tree::new();
+    tree.write("a.txt", token(1));
+    tree.write("b.txt", token(2));
+    let _ = tree.run(&["scan", "--report", "json=old.json"]);
+    std::fs::remove_file(tree.path().join("a.txt")).expect("it is there");
+    tree.write("c.txt", token(3));
+    let _ = tree.run(&["scan", "--exclude", "old.json", "--report", "json=new.json"]);
+    for format in FORMATS {
+        let ran = tree.run(&["report", "--from", "old.json", "--report", format]);
+        assert_ran(&format!("report-saved-{format}"), tree.path(), &ran);
+    }
+    for format in ["text", "json"] {
+        let ran = tree.run(&["diff", "old.json", "new.json", "--report", format]);
+        assert_ran(&format!("report-diff-{format}"), tree.path(), &ran);
+    }
+}
+
+#[test]
+fn baselines_are_written_updated_and_shown() {
+    let tree = Tree::new();
+    tree.write("a.txt", token(1));
+    assert_ran("baseline-create", tree.path(), &tree.run(&["baseline", "create"]));
+    let written = std::fs::read_to_string(tree.path().join(".ddpatrol-baseline.json"));
+    assert_text("baseline-file", tree.path(), &written.expect("a baseline"));
+    assert_ran("baseline-show", tree.path(), &tree.run(&["baseline", "show"]));
+    assert_ran("baseline-scan", tree.path(), &tree.run(&["scan"]));
+    tree.write("b.txt", token(2));
+    assert_ran("baseline-update", tree.path(), &tree.run(&["baseline", "update"]));
+}
+
+#[test]
+fn tokens_are_explained_one_by_one() {
+    let tree = Tree::new();
+    let mut wrong = token(2);
+    wrong.replace_range(40..41, if &wrong[40..41] == "x" { "y" } else { "x" });
+    let input = format!("{}\n{wrong}\nno token\n", token(1));
+    assert_ran("check", tree.path(), &tree.run_with_input(&["check"], input.as_bytes()));
+}
+
+#[test]
+fn rules_are_listed_shown_and_checked() {
+    let tree = Tree::new();
+    assert_ran("rules-list", tree.path(), &tree.run(&["rules", "list"]));
+    assert_ran("rules-show", tree.path(), &tree.run(&["rules", "show", "datadog-pat"]));
+    assert_ran("rules-check", tree.path(), &tree.run(&["rules", "check"]));
+}
+
+#[test]
+fn hooks_say_what_they_did() {
+    let repo = Repo::new();
+    for (name, args) in [
+        ("hook-status-none", &["hook", "status"][..]),
+        ("hook-install", &["hook", "install"]),
+        ("hook-install-again", &["hook", "install"]),
+        ("hook-install-push", &["hook", "install", "--pre-push"]),
+        ("hook-status", &["hook", "status"]),
+        ("hook-uninstall", &["hook", "uninstall"]),
+        ("hook-uninstall-again", &["hook", "uninstall"]),
+    ] {
+        assert_ran(name, repo.path(), &repo.run_at(repo.path(), args));
+    }
+}
