@@ -159,6 +159,15 @@ pub(super) fn remove_temporary() {
     }
 }
 
+/// Describes why no file can be created in a folder, without the temporary file's name.
+fn without_temporary(error: &io::Error, folder: &Path) -> io::Error {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "no such folder; create it first".to_owned(),
+        kind => kind.to_string(),
+    };
+    io::Error::new(error.kind(), format!("{}: {reason}", folder.display()))
+}
+
 fn open_path(path: &Path) -> io::Result<Target> {
     // These stand for what is open already, whatever file is behind them.
     if path.starts_with("/dev") || path.starts_with("/proc") {
@@ -187,7 +196,8 @@ fn open_path(path: &Path) -> io::Result<Target> {
         let new = std::fs::Permissions::from_mode(0o666);
         builder.permissions(std::fs::metadata(&path).map_or(new, |old| old.permissions()));
     }
-    let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let folder = folder.unwrap_or(Path::new("."));
+    let file = builder.tempfile_in(folder).map_err(|error| without_temporary(&error, folder))?;
     let unfinished = file.path().to_owned();
     TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).push(unfinished);
     Ok(Target::File(BufWriter::new(file), path))
