@@ -50,6 +50,15 @@ pub struct Blob<'a> {
     pub layer: Option<&'a Arc<str>>,
 }
 
+/// How much context the windows of a stream keep, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Before the first own byte.
+    pub before: usize,
+    /// After the last own byte.
+    pub after: usize,
+}
+
 impl<'a> Blob<'a> {
     /// Wraps bytes that are all there is.
     #[must_use]

@@ -5,10 +5,13 @@
 
 pub mod blob;
 pub mod cli;
+pub mod commit;
 pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod finding;
+mod quantity;
+pub mod redact;
 pub mod regular;
 pub mod report;
 pub mod respond;

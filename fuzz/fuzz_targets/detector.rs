@@ -4,7 +4,7 @@
 
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Match, Scratch, Within};
-use ddpatrol::report::redact::Redactor;
+use ddpatrol::redact::Redactor;
 use ddpatrol::rules::RuleSet;
 use ddpatrol::source::window::{Context, Windows};
 use ddpatrol::source::{Run, Visitor};

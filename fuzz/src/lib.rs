@@ -1,12 +1,12 @@
 //! What the fuzz targets for archives share: walks any bytes, with small limits, and checks that the
 //! walk ends, that no limit is exceeded, and that every path lies below the archive's.
 
+use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::Gap;
 use ddpatrol::source::archive::{
     ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
 };
-use ddpatrol::source::window::Context;
 use std::io::Cursor;
 use std::path::Path;
 

@@ -19,9 +19,9 @@ mod signals;
 mod staged_paths;
 
 use crate::detect::Detector;
+use crate::redact::Redactor;
 use crate::regular::Links;
 use crate::report::escape;
-use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
 use anyhow::Context;
 use args::{Args, Command};

@@ -1,6 +1,6 @@
 //! A line of progress on a terminal, for scans that take longer than a moment.
 
-use crate::report::text::{bytes, count, number};
+use crate::quantity::{bytes, count, number};
 use crate::source::Run;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::args::{RulesArgs, RulesCommand};
 use super::{Exit, load_rules};
+use crate::quantity::count;
 use crate::regular::Links;
-use crate::report::text::count;
 use crate::rules::{Rule, RuleSet, selftest};
 use ddpatrol_token::{Kind, Lengths, Segment};
 use std::io::{self, Write};

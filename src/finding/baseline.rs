@@ -4,7 +4,7 @@
 //! places serve to show where it has come to since.
 
 use super::{Finding, Fingerprint, Location, Part};
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};

@@ -5,10 +5,10 @@ use super::{
     Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
     snippet,
 };
+use crate::blob::Context;
 use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence, Match};
-use crate::report::redact::Redactor;
-use crate::source::window::Context;
+use crate::redact::Redactor;
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
 use std::ops::Range;

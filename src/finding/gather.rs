@@ -10,7 +10,7 @@ use super::{
 };
 use crate::blob::Blob;
 use crate::detect::{Detector, Match};
-use crate::report::redact::Clean;
+use crate::redact::Clean;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 //! is the caller's to say: a change must not allow itself.
 
 use crate::detect::encoding::Encoding;
-use crate::report::redact::{Clean, Redactor};
+use crate::redact::{Clean, Redactor};
 use memchr::memmem;
 use std::ops::Range;
 

@@ -26,10 +26,10 @@ pub(crate) use spots::{Gathered, end_of};
 pub use spots::{Spot, Spots};
 
 use crate::blob::{Origin, Position};
+use crate::commit::Commit;
 use crate::detect::Evidence;
 use crate::detect::encoding::Encoding;
-use crate::report::redact::Clean;
-use crate::source::git::commits::Commit;
+use crate::redact::Clean;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_token::{Secret, Uuid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

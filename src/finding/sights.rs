@@ -11,7 +11,7 @@ use super::wide::Places;
 use super::{Part, around};
 use crate::blob::Position;
 use crate::detect::encoding::Encoding;
-use crate::report::redact::Clean;
+use crate::redact::Clean;
 use std::collections::HashMap;
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! The line around a match, masked and cut to a length that a report can show.
 
 use crate::detect::encoding::Encoding;
-use crate::report::redact::{Clean, Redactor};
+use crate::redact::{Clean, Redactor};
 use std::ops::Range;
 
 /// How many bytes are shown before and after a match.

@@ -6,7 +6,7 @@
 
 use super::baseline::{Baseline, Reach, Roots};
 use super::{Finding, Fingerprint, Location, Part};
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;

@@ -5,9 +5,9 @@
 //! repository name its folder by an absolute path.
 
 use super::document::Paths;
-use super::redact::{Clean, Redactor};
 use crate::detect::encoding::Encoding;
 use crate::finding::{Finding, Location, Part, Standing};
+use crate::redact::{Clean, Redactor};
 use crate::rules::Rule;
 use crate::source::git::repo::Operation;
 use crate::source::git::repositories::root_of;

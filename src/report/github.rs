@@ -10,9 +10,9 @@
 use super::document::{Document, Note, Place, Record, StandingWord};
 use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
-use super::text::count;
 use crate::detect::Evidence;
 use crate::finding::Part;
+use crate::quantity::count;
 use ddpatrol_token::secret::MASK;
 use std::io::{self, Write};
 

@@ -7,8 +7,8 @@
 use super::document::{Document, Note, Place, Record};
 use super::escape::{markdown, markdown_code};
 use super::status::{cut, short};
-use super::text::{count, number};
 use crate::detect::Evidence;
+use crate::quantity::{count, number};
 use std::io::{self, Write};
 
 /// How many bytes the report has at most; a step may add 1,048,576, some of them its own.

@@ -11,7 +11,6 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod markdown;
-pub mod redact;
 pub mod response;
 pub mod sarif;
 mod status;

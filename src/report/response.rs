@@ -2,7 +2,7 @@
 //! revoked.
 
 use super::document::{Document, Record};
-use super::redact::{Clean, Redactor};
+use crate::redact::{Clean, Redactor};
 use crate::respond::{Outcome, Revocation, Verdict, Verification};
 use serde::{Deserialize, Serialize};
 

@@ -5,8 +5,8 @@
 
 use super::document::Document;
 use super::response;
-use super::text::{bytes, count};
 use crate::detect::Evidence;
+use crate::quantity::{bytes, count};
 
 impl Document {
     /// Says what was found.

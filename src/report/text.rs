@@ -6,8 +6,8 @@ use super::escape::{self, terminal};
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
 use crate::finding::Part;
+use crate::quantity::number;
 use anstyle::{AnsiColor, Style};
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -233,58 +233,4 @@ fn write_summary(
         }
     }
     Ok(())
-}
-
-/// Spells a count with its noun: `1 file`, `1,204 files`.
-pub(crate) fn count<N: TryInto<u64>>(amount: N, noun: &str) -> String {
-    let amount = amount.try_into().unwrap_or(u64::MAX);
-    match (amount, noun) {
-        (1, noun) => format!("1 {noun}"),
-        (_, "repository") => format!("{} repositories", number(amount)),
-        (_, "device, socket or pipe") => format!("{} devices, sockets or pipes", number(amount)),
-        (_, noun) => format!("{} {noun}s", number(amount)),
-    }
-}
-
-pub(crate) fn number(amount: impl Display) -> String {
-    let digits = amount.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Spells an amount of bytes in decimal units: `35.1 MB`.
-pub(crate) fn bytes(amount: u64) -> String {
-    let mut value = amount as f64;
-    for unit in ["kB", "MB", "GB", "TB"] {
-        value /= 1000.0;
-        if value < 999.95 || unit == "TB" {
-            return if amount < 1000 {
-                count(amount, "byte")
-            } else {
-                format!("{value:.1} {unit}")
-            };
-        }
-    }
-    count(amount, "byte")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_spelled_for_people() {
-        assert_eq!(count(0_u64, "file"), "0 files");
-        assert_eq!(count(1_u64, "file"), "1 file");
-        assert_eq!(count(1_234_567_u64, "file"), "1,234,567 files");
-        assert_eq!(bytes(999), "999 bytes");
-        assert_eq!(bytes(35_149_000), "35.1 MB");
-        assert_eq!(bytes(4_294_967_296), "4.3 GB");
-    }
 }

@@ -1,9 +1,9 @@
 //! How a token came into a repository, as it may be told.
 
 use super::document::DocumentOptions;
-use super::redact::Clean;
+use crate::commit::{Commit, Signature};
 use crate::finding::{HeldObject, Span, Trace};
-use crate::source::git::commits::{Commit, Signature};
+use crate::redact::Clean;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};

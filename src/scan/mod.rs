@@ -8,7 +8,7 @@ mod members;
 mod reopened;
 mod worker;
 
-use crate::blob::Origin;
+use crate::blob::{Context, Origin};
 use crate::config::Exclude;
 use crate::detect::{Detector, Evidence, Match, Scratch, Within};
 use crate::finding::baseline::Roots;
@@ -17,12 +17,11 @@ use crate::finding::{
     Collector, Finding, Fingerprint, HeldObject, InlineAllow, Location, OnMatch, Part, Span,
     Standing, Token, Tokens, Told, context,
 };
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 use crate::source::archive::{ArchiveOptions, Format};
 use crate::source::git::Names;
 use crate::source::git::lfs::Pointer;
 use crate::source::git::repositories::root_of;
-use crate::source::window::Context;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Opened, Run, Scanned, Source, Visitors, add,
 };

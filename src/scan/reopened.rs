@@ -12,7 +12,7 @@ use crate::finding::{
     Collector, Common, Fingerprint, Gathered, Gatherer, HeldObject, Location, Matched, Occurrence,
     OnMatch, Seen, Sights, Span, Spots, Token, end_of, plain,
 };
-use crate::report::redact::Clean;
+use crate::redact::Clean;
 use crate::source::{Opened, Traced};
 use ddpatrol_pack::Kind;
 use std::collections::HashMap;

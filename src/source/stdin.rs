@@ -5,9 +5,9 @@
 //! some formats must have whole.
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
-use super::window::{Context, End, Windows};
+use super::window::{End, Windows};
 use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
-use crate::blob::Origin;
+use crate::blob::{Context, Origin};
 use crate::finding::STDIN;
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};

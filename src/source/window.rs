@@ -4,7 +4,7 @@
 //! owns and after them; offset and text position of every window are kept up as bytes are dropped.
 
 use super::{Gap, Run, Visitor};
-use crate::blob::{Blob, Origin, Position};
+use crate::blob::{Blob, Context, Origin, Position};
 use crate::detect::is_open;
 use std::io::{self, Read};
 use std::sync::atomic::AtomicU64;
@@ -18,15 +18,6 @@ const MOST: usize = 16 << 20;
 /// By how much it grows first, and then by twice as much each time: a token in every line of a log is
 /// often at the end of a window, and ends soon after.
 const STEP: usize = 4 * 1024;
-
-/// How much context windows keep, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Context {
-    /// Before the first own byte.
-    pub before: usize,
-    /// After the last own byte.
-    pub after: usize,
-}
 
 /// One worker's buffer.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use crate::mint::{self, Random};
 use crate::oracle;
+use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
 use ddpatrol::rules::RuleSet;
-use ddpatrol::source::window::{Context, End, Windows};
+use ddpatrol::source::window::{End, Windows};
 use ddpatrol::source::{Run, Visitor};
 use proptest::prelude::*;
 use std::sync::Arc;

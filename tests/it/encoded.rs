@@ -4,9 +4,10 @@ use crate::detect::detector;
 use crate::encode::{self, ESCAPES, Which};
 use crate::mint::{self, Random};
 use crate::tree::Tree;
+use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
-use ddpatrol::source::window::{Context, Windows};
+use ddpatrol::source::window::Windows;
 use ddpatrol::source::{Run, Visitor};
 use proptest::prelude::*;
 

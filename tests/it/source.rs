@@ -3,11 +3,11 @@
 use crate::mint::{self, Random};
 use crate::repo::Repo;
 use crate::tree::{Ran, Tree, raw_name};
+use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
 use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions, UserRules};
-use ddpatrol::source::window::Context;
 use ddpatrol::source::{Gap, Held, ObjectVisitor, Opened, Run, Seen, Source, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};

@@ -14,9 +14,9 @@ pub(super) use saved::{
 };
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 
+use crate::blob::Context;
 use crate::config::Level;
 use crate::source::archive::ArchiveOptions;
-use crate::source::window::Context;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;

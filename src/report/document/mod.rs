@@ -13,12 +13,12 @@ pub use saved::{SavedError, read};
 pub use tell::DocumentOptions;
 
 use super::advice::Step;
-use super::redact::Clean;
 use super::response::{RevocationRecord, VerificationRecord};
 use super::trace::{GitPlace, ObjectRecord};
 use crate::detect::Evidence;
 use crate::finding::suppression::By;
 use crate::finding::{Part, Spots};
+use crate::redact::Clean;
 use crate::rules::Rule;
 use crate::source::Gap;
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,8 @@
 
 use crate::finding::baseline::{Roots, lexical};
 use crate::finding::{Location, Part, STDIN, plain};
+use crate::redact::Clean;
 use crate::report::escape;
-use crate::report::redact::Clean;
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::git::repositories::root_of;

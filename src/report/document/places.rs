@@ -8,7 +8,7 @@
 use super::{Place, Record};
 use crate::blob::Position;
 use crate::finding::{Location, Spot, Spots, end_of};
-use crate::report::redact::Clean;
+use crate::redact::Clean;
 use crate::report::trace::ObjectRecord;
 use serde::ser::{SerializeSeq, Serializer};
 

@@ -4,8 +4,8 @@
 //! before anything is made of it.
 
 use super::{Document, RuleRecord, SCHEMA};
+use crate::redact::Redactor;
 use crate::report::document::tell;
-use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
 use serde_json::Value;
 use std::path::Path;

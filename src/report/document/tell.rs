@@ -9,8 +9,8 @@ use super::{
 use crate::detect::Evidence;
 use crate::finding::suppression::{By, Suppression, Unused};
 use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
+use crate::redact::{Clean, Redactor};
 use crate::report::advice;
-use crate::report::redact::{Clean, Redactor};
 use crate::report::trace::ObjectRecord;
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};

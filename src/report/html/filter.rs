@@ -1,10 +1,10 @@
 //! Filters of the list of findings: radio buttons, which the style sheet acts on without a script.
 
 use crate::detect::Evidence;
+use crate::quantity::number;
 use crate::report::document::Record;
 use crate::report::escape::html;
 use crate::report::status::{Life, Presence};
-use crate::report::text::number;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 

@@ -2,11 +2,11 @@
 
 use super::filter;
 use crate::detect::Evidence;
+use crate::quantity::{count, number};
 use crate::report::advice::Aim;
 use crate::report::document::{Place, Record};
 use crate::report::escape::html;
 use crate::report::status::{Life, Presence, short};
-use crate::report::text::{count, number};
 use crate::report::trace::{CommitRecord, GitPlace};
 use std::io::{self, Write};
 

@@ -14,7 +14,7 @@ mod timeline;
 use super::document::{Document, Note, Record};
 use super::escape::html;
 use super::status::{Life, Presence};
-use super::text::{count, number};
+use crate::quantity::{count, number};
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("style.css");

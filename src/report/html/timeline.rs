@@ -4,10 +4,10 @@
 //! Lanes are drawings whose lengths are percentages, so that they fit any width and their text, which
 //! is HTML, keeps its size. The last moment is that of the last commit told, not today.
 
+use crate::quantity::{count, number};
 use crate::report::document::Record;
 use crate::report::escape::html;
 use crate::report::status::{Presence, short};
-use crate::report::text::{count, number};
 use crate::report::trace::CommitRecord;
 use jiff::Timestamp;
 use std::collections::BTreeSet;

@@ -39,9 +39,8 @@ pub use format::{
 pub use repository::{Packed, Packs};
 pub use zip::END_REACH;
 
-use super::window::Context;
 use super::{Gap, Run, Visitor, add};
-use crate::blob::Blob;
+use crate::blob::{Blob, Context};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;

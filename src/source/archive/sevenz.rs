@@ -7,7 +7,7 @@ use super::place::Place;
 use super::stream::MEMORY;
 use super::walker::Walker;
 use super::{Bytes, Fault};
-use crate::report::text::count;
+use crate::quantity::count;
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
 use std::io::Read;
 

@@ -1,6 +1,7 @@
 //! Commits: what their objects say, and the graph that they make.
 
 use super::catalog::NONE;
+use crate::commit::{Commit, Signature};
 use ddpatrol_pack::ObjectId;
 
 /// The links of a commit, as its object has them.
@@ -10,32 +11,6 @@ pub(super) struct Links {
     pub(super) parents: Vec<ObjectId>,
     /// The committer's clock, in seconds since 1970.
     pub(super) time: i64,
-}
-
-/// A person and a moment, as a commit or tag names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Signature {
-    /// The name.
-    pub name: Vec<u8>,
-    /// The address, without brackets.
-    pub email: Vec<u8>,
-    /// Seconds since 1970.
-    pub time: i64,
-    /// Minutes east of Greenwich.
-    pub offset: i32,
-}
-
-/// A commit as people know it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Commit {
-    /// Its id.
-    pub id: ObjectId,
-    /// Who wrote the change.
-    pub author: Signature,
-    /// Who committed it.
-    pub committer: Signature,
-    /// The first line of the message.
-    pub subject: Vec<u8>,
 }
 
 /// Splits the header lines of a commit or tag from the message.

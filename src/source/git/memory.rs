@@ -7,7 +7,7 @@ use super::repo::Repository;
 use super::state::{Known, KnownIssue, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
 use crate::finding::{HeldObject, Part, Removed, Trace};
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token,
 };

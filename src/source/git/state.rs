@@ -5,8 +5,8 @@
 //! state of other rules, of another version or that is damaged is not used.
 
 use crate::finding::{HeldObject, Part, Span, Trace};
+use crate::redact::Redactor;
 use crate::regular::{self, Links};
-use crate::report::redact::Redactor;
 use crate::rules::RuleSet;
 use crate::source::{Diagnostic, Gap, Run};
 use ddpatrol_pack::{Kind, ObjectId, Pack};

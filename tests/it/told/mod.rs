@@ -6,7 +6,7 @@ mod hostile;
 mod markup;
 
 use ddpatrol::detect::Detector;
-use ddpatrol::report::redact::Redactor;
+use ddpatrol::redact::Redactor;
 use ddpatrol::report::{Document, document, github, html, markdown};
 use ddpatrol::rules::RuleSet;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@
 use super::super::commits::links;
 use super::super::repo::{Ref, RepoError, Repository};
 use super::super::store::Store;
-use crate::report::text::count;
+use crate::quantity::count;
 use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::{HashMap, HashSet};
 

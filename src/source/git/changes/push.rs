@@ -6,7 +6,7 @@
 use super::super::repo::{RepoError, Repository, Tracking};
 use super::Scope;
 use super::range::{BareObject, NamedRef, Range, RangeError, RangeOptions};
-use crate::report::text::count;
+use crate::quantity::count;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::HashSet;
 use std::ffi::OsStr;

@@ -1,13 +1,14 @@
 //! Tells the places at which commits brought tokens in, with what became of each.
 
 use super::super::catalog::NONE;
-use super::super::commits::{Commit, describe};
+use super::super::commits::describe;
 use super::super::history::join;
 use super::super::lfs::Content;
 use super::super::trees::{self, EntryKind};
 use super::compare::{Change, Changes, Key};
 use super::hot::Hot;
 use super::{ByObject, History, Locator, MOST_REMOVED, offsets};
+use crate::commit::Commit;
 use crate::finding::{Part, Removed, Trace};
 use crate::source::{Gap, Traced};
 use ddpatrol_pack::{Kind, Reader};

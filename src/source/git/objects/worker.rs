@@ -1,12 +1,12 @@
 //! One worker: looks at objects, and keeps their links.
 
 use super::{Links, ObjectReader};
-use crate::blob::{Blob, Origin};
+use crate::blob::{Blob, Context, Origin};
 use crate::source::git::catalog::{Catalog, Lookup, Pending};
 use crate::source::git::commits::{self, Node};
 use crate::source::git::store::Store;
 use crate::source::git::trees::{self, Entries, EntryKind, Starts, Tree, Window};
-use crate::source::window::{Context, End, Windows};
+use crate::source::window::{End, Windows};
 use crate::source::{ObjectVisitor, Run, Seen, add};
 use ddpatrol_pack::{Fault, Kind, Kinds, Object, ObjectId, PackError, Visitor};
 use std::io::{self, Read};
