@@ -7,27 +7,24 @@ pub mod archive;
 pub mod files;
 pub mod git;
 pub(crate) mod label;
+mod run;
 pub mod stdin;
 pub mod text;
+mod visitor;
 pub mod window;
 
-use crate::blob::Blob;
+pub(crate) use run::add;
+pub use run::{Diagnostic, Gap, Run, Scanned, Tally};
+pub use visitor::Visitor;
+
 use crate::detect::version::Heads;
 use crate::finding::{HeldObject, Part, Standing, Trace};
 use archive::Signs;
-use ddpatrol_pack::{Fault, Object, ObjectId};
+use ddpatrol_pack::{Fault, Object};
 use git::lfs::Pointer;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-
-/// Takes the blobs of one worker.
-pub trait Visitor: Send {
-    /// Looks at one blob or window.
-    fn visit(&mut self, blob: &Blob<'_>);
-}
+use std::path::Path;
+use std::sync::Arc;
 
 /// Takes the blobs and the objects of packs of one worker.
 pub trait ObjectVisitor: Visitor {
@@ -123,187 +120,4 @@ pub(crate) fn by_token(places: impl IntoIterator<Item = (u32, u64)>) -> BTreeMap
 pub trait Source: Sync {
     /// Pushes all blobs to visitors; returns when all were looked at or `run` was interrupted.
     fn visit(&self, visitors: &dyn Visitors, run: &Run);
-}
-
-/// What all workers of a scan share: the wish to stop, the counts, the diagnostics.
-#[derive(Debug, Default)]
-pub struct Run {
-    interrupted: Arc<AtomicBool>,
-    finished: AtomicBool,
-    /// What was looked at and left out.
-    pub tally: Tally,
-    diagnostics: Mutex<Vec<Diagnostic>>,
-    repositories: Mutex<Vec<Scanned>>,
-    notes: Mutex<Vec<String>>,
-}
-
-/// A repository whose history was read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scanned {
-    /// The folder that it was reached by.
-    pub root: PathBuf,
-    /// The commit that is checked out.
-    pub head: Option<ObjectId>,
-}
-
-impl Run {
-    /// Asks all workers to stop after at most one buffer's work.
-    pub fn interrupt(&self) {
-        self.interrupted.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns the flag that [`Run::interrupt`] sets, for work that outlives a look at it.
-    #[must_use]
-    pub fn stop_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.interrupted)
-    }
-
-    /// Tells whether the workers were asked to stop.
-    #[must_use]
-    #[inline]
-    pub fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
-    }
-
-    /// Notes that all sources were read, or that reading them was given up.
-    pub fn finish(&self) {
-        self.finished.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns `true` if no source is being read any more.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.finished.load(Ordering::Relaxed)
-    }
-
-    /// Notes that something was not looked at.
-    pub fn report(&self, kind: Gap, path: Option<PathBuf>, message: impl Into<String>) {
-        let diagnostic = Diagnostic { kind, path, message: message.into() };
-        self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).push(diagnostic);
-    }
-
-    /// Notes what the user should know of how the scan was understood.
-    pub fn note(&self, note: impl Into<String>) {
-        self.notes.lock().unwrap_or_else(|poison| poison.into_inner()).push(note.into());
-    }
-
-    /// Takes the notes.
-    #[must_use]
-    pub fn take_notes(&self) -> Vec<String> {
-        std::mem::take(&mut self.notes.lock().unwrap_or_else(|poison| poison.into_inner()))
-    }
-
-    /// Notes a repository whose history was read.
-    pub fn scanned(&self, repository: Scanned) {
-        self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()).push(repository);
-    }
-
-    /// Takes the repositories, in the order in which they were read.
-    #[must_use]
-    pub fn take_repositories(&self) -> Vec<Scanned> {
-        std::mem::take(&mut self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()))
-    }
-
-    /// Counts what should have been read and could not be.
-    #[must_use]
-    pub fn unread(&self) -> usize {
-        let list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
-        list.iter().filter(|it| it.kind == Gap::Unread).count()
-    }
-
-    /// Returns how many diagnostics there are, for [`Run::diagnostics_since`].
-    #[must_use]
-    pub fn diagnostics_len(&self) -> usize {
-        self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).len()
-    }
-
-    /// Returns the diagnostics from the one with this index on, in the order of their reports.
-    #[must_use]
-    pub fn diagnostics_since(&self, index: usize) -> Vec<Diagnostic> {
-        let list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
-        list.get(index..).unwrap_or_default().to_vec()
-    }
-
-    /// Takes the diagnostics, sorted by path, each once.
-    #[must_use]
-    pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
-        let mut list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
-        let mut diagnostics = std::mem::take(&mut *list);
-        diagnostics.sort();
-        diagnostics.dedup();
-        diagnostics
-    }
-}
-
-/// Why something was not looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gap {
-    /// It should have been read and could not be: the result is incomplete.
-    Unread,
-    /// It cannot be read by its nature or was left out by a limit that the user set: the result is
-    /// incomplete only under `--strict`.
-    Opaque,
-}
-
-impl Gap {
-    /// Returns the word for it in reports: `unread`, `opaque`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unread => "unread",
-            Self::Opaque => "opaque",
-        }
-    }
-}
-
-/// Something that was not looked at, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Diagnostic {
-    /// Where, if it has a path.
-    pub path: Option<PathBuf>,
-    /// How much it matters.
-    pub kind: Gap,
-    /// What happened, in words.
-    pub message: String,
-}
-
-/// Counts that all workers add to.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Files read, standard input included.
-    pub files: AtomicU64,
-    /// Files of repositories themselves that were read: configuration, hooks and the like.
-    pub git_files: AtomicU64,
-    /// Bytes read.
-    pub bytes: AtomicU64,
-    /// Archives opened.
-    pub archives: AtomicU64,
-    /// Members of archives looked at.
-    pub members: AtomicU64,
-    /// Bytes unpacked from archives.
-    pub unpacked: AtomicU64,
-    /// Files left out because `.gitignore` and its kin name them.
-    pub ignored: AtomicU64,
-    /// Files and folders left out by `--exclude` and the configuration.
-    pub excluded: AtomicU64,
-    /// Files left out by `--max-file-size`.
-    pub too_large: AtomicU64,
-    /// Symbolic links, which are not followed.
-    pub symlinks: AtomicU64,
-    /// Devices, sockets and pipes, which are not read.
-    pub special: AtomicU64,
-    /// `.git` folders whose objects were not read.
-    pub git_folders: AtomicU64,
-    /// Git objects read.
-    pub objects: AtomicU64,
-    /// Git objects that there are to be read, as far as is known.
-    pub objects_known: AtomicU64,
-    /// Matches that are shaped only.
-    pub shaped: AtomicU64,
-}
-
-/// Adds to a count of the tally.
-pub(crate) fn add(count: &AtomicU64, more: u64) {
-    count.fetch_add(more, Ordering::Relaxed);
 }

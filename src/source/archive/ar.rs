@@ -3,9 +3,9 @@
 //! In comes a stream that begins with `!<arch>`; its members go to the walker. Names are those of the
 //! plain, the GNU and the BSD form; GNU's table of long names is held up to a limit.
 
-use super::Fault;
+use super::bytes::{fill, skip};
+use super::fault::Fault;
 use super::place::Place;
-use super::tee::{fill, skip};
 use super::walker::Walker;
 use std::io::Read;
 

@@ -5,22 +5,22 @@
 //! A bundle that builds on commits that are not in it cannot be read where its objects build on others
 //! that are not.
 
+use super::fault::Fault;
+use super::index_pack::index_pack;
 use super::objects::{self, Ids};
 use super::place::Place;
-use super::repository::{Packed, is_name, new_folder, write};
+use super::repository::{is_name, new_folder, write};
+use super::sink::{Histories, Packed};
 use super::survey::Survey;
-use super::tee::fill;
 use super::walker::Walker;
-use super::{Bytes, Fault, Histories};
-use std::io::{self, BufRead, BufReader, Read, SeekFrom, Write};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
 /// The longest header of a bundle that is held.
 const HEADER: usize = 64 << 20;
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
-    let histories = walker.histories();
+    let histories = walker.account().histories();
     if histories == Histories::Skipped {
         let what = "packed git objects, which are not read where histories are not";
         return Err(Fault::Unsupported(what.to_owned()));
@@ -33,12 +33,12 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     let folder = new_folder()?;
     if histories == Histories::Objects {
         for (_, name) in &references {
-            walker.name(place, name)?;
+            walker.account().name(place, name)?;
         }
         let mut pack = walker.spool(&mut reader)?;
         let survey = Survey::read(walker, &mut pack)?;
         if !survey.is_simple {
-            let name = index(&mut pack, folder.path(), &|| walker.check().is_err())?;
+            let name = index_pack(&mut pack, folder.path(), &|| walker.account().check().is_err())?;
             let path = folder.path().join(name);
             return objects::read_pack(walker, place, (&path, Ids::Indexed));
         }
@@ -54,10 +54,12 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     }
     write(folder.path(), &[&head[..], b"\n"].concat(), (&list, false))?;
     let mut pack = walker.spool(&mut reader)?;
-    index(&mut pack, &folder.path().join("objects/pack"), &|| walker.check().is_err())?;
+    index_pack(&mut pack, &folder.path().join("objects/pack"), &|| {
+        walker.account().check().is_err()
+    })?;
     let git_dir = place.content().path;
     let root = git_dir.clone();
-    walker.found(Packed { folder: Arc::new(folder), git_dir, root });
+    walker.account().found(Packed { folder: Arc::new(folder), git_dir, root });
     Ok(())
 }
 
@@ -94,39 +96,4 @@ fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
             }
         }
     }
-}
-
-/// Writes a pack and its index into a folder; returns the pack's name there.
-pub(super) fn index(
-    pack: &mut dyn Bytes,
-    folder: &Path,
-    is_stopped: &dyn Fn() -> bool,
-) -> Result<String, Fault> {
-    let len = pack.seek(SeekFrom::End(0))?;
-    pack.seek(SeekFrom::Start(0))?;
-    let mut head = [0; 12];
-    fill(pack, &mut head)?;
-    let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
-    // Room is made for as many as the header claims, so it must be as many as there can be.
-    if !head.starts_with(b"PACK") || u64::from(count) > len / 8 {
-        return Err(Fault::damaged("the pack's header is wrong"));
-    }
-    let fault = |error: git2::Error| Fault::damaged(format!("the pack: {}", error.message()));
-    let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
-    indexer.progress(|_| !is_stopped());
-    indexer.write_all(&head)?;
-    // Each byte may inflate to a thousand, and the progress callback runs between objects only.
-    let mut buffer = vec![0; 8 << 10];
-    loop {
-        let len = fill(pack, &mut buffer)?;
-        if len == 0 {
-            break;
-        }
-        if is_stopped() {
-            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
-        }
-        indexer.write_all(&buffer[..len])?;
-    }
-    let name = indexer.commit().map_err(fault)?;
-    Ok(format!("pack-{name}.pack"))
 }

@@ -3,31 +3,16 @@
 //! In comes a stream; its members go to the walker. What follows the last member may be another
 //! archive, as in the first file system of a Linux kernel, and is opened as a member of its own.
 
-use super::Fault;
+use super::bytes::{fill, skip};
+use super::cpio_header::{Header, binary};
+use super::fault::Fault;
 use super::place::Place;
-use super::tee::{fill, skip};
 use super::walker::Walker;
 use std::io::{Cursor, Read};
 
 /// The longest name that is held.
 const LONGEST: u64 = 64 << 10;
 const TRAILER: &[u8] = b"TRAILER!!!";
-
-/// A member's header: the lengths of its name and content, and to what they are padded.
-struct Header {
-    name: u64,
-    len: u64,
-    read: u64,
-    align: u64,
-}
-
-/// Tells whether bytes begin as the old binary form does: its mark and a name that ends.
-pub(super) fn is_binary(head: &[u8]) -> bool {
-    let Some(header) = head.first_chunk::<26>().and_then(binary) else { return false };
-    let end = usize::try_from(header.name).unwrap_or_default().saturating_add(26);
-    let name = head.get(26..end).unwrap_or_default();
-    matches!(name.split_last(), Some((0, text)) if !text.is_empty() && !text.contains(&0))
-}
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
     loop {
@@ -60,7 +45,7 @@ fn behind(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(
             if len < part.len() {
                 return Ok(());
             }
-            walker.check().map_err(|_| Fault::Stopped)?;
+            walker.account().check().map_err(|_| Fault::Stopped)?;
             continue;
         };
         let mut rest = Cursor::new(part[first..len].to_vec()).chain(reader);
@@ -108,16 +93,6 @@ fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
         }
     };
     header.map(Some).ok_or_else(|| Fault::damaged("no header where one should be"))
-}
-
-fn binary(header: &[u8; 26]) -> Option<Header> {
-    let word = |at: usize| match header[..2] {
-        [0xc7, 0x71] => Some(u64::from(u16::from_le_bytes([header[at], header[at + 1]]))),
-        [0x71, 0xc7] => Some(u64::from(u16::from_be_bytes([header[at], header[at + 1]]))),
-        _ => None,
-    };
-    let (high, low) = (word(22)?, word(24)?);
-    Some(Header { name: word(20)?, len: high << 16 | low, read: 26, align: 2 })
 }
 
 fn digits(field: &[u8], radix: u32) -> Option<u64> {

@@ -5,7 +5,7 @@
 //! behind something else (a self-extractor, a script); [`may_end_as_zip`] says whose end is worth a
 //! look. Only brotli has no mark of its own and is known by the name `.br`.
 
-use super::tar;
+use super::{cpio_header, tar_header};
 use ddpatrol_pack::Kind;
 use std::path::Path;
 
@@ -102,7 +102,7 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
         b'0' if [&b"070701"[..], b"070702", b"070707"].iter().any(|it| head.starts_with(it)) => {
             Format::Cpio
         }
-        0xc7 | 0x71 if super::cpio::is_binary(head) => Format::Cpio,
+        0xc7 | 0x71 if cpio_header::is_binary(head) => Format::Cpio,
         b'S' if head.starts_with(b"SQLite format 3\0") => Format::Sqlite,
         b'%' if head.starts_with(b"%PDF-") => Format::Pdf,
         _ => return by_rest(head, name),
@@ -112,7 +112,7 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
 
 /// A tar begins with a name, so any byte may come first; brotli is known by its name only.
 fn by_rest(head: &[u8], name: &Path) -> Option<Format> {
-    if tar::is_header(head) {
+    if tar_header::is_header(head) {
         return Some(Format::Tar);
     }
     name.extension().is_some_and(|it| it == "br").then_some(Format::Brotli)
@@ -204,7 +204,7 @@ pub fn is_program(head: &[u8]) -> bool {
 }
 
 /// A byte that the end of every zip has, and text has not.
-pub const END_OF_ZIP: u8 = super::zip::END[2];
+pub const END_OF_ZIP: u8 = super::zip_directory::END[2];
 
 /// What the first bytes of a file say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -230,6 +230,6 @@ pub fn signs(head: &[u8]) -> Signs {
 /// Tells whether bytes that are the whole of a file seem to end as a zip does.
 #[must_use]
 pub fn ends_as_zip(bytes: &[u8]) -> bool {
-    let tail = &bytes[bytes.len().saturating_sub(super::zip::END_REACH)..];
-    memchr::memmem::rfind(tail, super::zip::END).is_some()
+    let tail = &bytes[bytes.len().saturating_sub(super::zip_directory::END_REACH)..];
+    memchr::memmem::rfind(tail, super::zip_directory::END).is_some()
 }

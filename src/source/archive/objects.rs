@@ -4,10 +4,11 @@
 //! In comes a pack with its index, or one loose object; out go the objects as members, named by their
 //! kinds and ids: `a.bundle!/blob/<id>`. Which commit brought what is not told of these.
 
+use super::bytes::begin;
+use super::fault::Fault;
 use super::format::loose_header;
 use super::place::Place;
 use super::walker::Walker;
-use super::{Fault, begin};
 use ddpatrol_pack::{
     Families, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
     Visitor, WalkOptions,
@@ -98,7 +99,7 @@ fn take(walker: &Walker<'_>, place: &Place, items: &Receiver<Item>) -> Result<()
                 walker.member(place, &name(Kind::Blob, id), &mut parts)?;
             }
             Item::Failed(why) => {
-                walker.tell(place, &Fault::damaged(format!("the pack: {why}")));
+                walker.account().tell(place, &Fault::damaged(format!("the pack: {why}")));
             }
             // What is left of a large one that was not read to its end.
             Item::Part(_) | Item::End(_) => {}

@@ -1,7 +1,7 @@
 //! Parts of an archive's bytes: what a directory accounts for, what it leaves out, and a part as bytes of
 //! its own.
 
-use super::Bytes;
+use super::bytes::Bytes;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 

@@ -6,7 +6,7 @@
 //! own end. Text that is placed in pieces stays in pieces; predictors are not undone; images are left
 //! as they are.
 
-use super::Fault;
+use super::fault::Fault;
 use super::place::Place;
 use super::walker::Walker;
 use std::io::{self, BufRead, BufReader, Read};
@@ -44,7 +44,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     let (mut broken, mut lzw) = (None, 0_u64);
     let mut number = 0_u64;
     while scanner.next_stream()? {
-        walker.check().map_err(|_| Fault::Stopped)?;
+        walker.account().check().map_err(|_| Fault::Stopped)?;
         number += 1;
         let (name, filters) = dictionary(&scanner.kept, number);
         scanner.kept.clear();
@@ -85,7 +85,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         return Err(Fault::Encrypted);
     }
     if let Some((name, error)) = broken {
-        walker.tell(&place.member(name.as_bytes()), &Fault::Io(error));
+        walker.account().tell(&place.member(name.as_bytes()), &Fault::Io(error));
     }
     if lzw > 0 {
         return Err(Fault::Unsupported(format!("{lzw} of its streams are packed with LZW")));

@@ -23,7 +23,7 @@ pub(super) struct Place {
     /// The layer of a container image that it lies in, in words.
     pub(super) layer: Option<Arc<str>>,
     /// The layers of an image, where this is one.
-    pub(super) image: Option<Arc<super::image::Layers>>,
+    pub(super) image: Option<Arc<super::layers::Layers>>,
 }
 
 impl Place {

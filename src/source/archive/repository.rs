@@ -5,14 +5,16 @@
 //! other. No name of a member reaches the file system: objects and packs are spelled anew from their
 //! digits, references become lines of one file of ours, the configuration is our own.
 
+use super::fault::Fault;
+use super::index_pack::index_pack;
 use super::place::Place;
-use super::{Fault, bundle};
+use super::sink::Packed;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The most that is held in memory: references, of all repositories together.
@@ -21,20 +23,6 @@ const TEXT: u64 = 64 << 20;
 const LINE: u64 = 4 << 10;
 /// What a file takes at the least, in the file system or in memory.
 const FILE: u64 = 4 << 10;
-
-/// A repository that lay in an archive.
-#[derive(Clone, Debug)]
-pub struct Packed {
-    /// Where it lies now; the folder goes with the last of these.
-    pub folder: Arc<TempDir>,
-    /// What its git directory is told as.
-    pub git_dir: PathBuf,
-    /// What the paths of its files begin with.
-    pub root: PathBuf,
-}
-
-/// The repositories that walks have met in archives.
-pub type Packs = Arc<Mutex<Vec<Packed>>>;
 
 /// What a member is to a repository.
 #[derive(Debug, PartialEq, Eq)]
@@ -220,7 +208,7 @@ impl Kept {
             if path.extension().is_some_and(|it| it == "pack")
                 && !path.with_extension("idx").exists()
             {
-                bundle::index(&mut File::open(&path)?, &packs, is_stopped)?;
+                index_pack(&mut File::open(&path)?, &packs, is_stopped)?;
                 std::fs::remove_file(&path)?;
             }
         }

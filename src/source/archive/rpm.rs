@@ -3,10 +3,10 @@
 //! In comes a stream; the cpio's members go to the walker as members of the package itself. The
 //! headers (descriptions, scripts, the change log) are not compressed: the raw search sees them.
 
-use super::Fault;
+use super::bytes::{fill, skip};
+use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
 use super::place::Place;
-use super::tee::{fill, skip};
 use super::walker::{Source, Walker};
 use std::io::{Cursor, Read};
 use std::path::Path;

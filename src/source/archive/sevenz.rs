@@ -3,10 +3,11 @@
 //! In come bytes that can be read at any offset; members go to the walker, block by block, so that a
 //! damaged or encrypted block takes no other with it.
 
+use super::bytes::Bytes;
+use super::fault::Fault;
 use super::place::Place;
 use super::stream::MEMORY;
 use super::walker::Walker;
-use super::{Bytes, Fault};
 use crate::quantity::count;
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
 use std::io::Read;
@@ -23,24 +24,24 @@ pub(super) fn read(
     let archive =
         Archive::read_with_memory_limit(&mut bytes, &password, LIMIT).map_err(|it| fault(&it))?;
     for entry in archive.files.iter().filter(|entry| !entry.has_stream()) {
-        walker.name(place, entry.name().as_bytes())?;
+        walker.account().name(place, entry.name().as_bytes())?;
     }
     for block in 0..archive.blocks.len() {
-        walker.check().map_err(|_| Fault::Stopped)?;
+        walker.account().check().map_err(|_| Fault::Stopped)?;
         let decoder =
             BlockDecoder::new_with_memory_limit(1, LIMIT, block, &archive, &password, &mut bytes);
         let names: Vec<String> = decoder.entries().iter().map(|it| it.name().to_owned()).collect();
-        let (mut begun, mut told) = (0, walker.told());
+        let (mut begun, mut told) = (0, walker.account().told());
         let read = decoder.for_each_entries(&mut |entry: &ArchiveEntry, content: &mut dyn Read| {
             begun += 1;
             if !entry.has_stream() {
                 return Ok(true);
             }
-            told = walker.told();
+            told = walker.account().told();
             Ok(walker.member(place, entry.name().as_bytes(), content).is_ok())
         });
         let Err(error) = read else { continue };
-        if walker.told() != told {
+        if walker.account().told() != told {
             // The member at which it broke was told.
             begun += 1;
         }
@@ -57,10 +58,10 @@ pub(super) fn read(
                 }
                 fault => fault,
             };
-            walker.tell(&place.member(first), &fault);
+            walker.account().tell(&place.member(first), &fault);
             // What cannot be read has a name all the same; the first one's may have been looked at.
             for name in &names[names.len() - left..] {
-                walker.name(place, name.as_bytes())?;
+                walker.account().name(place, name.as_bytes())?;
             }
         }
     }

@@ -4,10 +4,10 @@
 //! payload that overflows is put together and goes to the walker as a member. Freed pages are seen by
 //! the raw search only, and so is a write-ahead log.
 
+use super::bytes::{Bytes, fill};
+use super::fault::Fault;
 use super::place::Place;
-use super::tee::fill;
 use super::walker::Walker;
-use super::{Bytes, Fault};
 use std::io::{self, Read, SeekFrom};
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
@@ -32,7 +32,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
     let file = Database { size, usable, pages };
     let mut page = vec![0; size];
     for number in 1..=pages {
-        walker.check().map_err(|_| Fault::Stopped)?;
+        walker.account().check().map_err(|_| Fault::Stopped)?;
         bytes.seek(SeekFrom::Start((number - 1) * size as u64))?;
         if fill(bytes, &mut page)? < size {
             break;

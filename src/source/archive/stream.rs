@@ -5,10 +5,11 @@
 //! other, as the programs do that made them. What trails behind the last one is not unpacked; the raw
 //! search has seen it.
 
+use super::bytes::{begin, skip};
+use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
 use super::place::Place;
 use super::walker::Walker;
-use super::{Fault, begin, tee};
 use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -185,7 +186,7 @@ impl<R: BufRead> Zstd<R> {
                 length,
                 ..
             })) => {
-                if tee::skip(&mut reader, u64::from(length))? < u64::from(length) {
+                if skip(&mut reader, u64::from(length))? < u64::from(length) {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 return Ok(ZstdState::Between(reader));

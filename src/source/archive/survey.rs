@@ -5,9 +5,9 @@
 //! reads all objects needs no other, and making a true one costs more than all else. What libgit2 is
 //! needed for after all (deltas that name their bases, objects too large to be held) is told.
 
-use super::tee::fill;
+use super::bytes::{Bytes, fill};
+use super::fault::Fault;
 use super::walker::Walker;
-use super::{Bytes, Fault};
 use flate2::bufread::ZlibDecoder;
 use sha1::{Digest, Sha1};
 use std::fs::File;
@@ -52,14 +52,14 @@ impl Survey {
             Self { offsets: Vec::new(), end: HEADER as u64, is_simple: true, fault: None };
         let mut total = 0_u64;
         for number in 0..count {
-            walker.check().map_err(|_| Fault::Stopped)?;
+            walker.account().check().map_err(|_| Fault::Stopped)?;
             let mut fits = |len| {
                 total = total.saturating_add(len);
-                walker.expect(total)
+                walker.account().expect(total)
             };
             let is_simple = match entry(&mut reader, &mut fits, walker) {
                 Ok(is_simple) => is_simple,
-                Err(Fault::Io(_)) if walker.is_stopped() => return Err(Fault::Stopped),
+                Err(Fault::Io(_)) if walker.account().is_stopped() => return Err(Fault::Stopped),
                 Err(Fault::Io(error)) => {
                     let place = format!("object {} of {count}", u64::from(number) + 1);
                     survey.fault = Some(Fault::damaged(format!("the pack: {place}: {error}")));
@@ -144,7 +144,7 @@ fn entry(
     let mut rest = (&mut content).take(rest);
     // A small entry may inflate to a very large object.
     while io::copy(&mut (&mut rest).take(STEP), &mut io::sink())? == STEP {
-        walker.check()?;
+        walker.account().check()?;
     }
     if content.total_out() != size {
         return Err(invalid().into());

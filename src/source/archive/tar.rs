@@ -5,119 +5,18 @@
 //! put one behind the other are read on. Of sparse members the stored parts are looked at, without
 //! the holes: places count in what is stored.
 
+use super::bytes::{Bytes, fill, skip};
+use super::fault::Fault;
+use super::image;
+use super::layers::{Documents, Layers};
 use super::place::Place;
-use super::tee::{fill, skip};
+use super::tar_header::{BLOCK, Extended, Header, extend};
 use super::walker::Walker;
-use super::{Bytes, Fault, image};
 use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
-const BLOCK: usize = 512;
 /// The longest extended header that is held; a path in one has at most a few thousand bytes.
 const LONGEST: u64 = 1 << 20;
-
-/// Tells whether a block is the header of a member.
-pub(super) fn is_header(block: &[u8]) -> bool {
-    block.first_chunk::<BLOCK>().and_then(Header::parse).is_some()
-}
-
-/// The header of a member.
-#[derive(Clone, Debug)]
-pub(super) struct Header {
-    pub(super) name: Vec<u8>,
-    pub(super) len: u64,
-    kind: u8,
-    is_extended: bool,
-}
-
-impl Header {
-    pub(super) fn parse(block: &[u8; BLOCK]) -> Option<Self> {
-        let said = octal(&block[148..156])?;
-        // The checksum counts itself as spaces; old programs took the bytes for signed.
-        let rest = || block[..148].iter().chain(&block[156..]);
-        let sum: u64 = 8 * 32 + rest().map(|&byte| u64::from(byte)).sum::<u64>();
-        let signed: i64 = 8 * 32 + rest().map(|&byte| i64::from(byte.cast_signed())).sum::<i64>();
-        if said != sum && i64::try_from(said) != Ok(signed) {
-            return None;
-        }
-        let kind = block[156];
-        let len = number(&block[124..136])?;
-        let mut name = until_nul(&block[..100]).to_vec();
-        let is_ustar = &block[257..263] == b"ustar\0";
-        let prefix = until_nul(&block[345..500]);
-        if is_ustar && !prefix.is_empty() {
-            name = [prefix, b"/", &name].concat();
-        }
-        // Links, devices and folders have no content, whatever the length says.
-        let len = if matches!(kind, b'1'..=b'6') { 0 } else { len };
-        Some(Self { name, len, kind, is_extended: kind == b'S' && block[482] != 0 })
-    }
-
-    fn padding(&self) -> u64 {
-        self.len.next_multiple_of(BLOCK as u64) - self.len
-    }
-}
-
-fn until_nul(field: &[u8]) -> &[u8] {
-    &field[..memchr::memchr(0, field).unwrap_or(field.len())]
-}
-
-fn octal(field: &[u8]) -> Option<u64> {
-    let text = field.trim_ascii_start();
-    let digits = text.iter().take_while(|byte| (b'0'..=b'7').contains(byte)).count();
-    let is_ended = text.get(digits).is_none_or(|&byte| byte == 0 || byte == b' ');
-    if digits == 0 || !is_ended {
-        return None;
-    }
-    text[..digits].iter().try_fold(0_u64, |value, &digit| {
-        value.checked_mul(8).map(|value| value + u64::from(digit - b'0'))
-    })
-}
-
-/// Reads a length: octal digits, or big-endian where the first bit is set.
-fn number(field: &[u8]) -> Option<u64> {
-    if field[0] & 0x80 == 0 {
-        let is_empty = field.iter().all(|&byte| byte == 0 || byte == b' ');
-        return if is_empty { Some(0) } else { octal(field) };
-    }
-    let (high, low) = field.split_at(field.len() - 8);
-    let is_small = high[0] == 0x80 && high[1..].iter().all(|&byte| byte == 0);
-    let value = u64::from_be_bytes(low.try_into().ok()?);
-    // Longer than half of what fits is no length.
-    (is_small && value < 1 << 62).then_some(value)
-}
-
-/// What extended headers say of the member that follows.
-#[derive(Debug, Default)]
-pub(super) struct Extended {
-    name: Option<Vec<u8>>,
-    len: Option<u64>,
-}
-
-impl Extended {
-    /// Reads the records of a PAX header: `LENGTH KEY=VALUE` and a line feed, the length its own.
-    fn pax(&mut self, mut records: &[u8]) {
-        while let Some(space) = memchr::memchr(b' ', records) {
-            let len = std::str::from_utf8(&records[..space]).ok().and_then(|it| it.parse().ok());
-            let Some(record) = len.and_then(|len: usize| records.get(space + 1..len)) else {
-                return;
-            };
-            records = &records[space + 1 + record.len()..];
-            let record = record.strip_suffix(b"\n").unwrap_or(record);
-            let Some(equals) = memchr::memchr(b'=', record) else { continue };
-            let (key, value) = (&record[..equals], &record[equals + 1..]);
-            match key {
-                b"path" | b"GNU.sparse.name" => self.name = Some(value.to_vec()),
-                b"size" => {
-                    let text = std::str::from_utf8(value).ok();
-                    let len: Option<u64> = text.and_then(|text| text.parse().ok());
-                    self.len = len.filter(|&len| len < 1 << 62);
-                }
-                _ => {}
-            }
-        }
-    }
-}
 
 /// Reads a tar that comes as a stream; an image is held to be read twice.
 pub(super) fn read_stream(
@@ -144,11 +43,21 @@ pub(super) fn read_whole(
     bytes.seek(SeekFrom::Start(0))?;
     let mut place = place.clone();
     if is_image {
-        place.image = image::of_tar(walker, bytes)?.map(Arc::new);
+        place.image = image_layers(walker, bytes).map(Arc::new);
         bytes.seek(SeekFrom::Start(0))?;
     }
     let mut buffered = io::BufReader::with_capacity(64 << 10, bytes);
     Reader::new(walker, &place).read(&mut buffered)
+}
+
+/// Finds the layers of an image. Where that fails, reading the members fails in the same way and
+/// reports it.
+fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
+    let mut documents = Documents::default();
+    let mut take =
+        |header: &Header, content: &mut dyn Read| documents.take(&header.name, header.len, content);
+    list(walker, bytes, &mut take).ok()?;
+    documents.layers()
 }
 
 /// Reads up to the first member that has a name of its own; tells whether it is an image's.
@@ -173,7 +82,7 @@ fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<(Vec<u8>, bool)> {
 }
 
 /// Goes over the members of a tar without reading their content.
-pub(super) fn list(
+fn list(
     walker: &Walker<'_>,
     bytes: &mut dyn Bytes,
     see: &mut dyn FnMut(&Header, &mut dyn Read) -> io::Result<()>,
@@ -182,7 +91,7 @@ pub(super) fn list(
     let mut extended = Extended::default();
     let mut at = 0_u64;
     while fill(bytes, &mut block)? == BLOCK {
-        walker.check()?;
+        walker.account().check()?;
         at += BLOCK as u64;
         let Some(mut header) = Header::parse(&block) else { continue };
         match header.kind {
@@ -201,22 +110,6 @@ pub(super) fn list(
         at = bytes.seek(SeekFrom::Start(next))?;
     }
     Ok(())
-}
-
-impl Header {
-    fn apply(&mut self, extended: &mut Extended) {
-        let Extended { name, len } = std::mem::take(extended);
-        self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));
-        self.len = len.unwrap_or(self.len);
-    }
-}
-
-fn extend(extended: &mut Extended, kind: u8, record: &[u8]) {
-    match kind {
-        b'L' => extended.name = Some(until_nul(record).to_vec()),
-        b'x' => extended.pax(record),
-        _ => {}
-    }
 }
 
 /// One pass over a tar.
@@ -249,7 +142,7 @@ impl<'a, 'w> Reader<'a, 'w> {
                     Ok(())
                 };
             }
-            self.walker.check().map_err(|_| Fault::Stopped)?;
+            self.walker.account().check().map_err(|_| Fault::Stopped)?;
             if block.iter().all(|&byte| byte == 0) {
                 self.tell_strays();
                 self.ended = any;
@@ -272,7 +165,7 @@ impl<'a, 'w> Reader<'a, 'w> {
                 "no header where one should be; {} blocks of 512 bytes were passed over",
                 self.strays
             ));
-            self.walker.tell(self.place, &fault);
+            self.walker.account().tell(self.place, &fault);
         }
         self.strays = 0;
     }
@@ -293,7 +186,7 @@ impl<'a, 'w> Reader<'a, 'w> {
             b'x' | b'L' | b'g' | b'K' => {
                 if header.len > LONGEST {
                     let fault = Fault::Limit(format!("a header has more than {LONGEST} bytes"));
-                    self.walker.tell(self.place, &fault);
+                    self.walker.account().tell(self.place, &fault);
                 }
                 skip(reader, header.len.saturating_add(header.padding()))?;
                 return Ok(());
@@ -310,7 +203,7 @@ impl<'a, 'w> Reader<'a, 'w> {
         }
         header.apply(&mut self.extended);
         match header.len {
-            0 => self.walker.name(self.place, &header.name)?,
+            0 => self.walker.account().name(self.place, &header.name)?,
             len => self.walker.sized(self.place, (&header.name, len), reader)?,
         }
         skip(reader, header.padding())?;

@@ -4,25 +4,17 @@
 //! on the way they go through windows to the sink, are counted, and held against the limits. What is
 //! left unread is read at the end, so that all of it is looked at.
 
+use super::account::{Account, Level};
+use super::bytes::Bytes;
 use super::feed::{Feed, Window};
+use super::format::HEAD;
 use super::place::Place;
-use super::walker::Walker;
-use super::{Bytes, Fault, HEAD};
 use crate::blob::{Blob, Origin};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Whether bytes count as unpacked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// They are standard input itself.
-    Stdin,
-    /// They were unpacked.
-    Member,
-}
-
 /// A member's bytes on their way.
 pub(super) struct Tee<'t, 'w> {
-    walker: &'t Walker<'w>,
+    account: &'t Account<'w>,
     place: &'t Place,
     level: Level,
     inner: &'t mut dyn Read,
@@ -45,17 +37,17 @@ pub(super) enum Failure {
 
 impl<'t, 'w> Tee<'t, 'w> {
     pub(super) fn new(
-        walker: &'t Walker<'w>,
+        account: &'t Account<'w>,
         place: &'t Place,
         level: Level,
         inner: &'t mut dyn Read,
     ) -> Self {
         Self {
-            walker,
+            account,
             place,
             level,
             inner,
-            feed: walker.feed(),
+            feed: account.feed(),
             head: [0; HEAD],
             head_len: 0,
             head_at: 0,
@@ -83,23 +75,23 @@ impl<'t, 'w> Tee<'t, 'w> {
     /// Reads what is left, and ends the windows.
     pub(super) fn finish(mut self) -> Option<Failure> {
         while !self.ended && self.failed.is_none() {
-            let told = self.walker.told();
-            let read = match self.walker.check() {
+            let told = self.account.told();
+            let read = match self.account.check() {
                 Ok(()) => self.inner.read(self.feed.room()),
                 Err(error) => Err(error),
             };
             match self.took(read, told) {
                 Ok(len) => {
-                    let (walker, place, level) = (self.walker, self.place, self.level);
-                    self.feed.advance(len, &mut |window| see(walker, (place, level), &window));
+                    let (account, place, level) = (self.account, self.place, self.level);
+                    self.feed.advance(len, &mut |window| see(account, (place, level), &window));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        let (walker, place, level) = (self.walker, self.place, self.level);
-        self.feed.finish(&mut |window| see(walker, (place, level), &window));
-        walker.give_back(self.feed);
+        let (account, place, level) = (self.account, self.place, self.level);
+        self.feed.finish(&mut |window| see(account, (place, level), &window));
+        account.give_back(self.feed);
         self.failed
     }
 
@@ -111,14 +103,14 @@ impl<'t, 'w> Tee<'t, 'w> {
         if self.failed.is_some() {
             return Err(io::Error::other("it cannot be read on"));
         }
-        let told = self.walker.told();
-        let read = match self.walker.check() {
+        let told = self.account.told();
+        let read = match self.account.check() {
             Ok(()) => self.inner.read(buffer),
             Err(error) => Err(error),
         };
         let len = self.took(read, told)?;
-        let (walker, place, level) = (self.walker, self.place, self.level);
-        self.feed.push(&buffer[..len], &mut |window| see(walker, (place, level), &window));
+        let (account, place, level) = (self.account, self.place, self.level);
+        self.feed.push(&buffer[..len], &mut |window| see(account, (place, level), &window));
         Ok(len)
     }
 
@@ -130,12 +122,12 @@ impl<'t, 'w> Tee<'t, 'w> {
                 Ok(0)
             }
             Ok(len) => {
-                self.walker.took(len, self.level);
+                self.account.took(len, self.level);
                 Ok(len)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let is_told = self.walker.told() != told || self.walker.is_stopped();
+                let is_told = self.account.told() != told || self.account.is_stopped();
                 let again = io::Error::new(error.kind(), error.to_string());
                 self.failed = Some(if is_told { Failure::Told } else { Failure::New(error) });
                 Err(again)
@@ -156,12 +148,12 @@ impl Read for Tee<'_, '_> {
     }
 }
 
-fn see(walker: &Walker<'_>, (place, level): (&Place, Level), window: &Window<'_>) {
+fn see(account: &Account<'_>, (place, level): (&Place, Level), window: &Window<'_>) {
     let origin = match level {
         Level::Stdin => Origin::Stdin,
         Level::Member => Origin::File(&place.path),
     };
-    walker.visit(&Blob {
+    account.visit(&Blob {
         origin,
         bytes: window.bytes,
         offset: window.offset,
@@ -174,19 +166,19 @@ fn see(walker: &Walker<'_>, (place, level): (&Place, Level), window: &Window<'_>
 /// Bytes of an archive, of which each read fails once the walk is to end: decoders may read a whole
 /// archive before they return a single byte.
 pub(super) struct Polled<'p, 'w> {
-    walker: &'p Walker<'w>,
+    account: &'p Account<'w>,
     inner: &'p mut dyn Bytes,
 }
 
 impl<'p, 'w> Polled<'p, 'w> {
-    pub(super) fn new(walker: &'p Walker<'w>, inner: &'p mut dyn Bytes) -> Self {
-        Self { walker, inner }
+    pub(super) fn new(account: &'p Account<'w>, inner: &'p mut dyn Bytes) -> Self {
+        Self { account, inner }
     }
 }
 
 impl Read for Polled<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.walker.check()?;
+        self.account.check()?;
         self.inner.read(buffer)
     }
 }
@@ -194,64 +186,5 @@ impl Read for Polled<'_, '_> {
 impl Seek for Polled<'_, '_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
-    }
-}
-
-/// Reads until the buffer is full or the input ends; returns how much there was.
-pub(super) fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(len) => filled += len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
-/// Reads on to a fixed length, which may be past the end.
-pub(super) fn skip(reader: &mut (impl Read + ?Sized), len: u64) -> io::Result<u64> {
-    io::copy(&mut reader.take(len), &mut io::sink())
-}
-
-/// The bytes of one member of a known length: a member that ends early is an error.
-pub(super) struct Exact<'a, R: ?Sized> {
-    inner: &'a mut R,
-    left: u64,
-}
-
-impl<'a, R: Read + ?Sized> Exact<'a, R> {
-    pub(super) fn new(inner: &'a mut R, len: u64) -> Self {
-        Self { inner, left: len }
-    }
-
-    /// Reads on to the end of the member.
-    pub(super) fn rest(self) -> Result<(), Fault> {
-        if skip(self.inner, self.left)? < self.left {
-            return Err(Fault::damaged("it ends within a member"));
-        }
-        Ok(())
-    }
-
-    /// Tells whether all of it was read.
-    pub(super) fn is_done(&self) -> bool {
-        self.left == 0
-    }
-}
-
-impl<R: Read + ?Sized> Read for Exact<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        if most == 0 {
-            return Ok(0);
-        }
-        let len = self.inner.read(&mut buffer[..most])?;
-        if len == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"));
-        }
-        self.left -= len as u64;
-        Ok(len)
     }
 }

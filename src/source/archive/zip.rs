@@ -6,37 +6,22 @@
 //! out: entries that were deleted from it, and another zip before this one. Methods: stored, deflate, deflate64, bzip2,
 //! lzma, zstd, xz. What is encrypted is told.
 
+use super::bytes::{Bytes, fill, skip};
+use super::fault::Fault;
 use super::parts::{Taken, View};
 use super::place::Place;
 use super::stream::MEMORY;
-use super::tee::{fill, skip};
 use super::walker::Walker;
-use super::{Bytes, Fault};
+use super::zip_directory::{Directory, find_directory, u16_at, u32_at, u64_at};
 use crc32fast::Hasher;
 use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use std::ops::Range;
 
-const END_LEN: usize = 22;
-/// The end record may have a comment behind it, whose length has two bytes.
-pub const END_REACH: usize = END_LEN + 0xffff;
-/// The mark of the end record.
-pub(super) const END: &[u8] = b"PK\x05\x06";
 const ENTRY_LEN: usize = 46;
 /// How many directories are read of one file: zips may follow each other.
 const MOST_DIRECTORIES: usize = 1_000;
 /// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
 const PART: usize = 256 << 10;
-
-/// Where the central directory lies.
-#[derive(Clone, Copy, Debug)]
-struct Directory {
-    start: u64,
-    end: u64,
-    /// Where the end record ends, with its comment.
-    after: u64,
-    /// What offsets are short of, if the zip stands behind something else.
-    base: u64,
-}
 
 /// An entry.
 #[derive(Debug)]
@@ -50,17 +35,12 @@ struct Entry {
     name: Vec<u8>,
 }
 
-/// Tells whether bytes end as a zip does.
-pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
-    Ok(find_directory(bytes)?.is_some_and(|it| it.start < it.end))
-}
-
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
     let (mut open, mut directories) = (Vec::new(), 0);
     open.push(0..len);
     while let Some(range) = open.pop() {
-        walker.check().map_err(|_| Fault::Stopped)?;
+        walker.account().check().map_err(|_| Fault::Stopped)?;
         let is_whole = range == (0..len);
         let (start, part_len) = (range.start, range.end - range.start);
         let mut part = View::new(bytes, range)?;
@@ -69,7 +49,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         let Some(directory) = found else {
             if is_whole {
                 let what = "it has no central directory; its entries are read as they lie";
-                walker.tell(place, &Fault::damaged(what));
+                walker.account().tell(place, &Fault::damaged(what));
             }
             let sure = if is_whole { Sure::Yes } else { Sure::No };
             read_in_order(walker, place, (&mut part, sure))?;
@@ -112,65 +92,13 @@ fn read_directory(
         }
         if used == 0 {
             let what = "its central directory; its entries are read as they lie";
-            walker.tell(place, &Fault::damaged(what));
+            walker.account().tell(place, &Fault::damaged(what));
             taken.add(0..directory.start);
             return read_in_order(walker, place, (bytes, Sure::Yes));
         }
         at += used as u64;
     }
     Ok(())
-}
-
-/// Finds the end record: the last that fits.
-fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
-    let len = bytes.seek(SeekFrom::End(0))?;
-    let from = len.saturating_sub(END_REACH as u64);
-    bytes.seek(SeekFrom::Start(from))?;
-    let mut tail = vec![0; usize::try_from(len - from).unwrap_or_default()];
-    let filled = fill(bytes, &mut tail)?;
-    tail.truncate(filled);
-    for at in memchr::memmem::rfind_iter(&tail, END) {
-        let Some(record) = tail.get(at..at + END_LEN) else { continue };
-        let comment = usize::from(u16_at(record, 20));
-        if at + END_LEN + comment > tail.len() {
-            continue;
-        }
-        let end = from + at as u64;
-        let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
-        // Some programs write the record of large zips without need, so it is always looked for.
-        let wide = wide(bytes, end)?;
-        let (end, size, offset) = wide.unwrap_or((end, size, offset));
-        // What stands before the zip shifts the directory from where it should begin.
-        let Some(start) = end.checked_sub(size) else { continue };
-        let Some(base) = start.checked_sub(offset) else { continue };
-        // Programs that read zips hold the mark, too.
-        let mut first = [0; 4];
-        bytes.seek(SeekFrom::Start(start))?;
-        if start < end && (fill(bytes, &mut first)? < 4 || first != *b"PK\x01\x02") {
-            continue;
-        }
-        let after = from + (at + END_LEN + comment) as u64;
-        return Ok(Some(Directory { start, end, after, base }));
-    }
-    Ok(None)
-}
-
-/// Reads the record of large zips: where it begins, the directory's size and offset.
-fn wide(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<(u64, u64, u64)>> {
-    let Some(locator) = end.checked_sub(20) else { return Ok(None) };
-    let mut record = [0; 56];
-    bytes.seek(SeekFrom::Start(locator))?;
-    if fill(bytes, &mut record[..20])? < 20 || !record.starts_with(b"PK\x06\x07") {
-        return Ok(None);
-    }
-    // Behind something else the offset is short; without extensions the record ends at the locator.
-    for at in [u64_at(&record, 8), locator.saturating_sub(56)] {
-        let is_there = bytes.seek(SeekFrom::Start(at)).is_ok();
-        if is_there && fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
-            return Ok(Some((at, u64_at(&record, 40), u64_at(&record, 48))));
-        }
-    }
-    Ok(None)
 }
 
 /// Reads an entry of the directory; `None` if there is none, or not the whole of it.
@@ -237,10 +165,10 @@ fn one(
     };
     let start = at.filter(|_| found && local.starts_with(b"PK\x03\x04"));
     let Some(start) = start.filter(|_| !is_folder) else {
-        walker.name(place, &entry.name)?;
+        walker.account().name(place, &entry.name)?;
         if start.is_none() && !is_folder {
             let fault = Fault::damaged("it does not lie where it should");
-            walker.tell(&place.member(&entry.name), &fault);
+            walker.account().tell(&place.member(&entry.name), &fault);
         }
         return Ok(start.map(|start| start..start.saturating_add(local_len(&local))));
     };
@@ -267,8 +195,8 @@ fn content(
     packed: &mut dyn BufRead,
 ) -> Result<(), Fault> {
     let fault = |fault| {
-        walker.name(place, &entry.name)?;
-        walker.tell(&place.member(&entry.name), &fault);
+        walker.account().name(place, &entry.name)?;
+        walker.account().tell(&place.member(&entry.name), &fault);
         Ok(())
     };
     if entry.is_encrypted() {
@@ -349,7 +277,7 @@ fn read_in_order(
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(64 << 10, bytes);
     while seek_local(&mut reader)? {
-        walker.check().map_err(|_| Fault::Stopped)?;
+        walker.account().check().map_err(|_| Fault::Stopped)?;
         let mut fixed = [0; 26];
         if fill(&mut reader, &mut fixed)? < fixed.len() {
             return Ok(());
@@ -388,7 +316,7 @@ fn read_in_order(
             content(walker, place, &entry, &mut reader)?;
         } else {
             let fault = Fault::damaged("how long it is stood in the directory only");
-            walker.tell(&place.member(&entry.name), &fault);
+            walker.account().tell(&place.member(&entry.name), &fault);
         }
     }
     Ok(())
@@ -438,16 +366,4 @@ fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
         reader.consume(used);
     }
     Ok(true)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }

@@ -1,0 +1,83 @@
+//! Reading bytes: at any offset, until a buffer is full, or a known number of them.
+
+use super::fault::Fault;
+use std::io::{self, Read, Seek};
+
+/// Bytes that can be read at any offset.
+pub trait Bytes: Read + Seek {}
+
+impl<T: Read + Seek + ?Sized> Bytes for T {}
+
+/// Reads a beginning, and why there is no more of it.
+#[must_use]
+pub fn begin(decoder: &mut dyn Read, head: &mut [u8]) -> (usize, Option<io::Error>) {
+    let mut len = 0;
+    while len < head.len() {
+        match decoder.read(&mut head[len..]) {
+            Ok(0) => break,
+            Ok(more) => len += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (len, Some(error)),
+        }
+    }
+    (len, None)
+}
+
+/// Reads until the buffer is full or the input ends; returns how much there was.
+pub(super) fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(len) => filled += len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads on to a fixed length, which may be past the end.
+pub(super) fn skip(reader: &mut (impl Read + ?Sized), len: u64) -> io::Result<u64> {
+    io::copy(&mut reader.take(len), &mut io::sink())
+}
+
+/// The bytes of one member of a known length: a member that ends early is an error.
+pub(super) struct Exact<'a, R: ?Sized> {
+    inner: &'a mut R,
+    left: u64,
+}
+
+impl<'a, R: Read + ?Sized> Exact<'a, R> {
+    pub(super) fn new(inner: &'a mut R, len: u64) -> Self {
+        Self { inner, left: len }
+    }
+
+    /// Reads on to the end of the member.
+    pub(super) fn rest(self) -> Result<(), Fault> {
+        if skip(self.inner, self.left)? < self.left {
+            return Err(Fault::damaged("it ends within a member"));
+        }
+        Ok(())
+    }
+
+    /// Tells whether all of it was read.
+    pub(super) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl<R: Read + ?Sized> Read for Exact<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let len = self.inner.read(&mut buffer[..most])?;
+        if len == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"));
+        }
+        self.left -= len as u64;
+        Ok(len)
+    }
+}

@@ -1,0 +1,47 @@
+//! What can be wrong with an archive or a member, and how much it matters to the scan.
+
+use crate::source::Gap;
+use std::io;
+
+/// What went wrong with an archive or a member.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// It is not what its format says.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// It is encrypted.
+    #[error("not unpacked: it is encrypted")]
+    Encrypted,
+    /// It uses what is not read here.
+    #[error("not unpacked: {0}")]
+    Unsupported(String),
+    /// It exceeds a limit.
+    #[error("not read: {0}")]
+    Limit(String),
+    /// It cannot be read, or not to its end.
+    #[error("damaged, or cannot be read to its end: {0}")]
+    Io(#[from] io::Error),
+    /// The whole walk ends; why is told once, for the outermost archive.
+    #[error("the walk was ended")]
+    Stopped,
+}
+
+impl Fault {
+    pub(super) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged(what.into())
+    }
+
+    /// Returns how much it matters.
+    pub(super) fn gap(&self) -> Gap {
+        use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof, Unsupported};
+        match self {
+            Self::Damaged(_) | Self::Encrypted | Self::Unsupported(_) => Gap::Opaque,
+            // What a decoder says of its input; a disk says other things.
+            Self::Io(error) => match error.kind() {
+                InvalidData | InvalidInput | Other | UnexpectedEof | Unsupported => Gap::Opaque,
+                _ => Gap::Unread,
+            },
+            Self::Limit(_) | Self::Stopped => Gap::Unread,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Indexing of a pack by libgit2.
+//!
+//! In comes a pack, out go the pack and its index in a folder. Nothing is believed of the header but
+//! what the pack's length allows.
+
+use super::bytes::{Bytes, fill};
+use super::fault::Fault;
+use std::io::{self, SeekFrom, Write};
+use std::path::Path;
+
+/// Writes a pack and its index into a folder; returns the pack's name there.
+pub(super) fn index_pack(
+    pack: &mut dyn Bytes,
+    folder: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<String, Fault> {
+    let len = pack.seek(SeekFrom::End(0))?;
+    pack.seek(SeekFrom::Start(0))?;
+    let mut head = [0; 12];
+    fill(pack, &mut head)?;
+    let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
+    // Room is made for as many as the header claims, so it must be as many as there can be.
+    if !head.starts_with(b"PACK") || u64::from(count) > len / 8 {
+        return Err(Fault::damaged("the pack's header is wrong"));
+    }
+    let fault = |error: git2::Error| Fault::damaged(format!("the pack: {}", error.message()));
+    let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
+    indexer.progress(|_| !is_stopped());
+    indexer.write_all(&head)?;
+    // Each byte may inflate to a thousand, and the progress callback runs between objects only.
+    let mut buffer = vec![0; 8 << 10];
+    loop {
+        let len = fill(pack, &mut buffer)?;
+        if len == 0 {
+            break;
+        }
+        if is_stopped() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        }
+        indexer.write_all(&buffer[..len])?;
+    }
+    let name = indexer.commit().map_err(fault)?;
+    Ok(format!("pack-{name}.pack"))
+}

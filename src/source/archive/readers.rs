@@ -1,0 +1,86 @@
+//! The reader of each format.
+
+use super::bytes::Bytes;
+use super::fault::Fault;
+use super::format::Format;
+use super::place::Place;
+use super::tee::Polled;
+use super::walker::{Source, Walker};
+use super::{ar, bundle, cpio, objects, pdf, rpm, sevenz, sqlite, stream, tar, zip};
+use std::io::{self, Read};
+
+/// Reads an archive of a format: its members go to the walker.
+pub(super) fn read(
+    walker: &Walker<'_>,
+    format: Format,
+    place: &Place,
+    source: Source<'_>,
+) -> Result<(), Fault> {
+    match source {
+        Source::Stream(reader) => open_stream(walker, format, place, reader),
+        Source::Whole(bytes) => {
+            open_whole(walker, format, place, &mut Polled::new(walker.account(), bytes))
+        }
+    }
+}
+
+fn open_stream(
+    walker: &Walker<'_>,
+    format: Format,
+    place: &Place,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
+    match format {
+        Format::Zip | Format::SevenZ | Format::Sqlite => {
+            let mut spool = walker.spool(reader)?;
+            seekable(walker, format, place, &mut Polled::new(walker.account(), &mut spool))
+        }
+        Format::Tar => tar::read_stream(walker, place, reader),
+        format => streamed(walker, format, place, reader),
+    }
+}
+
+fn open_whole(
+    walker: &Walker<'_>,
+    format: Format,
+    place: &Place,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
+    match format {
+        Format::Zip | Format::SevenZ | Format::Sqlite => seekable(walker, format, place, bytes),
+        Format::Tar => tar::read_whole(walker, place, bytes),
+        format => {
+            streamed(walker, format, place, &mut io::BufReader::with_capacity(64 << 10, bytes))
+        }
+    }
+}
+
+fn seekable(
+    walker: &Walker<'_>,
+    format: Format,
+    place: &Place,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
+    match format {
+        Format::Zip => zip::read(walker, place, bytes),
+        Format::SevenZ => sevenz::read(walker, place, bytes),
+        _ => sqlite::read(walker, place, bytes),
+    }
+}
+
+fn streamed(
+    walker: &Walker<'_>,
+    format: Format,
+    place: &Place,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
+    match format {
+        Format::Ar => ar::read(walker, place, reader),
+        Format::Cpio => cpio::read(walker, place, reader),
+        Format::Rpm => rpm::read(walker, place, reader),
+        Format::Pdf => pdf::read(walker, place, reader),
+        Format::Bundle | Format::Pack => bundle::read(walker, place, reader),
+        Format::Loose => objects::read_loose(walker, place, reader),
+        format => stream::read(walker, place, (format, reader)),
+    }
+}

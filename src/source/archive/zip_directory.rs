@@ -1,0 +1,95 @@
+//! The end of a zip: its end record, which locates the central directory.
+//!
+//! In come bytes that can be read at any offset, out goes where the directory is. It reads no entry.
+
+use super::bytes::{Bytes, fill};
+use std::io::{self, SeekFrom};
+
+const END_LEN: usize = 22;
+/// The end record may have a comment behind it, whose length has two bytes.
+pub const END_REACH: usize = END_LEN + 0xffff;
+/// The mark of the end record.
+pub(super) const END: &[u8] = b"PK\x05\x06";
+
+/// Where the central directory lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Directory {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// Where the end record ends, with its comment.
+    pub(super) after: u64,
+    /// What offsets are short of, if the zip stands behind something else.
+    pub(super) base: u64,
+}
+
+/// Returns `true` if bytes end as a zip does.
+pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
+    Ok(find_directory(bytes)?.is_some_and(|it| it.start < it.end))
+}
+
+/// Finds the end record: the last that fits.
+pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
+    let len = bytes.seek(SeekFrom::End(0))?;
+    let from = len.saturating_sub(END_REACH as u64);
+    bytes.seek(SeekFrom::Start(from))?;
+    let mut tail = vec![0; usize::try_from(len - from).unwrap_or_default()];
+    let filled = fill(bytes, &mut tail)?;
+    tail.truncate(filled);
+    for at in memchr::memmem::rfind_iter(&tail, END) {
+        let Some(record) = tail.get(at..at + END_LEN) else { continue };
+        let comment = usize::from(u16_at(record, 20));
+        if at + END_LEN + comment > tail.len() {
+            continue;
+        }
+        let end = from + at as u64;
+        let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
+        // Some programs write the record of large zips without need, so it is always looked for.
+        let wide = wide(bytes, end)?;
+        let (end, size, offset) = wide.unwrap_or((end, size, offset));
+        // What stands before the zip shifts the directory from where it should begin.
+        let Some(start) = end.checked_sub(size) else { continue };
+        let Some(base) = start.checked_sub(offset) else { continue };
+        // Programs that read zips hold the mark, too.
+        let mut first = [0; 4];
+        bytes.seek(SeekFrom::Start(start))?;
+        if start < end && (fill(bytes, &mut first)? < 4 || first != *b"PK\x01\x02") {
+            continue;
+        }
+        let after = from + (at + END_LEN + comment) as u64;
+        return Ok(Some(Directory { start, end, after, base }));
+    }
+    Ok(None)
+}
+
+/// Reads the record of large zips: where it begins, the directory's size and offset.
+fn wide(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<(u64, u64, u64)>> {
+    let Some(locator) = end.checked_sub(20) else { return Ok(None) };
+    let mut record = [0; 56];
+    bytes.seek(SeekFrom::Start(locator))?;
+    if fill(bytes, &mut record[..20])? < 20 || !record.starts_with(b"PK\x06\x07") {
+        return Ok(None);
+    }
+    // Behind something else the offset is short; without extensions the record ends at the locator.
+    for at in [u64_at(&record, 8), locator.saturating_sub(56)] {
+        let is_there = bytes.seek(SeekFrom::Start(at)).is_ok();
+        if is_there && fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
+            return Ok(Some((at, u64_at(&record, 40), u64_at(&record, 48))));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads two bytes, the low one first.
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+/// Reads four bytes, the lowest first.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+/// Reads eight bytes, the lowest first.
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
