@@ -11,15 +11,15 @@ mod tell;
 mod verification;
 
 pub use paths::Paths;
+pub use places::{Place, StandingWord};
 pub use saved::{SavedError, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
 pub use tell::DocumentOptions;
 pub use verification::{RevocationRecord, VerificationRecord};
 
 use super::advice::Step;
-use super::trace::{GitPlace, ObjectRecord};
+use super::trace::ObjectRecord;
 use crate::detect::Evidence;
-use crate::finding::{Part, Spots};
 use crate::redact::Clean;
 use crate::rules::Rule;
 use crate::source::Gap;
@@ -196,79 +196,6 @@ pub struct TokenRecord {
     pub uuid: Option<String>,
 }
 
-/// One place.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Place {
-    /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
-    /// are spelled `\xNN`.
-    pub path: Option<Clean>,
-    /// The path's bytes in hexadecimal, only where they are no UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_hex: Option<String>,
-    /// The path below the top of the work tree that the place is in, or in a bare repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository_path: Option<Clean>,
-    /// The URI reference in SARIF, only if it differs from `repository_path`, or from `path` outside of
-    /// repositories.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uri: Option<String>,
-    /// `content`; `name` where the token stands in the last component of the path; `commit` or `tag`
-    /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
-    pub part: Part,
-    /// The line, from 1.
-    pub line: u64,
-    /// The column in UTF-16 code units, from 1.
-    pub column: u64,
-    /// The line of the end.
-    pub end_line: u64,
-    /// The column after the last character.
-    pub end_column: u64,
-    /// The offset in bytes, from 0.
-    pub offset: u64,
-    /// The length in bytes.
-    pub length: u64,
-    /// The line around it, masked and cut.
-    pub snippet: Clean,
-    /// In what it is encoded there, the outermost first, if it is: `base64 of gzip of base64`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// How it came in, for a place in a repository's history.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub git: Option<GitPlace>,
-    /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standing: Option<StandingWord>,
-    /// The path that the base has it at, where it moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub moved_from: Option<Clean>,
-    /// What its own line says about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inline: Option<InlineRecord>,
-    /// Whether the baseline knows the token, but not at this path.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub new_place: bool,
-    /// For a place in a container image: the layer, and the command that created it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layer: Option<Clean>,
-    /// Further places that differ from this one in where they begin only, and have no snippet.
-    #[serde(skip)]
-    pub further: Spots,
-}
-
-/// How a token in a change stands against the base of the change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StandingWord {
-    /// The base does not have it.
-    New,
-    /// The base has it at another path.
-    Moved,
-    /// The base has it at this path.
-    AlreadyThere,
-    /// It is not part of the push that was judged, but not pushed yet either.
-    AlsoUnpushed,
-}
-
 /// Something that was not looked at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Note {
@@ -318,30 +245,6 @@ impl RuleRecord {
     }
 }
 
-impl Place {
-    /// Returns the URI reference of the place: relative to the base of URIs if it is below.
-    #[must_use]
-    pub fn uri(&self) -> Cow<'_, str> {
-        match (&self.uri, &self.path, &self.git) {
-            (Some(uri), ..) => uri.into(),
-            (None, Some(path), _) => {
-                paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
-            }
-            (None, None, Some(git)) => format!("git/{}/{}", git.kind, git.object).into(),
-            (None, None, None) => "stdin".into(),
-        }
-    }
-
-    /// Returns the path that [`Place::uri`] encodes.
-    pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
-        let path = self.path.as_ref()?;
-        match &self.uri {
-            Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
-            None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
-        }
-    }
-}
-
 impl RepositoryRecord {
     /// Returns the URI reference of the folder: relative to the base of URIs if it is below.
     #[must_use]
@@ -368,7 +271,24 @@ impl Note {
 }
 
 impl Record {
-    /// Tells whether there is news of a token that does not count: it stands at a new place.
+    /// Returns the number of places where the token is.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        places::count(&self.locations)
+    }
+
+    /// Calls `on_place` with every place, those in one content by their offsets.
+    ///
+    /// # Errors
+    /// What `on_place` fails with, at the first failure.
+    pub fn each_place<E>(
+        &self,
+        on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+    ) -> Result<(), E> {
+        places::each(&self.locations, on_place)
+    }
+
+    /// Returns `true` if a token that does not count is at a new place.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.locations.iter().any(|place| place.new_place)
