@@ -166,8 +166,8 @@ impl News<'_> {
         }
     }
 
-    /// Searches the run around the beginning of a piece, unless it ends before `seen`. Returns `None` if it
-    /// may be an encoded token, else where it ends.
+    /// Searches the run around the beginning of a piece, unless it ends before `seen`. Returns `None` if
+    /// it may be an encoded token, else where it ends.
     fn has_new_run(
         &self,
         object: &Object<'_>,
