@@ -8,7 +8,7 @@ use super::{Exit, clean, say};
 use crate::config::{Level, NAME};
 use crate::decode;
 use crate::finding::baseline::{Baseline, Reach};
-use crate::finding::suppression::Decisions;
+use crate::finding::decisions::Decisions;
 use crate::quantity::count;
 use crate::regular::{self, Links, MAX_TEXT};
 use anyhow::{Context, bail};

@@ -9,7 +9,7 @@ use crate::config::{Config, Exclude, Level, NAME};
 use crate::decode;
 use crate::finding::InlineAllow;
 use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
-use crate::finding::suppression::Decisions;
+use crate::finding::decisions::Decisions;
 use crate::regular::{self, Links, MAX_TEXT};
 use crate::rules::{RuleError, RuleSet};
 use crate::source::git::changes::Snapshot;

@@ -4,7 +4,7 @@
 //! the first candidate turns up, its states are made as input reaches them, and each worker keeps
 //! its own. It narrows the ends down; the format's check decides.
 
-use super::Scratch;
+use super::scratch::Scratch;
 use crate::rules::RuleSet;
 use ddpatrol_token::format::{Format, Layout, Piece};
 use regex_automata::hybrid::dfa::{Cache, DFA, OverlappingState};

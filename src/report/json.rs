@@ -1,7 +1,8 @@
 //! JSON: one document, or one line per match while the scan runs. `docs/json.md` describes both.
 
-use super::document::{Document, Note, Place, Record, Summary, Tool};
-use super::response::{RevocationRecord, VerificationRecord};
+use super::document::{
+    Document, Note, Place, Record, RevocationRecord, Summary, Tool, VerificationRecord,
+};
 use crate::redact::Clean;
 use serde::Serialize;
 use std::io::{self, Write};

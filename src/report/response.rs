@@ -1,28 +1,11 @@
-//! What was done about a finding, as it may be told: whether its token is live, and whether it was
-//! revoked.
+//! What was done about findings: writes it into the document, and says it in words.
+//!
+//! Input: verifications and revocations, in the order of the findings. Output: records and sentences,
+//! whose text passed the redactor. It asks no issuer.
 
-use super::document::{Document, Record};
-use crate::redact::{Clean, Redactor};
+use super::document::{Document, Record, RevocationRecord, VerificationRecord};
+use crate::redact::Redactor;
 use crate::respond::{Outcome, Revocation, Verdict, Verification};
-use serde::{Deserialize, Serialize};
-
-/// Whether a token is live.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct VerificationRecord {
-    /// `live`, `dead` or `unknown`.
-    pub verdict: Verdict,
-    /// Who said so, or who did not and why.
-    pub reason: Clean,
-}
-
-/// How a token's revocation ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RevocationRecord {
-    /// `revoked`, `already_dead`, `planned`, `failed` or `cannot_revoke`.
-    pub outcome: Outcome,
-    /// By what way, or why not.
-    pub detail: Clean,
-}
 
 /// What was done about one finding.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +17,7 @@ pub struct Response {
 }
 
 impl Document {
-    /// Writes what was done into the findings; `responses` are in their order.
+    /// Writes what was done into the findings; `responses` are in the order of the findings.
     pub fn answer(&mut self, responses: &[Response], redactor: &Redactor) {
         let clean = |text: &str| redactor.clean(text.as_bytes());
         for (record, response) in self.findings.iter_mut().zip(responses) {
@@ -51,7 +34,7 @@ impl Document {
 }
 
 impl Record {
-    /// Spells what was done, a sentence each.
+    /// Returns what was done in words, a sentence each.
     #[must_use]
     pub fn response_lines(&self) -> Vec<String> {
         let verified = self.verification.as_ref().map(|it| match it.verdict {
@@ -65,7 +48,7 @@ impl Record {
         verified.into_iter().chain(revoked).collect()
     }
 
-    /// Tells whether the token is known to do no harm any more.
+    /// Returns `true` if the token is known to be dead or revoked.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let is_dead = self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Dead);
@@ -77,7 +60,7 @@ impl Record {
     }
 }
 
-/// Counts what was done, for a summary: a sentence each for verification and revocation.
+/// Counts what was done, for a summary: a sentence each for verifications and revocations.
 #[must_use]
 pub fn summary(findings: &[Record]) -> Vec<String> {
     let verdicts: Vec<Verdict> =

@@ -1,9 +1,12 @@
-//! How a token came into a repository, as it may be told.
+//! How a token came into a repository, as a report has it.
+//!
+//! Input: the trace of a place, or a git object that holds a token. Output: records whose text passed the
+//! redactor. It reads no repository.
 
-use super::document::DocumentOptions;
+use super::document::paths;
 use crate::commit::{Commit, Signature};
 use crate::finding::{HeldObject, Span, Trace};
-use crate::redact::Clean;
+use crate::redact::{Clean, Redactor};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
@@ -94,11 +97,12 @@ impl ObjectRecord {
     }
 }
 
-impl DocumentOptions<'_> {
-    pub(super) fn trace(&self, trace: &Trace) -> GitPlace {
-        let commit = |commit: &Commit| self.commit(commit);
-        GitPlace {
-            repository: self.path(&trace.repository),
+impl GitPlace {
+    /// Describes a trace; secrets in its text are masked.
+    pub(super) fn new(trace: &Trace, redactor: &Redactor) -> Self {
+        let commit = |commit: &Commit| CommitRecord::new(commit, redactor);
+        Self {
+            repository: paths::clean(&trace.repository, redactor),
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
             introduced: trace.introduced.as_deref().map(commit),
@@ -108,52 +112,12 @@ impl DocumentOptions<'_> {
                 .filter(|total| *total > trace.removed.first.len()),
             in_head: trace.in_head,
             reachable: trace.reachable,
-            refs: trace.refs.iter().map(|name| self.redactor.clean(name)).collect(),
+            refs: trace.refs.iter().map(|name| redactor.clean(name)).collect(),
             refs_total: trace.refs_total,
         }
     }
 
-    fn commit(&self, commit: &Commit) -> CommitRecord {
-        CommitRecord {
-            commit: commit.id.to_string(),
-            author: self.person(&commit.author),
-            committer: self.person(&commit.committer),
-            subject: self.redactor.clean(&commit.subject),
-        }
-    }
-
-    fn person(&self, signature: &Signature) -> Person {
-        Person {
-            name: self.redactor.clean(&signature.name),
-            email: self.redactor.clean(&signature.email),
-            date: date(signature),
-        }
-    }
-}
-
-/// Spells a moment; one that no calendar has as its seconds since 1970.
-fn date(signature: &Signature) -> String {
-    let moment = Timestamp::from_second(signature.time).ok();
-    let offset = Offset::from_seconds(signature.offset.saturating_mul(60)).ok();
-    match (moment, offset) {
-        (Some(moment), Some(offset)) => moment.display_with_offset(offset).to_string(),
-        (Some(moment), None) => moment.to_string(),
-        (None, _) => format!("@{}", signature.time),
-    }
-}
-
-impl CommitRecord {
-    /// Spells the commit in a line: id, day, author, subject.
-    pub(super) fn line(&self) -> String {
-        let day = self.author.date.split('T').next().unwrap_or_default();
-        let (name, subject) = (self.author.name.text(), self.subject.text());
-        let id = self.commit.get(..12).unwrap_or(&self.commit);
-        format!("{id} ({day}, {name}) {subject}").trim_end().to_owned()
-    }
-}
-
-impl GitPlace {
-    /// Says in words what became of the token at this place.
+    /// Returns in words what became of the token at this place.
     pub(super) fn fate(&self) -> String {
         let mut parts = Vec::new();
         if self.in_head {
@@ -181,6 +145,46 @@ impl GitPlace {
             parts.push("perhaps older: what comes before is not in this clone".to_owned());
         }
         parts.join("; ")
+    }
+}
+
+impl Person {
+    fn new(signature: &Signature, redactor: &Redactor) -> Self {
+        Self {
+            name: redactor.clean(&signature.name),
+            email: redactor.clean(&signature.email),
+            date: date(signature),
+        }
+    }
+}
+
+/// Formats a moment; one that no calendar has as its seconds since 1970.
+fn date(signature: &Signature) -> String {
+    let moment = Timestamp::from_second(signature.time).ok();
+    let offset = Offset::from_seconds(signature.offset.saturating_mul(60)).ok();
+    match (moment, offset) {
+        (Some(moment), Some(offset)) => moment.display_with_offset(offset).to_string(),
+        (Some(moment), None) => moment.to_string(),
+        (None, _) => format!("@{}", signature.time),
+    }
+}
+
+impl CommitRecord {
+    fn new(commit: &Commit, redactor: &Redactor) -> Self {
+        Self {
+            commit: commit.id.to_string(),
+            author: Person::new(&commit.author, redactor),
+            committer: Person::new(&commit.committer, redactor),
+            subject: redactor.clean(&commit.subject),
+        }
+    }
+
+    /// Formats the commit in a line: id, day, author, subject.
+    pub(super) fn line(&self) -> String {
+        let day = self.author.date.split('T').next().unwrap_or_default();
+        let (name, subject) = (self.author.name.text(), self.subject.text());
+        let id = self.commit.get(..12).unwrap_or(&self.commit);
+        format!("{id} ({day}, {name}) {subject}").trim_end().to_owned()
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::Fault;
 use crate::delta::{From, Piece, apply, parse};
 use crate::inflate::{Buffer, Inflater};
-use crate::walk::{Source, inflate};
+use crate::source::Source;
 use std::ops::Range;
 
 /// How many unused buffers are kept.
@@ -94,7 +94,7 @@ impl Levels {
         let mut level = Level { entry, ..Level::default() };
         if self.levels.is_empty() {
             let mut whole = self.spare.pop().unwrap_or_default();
-            inflate(source, entry, &mut self.inflater, &mut whole)?;
+            source.inflate(entry, &mut self.inflater, &mut whole)?;
             level.len = whole.bytes().len() as u64;
             self.pieces.clear();
             // A longer object is no base: a delta cannot tell its length.
@@ -115,7 +115,7 @@ impl Levels {
 
     /// Inflates a delta and reads its pieces; returns the length of its object.
     fn open(&mut self, source: Source<'_>, entry: u32, base_len: u64) -> Result<u64, Fault> {
-        inflate(source, entry, &mut self.inflater, &mut self.fresh)?;
+        source.inflate(entry, &mut self.inflater, &mut self.fresh)?;
         parse(&mut self.fresh, base_len, &mut self.pieces)
     }
 
@@ -174,7 +174,7 @@ impl Levels {
         let held = (0..at).rev().find(|&above| self.levels[above].whole.is_some());
         let mut bytes = Buffer::default();
         if held.is_none() {
-            inflate(source, self.levels[0].entry, &mut self.inflater, &mut bytes)?;
+            source.inflate(self.levels[0].entry, &mut self.inflater, &mut bytes)?;
         }
         let mut result = Buffer::default();
         for step in held.unwrap_or(0) + 1..=at {

@@ -14,6 +14,7 @@ mod layout;
 mod levels;
 mod map;
 mod pack;
+mod source;
 mod walk;
 
 pub use delta::{From, Piece};

@@ -4,9 +4,10 @@
 //! pieces, the fresh bytes and the base. Most versions of a file are decided by what they added.
 
 use crate::entry::EntryKind;
-use crate::inflate::{Buffer, Inflater, LARGE};
+use crate::inflate::LARGE;
 use crate::layout::{Entry, Job, Layout, NONE, Plan};
 use crate::levels::Levels;
+use crate::source::Source;
 use crate::{Fault, Kind, ObjectId, Pack, PackError, Piece};
 use flate2::bufread::ZlibDecoder;
 use std::io::{self, Read};
@@ -68,7 +69,7 @@ pub trait Visitor {
     /// Takes what cannot be read.
     fn failed(&mut self, error: PackError);
 
-    /// Tells whether to stop.
+    /// Returns `true` if the walk is to stop.
     fn is_stopped(&self) -> bool;
 }
 
@@ -79,13 +80,6 @@ pub struct Object<'a> {
     position: u32,
     is_base: bool,
     levels: &'a mut Levels,
-}
-
-/// What levels are made again from.
-#[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) pack: &'a Pack,
-    pub(crate) layout: &'a Layout,
 }
 
 impl Object<'_> {
@@ -107,7 +101,7 @@ impl Object<'_> {
         self.position
     }
 
-    /// Tells whether others are made from it, so that it is put together in any case.
+    /// Returns `true` if other objects are deltas on it, so that it is put together in any case.
     #[must_use]
     pub fn is_base(&self) -> bool {
         self.is_base
@@ -119,7 +113,7 @@ impl Object<'_> {
         self.levels.len()
     }
 
-    /// Tells whether it has no bytes.
+    /// Returns `true` if it has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -339,7 +333,7 @@ impl<V: Visitor> Worker<'_, V> {
             let is_top = self.open.is_empty();
             let pushed = self.levels.push(self.source, entry);
             if pushed.and_then(|()| self.levels.settle(!is_top)).is_err() {
-                // Whoever visits that entry tells what is wrong; here its descendants are lost.
+                // The worker that visits that entry reports the fault; here its descendants are lost.
                 self.lose_children(job.children);
                 return false;
             }
@@ -422,7 +416,7 @@ impl<V: Visitor> Worker<'_, V> {
         self.visitor.failed(error);
     }
 
-    /// Tells of everything wanted below an entry that cannot be read.
+    /// Reports every wanted entry below one that cannot be read.
     fn lose_children(&mut self, children: (u32, u32)) {
         let mut open = vec![children];
         while let Some((start, end)) = open.pop() {
@@ -445,8 +439,8 @@ struct Counted<R> {
 }
 
 impl<R: Read> Counted<R> {
-    /// Tells whether all was read and the data end there. Who reads no more than was announced has
-    /// seen neither their end nor their checksum.
+    /// Checks that the announced length was read and that the data end there. A visitor that reads no
+    /// more than that has checked neither their end nor their checksum.
     fn finish(mut self) -> Result<(), Fault> {
         let is_whole = self.left == 0 && self.fault.is_none();
         let is_end = is_whole && matches!(self.read(&mut [0]), Ok(0));
@@ -466,16 +460,4 @@ impl<R: Read> Read for Counted<R> {
         }
         Ok(read)
     }
-}
-
-/// Inflates the data of an entry.
-pub(crate) fn inflate(
-    source: Source<'_>,
-    entry: u32,
-    inflater: &mut Inflater,
-    buffer: &mut Buffer,
-) -> Result<(), Fault> {
-    let header = source.pack.header(source.layout.entries[entry as usize].offset)?;
-    let data = source.pack.entries().get(header.data..).ok_or(Fault::Truncated)?;
-    inflater.inflate(data, header.size, buffer)
 }

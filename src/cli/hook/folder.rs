@@ -1,11 +1,13 @@
 //! The folders where git looks for hooks.
 //!
 //! Input: the repository, or nothing for all repositories of the user. Output: folders, which need not
-//! exist, and the hook files in them. Writes nothing.
+//! exist, and the hook files in them; a warning if the hooks for all repositories do not run. Writes no
+//! file.
 
 use super::manager::Manager;
 use super::script::{self, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
+use crate::cli::complain;
 use anyhow::{Context, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -72,6 +74,22 @@ pub(super) fn own(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
 /// Returns the top of a repository's work tree, if it has one.
 pub(super) fn work_tree(repository: Option<&Path>) -> Option<PathBuf> {
     git(&["rev-parse", "--show-toplevel"].map(OsStr::new), repository).ok().map(PathBuf::from)
+}
+
+/// Warns if the repository of the current folder hides the hooks for all repositories.
+pub(super) fn warn_if_hidden(global: &Path) {
+    let Ok(effective) = effective(None) else { return };
+    if is_same(&effective, global) {
+        return;
+    }
+    let Ok(hooks) = own(None) else { return };
+    let root = work_tree(None).or_else(|| Some(hooks.parent()?.to_owned())).unwrap_or(hooks);
+    complain(&format!(
+        "warning: the repository {} sets its own core.hooksPath, {}: git does not run the global hooks \
+         there, and nothing is scanned; run `ddpatrol hook install` there",
+        root.display(),
+        effective.display()
+    ));
 }
 
 /// Returns `true` if a folder holds hooks of ours for all repositories.

@@ -74,28 +74,12 @@ fn install_global(hooks: &[Hook]) -> anyhow::Result<Exit> {
     )?;
     say("`pre-commit install` refuses to run while core.hooksPath is set: run \
          `GIT_CONFIG_GLOBAL=/dev/null pre-commit install`; its hook then runs through these.")?;
-    warn_if_hidden(&folder.path);
+    folder::warn_if_hidden(&folder.path);
     Ok(Exit::Good)
 }
 
 fn named(hooks: &[Hook]) -> Vec<(&'static str, Option<Hook>)> {
     hooks.iter().map(|hook| (hook.name(), Some(*hook))).collect()
-}
-
-/// Warns if the repository of the current folder hides the hooks for all repositories.
-pub(super) fn warn_if_hidden(global: &Path) {
-    let Ok(effective) = folder::effective(None) else { return };
-    if folder::is_same(&effective, global) {
-        return;
-    }
-    let Ok(own) = folder::own(None) else { return };
-    let root = folder::work_tree(None).or_else(|| Some(own.parent()?.to_owned())).unwrap_or(own);
-    complain(&format!(
-        "warning: the repository {} sets its own core.hooksPath, {}: git does not run the global hooks \
-         there, and nothing is scanned; run `ddpatrol hook install` there",
-        root.display(),
-        effective.display()
-    ));
 }
 
 /// Refuses hooks that git never runs in a repository.

@@ -3,6 +3,7 @@
 //! Input: the hook's name, what it runs and where it is. Output: a script for a POSIX shell. Writes
 //! nothing.
 
+use crate::cli::args::HookSetArgs;
 use crate::report::advice::quote;
 use std::path::Path;
 
@@ -55,6 +56,20 @@ impl Hook {
             Self::PrePush => "`git push --no-verify` goes on without it",
             Self::PreReceive => "ask whoever runs this server",
         }
+    }
+}
+
+impl HookSetArgs {
+    /// Returns the hooks that the user named.
+    pub(super) fn named(&self) -> Vec<Hook> {
+        let flags = [
+            (self.pre_commit, Hook::PreCommit),
+            (self.pre_merge_commit, Hook::PreMergeCommit),
+            (self.commit_msg, Hook::CommitMsg),
+            (self.pre_push, Hook::PrePush),
+            (self.pre_receive, Hook::PreReceive),
+        ];
+        flags.into_iter().filter(|(is_named, _)| *is_named).map(|(_, hook)| hook).collect()
     }
 }
 

@@ -113,7 +113,7 @@ fn show_global() -> anyhow::Result<Exit> {
     let scene = Scene::AllRepositories;
     Hooks { own: folder.clone(), folder, top: None, scene, is_bare: false }.show()?;
     if let Some(folder) = folder::global_setting() {
-        super::install::warn_if_hidden(&folder);
+        folder::warn_if_hidden(&folder);
     }
     Ok(Exit::Good)
 }

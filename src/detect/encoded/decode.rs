@@ -1,7 +1,19 @@
-//! Decodes from a place on, as far as a token needs: bytes out, each with where it ends in the text.
+//! Decodes from a place on, as far as a token needs.
+//!
+//! Input: text, a place in it and how it is encoded there. Output: the decoded bytes, each with where it
+//! ends in the text. It does not decide whether they are a token.
 
-use super::runs::{LEAST, is_run};
+use super::class::{LEAST, is_run};
 use crate::detect::encoding::Layer;
+
+/// How many bytes before a match's anchor it may begin: the escaped form of the longest head.
+pub(in crate::detect) const FURTHEST_BACK: usize = 160;
+
+/// How many bytes an encoded character takes at the most.
+pub(in crate::detect) const WIDEST_CHARACTER: usize = 10;
+
+/// How many bytes behind a decoded token are read, to see that the encoded text does not go on.
+pub(in crate::detect) const WIDEST_LOOK: usize = 96;
 
 /// Decoded bytes and, for each, the offset after the last byte that spells it.
 #[derive(Clone, Debug, Default)]

@@ -3,12 +3,12 @@
 //! Input: a run. Output: whether it holds text, gzip or zlib, as far as its beginning shows. It decodes
 //! only that beginning.
 
+use super::class::{LEAST, is_run};
 use super::decode::{digit64, fold};
-use super::runs::LEAST;
 use crate::detect::encoding::Layer;
 
 /// The length of the shortest run that is decoded whole, in characters.
-pub(in crate::detect) const SHORTEST: usize = 64;
+pub(super) const SHORTEST: usize = 64;
 
 /// What a run holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,24 +17,24 @@ pub(super) enum Content {
     Packed(Layer),
 }
 
-/// Tells whether the characters of a run are mixed as those of base64 are: names, paths and
+/// Returns `true` if the characters of a run are mixed as those of base64 are: names, paths and
 /// hexadecimal digits are not.
 pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| run.iter().any(is);
     any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
 }
 
-/// Tells whether base64 that is decoded whole may go on behind `bytes`.
+/// Returns `true` if base64 that is decoded whole may go on behind `bytes`.
 pub(crate) fn is_open(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(256)..];
-    let is_its = |byte: &&u8| super::runs::is_run(**byte) || byte.is_ascii_whitespace();
+    let is_its = |byte: &&u8| is_run(**byte) || byte.is_ascii_whitespace();
     let len = tail.iter().rev().take_while(is_its).count();
     let tail = &tail[tail.len() - len..];
     let longest = tail.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
     len >= SHORTEST && longest >= Some(LEAST) && looks_like_base64(tail)
 }
 
-/// Says what base64 that begins at the start of `run` holds, if it is worth a look.
+/// Returns the kind of content of the base64 that begins at the start of `run`, if it is worth decoding.
 pub(super) fn content(run: &[u8]) -> Option<Content> {
     let mut first = [0; 48];
     for (group, out) in run.chunks_exact(4).zip(first.chunks_exact_mut(3)) {
@@ -64,7 +64,7 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     (is_plain || is_wide).then_some(Content::Text)
 }
 
-/// Tells whether the run that begins at `start` goes on from the line before.
+/// Returns `true` if the run that begins at `start` continues the line before.
 pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
     let least = start.saturating_sub(LEAST);
     let Some(end) = memchr::memrchr(b'\n', &bytes[least..start]).map(|at| least + at) else {

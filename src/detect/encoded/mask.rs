@@ -1,9 +1,11 @@
-//! Tells of many bytes at once which of them can be part of encoded text.
+//! Classifies many bytes at once: which of them can be part of encoded text.
+//!
+//! Input: bytes. Output: bit masks of where enough of them in a row end.
 //!
 //! A byte is looked up in two tables, by its upper and by its lower four bits, with one instruction for
 //! 32 bytes each: the way of simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON per Second").
 
-use super::runs::{LEAST, is_probe};
+use super::class::{LEAST, is_probe};
 
 /// How many bytes a mask stands for.
 pub(super) const WIDTH: usize = 64;
@@ -70,7 +72,7 @@ fn mark(block: &[u8; WIDTH], is_it: impl Fn(u8) -> bool) -> u64 {
     block.iter().rev().fold(0, |marks, &byte| marks << 1 | u64::from(is_it(byte)))
 }
 
-/// Makes the masks with `mask`, which tells the bytes that count and those that are zero.
+/// Makes the masks with `mask`, which returns the bytes that count and those that are zero.
 #[inline(always)]
 fn each<'a>(
     masks: &'a mut Masks,

@@ -24,9 +24,9 @@ pub(super) struct Form {
 
 /// A character of a head, escaped in one of the ways of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::detect) struct Escape {
-    pub(in crate::detect) layer: Layer,
-    pub(in crate::detect) byte: u8,
+pub(super) struct Escape {
+    pub(super) layer: Layer,
+    pub(super) byte: u8,
 }
 
 /// The fewest characters that a literal may have; heads of three bytes and fewer are not searched for
@@ -108,7 +108,7 @@ fn base64(text: &[u8], before: usize) -> Vec<Vec<u8>> {
 
 /// Returns the character of a head by which its escaped forms are found, and its offset: the last one
 /// that is no letter and no digit, since that one is escaped if any is; or else the first.
-pub(in crate::detect) fn telling(head: &[u8]) -> (u8, usize) {
+pub(super) fn telling(head: &[u8]) -> (u8, usize) {
     let at = head.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(0);
     (head[at], at)
 }

@@ -1,27 +1,26 @@
 //! Searches the content of encoded text: UTF-16, and base64 of text, gzip or zlib, three deep.
 //!
-//! Input: runs and stretches that begin in the searched part. Output: what was found in their content,
-//! with the place of the text that encodes it.
+//! Input: runs and stretches that begin in the searched part. Output: the tokens found in their content,
+//! with the place of the text that encodes them. The content is searched by the function that the caller
+//! passes.
 //!
 //! Text is decoded once, however many of its lines look like a beginning, and at most as far as the
 //! budget allows ([`super::super::budget`]). The search of UTF-16 that is not itself decoded content is
 //! not limited, since it never costs more than its length.
 
-use super::decode::utf16;
-use super::deep::{self, Content};
-use super::stream::{Chain, Feed, Stream};
-use super::{OnCandidate, looks_like_base64, order, runs};
+use super::class::is_run;
+use super::decode::{FURTHEST_BACK, utf16};
+use super::deep::{self, Content, looks_like_base64};
+use super::order;
+use super::stream::{Feed, Stream};
 use crate::detect::budget::{self, Budget};
+use crate::detect::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::detect::encoding::{Encoding, Layer};
-use crate::detect::{
-    Candidate, DEPTH, Detector, Evidence, FURTHEST_BACK, Level, Match, Scratch, Search, Within,
-};
+use crate::detect::scratch::Scratch;
+use crate::detect::search::{DEPTH, Level, Search};
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 use std::ops::Range;
-
-/// How many bytes are searched between two looks at the budget and at the wish to stop.
-const STRETCH: usize = 64 * 1024;
 
 /// How many bytes are decoded or unpacked between two looks at the budget.
 const STEP: usize = 64 * 1024;
@@ -30,40 +29,17 @@ const STEP: usize = 64 * 1024;
 /// half of it. It bounds memory; the budget bounds work.
 const MOST_UNPACKED: usize = 64 << 20;
 
-/// Buffers that are larger are not kept.
-const KEPT: usize = 4 << 20;
+/// Searches bytes for tokens, encoded or not, within the budget.
+pub(in crate::detect) type SearchBytes<'a> = &'a dyn Fn(&Search<'_>, &mut Scratch, OnCandidate<'_>);
 
-/// What was decoded so far in a search of one text.
-#[derive(Debug, Default)]
-pub(in crate::detect) struct Progress {
-    /// Base64 that was decoded and searched as text, and goes on behind the searched part.
-    chains: Vec<Chain>,
-    /// The stretch of UTF-16 that was decoded last.
-    utf16: Range<usize>,
+/// The search of encoded content.
+#[derive(Clone, Copy)]
+pub(in crate::detect) struct NestedSearch<'a> {
+    /// Searches the decoded content, which may have encoded content in turn.
+    pub(in crate::detect) search_bytes: SearchBytes<'a>,
 }
 
-impl Detector {
-    /// Searches a part stretch by stretch, until the scan is interrupted or, in decoded content, the
-    /// budget is spent.
-    pub(in crate::detect) fn sweep(
-        &self,
-        search: &Search<'_>,
-        scratch: &mut Scratch,
-        on: OnCandidate<'_>,
-    ) {
-        let outer = std::mem::take(&mut scratch.progress);
-        let is_decoded = search.level == Level::Decoded;
-        let Range { start, end } = search.own;
-        for start in (start..end).step_by(STRETCH) {
-            let own = start..end.min(start + STRETCH);
-            if scratch.budget.is_interrupted() || is_decoded && scratch.budget.is_spent() {
-                break;
-            }
-            self.each(&Search { own, ..search.clone() }, scratch, on);
-        }
-        scratch.progress = outer;
-    }
-
+impl NestedSearch<'_> {
     /// Decodes a stretch of UTF-16 to its end, however little of it lies in the searched part, and
     /// searches it.
     pub(super) fn wide(
@@ -89,7 +65,7 @@ impl Detector {
         }
         let mut text = scratch.buffer();
         utf16(bytes, first, &mut text);
-        search.spend(scratch, budget::DECODED * text.len() as u64);
+        search.spend(&mut scratch.budget, budget::DECODED * text.len() as u64);
         let last = bytes.len().min(first + 2 * text.len());
         scratch.progress.utf16 = stretch.start..last;
         let own = (stretch.start - first) / 2..text.len();
@@ -119,7 +95,7 @@ impl Detector {
             return;
         }
         let before = run.start.checked_sub(1).map(|at| bytes[at]);
-        let is_cut = before.is_some_and(|byte| byte != b'=' && runs::is_run(byte))
+        let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte))
             || deep::continues(bytes, run.start);
         // Padding ends base64, and what is assigned begins behind the sign.
         let mut next = run.start;
@@ -202,42 +178,12 @@ impl Detector {
         scratch: &mut Scratch,
         on_match: &mut dyn FnMut(Match, &[u8]),
     ) {
-        self.sweep(inner, scratch, &mut |candidate, token| {
+        (self.search_bytes)(inner, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found.filter(|found| found.evidence == Evidence::Proven)
             {
                 on_match(found, token);
             }
         });
-    }
-}
-
-impl Search<'_> {
-    /// Describes the search of decoded bytes, all of them.
-    fn inner<'b>(&self, bytes: &'b [u8], level: Level) -> Search<'b> {
-        let (own, depth) = (0..bytes.len(), self.depth - 1);
-        Search { bytes, own, depth, within: Within::WHOLE, level }
-    }
-
-    /// Takes work off the budget, unless the searched bytes are those of the input.
-    #[inline]
-    pub(in crate::detect) fn spend(&self, scratch: &mut Scratch, work: u64) {
-        if self.level == Level::Decoded {
-            scratch.budget.spend(work);
-        }
-    }
-}
-
-impl Scratch {
-    /// Lends an empty buffer.
-    fn buffer(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_default()
-    }
-
-    fn give_back(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= KEPT {
-            buffer.clear();
-            self.buffers.push(buffer);
-        }
     }
 }
 
@@ -271,4 +217,45 @@ fn unpack(
         }
     }
     budget.spend(budget::DECODED * feed.consumed() as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::search::Within;
+    use std::cell::RefCell;
+
+    /// Returns the contents that are searched, with the depth, when `text` is searched twice.
+    fn contents(text: &[u8], depth: usize) -> Vec<(Vec<u8>, usize)> {
+        let contents = RefCell::new(Vec::new());
+        let record = |search: &Search<'_>, _: &mut Scratch, _: OnCandidate<'_>| {
+            contents.borrow_mut().push((search.bytes.to_vec(), search.depth));
+        };
+        let nested = NestedSearch { search_bytes: &record };
+        let own = 0..text.len();
+        let search = Search {
+            bytes: text,
+            own: own.clone(),
+            depth,
+            within: Within::WHOLE,
+            level: Level::Raw,
+        };
+        let mut scratch = Scratch::default();
+        scratch.budget.start(text.len());
+        for _ in 0..2 {
+            nested.whole(&search, &own, &mut scratch, &mut |_, _| {});
+        }
+        contents.into_inner()
+    }
+
+    #[test]
+    fn text_is_decoded_once_and_searched_one_level_deeper() {
+        let text =
+            b"eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        let found = contents(text, 2);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0.starts_with(b"{\"apiVersion\":\"v1\""), "{found:?}");
+        assert_eq!(found[0].1, 1);
+        assert_eq!(contents(text, 0), []);
+    }
 }

@@ -1,15 +1,17 @@
-//! Tells the order of the bytes of UTF-16 by what stands around a token.
+//! Determines the byte order of UTF-16 by the text around a token.
 //!
-//! A stretch of characters that ASCII has reads alike in both orders; they differ in where it begins and
+//! Input: the searched bytes and the place of a token. Output: the order. It decodes nothing.
+//!
+//! A stretch of ASCII characters reads alike in both orders; the orders differ in where it begins and
 //! ends. Text in another script beside it looks like a beginning or an end of either.
 
 use crate::detect::encoding::Layer;
-use crate::detect::{Search, Within};
+use crate::detect::search::{Search, Within};
 
 /// How many bytes around a token are looked at.
 const REACH: usize = 140;
 
-/// What one side says.
+/// What the bytes on one side of a token show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Surely(Layer),
@@ -17,8 +19,8 @@ enum Told {
     Nothing,
 }
 
-/// Tells the order of UTF-16 whose characters lie from `start` to `last`: by the mark that the text begins
-/// with, by how the stretch begins and ends, and where that is not clear, by where it lies.
+/// Returns the order of UTF-16 whose characters are from `start` to `last`: by the byte order mark, by how
+/// the stretch begins and ends, and where that is not clear, by its offset.
 pub(super) fn order(search: &Search<'_>, start: usize, last: usize) -> Layer {
     let by_place = match search.within {
         Within::Text { offset } if (offset + start as u64).is_multiple_of(2) => Layer::Utf16Le,

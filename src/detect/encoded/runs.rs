@@ -1,66 +1,17 @@
 //! Finds where encoded text can be: long runs of the characters that encoded text is made of, and
 //! stretches of UTF-16.
 //!
-//! Of many bytes at once is told which can be part of one ([`super::mask`]); only where enough of them
-//! stand in a row a closer look is taken. That is what makes the search for encoded tokens nearly free.
+//! Input: bytes. Output: runs and stretches that are long enough to contain a token. It decodes nothing.
+//!
+//! Many bytes are classified at once ([`super::mask`]); only where enough of them are in a row they are
+//! read one by one. That makes the search for encoded tokens nearly free.
 
+use super::class::{CLASS, LEAST, MARK, TEXT, is_run, is_text};
 use super::mask::{BLOCK, Masks, WIDTH};
 use std::ops::Range;
 
-/// The length of the shortest run that is looked into, in characters. The base64 of the shortest
-/// token has 53; lines that base64 is folded into must be at least this long.
-pub(in crate::detect) const LEAST: usize = 40;
-
 /// How far behind the searched part a run is followed.
 const BEYOND: usize = 512;
-
-/// What base64, in both alphabets, and hex are made of.
-const RUN: u8 = 1;
-/// The same, and what escapes of text have.
-const TEXT: u8 = 2;
-/// What begins an escape.
-const MARK: u8 = 4;
-const NUL: u8 = 8;
-
-/// What a byte can be part of.
-static CLASS: [u8; 256] = {
-    let mut class = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let byte = at as u8;
-        class[at] = if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_') {
-            RUN | TEXT
-        } else {
-            match byte {
-                b'=' => RUN | TEXT | MARK,
-                b'%' | b'\\' | b'&' => TEXT | MARK,
-                b'#' | b';' | b'{' | b'}' | b'.' => TEXT,
-                0 => NUL,
-                _ => 0,
-            }
-        };
-        at += 1;
-    }
-    class
-};
-
-/// Tells whether a byte may lie in a run or a stretch.
-#[inline]
-pub(super) const fn is_probe(byte: u8) -> bool {
-    CLASS[byte as usize] & (TEXT | NUL) != 0
-}
-
-/// Tells whether a byte is one of those that base64, in both alphabets, and hex are made of.
-#[inline]
-pub(in crate::detect) fn is_run(byte: u8) -> bool {
-    CLASS[usize::from(byte)] & RUN != 0
-}
-
-/// Tells whether a byte is one of those that escaped tokens are made of.
-#[inline]
-pub(in crate::detect) fn is_text(byte: u8) -> bool {
-    CLASS[usize::from(byte)] & TEXT != 0
-}
 
 /// Something long enough to be looked into, as far as it lies in the searched part and not too far
 /// behind it.
@@ -152,7 +103,7 @@ impl Walk<'_> {
         before.take_while(|&&byte| is_its(byte)).count()
     }
 
-    /// Tells the parts of a run that are made of what base64 and hex are made of.
+    /// Reports the parts of a run that base64 or hex can consist of.
     fn runs(&self, whole: Range<usize>, on_found: &mut impl FnMut(Found)) {
         let mut at = whole.start;
         while at < whole.end {

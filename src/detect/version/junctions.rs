@@ -1,14 +1,19 @@
-//! Looks at what is new in a version: its fresh bytes, and where two of its pieces meet.
+//! Searches what is new in a version: its fresh bytes, and the junctions of its pieces.
 //!
-//! Most junctions are decided by a few bytes on either side, without a branch that depends on what
-//! kind of text it is: versions have dozens of pieces, and nearly none of them matters.
+//! Input: a version as pieces of its delta base and fresh bytes. Output: whether it may contain a token
+//! that its base does not. It does not search for the tokens.
+//!
+//! Most junctions are decided by a few bytes on either side, without a branch that depends on the kind
+//! of text: versions have dozens of pieces, and nearly none of them matters.
 
-use super::super::Detector;
-use super::super::encoded::runs::{self, Found as Long, LEAST};
+use crate::detect::encoded::literals::Literals;
+use crate::detect::encoded::runs::{self, Found as Long};
+use crate::detect::encoded::{LEAST, is_text};
+use crate::detect::matcher::Matcher;
 use ddpatrol_pack::{From, Kind, Object, Piece};
 use std::ops::Range;
 
-/// Knows which two bytes can stand on both sides of a junction within a literal.
+/// The pairs of bytes that can be on the two sides of a junction within a literal.
 #[derive(Debug)]
 pub(in crate::detect) struct Junctions {
     pairs: Box<[u64; 1024]>,
@@ -82,14 +87,22 @@ struct Near {
     run: usize,
 }
 
-impl Detector {
-    /// Tells whether anything that is searched for may be in a version and not in its base: a literal
-    /// or a run that may hide a token, in the fresh bytes or across a junction.
-    pub(super) fn has_news(&self, object: &Object<'_>, window: &mut Vec<u8>) -> bool {
+/// The search for what a version may contain and its base does not.
+#[derive(Clone, Copy)]
+pub(in crate::detect) struct News<'a> {
+    pub(in crate::detect) matcher: &'a Matcher,
+    pub(in crate::detect) literals: &'a Literals,
+    pub(in crate::detect) junctions: &'a Junctions,
+}
+
+impl News<'_> {
+    /// Returns `true` if a version may contain something that is searched for and its base does not: a
+    /// literal or a run that may be an encoded token, in the fresh bytes or across a junction.
+    pub(in crate::detect) fn may_be_in(self, object: &Object<'_>, window: &mut Vec<u8>) -> bool {
         let (fresh, base) = (object.fresh(), object.base());
         let is_text = object.kind() != Kind::Tree;
-        // UTF-16 is told by its zeros; what has none near a change has none that is new.
-        if self.prefilter.is_match(fresh)
+        // UTF-16 has zeros: without any in or beside the fresh bytes, none is new.
+        if self.matcher.has_head(fresh)
             || is_text && memchr::memchr(0, fresh).is_some()
             || self.has_new_runs(fresh)
         {
@@ -97,7 +110,7 @@ impl Detector {
         }
         let pieces = object.pieces();
         let mut near = Near { last: None, run: 0 };
-        // What lies before this was looked at.
+        // The runs before this were searched.
         let mut seen = 0;
         for (index, piece) in pieces.iter().enumerate() {
             let (source, start) = match piece.from {
@@ -136,7 +149,7 @@ impl Detector {
         near.run >= LEAST && self.has_new_run(object, pieces.len(), seen, window).is_none()
     }
 
-    /// Tells whether a literal that is searched for stands across the junction at `at`.
+    /// Returns `true` if a literal that is searched for is across the junction at `at`.
     #[inline]
     fn is_new_literal(
         &self,
@@ -145,16 +158,16 @@ impl Detector {
         at: usize,
         window: &mut Vec<u8>,
     ) -> bool {
-        let Junctions { longest, .. } = self.junctions;
+        let longest = self.junctions.longest;
         self.junctions.could_be(last, first) && {
             let from = at.saturating_sub(longest);
             let to = (at + longest).min(object.len() as usize);
-            self.prefilter.is_match(read(object, from..to, window))
+            self.matcher.has_head(read(object, from..to, window))
         }
     }
 
-    /// Looks at the run around the beginning of a piece, unless it ends before `seen`; `None` if it may
-    /// hide a token, else where it ends.
+    /// Searches the run around the beginning of a piece, unless it ends before `seen`. Returns `None` if
+    /// it may be an encoded token, else where it ends.
     fn has_new_run(
         &self,
         object: &Object<'_>,
@@ -185,17 +198,17 @@ impl Detector {
             }
         }
         let is_long = end - start >= LEAST;
-        (!is_long || !self.encoded.concerns(read(object, start..end, window))).then_some(end)
+        (!is_long || !self.literals.concerns(read(object, start..end, window))).then_some(end)
     }
 
-    /// Tells whether a run within fresh bytes may hide a token. Pieces that do not follow each other in
-    /// the version are taken for one here: a longer run may hide whatever a part of it may.
+    /// Returns `true` if a run within fresh bytes may be an encoded token. Pieces that do not follow each
+    /// other in the version are taken for one here: a longer run may be whatever a part of it may be.
     fn has_new_runs(&self, fresh: &[u8]) -> bool {
         let mut is_new = false;
         if fresh.len() >= LEAST {
             runs::walk(fresh, 0..fresh.len(), |long| {
                 let (Long::Run(long) | Long::Escaped(long) | Long::Utf16(long)) = long;
-                is_new = is_new || self.encoded.concerns(&fresh[long]);
+                is_new = is_new || self.literals.concerns(&fresh[long]);
             });
         }
         is_new
@@ -203,7 +216,7 @@ impl Detector {
 }
 
 fn is_its(byte: &&u8) -> bool {
-    runs::is_text(**byte)
+    is_text(**byte)
 }
 
 fn bytes_of<'a>(object: &'a Object<'_>, piece: &Piece) -> &'a [u8] {

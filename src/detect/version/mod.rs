@@ -1,28 +1,28 @@
-//! Decides what a version of something holds, given what its delta base holds.
+//! Decides which tokens a version of something contains, given those of its delta base.
 //!
-//! Contract: what comes out is what a search of the whole version would find. A version is searched
-//! as a whole unless nothing in it can differ from its base: no literal that is searched for stands in
-//! its fresh bytes or across a junction of two pieces, no run that may hide a token is new or touches
-//! a junction, and every place of the base that was looked at and is copied is copied with all the
-//! bytes that were looked at there.
+//! Input: the pieces of a version and the places of its base that were searched. Output: the places of
+//! the version, if they follow from these. It searches no bytes for tokens.
+//!
+//! Contract: the result is that of a search of the whole version. A version is searched as a whole
+//! unless nothing in it can differ from its base: no literal that is searched for is in its fresh bytes
+//! or across a junction of two pieces, no run that may be an encoded token is new or touches a junction,
+//! and every searched place of the base that is copied is copied with all the bytes that the decision
+//! there depends on.
 
-mod junctions;
+pub(super) mod junctions;
 
-pub(super) use junctions::Junctions;
+use ddpatrol_pack::{From, Piece};
 
-use super::{Candidate, Detector, Evidence, Level, Match, Scratch, Search, Within};
-use ddpatrol_pack::{From, Object};
-
-/// A place in a version that was looked at.
+/// A place in a version that was searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The offset of the first byte that had a say.
+    /// The offset of the first byte that the decision depends on.
     pub from: u32,
-    /// The offset of the token, or of what might have been one.
+    /// The offset of the token, or at which one would begin.
     pub start: u32,
-    /// How far was looked to decide, at the most.
+    /// The offset after the last byte that the decision can depend on.
     pub reach: u32,
-    /// What was found there, if anything.
+    /// The token that was found there.
     pub found: Option<Found>,
 }
 
@@ -31,44 +31,35 @@ pub struct Head {
 pub struct Found {
     /// The number under which the visitor knows the token.
     pub token: u32,
-    /// The length in bytes of what spells it.
+    /// The length in bytes of its encoded form.
     pub len: u32,
 }
 
-/// The places of a version that were looked at.
+/// The places of a version that were searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heads {
     /// The places, in ascending order of their starts.
     pub list: Vec<Head>,
-    /// Whether there is something whose disguise may go on beyond what was looked at, so that versions
-    /// must be searched whole.
+    /// Whether something may be encoded beyond the bytes that the places depend on, so that versions must
+    /// be searched as a whole.
     pub is_intricate: bool,
 }
 
-impl Detector {
-    /// Returns the places of a version if they follow from those of its base; `None` if the whole
-    /// version is to be searched, with [`Detector::heads`].
-    #[must_use]
-    pub fn inherit(
-        &self,
-        object: &Object<'_>,
-        base: &Heads,
-        scratch: &mut Scratch,
-    ) -> Option<Heads> {
-        if base.is_intricate || self.has_news(object, &mut scratch.window) {
-            return None;
-        }
-        let mut heads = Heads::default();
-        if base.list.is_empty() {
+impl Heads {
+    /// Returns the places of a version whose base has these, if nothing else is new in it; `None` if a
+    /// place was copied without all the bytes that the decision there depends on.
+    pub(super) fn inherited(&self, pieces: &[Piece]) -> Option<Self> {
+        let mut heads = Self::default();
+        if self.list.is_empty() {
             return Some(heads);
         }
-        for piece in object.pieces() {
+        for piece in pieces {
             let From::Base(from) = piece.from else { continue };
             let end = from + piece.len;
-            let first = base.list.partition_point(|head| head.start < from);
-            for head in base.list[first..].iter().take_while(|head| head.start < end) {
-                // What stands before the first byte matters, too. A head cut by the end of the piece
-                // may go on.
+            let first = self.list.partition_point(|head| head.start < from);
+            for head in self.list[first..].iter().take_while(|head| head.start < end) {
+                // The byte before the first one matters, too. A head cut by the end of the piece may go
+                // on.
                 if head.from < from || head.start == from || head.reach > end {
                     return None;
                 }
@@ -80,43 +71,46 @@ impl Detector {
         heads.list.sort_by_key(|head| head.start);
         Some(heads)
     }
-
-    /// Calls `on_head` with every place in `own` that is looked at: where it begins, from where and how
-    /// far the decision on it looks, and what was found there.
-    ///
-    /// Returns whether there is something whose disguise may go on beyond what was looked at.
-    pub fn heads(
-        &self,
-        (bytes, within): (&[u8], Within),
-        own: std::ops::Range<usize>,
-        scratch: &mut Scratch,
-        mut on_head: impl FnMut(Range, Option<(Match, &[u8])>),
-    ) -> bool {
-        scratch.is_intricate = false;
-        let search = Search { bytes, own, depth: super::DEPTH, within, level: Level::Raw };
-        self.each_once(&search, scratch, &mut |candidate, token| {
-            let Candidate { from, start, reach, found } = candidate;
-            on_head(Range { from, start, reach }, found.map(|found| (found, token)));
-        });
-        scratch.is_intricate
-    }
 }
 
-/// Where a place that was looked at lies: from the first byte that had a say to the last.
+/// The bytes that the decision on a place depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The offset of the first byte that had a say.
+    /// The offset of the first byte that the decision depends on.
     pub from: usize,
-    /// The offset of what might be a token.
+    /// The offset at which a token may begin.
     pub start: usize,
-    /// The offset after the last byte that had a say.
+    /// The offset after the last byte that the decision depends on.
     pub reach: usize,
 }
 
-impl Match {
-    /// Tells whether the checksum holds.
-    #[must_use]
-    pub fn is_proven(&self) -> bool {
-        self.evidence == Evidence::Proven
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads(starts: &[u32]) -> Heads {
+        let head = |&start: &u32| Head { from: start - 1, start, reach: start + 10, found: None };
+        Heads { list: starts.iter().map(head).collect(), is_intricate: false }
+    }
+
+    fn copied(at: u32, len: u32, from: u32) -> Piece {
+        Piece { at, len, from: From::Base(from) }
+    }
+
+    #[test]
+    fn places_move_with_the_pieces_that_copy_them() {
+        let fresh = Piece { at: 0, len: 5, from: From::Fresh(0) };
+        let pieces = [fresh, copied(5, 50, 100), copied(55, 20, 0)];
+        assert_eq!(heads(&[3, 110, 300]).inherited(&pieces), Some(heads(&[15, 58])));
+        assert_eq!(heads(&[]).inherited(&pieces), Some(Heads::default()));
+    }
+
+    #[test]
+    fn a_place_that_is_not_copied_with_all_it_depends_on_is_searched_again() {
+        let base = heads(&[20]);
+        assert!(base.inherited(&[copied(0, 11, 19)]).is_some());
+        for cut in [copied(0, 10, 19), copied(0, 11, 20), copied(0, 1, 20)] {
+            assert_eq!(base.inherited(&[cut]), None, "{cut:?}");
+        }
     }
 }

@@ -1,23 +1,25 @@
-//! The outcome of a scan as it may be told: what every format spells.
+//! The outcome of a scan as reports show it: what every format formats.
 //!
 //! A document is made from an outcome (`tell`) or read from a saved JSON report (`saved`); in both
-//! cases all its strings have passed the redactor.
+//! cases all its strings have passed the redactor. It is plain data and formats nothing itself.
 
-mod paths;
+pub(super) mod paths;
 mod places;
 mod saved;
+mod suppression;
 mod tell;
+mod verification;
 
 pub use paths::Paths;
+pub use places::{Place, StandingWord};
 pub use saved::{SavedError, read};
+pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
 pub use tell::DocumentOptions;
+pub use verification::{RevocationRecord, VerificationRecord};
 
 use super::advice::Step;
-use super::response::{RevocationRecord, VerificationRecord};
-use super::trace::{GitPlace, ObjectRecord};
+use super::trace::ObjectRecord;
 use crate::detect::Evidence;
-use crate::finding::suppression::By;
-use crate::finding::{Part, Spots};
 use crate::redact::Clean;
 use crate::rules::Rule;
 use crate::source::Gap;
@@ -122,54 +124,6 @@ pub struct Summary {
     pub left_out: LeftOut,
 }
 
-/// Tokens that were found and do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SuppressedCounts {
-    /// By `ddpatrol:allow` in the lines where they stand.
-    pub inline: usize,
-    /// By the configuration's allow list.
-    pub allowed: usize,
-    /// By the baseline.
-    pub baseline: usize,
-    /// Places of tokens of the baseline that the baseline does not know.
-    pub new_places: usize,
-}
-
-impl SuppressedCounts {
-    /// Counts all of them.
-    #[must_use]
-    pub const fn total(&self) -> usize {
-        self.inline + self.allowed + self.baseline
-    }
-}
-
-/// Why something that was found does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SuppressionRecord {
-    /// By what: `inline`, `allow` or `baseline`.
-    pub by: By,
-    /// Why, in the words of whoever decided it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Clean>,
-    /// The last day on which it holds, in ISO 8601.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-}
-
-/// An entry of the allow list or the baseline that no finding needed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnusedRecord {
-    /// Where it stands: `allow` or `baseline`.
-    pub by: By,
-    /// The fingerprint that it names.
-    pub fingerprint: String,
-    /// Its reason, or the token that the baseline knows.
-    pub what: Clean,
-    /// The day after which it no longer held, where that is why it is of no use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expired: Option<String>,
-}
-
 /// What was left out on purpose.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct LeftOut {
@@ -242,88 +196,6 @@ pub struct TokenRecord {
     pub uuid: Option<String>,
 }
 
-/// One place.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Place {
-    /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
-    /// are spelled `\xNN`.
-    pub path: Option<Clean>,
-    /// The path's bytes in hexadecimal, only where they are no UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_hex: Option<String>,
-    /// The path below the top of the work tree that the place is in, or in a bare repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository_path: Option<Clean>,
-    /// The URI reference in SARIF, only if it differs from `repository_path`, or from `path` outside of
-    /// repositories.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uri: Option<String>,
-    /// `content`; `name` where the token stands in the last component of the path; `commit` or `tag`
-    /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
-    pub part: Part,
-    /// The line, from 1.
-    pub line: u64,
-    /// The column in UTF-16 code units, from 1.
-    pub column: u64,
-    /// The line of the end.
-    pub end_line: u64,
-    /// The column after the last character.
-    pub end_column: u64,
-    /// The offset in bytes, from 0.
-    pub offset: u64,
-    /// The length in bytes.
-    pub length: u64,
-    /// The line around it, masked and cut.
-    pub snippet: Clean,
-    /// In what it is encoded there, the outermost first, if it is: `base64 of gzip of base64`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// How it came in, for a place in a repository's history.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub git: Option<GitPlace>,
-    /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standing: Option<StandingWord>,
-    /// The path that the base has it at, where it moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub moved_from: Option<Clean>,
-    /// What its own line says about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inline: Option<InlineRecord>,
-    /// Whether the baseline knows the token, but not at this path.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub new_place: bool,
-    /// For a place in a container image: the layer, and the command that created it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layer: Option<Clean>,
-    /// Further places that differ from this one in where they begin only, and have no snippet.
-    #[serde(skip)]
-    pub further: Spots,
-}
-
-/// How a token in a change stands against the base of the change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StandingWord {
-    /// The base does not have it.
-    New,
-    /// The base has it at another path.
-    Moved,
-    /// The base has it at this path.
-    AlreadyThere,
-    /// It is not part of the push that was judged, but not pushed yet either.
-    AlsoUnpushed,
-}
-
-/// A `ddpatrol:allow` in the line of a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InlineRecord {
-    /// Whether it suppresses the place; otherwise it is shown only.
-    pub counts: bool,
-    /// The reason that it gives.
-    pub reason: Clean,
-}
-
 /// Something that was not looked at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Note {
@@ -373,30 +245,6 @@ impl RuleRecord {
     }
 }
 
-impl Place {
-    /// Returns the URI reference of the place: relative to the base of URIs if it is below.
-    #[must_use]
-    pub fn uri(&self) -> Cow<'_, str> {
-        match (&self.uri, &self.path, &self.git) {
-            (Some(uri), ..) => uri.into(),
-            (None, Some(path), _) => {
-                paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
-            }
-            (None, None, Some(git)) => format!("git/{}/{}", git.kind, git.object).into(),
-            (None, None, None) => "stdin".into(),
-        }
-    }
-
-    /// Returns the path that [`Place::uri`] encodes.
-    pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
-        let path = self.path.as_ref()?;
-        match &self.uri {
-            Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
-            None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
-        }
-    }
-}
-
 impl RepositoryRecord {
     /// Returns the URI reference of the folder: relative to the base of URIs if it is below.
     #[must_use]
@@ -423,65 +271,26 @@ impl Note {
 }
 
 impl Record {
-    /// Tells whether there is news of a token that does not count: it stands at a new place.
+    /// Returns the number of places where the token is.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        places::count(&self.locations)
+    }
+
+    /// Calls `on_place` with every place, those in one content by their offsets.
+    ///
+    /// # Errors
+    /// What `on_place` fails with, at the first failure.
+    pub fn each_place<E>(
+        &self,
+        on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+    ) -> Result<(), E> {
+        places::each(&self.locations, on_place)
+    }
+
+    /// Returns `true` if a token that does not count is at a new place.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.locations.iter().any(|place| place.new_place)
-    }
-}
-
-impl SuppressionRecord {
-    /// Says in a line why a finding does not count.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let mut line = format!("does not count: {}", self.by.words());
-        if let Some(reason) = &self.reason {
-            line.push_str(": ");
-            line.push_str(&reason.text());
-        }
-        if let Some(expires) = &self.expires {
-            line.push_str(&format!(" (until {expires})"));
-        }
-        line
-    }
-}
-
-impl InlineRecord {
-    /// Says in a line what the token's own line says.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let reason = self.reason.text();
-        match (self.counts, reason.is_empty()) {
-            (true, _) => format!("its line allows it: {reason}"),
-            (false, true) => {
-                "its line says ddpatrol:allow without a reason, which does not count: \
-                              write the reason behind it"
-                    .to_owned()
-            }
-            (false, false) => format!(
-                "its line allows it ({reason}), which does not count here: the change that is \
-                 judged brings that line"
-            ),
-        }
-    }
-}
-
-impl UnusedRecord {
-    /// Says in a line what can be removed.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let place = match self.by {
-            By::Allow => "allow list",
-            By::Baseline => "baseline",
-            By::Inline => "file",
-        };
-        let (fingerprint, what) = (&self.fingerprint, self.what.text());
-        match &self.expired {
-            Some(day) => format!("The {place}'s entry {fingerprint} ({what}) expired after {day}."),
-            None => format!(
-                "The {place}'s entry {fingerprint} ({what}) is unused: nothing that was scanned \
-                 holds the token."
-            ),
-        }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::finding::baseline::{Roots, lexical};
 use crate::finding::{Location, Part, STDIN, plain};
-use crate::redact::Clean;
+use crate::redact::{Clean, Redactor};
 use crate::report::escape;
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
@@ -274,6 +274,13 @@ fn outermost(path: &Path) -> Cow<'_, Path> {
         }
     }
     Cow::Borrowed(path)
+}
+
+/// Masks secrets in a path as it was reached; the empty path is `.`.
+pub(in crate::report) fn clean(path: &Path, redactor: &Redactor) -> Clean {
+    let path = plain(path);
+    let bytes = path.as_os_str().as_encoded_bytes();
+    redactor.clean(if bytes.is_empty() { b"." } else { bytes })
 }
 
 /// Returns the URI reference of a path: relative, unless the path counts from the root of the file

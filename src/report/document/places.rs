@@ -1,32 +1,133 @@
-//! The places of a finding, one by one.
+//! The places of a finding, and how JSON lists them one by one.
 //!
-//! A [`Place`] of a document stands for further places that differ from it in where they begin only; an
-//! [`ObjectRecord`] for all that the token has in an object. JSON lists them all: they are made while it
-//! is written, so that none but the first ones takes more room than its position. Such a place has an
-//! empty snippet.
+//! Input: the places and git objects of a finding. Output: each place by itself. Places are made from
+//! locations elsewhere (`tell`).
+//!
+//! A [`Place`] of a document represents further places that differ from it in where they begin only; an
+//! [`ObjectRecord`] all that the token has in an object. JSON lists them all: they are made while it is
+//! written, so that none but the first ones takes more room than its position. Such a place has an empty
+//! snippet.
 
-use super::{Place, Record};
+use super::paths;
+use super::suppression::InlineRecord;
 use crate::blob::Position;
-use crate::finding::{Location, Spot, Spots, end_of};
+use crate::finding::{Location, Part, Spot, Spots, end_of};
 use crate::redact::Clean;
-use crate::report::trace::ObjectRecord;
+use crate::report::trace::{GitPlace, ObjectRecord};
 use serde::ser::{SerializeSeq, Serializer};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// One place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
+    /// are spelled `\xNN`.
+    pub path: Option<Clean>,
+    /// The path's bytes in hexadecimal, only where they are no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_hex: Option<String>,
+    /// The path below the top of the work tree that the place is in, or in a bare repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository_path: Option<Clean>,
+    /// The URI reference in SARIF, only if it differs from `repository_path`, or from `path` outside of
+    /// repositories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// `content`; `name` where the token is in the last component of the path; `commit` or `tag`
+    /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
+    pub part: Part,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column in UTF-16 code units, from 1.
+    pub column: u64,
+    /// The line of the end.
+    pub end_line: u64,
+    /// The column after the last character.
+    pub end_column: u64,
+    /// The offset in bytes, from 0.
+    pub offset: u64,
+    /// The length in bytes.
+    pub length: u64,
+    /// The line around it, masked and cut.
+    pub snippet: Clean,
+    /// In what it is encoded there, the outermost first, if it is: `base64 of gzip of base64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// How it came in, for a place in a repository's history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitPlace>,
+    /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingWord>,
+    /// The path that the base has it at, where it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Clean>,
+    /// What its own line says about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inline: Option<InlineRecord>,
+    /// Whether the baseline knows the token, but not at this path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_place: bool,
+    /// For a place in a container image: the layer, and the command that created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Clean>,
+    /// Further places that differ from this one in where they begin only, and have no snippet.
+    #[serde(skip)]
+    pub further: Spots,
+}
+
+/// How a token in a change stands against the base of the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StandingWord {
+    /// The base does not have it.
+    New,
+    /// The base has it at another path.
+    Moved,
+    /// The base has it at this path.
+    AlreadyThere,
+    /// It is not part of the push that was judged, but not pushed yet either.
+    AlsoUnpushed,
+}
 
 impl Place {
-    /// Returns the number of places that it stands for.
+    /// Returns the URI reference of the place: relative to the base of URIs if it is below.
+    #[must_use]
+    pub fn uri(&self) -> Cow<'_, str> {
+        match (&self.uri, &self.path, &self.git) {
+            (Some(uri), ..) => uri.into(),
+            (None, Some(path), _) => {
+                paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
+            }
+            (None, None, Some(git)) => format!("git/{}/{}", git.kind, git.object).into(),
+            (None, None, None) => "stdin".into(),
+        }
+    }
+
+    /// Returns the path that [`Place::uri`] encodes.
+    pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
+        let path = self.path.as_ref()?;
+        match &self.uri {
+            Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
+            None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
+        }
+    }
+
+    /// Returns the number of places that it represents.
     #[must_use]
     pub fn count(&self) -> usize {
         1 + self.further.len()
     }
 
-    /// Makes it the place of a location that differs in its position only.
+    /// Moves it to a location that differs in its position only.
     pub(crate) fn move_to(&mut self, location: &Location) {
         (self.line, self.column) = (location.start.line, location.start.column);
         (self.end_line, self.end_column) = (location.end.line, location.end.column);
         self.offset = location.offset;
     }
 
-    /// Makes it a further place that it stands for.
+    /// Moves it to a further place that it represents.
     fn move_to_spot(&mut self, spot: &Spot) {
         let start = Position { line: self.line, column: self.column };
         let end = end_of(spot, (start, Position { line: self.end_line, column: self.end_column }));
@@ -35,7 +136,7 @@ impl Place {
         self.offset = spot.offset;
     }
 
-    /// Returns a copy that stands for nothing else, without the text around it.
+    /// Returns a copy that represents nothing else, without the text around it.
     fn bare(&self) -> Self {
         Self { snippet: Clean::default(), further: Spots::default(), ..self.clone() }
     }
@@ -51,30 +152,16 @@ impl Place {
     }
 }
 
-impl Record {
-    /// Returns the number of places where the token is.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        count(&self.locations)
-    }
-
-    /// Calls `on_place` with every place, those in one content by their offsets.
-    ///
-    /// # Errors
-    /// What `on_place` fails with, at the first failure.
-    pub fn each_place<E>(
-        &self,
-        on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
-    ) -> Result<(), E> {
-        each(&self.locations, on_place)
-    }
-}
-
-fn count(places: &[Place]) -> usize {
+/// Counts all places.
+pub(super) fn count(places: &[Place]) -> usize {
     places.iter().map(Place::count).sum()
 }
 
-fn each<E>(places: &[Place], on_place: &mut dyn FnMut(&Place) -> Result<(), E>) -> Result<(), E> {
+/// Calls `on_place` with every place, those in one content by their offsets.
+pub(super) fn each<E>(
+    places: &[Place],
+    on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+) -> Result<(), E> {
     for beside in places.chunk_by(Place::is_beside) {
         let mut moved: Vec<Option<Place>> = vec![None; beside.len()];
         let mut on_number = |(at, number): (usize, usize)| match number.checked_sub(1) {

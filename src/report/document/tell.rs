@@ -1,4 +1,7 @@
-//! From a scan's outcome to the document that may be told.
+//! Makes the document of a scan's outcome.
+//!
+//! Input: the outcome of a scan, and the rules and paths that it refers to. Output: a document, all of
+//! whose text passed the redactor. It formats nothing.
 
 use super::paths::{self, Base};
 use super::{
@@ -11,7 +14,7 @@ use crate::finding::suppression::{By, Suppression, Unused};
 use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
 use crate::redact::{Clean, Redactor};
 use crate::report::advice;
-use crate::report::trace::ObjectRecord;
+use crate::report::trace::{GitPlace, ObjectRecord};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
@@ -20,16 +23,16 @@ use crate::source::{Diagnostic, Scanned};
 use ddpatrol_token::Secret;
 use std::path::Path;
 
-/// How to tell an outcome.
+/// How to make a document of an outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentOptions<'a> {
     /// The rules that the findings refer to.
     pub rules: &'a RuleSet,
-    /// The gate.
+    /// Masks secrets in text.
     pub redactor: &'a Redactor,
     /// Whether what is opaque makes the result incomplete.
     pub strict: bool,
-    /// Whether the tokens themselves are told.
+    /// Whether the tokens themselves are shown.
     pub show_secrets: bool,
     /// How the paths of the scan relate to repositories.
     pub paths: &'a Paths,
@@ -38,7 +41,7 @@ pub struct DocumentOptions<'a> {
 }
 
 impl DocumentOptions<'_> {
-    /// Tells an outcome.
+    /// Makes the document of an outcome.
     #[must_use]
     pub fn document(&self, outcome: &Outcome) -> Document {
         let base = self.paths.base(outcome);
@@ -210,15 +213,13 @@ impl DocumentOptions<'_> {
                 .map(|it| InlineRecord { counts: it.counts, reason: it.reason.clone() }),
             new_place: location.is_new_place,
             layer: location.layer.as_ref().map(|it| self.redactor.clean(it.as_bytes())),
-            git: location.trace.as_deref().map(|trace| self.trace(trace)),
+            git: location.trace.as_deref().map(|trace| GitPlace::new(trace, self.redactor)),
             further: location.further.clone(),
         }
     }
 
-    pub(in crate::report) fn path(&self, path: &Path) -> Clean {
-        let path = plain(path);
-        let bytes = path.as_os_str().as_encoded_bytes();
-        self.redactor.clean(if bytes.is_empty() { b"." } else { bytes })
+    fn path(&self, path: &Path) -> Clean {
+        paths::clean(path, self.redactor)
     }
 
     /// Masks secrets in a path, which has `/` between its components.

@@ -1,0 +1,29 @@
+//! The pack and the layout of its entries, which objects are inflated from.
+//!
+//! Input: the number of an entry. Output: its inflated data, an object or a delta. No delta is
+//! applied here.
+
+use crate::inflate::{Buffer, Inflater};
+use crate::layout::Layout;
+use crate::{Fault, Pack};
+
+/// A pack and the layout of its entries.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) pack: &'a Pack,
+    pub(crate) layout: &'a Layout,
+}
+
+impl Source<'_> {
+    /// Inflates the data of an entry into `buffer`.
+    pub(crate) fn inflate(
+        self,
+        entry: u32,
+        inflater: &mut Inflater,
+        buffer: &mut Buffer,
+    ) -> Result<(), Fault> {
+        let header = self.pack.header(self.layout.entries[entry as usize].offset)?;
+        let data = self.pack.entries().get(header.data..).ok_or(Fault::Truncated)?;
+        inflater.inflate(data, header.size, buffer)
+    }
+}

@@ -1,0 +1,201 @@
+//! Finds the heads of the rules and decides whether a token begins there.
+//!
+//! Input: the rules; then bytes and a place in them. Output: the places of the rules' literal heads,
+//! and the token of a rule that begins at a place, by the shape and the checksum of its format. It
+//! decodes nothing and knows no limits.
+
+use super::candidate::{Evidence, Match};
+use super::encoded::decode::{WIDEST_CHARACTER, WIDEST_LOOK};
+use super::encoding::Encoding;
+use super::prefilter::Prefilter;
+use super::scratch::Scratch;
+use super::shape::Shapes;
+use crate::rules::{Rule, RuleSet};
+use aho_corasick::BuildError;
+use ddpatrol_token::{ByteSet, Check};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The rules, prepared for deciding on candidates.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    rules: Arc<RuleSet>,
+    /// The rules whose tokens are also searched for in encoded text.
+    provable: Vec<usize>,
+    longest_provable: usize,
+    /// The heads of these rules, and the length of the longest token that begins with each.
+    heads: Vec<(Box<[u8]>, usize)>,
+    longest_head: usize,
+    prefilter: Prefilter,
+    /// For each needle the rules whose head begins with it.
+    by_needle: Vec<Vec<usize>>,
+    shapes: Shapes,
+}
+
+/// A place where a head is, and the rules whose head it may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadPlace<'a> {
+    pub(super) rules: &'a [usize],
+    pub(super) start: usize,
+}
+
+impl Matcher {
+    pub(super) fn new(rules: Arc<RuleSet>) -> Result<Self, BuildError> {
+        let all = rules.rules();
+        let provable: Vec<usize> = (0..all.len()).filter(|&at| all[at].provable).collect();
+        let mut heads: Vec<&[u8]> = provable.iter().map(|&at| all[at].format.head()).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        let needles = needles(all);
+        let by_needle = needles
+            .iter()
+            .map(|needle| {
+                let begins = |&rule: &usize| all[rule].format.head().starts_with(needle);
+                (0..all.len()).filter(begins).collect()
+            })
+            .collect();
+        let prefilter = Prefilter::new(&needles)?;
+        let longest_of = |head: &[u8]| {
+            let its = provable.iter().filter(|&&at| all[at].format.head() == head);
+            its.map(|&at| all[at].format.max_len()).max().unwrap_or(0)
+        };
+        let heads: Vec<(Box<[u8]>, usize)> =
+            heads.iter().map(|&head| (head.into(), longest_of(head))).collect();
+        let longest_provable = heads.iter().map(|it| it.1).max().unwrap_or(0);
+        let longest_head = heads.iter().map(|it| it.0.len()).max().unwrap_or(0);
+        let shapes = Shapes::default();
+        Ok(Self {
+            rules,
+            provable,
+            longest_provable,
+            heads,
+            longest_head,
+            prefilter,
+            by_needle,
+            shapes,
+        })
+    }
+
+    pub(super) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    pub(super) fn rule(&self, rule: usize) -> &Rule {
+        &self.rules.rules()[rule]
+    }
+
+    /// Returns the literals that heads are found by.
+    pub(super) fn needles(&self) -> Vec<&[u8]> {
+        needles(self.rules.rules())
+    }
+
+    /// Returns the heads of the rules whose tokens are also searched for in encoded text, by rule.
+    pub(super) fn provable_heads(&self) -> impl Iterator<Item = &[u8]> {
+        self.provable.iter().map(|&rule| self.rule(rule).format.head())
+    }
+
+    pub(super) fn longest_head(&self) -> usize {
+        self.longest_head
+    }
+
+    /// Returns the number of bytes behind a place that a decision there can depend on: the longest
+    /// token, in its widest encoding, and the byte after it.
+    pub(super) fn lookahead(&self) -> usize {
+        let widest = WIDEST_CHARACTER * self.longest_provable + WIDEST_LOOK;
+        (self.rules.max_len() + 1).max(widest)
+    }
+
+    /// Calls `on_head` with every head that begins within `own`, in ascending order.
+    #[inline]
+    pub(super) fn each_head(
+        &self,
+        bytes: &[u8],
+        own: Range<usize>,
+        mut on_head: impl FnMut(HeadPlace<'_>),
+    ) {
+        self.prefilter.find(bytes, own, |hit| {
+            on_head(HeadPlace { rules: &self.by_needle[hit.needle], start: hit.start });
+        });
+    }
+
+    /// Returns `true` if a head is anywhere in `bytes`.
+    #[inline]
+    pub(super) fn has_head(&self, bytes: &[u8]) -> bool {
+        self.prefilter.is_match(bytes)
+    }
+
+    /// Writes to `scratch.ends` every offset at which a token of a rule that begins at `start` could
+    /// end, in ascending order.
+    pub(super) fn ends(&self, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) {
+        self.shapes.ends(&self.rules, rule, (bytes, start), scratch);
+    }
+
+    /// Decides on one candidate: a rule and the place where its head may be.
+    pub(super) fn decide(
+        &self,
+        rule: usize,
+        bytes: &[u8],
+        start: usize,
+        scratch: &mut Scratch,
+    ) -> Option<Match> {
+        let description = self.rule(rule);
+        let free_before = start == 0 || !is_word(bytes[start - 1]);
+        // Without a checksum nothing can overrule the boundary, so that the walk can be spared.
+        if !description.provable && description.format.checksum().is_none() && !free_before {
+            return None;
+        }
+        self.ends(rule, bytes, start, scratch);
+        let encoding = Encoding::PLAIN;
+        let matched = |end, evidence| Match { rule, start, end, evidence, encoding };
+        if description.provable {
+            let proven = |&&end: &&usize| description.format.check(&bytes[start..end]).is_proven();
+            if let Some(&end) = scratch.ends.iter().find(proven) {
+                return Some(matched(end, Evidence::Proven));
+            }
+        }
+        if !free_before {
+            return None;
+        }
+        let shaped = |&&end: &&usize| {
+            let free_after = bytes.get(end).is_none_or(|&byte| !ByteSet::BASE62.contains(byte));
+            free_after && description.format.check(&bytes[start..end]) != Check::Unlike
+        };
+        scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
+    }
+
+    /// Returns the greatest length of the tokens that may begin with these decoded bytes.
+    pub(super) fn longest_from(&self, bytes: &[u8]) -> Option<usize> {
+        let heads = self.heads.iter().filter(|(head, _)| bytes.starts_with(head));
+        heads.map(|&(_, longest)| longest).max()
+    }
+
+    /// Finds a proven token at the very beginning of decoded bytes; returns its rule and length.
+    pub(super) fn decide_decoded(
+        &self,
+        bytes: &[u8],
+        scratch: &mut Scratch,
+    ) -> Option<(usize, usize)> {
+        self.provable.iter().find_map(|&rule| {
+            let format = &self.rule(rule).format;
+            if !bytes.starts_with(format.head()) {
+                return None;
+            }
+            self.ends(rule, bytes, 0, scratch);
+            let proven = |&&end: &&usize| format.check(&bytes[..end]).is_proven();
+            scratch.ends.iter().find(proven).map(|&end| (rule, end))
+        })
+    }
+}
+
+/// Returns the heads of the rules without those that begin with another, through which they are found.
+fn needles(rules: &[Rule]) -> Vec<&[u8]> {
+    let mut needles: Vec<&[u8]> = rules.iter().map(|rule| rule.format.head()).collect();
+    needles.sort_unstable();
+    needles.dedup_by(|longer, shorter| longer.starts_with(shorter));
+    needles
+}
+
+/// Returns `true` if `byte` directly before a head makes an unproven candidate part of a word.
+fn is_word(byte: u8) -> bool {
+    byte == b'_' || ByteSet::BASE62.contains(byte)
+}

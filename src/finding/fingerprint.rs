@@ -1,0 +1,74 @@
+//! The fingerprint of a token, which identifies it in reports, allow lists and baselines.
+//!
+//! Input: the bytes of a token, or 32 hexadecimal digits. Output: 128 bits of a hash, which do not reveal
+//! the token. Fingerprints are not secret.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// Identifies a token without revealing it: 128 bits of a hash keyed for this purpose alone.
+///
+/// It depends on nothing but the token, so it survives moves, rebases and reformatting. A service
+/// that stores digests of tokens keys them differently.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// Computes the fingerprint of a token.
+    #[must_use]
+    pub fn of(token: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update(b"ddpatrol fingerprint 1\0").chain_update(token);
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest.finalize()[..16]);
+        Self(first)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let digit = |at: usize| char::from(text.as_bytes()[at]).to_digit(16);
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(FingerprintError);
+        }
+        let mut bytes = [0; 16];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            let (high, low) = (digit(2 * at), digit(2 * at + 1));
+            *byte = (high.unwrap_or(0) << 4 | low.unwrap_or(0)) as u8;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text is not a fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint has 32 hexadecimal digits, as reports show it")]
+pub struct FingerprintError;
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
