@@ -59,9 +59,7 @@ impl History {
     }
 
     fn open(&self, run: &Run) -> Store {
-        let mut folders = vec![self.repository.objects_dir()];
-        folders.extend_from_slice(self.repository.alternates());
-        Store::open(&folders, self.repository.hash, &mut |problem| {
+        Store::open(&self.repository.object_folders(), self.repository.hash, &mut |problem| {
             self.report(run, Gap::Unread, problem.to_string());
         })
     }
