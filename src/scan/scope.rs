@@ -48,3 +48,28 @@ fn id_line(bytes: &[u8]) -> Option<usize> {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     line[..len].iter().all(is_digit).then_some(word.len() + len + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_a_commit_begin_after_its_tree_and_parents() {
+        for len in [40, 64] {
+            let id = "0a".repeat(len / 2);
+            let text = format!("tree {id}\nparent {id}\nparent {id}\nauthor A\n");
+            let start = text.find("author").unwrap();
+            assert_eq!(own(Kind::Commit, text.as_bytes()), start..text.len());
+        }
+    }
+
+    #[test]
+    fn lines_with_something_else_than_an_id_are_searched() {
+        let short = b"tree 0a0a\nauthor A\n";
+        assert_eq!(own(Kind::Commit, short), 0..short.len());
+        let text = format!("tree {}\n", "g".repeat(40));
+        assert_eq!(own(Kind::Commit, text.as_bytes()), 0..text.len());
+        let blob = format!("tree {}\n", "0".repeat(40));
+        assert_eq!(own(Kind::Blob, blob.as_bytes()), 0..blob.len());
+    }
+}

@@ -155,3 +155,62 @@ impl Part {
         self.trees.push((tree, start..self.entries.len()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(trees: &[(u32, &[(&str, Child)])]) -> Part {
+        let mut part = Part::default();
+        for &(tree, entries) in trees {
+            let entries: Vec<HotEntry> = entries
+                .iter()
+                .map(|&(name, child)| HotEntry { name: part.name(name.as_bytes()), child })
+                .collect();
+            part.add(tree, entries.into_iter());
+        }
+        part
+    }
+
+    fn names(hot: &Hot, tree: u32) -> Vec<&[u8]> {
+        hot.entries(tree).iter().map(|entry| hot.name(entry.name)).collect()
+    }
+
+    #[test]
+    fn entries_that_lead_to_no_token_are_removed() {
+        let root: &[_] = &[("docs", Child::Tree(2)), ("src", Child::Tree(1))];
+        let hot = Hot::new(
+            vec![part(&[
+                (0, root),
+                (1, &[("key", Child::Blob(3))]),
+                (2, &[("a", Child::Tree(4))]),
+            ])],
+            5,
+        );
+        assert_eq!(names(&hot, 0), [b"src"]);
+        assert_eq!(names(&hot, 1), [b"key"]);
+        assert!(!hot.has(2) && !hot.has(4));
+    }
+
+    #[test]
+    fn a_name_has_one_number_whichever_worker_found_it() {
+        let name = Child::Name { token: 7, offset: 0 };
+        let one = part(&[(0, &[("other", Child::Blob(2)), ("same", Child::Blob(3))])]);
+        let two = part(&[(1, &[("same", name)])]);
+        let hot = Hot::new(vec![one, two], 4);
+        let same = hot.entries(0).iter().find(|entry| entry.child == Child::Blob(3)).unwrap();
+        assert_eq!(hot.entries(1), [HotEntry { name: same.name, child: name }]);
+    }
+
+    #[test]
+    fn objects_that_no_root_tree_leads_to_are_lone() {
+        let trees: &[(u32, &[_])] = &[
+            (0, &[("src", Child::Tree(1))]),
+            (1, &[("key", Child::Blob(3))]),
+            (2, &[("old", Child::Blob(4))]),
+        ];
+        let hot = Hot::new(vec![part(trees)], 5);
+        let lone = hot.lone(&[0, NONE]);
+        assert_eq!((0..5).filter(|&it| lone(it)).collect::<Vec<u32>>(), [2, 4]);
+    }
+}
