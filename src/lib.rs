@@ -10,6 +10,7 @@ pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod finding;
+mod lock;
 mod quantity;
 pub mod redact;
 pub mod regular;

@@ -1,11 +1,11 @@
-//! Archives in git objects: what their members hold, counted as held by the object.
+//! Archives in git objects: tokens in their members count as held by the object.
 //!
-//! A blob that is an archive holds the tokens of its members, at no offset of its own. Where such a
-//! token stands is found by walking the archive once more, when its places are told.
+//! Such tokens have no offset in the object. Their locations are found by walking the archive again
+//! when the locations of the object are reported.
 
-use super::Scan;
+use super::scope::within;
 use crate::blob::{Blob, Origin};
-use crate::detect::{Match, Scratch};
+use crate::detect::{Detector, Match, Scratch};
 use crate::finding::{Span, Window};
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
@@ -43,7 +43,7 @@ type OnMember<'a> = &'a mut dyn FnMut(&mut Window<'_>, Match, &[u8]);
 
 /// What a walk needs.
 pub(super) struct Walk<'a> {
-    pub(super) scan: &'a Scan<'a>,
+    pub(super) detector: &'a Detector,
     pub(super) options: &'a ArchiveOptions,
     pub(super) run: &'a Run,
     pub(super) telling: Telling,
@@ -75,9 +75,9 @@ struct Members<'a> {
 
 impl Sink for Members<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
-        let within = super::within(blob.origin, blob.offset);
+        let within = within(blob.origin, blob.offset);
         let mut window = Window::new(blob);
-        let detector = self.walk.scan.detector;
+        let detector = self.walk.detector;
         let (bytes, on_match) = ((blob.bytes, within), &mut self.on_match);
         detector.find(bytes, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);

@@ -3,8 +3,8 @@
 //! In come the bytes of an object, tokens and their offsets; out go locations to the collector. What is
 //! encoded or lies in the members of an archive is searched for once, however many tokens there are.
 
-use super::Workers;
 use super::members::{self, Telling};
+use super::workers::Workers;
 use crate::blob::{Origin, Position};
 use crate::detect::encoding::Encoding;
 use crate::detect::{Evidence, Match, Scratch, Within};

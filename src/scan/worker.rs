@@ -1,11 +1,13 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
-use super::members::Telling;
-use super::{Numbers, Workers, members, names, own, within};
+use super::members::{self, Telling};
+use super::scope::{names, own, within};
+use super::workers::{Numbers, Workers};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
 use crate::finding::{Gatherer, Span, Window};
+use crate::lock::lock;
 use crate::source::archive::{self, Signs};
 use crate::source::git::lfs::Pointer;
 use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
@@ -152,8 +154,7 @@ impl Worker<'_> {
 
     fn add_pointer(&self, pointer: Option<Pointer>) {
         if let Some(pointer) = pointer {
-            let pointers = &self.shared.pointers;
-            pointers.lock().unwrap_or_else(|poison| poison.into_inner()).insert(pointer);
+            lock(&self.shared.pointers).insert(pointer);
         }
     }
 

@@ -1,8 +1,9 @@
 //! Files that git tracks although an ignore file names them: to git they are files as any other.
 //!
-//! In come the folders that a walk was given, and the work trees that it meets; out go the paths in the
-//! indices of their repositories that the walk has not passed by.
+//! Input: the folders that a walk was given, and the work trees that it finds. Output: the paths in the
+//! indexes of their repositories that the walk has not visited.
 
+use crate::lock::lock;
 pub(super) use crate::source::git::repo::TrackedKind;
 use crate::source::git::repo::{Environment, Repository, TrackedPath};
 use crate::source::{Gap, Run};
@@ -10,7 +11,7 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 
 /// What has to be known of a walk to tell what it has missed.
 #[derive(Debug)]
@@ -135,8 +136,4 @@ fn path_of(bytes: &[u8]) -> &Path {
 #[cfg(not(unix))]
 fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
 }

@@ -1,12 +1,16 @@
 //! One worker of a walk: entries in, blobs to its visitor.
 //!
-//! It decides what is read: not what is ignored or excluded, no link, nothing but regular files.
+//! It decides which entries are read: regular files that are neither ignored nor excluded, no links.
 
+use super::exclusion::Exclusion;
+use super::folders::is_git_folder;
 use super::ignored::{Entry, Ignored, Rules};
+use super::left_out::LeftOut;
+use super::options::FilesOptions;
 use super::tracked::Tracked;
 use super::watched::{Signs, Watched, changed};
-use super::{Files, LeftOut, is_git_folder, lock};
 use crate::blob::{Blob, Origin};
+use crate::lock::lock;
 use crate::regular;
 use crate::source::archive::{self, Found, Input, Visit, image};
 use crate::source::git::lfs::Pointer;
@@ -24,7 +28,8 @@ const MAX_STORE_FILE: u64 = 256 << 20;
 
 /// One worker of the walk.
 pub(super) struct Worker<'a> {
-    pub(super) source: &'a Files,
+    pub(super) options: &'a FilesOptions,
+    pub(super) exclusion: Exclusion<'a>,
     pub(super) visitor: Box<dyn ObjectVisitor + 'a>,
     pub(super) windows: Windows,
     pub(super) run: &'a Run,
@@ -68,7 +73,7 @@ impl Worker<'_> {
             if let Some(tracked) = self.tracked {
                 tracked.skip(entry.path());
             }
-            match &self.source.options.repositories {
+            match &self.options.repositories {
                 // The folder that contains it has reported the repository.
                 Some(_) if is_inner => {}
                 Some(met) => lock(met).push(entry.into_path()),
@@ -82,11 +87,11 @@ impl Worker<'_> {
         if let Some(tracked) = self.tracked {
             self.passed.push(tracked.key(entry.path()));
         }
-        if self.source.is_excluded(&entry, entry.depth()) {
+        if self.exclusion.has(&entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
             return WalkState::Skip;
         }
-        if self.source.is_own(entry.path()) {
+        if self.exclusion.is_own(entry.path()) {
             return WalkState::Continue;
         }
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
@@ -121,10 +126,10 @@ impl Worker<'_> {
             return false;
         }
         if is_dir {
-            lock(&self.left_out.folders).insert(entry.path().to_owned(), entry.depth());
-        } else if self.source.is_excluded(entry, entry.depth()) {
+            self.left_out.add_folder(entry.path(), entry.depth());
+        } else if self.exclusion.has(entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
-        } else if kind.is_some_and(|kind| kind.is_file()) && !self.source.is_own(entry.path()) {
+        } else if kind.is_some_and(|kind| kind.is_file()) && !self.exclusion.is_own(entry.path()) {
             add(&self.left_out.files, 1);
         }
         true
@@ -161,7 +166,7 @@ impl Worker<'_> {
         if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
             tracked.add(path, depth);
         }
-        if let Some(met) = &self.source.options.repositories {
+        if let Some(met) = &self.options.repositories {
             lock(met).push(git);
         }
     }
@@ -191,7 +196,7 @@ impl Worker<'_> {
 
     /// Returns `true` if git, which may do so at any moment, has removed a file of its own.
     fn is_taken_away(&self, error: &io::Error) -> bool {
-        self.source.options.is_store && error.kind() == io::ErrorKind::NotFound
+        self.options.is_store && error.kind() == io::ErrorKind::NotFound
     }
 
     fn file(&mut self, path: &Path) {
@@ -205,8 +210,7 @@ impl Worker<'_> {
     fn read(&mut self, path: &Path) -> io::Result<()> {
         // A FIFO that has taken the place of a file must not be waited for.
         let mut file = regular::nonblocking().open(path)?;
-        if self.source.options.is_store && !path.components().any(|part| part.as_os_str() == "lfs")
-        {
+        if self.options.is_store && !path.components().any(|part| part.as_os_str() == "lfs") {
             let size = file.metadata()?.len();
             if size > MAX_STORE_FILE {
                 let message = format!("not scanned: {size} bytes exceed the limit for such a file");
@@ -214,7 +218,7 @@ impl Worker<'_> {
                 return Ok(());
             }
         }
-        if let Some(limit) = self.source.options.max_file_size {
+        if let Some(limit) = self.options.max_file_size {
             let size = file.metadata()?.len();
             if size > limit {
                 add(&self.run.tally.too_large, 1);
@@ -230,7 +234,7 @@ impl Worker<'_> {
         match end {
             End::Whole(len) => {
                 let tally = &self.run.tally;
-                let is_store = self.source.options.is_store;
+                let is_store = self.options.is_store;
                 add(if is_store { &tally.git_files } else { &tally.files }, 1);
                 if before.is_some_and(|before| changed(&before, &file, len)) {
                     let message = "it changed while it was read; scan it again";
@@ -250,7 +254,7 @@ impl Worker<'_> {
 impl Worker<'_> {
     /// Walks a file that shows signs of an archive.
     fn unpack(&mut self, path: &Path, file: &mut File, signs: Signs) -> io::Result<()> {
-        let Some(archives) = &self.source.options.archives else { return Ok(()) };
+        let Some(archives) = &self.options.archives else { return Ok(()) };
         let format = match signs {
             Signs::None => None,
             Signs::Format(format) => Some(format),

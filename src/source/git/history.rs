@@ -11,12 +11,11 @@ use super::store::Store;
 use crate::blob::{Blob, Context, Origin};
 use crate::quantity::count;
 use crate::redact::Redactor;
-use crate::source::label::inside;
 use crate::source::{Gap, Run, Scanned, Source, Visitors, add};
 use ddpatrol_pack::ObjectId;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -59,9 +58,7 @@ impl History {
     }
 
     fn open(&self, run: &Run) -> Store {
-        let mut folders = vec![self.repository.objects_dir()];
-        folders.extend_from_slice(self.repository.alternates());
-        Store::open(&folders, self.repository.hash, &mut |problem| {
+        Store::open(&self.repository.object_folders(), self.repository.hash, &mut |problem| {
             self.report(run, Gap::Unread, problem.to_string());
         })
     }
@@ -252,17 +249,4 @@ fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
         digest.update(format!("\0{} {}", reference.name.escape_ascii(), reference.target));
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Joins the path of a tree entry to the folder by which the repository was reached. Trees can hold any
-/// name, so the result stays below the folder whatever the path is.
-pub(super) fn join(root: &Path, path: &[u8]) -> PathBuf {
-    let path = inside(path);
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStrExt;
-        root.join(std::ffi::OsStr::from_bytes(&path))
-    }
-    #[cfg(not(unix))]
-    root.join(String::from_utf8_lossy(&path).as_ref())
 }

@@ -1,11 +1,11 @@
 //! Uses and fills the state of one repository.
 
 use super::commits::describe;
-use super::history::join;
 use super::lfs_objects::LfsObjects;
 use super::repo::Repository;
 use super::state::{Known, KnownIssue, KnownObject, KnownPlace, State, pack_name};
 use super::store::Store;
+use super::tree_path::join;
 use crate::finding::{HeldObject, Part, Removed, Trace};
 use crate::redact::Redactor;
 use crate::source::{

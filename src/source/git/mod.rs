@@ -14,6 +14,7 @@ pub mod repo;
 pub mod repositories;
 pub mod state;
 mod store;
+mod tree_path;
 mod trees;
 
 pub use store::{ReadError, Store, StoreError};

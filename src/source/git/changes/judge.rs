@@ -3,10 +3,10 @@
 //! Input: a change set, and the base, which is asked for only if the change holds a token. Output:
 //! places. What a commit says, and names of references, are judged elsewhere.
 
-use super::super::history::join;
 use super::super::lfs::{Lfs, LfsError};
 use super::super::repo::Repository;
 use super::super::store::Store;
+use super::super::tree_path::join;
 use super::content::{Found, Search, Tokens};
 use super::{Base, ChangeSet, Item, Scope, diff};
 use crate::finding::{Part, Standing, Trace};

@@ -98,7 +98,7 @@ fn open_store(repository: &Repository, run: &Run) -> Store {
 }
 
 fn open_store_with(repository: &Repository, problem: &mut dyn FnMut(String)) -> Store {
-    let mut folders = vec![repository.objects_dir()];
-    folders.extend_from_slice(repository.alternates());
-    Store::open(&folders, repository.hash, &mut |error| problem(error.to_string()))
+    Store::open(&repository.object_folders(), repository.hash, &mut |error| {
+        problem(error.to_string());
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::super::catalog::NONE;
 use super::super::commits::Graph;
-use super::ByObject;
+use super::holders::ByObject;
 use super::hot::{Child, Hot, HotEntry};
 use std::collections::{HashMap, HashSet};
 

@@ -1,76 +1,16 @@
-//! The trees below which a token stands, and the entries that lead to it.
+//! The trees below which tokens are, and the entries that lead to them.
+//!
+//! Input: entries of trees that may lead to a token. Output: those that do. Trees are not read here.
 
 use super::super::catalog::NONE;
-use super::super::objects::Objects;
-use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
-use super::{ByObject, ByTree, Locator};
-use ddpatrol_pack::{
-    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor, WalkOptions,
-};
+use super::marks::Marks;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
 use std::ops::Range;
 
-/// A set of objects, by number.
-#[derive(Clone, Debug)]
-pub(super) struct Marks(Vec<u64>);
-
-impl Marks {
-    fn new(len: usize) -> Self {
-        Self(vec![0; len.div_ceil(64)])
-    }
-
-    #[inline]
-    pub(super) fn has(&self, number: u32) -> bool {
-        self.0[number as usize >> 6] >> (number & 63) & 1 == 1
-    }
-
-    /// Adds a number; tells whether it is new.
-    #[inline]
-    fn add(&mut self, number: u32) -> bool {
-        let is_new = !self.has(number);
-        self.0[number as usize >> 6] |= 1 << (number & 63);
-        is_new
-    }
-}
-
-/// Marks objects and every tree that may hold one of them, at any depth.
-///
-/// The links know of a tree only the entries that its delta base does not have, so a tree is marked
-/// with its base: too many are marked, never too few.
-pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Marks {
-    let mut marks = Marks::new(objects.catalog.len());
-    seeds.for_each(|seed| {
-        marks.add(seed);
-    });
-    for &(child, parent) in objects.links.blobs.iter().flatten() {
-        if marks.has(child) {
-            marks.add(parent);
-        }
-    }
-    let mut grows = true;
-    while grows {
-        grows = false;
-        for &(child, parent) in objects.links.subtrees.iter().flatten() {
-            if marks.has(child) {
-                grows |= marks.add(parent);
-            }
-        }
-        for (families, first) in &objects.packs {
-            for (position, base) in families.deltas(Kind::Tree) {
-                if marks.has(first + base) {
-                    grows |= marks.add(first + position);
-                }
-            }
-        }
-    }
-    marks
-}
-
-/// What an entry that leads to a token stands for.
+/// The object that an entry leads to, or the token in its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Child {
-    /// A tree below which a token stands.
+    /// A tree below which a token is.
     Tree(u32),
     /// A blob that holds tokens.
     Blob(u32),
@@ -85,7 +25,7 @@ pub(super) struct HotEntry {
     pub(super) child: Child,
 }
 
-/// All trees below which tokens stand.
+/// All trees below which tokens are.
 #[derive(Debug, Default)]
 pub(super) struct Hot {
     trees: HashMap<u32, Range<usize>>,
@@ -94,17 +34,8 @@ pub(super) struct Hot {
 }
 
 impl Hot {
-    /// Finds them.
-    pub(super) fn find(locator: &Locator<'_>, blobs: &ByObject, trees: &ByTree) -> Self {
-        let objects = locator.objects;
-        let marks = marked(objects, blobs.keys().chain(trees.keys()).copied());
-        let shared =
-            Shared { locator, marks: &marks, blobs, trees, bloom: Bloom::new(locator, blobs) };
-        let mut parts = Vec::new();
-        for (families, first) in &objects.packs {
-            parts.append(&mut shared.walk(families, *first));
-        }
-        parts.push(shared.read_loose());
+    /// Merges what the workers have found; `len` is the number of all objects.
+    pub(super) fn new(parts: Vec<Part>, len: usize) -> Self {
         let mut hot = Self::default();
         let mut names: HashMap<Vec<u8>, u32> = HashMap::new();
         for part in parts {
@@ -126,11 +57,11 @@ impl Hot {
         }
         hot.names = vec![Vec::new(); names.len()];
         names.into_iter().for_each(|(name, at)| hot.names[at as usize] = name);
-        hot.prune(objects.catalog.len());
+        hot.prune(len);
         hot
     }
 
-    /// Keeps only what really leads to a token.
+    /// Removes the entries that lead to no token.
     fn prune(&mut self, len: usize) {
         let mut marks = Marks::new(len);
         let mut grows = true;
@@ -174,7 +105,7 @@ impl Hot {
         &self.names[name as usize]
     }
 
-    /// Tells of objects whether none of the root trees `roots` leads to them.
+    /// Returns a test for objects to which none of the root trees `roots` leads.
     pub(super) fn lone(&self, roots: &[u32]) -> impl Fn(u32) -> bool {
         let mut reached = HashSet::new();
         let mut open: Vec<u32> = roots.iter().copied().filter(|&it| it != NONE).collect();
@@ -196,87 +127,9 @@ impl Hot {
     }
 }
 
-/// Tells quickly of most blobs that they hold nothing.
-struct Bloom(Vec<u64>);
-
-const BLOOM_BITS: u32 = 20;
-
-impl Bloom {
-    fn new(locator: &Locator<'_>, blobs: &ByObject) -> Self {
-        let mut bits = vec![0; 1 << (BLOOM_BITS - 6)];
-        for id in blobs.keys().filter_map(|&number| locator.objects.catalog.id(number)) {
-            let at = Self::slot(id.as_bytes());
-            bits[at >> 6] |= 1 << (at & 63);
-        }
-        Self(bits)
-    }
-
-    #[inline]
-    fn slot(id: &[u8]) -> usize {
-        (u32::from_be_bytes([id[0], id[1], id[2], id[3]]) >> (32 - BLOOM_BITS)) as usize
-    }
-
-    #[inline]
-    fn may_have(&self, id: &[u8]) -> bool {
-        let at = Self::slot(id);
-        self.0[at >> 6] >> (at & 63) & 1 == 1
-    }
-}
-
-struct Shared<'a> {
-    locator: &'a Locator<'a>,
-    marks: &'a Marks,
-    blobs: &'a ByObject,
-    trees: &'a ByTree,
-    bloom: Bloom,
-}
-
-impl Shared<'_> {
-    fn part(&self, first: u32) -> TreeVisitor<'_> {
-        TreeVisitor { shared: self, first, part: Part::default(), failed: Vec::new() }
-    }
-
-    fn walk(&self, families: &Families, first: u32) -> Vec<Part> {
-        let is_cold = |position: u32| !self.marks.has(first + position);
-        let options = WalkOptions {
-            kinds: Kinds::of(&[Kind::Tree]),
-            threads: self.locator.means.threads,
-            budget: self.locator.means.budget,
-            skip: Some(&is_cold),
-        };
-        let visitors = families.walk(&options, &|| self.part(first));
-        let mut again = self.part(first);
-        let mut reader = Reader::default();
-        for id in visitors.iter().flat_map(|visitor| &visitor.failed) {
-            // Another copy may be whole, as it was for those who looked for tokens.
-            let number = self.locator.objects.catalog.find(id.as_bytes());
-            if let (Some(number), Ok((Kind::Tree, bytes))) =
-                (number, self.locator.store.read(id, &mut reader))
-            {
-                again.tree(number, (&bytes, &[]), None, id.as_bytes().len());
-            }
-        }
-        visitors.into_iter().chain([again]).map(|visitor| visitor.part).collect()
-    }
-
-    fn read_loose(&self) -> Part {
-        let mut visitor = self.part(0);
-        let mut reader = Reader::default();
-        for &(number, id) in &self.locator.objects.loose {
-            if !self.marks.has(number) {
-                continue;
-            }
-            if let Ok((Kind::Tree, bytes)) = self.locator.store.read(&id, &mut reader) {
-                visitor.tree(number, (&bytes, &[]), None, id.as_bytes().len());
-            }
-        }
-        visitor.part
-    }
-}
-
-/// What one worker found.
+/// The entries that one worker has found.
 #[derive(Default)]
-struct Part {
+pub(super) struct Part {
     trees: Vec<(u32, Range<usize>)>,
     entries: Vec<HotEntry>,
     names: Vec<Vec<u8>>,
@@ -284,7 +137,8 @@ struct Part {
 }
 
 impl Part {
-    fn name(&mut self, name: &[u8]) -> u32 {
+    /// Returns the number of a name among those of this worker.
+    pub(super) fn name(&mut self, name: &[u8]) -> u32 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
         }
@@ -293,111 +147,70 @@ impl Part {
         self.numbers.insert(name.to_vec(), number);
         number
     }
+
+    /// Adds the entries of a tree that may lead to a token.
+    pub(super) fn add(&mut self, tree: u32, entries: impl Iterator<Item = HotEntry>) {
+        let start = self.entries.len();
+        self.entries.extend(entries);
+        self.trees.push((tree, start..self.entries.len()));
+    }
 }
 
-struct TreeVisitor<'a> {
-    shared: &'a Shared<'a>,
-    first: u32,
-    part: Part,
-    /// Trees that cannot be read from the pack.
-    failed: Vec<ObjectId>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What is remembered of a tree while its deltas are looked at.
-struct Kept {
-    starts: Starts,
-    /// The entries that may lead to a token, each with where it begins.
-    hot: Vec<(u32, HotEntry)>,
-}
-
-impl TreeVisitor<'_> {
-    /// Finds the entries of a tree that may lead to a token: among those that it has from its delta
-    /// base, those that did there; `None` if the tree is broken.
-    fn tree(
-        &mut self,
-        number: u32,
-        (bytes, pieces): (&[u8], &[Piece]),
-        base: Option<&Kept>,
-        id_len: usize,
-    ) -> Option<Kept> {
-        // The names of a tree that holds tokens in them are looked at one by one.
-        let base = base.filter(|_| !self.shared.trees.contains_key(&number));
-        let mut hot: Vec<(u32, HotEntry)> = Vec::new();
-        let known = (pieces, base.map(|base| &base.starts));
-        let starts =
-            trees::walk(&mut trees::Tree::Whole(bytes), known, id_len, |entries| match entries {
-                Entries::Fresh(entry) => self.entry(number, &entry, &mut hot),
-                Entries::Copied(Copied { from, to, at }) => {
-                    let there = base.map_or(&[][..], |base| &base.hot);
-                    let first = there.partition_point(|(start, _)| *start < from);
-                    let copied = there[first..].iter().take_while(|(start, _)| *start < to);
-                    // A name that holds a token is its own tree's.
-                    let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name { .. }));
-                    hot.extend(copied.map(|(start, it)| (start - from + at, *it)));
-                }
-            })?;
-        if !hot.is_empty() {
-            let start = self.part.entries.len();
-            self.part.entries.extend(hot.iter().map(|(_, entry)| *entry));
-            self.part.trees.push((number, start..self.part.entries.len()));
+    fn part(trees: &[(u32, &[(&str, Child)])]) -> Part {
+        let mut part = Part::default();
+        for &(tree, entries) in trees {
+            let entries: Vec<HotEntry> = entries
+                .iter()
+                .map(|&(name, child)| HotEntry { name: part.name(name.as_bytes()), child })
+                .collect();
+            part.add(tree, entries.into_iter());
         }
-        Some(Kept { starts, hot })
+        part
     }
 
-    /// Adds an entry if it may lead to a token.
-    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, hot: &mut Vec<(u32, HotEntry)>) {
-        let catalog = &self.shared.locator.objects.catalog;
-        let child = match entry.kind {
-            EntryKind::Tree => catalog
-                .find(entry.id)
-                .filter(|&child| self.shared.marks.has(child))
-                .map(Child::Tree),
-            EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
-                .find(entry.id)
-                .filter(|child| self.shared.blobs.contains_key(child))
-                .map(Child::Blob),
-            EntryKind::Blob | EntryKind::Submodule => None,
-        };
-        let start = entry.start as u32;
-        if let Some(child) = child {
-            let name = self.part.name(entry.name);
-            hot.push((start, HotEntry { name, child }));
-        }
-        let Some(held) = self.shared.trees.get(&tree) else { return };
-        let own = entry.start as u64..entry.end as u64;
-        let first = held.partition_point(|(offset, _)| *offset < own.start);
-        for &(offset, token) in held[first..].iter().take_while(|(offset, _)| *offset < own.end) {
-            let name = self.part.name(entry.name);
-            let offset = (offset - entry.name_start() as u64) as u32;
-            hot.push((start, HotEntry { name, child: Child::Name { token, offset } }));
-        }
-    }
-}
-
-impl Visitor for TreeVisitor<'_> {
-    type Kept = Option<Kept>;
-
-    fn visit(
-        &mut self,
-        object: &mut Object<'_>,
-        base: Option<&Option<Kept>>,
-    ) -> Result<Option<Kept>, Fault> {
-        let number = self.first + object.position();
-        let id_len = object.id().as_bytes().len();
-        let whole = object.whole_with_pieces()?;
-        Ok(self.tree(number, whole, base.and_then(Option::as_ref), id_len))
+    fn names(hot: &Hot, tree: u32) -> Vec<&[u8]> {
+        hot.entries(tree).iter().map(|entry| hot.name(entry.name)).collect()
     }
 
-    fn stream(&mut self, _: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {
-        Ok(())
+    #[test]
+    fn entries_that_lead_to_no_token_are_removed() {
+        let root: &[_] = &[("docs", Child::Tree(2)), ("src", Child::Tree(1))];
+        let hot = Hot::new(
+            vec![part(&[
+                (0, root),
+                (1, &[("key", Child::Blob(3))]),
+                (2, &[("a", Child::Tree(4))]),
+            ])],
+            5,
+        );
+        assert_eq!(names(&hot, 0), [b"src"]);
+        assert_eq!(names(&hot, 1), [b"key"]);
+        assert!(!hot.has(2) && !hot.has(4));
     }
 
-    fn failed(&mut self, error: PackError) {
-        // The first walk has told of it.
-        self.failed.extend(error.id);
+    #[test]
+    fn a_name_has_one_number_whichever_worker_found_it() {
+        let name = Child::Name { token: 7, offset: 0 };
+        let one = part(&[(0, &[("other", Child::Blob(2)), ("same", Child::Blob(3))])]);
+        let two = part(&[(1, &[("same", name)])]);
+        let hot = Hot::new(vec![one, two], 4);
+        let same = hot.entries(0).iter().find(|entry| entry.child == Child::Blob(3)).unwrap();
+        assert_eq!(hot.entries(1), [HotEntry { name: same.name, child: name }]);
     }
 
-    fn is_stopped(&self) -> bool {
-        self.shared.locator.run.is_interrupted()
+    #[test]
+    fn objects_that_no_root_tree_leads_to_are_lone() {
+        let trees: &[(u32, &[_])] = &[
+            (0, &[("src", Child::Tree(1))]),
+            (1, &[("key", Child::Blob(3))]),
+            (2, &[("old", Child::Blob(4))]),
+        ];
+        let hot = Hot::new(vec![part(trees)], 5);
+        let lone = hot.lone(&[0, NONE]);
+        assert_eq!((0..5).filter(|&it| lone(it)).collect::<Vec<u32>>(), [2, 4]);
     }
 }

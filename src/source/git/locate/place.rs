@@ -1,13 +1,19 @@
-//! Tells the places at which commits brought tokens in, with what became of each.
+//! Reports the locations at which commits introduced tokens, with the commits that removed them.
+//!
+//! Input: the changes of all commits. Output: locations, to the visitors. Nothing is compared here.
 
+use super::super::EntryFinder;
 use super::super::catalog::NONE;
 use super::super::commits::describe;
-use super::super::history::join;
 use super::super::lfs::Content;
+use super::super::tree_path::join;
 use super::super::trees::{self, EntryKind};
 use super::compare::{Change, Changes, Key};
+use super::history::History;
+use super::holders::{ByObject, ByTree, offsets};
 use super::hot::Hot;
-use super::{ByObject, History, Locator, MOST_REMOVED, offsets};
+use super::locator::Locator;
+use super::trace::Tracer;
 use crate::commit::Commit;
 use crate::finding::{Part, Removed, Trace};
 use crate::source::{Gap, Traced};
@@ -15,7 +21,10 @@ use ddpatrol_pack::{Kind, Reader};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is needed to tell places.
+/// Maximum number of commits named that removed a token from a path.
+const MOST_REMOVED: usize = 50;
+
+/// Reports locations.
 pub(super) struct Placer<'a> {
     pub(super) locator: &'a Locator<'a>,
     pub(super) changes: &'a Changes,
@@ -108,9 +117,10 @@ impl Placer<'_> {
     ) -> Option<Arc<Trace>> {
         let id = self.locator.objects.catalog.id(change.holder)?;
         let kind = if change.is_name { Kind::Tree } else { Kind::Blob };
-        let mut trace = self.locator.trace(id, kind);
+        let tracer = self.tracer();
+        let mut trace = tracer.new_trace(id, kind);
         trace.introduced = described.get(self, change.commit, reader);
-        self.locator.fill(&mut trace, change.commit, tips, self.history);
+        tracer.fill(&mut trace, change.commit, tips);
         trace.at_boundary |= self.lacks_parents(change, reader);
         let key = (change.token, change.path, change.is_name);
         trace.in_head = self.changes.in_head.contains(&key);
@@ -118,7 +128,7 @@ impl Placer<'_> {
         Some(Arc::new(trace))
     }
 
-    /// Names the commits that took a token away from a path, the same list for each place at the path.
+    /// Returns the commits that removed a token from a path, the same list for each location there.
     fn removed(&self, key: Key, described: &mut Described, reader: &mut Reader) -> Removed {
         let Some(commits) = self.changes.removed.get(&key) else { return Removed::default() };
         if let Some(known) = described.removed.get(&key) {
@@ -134,7 +144,7 @@ impl Placer<'_> {
         removed
     }
 
-    /// Tells whether what a parent has at that path is not here, as in a partial clone.
+    /// Returns `true` if a parent's object at that path is missing, as in a partial clone.
     fn lacks_parents(&self, change: &Change, reader: &mut Reader) -> bool {
         let Locator { objects, .. } = self.locator;
         if objects.links.missing.is_empty() {
@@ -169,6 +179,52 @@ impl Placer<'_> {
             }
             at.is_none()
         })
+    }
+}
+
+impl Placer<'_> {
+    fn tracer(&self) -> Tracer<'_> {
+        Tracer { locator: self.locator, history: self.history }
+    }
+
+    /// Adds the locations in objects that no commit contains.
+    pub(super) fn run_lone(&self, trees: &ByTree, reader: &mut Reader) {
+        let lone = self.hot.lone(&self.history.graph.trees);
+        for (&number, tokens) in self.blobs.iter().filter(|(number, _)| lone(**number)) {
+            let Some((bytes, trace)) = self.read_lone(number, Kind::Blob, reader) else { continue };
+            let (part, trace) = (Part::Content, Some(&trace));
+            let place = Traced { path: None, part, trace, standing: None };
+            let mut opened = self.locator.visitors.open(&bytes);
+            for (token, spans) in tokens {
+                opened.place(*token, &offsets(spans), &place);
+            }
+        }
+        for (&number, names) in trees.iter().filter(|(number, _)| lone(**number)) {
+            let Some((bytes, trace)) = self.read_lone(number, Kind::Tree, reader) else { continue };
+            let (part, trace) = (Part::Name, Some(&trace));
+            let place = Traced { path: None, part, trace, standing: None };
+            let mut entries = EntryFinder::new(&bytes, self.locator.repository.hash.len());
+            for &(offset, token) in names {
+                let Some(entry) = entries.around(offset as usize) else { continue };
+                let offset = offset - entry.name_start() as u64;
+                self.locator.visitors.open(entry.name).place(token, &[offset], &place);
+            }
+        }
+    }
+
+    /// Reads an object that no commit contains, and builds its trace.
+    fn read_lone(
+        &self,
+        number: u32,
+        kind: Kind,
+        reader: &mut Reader,
+    ) -> Option<(Content, Arc<Trace>)> {
+        let id = self.locator.objects.catalog.id(number)?;
+        let bytes = self.locator.lfs.read(&id, self.locator.store, reader).ok()?;
+        let tracer = self.tracer();
+        let mut trace = tracer.new_trace(id, kind);
+        tracer.name_tags(&mut trace, id);
+        Some((bytes, Arc::new(trace)))
     }
 }
 

@@ -1,19 +1,20 @@
-//! Reads every object of a store once, and notes what the objects say of each other.
+//! Reads every object of a store once, and collects the links between objects.
 //!
-//! Objects go to the visitors; from commits and trees the links are kept, as numbers of the catalog:
-//! where a token came in is found from these alone. Of a tree only the entries that its delta base
-//! does not have are looked up; so every link between two objects is seen at least once, and what
-//! is missing shows.
+//! Objects go to the visitors. The links of commits and trees are kept as numbers of the catalog:
+//! attribution needs nothing else. Only those entries of a tree are looked up that its delta base
+//! does not have, so every link between two objects is seen at least once, and missing objects are
+//! detected.
 
+mod links;
 mod worker;
 
 use super::catalog::Catalog;
-use super::commits::Node;
 use super::state::{Known, pack_name};
 use super::store::Store;
 use crate::blob::{Blob, Context, Origin};
 use crate::source::{Run, Visitors, add};
 use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
+use links::Links;
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
@@ -27,30 +28,6 @@ pub(super) struct Means {
     pub(super) threads: usize,
     pub(super) budget: usize,
     pub(super) context: Context,
-}
-
-/// What the objects say of each other.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    pub(super) nodes: Vec<Node>,
-    /// Tags and what they point to.
-    pub(super) tags: Vec<(u32, ObjectId)>,
-    /// Child and parent of every entry of a tree that its delta base does not have: of subtrees,
-    pub(super) subtrees: Vec<Vec<(u32, u32)>>,
-    /// and of blobs.
-    pub(super) blobs: Vec<Vec<(u32, u32)>>,
-    /// What is named and not there, and the object that names it.
-    pub(super) missing: Vec<(ObjectId, u32)>,
-}
-
-impl Links {
-    fn merge(&mut self, mut other: Self) {
-        self.nodes.append(&mut other.nodes);
-        self.tags.append(&mut other.tags);
-        self.subtrees.append(&mut other.subtrees);
-        self.blobs.append(&mut other.blobs);
-        self.missing.append(&mut other.missing);
-    }
 }
 
 /// Everything that was read of a store.
@@ -76,6 +53,13 @@ pub(super) struct ObjectReader<'a> {
 }
 
 impl ObjectReader<'_> {
+    /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
+    /// walked pack's first object. It searches for tokens only if all `kinds` are walked.
+    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
+        let visitor = (kinds == Kinds::ALL).then(|| self.visitors.make());
+        Worker::new(visitor, self.run, self.means.context, catalog, first)
+    }
+
     /// Notes the packs and loose objects that an earlier scan has read: they are not read again.
     pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
         for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
@@ -107,7 +91,7 @@ impl ObjectReader<'_> {
         let mut links = Links::default();
         for &(number, id) in &objects.loose[..loose] {
             let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
-            let mut worker = Worker::new(self, &objects.catalog, 0, kinds);
+            let mut worker = self.worker(&objects.catalog, 0, kinds);
             worker.links_of(number, id, kind, &bytes);
             links.merge(worker.finish());
         }
@@ -197,7 +181,7 @@ impl ObjectReader<'_> {
             budget: self.means.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
-        let workers = families.walk(&options, &|| Worker::new(self, catalog, first, kinds));
+        let workers = families.walk(&options, &|| self.worker(catalog, first, kinds));
         let (mut failed, mut all) = (Vec::new(), Links::default());
         for mut worker in workers {
             failed.append(&mut worker.failed);
@@ -219,7 +203,7 @@ impl ObjectReader<'_> {
         let results = Mutex::new((vanished, Vec::new(), Links::default()));
         let catalog = &objects.catalog;
         let work = || {
-            let mut worker = Worker::new(self, catalog, 0, Kinds::ALL);
+            let mut worker = self.worker(catalog, 0, Kinds::ALL);
             while let Some(&(number, id)) = loose.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.run.is_interrupted() {
                     break;
@@ -268,7 +252,7 @@ impl ObjectReader<'_> {
                 continue;
             };
             let catalog = &objects.catalog;
-            let mut worker = Worker::new(self, catalog, 0, Kinds::ALL);
+            let mut worker = self.worker(catalog, 0, Kinds::ALL);
             worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
             objects.links.merge(worker.finish());
         }

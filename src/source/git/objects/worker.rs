@@ -1,6 +1,6 @@
-//! One worker: looks at objects, and keeps their links.
+//! One worker: passes objects to its visitor, and collects their links.
 
-use super::{Links, ObjectReader};
+use super::links::Links;
 use crate::blob::{Blob, Context, Origin};
 use crate::source::git::catalog::{Catalog, Lookup, Pending};
 use crate::source::git::commits::{self, Node};
@@ -8,7 +8,7 @@ use crate::source::git::store::Store;
 use crate::source::git::trees::{self, Entries, EntryKind, Starts, Tree, Window};
 use crate::source::window::{End, Windows};
 use crate::source::{ObjectVisitor, Run, Seen, add};
-use ddpatrol_pack::{Fault, Kind, Kinds, Object, ObjectId, PackError, Visitor};
+use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Visitor};
 use std::io::{self, Read};
 
 /// Loose objects above this length are looked at in windows.
@@ -21,7 +21,7 @@ const COMMITS: usize = 128;
 
 /// One worker.
 pub(super) struct Worker<'a> {
-    /// What looks for tokens; `None` if only the links are wanted.
+    /// The search for tokens; `None` if only the links are wanted.
     visitor: Option<Box<dyn ObjectVisitor + 'a>>,
     run: &'a Run,
     context: Context,
@@ -47,18 +47,19 @@ pub(super) struct Kept {
 }
 
 impl<'a> Worker<'a> {
-    /// Makes one for a store of which `catalog` knows all objects, and the walked pack begins with
-    /// number `first`. Tokens are looked for if all `kinds` are walked.
+    /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
+    /// walked pack's first object. Without a visitor it only collects links.
     pub(super) fn new(
-        reader: &'a ObjectReader<'_>,
+        visitor: Option<Box<dyn ObjectVisitor + 'a>>,
+        run: &'a Run,
+        context: Context,
         catalog: &'a Catalog,
         first: u32,
-        kinds: Kinds,
     ) -> Self {
         Self {
-            visitor: (kinds == Kinds::ALL).then(|| reader.visitors.make()),
-            run: reader.run,
-            context: reader.means.context,
+            visitor,
+            run,
+            context,
             catalog,
             first,
             window: Window::default(),
@@ -244,16 +245,5 @@ impl Visitor for Worker<'_> {
 
     fn is_stopped(&self) -> bool {
         self.run.is_interrupted()
-    }
-}
-
-impl Links {
-    /// Adds the links that entries of trees make.
-    fn add(&mut self, pending: &mut Pending, catalog: &Catalog) {
-        pending.resolve(catalog, |id, tree, is_tree, child| match child {
-            Some(child) if is_tree => self.subtrees[0].push((child, tree)),
-            Some(child) => self.blobs[0].push((child, tree)),
-            None => self.missing.extend(ObjectId::from_bytes(id).map(|id| (id, tree))),
-        });
     }
 }

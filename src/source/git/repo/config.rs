@@ -3,7 +3,7 @@
 //! Only what decides the repository's shape is asked of it. Includes are not followed: git itself
 //! does not follow them for `extensions.*`.
 
-use super::RepoError;
+use super::error::RepoError;
 use crate::regular::{self, Links, MAX_TEXT};
 use std::io::ErrorKind;
 use std::path::Path;

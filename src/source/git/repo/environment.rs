@@ -1,8 +1,11 @@
-//! What git's environment variables say, handed in by the caller: the library reads none.
+//! Git's environment variables, and the repository that they name.
+//!
+//! Input: the values, from the caller; the library reads no variables. Output: a [`Repository`].
 
-use super::RepoError;
+use super::error::RepoError;
+use super::files;
 use super::layout::{self, Layout};
-use super::{Overrides, Repository};
+use super::repository::{Overrides, Repository};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -69,7 +72,7 @@ fn split(list: &OsStr) -> Vec<PathBuf> {
         }
         rest = rest.strip_prefix(&[separator]).unwrap_or(rest);
         if !element.is_empty() {
-            paths.push(layout::path(&element));
+            paths.push(files::path(&element));
         }
     }
     paths
@@ -93,7 +96,7 @@ pub(super) fn join(paths: &[PathBuf]) -> OsString {
                 })
                 .collect();
             list.push("\"");
-            list.push(layout::path(&quoted));
+            list.push(files::path(&quoted));
             list.push("\"");
         } else {
             list.push(path);
@@ -102,37 +105,43 @@ pub(super) fn join(paths: &[PathBuf]) -> OsString {
     list
 }
 
-/// Finds the repository that a command started in `start` is to work on.
-pub(super) fn discover(start: &Path, environment: &Environment) -> Result<Repository, RepoError> {
-    // Git looks above where a folder is, not above links that led there. Windows' real paths have a
-    // form that no program can be started in.
-    let real = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
-    let start = real.map_err(|source| RepoError::Read { path: start.to_path_buf(), source })?;
-    let objects = environment.object_directory.is_some();
-    let (mut layout, implicit) = match &environment.git_dir {
-        Some(named) => {
-            let common_dir = environment.common_dir.as_ref().map(|path| start.join(path));
-            let git_dir = layout::follow(&start.join(named))?;
-            let layout = Layout::open(git_dir, common_dir, objects)?;
-            (layout, Some(start.clone()))
+impl Repository {
+    /// Finds the repository for a command started in `start`: the one the environment names, else
+    /// the nearest at or above `start`.
+    ///
+    /// # Errors
+    /// There is none, it is broken, or files cannot be read.
+    pub fn discover(start: &Path, environment: &Environment) -> Result<Self, RepoError> {
+        // Git searches the parents of the real folder, not of links to it. On Windows, no program can be
+        // started in a folder whose path has the form of a real path.
+        let real = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
+        let start = real.map_err(|source| RepoError::Read { path: start.to_path_buf(), source })?;
+        let objects = environment.object_directory.is_some();
+        let (mut layout, implicit) = match &environment.git_dir {
+            Some(named) => {
+                let common_dir = environment.common_dir.as_ref().map(|path| start.join(path));
+                let git_dir = layout::follow(&start.join(named))?;
+                let layout = Layout::open(git_dir, common_dir, objects)?;
+                (layout, Some(start.clone()))
+            }
+            None => (walk_up(&start, objects)?, None),
+        };
+        if let Some(implicit) = implicit {
+            layout.set_work_tree(implicit);
         }
-        None => (walk_up(&start, objects)?, None),
-    };
-    if let Some(implicit) = implicit {
-        layout.set_work_tree(implicit);
+        if let Some(work_tree) = &environment.work_tree {
+            layout.work_tree = Some(start.join(work_tree));
+        }
+        let inside = |top: &PathBuf| top.canonicalize().is_ok_and(|top| start.starts_with(top));
+        let base = layout.work_tree.clone().filter(inside).unwrap_or(start);
+        let overrides = Overrides {
+            common_dir: environment.git_dir.is_some() && environment.common_dir.is_some(),
+            index_file: environment.index_file.as_ref().map(|path| base.join(path)),
+            objects: environment.object_directory.as_ref().map(|path| base.join(path)),
+            alternates: environment.alternates.iter().map(|path| base.join(path)).collect(),
+        };
+        Ok(Self::new(layout, overrides))
     }
-    if let Some(work_tree) = &environment.work_tree {
-        layout.work_tree = Some(start.join(work_tree));
-    }
-    let inside = |top: &PathBuf| top.canonicalize().is_ok_and(|top| start.starts_with(top));
-    let base = layout.work_tree.clone().filter(inside).unwrap_or(start);
-    let overrides = Overrides {
-        common_dir: environment.git_dir.is_some() && environment.common_dir.is_some(),
-        index_file: environment.index_file.as_ref().map(|path| base.join(path)),
-        objects: environment.object_directory.as_ref().map(|path| base.join(path)),
-        alternates: environment.alternates.iter().map(|path| base.join(path)).collect(),
-    };
-    Ok(Repository::new(layout, overrides))
 }
 
 /// Tries each folder from `start` to the root.

@@ -1,10 +1,9 @@
 //! Finds named pipes and devices among a repository's own files: git and libgit2 would wait for them,
 //! or read them, forever.
 //!
-//! Input: a repository. Output: the first such file. Loose objects are not looked at here, since
-//! there may be many of them; [`Store::special`](crate::source::git::store::Store::special) does.
+//! Input: the folders of a repository. Output: the first such file. Loose objects are not checked here,
+//! since there may be many of them; [`Store::special`](crate::source::git::store::Store::special) does.
 
-use super::Repository;
 use crate::regular;
 use std::fs::{DirEntry, FileType};
 use std::path::{Path, PathBuf};
@@ -19,23 +18,24 @@ pub struct SpecialFile {
     pub kind: &'static str,
 }
 
-/// Checks the files that git and libgit2 read to answer any question, but for references.
-pub(super) fn check(repository: &Repository) -> Result<(), SpecialFile> {
-    let (git_dir, common_dir) = (&repository.git_dir, &repository.common_dir);
-    let mut folders = vec![git_dir.clone(), common_dir.join("info")];
+/// Checks the files that git and libgit2 read to answer any question, except for references.
+pub(super) fn check(
+    git_dir: &Path,
+    common_dir: &Path,
+    object_folders: &[PathBuf],
+) -> Result<(), SpecialFile> {
+    let mut folders = vec![git_dir.to_owned(), common_dir.join("info")];
     if git_dir != common_dir {
-        folders.push(common_dir.clone());
+        folders.push(common_dir.to_owned());
     }
-    let objects = std::iter::once(repository.objects_dir());
-    for objects in objects.chain(repository.alternates().iter().cloned()) {
+    for objects in object_folders {
         folders.extend(["info", "info/commit-graphs", "pack"].map(|name| objects.join(name)));
     }
     folders.iter().try_for_each(|folder| check_folder(folder, &mut |_| ()))
 }
 
 /// Checks the files of references, which git reads to resolve a name.
-pub(super) fn check_refs(repository: &Repository) -> Result<(), SpecialFile> {
-    let (git_dir, common_dir) = (&repository.git_dir, &repository.common_dir);
+pub(super) fn check_refs(git_dir: &Path, common_dir: &Path) -> Result<(), SpecialFile> {
     let mut folders = vec![common_dir.join("refs"), git_dir.join("refs")];
     while let Some(folder) = folders.pop() {
         check_folder(&folder, &mut |below| folders.push(below))?;
@@ -43,8 +43,8 @@ pub(super) fn check_refs(repository: &Repository) -> Result<(), SpecialFile> {
     Ok(())
 }
 
-/// Checks the files of a folder, and calls `on_folder` with each folder in it. What cannot be listed
-/// is left to whoever reads it.
+/// Checks the files of a folder, and calls `on_folder` with each folder in it. A folder that cannot be
+/// listed is reported by the code that reads it.
 pub(in crate::source::git) fn check_folder(
     folder: &Path,
     on_folder: &mut dyn FnMut(PathBuf),

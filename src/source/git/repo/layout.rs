@@ -1,9 +1,9 @@
 //! Where a repository's parts are: a path in, folders out. Files are read; git is not asked.
 
 use super::config::Config;
-use super::{RepoError, read_some};
+use super::error::RepoError;
+use super::files::{self, absent, read_some};
 use ddpatrol_pack::HashKind;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where the parts of a repository are, and what its configuration says.
@@ -17,8 +17,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The repository whose work tree's top or git directory is `path`. `elsewhere` is true
-    /// where the environment says where the objects are.
+    /// Finds the repository whose work tree's top or git directory is `path`. `elsewhere` is `true` if
+    /// the environment names the folder of objects.
     pub(super) fn at(path: &Path, elsewhere: bool) -> Result<Option<Self>, RepoError> {
         let path = &std::path::absolute(path)
             .map_err(|source| RepoError::Read { path: path.to_path_buf(), source })?;
@@ -84,25 +84,12 @@ impl Layout {
     }
 
     fn configured_work_tree(&self) -> Option<PathBuf> {
-        self.config.get("core.worktree").map(|value| self.git_dir.join(self::path(value)))
+        self.config.get("core.worktree").map(|value| self.git_dir.join(files::path(value)))
     }
 
     fn is_linked(&self) -> bool {
         self.git_dir.join("commondir").is_file()
     }
-}
-
-/// Makes a path of bytes that git wrote.
-#[cfg(unix)]
-pub(super) fn path(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
-}
-
-/// Makes a path of bytes that git wrote, which are UTF-8 there.
-#[cfg(not(unix))]
-pub(super) fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Returns the git directory that `dot_git` is or, as a file, names.
@@ -119,7 +106,7 @@ pub(super) fn follow(dot_git: &Path) -> Result<PathBuf, RepoError> {
     let Some(target) = text.strip_prefix(b"gitdir:") else {
         return Err(broken("it is a file that does not begin with \"gitdir:\"".to_owned()));
     };
-    let target = path(target.trim_ascii());
+    let target = files::path(target.trim_ascii());
     let git_dir = dot_git.parent().unwrap_or(dot_git).join(&target);
     if git_dir.is_dir() {
         Ok(git_dir)
@@ -169,10 +156,5 @@ fn check(
 fn read_line(file: &Path) -> Result<PathBuf, RepoError> {
     let text = read_some(file)?;
     let line = text.strip_suffix(b"\n").unwrap_or(&text);
-    Ok(path(line.strip_suffix(b"\r").unwrap_or(line)))
-}
-
-/// Tells whether an error says that there is nothing at a path.
-pub(super) fn absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+    Ok(files::path(line.strip_suffix(b"\r").unwrap_or(line)))
 }

@@ -1,29 +1,10 @@
 //! Opens repositories with libgit2, and sets its global options once.
 
-use super::{Repository, SpecialFile};
+use super::error::LibraryError;
+use super::repository::Repository;
 use git2::RepositoryOpenFlags;
 use std::ffi::OsStr;
 use std::sync::Once;
-
-/// Why libgit2 cannot answer.
-#[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// The repository has something that libgit2 does not know, or would get wrong.
-    #[error("it does not know {0}")]
-    Unsupported(&'static str),
-    /// It would wait for a file of the repository forever.
-    #[error(transparent)]
-    Special(#[from] Box<SpecialFile>),
-    /// It failed.
-    #[error("{}", .0.message())]
-    Failed(Box<git2::Error>),
-}
-
-impl From<git2::Error> for LibraryError {
-    fn from(error: git2::Error) -> Self {
-        Self::Failed(Box::new(error))
-    }
-}
 
 /// Opens a repository for reading, without its work tree.
 pub(super) fn library(repository: &Repository) -> Result<git2::Repository, LibraryError> {

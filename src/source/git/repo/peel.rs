@@ -1,8 +1,11 @@
-//! Which commits objects stand for: tags are followed to what they tag.
+//! Peels ids: a tag is followed to its commit.
+//!
+//! Input: ids of any objects. Output: the commit of each, or none. No object but tags is read.
 
-use super::program::{self, ProgramError};
-use super::range::oid;
-use super::{RepoError, Repository, id, open};
+use super::error::{ProgramError, RepoError};
+use super::ids::{id, oid};
+use super::repository::Repository;
+use super::{open, program};
 use crate::source::git::commits::tag_target;
 use crate::source::git::store::Store;
 use ddpatrol_pack::{ObjectId, Reader};
@@ -42,10 +45,8 @@ pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<
 }
 
 fn store(repository: &Repository) -> Store {
-    let mut folders = vec![repository.objects_dir()];
-    folders.extend_from_slice(repository.alternates());
-    // What cannot be opened is told of by whoever reads the objects.
-    Store::open(&folders, repository.hash, &mut |_| ())
+    // What cannot be opened is reported by the code that reads the objects.
+    Store::open(&repository.object_folders(), repository.hash, &mut |_| ())
 }
 
 /// Tags are read by our own store: libgit2 1.9 reads on for ever in a loose one that was cut off.

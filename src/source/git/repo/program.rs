@@ -3,10 +3,12 @@
 //! It gets neither the user's settings nor any `GIT_*` variable but those set here, runs no hook or
 //! other program that the repository's configuration names, fetches nothing and locks nothing.
 
-use super::{Repository, SpecialFile, environment};
+use super::environment;
+use super::error::ProgramError;
+use super::repository::Repository;
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Settings that the repository must not decide.
@@ -35,45 +37,6 @@ const VARIABLES: [(&str, &str); 9] = [
     ("GIT_TERMINAL_PROMPT", "0"),
     ("LC_ALL", "C"),
 ];
-
-/// Why the `git` program cannot answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
-    /// It cannot be started.
-    #[error("cannot be started ({0}); install git, or put it on PATH")]
-    Start(std::io::Error),
-    /// It was started, and reading from or writing to it failed.
-    #[error("its output cannot be read ({0})")]
-    Output(std::io::Error),
-    /// It would wait for a file of the repository forever.
-    #[error(transparent)]
-    Special(#[from] Box<SpecialFile>),
-    /// It says that it failed.
-    #[error("`git {command}` failed ({status}): {words}")]
-    Failed {
-        /// The subcommand.
-        command: String,
-        /// Its exit code or signal.
-        status: ExitStatus,
-        /// Its words.
-        words: String,
-    },
-    /// It says something that its manual does not.
-    #[error("`git {command}` answered what is not understood: {answer:?}")]
-    Malformed {
-        /// The subcommand.
-        command: &'static str,
-        /// The part that is not understood.
-        answer: String,
-    },
-}
-
-impl ProgramError {
-    pub(super) fn malformed(command: &'static str, answer: &[u8]) -> Self {
-        let answer = String::from_utf8_lossy(&answer[..answer.len().min(200)]).into_owned();
-        Self::Malformed { command, answer }
-    }
-}
 
 /// What `git` wrote.
 pub(super) struct Output {

@@ -4,7 +4,10 @@
 //! rebase that stopped. Output: ids of commits. In `pre-merge-commit` git has not written them yet;
 //! there it names the merged commits in variables, which the caller reads.
 
-use super::{RepoError, Repository, absent, id, read_some};
+use super::error::RepoError;
+use super::files::{absent, read_some};
+use super::ids::id;
+use super::repository::Repository;
 use ddpatrol_pack::ObjectId;
 
 /// An operation that git has begun and the next commit ends.
@@ -45,45 +48,50 @@ impl Operation {
     }
 }
 
-/// See [`Repository::progress`].
-pub(super) fn read(repository: &Repository) -> Result<Progress, RepoError> {
-    let list = |name: &str| -> Result<Vec<ObjectId>, RepoError> {
-        let path = repository.git_dir.join(name);
-        let text = match read_some(&path) {
-            Ok(text) => text,
-            Err(RepoError::Read { source, .. }) if absent(&source) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+impl Repository {
+    /// Returns the merge, cherry-pick, revert or rebase that the next commit ends.
+    ///
+    /// # Errors
+    /// A file of the operation cannot be read, or holds something else than ids.
+    pub fn progress(&self) -> Result<Progress, RepoError> {
+        let list = |name: &str| -> Result<Vec<ObjectId>, RepoError> {
+            let path = self.git_dir.join(name);
+            let text = match read_some(&path) {
+                Ok(text) => text,
+                Err(RepoError::Read { source, .. }) if absent(&source) => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            };
+            let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+            let ids: Option<Vec<ObjectId>> = lines.map(|line| id(line.trim_ascii())).collect();
+            let why = "it holds something else than object ids".to_owned();
+            ids.ok_or(RepoError::Broken { path, why })
         };
-        let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        let ids: Option<Vec<ObjectId>> = lines.map(|line| id(line.trim_ascii())).collect();
-        let why = "it holds something else than object ids".to_owned();
-        ids.ok_or(RepoError::Broken { path, why })
-    };
-    let mut progress = Progress::default();
-    let is_rebase =
-        ["rebase-merge", "rebase-apply"].iter().any(|it| repository.git_dir.join(it).is_dir());
-    let is_edit = repository.git_dir.join("rebase-merge/amend").exists();
-    let files = [
-        ("MERGE_HEAD", Operation::Merge),
-        ("CHERRY_PICK_HEAD", Operation::CherryPick),
-        ("REVERT_HEAD", Operation::Revert),
-        ("REBASE_HEAD", Operation::Rebase),
-    ];
-    for (name, operation) in files {
-        // Git leaves REBASE_HEAD behind in some cases. Where a rebase has stopped to edit a commit, HEAD
-        // has that commit already, and what is staged now is the user's own.
-        if operation == Operation::Rebase && (!is_rebase || is_edit) {
-            continue;
+        let mut progress = Progress::default();
+        let is_rebase =
+            ["rebase-merge", "rebase-apply"].iter().any(|it| self.git_dir.join(it).is_dir());
+        let is_edit = self.git_dir.join("rebase-merge/amend").exists();
+        let files = [
+            ("MERGE_HEAD", Operation::Merge),
+            ("CHERRY_PICK_HEAD", Operation::CherryPick),
+            ("REVERT_HEAD", Operation::Revert),
+            ("REBASE_HEAD", Operation::Rebase),
+        ];
+        for (name, operation) in files {
+            // Git leaves REBASE_HEAD behind in some cases. If a rebase has stopped to edit a commit,
+            // HEAD is that commit already, and what is staged now is the user's own.
+            if operation == Operation::Rebase && (!is_rebase || is_edit) {
+                continue;
+            }
+            let mut ids = list(name)?;
+            if !ids.is_empty() {
+                progress.operation.get_or_insert(operation);
+            }
+            let revert = operation == Operation::Revert;
+            if revert { &mut progress.reverted } else { &mut progress.sources }.append(&mut ids);
         }
-        let mut ids = list(name)?;
-        if !ids.is_empty() {
-            progress.operation.get_or_insert(operation);
+        if is_rebase {
+            progress.operation = Some(Operation::Rebase);
         }
-        let revert = operation == Operation::Revert;
-        if revert { &mut progress.reverted } else { &mut progress.sources }.append(&mut ids);
+        Ok(progress)
     }
-    if is_rebase {
-        progress.operation = Some(Operation::Rebase);
-    }
-    Ok(progress)
 }

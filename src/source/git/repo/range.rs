@@ -1,41 +1,146 @@
-//! Revisions and ranges: names and ids in, ids of commits out.
+//! Revisions and ranges.
+//!
+//! Input: names, or ids. Output: ids of commits. Commits are not parsed here.
 
-use super::program::{self, ProgramError};
-use super::{LibraryError, RepoError, Repository, id, open, peel};
+use super::error::{LibraryError, ProgramError, RepoError};
+use super::ids::{id, object_id, oid};
+use super::repository::Repository;
+use super::{open, peel, program};
 use ddpatrol_pack::ObjectId;
-use git2::{Oid, Sort};
+use git2::Sort;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 // The program is asked first, and libgit2 only where there is none: libgit2 1.9 reads on for ever in
 // a loose object that was cut off.
 
-/// See [`Repository::object`].
-pub(super) fn object(repository: &Repository, revision: &OsStr) -> Result<ObjectId, RepoError> {
-    let words = match rev_parse(repository, revision) {
-        Ok(id) => return Ok(id),
-        Err(ProgramError::Failed { words, .. }) => words,
-        Err(ProgramError::Start(error)) => match revparse(repository, revision) {
-            Some(id) => return Ok(id),
-            None => ProgramError::Start(error).to_string(),
-        },
-        Err(error) => error.to_string(),
-    };
-    Err(unknown(repository, revision, words))
-}
+/// Maximum number of commits that are passed as arguments.
+const MOST_NAMED: usize = 1000;
 
-/// See [`Repository::commit`].
-pub(super) fn commit(
-    repository: &Repository,
-    revision: &OsStr,
-    object: ObjectId,
-) -> Result<ObjectId, RepoError> {
-    let words = match peel::peel(repository, &BTreeSet::from([object]))?.remove(&object) {
-        Some(Ok(Some(commit))) => return Ok(commit),
-        Some(Err(words)) => words,
-        Some(Ok(None)) | None => "it names something else".to_owned(),
-    };
-    Err(unknown(repository, revision, words))
+impl Repository {
+    /// Returns the commit that a revision names, by git's rules.
+    ///
+    /// # Errors
+    /// It names none.
+    pub fn resolve(&self, revision: &OsStr) -> Result<ObjectId, RepoError> {
+        self.commit(revision, self.object(revision)?)
+    }
+
+    /// Returns the commit that a revision stands for, whose object is known.
+    ///
+    /// # Errors
+    /// The object is no commit, nor a tag of one.
+    pub fn commit(&self, revision: &OsStr, object: ObjectId) -> Result<ObjectId, RepoError> {
+        let words = match peel::peel(self, &BTreeSet::from([object]))?.remove(&object) {
+            Some(Ok(Some(commit))) => return Ok(commit),
+            Some(Err(words)) => words,
+            Some(Ok(None)) | None => "it names something else".to_owned(),
+        };
+        Err(unknown(self, revision, words))
+    }
+
+    /// Returns the object that a revision names, which may be a tag.
+    ///
+    /// # Errors
+    /// It names none.
+    pub fn object(&self, revision: &OsStr) -> Result<ObjectId, RepoError> {
+        let words = match rev_parse(self, revision) {
+            Ok(id) => return Ok(id),
+            Err(ProgramError::Failed { words, .. }) => words,
+            Err(ProgramError::Start(error)) => match revparse(self, revision) {
+                Some(id) => return Ok(id),
+                None => ProgramError::Start(error).to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        Err(unknown(self, revision, words))
+    }
+
+    /// Returns the commits that can be reached from `wanted` and not from `not`, children before
+    /// their parents. Tags stand for their commits. A shallow clone's history ends where it was
+    /// cut.
+    ///
+    /// # Errors
+    /// A commit is missing, or an id is no commit's.
+    pub fn commits(
+        &self,
+        wanted: &[ObjectId],
+        not: &[ObjectId],
+    ) -> Result<Vec<ObjectId>, RepoError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let program = match rev_list(self, wanted, not) {
+            Ok(commits) => return Ok(commits),
+            Err(error) => error,
+        };
+        if !matches!(program, ProgramError::Start(_)) {
+            let git_dir = self.git_dir.clone();
+            return Err(RepoError::Program {
+                task: "list the commits of a range",
+                git_dir,
+                program,
+            });
+        }
+        walk(self, wanted, not).map_err(|library| RepoError::Neither {
+            task: "list the commits of a range",
+            git_dir: self.git_dir.clone(),
+            program,
+            library,
+        })
+    }
+
+    /// As [`Repository::commits`], in no particular order, and with the parents of each.
+    ///
+    /// # Errors
+    /// A commit is missing, or an id is no commit's.
+    pub fn commits_with_parents(
+        &self,
+        wanted: &[ObjectId],
+        not: &[ObjectId],
+    ) -> Result<Vec<(ObjectId, Vec<ObjectId>)>, RepoError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let task = "list the commits between branches";
+        let git_dir = || self.git_dir.clone();
+        let program = match list(self, ["rev-list", "--parents", "--stdin"], (wanted, not)) {
+            Ok(lines) => {
+                let split = |line: Vec<ObjectId>| Some((*line.first()?, line[1..].to_vec()));
+                return Ok(lines.into_iter().filter_map(split).collect());
+            }
+            Err(error) if !matches!(error, ProgramError::Start(_)) => {
+                return Err(RepoError::Program { task, git_dir: git_dir(), program: error });
+            }
+            Err(error) => error,
+        };
+        let walked = walk(self, wanted, not).and_then(|commits| {
+            let library = open::library(self)?;
+            let parents = |id: ObjectId| -> Result<_, LibraryError> {
+                let commit = library.find_commit(oid(&id)?)?;
+                Ok((id, commit.parent_ids().map(object_id).collect()))
+            };
+            commits.into_iter().map(parents).collect()
+        });
+        walked.map_err(|library| RepoError::Neither { task, git_dir: git_dir(), program, library })
+    }
+
+    /// Returns the best common ancestors of all these commits; none if there are none, or they
+    /// cannot be found.
+    #[must_use]
+    pub fn common_ancestors(&self, commits: &[ObjectId]) -> Vec<ObjectId> {
+        if commits.len() > MOST_NAMED {
+            return Vec::new();
+        }
+        let mut arguments: Vec<String> =
+            ["merge-base", "--octopus", "--all"].map(str::to_owned).into();
+        arguments.extend(commits.iter().map(ToString::to_string));
+        match program::run(self, &arguments, b"") {
+            Ok(output) => output.stdout.split(|&byte| byte == b'\n').filter_map(id).collect(),
+            // It fails where there is none, too.
+            Err(_) => Vec::new(),
+        }
+    }
 }
 
 fn unknown(repository: &Repository, revision: &OsStr, words: String) -> RepoError {
@@ -59,80 +164,6 @@ fn revparse(repository: &Repository, revision: &OsStr) -> Option<ObjectId> {
     let library = open::library(repository).ok()?;
     let object = library.revparse_single(revision.to_str()?).ok()?;
     Some(object_id(object.id()))
-}
-
-/// See [`Repository::commits`].
-pub(super) fn commits(
-    repository: &Repository,
-    wanted: &[ObjectId],
-    not: &[ObjectId],
-) -> Result<Vec<ObjectId>, RepoError> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let program = match rev_list(repository, wanted, not) {
-        Ok(commits) => return Ok(commits),
-        Err(error) => error,
-    };
-    if !matches!(program, ProgramError::Start(_)) {
-        let git_dir = repository.git_dir.clone();
-        return Err(RepoError::Program { task: "list the commits of a range", git_dir, program });
-    }
-    walk(repository, wanted, not).map_err(|library| RepoError::Neither {
-        task: "list the commits of a range",
-        git_dir: repository.git_dir.clone(),
-        program,
-        library,
-    })
-}
-
-/// See [`Repository::commits_with_parents`].
-pub(super) fn commits_with_parents(
-    repository: &Repository,
-    wanted: &[ObjectId],
-    not: &[ObjectId],
-) -> Result<Vec<(ObjectId, Vec<ObjectId>)>, RepoError> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let task = "list the commits between branches";
-    let git_dir = || repository.git_dir.clone();
-    let program = match list(repository, ["rev-list", "--parents", "--stdin"], (wanted, not)) {
-        Ok(lines) => {
-            let split = |line: Vec<ObjectId>| Some((*line.first()?, line[1..].to_vec()));
-            return Ok(lines.into_iter().filter_map(split).collect());
-        }
-        Err(error) if !matches!(error, ProgramError::Start(_)) => {
-            return Err(RepoError::Program { task, git_dir: git_dir(), program: error });
-        }
-        Err(error) => error,
-    };
-    let walked = walk(repository, wanted, not).and_then(|commits| {
-        let library = open::library(repository)?;
-        let parents = |id: ObjectId| -> Result<_, LibraryError> {
-            let commit = library.find_commit(oid(&id)?)?;
-            Ok((id, commit.parent_ids().map(object_id).collect()))
-        };
-        commits.into_iter().map(parents).collect()
-    });
-    walked.map_err(|library| RepoError::Neither { task, git_dir: git_dir(), program, library })
-}
-
-/// How many commits are named in arguments.
-const MOST_NAMED: usize = 1000;
-
-/// See [`Repository::common_ancestors`].
-pub(super) fn common_ancestors(repository: &Repository, commits: &[ObjectId]) -> Vec<ObjectId> {
-    if commits.len() > MOST_NAMED {
-        return Vec::new();
-    }
-    let mut arguments: Vec<String> = ["merge-base", "--octopus", "--all"].map(str::to_owned).into();
-    arguments.extend(commits.iter().map(ToString::to_string));
-    match program::run(repository, &arguments, b"") {
-        Ok(output) => output.stdout.split(|&byte| byte == b'\n').filter_map(id).collect(),
-        // It fails where there is none, too.
-        Err(_) => Vec::new(),
-    }
 }
 
 /// Asks libgit2.
@@ -180,14 +211,4 @@ fn list(
         ids.ok_or_else(|| ProgramError::malformed("rev-list", line))
     };
     lines.map(parse).collect()
-}
-
-/// Turns libgit2's id into ours.
-pub(super) fn object_id(oid: Oid) -> ObjectId {
-    ObjectId::from_bytes(oid.as_bytes()).expect("libgit2's ids have 20 bytes")
-}
-
-/// Turns our id into libgit2's.
-pub(super) fn oid(id: &ObjectId) -> Result<Oid, git2::Error> {
-    Oid::from_bytes(id.as_bytes())
 }

@@ -5,9 +5,12 @@
 //! or, where that does not know it, from `git cat-file`. Reflogs are not refs, nor are `FETCH_HEAD`
 //! and its like.
 
+use super::error::{LibraryError, ProgramError, RepoError};
+use super::files::{MAX_LISTED, absent, entries, read_some};
+use super::ids::id;
 use super::peel::peel;
-use super::program::{self, ProgramError};
-use super::{LibraryError, MAX_LISTED, RepoError, Repository, absent, entries, id, read_some};
+use super::program;
+use super::repository::Repository;
 use crate::regular::{self, Links};
 use ddpatrol_pack::ObjectId;
 use std::collections::BTreeMap;
@@ -91,59 +94,68 @@ struct Stored {
     broken: BTreeMap<Vec<u8>, Problem>,
 }
 
-/// See [`Repository::refs`].
-pub(super) fn list(repository: &Repository) -> Result<Refs, RepoError> {
-    let mut stored = stored(repository)?;
-    let mut targets = BTreeMap::new();
-    for (name, value) in &stored.values {
-        match stored.follow(name, value) {
-            Ok(Some(target)) => {
-                targets.insert(name.clone(), target);
-            }
-            // A HEAD without a commit yet is as it should be.
-            Ok(None) if name.ends_with(b"HEAD") && !name.starts_with(b"refs/") => {}
-            Ok(None) => {
-                let Value::Symbolic(to) = value else { continue };
-                stored.broken.insert(name.clone(), Problem::Dangling(to.clone()));
-            }
-            Err(problem) => {
-                stored.broken.insert(name.clone(), problem);
-            }
-        }
-    }
-    let peeled = peel(repository, &targets.values().copied().collect())?;
-    let mut refs = Refs::default();
-    for (name, target) in targets {
-        match &peeled[&target] {
-            Ok(commit) if name == b"HEAD" => refs.head = *commit,
-            Ok(commit) => refs.list.push(Ref { name, target, commit: *commit }),
-            Err(words) => {
-                let words = words.clone();
-                stored.broken.entry(name).or_insert(Problem::Missing { target, words });
+impl Repository {
+    /// Lists what its refs point to.
+    ///
+    /// # Errors
+    /// The refs cannot be listed. A single ref that is broken is in [`Refs::broken`].
+    pub fn refs(&self) -> Result<Refs, RepoError> {
+        let mut stored = stored(self)?;
+        let mut targets = BTreeMap::new();
+        for (name, value) in &stored.values {
+            match stored.follow(name, value) {
+                Ok(Some(target)) => {
+                    targets.insert(name.clone(), target);
+                }
+                // A HEAD without a commit yet is as it should be.
+                Ok(None) if name.ends_with(b"HEAD") && !name.starts_with(b"refs/") => {}
+                Ok(None) => {
+                    let Value::Symbolic(to) = value else { continue };
+                    stored.broken.insert(name.clone(), Problem::Dangling(to.clone()));
+                }
+                Err(problem) => {
+                    stored.broken.insert(name.clone(), problem);
+                }
             }
         }
+        let peeled = peel(self, &targets.values().copied().collect())?;
+        let mut refs = Refs::default();
+        for (name, target) in targets {
+            match &peeled[&target] {
+                Ok(commit) if name == b"HEAD" => refs.head = *commit,
+                Ok(commit) => refs.list.push(Ref { name, target, commit: *commit }),
+                Err(words) => {
+                    let words = words.clone();
+                    stored.broken.entry(name).or_insert(Problem::Missing { target, words });
+                }
+            }
+        }
+        let broken = stored.broken.into_iter();
+        refs.broken = broken.map(|(name, problem)| BrokenRef { name, problem }).collect();
+        Ok(refs)
     }
-    let broken = stored.broken.into_iter();
-    refs.broken = broken.map(|(name, problem)| BrokenRef { name, problem }).collect();
-    Ok(refs)
+
+    /// Lists what its refs point to, without looking at the objects: a tag is not followed, and a
+    /// missing object is not noticed. Much cheaper than [`Repository::refs`].
+    ///
+    /// # Errors
+    /// The refs cannot be listed.
+    pub fn targets(&self) -> Result<Targets, RepoError> {
+        let stored = stored(self)?;
+        let mut targets = Targets::default();
+        for (name, value) in &stored.values {
+            match stored.follow(name, value) {
+                Ok(Some(target)) if name == b"HEAD" => targets.head = Some(target),
+                Ok(Some(target)) => targets.list.push((name.clone(), target)),
+                // What leads nowhere holds nothing.
+                Ok(None) | Err(_) => {}
+            }
+        }
+        Ok(targets)
+    }
 }
 
-/// See [`Repository::targets`].
-pub(super) fn targets(repository: &Repository) -> Result<Targets, RepoError> {
-    let stored = stored(repository)?;
-    let mut targets = Targets::default();
-    for (name, value) in &stored.values {
-        match stored.follow(name, value) {
-            Ok(Some(target)) if name == b"HEAD" => targets.head = Some(target),
-            Ok(Some(target)) => targets.list.push((name.clone(), target)),
-            // What leads nowhere holds nothing.
-            Ok(None) | Err(_) => {}
-        }
-    }
-    Ok(targets)
-}
-
-/// Tells whether HEAD names a branch that has no commit yet.
+/// Returns `true` if HEAD names a branch that has no commit yet.
 pub(super) fn is_unborn(repository: &Repository) -> Result<bool, RepoError> {
     let stored = stored(repository)?;
     let head = stored.values.get(b"HEAD".as_slice());
@@ -291,7 +303,7 @@ fn stored(repository: &Repository) -> Result<Stored, RepoError> {
         };
         ask(&mut stored, repository, b"")?;
         for (prefix, git_dir) in others {
-            let other = Repository { git_dir, ..repository.clone() };
+            let other = repository.with_git_dir(git_dir);
             ask(&mut stored, &other, &prefix)?;
         }
     }

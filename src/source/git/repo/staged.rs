@@ -1,8 +1,9 @@
 //! What is staged: the index against HEAD, ids and paths only.
 
-use super::program::{self, ProgramError};
-use super::range::object_id;
-use super::{LibraryError, RepoError, Repository, id, open, refs};
+use super::error::{LibraryError, ProgramError, RepoError};
+use super::ids::{id, object_id};
+use super::repository::Repository;
+use super::{files, open, program, refs};
 use ddpatrol_pack::{HashKind, ObjectId};
 use git2::{Delta, DiffFindOptions, DiffOptions, ErrorCode, Index};
 
@@ -58,7 +59,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Tells whether the id is a blob's.
+    /// Returns `true` if the id is a blob's.
     #[must_use]
     pub fn is_blob(&self) -> bool {
         self.mode != Mode::Submodule
@@ -94,22 +95,29 @@ impl Mode {
     }
 }
 
-/// See [`Repository::staged`].
-///
-/// The program is asked first: unlike libgit2 it knows intent-to-add, split and sparse indexes,
-/// and it passes over whole folders that the index's tree cache knows to be HEAD's. Median on
-/// 10,000 files in 200 folders, 20 staged, warm: 2.8 ms with its start, 5.7 ms with libgit2.
-pub(super) fn changes(repository: &Repository) -> Result<Vec<Change>, RepoError> {
-    let program = match with_program(repository) {
-        Ok(changes) => return Ok(changes),
-        Err(error) => error,
-    };
-    with_library(repository).map_err(|library| RepoError::Neither {
-        task: "compare the index with HEAD",
-        git_dir: repository.git_dir.clone(),
-        program,
-        library,
-    })
+impl Repository {
+    /// Lists the differences between HEAD's commit and the index, sorted by path; before the first
+    /// commit, every entry of the index. Renames are found at half similarity. Entries that
+    /// `git add --intent-to-add` made are not staged.
+    ///
+    /// # Errors
+    /// Neither `git` nor libgit2 can compare them.
+    pub fn staged(&self) -> Result<Vec<Change>, RepoError> {
+        // The program is asked first: unlike libgit2 it supports intent-to-add, split and sparse
+        // indexes, and skips folders that are the same in HEAD according to the index's tree cache.
+        // Median on 10,000 files in 200 folders, 20 staged, warm: 2.8 ms with its start, 5.7 ms
+        // with libgit2.
+        let program = match with_program(self) {
+            Ok(changes) => return Ok(changes),
+            Err(error) => error,
+        };
+        with_library(self).map_err(|library| RepoError::Neither {
+            task: "compare the index with HEAD",
+            git_dir: self.git_dir.clone(),
+            program,
+            library,
+        })
+    }
 }
 
 /// Asks `git diff-index`.
@@ -251,7 +259,7 @@ pub(super) fn with_library(repository: &Repository) -> Result<Vec<Change>, Libra
     let promised: Vec<_> =
         index.iter().filter(|entry| entry.flags_extended & INTENT_TO_ADD != 0).collect();
     for entry in promised {
-        index.remove(&super::layout::path(&entry.path), 0)?;
+        index.remove(&files::path(&entry.path), 0)?;
     }
     let mut compare =
         || library.diff_tree_to_index(tree.as_ref(), Some(&index), Some(&mut options));

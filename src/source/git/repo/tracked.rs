@@ -1,7 +1,10 @@
-//! What the index lists.
+//! The paths in the index.
+//!
+//! Input: a repository. Output: paths, and whether each is a submodule. Nothing is compared with HEAD.
 
+use super::error::ProgramError;
 use super::program;
-use super::{ProgramError, Repository};
+use super::repository::Repository;
 
 impl Repository {
     /// Lists the entries of the index; none if there is no index.

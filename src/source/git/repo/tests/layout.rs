@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::source::git::repo::staged::with_library;
+use ddpatrol_pack::HashKind;
 
 #[test]
 fn a_work_tree_is_known_by_its_top_and_by_its_git_directory() {

@@ -6,7 +6,9 @@ mod refs;
 mod staged;
 
 use super::*;
+use ddpatrol_pack::ObjectId;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 

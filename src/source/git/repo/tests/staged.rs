@@ -283,6 +283,7 @@ fn a_hook_sees_what_a_partial_commit_will_hold() {
 #[cfg(unix)]
 #[test]
 fn paths_are_bytes() {
+    use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();

@@ -1,0 +1,125 @@
+//! The result of a scan, and what is removed from it before it is reported.
+
+use crate::config::Exclude;
+use crate::finding::baseline::Roots;
+use crate::finding::suppression::Unused;
+use crate::finding::{Finding, Location, Part, Standing};
+use crate::source::git::repositories::root_of;
+use crate::source::{Diagnostic, Gap, Scanned, Tally};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The result of a scan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The findings, sorted.
+    pub findings: Vec<Finding>,
+    /// What was not scanned, sorted by path.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Notes for the user on how the scan interpreted its input.
+    pub notes: Vec<String>,
+    /// The repositories whose history was read.
+    pub repositories: Vec<Scanned>,
+    /// The counts of what was scanned and skipped.
+    pub counts: Counts,
+    /// Entries of the allow list and the baseline that match no finding.
+    pub unused: Vec<Unused>,
+    /// Whether the scan was interrupted.
+    pub interrupted: bool,
+}
+
+/// The counts of a finished scan; see [`crate::source::Tally`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is documented at the tally it is read from")]
+pub struct Counts {
+    pub files: u64,
+    pub git_files: u64,
+    pub bytes: u64,
+    pub archives: u64,
+    pub members: u64,
+    pub unpacked: u64,
+    pub shaped: u64,
+    pub ignored: u64,
+    pub excluded: u64,
+    pub too_large: u64,
+    pub symlinks: u64,
+    pub special: u64,
+    pub git_folders: u64,
+    pub objects: u64,
+    /// Tokens that the base of a change has, too.
+    pub already_there: u64,
+}
+
+impl Counts {
+    /// Reads the counters of a run.
+    pub(super) fn of(tally: &Tally) -> Self {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            files: count(&tally.files),
+            git_files: count(&tally.git_files),
+            bytes: count(&tally.bytes),
+            archives: count(&tally.archives),
+            members: count(&tally.members),
+            unpacked: count(&tally.unpacked),
+            shaped: count(&tally.shaped),
+            ignored: count(&tally.ignored),
+            excluded: count(&tally.excluded),
+            too_large: count(&tally.too_large),
+            symlinks: count(&tally.symlinks),
+            special: count(&tally.special),
+            git_folders: count(&tally.git_folders),
+            objects: count(&tally.objects),
+            already_there: 0,
+        }
+    }
+}
+
+impl Outcome {
+    /// Returns `true` if nothing was skipped; under `strict`, opaque input counts as skipped, too.
+    #[must_use]
+    pub fn is_complete(&self, strict: bool) -> bool {
+        let matters = |gap: &Diagnostic| strict || gap.kind == Gap::Unread;
+        !self.interrupted && !self.diagnostics.iter().any(matters)
+    }
+
+    /// Removes locations in histories and changes whose paths the configuration excludes, and counts
+    /// them. The walk over files has already excluded its own.
+    pub fn leave_out(&mut self, exclude: &Exclude, roots: &Roots) {
+        if exclude.is_empty() {
+            return;
+        }
+        let mut left_out = 0;
+        self.findings.retain_mut(|finding| {
+            finding.locations.retain(|place| {
+                let is_left_out = is_left_out(place, exclude, roots);
+                left_out += if is_left_out { place.count() } else { 0 };
+                !is_left_out
+            });
+            !finding.locations.is_empty()
+        });
+        self.counts.excluded += left_out as u64;
+    }
+
+    /// Removes locations that the base of a change has at the same path, and counts the tokens.
+    pub fn set_known_aside(&mut self) {
+        let is_known = |place: &Location| place.standing == Some(Standing::AlreadyThere);
+        let mut known = 0;
+        self.findings.retain_mut(|finding| {
+            let is_all_known = finding.locations.iter().all(is_known);
+            known += u64::from(is_all_known);
+            finding.locations.retain(|place| !is_known(place));
+            !is_all_known
+        });
+        self.counts.already_there = known;
+    }
+}
+
+/// Returns `true` if a location in a history or a change has an excluded path.
+#[must_use]
+pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
+    let is_path = matches!(place.part, Part::Content | Part::Name);
+    let is_git = place.trace.is_some() || place.standing.is_some();
+    let path = place.path.as_deref().filter(|_| is_path && is_git);
+    let top = place.trace.as_ref().map(|trace| roots.whole(root_of(&trace.repository)));
+    let top = top.as_ref().unwrap_or(&roots.here);
+    path.is_some_and(|path| exclude.has_below(&roots.whole(path), top))
+}

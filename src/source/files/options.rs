@@ -1,0 +1,43 @@
+//! Settings of the walk over files and folders.
+
+use super::ignored::UserRules;
+use crate::blob::Context;
+use crate::config::Exclude;
+use crate::source::archive::Unpacking;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Which files to read, and how.
+#[derive(Clone, Debug)]
+pub struct FilesOptions {
+    /// The files and folders to read.
+    pub paths: Vec<PathBuf>,
+    /// Whether to read what `.gitignore` excludes, too.
+    pub no_ignore: bool,
+    /// The user's own ignore rules.
+    pub user_rules: UserRules,
+    /// Globs of files to exclude, in the syntax of `.gitignore`.
+    pub exclude: Vec<String>,
+    /// The exclusions of the configuration.
+    pub configured: Exclude,
+    /// The folder to which relative paths refer.
+    pub here: PathBuf,
+    /// The largest file to read, in bytes.
+    pub max_file_size: Option<u64>,
+    /// Reports that this scan is writing, which are not read.
+    pub own: Vec<PathBuf>,
+    /// The number of workers.
+    pub threads: usize,
+    /// The context that windows keep.
+    pub context: Context,
+    /// How archives are unpacked; without it only their own bytes are scanned.
+    pub archives: Option<Unpacking>,
+    /// The list to which the walk adds the repositories that it finds; without it they are counted as
+    /// skipped.
+    pub repositories: Option<Met>,
+    /// Whether the paths are a repository's own files, which are counted separately.
+    pub is_store: bool,
+}
+
+/// Repositories that a walk has found: their `.git` folders or files, and bare ones.
+pub type Met = Arc<Mutex<Vec<PathBuf>>>;

@@ -1,0 +1,65 @@
+//! The commits of a repository, and which of them its references reach.
+//!
+//! Input: the links of commits that were collected while the objects were read. Output: their graph.
+//! Trees are not read.
+
+use super::super::commits::{self, Graph, Node};
+use super::super::repo::Ref;
+use super::locator::Locator;
+use ddpatrol_pack::{ObjectId, Reader};
+use std::collections::HashMap;
+
+/// The commits, and which of them the references reach.
+pub(super) struct History {
+    pub(super) graph: Graph,
+    /// The commit of each reference, most important reference first.
+    pub(super) tips: Vec<Option<u32>>,
+    /// The names of the references, in the same order.
+    pub(super) names: Vec<Vec<u8>>,
+    /// For each commit: whether a reference or HEAD reaches it.
+    pub(super) reachable: Vec<bool>,
+    /// The commit that is checked out.
+    pub(super) head: Option<u32>,
+}
+
+impl History {
+    /// Builds the graph. Commits that named missing objects are read again.
+    pub(super) fn new(locator: &Locator<'_>) -> Self {
+        let mut graph_nodes = locator.objects.links.nodes.clone();
+        // What was missing when a commit was read may have appeared since.
+        let late: HashMap<u32, ()> =
+            locator.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
+        let mut reader = Reader::default();
+        for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
+            let id = locator.objects.catalog.id(node.number);
+            let bytes = id.and_then(|id| locator.store.read(&id, &mut reader).ok());
+            let links = bytes.and_then(|(_, bytes)| commits::links(&bytes));
+            if let Some(links) = links {
+                let catalog = &locator.objects.catalog;
+                let mut found = links.ids().map(|id| catalog.find(id));
+                *node = Node::new(node.number, &links, &mut found, &mut |_| {});
+            }
+        }
+        let graph = Graph::new(graph_nodes, locator.objects.catalog.len());
+        let mut list: Vec<&Ref> = locator.refs.list.iter().collect();
+        list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
+        let find = |id: &ObjectId| graph.find(locator.number(id)?);
+        let tips: Vec<Option<u32>> =
+            list.iter().map(|it| it.commit.as_ref().and_then(find)).collect();
+        let head = locator.refs.head.as_ref().and_then(find);
+        let reachable = graph.reachable(tips.iter().flatten().copied().chain(head));
+        let names = list.iter().map(|it| it.name.clone()).collect();
+        Self { graph, tips, names, reachable, head }
+    }
+}
+
+/// Returns the rank of a reference: branches first, then tags, then remote-tracking references.
+fn importance(name: &[u8]) -> u8 {
+    let starts = |prefix: &str| name.starts_with(prefix.as_bytes());
+    match () {
+        () if starts("refs/heads/") => 0,
+        () if starts("refs/tags/") => 1,
+        () if starts("refs/remotes/") => 2,
+        () => 3,
+    }
+}

@@ -1,0 +1,62 @@
+//! Sets of objects, and the trees that may hold one of a set's objects.
+//!
+//! It uses the links that were collected while the objects were read, and reads none itself.
+
+use super::super::objects::Objects;
+use ddpatrol_pack::Kind;
+
+/// A set of objects, by number.
+#[derive(Clone, Debug)]
+pub(super) struct Marks(Vec<u64>);
+
+impl Marks {
+    pub(super) fn new(len: usize) -> Self {
+        Self(vec![0; len.div_ceil(64)])
+    }
+
+    #[inline]
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.0[number as usize >> 6] >> (number & 63) & 1 == 1
+    }
+
+    /// Adds a number; returns `true` if it is new.
+    #[inline]
+    pub(super) fn add(&mut self, number: u32) -> bool {
+        let is_new = !self.has(number);
+        self.0[number as usize >> 6] |= 1 << (number & 63);
+        is_new
+    }
+}
+
+/// Marks objects and every tree that may hold one of them, at any depth.
+///
+/// The links contain only those entries of a tree that its delta base does not have, so a tree is
+/// marked with its base: too many are marked, never too few.
+pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Marks {
+    let mut marks = Marks::new(objects.catalog.len());
+    seeds.for_each(|seed| {
+        marks.add(seed);
+    });
+    for &(child, parent) in objects.links.blobs.iter().flatten() {
+        if marks.has(child) {
+            marks.add(parent);
+        }
+    }
+    let mut grows = true;
+    while grows {
+        grows = false;
+        for &(child, parent) in objects.links.subtrees.iter().flatten() {
+            if marks.has(child) {
+                grows |= marks.add(parent);
+            }
+        }
+        for (families, first) in &objects.packs {
+            for (position, base) in families.deltas(Kind::Tree) {
+                if marks.has(first + base) {
+                    grows |= marks.add(first + position);
+                }
+            }
+        }
+    }
+    marks
+}

@@ -1,0 +1,76 @@
+//! Builds the trace of an object: which references reach it, its date, and the boundary of a clone.
+//!
+//! Which commits brought and removed a token is filled in by the callers.
+
+use super::history::History;
+use super::locator::Locator;
+use crate::finding::{Removed, Trace};
+use ddpatrol_pack::{Kind, ObjectId};
+
+/// Maximum number of references named for a location.
+const MOST_REFS: usize = 10;
+
+/// Builds traces.
+#[derive(Clone, Copy)]
+pub(super) struct Tracer<'a> {
+    pub(super) locator: &'a Locator<'a>,
+    pub(super) history: &'a History,
+}
+
+impl Tracer<'_> {
+    /// Creates the trace of an object of which nothing else is known.
+    pub(super) fn new_trace(&self, object: ObjectId, kind: Kind) -> Trace {
+        Trace {
+            repository: self.locator.repository.told().to_owned(),
+            object,
+            kind,
+            introduced: None,
+            at_boundary: false,
+            removed: Removed::default(),
+            in_head: false,
+            reachable: false,
+            refs: Vec::new(),
+            refs_total: 0,
+            date: 0,
+        }
+    }
+
+    /// Fills in the references that point to an object, or to a tag that leads to it.
+    pub(super) fn name_tags(&self, trace: &mut Trace, object: ObjectId) {
+        let mut leading = vec![object];
+        let mut at = 0;
+        while let Some(&target) = leading.get(at) {
+            let tags = self.locator.objects.links.tags.iter().filter(|(_, it)| *it == target);
+            let tags: Vec<_> =
+                tags.filter_map(|&(tag, _)| self.locator.objects.catalog.id(tag)).collect();
+            tags.into_iter().for_each(|tag| {
+                if !leading.contains(&tag) {
+                    leading.push(tag);
+                }
+            });
+            at += 1;
+        }
+        let names: Vec<_> =
+            self.locator.refs.list.iter().filter(|name| leading.contains(&name.target)).collect();
+        trace.refs = names.iter().map(|name| name.name.clone()).take(MOST_REFS).collect();
+        trace.refs_total = names.len();
+        trace.reachable = !names.is_empty();
+    }
+
+    /// Fills in the references that reach a commit, its date, and whether a shallow clone ends there.
+    pub(super) fn fill(&self, trace: &mut Trace, commit: u32, tips: &[u32]) {
+        let Self { locator, history } = self;
+        trace.reachable = history.reachable[commit as usize];
+        trace.refs_total = tips.len();
+        let name = |&tip: &u32| history.names[tip as usize].clone();
+        trace.refs = tips.iter().take(MOST_REFS).map(name).collect();
+        if trace.reachable && tips.is_empty() {
+            // A detached HEAD is no reference, but it keeps what it reaches.
+            (trace.refs, trace.refs_total) = (vec![b"HEAD".to_vec()], 1);
+        }
+        trace.date = history.graph.dates[commit as usize];
+        let number = history.graph.numbers[commit as usize];
+        let id = locator.objects.catalog.id(number);
+        trace.at_boundary = id.is_some_and(|id| locator.shallow.contains(&id));
+    }
+}

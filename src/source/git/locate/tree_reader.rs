@@ -1,0 +1,209 @@
+//! Reads the trees that may hold tokens again, and keeps the entries that may lead to one.
+//!
+//! Input: the objects that hold tokens. Output: [`Hot`]. Trees that are not marked are skipped.
+
+use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
+use super::holders::{ByObject, ByTree};
+use super::hot::{Child, Hot, HotEntry, Part};
+use super::locator::Locator;
+use super::marks::{Marks, marked};
+use ddpatrol_pack::{
+    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor, WalkOptions,
+};
+use std::io::{self, Read};
+
+/// Finds the trees that lead to `blobs` or are among `trees`.
+pub(super) fn find(locator: &Locator<'_>, blobs: &ByObject, trees: &ByTree) -> Hot {
+    let objects = locator.objects;
+    let marks = marked(objects, blobs.keys().chain(trees.keys()).copied());
+    let shared = Shared { locator, marks: &marks, blobs, trees, bloom: Bloom::new(locator, blobs) };
+    let mut parts = Vec::new();
+    for (families, first) in &objects.packs {
+        parts.append(&mut shared.walk(families, *first));
+    }
+    parts.push(shared.read_loose());
+    Hot::new(parts, objects.catalog.len())
+}
+
+/// A filter that excludes most blobs without tokens at the cost of one memory access.
+struct Bloom(Vec<u64>);
+
+const BLOOM_BITS: u32 = 20;
+
+impl Bloom {
+    fn new(locator: &Locator<'_>, blobs: &ByObject) -> Self {
+        let mut bits = vec![0; 1 << (BLOOM_BITS - 6)];
+        for id in blobs.keys().filter_map(|&number| locator.objects.catalog.id(number)) {
+            let at = Self::slot(id.as_bytes());
+            bits[at >> 6] |= 1 << (at & 63);
+        }
+        Self(bits)
+    }
+
+    #[inline]
+    fn slot(id: &[u8]) -> usize {
+        (u32::from_be_bytes([id[0], id[1], id[2], id[3]]) >> (32 - BLOOM_BITS)) as usize
+    }
+
+    #[inline]
+    fn may_have(&self, id: &[u8]) -> bool {
+        let at = Self::slot(id);
+        self.0[at >> 6] >> (at & 63) & 1 == 1
+    }
+}
+
+struct Shared<'a> {
+    locator: &'a Locator<'a>,
+    marks: &'a Marks,
+    blobs: &'a ByObject,
+    trees: &'a ByTree,
+    bloom: Bloom,
+}
+
+impl Shared<'_> {
+    fn part(&self, first: u32) -> TreeVisitor<'_> {
+        TreeVisitor { shared: self, first, part: Part::default(), failed: Vec::new() }
+    }
+
+    fn walk(&self, families: &Families, first: u32) -> Vec<Part> {
+        let is_cold = |position: u32| !self.marks.has(first + position);
+        let options = WalkOptions {
+            kinds: Kinds::of(&[Kind::Tree]),
+            threads: self.locator.means.threads,
+            budget: self.locator.means.budget,
+            skip: Some(&is_cold),
+        };
+        let visitors = families.walk(&options, &|| self.part(first));
+        let mut again = self.part(first);
+        let mut reader = Reader::default();
+        for id in visitors.iter().flat_map(|visitor| &visitor.failed) {
+            // Another copy may be intact, as in the first walk.
+            let number = self.locator.objects.catalog.find(id.as_bytes());
+            if let (Some(number), Ok((Kind::Tree, bytes))) =
+                (number, self.locator.store.read(id, &mut reader))
+            {
+                again.tree(number, (&bytes, &[]), None, id.as_bytes().len());
+            }
+        }
+        visitors.into_iter().chain([again]).map(|visitor| visitor.part).collect()
+    }
+
+    fn read_loose(&self) -> Part {
+        let mut visitor = self.part(0);
+        let mut reader = Reader::default();
+        for &(number, id) in &self.locator.objects.loose {
+            if !self.marks.has(number) {
+                continue;
+            }
+            if let Ok((Kind::Tree, bytes)) = self.locator.store.read(&id, &mut reader) {
+                visitor.tree(number, (&bytes, &[]), None, id.as_bytes().len());
+            }
+        }
+        visitor.part
+    }
+}
+
+struct TreeVisitor<'a> {
+    shared: &'a Shared<'a>,
+    first: u32,
+    part: Part,
+    /// Trees that cannot be read from the pack.
+    failed: Vec<ObjectId>,
+}
+
+/// The state of a tree that is kept while its deltas are visited.
+struct Kept {
+    starts: Starts,
+    /// The entries that may lead to a token, each with where it begins.
+    hot: Vec<(u32, HotEntry)>,
+}
+
+impl TreeVisitor<'_> {
+    /// Finds the entries of a tree that may lead to a token: among those that it has from its delta
+    /// base, those that did there; `None` if the tree is broken.
+    fn tree(
+        &mut self,
+        number: u32,
+        (bytes, pieces): (&[u8], &[Piece]),
+        base: Option<&Kept>,
+        id_len: usize,
+    ) -> Option<Kept> {
+        // If names of the tree hold tokens, every entry is visited.
+        let base = base.filter(|_| !self.shared.trees.contains_key(&number));
+        let mut hot: Vec<(u32, HotEntry)> = Vec::new();
+        let known = (pieces, base.map(|base| &base.starts));
+        let starts =
+            trees::walk(&mut trees::Tree::Whole(bytes), known, id_len, |entries| match entries {
+                Entries::Fresh(entry) => self.entry(number, &entry, &mut hot),
+                Entries::Copied(Copied { from, to, at }) => {
+                    let there = base.map_or(&[][..], |base| &base.hot);
+                    let first = there.partition_point(|(start, _)| *start < from);
+                    let copied = there[first..].iter().take_while(|(start, _)| *start < to);
+                    // A name that holds a token is its own tree's.
+                    let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name { .. }));
+                    hot.extend(copied.map(|(start, it)| (start - from + at, *it)));
+                }
+            })?;
+        if !hot.is_empty() {
+            self.part.add(number, hot.iter().map(|(_, entry)| *entry));
+        }
+        Some(Kept { starts, hot })
+    }
+
+    /// Adds an entry if it may lead to a token.
+    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, hot: &mut Vec<(u32, HotEntry)>) {
+        let catalog = &self.shared.locator.objects.catalog;
+        let child = match entry.kind {
+            EntryKind::Tree => catalog
+                .find(entry.id)
+                .filter(|&child| self.shared.marks.has(child))
+                .map(Child::Tree),
+            EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
+                .find(entry.id)
+                .filter(|child| self.shared.blobs.contains_key(child))
+                .map(Child::Blob),
+            EntryKind::Blob | EntryKind::Submodule => None,
+        };
+        let start = entry.start as u32;
+        if let Some(child) = child {
+            let name = self.part.name(entry.name);
+            hot.push((start, HotEntry { name, child }));
+        }
+        let Some(held) = self.shared.trees.get(&tree) else { return };
+        let own = entry.start as u64..entry.end as u64;
+        let first = held.partition_point(|(offset, _)| *offset < own.start);
+        for &(offset, token) in held[first..].iter().take_while(|(offset, _)| *offset < own.end) {
+            let name = self.part.name(entry.name);
+            let offset = (offset - entry.name_start() as u64) as u32;
+            hot.push((start, HotEntry { name, child: Child::Name { token, offset } }));
+        }
+    }
+}
+
+impl Visitor for TreeVisitor<'_> {
+    type Kept = Option<Kept>;
+
+    fn visit(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&Option<Kept>>,
+    ) -> Result<Option<Kept>, Fault> {
+        let number = self.first + object.position();
+        let id_len = object.id().as_bytes().len();
+        let whole = object.whole_with_pieces()?;
+        Ok(self.tree(number, whole, base.and_then(Option::as_ref), id_len))
+    }
+
+    fn stream(&mut self, _: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn failed(&mut self, error: PackError) {
+        // The first walk has reported it.
+        self.failed.extend(error.id);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shared.locator.run.is_interrupted()
+    }
+}
