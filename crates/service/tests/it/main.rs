@@ -8,6 +8,7 @@
 mod audit;
 mod database;
 mod edges;
+mod escalation;
 mod expiry;
 mod http;
 mod network;
