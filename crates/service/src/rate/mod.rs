@@ -1,23 +1,35 @@
-//! Rate limits: fixed windows for each class of requests and each caller, told in the headers that
-//! Datadog's clients read.
+//! Rate limits: fixed windows for each class of requests and each caller, reported in the headers
+//! that Datadog's clients read.
+//!
+//! A request counts for each of its keys: its token and the token's owner, or its address and, of
+//! IPv6, the address's network. It is allowed only if every key is below its limit, and only allowed
+//! requests are counted. Windows follow a steady clock, never the wall clock.
 
+mod table;
+
+use crate::steady::Steady;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use std::collections::HashMap;
+use ddpatrol_token::Uuid;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use table::Table;
 
-/// How many windows are remembered before those that are over are forgotten.
-const MANY: usize = 10_000;
+/// How many times a token's limit a person has for all tokens together.
+const PERSON: u32 = 4;
+/// How many times an address's limit an IPv6 /48 has for all its addresses together.
+const NETWORK: u32 = 16;
 
 /// Requests that are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Lists and gets of tokens.
     TokensRead,
-    /// Creations, updates and revocations.
+    /// Creations and updates of tokens.
     TokensWrite,
+    /// Revocations of tokens. They count for the caller's token only, never for its owner: a thief
+    /// who has one token of a person cannot use up what that person's other tokens need to revoke it.
+    TokensRevoke,
     /// `validate_keys`.
     Validate,
     /// The audit trail.
@@ -32,9 +44,10 @@ pub enum Class {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TokensRead,
         Self::TokensWrite,
+        Self::TokensRevoke,
         Self::Validate,
         Self::Audit,
         Self::Leaks,
@@ -48,6 +61,7 @@ impl Class {
         match self {
             Self::TokensRead => "tokens_read",
             Self::TokensWrite => "tokens_write",
+            Self::TokensRevoke => "tokens_revoke",
             Self::Validate => "validate",
             Self::Audit => "audit",
             Self::Leaks => "leaks",
@@ -63,14 +77,15 @@ impl Class {
             "/api/v2/validate_keys" => Self::Validate,
             "/api/v2/audit/events" => Self::Audit,
             "/oauth2/introspect" => Self::Introspect,
-            _ if method == Method::GET => Self::TokensRead,
+            _ if method == Method::GET || method == Method::HEAD => Self::TokensRead,
+            _ if method == Method::DELETE => Self::TokensRevoke,
             _ => Self::TokensWrite,
         }
     }
 
     const fn default_rate(self) -> Rate {
         let limit = match self {
-            Self::TokensWrite | Self::Audit => 300,
+            Self::TokensWrite | Self::TokensRevoke | Self::Audit => 300,
             Self::TokensRead | Self::Authentication => 600,
             Self::Leaks => 120,
             Self::Validate | Self::Introspect => 60_000,
@@ -104,7 +119,9 @@ impl FromStr for ClassRate {
         });
         parsed.ok_or_else(|| {
             let names = Class::ALL.map(Class::name).join(", ");
-            format!("a rate is CLASS=COUNT/SECONDS, both at least 1, with a CLASS of {names}")
+            format!(
+                "expected CLASS=COUNT/SECONDS, COUNT and SECONDS at least 1, CLASS one of {names}"
+            )
         })
     }
 }
@@ -112,36 +129,64 @@ impl FromStr for ClassRate {
 /// Whose requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// A person.
-    User([u8; 16]),
+    /// A token.
+    Token([u8; 16]),
+    /// A person, with all their tokens.
+    Person([u8; 16]),
     /// An address; of IPv6 the 64 bits that one site has.
     Address([u8; 16]),
+    /// The first 48 bits of an IPv6 address, which hold 65,536 sites.
+    Network([u8; 16]),
 }
 
-impl From<IpAddr> for Key {
-    fn from(address: IpAddr) -> Self {
-        let mut bytes = match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-            IpAddr::V6(address) => address.octets(),
-        };
-        if address.is_ipv6() {
-            bytes[8..].fill(0);
+impl Key {
+    fn limit(self, rate: Rate) -> u32 {
+        match self {
+            Self::Token(_) | Self::Address(_) => rate.limit,
+            Self::Person(_) => rate.limit.saturating_mul(PERSON),
+            Self::Network(_) => rate.limit.saturating_mul(NETWORK),
         }
-        Self::Address(bytes)
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    number: u64,
-    count: u32,
+/// The keys that a request counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys(Key, Option<Key>);
+
+impl Keys {
+    /// The keys of a request that a token makes.
+    #[must_use]
+    pub fn of_token(class: Class, token: Uuid, owner: Uuid) -> Self {
+        let owner = (class != Class::TokensRevoke).then(|| Key::Person(*owner.as_bytes()));
+        Self(Key::Token(*token.as_bytes()), owner)
+    }
+
+    fn iter(self) -> impl Iterator<Item = Key> {
+        std::iter::once(self.0).chain(self.1)
+    }
 }
 
-/// The windows of all callers.
+impl From<IpAddr> for Keys {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self(Key::Address(address.to_ipv6_mapped().octets()), None),
+            IpAddr::V6(address) => {
+                let mut site = address.octets();
+                site[8..].fill(0);
+                let mut network = site;
+                network[6..].fill(0);
+                Self(Key::Address(site), Some(Key::Network(network)))
+            }
+        }
+    }
+}
+
+/// The counts of all callers.
 #[derive(Debug)]
 pub struct Limits {
     rates: Option<[Rate; Class::ALL.len()]>,
-    windows: Mutex<HashMap<(Class, Key), Window>>,
+    tables: [Mutex<Table>; Class::ALL.len()],
+    clock: Steady,
 }
 
 /// What a request has left.
@@ -149,59 +194,76 @@ pub struct Limits {
 pub struct Allowance {
     class: Class,
     rate: Rate,
+    window: u64,
     remaining: u32,
+    /// Seconds until the window ends.
     reset: u64,
-    /// Whether the request is within its limit.
+    /// Whether the request is within its limits.
     pub allowed: bool,
 }
 
 impl Limits {
-    /// Limits with the default rates, but for those given.
+    /// Limits with the default rates, except for those given.
     #[must_use]
     pub fn new(given: &[ClassRate]) -> Self {
         let mut rates = Class::ALL.map(Class::default_rate);
         for &ClassRate(class, rate) in given {
             rates[class as usize] = rate;
         }
-        Self { rates: Some(rates), windows: Mutex::default() }
+        Self { rates: Some(rates), ..Self::none() }
     }
 
     /// No limits.
     #[must_use]
     pub fn none() -> Self {
-        Self { rates: None, windows: Mutex::default() }
+        let tables = Class::ALL.map(|_| Mutex::default());
+        Self { rates: None, tables, clock: Steady::start() }
     }
 
-    /// Counts a request; `None` if nothing is limited.
-    pub fn take(&self, class: Class, key: Key) -> Option<Allowance> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.take_at(class, key, now)
+    /// Counts a request if it is within the limit of each of its keys; `None` if nothing is limited.
+    pub fn take(&self, class: Class, keys: Keys) -> Option<Allowance> {
+        self.take_at(class, keys, self.clock.seconds())
     }
 
-    fn take_at(&self, class: Class, key: Key, now: u64) -> Option<Allowance> {
-        let rates = self.rates.as_ref()?;
-        let rate = rates[class as usize];
+    fn take_at(&self, class: Class, keys: Keys, now: u64) -> Option<Allowance> {
+        let rate = self.rates.as_ref()?[class as usize];
         let period = u64::from(rate.period);
-        let number = now / period;
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if windows.len() >= MANY {
-            windows.retain(|(class, _), window| {
-                window.number >= now / u64::from(rates[*class as usize].period)
-            });
+        let mut table = self.table(class);
+        table.enter(now / period);
+        let left = |key: Key| key.limit(rate).saturating_sub(table.count(key));
+        let left = keys.iter().map(left).min().unwrap_or(0);
+        let allowed = left > 0;
+        if allowed {
+            keys.iter().for_each(|key| table.add(key));
         }
-        let window = windows.entry((class, key)).or_insert(Window { number, count: 0 });
-        if window.number != number {
-            *window = Window { number, count: 0 };
+        let remaining = left.saturating_sub(1).min(rate.limit);
+        let (window, reset) = (table.window(), period - now % period);
+        Some(Allowance { class, rate, window, remaining, reset, allowed })
+    }
+
+    /// Takes back the count of an allowed request for each of its keys.
+    pub fn give_back(&self, allowance: &Allowance, keys: Keys) {
+        let mut table = self.table(allowance.class);
+        if allowance.allowed && table.window() == allowance.window {
+            keys.iter().for_each(|key| table.subtract(key));
         }
-        let allowed = window.count < rate.limit;
-        window.count += u32::from(allowed);
-        let remaining = rate.limit - window.count;
-        Some(Allowance { class, rate, remaining, reset: period - now % period, allowed })
+    }
+
+    /// Takes back the count of an allowed request for its person: whoever may not do something does
+    /// not use up what the person's other tokens may do.
+    pub fn give_back_to_person(&self, allowance: &Allowance, keys: Keys) {
+        if let Some(person) = keys.1 {
+            self.give_back(allowance, Keys(person, None));
+        }
+    }
+
+    fn table(&self, class: Class) -> MutexGuard<'_, Table> {
+        self.tables[class as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Allowance {
-    /// Writes the headers that tell a client where it stands.
+    /// Writes the headers that say what a client has left.
     pub fn write(&self, status: StatusCode, headers: &mut HeaderMap) {
         let number = |value: u64| HeaderValue::from(value);
         headers.insert("x-ratelimit-limit", number(self.rate.limit.into()));
@@ -219,36 +281,4 @@ impl Allowance {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_ends_and_the_next_begins() {
-        let limits = Limits::new(&["audit=2/10".parse().expect("a rate")]);
-        let key = Key::User([1; 16]);
-        let take = |now| limits.take_at(Class::Audit, key, now).expect("it is limited");
-        let told = [take(20), take(21), take(29), take(30)];
-        assert_eq!(told.map(|told| told.allowed), [true, true, false, true]);
-        assert_eq!(told.map(|told| told.remaining), [1, 0, 0, 1]);
-        assert_eq!(told.map(|told| told.reset), [10, 9, 1, 10]);
-        let other = limits.take_at(Class::Audit, Key::User([2; 16]), 29).expect("limited");
-        assert!(other.allowed, "callers do not share a window");
-    }
-
-    #[test]
-    fn a_rate_that_is_none_is_refused_with_the_classes_named() {
-        for text in ["", "audit", "nope=1/1", "audit=0/1", "audit=1/0", "audit=1", "audit=x/1"] {
-            let error = text.parse::<ClassRate>().expect_err(text);
-            assert!(error.contains("tokens_read"), "{error}");
-        }
-        assert!(Limits::none().take(Class::Audit, Key::User([0; 16])).is_none());
-    }
-
-    #[test]
-    fn addresses_of_one_ipv6_site_share_a_window() {
-        let key = |text: &str| Key::from(text.parse::<IpAddr>().expect("an address"));
-        assert_eq!(key("2001:db8::1"), key("2001:db8::2"));
-        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
-        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod edges;
 mod escalation;
 mod expiry;
 mod http;
+mod limits;
 mod network;
 mod propagation;
 mod server;
