@@ -67,6 +67,12 @@ impl Queue {
         waiting.events.len() < CAPACITY && waiting.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
     }
 
+    /// The age of the oldest event that is not yet written; `None` if all are.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.lock().oldest.map(|at| at.elapsed())
+    }
+
     /// Waits until the queue is neither full nor old.
     ///
     /// # Errors
