@@ -2,7 +2,7 @@
 //! [`super::audit_search`].
 
 use super::tokens::lock_tokens;
-use super::{Lock, Store, StoreError, change};
+use super::{Dialect, Store, StoreError, change};
 use crate::audit::Event;
 use crate::time;
 use jiff::Timestamp;
@@ -59,7 +59,7 @@ impl Store {
     /// [`StoreError::Statement`]: nothing was written.
     pub async fn append_uses(&self, events: &[Event]) -> Result<(), StoreError> {
         let used = last_uses(events);
-        let lock = self.lock();
+        let dialect = self.dialect();
         change!(self, |tx| {
             insert_events!(tx, events);
             let mut rest = used.as_slice();
@@ -68,7 +68,7 @@ impl Store {
                     let (chunk, after) = rest.split_at(size);
                     rest = after;
                     // Locked in the order of their ids, as everywhere, against deadlocks.
-                    if lock == Lock::Rows && size > 1 {
+                    if dialect == Dialect::Postgres && size > 1 {
                         lock_tokens!(tx, chunk.iter().map(|(token, _)| token.as_slice()));
                     }
                     let mut query = QueryBuilder::new("WITH uses (token, at) AS (");

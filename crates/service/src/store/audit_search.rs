@@ -4,7 +4,7 @@
 //! index would make each check dearer; a person's uses are found through their tokens.
 
 use super::search::search;
-use super::{Store, StoreError};
+use super::{Dialect, Store, StoreError};
 use crate::audit::{Event, Filter, Page, name};
 use crate::{id, time};
 use sqlx::QueryBuilder;
@@ -72,15 +72,6 @@ fn indexes(filter: &Filter) -> Vec<Index> {
         indexes.push(Index::UsesOfTokens);
     }
     indexes
-}
-
-/// The differences between the databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dialect {
-    /// Without statistics; the indexes are named.
-    Sqlite,
-    /// With `LATERAL`.
-    Postgres,
 }
 
 /// Adds a filter's and a page's conditions on the events that have an alias in the query.
@@ -182,10 +173,7 @@ impl Store {
         filter: &Filter,
         page: &Page,
     ) -> Result<Vec<(i64, Event)>, StoreError> {
-        let dialect = match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
-        };
+        let dialect = self.dialect();
         let mut rows: Vec<EventRow> = search!(self, |connection| {
             let mut rows = Vec::new();
             for index in indexes(filter) {
@@ -241,64 +229,4 @@ fn event(row: EventRow) -> Result<Event, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Missing;
-
-    /// The plan of each query of a filter on SQLite.
-    async fn plans(store: &Store, filter: &str, sort: &str) -> Vec<String> {
-        let filter = Filter::parse(filter).expect("a filter");
-        let cursor = Page::cursor(jiff::Timestamp::now(), 1);
-        let page = Page::parse(None, Some(&cursor), Some(sort)).expect("a page");
-        let Store::Sqlite(pools) = store else { panic!("not SQLite") };
-        let mut plans = Vec::new();
-        for index in indexes(&filter) {
-            let mut query = QueryBuilder::new("EXPLAIN QUERY PLAN ");
-            push_query!(query, index, &filter, &page, Dialect::Sqlite);
-            let rows: Vec<(i64, i64, i64, String)> =
-                query.build_query_as().fetch_all(&pools.reader).await.expect("a plan");
-            plans.extend(rows.into_iter().map(|row| row.3));
-        }
-        plans
-    }
-
-    #[tokio::test]
-    async fn no_search_for_a_name_a_token_or_a_person_scans_all_events_on_sqlite() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let url = format!("sqlite:{}", dir.path().join("unit.db").display());
-        let store = Store::open(&url, Missing::Create).await.expect("a new database");
-        let id = "00000000-0000-4000-8000-000000000001";
-        for filter in [
-            "@evt.name:access_token.created".to_owned(),
-            "@action:deleted".to_owned(),
-            "@auth_method:possession".to_owned(),
-            "@usr.email:nobody@example.com".to_owned(),
-            "@usr.email:nobody@example.com @evt.name:access_token.used".to_owned(),
-            "@usr.email:nobody@example.com @action:denied".to_owned(),
-            format!("@usr.id:{id}"),
-            format!("@usr.id:{id} @auth_method:application_key"),
-            format!("@asset.id:{id}"),
-            format!("@asset.id:{id} @evt.name:access_token.used"),
-        ] {
-            for sort in ["timestamp", "-timestamp"] {
-                let plans = plans(&store, &filter, sort).await;
-                let told = plans.join("; ");
-                assert!(!plans.iter().any(|step| step.starts_with("SCAN")), "{filter}: {told}");
-                let sorts = plans.iter().any(|step| step.contains("TEMP B-TREE"));
-                let merges = plans.iter().any(|step| step.contains("tokens_by_owner"));
-                assert!(!sorts || merges, "{filter}: {told}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_person_is_searched_by_two_indexes_unless_the_filter_needs_only_one() {
-        let chosen = |filter| indexes(&Filter::parse(filter).expect("a filter"));
-        assert_eq!(chosen("*"), [Index::Time]);
-        assert_eq!(chosen("@usr.email:a"), [Index::ChangesByEmail, Index::UsesOfTokens]);
-        assert_eq!(chosen("@usr.email:a @evt.name:access_token.used"), [Index::UsesOfTokens]);
-        assert_eq!(chosen("@usr.email:a @action:deleted"), [Index::ChangesByEmail]);
-        assert_eq!(chosen("@evt.name:access_token.used"), [Index::Time]);
-        assert_eq!(chosen("@evt.name:access_token.denied"), [Index::ChangesByName]);
-    }
-}
+mod tests;

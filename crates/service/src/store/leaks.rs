@@ -3,7 +3,7 @@
 
 use super::audit::insert_events;
 use super::tokens::RevokedBy;
-use super::{Lock, Store, StoreError, change, read};
+use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
@@ -152,7 +152,8 @@ fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
     rows.iter().chain(rows.last().into_iter().cycle()).take(size)
 }
 
-/// Reads the states of tokens with a pool or an open transaction, in the order of their ids.
+/// Reads the states of tokens with a pool, or with an open transaction, which locks them in the
+/// order of their ids.
 macro_rules! read_states {
     ($executor:expr, $ids:expr, $lock:expr) => {{
         let mut query = QueryBuilder::new(
@@ -163,7 +164,7 @@ macro_rules! read_states {
             ids.push_bind(id.as_bytes().as_slice());
         }
         query.push(") ORDER BY id");
-        if $lock == Some(Lock::Rows) {
+        if $lock == Some(Dialect::Postgres) {
             query.push(" FOR UPDATE");
         }
         let rows: Vec<StateRow> = query.build_query_as().fetch_all($executor).await?;
@@ -228,7 +229,7 @@ impl Store {
         rules: &Rules<'_>,
     ) -> Result<Changes<'a>, StoreError> {
         let ids = ids(reports, known);
-        let lock = Some(self.lock());
+        let lock = Some(self.dialect());
         let changes = change!(self, |tx| {
             let states = read_states!(&mut *tx, &ids, lock);
             let known = known.iter().map(|&index| &reports[index]);

@@ -2,7 +2,7 @@
 
 use super::search::search;
 use super::tokens::{COLUMNS, Token, TokenRow, fold};
-use super::{Store, StoreError};
+use super::{Dialect, Store, StoreError};
 use crate::time;
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
@@ -51,15 +51,6 @@ pub struct Listing {
     pub size: u32,
     /// How many to leave out before.
     pub offset: u64,
-}
-
-/// The differences between the databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dialect {
-    /// Without statistics; some indexes are named.
-    Sqlite,
-    /// With statistics.
-    Postgres,
 }
 
 impl Listing {
@@ -140,10 +131,7 @@ impl Store {
     /// database fails or holds a faulty row.
     pub async fn tokens(&self, listing: &Listing) -> Result<(Vec<Token>, i64), StoreError> {
         let now = time::to_row(time::now());
-        let dialect = match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
-        };
+        let dialect = self.dialect();
         let (rows, count): (Vec<TokenRow>, i64) = search!(self, |connection| {
             let mut query = QueryBuilder::new("");
             push_page!(query, listing, now, dialect);

@@ -35,13 +35,14 @@ pub enum Store {
     Postgres(Pools<Postgres>),
 }
 
-/// What a transaction has locked when it has begun to write.
+/// The differences between the databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lock {
-    /// The whole database: nobody else writes.
-    Database,
-    /// Rows, one by one: transactions that change many rows lock them in the order of their ids.
-    Rows,
+enum Dialect {
+    /// A writing transaction locks the whole database. Without statistics, so that queries name
+    /// their indexes.
+    Sqlite,
+    /// Transactions lock rows; those that change many lock them in the order of their ids.
+    Postgres,
 }
 
 /// What happens if there is no SQLite file yet.
@@ -148,7 +149,11 @@ impl Store {
         match &store {
             Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.writer).await?,
             Self::Postgres(pools) => {
-                sqlx::migrate!("migrations/postgres").run(&pools.writer).await?;
+                // Building an index may take longer than a statement of the service may.
+                let mut connection = pools.writer.acquire().await?;
+                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
+                sqlx::migrate!("migrations/postgres").run(&mut *connection).await?;
+                connection.close().await?;
             }
         }
         Ok(store)
@@ -163,11 +168,10 @@ impl Store {
         }
     }
 
-    /// How a transaction locks rows before it changes many.
-    const fn lock(&self) -> Lock {
+    const fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) => Lock::Database,
-            Self::Postgres(_) => Lock::Rows,
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
         }
     }
 

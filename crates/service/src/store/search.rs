@@ -242,4 +242,28 @@ mod tests {
         assert!(searches.admit(person(1)).await.is_ok());
         assert!(searches.people.lock().expect("unpoisoned").is_empty());
     }
+
+    /// Counts without end, with the connections for searches.
+    async fn endless(store: &crate::store::Store) -> Result<i64, StoreError> {
+        Ok(search!(store, |connection| {
+            sqlx::query_scalar("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n")
+                .fetch_one(&mut *connection)
+                .await?
+        }))
+    }
+
+    #[tokio::test]
+    async fn a_search_on_sqlite_stops_when_it_is_dropped_or_its_time_is_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", dir.path().join("unit.db").display());
+        let store = crate::store::Store::open(&url, crate::store::Missing::Create).await;
+        let store = store.expect("a new database");
+        // More than there are connections: each dropped search gives its connection back.
+        for _ in 0..2 * SEARCHES {
+            let dropped = tokio::time::timeout(Duration::from_millis(50), endless(&store)).await;
+            assert!(dropped.is_err());
+        }
+        let ended = endless(&store).await;
+        assert!(matches!(ended, Err(StoreError::SearchTime)), "{ended:?}");
+    }
 }

@@ -9,9 +9,12 @@ mod audit;
 mod database;
 mod edges;
 mod expiry;
+mod full_disk;
 mod http;
+mod leak_batches;
 mod network;
 mod propagation;
+mod searches;
 mod server;
 
 use std::time::{Duration, Instant};
