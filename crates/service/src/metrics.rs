@@ -30,6 +30,7 @@ pub struct Metrics {
     audited: Counter,
     revoked: Family<Kind, Counter>,
     leaks: Family<Kind, Counter>,
+    searches: Family<Kind, Counter>,
 }
 
 impl Default for Metrics {
@@ -39,12 +40,14 @@ impl Default for Metrics {
         let (uses, audited) = (Counter::default(), Counter::default());
         let revoked = Family::<Kind, Counter>::default();
         let leaks = Family::<Kind, Counter>::default();
+        let searches = Family::<Kind, Counter>::default();
         registry.register("answers", "Answers, by class of request and status", answers.clone());
         registry.register("token_uses", "Answered requests that a live token made", uses.clone());
         registry.register("audited_uses", "Uses written to the audit trail", audited.clone());
         registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
-        Self { registry, answers, uses, audited, revoked, leaks }
+        registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
+        Self { registry, answers, uses, audited, revoked, leaks, searches }
     }
 }
 
@@ -68,6 +71,11 @@ impl Metrics {
     /// Counts revoked tokens.
     pub(crate) fn revoked(&self, by: RevokedBy, tokens: usize) {
         self.revoked.get_or_create(&Kind { kind: by.word() }).inc_by(tokens as u64);
+    }
+
+    /// Counts a search: `completed`, `timed_out` or `refused`.
+    pub(crate) fn searched(&self, kind: &'static str) {
+        self.searches.get_or_create(&Kind { kind }).inc();
     }
 
     /// Counts a reported token.

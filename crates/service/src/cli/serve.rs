@@ -131,7 +131,7 @@ fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<Jo
         tokio::spawn(async move { sweep::expire(&expiring).await }),
         tokio::spawn(async move { sweep::forget_events(&forgetting.store, retention).await }),
     ];
-    if let Store::Postgres(pool) = &service.store {
+    if let Some(pool) = service.store.listener() {
         let pool = pool.clone();
         others.push(tokio::spawn(async move { sweep::listen(&listening, &pool).await }));
     }

@@ -225,7 +225,20 @@ macro_rules! insert_token {
     };
 }
 
-pub(super) use insert_token;
+/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
+macro_rules! lock_tokens {
+    ($tx:ident, $ids:expr) => {{
+        let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for id in $ids {
+            ids.push_bind(id);
+        }
+        query.push(") ORDER BY id FOR UPDATE");
+        query.build().execute(&mut *$tx).await?;
+    }};
+}
+
+pub(super) use {insert_token, lock_tokens};
 
 impl Store {
     /// Keeps a new token, with its event.
@@ -245,7 +258,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails or holds a faulty row.
     pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
-        let row: Option<CredentialRow> = read!(self, |pool| {
+        let row: Option<CredentialRow> = read!(self, credentials, |pool| {
             sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
                 .bind(id.as_bytes().as_slice())
                 .fetch_optional(pool)
@@ -328,7 +341,7 @@ impl Store {
             }
         });
         if update == Update::Done {
-            self.tell(Some(previous.id)).await;
+            self.tell(&[previous.id]).await;
         }
         Ok(update)
     }
@@ -360,7 +373,7 @@ impl Store {
             }
             revoked
         });
-        self.tell(Some(token)).await;
+        self.tell(&[token]).await;
         if revoked {
             return Ok(Revocation::Done);
         }

@@ -10,10 +10,13 @@ mod database;
 mod edges;
 mod escalation;
 mod expiry;
+mod full_disk;
 mod http;
+mod leak_batches;
 mod limits;
 mod network;
 mod propagation;
+mod searches;
 mod server;
 
 use std::time::{Duration, Instant};

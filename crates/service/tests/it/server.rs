@@ -88,8 +88,14 @@ impl Server {
     /// Starts a server with exactly these options.
     #[track_caller]
     pub(crate) fn start_limited(database: &Database, options: &[&str]) -> Self {
-        let mut child = ddpatrold()
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
+        Self::spawn(ddpatrold(), &database.url(), options)
+    }
+
+    /// Starts a server by a prepared command.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
+        let mut child = command
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", url])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
