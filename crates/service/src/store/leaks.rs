@@ -58,17 +58,19 @@ pub enum LeakOutcome {
 struct StateRow {
     digest: Vec<u8>,
     expires_at: i64,
-    revoked_by: Option<String>,
+    revoked_at: Option<i64>,
     leaked_at: Option<i64>,
 }
 
 impl StateRow {
+    /// Returns the outcome of a report that changes nothing.
     fn outcome(&self, now: i64) -> LeakOutcome {
-        match self.revoked_by.as_deref() {
-            Some("expiry") => LeakOutcome::Expired,
-            Some(_) => LeakOutcome::AlreadyRevoked,
-            None if self.expires_at <= now => LeakOutcome::Expired,
-            None => LeakOutcome::Flagged,
+        if self.expires_at <= self.revoked_at.unwrap_or(now) {
+            LeakOutcome::Expired
+        } else if self.revoked_at.is_some() {
+            LeakOutcome::AlreadyRevoked
+        } else {
+            LeakOutcome::Flagged
         }
     }
 }
@@ -157,7 +159,7 @@ impl Store {
                 let report = &reports[index];
                 let token = report.token.as_bytes().as_slice();
                 let state: StateRow = sqlx::query_as(
-                    "SELECT digest, expires_at, revoked_by, leaked_at FROM tokens WHERE id = $1",
+                    "SELECT digest, expires_at, revoked_at, leaked_at FROM tokens WHERE id = $1",
                 )
                 .bind(token)
                 .fetch_one(&mut *tx)
@@ -183,7 +185,8 @@ impl Store {
                         events.push(leak_event(actor, report, name::LEAKED)?);
                     }
                 }
-                if outcome == LeakOutcome::Flagged && policy == OnLeak::Revoke {
+                // An expired token too, because the clock may be wrong.
+                if state.revoked_at.is_none() && policy == OnLeak::Revoke {
                     let revoked = sqlx::query("UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL")
                         .bind(now)
                         .bind(RevokedBy::Leak.word())
@@ -192,8 +195,11 @@ impl Store {
                         .await?
                         .rows_affected()
                         == 1;
-                    outcome =
-                        if revoked { LeakOutcome::Revoked } else { LeakOutcome::AlreadyRevoked };
+                    outcome = match outcome {
+                        LeakOutcome::Expired => LeakOutcome::Expired,
+                        _ if revoked => LeakOutcome::Revoked,
+                        _ => LeakOutcome::AlreadyRevoked,
+                    };
                     if revoked {
                         let event = leak_event(actor, report, name::REVOKED)?;
                         events.push(event.with("revoked_by", RevokedBy::Leak.word()));

@@ -4,6 +4,7 @@
 //! understand, and column types that both have: bytes, 64-bit integers and text.
 
 pub mod audit;
+pub mod clock;
 pub mod leaks;
 pub mod listing;
 pub mod tokens;
@@ -132,6 +133,7 @@ impl Store {
             Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.writer).await?,
             Self::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
         }
+        store.set_clock().await?;
         Ok(store)
     }
 
