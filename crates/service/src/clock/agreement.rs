@@ -47,6 +47,32 @@ impl Reading {
     }
 }
 
+/// A duration without its sign and without digits that do not matter.
+#[derive(Debug)]
+pub(super) struct Rounded(pub(super) SignedDuration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = self.0.abs();
+        let rounded = if by < SignedDuration::from_mins(1) {
+            SignedDuration::from_millis(i64::try_from(by.as_millis()).unwrap_or_default())
+        } else {
+            SignedDuration::from_secs(by.as_secs())
+        };
+        write!(f, "{rounded:#}")
+    }
+}
+
+/// A step, in words.
+struct Set(SignedDuration);
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = if self.0.is_negative() { "back" } else { "ahead" };
+        write!(f, "{side} by {}", Rounded(self.0))
+    }
+}
+
 /// Why clocks disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disagreement {
@@ -60,17 +86,23 @@ pub enum Disagreement {
     Apart(SignedDuration),
 }
 
+impl Disagreement {
+    /// Returns `true` if a clock was changed, which is over once it is observed.
+    #[must_use]
+    pub const fn is_step(&self) -> bool {
+        !matches!(self, Self::Apart(_))
+    }
+}
+
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WallStep(by) => write!(f, "the wall clock was set by {by:#}"),
-            Self::DatabaseStep(by) => write!(f, "the database's clock was set by {by:#}"),
-            Self::Suspended(by) => write!(f, "the system was suspended for {by:#}"),
-            Self::Apart(by) if by.is_negative() => {
-                write!(f, "the wall clock is {:#} behind the database's clock", by.abs())
-            }
+            Self::WallStep(by) => write!(f, "the wall clock was set {}", Set(*by)),
+            Self::DatabaseStep(by) => write!(f, "the database's clock was set {}", Set(*by)),
+            Self::Suspended(by) => write!(f, "the system was suspended for {}", Rounded(*by)),
             Self::Apart(by) => {
-                write!(f, "the wall clock is {by:#} ahead of the database's clock")
+                let side = if by.is_negative() { "behind" } else { "ahead of" };
+                write!(f, "the wall clock is {} {side} the database's clock", Rounded(*by))
             }
         }
     }

@@ -6,11 +6,12 @@
 //! hundredth of the difference, so that a process that starts with a wrong clock neither deletes
 //! events nor makes its time the trusted one before an operator can react.
 
-use super::agreement::{Agreement, Disagreement, Reading};
+use super::agreement::{Agreement, Disagreement, Reading, Rounded};
 use super::{Anchor, GRACE, follow_database, follow_wall};
 use crate::metrics::Metrics;
 use crate::store::clock::DatabaseTime;
 use crate::store::{Store, StoreError};
+use crate::time::whole_micros;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,12 +35,14 @@ pub enum Doubt {
     Disagreement(Disagreement),
     /// The clock is behind the latest trusted time.
     #[error(
-        "the clock is {0:#} behind the latest trusted time: set the clock, or run `ddpatrold admin clock reset` if the trusted time is wrong"
+        "the clock is {} behind the latest trusted time: set the clock, or run `ddpatrold admin clock reset` if the trusted time is wrong",
+        Rounded(*.0)
     )]
     Behind(SignedDuration),
     /// The clock is far ahead of the latest trusted time.
     #[error(
-        "the clock is {ahead:#} ahead of the latest trusted time: it is trusted after {needed:?} of agreement, or after `ddpatrold admin clock reset`"
+        "the clock is {} ahead of the latest trusted time: it is trusted after {needed:?} of agreement, or after `ddpatrold admin clock reset`",
+        Rounded(*.ahead)
     )]
     Ahead {
         /// The difference.
@@ -89,6 +92,22 @@ struct State {
     /// The same, anchored when it was first read.
     trusted: Option<Anchor>,
     condition: Condition,
+}
+
+impl State {
+    /// Adopts the stored trusted time if it is another one than before.
+    fn adopt(&mut self, reading: &Reading, stored: Option<Timestamp>) {
+        // A row keeps microseconds.
+        let stored = stored.map(whole_micros);
+        if self.stored == stored {
+            return;
+        }
+        self.stored = stored;
+        self.trusted = stored.map(|time| Anchor::new(time, reading.boot));
+        if reading.database.is_none() {
+            follow_wall(self.trusted);
+        }
+    }
 }
 
 /// Compares clocks and decides whether the time is trusted.
@@ -151,6 +170,7 @@ impl Monitor {
         let Some(reading) = Reading::take() else { return Ok(()) };
         if let Some(time) = self.update(&reading, &told) {
             store.trust(time).await?;
+            self.lock().adopt(&reading, Some(time));
         }
         Ok(())
     }
@@ -158,13 +178,7 @@ impl Monitor {
     /// Takes an observation into account; returns the time if it should be stored as trusted.
     fn update(&self, reading: &Reading, told: &DatabaseTime) -> Option<Timestamp> {
         let mut state = self.lock();
-        if state.stored != told.trusted {
-            state.stored = told.trusted;
-            state.trusted = told.trusted.map(|time| Anchor::new(time, reading.boot));
-            if told.sample.is_none() {
-                follow_wall(state.trusted);
-            }
-        }
+        state.adopt(reading, told.trusted);
         state.disagreement = state.agreement.observe(reading);
         let assessed = self.assess(&state, reading);
         self.metrics.clocks_observed(state.agreement.duration(reading), assessed.is_ok());
@@ -173,10 +187,11 @@ impl Monitor {
         assessed.ok().filter(|_| state.stored.is_none_or(old))
     }
 
-    /// Logs a change of condition, once.
+    /// Logs a change of condition, once; every step is one.
     fn report(&self, state: &mut State, assessed: &Result<Timestamp, Doubt>) {
         let condition = Condition::from(assessed);
-        if condition == state.condition {
+        let stepped = state.disagreement.is_some_and(|found| found.is_step());
+        if condition == state.condition && !stepped {
             return;
         }
         state.condition = condition;

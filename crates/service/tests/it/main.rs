@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod clock;
 mod database;
 mod edges;
 mod expiry;
@@ -13,6 +14,7 @@ mod http;
 mod network;
 mod propagation;
 mod server;
+mod wall_clock;
 
 use std::time::{Duration, Instant};
 
