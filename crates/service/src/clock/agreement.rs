@@ -57,7 +57,7 @@ impl fmt::Display for Rounded {
         let rounded = if by < SignedDuration::from_mins(1) {
             SignedDuration::from_millis(i64::try_from(by.as_millis()).unwrap_or_default())
         } else {
-            SignedDuration::from_secs(by.as_secs())
+            SignedDuration::from_secs(by.saturating_add(SignedDuration::from_millis(500)).as_secs())
         };
         write!(f, "{rounded:#}")
     }
