@@ -6,6 +6,7 @@ use crate::store::tokens::RevokedBy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// The labels of an answer.
@@ -21,6 +22,12 @@ struct Kind {
     kind: &'static str,
 }
 
+/// The label of a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// The service's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -30,6 +37,10 @@ pub struct Metrics {
     audited: Counter,
     revoked: Family<Kind, Counter>,
     leaks: Family<Kind, Counter>,
+    connections: Gauge,
+    connections_closed: Family<Reason, Counter>,
+    connections_refused: Family<Reason, Counter>,
+    bodies_refused: Family<Reason, Counter>,
 }
 
 impl Default for Metrics {
@@ -44,7 +55,38 @@ impl Default for Metrics {
         registry.register("audited_uses", "Uses written to the audit trail", audited.clone());
         registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
-        Self { registry, answers, uses, audited, revoked, leaks }
+        let connections = Gauge::default();
+        let connections_closed = Family::<Reason, Counter>::default();
+        let connections_refused = Family::<Reason, Counter>::default();
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register(
+            "connections_closed",
+            "Connections closed by the service, by deadline or limit",
+            connections_closed.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections not accepted, by limit",
+            connections_refused.clone(),
+        );
+        let bodies_refused = Family::<Reason, Counter>::default();
+        registry.register(
+            "bodies_refused",
+            "Request bodies that were not read, by reason",
+            bodies_refused.clone(),
+        );
+        Self {
+            registry,
+            answers,
+            uses,
+            audited,
+            revoked,
+            leaks,
+            connections,
+            connections_closed,
+            connections_refused,
+            bodies_refused,
+        }
     }
 }
 
@@ -80,6 +122,31 @@ impl Metrics {
             LeakOutcome::Unknown => "unknown",
         };
         self.leaks.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Counts an open connection.
+    pub(crate) fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// Counts the end of an open connection.
+    pub(crate) fn connection_ended(&self) {
+        self.connections.dec();
+    }
+
+    /// Counts a connection that the service closed because of a deadline or a limit.
+    pub(crate) fn connection_closed(&self, reason: &'static str) {
+        self.connections_closed.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a connection that was not accepted because of a limit.
+    pub(crate) fn connection_refused(&self, reason: &'static str) {
+        self.connections_refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a request's body that was not read.
+    pub(crate) fn body_refused(&self, reason: &'static str) {
+        self.bodies_refused.get_or_create(&Reason { reason }).inc();
     }
 
     /// Writes all counters as text.

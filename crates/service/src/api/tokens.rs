@@ -77,7 +77,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysWrite])?;
     body::must_be_json(&headers)?;
-    let create = body::create(&body, &service.scopes)?;
+    let create = body::create(&body, &service.scopes.current())?;
     within_own(&caller, &create.scopes)?;
     if create.expires_at > caller.entry.expires_at {
         let end = caller.entry.expires_at;
@@ -160,7 +160,7 @@ pub async fn update(
         return Err(ApiError::no_token());
     }
     body::must_be_json(&headers)?;
-    let update = body::update(&body, token.id, &service.scopes)?;
+    let update = body::update(&body, token.id, &service.scopes.current())?;
     if let Some(scopes) = &update.scopes {
         within_own(&caller, scopes)?;
     }
