@@ -154,13 +154,20 @@ impl Admission {
         if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
             return Some(permit);
         }
+        // If fewer are open than permitted, others are on their way out.
         let closed = {
             let mut open = self.lock();
-            let quietest = open.quietest(None);
-            quietest.is_some_and(|id| abort(&mut open, id))
+            if open.entries.len() < self.limits.total {
+                None
+            } else {
+                let quietest = open.quietest(None);
+                Some(quietest.is_some_and(|id| abort(&mut open, id)))
+            }
         };
-        self.limited("total", closed);
-        if !closed {
+        if let Some(closed) = closed {
+            self.limited("total", closed);
+        }
+        if closed == Some(false) {
             return None;
         }
         let room = tokio::time::timeout(ROOM_WITHIN, Arc::clone(&self.room).acquire_owned());

@@ -212,3 +212,51 @@ impl Drop for InProgress {
         watch.requests.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Arc<Watch> {
+        Arc::new(Watch::new(Arc::new(Clock::new())))
+    }
+
+    /// The first deadline that passes, and after how many seconds.
+    fn first_overdue(watch: &Watch) -> Option<(Overdue, u32)> {
+        let now = watch.clock.now();
+        (0..ticks(600)).find_map(|more| Some((watch.overdue(now + more)?, more / 4)))
+    }
+
+    #[test]
+    fn every_stage_of_a_connection_has_a_deadline() {
+        let watch = watch();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Handshake, 10)));
+        watch.ready();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+        watch.was_read();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+        let request = watch.begin(false);
+        let (overdue, seconds) = first_overdue(&watch).expect("a deadline");
+        assert!(overdue == Overdue::Answer && (80..=90).contains(&seconds), "{seconds}");
+        watch.was_written();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Answer, 30)));
+        watch.was_flushed();
+        drop(request);
+        assert_eq!(first_overdue(&watch), Some((Overdue::Idle, 60)));
+        watch.was_read();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+    }
+
+    #[test]
+    fn frames_between_requests_do_not_prolong_an_http_2_connection() {
+        let watch = watch();
+        watch.ready();
+        drop(watch.begin(true));
+        watch.was_read();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Idle, 60)));
+        let requests = [watch.begin(true), watch.begin(true)];
+        assert_eq!(watch.quiet_since(), None);
+        drop(requests);
+        assert!(watch.quiet_since().is_some());
+    }
+}

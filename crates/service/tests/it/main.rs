@@ -6,12 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod bodies;
+mod connections;
 mod database;
 mod edges;
 mod expiry;
 mod http;
 mod network;
 mod propagation;
+mod reload;
 mod server;
 
 use std::time::{Duration, Instant};
