@@ -20,6 +20,7 @@ pub mod reload;
 pub mod scope;
 pub mod server;
 pub mod service;
+mod steady;
 pub mod store;
 pub mod sweep;
 pub mod time;

@@ -40,11 +40,13 @@ pub(super) struct Args {
     /// Allow plain HTTP beyond this machine, because a proxy in front does TLS
     #[arg(long)]
     behind_proxy: bool,
-    /// Network of proxies whose X-Forwarded-For counts; repeatable [default with --behind-proxy:
-    /// this machine]
+    /// Network of proxies whose X-Forwarded-For counts; repeatable
+    ///
+    /// A network such as 10.0.0.0/8 or a single address. With --behind-proxy alone, only proxies on
+    /// this machine are trusted.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<Network>,
-    /// Maximum number of open connections [default: 1024, fewer if file descriptors are scarce]
+    /// Maximum number of open connections [default: 1024, or what file descriptors allow]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     max_connections: Option<usize>,
     /// Maximum number of open connections per address [default: 256, at most half of all]
@@ -59,10 +61,10 @@ pub(super) struct Args {
     /// How long audit events are kept
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     audit_retention: u32,
-    /// A rate limit in place of the default, per caller: CLASS=COUNT/SECONDS; repeatable
+    /// Rate limit of a class of requests, per token or address; repeatable
     #[arg(long, value_name = "CLASS=COUNT/SECONDS")]
     rate_limit: Vec<ClassRate>,
-    /// No rate limits at all
+    /// Turn all rate limits off
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
     /// Where GitHub's public keys for secret-scanning alerts are
