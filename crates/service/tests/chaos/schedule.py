@@ -1,0 +1,65 @@
+"""The schedule of faults: which, when and for how long, computed from a seed alone."""
+
+import random
+from dataclasses import dataclass
+
+COMMON = [
+    "disk full", "kill -9", "clock +400 days", "clock -1 hour", "clock +2 minutes",
+    "flood of revoked tokens", "flood of unknown tokens", "flood of garbage",
+    "8 MiB reports", "8 MiB alerts", "silent connections",
+]
+KINDS = {"SQLite": COMMON, "PostgreSQL": COMMON + ["database stopped", "database paused"]}
+# Silent connections must be closed within fifteen seconds: the fault lasts a little longer.
+SILENT_SECONDS = 19.0
+# What recovery and verification take after a slot, when all is well.
+PAUSE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Faults that happen at the same time, and how long they last."""
+
+    kinds: tuple
+    seconds: float
+
+
+def conflict(one, other):
+    """Returns `True` if two kinds of fault cannot happen at the same time."""
+    return one == other or one.split()[0] == other.split()[0] in ("clock", "database")
+
+
+def slot(rng, kinds):
+    """Returns a slot for these kinds, with a random duration."""
+    seconds = rng.uniform(4.0, 6.0)
+    return Slot(tuple(kinds), SILENT_SECONDS if "silent connections" in kinds else round(seconds, 1))
+
+
+def paired(rng, kinds):
+    """Returns slots in which each kind occurs once, as pairs as far as possible."""
+    left, slots = rng.sample(kinds, len(kinds)), []
+    while left:
+        first = left.pop()
+        second = next((kind for kind in left if not conflict(first, kind)), None)
+        if second:
+            left.remove(second)
+        slots.append(slot(rng, [first, second] if second else [first]))
+    return slots
+
+
+def schedule(kind, seconds, seed):
+    """Returns the slots of a run: every kind once, then more until the time is over."""
+    rng = random.Random(f"{kind} {seed}")
+    kinds = KINDS[kind]
+    alone = [slot(rng, [one]) for one in rng.sample(kinds, len(kinds))]
+    slots = alone if duration(alone) <= seconds / 2 else paired(rng, kinds)
+    while duration(slots) < seconds:
+        two = rng.sample(kinds, 2)
+        if rng.random() < 0.5 or conflict(*two):
+            two = two[:1]
+        slots.append(slot(rng, two))
+    return slots
+
+
+def duration(slots):
+    """Returns about how long these slots take, in seconds."""
+    return sum(slot.seconds + PAUSE_SECONDS for slot in slots)
