@@ -3,7 +3,7 @@
 # nothing acknowledged is lost:
 #
 #   scripts/chaos.sh [--minutes N] [--database sqlite|postgres|both] [--seed N]
-#                    [--ddpatrold FILE] [--summary FILE]
+#                    [--only FAULT]... [--ddpatrold FILE] [--summary FILE]
 #   scripts/chaos.sh --self-test      tests the checks themselves
 #
 # Faults: kill -9, a full disk, a stopped and a paused database, stepped clocks, floods of dead

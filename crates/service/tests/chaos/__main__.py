@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .report import markdown
 from .run import Run
+from .schedule import KINDS
 from .system import DATABASES
 
 
@@ -20,6 +21,10 @@ def parse():
     parser.add_argument("--minutes", type=float, default=2.0, help="time of all databases together (default 2)")
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--seed", type=int, default=1, help="seed of the schedule (default 1)")
+    parser.add_argument(
+        "--only", action="append", metavar="FAULT", choices=KINDS["PostgreSQL"], default=[],
+        help="kind of fault to inject, repeatable (default: all): " + ", ".join(KINDS["PostgreSQL"]),
+    )
     parser.add_argument("--ddpatrold", help="program to run (default: the debug build)")
     parser.add_argument("--summary", type=Path, help="file for the report, Markdown")
     parser.add_argument("--self-test", action="store_true", help="test the checks themselves")

@@ -33,8 +33,9 @@ class Sqlite:
 
     kind, replicas = "SQLite", 1
 
-    def __init__(self, folder):
-        self.disk = Disk(folder / "sqlite", 256)
+    def __init__(self, folder, minutes):
+        # The load writes about 6 MiB a minute.
+        self.disk = Disk(folder / "sqlite", int(128 + 12 * minutes))
         self.path = self.disk.path / "ddpatrol.db"
         self.url = f"sqlite:{self.path}"
         self.logs = []
@@ -57,8 +58,8 @@ class Postgres:
 
     kind, replicas = "PostgreSQL", 2
 
-    def __init__(self, folder):
-        self.disk = Disk(folder / "postgres", 512)
+    def __init__(self, folder, minutes):
+        self.disk = Disk(folder / "postgres", int(256 + 24 * minutes))
         self.folder, self.data = folder, self.disk.path / "data"
         self.logs = [folder / "postgres.log"]
         self.bin = self._binaries()

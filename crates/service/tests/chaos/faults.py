@@ -22,9 +22,7 @@ CLOCKS = {"+400": "+400d", "-1": "-1h", "+2": "+2m"}
 
 
 class Fault:
-    """A fault. `order`: faults of one slot end in this order."""
-
-    order = 1
+    """A fault. After its end the run starts the database where it does not run."""
 
     def __init__(self, system, kind, seed):
         self.system, self.kind, self.seed = system, kind, seed
@@ -41,7 +39,7 @@ class Fault:
         return True
 
     def end(self):
-        """Ends the fault; when it returns, nothing hinders the recovery any more."""
+        """Ends the fault."""
 
 
 class Repeated(Fault):
@@ -71,7 +69,6 @@ class Repeated(Fault):
 class DiskFull(Repeated):
     """No space on the database's disk, however much the database frees."""
 
-    order = 0
     _refused = False
     _writer = None
 
@@ -108,14 +105,10 @@ class DiskFull(Repeated):
     def end(self):
         super().end()
         self.system.database.disk.empty()
-        # A PostgreSQL that lost its WAL's disk may have stopped.
-        self.system.database.bring_up()
 
 
 class Kill(Repeated):
     """`kill -9` of a replica, again and again."""
-
-    order = 3
 
     def step(self):
         self.rng.choice(self.system.replicas).kill()
@@ -125,21 +118,14 @@ class Kill(Repeated):
 class DatabaseStopped(Fault):
     """PostgreSQL stopped as by a crash."""
 
-    order = 2
-
     def begin(self):
         for replica in self.system.replicas:
             replica.may_fail_to_start = True
         self.system.database.stop()
 
-    def end(self):
-        self.system.database.bring_up()
-
 
 class DatabasePaused(Fault):
     """PostgreSQL stopped by SIGSTOP: connections stay open, nothing is answered."""
-
-    order = 0
 
     def begin(self):
         for replica in self.system.replicas:
@@ -148,7 +134,6 @@ class DatabasePaused(Fault):
 
     def end(self):
         self.system.database.signal(signal.SIGCONT)
-        self.system.database.bring_up()
 
 
 class Clock(Fault):

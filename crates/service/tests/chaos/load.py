@@ -16,7 +16,7 @@ REQUEST_SECONDS = 10
 MAX_LIVE = 100
 # Pauses between two requests of a worker, in seconds. Default limits are 300 changes a minute and
 # person; the changes are spread over all managers.
-CHANGE_PAUSE, CHECK_PAUSE = 0.08, 0.015
+CHANGE_PAUSE, LIVE_PAUSE, DEAD_PAUSE = 0.08, 0.005, 0.015
 
 
 class Gate:
@@ -184,8 +184,8 @@ class Load:
     def __init__(self, system, seed):
         self._system, self._stop = system, threading.Event()
         work = [
-            (Worker.change, CHANGE_PAUSE), (Worker.change, CHANGE_PAUSE),
-            (Worker.check_live, CHECK_PAUSE), (Worker.check_dead, CHECK_PAUSE),
+            *[(Worker.change, CHANGE_PAUSE)] * 2, *[(Worker.check_live, LIVE_PAUSE)] * 3,
+            (Worker.check_dead, DEAD_PAUSE),
         ]
         self._threads = [
             threading.Thread(target=self._run, args=(do, pause, f"{seed}-{number}"), daemon=True)

@@ -27,8 +27,9 @@ class Outcome:
 class Probe:
     """Probes one replica over one connection until everything works."""
 
-    def __init__(self, system, replica, ended, seed):
+    def __init__(self, system, replica, ended, seed, seconds=GIVE_UP):
         self._system, self._replica, self._ended = system, replica, ended
+        self._last = ended + seconds
         self._client = Client(replica.port, PROBE_SECONDS, f"probe {seed}")
         self._worker = Worker(system, f"probe {seed}")
         self._left = system.ledger.live()
@@ -37,7 +38,7 @@ class Probe:
     def run(self):
         """Probes until everything works or the time is over."""
         steps = [self._tokens, self._ready, self._change]
-        while steps and time.monotonic() < self._ended + GIVE_UP:
+        while steps and time.monotonic() < self._last:
             try:
                 problem = steps[0]()
             except Unanswered as error:
@@ -75,9 +76,9 @@ class Probe:
         return None if status == 201 else f"a creation was answered {status}"
 
 
-def probe_all(system, ended, seed):
-    """Probes all replicas at once and returns their outcomes."""
-    probes = [Probe(system, r, ended, f"{seed} {r.number}") for r in system.replicas]
+def probe_all(system, ended, seed, seconds=GIVE_UP):
+    """Probes all replicas at once, for so many seconds at most, and returns their outcomes."""
+    probes = [Probe(system, r, ended, f"{seed} {r.number}", seconds) for r in system.replicas]
     threads = [threading.Thread(target=probe.run, daemon=True) for probe in probes]
     for thread in threads:
         thread.start()
@@ -111,7 +112,7 @@ def repair(system, seed):
         replica.kill()
     for replica in system.replicas:
         replica.serving.wait(30)
-    for outcome in probe_all(system, time.monotonic(), f"{seed} repair"):
+    for outcome in probe_all(system, time.monotonic(), f"{seed} repair", BOUND):
         for token in outcome.refused:
             token.lost = True
             system.violations.add("change lost", f"live token {token.id} is refused even after a restart")

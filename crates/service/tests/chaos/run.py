@@ -1,6 +1,8 @@
 """One run on one database: load, slots of faults, recovery and verification."""
 
+import subprocess
 import time
+import traceback
 from collections import Counter
 
 from .faults import EFFECT_SECONDS, FAULTS
@@ -18,7 +20,7 @@ class Run:
 
     def __init__(self, name, options, folder, log):
         self.options, self.name = options, name
-        self.system = System(name, options.ddpatrold, folder, log)
+        self.system = System(name, options, folder, log)
         self.faults, self.slowest = Counter(), {}
         self.seconds, self.grown = 0.0, 0
 
@@ -32,7 +34,8 @@ class Run:
             load.start()
             begun = time.monotonic()
             time.sleep(WARM_UP)
-            slots = schedule(system.database.kind, self.options.minutes * 60, self.options.seed)
+            options, kind = self.options, system.database.kind
+            slots = schedule(kind, options.minutes * 60, options.seed, options.only)
             for number, slot in enumerate(slots):
                 self._slot(slot, f"{self.options.seed} {number}")
                 if system.failures:
@@ -44,7 +47,8 @@ class Run:
             for replica in system.replicas:
                 replica.stop()
             self.verification.tokens_at_rest()
-        except HarnessError as error:
+        except (HarnessError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+            system.log("".join(traceback.format_exception(error)))
             system.violations.add("aborted", str(error))
         finally:
             system.remove()
@@ -56,9 +60,9 @@ class Run:
         for fault in faults:
             fault.begin()
         self._hold(faults, begun + slot.seconds)
-        for fault in sorted(faults, key=lambda fault: fault.order):
+        for fault in faults:
             fault.end()
-        # A start may have failed a moment before the end: from here on, none may.
+        system.database.bring_up()
         ended = time.monotonic()
         seconds = recover(system, slot.kinds, ended, seed)
         system.clocks_right = True
@@ -70,8 +74,8 @@ class Run:
                 self.slowest[kind] = max(seconds, self.slowest.get(kind, 0.0))
         took = time.monotonic() - begun
         self.verification.verify(took, sum(fault.rows_per_minute for fault in faults))
-        shown = "not" if seconds is None else f"in {seconds:.2f} s"
-        system.log(f"recovered {shown}, {system.ledger.live_count()} live tokens")
+        shown = "not recovered" if seconds is None else f"recovered in {seconds:.2f} s"
+        system.log(f"{shown}, {system.ledger.live_count()} live tokens")
 
     def _hold(self, faults, until):
         """Waits until the slot's time is over and every fault has had an effect."""

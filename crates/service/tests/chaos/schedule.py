@@ -46,15 +46,18 @@ def paired(rng, kinds):
     return slots
 
 
-def schedule(kind, seconds, seed):
-    """Returns the slots of a run: every kind once, then more until the time is over."""
+def schedule(kind, seconds, seed, only=()):
+    """Returns the slots of a run: every kind once, then more until the time is over.
+
+    `only` restricts the kinds; those that the database does not have are ignored.
+    """
     rng = random.Random(f"{kind} {seed}")
-    kinds = KINDS[kind]
+    kinds = [one for one in KINDS[kind] if not only or one in only]
     alone = [slot(rng, [one]) for one in rng.sample(kinds, len(kinds))]
     slots = alone if duration(alone) <= seconds / 2 else paired(rng, kinds)
     while duration(slots) < seconds:
-        two = rng.sample(kinds, 2)
-        if rng.random() < 0.5 or conflict(*two):
+        two = rng.sample(kinds, min(2, len(kinds)))
+        if len(two) == 2 and (rng.random() < 0.5 or conflict(*two)):
             two = two[:1]
         slots.append(slot(rng, two))
     return slots

@@ -17,10 +17,10 @@ MANAGERS = 24
 MEBIBYTE = 1024 * 1024
 # Memory above idle that requests without a valid token may take: the issue's bound.
 UNAUTHENTICATED_BYTES = 64 * MEBIBYTE
-# Memory above idle for everything else: the audit queue (8,192 events of at most 1.5 KiB), the cache
-# of tokens, two SQLite page caches or buffers of 16 PostgreSQL connections, and what the allocator
-# keeps of them.
-AUTHENTICATED_BYTES = 48 * MEBIBYTE
+# Memory above idle for everything else: the audit queue (8,192 events of about 1 KiB), the page
+# cache of each SQLite connection (2 MiB) or the buffers of the PostgreSQL connections, the cache of
+# tokens, and what the allocator keeps of them.
+AUTHENTICATED_BYTES = 32 * MEBIBYTE
 
 
 class HarnessError(Exception):
@@ -30,7 +30,7 @@ class HarnessError(Exception):
 class System:
     """One database with its replicas."""
 
-    def __init__(self, name, program, folder, log):
+    def __init__(self, name, options, folder, log):
         self.started = time.monotonic()
         self.folder = folder
         self.log = lambda text: log(f"{name} {time.monotonic() - self.started:6.1f} s: {text}")
@@ -39,13 +39,13 @@ class System:
         self._count_lock, self.requests, self.attacks = threading.Lock(), Counter(), 0
         self.clocks_right = True
         self.managers, self.failures, self.replicas = [], [], []
-        self.database = DATABASES[name](folder)
+        self.database = DATABASES[name](folder, options.minutes)
         self.clock = Clock(folder / f"{name}.clock")
         last = self.database.replicas - 1
         for number in range(self.database.replicas):
             clock = self.clock if number == last else None
             self.replicas.append(
-                Replica(number, program, self.database, folder, self.violations, clock)
+                Replica(number, options.ddpatrold, self.database, folder, self.violations, clock)
             )
 
     def start(self):
