@@ -13,6 +13,8 @@ from .system import HarnessError, System
 from .verification import Verification
 
 WARM_UP = 4.0
+# How long the load runs undisturbed between two slots, in seconds.
+UNDISTURBED = 1.0
 
 
 class Run:
@@ -40,6 +42,7 @@ class Run:
                 self._slot(slot, f"{self.options.seed} {number}")
                 if system.failures:
                     raise HarnessError(system.failures[0])
+                time.sleep(UNDISTURBED)
             load.stop()
             self.verification.verify(0, 0, last=True)
             self.seconds = time.monotonic() - begun

@@ -11,7 +11,7 @@ COMMON = [
 KINDS = {"SQLite": COMMON, "PostgreSQL": COMMON + ["database stopped", "database paused"]}
 # Silent connections must be closed within fifteen seconds: the fault lasts a little longer.
 SILENT_SECONDS = 19.0
-# What recovery and verification take after a slot, when all is well.
+# What recovery, verification and a pause take after a slot, when all is well.
 PAUSE_SECONDS = 3.0
 
 
@@ -23,14 +23,25 @@ class Slot:
     seconds: float
 
 
+# Groups of faults that exclude each other: a database that does not run writes to no full disk.
+EXCLUSIVE = [
+    {kind for kind in COMMON if kind.startswith("clock")},
+    {"disk full", "database stopped", "database paused"},
+]
+
+
 def conflict(one, other):
     """Returns `True` if two kinds of fault cannot happen at the same time."""
-    return one == other or one.split()[0] == other.split()[0] in ("clock", "database")
+    return one == other or any(one in group and other in group for group in EXCLUSIVE)
 
 
-def slot(rng, kinds):
+# Shortest and longest slots, in seconds: while there is little time, and otherwise.
+SHORT, LONG = (4.0, 6.0), (4.0, 12.0)
+
+
+def slot(rng, kinds, bounds):
     """Returns a slot for these kinds, with a random duration."""
-    seconds = rng.uniform(4.0, 6.0)
+    seconds = rng.uniform(*bounds)
     return Slot(tuple(kinds), SILENT_SECONDS if "silent connections" in kinds else round(seconds, 1))
 
 
@@ -42,7 +53,7 @@ def paired(rng, kinds):
         second = next((kind for kind in left if not conflict(first, kind)), None)
         if second:
             left.remove(second)
-        slots.append(slot(rng, [first, second] if second else [first]))
+        slots.append(slot(rng, [first, second] if second else [first], SHORT))
     return slots
 
 
@@ -53,13 +64,13 @@ def schedule(kind, seconds, seed, only=()):
     """
     rng = random.Random(f"{kind} {seed}")
     kinds = [one for one in KINDS[kind] if not only or one in only]
-    alone = [slot(rng, [one]) for one in rng.sample(kinds, len(kinds))]
+    alone = [slot(rng, [one], LONG) for one in rng.sample(kinds, len(kinds))]
     slots = alone if duration(alone) <= seconds / 2 else paired(rng, kinds)
     while duration(slots) < seconds:
         two = rng.sample(kinds, min(2, len(kinds)))
         if len(two) == 2 and (rng.random() < 0.5 or conflict(*two)):
             two = two[:1]
-        slots.append(slot(rng, two))
+        slots.append(slot(rng, two, LONG))
     return slots
 
 
