@@ -1,9 +1,10 @@
 """Attackers, in a process of their own so that they do not slow the load down.
 
-    python -m chaos.attack PORT flood < TOKENS      checks of tokens, one a line
-    python -m chaos.attack PORT silent              connections that fall silent
-    python -m chaos.attack PORT bodies PATH SHAPE   bodies of 8 MiB: `entries` or `garbage`
+    python -m chaos.attack PORT NETWORK flood < TOKENS      checks of tokens, one a line
+    python -m chaos.attack PORT NETWORK silent              connections that fall silent
+    python -m chaos.attack PORT NETWORK bodies PATH SHAPE   bodies of 8 MiB: `entries` or `garbage`
 
+NETWORK (0 to 255) chooses the addresses, so that the limits per address begin anew with each attack.
 Each runs until SIGTERM, then prints what happened as JSON.
 """
 
@@ -17,8 +18,8 @@ import threading
 import time
 from collections import Counter
 
-# Addresses that the attackers use, apart from those of the load.
-ADDRESSES = [f"127.1.0.{n}" for n in range(1, 17)]
+# Addresses of an attack.
+ADDRESSES = 16
 FLOOD_CONNECTIONS, FLOOD_BATCH = 32, 16
 SILENT_CONNECTIONS = 400
 BODY_CONNECTIONS, HELD_BODIES = 6, 6
@@ -31,19 +32,19 @@ OPENINGS = [
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 
 
-def connect(port, number):
-    """Opens a connection from one of the attackers' addresses."""
-    return socket.create_connection(
-        ("127.0.0.1", port), timeout=10, source_address=(ADDRESSES[number % len(ADDRESSES)], 0)
-    )
-
-
 class Attack:
-    """What all attackers share: the port, the end and the counts."""
+    """What all attackers share: the port, the addresses, the end and the counts."""
 
-    def __init__(self, port):
-        self.port, self.over = port, threading.Event()
+    def __init__(self, port, network):
+        self._port, self._network, self.over = port, network, threading.Event()
         self.counts, self.result = Counter(), {}
+
+    def connect(self, number):
+        """Opens a connection from one of the attackers' addresses, which are not the load's."""
+        source = f"127.1.{self._network}.{1 + number % ADDRESSES}"
+        return socket.create_connection(
+            ("127.0.0.1", self._port), timeout=10, source_address=(source, 0)
+        )
 
     def run(self, work, connections):
         """Repeats `work` on so many threads until the end."""
@@ -72,7 +73,7 @@ def flood(attack, tokens):
 
     def work(number):
         place = number * 7919
-        with connect(attack.port, number) as stream:
+        with attack.connect(number) as stream:
             while not attack.over.is_set():
                 batch = [requests[(place + n) % len(requests)] for n in range(FLOOD_BATCH)]
                 place += FLOOD_BATCH
@@ -98,7 +99,7 @@ def silent(attack):
     opened, refused, slowest = {}, 0, 0.0
     for number in range(SILENT_CONNECTIONS):
         try:
-            stream = connect(attack.port, number)
+            stream = attack.connect(number)
             stream.sendall(OPENINGS[number % len(OPENINGS)])
             stream.setblocking(False)
             opened[stream] = time.monotonic()
@@ -142,7 +143,7 @@ def bodies(attack, path, shape):
         # Each request comes from the next address: the limit per address is not what is tested.
         turn = attack.counts["sent"]
         attack.counts["sent"] += 1
-        with connect(attack.port, turn) as stream:
+        with attack.connect(turn) as stream:
             stream.settimeout(35)
             held = number >= BODY_CONNECTIONS
             try:
@@ -159,14 +160,14 @@ def bodies(attack, path, shape):
 
 def main():
     """Runs the attacker that the arguments name."""
-    attack = Attack(int(sys.argv[1]))
+    attack = Attack(int(sys.argv[1]), int(sys.argv[2]))
     signal.signal(signal.SIGTERM, lambda *_: attack.over.set())
-    if sys.argv[2] == "flood":
+    if sys.argv[3] == "flood":
         flood(attack, sys.stdin.read().split())
-    elif sys.argv[2] == "silent":
+    elif sys.argv[3] == "silent":
         silent(attack)
     else:
-        bodies(attack, *sys.argv[3:5])
+        bodies(attack, *sys.argv[4:6])
     attack.finish()
 
 

@@ -158,9 +158,9 @@ class Attacked(Fault):
 
     def begin(self):
         self._begun = time.monotonic()
-        replica = self.rng.choice(self.system.replicas)
+        replica, network = self.rng.choice(self.system.replicas), str(self.rng.randrange(256))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.attack", str(replica.port), *self.arguments],
+            [sys.executable, "-m", "chaos.attack", str(replica.port), network, *self.arguments],
             cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         tokens = self.tokens()
@@ -201,7 +201,7 @@ class RevokedFlood(Attacked):
     def tokens(self):
         dead = self.system.ledger.dead()[-REVOKED_TOKENS:]
         # One audit event for each token, address and minute.
-        self.rows_per_minute = len(dead) * len(ADDRESSES)
+        self.rows_per_minute = len(dead) * ADDRESSES
         return [token.secret for token in dead]
 
 

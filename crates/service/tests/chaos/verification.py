@@ -28,7 +28,7 @@ class Verification:
     def __init__(self, system):
         self._system, self._violations = system, system.violations
         self.refused_rows, self.allowed_rows = 0, 0
-        self._dead_checks = 0
+        self._refusable = 0
         self._clients = [Client(r.port, 5, f"verify {r.number}") for r in system.replicas]
 
     def verify(self, seconds, rows_per_minute, last=False):
@@ -104,7 +104,7 @@ class Verification:
         for number in range(len(self._clients)):
             for token in tokens:
                 begun = time.monotonic()
-                self._system.count("checks of dead tokens")
+                self._system.count("uses that may be refused")
                 status = self._get(number, VALIDATE, token.secret).status
                 check = Check(status, number, begun, State.REVOKED, State.REVOKED, True)
                 violation = judge_check(token, check)
@@ -122,10 +122,10 @@ class Verification:
         """Refused uses add at most one event for each token, address and minute."""
         rows = self._system.database.query(EVENT_COUNTS)
         found = sum(int(count) for name, count in rows if name not in OWN_EVENTS)
-        checks = self._system.requests["checks of dead tokens"]
+        uses = self._system.requests["uses that may be refused"]
         # A slot touches one minute more than its length; the aggregate is written a minute later.
-        allowed = checks - self._dead_checks + rows_per_minute * (int(seconds / 60) + 2)
-        self._dead_checks = checks
+        allowed = uses - self._refusable + rows_per_minute * (int(seconds / 60) + 2)
+        self._refusable = uses
         self.allowed_rows += allowed
         if found - self.refused_rows > 0 and found > self.allowed_rows:
             text = f"refused uses added {found - self.refused_rows} audit events, at most {allowed} allowed"
