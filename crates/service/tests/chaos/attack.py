@@ -60,6 +60,12 @@ class Attack:
                 self.counts[type(error).__name__] += 1
                 self.over.wait(0.05)
 
+    def follow(self, parent):
+        """Ends with the process that started the attack."""
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
     def finish(self):
         """Prints what happened, and ends the process."""
         print(json.dumps({**self.result, "answers": dict(self.counts)}), flush=True)
@@ -95,32 +101,44 @@ def flood(attack, tokens):
 
 
 def silent(attack):
-    """Opens connections that send a little or nothing, and measures when the service closes them."""
-    opened, refused, slowest = {}, 0, 0.0
-    for number in range(SILENT_CONNECTIONS):
-        try:
-            stream = attack.connect(number)
-            stream.sendall(OPENINGS[number % len(OPENINGS)])
+    """Keeps connections open that send a little or nothing, and measures when the service closes them.
+
+    Each that is closed is replaced.
+    """
+    opened, closed, refused, slowest = {}, 0, 0, 0.0
+    while not attack.over.wait(0.1):
+        for number in range(len(opened), SILENT_CONNECTIONS):
+            try:
+                stream = attack.connect(number)
+                stream.sendall(OPENINGS[number % len(OPENINGS)])
+            except OSError:
+                refused += 1
+                break
             stream.setblocking(False)
             opened[stream] = time.monotonic()
-        except OSError:
-            refused += 1
-    while not attack.over.wait(0.1):
         for stream, since in list(opened.items()):
-            try:
-                if stream.recv(4096):
-                    continue
-            except BlockingIOError:
+            if not is_closed(stream):
                 continue
-            except OSError:
-                pass
-            slowest = max(slowest, time.monotonic() - since)
+            slowest, closed = max(slowest, time.monotonic() - since), closed + 1
             stream.close()
             del opened[stream]
     ages = [time.monotonic() - since for since in opened.values()]
     attack.result = {
-        "refused": refused, "open": len(ages), "oldest": max(ages, default=0.0), "slowest": slowest,
+        "closed": closed, "refused": refused, "open": len(ages), "oldest": max(ages, default=0.0),
+        "slowest": slowest,
     }
+
+
+def is_closed(stream):
+    """Returns `True` if the service has closed a connection."""
+    try:
+        while stream.recv(4096):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def body(shape):
@@ -162,6 +180,7 @@ def main():
     """Runs the attacker that the arguments name."""
     attack = Attack(int(sys.argv[1]), int(sys.argv[2]))
     signal.signal(signal.SIGTERM, lambda *_: attack.over.set())
+    threading.Thread(target=attack.follow, args=(os.getppid(),), daemon=True).start()
     if sys.argv[3] == "flood":
         flood(attack, sys.stdin.read().split())
     elif sys.argv[3] == "silent":

@@ -31,6 +31,7 @@ def summary(run):
         "acknowledged revocations": acknowledged["revocation"],
         "starts of the service": sum(r.starts for r in system.replicas),
         "peak memory (idle, bound), MiB": memory,
+        "logs of the service, KiB": sum(r.log.stat().st_size for r in system.replicas) // 1024,
         "growth of the storage, MiB": f"{run.grown / MEBIBYTE:.1f}",
         "audit events of refused uses (bound)": (
             f"{run.verification.refused_rows} ({run.verification.allowed_rows})"

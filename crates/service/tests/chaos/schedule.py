@@ -23,10 +23,12 @@ class Slot:
     seconds: float
 
 
-# Groups of faults that exclude each other: a database that does not run writes to no full disk.
+# Groups of faults that exclude each other: a database that does not run writes to no full disk, and a
+# replica that is killed closes silent connections at once.
 EXCLUSIVE = [
     {kind for kind in COMMON if kind.startswith("clock")},
     {"disk full", "database stopped", "database paused"},
+    {"silent connections", "kill -9"},
 ]
 
 

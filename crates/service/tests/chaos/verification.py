@@ -15,6 +15,8 @@ PAGE = 100
 # Revoked tokens that are checked on each replica after each slot; all of them in the end.
 DEAD_SAMPLE = 60
 ANSWER_SECONDS = 20
+# Bound on a replica's log, in bytes a second: the load's own failures, at most some hundred lines.
+LOG_RATE = 128 * 1024
 # Events of changes and of live tokens: the load's own. All other events come from refused uses.
 OWN_EVENTS = {
     "access_token.created", "access_token.updated", "access_token.revoked", "access_token.used",
@@ -28,7 +30,7 @@ class Verification:
     def __init__(self, system):
         self._system, self._violations = system, system.violations
         self.refused_rows, self.allowed_rows = 0, 0
-        self._refusable = 0
+        self._refusable, self._log_sizes = 0, {}
         self._clients = [Client(r.port, 5, f"verify {r.number}") for r in system.replicas]
 
     def verify(self, seconds, rows_per_minute, last=False):
@@ -41,6 +43,7 @@ class Verification:
             dead = system.ledger.dead()
             self._dead_tokens(dead if last else dead[-DEAD_SAMPLE:])
             self._memory()
+            self._logs(seconds)
             self._storage(seconds, rows_per_minute)
         finally:
             system.gate.open()
@@ -117,6 +120,15 @@ class Verification:
             if peak > bound:
                 text = f"{replica.name}: {peak // MEBIBYTE} MiB, bound {bound // MEBIBYTE} MiB"
                 self._violations.add("memory", text)
+
+    def _logs(self, seconds):
+        """Logs are storage too: failures of many requests are not logged one by one without limit."""
+        for replica in self._system.replicas:
+            size = replica.log.stat().st_size
+            grown, bound = size - self._log_sizes.get(replica.number, 0), LOG_RATE * (seconds + 10)
+            self._log_sizes[replica.number] = size
+            if grown > bound:
+                self._violations.add("log", f"{replica.name}: log grew by {grown // 1024} KiB")
 
     def _storage(self, seconds, rows_per_minute):
         """Refused uses add at most one event for each token, address and minute."""
