@@ -18,7 +18,9 @@ from .system import DATABASES
 def parse():
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="scripts/chaos.sh", description="Chaos run of ddpatrold.")
-    parser.add_argument("--minutes", type=float, default=2.0, help="time of all databases together (default 2)")
+    parser.add_argument(
+        "--minutes", type=float, default=2.0, help="time of all databases together (default 2)"
+    )
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--seed", type=int, default=1, help="seed of the schedule (default 1)")
     parser.add_argument(

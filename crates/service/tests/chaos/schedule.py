@@ -12,7 +12,7 @@ KINDS = {"SQLite": COMMON, "PostgreSQL": COMMON + ["database stopped", "database
 # Silent connections must be closed within fifteen seconds: the fault lasts a little longer.
 SILENT_SECONDS = 19.0
 # What recovery, verification and a pause take after a slot, when all is well.
-PAUSE_SECONDS = 3.0
+PAUSE_SECONDS = 1.2
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,18 @@ def paired(rng, kinds):
     """Returns slots in which each kind occurs once, as pairs as far as possible."""
     left, slots = rng.sample(kinds, len(kinds)), []
     while left:
-        first = left.pop()
-        second = next((kind for kind in left if not conflict(first, kind)), None)
-        if second:
-            left.remove(second)
-        slots.append(slot(rng, [first, second] if second else [first], SHORT))
+        slots.append(slot(rng, take_pair(left), SHORT))
     return slots
+
+
+def take_pair(kinds):
+    """Removes and returns the last kind and, where there is one, another that can happen with it."""
+    first = kinds.pop()
+    second = next((kind for kind in kinds if not conflict(first, kind)), None)
+    if second is None:
+        return [first]
+    kinds.remove(second)
+    return [first, second]
 
 
 def schedule(kind, seconds, seed, only=()):
@@ -68,11 +74,11 @@ def schedule(kind, seconds, seed, only=()):
     kinds = [one for one in KINDS[kind] if not only or one in only]
     alone = [slot(rng, [one], LONG) for one in rng.sample(kinds, len(kinds))]
     slots = alone if duration(alone) <= seconds / 2 else paired(rng, kinds)
+    left = []
     while duration(slots) < seconds:
-        two = rng.sample(kinds, min(2, len(kinds)))
-        if len(two) == 2 and (rng.random() < 0.5 or conflict(*two)):
-            two = two[:1]
-        slots.append(slot(rng, two, LONG))
+        left = left or rng.sample(kinds, len(kinds))
+        chosen = take_pair(left) if rng.random() < 0.5 else [left.pop()]
+        slots.append(slot(rng, chosen, LONG))
     return slots
 
 
