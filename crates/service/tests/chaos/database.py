@@ -15,7 +15,8 @@ from .ports import free_port
 EVENT_COUNTS = "SELECT name, count(*) FROM audit_events GROUP BY name"
 EVENTS_BY_TOKEN = (
     "SELECT lower({hex}), name, count(*) FROM audit_events"
-    " WHERE name IN ('access_token.created', 'access_token.revoked') GROUP BY 1, 2"
+    " WHERE name IN ('access_token.created', 'access_token.revoked', 'access_token.expired')"
+    " GROUP BY 1, 2"
 )
 TOKENS_WITHOUT_EVENT = (
     "SELECT count(*) FROM tokens WHERE NOT EXISTS (SELECT 1 FROM audit_events"

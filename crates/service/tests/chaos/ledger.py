@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 # docs/service.md promises this bound.
 PROPAGATION = 1.0
 CREATED, REVOKED_EVENT = "access_token.created", "access_token.revoked"
+EXPIRED = "access_token.expired"
 
 
 class State(enum.Enum):
@@ -93,6 +94,8 @@ def judge_listing(tokens, listed):
 def judge_events(tokens, events):
     """Yields a token and a violation for each acknowledged change without exactly one audit event.
 
+    No token lives long enough to expire, whatever a wrong clock shows.
+
     `events` maps pairs of token id and event name to counts.
     """
     for token in tokens:
@@ -102,6 +105,8 @@ def judge_events(tokens, events):
         allowed = {State.LIVE: (0,), State.ASKED: (0, 1), State.REVOKED: (1,)}[token.state]
         if revoked not in allowed and not token.lost:
             yield token, f"token {token.id}: {revoked} events of its revocation, expected {allowed[-1]}"
+        if events.get((token.id, EXPIRED), 0):
+            yield token, f"token {token.id}: an event of its expiry, weeks early"
 
 
 class Ledger:

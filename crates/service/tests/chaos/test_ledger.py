@@ -4,8 +4,8 @@ import random
 import unittest
 
 from chaos.ledger import (
-    CREATED, PROPAGATION, REVOKED_EVENT, Check, Ledger, State, Token, judge_check, judge_events,
-    judge_listing,
+    CREATED, EXPIRED, PROPAGATION, REVOKED_EVENT, Check, Ledger, State, Token, judge_check,
+    judge_events, judge_listing,
 )
 from chaos.replica import TOKEN
 from chaos.schedule import KINDS, SILENT_SECONDS, conflict, duration, schedule
@@ -74,6 +74,8 @@ class Databases(unittest.TestCase):
         live, asked = Token("b", "secret", 0, "n"), Token("c", "secret", 0, "n", state=State.ASKED)
         self.assertEqual([0, 1, 1, 1], [found(live, *n) for n in ((1, 0), (0, 0), (2, 0), (1, 1))])
         self.assertEqual([0, 0, 1], [found(asked, *n) for n in ((1, 0), (1, 1), (1, 2))])
+        early = {(live.id, CREATED): 1, (live.id, EXPIRED): 1}
+        self.assertEqual(1, len(list(judge_events([live], early))))
         self.assertEqual([0, 1, 1], [found(revoked(), *n) for n in ((1, 1), (1, 0), (1, 2))])
 
     def test_the_ledger_keeps_what_was_acknowledged(self):
