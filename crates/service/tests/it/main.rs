@@ -8,8 +8,10 @@
 mod audit;
 mod database;
 mod edges;
+mod escalation;
 mod expiry;
 mod http;
+mod limits;
 mod network;
 mod propagation;
 mod server;
