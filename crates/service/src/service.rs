@@ -3,12 +3,15 @@
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
+use crate::clock::monitor::Monitor;
 use crate::leak::github::Keys;
 use crate::metrics::Metrics;
 use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::scope::KnownScopes;
 use crate::store::leaks::OnLeak;
+use crate::store::readiness::Readiness;
+use crate::store::search::Searches;
 use crate::store::tokens::{NewToken, Revocation, RevokedBy};
 use crate::store::users::{ADMINISTRATOR, User};
 use crate::store::{Store, StoreError};
@@ -19,6 +22,7 @@ use ddpatrol_token::{FormatError, Secret, Uuid, datadog};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an operator may set.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Settings {
     pub github_keys_url: String,
     /// Whether the last address in `X-Forwarded-For` is the caller's.
     pub proxy: Proxy,
+    /// For how long clocks have to agree before the time is trusted.
+    pub clock_agreement: Duration,
 }
 
 /// Who connects to the service.
@@ -56,6 +62,8 @@ pub struct Service {
     pub reader: Reader,
     /// The uses that wait to be audited.
     pub queue: Queue,
+    /// Compares clocks.
+    pub clock: Monitor,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The scopes that tokens may carry.
@@ -66,6 +74,10 @@ pub struct Service {
     pub on_leak: OnLeak,
     /// GitHub's public keys.
     pub github_keys: Keys,
+    /// Whether the database accepts writes.
+    pub readiness: Readiness,
+    /// The limits of searches.
+    pub searches: Searches,
     proxy: Proxy,
 }
 
@@ -145,11 +157,14 @@ impl Service {
             authenticator: Authenticator::new(store.clone()),
             reader: Reader::new()?,
             queue: Queue::new(Arc::clone(&metrics)),
+            clock: Monitor::new(settings.clock_agreement, Arc::clone(&metrics)),
             metrics,
             scopes: settings.scopes,
             limits: settings.limits,
             on_leak: settings.on_leak,
             github_keys: Keys::new(settings.github_keys_url),
+            readiness: Readiness::default(),
+            searches: Searches::default(),
             proxy: settings.proxy,
             store,
         })

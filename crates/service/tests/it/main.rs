@@ -6,15 +6,20 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod clock;
 mod database;
 mod edges;
 mod escalation;
 mod expiry;
+mod full_disk;
 mod http;
+mod leak_batches;
 mod limits;
 mod network;
 mod propagation;
+mod searches;
 mod server;
+mod wall_clock;
 
 use std::time::{Duration, Instant};
 
