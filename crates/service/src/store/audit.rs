@@ -1,6 +1,8 @@
 //! The audit trail's rows: appended, read page by page, and forgotten when they are old.
 
+use super::aggregates::update_metadata;
 use super::{Store, StoreError, change, read};
+use crate::audit::queue::Batch;
 use crate::audit::{Event, Filter, Page};
 use crate::{id, time};
 use jiff::Timestamp;
@@ -75,14 +77,16 @@ struct EventRow {
 }
 
 impl Store {
-    /// Appends events, and tells each token when it was last used, all in one transaction.
+    /// Appends events, updates aggregated ones, and records each token's last use, all in one
+    /// transaction.
     ///
     /// # Errors
     /// [`StoreError::Statement`]: nothing was written.
-    pub async fn append_uses(&self, events: &[Event]) -> Result<(), StoreError> {
-        let used = last_uses(events);
+    pub async fn append_uses(&self, batch: &Batch) -> Result<(), StoreError> {
+        let used = last_uses(batch);
         change!(self, |tx| {
-            insert_events!(tx, events);
+            insert_events!(tx, &batch.events);
+            update_metadata!(tx, &batch.updates);
             for (token, at) in &used {
                 sqlx::query(
                     "UPDATE tokens SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
@@ -156,13 +160,13 @@ impl Store {
 
 /// Finds the last use of each token that a batch shows as accepted, in the order of their ids so
 /// that two replicas lock rows in the same order.
-fn last_uses(events: &[Event]) -> Vec<([u8; 16], i64)> {
+fn last_uses(batch: &Batch) -> Vec<([u8; 16], i64)> {
     let mut used = std::collections::BTreeMap::new();
-    for event in events.iter().filter(|event| event.name == crate::audit::name::USED) {
-        if let Some(token) = event.asset {
-            let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
-            *last = time::to_row(event.at).max(*last);
-        }
+    let accepted = batch.events.iter().filter(|event| event.name == crate::audit::name::USED);
+    let accepted = accepted.filter_map(|event| Some((event.asset?, event.at)));
+    for (token, at) in accepted.chain(batch.used.iter().copied()) {
+        let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
+        *last = time::to_row(at).max(*last);
     }
     used.into_iter().collect()
 }

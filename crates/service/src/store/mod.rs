@@ -3,6 +3,7 @@
 //! Every change and its audit event are one transaction. Statements use `$1`, which both databases
 //! understand, and column types that both have: bytes, 64-bit integers and text.
 
+mod aggregates;
 pub mod audit;
 pub mod leaks;
 pub mod listing;

@@ -7,10 +7,12 @@
 
 mod audit;
 mod database;
+mod denied;
 mod edges;
 mod escalation;
 mod expiry;
 mod http;
+mod introspection;
 mod limits;
 mod network;
 mod propagation;
