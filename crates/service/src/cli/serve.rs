@@ -52,10 +52,10 @@ pub(super) struct Args {
     /// How long audit events are kept
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     audit_retention: u32,
-    /// A rate limit in place of the default, per caller: CLASS=COUNT/SECONDS; repeatable
+    /// Rate limit of a class of requests, per token or address; repeatable
     #[arg(long, value_name = "CLASS=COUNT/SECONDS")]
     rate_limit: Vec<ClassRate>,
-    /// No rate limits at all
+    /// Turn all rate limits off
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
     /// Where GitHub's public keys for secret-scanning alerts are

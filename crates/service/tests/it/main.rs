@@ -8,10 +8,12 @@
 mod audit;
 mod database;
 mod edges;
+mod escalation;
 mod expiry;
 mod full_disk;
 mod http;
 mod leak_batches;
+mod limits;
 mod network;
 mod propagation;
 mod searches;
