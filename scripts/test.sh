@@ -51,6 +51,7 @@ need rpmbuild rpm
 need dpkg-deb dpkg
 need sqlite3 sqlite3
 need javac default-jdk-headless
+need faketime faketime
 python3 -c 'import ensurepip' || need_package python3-venv
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
 need_cargo nextest

@@ -6,7 +6,10 @@ use crate::store::tokens::RevokedBy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// The labels of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,6 +34,44 @@ pub struct Metrics {
     revoked: Family<Kind, Counter>,
     leaks: Family<Kind, Counter>,
     searches: Family<Kind, Counter>,
+    clock: ClockMetrics,
+}
+
+/// The metrics of the clock and of what depends on it.
+#[derive(Debug)]
+struct ClockMetrics {
+    agreement: Gauge<f64, AtomicU64>,
+    disagreements: Counter,
+    expired: Counter,
+    retention_refused: Gauge,
+}
+
+impl ClockMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let (agreement, retention_refused) = (Gauge::default(), Gauge::default());
+        let (disagreements, expired) = (Counter::default(), Counter::default());
+        registry.register(
+            "clock_agreement_seconds",
+            "Time for which all clocks have agreed",
+            Gauge::clone(&agreement),
+        );
+        registry.register(
+            "clock_disagreements",
+            "Times that clocks began to disagree",
+            Counter::clone(&disagreements),
+        );
+        registry.register(
+            "expirations",
+            "Tokens whose expiry event was written",
+            Counter::clone(&expired),
+        );
+        registry.register(
+            "retention_refused",
+            "1 while old audit events are not deleted because the time is not trusted",
+            Gauge::clone(&retention_refused),
+        );
+        Self { agreement, disagreements, expired, retention_refused }
+    }
 }
 
 impl Default for Metrics {
@@ -47,7 +88,8 @@ impl Default for Metrics {
         registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
         registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
-        Self { registry, answers, uses, audited, revoked, leaks, searches }
+        let clock = ClockMetrics::new(&mut registry);
+        Self { registry, answers, uses, audited, revoked, leaks, searches, clock }
     }
 }
 
@@ -76,6 +118,22 @@ impl Metrics {
     /// Counts a search: `completed`, `timed_out` or `refused`.
     pub(crate) fn searched(&self, kind: &'static str) {
         self.searches.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Sets for how long clocks have agreed, and whether the time is trusted with deletions.
+    pub(crate) fn clocks_observed(&self, agreement: Duration, trusted: bool) {
+        self.clock.agreement.set(agreement.as_secs_f64());
+        self.clock.retention_refused.set(i64::from(!trusted));
+    }
+
+    /// Counts a disagreement of clocks.
+    pub(crate) fn clocks_disagreed(&self) {
+        self.clock.disagreements.inc();
+    }
+
+    /// Counts tokens whose expiry event was written.
+    pub(crate) fn expired(&self, tokens: usize) {
+        self.clock.expired.inc_by(tokens as u64);
     }
 
     /// Counts a reported token.

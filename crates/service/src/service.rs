@@ -3,6 +3,7 @@
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
+use crate::clock::monitor::Monitor;
 use crate::leak::github::Keys;
 use crate::metrics::Metrics;
 use crate::permission::Permissions;
@@ -21,6 +22,7 @@ use ddpatrol_token::{FormatError, Secret, Uuid, datadog};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an operator may set.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct Settings {
     pub github_keys_url: String,
     /// Whether the last address in `X-Forwarded-For` is the caller's.
     pub proxy: Proxy,
+    /// For how long clocks have to agree before the time is trusted.
+    pub clock_agreement: Duration,
 }
 
 /// Who connects to the service.
@@ -58,6 +62,8 @@ pub struct Service {
     pub reader: Reader,
     /// The uses that wait to be audited.
     pub queue: Queue,
+    /// Compares clocks.
+    pub clock: Monitor,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The scopes that tokens may carry.
@@ -151,6 +157,7 @@ impl Service {
             authenticator: Authenticator::new(store.clone()),
             reader: Reader::new()?,
             queue: Queue::new(Arc::clone(&metrics)),
+            clock: Monitor::new(settings.clock_agreement, Arc::clone(&metrics)),
             metrics,
             scopes: settings.scopes,
             limits: settings.limits,

@@ -10,8 +10,8 @@ use sqlx::QueryBuilder;
 
 /// How many rows one statement inserts; a few fixed sizes, so that each statement is prepared once.
 pub(super) const CHUNKS: [usize; 4] = [128, 32, 8, 1];
-/// How many old rows one transaction forgets.
-const FORGET_AT_ONCE: i64 = 5_000;
+/// Maximum number of old events that one transaction deletes.
+pub const FORGET_AT_ONCE: u32 = 5_000;
 
 /// The columns of an event, in the order in which [`insert_events`] binds them.
 pub(super) const INSERT: &str = "INSERT INTO audit_events (id, at, name, action, actor, user_id, user_email, auth_method, asset_type, asset_id, method, path, host, status, user_agent, ip, metadata) ";
@@ -83,26 +83,19 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets events from before `horizon`; returns how many.
+    /// Deletes events from before `horizon`, at most [`FORGET_AT_ONCE`] of them; returns the number.
     ///
     /// # Errors
-    /// [`StoreError::Statement`] where the database fails.
+    /// [`StoreError::Statement`] if the database fails.
     pub async fn forget_events(&self, horizon: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        loop {
-            let rows = change!(self, |tx| {
-                sqlx::query("DELETE FROM audit_events WHERE sequence IN (SELECT sequence FROM audit_events WHERE at < $1 LIMIT $2)")
-                    .bind(time::to_row(horizon))
-                    .bind(FORGET_AT_ONCE)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected()
-            });
-            forgotten += rows;
-            if rows < FORGET_AT_ONCE.unsigned_abs() {
-                return Ok(forgotten);
-            }
-        }
+        Ok(change!(self, |tx| {
+            sqlx::query("DELETE FROM audit_events WHERE sequence IN (SELECT sequence FROM audit_events WHERE at < $1 LIMIT $2)")
+                .bind(time::to_row(horizon))
+                .bind(i64::from(FORGET_AT_ONCE))
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+        }))
     }
 }
 

@@ -62,7 +62,7 @@ struct StateRow {
     id: Vec<u8>,
     digest: Vec<u8>,
     expires_at: i64,
-    revoked_by: Option<String>,
+    revoked_at: Option<i64>,
     leaked_at: Option<i64>,
 }
 
@@ -71,12 +71,14 @@ impl StateRow {
         self.digest.ct_eq(&report.digest).into()
     }
 
+    /// Returns the outcome of a report that changes nothing.
     fn outcome(&self, now: i64) -> LeakOutcome {
-        match self.revoked_by.as_deref() {
-            Some("expiry") => LeakOutcome::Expired,
-            Some(_) => LeakOutcome::AlreadyRevoked,
-            None if self.expires_at <= now => LeakOutcome::Expired,
-            None => LeakOutcome::Flagged,
+        if self.expires_at <= self.revoked_at.unwrap_or(now) {
+            LeakOutcome::Expired
+        } else if self.revoked_at.is_some() {
+            LeakOutcome::AlreadyRevoked
+        } else {
+            LeakOutcome::Flagged
         }
     }
 }
@@ -127,14 +129,18 @@ impl<'a> Changes<'a> {
             self.marked.push((id::random()?, report));
             self.events.push(leak_event(rules.actor, report, name::LEAKED)?);
         }
-        if outcome != LeakOutcome::Flagged || rules.policy != OnLeak::Revoke {
+        // An expired token is revoked too, because the clock may be wrong.
+        if state.revoked_at.is_some() || rules.policy != OnLeak::Revoke {
             return Ok(outcome);
         }
-        state.revoked_by = Some(RevokedBy::Leak.word().to_owned());
+        state.revoked_at = Some(rules.now);
         self.revoked.push(report.token);
         let event = leak_event(rules.actor, report, name::REVOKED)?;
         self.events.push(event.with("revoked_by", RevokedBy::Leak.word()));
-        Ok(LeakOutcome::Revoked)
+        Ok(match outcome {
+            LeakOutcome::Expired => LeakOutcome::Expired,
+            _ => LeakOutcome::Revoked,
+        })
     }
 }
 
@@ -157,7 +163,7 @@ fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
 macro_rules! read_states {
     ($executor:expr, $ids:expr, $lock:expr) => {{
         let mut query = QueryBuilder::new(
-            "SELECT id, digest, expires_at, revoked_by, leaked_at FROM tokens WHERE id IN (",
+            "SELECT id, digest, expires_at, revoked_at, leaked_at FROM tokens WHERE id IN (",
         );
         let mut ids = query.separated(", ");
         for id in padded($ids) {

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod audit_search;
+pub mod clock;
 pub mod leaks;
 pub mod listing;
 pub mod pools;
@@ -156,6 +157,7 @@ impl Store {
                 connection.close().await?;
             }
         }
+        store.set_clock().await?;
         Ok(store)
     }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod clock;
 mod database;
 mod edges;
 mod escalation;
@@ -18,6 +19,7 @@ mod network;
 mod propagation;
 mod searches;
 mod server;
+mod wall_clock;
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 use crate::database::Database;
 use crate::http::{Answer, Connection, Request};
 use crate::until;
+use crate::wall_clock::WallClock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -91,6 +92,14 @@ impl Server {
         Self::spawn(ddpatrold(), &database.url(), options)
     }
 
+    /// Starts a server without rate limits whose wall clock is `clock`.
+    #[track_caller]
+    pub(crate) fn start_under(clock: &WallClock, database: &Database, options: &[&str]) -> Self {
+        let mut command = ddpatrold();
+        command.envs(clock.variables());
+        Self::spawn(command, &database.url(), &[&["--no-rate-limit"], options].concat())
+    }
+
     /// Starts a server by a prepared command.
     #[track_caller]
     pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
@@ -156,6 +165,11 @@ impl Server {
 
     fn wait(&mut self) -> ExitStatus {
         until("the server ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Returns what the server has written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.errors.lock().unwrap().clone()
     }
 
     fn written(&mut self) -> (String, String) {
