@@ -1,5 +1,4 @@
-//! What machines that run the service ask: whether it lives, whether it can serve, what it counts;
-//! and what clients ask: whether their token is live, and what the API is.
+//! Health, readiness and metrics for operators, and the validation of tokens for clients.
 
 use super::error::{ApiError, Errors, Refusals, json};
 use crate::service::Service;

@@ -103,12 +103,12 @@ impl Filter {
 
     /// Returns `true` if no use of a live token matches.
     pub(crate) fn excludes_uses(&self) -> bool {
-        let differs = |field: &Option<String>, values: &[&str]| {
-            field.as_deref().is_some_and(|value| !values.contains(&value))
-        };
-        differs(&self.name, &[name::USED])
-            || differs(&self.action, &[super::action(name::USED)])
-            || differs(&self.auth_method, &[method::BEARER, method::APPLICATION_KEY])
+        /// Ways to act without using a live token.
+        const OTHERS: [&str; 4] =
+            [method::POSSESSION, method::GITHUB_SIGNATURE, method::COMMAND_LINE, method::SYSTEM];
+        self.name().is_some_and(|value| value != name::USED)
+            || self.action.as_deref().is_some_and(|action| action != super::action(name::USED))
+            || self.auth_method.as_deref().is_some_and(|method| OTHERS.contains(&method))
     }
 
     /// Columns and the texts that they must equal.

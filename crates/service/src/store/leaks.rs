@@ -17,13 +17,13 @@ const AT_ONCE: usize = 500;
 /// filled up with copies of the last.
 const SIZES: [usize; 4] = [1, 16, 128, AT_ONCE];
 
-/// What happens to a live token that leaked.
+/// The policy for a live token that leaked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnLeak {
-    /// It is revoked at once.
+    /// Revoke it at once.
     #[default]
     Revoke,
-    /// It is marked, and lives on.
+    /// Mark it and leave it live.
     Flag,
 }
 
@@ -38,16 +38,16 @@ pub struct LeakReport {
     pub source: String,
     /// Where it can be seen.
     pub url: String,
-    /// Where it stands there.
+    /// The location there.
     pub location: String,
 }
 
-/// What came of a report.
+/// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeakOutcome {
     /// The token was live, and is revoked now.
     Revoked,
-    /// The token is marked, and lives on.
+    /// The token is marked and stays live.
     Flagged,
     /// The token had been revoked before.
     AlreadyRevoked,

@@ -1,4 +1,4 @@
-//! Lists of tokens: which, in which order, a page at a time.
+//! Lists of tokens: filtered, sorted, a page at a time.
 
 use super::search::search;
 use super::tokens::{COLUMNS, Token, TokenRow, fold};
@@ -7,7 +7,7 @@ use crate::time;
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
 
-/// What a list is sorted by.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The name, without regard to case.

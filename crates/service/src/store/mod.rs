@@ -21,9 +21,9 @@ use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::Sqlite;
 use std::time::Duration;
 
-/// How long a statement may wait for a connection or for another writer.
+/// Maximum time that a statement waits for a connection or for another writer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The channel on which replicas on one PostgreSQL tell each other what to forget.
+/// The channel on which replicas on one PostgreSQL notify each other of changed tokens.
 pub(crate) const CHANNEL: &str = "ddpatrol_changes";
 /// The most tokens that a notification names; beyond, replicas forget all.
 const NAMED_TOKENS: usize = 16;
@@ -47,21 +47,21 @@ enum Dialect {
     Postgres,
 }
 
-/// What happens if there is no SQLite file yet.
+/// The treatment of a missing SQLite file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// It is made.
+    /// Create the file.
     Create,
-    /// It is an error.
+    /// Fail.
     Refuse,
 }
 
-/// What went wrong in the database.
+/// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The URL names no database that the service knows.
+    /// The URL has another scheme than those of the supported databases.
     #[error(
-        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password goes into DATABASE_URL)"
+        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password belongs into DATABASE_URL)"
     )]
     Url(String),
     /// The database cannot be opened.

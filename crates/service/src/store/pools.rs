@@ -23,6 +23,10 @@ const POSTGRES_CREDENTIALS: u32 = 5;
 /// PostgreSQL connections for changes, other reads and the listener for notifications.
 const POSTGRES_OTHERS: u32 = 8;
 
+/// PostgreSQL's own time limit of a search, for when it cannot be cancelled: a second more than
+/// [`super::search::TIME_LIMIT`].
+const SEARCH_STATEMENT_TIME: &str = "6s";
+
 /// The pools of one database.
 #[derive(Debug)]
 pub struct Pools<DB: Database> {
@@ -90,6 +94,7 @@ pub(super) async fn open_postgres(url: &str) -> Result<Pools<Postgres>, StoreErr
     options.connect().await.map_err(failed)?.close().await.map_err(failed)?;
     let reader = pool(POSTGRES_OTHERS).connect_with(options.clone()).await.map_err(failed)?;
     let credentials = pool(POSTGRES_CREDENTIALS).connect_lazy_with(options.clone());
+    let options = options.options([("statement_timeout", SEARCH_STATEMENT_TIME)]);
     let search = pool(SEARCHES).connect_lazy_with(options);
     Ok(Pools { writer: reader.clone(), credentials, search, reader })
 }

@@ -16,9 +16,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Time limit of a search.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Searches that may wait for others to end.
-const QUEUE: usize = 16;
+const QUEUE: usize = 29;
 /// Searches of one person, running or waiting: nobody fills the queue alone.
-const PER_PERSON: usize = 8;
+const PER_PERSON: usize = 16;
 /// Maximum time in the queue.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// Instructions of SQLite's virtual machine between two checks whether to stop; about a
