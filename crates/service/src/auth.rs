@@ -24,8 +24,8 @@ const LIFETIME: Duration = Duration::from_millis(500);
 const SLOWEST: Duration = Duration::from_millis(900);
 /// How often the database is asked before the caller is told to come back.
 const ATTEMPTS: u32 = 3;
-/// How many tokens are remembered.
-const CAPACITY: usize = 100_000;
+/// The most tokens in one generation of the memory; two are kept.
+const GENERATION: usize = 50_000;
 
 /// Makes the digest of a token, the only trace of it that is kept.
 ///
@@ -117,12 +117,55 @@ pub enum AuthError {
     Slow,
 }
 
+/// What the authenticator remembers of a presented token.
+#[derive(Clone, Debug)]
+pub enum Recall {
+    /// An answer of the database that is still current.
+    Current(Verdict),
+    /// The token was live when the database was last asked.
+    WasLive,
+    /// The token was dead when the database was last asked.
+    WasDead(Arc<Entry>),
+    /// Nothing.
+    Nothing,
+}
+
+/// The answers of the database, in two generations: when the younger one is full, the older one is
+/// dropped, so that neither memory nor the work for one answer grows.
 #[derive(Debug, Default)]
 struct Remembered {
-    entries: HashMap<[u8; 16], Arc<Entry>>,
+    young: Generation,
+    old: Generation,
     /// Counts what was forgotten, so that an answer that was asked for before is not remembered
     /// after.
     epoch: u64,
+    /// When everything was forgotten.
+    cleared: Option<Instant>,
+}
+
+type Generation = HashMap<[u8; 16], Slot>;
+
+#[derive(Clone, Debug)]
+struct Slot {
+    entry: Arc<Entry>,
+    /// Set when the token has changed: the entry says only what it was.
+    outdated: bool,
+}
+
+impl Remembered {
+    fn get(&self, id: Uuid) -> Option<&Slot> {
+        self.young.get(id.as_bytes()).or_else(|| self.old.get(id.as_bytes()))
+    }
+
+    fn is_current(&self, slot: &Slot) -> bool {
+        let asked = slot.entry.asked;
+        !slot.outdated && asked.elapsed() < LIFETIME && self.cleared.is_none_or(|at| at < asked)
+    }
+
+    /// Returns the entry of a token if it is current.
+    fn current(&self, id: Uuid) -> Option<Arc<Entry>> {
+        self.get(id).filter(|slot| self.is_current(slot)).map(|slot| Arc::clone(&slot.entry))
+    }
 }
 
 /// Judges presented tokens.
@@ -144,21 +187,30 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`] where the database fails or is too slow.
     pub async fn judge(&self, presented: Presented) -> Result<Verdict, AuthError> {
-        let remembered = self.lock().entries.get(presented.id.as_bytes()).cloned();
-        let entry = match remembered.filter(|entry| entry.asked.elapsed() < LIFETIME) {
+        let remembered = self.lock().current(presented.id);
+        let entry = match remembered {
             Some(entry) => entry,
             None => match self.ask(presented.id).await? {
                 Some(entry) => entry,
                 None => return Ok(Verdict::Unknown),
             },
         };
-        Ok(if !bool::from(entry.digest.ct_eq(&presented.digest)) {
-            Verdict::Unknown
-        } else if entry.dead || entry.expires_at <= time::now() {
-            Verdict::Dead(entry)
-        } else {
-            Verdict::Live(entry)
-        })
+        Ok(verdict(entry, &presented))
+    }
+
+    /// Returns what is remembered of a presented token, without asking the database.
+    #[must_use]
+    pub fn recall(&self, presented: &Presented) -> Recall {
+        let remembered = self.lock();
+        let Some(slot) = remembered.get(presented.id) else { return Recall::Nothing };
+        let (entry, current) = (Arc::clone(&slot.entry), remembered.is_current(slot));
+        drop(remembered);
+        match verdict(entry, presented) {
+            verdict if current => Recall::Current(verdict),
+            Verdict::Live(_) => Recall::WasLive,
+            Verdict::Dead(entry) => Recall::WasDead(entry),
+            Verdict::Unknown => Recall::Nothing,
+        }
     }
 
     async fn ask(&self, id: Uuid) -> Result<Option<Arc<Entry>>, AuthError> {
@@ -183,30 +235,48 @@ impl Authenticator {
         if remembered.epoch != epoch {
             return;
         }
-        if remembered.entries.len() >= CAPACITY {
-            remembered.entries.retain(|_, entry| entry.asked.elapsed() < LIFETIME);
+        let mut dropped = Generation::new();
+        if remembered.young.len() >= GENERATION {
+            let young = std::mem::take(&mut remembered.young);
+            dropped = std::mem::replace(&mut remembered.old, young);
         }
-        if remembered.entries.len() < CAPACITY {
-            remembered.entries.insert(*entry.id.as_bytes(), Arc::clone(entry));
-        }
+        let slot = Slot { entry: Arc::clone(entry), outdated: false };
+        remembered.young.insert(*entry.id.as_bytes(), slot);
+        // Freeing many entries takes a while; nobody waits for it.
+        drop(remembered);
+        drop(dropped);
     }
 
-    /// Forgets a token that has just changed.
+    /// Forgets what a token may do, since it has just changed.
     pub fn forget(&self, id: Uuid) {
         let mut remembered = self.lock();
-        remembered.epoch += 1;
-        remembered.entries.remove(id.as_bytes());
+        let Remembered { young, old, epoch, .. } = &mut *remembered;
+        *epoch += 1;
+        for slot in [young, old].into_iter().filter_map(|slots| slots.get_mut(id.as_bytes())) {
+            slot.outdated = true;
+        }
     }
 
-    /// Forgets everything.
+    /// Forgets what every token may do.
     pub fn forget_all(&self) {
         let mut remembered = self.lock();
         remembered.epoch += 1;
-        remembered.entries.clear();
+        remembered.cleared = Some(Instant::now());
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Judges a presented token by what the database says of its identifier.
+fn verdict(entry: Arc<Entry>, presented: &Presented) -> Verdict {
+    if !bool::from(entry.digest.ct_eq(&presented.digest)) {
+        Verdict::Unknown
+    } else if entry.dead || entry.expires_at <= time::now() {
+        Verdict::Dead(entry)
+    } else {
+        Verdict::Live(entry)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod rate;
 pub mod redact;
 pub mod scope;
 pub mod service;
+mod steady;
 pub mod store;
 pub mod sweep;
 pub mod time;

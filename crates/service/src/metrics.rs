@@ -33,6 +33,7 @@ pub struct Metrics {
     audited: Counter,
     revoked: Family<Kind, Counter>,
     leaks: Family<Kind, Counter>,
+    searches: Family<Kind, Counter>,
     clock: ClockMetrics,
 }
 
@@ -80,13 +81,15 @@ impl Default for Metrics {
         let (uses, audited) = (Counter::default(), Counter::default());
         let revoked = Family::<Kind, Counter>::default();
         let leaks = Family::<Kind, Counter>::default();
+        let searches = Family::<Kind, Counter>::default();
         registry.register("answers", "Answers, by class of request and status", answers.clone());
         registry.register("token_uses", "Answered requests that a live token made", uses.clone());
         registry.register("audited_uses", "Uses written to the audit trail", audited.clone());
         registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
+        registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
         let clock = ClockMetrics::new(&mut registry);
-        Self { registry, answers, uses, audited, revoked, leaks, clock }
+        Self { registry, answers, uses, audited, revoked, leaks, searches, clock }
     }
 }
 
@@ -110,6 +113,11 @@ impl Metrics {
     /// Counts revoked tokens.
     pub(crate) fn revoked(&self, by: RevokedBy, tokens: usize) {
         self.revoked.get_or_create(&Kind { kind: by.word() }).inc_by(tokens as u64);
+    }
+
+    /// Counts a search: `completed`, `timed_out` or `refused`.
+    pub(crate) fn searched(&self, kind: &'static str) {
+        self.searches.get_or_create(&Kind { kind }).inc();
     }
 
     /// Sets for how long clocks have agreed, and whether the time is trusted with deletions.

@@ -10,6 +10,8 @@ use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::scope::KnownScopes;
 use crate::store::leaks::OnLeak;
+use crate::store::readiness::Readiness;
+use crate::store::search::Searches;
 use crate::store::tokens::{NewToken, Revocation, RevokedBy};
 use crate::store::users::{ADMINISTRATOR, User};
 use crate::store::{Store, StoreError};
@@ -72,6 +74,10 @@ pub struct Service {
     pub on_leak: OnLeak,
     /// GitHub's public keys.
     pub github_keys: Keys,
+    /// Whether the database accepts writes.
+    pub readiness: Readiness,
+    /// The limits of searches.
+    pub searches: Searches,
     proxy: Proxy,
 }
 
@@ -157,6 +163,8 @@ impl Service {
             limits: settings.limits,
             on_leak: settings.on_leak,
             github_keys: Keys::new(settings.github_keys_url),
+            readiness: Readiness::default(),
+            searches: Searches::default(),
             proxy: settings.proxy,
             store,
         })

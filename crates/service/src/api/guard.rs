@@ -3,14 +3,15 @@
 
 use super::error::ApiError;
 use crate::audit::{self, Actor, method, name};
-use crate::auth::{Entry, Verdict};
+use crate::auth::{Entry, Recall, Verdict};
 use crate::permission::Permission;
-use crate::rate::{Class, Key};
+use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Who makes the request.
@@ -62,19 +63,17 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     let address = service.caller_address(&parts);
     let record = audit::Request::new(&parts, address.to_string());
     let class = Class::of(&parts.method, parts.uri.path());
-    let judged = match judge(&service, &parts.headers).await {
-        Ok(judged) => judged,
-        Err(error) => return counted(&service, class, error.into_response()),
-    };
-    let (entry, auth_method) = match judged {
-        Some((Verdict::Live(entry), auth_method)) => (entry, auth_method),
-        other => {
-            let refused = refuse(&service, other, record, address).await;
+    let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
+        Ok(Authenticated::Live(entry, auth_method)) => (entry, auth_method),
+        Ok(Authenticated::Refused(refused)) => {
+            let refused = refuse(&service, refused, record).await;
             return counted(&service, Class::Authentication, refused);
         }
+        Err(error) => return counted(&service, class, error.into_response()),
     };
-    let user = Key::User(*entry.user.id.as_bytes());
-    let allowance = service.limits.take(class, user);
+    let keys = Keys::of_token(class, entry.id, entry.user.id);
+    let allowance = service.limits.take(class, keys);
+    let share = allowance.map(|allowance| Share { limits: &service.limits, allowance, keys });
     let caller = Caller { entry, auth_method, request: record };
     // Before anything is done, so that a request that cannot be audited is not carried out.
     if service.queue.room().await.is_err() {
@@ -86,6 +85,9 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     } else {
         too_many()
     };
+    if let Some(share) = share.filter(|_| response.status() != StatusCode::FORBIDDEN) {
+        share.keep();
+    }
     let status = response.status();
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
@@ -110,21 +112,93 @@ fn record_use(service: &Service, caller: Caller, status: StatusCode) -> Result<(
     Ok(())
 }
 
-/// Judges the tokens of a request: a live one decides, wherever it stands.
-async fn judge(
+/// What a request takes of its person's total. It is given back unless the request was permitted:
+/// a thief whose calls are all refused, or broken off, uses up nothing of the owner's.
+struct Share<'a> {
+    limits: &'a Limits,
+    allowance: Allowance,
+    keys: Keys,
+}
+
+impl Share<'_> {
+    fn keep(mut self) {
+        self.allowance.allowed = false;
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if self.allowance.allowed {
+            self.limits.give_back_to_person(&self.allowance, self.keys);
+        }
+    }
+}
+
+/// Who a request comes from.
+enum Authenticated {
+    /// A live token, and how it was presented.
+    Live(Arc<Entry>, &'static str),
+    /// Nobody.
+    Refused(Refused),
+}
+
+/// A request without a live token.
+struct Refused {
+    /// What the caller's address has left.
+    allowance: Option<Allowance>,
+    /// The dead token that was presented, and how.
+    dead: Option<(Arc<Entry>, &'static str)>,
+}
+
+/// Judges the tokens of a request: a live one decides, wherever it is.
+///
+/// Only a token that was live when last asked about reaches the database without the address's
+/// limit. For all others the limit is taken first, and given back if the token is live: an
+/// address beyond its limit causes no queries.
+async fn authenticate(
     service: &Service,
     headers: &HeaderMap,
-) -> Result<Option<(Verdict, &'static str)>, ApiError> {
-    let mut best = None;
+    address: IpAddr,
+) -> Result<Authenticated, ApiError> {
+    let mut dead = None;
+    let mut unasked = Vec::new();
     for (token, auth_method) in presented(headers) {
         let Some(presented) = service.reader.read(token) else { continue };
-        match service.authenticator.judge(presented).await? {
-            live @ Verdict::Live(_) => return Ok(Some((live, auth_method))),
-            dead @ Verdict::Dead(_) => best = Some((dead, auth_method)),
+        let verdict = match service.authenticator.recall(&presented) {
+            Recall::Current(verdict) => verdict,
+            Recall::WasLive => service.authenticator.judge(presented).await?,
+            Recall::WasDead(entry) => {
+                unasked.push((presented, auth_method));
+                Verdict::Dead(entry)
+            }
+            Recall::Nothing => {
+                unasked.push((presented, auth_method));
+                continue;
+            }
+        };
+        match verdict {
+            Verdict::Live(entry) => return Ok(Authenticated::Live(entry, auth_method)),
+            Verdict::Dead(entry) => dead = Some((entry, auth_method)),
             Verdict::Unknown => {}
         }
     }
-    Ok(best)
+    let keys = Keys::from(address);
+    let allowance = service.limits.take(Class::Authentication, keys);
+    if allowance.is_some_and(|allowance| !allowance.allowed) {
+        unasked.clear();
+    }
+    for (presented, auth_method) in unasked {
+        let judged = service.authenticator.judge(presented).await;
+        if let (Some(allowance), Ok(Verdict::Live(_)) | Err(_)) = (&allowance, &judged) {
+            service.limits.give_back(allowance, keys);
+        }
+        match judged? {
+            Verdict::Live(entry) => return Ok(Authenticated::Live(entry, auth_method)),
+            Verdict::Dead(entry) => dead = Some((entry, auth_method)),
+            Verdict::Unknown => {}
+        }
+    }
+    Ok(Authenticated::Refused(Refused { allowance, dead }))
 }
 
 fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {
@@ -137,13 +211,8 @@ fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)>
 }
 
 /// Refuses a request without a live token, and records the attempt if it was made with a dead one.
-async fn refuse(
-    service: &Service,
-    verdict: Option<(Verdict, &'static str)>,
-    record: audit::Request,
-    address: std::net::IpAddr,
-) -> Response {
-    let allowance = service.limits.take(Class::Authentication, address.into());
+async fn refuse(service: &Service, refused: Refused, record: audit::Request) -> Response {
+    let Refused { allowance, dead } = refused;
     let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
         ApiError::unauthorized().into_response()
     } else {
@@ -153,7 +222,7 @@ async fn refuse(
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    if let Some((Verdict::Dead(entry), auth_method)) = verdict {
+    if let Some((entry, auth_method)) = dead {
         let actor = Actor {
             user: Some(entry.user.clone()),
             auth_method,

@@ -7,6 +7,7 @@ pub mod guard;
 pub mod health;
 pub mod jsonapi;
 pub mod query;
+mod searches;
 pub mod tokens;
 pub mod trail;
 

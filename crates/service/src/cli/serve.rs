@@ -55,10 +55,10 @@ pub(super) struct Args {
     /// How long clocks have to agree before expiry events are written and old events deleted
     #[arg(long, value_name = "SECONDS", default_value_t = clock::monitor::WINDOW.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     clock_agreement: u64,
-    /// A rate limit in place of the default, per caller: CLASS=COUNT/SECONDS; repeatable
+    /// Rate limit of a class of requests, per token or address; repeatable
     #[arg(long, value_name = "CLASS=COUNT/SECONDS")]
     rate_limit: Vec<ClassRate>,
-    /// No rate limits at all
+    /// Turn all rate limits off
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
     /// Where GitHub's public keys for secret-scanning alerts are
@@ -142,7 +142,7 @@ fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<Jo
         tokio::spawn(async move { sweep::expire(&expiring).await }),
         tokio::spawn(async move { sweep::forget_events(&forgetting, retention).await }),
     ];
-    if let Store::Postgres(pool) = &service.store {
+    if let Some(pool) = service.store.listener() {
         let pool = pool.clone();
         others.push(tokio::spawn(async move { sweep::listen(&listening, &pool).await }));
     }

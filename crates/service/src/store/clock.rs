@@ -48,8 +48,8 @@ impl Store {
                     .await?;
                 Ok(DatabaseTime { sample: None, trusted: trusted.map(time::from_row) })
             }
-            Self::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
+            Self::Postgres(pools) => {
+                let mut connection = pools.reader.acquire().await?;
                 let sent = boot();
                 let (micros, trusted): (i64, Option<i64>) = sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT), (SELECT trusted_at FROM clock)")
                     .fetch_one(&mut *connection)

@@ -112,6 +112,17 @@ pub struct Credential {
     pub dead: bool,
 }
 
+/// The result of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The token is changed.
+    Done,
+    /// Another request changed the token first; nothing was written.
+    Outdated,
+    /// The token is revoked, expired or missing; nothing was written.
+    Dead,
+}
+
 /// What came of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
@@ -211,7 +222,20 @@ macro_rules! insert_token {
     };
 }
 
-pub(super) use insert_token;
+/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
+macro_rules! lock_tokens {
+    ($tx:ident, $ids:expr) => {{
+        let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for id in $ids {
+            ids.push_bind(id);
+        }
+        query.push(") ORDER BY id FOR UPDATE");
+        query.build().execute(&mut *$tx).await?;
+    }};
+}
+
+pub(super) use {insert_token, lock_tokens};
 
 impl Store {
     /// Keeps a new token, with its event.
@@ -231,7 +255,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails or holds a faulty row.
     pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
-        let row: Option<CredentialRow> = read!(self, |pool| {
+        let row: Option<CredentialRow> = read!(self, credentials, |pool| {
             sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
                 .bind(id.as_bytes().as_slice())
                 .fetch_optional(pool)
@@ -267,37 +291,56 @@ impl Store {
         row.map(TokenRow::token).transpose()
     }
 
-    /// Changes a live token's name or scopes, with its event; returns whether there was one.
+    /// Changes a live token's name or scopes, with its event, if the token still has the name and
+    /// the scopes of `previous`.
+    ///
+    /// The comparison is part of the statement that changes the row: what a caller checked against
+    /// `previous` holds for the row that is changed.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was written.
     pub async fn update_token(
         &self,
-        token: Uuid,
+        previous: &Token,
         name: Option<&str>,
         scopes: Option<&[String]>,
         event: &Event,
-    ) -> Result<bool, StoreError> {
-        let updated = change!(self, |tx| {
+    ) -> Result<Update, StoreError> {
+        let id = previous.id.as_bytes().as_slice();
+        let update = change!(self, |tx| {
             let updated = sqlx::query(
-                "UPDATE tokens SET name = COALESCE($1, name), folded_name = COALESCE($2, folded_name), scopes = COALESCE($3, scopes), modified_at = $4 WHERE id = $5 AND revoked_at IS NULL AND expires_at > $4",
+                "UPDATE tokens SET name = COALESCE($1, name), folded_name = COALESCE($2, folded_name), scopes = COALESCE($3, scopes), modified_at = $4 WHERE id = $5 AND revoked_at IS NULL AND expires_at > $4 AND name = $6 AND scopes = $7",
             )
             .bind(name)
             .bind(name.map(fold))
             .bind(scopes.map(write_scopes))
             .bind(time::to_row(event.at))
-            .bind(token.as_bytes().as_slice())
+            .bind(id)
+            .bind(previous.name.as_str())
+            .bind(write_scopes(&previous.scopes))
             .execute(&mut *tx)
             .await?
             .rows_affected()
                 == 1;
             if updated {
                 insert_events!(tx, std::slice::from_ref(event));
+                Update::Done
+            } else {
+                let live = sqlx::query(
+                    "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
+                )
+                .bind(id)
+                .bind(time::to_row(event.at))
+                .fetch_optional(&mut *tx)
+                .await?
+                .is_some();
+                if live { Update::Outdated } else { Update::Dead }
             }
-            updated
         });
-        self.tell(Some(token)).await;
-        Ok(updated)
+        if update == Update::Done {
+            self.tell(&[previous.id]).await;
+        }
+        Ok(update)
     }
 
     /// Revokes a token, with its event if it was not revoked before.
@@ -327,7 +370,7 @@ impl Store {
             }
             revoked
         });
-        self.tell(Some(token)).await;
+        self.tell(&[token]).await;
         if revoked {
             return Ok(Revocation::Done);
         }

@@ -9,10 +9,15 @@ mod audit;
 mod clock;
 mod database;
 mod edges;
+mod escalation;
 mod expiry;
+mod full_disk;
 mod http;
+mod leak_batches;
+mod limits;
 mod network;
 mod propagation;
+mod searches;
 mod server;
 mod wall_clock;
 

@@ -89,7 +89,7 @@ impl Server {
     /// Starts a server with exactly these options.
     #[track_caller]
     pub(crate) fn start_limited(database: &Database, options: &[&str]) -> Self {
-        Self::run(ddpatrold(), database, options)
+        Self::spawn(ddpatrold(), &database.url(), options)
     }
 
     /// Starts a server without rate limits whose wall clock is `clock`.
@@ -97,13 +97,14 @@ impl Server {
     pub(crate) fn start_under(clock: &WallClock, database: &Database, options: &[&str]) -> Self {
         let mut command = ddpatrold();
         command.envs(clock.variables());
-        Self::run(command, database, &[&["--no-rate-limit"], options].concat())
+        Self::spawn(command, &database.url(), &[&["--no-rate-limit"], options].concat())
     }
 
+    /// Starts a server by a prepared command.
     #[track_caller]
-    fn run(mut command: Command, database: &Database, options: &[&str]) -> Self {
+    pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", url])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
