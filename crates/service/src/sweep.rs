@@ -46,22 +46,30 @@ async fn expire_due(service: &Service) -> Result<(), StoreError> {
 
 /// Deletes events that are older than `retention` while the time is trusted; never returns.
 pub async fn forget_events(service: &Service, retention: Duration) {
-    let mut reported = None;
+    let (mut reported, mut warned) = (None, false);
     loop {
         let mut deleted = 0;
         match forget_old(service, retention, &mut deleted).await {
             Ok(()) => {
-                if reported.take().is_some() {
+                if std::mem::take(&mut warned) {
                     tracing::info!("audit events are deleted again");
                 }
+                reported = None;
                 tokio::time::sleep(FORGET_EVERY).await;
             }
             Err(Unforgotten::Refused(doubt)) => {
-                // Once for each kind of doubt; after a start the clocks have to be compared first.
+                let early = matches!(doubt, Doubt::Early { .. });
                 let kind = std::mem::discriminant(&doubt);
-                if reported != Some(kind) && !matches!(doubt, Doubt::Early { .. }) {
-                    reported = Some(kind);
+                if early && reported.is_none() {
+                    // After every start.
+                    tracing::info!("retention waits, no audit events are deleted yet: {doubt}");
+                } else if !early && reported != Some(kind) {
+                    warned = true;
                     tracing::warn!("retention refused, no audit events are deleted: {doubt}");
+                }
+                // The doubt after a disagreement is not worth another line.
+                if !early || reported.is_none() {
+                    reported = Some(kind);
                 }
                 tokio::time::sleep(RETRY_EVERY).await;
             }

@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long the database may take for a sample.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(5);
 /// How old the stored trusted time may be before it is replaced.
-const STORE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+const STORE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// The part of the difference to the latest trusted time for which clocks have to agree.
 const GAP_PART: u32 = 100;
 
@@ -51,7 +51,7 @@ pub enum Doubt {
         needed: Duration,
     },
     /// Clocks have not agreed for long enough.
-    #[error("the clocks have agreed for {agreed:?} of {needed:?}")]
+    #[error("the clocks have agreed for {} of {} s", agreed.as_secs(), needed.as_secs())]
     Early {
         /// For how long clocks have agreed.
         agreed: Duration,
