@@ -86,11 +86,12 @@ where
         let watch = Arc::clone(&watch);
         let app = TowerToHyperService::new(app);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let in_progress = watch.begin(request.version() == Version::HTTP_2);
+            let mut in_progress = watch.begin(request.version() == Version::HTTP_2);
             request.extensions_mut().insert(ConnectInfo(peer));
             let answer = app.call(request);
             async move {
                 let answer = answer.await?;
+                in_progress.answered();
                 Ok::<_, std::convert::Infallible>(answer.map(|body| Answer { body, in_progress }))
             }
         })
