@@ -8,6 +8,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// The labels of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,10 +39,49 @@ pub struct Metrics {
     audited: Counter,
     revoked: Family<Kind, Counter>,
     leaks: Family<Kind, Counter>,
+    searches: Family<Kind, Counter>,
+    clock: ClockMetrics,
     connections: Gauge,
     connections_closed: Family<Reason, Counter>,
     connections_refused: Family<Reason, Counter>,
     bodies_refused: Family<Reason, Counter>,
+}
+
+/// The metrics of the clock and of what depends on it.
+#[derive(Debug)]
+struct ClockMetrics {
+    agreement: Gauge<f64, AtomicU64>,
+    disagreements: Counter,
+    expired: Counter,
+    retention_refused: Gauge,
+}
+
+impl ClockMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let (agreement, retention_refused) = (Gauge::default(), Gauge::default());
+        let (disagreements, expired) = (Counter::default(), Counter::default());
+        registry.register(
+            "clock_agreement_seconds",
+            "Time for which all clocks have agreed",
+            Gauge::clone(&agreement),
+        );
+        registry.register(
+            "clock_disagreements",
+            "Times that clocks began to disagree",
+            Counter::clone(&disagreements),
+        );
+        registry.register(
+            "expirations",
+            "Tokens whose expiry event was written",
+            Counter::clone(&expired),
+        );
+        registry.register(
+            "retention_refused",
+            "1 while old audit events are not deleted because the time is not trusted",
+            Gauge::clone(&retention_refused),
+        );
+        Self { agreement, disagreements, expired, retention_refused }
+    }
 }
 
 impl Default for Metrics {
@@ -50,11 +91,14 @@ impl Default for Metrics {
         let (uses, audited) = (Counter::default(), Counter::default());
         let revoked = Family::<Kind, Counter>::default();
         let leaks = Family::<Kind, Counter>::default();
+        let searches = Family::<Kind, Counter>::default();
         registry.register("answers", "Answers, by class of request and status", answers.clone());
         registry.register("token_uses", "Answered requests that a live token made", uses.clone());
         registry.register("audited_uses", "Uses written to the audit trail", audited.clone());
         registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
+        registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
+        let clock = ClockMetrics::new(&mut registry);
         let connections = Gauge::default();
         let connections_closed = Family::<Reason, Counter>::default();
         let connections_refused = Family::<Reason, Counter>::default();
@@ -82,6 +126,8 @@ impl Default for Metrics {
             audited,
             revoked,
             leaks,
+            searches,
+            clock,
             connections,
             connections_closed,
             connections_refused,
@@ -110,6 +156,27 @@ impl Metrics {
     /// Counts revoked tokens.
     pub(crate) fn revoked(&self, by: RevokedBy, tokens: usize) {
         self.revoked.get_or_create(&Kind { kind: by.word() }).inc_by(tokens as u64);
+    }
+
+    /// Counts a search: `completed`, `timed_out` or `refused`.
+    pub(crate) fn searched(&self, kind: &'static str) {
+        self.searches.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Sets for how long clocks have agreed, and whether the time is trusted with deletions.
+    pub(crate) fn clocks_observed(&self, agreement: Duration, trusted: bool) {
+        self.clock.agreement.set(agreement.as_secs_f64());
+        self.clock.retention_refused.set(i64::from(!trusted));
+    }
+
+    /// Counts a disagreement of clocks.
+    pub(crate) fn clocks_disagreed(&self) {
+        self.clock.disagreements.inc();
+    }
+
+    /// Counts tokens whose expiry event was written.
+    pub(crate) fn expired(&self, tokens: usize) {
+        self.clock.expired.inc_by(tokens as u64);
     }
 
     /// Counts a reported token.

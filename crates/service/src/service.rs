@@ -4,6 +4,7 @@ use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
+use crate::clock::monitor::Monitor;
 use crate::leak::github::Keys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
@@ -11,6 +12,8 @@ use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::scope::{KnownScopes, Scopes};
 use crate::store::leaks::OnLeak;
+use crate::store::readiness::Readiness;
+use crate::store::search::Searches;
 use crate::store::tokens::{NewToken, Revocation, RevokedBy};
 use crate::store::users::{ADMINISTRATOR, User};
 use crate::store::{Store, StoreError};
@@ -22,6 +25,7 @@ use ddpatrol_token::{FormatError, Secret, Uuid, datadog};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an operator may set.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Settings {
     pub on_leak: OnLeak,
     /// Where GitHub's public keys are.
     pub github_keys_url: String,
+    /// For how long clocks have to agree before the time is trusted.
+    pub clock_agreement: Duration,
     /// The networks of proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Networks,
 }
@@ -49,6 +55,8 @@ pub struct Service {
     pub reader: Reader,
     /// The uses that wait to be audited.
     pub queue: Queue,
+    /// Compares clocks.
+    pub clock: Monitor,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The scopes that tokens may carry.
@@ -59,6 +67,10 @@ pub struct Service {
     pub on_leak: OnLeak,
     /// GitHub's public keys.
     pub github_keys: Keys,
+    /// Whether the database accepts writes.
+    pub readiness: Readiness,
+    /// The limits of searches.
+    pub searches: Searches,
     /// The memory for request bodies.
     pub bodies: Bodies,
     trusted_proxies: Networks,
@@ -140,11 +152,14 @@ impl Service {
             authenticator: Authenticator::new(store.clone()),
             reader: Reader::new()?,
             queue: Queue::new(Arc::clone(&metrics)),
+            clock: Monitor::new(settings.clock_agreement, Arc::clone(&metrics)),
             metrics,
             scopes: Scopes::new(settings.scopes),
             limits: settings.limits,
             on_leak: settings.on_leak,
             github_keys: Keys::new(settings.github_keys_url),
+            readiness: Readiness::default(),
+            searches: Searches::default(),
             bodies: Bodies::default(),
             trusted_proxies: settings.trusted_proxies,
             store,

@@ -9,6 +9,7 @@ pub mod jsonapi;
 mod memory;
 pub mod payload;
 pub mod query;
+mod searches;
 pub mod time_limit;
 pub mod tokens;
 pub mod trail;

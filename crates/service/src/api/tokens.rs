@@ -5,6 +5,7 @@ use super::error::{ApiError, BodyRefusals, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, Query};
+use super::searches;
 use crate::audit::name;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
 use crate::service::{Service, TokenRequest, mint};
@@ -36,7 +37,7 @@ type Shared = State<Arc<Service>>;
     ),
     responses(
         (status = 200, description = "A page of tokens", body = TokensDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 400, description = "A faulty parameter, or a search that takes too long", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
         Refusals,
     ),
@@ -56,7 +57,8 @@ pub async fn list(
         }
         listing.owners = vec![own];
     }
-    let (tokens, total) = service.store.tokens(&listing).await?;
+    let search = service.store.tokens(&listing);
+    let (tokens, total) = searches::bounded(&service, &caller, search).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::listed(tokens, total, include)))
 }
 

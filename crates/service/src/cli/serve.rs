@@ -10,7 +10,7 @@ use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors
 use crate::service::{Service, Settings, begin};
 use crate::store::leaks::OnLeak;
 use crate::store::{Missing, Store};
-use crate::{api, sweep};
+use crate::{api, clock, sweep, time};
 use anyhow::{Context as _, bail};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -61,6 +61,9 @@ pub(super) struct Args {
     /// How long audit events are kept
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     audit_retention: u32,
+    /// How long clocks have to agree before expiry events are written and old events deleted
+    #[arg(long, value_name = "SECONDS", default_value_t = clock::monitor::WINDOW.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    clock_agreement: u64,
     /// Rate limit of a class of requests, per token or address; repeatable
     #[arg(long, value_name = "CLASS=COUNT/SECONDS")]
     rate_limit: Vec<ClassRate>,
@@ -102,6 +105,12 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let store = Store::open(&args.database.url, Missing::Create).await?;
+    if time::now() < clock::EARLIEST && store.users().await?.is_empty() {
+        bail!(
+            "cannot initialize the database at {}: the clock is wrong, because this program is younger; set the clock",
+            time::now()
+        );
+    }
     if let Some((admin, token)) = begin(&store, &scopes).await? {
         say(&format!("made the administrator {}; its token, shown only now:", admin.email));
         print(token.expose()).context("the administrator's token cannot be shown; issue another with `ddpatrold admin token issue`")?;
@@ -114,6 +123,7 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
         on_leak: args.on_leak,
         github_keys_url: args.github_keys_url,
         trusted_proxies: trusted_proxies.clone(),
+        clock_agreement: Duration::from_secs(args.clock_agreement),
     };
     let service = Arc::new(Service::new(store, settings)?);
     let retention = Duration::from_secs(u64::from(args.audit_retention) * 24 * 3_600);
@@ -142,12 +152,13 @@ fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<Jo
     let shared = || Arc::clone(service);
     let writer = shared();
     let writer = tokio::spawn(async move { writer.queue.write(&writer.store).await });
-    let (expiring, forgetting, listening) = (shared(), shared(), shared());
+    let (watching, expiring, forgetting, listening) = (shared(), shared(), shared(), shared());
     let mut others = vec![
+        tokio::spawn(async move { watching.clock.watch(&watching.store).await }),
         tokio::spawn(async move { sweep::expire(&expiring).await }),
-        tokio::spawn(async move { sweep::forget_events(&forgetting.store, retention).await }),
+        tokio::spawn(async move { sweep::forget_events(&forgetting, retention).await }),
     ];
-    if let Store::Postgres(pool) = &service.store {
+    if let Some(pool) = service.store.listener() {
         let pool = pool.clone();
         others.push(tokio::spawn(async move { sweep::listen(&listening, &pool).await }));
     }

@@ -92,7 +92,7 @@ fn silent_connections_keep_nobody_from_being_answered() {
     let program = ddpatrold().get_program().to_owned();
     command.args(["-c", "ulimit -n 256 && exec \"$0\" \"$@\""]).arg(program);
     command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
-    let server = Server::start_by(command, &database, &[]);
+    let server = Server::spawn(command, &database.url(), &[]);
     let admin = server.first_token();
     let mut silent = Vec::new();
     for count in 0..400 {

@@ -7,17 +7,22 @@
 
 mod audit;
 mod bodies;
+mod clock;
 mod connections;
 mod database;
 mod edges;
 mod escalation;
 mod expiry;
+mod full_disk;
 mod http;
+mod leak_batches;
 mod limits;
 mod network;
 mod propagation;
 mod reload;
+mod searches;
 mod server;
+mod wall_clock;
 
 use std::time::{Duration, Instant};
 

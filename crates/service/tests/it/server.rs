@@ -3,6 +3,7 @@
 use crate::database::Database;
 use crate::http::{Answer, Connection, Request};
 use crate::until;
+use crate::wall_clock::WallClock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -88,14 +89,22 @@ impl Server {
     /// Starts a server with exactly these options.
     #[track_caller]
     pub(crate) fn start_limited(database: &Database, options: &[&str]) -> Self {
-        Self::start_by(ddpatrold(), database, options)
+        Self::spawn(ddpatrold(), &database.url(), options)
     }
 
-    /// Starts a server by a command that takes the program's arguments.
+    /// Starts a server without rate limits whose wall clock is `clock`.
     #[track_caller]
-    pub(crate) fn start_by(mut command: Command, database: &Database, options: &[&str]) -> Self {
+    pub(crate) fn start_under(clock: &WallClock, database: &Database, options: &[&str]) -> Self {
+        let mut command = ddpatrold();
+        command.envs(clock.variables());
+        Self::spawn(command, &database.url(), &[&["--no-rate-limit"], options].concat())
+    }
+
+    /// Starts a server by a prepared command.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", url])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
