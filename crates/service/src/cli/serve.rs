@@ -46,7 +46,7 @@ pub(super) struct Args {
     /// this machine are trusted.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<Network>,
-    /// Maximum number of open connections [default: 1024, or what file descriptors allow]
+    /// Maximum number of open connections [default: 512, or what file descriptors allow]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     max_connections: Option<usize>,
     /// Maximum number of open connections per address [default: 256, at most half of all]

@@ -1,4 +1,4 @@
-//! Which connections are open: admits new ones within the limits, makes room by closing quiet ones,
+//! Which connections are open: admits new ones within the limits, makes room by closing those not at work,
 //! and closes those that are past a deadline.
 
 use super::ConnectionLimits;
@@ -63,20 +63,17 @@ impl Open {
         Some(entry)
     }
 
-    /// Finds the connection to close for a new one: of those without a request in progress one that
-    /// never had a request, and the one quiet for longest; of an address, or of all.
-    fn quietest(&self, of: Option<&IpAddr>) -> Option<u64> {
+    /// Finds the connection to close for a new one, of an address or of all; see
+    /// [`Watch::dispensable`].
+    fn dispensable(&self, of: Option<&IpAddr>) -> Option<u64> {
         let candidates = self.entries.iter().filter(|(_, entry)| match of {
             Some(site) => entry.site.as_ref() == Some(site),
             None => true,
         });
         candidates
-            .filter_map(|(&id, entry)| {
-                let quiet = entry.watch.quiet_since()?;
-                Some((entry.watch.stage() == Stage::Used, quiet, id))
-            })
+            .filter_map(|(&id, entry)| Some((entry.watch.dispensable()?, id)))
             .min()
-            .map(|(_, _, id)| id)
+            .map(|(_, id)| id)
     }
 }
 
@@ -107,14 +104,14 @@ impl Admission {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a connection, after closing a quiet one if a limit is reached.
+    /// Admits a connection, after closing one not at work if a limit is reached.
     pub(super) async fn admit(self: &Arc<Self>, address: IpAddr, exempt: bool) -> Decision {
         let limited = (!exempt).then(|| site(address));
         if let Some(site) = &limited {
             let mut open = self.lock();
             if open.count(site) >= self.limits.per_address {
-                let quietest = open.quietest(Some(site));
-                let closed = quietest.is_some_and(|id| abort(&mut open, id));
+                let dispensable = open.dispensable(Some(site));
+                let closed = dispensable.is_some_and(|id| abort(&mut open, id));
                 drop(open);
                 self.limited("address", closed);
                 if !closed {
@@ -160,8 +157,8 @@ impl Admission {
             if open.entries.len() < self.limits.total {
                 None
             } else {
-                let quietest = open.quietest(None);
-                Some(quietest.is_some_and(|id| abort(&mut open, id)))
+                let dispensable = open.dispensable(None);
+                Some(dispensable.is_some_and(|id| abort(&mut open, id)))
             }
         };
         if let Some(closed) = closed {
@@ -185,7 +182,7 @@ impl Admission {
     pub(super) fn accept_failed(&self, error: &io::Error) {
         self.metrics.connection_refused("accept");
         let mut open = self.lock();
-        if let Some(id) = open.quietest(None) {
+        if let Some(id) = open.dispensable(None) {
             abort(&mut open, id);
         }
         drop(open);
@@ -207,7 +204,7 @@ impl Admission {
                 count,
                 total,
                 per_address,
-                "a limit on connections is reached; quiet connections are closed, then new ones refused"
+                "a limit on connections is reached; those not at work are closed, or new ones refused"
             );
         }
     }

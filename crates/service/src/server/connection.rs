@@ -26,7 +26,7 @@ const MAX_HEADERS: u32 = 16 * 1024;
 /// The size of a connection's buffers, in bytes; it bounds the headers of HTTP/1 too.
 const BUFFER: usize = MAX_HEADERS as usize;
 /// How many requests one HTTP/2 connection may have in progress.
-const MAX_STREAMS: u32 = 32;
+const MAX_STREAMS: u32 = 16;
 /// How much of a body HTTP/2 takes before somebody reads it, in bytes: per stream and connection.
 const STREAM_WINDOW: u32 = 32 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024;
@@ -86,11 +86,12 @@ where
         let watch = Arc::clone(&watch);
         let app = TowerToHyperService::new(app);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let in_progress = watch.begin(request.version() == Version::HTTP_2);
+            let mut in_progress = watch.begin(request.version() == Version::HTTP_2);
             request.extensions_mut().insert(ConnectInfo(peer));
             let answer = app.call(request);
             async move {
                 let answer = answer.await?;
+                in_progress.answered();
                 Ok::<_, std::convert::Infallible>(answer.map(|body| Answer { body, in_progress }))
             }
         })

@@ -6,9 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// File descriptors kept for everything but connections: database, listener, standard streams, and
 /// connections that are about to be refused.
 const RESERVED: u64 = 96;
-/// Default of the limit on connections where there are descriptors enough. Idle connections cost up
-/// to about 20 KiB of memory each.
-const DEFAULT_TOTAL: usize = 1_024;
+/// Default of the limit on connections where there are descriptors enough. A client that does its
+/// worst without a token makes a connection cost about 50 KiB of memory.
+const DEFAULT_TOTAL: usize = 512;
 /// Default of the limit per address.
 const DEFAULT_PER_ADDRESS: usize = 256;
 

@@ -97,13 +97,16 @@ pub(super) struct Watch {
     clock: Arc<Clock>,
     stage: AtomicU8,
     multiplexed: AtomicBool,
-    /// When the stage began, or the last request ended.
+    /// When the stage began, or the last request was answered or ended.
     quiet_since: AtomicU32,
     /// When the first byte of a request came whose headers are not complete, or 0.
     headers_since: AtomicU32,
     /// When something was written that is not flushed yet, or 0.
     unflushed_since: AtomicU32,
+    /// The requests in progress: until their answer is taken off.
     requests: AtomicU32,
+    /// Those that have no answer yet.
+    unanswered: AtomicU32,
     /// The requests in progress by the slot of time in which they began.
     began: [AtomicU16; SLOTS],
 }
@@ -119,6 +122,7 @@ impl Watch {
             headers_since: AtomicU32::new(0),
             unflushed_since: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            unanswered: AtomicU32::new(0),
             began: Default::default(),
         }
     }
@@ -157,17 +161,32 @@ impl Watch {
     pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> InProgress {
         let slot = (self.clock.now() / SLOT) as usize % SLOTS;
         self.requests.fetch_add(1, Relaxed);
+        self.unanswered.fetch_add(1, Relaxed);
         self.began[slot].fetch_add(1, Relaxed);
         self.headers_since.store(0, Relaxed);
         if self.stage() != Stage::Used {
             self.multiplexed.store(multiplexed, Relaxed);
             self.stage.store(Stage::Used as u8, Relaxed);
         }
-        InProgress { watch: Arc::clone(self), slot }
+        InProgress { watch: Arc::clone(self), slot, answered: false }
+    }
+
+    /// Returns how readily the connection is closed to make room, lowest first: one without any
+    /// request, then one between requests, then one whose client does not take its answers off; each
+    /// by how long that has been so. `None` if a request has no answer yet.
+    pub(super) fn dispensable(&self) -> Option<(u8, u32)> {
+        if self.unanswered.load(Relaxed) > 0 {
+            return None;
+        }
+        let rank = match self.quiet_since() {
+            None => 2,
+            Some(_) => u8::from(self.stage() == Stage::Used),
+        };
+        Some((rank, self.quiet_since.load(Relaxed)))
     }
 
     /// Returns since when no request has been in progress, or `None` if one is.
-    pub(super) fn quiet_since(&self) -> Option<u32> {
+    fn quiet_since(&self) -> Option<u32> {
         (self.requests.load(Relaxed) == 0).then(|| self.quiet_since.load(Relaxed))
     }
 
@@ -202,10 +221,22 @@ impl Watch {
 pub(super) struct InProgress {
     watch: Arc<Watch>,
     slot: usize,
+    answered: bool,
+}
+
+impl InProgress {
+    /// The request has an answer, which the client has yet to take off.
+    pub(super) fn answered(&mut self) {
+        if !std::mem::replace(&mut self.answered, true) {
+            self.watch.quiet_since.store(self.watch.clock.now(), Relaxed);
+            self.watch.unanswered.fetch_sub(1, Relaxed);
+        }
+    }
 }
 
 impl Drop for InProgress {
     fn drop(&mut self) {
+        self.answered();
         let watch = &self.watch;
         watch.began[self.slot].fetch_sub(1, Relaxed);
         watch.quiet_since.store(watch.clock.now(), Relaxed);
@@ -258,5 +289,23 @@ mod tests {
         assert_eq!(watch.quiet_since(), None);
         drop(requests);
         assert!(watch.quiet_since().is_some());
+    }
+
+    #[test]
+    fn a_connection_is_dispensable_unless_a_request_has_no_answer() {
+        let rank = |watch: &Watch| watch.dispensable().map(|(rank, _)| rank);
+        let watch = watch();
+        assert_eq!(rank(&watch), Some(0));
+        watch.ready();
+        let mut first = watch.begin(true);
+        let mut second = watch.begin(true);
+        first.answered();
+        assert_eq!(rank(&watch), None);
+        second.answered();
+        assert_eq!(rank(&watch), Some(2));
+        drop((first, second));
+        assert_eq!(rank(&watch), Some(1));
+        drop(watch.begin(true));
+        assert_eq!(rank(&watch), Some(1));
     }
 }

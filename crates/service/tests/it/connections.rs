@@ -77,8 +77,11 @@ fn a_tls_connection_without_a_handshake_or_a_request_is_closed() {
         .stderr(Stdio::null())
         .spawn()
         .expect("this test needs openssl");
-    wait_until_closed(server.address, b"", None);
-    wait_until_closed(server.address, b"\x16\x03\x01\x02\0\x01", None);
+    scope(|scope| {
+        for first in [&b""[..], b"\x16\x03\x01\x02\0\x01"] {
+            scope.spawn(|| wait_until_closed(server.address, first, None));
+        }
+    });
     until("the client ends", || shaken.try_wait().unwrap());
 }
 
@@ -133,6 +136,26 @@ fn connections_at_work_are_not_closed_for_new_ones() {
     drop(at_work);
     until("there is room again", || server.connect().send(&Request::get("/healthz")).ok());
     assert!(server.metric("ddpatrold_connections_refused_total{reason=\"address\"}") >= 1);
+}
+
+#[test]
+fn answers_that_nobody_reads_keep_nobody_from_being_answered() {
+    let database = Database::sqlite();
+    let options = ["--max-connections", "8", "--max-connections-per-address", "8"];
+    let server = Server::start(&database, &options);
+    // HTTP/2 whose streams have no window for an answer's body (SETTINGS_INITIAL_WINDOW_SIZE = 0).
+    let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+    // GET http://x/, which is answered by 404.
+    let get = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x84\x86\x41\x01x";
+    let stuck: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(&[&settings[..], &get[..]].concat()).unwrap();
+            stream
+        })
+        .collect();
+    until("a ninth is answered", || server.connect().send(&Request::get("/healthz")).ok());
+    drop(stuck);
 }
 
 #[test]
