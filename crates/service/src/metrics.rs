@@ -24,6 +24,12 @@ struct Kind {
     kind: &'static str,
 }
 
+/// The label of a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// The service's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -35,6 +41,10 @@ pub struct Metrics {
     leaks: Family<Kind, Counter>,
     searches: Family<Kind, Counter>,
     clock: ClockMetrics,
+    connections: Gauge,
+    connections_closed: Family<Reason, Counter>,
+    connections_refused: Family<Reason, Counter>,
+    bodies_refused: Family<Reason, Counter>,
 }
 
 /// The metrics of the clock and of what depends on it.
@@ -89,7 +99,40 @@ impl Default for Metrics {
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
         registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
         let clock = ClockMetrics::new(&mut registry);
-        Self { registry, answers, uses, audited, revoked, leaks, searches, clock }
+        let connections = Gauge::default();
+        let connections_closed = Family::<Reason, Counter>::default();
+        let connections_refused = Family::<Reason, Counter>::default();
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register(
+            "connections_closed",
+            "Connections closed by the service, by deadline or limit",
+            connections_closed.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections not accepted, by limit",
+            connections_refused.clone(),
+        );
+        let bodies_refused = Family::<Reason, Counter>::default();
+        registry.register(
+            "bodies_refused",
+            "Request bodies that were not read, by reason",
+            bodies_refused.clone(),
+        );
+        Self {
+            registry,
+            answers,
+            uses,
+            audited,
+            revoked,
+            leaks,
+            searches,
+            clock,
+            connections,
+            connections_closed,
+            connections_refused,
+            bodies_refused,
+        }
     }
 }
 
@@ -146,6 +189,31 @@ impl Metrics {
             LeakOutcome::Unknown => "unknown",
         };
         self.leaks.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Counts an open connection.
+    pub(crate) fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// Counts the end of an open connection.
+    pub(crate) fn connection_ended(&self) {
+        self.connections.dec();
+    }
+
+    /// Counts a connection that the service closed because of a deadline or a limit.
+    pub(crate) fn connection_closed(&self, reason: &'static str) {
+        self.connections_closed.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a connection that was not accepted because of a limit.
+    pub(crate) fn connection_refused(&self, reason: &'static str) {
+        self.connections_refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a request's body that was not read.
+    pub(crate) fn body_refused(&self, reason: &'static str) {
+        self.bodies_refused.get_or_create(&Reason { reason }).inc();
     }
 
     /// Writes all counters as text.

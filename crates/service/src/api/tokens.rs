@@ -82,7 +82,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysWrite])?;
     body::must_be_json(&headers)?;
-    let create = body::create(&body, &service.scopes)?;
+    let create = body::create(&body, &service.scopes.current())?;
     within_own(&caller, &create.scopes)?;
     if create.expires_at > caller.entry.expires_at {
         let end = caller.entry.expires_at;
@@ -166,7 +166,7 @@ pub async fn update(
             return Err(ApiError::no_token());
         }
         body::must_be_json(&headers)?;
-        let update = body::update(&body, token.id, &service.scopes)?;
+        let update = body::update(&body, token.id, &service.scopes.current())?;
         match change(&service, &caller, &token, update).await? {
             Update::Done => {
                 let token = service.store.token(token.id).await?.ok_or_else(ApiError::no_token)?;

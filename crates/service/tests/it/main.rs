@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod bodies;
 mod clock;
+mod connections;
 mod database;
 mod edges;
 mod escalation;
@@ -17,6 +19,7 @@ mod leak_batches;
 mod limits;
 mod network;
 mod propagation;
+mod reload;
 mod searches;
 mod server;
 mod wall_clock;

@@ -158,6 +158,26 @@ impl Server {
         self.written()
     }
 
+    /// Returns what the server has written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.errors.lock().unwrap().clone()
+    }
+
+    /// Returns the value of a metric, 0 if it is not there; `name` includes the labels.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.call(&Request::get("/metrics")).expect(200).text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Returns a line of `/proc/PID/status` in MiB.
+    pub(crate) fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap());
         kill(pid, signal).unwrap();
@@ -165,11 +185,6 @@ impl Server {
 
     fn wait(&mut self) -> ExitStatus {
         until("the server ends", || self.child.try_wait().unwrap())
-    }
-
-    /// Returns what the server has written to standard error so far.
-    pub(crate) fn log(&self) -> String {
-        self.errors.lock().unwrap().clone()
     }
 
     fn written(&mut self) -> (String, String) {
