@@ -2,6 +2,7 @@
 //! record of the use.
 
 use super::error::ApiError;
+use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
 use crate::auth::{Entry, Recall, Verdict};
 use crate::permission::Permission;
@@ -11,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use ddpatrol_token::Uuid;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub struct Caller {
     pub auth_method: &'static str,
     /// The request, for the audit trail.
     pub request: audit::Request,
+    /// The address that the request came from.
+    pub address: IpAddr,
 }
 
 impl Caller {
@@ -56,6 +60,10 @@ impl Caller {
     }
 }
 
+/// The token that a request introspected, in the extensions of its answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IntrospectedToken(pub(crate) Uuid);
+
 /// Lets a request through if a live token made it within its limits, and records the use with the
 /// answer's status.
 pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
@@ -66,25 +74,24 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
         Ok(Authenticated::Live(entry, auth_method)) => (entry, auth_method),
         Ok(Authenticated::Refused(refused)) => {
-            let refused = refuse(&service, refused, record).await;
+            let refused = refuse(&service, refused, record, address);
             return counted(&service, Class::Authentication, refused);
         }
         Err(error) => return counted(&service, class, error.into_response()),
     };
     let keys = Keys::of_token(class, entry.id, entry.user.id);
     let allowance = service.limits.take(class, keys);
+    let caller = Caller { entry, auth_method, request: record, address };
+    if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
+        return counted(&service, class, limited(&service, &caller, &allowance));
+    }
     let share = allowance.map(|allowance| Share { limits: &service.limits, allowance, keys });
-    let caller = Caller { entry, auth_method, request: record };
     // Before anything is done, so that a request that cannot be audited is not carried out.
     if service.queue.room().await.is_err() {
         return counted(&service, class, ApiError::unavailable().into_response());
     }
-    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
-        parts.extensions.insert(caller.clone());
-        next.run(Request::from_parts(parts, body)).await
-    } else {
-        too_many()
-    };
+    parts.extensions.insert(caller.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(share) = share.filter(|_| response.status() != StatusCode::FORBIDDEN) {
         share.keep();
     }
@@ -92,14 +99,38 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    if let Err(error) = record_use(&service, caller, status) {
+    if let Err(error) = record_use(&service, caller, &response) {
         return counted(&service, class, error.into_response());
     }
     counted(&service, class, response)
 }
 
+/// Refuses a request of a live token that is beyond its rate limit, and counts it for the trail.
+fn limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Response {
+    let mut response = too_many();
+    let status = response.status();
+    allowance.write(status, response.headers_mut());
+    let token = caller.entry.id;
+    let seen = Use {
+        kind: Kind::Limited,
+        token,
+        address: caller.address,
+        caller: None,
+        limit: Limit::Beyond,
+    };
+    let actor = Actor { token: None, ..caller.actor() };
+    let event = || Ok(actor.event(name::USED, Some(token))?.answered(status.as_u16()));
+    match service.queue.count(seen, event) {
+        Ok(()) => {
+            service.metrics.used();
+            response
+        }
+        Err(error) => ApiError::from(error).into_response(),
+    }
+}
+
 /// Records an answered use of a live token.
-fn record_use(service: &Service, caller: Caller, status: StatusCode) -> Result<(), ApiError> {
+fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
     let token = caller.entry.id;
     let actor = Actor {
         user: Some(caller.entry.user.clone()),
@@ -107,7 +138,11 @@ fn record_use(service: &Service, caller: Caller, status: StatusCode) -> Result<(
         token: None,
         request: Some(caller.request),
     };
-    service.queue.push(actor.event(name::USED, Some(token))?.answered(status.as_u16()));
+    let mut event = actor.event(name::USED, Some(token))?.answered(response.status().as_u16());
+    if let Some(&IntrospectedToken(token)) = response.extensions().get() {
+        event = event.with("introspected_token", audit::token_metadata(token));
+    }
+    service.queue.push(event);
     service.metrics.used();
     Ok(())
 }
@@ -210,34 +245,32 @@ fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)>
     bearer.into_iter().chain(key.map(|key| (key.as_bytes().trim_ascii(), method::APPLICATION_KEY)))
 }
 
-/// Refuses a request without a live token, and records the attempt if it was made with a dead one.
-async fn refuse(service: &Service, refused: Refused, record: audit::Request) -> Response {
+/// Refuses a request without a live token, and counts the attempt if it was made with a dead one.
+fn refuse(
+    service: &Service,
+    refused: Refused,
+    record: audit::Request,
+    address: IpAddr,
+) -> Response {
     let Refused { allowance, dead } = refused;
-    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
-        ApiError::unauthorized().into_response()
+    let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
+        (ApiError::unauthorized().into_response(), Limit::Within)
     } else {
-        too_many()
+        (too_many(), Limit::Beyond)
     };
     let status = response.status();
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    if let Some((entry, auth_method)) = dead {
-        let actor = Actor {
-            user: Some(entry.user.clone()),
-            auth_method,
-            token: None,
-            request: Some(record),
-        };
-        if service.queue.room().await.is_err() {
-            return ApiError::unavailable().into_response();
-        }
-        match actor.event(name::DENIED, Some(entry.id)) {
-            Ok(event) => service.queue.push(event.answered(status.as_u16())),
-            Err(error) => return ApiError::from(error).into_response(),
-        }
+    let Some((entry, auth_method)) = dead else { return response };
+    let seen = Use { kind: Kind::Denied, token: entry.id, address, caller: None, limit };
+    let user = Some(entry.user.clone());
+    let actor = Actor { user, auth_method, token: None, request: Some(record) };
+    let event = || Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()));
+    match service.queue.count(seen, event) {
+        Ok(()) => response,
+        Err(error) => ApiError::from(error).into_response(),
     }
-    response
 }
 
 /// Limits requests that need no token, by address.

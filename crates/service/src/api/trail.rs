@@ -126,11 +126,11 @@ fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiEr
 fn resource(event: Event) -> EventResource {
     let asset = event.asset.map(|id| id.to_string());
     let user = event.user.map(|user| (user.id.to_string(), user.email.to_string()));
-    let message = message(
-        &event.name,
-        user.as_ref().map(|(_, email)| email.as_str()),
-        asset.as_deref().unwrap_or_default(),
-    );
+    let who = user.as_ref().map(|(_, email)| email.as_str());
+    let message = match &asset {
+        Some(asset) => message(&event.name, who, asset),
+        None => "Further personal access tokens were refused".to_owned(),
+    };
     let mut attributes = json!({
         "evt": {"name": event.name, "actor": {"type": event.actor}},
         "action": event.action,

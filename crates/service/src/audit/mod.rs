@@ -5,6 +5,7 @@
 
 pub mod filter;
 pub mod queue;
+pub mod tally;
 
 pub use filter::{Filter, FilterError, Page};
 
@@ -55,6 +56,8 @@ pub mod method {
     pub const GITHUB_SIGNATURE: &str = "github_signature";
     /// An operator at the command line, who holds the database.
     pub const COMMAND_LINE: &str = "command_line";
+    /// A token that another service was shown, and introspected.
+    pub const INTROSPECTION: &str = "introspection";
     /// Nobody: the service itself.
     pub const SYSTEM: &str = "system";
 }
@@ -196,11 +199,16 @@ impl Actor {
             asset: token,
             request: self.request.clone(),
             status: None,
-            metadata: self.token.map(|used| {
-                serde_json::json!({"used_token": {"id": used.to_string(), "public_portion": id::alias(used)}})
-            }),
+            metadata: self
+                .token
+                .map(|used| serde_json::json!({"used_token": token_metadata(used)})),
         })
     }
+}
+
+/// Describes a token in an event's metadata.
+pub(crate) fn token_metadata(token: Uuid) -> Value {
+    serde_json::json!({"id": token.to_string(), "public_portion": id::alias(token)})
 }
 
 impl Event {

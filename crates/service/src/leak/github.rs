@@ -122,7 +122,11 @@ impl Keys {
         known.tried = Some(Instant::now());
         let url = self.url.clone();
         let keys = tokio::task::spawn_blocking(move || fetch(&url)).await;
-        known.keys = keys.map_err(|error| self.failed(error))??;
+        let keys = keys.map_err(|error| self.failed(error)).flatten();
+        // Logged here, once per fetch: logged per alert, anybody could fill the log.
+        known.keys = keys.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "alerts cannot be checked");
+        })?;
         known.fetched = Some(Instant::now());
         Ok(known.keys.get(identifier).copied())
     }
@@ -322,8 +326,7 @@ async fn claim(service: &Service, headers: &HeaderMap) -> Result<Claim, ApiError
     let identifier = header(IDENTIFIER).filter(|text| text.len() <= MAX_IDENTIFIER);
     let identifier = identifier.ok_or_else(refused)?;
     let signature = header(SIGNATURE).and_then(parse_signature).ok_or_else(refused)?;
-    let key = service.github_keys.key(identifier).await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an alert could not be checked");
+    let key = service.github_keys.key(identifier).await.map_err(|_| {
         let text = "GitHub's public keys cannot be reached at the moment; try again";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
     })?;

@@ -3,9 +3,10 @@
 
 use super::actor;
 use crate::api::error::{ApiError, Errors, OpenRefusals, Refusals, json};
-use crate::api::guard::Caller;
-use crate::audit::{method, name};
-use crate::auth::{Presented, Verdict};
+use crate::api::guard::{Caller, IntrospectedToken};
+use crate::audit::tally::{Kind, Limit, Use};
+use crate::audit::{Actor, method, name};
+use crate::auth::{Entry, Verdict};
 use crate::permission::Permission;
 use crate::service::Service;
 use crate::store::tokens::RevokedBy;
@@ -15,6 +16,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ddpatrol_token::mint::RandomError;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
@@ -120,7 +122,8 @@ pub async fn revoke(
     Ok(StatusCode::OK.into_response())
 }
 
-/// Tells a service whether a token is live, and whose (RFC 7662).
+/// Reports to a service whether a token is live, and whose (RFC 7662). The introspection is recorded
+/// as a use of the token.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
@@ -144,18 +147,55 @@ pub async fn introspect(
         Ok(token) => token,
         Err(error) => return Ok(error.into_response()),
     };
-    let told = match service.reader.read(token.as_bytes()) {
-        Some(presented) => introspection(&service, presented).await?,
-        None => Introspection::default(),
+    let Some(presented) = service.reader.read(token.as_bytes()) else {
+        return Ok(told(&Introspection::default()));
     };
-    Ok(json(StatusCode::OK, "application/json", &told))
+    let (kind, entry) = match service.authenticator.judge(presented).await? {
+        Verdict::Live(entry) => (Kind::Introspected, entry),
+        Verdict::Dead(entry) => (Kind::DeniedIntrospection, entry),
+        // It was never issued here: there is nothing but the caller's own use to record.
+        Verdict::Unknown => return Ok(told(&Introspection::default())),
+    };
+    record(&service, &caller, kind, &entry)?;
+    let live = kind == Kind::Introspected;
+    let mut response = told(&if live { introspection(&entry) } else { Introspection::default() });
+    response.extensions_mut().insert(IntrospectedToken(entry.id));
+    Ok(response)
 }
 
-async fn introspection(service: &Service, presented: Presented) -> Result<Introspection, ApiError> {
-    let Verdict::Live(entry) = service.authenticator.judge(presented).await? else {
-        return Ok(Introspection::default());
+/// Counts the introspection for the trail of the introspected token.
+fn record(
+    service: &Service,
+    caller: &Caller,
+    kind: Kind,
+    entry: &Entry,
+) -> Result<(), RandomError> {
+    let name = if kind == Kind::Introspected { name::USED } else { name::DENIED };
+    let seen = Use {
+        kind,
+        token: entry.id,
+        address: caller.address,
+        caller: Some(caller.entry.id),
+        limit: Limit::Within,
     };
-    Ok(Introspection {
+    let event = || {
+        let actor = Actor {
+            user: Some(entry.user.clone()),
+            auth_method: method::INTROSPECTION,
+            token: Some(caller.entry.id),
+            request: Some(caller.request.clone()),
+        };
+        Ok(actor.event(name, Some(entry.id))?.answered(StatusCode::OK.as_u16()))
+    };
+    service.queue.count(seen, event)
+}
+
+fn told(introspection: &Introspection) -> Response {
+    json(StatusCode::OK, "application/json", introspection)
+}
+
+fn introspection(entry: &Entry) -> Introspection {
+    Introspection {
         active: true,
         scope: Some(entry.scopes.join(" ")),
         exp: Some(entry.expires_at.as_second()),
@@ -164,7 +204,7 @@ async fn introspection(service: &Service, presented: Presented) -> Result<Intros
         username: Some(entry.user.email.to_string()),
         jti: Some(entry.id.to_string()),
         token_type: Some("Bearer"),
-    })
+    }
 }
 
 fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {

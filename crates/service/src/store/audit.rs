@@ -1,9 +1,10 @@
 //! The rows of the audit trail: appended, and deleted when they are old. For reading see
 //! [`super::audit_search`].
 
+use super::aggregates::update_metadata;
 use super::tokens::lock_tokens;
 use super::{Dialect, Store, StoreError, change};
-use crate::audit::Event;
+use crate::audit::queue::Batch;
 use crate::time;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
@@ -53,15 +54,17 @@ macro_rules! insert_events {
 pub(super) use insert_events;
 
 impl Store {
-    /// Appends events and updates when each token was last used, all in one transaction.
+    /// Appends events, updates aggregated ones, and records each token's last use, all in one
+    /// transaction.
     ///
     /// # Errors
     /// [`StoreError::Statement`]: nothing was written.
-    pub async fn append_uses(&self, events: &[Event]) -> Result<(), StoreError> {
-        let used = last_uses(events);
+    pub async fn append_uses(&self, batch: &Batch) -> Result<(), StoreError> {
+        let used = last_uses(batch);
         let dialect = self.dialect();
         change!(self, |tx| {
-            insert_events!(tx, events);
+            insert_events!(tx, &batch.events);
+            update_metadata!(tx, &batch.updates);
             let mut rest = used.as_slice();
             for size in CHUNKS {
                 while rest.len() >= size {
@@ -101,13 +104,13 @@ impl Store {
 
 /// Finds the last use of each token that a batch shows as accepted, in the order of their ids so
 /// that two replicas lock rows in the same order.
-fn last_uses(events: &[Event]) -> Vec<([u8; 16], i64)> {
+fn last_uses(batch: &Batch) -> Vec<([u8; 16], i64)> {
     let mut used = std::collections::BTreeMap::new();
-    for event in events.iter().filter(|event| event.name == crate::audit::name::USED) {
-        if let Some(token) = event.asset {
-            let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
-            *last = time::to_row(event.at).max(*last);
-        }
+    let accepted = batch.events.iter().filter(|event| event.name == crate::audit::name::USED);
+    let accepted = accepted.filter_map(|event| Some((event.asset?, event.at)));
+    for (token, at) in accepted.chain(batch.used.iter().copied()) {
+        let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
+        *last = time::to_row(at).max(*last);
     }
     used.into_iter().collect()
 }

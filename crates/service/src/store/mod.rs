@@ -3,6 +3,7 @@
 //! Every change and its audit event are one transaction. Statements use `$1`, which both databases
 //! understand, and column types that both have: bytes, 64-bit integers and text.
 
+mod aggregates;
 pub mod audit;
 pub mod audit_search;
 pub mod clock;
@@ -231,6 +232,7 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::queue::Batch;
     use crate::audit::{Actor, name};
 
     /// Runs a future on a runtime of its own.
@@ -250,7 +252,7 @@ mod tests {
     async fn append(store: &Store) -> Result<(), StoreError> {
         let event = Actor::SYSTEM.event(name::USED, None).expect("random bytes");
         let events = vec![event.with("filler", "x".repeat(200_000))];
-        store.append_uses(&events).await
+        store.append_uses(&Batch { events, ..Batch::default() }).await
     }
 
     #[test]
