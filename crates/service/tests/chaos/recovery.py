@@ -59,8 +59,9 @@ class Probe:
         """Returns what keeps a live token from being accepted, or `None`."""
         while self._left:
             token = self._left[-1]
-            self._system.count("uses that may be refused")
             status = self._client.ask("GET", VALIDATE, token.secret).status
+            if status == 401:
+                self._system.count("possibly refused")
             if status != 200 and token.state is State.LIVE and not token.lost:
                 # The others first: all of them are tried before this one is tried again.
                 self._left.insert(0, self._left.pop())
