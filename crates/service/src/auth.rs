@@ -87,6 +87,14 @@ pub struct Entry {
     asked: Instant,
 }
 
+impl Entry {
+    /// Returns `true` if the token was revoked or its owner disabled, whatever the time is.
+    #[must_use]
+    pub const fn is_revoked(&self) -> bool {
+        self.dead
+    }
+}
+
 /// What is known of a presented token.
 #[derive(Clone, Debug)]
 pub enum Verdict {

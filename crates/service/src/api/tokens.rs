@@ -5,6 +5,7 @@ use super::error::{ApiError, BodyRefusals, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, Query};
+use super::searches;
 use crate::audit::name;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
 use crate::service::{Service, TokenRequest, mint};
@@ -36,7 +37,7 @@ type Shared = State<Arc<Service>>;
     ),
     responses(
         (status = 200, description = "A page of tokens", body = TokensDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 400, description = "A faulty parameter, or a search that takes too long", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
         Refusals,
     ),
@@ -56,7 +57,8 @@ pub async fn list(
         }
         listing.owners = vec![own];
     }
-    let (tokens, total) = service.store.tokens(&listing).await?;
+    let search = service.store.tokens(&listing);
+    let (tokens, total) = searches::bounded(&service, &caller, search).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::listed(tokens, total, include)))
 }
 
@@ -80,7 +82,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysWrite])?;
     body::must_be_json(&headers)?;
-    let create = body::create(&body, &service.scopes)?;
+    let create = body::create(&body, &service.scopes.current())?;
     within_own(&caller, &create.scopes)?;
     if create.expires_at > caller.entry.expires_at {
         let end = caller.entry.expires_at;
@@ -165,7 +167,7 @@ pub async fn update(
             return Err(ApiError::no_token());
         }
         body::must_be_json(&headers)?;
-        let update = body::update(&body, token.id, &service.scopes)?;
+        let update = body::update(&body, token.id, &service.scopes.current())?;
         match change(&service, &caller, &token, update).await? {
             Update::Done => {
                 let token = service.store.token(token.id).await?.ok_or_else(ApiError::no_token)?;

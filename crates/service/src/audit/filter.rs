@@ -1,6 +1,7 @@
 //! Which events a reader asks for: the subset of Datadog's search syntax that the service answers,
 //! a time range, and the cursor of a page.
 
+use super::{method, name};
 use crate::time;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -73,6 +74,41 @@ impl Filter {
             _ => return Err(known()),
         };
         if twice { Err(wrong(format!("{field} is there twice"))) } else { Ok(()) }
+    }
+
+    /// The name of events.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The e-mail address of the person who acted.
+    pub(crate) fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// The person who acted.
+    pub(crate) const fn user(&self) -> Option<Uuid> {
+        self.user
+    }
+
+    /// The token or person that events are about.
+    pub(crate) const fn asset(&self) -> Option<Uuid> {
+        self.asset
+    }
+
+    /// Returns `true` if only uses of live tokens match, by their name.
+    pub(crate) fn only_uses(&self) -> bool {
+        self.name() == Some(name::USED)
+    }
+
+    /// Returns `true` if no use of a live token matches.
+    pub(crate) fn excludes_uses(&self) -> bool {
+        let differs = |field: &Option<String>, values: &[&str]| {
+            field.as_deref().is_some_and(|value| !values.contains(&value))
+        };
+        differs(&self.name, &[name::USED])
+            || differs(&self.action, &[super::action(name::USED)])
+            || differs(&self.auth_method, &[method::BEARER, method::APPLICATION_KEY])
     }
 
     /// Columns and the texts that they must equal.

@@ -26,7 +26,7 @@ pub mod name {
     pub const UPDATED: &str = "access_token.updated";
     /// A token was revoked by somebody, or by policy after a leak report.
     pub const REVOKED: &str = "access_token.revoked";
-    /// A token reached its expiry and was marked revoked.
+    /// A token reached its expiry.
     pub const EXPIRED: &str = "access_token.expired";
     /// A token was reported as leaked.
     pub const LEAKED: &str = "access_token.leak_reported";
@@ -40,6 +40,8 @@ pub mod name {
     pub const USER_UPDATED: &str = "user.updated";
     /// A person was disabled.
     pub const USER_DISABLED: &str = "user.disabled";
+    /// The trusted time was deleted.
+    pub const CLOCK_RESET: &str = "clock.reset";
 }
 
 /// How the caller of an audited action proved who it is (`@auth_method`).
@@ -215,6 +217,13 @@ impl Event {
     pub fn about_user(mut self, user: Uuid) -> Self {
         self.asset_type = "users".into();
         self.asset = Some(user);
+        self
+    }
+
+    /// Makes the event about the service's clock.
+    #[must_use]
+    pub fn about_clock(mut self) -> Self {
+        self.asset_type = "clock".into();
         self
     }
 

@@ -29,6 +29,8 @@ const MAX_AGE: Duration = Duration::from_millis(800);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// How long the writer pauses after a failure.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Time between two log lines about failures of the writer.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The audit trail cannot keep up; the request was turned away before anything was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +89,12 @@ impl Queue {
     fn has_room(&self) -> bool {
         let waiting = self.lock();
         waiting.events.len() < CAPACITY && waiting.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
+    }
+
+    /// The age of the oldest event that is not yet written; `None` if all are.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.lock().oldest.map(|at| at.elapsed())
     }
 
     /// Waits until the queue is neither full nor old.
@@ -174,12 +182,19 @@ impl Queue {
     async fn write_once(&self, store: &Store, what: What) {
         let began = Instant::now();
         let batch = self.batch(what);
+        let mut logged: Option<Instant> = None;
         while let Err(error) = store.append_uses(&batch).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the audit trail cannot be written"
-            );
+            if logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
+                logged = Some(Instant::now());
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot write audit events; trying again until it succeeds"
+                );
+            }
             tokio::time::sleep(PAUSE).await;
+        }
+        if logged.is_some() {
+            tracing::info!("audit events are written again");
         }
         self.metrics.audited(batch.uses);
         let mut waiting = self.lock();

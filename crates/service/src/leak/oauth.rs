@@ -17,7 +17,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -105,7 +107,13 @@ pub async fn revoke(
     let Some(presented) = service.reader.read(token.as_bytes()) else {
         return Ok(StatusCode::OK.into_response());
     };
-    if let Verdict::Live(entry) = service.authenticator.judge(presented).await? {
+    let entry = match service.authenticator.judge(presented).await? {
+        Verdict::Live(entry) => Some(entry),
+        // The clock may be wrong, and the revocation has to hold when it is right again.
+        Verdict::Dead(entry) if !entry.is_revoked() => Some(entry),
+        Verdict::Dead(_) | Verdict::Unknown => None,
+    };
+    if let Some(entry) = entry {
         let mut actor = actor(&service, &parts, method::POSSESSION);
         actor.user = Some(entry.user.clone());
         let event = actor.event(name::REVOKED, Some(entry.id))?.answered(200);
@@ -205,11 +213,40 @@ fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {
     if !media.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
         return Err(wrong("Content-Type: application/x-www-form-urlencoded"));
     }
-    let pairs: Vec<(String, String)> =
+    let TokenPairs(token, count) =
         serde_urlencoded::from_bytes(body).map_err(|_| wrong("the body is no form"))?;
-    let mut tokens = pairs.into_iter().filter(|(name, _)| name == "token");
-    match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !token.is_empty() => Ok(token),
+    match (token, count) {
+        (Some(token), 1) if !token.is_empty() => Ok(token),
         _ => Err(wrong("token: required, exactly once")),
+    }
+}
+
+/// The last `token` of a form and how many there are; other pairs are skipped one by one.
+struct TokenPairs(Option<String>, usize);
+
+impl<'de> Deserialize<'de> for TokenPairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TokenPairsVisitor)
+    }
+}
+
+struct TokenPairsVisitor;
+
+impl<'de> Visitor<'de> for TokenPairsVisitor {
+    type Value = TokenPairs;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a form")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenPairs, A::Error> {
+        let mut tokens = TokenPairs(None, 0);
+        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Cow<'de, str>>()? {
+            if name == "token" {
+                tokens.0 = Some(value.into_owned());
+                tokens.1 += 1;
+            }
+        }
+        Ok(tokens)
     }
 }

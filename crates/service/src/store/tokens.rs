@@ -1,5 +1,5 @@
-//! Tokens: created, found, changed, revoked and expired. Of the token itself only a digest
-//! is kept.
+//! Tokens: created, found, changed and revoked; the events of expired ones. Of the token itself only
+//! a digest is kept.
 
 use super::audit::insert_events;
 use super::{Store, StoreError, change, read};
@@ -21,8 +21,6 @@ pub enum RevokedBy {
     Operator,
     /// The policy, after a leak report.
     Leak,
-    /// Its expiry.
-    Expiry,
 }
 
 impl RevokedBy {
@@ -34,7 +32,6 @@ impl RevokedBy {
             Self::Holder => "holder",
             Self::Operator => "operator",
             Self::Leak => "leak",
-            Self::Expiry => "expiry",
         }
     }
 }
@@ -225,7 +222,20 @@ macro_rules! insert_token {
     };
 }
 
-pub(super) use insert_token;
+/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
+macro_rules! lock_tokens {
+    ($tx:ident, $ids:expr) => {{
+        let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for id in $ids {
+            ids.push_bind(id);
+        }
+        query.push(") ORDER BY id FOR UPDATE");
+        query.build().execute(&mut *$tx).await?;
+    }};
+}
+
+pub(super) use {insert_token, lock_tokens};
 
 impl Store {
     /// Keeps a new token, with its event.
@@ -245,7 +255,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails or holds a faulty row.
     pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
-        let row: Option<CredentialRow> = read!(self, |pool| {
+        let row: Option<CredentialRow> = read!(self, credentials, |pool| {
             sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
                 .bind(id.as_bytes().as_slice())
                 .fetch_optional(pool)
@@ -328,7 +338,7 @@ impl Store {
             }
         });
         if update == Update::Done {
-            self.tell(Some(previous.id)).await;
+            self.tell(&[previous.id]).await;
         }
         Ok(update)
     }
@@ -360,7 +370,7 @@ impl Store {
             }
             revoked
         });
-        self.tell(Some(token)).await;
+        self.tell(&[token]).await;
         if revoked {
             return Ok(Revocation::Done);
         }
@@ -370,16 +380,17 @@ impl Store {
         })
     }
 
-    /// Marks tokens revoked whose expiry has come, each with one event, however many replicas do so
-    /// at the same time. Returns which.
+    /// Writes the event of tokens that ended at or before `now`, one event for each token however
+    /// many replicas do so at the same time. Returns the number of tokens. The mark that an event was
+    /// written does not decide whether a token is accepted.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was written.
-    pub async fn expire_tokens(&self, at_most: u32) -> Result<Vec<Uuid>, StoreError> {
-        let now = time::to_row(time::now());
+    pub async fn expire_tokens(&self, now: Timestamp, at_most: u32) -> Result<usize, StoreError> {
+        let now = time::to_row(now);
         let due: bool = read!(self, |pool| {
             sqlx::query(
-                "SELECT 1 FROM tokens WHERE revoked_at IS NULL AND expires_at <= $1 LIMIT 1",
+                "SELECT 1 FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 LIMIT 1",
             )
             .bind(now)
             .fetch_optional(pool)
@@ -387,26 +398,25 @@ impl Store {
             .is_some()
         });
         if !due {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         let expired = change!(self, |tx| {
             let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-                "UPDATE tokens SET revoked_at = $1, revoked_by = 'expiry' WHERE revoked_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expires_at <= $1 ORDER BY id LIMIT $2) RETURNING id",
+                "UPDATE tokens SET expired_at = $1 WHERE revoked_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY id LIMIT $2) RETURNING id",
             )
             .bind(now)
             .bind(i64::from(at_most))
             .fetch_all(&mut *tx)
             .await?;
-            let expired = rows
+            let events = rows
                 .iter()
-                .map(|row| id::from_row(row).ok_or(StoreError::Row("tokens")))
-                .collect::<Result<Vec<_>, _>>()?;
-            let events = expired
-                .iter()
-                .map(|&token| Actor::SYSTEM.event(name::EXPIRED, Some(token)))
-                .collect::<Result<Vec<_>, _>>()?;
+                .map(|row| {
+                    let token = id::from_row(row).ok_or(StoreError::Row("tokens"))?;
+                    Ok(Actor::SYSTEM.event(name::EXPIRED, Some(token))?)
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
             insert_events!(tx, &events);
-            expired
+            events.len()
         });
         Ok(expired)
     }

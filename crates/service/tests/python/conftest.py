@@ -56,7 +56,8 @@ def new_database(tmp_path_factory):
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def server(request, binary, new_database):
     """A server whose rate limits no test reaches, on each kind of database."""
-    running = Server(binary, new_database(request.param), *HIGH_LIMITS).start()
+    options = [*HIGH_LIMITS, "--clock-agreement", "1"]
+    running = Server(binary, new_database(request.param), *options).start()
     yield running
     running.stop()
 
