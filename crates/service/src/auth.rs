@@ -2,7 +2,7 @@
 //! entries live so briefly that a revocation on another replica holds within a second.
 
 use crate::permission::Permissions;
-use crate::store::tokens::Credential;
+use crate::store::tokens::{Credential, NewToken};
 use crate::store::{Store, StoreError};
 use crate::{audit, time};
 use ddpatrol_token::datadog::{PERSONAL_PREFIX, access_token};
@@ -120,11 +120,11 @@ pub enum AuthError {
 /// What the authenticator remembers of a presented token.
 #[derive(Clone, Debug)]
 pub enum Recall {
-    /// An answer of the database that is still current.
+    /// An answer of the database that is still current, or of a dead token is still believed.
     Current(Verdict),
     /// The token was live when the database was last asked.
     WasLive,
-    /// The token was dead when the database was last asked.
+    /// The token was dead when the database was last asked, and it is time to ask again.
     WasDead(Arc<Entry>),
     /// Nothing.
     Nothing,
@@ -150,6 +150,14 @@ struct Slot {
     entry: Arc<Entry>,
     /// Set when the token has changed: the entry says only what it was.
     outdated: bool,
+    /// When a caller was last sent to the database about the token although it was dead.
+    rechecked: Option<Instant>,
+}
+
+impl Slot {
+    const fn new(entry: Arc<Entry>) -> Self {
+        Self { entry, outdated: false, rechecked: None }
+    }
 }
 
 impl Remembered {
@@ -157,9 +165,24 @@ impl Remembered {
         self.young.get(id.as_bytes()).or_else(|| self.old.get(id.as_bytes()))
     }
 
+    fn get_mut(&mut self, id: Uuid) -> Option<&mut Slot> {
+        self.young.get_mut(id.as_bytes()).or_else(|| self.old.get_mut(id.as_bytes()))
+    }
+
     fn is_current(&self, slot: &Slot) -> bool {
         let asked = slot.entry.asked;
         !slot.outdated && asked.elapsed() < LIFETIME && self.cleared.is_none_or(|at| at < asked)
+    }
+
+    /// Inserts an entry; returns what was dropped for it.
+    fn insert(&mut self, slot: Slot) -> Generation {
+        let mut dropped = Generation::new();
+        if self.young.len() >= GENERATION {
+            let young = std::mem::take(&mut self.young);
+            dropped = std::mem::replace(&mut self.old, young);
+        }
+        self.young.insert(*slot.entry.id.as_bytes(), slot);
+        dropped
     }
 
     /// Returns the entry of a token if it is current.
@@ -208,9 +231,22 @@ impl Authenticator {
         match verdict(entry, presented) {
             verdict if current => Recall::Current(verdict),
             Verdict::Live(_) => Recall::WasLive,
-            Verdict::Dead(entry) => Recall::WasDead(entry),
+            Verdict::Dead(entry) if self.recheck(presented.id) => Recall::WasDead(entry),
+            dead @ Verdict::Dead(_) => Recall::Current(dead),
             Verdict::Unknown => Recall::Nothing,
         }
+    }
+
+    /// Returns `true` for one caller each half second. A token that died hardly ever comes back, so
+    /// in between nobody else asks the database about it, however many requests show it at once.
+    fn recheck(&self, id: Uuid) -> bool {
+        let mut remembered = self.lock();
+        let Some(slot) = remembered.get_mut(id) else { return true };
+        let due = slot.rechecked.is_none_or(|at| at.elapsed() >= LIFETIME);
+        if due {
+            slot.rechecked = Some(Instant::now());
+        }
+        due
     }
 
     async fn ask(&self, id: Uuid) -> Result<Option<Arc<Entry>>, AuthError> {
@@ -235,16 +271,32 @@ impl Authenticator {
         if remembered.epoch != epoch {
             return;
         }
-        let mut dropped = Generation::new();
-        if remembered.young.len() >= GENERATION {
-            let young = std::mem::take(&mut remembered.young);
-            dropped = std::mem::replace(&mut remembered.old, young);
-        }
-        let slot = Slot { entry: Arc::clone(entry), outdated: false };
-        remembered.young.insert(*entry.id.as_bytes(), slot);
+        let dropped = remembered.insert(Slot::new(Arc::clone(entry)));
         // Freeing many entries takes a while; nobody waits for it.
         drop(remembered);
         drop(dropped);
+    }
+
+    /// Remembers that a token has just been created, as one that was live: the database is asked
+    /// about it whatever limit its holder's address has reached.
+    pub fn created(&self, token: &NewToken, owner: &Entry) {
+        let entry = Arc::new(Entry {
+            id: token.id,
+            user: owner.user.clone(),
+            permissions: owner.permissions,
+            scopes: token.scopes.clone(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            digest: token.digest,
+            dead: false,
+            asked: Instant::now(),
+        });
+        let mut remembered = self.lock();
+        if remembered.get(token.id).is_none() {
+            let dropped = remembered.insert(Slot { outdated: true, ..Slot::new(entry) });
+            drop(remembered);
+            drop(dropped);
+        }
     }
 
     /// Forgets what a token may do, since it has just changed.

@@ -4,7 +4,7 @@
 use super::error::ApiError;
 use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
-use crate::auth::{Entry, Recall, Verdict};
+use crate::auth::{Entry, Presented, Recall, Verdict};
 use crate::permission::Permission;
 use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
@@ -187,29 +187,34 @@ struct Refused {
 
 /// Judges the tokens of a request: a live one decides, wherever it is.
 ///
-/// Only a token that was live when last asked about reaches the database without the address's
-/// limit. For all others the limit is taken first, and given back if the token is live: an
-/// address beyond its limit causes no queries.
+/// Only a token that was live when last asked about reaches the database without a limit. For all
+/// others a lookup is taken from the address's limit first, and given back if the token is
+/// live. So an address can cause only so many queries in vain; and refusals that need no
+/// query, of garbage and of a dead token, do not keep out a live token that is new here.
 async fn authenticate(
     service: &Service,
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Authenticated, ApiError> {
     let mut dead = None;
-    let mut unasked = Vec::new();
+    let mut beyond = None;
     for (token, auth_method) in presented(headers) {
         let Some(presented) = service.reader.read(token) else { continue };
-        let verdict = match service.authenticator.recall(&presented) {
-            Recall::Current(verdict) => verdict,
-            Recall::WasLive => service.authenticator.judge(presented).await?,
-            Recall::WasDead(entry) => {
-                unasked.push((presented, auth_method));
-                Verdict::Dead(entry)
-            }
-            Recall::Nothing => {
-                unasked.push((presented, auth_method));
-                continue;
-            }
+        let (verdict, remembered) = match service.authenticator.recall(&presented) {
+            Recall::Current(verdict) => (Some(verdict), None),
+            Recall::WasLive => (Some(service.authenticator.judge(presented).await?), None),
+            Recall::WasDead(entry) => (None, Some(entry)),
+            Recall::Nothing => (None, None),
+        };
+        let verdict = match verdict {
+            Some(verdict) => verdict,
+            None => match look_up(service, presented, address).await? {
+                Ok(verdict) => verdict,
+                Err(allowance) => {
+                    beyond = Some(allowance);
+                    remembered.map_or(Verdict::Unknown, Verdict::Dead)
+                }
+            },
         };
         match verdict {
             Verdict::Live(entry) => return Ok(Authenticated::Live(entry, auth_method)),
@@ -217,23 +222,28 @@ async fn authenticate(
             Verdict::Unknown => {}
         }
     }
-    let keys = Keys::from(address);
+    let allowance = service.limits.take(Class::Authentication, address.into());
+    // A token that was not looked up may be live: the answer is 429 and not 401.
+    Ok(Authenticated::Refused(Refused { allowance: beyond.or(allowance), dead }))
+}
+
+/// Asks the database about a token, if the address may cause another query in vain; otherwise
+/// returns the exhausted allowance.
+async fn look_up(
+    service: &Service,
+    presented: Presented,
+    address: IpAddr,
+) -> Result<Result<Verdict, Allowance>, ApiError> {
+    let keys = Keys::of_lookup(address);
     let allowance = service.limits.take(Class::Authentication, keys);
-    if allowance.is_some_and(|allowance| !allowance.allowed) {
-        unasked.clear();
+    if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
+        return Ok(Err(allowance));
     }
-    for (presented, auth_method) in unasked {
-        let judged = service.authenticator.judge(presented).await;
-        if let (Some(allowance), Ok(Verdict::Live(_)) | Err(_)) = (&allowance, &judged) {
-            service.limits.give_back(allowance, keys);
-        }
-        match judged? {
-            Verdict::Live(entry) => return Ok(Authenticated::Live(entry, auth_method)),
-            Verdict::Dead(entry) => dead = Some((entry, auth_method)),
-            Verdict::Unknown => {}
-        }
+    let judged = service.authenticator.judge(presented).await;
+    if let (Some(allowance), Ok(Verdict::Live(_)) | Err(_)) = (&allowance, &judged) {
+        service.limits.give_back(allowance, keys);
     }
-    Ok(Authenticated::Refused(Refused { allowance, dead }))
+    Ok(Ok(judged?))
 }
 
 fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {

@@ -104,6 +104,7 @@ pub async fn create(
         .with("scopes", token.scopes.as_slice())
         .with("expires_at", token.expires_at.to_string());
     service.store.create_token(&token, &event).await?;
+    service.authenticator.created(&token, &caller.entry);
     Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::created(token, key)))
 }
 

@@ -137,14 +137,18 @@ pub enum Key {
     Address([u8; 16]),
     /// The first 48 bits of an IPv6 address, which hold 65,536 sites.
     Network([u8; 16]),
+    /// The tokens of an address for which the database was asked in vain.
+    AddressLookups([u8; 16]),
+    /// The same of an IPv6 network.
+    NetworkLookups([u8; 16]),
 }
 
 impl Key {
     fn limit(self, rate: Rate) -> u32 {
         match self {
-            Self::Token(_) | Self::Address(_) => rate.limit,
+            Self::Token(_) | Self::Address(_) | Self::AddressLookups(_) => rate.limit,
             Self::Person(_) => rate.limit.saturating_mul(PERSON),
-            Self::Network(_) => rate.limit.saturating_mul(NETWORK),
+            Self::Network(_) | Self::NetworkLookups(_) => rate.limit.saturating_mul(NETWORK),
         }
     }
 }
@@ -161,6 +165,13 @@ impl Keys {
         Self(Key::Token(*token.as_bytes()), owner)
     }
 
+    /// The keys of a token from an address that the database has to be asked about.
+    #[must_use]
+    pub fn of_lookup(address: IpAddr) -> Self {
+        let (site, network) = site(address);
+        Self(Key::AddressLookups(site), network.map(Key::NetworkLookups))
+    }
+
     fn iter(self) -> impl Iterator<Item = Key> {
         std::iter::once(self.0).chain(self.1)
     }
@@ -168,15 +179,21 @@ impl Keys {
 
 impl From<IpAddr> for Keys {
     fn from(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(address) => Self(Key::Address(address.to_ipv6_mapped().octets()), None),
-            IpAddr::V6(address) => {
-                let mut site = address.octets();
-                site[8..].fill(0);
-                let mut network = site;
-                network[6..].fill(0);
-                Self(Key::Address(site), Some(Key::Network(network)))
-            }
+        let (site, network) = site(address);
+        Self(Key::Address(site), network.map(Key::Network))
+    }
+}
+
+/// Returns an IPv4 address, or the site and the network of an IPv6 address.
+fn site(address: IpAddr) -> ([u8; 16], Option<[u8; 16]>) {
+    match address {
+        IpAddr::V4(address) => (address.to_ipv6_mapped().octets(), None),
+        IpAddr::V6(address) => {
+            let mut site = address.octets();
+            site[8..].fill(0);
+            let mut network = site;
+            network[6..].fill(0);
+            (site, Some(network))
         }
     }
 }

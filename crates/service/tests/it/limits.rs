@@ -5,7 +5,8 @@ use crate::database::Database;
 use crate::http::Request;
 use crate::server::{PERMISSIONS, Server, TOKENS, check};
 use crate::until;
-use std::time::Duration;
+use std::thread::scope;
+use std::time::{Duration, Instant};
 
 /// The request that revokes a token.
 fn revocation(with: &str, id: &str) -> Request {
@@ -63,22 +64,74 @@ fn a_thief_with_every_scope_does_not_keep_the_owner_from_revoking() {
     assert_eq!(server.check(&stolen.key), 401);
 }
 
+/// A well-formed token that was never issued.
+fn unknown() -> String {
+    let minted = ddpatrol_token::datadog::mint_personal_access_token().unwrap();
+    String::from_utf8(minted.token.expose().to_vec()).unwrap()
+}
+
 #[test]
-fn live_tokens_do_not_use_up_the_limit_of_failed_authentications() {
+fn only_tokens_that_were_looked_up_in_vain_use_up_the_lookups_of_an_address() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
-    let tokens: Vec<_> =
-        (0..6).map(|number| server.mint(&admin, &number.to_string(), &["user_app_keys"])).collect();
+    let mint = |name: &str| server.mint(&admin, name, &["user_app_keys"]);
+    let tokens = [mint("0"), mint("1"), mint("2"), mint("3")];
+    let dead = mint("dead");
+    server.revoke(&admin, &dead.id);
     server.stop();
-    let server = Server::start_limited(&database, &["--rate-limit", "authentication=1/1000000000"]);
-    for token in &tokens[1..] {
-        assert_eq!(server.check(&token.key), 200);
+    let server = Server::start_limited(&database, &["--rate-limit", "authentication=2/1000000000"]);
+    assert_eq!(
+        [&tokens[0], &tokens[1], &tokens[2]].map(|token| server.check(&token.key)),
+        [200; 3]
+    );
+    assert_eq!(["x", "x", "x"].map(|garbage| server.check(garbage)), [401, 401, 429]);
+    for _ in 0..10 {
+        assert_eq!(server.check(&dead.key), 429);
     }
-    assert_eq!((server.check("nonsense"), server.check("nonsense")), (401, 429));
-    assert_eq!(server.check(&tokens[0].key), 429, "this replica has never seen it live");
+    let made = server.mint(&admin, "made here", &["user_app_keys"]);
+    assert_eq!(server.check(&unknown()), 429);
+    assert_eq!(server.check(&tokens[3].key), 429, "the lookups are used up, and it is new here");
+    assert_eq!(server.check(&made.key), 200, "it was made here");
     // Longer than an answer of the database is current.
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!(server.check(&tokens[1].key), 200, "it was seen live");
+}
+
+#[test]
+fn refusals_that_need_no_query_do_not_keep_out_a_live_token_that_is_new_here() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let live = server.mint(&admin, "live", &["user_app_keys"]);
+    server.stop();
+    let server = Server::start_limited(&database, &["--rate-limit", "authentication=2/1000000000"]);
+    assert_eq!(["x", "x", "x", "x"].map(|garbage| server.check(garbage)), [401, 401, 429, 429]);
+    assert_eq!(server.check(&live.key), 200);
+}
+
+#[test]
+fn a_flood_of_a_dead_token_does_not_keep_out_a_live_one_that_is_new_here() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let live = server.mint(&admin, "live", &["user_app_keys"]);
+    let dead = server.mint(&admin, "dead", &["user_app_keys"]);
+    server.revoke(&admin, &dead.id);
+    server.stop();
+    let server =
+        Server::start_limited(&database, &["--rate-limit", "authentication=40/1000000000"]);
+    let flood = || {
+        let (mut connection, began) = (server.connect(), Instant::now());
+        while began.elapsed() < Duration::from_secs(3) {
+            let status = connection.send(&check(&dead.key)).unwrap().status;
+            assert!(matches!(status, 401 | 429), "{status}");
+        }
+    };
+    scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(flood);
+        }
+    });
+    assert_eq!(server.check(&dead.key), 429);
+    assert_eq!(server.check(&live.key), 200);
 }
 
 #[test]
@@ -92,20 +145,28 @@ fn an_address_beyond_its_limit_causes_no_query() {
     let server = Server::start_limited(&database, &["--rate-limit", "authentication=2/1000000000"]);
     assert_eq!((server.check(&dead.key), server.check(&admin)), (401, 200));
     let name = database.name();
-    Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-    let kill = format!(
-        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
-    );
-    Database::on_server(&kill);
-    until("the database cannot be asked", || {
-        (server.call(&check(&admin)).status == 503).then_some(())
-    });
+    let stop = || {
+        Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        let kill = format!(
+            "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        Database::on_server(&kill);
+        until("the database cannot be asked", || {
+            (server.call(&check(&admin)).status == 503).then_some(())
+        });
+    };
+    let start = || {
+        Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+        until("the service recovers", || (server.check(&admin) == 200).then_some(()));
+    };
+    stop();
     assert_eq!(server.check(&unseen.key), 503, "within the limit the database is asked");
-    assert_eq!(server.check("nonsense"), 401);
-    for token in [&unseen, &dead] {
-        assert_eq!(server.check(&token.key), 429);
+    start();
+    assert_eq!(server.check(&unknown()), 401);
+    stop();
+    for token in [&unknown(), &unseen.key, &dead.key] {
+        assert_eq!(server.check(token), 429);
     }
     assert_eq!(server.check(&admin), 503, "it was live");
-    Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
-    until("the service recovers", || (server.check(&admin) == 200).then_some(()));
+    start();
 }
