@@ -2,6 +2,7 @@
 //! record of the use.
 
 use super::error::ApiError;
+use super::time_limit;
 use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
 use crate::auth::{Entry, Presented, Recall, Verdict};
@@ -91,7 +92,7 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
         return counted(&service, class, ApiError::unavailable().into_response());
     }
     parts.extensions.insert(caller.clone());
-    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let mut response = time_limit::run(next, Request::from_parts(parts, body)).await;
     if let Some(share) = share.filter(|_| response.status() != StatusCode::FORBIDDEN) {
         share.keep();
     }
@@ -292,7 +293,7 @@ pub async fn limit_address(
     let (parts, body) = request.into_parts();
     let allowance = service.limits.take(Class::Leaks, service.caller_address(&parts).into());
     let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
-        next.run(Request::from_parts(parts, body)).await
+        time_limit::run(next, Request::from_parts(parts, body)).await
     } else {
         too_many()
     };

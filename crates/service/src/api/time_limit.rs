@@ -11,9 +11,9 @@ use std::time::Duration;
 /// How long a request may take.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// Answers 503 for a request that takes too long. It belongs inside of what counts and records
-/// requests, so that the ones it cuts are counted and recorded too.
-pub async fn limit_time(request: Request, next: Next) -> Response {
+/// Handles a request, and answers 503 if that takes too long. Middleware that counts and records
+/// requests calls it, so that the ones it cuts are counted and recorded too.
+pub(super) async fn run(next: Next, request: Request) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     match tokio::time::timeout(MAX_TIME, next.run(request)).await {
