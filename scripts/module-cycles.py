@@ -3,7 +3,8 @@
 
     scripts/module-cycles.py [--list] [CRATE_SOURCE_FOLDER...]
 
-Reads `use` declarations and paths such as `super::name` as text, follows re-exports to the file
+Reads `use` declarations, paths such as `super::name` and `child::name`, and those in attributes of
+serde as text, follows re-exports to the file
 that defines a name, and reports every strongly connected component of two or more files. Test
 modules are left out. `--list` prints every import between files.
 """
@@ -13,7 +14,8 @@ import sys
 from pathlib import Path
 
 FOLDERS = ["src", "crates/pack/src", "crates/service/src", "crates/token/src"]
-PATH = re.compile(r"(?<![\w:$])((?:crate|self|super)(?:::\w+)+)")
+PATH = re.compile(r"(?<![\w:.$])([a-z_]\w*(?:::\w+)+)")
+ATTRIBUTE = re.compile(r'(?:with|serialize_with|deserialize_with|default)\s*=\s*"([a-z_]\w*(?:::\w+)*)"')
 
 
 def without_tests_and_comments(text):
@@ -115,6 +117,7 @@ class Crate:
             # A re-export alone uses nothing of the file that it names.
             paths = [path for public, path, _ in self.uses[module] if not public]
             paths += [path.split("::") for path in PATH.findall(without_uses)]
+            paths += [path.split("::") for path in ATTRIBUTE.findall(self.files[module].read_text())]
             for path in paths:
                 absolute = self.absolute(module, path)
                 target = self.definer(absolute) if absolute else None

@@ -51,6 +51,7 @@ need rpmbuild rpm
 need dpkg-deb dpkg
 need sqlite3 sqlite3
 need javac default-jdk-headless
+need faketime faketime
 python3 -c 'import ensurepip' || need_package python3-venv
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
 need_cargo nextest
@@ -70,6 +71,9 @@ step "the service from outside"
 cargo build --locked --workspace --bins
 DDPATROLD=${CARGO_TARGET_DIR:-target}/debug/ddpatrold
 DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
+step "chaos: faults under load"
+scripts/chaos.sh --self-test
+scripts/chaos.sh --minutes 2 --seed 1 --ddpatrold "$(realpath "${CARGO_TARGET_DIR:-target}/debug/ddpatrold")"
 step "the GitHub Action"
 DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
 step "every encoding in every container from every source"

@@ -2,7 +2,7 @@
 //! entries live so briefly that a revocation on another replica holds within a second.
 
 use crate::permission::Permissions;
-use crate::store::tokens::Credential;
+use crate::store::tokens::{Credential, NewToken};
 use crate::store::{Store, StoreError};
 use crate::{audit, time};
 use ddpatrol_token::datadog::{PERSONAL_PREFIX, access_token};
@@ -24,8 +24,8 @@ const LIFETIME: Duration = Duration::from_millis(500);
 const SLOWEST: Duration = Duration::from_millis(900);
 /// How often the database is asked before the caller is told to come back.
 const ATTEMPTS: u32 = 3;
-/// How many tokens are remembered.
-const CAPACITY: usize = 100_000;
+/// The most tokens in one generation of the memory; two are kept.
+const GENERATION: usize = 50_000;
 
 /// Makes the digest of a token, the only trace of it that is kept.
 ///
@@ -87,6 +87,14 @@ pub struct Entry {
     asked: Instant,
 }
 
+impl Entry {
+    /// Returns `true` if the token was revoked or its owner disabled, whatever the time is.
+    #[must_use]
+    pub const fn is_revoked(&self) -> bool {
+        self.dead
+    }
+}
+
 /// What is known of a presented token.
 #[derive(Clone, Debug)]
 pub enum Verdict {
@@ -109,12 +117,78 @@ pub enum AuthError {
     Slow,
 }
 
+/// What the authenticator remembers of a presented token.
+#[derive(Clone, Debug)]
+pub enum Recall {
+    /// An answer of the database that is still current, or of a dead token is still believed.
+    Current(Verdict),
+    /// The token was live when the database was last asked.
+    WasLive,
+    /// The token was dead when the database was last asked, and it is time to ask again.
+    WasDead(Arc<Entry>),
+    /// Nothing.
+    Nothing,
+}
+
+/// The answers of the database, in two generations: when the younger one is full, the older one is
+/// dropped, so that neither memory nor the work for one answer grows.
 #[derive(Debug, Default)]
 struct Remembered {
-    entries: HashMap<[u8; 16], Arc<Entry>>,
+    young: Generation,
+    old: Generation,
     /// Counts what was forgotten, so that an answer that was asked for before is not remembered
     /// after.
     epoch: u64,
+    /// When everything was forgotten.
+    cleared: Option<Instant>,
+}
+
+type Generation = HashMap<[u8; 16], Slot>;
+
+#[derive(Clone, Debug)]
+struct Slot {
+    entry: Arc<Entry>,
+    /// Set when the token has changed: the entry says only what it was.
+    outdated: bool,
+    /// When a caller was last sent to the database about the token although it was dead.
+    rechecked: Option<Instant>,
+}
+
+impl Slot {
+    const fn new(entry: Arc<Entry>) -> Self {
+        Self { entry, outdated: false, rechecked: None }
+    }
+}
+
+impl Remembered {
+    fn get(&self, id: Uuid) -> Option<&Slot> {
+        self.young.get(id.as_bytes()).or_else(|| self.old.get(id.as_bytes()))
+    }
+
+    fn get_mut(&mut self, id: Uuid) -> Option<&mut Slot> {
+        self.young.get_mut(id.as_bytes()).or_else(|| self.old.get_mut(id.as_bytes()))
+    }
+
+    fn is_current(&self, slot: &Slot) -> bool {
+        let asked = slot.entry.asked;
+        !slot.outdated && asked.elapsed() < LIFETIME && self.cleared.is_none_or(|at| at < asked)
+    }
+
+    /// Inserts an entry; returns what was dropped for it.
+    fn insert(&mut self, slot: Slot) -> Generation {
+        let mut dropped = Generation::new();
+        if self.young.len() >= GENERATION {
+            let young = std::mem::take(&mut self.young);
+            dropped = std::mem::replace(&mut self.old, young);
+        }
+        self.young.insert(*slot.entry.id.as_bytes(), slot);
+        dropped
+    }
+
+    /// Returns the entry of a token if it is current.
+    fn current(&self, id: Uuid) -> Option<Arc<Entry>> {
+        self.get(id).filter(|slot| self.is_current(slot)).map(|slot| Arc::clone(&slot.entry))
+    }
 }
 
 /// Judges presented tokens.
@@ -136,21 +210,43 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`] where the database fails or is too slow.
     pub async fn judge(&self, presented: Presented) -> Result<Verdict, AuthError> {
-        let remembered = self.lock().entries.get(presented.id.as_bytes()).cloned();
-        let entry = match remembered.filter(|entry| entry.asked.elapsed() < LIFETIME) {
+        let remembered = self.lock().current(presented.id);
+        let entry = match remembered {
             Some(entry) => entry,
             None => match self.ask(presented.id).await? {
                 Some(entry) => entry,
                 None => return Ok(Verdict::Unknown),
             },
         };
-        Ok(if !bool::from(entry.digest.ct_eq(&presented.digest)) {
-            Verdict::Unknown
-        } else if entry.dead || entry.expires_at <= time::now() {
-            Verdict::Dead(entry)
-        } else {
-            Verdict::Live(entry)
-        })
+        Ok(verdict(entry, &presented))
+    }
+
+    /// Returns what is remembered of a presented token, without asking the database.
+    #[must_use]
+    pub fn recall(&self, presented: &Presented) -> Recall {
+        let remembered = self.lock();
+        let Some(slot) = remembered.get(presented.id) else { return Recall::Nothing };
+        let (entry, current) = (Arc::clone(&slot.entry), remembered.is_current(slot));
+        drop(remembered);
+        match verdict(entry, presented) {
+            verdict if current => Recall::Current(verdict),
+            Verdict::Live(_) => Recall::WasLive,
+            Verdict::Dead(entry) if self.recheck(presented.id) => Recall::WasDead(entry),
+            dead @ Verdict::Dead(_) => Recall::Current(dead),
+            Verdict::Unknown => Recall::Nothing,
+        }
+    }
+
+    /// Returns `true` for one caller each half second. A token that died hardly ever comes back, so
+    /// in between nobody else asks the database about it, however many requests show it at once.
+    fn recheck(&self, id: Uuid) -> bool {
+        let mut remembered = self.lock();
+        let Some(slot) = remembered.get_mut(id) else { return true };
+        let due = slot.rechecked.is_none_or(|at| at.elapsed() >= LIFETIME);
+        if due {
+            slot.rechecked = Some(Instant::now());
+        }
+        due
     }
 
     async fn ask(&self, id: Uuid) -> Result<Option<Arc<Entry>>, AuthError> {
@@ -175,30 +271,64 @@ impl Authenticator {
         if remembered.epoch != epoch {
             return;
         }
-        if remembered.entries.len() >= CAPACITY {
-            remembered.entries.retain(|_, entry| entry.asked.elapsed() < LIFETIME);
-        }
-        if remembered.entries.len() < CAPACITY {
-            remembered.entries.insert(*entry.id.as_bytes(), Arc::clone(entry));
+        let dropped = remembered.insert(Slot::new(Arc::clone(entry)));
+        // Freeing many entries takes a while; nobody waits for it.
+        drop(remembered);
+        drop(dropped);
+    }
+
+    /// Remembers that a token has just been created, as one that was live: the database is asked
+    /// about it whatever limit its holder's address has reached.
+    pub fn created(&self, token: &NewToken, owner: &Entry) {
+        let entry = Arc::new(Entry {
+            id: token.id,
+            user: owner.user.clone(),
+            permissions: owner.permissions,
+            scopes: token.scopes.clone(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            digest: token.digest,
+            dead: false,
+            asked: Instant::now(),
+        });
+        let mut remembered = self.lock();
+        if remembered.get(token.id).is_none() {
+            let dropped = remembered.insert(Slot { outdated: true, ..Slot::new(entry) });
+            drop(remembered);
+            drop(dropped);
         }
     }
 
-    /// Forgets a token that has just changed.
+    /// Forgets what a token may do, since it has just changed.
     pub fn forget(&self, id: Uuid) {
         let mut remembered = self.lock();
-        remembered.epoch += 1;
-        remembered.entries.remove(id.as_bytes());
+        let Remembered { young, old, epoch, .. } = &mut *remembered;
+        *epoch += 1;
+        for slot in [young, old].into_iter().filter_map(|slots| slots.get_mut(id.as_bytes())) {
+            slot.outdated = true;
+        }
     }
 
-    /// Forgets everything.
+    /// Forgets what every token may do.
     pub fn forget_all(&self) {
         let mut remembered = self.lock();
         remembered.epoch += 1;
-        remembered.entries.clear();
+        remembered.cleared = Some(Instant::now());
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Judges a presented token by what the database says of its identifier.
+fn verdict(entry: Arc<Entry>, presented: &Presented) -> Verdict {
+    if !bool::from(entry.digest.ct_eq(&presented.digest)) {
+        Verdict::Unknown
+    } else if entry.dead || entry.expires_at <= time::now() {
+        Verdict::Dead(entry)
+    } else {
+        Verdict::Live(entry)
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the service counts, in Prometheus' text format.
 
-use crate::audit::{self, Event};
 use crate::store::leaks::LeakOutcome;
 use crate::store::tokens::RevokedBy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// The labels of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -21,6 +23,12 @@ struct Kind {
     kind: &'static str,
 }
 
+/// The label of a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// The service's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -30,6 +38,49 @@ pub struct Metrics {
     audited: Counter,
     revoked: Family<Kind, Counter>,
     leaks: Family<Kind, Counter>,
+    searches: Family<Kind, Counter>,
+    clock: ClockMetrics,
+    connections: Gauge,
+    connections_closed: Family<Reason, Counter>,
+    connections_refused: Family<Reason, Counter>,
+    bodies_refused: Family<Reason, Counter>,
+}
+
+/// The metrics of the clock and of what depends on it.
+#[derive(Debug)]
+struct ClockMetrics {
+    agreement: Gauge<f64, AtomicU64>,
+    disagreements: Counter,
+    expired: Counter,
+    retention_refused: Gauge,
+}
+
+impl ClockMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let (agreement, retention_refused) = (Gauge::default(), Gauge::default());
+        let (disagreements, expired) = (Counter::default(), Counter::default());
+        registry.register(
+            "clock_agreement_seconds",
+            "Time for which all clocks have agreed",
+            Gauge::clone(&agreement),
+        );
+        registry.register(
+            "clock_disagreements",
+            "Times that clocks began to disagree",
+            Counter::clone(&disagreements),
+        );
+        registry.register(
+            "expirations",
+            "Tokens whose expiry event was written",
+            Counter::clone(&expired),
+        );
+        registry.register(
+            "retention_refused",
+            "1 while old audit events are not deleted because the time is not trusted",
+            Gauge::clone(&retention_refused),
+        );
+        Self { agreement, disagreements, expired, retention_refused }
+    }
 }
 
 impl Default for Metrics {
@@ -39,12 +90,48 @@ impl Default for Metrics {
         let (uses, audited) = (Counter::default(), Counter::default());
         let revoked = Family::<Kind, Counter>::default();
         let leaks = Family::<Kind, Counter>::default();
+        let searches = Family::<Kind, Counter>::default();
         registry.register("answers", "Answers, by class of request and status", answers.clone());
         registry.register("token_uses", "Answered requests that a live token made", uses.clone());
         registry.register("audited_uses", "Uses written to the audit trail", audited.clone());
         registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
-        Self { registry, answers, uses, audited, revoked, leaks }
+        registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
+        let clock = ClockMetrics::new(&mut registry);
+        let connections = Gauge::default();
+        let connections_closed = Family::<Reason, Counter>::default();
+        let connections_refused = Family::<Reason, Counter>::default();
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register(
+            "connections_closed",
+            "Connections closed by the service, by deadline or limit",
+            connections_closed.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections not accepted, by limit",
+            connections_refused.clone(),
+        );
+        let bodies_refused = Family::<Reason, Counter>::default();
+        registry.register(
+            "bodies_refused",
+            "Request bodies that were not read, by reason",
+            bodies_refused.clone(),
+        );
+        Self {
+            registry,
+            answers,
+            uses,
+            audited,
+            revoked,
+            leaks,
+            searches,
+            clock,
+            connections,
+            connections_closed,
+            connections_refused,
+            bodies_refused,
+        }
     }
 }
 
@@ -59,15 +146,35 @@ impl Metrics {
         self.uses.inc();
     }
 
-    /// Counts the uses in a batch that was written.
-    pub(crate) fn audited(&self, batch: &[Event]) {
-        let uses = batch.iter().filter(|event| event.name == audit::name::USED).count();
-        self.audited.inc_by(uses as u64);
+    /// Counts uses that were written.
+    pub(crate) fn audited(&self, uses: u64) {
+        self.audited.inc_by(uses);
     }
 
     /// Counts revoked tokens.
     pub(crate) fn revoked(&self, by: RevokedBy, tokens: usize) {
         self.revoked.get_or_create(&Kind { kind: by.word() }).inc_by(tokens as u64);
+    }
+
+    /// Counts a search: `completed`, `timed_out` or `refused`.
+    pub(crate) fn searched(&self, kind: &'static str) {
+        self.searches.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Sets for how long clocks have agreed, and whether the time is trusted with deletions.
+    pub(crate) fn clocks_observed(&self, agreement: Duration, trusted: bool) {
+        self.clock.agreement.set(agreement.as_secs_f64());
+        self.clock.retention_refused.set(i64::from(!trusted));
+    }
+
+    /// Counts a disagreement of clocks.
+    pub(crate) fn clocks_disagreed(&self) {
+        self.clock.disagreements.inc();
+    }
+
+    /// Counts tokens whose expiry event was written.
+    pub(crate) fn expired(&self, tokens: usize) {
+        self.clock.expired.inc_by(tokens as u64);
     }
 
     /// Counts a reported token.
@@ -80,6 +187,31 @@ impl Metrics {
             LeakOutcome::Unknown => "unknown",
         };
         self.leaks.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Counts an open connection.
+    pub(crate) fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// Counts the end of an open connection.
+    pub(crate) fn connection_ended(&self) {
+        self.connections.dec();
+    }
+
+    /// Counts a connection that the service closed because of a deadline or a limit.
+    pub(crate) fn connection_closed(&self, reason: &'static str) {
+        self.connections_closed.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a connection that was not accepted because of a limit.
+    pub(crate) fn connection_refused(&self, reason: &'static str) {
+        self.connections_refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a request's body that was not read.
+    pub(crate) fn body_refused(&self, reason: &'static str) {
+        self.bodies_refused.get_or_create(&Reason { reason }).inc();
     }
 
     /// Writes all counters as text.

@@ -1,24 +1,31 @@
 //! The service: what every request needs, put together once.
 
+use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
+use crate::clock::monitor::Monitor;
 use crate::leak::github::Keys;
 use crate::metrics::Metrics;
+use crate::network::Networks;
 use crate::permission::Permissions;
 use crate::rate::Limits;
-use crate::scope::KnownScopes;
+use crate::scope::{KnownScopes, Scopes};
 use crate::store::leaks::OnLeak;
+use crate::store::readiness::Readiness;
+use crate::store::search::Searches;
 use crate::store::tokens::{NewToken, Revocation, RevokedBy};
 use crate::store::users::{ADMINISTRATOR, User};
 use crate::store::{Store, StoreError};
 use crate::{id, time};
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use ddpatrol_token::mint::RandomError;
 use ddpatrol_token::{FormatError, Secret, Uuid, datadog};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an operator may set.
 #[derive(Debug)]
@@ -31,18 +38,10 @@ pub struct Settings {
     pub on_leak: OnLeak,
     /// Where GitHub's public keys are.
     pub github_keys_url: String,
-    /// Whether the last address in `X-Forwarded-For` is the caller's.
-    pub proxy: Proxy,
-}
-
-/// Who connects to the service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Proxy {
-    /// The callers themselves.
-    #[default]
-    None,
-    /// A proxy, which adds the caller's address to `X-Forwarded-For`.
-    Forwards,
+    /// For how long clocks have to agree before the time is trusted.
+    pub clock_agreement: Duration,
+    /// The networks of proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Networks,
 }
 
 /// Everything that requests share.
@@ -56,17 +55,25 @@ pub struct Service {
     pub reader: Reader,
     /// The uses that wait to be audited.
     pub queue: Queue,
+    /// Compares clocks.
+    pub clock: Monitor,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The scopes that tokens may carry.
-    pub scopes: KnownScopes,
+    pub scopes: Scopes,
     /// The rate limits.
     pub limits: Limits,
     /// What happens to a live token that leaked.
     pub on_leak: OnLeak,
     /// GitHub's public keys.
     pub github_keys: Keys,
-    proxy: Proxy,
+    /// Whether the database accepts writes.
+    pub readiness: Readiness,
+    /// The limits of searches.
+    pub searches: Searches,
+    /// The memory for request bodies.
+    pub bodies: Bodies,
+    trusted_proxies: Networks,
 }
 
 /// What a token shall be.
@@ -145,12 +152,16 @@ impl Service {
             authenticator: Authenticator::new(store.clone()),
             reader: Reader::new()?,
             queue: Queue::new(Arc::clone(&metrics)),
+            clock: Monitor::new(settings.clock_agreement, Arc::clone(&metrics)),
             metrics,
-            scopes: settings.scopes,
+            scopes: Scopes::new(settings.scopes),
             limits: settings.limits,
             on_leak: settings.on_leak,
             github_keys: Keys::new(settings.github_keys_url),
-            proxy: settings.proxy,
+            readiness: Readiness::default(),
+            searches: Searches::default(),
+            bodies: Bodies::default(),
+            trusted_proxies: settings.trusted_proxies,
             store,
         })
     }
@@ -174,17 +185,14 @@ impl Service {
         revoked
     }
 
-    /// Finds the caller's address: the connection's, or behind a proxy the one that the proxy added.
+    /// Returns the caller's address: the connection's, or from a trusted proxy the one in
+    /// `X-Forwarded-For`; see [`Networks::caller`].
     #[must_use]
     pub fn caller_address(&self, parts: &Parts) -> IpAddr {
-        let forwarded = (self.proxy == Proxy::Forwards)
-            .then(|| parts.headers.get_all("x-forwarded-for").iter().next_back())
-            .flatten()
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
         let connected = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
         let connected = connected.map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip());
-        forwarded.unwrap_or(connected).to_canonical()
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter();
+        self.trusted_proxies.caller(connected, forwarded.map(HeaderValue::as_bytes))
     }
 }
 

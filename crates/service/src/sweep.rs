@@ -1,58 +1,113 @@
-//! What the service does by itself: marks expired tokens revoked, forgets old events, and listens
-//! for other replicas' changes.
+//! Background tasks: write the events of expired tokens, delete old events, and listen for other
+//! replicas' changes.
 
+use crate::clock::monitor::Doubt;
 use crate::service::Service;
-use crate::store::tokens::RevokedBy;
-use crate::store::{CHANNEL, Store, StoreError};
-use crate::time;
+use crate::store::audit::FORGET_AT_ONCE;
+use crate::store::{CHANNEL, StoreError};
 use ddpatrol_token::Uuid;
 use sqlx::postgres::{PgListener, PgPool};
 use std::time::Duration;
 
-/// How many tokens one transaction expires.
+/// Maximum number of expiry events in one transaction.
 const AT_ONCE: u32 = 1_000;
 /// How often expired tokens are looked for.
 const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 /// How often old events are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// How often the time is checked while it is not trusted with deletions.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long the listener waits before it connects again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Marks tokens revoked when their expiry has come; never returns.
+/// Writes the events of expired tokens while the time is trusted; never returns. Whether a token is
+/// accepted does not depend on it.
 pub async fn expire(service: &Service) {
     let mut every = tokio::time::interval(EXPIRY_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         if let Err(error) = expire_due(service).await {
-            warn("expired tokens could not be marked", &error);
+            warn("cannot write the events of expired tokens", &error);
         }
     }
 }
 
 async fn expire_due(service: &Service) -> Result<(), StoreError> {
-    loop {
-        let expired = service.store.expire_tokens(AT_ONCE).await?;
-        service.metrics.revoked(RevokedBy::Expiry, expired.len());
-        for &token in &expired {
-            service.authenticator.forget(token);
+    while let Ok(now) = service.clock.trusted_time() {
+        let expired = service.store.expire_tokens(now, AT_ONCE).await?;
+        service.metrics.expired(expired);
+        if expired < AT_ONCE as usize {
+            break;
         }
-        if expired.len() < AT_ONCE as usize {
-            return Ok(());
+    }
+    Ok(())
+}
+
+/// Deletes events that are older than `retention` while the time is trusted; never returns.
+pub async fn forget_events(service: &Service, retention: Duration) {
+    let (mut reported, mut warned) = (None, false);
+    loop {
+        let mut deleted = 0;
+        match forget_old(service, retention, &mut deleted).await {
+            Ok(()) => {
+                if std::mem::take(&mut warned) {
+                    tracing::info!("audit events are deleted again");
+                }
+                reported = None;
+                tokio::time::sleep(FORGET_EVERY).await;
+            }
+            Err(Unforgotten::Refused(doubt)) => {
+                let early = matches!(doubt, Doubt::Early { .. });
+                let kind = std::mem::discriminant(&doubt);
+                if early && reported.is_none() {
+                    // After every start.
+                    tracing::info!("retention waits, no audit events are deleted yet: {doubt}");
+                } else if !early && reported != Some(kind) {
+                    warned = true;
+                    tracing::warn!("retention refused, no audit events are deleted: {doubt}");
+                }
+                // The doubt after a disagreement is not worth another line.
+                if !early || reported.is_none() {
+                    reported = Some(kind);
+                }
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+            Err(Unforgotten::Failed(error)) => {
+                warn("cannot delete old audit events", &error);
+                tokio::time::sleep(FORGET_EVERY).await;
+            }
+        }
+        if deleted > 0 {
+            tracing::info!(events = deleted, "deleted audit events beyond their retention");
         }
     }
 }
 
-/// Forgets events that are older than `retention`; never returns.
-pub async fn forget_events(store: &Store, retention: Duration) {
-    let mut every = tokio::time::interval(FORGET_EVERY);
+/// Why old events were not deleted.
+enum Unforgotten {
+    /// The time is not trusted.
+    Refused(Doubt),
+    /// The database failed.
+    Failed(StoreError),
+}
+
+/// Deletes old events in batches; compares clocks anew before each.
+async fn forget_old(
+    service: &Service,
+    retention: Duration,
+    deleted: &mut u64,
+) -> Result<(), Unforgotten> {
+    // Compared without the database first, because this is tried every second.
+    service.clock.trusted_time().map_err(Unforgotten::Refused)?;
     loop {
-        every.tick().await;
-        let Ok(horizon) = time::now().checked_sub(retention) else { continue };
-        match store.forget_events(horizon).await {
-            Ok(0) => {}
-            Ok(events) => tracing::info!(events, "forgot audit events beyond their retention"),
-            Err(error) => warn("old audit events could not be forgotten", &error),
+        service.clock.observe(&service.store).await.map_err(Unforgotten::Failed)?;
+        let now = service.clock.trusted_time().map_err(Unforgotten::Refused)?;
+        let Ok(horizon) = now.checked_sub(retention) else { return Ok(()) };
+        let events = service.store.forget_events(horizon).await.map_err(Unforgotten::Failed)?;
+        *deleted += events;
+        if events < u64::from(FORGET_AT_ONCE) {
+            return Ok(());
         }
     }
 }

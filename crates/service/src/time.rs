@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 
-/// Reads the system's clock.
+/// Returns the service's time; see [`crate::clock`].
 #[must_use]
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    crate::clock::now()
 }
 
 /// Turns a time into a row's microseconds.

@@ -82,6 +82,12 @@ impl ApiError {
         Self { status: StatusCode::BAD_REQUEST, errors }
     }
 
+    /// The service cannot work at the moment.
+    #[must_use]
+    pub fn not_ready(problems: Vec<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, errors: problems }
+    }
+
     /// The caller is nobody known. It is the same whatever is wrong with a token.
     #[must_use]
     pub fn unauthorized() -> Self {

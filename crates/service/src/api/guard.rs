@@ -2,15 +2,19 @@
 //! record of the use.
 
 use super::error::ApiError;
+use super::time_limit;
+use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
-use crate::auth::{Entry, Verdict};
+use crate::auth::{Entry, Presented, Recall, Verdict};
 use crate::permission::Permission;
-use crate::rate::{Class, Key};
+use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use ddpatrol_token::Uuid;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Who makes the request.
@@ -22,6 +26,8 @@ pub struct Caller {
     pub auth_method: &'static str,
     /// The request, for the audit trail.
     pub request: audit::Request,
+    /// The address that the request came from.
+    pub address: IpAddr,
 }
 
 impl Caller {
@@ -55,6 +61,10 @@ impl Caller {
     }
 }
 
+/// The token that a request introspected, in the extensions of its answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IntrospectedToken(pub(crate) Uuid);
+
 /// Lets a request through if a live token made it within its limits, and records the use with the
 /// answer's status.
 pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
@@ -62,42 +72,66 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     let address = service.caller_address(&parts);
     let record = audit::Request::new(&parts, address.to_string());
     let class = Class::of(&parts.method, parts.uri.path());
-    let judged = match judge(&service, &parts.headers).await {
-        Ok(judged) => judged,
-        Err(error) => return counted(&service, class, error.into_response()),
-    };
-    let (entry, auth_method) = match judged {
-        Some((Verdict::Live(entry), auth_method)) => (entry, auth_method),
-        other => {
-            let refused = refuse(&service, other, record, address).await;
+    let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
+        Ok(Authenticated::Live(entry, auth_method)) => (entry, auth_method),
+        Ok(Authenticated::Refused(refused)) => {
+            let refused = refuse(&service, refused, record, address);
             return counted(&service, Class::Authentication, refused);
         }
+        Err(error) => return counted(&service, class, error.into_response()),
     };
-    let user = Key::User(*entry.user.id.as_bytes());
-    let allowance = service.limits.take(class, user);
-    let caller = Caller { entry, auth_method, request: record };
+    let keys = Keys::of_token(class, entry.id, entry.user.id);
+    let allowance = service.limits.take(class, keys);
+    let caller = Caller { entry, auth_method, request: record, address };
+    if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
+        return counted(&service, class, limited(&service, &caller, &allowance));
+    }
+    let share = allowance.map(|allowance| Share { limits: &service.limits, allowance, keys });
     // Before anything is done, so that a request that cannot be audited is not carried out.
     if service.queue.room().await.is_err() {
         return counted(&service, class, ApiError::unavailable().into_response());
     }
-    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
-        parts.extensions.insert(caller.clone());
-        next.run(Request::from_parts(parts, body)).await
-    } else {
-        too_many()
-    };
+    parts.extensions.insert(caller.clone());
+    let mut response = time_limit::run(next, Request::from_parts(parts, body)).await;
+    if let Some(share) = share.filter(|_| response.status() != StatusCode::FORBIDDEN) {
+        share.keep();
+    }
     let status = response.status();
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    if let Err(error) = record_use(&service, caller, status) {
+    if let Err(error) = record_use(&service, caller, &response) {
         return counted(&service, class, error.into_response());
     }
     counted(&service, class, response)
 }
 
+/// Refuses a request of a live token that is beyond its rate limit, and counts it for the trail.
+fn limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Response {
+    let mut response = too_many();
+    let status = response.status();
+    allowance.write(status, response.headers_mut());
+    let token = caller.entry.id;
+    let seen = Use {
+        kind: Kind::Limited,
+        token,
+        address: caller.address,
+        caller: None,
+        limit: Limit::Beyond,
+    };
+    let actor = Actor { token: None, ..caller.actor() };
+    let event = || Ok(actor.event(name::USED, Some(token))?.answered(status.as_u16()));
+    match service.queue.count(seen, event) {
+        Ok(()) => {
+            service.metrics.used();
+            response
+        }
+        Err(error) => ApiError::from(error).into_response(),
+    }
+}
+
 /// Records an answered use of a live token.
-fn record_use(service: &Service, caller: Caller, status: StatusCode) -> Result<(), ApiError> {
+fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
     let token = caller.entry.id;
     let actor = Actor {
         user: Some(caller.entry.user.clone()),
@@ -105,26 +139,112 @@ fn record_use(service: &Service, caller: Caller, status: StatusCode) -> Result<(
         token: None,
         request: Some(caller.request),
     };
-    service.queue.push(actor.event(name::USED, Some(token))?.answered(status.as_u16()));
+    let mut event = actor.event(name::USED, Some(token))?.answered(response.status().as_u16());
+    if let Some(&IntrospectedToken(token)) = response.extensions().get() {
+        event = event.with("introspected_token", audit::token_metadata(token));
+    }
+    service.queue.push(event);
     service.metrics.used();
     Ok(())
 }
 
-/// Judges the tokens of a request: a live one decides, wherever it stands.
-async fn judge(
+/// What a request takes of its person's total. It is given back unless the request was permitted:
+/// a thief whose calls are all refused, or broken off, uses up nothing of the owner's.
+struct Share<'a> {
+    limits: &'a Limits,
+    allowance: Allowance,
+    keys: Keys,
+}
+
+impl Share<'_> {
+    fn keep(mut self) {
+        self.allowance.allowed = false;
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if self.allowance.allowed {
+            self.limits.give_back_to_person(&self.allowance, self.keys);
+        }
+    }
+}
+
+/// Who a request comes from.
+enum Authenticated {
+    /// A live token, and how it was presented.
+    Live(Arc<Entry>, &'static str),
+    /// Nobody.
+    Refused(Refused),
+}
+
+/// A request without a live token.
+struct Refused {
+    /// What the caller's address has left.
+    allowance: Option<Allowance>,
+    /// The dead token that was presented, and how.
+    dead: Option<(Arc<Entry>, &'static str)>,
+}
+
+/// Judges the tokens of a request: a live one decides, wherever it is.
+///
+/// Only a token that was live when last asked about reaches the database without a limit. For all
+/// others a lookup is taken from the address's limit first, and given back if the token is
+/// live. So an address can cause only so many queries in vain; and refusals that need no
+/// query, of garbage and of a dead token, do not keep out a live token that is new here.
+async fn authenticate(
     service: &Service,
     headers: &HeaderMap,
-) -> Result<Option<(Verdict, &'static str)>, ApiError> {
-    let mut best = None;
+    address: IpAddr,
+) -> Result<Authenticated, ApiError> {
+    let mut dead = None;
+    let mut beyond = None;
     for (token, auth_method) in presented(headers) {
         let Some(presented) = service.reader.read(token) else { continue };
-        match service.authenticator.judge(presented).await? {
-            live @ Verdict::Live(_) => return Ok(Some((live, auth_method))),
-            dead @ Verdict::Dead(_) => best = Some((dead, auth_method)),
+        let (verdict, remembered) = match service.authenticator.recall(&presented) {
+            Recall::Current(verdict) => (Some(verdict), None),
+            Recall::WasLive => (Some(service.authenticator.judge(presented).await?), None),
+            Recall::WasDead(entry) => (None, Some(entry)),
+            Recall::Nothing => (None, None),
+        };
+        let verdict = match verdict {
+            Some(verdict) => verdict,
+            None => match look_up(service, presented, address).await? {
+                Ok(verdict) => verdict,
+                Err(allowance) => {
+                    beyond = Some(allowance);
+                    remembered.map_or(Verdict::Unknown, Verdict::Dead)
+                }
+            },
+        };
+        match verdict {
+            Verdict::Live(entry) => return Ok(Authenticated::Live(entry, auth_method)),
+            Verdict::Dead(entry) => dead = Some((entry, auth_method)),
             Verdict::Unknown => {}
         }
     }
-    Ok(best)
+    let allowance = service.limits.take(Class::Authentication, address.into());
+    // A token that was not looked up may be live: the answer is 429 and not 401.
+    Ok(Authenticated::Refused(Refused { allowance: beyond.or(allowance), dead }))
+}
+
+/// Asks the database about a token, if the address may cause another query in vain; otherwise
+/// returns the exhausted allowance.
+async fn look_up(
+    service: &Service,
+    presented: Presented,
+    address: IpAddr,
+) -> Result<Result<Verdict, Allowance>, ApiError> {
+    let keys = Keys::of_lookup(address);
+    let allowance = service.limits.take(Class::Authentication, keys);
+    if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
+        return Ok(Err(allowance));
+    }
+    let judged = service.authenticator.judge(presented).await;
+    if let (Some(allowance), Ok(Verdict::Live(_)) | Err(_)) = (&allowance, &judged) {
+        service.limits.give_back(allowance, keys);
+    }
+    Ok(Ok(judged?))
 }
 
 fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {
@@ -136,39 +256,32 @@ fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)>
     bearer.into_iter().chain(key.map(|key| (key.as_bytes().trim_ascii(), method::APPLICATION_KEY)))
 }
 
-/// Refuses a request without a live token, and records the attempt if it was made with a dead one.
-async fn refuse(
+/// Refuses a request without a live token, and counts the attempt if it was made with a dead one.
+fn refuse(
     service: &Service,
-    verdict: Option<(Verdict, &'static str)>,
+    refused: Refused,
     record: audit::Request,
-    address: std::net::IpAddr,
+    address: IpAddr,
 ) -> Response {
-    let allowance = service.limits.take(Class::Authentication, address.into());
-    let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
-        ApiError::unauthorized().into_response()
+    let Refused { allowance, dead } = refused;
+    let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
+        (ApiError::unauthorized().into_response(), Limit::Within)
     } else {
-        too_many()
+        (too_many(), Limit::Beyond)
     };
     let status = response.status();
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    if let Some((Verdict::Dead(entry), auth_method)) = verdict {
-        let actor = Actor {
-            user: Some(entry.user.clone()),
-            auth_method,
-            token: None,
-            request: Some(record),
-        };
-        if service.queue.room().await.is_err() {
-            return ApiError::unavailable().into_response();
-        }
-        match actor.event(name::DENIED, Some(entry.id)) {
-            Ok(event) => service.queue.push(event.answered(status.as_u16())),
-            Err(error) => return ApiError::from(error).into_response(),
-        }
+    let Some((entry, auth_method)) = dead else { return response };
+    let seen = Use { kind: Kind::Denied, token: entry.id, address, caller: None, limit };
+    let user = Some(entry.user.clone());
+    let actor = Actor { user, auth_method, token: None, request: Some(record) };
+    let event = || Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()));
+    match service.queue.count(seen, event) {
+        Ok(()) => response,
+        Err(error) => ApiError::from(error).into_response(),
     }
-    response
 }
 
 /// Limits requests that need no token, by address.
@@ -180,7 +293,7 @@ pub async fn limit_address(
     let (parts, body) = request.into_parts();
     let allowance = service.limits.take(Class::Leaks, service.caller_address(&parts).into());
     let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
-        next.run(Request::from_parts(parts, body)).await
+        time_limit::run(next, Request::from_parts(parts, body)).await
     } else {
         too_many()
     };

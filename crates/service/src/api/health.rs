@@ -1,5 +1,4 @@
-//! What machines that run the service ask: whether it lives, whether it can serve, what it counts;
-//! and what clients ask: whether their token is live, and what the API is.
+//! Health, readiness and metrics for operators, and the validation of tokens for clients.
 
 use super::error::{ApiError, Errors, Refusals, json};
 use crate::service::Service;
@@ -11,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// How long the database may take for a sign of life.
-const READY_WITHIN: Duration = Duration::from_secs(2);
+/// Maximum age of an audit event that waits to be written, for the service to be ready.
+const MAX_AUDIT_AGE: Duration = Duration::from_secs(5);
 
 /// Everything is well.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,21 +45,34 @@ pub async fn healthz() -> Response {
     json(StatusCode::OK, "application/json", &OK)
 }
 
-/// Tells whether the database answers.
+/// Checks that the database accepts writes and that audit events are written in time.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operation",
     responses(
-        (status = 200, description = "It answers", body = Status, content_type = "application/json"),
-        (status = 503, description = "It does not", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 200, description = "The service is ready", body = Status, content_type = "application/json"),
+        (status = 503, description = "The database does not accept writes, or audit events wait too long", body = Errors, content_type = "application/vnd.api+json"),
     ),
     security(()),
 )]
 pub async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
-    match tokio::time::timeout(READY_WITHIN, service.store.ping()).await {
-        Ok(pong) => pong?,
-        Err(_) => return Err(ApiError::unavailable()),
+    let mut problems = Vec::new();
+    if !service.readiness.is_writable(&service.store).await {
+        problems.push(
+            "database: does not accept writes: full, locked, read-only or out of reach; see the log"
+                .to_owned(),
+        );
     }
-    Ok(json(StatusCode::OK, "application/json", &OK))
+    if let Some(age) = service.queue.age().filter(|&age| age > MAX_AUDIT_AGE) {
+        problems.push(format!(
+            "audit queue: the oldest event has waited for {} s; see the log",
+            age.as_secs()
+        ));
+    }
+    if problems.is_empty() {
+        Ok(json(StatusCode::OK, "application/json", &OK))
+    } else {
+        Err(ApiError::not_ready(problems))
+    }
 }
 
 /// Shows the service's counters to Prometheus.

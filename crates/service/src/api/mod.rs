@@ -6,7 +6,11 @@ pub mod error;
 pub mod guard;
 pub mod health;
 pub mod jsonapi;
+mod memory;
+pub mod payload;
 pub mod query;
+mod searches;
+mod time_limit;
 pub mod tokens;
 pub mod trail;
 
@@ -20,19 +24,13 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use error::ApiError;
+use payload::Payload;
 use std::sync::Arc;
-use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// How long a body of the token API may be, in bytes.
-const MAX_BODY: usize = 64 * 1024;
-/// How long a request may take.
-const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// Makes the routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
@@ -50,9 +48,10 @@ pub fn router(service: Arc<Service>) -> Router {
                 }
             }),
         )
+        // Bodies are limited where they are read.
+        .layer(DefaultBodyLimit::disable())
         .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "no such path") })
         .layer(from_fn(refusals_in_json))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, MAX_TIME))
         .layer(CatchPanicLayer::custom(|_| {
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed").into_response()
         }))
@@ -60,25 +59,34 @@ pub fn router(service: Arc<Service>) -> Router {
 }
 
 fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
+    // The layers of a route apply from the last to the first.
+    let body = |payload| from_fn_with_state((Arc::clone(service), payload), payload::read_body);
     let with_token = OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
+        .routes(routes!(leak::oauth::introspect))
+        .route_layer(body(Payload::Token))
+        // These read no body; a layer less matters to checks.
         .routes(routes!(health::validate))
         .routes(routes!(trail::events))
-        .routes(routes!(leak::oauth::introspect))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::guard));
-    let by_address = OpenApiRouter::new()
+    let alerts = OpenApiRouter::new()
+        .routes(routes!(leak::github::alert))
+        .route_layer(body(Payload::Report))
+        .route_layer(from_fn_with_state(Arc::clone(service), leak::github::require_claim));
+    let reports = OpenApiRouter::new()
         .routes(routes!(leak::report::reports))
-        .routes(routes!(leak::oauth::revoke))
-        .layer(DefaultBodyLimit::max(leak::MAX_BODY))
+        .route_layer(body(Payload::Report));
+    let forms =
+        OpenApiRouter::new().routes(routes!(leak::oauth::revoke)).route_layer(body(Payload::Form));
+    let by_address = alerts
+        .merge(reports)
+        .merge(forms)
         .route_layer(from_fn_with_state(Arc::clone(service), guard::limit_address));
     let open = OpenApiRouter::new()
-        .routes(routes!(leak::github::alert))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
-        .layer(DefaultBodyLimit::max(leak::MAX_BODY));
+        .routes(routes!(health::metrics));
     let mut router = with_token.merge(by_address).merge(open);
     describe(router.get_openapi_mut());
     router

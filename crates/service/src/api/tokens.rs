@@ -5,10 +5,11 @@ use super::error::{ApiError, BodyRefusals, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, Query};
+use super::searches;
 use crate::audit::name;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
 use crate::service::{Service, TokenRequest, mint};
-use crate::store::tokens::{Revocation, RevokedBy, Token};
+use crate::store::tokens::{Revocation, RevokedBy, Token, Update};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -16,6 +17,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use ddpatrol_token::Uuid;
 use std::sync::Arc;
+
+/// How often an update is tried while other requests change the same token.
+const UPDATE_ATTEMPTS: usize = 16;
 
 type Shared = State<Arc<Service>>;
 
@@ -33,7 +37,7 @@ type Shared = State<Arc<Service>>;
     ),
     responses(
         (status = 200, description = "A page of tokens", body = TokensDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 400, description = "A faulty parameter, or a search that takes too long", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
         Refusals,
     ),
@@ -53,7 +57,8 @@ pub async fn list(
         }
         listing.owners = vec![own];
     }
-    let (tokens, total) = service.store.tokens(&listing).await?;
+    let search = service.store.tokens(&listing);
+    let (tokens, total) = searches::bounded(&service, &caller, search).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::listed(tokens, total, include)))
 }
 
@@ -77,7 +82,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysWrite])?;
     body::must_be_json(&headers)?;
-    let create = body::create(&body, &service.scopes)?;
+    let create = body::create(&body, &service.scopes.current())?;
     within_own(&caller, &create.scopes)?;
     if create.expires_at > caller.entry.expires_at {
         let end = caller.entry.expires_at;
@@ -99,6 +104,7 @@ pub async fn create(
         .with("scopes", token.scopes.as_slice())
         .with("expires_at", token.expires_at.to_string());
     service.store.create_token(&token, &event).await?;
+    service.authenticator.created(&token, &caller.entry);
     Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::created(token, key)))
 }
 
@@ -140,7 +146,7 @@ pub async fn get(
     request_body(content((UpdateBody = "application/json"), (UpdateBody = "application/vnd.api+json"))),
     responses(
         (status = 200, description = "The token as it is now", body = TokenDocument, content_type = "application/vnd.api+json"),
-        (status = 403, description = "No permission, or more than the caller's own token has", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 403, description = "No permission, or a new scope that the caller's own token lacks or would not have for as long", body = Errors, content_type = "application/vnd.api+json"),
         (status = 404, description = "No such token", body = Errors, content_type = "application/vnd.api+json"),
         Refusals,
         BodyRefusals,
@@ -155,29 +161,49 @@ pub async fn update(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysWrite])?;
-    let token = changeable(&service, &caller, &id).await?;
-    if ended(&token) {
-        return Err(ApiError::no_token());
+    for _ in 0..UPDATE_ATTEMPTS {
+        let token = changeable(&service, &caller, &id).await?;
+        if ended(&token) {
+            return Err(ApiError::no_token());
+        }
+        body::must_be_json(&headers)?;
+        let update = body::update(&body, token.id, &service.scopes.current())?;
+        match change(&service, &caller, &token, update).await? {
+            Update::Done => {
+                let token = service.store.token(token.id).await?.ok_or_else(ApiError::no_token)?;
+                let document = jsonapi::shown(token, jsonapi::Include::Nothing);
+                return Ok(json(StatusCode::OK, JSON_API, &document));
+            }
+            Update::Dead => return Err(ApiError::no_token()),
+            Update::Outdated => {}
+        }
     }
-    body::must_be_json(&headers)?;
-    let update = body::update(&body, token.id, &service.scopes)?;
+    let text = "too many requests change this token at the same time; try again";
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text))
+}
+
+/// Checks an update against the token as it was read, and makes it if the token is still so.
+async fn change(
+    service: &Service,
+    caller: &Caller,
+    token: &Token,
+    update: body::Update,
+) -> Result<Update, ApiError> {
     if let Some(scopes) = &update.scopes {
-        within_own(&caller, scopes)?;
+        may_add(caller, token, scopes)?;
     }
     let mut event = caller.actor().event(name::UPDATED, Some(token.id))?.answered(200);
     if let Some(name) = &update.name {
-        event = event.with("name", name.as_str()).with("previous_name", token.name);
+        event = event.with("name", name.as_str()).with("previous_name", token.name.as_str());
     }
     if let Some(scopes) = &update.scopes {
         event = event.with("scopes", scopes.as_slice());
-        event = event.with("previous_scopes", token.scopes);
+        event = event.with("previous_scopes", token.scopes.as_slice());
     }
     let (name, scopes) = (update.name.as_deref(), update.scopes.as_deref());
-    let updated = service.store.update_token(token.id, name, scopes, &event).await;
+    let updated = service.store.update_token(token, name, scopes, &event).await;
     service.authenticator.forget(token.id);
-    let token = if updated? { service.store.token(token.id).await? } else { None };
-    let token = token.ok_or_else(ApiError::no_token)?;
-    Ok(json(StatusCode::OK, JSON_API, &jsonapi::shown(token, jsonapi::Include::Nothing)))
+    Ok(updated?)
 }
 
 /// Revokes a token: one's own, or anybody's with `org_app_keys_write`. To revoke it again changes
@@ -212,13 +238,32 @@ fn ended(token: &Token) -> bool {
 }
 
 /// Requires that every scope is one of the caller's own token.
-fn within_own(caller: &Caller, scopes: &[String]) -> Result<(), ApiError> {
-    match scopes.iter().find(|scope| !caller.entry.scopes.contains(scope)) {
+fn within_own<'a>(
+    caller: &Caller,
+    scopes: impl IntoIterator<Item = &'a String>,
+) -> Result<(), ApiError> {
+    match scopes.into_iter().find(|scope| !caller.entry.scopes.contains(scope)) {
         Some(scope) => Err(ApiError::forbidden(format_args!(
             "data.attributes.scopes: the token that gives {scope:?} lacks it itself"
         ))),
         None => Ok(()),
     }
+}
+
+/// Requires that the caller may add to a token the scopes that it lacks: the caller's token must have
+/// them, and must not end before the token that gets them. Otherwise a short-lived token could live
+/// on in another one.
+fn may_add(caller: &Caller, token: &Token, scopes: &[String]) -> Result<(), ApiError> {
+    let mut added = scopes.iter().filter(|scope| !token.scopes.contains(scope)).peekable();
+    let Some(&first) = added.peek() else { return Ok(()) };
+    within_own(caller, added)?;
+    let (end, target) = (caller.entry.expires_at, token.expires_at);
+    if target > end {
+        return Err(ApiError::forbidden(format_args!(
+            "data.attributes.scopes: {first:?} cannot be added: the token that gives it expires at {end}, the token that gets it only at {target}"
+        )));
+    }
+    Ok(())
 }
 
 /// Finds a token that the caller may see.

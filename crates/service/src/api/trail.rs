@@ -3,6 +3,7 @@
 use super::error::{ApiError, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::query::Query;
+use super::searches;
 use crate::audit::{Event, Filter, FilterError, Page, name};
 use crate::permission::Permission;
 use crate::service::Service;
@@ -85,7 +86,7 @@ pub struct EventAttributes {
     ),
     responses(
         (status = 200, description = "A page of events", body = EventsDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty parameter", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 400, description = "A faulty parameter, or a search that takes too long", body = Errors, content_type = "application/vnd.api+json"),
         (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
         Refusals,
     ),
@@ -106,7 +107,8 @@ pub async fn events(
     // One more than asked tells whether there is a next page.
     let asked = page.limit as usize;
     page.limit += 1;
-    let mut events = service.store.events(&filter, &page).await?;
+    let search = service.store.events(&filter, &page);
+    let mut events = searches::bounded(&service, &caller, search).await?;
     let more = events.len() > asked;
     events.truncate(asked);
     let after =
@@ -124,11 +126,11 @@ fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiEr
 fn resource(event: Event) -> EventResource {
     let asset = event.asset.map(|id| id.to_string());
     let user = event.user.map(|user| (user.id.to_string(), user.email.to_string()));
-    let message = message(
-        &event.name,
-        user.as_ref().map(|(_, email)| email.as_str()),
-        asset.as_deref().unwrap_or_default(),
-    );
+    let who = user.as_ref().map(|(_, email)| email.as_str());
+    let message = match &asset {
+        Some(asset) => message(&event.name, who, asset),
+        None => "Further personal access tokens were refused".to_owned(),
+    };
     let mut attributes = json!({
         "evt": {"name": event.name, "actor": {"type": event.actor}},
         "action": event.action,
@@ -179,6 +181,7 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
         name::USER_CREATED => return format!("The user {asset} was created"),
         name::USER_UPDATED => return format!("The permissions of the user {asset} changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
+        name::CLOCK_RESET => return "The trusted time was deleted".to_owned(),
         other => return format!("{other} {asset}"),
     };
     match who {

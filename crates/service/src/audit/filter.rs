@@ -1,6 +1,7 @@
 //! Which events a reader asks for: the subset of Datadog's search syntax that the service answers,
 //! a time range, and the cursor of a page.
 
+use super::{method, name};
 use crate::time;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -73,6 +74,41 @@ impl Filter {
             _ => return Err(known()),
         };
         if twice { Err(wrong(format!("{field} is there twice"))) } else { Ok(()) }
+    }
+
+    /// The name of events.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The e-mail address of the person who acted.
+    pub(crate) fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// The person who acted.
+    pub(crate) const fn user(&self) -> Option<Uuid> {
+        self.user
+    }
+
+    /// The token or person that events are about.
+    pub(crate) const fn asset(&self) -> Option<Uuid> {
+        self.asset
+    }
+
+    /// Returns `true` if only uses of live tokens match, by their name.
+    pub(crate) fn only_uses(&self) -> bool {
+        self.name() == Some(name::USED)
+    }
+
+    /// Returns `true` if no use of a live token matches.
+    pub(crate) fn excludes_uses(&self) -> bool {
+        /// Ways to act without using a live token.
+        const OTHERS: [&str; 4] =
+            [method::POSSESSION, method::GITHUB_SIGNATURE, method::COMMAND_LINE, method::SYSTEM];
+        self.name().is_some_and(|value| value != name::USED)
+            || self.action.as_deref().is_some_and(|action| action != super::action(name::USED))
+            || self.auth_method.as_deref().is_some_and(|method| OTHERS.contains(&method))
     }
 
     /// Columns and the texts that they must equal.

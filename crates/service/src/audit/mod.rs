@@ -5,6 +5,7 @@
 
 pub mod filter;
 pub mod queue;
+pub mod tally;
 
 pub use filter::{Filter, FilterError, Page};
 
@@ -25,7 +26,7 @@ pub mod name {
     pub const UPDATED: &str = "access_token.updated";
     /// A token was revoked by somebody, or by policy after a leak report.
     pub const REVOKED: &str = "access_token.revoked";
-    /// A token reached its expiry and was marked revoked.
+    /// A token reached its expiry.
     pub const EXPIRED: &str = "access_token.expired";
     /// A token was reported as leaked.
     pub const LEAKED: &str = "access_token.leak_reported";
@@ -39,6 +40,8 @@ pub mod name {
     pub const USER_UPDATED: &str = "user.updated";
     /// A person was disabled.
     pub const USER_DISABLED: &str = "user.disabled";
+    /// The trusted time was deleted.
+    pub const CLOCK_RESET: &str = "clock.reset";
 }
 
 /// How the caller of an audited action proved who it is (`@auth_method`).
@@ -53,6 +56,8 @@ pub mod method {
     pub const GITHUB_SIGNATURE: &str = "github_signature";
     /// An operator at the command line, who holds the database.
     pub const COMMAND_LINE: &str = "command_line";
+    /// A token that another service was shown, and introspected.
+    pub const INTROSPECTION: &str = "introspection";
     /// Nobody: the service itself.
     pub const SYSTEM: &str = "system";
 }
@@ -194,11 +199,16 @@ impl Actor {
             asset: token,
             request: self.request.clone(),
             status: None,
-            metadata: self.token.map(|used| {
-                serde_json::json!({"used_token": {"id": used.to_string(), "public_portion": id::alias(used)}})
-            }),
+            metadata: self
+                .token
+                .map(|used| serde_json::json!({"used_token": token_metadata(used)})),
         })
     }
+}
+
+/// Describes a token in an event's metadata.
+pub(crate) fn token_metadata(token: Uuid) -> Value {
+    serde_json::json!({"id": token.to_string(), "public_portion": id::alias(token)})
 }
 
 impl Event {
@@ -207,6 +217,13 @@ impl Event {
     pub fn about_user(mut self, user: Uuid) -> Self {
         self.asset_type = "users".into();
         self.asset = Some(user);
+        self
+    }
+
+    /// Makes the event about the service's clock.
+    #[must_use]
+    pub fn about_clock(mut self) -> Self {
+        self.asset_type = "clock".into();
         self
     }
 

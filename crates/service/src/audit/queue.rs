@@ -1,13 +1,20 @@
 //! The queue of uses: every request that a token made is recorded, in batches, so that a use costs
 //! no write of its own.
 //!
+//! Refused uses are not queued but counted in aggregated events ([`super::tally`]), which the same
+//! task writes.
+//!
 //! The queue is bounded in number and in age. Where the database lags behind, requests wait for it
 //! ([`Queue::room`]) instead of events being dropped; what a crash can lose are the events of the
 //! last second.
 
-use super::Event;
+use super::tally::{Counted, Row, Tally, UPDATE_EVERY, Use, What};
+use super::{Event, method, name};
 use crate::metrics::Metrics;
 use crate::store::Store;
+use ddpatrol_token::Uuid;
+use ddpatrol_token::mint::RandomError;
+use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -22,6 +29,8 @@ const MAX_AGE: Duration = Duration::from_millis(800);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// How long the writer pauses after a failure.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Time between two log lines about failures of the writer.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The audit trail cannot keep up; the request was turned away before anything was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,10 +44,24 @@ struct Waiting {
     oldest: Option<Instant>,
 }
 
+/// What one transaction writes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// New events.
+    pub events: Vec<Event>,
+    /// Aggregated events that have a row, with new metadata.
+    pub updates: Vec<Event>,
+    /// Tokens whose last use is later than their events say.
+    pub used: Vec<(Uuid, Timestamp)>,
+    /// How many answered uses of live tokens are recorded by this.
+    pub uses: u64,
+}
+
 /// A bounded queue of events and the task that writes them.
 #[derive(Debug)]
 pub struct Queue {
     waiting: Mutex<Waiting>,
+    tally: Tally,
     came: Notify,
     written: watch::Sender<u64>,
     closing: watch::Sender<bool>,
@@ -51,6 +74,7 @@ impl Queue {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             waiting: Mutex::default(),
+            tally: Tally::new(),
             came: Notify::new(),
             written: watch::Sender::new(0),
             closing: watch::Sender::new(false),
@@ -65,6 +89,12 @@ impl Queue {
     fn has_room(&self) -> bool {
         let waiting = self.lock();
         waiting.events.len() < CAPACITY && waiting.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
+    }
+
+    /// The age of the oldest event that is not yet written; `None` if all are.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.lock().oldest.map(|at| at.elapsed())
     }
 
     /// Waits until the queue is neither full nor old.
@@ -95,18 +125,37 @@ impl Queue {
         }
     }
 
+    /// Counts a use in an aggregated event, which `event` makes if there is none yet. Needs no room.
+    ///
+    /// # Errors
+    /// [`RandomError`] where the system's random source fails.
+    pub fn count(
+        &self,
+        seen: Use,
+        event: impl Fn() -> Result<Event, RandomError>,
+    ) -> Result<(), RandomError> {
+        match self.tally.count(seen, &event)? {
+            Counted::Done => {}
+            Counted::Wake => self.came.notify_one(),
+            Counted::Full => self.push(event()?),
+        }
+        Ok(())
+    }
+
     /// Writes what comes, until the queue is closed and empty.
     pub async fn write(&self, store: &Store) {
         let mut closing = self.closing.subscribe();
         loop {
             let closed = *closing.borrow_and_update();
-            if self.lock().events.is_empty() {
+            let what = if closed { What::All } else { What::Due };
+            if self.lock().events.is_empty() && !self.tally.is_due(what) {
                 if closed {
                     return;
                 }
                 tokio::select! {
                     () = self.came.notified() => {}
                     _ = closing.changed() => {}
+                    () = tokio::time::sleep(UPDATE_EVERY), if self.tally.has_grown() => {}
                 }
                 continue;
             }
@@ -116,7 +165,7 @@ impl Queue {
                     _ = closing.changed() => {}
                 }
             }
-            self.write_once(store).await;
+            self.write_once(store, what).await;
         }
     }
 
@@ -130,21 +179,46 @@ impl Queue {
         let _ = tokio::time::timeout(GATHER, full).await;
     }
 
-    async fn write_once(&self, store: &Store) {
+    async fn write_once(&self, store: &Store, what: What) {
         let began = Instant::now();
-        let batch = std::mem::take(&mut self.lock().events);
+        let batch = self.batch(what);
+        let mut logged: Option<Instant> = None;
         while let Err(error) = store.append_uses(&batch).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the audit trail cannot be written"
-            );
+            if logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
+                logged = Some(Instant::now());
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot write audit events; trying again until it succeeds"
+                );
+            }
             tokio::time::sleep(PAUSE).await;
         }
-        self.metrics.audited(&batch);
+        if logged.is_some() {
+            tracing::info!("audit events are written again");
+        }
+        self.metrics.audited(batch.uses);
         let mut waiting = self.lock();
         waiting.oldest = if waiting.events.is_empty() { None } else { Some(began) };
         drop(waiting);
         self.written.send_modify(|count| *count += 1);
+    }
+
+    /// Takes what waits to be written.
+    fn batch(&self, what: What) -> Batch {
+        let events = std::mem::take(&mut self.lock().events);
+        let is_use =
+            |event: &&Event| event.name == name::USED && event.auth_method != method::INTROSPECTION;
+        let uses = events.iter().filter(is_use).count() as u64;
+        let mut batch = Batch { events, uses, ..Batch::default() };
+        for aggregate in self.tally.take(what) {
+            batch.uses += aggregate.uses;
+            batch.used.extend(aggregate.last);
+            match aggregate.row {
+                Row::New => batch.events.push(aggregate.event),
+                Row::Old => batch.updates.push(aggregate.event),
+            }
+        }
+        batch
     }
 
     /// Tells the writer to write what is there and end.

@@ -37,6 +37,17 @@ enum What {
     /// Issues and revokes tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Shows the service's clock, or resets its trusted time
+    #[command(subcommand)]
+    Clock(ClockCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ClockCommand {
+    /// Shows the service's time, the wall clock and the latest trusted time
+    Show,
+    /// Deletes the latest trusted time, for use after a service ran with a wrong clock
+    Reset,
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,10 +147,28 @@ pub(super) async fn admin(args: Args) -> anyhow::Result<()> {
     }
     match args.what {
         What::User(command) => user(&store, command).await?,
+        What::Clock(command) => clock(&store, &command).await?,
         What::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
         What::Token(TokenCommand::Revoke { token }) => revoke_token(&store, &token).await?,
     }
     store.close().await;
+    Ok(())
+}
+
+async fn clock(store: &Store, command: &ClockCommand) -> anyhow::Result<()> {
+    match command {
+        ClockCommand::Show => {
+            let trusted = store.database_time().await?.trusted;
+            let trusted = trusted.map_or("none".to_owned(), |time| time.to_string());
+            let (now, wall) = (time::now(), crate::clock::wall());
+            print(format!("service\t{now}\nwall\t{wall}\ntrusted\t{trusted}").as_bytes())?;
+        }
+        ClockCommand::Reset => {
+            let event = Actor::OPERATOR.event(name::CLOCK_RESET, None)?.about_clock();
+            let done = store.reset_trust(&event).await?;
+            say(if done { "deleted the trusted time" } else { "there is no trusted time" });
+        }
+    }
     Ok(())
 }
 

@@ -2,29 +2,26 @@
 
 use super::{Database, print, say};
 use crate::leak::github::{KEYS_URL, check_address};
+use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
+use crate::reload::Reload;
 use crate::scope::KnownScopes;
-use crate::service::{Proxy, Service, Settings, begin};
+use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
+use crate::service::{Service, Settings, begin};
 use crate::store::leaks::OnLeak;
 use crate::store::{Missing, Store};
-use crate::{api, sweep};
+use crate::{api, clock, sweep, time};
 use anyhow::{Context as _, bail};
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 /// How long open requests may take to end after the service was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-
-/// How long a connection may take to send a request's headers.
-const HEADERS_WITHIN: Duration = Duration::from_secs(75);
 
 /// The options of `serve`.
 #[derive(Debug, clap::Args)]
@@ -40,9 +37,21 @@ pub(super) struct Args {
     /// The certificate's private key, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// A proxy in front does TLS and adds the caller's address to X-Forwarded-For
+    /// Allow plain HTTP beyond this machine, because a proxy in front does TLS
     #[arg(long)]
     behind_proxy: bool,
+    /// Network of proxies whose X-Forwarded-For counts; repeatable
+    ///
+    /// A network such as 10.0.0.0/8 or a single address. With --behind-proxy alone, only proxies on
+    /// this machine are trusted.
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<Network>,
+    /// Maximum number of open connections [default: 512, or what file descriptors allow]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+    max_connections: Option<usize>,
+    /// Maximum number of open connections per address [default: 256, at most half of all]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+    max_connections_per_address: Option<usize>,
     /// The scopes that tokens may carry, a name a line, in place of the built-in list
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
@@ -52,10 +61,13 @@ pub(super) struct Args {
     /// How long audit events are kept
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     audit_retention: u32,
-    /// A rate limit in place of the default, per caller: CLASS=COUNT/SECONDS; repeatable
+    /// How long clocks have to agree before expiry events are written and old events deleted
+    #[arg(long, value_name = "SECONDS", default_value_t = clock::monitor::WINDOW.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    clock_agreement: u64,
+    /// Rate limit of a class of requests, per token or address; repeatable
     #[arg(long, value_name = "CLASS=COUNT/SECONDS")]
     rate_limit: Vec<ClassRate>,
-    /// No rate limits at all
+    /// Turn all rate limits off
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
     /// Where GitHub's public keys for secret-scanning alerts are
@@ -64,6 +76,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
+    // From the start, since SIGHUP ends a process that does not handle it.
+    let hangup = signal(SignalKind::hangup())?;
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a provider of cryptography was installed before");
     }
@@ -79,34 +93,46 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
         Some(path) => KnownScopes::read(path)?,
         None => KnownScopes::built_in()?,
     };
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Some(
-            RustlsConfig::from_pem_file(cert, key)
-                .await
-                .with_context(|| format!("cannot use {} with {}", cert.display(), key.display()))?,
-        ),
-        _ => None,
+    let files = args.tls_cert.clone().zip(args.tls_key.clone());
+    let files = files.map(|(certificate, key)| TlsFiles { certificate, key });
+    let tls = match &files {
+        Some(files) => Some(Arc::new(Tls::new(files.read()?))),
+        None => None,
     };
+    let limits =
+        descriptors::connection_limits(args.max_connections, args.max_connections_per_address)?;
     let listener = TcpListener::bind(args.listen)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let store = Store::open(&args.database.url, Missing::Create).await?;
+    if time::now() < clock::EARLIEST && store.users().await?.is_empty() {
+        bail!(
+            "cannot initialize the database at {}: the clock is wrong, because this program is younger; set the clock",
+            time::now()
+        );
+    }
     if let Some((admin, token)) = begin(&store, &scopes).await? {
         say(&format!("made the administrator {}; its token, shown only now:", admin.email));
         print(token.expose()).context("the administrator's token cannot be shown; issue another with `ddpatrold admin token issue`")?;
     }
-    let limits = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
+    let trusted_proxies = trusted_proxies(&args);
+    let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
     let settings = Settings {
         scopes,
-        limits,
+        limits: rates,
         on_leak: args.on_leak,
         github_keys_url: args.github_keys_url,
-        proxy: if args.behind_proxy { Proxy::Forwards } else { Proxy::None },
+        trusted_proxies: trusted_proxies.clone(),
+        clock_agreement: Duration::from_secs(args.clock_agreement),
     };
     let service = Arc::new(Service::new(store, settings)?);
     let retention = Duration::from_secs(u64::from(args.audit_retention) * 24 * 3_600);
-    let (writer, others) = start(&service, retention);
-    let served = listen(listener, tls, &service).await;
+    let (writer, mut others) = start(&service, retention);
+    let reload =
+        Reload { tls: files.zip(tls.clone()), scopes: args.scopes, service: Arc::clone(&service) };
+    others.push(tokio::spawn(reload_on_hangup(hangup, reload)));
+    let config = Config { limits, trusted_proxies, tls, stop_within: STOP_WITHIN };
+    let served = listen(listener, config, &service).await;
     for task in others {
         task.abort();
     }
@@ -126,12 +152,13 @@ fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<Jo
     let shared = || Arc::clone(service);
     let writer = shared();
     let writer = tokio::spawn(async move { writer.queue.write(&writer.store).await });
-    let (expiring, forgetting, listening) = (shared(), shared(), shared());
+    let (watching, expiring, forgetting, listening) = (shared(), shared(), shared(), shared());
     let mut others = vec![
+        tokio::spawn(async move { watching.clock.watch(&watching.store).await }),
         tokio::spawn(async move { sweep::expire(&expiring).await }),
-        tokio::spawn(async move { sweep::forget_events(&forgetting.store, retention).await }),
+        tokio::spawn(async move { sweep::forget_events(&forgetting, retention).await }),
     ];
-    if let Store::Postgres(pool) = &service.store {
+    if let Some(pool) = service.store.listener() {
         let pool = pool.clone();
         others.push(tokio::spawn(async move { sweep::listen(&listening, &pool).await }));
     }
@@ -141,42 +168,64 @@ fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<Jo
 /// Answers requests until the process is told to stop.
 async fn listen(
     listener: TcpListener,
-    tls: Option<RustlsConfig>,
+    config: Config,
     service: &Arc<Service>,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let handle = Handle::new();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let stopping = handle.clone();
-    tokio::spawn(async move {
+    let ConnectionLimits { total, per_address } = config.limits;
+    tracing::debug!(total, per_address, "limits on connections");
+    let app = api::router(Arc::clone(service));
+    let server = Server::new(app, config, Arc::clone(&service.metrics));
+    say(&format!("listening on {scheme}://{address}"));
+    let stop = async {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         say("stopping");
-        stopping.graceful_shutdown(Some(STOP_WITHIN));
-    });
-    let app = api::router(Arc::clone(service)).into_make_service_with_connect_info::<SocketAddr>();
-    say(&format!("listening on {scheme}://{address}"));
-    match tls {
-        Some(tls) => {
-            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
-            limit_patience(server.http_builder());
-            server.serve(app).await?;
-        }
-        None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
-            limit_patience(server.http_builder());
-            server.serve(app).await?;
-        }
-    }
+    };
+    server.run(listener, stop).await;
     Ok(())
 }
 
-/// Gives a connection a limited time to send a request's headers, so that silent ones do not pile up.
-fn limit_patience(http: &mut Builder<TokioExecutor>) {
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS_WITHIN);
+/// Returns the networks of trusted proxies: as given, or with `--behind-proxy` alone this machine.
+fn trusted_proxies(args: &Args) -> Networks {
+    if args.behind_proxy && args.trusted_proxy.is_empty() {
+        if !args.listen.ip().is_loopback() {
+            tracing::warn!(
+                "X-Forwarded-For counts only from this machine: name the proxy with --trusted-proxy"
+            );
+        }
+        return Networks::new(vec![
+            Network::new(Ipv4Addr::LOCALHOST.into(), 8),
+            Network::new(Ipv6Addr::LOCALHOST.into(), 128),
+        ]);
+    }
+    Networks::new(args.trusted_proxy.clone())
+}
+
+/// Reads the certificate and the scopes again at each SIGHUP; keeps the old ones if either is faulty.
+async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
+    let reload = Arc::new(reload);
+    while hangup.recv().await.is_some() {
+        let reload = Arc::clone(&reload);
+        match tokio::task::spawn_blocking(move || reload.reload()).await {
+            Ok(Ok(())) => tracing::info!("reloaded the certificate and the scopes"),
+            Ok(Err(error)) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "nothing was reloaded; the old certificate and scopes stay in use"
+            ),
+            Err(error) => tracing::error!(%error, "reloading failed"),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("expected a number from 1".to_owned()),
+    }
 }

@@ -2,23 +2,25 @@
 //!
 //! Source: <https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>
 
+use super::entries::{ListError, Member, Shape};
 use super::{MAX_ENTRIES, actor, take};
-use crate::api::error::{ApiError, Errors, json};
-use crate::audit::{clean, method};
+use crate::api::error::{ApiError, Errors, OpenRefusals, json};
+use crate::audit::method;
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
+use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +29,12 @@ use utoipa::ToSchema;
 
 /// Where GitHub shows its public keys.
 pub const KEYS_URL: &str = "https://api.github.com/meta/public_keys/secret_scanning";
+/// The header with the identifier of the key.
+pub(crate) const IDENTIFIER: &str = "github-public-key-identifier";
+/// The header with the signature.
+pub(crate) const SIGNATURE: &str = "github-public-key-signature";
+/// How long an identifier may be, in bytes; GitHub's have 64.
+const MAX_IDENTIFIER: usize = 128;
 /// How long keys are believed.
 const KEYS_LIVE: Duration = Duration::from_secs(3_600);
 /// How often keys are fetched at most for an identifier that is not among them.
@@ -114,7 +122,11 @@ impl Keys {
         known.tried = Some(Instant::now());
         let url = self.url.clone();
         let keys = tokio::task::spawn_blocking(move || fetch(&url)).await;
-        known.keys = keys.map_err(|error| self.failed(error))??;
+        let keys = keys.map_err(|error| self.failed(error)).flatten();
+        // Logged here, once per fetch: logged per alert, anybody could fill the log.
+        known.keys = keys.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "alerts cannot be checked");
+        })?;
         known.fetched = Some(Instant::now());
         Ok(known.keys.get(identifier).copied())
     }
@@ -154,13 +166,23 @@ fn parse_keys(text: &str) -> Option<HashMap<String, VerifyingKey>> {
     Some(keys.collect())
 }
 
-/// Tells whether `signature` (DER in base64) is the key's over `body`.
-fn is_signed(key: &VerifyingKey, signature: &str, body: &[u8]) -> bool {
-    BASE64_STANDARD
-        .decode(signature)
-        .ok()
-        .and_then(|der| Signature::from_der(&der).ok())
-        .is_some_and(|signature| key.verify(body, &signature).is_ok())
+/// Reads a signature: DER in base64.
+fn parse_signature(text: &str) -> Option<Signature> {
+    Signature::from_der(&BASE64_STANDARD.decode(text).ok()?).ok()
+}
+
+/// The key and the signature of an alert, read from its headers. The body is not checked yet.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    key: VerifyingKey,
+    signature: Signature,
+}
+
+impl Claim {
+    /// Returns `true` if the signature is the key's over `body`.
+    fn holds(&self, body: &[u8]) -> bool {
+        self.key.verify(body, &self.signature).is_ok()
+    }
 }
 
 /// A token that GitHub found.
@@ -202,45 +224,21 @@ pub struct Feedback {
         (status = 200, description = "What became of each token", body = Vec<Feedback>, content_type = "application/json"),
         (status = 400, description = "Not an alert", body = Errors, content_type = "application/vnd.api+json"),
         (status = 401, description = "Not signed by GitHub", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 413, description = "Too long a body, or too many tokens", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 503, description = "GitHub's keys or the database cannot be reached", body = Errors, content_type = "application/vnd.api+json"),
+        OpenRefusals,
     ),
     security(()),
 )]
 pub async fn alert(
     State(service): State<Arc<Service>>,
+    Extension(claim): Extension<Claim>,
     parts: Parts,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    signed(&service, &parts, &body).await?;
-    let Ok(entries) = serde_json::from_slice::<Vec<Value>>(&body) else {
-        return Err(ApiError::bad(vec!["body: not a list of tokens".to_owned()]));
-    };
-    if entries.len() > MAX_ENTRIES {
-        let text = format!("at most {MAX_ENTRIES} tokens in one alert");
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+    if !claim.holds(&body) {
+        return Err(refused());
     }
-    let text = |entry: &Value, name: &str| {
-        entry.get(name).and_then(Value::as_str).map(clean).unwrap_or_default().replace('\0', "")
-    };
-    let mut reports = Vec::new();
-    let mut feedback = Vec::with_capacity(entries.len());
-    for entry in &entries {
-        // An entry without a token has nothing that feedback could be about.
-        let Some(token) = entry.get("token").and_then(Value::as_str) else { continue };
-        let report = service.reader.read(token.as_bytes()).map(|presented| {
-            reports.push(LeakReport {
-                token: presented.id,
-                digest: presented.digest,
-                source: "github".to_owned(),
-                url: text(entry, "url"),
-                location: text(entry, "source"),
-            });
-            reports.len() - 1
-        });
-        let token_hash = BASE64_STANDARD.encode(Sha256::digest(token));
-        feedback.push((report, token_hash, text(entry, "type")));
-    }
+    let (reports, feedback) = read(&service, &body)?;
+    drop(body);
     let actor = actor(&service, &parts, method::GITHUB_SIGNATURE);
     let outcomes = take(&service, &reports, &actor).await?;
     let answer: Vec<Feedback> = feedback
@@ -254,25 +252,98 @@ pub async fn alert(
     Ok(json(StatusCode::OK, "application/json", &answer))
 }
 
-async fn signed(service: &Service, parts: &Parts, body: &[u8]) -> Result<(), ApiError> {
-    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let refused = || ApiError::new(StatusCode::UNAUTHORIZED, "not signed by a key of GitHub's");
-    let identifier = header("github-public-key-identifier").ok_or_else(refused)?;
-    let signature = header("github-public-key-signature").ok_or_else(refused)?;
-    let key = service.github_keys.key(identifier).await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an alert could not be checked");
+/// A token of an alert: the index of its report if it proves itself, its hash and its kind.
+type Found = (Option<usize>, String, String);
+
+/// Reads an alert: the tokens that prove themselves, and what feedback is about.
+fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>), ApiError> {
+    let mut reports = Vec::new();
+    let mut feedback = Vec::new();
+    let shape = Shape {
+        list: None,
+        texts: ["type", "url", "source"],
+        read_token: &|token: &str| {
+            let hash = BASE64_STANDARD.encode(Sha256::digest(token));
+            (service.reader.read(token.as_bytes()), hash)
+        },
+    };
+    let read = shape.read(body, &mut |entry| {
+        // An entry without one token has nothing that feedback could be about.
+        let Member::Text((presented, token_hash)) = entry.token else { return };
+        if entry.ambiguous {
+            return;
+        }
+        let [token_type, url, location] = entry.texts.map(|member| match member {
+            Member::Text(text) => text,
+            Member::None | Member::Other => String::new(),
+        });
+        let report = presented.map(|presented| {
+            reports.push(LeakReport {
+                token: presented.id,
+                digest: presented.digest,
+                source: "github".to_owned(),
+                url,
+                location,
+            });
+            reports.len() - 1
+        });
+        feedback.push((report, token_hash, token_type));
+    });
+    read.map_err(|error| match error {
+        ListError::TooMany => {
+            let text = format!("at most {MAX_ENTRIES} tokens in one alert");
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+        }
+        ListError::Syntax { .. } | ListError::NoList => {
+            ApiError::bad(vec!["body: not a list of tokens".to_owned()])
+        }
+    })?;
+    Ok((reports, feedback))
+}
+
+fn refused() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "not signed by a key of GitHub's")
+}
+
+/// Refuses alerts whose headers do not name a known key and carry a signature, before their body
+/// is read.
+pub async fn require_claim(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match claim(&service, request.headers()).await {
+        Ok(claim) => {
+            request.extensions_mut().insert(claim);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn claim(service: &Service, headers: &HeaderMap) -> Result<Claim, ApiError> {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let identifier = header(IDENTIFIER).filter(|text| text.len() <= MAX_IDENTIFIER);
+    let identifier = identifier.ok_or_else(refused)?;
+    let signature = header(SIGNATURE).and_then(parse_signature).ok_or_else(refused)?;
+    let key = service.github_keys.key(identifier).await.map_err(|_| {
         let text = "GitHub's public keys cannot be reached at the moment; try again";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
     })?;
-    if key.is_some_and(|key| is_signed(&key, signature, body)) { Ok(()) } else { Err(refused()) }
+    Ok(Claim { key: key.ok_or_else(refused)?, signature })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn is_signed(key: &VerifyingKey, signature: &str, body: &[u8]) -> bool {
+        parse_signature(signature)
+            .is_some_and(|signature| Claim { key: *key, signature }.holds(body))
+    }
+
     /// GitHub's published example, and a key under which it must fail.
-    fn vector() -> Value {
+    fn vector() -> serde_json::Value {
         let text = include_str!("../../tests/data/github_signature.json");
         serde_json::from_str(text).expect("the vector is JSON")
     }

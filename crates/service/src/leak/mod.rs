@@ -1,6 +1,7 @@
 //! Leak intake: GitHub's partner alert, the scanner's own report, and OAuth's revocation and
 //! introspection.
 
+mod entries;
 pub mod github;
 pub mod oauth;
 pub mod report;

@@ -3,9 +3,10 @@
 
 use super::actor;
 use crate::api::error::{ApiError, Errors, OpenRefusals, Refusals, json};
-use crate::api::guard::Caller;
-use crate::audit::{method, name};
-use crate::auth::{Presented, Verdict};
+use crate::api::guard::{Caller, IntrospectedToken};
+use crate::audit::tally::{Kind, Limit, Use};
+use crate::audit::{Actor, method, name};
+use crate::auth::{Entry, Verdict};
 use crate::permission::Permission;
 use crate::service::Service;
 use crate::store::tokens::RevokedBy;
@@ -15,7 +16,10 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use ddpatrol_token::mint::RandomError;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -103,7 +107,13 @@ pub async fn revoke(
     let Some(presented) = service.reader.read(token.as_bytes()) else {
         return Ok(StatusCode::OK.into_response());
     };
-    if let Verdict::Live(entry) = service.authenticator.judge(presented).await? {
+    let entry = match service.authenticator.judge(presented).await? {
+        Verdict::Live(entry) => Some(entry),
+        // The clock may be wrong, and the revocation has to hold when it is right again.
+        Verdict::Dead(entry) if !entry.is_revoked() => Some(entry),
+        Verdict::Dead(_) | Verdict::Unknown => None,
+    };
+    if let Some(entry) = entry {
         let mut actor = actor(&service, &parts, method::POSSESSION);
         actor.user = Some(entry.user.clone());
         let event = actor.event(name::REVOKED, Some(entry.id))?.answered(200);
@@ -112,7 +122,8 @@ pub async fn revoke(
     Ok(StatusCode::OK.into_response())
 }
 
-/// Tells a service whether a token is live, and whose (RFC 7662).
+/// Reports to a service whether a token is live, and whose (RFC 7662). The introspection is recorded
+/// as a use of the token.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
@@ -136,18 +147,55 @@ pub async fn introspect(
         Ok(token) => token,
         Err(error) => return Ok(error.into_response()),
     };
-    let told = match service.reader.read(token.as_bytes()) {
-        Some(presented) => introspection(&service, presented).await?,
-        None => Introspection::default(),
+    let Some(presented) = service.reader.read(token.as_bytes()) else {
+        return Ok(told(&Introspection::default()));
     };
-    Ok(json(StatusCode::OK, "application/json", &told))
+    let (kind, entry) = match service.authenticator.judge(presented).await? {
+        Verdict::Live(entry) => (Kind::Introspected, entry),
+        Verdict::Dead(entry) => (Kind::DeniedIntrospection, entry),
+        // It was never issued here: there is nothing but the caller's own use to record.
+        Verdict::Unknown => return Ok(told(&Introspection::default())),
+    };
+    record(&service, &caller, kind, &entry)?;
+    let live = kind == Kind::Introspected;
+    let mut response = told(&if live { introspection(&entry) } else { Introspection::default() });
+    response.extensions_mut().insert(IntrospectedToken(entry.id));
+    Ok(response)
 }
 
-async fn introspection(service: &Service, presented: Presented) -> Result<Introspection, ApiError> {
-    let Verdict::Live(entry) = service.authenticator.judge(presented).await? else {
-        return Ok(Introspection::default());
+/// Counts the introspection for the trail of the introspected token.
+fn record(
+    service: &Service,
+    caller: &Caller,
+    kind: Kind,
+    entry: &Entry,
+) -> Result<(), RandomError> {
+    let name = if kind == Kind::Introspected { name::USED } else { name::DENIED };
+    let seen = Use {
+        kind,
+        token: entry.id,
+        address: caller.address,
+        caller: Some(caller.entry.id),
+        limit: Limit::Within,
     };
-    Ok(Introspection {
+    let event = || {
+        let actor = Actor {
+            user: Some(entry.user.clone()),
+            auth_method: method::INTROSPECTION,
+            token: Some(caller.entry.id),
+            request: Some(caller.request.clone()),
+        };
+        Ok(actor.event(name, Some(entry.id))?.answered(StatusCode::OK.as_u16()))
+    };
+    service.queue.count(seen, event)
+}
+
+fn told(introspection: &Introspection) -> Response {
+    json(StatusCode::OK, "application/json", introspection)
+}
+
+fn introspection(entry: &Entry) -> Introspection {
+    Introspection {
         active: true,
         scope: Some(entry.scopes.join(" ")),
         exp: Some(entry.expires_at.as_second()),
@@ -156,7 +204,7 @@ async fn introspection(service: &Service, presented: Presented) -> Result<Intros
         username: Some(entry.user.email.to_string()),
         jti: Some(entry.id.to_string()),
         token_type: Some("Bearer"),
-    })
+    }
 }
 
 fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {
@@ -165,11 +213,40 @@ fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {
     if !media.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
         return Err(wrong("Content-Type: application/x-www-form-urlencoded"));
     }
-    let pairs: Vec<(String, String)> =
+    let TokenPairs(token, count) =
         serde_urlencoded::from_bytes(body).map_err(|_| wrong("the body is no form"))?;
-    let mut tokens = pairs.into_iter().filter(|(name, _)| name == "token");
-    match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !token.is_empty() => Ok(token),
+    match (token, count) {
+        (Some(token), 1) if !token.is_empty() => Ok(token),
         _ => Err(wrong("token: required, exactly once")),
+    }
+}
+
+/// The last `token` of a form and how many there are; other pairs are skipped one by one.
+struct TokenPairs(Option<String>, usize);
+
+impl<'de> Deserialize<'de> for TokenPairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TokenPairsVisitor)
+    }
+}
+
+struct TokenPairsVisitor;
+
+impl<'de> Visitor<'de> for TokenPairsVisitor {
+    type Value = TokenPairs;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a form")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenPairs, A::Error> {
+        let mut tokens = TokenPairs(None, 0);
+        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Cow<'de, str>>()? {
+            if name == "token" {
+                tokens.0 = Some(value.into_owned());
+                tokens.1 += 1;
+            }
+        }
+        Ok(tokens)
     }
 }

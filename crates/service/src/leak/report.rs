@@ -1,9 +1,11 @@
 //! The scanner's own report: whole tokens as proof of possession, and where they were found.
 
+use super::entries::{Entry, ListError, Member, Shape};
 use super::{MAX_ENTRIES, actor, take};
-use crate::api::body::{must_be_json, value};
+use crate::api::body::must_be_json;
 use crate::api::error::{ApiError, Errors, OpenRefusals, json};
-use crate::audit::{clean, method};
+use crate::audit::method;
+use crate::auth::Presented;
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
 use axum::body::Bytes;
@@ -12,8 +14,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use ddpatrol_token::Uuid;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -83,58 +84,103 @@ pub async fn reports(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     must_be_json(&parts.headers)?;
-    let entries = entries(&body)?;
-    let read: Vec<Result<LeakReport, &'static str>> =
-        entries.iter().map(|entry| entry_report(&service, entry)).collect();
-    let sound: Vec<LeakReport> = read.iter().filter_map(|entry| entry.clone().ok()).collect();
+    let (entries, sound) = read(&service, &body)?;
+    drop(body);
     let actor = actor(&service, &parts, method::POSSESSION);
-    let mut outcomes = take(&service, &sound, &actor).await?.into_iter();
-    let results = read
-        .iter()
-        .map(|entry| match entry {
-            Ok(report) => result(report.token, outcomes.next().unwrap_or(LeakOutcome::Unknown)),
-            Err(detail) => ReportResult { status: "invalid", token_id: None, detail: Some(detail) },
-        })
-        .collect();
-    Ok(json(StatusCode::OK, "application/json", &ResultsDocument { results }))
+    let outcomes = take(&service, &sound, &actor).await?;
+    let answer = Answer { entries: &entries, sound: &sound, outcomes: &outcomes };
+    Ok(json(StatusCode::OK, "application/json", &answer))
 }
 
-fn entries(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    let mut value = value(body)?;
-    match value.get_mut("reports").map(Value::take) {
-        Some(Value::Array(entries)) if entries.len() > MAX_ENTRIES => Err(ApiError::new(
+/// What is wrong with an entry.
+type Fault = &'static str;
+
+/// Reads a report: for each entry its fault, or none if it is sound; and the sound ones.
+fn read(service: &Service, body: &[u8]) -> Result<(Vec<Option<Fault>>, Vec<LeakReport>), ApiError> {
+    let shape = Shape {
+        list: Some("reports"),
+        texts: ["source", "url", "location"],
+        read_token: &|token| service.reader.read(token.as_bytes()),
+    };
+    let (mut entries, mut sound) = (Vec::new(), Vec::new());
+    let read = shape.read(body, &mut |entry| match entry_report(entry) {
+        Ok(report) => {
+            entries.push(None);
+            sound.push(report);
+        }
+        Err(fault) => entries.push(Some(fault)),
+    });
+    match read {
+        Ok(()) => Ok((entries, sound)),
+        Err(ListError::TooMany) => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("reports: at most {MAX_ENTRIES} entries; send the rest in another report"),
         )),
-        Some(Value::Array(entries)) => Ok(entries),
-        _ => Err(ApiError::bad(vec![
-            "reports: required, a list of objects with token, and optionally source, url and location"
+        Err(ListError::Syntax { line, column }) => {
+            Err(ApiError::bad(vec![format!("body: not JSON (line {line}, column {column})")]))
+        }
+        Err(ListError::NoList) => Err(ApiError::bad(vec![
+            "reports: required once, a list of objects with token, and optionally source, url and location"
                 .to_owned(),
         ])),
     }
 }
 
-fn entry_report(service: &Service, entry: &Value) -> Result<LeakReport, &'static str> {
-    let text = |name| match entry.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(clean(text).replace('\0', ""))),
-        Some(_) => Err("source, url and location are texts"),
+fn entry_report(entry: Entry<Option<Presented>>) -> Result<LeakReport, Fault> {
+    if entry.ambiguous {
+        return Err("token, source, url and location: at most once each");
+    }
+    let text = |member| match member {
+        Member::None => Ok(String::new()),
+        Member::Text(text) => Ok(text),
+        Member::Other => Err("source, url and location are texts"),
     };
-    let Some(token) = entry.get("token").and_then(Value::as_str) else {
-        return Err("token: required, a text");
-    };
-    let presented = service
-        .reader
-        .read(token.as_bytes())
-        .ok_or("token: not a personal access token, or its checksum is wrong")?;
-    let source = text("source")?.filter(|source| !source.is_empty());
+    let Member::Text(token) = entry.token else { return Err("token: required, a text") };
+    let presented = token.ok_or("token: not a personal access token, or its checksum is wrong")?;
+    let [source, url, location] = entry.texts;
+    let source = text(source)?;
     Ok(LeakReport {
         token: presented.id,
         digest: presented.digest,
-        source: source.unwrap_or_else(|| "report".to_owned()),
-        url: text("url")?.unwrap_or_default(),
-        location: text("location")?.unwrap_or_default(),
+        source: if source.is_empty() { "report".to_owned() } else { source },
+        url: text(url)?,
+        location: text(location)?,
     })
+}
+
+/// The answer, written from what was read without a copy: a [`ResultsDocument`].
+struct Answer<'a> {
+    entries: &'a [Option<Fault>],
+    sound: &'a [LeakReport],
+    outcomes: &'a [LeakOutcome],
+}
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Document<R: Serialize> {
+            results: R,
+        }
+        Document { results: Results(self) }.serialize(serializer)
+    }
+}
+
+struct Results<'a>(&'a Answer<'a>);
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut taken = self.0.sound.iter().zip(self.0.outcomes);
+        serializer.collect_seq(self.0.entries.iter().map(|fault| match fault {
+            Some(detail) => {
+                ReportResult { status: "invalid", token_id: None, detail: Some(detail) }
+            }
+            // There is an outcome for each sound entry.
+            None => taken.next().map_or_else(
+                || ReportResult { status: "unknown", token_id: None, detail: None },
+                |(report, &outcome)| result(report.token, outcome),
+            ),
+        }))
+    }
 }
 
 fn result(token: Uuid, outcome: LeakOutcome) -> ReportResult {

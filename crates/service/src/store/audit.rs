@@ -1,20 +1,21 @@
-//! The audit trail's rows: appended, read page by page, and forgotten when they are old.
+//! The rows of the audit trail: appended, and deleted when they are old. For reading see
+//! [`super::audit_search`].
 
-use super::{Store, StoreError, change, read};
-use crate::audit::{Event, Filter, Page};
-use crate::{id, time};
+use super::aggregates::update_metadata;
+use super::tokens::lock_tokens;
+use super::{Dialect, Store, StoreError, change};
+use crate::audit::queue::Batch;
+use crate::time;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
 /// How many rows one statement inserts; a few fixed sizes, so that each statement is prepared once.
-pub(super) const CHUNKS: [usize; 3] = [128, 16, 1];
-/// How many old rows one transaction forgets.
-const FORGET_AT_ONCE: i64 = 5_000;
+pub(super) const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+/// Maximum number of old events that one transaction deletes.
+pub const FORGET_AT_ONCE: u32 = 5_000;
 
 /// The columns of an event, in the order in which [`insert_events`] binds them.
 pub(super) const INSERT: &str = "INSERT INTO audit_events (id, at, name, action, actor, user_id, user_email, auth_method, asset_type, asset_id, method, path, host, status, user_agent, ip, metadata) ";
-
-const SELECT: &str = "SELECT sequence, id, at, name, action, actor, user_id, user_email, auth_method, asset_type, asset_id, method, path, host, status, user_agent, ip, metadata FROM audit_events WHERE 1 = 1";
 
 /// Appends events in an open transaction.
 macro_rules! insert_events {
@@ -52,151 +53,64 @@ macro_rules! insert_events {
 
 pub(super) use insert_events;
 
-#[derive(sqlx::FromRow)]
-struct EventRow {
-    sequence: i64,
-    id: Vec<u8>,
-    at: i64,
-    name: String,
-    action: String,
-    actor: String,
-    user_id: Option<Vec<u8>>,
-    user_email: Option<String>,
-    auth_method: String,
-    asset_type: String,
-    asset_id: Option<Vec<u8>>,
-    method: Option<String>,
-    path: Option<String>,
-    host: Option<String>,
-    status: Option<i64>,
-    user_agent: Option<String>,
-    ip: Option<String>,
-    metadata: Option<String>,
-}
-
 impl Store {
-    /// Appends events, and tells each token when it was last used, all in one transaction.
+    /// Appends events, updates aggregated ones, and records each token's last use, all in one
+    /// transaction.
     ///
     /// # Errors
     /// [`StoreError::Statement`]: nothing was written.
-    pub async fn append_uses(&self, events: &[Event]) -> Result<(), StoreError> {
-        let used = last_uses(events);
+    pub async fn append_uses(&self, batch: &Batch) -> Result<(), StoreError> {
+        let used = last_uses(batch);
+        let dialect = self.dialect();
         change!(self, |tx| {
-            insert_events!(tx, events);
-            for (token, at) in &used {
-                sqlx::query(
-                    "UPDATE tokens SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
-                )
-                .bind(at)
-                .bind(token.as_slice())
-                .execute(&mut *tx)
-                .await?;
+            insert_events!(tx, &batch.events);
+            update_metadata!(tx, &batch.updates);
+            let mut rest = used.as_slice();
+            for size in CHUNKS {
+                while rest.len() >= size {
+                    let (chunk, after) = rest.split_at(size);
+                    rest = after;
+                    // Locked in the order of their ids, as everywhere, against deadlocks.
+                    if dialect == Dialect::Postgres && size > 1 {
+                        lock_tokens!(tx, chunk.iter().map(|(token, _)| token.as_slice()));
+                    }
+                    let mut query = QueryBuilder::new("WITH uses (token, at) AS (");
+                    query.push_values(chunk, |mut row, (token, at)| {
+                        row.push_bind(token.as_slice()).push_bind(at);
+                    });
+                    query.push(") UPDATE tokens SET last_used_at = uses.at FROM uses WHERE tokens.id = uses.token AND (last_used_at IS NULL OR last_used_at < uses.at)");
+                    query.build().execute(&mut *tx).await?;
+                }
             }
         });
         Ok(())
     }
 
-    /// Reads the events that a filter lets through, a page of them.
+    /// Deletes events from before `horizon`, at most [`FORGET_AT_ONCE`] of them; returns the number.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
-    pub async fn events(
-        &self,
-        filter: &Filter,
-        page: &Page,
-    ) -> Result<Vec<(i64, Event)>, StoreError> {
-        let rows: Vec<EventRow> = read!(self, |pool| {
-            let mut query = QueryBuilder::new(SELECT);
-            if let Some(from) = filter.from {
-                query.push(" AND at >= ").push_bind(time::to_row(from));
-            }
-            if let Some(to) = filter.to {
-                query.push(" AND at < ").push_bind(time::to_row(to));
-            }
-            for (column, value) in filter.texts() {
-                query.push(" AND ").push(column).push(" = ").push_bind(value);
-            }
-            for (column, value) in filter.ids() {
-                query.push(" AND ").push(column).push(" = ").push_bind(value.as_bytes().as_slice());
-            }
-            let (beyond, order) = if page.descending { ("<", "DESC") } else { (">", "ASC") };
-            if let Some((at, sequence)) = page.after {
-                query.push(" AND (at, sequence) ").push(beyond).push(" (").push_bind(at);
-                query.push(", ").push_bind(sequence).push(")");
-            }
-            query.push(format!(" ORDER BY at {order}, sequence {order} LIMIT "));
-            query.push_bind(i64::from(page.limit));
-            query.build_query_as().fetch_all(pool).await?
-        });
-        rows.into_iter().map(|row| Ok((row.sequence, event(row)?))).collect()
-    }
-
-    /// Forgets events from before `horizon`; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`] where the database fails.
+    /// [`StoreError::Statement`] if the database fails.
     pub async fn forget_events(&self, horizon: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        loop {
-            let rows = change!(self, |tx| {
-                sqlx::query("DELETE FROM audit_events WHERE sequence IN (SELECT sequence FROM audit_events WHERE at < $1 LIMIT $2)")
-                    .bind(time::to_row(horizon))
-                    .bind(FORGET_AT_ONCE)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected()
-            });
-            forgotten += rows;
-            if rows < FORGET_AT_ONCE.unsigned_abs() {
-                return Ok(forgotten);
-            }
-        }
+        Ok(change!(self, |tx| {
+            sqlx::query("DELETE FROM audit_events WHERE sequence IN (SELECT sequence FROM audit_events WHERE at < $1 LIMIT $2)")
+                .bind(time::to_row(horizon))
+                .bind(i64::from(FORGET_AT_ONCE))
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+        }))
     }
 }
 
 /// Finds the last use of each token that a batch shows as accepted, in the order of their ids so
 /// that two replicas lock rows in the same order.
-fn last_uses(events: &[Event]) -> Vec<([u8; 16], i64)> {
+fn last_uses(batch: &Batch) -> Vec<([u8; 16], i64)> {
     let mut used = std::collections::BTreeMap::new();
-    for event in events.iter().filter(|event| event.name == crate::audit::name::USED) {
-        if let Some(token) = event.asset {
-            let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
-            *last = time::to_row(event.at).max(*last);
-        }
+    let accepted = batch.events.iter().filter(|event| event.name == crate::audit::name::USED);
+    let accepted = accepted.filter_map(|event| Some((event.asset?, event.at)));
+    for (token, at) in accepted.chain(batch.used.iter().copied()) {
+        let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
+        *last = time::to_row(at).max(*last);
     }
     used.into_iter().collect()
-}
-
-fn event(row: EventRow) -> Result<Event, StoreError> {
-    use crate::audit::{Request, User};
-    let faulty = || StoreError::Row("audit_events");
-    let whole_id = |bytes: Vec<u8>| id::from_row(&bytes).ok_or_else(faulty);
-    let user = match (row.user_id, row.user_email) {
-        (Some(user), Some(email)) => Some(User { id: whole_id(user)?, email: email.into() }),
-        _ => None,
-    };
-    let request = row.method.map(|method| Request {
-        method: method.into(),
-        path: row.path.unwrap_or_default(),
-        host: row.host.unwrap_or_default(),
-        user_agent: row.user_agent.unwrap_or_default(),
-        ip: row.ip.unwrap_or_default(),
-    });
-    Ok(Event {
-        id: whole_id(row.id)?,
-        at: time::from_row(row.at),
-        name: row.name.into(),
-        action: row.action.into(),
-        actor: row.actor.into(),
-        user,
-        auth_method: row.auth_method.into(),
-        asset_type: row.asset_type.into(),
-        asset: row.asset_id.map(whole_id).transpose()?,
-        request,
-        status: row.status.map(|status| u16::try_from(status).map_err(|_| faulty())).transpose()?,
-        metadata: row
-            .metadata
-            .map(|text| serde_json::from_str(&text).map_err(|_| faulty()))
-            .transpose()?,
-    })
 }

@@ -1,26 +1,29 @@
-//! Leak reports: tokens are marked, and by policy revoked, thousands in one report.
+//! Leak reports: tokens are marked, and by policy revoked, thousands in one report with few
+//! statements, so that a distant database does not make it slow.
 
 use super::audit::insert_events;
 use super::tokens::RevokedBy;
-use super::{Store, StoreError, change, read};
+use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
+use sqlx::QueryBuilder;
+use std::collections::HashMap;
 use subtle::ConstantTimeEq as _;
 
-/// How many reports one transaction takes.
+/// Reports in one transaction.
 const AT_ONCE: usize = 500;
+/// Numbers of rows in a statement; few, so that each statement is prepared once. Fewer rows are
+/// filled up with copies of the last.
+const SIZES: [usize; 4] = [1, 16, 128, AT_ONCE];
 
-/// From how many revoked tokens on the other replicas are told to forget everything.
-const TOLD_BY_NAME: usize = 16;
-
-/// What happens to a live token that leaked.
+/// The policy for a live token that leaked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnLeak {
-    /// It is revoked at once.
+    /// Revoke it at once.
     #[default]
     Revoke,
-    /// It is marked, and lives on.
+    /// Mark it and leave it live.
     Flag,
 }
 
@@ -35,16 +38,16 @@ pub struct LeakReport {
     pub source: String,
     /// Where it can be seen.
     pub url: String,
-    /// Where it stands there.
+    /// The location there.
     pub location: String,
 }
 
-/// What came of a report.
+/// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeakOutcome {
     /// The token was live, and is revoked now.
     Revoked,
-    /// The token is marked, and lives on.
+    /// The token is marked and stays live.
     Flagged,
     /// The token had been revoked before.
     AlreadyRevoked,
@@ -56,21 +59,123 @@ pub enum LeakOutcome {
 
 #[derive(sqlx::FromRow)]
 struct StateRow {
+    id: Vec<u8>,
     digest: Vec<u8>,
     expires_at: i64,
-    revoked_by: Option<String>,
+    revoked_at: Option<i64>,
     leaked_at: Option<i64>,
 }
 
 impl StateRow {
+    fn proves(&self, report: &LeakReport) -> bool {
+        self.digest.ct_eq(&report.digest).into()
+    }
+
+    /// Returns the outcome of a report that changes nothing.
     fn outcome(&self, now: i64) -> LeakOutcome {
-        match self.revoked_by.as_deref() {
-            Some("expiry") => LeakOutcome::Expired,
-            Some(_) => LeakOutcome::AlreadyRevoked,
-            None if self.expires_at <= now => LeakOutcome::Expired,
-            None => LeakOutcome::Flagged,
+        if self.expires_at <= self.revoked_at.unwrap_or(now) {
+            LeakOutcome::Expired
+        } else if self.revoked_at.is_some() {
+            LeakOutcome::AlreadyRevoked
+        } else {
+            LeakOutcome::Flagged
         }
     }
+}
+
+/// The tokens of a part of a report, by id.
+type States = HashMap<Vec<u8>, StateRow>;
+
+/// What a part of a report changes.
+#[derive(Debug, Default)]
+struct Changes<'a> {
+    /// An outcome for each report of the part.
+    outcomes: Vec<LeakOutcome>,
+    /// The first report of each token that is not marked yet, with the mark's identifier.
+    marked: Vec<(Uuid, &'a LeakReport)>,
+    revoked: Vec<Uuid>,
+    events: Vec<Event>,
+}
+
+impl<'a> Changes<'a> {
+    /// Decides about the reports of a part, in order: of two reports of a token, the second finds
+    /// what the first has done.
+    fn new(
+        reports: impl Iterator<Item = &'a LeakReport>,
+        mut states: States,
+        rules: &Rules<'_>,
+    ) -> Result<Self, StoreError> {
+        let mut changes = Self::default();
+        for report in reports {
+            let state = states.get_mut(report.token.as_bytes().as_slice());
+            let outcome = match state.filter(|state| state.proves(report)) {
+                Some(state) => changes.add(report, state, rules)?,
+                None => LeakOutcome::Unknown,
+            };
+            changes.outcomes.push(outcome);
+        }
+        Ok(changes)
+    }
+
+    fn add(
+        &mut self,
+        report: &'a LeakReport,
+        state: &mut StateRow,
+        rules: &Rules<'_>,
+    ) -> Result<LeakOutcome, StoreError> {
+        let outcome = state.outcome(rules.now);
+        if state.leaked_at.is_none() {
+            state.leaked_at = Some(rules.now);
+            self.marked.push((id::random()?, report));
+            self.events.push(leak_event(rules.actor, report, name::LEAKED)?);
+        }
+        // An expired token is revoked too, because the clock may be wrong.
+        if state.revoked_at.is_some() || rules.policy != OnLeak::Revoke {
+            return Ok(outcome);
+        }
+        state.revoked_at = Some(rules.now);
+        self.revoked.push(report.token);
+        let event = leak_event(rules.actor, report, name::REVOKED)?;
+        self.events.push(event.with("revoked_by", RevokedBy::Leak.word()));
+        Ok(match outcome {
+            LeakOutcome::Expired => LeakOutcome::Expired,
+            _ => LeakOutcome::Revoked,
+        })
+    }
+}
+
+/// What decides about a report.
+#[derive(Debug)]
+struct Rules<'a> {
+    now: i64,
+    policy: OnLeak,
+    actor: &'a Actor,
+}
+
+/// Fills rows up to one of [`SIZES`] with copies of the last.
+fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
+    let size = SIZES.into_iter().find(|&size| size >= rows.len()).unwrap_or(rows.len());
+    rows.iter().chain(rows.last().into_iter().cycle()).take(size)
+}
+
+/// Reads the states of tokens with a pool, or with an open transaction, which locks them in the
+/// order of their ids.
+macro_rules! read_states {
+    ($executor:expr, $ids:expr, $lock:expr) => {{
+        let mut query = QueryBuilder::new(
+            "SELECT id, digest, expires_at, revoked_at, leaked_at FROM tokens WHERE id IN (",
+        );
+        let mut ids = query.separated(", ");
+        for id in padded($ids) {
+            ids.push_bind(id.as_bytes().as_slice());
+        }
+        query.push(") ORDER BY id");
+        if $lock == Some(Dialect::Postgres) {
+            query.push(" FOR UPDATE");
+        }
+        let rows: Vec<StateRow> = query.build_query_as().fetch_all($executor).await?;
+        rows.into_iter().map(|row| (row.id.clone(), row)).collect::<States>()
+    }};
 }
 
 impl Store {
@@ -78,45 +183,34 @@ impl Store {
     /// says so, and records each change with its event. Returns an outcome for each report.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails; what was answered for earlier parts of a long report
-    /// is kept, and reporting it again changes nothing.
+    /// [`StoreError`] if the database fails; the changes of earlier parts of a long report are
+    /// kept, and reporting them again changes nothing.
     pub async fn report_leaks(
         &self,
         reports: &[LeakReport],
         policy: OnLeak,
         actor: &Actor,
     ) -> Result<Vec<LeakOutcome>, StoreError> {
-        // Sorted by id, so that two replicas lock rows in the same order.
+        // Sorted by id, so that two replicas lock rows in the same order; reports of the same
+        // token keep theirs.
         let mut order: Vec<usize> = (0..reports.len()).collect();
-        order.sort_unstable_by_key(|&index| reports[index].token.as_bytes());
+        order.sort_by_key(|&index| reports[index].token.as_bytes());
         let mut outcomes = vec![LeakOutcome::Unknown; reports.len()];
         for part in order.chunks(AT_ONCE) {
             let known = self.known(reports, part).await?;
             if known.is_empty() {
                 continue;
             }
-            let taken = self.take(reports, &known, policy, actor).await?;
-            let mut revoked = Vec::new();
-            for (&index, &outcome) in known.iter().zip(&taken) {
+            let now = time::to_row(time::now());
+            let changes = self.take(reports, &known, &Rules { now, policy, actor }).await?;
+            for (&index, &outcome) in known.iter().zip(&changes.outcomes) {
                 outcomes[index] = outcome;
-                if outcome == LeakOutcome::Revoked {
-                    revoked.push(reports[index].token);
-                }
             }
-            self.tell_all(&revoked).await;
+            if !changes.revoked.is_empty() {
+                self.tell(&changes.revoked).await;
+            }
         }
         Ok(outcomes)
-    }
-
-    /// Tells the other replicas of revoked tokens, by name while they are few.
-    async fn tell_all(&self, revoked: &[Uuid]) {
-        if revoked.len() > TOLD_BY_NAME {
-            self.tell(None).await;
-            return;
-        }
-        for &token in revoked {
-            self.tell(Some(token)).await;
-        }
     }
 
     /// Keeps of `part` the reports whose token was issued here.
@@ -125,87 +219,62 @@ impl Store {
         reports: &[LeakReport],
         part: &[usize],
     ) -> Result<Vec<usize>, StoreError> {
-        let mut known = Vec::new();
-        read!(self, |pool| {
-            for &index in part {
-                let report = &reports[index];
-                let digest: Option<Vec<u8>> =
-                    sqlx::query_scalar("SELECT digest FROM tokens WHERE id = $1")
-                        .bind(report.token.as_bytes().as_slice())
-                        .fetch_optional(pool)
-                        .await?;
-                if digest.is_some_and(|digest| bool::from(digest.ct_eq(&report.digest))) {
-                    known.push(index);
-                }
-            }
-        });
-        Ok(known)
+        let ids = ids(reports, part);
+        let states = read!(self, |pool| read_states!(pool, &ids, None));
+        let is_known = |&index: &usize| {
+            let report = &reports[index];
+            states.get(report.token.as_bytes().as_slice()).is_some_and(|state| state.proves(report))
+        };
+        Ok(part.iter().copied().filter(is_known).collect())
     }
 
-    async fn take(
+    async fn take<'a>(
         &self,
-        reports: &[LeakReport],
+        reports: &'a [LeakReport],
         known: &[usize],
-        policy: OnLeak,
-        actor: &Actor,
-    ) -> Result<Vec<LeakOutcome>, StoreError> {
-        let now = time::to_row(time::now());
-        let outcomes = change!(self, |tx| {
-            let mut outcomes = Vec::with_capacity(known.len());
-            let mut events = Vec::new();
-            for &index in known {
-                let report = &reports[index];
-                let token = report.token.as_bytes().as_slice();
-                let state: StateRow = sqlx::query_as(
-                    "SELECT digest, expires_at, revoked_by, leaked_at FROM tokens WHERE id = $1",
-                )
-                .bind(token)
-                .fetch_one(&mut *tx)
-                .await?;
-                if !bool::from(state.digest.ct_eq(&report.digest)) {
-                    outcomes.push(LeakOutcome::Unknown);
-                    continue;
-                }
-                let mut outcome = state.outcome(now);
-                if state.leaked_at.is_none() {
-                    let mark = id::random()?;
-                    let marked = sqlx::query("UPDATE tokens SET leak_id = $1, leaked_at = $2, leak_source = $3, leak_url = $4 WHERE id = $5 AND leaked_at IS NULL")
-                        .bind(mark.as_bytes().as_slice())
-                        .bind(now)
-                        .bind(report.source.as_str())
-                        .bind(report.url.as_str())
-                        .bind(token)
-                        .execute(&mut *tx)
-                        .await?
-                        .rows_affected()
-                        == 1;
-                    if marked {
-                        events.push(leak_event(actor, report, name::LEAKED)?);
-                    }
-                }
-                if outcome == LeakOutcome::Flagged && policy == OnLeak::Revoke {
-                    let revoked = sqlx::query("UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL")
-                        .bind(now)
-                        .bind(RevokedBy::Leak.word())
-                        .bind(token)
-                        .execute(&mut *tx)
-                        .await?
-                        .rows_affected()
-                        == 1;
-                    outcome =
-                        if revoked { LeakOutcome::Revoked } else { LeakOutcome::AlreadyRevoked };
-                    if revoked {
-                        let event = leak_event(actor, report, name::REVOKED)?;
-                        events.push(event.with("revoked_by", RevokedBy::Leak.word()));
-                    }
-                }
-                outcomes.push(outcome);
+        rules: &Rules<'_>,
+    ) -> Result<Changes<'a>, StoreError> {
+        let ids = ids(reports, known);
+        let lock = Some(self.dialect());
+        let changes = change!(self, |tx| {
+            let states = read_states!(&mut *tx, &ids, lock);
+            let known = known.iter().map(|&index| &reports[index]);
+            let changes = Changes::new(known, states, rules)?;
+            if !changes.marked.is_empty() {
+                let mut query = QueryBuilder::new("WITH leaks (token, mark, source, url) AS (");
+                query.push_values(padded(&changes.marked), |mut row, (mark, report)| {
+                    row.push_bind(report.token.as_bytes().as_slice())
+                        .push_bind(mark.as_bytes().as_slice())
+                        .push_bind(report.source.as_str())
+                        .push_bind(report.url.as_str());
+                });
+                query.push(") UPDATE tokens SET leak_id = leaks.mark, leak_source = leaks.source, leak_url = leaks.url, leaked_at = ");
+                query.push_bind(rules.now).push(" FROM leaks WHERE tokens.id = leaks.token");
+                query.build().execute(&mut *tx).await?;
             }
-            insert_events!(tx, &events);
-            outcomes
+            if !changes.revoked.is_empty() {
+                let mut query = QueryBuilder::new("UPDATE tokens SET revoked_at = ");
+                query.push_bind(rules.now).push(", revoked_by = ");
+                query.push_bind(RevokedBy::Leak.word()).push(" WHERE id IN (");
+                let mut ids = query.separated(", ");
+                for id in padded(&changes.revoked) {
+                    ids.push_bind(id.as_bytes().as_slice());
+                }
+                query.push(")");
+                query.build().execute(&mut *tx).await?;
+            }
+            insert_events!(tx, &changes.events);
+            changes
         });
-        Ok(outcomes)
+        Ok(changes)
     }
+}
+
+/// The ids of sorted reports, each once.
+fn ids(reports: &[LeakReport], part: &[usize]) -> Vec<Uuid> {
+    let mut ids: Vec<_> = part.iter().map(|&index| reports[index].token).collect();
+    ids.dedup();
+    ids
 }
 
 fn leak_event(actor: &Actor, report: &LeakReport, name: &'static str) -> Result<Event, StoreError> {

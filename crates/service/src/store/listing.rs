@@ -1,12 +1,13 @@
-//! Lists of tokens: which, in which order, a page at a time.
+//! Lists of tokens: filtered, sorted, a page at a time.
 
+use super::search::search;
 use super::tokens::{COLUMNS, Token, TokenRow, fold};
-use super::{Store, StoreError, read};
+use super::{Dialect, Store, StoreError};
 use crate::time;
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
 
-/// What a list is sorted by.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The name, without regard to case.
@@ -52,9 +53,24 @@ pub struct Listing {
     pub offset: u64,
 }
 
-/// Adds a listing's conditions to a query that ends in `FROM tokens`.
+impl Listing {
+    /// Names the index for SQLite where the choice is not obvious without statistics.
+    const fn hint(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Postgres => "",
+            Dialect::Sqlite if !self.owners.is_empty() => " INDEXED BY tokens_by_owner",
+            Dialect::Sqlite if self.leaked => " INDEXED BY tokens_leaked",
+            // It holds the names, and is smaller than the table.
+            Dialect::Sqlite if self.text.is_some() => " INDEXED BY tokens_by_name",
+            Dialect::Sqlite => "",
+        }
+    }
+}
+
+/// Adds the tokens of a listing to a query, from `FROM` on.
 macro_rules! push_conditions {
-    ($query:ident, $listing:expr, $now:expr) => {
+    ($query:ident, $listing:expr, $now:expr, $dialect:expr) => {
+        $query.push(" FROM tokens").push($listing.hint($dialect));
         if $listing.leaked {
             $query.push(" WHERE leaked_at IS NOT NULL");
         } else {
@@ -79,6 +95,21 @@ macro_rules! push_conditions {
     };
 }
 
+/// Adds the query of a listing's page. The page's ids come from an index if one has the order, so
+/// that a late page does not read the rows of earlier ones.
+macro_rules! push_page {
+    ($query:ident, $listing:expr, $now:expr, $dialect:expr) => {{
+        let listing: &Listing = $listing;
+        let direction = if listing.descending { "DESC" } else { "ASC" };
+        let order = format!(" ORDER BY {} {direction}, id {direction}", listing.order.column());
+        $query.push(COLUMNS).push(" WHERE id IN (SELECT id");
+        push_conditions!($query, listing, $now, $dialect);
+        $query.push(&order).push(" LIMIT ").push_bind(i64::from(listing.size)).push(" OFFSET ");
+        $query.push_bind(i64::try_from(listing.offset).unwrap_or(i64::MAX));
+        $query.push(")").push(&order);
+    }};
+}
+
 /// Makes the pattern of a text anywhere in a folded name.
 fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
@@ -93,24 +124,21 @@ fn pattern(text: &str) -> String {
 }
 
 impl Store {
-    /// Lists a page of tokens, and counts all that the listing's conditions let through.
+    /// Lists a page of tokens, and counts all that match the listing's conditions.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
+    /// [`StoreError::SearchTime`] if the search takes too long; another [`StoreError`] if the
+    /// database fails or holds a faulty row.
     pub async fn tokens(&self, listing: &Listing) -> Result<(Vec<Token>, i64), StoreError> {
         let now = time::to_row(time::now());
-        let direction = if listing.descending { "DESC" } else { "ASC" };
-        let (rows, count): (Vec<TokenRow>, i64) = read!(self, |pool| {
-            let mut query = QueryBuilder::new(COLUMNS);
-            push_conditions!(query, listing, now);
-            let column = listing.order.column();
-            query.push(format!(" ORDER BY {column} {direction}, id {direction} LIMIT "));
-            query.push_bind(i64::from(listing.size)).push(" OFFSET ");
-            query.push_bind(i64::try_from(listing.offset).unwrap_or(i64::MAX));
-            let rows = query.build_query_as().fetch_all(pool).await?;
-            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM tokens");
-            push_conditions!(query, listing, now);
-            (rows, query.build_query_scalar().fetch_one(pool).await?)
+        let dialect = self.dialect();
+        let (rows, count): (Vec<TokenRow>, i64) = search!(self, |connection| {
+            let mut query = QueryBuilder::new("");
+            push_page!(query, listing, now, dialect);
+            let rows = query.build_query_as().fetch_all(&mut *connection).await?;
+            let mut query = QueryBuilder::new("SELECT COUNT(*)");
+            push_conditions!(query, listing, now, dialect);
+            (rows, query.build_query_scalar().fetch_one(&mut *connection).await?)
         });
         let tokens = rows.into_iter().map(TokenRow::token).collect::<Result<_, _>>()?;
         Ok((tokens, count))
@@ -120,6 +148,45 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn no_list_in_an_indexed_order_or_of_an_owner_reads_the_table_on_sqlite() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", dir.path().join("unit.db").display());
+        let store = Store::open(&url, crate::store::Missing::Create).await.expect("a new database");
+        let Store::Sqlite(pools) = &store else { panic!("not SQLite") };
+        let all = Listing {
+            text: None,
+            owners: Vec::new(),
+            leaked: false,
+            order: Order::Name,
+            descending: false,
+            size: 100,
+            offset: 100_000,
+        };
+        let owners = vec![Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16])];
+        let mut lists = vec![
+            Listing { owners: owners.clone(), ..all.clone() },
+            Listing { owners, text: Some("ci".to_owned()), ..all.clone() },
+            Listing { leaked: true, ..all.clone() },
+            Listing { text: Some("ci".to_owned()), ..all.clone() },
+        ];
+        for order in [Order::Name, Order::CreatedAt, Order::ExpiresAt, Order::Leaked] {
+            for descending in [false, true] {
+                lists.push(Listing { order, descending, ..all.clone() });
+            }
+        }
+        for list in &lists {
+            let mut query = QueryBuilder::new("EXPLAIN QUERY PLAN ");
+            push_page!(query, list, 1_i64, Dialect::Sqlite);
+            let rows: Vec<(i64, i64, i64, String)> =
+                query.build_query_as().fetch_all(&pools.reader).await.expect("a plan");
+            let steps: Vec<_> = rows.into_iter().map(|row| row.3).collect();
+            let reads_table =
+                |step: &String| step.starts_with("SCAN") && !step.contains("COVERING INDEX");
+            assert!(!steps.iter().any(reads_table), "{list:?}: {steps:#?}");
+        }
+    }
 
     #[test]
     fn a_texts_wildcards_are_letters() {

@@ -3,58 +3,65 @@
 //! Every change and its audit event are one transaction. Statements use `$1`, which both databases
 //! understand, and column types that both have: bytes, 64-bit integers and text.
 
+mod aggregates;
 pub mod audit;
+pub mod audit_search;
+pub mod clock;
 pub mod leaks;
 pub mod listing;
+pub mod pools;
+pub mod readiness;
+pub mod search;
 pub mod tokens;
 pub mod users;
 
 use ddpatrol_token::Uuid;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions as _, Connection as _};
-use std::str::FromStr;
+use pools::{Pools, open_postgres, open_sqlite};
+use sqlx::postgres::{PgPool, Postgres};
+use sqlx::sqlite::Sqlite;
 use std::time::Duration;
 
-/// How long a statement may wait for a connection or for another writer.
+/// Maximum time that a statement waits for a connection or for another writer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The channel on which replicas on one PostgreSQL tell each other what to forget.
+/// The channel on which replicas on one PostgreSQL notify each other of changed tokens.
 pub(crate) const CHANNEL: &str = "ddpatrol_changes";
+/// The most tokens that a notification names; beyond, replicas forget all.
+const NAMED_TOKENS: usize = 16;
 
 /// A database, open and migrated.
 #[derive(Clone, Debug)]
 pub enum Store {
     /// One file, one machine.
-    Sqlite(Sqlite),
+    Sqlite(Pools<Sqlite>),
     /// A server that several replicas share.
-    Postgres(PgPool),
+    Postgres(Pools<Postgres>),
 }
 
-/// SQLite's two pools: it has one writer at a time, so ours wait in line for one connection
-/// instead of polling for a lock.
-#[derive(Clone, Debug)]
-pub struct Sqlite {
-    writer: SqlitePool,
-    reader: SqlitePool,
+/// The differences between the databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// A writing transaction locks the whole database. Without statistics, so that queries name
+    /// their indexes.
+    Sqlite,
+    /// Transactions lock rows; those that change many lock them in the order of their ids.
+    Postgres,
 }
 
-/// What happens if there is no SQLite file yet.
+/// The treatment of a missing SQLite file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// It is made.
+    /// Create the file.
     Create,
-    /// It is an error.
+    /// Fail.
     Refuse,
 }
 
-/// What went wrong in the database.
+/// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The URL names no database that the service knows.
+    /// The URL has another scheme than those of the supported databases.
     #[error(
-        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password goes into DATABASE_URL)"
+        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password belongs into DATABASE_URL)"
     )]
     Url(String),
     /// The database cannot be opened.
@@ -74,45 +81,58 @@ pub enum StoreError {
     /// The system's random source failed.
     #[error(transparent)]
     Random(#[from] ddpatrol_token::mint::RandomError),
+    /// A search took too long.
+    #[error(
+        "the search took longer than {} s; narrow the time range with filter[from] and filter[to] or add a filter",
+        search::TIME_LIMIT.as_secs()
+    )]
+    SearchTime,
     /// A row holds what the service never wrote.
     #[error("the database holds a faulty row in `{0}`")]
     Row(&'static str),
 }
 
-/// Reads with a pool of either database; `$body` is compiled for both.
+/// Reads with a pool of either database, by default the one for all but authentication and
+/// searches; `$body` is compiled for both.
 macro_rules! read {
     ($store:expr, |$pool:ident| $body:expr) => {
+        $crate::store::read!($store, reader, |$pool| $body)
+    };
+    ($store:expr, $purpose:ident, |$pool:ident| $body:expr) => {
         match $store {
             $crate::store::Store::Sqlite(pools) => {
-                let $pool = &pools.reader;
+                let $pool = &pools.$purpose;
                 $body
             }
-            $crate::store::Store::Postgres(pool) => {
-                let $pool = pool;
+            $crate::store::Store::Postgres(pools) => {
+                let $pool = &pools.$purpose;
                 $body
             }
         }
     };
 }
 
-/// Writes in a transaction of either database, committed when `$body` has ended with a value.
+/// Writes in a transaction of either database, committed if `$body` ends with a value. If anything
+/// fails, or the future is dropped, the connection is closed; see [`pools::Writer`].
 macro_rules! change {
     ($store:expr, |$tx:ident| $body:expr) => {
         match $store {
             $crate::store::Store::Sqlite(pools) => {
-                let mut $tx = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
-                let value = $body;
-                $tx.commit().await?;
-                value
+                $crate::store::change!(@begin "BEGIN IMMEDIATE", pools, |$tx| $body)
             }
-            $crate::store::Store::Postgres(pool) => {
-                let mut $tx = pool.begin().await?;
-                let value = $body;
-                $tx.commit().await?;
-                value
+            $crate::store::Store::Postgres(pools) => {
+                $crate::store::change!(@begin "BEGIN", pools, |$tx| $body)
             }
         }
     };
+    (@begin $begin:literal, $pools:ident, |$tx:ident| $body:expr) => {{
+        let mut writer = $crate::store::pools::Writer::acquire(&$pools.writer).await?;
+        let mut $tx = sqlx::Connection::begin_with(writer.connection(), $begin).await?;
+        let value = $body;
+        $tx.commit().await?;
+        writer.committed();
+        value
+    }};
 }
 
 pub(crate) use {change, read};
@@ -124,88 +144,67 @@ impl Store {
     /// [`StoreError`] where the URL names no database, it cannot be opened, or not migrated.
     pub async fn open(url: &str, missing: Missing) -> Result<Self, StoreError> {
         let store = match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => Self::open_sqlite(url, missing).await?,
-            Some("postgres" | "postgresql") => Self::open_postgres(url).await?,
+            Some("sqlite") => Self::Sqlite(open_sqlite(url, missing).await?),
+            Some("postgres" | "postgresql") => Self::Postgres(open_postgres(url).await?),
             _ => return Err(StoreError::Url(without_password(url))),
         };
         match &store {
             Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.writer).await?,
-            Self::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Self::Postgres(pools) => {
+                // Building an index may take longer than a statement of the service may.
+                let mut connection = pools.writer.acquire().await?;
+                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
+                sqlx::migrate!("migrations/postgres").run(&mut *connection).await?;
+                connection.close().await?;
+            }
         }
+        store.set_clock().await?;
         Ok(store)
     }
 
-    async fn open_sqlite(url: &str, missing: Missing) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Open { url: without_password(url), source };
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(StoreError::Url(url.to_owned()));
+    /// The pool to listen for notifications with; `None` on SQLite, which has no other replicas.
+    #[must_use]
+    pub fn listener(&self) -> Option<&PgPool> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(pools) => Some(&pools.reader),
         }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(failed)?
-            .create_if_missing(missing == Missing::Create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE);
-        let pool = |connections| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE)
+    }
+
+    const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Notifies the other replicas to forget tokens, or all of them if there are none or many. This
+    /// only makes them faster, since they forget by themselves soon; so a failure is only logged.
+    pub(crate) async fn tell(&self, tokens: &[Uuid]) {
+        let Self::Postgres(pools) = self else { return };
+        let payloads = if (1..=NAMED_TOKENS).contains(&tokens.len()) {
+            tokens.iter().map(ToString::to_string).collect()
+        } else {
+            vec![String::new()]
         };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
-        let reader = pool(8).connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self::Sqlite(Sqlite { writer, reader }))
-    }
-
-    async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Open { url: without_password(url), source };
-        let options = PgConnectOptions::from_str(url)
-            .map_err(failed)?
-            .application_name("ddpatrold")
-            .options([("synchronous_commit", "on"), ("statement_timeout", "10s")]);
-        // A pool would try for long and then tell only that it did; one connection tells why.
-        options.connect().await.map_err(failed)?.close().await.map_err(failed)?;
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(PATIENCE)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
-        Ok(Self::Postgres(pool))
-    }
-
-    /// Asks the database for a sign of life.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`] where it gives none.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        read!(self, |pool| {
-            sqlx::query("SELECT 1").execute(pool).await?;
-        });
-        Ok(())
-    }
-
-    /// Tells the other replicas to forget a token, or all. It only makes them faster, since what they
-    /// remember does not live long; so a failure is logged and nothing more.
-    pub(crate) async fn tell(&self, token: Option<Uuid>) {
-        let Self::Postgres(pool) = self else { return };
-        let payload = token.map(|id| id.to_string()).unwrap_or_default();
-        let told =
-            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(pool);
-        if let Err(error) = told.await {
+        let notified =
+            sqlx::query("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload")
+                .bind(CHANNEL)
+                .bind(payloads)
+                .execute(&pools.writer);
+        if let Err(error) = notified.await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "other replicas were not told of a change"
+                "cannot notify the other replicas of a change"
             );
         }
     }
 
-    /// Closes every connection, after what runs on it has ended.
+    /// Closes every connection after its running statement.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite(pools) => {
-                pools.reader.close().await;
-                pools.writer.close().await;
-            }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(pools) => pools.close().await,
+            Self::Postgres(pools) => pools.close().await,
         }
     }
 }
@@ -233,6 +232,60 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::queue::Batch;
+    use crate::audit::{Actor, name};
+
+    /// Runs a future on a runtime of its own.
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(future)
+    }
+
+    async fn sqlite(dir: &tempfile::TempDir) -> (Store, sqlx::SqlitePool) {
+        let url = format!("sqlite:{}", dir.path().join("unit.db").display());
+        let store = Store::open(&url, Missing::Create).await.expect("a new database");
+        let Store::Sqlite(pools) = &store else { panic!("not SQLite") };
+        let writer = pools.writer.clone();
+        (store, writer)
+    }
+
+    async fn append(store: &Store) -> Result<(), StoreError> {
+        let event = Actor::SYSTEM.event(name::USED, None).expect("random bytes");
+        let events = vec![event.with("filler", "x".repeat(200_000))];
+        store.append_uses(&Batch { events, ..Batch::default() }).await
+    }
+
+    #[test]
+    fn a_full_database_takes_changes_again_as_soon_as_it_has_room() {
+        let dir = tempfile::tempdir().expect("a directory");
+        run(async {
+            let (store, writer) = sqlite(&dir).await;
+            // The limit holds for one connection: its successor has room again.
+            sqlx::query("PRAGMA max_page_count = 60").execute(&writer).await.expect("a limit");
+            let full = append(&store).await.expect_err("there is no room");
+            assert!(format!("{full:?}").contains("full"), "{full:?}");
+            append(&store).await.expect("there is room");
+        });
+    }
+
+    #[test]
+    fn a_change_that_is_dropped_half_way_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().expect("a directory");
+        run(async {
+            let (store, writer) = sqlite(&dir).await;
+            for micros in (0..3_000).step_by(100) {
+                let limit = Duration::from_micros(micros);
+                let _ = tokio::time::timeout(limit, append(&store)).await;
+                append(&store).await.expect("the writer is usable");
+            }
+            let (whole, transactions): (i64, i64) =
+                sqlx::query_as("SELECT COUNT(*), COUNT(DISTINCT id) FROM audit_events")
+                    .fetch_one(&writer)
+                    .await
+                    .expect("a count");
+            assert!(whole >= 30 && whole == transactions, "{whole} {transactions}");
+        });
+    }
 
     #[test]
     fn a_databases_password_is_never_told() {

@@ -1,5 +1,5 @@
-//! Tokens: created, found, changed, revoked and expired. Of the token itself only a digest
-//! is kept.
+//! Tokens: created, found, changed and revoked; the events of expired ones. Of the token itself only
+//! a digest is kept.
 
 use super::audit::insert_events;
 use super::{Store, StoreError, change, read};
@@ -21,8 +21,6 @@ pub enum RevokedBy {
     Operator,
     /// The policy, after a leak report.
     Leak,
-    /// Its expiry.
-    Expiry,
 }
 
 impl RevokedBy {
@@ -34,7 +32,6 @@ impl RevokedBy {
             Self::Holder => "holder",
             Self::Operator => "operator",
             Self::Leak => "leak",
-            Self::Expiry => "expiry",
         }
     }
 }
@@ -113,6 +110,17 @@ pub struct Credential {
     pub expires_at: Timestamp,
     /// Whether it was revoked, or its owner disabled.
     pub dead: bool,
+}
+
+/// The result of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The token is changed.
+    Done,
+    /// Another request changed the token first; nothing was written.
+    Outdated,
+    /// The token is revoked, expired or missing; nothing was written.
+    Dead,
 }
 
 /// What came of a revocation.
@@ -214,7 +222,20 @@ macro_rules! insert_token {
     };
 }
 
-pub(super) use insert_token;
+/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
+macro_rules! lock_tokens {
+    ($tx:ident, $ids:expr) => {{
+        let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for id in $ids {
+            ids.push_bind(id);
+        }
+        query.push(") ORDER BY id FOR UPDATE");
+        query.build().execute(&mut *$tx).await?;
+    }};
+}
+
+pub(super) use {insert_token, lock_tokens};
 
 impl Store {
     /// Keeps a new token, with its event.
@@ -234,7 +255,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails or holds a faulty row.
     pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
-        let row: Option<CredentialRow> = read!(self, |pool| {
+        let row: Option<CredentialRow> = read!(self, credentials, |pool| {
             sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
                 .bind(id.as_bytes().as_slice())
                 .fetch_optional(pool)
@@ -270,37 +291,56 @@ impl Store {
         row.map(TokenRow::token).transpose()
     }
 
-    /// Changes a live token's name or scopes, with its event; returns whether there was one.
+    /// Changes a live token's name or scopes, with its event, if the token still has the name and
+    /// the scopes of `previous`.
+    ///
+    /// The comparison is part of the statement that changes the row: what a caller checked against
+    /// `previous` holds for the row that is changed.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was written.
     pub async fn update_token(
         &self,
-        token: Uuid,
+        previous: &Token,
         name: Option<&str>,
         scopes: Option<&[String]>,
         event: &Event,
-    ) -> Result<bool, StoreError> {
-        let updated = change!(self, |tx| {
+    ) -> Result<Update, StoreError> {
+        let id = previous.id.as_bytes().as_slice();
+        let update = change!(self, |tx| {
             let updated = sqlx::query(
-                "UPDATE tokens SET name = COALESCE($1, name), folded_name = COALESCE($2, folded_name), scopes = COALESCE($3, scopes), modified_at = $4 WHERE id = $5 AND revoked_at IS NULL AND expires_at > $4",
+                "UPDATE tokens SET name = COALESCE($1, name), folded_name = COALESCE($2, folded_name), scopes = COALESCE($3, scopes), modified_at = $4 WHERE id = $5 AND revoked_at IS NULL AND expires_at > $4 AND name = $6 AND scopes = $7",
             )
             .bind(name)
             .bind(name.map(fold))
             .bind(scopes.map(write_scopes))
             .bind(time::to_row(event.at))
-            .bind(token.as_bytes().as_slice())
+            .bind(id)
+            .bind(previous.name.as_str())
+            .bind(write_scopes(&previous.scopes))
             .execute(&mut *tx)
             .await?
             .rows_affected()
                 == 1;
             if updated {
                 insert_events!(tx, std::slice::from_ref(event));
+                Update::Done
+            } else {
+                let live = sqlx::query(
+                    "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
+                )
+                .bind(id)
+                .bind(time::to_row(event.at))
+                .fetch_optional(&mut *tx)
+                .await?
+                .is_some();
+                if live { Update::Outdated } else { Update::Dead }
             }
-            updated
         });
-        self.tell(Some(token)).await;
-        Ok(updated)
+        if update == Update::Done {
+            self.tell(&[previous.id]).await;
+        }
+        Ok(update)
     }
 
     /// Revokes a token, with its event if it was not revoked before.
@@ -330,7 +370,7 @@ impl Store {
             }
             revoked
         });
-        self.tell(Some(token)).await;
+        self.tell(&[token]).await;
         if revoked {
             return Ok(Revocation::Done);
         }
@@ -340,16 +380,17 @@ impl Store {
         })
     }
 
-    /// Marks tokens revoked whose expiry has come, each with one event, however many replicas do so
-    /// at the same time. Returns which.
+    /// Writes the event of tokens that ended at or before `now`, one event for each token however
+    /// many replicas do so at the same time. Returns the number of tokens. The mark that an event was
+    /// written does not decide whether a token is accepted.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was written.
-    pub async fn expire_tokens(&self, at_most: u32) -> Result<Vec<Uuid>, StoreError> {
-        let now = time::to_row(time::now());
+    pub async fn expire_tokens(&self, now: Timestamp, at_most: u32) -> Result<usize, StoreError> {
+        let now = time::to_row(now);
         let due: bool = read!(self, |pool| {
             sqlx::query(
-                "SELECT 1 FROM tokens WHERE revoked_at IS NULL AND expires_at <= $1 LIMIT 1",
+                "SELECT 1 FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 LIMIT 1",
             )
             .bind(now)
             .fetch_optional(pool)
@@ -357,26 +398,25 @@ impl Store {
             .is_some()
         });
         if !due {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         let expired = change!(self, |tx| {
             let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-                "UPDATE tokens SET revoked_at = $1, revoked_by = 'expiry' WHERE revoked_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expires_at <= $1 ORDER BY id LIMIT $2) RETURNING id",
+                "UPDATE tokens SET expired_at = $1 WHERE revoked_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY id LIMIT $2) RETURNING id",
             )
             .bind(now)
             .bind(i64::from(at_most))
             .fetch_all(&mut *tx)
             .await?;
-            let expired = rows
+            let events = rows
                 .iter()
-                .map(|row| id::from_row(row).ok_or(StoreError::Row("tokens")))
-                .collect::<Result<Vec<_>, _>>()?;
-            let events = expired
-                .iter()
-                .map(|&token| Actor::SYSTEM.event(name::EXPIRED, Some(token)))
-                .collect::<Result<Vec<_>, _>>()?;
+                .map(|row| {
+                    let token = id::from_row(row).ok_or(StoreError::Row("tokens"))?;
+                    Ok(Actor::SYSTEM.event(name::EXPIRED, Some(token))?)
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
             insert_events!(tx, &events);
-            expired
+            events.len()
         });
         Ok(expired)
     }

@@ -164,7 +164,7 @@ impl Store {
                 .await?;
             insert_events!(tx, std::slice::from_ref(event));
         });
-        self.tell(None).await;
+        self.tell(&[]).await;
         Ok(())
     }
 
@@ -189,7 +189,7 @@ impl Store {
             }
             disabled
         });
-        self.tell(None).await;
+        self.tell(&[]).await;
         Ok(disabled)
     }
 }

@@ -129,26 +129,6 @@ fn while_the_database_is_locked_requests_wait_and_none_fails_or_is_lost() {
     assert_eq!(audited(&database), count);
 }
 
-#[test]
-fn attempts_with_a_dead_token_are_recorded() {
-    let database = Database::sqlite();
-    let (server, admin) = Server::first(&database, &[]);
-    let token = server.mint(&admin, "dead", &["user_app_keys"]);
-    server.revoke(&admin, &token.id);
-    for _ in 0..3 {
-        assert_eq!(server.check(&token.key), 401);
-    }
-    let query = format!("@evt.name:access_token.denied @asset.id:{}", token.id);
-    let events = until("three attempts are told", || {
-        Some(server.events(&admin, &query)).filter(|events| events.len() >= 3)
-    });
-    assert_eq!(events.len(), 3);
-    let told = &events[0]["attributes"]["attributes"];
-    assert_eq!(told["http"]["status_code"], 401);
-    assert_eq!(told["network"]["client"]["ip"], "127.0.0.1");
-    assert_eq!(told["auth_method"], "bearer");
-}
-
 /// Reads all pages of the trail; gives how often each event was there.
 fn pages(server: &Server, admin: &str, sort: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();

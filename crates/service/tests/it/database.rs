@@ -81,6 +81,11 @@ impl Database {
         }
     }
 
+    /// Runs a statement of PostgreSQL that may fail, and gives its first column as text.
+    pub(crate) fn try_texts(&self, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+        postgres(&self.url(), sql)
+    }
+
     /// Runs a statement on the server beside the database: one that the database itself would not
     /// take.
     pub(crate) fn on_server(sql: &str) -> Vec<String> {

@@ -31,7 +31,8 @@ fn without_its_database_a_wrong_checksum_is_401_and_a_sound_token_503_until_it_i
     server.call(&Request::get("/healthz")).expect(200);
     Database::on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     until("the service recovers", || (server.check(&admin) == 200).then_some(()));
-    server.call(&Request::get("/readyz")).expect(200);
+    let ready = Request::get("/readyz");
+    until("the service is ready", || (server.call(&ready).status == 200).then_some(()));
 }
 
 #[test]

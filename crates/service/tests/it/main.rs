@@ -6,13 +6,25 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod bodies;
+mod clock;
+mod connections;
 mod database;
+mod denied;
 mod edges;
+mod escalation;
 mod expiry;
+mod full_disk;
 mod http;
+mod introspection;
+mod leak_batches;
+mod limits;
 mod network;
 mod propagation;
+mod reload;
+mod searches;
 mod server;
+mod wall_clock;
 
 use std::time::{Duration, Instant};
 

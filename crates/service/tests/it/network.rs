@@ -3,6 +3,8 @@
 use crate::database::Database;
 use crate::server::{CHECK, Server, check, ddpatrold, event_name};
 use crate::until;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -34,40 +36,63 @@ subjectAltName = IP:127.0.0.1
 basicConstraints = critical, CA:FALSE
 ";
 
+/// Writes a new certificate and its key to two files.
+pub(crate) fn new_certificate(directory: &Path, cert: &str, key: &str) {
+    let config = directory.join("req.conf");
+    std::fs::write(&config, REQUEST).unwrap();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-config"])
+        .arg(&config)
+        .args(["-keyout", key, "-out", cert])
+        .output()
+        .expect("this test needs openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Checks a token over TLS, trusting a certificate, or only known authorities.
+pub(crate) fn check_over_tls(
+    address: SocketAddr,
+    token: &str,
+    trusted: Option<&[u8]>,
+) -> Result<u16, ureq::Error> {
+    let tls = match trusted {
+        Some(pem) => {
+            let root = Certificate::from_pem(pem).unwrap();
+            TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![root]))).build()
+        }
+        None => TlsConfig::default(),
+    };
+    let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+    let request = agent.get(format!("https://{address}{CHECK}"));
+    let answer = request.header("authorization", format!("Bearer {token}")).call()?;
+    Ok(answer.status().as_u16())
+}
+
 #[test]
 fn tls_serves_clients_that_trust_the_certificate_and_no_others() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| dir.path().join(name).display().to_string();
-    let (config, cert, key) = (file("req.conf"), file("cert.pem"), file("key.pem"));
-    std::fs::write(&config, REQUEST).unwrap();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-config", &config, "-keyout", &key, "-out", &cert])
-        .output()
-        .expect("this test needs openssl");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (cert, key) = (file("cert.pem"), file("key.pem"));
+    new_certificate(dir.path(), &cert, &key);
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &["--tls-cert", &cert, "--tls-key", &key]);
-    let root = Certificate::from_pem(&std::fs::read(&cert).unwrap()).unwrap();
-    let trusting =
-        TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![root]))).build();
-    let ask = |tls: TlsConfig| {
-        let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
-        let request = agent.get(format!("https://{}{CHECK}", server.address));
-        request.header("authorization", format!("Bearer {admin}")).call()
-    };
-    assert_eq!(ask(trusting).unwrap().status(), 200);
-    assert!(ask(TlsConfig::default()).is_err(), "nobody vouches for the certificate");
+    let pem = std::fs::read(&cert).unwrap();
+    assert_eq!(check_over_tls(server.address, &admin, Some(&pem)).unwrap(), 200);
+    let refused = check_over_tls(server.address, &admin, None);
+    assert!(refused.is_err(), "nobody vouches for the certificate");
     assert!(server.connect().send(&check(&admin)).is_err(), "nothing is answered in clear");
 }
 
-/// The caller's address that the trail tells after a check with `X-Forwarded-For`.
-fn told_address(options: &[&str]) -> String {
+/// The caller's address in the trail after a check with `X-Forwarded-For`.
+fn recorded_address(options: &[&str]) -> String {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, options);
-    let request = check(&admin).header("x-forwarded-for", "192.0.2.1, 198.51.100.7");
+    let request = check(&admin)
+        .header("x-forwarded-for", "192.0.2.1, 198.51.100.7:4711")
+        .header("x-forwarded-for", "127.0.0.9");
     server.call(&request).expect(200);
-    let event = until("the use is told", || {
+    let event = until("the use is recorded", || {
         let mut events = server.events(&admin, "@evt.name:access_token.used").into_iter();
         events.find(|e| event_name(e) == "access_token.used" && e.to_string().contains(CHECK))
     });
@@ -75,7 +100,15 @@ fn told_address(options: &[&str]) -> String {
 }
 
 #[test]
-fn behind_a_proxy_the_caller_is_whom_the_proxy_names_last() {
-    assert_eq!(told_address(&["--behind-proxy"]), "198.51.100.7");
-    assert_eq!(told_address(&[]), "127.0.0.1");
+fn forwarded_addresses_count_only_on_connections_from_a_trusted_proxy() {
+    for (options, address) in [
+        (&["--trusted-proxy", "127.0.0.0/8"][..], "198.51.100.7"),
+        (&["--trusted-proxy", "127.0.0.1"], "127.0.0.9"),
+        (&["--trusted-proxy", "192.0.2.0/24", "--trusted-proxy", "127.0.0.0/8"], "198.51.100.7"),
+        (&["--behind-proxy"], "198.51.100.7"),
+        (&["--behind-proxy", "--trusted-proxy", "192.0.2.0/24"], "127.0.0.1"),
+        (&[], "127.0.0.1"),
+    ] {
+        assert_eq!(recorded_address(options), address, "{options:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::database::Database;
 use crate::http::{Answer, Connection, Request};
 use crate::until;
+use crate::wall_clock::WallClock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -88,8 +89,22 @@ impl Server {
     /// Starts a server with exactly these options.
     #[track_caller]
     pub(crate) fn start_limited(database: &Database, options: &[&str]) -> Self {
-        let mut child = ddpatrold()
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
+        Self::spawn(ddpatrold(), &database.url(), options)
+    }
+
+    /// Starts a server without rate limits whose wall clock is `clock`.
+    #[track_caller]
+    pub(crate) fn start_under(clock: &WallClock, database: &Database, options: &[&str]) -> Self {
+        let mut command = ddpatrold();
+        command.envs(clock.variables());
+        Self::spawn(command, &database.url(), &[&["--no-rate-limit"], options].concat())
+    }
+
+    /// Starts a server by a prepared command.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
+        let mut child = command
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", url])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -141,6 +156,26 @@ impl Server {
         self.child.kill().unwrap();
         self.wait();
         self.written()
+    }
+
+    /// Returns what the server has written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.errors.lock().unwrap().clone()
+    }
+
+    /// Returns the value of a metric, 0 if it is not there; `name` includes the labels.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.call(&Request::get("/metrics")).expect(200).text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Returns a line of `/proc/PID/status` in MiB.
+    pub(crate) fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -10,7 +10,7 @@ import pytest
 from github import GitHub
 from server import Server
 
-CLASSES = "tokens_read tokens_write validate audit leaks introspect authentication".split()
+CLASSES = "tokens_read tokens_write tokens_revoke validate audit leaks introspect authentication".split()
 # So high that no test reaches them, and the headers are there all the same.
 HIGH_LIMITS = [part for name in CLASSES for part in ("--rate-limit", f"{name}=1000000/60")]
 NUMBERS = itertools.count()
@@ -56,7 +56,8 @@ def new_database(tmp_path_factory):
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def server(request, binary, new_database):
     """A server whose rate limits no test reaches, on each kind of database."""
-    running = Server(binary, new_database(request.param), *HIGH_LIMITS).start()
+    options = [*HIGH_LIMITS, "--clock-agreement", "1"]
+    running = Server(binary, new_database(request.param), *options).start()
     yield running
     running.stop()
 

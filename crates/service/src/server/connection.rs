@@ -1,0 +1,199 @@
+//! One connection: the TLS handshake, then HTTP/1 or HTTP/2 until either side closes it.
+
+use super::admission::Admitted;
+use super::watch::{InProgress, Watch};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, Version};
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use hyper::service::Service as _;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+/// The length of a request's headers at most, in bytes.
+const MAX_HEADERS: u32 = 16 * 1024;
+/// The size of a connection's buffers, in bytes; it bounds the headers of HTTP/1 too.
+const BUFFER: usize = MAX_HEADERS as usize;
+/// How many requests one HTTP/2 connection may have in progress.
+const MAX_STREAMS: u32 = 16;
+/// How much of a body HTTP/2 takes before somebody reads it, in bytes: per stream and connection.
+const STREAM_WINDOW: u32 = 32 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024;
+/// How often an HTTP/2 client is pinged, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+static HTTP: LazyLock<Builder<TokioExecutor>> = LazyLock::new(|| {
+    let mut http = Builder::new(TokioExecutor::new());
+    // No timers of hyper's for HTTP/1: `Watch` covers them, and the time before the first line too.
+    http.http1().max_buf_size(BUFFER).header_read_timeout(None);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PONG_WITHIN)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADERS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(BUFFER);
+    http
+});
+
+/// Serves a connection.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    app: Router,
+    mut admitted: Admitted,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY was not set");
+    }
+    let watch = admitted.watch();
+    let Some(tls) = tls else {
+        watch.ready();
+        return http(stream, peer, app, &mut admitted).await;
+    };
+    let handshake =
+        TlsAcceptor::from(tls).accept_with(stream, |tls| tls.set_buffer_limit(Some(BUFFER)));
+    match handshake.await {
+        Ok(stream) => {
+            watch.ready();
+            http(stream, peer, app, &mut admitted).await;
+        }
+        Err(error) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
+    }
+}
+
+async fn http<S>(stream: S, peer: SocketAddr, app: Router, admitted: &mut Admitted)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let watch = admitted.watch();
+    let service = {
+        let watch = Arc::clone(&watch);
+        let app = TowerToHyperService::new(app);
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let mut in_progress = watch.begin(request.version() == Version::HTTP_2);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let answer = app.call(request);
+            async move {
+                let answer = answer.await?;
+                in_progress.answered();
+                Ok::<_, std::convert::Infallible>(answer.map(|body| Answer { body, in_progress }))
+            }
+        })
+    };
+    let stream = TokioIo::new(Watched { stream, watch });
+    let mut connection = pin!(HTTP.serve_connection(stream, service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = admitted.closing() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "a connection failed");
+    }
+}
+
+/// The body of an answer. The request counts as in progress until it is taken off.
+#[derive(Debug)]
+struct Answer {
+    body: Body,
+    #[expect(dead_code, reason = "its drop ends the request")]
+    in_progress: InProgress,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream whose reads and writes are seen by a [`Watch`].
+#[derive(Debug)]
+struct Watched<S> {
+    stream: S,
+    watch: Arc<Watch>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.watch.was_read();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.watch.was_written();
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.watch.was_written();
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            self.watch.was_flushed();
+        }
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.watch.was_written();
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

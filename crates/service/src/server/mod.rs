@@ -1,0 +1,115 @@
+//! The network side of the service: accepts connections, limits them, does TLS, and serves HTTP/1
+//! and HTTP/2 on them.
+//!
+//! A client decides how long it takes to send or read anything, so every stage of a connection has
+//! a deadline ([`watch`]), and connections are limited in total and per address ([`admission`]).
+//! Limits on requests (rates, bodies, their time) belong to [`crate::api`].
+
+mod admission;
+mod connection;
+pub mod descriptors;
+mod tls;
+mod watch;
+
+pub use tls::{Tls, TlsError, TlsFiles};
+
+use crate::metrics::Metrics;
+use crate::network::Networks;
+use admission::{Admission, Decision};
+use axum::Router;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Pause after `accept` failed for want of a resource, such as file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections may be open at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// From all addresses together.
+    pub total: usize,
+    /// From one address; of IPv6 from one /64. Trusted proxies are exempt.
+    pub per_address: usize,
+}
+
+/// The configuration of a [`Server`].
+#[derive(Debug)]
+pub struct Config {
+    /// Limits on connections.
+    pub limits: ConnectionLimits,
+    /// Proxies whose connections are not limited per address.
+    pub trusted_proxies: Networks,
+    /// The certificate, or `None` for plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// How long open requests may take to end once the server stops.
+    pub stop_within: Duration,
+}
+
+/// Accepts connections and serves an application on them.
+#[derive(Debug)]
+pub struct Server {
+    app: Router,
+    config: Config,
+    admission: Arc<Admission>,
+}
+
+impl Server {
+    /// Creates a server; [`Server::run`] starts it.
+    #[must_use]
+    pub fn new(app: Router, config: Config, metrics: Arc<Metrics>) -> Self {
+        let admission = Arc::new(Admission::new(config.limits, metrics));
+        Self { app, config, admission }
+    }
+
+    /// Serves connections until `stop` is ready, then lets open requests end.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let admission = Arc::clone(&self.admission);
+        let reaper = tokio::spawn(async move { admission.reap().await });
+        tokio::select! {
+            () = stop => {}
+            () = self.accept(&listener) => {}
+        }
+        drop(listener);
+        self.admission.drain(self.config.stop_within).await;
+        reaper.abort();
+    }
+
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.admit(stream, peer).await,
+                Err(error) if is_the_peers_fault(&error) => {}
+                Err(error) => {
+                    self.admission.accept_failed(&error);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own, or closes it if a limit is reached.
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let exempt = self.config.trusted_proxies.contains(peer.ip());
+        let Decision::Admitted(admitted) = self.admission.admit(peer.ip(), exempt).await else {
+            return;
+        };
+        let id = admitted.id();
+        let tls = self.config.tls.as_ref().map(|tls| tls.current());
+        let serve = connection::serve(stream, peer, tls, self.app.clone(), admitted);
+        self.admission.started(id, &tokio::spawn(serve));
+    }
+}
+
+/// Returns `true` for errors of `accept` that concern only the connection that was to be accepted.
+fn is_the_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,311 @@
+//! The state of a connection, by which its deadlines are judged.
+//!
+//! The connection's task stores coarse times in atomics as bytes and requests pass; one task for
+//! all connections ([`super::admission::Admission::reap`]) compares them with the clock. A request
+//! costs a few atomic operations and no timer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The length of a tick of the coarse clock.
+pub(super) const TICK: Duration = Duration::from_millis(250);
+
+/// Deadline of the TLS handshake.
+const HANDSHAKE_WITHIN: u32 = ticks(10);
+/// Deadline of a request's headers: of the first one from when the connection is ready, of a later
+/// one from its first byte.
+const HEADERS_WITHIN: u32 = ticks(10);
+/// How long a connection may be idle between requests.
+const IDLE_FOR: u32 = ticks(60);
+/// How long a client may take to read what was written.
+const READ_WITHIN: u32 = ticks(30);
+/// How long a request may take until its answer's body is taken off: `SLOTS - 1` slots. More than
+/// the limits on requests in [`crate::api`] together.
+const SLOT: u32 = ticks(5);
+const SLOTS: usize = 18;
+
+const fn ticks(seconds: u32) -> u32 {
+    seconds * 4
+}
+
+/// A clock that is advanced every [`TICK`].
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    now: AtomicU32,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), now: AtomicU32::new(1) }
+    }
+
+    /// Returns the tick; never 0.
+    pub(super) fn now(&self) -> u32 {
+        self.now.load(Relaxed)
+    }
+
+    pub(super) fn advance(&self) -> u32 {
+        let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
+        let now = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
+        self.now.store(now, Relaxed);
+        now
+    }
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// The TLS handshake is not finished.
+    Handshake,
+    /// No request has been received.
+    First,
+    /// A request has been received.
+    Used,
+}
+
+/// A deadline that has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// The TLS handshake.
+    Handshake,
+    /// The headers of a request.
+    Headers,
+    /// The next request.
+    Idle,
+    /// The client's reading of an answer, or the whole request.
+    Answer,
+}
+
+impl Overdue {
+    /// The label in metrics and the log.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Headers => "headers",
+            Self::Idle => "idle",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// The state of a connection.
+#[derive(Debug)]
+pub(super) struct Watch {
+    clock: Arc<Clock>,
+    stage: AtomicU8,
+    multiplexed: AtomicBool,
+    /// When the stage began, or the last request was answered or ended.
+    quiet_since: AtomicU32,
+    /// When the first byte of a request came whose headers are not complete, or 0.
+    headers_since: AtomicU32,
+    /// When something was written that is not flushed yet, or 0.
+    unflushed_since: AtomicU32,
+    /// The requests in progress: until their answer is taken off.
+    requests: AtomicU32,
+    /// Those that have no answer yet.
+    unanswered: AtomicU32,
+    /// The requests in progress by the slot of time in which they began.
+    began: [AtomicU16; SLOTS],
+}
+
+impl Watch {
+    pub(super) fn new(clock: Arc<Clock>) -> Self {
+        let now = clock.now();
+        Self {
+            clock,
+            stage: AtomicU8::new(Stage::Handshake as u8),
+            multiplexed: AtomicBool::new(false),
+            quiet_since: AtomicU32::new(now),
+            headers_since: AtomicU32::new(0),
+            unflushed_since: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
+            unanswered: AtomicU32::new(0),
+            began: Default::default(),
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        match self.stage.load(Relaxed) {
+            0 => Stage::Handshake,
+            1 => Stage::First,
+            _ => Stage::Used,
+        }
+    }
+
+    /// The TLS handshake is finished, or there is none.
+    pub(super) fn ready(&self) {
+        self.quiet_since.store(self.clock.now(), Relaxed);
+        self.stage.store(Stage::First as u8, Relaxed);
+    }
+
+    pub(super) fn was_read(&self) {
+        if self.requests.load(Relaxed) == 0 && self.headers_since.load(Relaxed) == 0 {
+            self.headers_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    pub(super) fn was_written(&self) {
+        if self.unflushed_since.load(Relaxed) == 0 {
+            self.unflushed_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    pub(super) fn was_flushed(&self) {
+        self.unflushed_since.store(0, Relaxed);
+    }
+
+    /// A request's headers are complete. The result lives until its answer is taken off.
+    pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> InProgress {
+        let slot = (self.clock.now() / SLOT) as usize % SLOTS;
+        self.requests.fetch_add(1, Relaxed);
+        self.unanswered.fetch_add(1, Relaxed);
+        self.began[slot].fetch_add(1, Relaxed);
+        self.headers_since.store(0, Relaxed);
+        if self.stage() != Stage::Used {
+            self.multiplexed.store(multiplexed, Relaxed);
+            self.stage.store(Stage::Used as u8, Relaxed);
+        }
+        InProgress { watch: Arc::clone(self), slot, answered: false }
+    }
+
+    /// Returns how readily the connection is closed to make room, lowest first: one without any
+    /// request, then one between requests, then one whose client does not take its answers off; each
+    /// by how long that has been so. `None` if a request has no answer yet.
+    pub(super) fn dispensable(&self) -> Option<(u8, u32)> {
+        if self.unanswered.load(Relaxed) > 0 {
+            return None;
+        }
+        let rank = match self.quiet_since() {
+            None => 2,
+            Some(_) => u8::from(self.stage() == Stage::Used),
+        };
+        Some((rank, self.quiet_since.load(Relaxed)))
+    }
+
+    /// Returns since when no request has been in progress, or `None` if one is.
+    fn quiet_since(&self) -> Option<u32> {
+        (self.requests.load(Relaxed) == 0).then(|| self.quiet_since.load(Relaxed))
+    }
+
+    /// Returns the deadline that has passed at a tick.
+    pub(super) fn overdue(&self, now: u32) -> Option<Overdue> {
+        let over = |since: u32, limit| since != 0 && now.saturating_sub(since) > limit;
+        if over(self.unflushed_since.load(Relaxed), READ_WITHIN) {
+            return Some(Overdue::Answer);
+        }
+        let Some(quiet) = self.quiet_since() else {
+            let oldest = ((now / SLOT) as usize + 1) % SLOTS;
+            return (self.began[oldest].load(Relaxed) > 0).then_some(Overdue::Answer);
+        };
+        match self.stage() {
+            Stage::Handshake => over(quiet, HANDSHAKE_WITHIN).then_some(Overdue::Handshake),
+            Stage::First => over(quiet, HEADERS_WITHIN).then_some(Overdue::Headers),
+            Stage::Used => {
+                // Frames of HTTP/2 come between requests too.
+                let headers = !self.multiplexed.load(Relaxed)
+                    && over(self.headers_since.load(Relaxed), HEADERS_WITHIN);
+                if headers {
+                    return Some(Overdue::Headers);
+                }
+                over(quiet, IDLE_FOR).then_some(Overdue::Idle)
+            }
+        }
+    }
+}
+
+/// A request whose answer has not been taken off.
+#[derive(Debug)]
+pub(super) struct InProgress {
+    watch: Arc<Watch>,
+    slot: usize,
+    answered: bool,
+}
+
+impl InProgress {
+    /// The request has an answer, which the client has yet to take off.
+    pub(super) fn answered(&mut self) {
+        if !std::mem::replace(&mut self.answered, true) {
+            self.watch.quiet_since.store(self.watch.clock.now(), Relaxed);
+            self.watch.unanswered.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.answered();
+        let watch = &self.watch;
+        watch.began[self.slot].fetch_sub(1, Relaxed);
+        watch.quiet_since.store(watch.clock.now(), Relaxed);
+        watch.requests.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Arc<Watch> {
+        Arc::new(Watch::new(Arc::new(Clock::new())))
+    }
+
+    /// The first deadline that passes, and after how many seconds.
+    fn first_overdue(watch: &Watch) -> Option<(Overdue, u32)> {
+        let now = watch.clock.now();
+        (0..ticks(600)).find_map(|more| Some((watch.overdue(now + more)?, more / 4)))
+    }
+
+    #[test]
+    fn every_stage_of_a_connection_has_a_deadline() {
+        let watch = watch();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Handshake, 10)));
+        watch.ready();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+        watch.was_read();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+        let request = watch.begin(false);
+        let (overdue, seconds) = first_overdue(&watch).expect("a deadline");
+        assert!(overdue == Overdue::Answer && (80..=90).contains(&seconds), "{seconds}");
+        watch.was_written();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Answer, 30)));
+        watch.was_flushed();
+        drop(request);
+        assert_eq!(first_overdue(&watch), Some((Overdue::Idle, 60)));
+        watch.was_read();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+    }
+
+    #[test]
+    fn frames_between_requests_do_not_prolong_an_http_2_connection() {
+        let watch = watch();
+        watch.ready();
+        drop(watch.begin(true));
+        watch.was_read();
+        assert_eq!(first_overdue(&watch), Some((Overdue::Idle, 60)));
+        let requests = [watch.begin(true), watch.begin(true)];
+        assert_eq!(watch.quiet_since(), None);
+        drop(requests);
+        assert!(watch.quiet_since().is_some());
+    }
+
+    #[test]
+    fn a_connection_is_dispensable_unless_a_request_has_no_answer() {
+        let rank = |watch: &Watch| watch.dispensable().map(|(rank, _)| rank);
+        let watch = watch();
+        assert_eq!(rank(&watch), Some(0));
+        watch.ready();
+        let mut first = watch.begin(true);
+        let mut second = watch.begin(true);
+        first.answered();
+        assert_eq!(rank(&watch), None);
+        second.answered();
+        assert_eq!(rank(&watch), Some(2));
+        drop((first, second));
+        assert_eq!(rank(&watch), Some(1));
+        drop(watch.begin(true));
+        assert_eq!(rank(&watch), Some(1));
+    }
+}

@@ -1,0 +1,232 @@
+//! Reading the audit trail: which index finds the events of a filter, a page at a time.
+//!
+//! Nearly all events are uses of tokens. Indexes for names and people leave uses out, since each
+//! index would make each check dearer; a person's uses are found through their tokens.
+
+use super::search::search;
+use super::{Dialect, Store, StoreError};
+use crate::audit::{Event, Filter, Page, name};
+use crate::{id, time};
+use sqlx::QueryBuilder;
+
+const COLUMNS: &str = "SELECT e.sequence, e.id, e.at, e.name, e.action, e.actor, e.user_id, e.user_email, e.auth_method, e.asset_type, e.asset_id, e.method, e.path, e.host, e.status, e.user_agent, e.ip, e.metadata FROM ";
+
+/// The index that finds events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Index {
+    /// All events by time.
+    Time,
+    /// The events of one token or person as the asset.
+    Asset,
+    /// All events but uses, by time.
+    Changes,
+    /// All events but uses, by name.
+    ChangesByName,
+    /// All events but uses, by user.
+    ChangesByUser,
+    /// All events but uses, by e-mail address.
+    ChangesByEmail,
+    /// The uses of each token of a person.
+    UsesOfTokens,
+}
+
+impl Index {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "audit_events_by_time",
+            Self::Asset | Self::UsesOfTokens => "audit_events_by_asset",
+            Self::Changes => "audit_changes_by_time",
+            Self::ChangesByName => "audit_changes_by_name",
+            Self::ChangesByUser => "audit_changes_by_user",
+            Self::ChangesByEmail => "audit_changes_by_email",
+        }
+    }
+
+    /// The condition that the index implies.
+    fn condition(self) -> Option<String> {
+        match self {
+            Self::Time | Self::Asset => None,
+            Self::UsesOfTokens => Some(format!("name = '{}'", name::USED)),
+            _ => Some(format!("name <> '{}'", name::USED)),
+        }
+    }
+}
+
+/// Chooses the indexes that together find all events of a filter, each once.
+fn indexes(filter: &Filter) -> Vec<Index> {
+    if filter.asset().is_some() {
+        return vec![Index::Asset];
+    }
+    let changes = match (filter.user(), filter.email()) {
+        (Some(_), _) => Index::ChangesByUser,
+        (None, Some(_)) => Index::ChangesByEmail,
+        (None, None) if !filter.excludes_uses() => return vec![Index::Time],
+        (None, None) if filter.name().is_some() => return vec![Index::ChangesByName],
+        (None, None) => return vec![Index::Changes],
+    };
+    let mut indexes = Vec::new();
+    if !filter.only_uses() {
+        indexes.push(changes);
+    }
+    if !filter.excludes_uses() {
+        indexes.push(Index::UsesOfTokens);
+    }
+    indexes
+}
+
+/// Adds a filter's and a page's conditions on the events that have an alias in the query.
+macro_rules! push_conditions {
+    ($query:ident, $alias:literal, $index:ident, $filter:ident, $page:ident) => {
+        if let Some(condition) = $index.condition() {
+            $query.push(concat!(" AND ", $alias, ".")).push(condition);
+        }
+        if let Some(from) = $filter.from {
+            $query.push(concat!(" AND ", $alias, ".at >= ")).push_bind(time::to_row(from));
+        }
+        if let Some(to) = $filter.to {
+            $query.push(concat!(" AND ", $alias, ".at < ")).push_bind(time::to_row(to));
+        }
+        for (column, value) in $filter.texts() {
+            $query.push(concat!(" AND ", $alias, ".")).push(column).push(" = ").push_bind(value);
+        }
+        for (column, value) in $filter.ids() {
+            let value = value.as_bytes().as_slice();
+            $query.push(concat!(" AND ", $alias, ".")).push(column).push(" = ").push_bind(value);
+        }
+        if let Some((at, sequence)) = $page.after {
+            let beyond = if $page.descending { "<" } else { ">" };
+            $query.push(concat!(" AND (", $alias, ".at, ", $alias, ".sequence) "));
+            $query.push(beyond).push(" (").push_bind(at);
+            $query.push(", ").push_bind(sequence).push(")");
+        }
+    };
+}
+
+/// Completes a query for one index.
+macro_rules! push_query {
+    ($query:ident, $index:expr, $filter:expr, $page:expr, $dialect:expr) => {{
+        let (index, filter, page): (Index, &Filter, &Page) = ($index, $filter, $page);
+        let order = if page.descending { "DESC" } else { "ASC" };
+        let hint = match $dialect {
+            Dialect::Sqlite => format!(" INDEXED BY {}", index.name()),
+            Dialect::Postgres => String::new(),
+        };
+        $query.push(COLUMNS);
+        if index == Index::UsesOfTokens {
+            $query.push(match $dialect {
+                Dialect::Sqlite => "tokens INDEXED BY tokens_by_owner CROSS JOIN audit_events AS e WHERE e.sequence IN (SELECT i.sequence FROM audit_events AS i",
+                Dialect::Postgres => "tokens CROSS JOIN LATERAL (SELECT * FROM audit_events AS i",
+            });
+            $query.push(hint).push(" WHERE i.asset_id = tokens.id");
+            push_conditions!($query, "i", index, filter, page);
+            $query.push(format!(" ORDER BY i.at {order}, i.sequence {order} LIMIT "));
+            $query.push_bind(i64::from(page.limit)).push(match $dialect {
+                Dialect::Sqlite => ") AND tokens.owner = ",
+                Dialect::Postgres => ") AS e WHERE tokens.owner = ",
+            });
+            match (filter.user(), filter.email()) {
+                (Some(user), _) => $query.push_bind(user.as_bytes().as_slice()),
+                (None, email) => $query
+                    .push("(SELECT id FROM users WHERE email = ")
+                    .push_bind(email.unwrap_or_default())
+                    .push(")"),
+            };
+        } else {
+            $query.push("audit_events AS e").push(hint).push(" WHERE 1 = 1");
+            push_conditions!($query, "e", index, filter, page);
+        }
+        $query.push(format!(" ORDER BY e.at {order}, e.sequence {order} LIMIT "));
+        $query.push_bind(i64::from(page.limit));
+    }};
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    sequence: i64,
+    id: Vec<u8>,
+    at: i64,
+    name: String,
+    action: String,
+    actor: String,
+    user_id: Option<Vec<u8>>,
+    user_email: Option<String>,
+    auth_method: String,
+    asset_type: String,
+    asset_id: Option<Vec<u8>>,
+    method: Option<String>,
+    path: Option<String>,
+    host: Option<String>,
+    status: Option<i64>,
+    user_agent: Option<String>,
+    ip: Option<String>,
+    metadata: Option<String>,
+}
+
+impl Store {
+    /// Reads a page of the events that match a filter.
+    ///
+    /// # Errors
+    /// [`StoreError::SearchTime`] if the search takes too long; another [`StoreError`] if the
+    /// database fails or holds a faulty row.
+    pub async fn events(
+        &self,
+        filter: &Filter,
+        page: &Page,
+    ) -> Result<Vec<(i64, Event)>, StoreError> {
+        let dialect = self.dialect();
+        let mut rows: Vec<EventRow> = search!(self, |connection| {
+            let mut rows = Vec::new();
+            for index in indexes(filter) {
+                let mut query = QueryBuilder::new("");
+                push_query!(query, index, filter, page, dialect);
+                let found: Vec<EventRow> =
+                    query.build_query_as().fetch_all(&mut *connection).await?;
+                rows.extend(found);
+            }
+            rows
+        });
+        rows.sort_by_key(|row| (row.at, row.sequence));
+        if page.descending {
+            rows.reverse();
+        }
+        rows.truncate(page.limit as usize);
+        rows.into_iter().map(|row| Ok((row.sequence, event(row)?))).collect()
+    }
+}
+
+fn event(row: EventRow) -> Result<Event, StoreError> {
+    use crate::audit::{Request, User};
+    let faulty = || StoreError::Row("audit_events");
+    let whole_id = |bytes: Vec<u8>| id::from_row(&bytes).ok_or_else(faulty);
+    let user = match (row.user_id, row.user_email) {
+        (Some(user), Some(email)) => Some(User { id: whole_id(user)?, email: email.into() }),
+        _ => None,
+    };
+    let request = row.method.map(|method| Request {
+        method: method.into(),
+        path: row.path.unwrap_or_default(),
+        host: row.host.unwrap_or_default(),
+        user_agent: row.user_agent.unwrap_or_default(),
+        ip: row.ip.unwrap_or_default(),
+    });
+    Ok(Event {
+        id: whole_id(row.id)?,
+        at: time::from_row(row.at),
+        name: row.name.into(),
+        action: row.action.into(),
+        actor: row.actor.into(),
+        user,
+        auth_method: row.auth_method.into(),
+        asset_type: row.asset_type.into(),
+        asset: row.asset_id.map(whole_id).transpose()?,
+        request,
+        status: row.status.map(|status| u16::try_from(status).map_err(|_| faulty())).transpose()?,
+        metadata: row
+            .metadata
+            .map(|text| serde_json::from_str(&text).map_err(|_| faulty()))
+            .transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

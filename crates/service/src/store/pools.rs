@@ -1,0 +1,139 @@
+//! Connections to the database, in pools by purpose, so that no kind of work takes the connections
+//! of another: authentication never waits for a search.
+
+use super::{PATIENCE, StoreError, without_password};
+use crate::store::Missing;
+use sqlx::pool::{Pool, PoolConnection, PoolOptions};
+use sqlx::postgres::{PgConnectOptions, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Database};
+use std::str::FromStr as _;
+
+/// Searches that run at the same time.
+pub(crate) const SEARCHES: u32 = 3;
+
+/// SQLite connections for authentication.
+const SQLITE_CREDENTIALS: u32 = 4;
+/// SQLite connections for all other reads except searches.
+const SQLITE_READERS: u32 = 4;
+
+/// PostgreSQL connections for authentication. With [`POSTGRES_OTHERS`] and [`SEARCHES`] they are
+/// 16 for each replica, which `docs/service.md` states.
+const POSTGRES_CREDENTIALS: u32 = 5;
+/// PostgreSQL connections for changes, other reads and the listener for notifications.
+const POSTGRES_OTHERS: u32 = 8;
+
+/// PostgreSQL's own time limit of a search, for when it cannot be cancelled: a second more than
+/// [`super::search::TIME_LIMIT`].
+const SEARCH_STATEMENT_TIME: &str = "6s";
+
+/// The pools of one database.
+#[derive(Debug)]
+pub struct Pools<DB: Database> {
+    /// For changes. SQLite has one writer at a time, so changes queue for a single connection
+    /// instead of polling for a lock.
+    pub(crate) writer: Pool<DB>,
+    /// For authentication.
+    pub(crate) credentials: Pool<DB>,
+    /// For searches.
+    pub(crate) search: Pool<DB>,
+    /// For other reads.
+    pub(crate) reader: Pool<DB>,
+}
+
+impl<DB: Database> Clone for Pools<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            writer: self.writer.clone(),
+            credentials: self.credentials.clone(),
+            search: self.search.clone(),
+            reader: self.reader.clone(),
+        }
+    }
+}
+
+impl<DB: Database> Pools<DB> {
+    /// Closes every connection after its running statement.
+    pub(super) async fn close(&self) {
+        self.search.close().await;
+        self.credentials.close().await;
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Opens the pools of an SQLite file.
+pub(super) async fn open_sqlite(url: &str, missing: Missing) -> Result<Pools<Sqlite>, StoreError> {
+    let failed = |source| StoreError::Open { url: without_password(url), source };
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(StoreError::Url(url.to_owned()));
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(failed)?
+        .create_if_missing(missing == Missing::Create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE);
+    let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    let options = options.read_only(true);
+    let reader = pool(SQLITE_READERS).connect_with(options.clone()).await.map_err(failed)?;
+    let credentials = pool(SQLITE_CREDENTIALS).connect_lazy_with(options.clone());
+    let search = pool(SEARCHES).connect_lazy_with(options);
+    Ok(Pools { writer, credentials, search, reader })
+}
+
+/// Opens the pools of a PostgreSQL database.
+pub(super) async fn open_postgres(url: &str) -> Result<Pools<Postgres>, StoreError> {
+    let failed = |source| StoreError::Open { url: without_password(url), source };
+    let options = PgConnectOptions::from_str(url)
+        .map_err(failed)?
+        .application_name("ddpatrold")
+        .options([("synchronous_commit", "on"), ("statement_timeout", "10s")]);
+    // A pool would retry and then report only a timeout; a single connection reports the cause.
+    options.connect().await.map_err(failed)?.close().await.map_err(failed)?;
+    let reader = pool(POSTGRES_OTHERS).connect_with(options.clone()).await.map_err(failed)?;
+    let credentials = pool(POSTGRES_CREDENTIALS).connect_lazy_with(options.clone());
+    let options = options.options([("statement_timeout", SEARCH_STATEMENT_TIME)]);
+    let search = pool(SEARCHES).connect_lazy_with(options);
+    Ok(Pools { writer: reader.clone(), credentials, search, reader })
+}
+
+fn pool<DB: Database>(connections: u32) -> PoolOptions<DB> {
+    PoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE)
+}
+
+/// A connection that carries a transaction. Unless the transaction was committed, the connection
+/// is closed instead of being reused: SQLite may have rolled back by itself, which sqlx's count of
+/// open transactions misses, and a rollback may fail. The database rolls back what a closed
+/// connection left open.
+#[derive(Debug)]
+pub(super) struct Writer<DB: Database> {
+    connection: PoolConnection<DB>,
+    committed: bool,
+}
+
+impl<DB: Database> Writer<DB> {
+    /// Takes a connection for one transaction.
+    pub(super) async fn acquire(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
+        Ok(Self { connection: pool.acquire().await?, committed: false })
+    }
+
+    /// The connection to begin the transaction on.
+    pub(super) fn connection(&mut self) -> &mut DB::Connection {
+        &mut self.connection
+    }
+
+    /// Returns the connection to its pool after a commit.
+    pub(super) fn committed(mut self) {
+        self.committed = true;
+    }
+}
+
+impl<DB: Database> Drop for Writer<DB> {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.connection.close_on_drop();
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""Chaos run of `ddpatrold`: faults under load, checked against a ledger. See scripts/chaos.sh."""

@@ -1,0 +1,50 @@
+"""A small disk: a tmpfs that can be filled and emptied."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+class Disk:
+    """A tmpfs of its own for one database."""
+
+    def __init__(self, path, mebibytes):
+        self.path = Path(path)
+        self.path.mkdir(parents=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=755", "tmpfs", str(self.path)],
+            capture_output=True, text=True,
+        )
+        if done.returncode:
+            raise SystemExit(
+                f"error: cannot mount a tmpfs on {self.path}: {done.stderr.strip()};"
+                " run as root, outside of containers without CAP_SYS_ADMIN"
+            )
+        self._filler = self.path / "filler"
+
+    def fill(self):
+        """Takes all space that is left, however little; repeated calls take what became free."""
+        with open(self._filler, "ab", buffering=0) as filler:
+            for size in (1 << 20, 1 << 12):
+                try:
+                    while filler.write(b"\0" * size) == size:
+                        pass
+                except OSError:
+                    continue
+
+    def empty(self):
+        """Gives back all space that [`fill`] took."""
+        self._filler.unlink(missing_ok=True)
+
+    def used(self):
+        """Returns the bytes in use, the filler included."""
+        space = os.statvfs(self.path)
+        return (space.f_blocks - space.f_bfree) * space.f_frsize
+
+    def files(self):
+        """Returns all files but the filler."""
+        return [p for p in self.path.rglob("*") if p.is_file() and p != self._filler]
+
+    def remove(self):
+        """Unmounts the disk."""
+        subprocess.run(["umount", "--lazy", str(self.path)], capture_output=True)

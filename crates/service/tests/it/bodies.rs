@@ -1,0 +1,171 @@
+//! Request bodies: their memory, their time, and what is answered before they are read.
+
+use crate::database::Database;
+use crate::http::Request;
+use crate::server::{Server, TOKENS};
+use crate::until;
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread::scope;
+
+/// The memory in MiB that requests without a token may take.
+const ALLOWED: u64 = 64;
+const MIB: usize = 1024 * 1024;
+
+fn report(body: impl Into<Vec<u8>>) -> Request {
+    Request::post("/leaks/v1/reports").body(body).header("content-type", "application/json")
+}
+
+/// A report that repeats an entry up to a length.
+fn repeated(entry: &str, length: usize) -> String {
+    let (start, end) = (r#"{"reports":["#, "]}");
+    let count = (length - start.len() - end.len()) / (entry.len() + 1);
+    format!("{start}{}{end}", vec![entry; count].join(","))
+}
+
+#[test]
+fn requests_without_a_token_take_a_bounded_amount_of_memory() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &[]);
+    let idle = server.memory("VmHWM");
+    let long = "x".repeat(800);
+    let bodies = [
+        repeated(r#"{"":0}"#, 8 * MIB),
+        repeated("[0]", 8 * MIB),
+        repeated("0", 8 * MIB),
+        format!(r#"{{"x":[{}]}}"#, vec![r#"{"":0}"#; MIB].join(",")),
+        format!(r#"{{"reports":[{{"token":"{}"}}]}}"#, "\\u0061".repeat(8 * MIB / 6 - 10)),
+        format!(r#"{{"reports":[{}]}}"#, vec![format!(r#"{{"url":"{long}"}}"#); 9_999].join(",")),
+    ];
+    for body in &bodies {
+        scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let status = server.call(&report(body.as_str())).status;
+                    assert!([200, 400, 413, 503].contains(&status), "{status}");
+                });
+            }
+        });
+    }
+    // Held: all but the last byte is sent, and many entries in few bytes.
+    let held: Vec<TcpStream> = (0..60)
+        .filter_map(|index| {
+            let path = if index % 2 == 0 { "/leaks/v1/reports" } else { "/oauth2/revoke" };
+            let length = if index % 2 == 0 { 8 * MIB } else { 64 * 1024 };
+            let mut stream = TcpStream::connect(server.address).ok()?;
+            stream.set_write_timeout(Some(std::time::Duration::from_millis(200))).ok()?;
+            let head =
+                format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).ok()?;
+            // The server stops reading what it has no room for.
+            let _ = stream.write_all(&vec![b' '; length - 1]);
+            Some(stream)
+        })
+        .collect();
+    // A small report passes meanwhile.
+    server.call(&report(r#"{"reports":[]}"#)).expect(200);
+    drop(held);
+    let peak = server.memory("VmHWM");
+    assert!(peak <= idle + ALLOWED, "{peak} MiB, idle {idle} MiB");
+    until("the memory is free again", || {
+        let answer = server.call(&report(vec![b' '; 8 * MIB]));
+        (answer.status == 400).then_some(())
+    });
+}
+
+#[test]
+fn many_entries_at_once_are_answered_within_the_memory() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &[]);
+    let idle = server.memory("VmHWM");
+    let body = repeated(r#"{"token":"x"}"#, 9_999 * 14);
+    scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let answer = server.call(&report(body.as_str())).expect(200);
+                assert!(answer.json()["results"].as_array().unwrap().len() > 9_000);
+            });
+        }
+    });
+    let peak = server.memory("VmHWM");
+    assert!(peak <= idle + ALLOWED, "{peak} MiB, idle {idle} MiB");
+}
+
+#[test]
+fn an_entry_with_a_member_twice_is_invalid() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let token = server.mint(&admin, "twice", &["user_app_keys"]);
+    let body = format!(r#"{{"reports":[{{"token":"x","token":"{}"}}]}}"#, token.key);
+    let answer = server.call(&report(body)).expect(200).json();
+    assert_eq!(answer["results"][0]["status"], "invalid", "{answer}");
+    assert_eq!(server.check(&token.key), 200);
+}
+
+/// Sends a request's head, and of its body only a byte; returns the answer.
+fn answer_to_head(server: &Server, head: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(crate::PATIENCE)).unwrap();
+    stream.write_all(format!("{head}host: x\r\nconnection: close\r\n\r\n{{").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // The connection may be reset, since the rest of the body is not read.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn an_alert_without_a_known_key_and_a_signature_is_refused_before_its_body_is_read() {
+    let database = Database::sqlite();
+    let server = Server::start_limited(&database, &["--rate-limit", "leaks=3/1000000000"]);
+    let head = "POST /leaks/v1/github HTTP/1.1\r\ncontent-length: 8388608\r\n";
+    for headers in [
+        "",
+        "github-public-key-identifier: x\r\n",
+        "github-public-key-identifier: x\r\ngithub-public-key-signature: !\r\n",
+    ] {
+        let answer = answer_to_head(&server, &format!("{head}{headers}"));
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let answer = answer_to_head(&server, head);
+    assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+    assert_eq!(server.metric("ddpatrold_answers_total{class=\"leaks\",status=\"401\"}"), 3);
+}
+
+#[test]
+fn a_request_cut_by_a_time_limit_is_answered_counted_audited_and_logged() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let head = format!(
+        "POST {TOKENS} HTTP/1.1\r\nauthorization: Bearer {admin}\r\ncontent-length: 99\r\n"
+    );
+    let answer = answer_to_head(&server, &head);
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert!(body["errors"][0].as_str().unwrap().contains("seconds"), "{body}");
+    assert_eq!(server.metric("ddpatrold_answers_total{class=\"tokens_write\",status=\"503\"}"), 1);
+    assert!(server.log().contains("the body did not arrive"), "{}", server.log());
+    until("the use is recorded", || {
+        let events = server.events(&admin, "@evt.name:access_token.used");
+        events.iter().any(|event| event.to_string().contains("503")).then_some(())
+    });
+}
+
+#[test]
+fn slow_bodies_do_not_keep_others_from_reporting() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &[]);
+    let slow: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            let head =
+                "POST /leaks/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: 8388608\r\n\r\n{";
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let entries = json!({"reports": vec![json!({"token": "x"}); 10_000]});
+    server.call(&report(entries.to_string())).expect(200);
+    server.call(&report(vec![b' '; 8 * MIB])).expect(400);
+    drop(slow);
+}

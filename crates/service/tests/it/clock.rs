@@ -1,0 +1,373 @@
+//! Wrong clocks: no revocation, token or event is lost to one, wherever it is wrong and however far.
+
+use crate::database::Database;
+use crate::http::Request;
+use crate::server::{
+    EVENTS, PERMISSIONS, Server, TOKENS, Token, admin, creation_until, ddpatrold, minted, try_admin,
+};
+use crate::until;
+use crate::wall_clock::WallClock;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::process::Output;
+use std::time::Duration;
+
+const EXPIRED: &str = "@evt.name:access_token.expired";
+/// The time is trusted after a second of agreement.
+const SOON: [&str; 2] = ["--clock-agreement", "1"];
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Long enough for everything that runs every second to run, several times.
+fn a_while() {
+    std::thread::sleep(Duration::from_millis(3_500));
+}
+
+fn metric(server: &Server, name: &str) -> f64 {
+    let text = server.call(&Request::get("/metrics")).expect(200).text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().parse().unwrap()
+}
+
+fn issue(database: &Database, expires_in: &str) -> String {
+    let issue = ["token", "issue", "--user", "admin@localhost", "--scope", "user_app_keys"];
+    admin(database, &[&issue[..], &["--name", "brief", "--expires-in", expires_in]].concat())
+}
+
+/// Runs a command of `admin` whose wall clock is wrong.
+fn admin_under(clock: &WallClock, database: &Database, args: &[&str]) -> Output {
+    let mut command = ddpatrold();
+    command.envs(clock.variables());
+    command.args(["admin", "--database", &database.url()]).args(args).output().unwrap()
+}
+
+fn count(database: &Database, table_and_condition: &str) -> usize {
+    let sql = format!("SELECT CAST(COUNT(*) AS TEXT) FROM {table_and_condition}");
+    database.texts(&sql)[0].parse().unwrap()
+}
+
+fn change(database: &Database, sql: &str) {
+    database.texts(sql);
+}
+
+fn wait_until_trusted(database: &Database) {
+    until("a time is trusted", || (count(database, "clock") == 1).then_some(()));
+}
+
+fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// Makes the events of the first start older than a retention of 365 days.
+fn age_first_events(database: &Database) {
+    let old = micros(Timestamp::now() - 380 * DAY);
+    change(database, &format!("UPDATE audit_events SET at = {old} WHERE name = 'user.created'"));
+}
+
+fn old_events(database: &Database) -> usize {
+    count(database, "audit_events WHERE name = 'user.created'")
+}
+
+fn is_present(timestamp: &Value) -> bool {
+    let time: Timestamp = timestamp.as_str().unwrap().parse().unwrap();
+    Timestamp::now().duration_since(time).abs() < SignedDuration::from_mins(1)
+}
+
+#[test]
+fn a_replica_with_a_wrong_clock_does_no_harm_on_postgres() {
+    for offset in ["+400d", "-1h", "-1d"] {
+        let database = Database::postgres();
+        let (right, with) = Server::first(&database, &SOON);
+        let token = right.mint(&with, "long", &PERMISSIONS);
+        let ended = issue(&database, "1s");
+        let clock = WallClock::new(offset);
+        let wrong = Server::start_under(&clock, &database, &SOON);
+        until("the token ends", || (right.check(&ended) == 401).then_some(()));
+        a_while();
+        for server in [&right, &wrong] {
+            assert_eq!(server.check(&with), 200, "{offset}");
+            assert_eq!(server.check(&token.key), 200, "{offset}");
+            assert_eq!(server.check(&ended), 401, "{offset}");
+        }
+        assert_eq!(metric(&wrong, "ddpatrold_retention_refused "), 1.0, "{offset}");
+        assert_eq!(metric(&wrong, "ddpatrold_clock_agreement_seconds "), 0.0, "{offset}");
+        assert!(wrong.log().contains("retention refused"), "{}", wrong.log());
+        assert_eq!(metric(&right, "ddpatrold_retention_refused "), 0.0, "{offset}");
+        assert_eq!(right.events(&with, EXPIRED).len(), 1, "by the replica with a right clock");
+
+        let made = wrong.mint(&with, "by the wrong one", &["user_app_keys"]);
+        wrong.revoke(&with, &token.id);
+        let shown = Request::get(format!("{TOKENS}/{}", made.id)).bearer(&with);
+        let shown = right.call(&shown).expect(200).json();
+        assert!(is_present(&shown["data"]["attributes"]["created_at"]), "{shown}");
+        for event in right.events(&with, "*") {
+            assert!(is_present(&event["attributes"]["timestamp"]), "{offset}: {event}");
+        }
+        wrong.stop();
+        assert_eq!(right.check(&token.key), 401);
+        assert_eq!(right.check(&made.key), 200);
+    }
+}
+
+#[test]
+fn a_process_with_a_wrong_clock_beside_another_does_no_lasting_harm_on_sqlite() {
+    let database = Database::sqlite();
+    let (right, with) = Server::first(&database, &SOON);
+    let token = right.mint(&with, "long", &PERMISSIONS);
+    wait_until_trusted(&database);
+    let clock = WallClock::new("+400d");
+    let wrong = Server::start_under(&clock, &database, &SOON);
+    a_while();
+    assert_eq!(right.check(&token.key), 200);
+    assert_eq!(metric(&wrong, "ddpatrold_retention_refused "), 1.0);
+    assert!(wrong.log().contains("ahead of the latest trusted time"), "{}", wrong.log());
+    wrong.stop();
+    assert_eq!(right.check(&token.key), 200);
+    assert_eq!(old_events(&database), 1, "nothing was deleted");
+    assert_eq!(right.events(&with, EXPIRED).len(), 0);
+}
+
+#[test]
+fn a_step_of_400_days_harms_nothing_that_is_there_afterwards_and_revocations_hold() {
+    let database = Database::sqlite();
+    let clock = WallClock::new("+0");
+    let server = Server::start_under(&clock, &database, &["--clock-agreement", "2"]);
+    let with = server.first_token();
+    let mint = |name| server.mint(&with, name, &["user_app_keys"]);
+    let (kept, held, leaked, revoked) =
+        (mint("kept"), mint("held"), mint("leaked"), mint("revoked"));
+    let flagged = mint("flagged");
+    wait_until_trusted(&database);
+    clock.set("+400d");
+    until("every token has ended", || (server.check(&kept.key) == 401).then_some(()));
+    let form = format!("token={}", held.key);
+    let revoke = Request::post("/oauth2/revoke")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
+    server.call(&revoke).expect(200);
+    assert_eq!(server.report(&json!([{"token": leaked.key}])), ["expired"]);
+    assert_eq!(server.report(&json!([{"token": leaked.key}])), ["expired"], "and again");
+    assert!(admin_under(&clock, &database, &["token", "revoke", &revoked.id]).status.success());
+    let step = "the wall clock was set ahead by 9600h";
+    until(step, || server.log().contains(step).then_some(()));
+    clock.set("+0");
+    until("tokens live again", || (server.check(&kept.key) == 200).then_some(()));
+    assert_eq!(server.check(&flagged.key), 200);
+    for token in [&held, &leaked, &revoked] {
+        assert_eq!(server.check(&token.key), 401);
+    }
+    assert_eq!(server.events(&with, EXPIRED).len(), 0);
+    assert_eq!(old_events(&database), 1, "nothing was deleted");
+    let step = "the wall clock was set back by 9600h";
+    until(step, || server.log().contains(step).then_some(()));
+    assert!(metric(&server, "ddpatrold_clock_disagreements_total ") >= 2.0);
+}
+
+/// A token that ended six minutes ago.
+fn ended_token(database: &Database, server: &Server, with: &str) -> Token {
+    let token = server.mint(with, "ended", &["user_app_keys"]);
+    let end = micros(Timestamp::now() - SignedDuration::from_mins(6));
+    change(database, &format!("UPDATE tokens SET expires_at = {end} WHERE name = 'ended'"));
+    token
+}
+
+#[test]
+fn a_clock_that_is_behind_revives_no_token_that_ended_five_minutes_before_on_sqlite() {
+    let database = Database::sqlite();
+    let clock = WallClock::new("+0");
+    let server = Server::start_under(&clock, &database, &SOON);
+    let with = server.first_token();
+    let ended = ended_token(&database, &server, &with);
+    wait_until_trusted(&database);
+    for offset in ["-1h", "-1d"] {
+        clock.set(offset);
+        for _ in 0..10 {
+            assert_eq!(server.check(&ended.key), 401, "{offset}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(server.check(&with), 200, "{offset}");
+        a_while();
+        assert_eq!(metric(&server, "ddpatrold_retention_refused "), 1.0, "{offset}");
+        assert_eq!(server.check(&ended.key), 401, "{offset}");
+    }
+    assert!(server.log().contains("behind the latest trusted time"), "{}", server.log());
+    server.stop();
+    for clock in [WallClock::new("-1d"), WallClock::at_the_epoch()] {
+        let server = Server::start_under(&clock, &database, &SOON);
+        assert_eq!(server.check(&ended.key), 401, "after a restart");
+        assert_eq!(server.check(&with), 200);
+        let made = server.mint(&with, "made meanwhile", &["user_app_keys"]);
+        server.revoke(&with, &made.id);
+        assert_eq!(server.check(&made.key), 401);
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_revives_no_token_on_postgres() {
+    let database = Database::postgres();
+    let clock = WallClock::new("+0");
+    let server = Server::start_under(&clock, &database, &[]);
+    let with = server.first_token();
+    let ended = issue(&database, "1s");
+    until("the token ends", || (server.check(&ended) == 401).then_some(()));
+    for offset in ["-1h", "-1d", "+400d", "+0"] {
+        clock.set(offset);
+        for _ in 0..10 {
+            assert_eq!(server.check(&ended), 401, "{offset}");
+            assert_eq!(server.check(&with), 200, "{offset}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let end = (Timestamp::now() + 2 * DAY).to_string();
+    clock.set("+400d");
+    let created = server.call(&creation_until(&with, "made", &["user_app_keys"], &end));
+    assert_eq!(server.check(&minted(&created.expect(201)).key), 200);
+}
+
+fn an_expiry_has_no_event_before_clocks_have_agreed(database: &Database) {
+    let (server, with) = Server::first(database, &[]);
+    let ended = issue(database, "1s");
+    until("the token ends", || (server.check(&ended) == 401).then_some(()));
+    a_while();
+    assert_eq!(server.check(&ended), 401);
+    assert_eq!(server.events(&with, EXPIRED).len(), 0, "in the first ten minutes");
+    drop(server);
+    let server = Server::start(database, &SOON);
+    until("its event", || (server.events(&with, EXPIRED).len() == 1).then_some(()));
+    assert_eq!(server.check(&ended), 401);
+}
+
+#[test]
+fn an_expiry_has_no_event_before_clocks_have_agreed_on_sqlite() {
+    an_expiry_has_no_event_before_clocks_have_agreed(&Database::sqlite());
+}
+
+#[test]
+fn an_expiry_has_no_event_before_clocks_have_agreed_on_postgres() {
+    an_expiry_has_no_event_before_clocks_have_agreed(&Database::postgres());
+}
+
+fn retention_waits_for_agreement(database: &Database) {
+    let (first, with) = Server::first(database, &SOON);
+    first.check(&with);
+    wait_until_trusted(database);
+    first.stop();
+    age_first_events(database);
+    let before = count(database, "audit_events");
+    let clock = WallClock::new("+400d");
+    let server = Server::start_under(&clock, database, &["--clock-agreement", "2"]);
+    a_while();
+    assert_eq!(metric(&server, "ddpatrold_retention_refused "), 1.0);
+    assert!(server.log().contains("retention refused"), "{}", server.log());
+    assert_eq!(count(database, "audit_events"), before, "nothing was deleted");
+    clock.set("+0");
+    until("old events are deleted", || (old_events(database) == 0).then_some(()));
+    assert_eq!(count(database, "audit_events"), before - 1, "and no others");
+    assert_eq!(metric(&server, "ddpatrold_retention_refused "), 0.0);
+    assert!(server.log().contains("are deleted again"), "{}", server.log());
+}
+
+#[test]
+fn retention_deletes_nothing_with_a_wrong_clock_and_goes_on_with_a_right_one_on_sqlite() {
+    retention_waits_for_agreement(&Database::sqlite());
+}
+
+#[test]
+fn retention_deletes_nothing_with_a_wrong_clock_and_goes_on_with_a_right_one_on_postgres() {
+    retention_waits_for_agreement(&Database::postgres());
+}
+
+#[test]
+fn a_wrong_trusted_time_can_be_reset() {
+    let database = Database::sqlite();
+    let (server, with) = Server::first(&database, &[]);
+    assert_eq!(try_admin(&database, &["clock", "reset"]).status.code(), Some(0));
+    let trusted = micros(Timestamp::now() + 400 * DAY);
+    change(&database, &format!("INSERT INTO clock (singleton, trusted_at) VALUES (1, {trusted})"));
+    until("every token has ended", || (server.check(&with) == 401).then_some(()));
+    let shown = admin(&database, &["clock", "show"]);
+    assert!(shown.lines().any(|line| line.starts_with("trusted\t20")), "{shown}");
+    admin(&database, &["clock", "reset"]);
+    until("tokens live again", || (server.check(&with) == 200).then_some(()));
+    let reset = server.events(&with, "@evt.name:clock.reset");
+    assert_eq!(reset.len(), 1);
+    assert_eq!(reset[0]["attributes"]["attributes"]["auth_method"], "command_line");
+}
+
+#[test]
+fn a_new_database_is_not_initialized_at_a_time_before_the_program_existed() {
+    let database = Database::sqlite();
+    let mut command = ddpatrold();
+    let clock = WallClock::at_the_epoch();
+    command.envs(clock.variables());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("cannot initialize the database at 1970-01-01"), "{text}");
+    assert!(output.stdout.is_empty());
+    let (server, with) = Server::first(&database, &[]);
+    assert_eq!(server.check(&with), 200, "later, with a right clock");
+}
+
+#[test]
+fn the_first_token_of_a_postgres_database_lives_a_year_whatever_the_clock_of_the_replica() {
+    for clock in [WallClock::new("+400d"), WallClock::at_the_epoch()] {
+        let database = Database::postgres();
+        let server = Server::start_under(&clock, &database, &[]);
+        let with = server.first_token();
+        assert_eq!(server.check(&with), 200);
+        let ends = database.texts("SELECT CAST(expires_at AS TEXT) FROM tokens");
+        let left = ends[0].parse::<i64>().unwrap() - micros(Timestamp::now());
+        let days = left / 86_400_000_000;
+        assert!((363..=366).contains(&days), "{days} days");
+        let issued = admin_under(&clock, &database, &["user", "add", "ada@example.com"]);
+        assert!(issued.status.success(), "{issued:?}");
+        for event in server.events(&with, "*") {
+            assert!(is_present(&event["attributes"]["timestamp"]), "{event}");
+        }
+    }
+}
+
+/// Gives a database the tables of the first version, with tokens that its expiry had revoked.
+fn downgrade(database: &Database, killed: &str) {
+    change(database, "DROP INDEX tokens_without_expiry_event");
+    change(database, "ALTER TABLE tokens DROP COLUMN expired_at");
+    change(database, "DROP TABLE clock");
+    change(database, "DELETE FROM _sqlx_migrations WHERE version = 3");
+    let ahead = micros(Timestamp::now() + 400 * DAY);
+    change(
+        database,
+        &format!("UPDATE tokens SET revoked_at = {ahead}, revoked_by = 'expiry' WHERE {killed}"),
+    );
+}
+
+fn an_upgrade_revives_what_a_wrong_clock_killed(database: &Database) {
+    let (server, with) = Server::first(database, &[]);
+    let mint = |name| server.mint(&with, name, &["user_app_keys"]);
+    let (killed, revoked, ended) = (mint("killed"), mint("revoked"), mint("ended"));
+    server.revoke(&with, &revoked.id);
+    server.stop();
+    let end = micros(Timestamp::now() - DAY);
+    change(database, &format!("UPDATE tokens SET expires_at = {end} WHERE name = 'ended'"));
+    downgrade(database, "name IN ('killed', 'ended')");
+    let server = Server::start(database, &SOON);
+    wait_until_trusted(database);
+    a_while();
+    assert_eq!(server.check(&with), 200);
+    assert_eq!(server.check(&killed.key), 200, "its expiry decides again");
+    assert_eq!(server.check(&revoked.key), 401);
+    assert_eq!(server.check(&ended.key), 401);
+    assert_eq!(server.events(&with, EXPIRED).len(), 0, "the ended one had its event before");
+    let answer = server.call(&Request::get(EVENTS).bearer(&with));
+    answer.expect(200);
+}
+
+#[test]
+fn an_upgrade_revives_what_a_wrong_clock_killed_on_sqlite() {
+    an_upgrade_revives_what_a_wrong_clock_killed(&Database::sqlite());
+}
+
+#[test]
+fn an_upgrade_revives_what_a_wrong_clock_killed_on_postgres() {
+    an_upgrade_revives_what_a_wrong_clock_killed(&Database::postgres());
+}

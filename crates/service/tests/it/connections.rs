@@ -1,0 +1,196 @@
+//! Connections that send, read or answer nothing: they end, and they keep nobody else from service.
+
+use crate::PATIENCE;
+use crate::database::Database;
+use crate::http::Request;
+use crate::network::new_certificate;
+use crate::server::{Server, ddpatrold};
+use crate::until;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread::scope;
+use std::time::{Duration, Instant};
+
+/// Sends bytes, then one more each `drip`; returns once the server has closed the connection.
+#[track_caller]
+fn wait_until_closed(address: SocketAddr, first: &[u8], drip: Option<Duration>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(first).unwrap();
+    stream.set_read_timeout(Some(drip.unwrap_or(Duration::from_secs(1)))).unwrap();
+    let end = Instant::now() + PATIENCE;
+    let mut answer = [0; 1024];
+    loop {
+        match stream.read(&mut answer) {
+            Ok(0) => return,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+            other => drop(other.unwrap()),
+        }
+        assert!(Instant::now() < end, "still open: {:?}", String::from_utf8_lossy(first));
+        if drip.is_some() && stream.write_all(b"a").is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_connection_without_a_complete_request_is_closed() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &[]);
+    let drip = Some(Duration::from_millis(500));
+    let h2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let used = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /healthz HTTP/1.1\r\nx: ";
+    scope(|scope| {
+        for (first, drip) in [
+            (&b""[..], None),
+            (b"P", None),
+            (b"PRI * HT", None),
+            (b"GET /healthz HTTP/1.1\r\n", None),
+            (b"GET /healthz HTTP/1.1\r\nx: ", drip),
+            (b"GET /", drip),
+            (h2, None),
+            (used, drip),
+            (b"POST /leaks/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n", None),
+            (b"POST /leaks/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n", drip),
+        ] {
+            let address = server.address;
+            scope.spawn(move || wait_until_closed(address, first, drip));
+        }
+    });
+    assert!(server.metric("ddpatrold_connections_closed_total{reason=\"headers\"}") >= 8);
+    server.stop();
+}
+
+#[test]
+fn a_tls_connection_without_a_handshake_or_a_request_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let (cert, key) = (file("cert.pem"), file("key.pem"));
+    new_certificate(dir.path(), &cert, &key);
+    let database = Database::sqlite();
+    let server = Server::start(&database, &["--tls-cert", &cert, "--tls-key", &key]);
+    let mut shaken = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &server.address.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("this test needs openssl");
+    scope(|scope| {
+        for first in [&b""[..], b"\x16\x03\x01\x02\0\x01"] {
+            scope.spawn(|| wait_until_closed(server.address, first, None));
+        }
+    });
+    until("the client ends", || shaken.try_wait().unwrap());
+}
+
+#[test]
+fn silent_connections_keep_nobody_from_being_answered() {
+    let database = Database::sqlite();
+    let mut command = Command::new("sh");
+    let program = ddpatrold().get_program().to_owned();
+    command.args(["-c", "ulimit -n 256 && exec \"$0\" \"$@\""]).arg(program);
+    command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
+    let server = Server::spawn(command, &database.url(), &[]);
+    let admin = server.first_token();
+    let mut silent = Vec::new();
+    for count in 0..400 {
+        silent.push(TcpStream::connect(server.address).unwrap());
+        if count % 50 == 49 {
+            assert_eq!(server.check(&admin), 200);
+        }
+    }
+    assert!(server.metric("ddpatrold_connections_closed_total{reason=\"address\"}") >= 200);
+    let log = server.log();
+    let lines = log.lines().filter(|line| line.contains("a limit on connections is reached"));
+    assert!((1..=4).contains(&lines.count()), "one line a limit and ten seconds: {log}");
+    drop(silent);
+    until("they are gone", || (server.metric("ddpatrold_connections") <= 2).then_some(()));
+}
+
+#[test]
+fn connections_at_work_are_not_closed_for_new_ones() {
+    let database = Database::sqlite();
+    let options = ["--max-connections", "4", "--max-connections-per-address", "3"];
+    let server = Server::start(&database, &options);
+    let head = b"POST /leaks/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\nexpect: 100-continue\r\n\r\n";
+    let mut at_work: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(head).unwrap();
+            // The server asks for the body, so the request is in progress.
+            let mut answer = [0; 25];
+            stream.read_exact(&mut answer).unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+            stream
+        })
+        .collect();
+    assert!(server.connect().send(&Request::get("/healthz")).is_err(), "a fourth is refused");
+    for stream in &mut at_work {
+        stream.write_all(b"{\"reports\":[]}").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+    drop(at_work);
+    until("there is room again", || server.connect().send(&Request::get("/healthz")).ok());
+    assert!(server.metric("ddpatrold_connections_refused_total{reason=\"address\"}") >= 1);
+}
+
+#[test]
+fn answers_that_nobody_reads_keep_nobody_from_being_answered() {
+    let database = Database::sqlite();
+    let options = ["--max-connections", "8", "--max-connections-per-address", "8"];
+    let server = Server::start(&database, &options);
+    // HTTP/2 whose streams have no window for an answer's body (SETTINGS_INITIAL_WINDOW_SIZE = 0).
+    let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+    // GET http://x/, which is answered by 404.
+    let get = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x84\x86\x41\x01x";
+    let stuck: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(&[&settings[..], &get[..]].concat()).unwrap();
+            stream
+        })
+        .collect();
+    until("a ninth is answered", || server.connect().send(&Request::get("/healthz")).ok());
+    drop(stuck);
+}
+
+#[test]
+fn a_client_that_never_reads_its_answers_is_disconnected() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &[]);
+    let body = format!("{{\"reports\":[{}0]}}", "0,".repeat(9_999));
+    let request = format!(
+        "POST /leaks/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    // More than the buffers of a connection hold, so that the server cannot write all.
+    while stream.write_all(request.as_bytes()).is_ok() {}
+    until("the connection is closed", || {
+        let closed = server.metric("ddpatrold_connections_closed_total{reason=\"answer\"}");
+        (closed == 1).then_some(())
+    });
+}
+
+#[test]
+fn more_connections_than_file_descriptors_are_refused_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("x.db").display());
+    let program = ddpatrold().get_program().to_owned();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 200 && exec \"$0\" \"$@\""])
+        .arg(program)
+        .args(["serve", "--listen", "127.0.0.1:0", "--database", &url])
+        .args(["--max-connections", "200"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--max-connections") && said.contains("200"), "{said}");
+    assert!(!dir.path().join("x.db").exists(), "it is refused before anything is made");
+}

@@ -1,0 +1,67 @@
+//! SIGHUP: the certificate and the scopes are read again while the service runs.
+
+use crate::database::Database;
+use crate::network::{check_over_tls, new_certificate};
+use crate::server::{CHECK, Server, creation};
+use crate::until;
+use nix::sys::signal::Signal;
+
+/// Sends SIGHUP and waits until the log has a line about it.
+fn reload(server: &Server, line: &str) {
+    let before = server.log().matches(line).count();
+    server.signal(Signal::SIGHUP);
+    until(line, || (server.log().matches(line).count() > before).then_some(()));
+}
+
+#[test]
+fn sighup_reloads_scopes_and_keeps_the_old_ones_if_the_new_are_faulty() {
+    let database = Database::sqlite();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "user_app_keys\nold_read\nboth_read\n").unwrap();
+    let (server, admin) = Server::first(&database, &["--scopes", file.path().to_str().unwrap()]);
+    let create = |scope| server.call(&creation(&admin, "t", &[scope])).status;
+    assert_eq!((create("old_read"), create("new_read")), (201, 400));
+    std::fs::write(file.path(), "user_app_keys\nNot A Scope\n").unwrap();
+    reload(&server, "nothing was reloaded");
+    assert!(server.log().contains("line 2"), "{}", server.log());
+    assert_eq!(create("old_read"), 201);
+    std::fs::write(file.path(), "user_app_keys\nnew_read\nboth_read\n").unwrap();
+    reload(&server, "reloaded the certificate");
+    assert_eq!((create("old_read"), create("both_read")), (400, 201));
+}
+
+#[test]
+fn sighup_reloads_the_certificate_and_keeps_the_old_one_if_the_new_is_faulty() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let (cert, key) = (file("cert.pem"), file("key.pem"));
+    new_certificate(dir.path(), &cert, &key);
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &["--tls-cert", &cert, "--tls-key", &key]);
+    let first = std::fs::read(&cert).unwrap();
+    let status = |pem: &[u8]| check_over_tls(server.address, &admin, Some(pem)).ok();
+    // A certificate without its key.
+    new_certificate(dir.path(), &cert, &file("other.pem"));
+    let second = std::fs::read(&cert).unwrap();
+    reload(&server, "nothing was reloaded");
+    assert_eq!((status(&first), status(&second)), (Some(200), None));
+    std::fs::copy(file("other.pem"), &key).unwrap();
+    reload(&server, "reloaded the certificate");
+    assert_eq!((status(&first), status(&second)), (None, Some(200)));
+}
+
+#[test]
+fn sighup_loses_no_audit_event_and_does_not_end_a_service_without_files() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    for _ in 0..10 {
+        assert_eq!(server.check(&admin), 200);
+        server.signal(Signal::SIGHUP);
+    }
+    until("every use is recorded", || {
+        let events = server.events(&admin, "@evt.name:access_token.used");
+        let checks = events.iter().filter(|event| event.to_string().contains(CHECK)).count();
+        (checks == 10).then_some(())
+    });
+    server.stop();
+}
