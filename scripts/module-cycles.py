@@ -19,8 +19,9 @@ ATTRIBUTE = re.compile(r'(?:with|serialize_with|deserialize_with|default)\s*=\s*
 
 
 def without_tests_and_comments(text):
-    """Drops comments, string literals and everything from the first test module on."""
+    """Drops comments, visibilities, string literals and everything from the first test module on."""
     text = re.sub(r"//[^\n]*", "", text)
+    text = re.sub(r"pub\(in [^)]*\)", "pub", text)
     text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text)
     start = re.search(r"#\[cfg\(test\)\]\s*mod \w+ \{", text)
     return text[: start.start()] if start else text

@@ -2,9 +2,10 @@
 
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
 use super::decide::{Heed, configured_baseline, shown};
+use super::exit::Exit;
+use super::messages::{clean, say};
 use super::scan::run_then;
 use super::session::Ended;
-use super::{Exit, clean, say};
 use crate::config::{Level, NAME};
 use crate::decode;
 use crate::finding::baseline::{Baseline, Reach};

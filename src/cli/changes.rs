@@ -2,10 +2,11 @@
 
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
+use super::exit::Exit;
 use super::hook::Line;
 use super::session::{self, Scene, Sources, Task};
+use super::signals;
 use super::staged_paths::Selection;
-use super::{Exit, signals};
 use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};

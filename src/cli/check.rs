@@ -4,7 +4,8 @@
 //! token and what is wrong with them, never its secret.
 
 use super::args::CheckArgs;
-use super::{Exit, load_rules};
+use super::exit::Exit;
+use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::{Detector, Match, Scratch, Within};
 use crate::finding::Fingerprint;

@@ -7,10 +7,13 @@ mod baseline;
 mod changes;
 mod check;
 mod decide;
+mod exit;
 mod hook;
+mod messages;
 mod output;
 mod progress;
 mod respond;
+mod rule_files;
 mod rules;
 mod saved;
 mod scan;
@@ -18,45 +21,13 @@ mod session;
 mod signals;
 mod staged_paths;
 
-use crate::detect::Detector;
-use crate::redact::Redactor;
-use crate::regular::Links;
-use crate::report::escape;
-use crate::rules::RuleSet;
-use anyhow::Context;
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
+use exit::{Exit, is_closed_pipe};
+use messages::{clean, complain};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
-
-/// The gate that all messages pass; it knows the rules that the user added, once they are loaded.
-static GATE: OnceLock<Redactor> = OnceLock::new();
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    /// Everything was looked at, and nothing speaks against it.
-    Good,
-    /// Findings at the fail level, or a token that is none.
-    Found,
-    /// Something failed, or was not looked at.
-    Failed,
-    /// Interrupted by the user.
-    Interrupted,
-}
-
-impl Exit {
-    const fn code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Found => 1,
-            Self::Failed => 2,
-            Self::Interrupted => 130,
-        }
-    }
-}
 
 /// Runs the command that `args` name, the program's own name first, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -124,51 +95,4 @@ fn refuse(error: &clap::Error) -> u8 {
         let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
     }
     code.code()
-}
-
-/// Tells whether an error only means that nobody reads the output any more.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        let json = cause.downcast_ref::<serde_json::Error>().and_then(|it| it.io_error_kind());
-        io.or(json) == Some(io::ErrorKind::BrokenPipe)
-    })
-}
-
-/// Prints a message to standard error, masked and escaped.
-fn complain(message: &str) {
-    // There is nobody left to tell if standard error is closed.
-    let _ = writeln!(io::stderr(), "ddpatrol: {}", clean(message));
-}
-
-/// Prints a line to standard output, masked and escaped.
-fn say(message: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{}", clean(message))
-}
-
-/// Masks and escapes text for a terminal.
-fn clean(text: &str) -> String {
-    let masked = match GATE.get() {
-        Some(gate) => Some(gate.clean(text.as_bytes())),
-        None => builtin_redactor().map(|redactor| redactor.clean(text.as_bytes())),
-    };
-    masked.map_or_else(
-        // Without a gate nothing may pass.
-        || "an error that cannot be shown: the built-in rules are broken".to_owned(),
-        |masked| escape::terminal(&masked.text()).into_owned(),
-    )
-}
-
-fn builtin_redactor() -> Option<Redactor> {
-    let rules = RuleSet::builtin().ok()?;
-    Detector::new(Arc::new(rules)).ok().map(Redactor::new)
-}
-
-/// Compiles the built-in rules and those that the user added.
-fn load_rules(paths: &[std::path::PathBuf]) -> anyhow::Result<RuleSet> {
-    let mut rules = RuleSet::builtin().context("the built-in rules are broken")?;
-    for path in paths {
-        rules.add_path(path, Links::Follow)?;
-    }
-    Ok(rules)
 }

@@ -1,8 +1,11 @@
 //! `--verify` and `--revoke`, on every command that scans, and `ddpatrol revoke` on a saved report.
 
 use super::args::{ActingArgs, RespondingArgs, RevokeArgs};
+use super::exit::Exit;
+use super::messages::{GATE, builtin_redactor, clean, complain};
 use super::output::Output;
-use super::{Exit, GATE, builtin_redactor, clean, complain, load_rules, signals};
+use super::rule_files::load_rules;
+use super::signals;
 use crate::detect::Evidence;
 use crate::finding::{Finding, Fingerprint};
 use crate::report::document::{Document, Place, Record, SCHEMA};

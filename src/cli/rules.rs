@@ -1,7 +1,8 @@
 //! `ddpatrol rules list`, `show` and `check`.
 
 use super::args::{RulesArgs, RulesCommand};
-use super::{Exit, load_rules};
+use super::exit::Exit;
+use super::rule_files::load_rules;
 use crate::quantity::count;
 use crate::regular::Links;
 use crate::rules::{Rule, RuleSet, selftest};

@@ -1,8 +1,10 @@
 //! `ddpatrol report` and `ddpatrol diff`: what saved JSON reports say.
 
 use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
+use super::exit::Exit;
+use super::messages::GATE;
 use super::output::{Output, Telling};
-use super::{Exit, GATE, load_rules};
+use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;

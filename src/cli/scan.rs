@@ -2,8 +2,10 @@
 
 use super::args::{ReportFormat, ScanArgs};
 use super::decide::{Ground, Heed};
+use super::exit::Exit;
+use super::messages::GATE;
 use super::session::{self, Ended, Scene, Sources, Task};
-use super::{Exit, GATE, signals};
+use super::signals;
 use crate::finding::baseline::{Reach, Roots};
 use crate::report::advice::quote;
 use crate::source::archive::{Packs, Unpacking};

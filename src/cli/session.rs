@@ -2,10 +2,12 @@
 
 use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
+use super::exit::{Exit, is_closed_pipe};
+use super::messages::{GATE, complain};
 use super::output::{Output, Telling, suppressed};
 use super::progress::Progress;
 use super::respond::Responding;
-use super::{Exit, GATE, complain, is_closed_pipe, signals};
+use super::signals;
 use crate::blob::Context;
 use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};

@@ -2,8 +2,9 @@
 //!
 //! Output: the run that workers poll. Reports are written by whoever runs a command.
 
+use super::exit::Exit;
+use super::messages::complain;
 use super::output::remove_temporary;
-use super::{Exit, complain};
 use crate::source::Run;
 use crate::source::git::repo::stop_programs;
 use anyhow::Context;

@@ -1,6 +1,6 @@
 //! The written form of a configuration. Unknown keys and wrong values are refused with their place.
 
-use super::{Config, ConfigError, Level, Named};
+use super::settings::{Config, ConfigError, Level, Named};
 use crate::finding::suppression::Allowed;
 use crate::rules::place::{self, Place};
 use jiff::civil::Date;

@@ -2,6 +2,7 @@
 
 use super::*;
 use jiff::civil::Date;
+use std::path::PathBuf;
 
 fn told(text: &str) -> String {
     Config::parse(Path::new("x.toml"), text).expect_err("it is wrong").to_string()

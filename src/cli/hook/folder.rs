@@ -7,7 +7,7 @@
 use super::manager::Manager;
 use super::script::{self, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
-use crate::cli::complain;
+use crate::cli::messages::complain;
 use anyhow::{Context, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

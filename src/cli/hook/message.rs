@@ -3,8 +3,9 @@
 use crate::cli::args::{MessageArgs, TellingArgs};
 use crate::cli::changes::discover;
 use crate::cli::decide::{Ground, Heed};
+use crate::cli::exit::Exit;
 use crate::cli::session::{self, Task};
-use crate::cli::{Exit, signals};
+use crate::cli::signals;
 use crate::finding::baseline::{Reach, Roots};
 use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::text::Text;

@@ -3,9 +3,10 @@
 use super::lines::Line;
 use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, TellingArgs};
 use crate::cli::changes::{Judging, Trust, discover};
-use crate::cli::complain;
+use crate::cli::exit::Exit;
+use crate::cli::messages::complain;
 use crate::cli::session;
-use crate::cli::{Exit, signals};
+use crate::cli::signals;
 use crate::finding::Standing;
 use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};

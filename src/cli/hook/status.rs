@@ -10,7 +10,8 @@ use super::kept::Kept;
 use super::manager::Manager;
 use super::script::{self, Hook, PASSED_ON};
 use crate::cli::args::HookPlaceArgs;
-use crate::cli::{Exit, complain, say};
+use crate::cli::exit::Exit;
+use crate::cli::messages::{complain, say};
 use std::path::{Path, PathBuf};
 
 /// The hooks that a folder for all repositories cannot pass on.

@@ -1,0 +1,41 @@
+//! Messages to the user. Each passes the redactor and is escaped for the terminal.
+
+use crate::detect::Detector;
+use crate::redact::Redactor;
+use crate::report::escape;
+use crate::rules::RuleSet;
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+
+/// The redactor that all messages pass; it has the rules that the user added, once they are loaded.
+pub(in crate::cli) static GATE: OnceLock<Redactor> = OnceLock::new();
+
+/// Prints a message to standard error, masked and escaped.
+pub(in crate::cli) fn complain(message: &str) {
+    // Nothing can be reported if standard error is closed.
+    let _ = writeln!(io::stderr(), "ddpatrol: {}", clean(message));
+}
+
+/// Prints a line to standard output, masked and escaped.
+pub(in crate::cli) fn say(message: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", clean(message))
+}
+
+/// Masks and escapes text for a terminal.
+pub(in crate::cli) fn clean(text: &str) -> String {
+    let masked = match GATE.get() {
+        Some(gate) => Some(gate.clean(text.as_bytes())),
+        None => builtin_redactor().map(|redactor| redactor.clean(text.as_bytes())),
+    };
+    masked.map_or_else(
+        // Without a gate nothing may pass.
+        || "an error that cannot be shown: the built-in rules are broken".to_owned(),
+        |masked| escape::terminal(&masked.text()).into_owned(),
+    )
+}
+
+/// Returns a redactor with the built-in rules; `None` if they are broken.
+pub(in crate::cli) fn builtin_redactor() -> Option<Redactor> {
+    let rules = RuleSet::builtin().ok()?;
+    Detector::new(Arc::new(rules)).ok().map(Redactor::new)
+}

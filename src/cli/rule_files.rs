@@ -1,0 +1,15 @@
+//! The rules of a command: the built-in ones and those in files that the user names.
+
+use crate::regular::Links;
+use crate::rules::RuleSet;
+use anyhow::Context;
+use std::path::PathBuf;
+
+/// Compiles the built-in rules and those that the user added.
+pub(in crate::cli) fn load_rules(paths: &[PathBuf]) -> anyhow::Result<RuleSet> {
+    let mut rules = RuleSet::builtin().context("the built-in rules are broken")?;
+    for path in paths {
+        rules.add_path(path, Links::Follow)?;
+    }
+    Ok(rules)
+}
