@@ -60,6 +60,8 @@ need_cargo deny
 step "format"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
+step "module structure"
+python3 scripts/module-cycles.py
 step "clippy"
 cargo clippy --locked --workspace --all-targets -- -D warnings
 step "documentation"
