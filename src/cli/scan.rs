@@ -15,7 +15,7 @@ use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
-use crate::source::{Gap, Run, Source};
+use crate::source::{Code, Gap, Run, Source};
 use anyhow::Context;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -281,13 +281,18 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                 }
                 named.push((repository, path));
             }
-            Err(error) if only => run.report(Gap::Unread, Some(path), error.to_string()),
+            Err(error) if only => {
+                run.report(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string())
+            }
             Ok(None) if only => {
-                let message = match path.symlink_metadata() {
-                    Ok(_) => "not a git repository, nor the top of a work tree",
-                    Err(_) => "no such file or folder",
+                let (code, message) = match path.symlink_metadata() {
+                    Ok(_) => {
+                        let message = "not a git repository, nor the top of a work tree";
+                        (Code::NotARepository, message)
+                    }
+                    Err(_) => (Code::FileMissing, "no such file or folder"),
                 };
-                run.report(Gap::Unread, Some(path), message);
+                run.report(Gap::Unread, code, Some(path), message);
             }
             // The walk of the files meets a broken repository, and reports it.
             Ok(None) | Err(_) => files.push(path),

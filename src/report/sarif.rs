@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
     MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
-    ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif,
-    Suppression, Tool, ToolComponent, VersionControlDetails,
+    ReportingConfiguration, ReportingDescriptor, ReportingDescriptorReference,
+    Result as SarifResult, ResultLevel, Run, Sarif, Suppression, Tool, ToolComponent,
+    VersionControlDetails,
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -309,6 +310,8 @@ fn notification(note: &Note) -> Notification {
     let text = format!("{path}{}", note.message.text());
     let mut notification =
         Notification::builder().level(json!(level)).message(message(&text)).build();
+    notification.descriptor =
+        note.code.map(|code| ReportingDescriptorReference::builder().id(code.name()).build());
     notification.locations = note.uri().map(|uri| {
         let physical = PhysicalLocation::builder().artifact_location(artifact(&uri)).build();
         vec![Location::builder().physical_location(physical).build()]

@@ -10,7 +10,7 @@ use crate::finding::{Span, Window};
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
 };
-use crate::source::{Gap, Run, add};
+use crate::source::{Code, Gap, Run, add};
 use std::io::Cursor;
 use std::path::Path;
 
@@ -62,7 +62,12 @@ impl Walk<'_> {
         let mut members = Members { walk: self, scratch, on_match };
         let input = Input::Whole(&mut Cursor::new(bytes));
         if let Err(error) = archive::walk(input, &found, self.options, &mut members) {
-            members.gap(Gap::Unread, path, format!("cannot be unpacked: {error}"));
+            members.gap(
+                Gap::Unread,
+                Code::ArchiveUnreadable,
+                path,
+                format!("cannot be unpacked: {error}"),
+            );
         }
     }
 }
@@ -87,9 +92,9 @@ impl Sink for Members<'_> {
         }
     }
 
-    fn gap(&mut self, kind: Gap, path: &Path, message: String) {
+    fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String) {
         if self.walk.telling == Telling::First {
-            self.walk.run.report(kind, Some(path.to_owned()), message);
+            self.walk.run.report(kind, code, Some(path.to_owned()), message);
         }
     }
 
@@ -125,7 +130,7 @@ pub(super) fn tell_overrun(run: &Run, origin: Origin<'_>) {
     };
     let message = "its base64 was decoded in part only: what it holds exceeds the limits on decoding; \
                    decode it and scan the result";
-    run.report(Gap::Unread, path, message);
+    run.report(Gap::Unread, Code::Decoding, path, message);
 }
 
 /// The path by which an object without one is told.

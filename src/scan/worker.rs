@@ -10,7 +10,7 @@ use crate::finding::{Gatherer, Span, Window};
 use crate::lock::lock;
 use crate::source::archive::{self, Signs};
 use crate::source::git::lfs::Pointer;
-use crate::source::{Gap, ObjectVisitor, Seen, Visitor, add};
+use crate::source::{Code, Gap, ObjectVisitor, Seen, Visitor, add};
 use ddpatrol_pack::{Fault, From, Kind, Object, ObjectId};
 use std::path::Path;
 
@@ -118,7 +118,7 @@ impl Worker<'_> {
         {
             let path = members::synthetic(blob.origin);
             let message = "an archive in a git object this large is not opened";
-            self.shared.run.report(Gap::Opaque, Some(path), message);
+            self.shared.run.report(Gap::Opaque, Code::ObjectSize, Some(path), message);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`Diagnostic`], never a silent gap.
 
 pub mod archive;
+mod code;
 pub mod files;
 pub mod git;
 pub(crate) mod label;
@@ -13,6 +14,7 @@ pub mod text;
 mod visitor;
 pub mod window;
 
+pub use code::Code;
 pub(crate) use run::add;
 pub use run::{Diagnostic, Gap, Run, Scanned, Tally};
 pub use visitor::Visitor;

@@ -1,6 +1,7 @@
 //! What all workers of a scan share: the request to stop, the counts, and the list of what was not
 //! scanned. It reads nothing and prints nothing.
 
+use super::code::Code;
 use ddpatrol_pack::ObjectId;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -58,9 +59,9 @@ impl Run {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Notes that something was not looked at.
-    pub fn report(&self, kind: Gap, path: Option<PathBuf>, message: impl Into<String>) {
-        let diagnostic = Diagnostic { kind, path, message: message.into() };
+    /// Reports that something was not scanned.
+    pub fn report(&self, kind: Gap, code: Code, path: Option<PathBuf>, message: impl Into<String>) {
+        let diagnostic = Diagnostic { kind, code, path, message: message.into() };
         self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).push(diagnostic);
     }
 
@@ -146,6 +147,8 @@ pub struct Diagnostic {
     pub path: Option<PathBuf>,
     /// How much it matters.
     pub kind: Gap,
+    /// Its stable code.
+    pub code: Code,
     /// What happened, in words.
     pub message: String,
 }

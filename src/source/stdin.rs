@@ -6,7 +6,7 @@
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{End, Windows};
-use super::{Gap, ObjectVisitor, Run, Source, Visitors, add};
+use super::{Code, Gap, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Context, Origin};
 use crate::finding::STDIN;
 use std::io::{self, Cursor, Read, Seek, Write};
@@ -64,7 +64,7 @@ where
             Err(error) => {
                 let what = if path.is_some() { "the stream" } else { "standard input" };
                 let message = format!("{what} could not be read to its end: {error}");
-                run.report(Gap::Unread, self.path.clone(), message);
+                run.report(Gap::Unread, Code::StreamUnreadable, self.path.clone(), message);
             }
         }
     }
@@ -114,7 +114,7 @@ impl Look<'_> {
             let message = format!(
                 "an archive at its end was not looked for: input exceeds the limit of {room} bytes"
             );
-            self.run.report(Gap::Unread, Some(path.to_owned()), message);
+            self.run.report(Gap::Unread, Code::ArchiveLimit, Some(path.to_owned()), message);
         }
         let mut kept = keeping.kept;
         kept.rewind()?;

@@ -3,7 +3,7 @@
 //! Memory stays constant however large the input is. A window keeps context before the bytes it
 //! owns and after them; offset and text position of every window are kept up as bytes are dropped.
 
-use super::{Gap, Run, Visitor};
+use super::{Code, Gap, Run, Visitor};
 use crate::blob::{Blob, Context, Origin, Position};
 use crate::detect::is_open;
 use std::io::{self, Read};
@@ -127,7 +127,7 @@ impl Windows {
              the first part only",
             MOST >> 20
         );
-        run.report(Gap::Opaque, path, message);
+        run.report(Gap::Opaque, Code::Decoding, path, message);
     }
 }
 

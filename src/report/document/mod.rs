@@ -22,7 +22,7 @@ use super::trace::ObjectRecord;
 use crate::detect::Evidence;
 use crate::redact::Clean;
 use crate::rules::Rule;
-use crate::source::Gap;
+use crate::source::{Code, Gap};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -201,6 +201,9 @@ pub struct TokenRecord {
 pub struct Note {
     /// `unread`: should have been read; `opaque`: cannot be, or was left out by a limit.
     pub kind: Gap,
+    /// Its stable code; none in reports of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
     /// Where, if it has a path.
     pub path: Option<Clean>,
     /// What happened.

@@ -109,6 +109,7 @@ impl DocumentOptions<'_> {
         let default = repository_path.as_ref().or(cleaned.as_ref());
         Note {
             kind: diagnostic.kind,
+            code: Some(diagnostic.code),
             message: self.redactor.clean(diagnostic.message.as_bytes()),
             uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
             path: cleaned,

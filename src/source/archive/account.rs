@@ -9,7 +9,7 @@ use super::options::ArchiveOptions;
 use super::place::Place;
 use super::sink::{Counted, Histories, Packed, Sink};
 use crate::blob::{Blob, Origin};
-use crate::source::Gap;
+use crate::source::{Code, Gap};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
@@ -81,7 +81,7 @@ impl<'a> Account<'a> {
 
     /// Reports something below the outermost archive that was not scanned.
     pub(super) fn gap(&self, path: &Path, fault: &Fault) {
-        self.sink.borrow_mut().gap(fault.gap(), path, fault.to_string());
+        self.sink.borrow_mut().gap(fault.gap(), fault.code(), path, fault.to_string());
     }
 
     /// Reports, once for the outermost archive, the limit that ended the walk.
@@ -91,7 +91,12 @@ impl<'a> Account<'a> {
             Some(stop) => stop,
         };
         let message = format!("not read to its end: {}", self.told_limit(stop));
-        self.sink.borrow_mut().gap(Gap::Unread, &place.path, message);
+        let code = match stop {
+            Stop::Members => Code::Members,
+            Stop::Ratio => Code::UnpackRatio,
+            Stop::Unpacked | Stop::Interrupted => Code::UnpackedSize,
+        };
+        self.sink.borrow_mut().gap(Gap::Unread, code, &place.path, message);
     }
 
     /// Hands on a repository.
@@ -136,7 +141,7 @@ impl<'a> Account<'a> {
             return;
         }
         self.told.set(self.told.get() + 1);
-        self.sink.borrow_mut().gap(fault.gap(), &place.path, fault.to_string());
+        self.sink.borrow_mut().gap(fault.gap(), fault.code(), &place.path, fault.to_string());
     }
 
     /// Counts what was told so far.

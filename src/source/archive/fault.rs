@@ -1,6 +1,6 @@
 //! What can be wrong with an archive or a member, and how much it matters to the scan.
 
-use crate::source::Gap;
+use crate::source::{Code, Gap};
 use std::io;
 
 /// What went wrong with an archive or a member.
@@ -42,6 +42,17 @@ impl Fault {
                 _ => Gap::Unread,
             },
             Self::Limit(_) | Self::Stopped => Gap::Unread,
+        }
+    }
+
+    /// Returns its stable code.
+    pub(super) const fn code(&self) -> Code {
+        match self {
+            Self::Damaged(_) => Code::ArchiveDamaged,
+            Self::Encrypted => Code::ArchiveEncrypted,
+            Self::Unsupported(_) => Code::ArchiveUnsupported,
+            Self::Limit(_) | Self::Stopped => Code::ArchiveLimit,
+            Self::Io(_) => Code::ArchiveUnreadable,
         }
     }
 }

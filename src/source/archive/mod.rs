@@ -53,7 +53,7 @@ pub use sink::{Counted, Histories, Packed, Packs, Sink};
 pub use walker::Found;
 pub use zip_directory::END_REACH;
 
-use super::{Gap, Run, Visitor, add};
+use super::{Code, Gap, Run, Visitor, add};
 use crate::blob::Blob;
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
@@ -90,8 +90,8 @@ impl Sink for Visit<'_> {
         self.visitor.visit(blob);
     }
 
-    fn gap(&mut self, kind: Gap, path: &Path, message: String) {
-        self.run.report(kind, Some(path.to_owned()), message);
+    fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String) {
+        self.run.report(kind, code, Some(path.to_owned()), message);
     }
 
     fn count(&mut self, counted: Counted) {

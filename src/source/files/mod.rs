@@ -25,7 +25,7 @@ use self::worker::Worker;
 use super::git::lfs::{Lfs, LfsError, Pointer};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
-use super::{Gap, Run, Source, Visitors};
+use super::{Code, Gap, Run, Source, Visitors};
 use crate::regular;
 use ignore::overrides::Override;
 use std::collections::{HashMap, HashSet};
@@ -65,15 +65,20 @@ impl Files {
                 repository.ok().map(|repository| Lfs::new(&repository))
             });
             let object = store.as_ref().and_then(|store| store.path(&pointer));
-            let message = match object {
-                None => LfsError::Missing(pointer.oid().to_owned()).to_string(),
+            let (code, message) = match object {
+                None => {
+                    let error = LfsError::Missing(pointer.oid().to_owned());
+                    (Code::LfsMissing, error.to_string())
+                }
                 // It is scanned with the repository.
                 Some(_) if self.options.repositories.is_some() => continue,
-                Some(_) => "its Git LFS object is not scanned; `git lfs checkout` puts it in the \
-                            place of this pointer"
-                    .to_owned(),
+                Some(_) => {
+                    let message = "its Git LFS object is not scanned; `git lfs checkout` puts it in \
+                                   the place of this pointer";
+                    (Code::LfsSkipped, message.to_owned())
+                }
             };
-            run.report(Gap::Opaque, Some(path), message);
+            run.report(Gap::Opaque, code, Some(path), message);
         }
     }
 }
@@ -148,7 +153,7 @@ fn report_submodule(path: &Path, run: &Run) {
     if path.join(".git").symlink_metadata().is_err() {
         let message = "the submodule is not checked out, so it is not scanned; \
                        `git submodule update --init --recursive` checks it out";
-        run.report(Gap::Opaque, Some(path.to_owned()), message);
+        run.report(Gap::Opaque, Code::SubmoduleMissing, Some(path.to_owned()), message);
     }
 }
 
@@ -159,15 +164,17 @@ fn check_root(path: &Path, run: &Run) -> bool {
         Ok(metadata) => {
             let kind = regular::special_kind(metadata.file_type());
             let message = format!("not read: it is {kind}; `-` reads standard input");
-            run.report(Gap::Unread, Some(path.to_owned()), message);
+            run.report(Gap::Unread, Code::FileSpecial, Some(path.to_owned()), message);
             false
         }
         Err(error) => {
-            let message = match error.kind() {
-                io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-                _ => format!("cannot be read: {error}"),
+            let (code, message) = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    (Code::FileMissing, "there is no such file or folder".to_owned())
+                }
+                _ => (Code::FileUnreadable, format!("cannot be read: {error}")),
             };
-            run.report(Gap::Unread, Some(path.to_owned()), message);
+            run.report(Gap::Unread, code, Some(path.to_owned()), message);
             false
         }
     }

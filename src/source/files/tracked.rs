@@ -6,7 +6,7 @@
 use crate::lock::lock;
 pub(super) use crate::source::git::repo::TrackedKind;
 use crate::source::git::repo::{Environment, Repository, TrackedPath};
-use crate::source::{Gap, Run};
+use crate::source::{Code, Gap, Run};
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -91,7 +91,12 @@ impl Tracked {
                         "the index cannot be read, so files in it that an ignore file names are left \
                          out (--no-ignore reads them): {error}"
                     );
-                    run.report(Gap::Opaque, Some(tree.repository.index_file()), message);
+                    run.report(
+                        Gap::Opaque,
+                        Code::IndexUnreadable,
+                        Some(tree.repository.index_file()),
+                        message,
+                    );
                     continue;
                 }
             };

@@ -15,7 +15,7 @@ use crate::regular;
 use crate::source::archive::{self, Found, Input, Visit, image};
 use crate::source::git::lfs::Pointer;
 use crate::source::window::{End, Windows};
-use crate::source::{Gap, ObjectVisitor, Run, add};
+use crate::source::{Code, Gap, ObjectVisitor, Run, add};
 use ignore::{DirEntry, WalkState};
 use std::fs::File;
 use std::io;
@@ -63,7 +63,7 @@ impl Worker<'_> {
                 let is_gone = error.io_error().is_some_and(|it| self.is_taken_away(it));
                 if !is_gone {
                     let (path, message) = describe(&error);
-                    self.run.report(Gap::Unread, path, message);
+                    self.run.report(Gap::Unread, Code::FileUnreadable, path, message);
                 }
                 return WalkState::Continue;
             }
@@ -109,7 +109,7 @@ impl Worker<'_> {
         } else if !kind.is_dir() {
             add(&self.run.tally.special, 1);
             let message = format!("not read: it is {}", regular::special_kind(kind));
-            self.run.report(Gap::Opaque, Some(entry.into_path()), message);
+            self.run.report(Gap::Opaque, Code::FileSpecial, Some(entry.into_path()), message);
         }
         WalkState::Continue
     }
@@ -203,7 +203,8 @@ impl Worker<'_> {
         if let Err(error) = self.read(path)
             && !self.is_taken_away(&error)
         {
-            self.run.report(Gap::Unread, Some(path.to_owned()), format!("cannot be read: {error}"));
+            let message = format!("cannot be read: {error}");
+            self.run.report(Gap::Unread, Code::FileUnreadable, Some(path.to_owned()), message);
         }
     }
 
@@ -214,7 +215,7 @@ impl Worker<'_> {
             let size = file.metadata()?.len();
             if size > MAX_STORE_FILE {
                 let message = format!("not scanned: {size} bytes exceed the limit for such a file");
-                self.run.report(Gap::Unread, Some(path.to_owned()), message);
+                self.run.report(Gap::Unread, Code::FileSize, Some(path.to_owned()), message);
                 return Ok(());
             }
         }
@@ -223,7 +224,7 @@ impl Worker<'_> {
             if size > limit {
                 add(&self.run.tally.too_large, 1);
                 let message = format!("not read: {size} bytes exceed --max-file-size");
-                self.run.report(Gap::Opaque, Some(path.to_owned()), message);
+                self.run.report(Gap::Opaque, Code::FileSize, Some(path.to_owned()), message);
                 return Ok(());
             }
         }
@@ -238,7 +239,7 @@ impl Worker<'_> {
                 add(if is_store { &tally.git_files } else { &tally.files }, 1);
                 if before.is_some_and(|before| changed(&before, &file, len)) {
                     let message = "it changed while it was read; scan it again";
-                    self.run.report(Gap::Unread, Some(path.to_owned()), message);
+                    self.run.report(Gap::Unread, Code::FileChanged, Some(path.to_owned()), message);
                 }
                 if let Some(pointer) = pointer.filter(|_| !is_store) {
                     lock(self.pointers).push((path.to_owned(), pointer));

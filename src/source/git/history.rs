@@ -11,7 +11,7 @@ use super::store::Store;
 use crate::blob::{Blob, Context, Origin};
 use crate::quantity::count;
 use crate::redact::Redactor;
-use crate::source::{Gap, Run, Scanned, Source, Visitors, add};
+use crate::source::{Code, Gap, Run, Scanned, Source, Visitors, add};
 use ddpatrol_pack::ObjectId;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -53,13 +53,13 @@ impl History {
         Self { repository, root, options }
     }
 
-    fn report(&self, run: &Run, kind: Gap, message: impl Into<String>) {
-        run.report(kind, Some(self.root.clone()), message);
+    fn report(&self, run: &Run, kind: Gap, code: Code, message: impl Into<String>) {
+        run.report(kind, code, Some(self.root.clone()), message);
     }
 
     fn open(&self, run: &Run) -> Store {
         Store::open(&self.repository.object_folders(), self.repository.hash, &mut |problem| {
-            self.report(run, Gap::Unread, problem.to_string());
+            self.report(run, Gap::Unread, Code::StoreUnreadable, problem.to_string());
         })
     }
 
@@ -67,7 +67,7 @@ impl History {
     fn tell_broken(&self, objects: &Objects, run: &Run) {
         let broken: BTreeSet<_> = objects.broken.iter().map(|(_, message)| message).collect();
         for message in broken {
-            self.report(run, Gap::Unread, message.clone());
+            self.report(run, Gap::Unread, Code::ObjectUnreadable, message.clone());
         }
     }
 
@@ -80,7 +80,7 @@ impl History {
                 let name = String::from_utf8_lossy(&reference.name);
                 let message =
                     format!("reference {name}: its object {id} was not read; scan it again");
-                self.report(run, Gap::Unread, message);
+                self.report(run, Gap::Unread, Code::Reference, message);
             }
         }
     }
@@ -97,7 +97,7 @@ impl History {
             "{objects} of the history {verb} not here, the first is {}; `git lfs fetch --all` gets them",
             first.oid()
         );
-        self.report(run, Gap::Opaque, message);
+        self.report(run, Gap::Opaque, Code::LfsMissing, message);
         true
     }
 
@@ -110,7 +110,7 @@ impl History {
     /// Lists the commits at which a shallow clone ends, and reports that it is one.
     fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
         let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, Gap::Unread, error.to_string());
+            self.report(run, Gap::Unread, Code::RepositoryUnreadable, error.to_string());
             Vec::new()
         });
         if shallow.is_empty() {
@@ -124,7 +124,7 @@ impl History {
             count(shallow.len(), "commit"),
             named.join(", "),
         );
-        self.report(run, Gap::Opaque, message);
+        self.report(run, Gap::Opaque, Code::ShallowClone, message);
         shallow
     }
 
@@ -132,7 +132,7 @@ impl History {
     fn read_refs(&self, visitors: &dyn Visitors, run: &Run) -> Refs {
         let refs = self.repository.refs().unwrap_or_else(|error| {
             let message = format!("where tokens came in is not known: {error}");
-            self.report(run, Gap::Unread, message);
+            self.report(run, Gap::Unread, Code::Reference, message);
             Refs::default()
         });
         let mut names = visitors.make();
@@ -144,7 +144,12 @@ impl History {
             let is_lost = !matches!(broken.problem, Problem::Dangling(_));
             let kind = if is_lost { Gap::Unread } else { Gap::Opaque };
             let name = String::from_utf8_lossy(&broken.name);
-            self.report(run, kind, format!("reference {name}: {}", broken.problem));
+            self.report(
+                run,
+                kind,
+                Code::Reference,
+                format!("reference {name}: {}", broken.problem),
+            );
         }
         refs
     }
@@ -168,7 +173,12 @@ impl History {
         let mut store = self.open(run);
         if let Some(special) = store.special() {
             // Programs that are asked about objects would wait for it.
-            self.report(run, Gap::Unread, format!("the history is not scanned: {special}"));
+            self.report(
+                run,
+                Gap::Unread,
+                Code::RepositoryUnreadable,
+                format!("the history is not scanned: {special}"),
+            );
             return LfsObjects::default();
         }
         let refs = self.read_refs(visitors, run);

@@ -8,7 +8,7 @@ use super::lfs::{Content, Lfs, Pointer};
 use super::repo::Repository;
 use super::store::{ReadError, Store};
 use crate::finding::{HeldObject, Span};
-use crate::source::{Gap, Held, Run, Visitors, add, by_token};
+use crate::source::{Code, Gap, Held, Run, Visitors, add, by_token};
 use ddpatrol_pack::{HashKind, Kind, ObjectId, Reader};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -61,7 +61,7 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&pointers[id]);
-                        run.report(Gap::Unread, path, error.to_string());
+                        run.report(Gap::Unread, Code::LfsUnreadable, path, error.to_string());
                         continue;
                     }
                 };

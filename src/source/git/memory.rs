@@ -64,8 +64,8 @@ impl Memory<'_> {
         }
         add(&run.tally.shaped, known.shaped);
         run.note(format!("nothing is new in {} since the state was written", self.root.display()));
-        for gap in &known.gaps {
-            run.report(Gap::Opaque, Some(self.root.to_owned()), gap.clone());
+        for (code, gap) in &known.gaps {
+            run.report(Gap::Opaque, *code, Some(self.root.to_owned()), gap.clone());
         }
         known.issues.iter().for_each(|issue| issue.report(run));
         true

@@ -6,7 +6,7 @@ use super::own;
 use super::repo::Repository;
 use crate::source::archive::{Packed, Packs};
 use crate::source::files::{FilesOptions, Met};
-use crate::source::{Gap, Run, Source, Visitors};
+use crate::source::{Code, Gap, Run, Source, Visitors};
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,18 @@ impl Source for Repositories {
             match Repository::at(root) {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
                 // A folder that only bears the name is read as files by whoever names it.
-                Ok(None) => run.report(Gap::Opaque, Some(path), "it is no repository of git"),
-                Err(error) => run.report(Gap::Unread, Some(path), error.to_string()),
+                Ok(None) => run.report(
+                    Gap::Opaque,
+                    Code::NotARepository,
+                    Some(path),
+                    "it is no repository of git",
+                ),
+                Err(error) => run.report(
+                    Gap::Unread,
+                    Code::RepositoryUnreadable,
+                    Some(path),
+                    error.to_string(),
+                ),
             }
         }
         // Submodules come last: one that is checked out was met, and its paths are those of its work
@@ -68,11 +78,21 @@ impl Source for Repositories {
                         match Repository::at(&folder) {
                             Ok(Some(inner)) => open.push_back((inner, folder)),
                             Ok(None) => {}
-                            Err(error) => run.report(Gap::Unread, Some(folder), error.to_string()),
+                            Err(error) => run.report(
+                                Gap::Unread,
+                                Code::RepositoryUnreadable,
+                                Some(folder),
+                                error.to_string(),
+                            ),
                         }
                     }
                 }
-                Err(error) => run.report(Gap::Unread, Some(root.clone()), error.to_string()),
+                Err(error) => run.report(
+                    Gap::Unread,
+                    Code::RepositoryUnreadable,
+                    Some(root.clone()),
+                    error.to_string(),
+                ),
             }
             let own = own::Own { common: repository.common_dir.clone(), root: root.clone() };
             let lfs = History::new(repository, root, self.options.clone()).read(visitors, run);
@@ -101,8 +121,18 @@ impl Repositories {
                     let repository = repository.told_as(git_dir);
                     History::new(repository, root, options.clone()).visit(visitors, run);
                 }
-                Ok(None) => run.report(Gap::Unread, Some(git_dir), "it is no whole repository"),
-                Err(error) => run.report(Gap::Unread, Some(git_dir), error.to_string()),
+                Ok(None) => run.report(
+                    Gap::Unread,
+                    Code::NotARepository,
+                    Some(git_dir),
+                    "it is no whole repository",
+                ),
+                Err(error) => run.report(
+                    Gap::Unread,
+                    Code::RepositoryUnreadable,
+                    Some(git_dir),
+                    error.to_string(),
+                ),
             }
         }
     }

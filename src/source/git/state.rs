@@ -8,7 +8,7 @@ use crate::finding::{HeldObject, Part, Span, Trace};
 use crate::redact::Redactor;
 use crate::regular::{self, Links};
 use crate::rules::RuleSet;
-use crate::source::{Diagnostic, Gap, Run};
+use crate::source::{Code, Diagnostic, Gap, Run};
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,7 +20,7 @@ use std::sync::Mutex;
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/3";
+const SCHEMA: &str = "ddpatrol-state/4";
 
 /// The state of all repositories that a state file knows, and that of this scan.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(super) struct Known {
     /// The places of the tokens; none if a place cannot be written without telling a token.
     pub(super) places: Option<Vec<KnownPlace>>,
     /// What is not in the repository and cannot be.
-    pub(super) gaps: Vec<String>,
+    pub(super) gaps: Vec<(Code, String)>,
     /// What could not be scanned in objects that were read: a damaged archive, say.
     pub(super) issues: BTreeSet<KnownIssue>,
     /// How many look-alikes there are.
@@ -95,6 +95,7 @@ impl KnownObject {
 pub(super) struct KnownIssue {
     /// The synthetic path of the object or of a member of it: `git/blob/ID!/a.zip`.
     path: String,
+    code: Code,
     message: String,
 }
 
@@ -102,7 +103,7 @@ impl KnownIssue {
     /// Takes down an issue; `None` if its text cannot be written to a state, or names no object.
     pub(super) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
         let path = issue.path.as_ref()?.to_str()?.to_owned();
-        let known = Self { path, message: issue.message.clone() };
+        let known = Self { path, code: issue.code, message: issue.message.clone() };
         let texts = [&known.path, &known.message];
         let is_clean =
             |text: &&String| redactor.clean(text.as_bytes()).as_bytes() == text.as_bytes();
@@ -117,7 +118,7 @@ impl KnownIssue {
 
     /// Reports the issue again.
     pub(super) fn report(&self, run: &Run) {
-        run.report(Gap::Opaque, Some(PathBuf::from(&self.path)), self.message.clone());
+        run.report(Gap::Opaque, self.code, Some(PathBuf::from(&self.path)), self.message.clone());
     }
 }
 

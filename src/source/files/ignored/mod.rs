@@ -9,7 +9,7 @@ mod pattern;
 
 use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::git::repo::{ExcludesFile, Repository};
-use crate::source::{Gap, Run};
+use crate::source::{Code, Gap, Run};
 use pattern::{Case, Pattern};
 use std::collections::HashMap;
 use std::io;
@@ -215,7 +215,7 @@ impl List {
             Err(error) if is_absent(&error) => None,
             Err(error) => {
                 let message = format!("these ignore rules are not applied: {error}");
-                run.report(Gap::Opaque, Some(path.to_owned()), message);
+                run.report(Gap::Opaque, Code::IgnoreRules, Some(path.to_owned()), message);
                 None
             }
         }

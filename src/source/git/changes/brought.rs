@@ -7,7 +7,7 @@ use super::content::Tokens;
 use super::diff::Trees;
 use super::{Base, ChangeSet, Item, Scope, sorted_base};
 use crate::finding::{Part, Removed, Standing, Trace};
-use crate::source::{Gap, Run, Traced, Visitors, add, by_token};
+use crate::source::{Code, Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -124,7 +124,12 @@ impl History<'_> {
                 "the shallow clone begins at commit {id}, within the range: everything in it \
                  counts as brought by it"
             );
-            self.run.report(Gap::Opaque, Some(self.repository.git_dir.clone()), message);
+            self.run.report(
+                Gap::Opaque,
+                Code::ShallowClone,
+                Some(self.repository.git_dir.clone()),
+                message,
+            );
         }
         if links.parents.is_empty() && !(self.bases.is_empty() && self.also.is_empty()) {
             self.run.note(format!(
@@ -212,7 +217,11 @@ impl History<'_> {
 
     pub(super) fn report(&self, error: &ReadError) {
         let path = Some(self.repository.git_dir.clone());
-        self.run.report(Gap::Unread, path, error.to_string());
+        let code = match error {
+            ReadError::Missing(_) => Code::ObjectMissing,
+            ReadError::Broken { .. } => Code::ObjectUnreadable,
+        };
+        self.run.report(Gap::Unread, code, path, error.to_string());
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {

@@ -10,7 +10,7 @@ use super::super::tree_path::join;
 use super::content::{Found, Search, Tokens};
 use super::{Base, ChangeSet, Item, Scope, diff};
 use crate::finding::{Part, Standing, Trace};
-use crate::source::{Gap, Opened, Run, Traced, Visitors, by_token};
+use crate::source::{Code, Gap, Opened, Run, Traced, Visitors, by_token};
 use ddpatrol_pack::Kind;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -133,7 +133,7 @@ impl Judge<'_> {
     fn report(&self, found: &Found) {
         for error in &found.errors {
             let git_dir = self.repository.git_dir.clone();
-            self.run.report(Gap::Unread, Some(git_dir), error.clone());
+            self.run.report(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.clone());
         }
     }
 
@@ -144,11 +144,11 @@ impl Judge<'_> {
         }
         for item in &self.set.items {
             let Some(error) = item.blob.and_then(|id| found.lost.get(&id)) else { continue };
-            let kind = match error {
-                LfsError::Missing(_) | LfsError::Size { .. } => Gap::Opaque,
-                LfsError::Read { .. } => Gap::Unread,
+            let (kind, code) = match error {
+                LfsError::Missing(_) | LfsError::Size { .. } => (Gap::Opaque, Code::LfsMissing),
+                LfsError::Read { .. } => (Gap::Unread, Code::LfsUnreadable),
             };
-            self.run.report(kind, Some(join(Path::new(""), &item.path)), error.to_string());
+            self.run.report(kind, code, Some(join(Path::new(""), &item.path)), error.to_string());
         }
     }
 

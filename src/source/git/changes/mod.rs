@@ -22,7 +22,7 @@ pub use staged::Staged;
 use super::repo::Repository;
 use super::store::Store;
 use crate::finding::{Standing, Trace};
-use crate::source::{Gap, Run};
+use crate::source::{Code, Gap, Run};
 use ddpatrol_pack::ObjectId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ fn sorted_base(base: BTreeMap<Vec<u8>, BTreeSet<ObjectId>>) -> Vec<(Vec<u8>, Obj
 /// Opens the objects of a repository, with those that the environment adds.
 fn open_store(repository: &Repository, run: &Run) -> Store {
     open_store_with(repository, &mut |problem| {
-        run.report(Gap::Unread, Some(repository.git_dir.clone()), problem);
+        run.report(Gap::Unread, Code::StoreUnreadable, Some(repository.git_dir.clone()), problem);
     })
 }
 

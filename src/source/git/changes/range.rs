@@ -8,7 +8,7 @@ use super::diff::Trees;
 use super::judge::Judge;
 use super::{ChangeSet, Item, Scope, new_branch, open_store_with};
 use crate::finding::{Part, Standing};
-use crate::source::{Gap, Run, Source, Traced, Visitors, by_token};
+use crate::source::{Code, Gap, Run, Source, Traced, Visitors, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -369,7 +369,12 @@ impl Range {
 impl Source for Range {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         for problem in &self.problems {
-            run.report(Gap::Unread, Some(self.repository.git_dir.clone()), problem.clone());
+            run.report(
+                Gap::Unread,
+                Code::StoreUnreadable,
+                Some(self.repository.git_dir.clone()),
+                problem.clone(),
+            );
         }
         let history = History {
             repository: &self.repository,

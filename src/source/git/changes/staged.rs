@@ -10,7 +10,7 @@ use super::super::store::{ReadError, Store};
 use super::diff::Trees;
 use super::judge::Judge;
 use super::{Base, ChangeSet, Item, Scope, open_store, sorted_base};
-use crate::source::{Gap, Run, Source, Visitors};
+use crate::source::{Code, Gap, Run, Source, Visitors};
 use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -163,7 +163,12 @@ impl Source for Staged {
         let mut others = Others::new(&self.progress, &store);
         let (set, versions) = self.read(&mut others, run);
         for error in &others.errors {
-            run.report(Gap::Unread, Some(self.repository.git_dir.clone()), error.clone());
+            run.report(
+                Gap::Unread,
+                Code::ObjectUnreadable,
+                Some(self.repository.git_dir.clone()),
+                error.clone(),
+            );
         }
         let base = |_: &BTreeSet<&[u8]>| self.base(&others.roots, &store, versions.clone());
         Judge {

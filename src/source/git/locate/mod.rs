@@ -21,7 +21,7 @@ pub(super) use locator::Locator;
 use super::catalog::NONE;
 use super::commits::describe;
 use crate::finding::Part;
-use crate::source::{Gap, Held, Traced};
+use crate::source::{Code, Gap, Held, Traced};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use history::History;
@@ -37,7 +37,7 @@ const MOST_NAMED: usize = 3;
 
 impl Locator<'_> {
     /// Reports objects that others name and that are missing; returns the messages.
-    pub(super) fn missing(&self, is_partial: bool) -> Vec<String> {
+    pub(super) fn missing(&self, is_partial: bool) -> Vec<(Code, String)> {
         let is_missing = |(id, _): &&(ObjectId, u32)| {
             self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
         };
@@ -56,17 +56,26 @@ impl Locator<'_> {
         let more = if from.len() > MOST_NAMED { ", …" } else { "" };
         let (count, named) = (from.len(), format!("{}{more}", named.join(", ")));
         let objects = if count == 1 { "object" } else { "objects" };
-        let (kind, message) = if is_partial {
+        let (kind, code, message) = if is_partial {
             let what = "this is a partial clone: it was promised";
-            (Gap::Opaque, format!("{what} {count} {objects} that it never fetched ({named})"))
+            let message = format!("{what} {count} {objects} that it never fetched ({named})");
+            (Gap::Opaque, Code::PartialClone, message)
         } else if self.is_reachable(from.values().flatten().copied()) {
-            (Gap::Unread, format!("{count} {objects} missing ({named}); `git fsck` tells more"))
+            (
+                Gap::Unread,
+                Code::ObjectMissing,
+                format!("{count} {objects} missing ({named}); `git fsck` tells more"),
+            )
         } else {
             let what = "that only unreachable history names";
-            (Gap::Opaque, format!("{count} {objects} {what} missing ({named})"))
+            (
+                Gap::Opaque,
+                Code::ObjectMissing,
+                format!("{count} {objects} {what} missing ({named})"),
+            )
         };
-        self.run.report(kind, Some(self.root.to_owned()), message.clone());
-        vec![message]
+        self.run.report(kind, code, Some(self.root.to_owned()), message.clone());
+        vec![(code, message)]
     }
 
     /// Returns `true` if a reference may reach one of these objects.

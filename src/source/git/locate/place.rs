@@ -16,7 +16,7 @@ use super::locator::Locator;
 use super::trace::Tracer;
 use crate::commit::Commit;
 use crate::finding::{Part, Removed, Trace};
-use crate::source::{Gap, Traced};
+use crate::source::{Code, Gap, Traced};
 use ddpatrol_pack::{Kind, Reader};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -78,7 +78,12 @@ impl Placer<'_> {
                 Ok(content) => content,
                 Err(error) => {
                     let root = Some(self.locator.root.to_owned());
-                    self.locator.run.report(Gap::Unread, root, error.to_string());
+                    self.locator.run.report(
+                        Gap::Unread,
+                        Code::ObjectUnreadable,
+                        root,
+                        error.to_string(),
+                    );
                     return;
                 }
             }
