@@ -1,8 +1,9 @@
 //! From a rule file's text to rules, with errors that name line, column and what would be right.
 
+use super::error::RuleError;
 use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
 use super::place::{self, Place};
-use super::{Rule, RuleError, Vector};
+use super::rule::{Rule, Vector};
 use ddpatrol_token::format::Place as FormatPlace;
 use ddpatrol_token::{Algorithm, ByteSet, Encoding, Format, FormatError, Lengths, Segment, Uuid};
 use std::ops::Range;

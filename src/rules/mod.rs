@@ -5,15 +5,18 @@
 //! that is `detect`.
 
 mod compile;
+mod error;
 mod file;
 pub(crate) mod place;
+mod rule;
 pub mod selftest;
+
+pub use error::RuleError;
+pub use rule::{Rule, Vector};
 
 use crate::decode;
 use crate::regular::{self, Links, MAX_TEXT};
-use ddpatrol_token::format::{Check, Format};
-use ddpatrol_token::{Kind, Uuid};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The rule files that are part of the binary.
 const BUILTIN: [(&str, &str); 7] = [
@@ -25,173 +28,6 @@ const BUILTIN: [(&str, &str); 7] = [
     ("rules/vercel.toml", include_str!("../../rules/vercel.toml")),
     ("rules/zuplo.toml", include_str!("../../rules/zuplo.toml")),
 ];
-
-/// One kind of token.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// The identifier: lower-case letters, digits and `-`.
-    pub id: String,
-    /// What people call the token.
-    pub name: String,
-    /// Who issues it.
-    pub issuer: String,
-    /// Where the issuer describes it.
-    pub documentation: Option<String>,
-    /// How it is revoked, in a sentence; `{id}` stands for the token's identifier.
-    pub advice: Option<String>,
-    /// Its format.
-    pub format: Format,
-    /// Whether a match can be proven; otherwise it is shaped at best.
-    pub provable: bool,
-    /// What was published by others and must hold.
-    pub vectors: Vec<Vector>,
-}
-
-impl Rule {
-    /// Returns how a token with this identifier is revoked.
-    #[must_use]
-    pub fn advice_for(&self, id: Option<Uuid>) -> Option<String> {
-        let advice = self.advice.as_deref()?;
-        Some(id.map_or_else(|| advice.to_owned(), |id| advice.replace("{id}", &id.to_string())))
-    }
-}
-
-/// Something published by someone else that a rule must agree with.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Vector {
-    /// A whole token.
-    Token {
-        /// The token.
-        token: Vec<u8>,
-        /// Who published it.
-        source: String,
-    },
-    /// An identifier and the alias that spells it.
-    Alias {
-        /// The identifier.
-        uuid: Uuid,
-        /// Its alias.
-        alias: String,
-        /// Who published them.
-        source: String,
-    },
-    /// A text and its checksum in the format's spelling.
-    Checksum {
-        /// The covered text.
-        of: String,
-        /// The spelled checksum.
-        checksum: String,
-        /// Who published them.
-        source: String,
-    },
-}
-
-impl std::fmt::Debug for Vector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vector").field("source", &self.source()).finish_non_exhaustive()
-    }
-}
-
-impl Vector {
-    /// Returns who published it.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        match self {
-            Self::Token { source, .. }
-            | Self::Alias { source, .. }
-            | Self::Checksum { source, .. } => source,
-        }
-    }
-
-    /// Checks that `format` agrees with what was published.
-    ///
-    /// # Errors
-    /// What disagrees, in words; never the token itself.
-    pub fn verify(&self, format: &Format) -> Result<(), String> {
-        match self {
-            Self::Token { token, .. } => match format.check(token) {
-                Check::Proven { .. } => Ok(()),
-                Check::Shaped { .. } if format.checksum().is_none() => Ok(()),
-                Check::Shaped { .. } => Err("its checksum fails under every coverage".to_owned()),
-                Check::Unlike => {
-                    let explanation = format.explain(token);
-                    let fault = explanation.parts.iter().find(|part| !part.holds);
-                    Err(fault.map_or_else(
-                        || "it has another shape".to_owned(),
-                        |part| format!("{}: {}", part.name, part.note),
-                    ))
-                }
-            },
-            Self::Alias { uuid, alias, .. } => {
-                if !format.segments().iter().any(|segment| segment.kind == Kind::Uuid) {
-                    return Err("the format has no segment that decodes to a uuid".to_owned());
-                }
-                if Uuid::from_alias(alias.as_bytes()) == Some(*uuid) {
-                    Ok(())
-                } else {
-                    Err(format!("`{alias}` does not spell {uuid}"))
-                }
-            }
-            Self::Checksum { of, checksum, .. } => {
-                let declared = format.checksum().ok_or("the format has no checksum")?;
-                let spelled = declared.compute(of.as_bytes());
-                if spelled == *checksum {
-                    Ok(())
-                } else {
-                    Err(format!("the checksum of `{of}` is `{spelled}`, not `{checksum}`"))
-                }
-            }
-        }
-    }
-}
-
-/// Why rules could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RuleError {
-    /// A rule file is wrong.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Fault {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong and what would be right.
-        message: String,
-    },
-    /// A rule file or folder could not be read.
-    #[error("cannot read rules from {}", path.display())]
-    Unread {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A folder holds no rule file.
-    #[error("no rules in {}: a folder of rules holds files that end in .toml", .0.display())]
-    NoRules(PathBuf),
-    /// Two rules have one id.
-    #[error("{}: rule `{id}` exists already; give it an id of its own", path.display())]
-    Twice {
-        /// The file of the second.
-        path: PathBuf,
-        /// The id.
-        id: String,
-    },
-    /// No rule has this id.
-    #[error("there is no rule `{id}`; `ddpatrol rules list` shows them{}", suggestion(near))]
-    Unknown {
-        /// The id.
-        id: String,
-        /// The ids that resemble it.
-        near: Vec<String>,
-    },
-}
-
-fn suggestion(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!(", did you mean {}?", near.join(" or ")) }
-}
 
 /// The rules of a scan, in a fixed order.
 #[derive(Clone, Debug, Default)]

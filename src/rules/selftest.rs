@@ -5,7 +5,7 @@
 //! verifies what it minted itself proves nothing, so a provable rule without a vector is refused
 //! when it is loaded.
 
-use super::Rule;
+use super::rule::Rule;
 use ddpatrol_token::Check;
 use ddpatrol_token::mint::{RandomError, system_random};
 

@@ -1,7 +1,7 @@
 //! The built-in rules hold, and wrong rule files are refused with place and remedy.
 
 use super::*;
-use ddpatrol_token::datadog;
+use ddpatrol_token::{Check, datadog};
 
 const GOOD: &str = r#"issuer = "Example"
 
