@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
-use ddpatrol::rules::RuleSet;
+use ddpatrol::rules;
 use ddpatrol_token::datadog;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::io::Write;
@@ -45,7 +45,7 @@ fn ddpatrol(arguments: &[&str], path: &Path) -> Command {
 }
 
 fn rg(path: &Path) -> Command {
-    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    let rules = rules::builtin().expect("the built-in rules compile");
     let mut command = Command::new("rg");
     command.args(["-uuu", "-F", "-c"]);
     for rule in rules.rules() {

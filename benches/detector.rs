@@ -9,7 +9,7 @@ mod measure;
 
 use ddpatrol::detect::prefilter::Prefilter;
 use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
-use ddpatrol::rules::RuleSet;
+use ddpatrol::rules::{self, RuleSet};
 use ddpatrol_token::{Check, Format, datadog};
 use measure::{Contender, Timing, compare};
 use std::hint::black_box;
@@ -67,7 +67,7 @@ fn sample(format: &Format, seed: u64) -> Vec<u8> {
 
 /// The whole detector against `memmem` with one needle, over the same bytes.
 fn rates(text: &mut [u8]) {
-    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    let rules = rules::builtin().expect("the built-in rules compile");
     let one = rules.restricted_to(&["datadog-pat".to_owned()]).expect("a built-in rule");
     let formats = |rules: &RuleSet| -> Vec<Format> {
         rules.rules().iter().filter(|it| it.provable).map(|it| it.format.clone()).collect()
@@ -108,7 +108,7 @@ fn rates(text: &mut [u8]) {
 
 /// One needle after the other by `memmem` against all at once by the packed searcher.
 fn switch(text: &[u8]) {
-    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    let rules = rules::builtin().expect("the built-in rules compile");
     let heads: Vec<&[u8]> = rules.rules().iter().map(|rule| rule.format.head()).collect();
     for count in [1, 2, 4, 8, 17] {
         let mut heads = heads.clone();

@@ -8,7 +8,7 @@
 mod measure;
 
 use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
-use ddpatrol::rules::RuleSet;
+use ddpatrol::rules;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use measure::{Timing, compare};
@@ -19,7 +19,7 @@ const LEN: usize = 16_000_000;
 const ROUNDS: usize = 3;
 
 fn main() {
-    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    let rules = rules::builtin().expect("the built-in rules compile");
     let detector = Detector::new(Arc::new(rules)).expect("few rules");
     let format = ddpatrol_token::datadog::access_token("ddpat_").expect("the format is valid");
     let mut state = 7_u64;

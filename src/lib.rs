@@ -8,14 +8,15 @@ pub mod cli;
 pub mod commit;
 pub mod config;
 pub mod decode;
-pub mod detect;
 pub mod finding;
 mod lock;
 mod quantity;
-pub mod redact;
 pub mod regular;
 pub mod report;
 pub mod respond;
 pub mod rules;
 pub mod scan;
 pub mod source;
+
+pub use ddpatrol_detect as detect;
+pub use ddpatrol_detect::redact;

@@ -5,7 +5,7 @@
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Match, Scratch, Within};
 use ddpatrol::redact::Redactor;
-use ddpatrol::rules::RuleSet;
+use ddpatrol::rules;
 use ddpatrol::blob::Context;
 use ddpatrol::source::window::Windows;
 use ddpatrol::source::{Run, Visitor};
@@ -16,7 +16,7 @@ static DETECTOR: LazyLock<Detector> = LazyLock::new(detector);
 static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(detector()));
 
 fn detector() -> Detector {
-    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    let rules = rules::builtin().expect("the built-in rules compile");
     Detector::new(Arc::new(rules)).expect("few rules")
 }
 

@@ -11,7 +11,7 @@ use crate::finding::InlineAllow;
 use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
 use crate::finding::decisions::Decisions;
 use crate::regular::{self, Links, MAX_TEXT};
-use crate::rules::{RuleError, RuleSet};
+use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -75,7 +75,7 @@ impl Decided {
         let mut reading = Reading { ground, notes: Vec::new() };
         let (config, path) = reading.config(telling)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut rules = RuleSet::builtin().context("the built-in rules are broken")?;
+        let mut rules = rules::builtin().context("the built-in rules are broken")?;
         let here = std::env::current_dir().context("the current folder cannot be read")?;
         for added in &telling.rules.added {
             reading.add_rules(&mut rules, &Steering::by_user(here.join(added)))?;
@@ -286,7 +286,7 @@ impl Reading<'_> {
     fn add_rules(&self, rules: &mut RuleSet, file: &Steering) -> anyhow::Result<()> {
         let path = &file.path;
         let Some(below) = self.inside(path) else {
-            return Ok(rules.add_path(path, file.links()?)?);
+            return Ok(rules::add_path(rules, path, file.links()?)?);
         };
         let Ground::Commit { base, .. } = self.ground else {
             bail!("{}", self.missing(path, "the rules"));
@@ -300,7 +300,7 @@ impl Reading<'_> {
             None => vec![path.to_owned()],
         };
         if files.is_empty() {
-            return Err(RuleError::NoRules(below).into());
+            return Err(RuleFileError::NoRules(below).into());
         }
         for file in files {
             let file = Steering::by_user(file);

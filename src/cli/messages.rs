@@ -3,7 +3,7 @@
 use crate::detect::Detector;
 use crate::redact::Redactor;
 use crate::report::escape;
-use crate::rules::RuleSet;
+use crate::rules;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
@@ -36,6 +36,6 @@ pub(in crate::cli) fn clean(text: &str) -> String {
 
 /// Returns a redactor with the built-in rules; `None` if they are broken.
 pub(in crate::cli) fn builtin_redactor() -> Option<Redactor> {
-    let rules = RuleSet::builtin().ok()?;
+    let rules = rules::builtin().ok()?;
     Detector::new(Arc::new(rules)).ok().map(Redactor::new)
 }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::rule_files::load_rules;
 use crate::quantity::count;
 use crate::regular::Links;
-use crate::rules::{Rule, RuleSet, selftest};
+use crate::rules::{self, Rule, RuleSet, selftest};
 use ddpatrol_token::{Kind, Lengths, Segment};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
             // A rule that a scan would refuse beside the built-in ones does not hold.
             load_rules(&[path.to_owned()])?;
             let mut rules = RuleSet::default();
-            rules.add_path(path, Links::Follow)?;
+            rules::add_path(&mut rules, path, Links::Follow)?;
             rules
         }
     };

@@ -102,11 +102,11 @@ fn spell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::detect::Detector;
-    use crate::rules::RuleSet;
+    use crate::rules;
     use std::sync::Arc;
 
     fn reason(line: &str) -> Option<(bool, String)> {
-        let rules = RuleSet::builtin().expect("the built-in rules compile");
+        let rules = rules::builtin().expect("the built-in rules compile");
         let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
         let at = line.find("TOKEN").expect("a token");
         let read =

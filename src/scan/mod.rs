@@ -10,6 +10,7 @@ mod options;
 mod outcome;
 mod reopened;
 mod scope;
+mod version;
 mod worker;
 mod workers;
 

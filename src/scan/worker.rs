@@ -2,6 +2,7 @@
 
 use super::members::{self, Telling};
 use super::scope::{names, own, within};
+use super::version::ObjectVersion;
 use super::workers::{Numbers, Workers};
 use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
@@ -192,8 +193,9 @@ impl ObjectVisitor for Worker<'_> {
             };
         // What an archive holds does not follow from its bytes.
         let base = base.filter(|_| !is_open);
+        let version = ObjectVersion(object);
         let inherited =
-            base.and_then(|base| detector.inherit(object, &base.heads, &mut self.scratch));
+            base.and_then(|base| detector.inherit(&version, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
             self.note(&heads, (id, kind));
             return Ok(Seen { heads, signs, may_end_as_zip });

@@ -5,14 +5,14 @@ use crate::oracle;
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
-use ddpatrol::rules::RuleSet;
+use ddpatrol::rules;
 use ddpatrol::source::window::{End, Windows};
 use ddpatrol::source::{Run, Visitor};
 use proptest::prelude::*;
 use std::sync::Arc;
 
 pub(crate) fn detector() -> Detector {
-    let rules = RuleSet::builtin().expect("the built-in rules compile");
+    let rules = rules::builtin().expect("the built-in rules compile");
     Detector::new(Arc::new(rules)).expect("few rules")
 }
 

@@ -8,13 +8,13 @@ mod markup;
 use ddpatrol::detect::Detector;
 use ddpatrol::redact::Redactor;
 use ddpatrol::report::{Document, document, github, html, markdown};
-use ddpatrol::rules::RuleSet;
+use ddpatrol::rules;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Reads a document from a saved report.
 fn document(report: &Value) -> Document {
-    let rules = Arc::new(RuleSet::builtin().expect("the built-in rules"));
+    let rules = Arc::new(rules::builtin().expect("the built-in rules"));
     let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
     document::read(&report.to_string(), &redactor, &rules, None).expect("a report")
 }

@@ -1,0 +1,359 @@
+//! Decodes from a place on, as far as a token needs.
+//!
+//! Input: text, a place in it and how it is encoded there. Output: the decoded bytes, each with where it
+//! ends in the text. It does not decide whether they are a token.
+
+use super::class::{LEAST, is_run};
+use crate::encoding::Layer;
+
+/// How many bytes before a match's anchor it may begin: the escaped form of the longest head.
+pub(crate) const FURTHEST_BACK: usize = 160;
+
+/// How many bytes an encoded character takes at the most.
+pub(crate) const WIDEST_CHARACTER: usize = 10;
+
+/// How many bytes behind a decoded token are read, to see that the encoded text does not go on.
+pub(crate) const WIDEST_LOOK: usize = 96;
+
+/// Decoded bytes and, for each, the offset after the last byte that spells it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Decoded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Vec<usize>,
+}
+
+impl Decoded {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, byte: u8, end: usize) {
+        self.bytes.push(byte);
+        self.ends.push(end);
+    }
+
+    /// Takes every other byte, if those between are zero: UTF-16 that was encoded once more.
+    fn halve(&mut self) {
+        let units = self.bytes.chunks_exact(2).take_while(|unit| unit[1] == 0).count();
+        for at in 0..units {
+            self.bytes[at] = self.bytes[2 * at];
+            self.ends[at] = self.ends[2 * at];
+        }
+        self.bytes.truncate(units);
+        self.ends.truncate(units);
+    }
+}
+
+/// How to read on from a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Base64 whose first character has so many bits (0, 2, 4) of what stands before.
+    Base64 { skip: u8 },
+    /// The same of UTF-16, the low byte first.
+    Base64Utf16 { skip: u8 },
+    /// Hexadecimal digits.
+    Hex,
+    /// Characters that may be escaped, in one of the ways of text.
+    Text(Layer),
+}
+
+impl Scheme {
+    /// Names the layers.
+    pub(crate) fn layers(self) -> impl Iterator<Item = Layer> {
+        let (first, second) = match self {
+            Self::Base64 { .. } => (Layer::Base64, None),
+            Self::Base64Utf16 { .. } => (Layer::Base64, Some(Layer::Utf16Le)),
+            Self::Hex => (Layer::Hex, None),
+            Self::Text(layer) => (layer, None),
+        };
+        [Some(first), second].into_iter().flatten()
+    }
+
+    /// Decodes at most `limit` bytes from `start` into `out`.
+    pub(crate) fn decode(self, bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
+        out.clear();
+        match self {
+            Self::Base64 { skip } => base64(bytes, start, (skip, limit), out),
+            Self::Base64Utf16 { skip } => {
+                base64(bytes, start, (skip, 2 * limit), out);
+                out.halve();
+            }
+            Self::Hex => hex(bytes, start, limit, out),
+            Self::Text(layer) => text(bytes, start, (layer, limit), out),
+        }
+    }
+}
+
+/// Returns the value of a base64 digit, in both alphabets.
+pub(super) const fn digit64(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+pub(super) fn digit16(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|digit| digit as u8)
+}
+
+fn base64(bytes: &[u8], start: usize, (skip, limit): (u8, usize), out: &mut Decoded) {
+    let (mut held, mut bits) = (0_u32, 0_u32);
+    let mut at = start;
+    let mut is_first = true;
+    while out.bytes.len() < limit {
+        let Some(&byte) = bytes.get(at) else { return };
+        let Some(digit) = digit64(byte) else {
+            match fold(bytes, at).or_else(|| joint(bytes, at)) {
+                Some(next) if !is_first => at = next,
+                _ => return,
+            }
+            continue;
+        };
+        at += 1;
+        let fresh = if is_first { 6 - u32::from(skip) } else { 6 };
+        is_first = false;
+        held = held << fresh | u32::from(digit) & ((1 << fresh) - 1);
+        bits += fresh;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((held >> bits) as u8, at);
+            held &= (1 << bits) - 1;
+        }
+    }
+}
+
+fn hex(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
+    for (at, pair) in bytes[start..].chunks_exact(2).take(limit).enumerate() {
+        let Some((high, low)) = digit16(pair[0]).zip(digit16(pair[1])) else { return };
+        out.push(high << 4 | low, start + 2 * at + 2);
+    }
+}
+
+/// Appends every other byte as long as those between are zero: the characters of UTF-16 that ASCII has.
+pub(super) fn utf16(bytes: &[u8], first: usize, out: &mut Vec<u8>) {
+    let mut at = first;
+    while let Some(&byte) = bytes.get(at).filter(|&&byte| byte != 0) {
+        out.push(byte);
+        if bytes.get(at + 1) != Some(&0) {
+            return;
+        }
+        at += 2;
+    }
+}
+
+fn text(bytes: &[u8], start: usize, (layer, limit): (Layer, usize), out: &mut Decoded) {
+    let mut at = start;
+    while out.bytes.len() < limit {
+        if let Some((byte, len)) = escape(layer, &bytes[at.min(bytes.len())..]) {
+            at += len;
+            match byte {
+                Some(byte) => out.push(byte, at),
+                None => continue,
+            }
+            continue;
+        }
+        if layer == Layer::Split
+            && let Some(next) = joint(bytes, at)
+        {
+            at = next;
+            continue;
+        }
+        match bytes.get(at) {
+            Some(&byte) if is_run(byte) || byte == b'.' => {
+                at += 1;
+                out.push(byte, at);
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Reads one escape: the byte that it stands for, if any, and its length.
+pub(super) fn escape(layer: Layer, text: &[u8]) -> Option<(Option<u8>, usize)> {
+    let pair = |at: usize| {
+        let (high, low) = (digit16(*text.get(at)?)?, digit16(*text.get(at + 1)?)?);
+        Some(high << 4 | low)
+    };
+    match layer {
+        Layer::Percent if text.first() == Some(&b'%') => Some((Some(pair(1)?), 3)),
+        Layer::HexEscape if text.starts_with(b"\\x") => Some((Some(pair(2)?), 4)),
+        Layer::QuotedPrintable if text.first() == Some(&b'=') => {
+            for end in [&b"=\r\n"[..], b"=\n"] {
+                if text.starts_with(end) {
+                    return Some((None, end.len()));
+                }
+            }
+            Some((Some(pair(1)?), 3))
+        }
+        Layer::Unicode if text.starts_with(b"\\u00") => Some((Some(pair(4)?), 6)),
+        Layer::Unicode if text.starts_with(b"\\u{") => {
+            braced(&text[3..]).map(|(it, len)| (it, len + 3))
+        }
+        Layer::Html if text.first() == Some(&b'&') => reference(text),
+        _ => None,
+    }
+}
+
+/// Reads `5f}` or `005f}`.
+fn braced(text: &[u8]) -> Option<(Option<u8>, usize)> {
+    let close = text.iter().take(7).position(|&byte| byte == b'}')?;
+    let digits = std::str::from_utf8(&text[..close]).ok()?;
+    let value = u32::from_str_radix(digits, 16).ok()?;
+    Some((Some(u8::try_from(value).ok()?), close + 1))
+}
+
+/// Reads a character reference of HTML.
+fn reference(text: &[u8]) -> Option<(Option<u8>, usize)> {
+    let close = text.iter().take(12).position(|&byte| byte == b';')?;
+    let name = std::str::from_utf8(&text[1..close]).ok()?;
+    let value = match name.strip_prefix('#') {
+        Some(number) => match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+            None => number.parse().ok()?,
+        },
+        None => match name {
+            "lowbar" | "UnderBar" => u32::from(b'_'),
+            "equals" => u32::from(b'='),
+            "period" => u32::from(b'.'),
+            _ => return None,
+        },
+    };
+    Some((Some(u8::try_from(value).ok()?), close + 1))
+}
+
+/// How much may stand between the end of a line and the next one's first character.
+const WIDEST: usize = 80;
+
+/// How far around a line of base64 is looked, at the most, to see whether it goes on.
+pub(super) const AROUND: usize = WIDEST + 2 * LEAST + 2;
+
+/// Passes over the end of a line and what stands before the next one's text: white space, the marks
+/// of comments and quotations. The end of a line may be escaped: `\n`.
+pub(super) fn fold(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = &bytes[at..bytes.len().min(at + WIDEST)];
+    let ends = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"];
+    let mut len = ends.into_iter().find(|end| rest.starts_with(end))?.len();
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    len += rest[len..].iter().take_while(|byte| is_blank(byte)).count();
+    let marks = [&b"//"[..], b"--", b"#", b"*", b">", b";", b"%"];
+    if let Some(mark) = marks.into_iter().find(|mark| rest[len..].starts_with(mark)) {
+        let behind = len + mark.len();
+        let blanks = rest[behind..].iter().take_while(|byte| is_blank(byte)).count();
+        // Without a blank it would be text: base64 can begin with two slashes.
+        if blanks > 0 {
+            len = behind + blanks;
+        }
+    }
+    rest.get(len).filter(|&&byte| digit64(byte).is_some()).map(|_| at + len)
+}
+
+/// Passes over what joins two string literals: the first one's end, an operator or a line's end, the
+/// second one's beginning; or a backslash at the end of a line.
+pub(super) fn joint(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = &bytes[at..bytes.len().min(at + WIDEST)];
+    let blanks =
+        |from: usize| rest[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    for end in [&b"\\\r\n"[..], b"\\\n"] {
+        if rest.starts_with(end) {
+            // The next line may be indented within a literal's quotes, or not be.
+            return Some(at + end.len() + blanks(end.len()));
+        }
+    }
+    // Quotes may be escaped where code stands in a string of other code.
+    let quote = |from: usize| {
+        let escaped = rest[from..].iter().take_while(|&&byte| byte == b'\\').count().min(3);
+        let mark = *rest.get(from + escaped)?;
+        matches!(mark, b'"' | b'\'' | b'`').then_some(from + escaped + 1)
+    };
+    let mut len = quote(0)?;
+    len += blanks(len);
+    // `\` continues a line of Python, `_` and `&` one of Basic.
+    let operators = [&b"+"[..], b"..", b".", b"<>", b"++", b"&", b"||", b"~", b"\\", b"%"];
+    if let Some(operator) = operators.into_iter().find(|it| rest[len..].starts_with(it)) {
+        len += operator.len();
+        len += blanks(len);
+        // `& _` of Basic.
+        if rest[len..].starts_with(b"_") && blanks(len + 1) > 0 {
+            len += 1 + blanks(len + 1);
+        }
+    }
+    // What says of what kind the second literal is: b"…", r"…", f"…", L"…", u8"…".
+    let prefix = rest[len..].iter().take(2).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    if let Some(opened) = quote(len) {
+        return Some(at + opened);
+    }
+    quote(len + prefix).map(|opened| at + opened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(scheme: Scheme, text: &str) -> String {
+        let mut out = Decoded::default();
+        scheme.decode(text.as_bytes(), 0, 100, &mut out);
+        assert_eq!(out.bytes.len(), out.ends.len());
+        assert!(out.ends.is_sorted() && out.ends.iter().all(|&end| end <= text.len()));
+        String::from_utf8(out.bytes).expect("ASCII")
+    }
+
+    #[test]
+    fn text_is_decoded_as_far_as_it_goes() {
+        for (scheme, text, plain) in [
+            (Scheme::Base64 { skip: 0 }, "aGVsbG8gd29ybGQ= x", "hello world"),
+            (Scheme::Base64 { skip: 0 }, "aGVs\n  # bG8gd2\\n9ybGQ", "hello world"),
+            (Scheme::Base64 { skip: 0 }, "aGVs\" +\n\"bG8", "hello"),
+            (Scheme::Base64Utf16 { skip: 0 }, "aABlAGwAbABvAA==", "hello"),
+            (Scheme::Hex, "68656c6C6Fzz", "hello"),
+            (Scheme::Text(Layer::Percent), "h%65llo%5f%2D %", "hello_-"),
+            (Scheme::Text(Layer::Unicode), "h\\u0065l\\u{6c}o\\u12", "hello"),
+            (Scheme::Text(Layer::HexEscape), "\\x68ello\\x5F\"", "hello_"),
+            (Scheme::Text(Layer::Html), "h&#101;l&#x6C;o&lowbar;&#0095;&amp;", "hello__"),
+            (Scheme::Text(Layer::QuotedPrintable), "he=\r\nllo=5F=\n!", "hello_"),
+            (Scheme::Text(Layer::Split), "he\" + \"l\"\n   'lo\\\n  _\" + x", "hello_"),
+        ] {
+            assert_eq!(decoded(scheme, text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn literals_are_joined_as_languages_join_them() {
+        for joined in [
+            "a\" + \"b",
+            "a' 'b",
+            "a\"\n    \"b",
+            "a\" .\n \"b",
+            "a\" .. \"b",
+            "a\\\nb",
+            "a\" \\\n \"b",
+            "a\" + b\"b",
+            "a\" & _\n \"b",
+            "a\" || 'b",
+            "a\\\" + \\\"b",
+            "a\" <> \"b",
+        ] {
+            assert_eq!(decoded(Scheme::Text(Layer::Split), joined), "ab", "{joined}");
+        }
+        for apart in ["a\", \"b", "a\" x \"b", "a\";\n\"b", "a\nb", "a\" - \"b", "a\" + foo + \"b"]
+        {
+            assert_eq!(decoded(Scheme::Text(Layer::Split), apart), "a", "{apart}");
+        }
+    }
+
+    #[test]
+    fn lines_of_base64_are_folded_in_every_kind_of_text() {
+        for folded in
+            ["A\nb", "A\r\n  b", "A\\nb", "A\\r\\nb", "A\n// b", "A\n * b", "A\n#   b", "A\n> b"]
+        {
+            assert_eq!(fold(folded.as_bytes(), 1), Some(folded.len() - 1), "{folded}");
+        }
+        for apart in ["A b", "A\n\nb", "A\n# # b", "A\n:b"] {
+            assert_eq!(fold(apart.as_bytes(), 1), None, "{apart}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Decides by its first characters whether a long run of base64 is worth decoding.
+//!
+//! Input: a run. Output: whether it holds text, gzip or zlib, as far as its beginning shows. It decodes
+//! only that beginning.
+
+use super::class::{LEAST, is_run};
+use super::decode::{digit64, fold};
+use crate::encoding::Layer;
+
+/// The length of the shortest run that is decoded whole, in characters.
+pub(super) const SHORTEST: usize = 64;
+
+/// What a run holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Text,
+    Packed(Layer),
+}
+
+/// Returns `true` if the characters of a run are mixed as those of base64 are: names, paths and
+/// hexadecimal digits are not.
+pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
+    let any = |is: fn(&u8) -> bool| run.iter().any(is);
+    any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
+}
+
+/// Returns `true` if base64 that is decoded whole may go on behind `bytes`.
+pub fn is_open(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(256)..];
+    let is_its = |byte: &&u8| is_run(**byte) || byte.is_ascii_whitespace();
+    let len = tail.iter().rev().take_while(is_its).count();
+    let tail = &tail[tail.len() - len..];
+    let longest = tail.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
+    len >= SHORTEST && longest >= Some(LEAST) && looks_like_base64(tail)
+}
+
+/// Returns the kind of content of the base64 that begins at the start of `run`, if it is worth decoding.
+pub(super) fn content(run: &[u8]) -> Option<Content> {
+    let mut first = [0; 48];
+    for (group, out) in run.chunks_exact(4).zip(first.chunks_exact_mut(3)) {
+        let mut bits = 0;
+        for &byte in group {
+            bits = bits << 6 | u32::from(digit64(byte)?);
+        }
+        out.copy_from_slice(&bits.to_be_bytes()[1..]);
+    }
+    if first.starts_with(&[0x1f, 0x8b, 8]) {
+        return Some(Content::Packed(Layer::Gzip));
+    }
+    // Deflate with a window of 32 KiB, and a header that is a multiple of 31.
+    if first[0] == 0x78 && (u32::from(first[0]) << 8 | u32::from(first[1])).is_multiple_of(31) {
+        return Some(Content::Packed(Layer::Zlib));
+    }
+    // The last character may be cut off.
+    let valid = match std::str::from_utf8(&first) {
+        Ok(text) => text.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => 0,
+    };
+    let is_control = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let is_plain = valid > 44 && first.iter().filter(is_control).count() <= 2;
+    // UTF-16, as PowerShell encodes it.
+    let is_wide = first.chunks_exact(2).filter(|unit| unit[1] == 0 && unit[0] != 0).count() >= 22;
+    (is_plain || is_wide).then_some(Content::Text)
+}
+
+/// Returns `true` if the run that begins at `start` continues the line before.
+pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
+    let least = start.saturating_sub(LEAST);
+    let Some(end) = memchr::memrchr(b'\n', &bytes[least..start]).map(|at| least + at) else {
+        return false;
+    };
+    let end = if end > 0 && bytes[end - 1] == b'\r' { end - 1 } else { end };
+    let line = bytes[..end].iter().rev().take(LEAST).take_while(|&&byte| digit64(byte).is_some());
+    line.count() == LEAST && fold(bytes, end) == Some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_that_goes_on_is_told_from_other_text() {
+        let base64 =
+            "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        for open in
+            [base64.to_owned(), format!("{base64}\n  {base64}\n  eyJ"), format!("k: {base64}\n")]
+        {
+            assert!(is_open(open.as_bytes()), "{open}");
+        }
+        for closed in [
+            "just Some words and Others 1 2 3 without any punctuation that go on and on and on",
+            "d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e",
+            "eyJhcGlWZXJzaW9uIjoidjEi",
+            "",
+        ] {
+            assert!(!is_open(closed.as_bytes()), "{closed}");
+        }
+        assert!(!is_open(format!("{base64}\", \"x\"").as_bytes()));
+    }
+
+    #[test]
+    fn what_is_worth_a_look_is_told_by_its_first_characters() {
+        let text =
+            "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        assert_eq!(content(text.as_bytes()), Some(Content::Text));
+        let gzip = "H4sIAAAAAAAAA8tIzcnJVyjPL8pJUQQALa4dWwwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        assert_eq!(content(gzip.as_bytes()), Some(Content::Packed(Layer::Gzip)));
+        for other in [
+            "src/main/java/com/Example1/service/implementation/of/something/that/is/Long1",
+            "a_long_identifier_that_goes_on_and_on_and_on_and_on_and_on_and_on_and_on_and",
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw",
+        ] {
+            assert_eq!(content(other.as_bytes()), None, "{other}");
+        }
+    }
+}

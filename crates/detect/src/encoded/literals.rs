@@ -1,0 +1,57 @@
+//! The literals of the encoded forms of the rules' heads, and the searchers for them.
+//!
+//! Input: the heads of the rules whose tokens are searched for in encoded text. Output: where literals
+//! are in a run, with what they may be the encoded form of. What is there is decided by decoding
+//! ([`super::start`]).
+
+use super::class::{LEAST, is_run};
+use super::deep::looks_like_base64;
+use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
+use crate::prefilter::Prefilter;
+use aho_corasick::BuildError;
+
+/// What is searched for in long runs.
+#[derive(Debug)]
+pub(crate) struct Literals {
+    pub(super) needles: Vec<RunNeedle>,
+    pub(super) prefilter: Prefilter,
+    pub(super) longest: usize,
+    pub(super) escapes: Vec<EscapeNeedle>,
+    pub(super) escape_prefilter: Prefilter,
+    /// For each byte by whose escaped forms heads are found, the parts of these heads before it.
+    before: Vec<Vec<Box<[u8]>>>,
+}
+
+impl Literals {
+    pub(crate) fn new<'a>(heads: impl Iterator<Item = &'a [u8]>) -> Result<Self, BuildError> {
+        let mut heads: Vec<&[u8]> = heads.collect();
+        heads.sort_unstable();
+        heads.dedup();
+        let mut before: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
+        for head in &heads {
+            let (byte, at) = needles::telling(head);
+            before[usize::from(byte)].push(head[..at].into());
+        }
+        let bytes = (0..=u8::MAX).filter(|&byte| !before[usize::from(byte)].is_empty());
+        let escapes = needles::of_escapes(&bytes.collect::<Vec<u8>>());
+        let needles = needles::of_runs(&heads);
+        let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
+        let prefilter = Prefilter::new(&texts)?;
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+        let texts: Vec<&[u8]> = escapes.iter().map(|needle| &*needle.text).collect();
+        let escape_prefilter = Prefilter::new(&texts)?;
+        Ok(Self { needles, prefilter, longest, escapes, escape_prefilter, before })
+    }
+
+    /// Returns, for each head that `escape` may be a part of, what comes before that part.
+    pub(super) fn before(&self, escape: Escape) -> impl Iterator<Item = &[u8]> {
+        self.before[usize::from(escape.byte)].iter().map(|before| &**before)
+    }
+
+    /// Returns `true` if a new run may contain an encoded token.
+    pub(crate) fn concerns(&self, run: &[u8]) -> bool {
+        let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= LEAST);
+        parts.any(|part| self.prefilter.is_match(part) || looks_like_base64(part))
+            || self.escape_prefilter.is_match(run)
+    }
+}

@@ -1,0 +1,210 @@
+//! Derives what to search for: from each rule's head the literals of its encoded forms.
+//!
+//! Literals are cut to a few characters, so that forms and heads share them: what a hit means is
+//! decided by decoding from it.
+
+use super::decode::Scheme;
+use crate::encoding::Layer;
+use std::collections::BTreeMap;
+
+/// A literal that is searched for in long runs, and how the text around it may be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunNeedle {
+    pub(super) text: Vec<u8>,
+    pub(super) forms: Vec<Form>,
+}
+
+/// A way to read the text around a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) scheme: Scheme,
+    /// How many characters before the literal the token begins.
+    pub(super) back: usize,
+}
+
+/// A character of a head, escaped in one of the ways of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Escape {
+    pub(super) layer: Layer,
+    pub(super) byte: u8,
+}
+
+/// The fewest characters that a literal may have; heads of three bytes and fewer are not searched for
+/// in all forms.
+const SHORTEST: usize = 3;
+
+/// Derives the literals of base64 and hex.
+pub(super) fn of_runs(heads: &[&[u8]]) -> Vec<RunNeedle> {
+    let mut all: BTreeMap<Vec<u8>, Vec<Form>> = BTreeMap::new();
+    let mut add = |text: Vec<u8>, form: Form| {
+        if text.len() >= SHORTEST {
+            let forms = all.entry(text).or_default();
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+    };
+    for head in heads {
+        let wide: Vec<u8> = head.iter().flat_map(|&byte| [byte, 0]).collect();
+        for before in 0..3 {
+            let (skip, back) = [(0, 0), (2, 1), (4, 1)][before];
+            for text in base64(head, before) {
+                add(cut(text, 4), Form { scheme: Scheme::Base64 { skip }, back });
+            }
+            for text in base64(&wide, before) {
+                add(cut(text, 5), Form { scheme: Scheme::Base64Utf16 { skip }, back });
+            }
+        }
+        let hex: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
+        for text in [hex.to_uppercase(), hex] {
+            add(cut(text.into_bytes(), 6), Form { scheme: Scheme::Hex, back: 0 });
+        }
+    }
+    merge(all)
+}
+
+/// Gives the forms of a literal that begins with another one to that one.
+fn merge(all: BTreeMap<Vec<u8>, Vec<Form>>) -> Vec<RunNeedle> {
+    let mut needles: Vec<RunNeedle> = Vec::new();
+    // In order, what begins with another comes behind it.
+    for (text, forms) in all {
+        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
+            Some(shorter) => {
+                let new = forms.into_iter().filter(|form| !shorter.forms.contains(form));
+                let new: Vec<Form> = new.collect();
+                shorter.forms.extend(new);
+            }
+            None => needles.push(RunNeedle { text, forms }),
+        }
+    }
+    needles
+}
+
+fn cut(mut text: Vec<u8>, len: usize) -> Vec<u8> {
+    text.truncate(len);
+    text
+}
+
+/// Spells the base64 characters that do not depend on what stands around `text`, of which so many
+/// bytes stand before it in its group of three; in both alphabets where they differ.
+fn base64(text: &[u8], before: usize) -> Vec<Vec<u8>> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bit = |at: usize| {
+        let byte = text[at / 8 - before];
+        usize::from(byte >> (7 - at % 8) & 1)
+    };
+    let first = (8 * before).div_ceil(6);
+    let last = 8 * (before + text.len()) / 6;
+    let digit = |at: usize| (6 * at..6 * at + 6).fold(0, |digit, at| digit << 1 | bit(at));
+    let standard: Vec<u8> = (first..last).map(|at| DIGITS[digit(at)]).collect();
+    let swap = |byte: &u8| match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        &other => other,
+    };
+    let url: Vec<u8> = standard.iter().map(swap).collect();
+    if url == standard { vec![standard] } else { vec![standard, url] }
+}
+
+/// Returns the character of a head by which its escaped forms are found, and its offset: the last one
+/// that is no letter and no digit, since that one is escaped if any is; or else the first.
+pub(super) fn telling(head: &[u8]) -> (u8, usize) {
+    let at = head.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(0);
+    (head[at], at)
+}
+
+/// A literal that is searched for in long runs, and what it may be the escaped form of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EscapeNeedle {
+    pub(super) text: Vec<u8>,
+    pub(super) escapes: Vec<Escape>,
+}
+
+/// Derives the literals of escaped characters.
+pub(super) fn of_escapes(telling: &[u8]) -> Vec<EscapeNeedle> {
+    let mut all: Vec<(Vec<u8>, Escape)> = telling.iter().flat_map(|&byte| of_text(byte)).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut needles: Vec<EscapeNeedle> = Vec::new();
+    // In order, what begins with another literal comes behind it.
+    for (text, escape) in all {
+        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
+            Some(shorter) => shorter.escapes.push(escape),
+            None => needles.push(EscapeNeedle { text, escapes: vec![escape] }),
+        }
+    }
+    needles
+}
+
+/// Spells the escaped forms of a character.
+fn of_text(byte: u8) -> Vec<(Vec<u8>, Escape)> {
+    let forms = [
+        (Layer::Percent, vec![format!("%{byte:02X}"), format!("%{byte:02x}")]),
+        (Layer::QuotedPrintable, vec![format!("={byte:02X}"), format!("={byte:02x}")]),
+        (
+            Layer::Unicode,
+            vec![
+                format!("\\u{byte:04x}"),
+                format!("\\u{byte:04X}"),
+                format!("\\u{{{byte:x}}}"),
+                format!("\\u{{{byte:X}}}"),
+            ],
+        ),
+        (Layer::HexEscape, vec![format!("\\x{byte:02x}"), format!("\\x{byte:02X}")]),
+        (
+            Layer::Html,
+            vec![
+                format!("&#{byte};"),
+                format!("&#0{byte};"),
+                format!("&#x{byte:x};"),
+                format!("&#x{byte:X};"),
+                format!("&#X{byte:X};"),
+            ],
+        ),
+    ];
+    let mut all: Vec<(Vec<u8>, Escape)> = Vec::new();
+    for (layer, texts) in forms {
+        for text in texts {
+            all.push((text.into_bytes(), Escape { layer, byte }));
+        }
+    }
+    if byte == b'_' {
+        for name in ["&lowbar;", "&UnderBar;"] {
+            all.push((name.into(), Escape { layer: Layer::Html, byte }));
+        }
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_those_of_every_alignment() {
+        assert_eq!(base64(b"ddpat_", 0), [b"ZGRwYXRf"]);
+        assert_eq!(base64(b"ddpat_", 1), [b"RkcGF0X"]);
+        assert_eq!(base64(b"ddpat_", 2), [b"kZHBhdF"]);
+        assert_eq!(base64(&[0xfb, 0xff], 0), [b"+/".to_vec(), b"-_".to_vec()]);
+    }
+
+    #[test]
+    fn a_literal_that_begins_with_another_shares_its_hits() {
+        let needles = of_runs(&[b"ddpat_", b"ddsat_", b"ghp_", b"gho_"]);
+        for (at, needle) in needles.iter().enumerate() {
+            let others = needles.iter().enumerate().filter(|(other, _)| *other != at);
+            for (_, other) in others {
+                assert!(!needle.text.starts_with(&other.text), "{needle:?} {other:?}");
+            }
+            assert!(!needle.forms.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_telling_character_is_the_last_that_is_escaped() {
+        assert_eq!(telling(b"github_pat_"), (b'_', 10));
+        assert_eq!(telling(b"glpat-"), (b'-', 5));
+        assert_eq!(telling(b"ATATT"), (b'A', 0));
+    }
+}

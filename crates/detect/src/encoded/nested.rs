@@ -1,0 +1,261 @@
+//! Searches the content of encoded text: UTF-16, and base64 of text, gzip or zlib, three deep.
+//!
+//! Input: runs and stretches that begin in the searched part. Output: the tokens found in their content,
+//! with the place of the text that encodes them. The content is searched by the function that the caller
+//! passes.
+//!
+//! Text is decoded once, however many of its lines look like a beginning, and at most as far as the
+//! budget allows ([`crate::budget`]). The search of UTF-16 that is not itself decoded content is
+//! not limited, since it never costs more than its length.
+
+use super::class::is_run;
+use super::decode::{FURTHEST_BACK, utf16};
+use super::deep::{self, Content, looks_like_base64};
+use super::order;
+use super::stream::{Feed, Stream};
+use crate::budget::{self, Budget};
+use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
+use crate::encoding::{Encoding, Layer};
+use crate::scratch::Scratch;
+use crate::search::{DEPTH, Level, Search};
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use std::io::Read;
+use std::ops::Range;
+
+/// How many bytes are decoded or unpacked between two looks at the budget.
+const STEP: usize = 64 * 1024;
+
+/// How much of one packed content is unpacked at the outermost level, in bytes; at every further level
+/// half of it. It bounds memory; the budget bounds work.
+const MOST_UNPACKED: usize = 64 << 20;
+
+/// Searches bytes for tokens, encoded or not, within the budget.
+pub(crate) type SearchBytes<'a> = &'a dyn Fn(&Search<'_>, &mut Scratch, OnCandidate<'_>);
+
+/// The search of encoded content.
+#[derive(Clone, Copy)]
+pub(crate) struct NestedSearch<'a> {
+    /// Searches the decoded content, which may have encoded content in turn.
+    pub(crate) search_bytes: SearchBytes<'a>,
+}
+
+impl NestedSearch<'_> {
+    /// Decodes a stretch of UTF-16 to its end, however little of it lies in the searched part, and
+    /// searches it.
+    pub(super) fn wide(
+        &self,
+        search: &Search<'_>,
+        stretch: &Range<usize>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        let known = &scratch.progress.utf16;
+        let is_known = known.contains(&stretch.start)
+            && stretch.end <= known.end
+            && (stretch.start - known.start).is_multiple_of(2);
+        if search.depth == 0 || is_known {
+            return;
+        }
+        // Tokens begin before the searched part.
+        let mut first = stretch.start;
+        let least = stretch.start.saturating_sub(2 * FURTHEST_BACK);
+        while first >= least + 2 && bytes[first - 1] == 0 && bytes[first - 2] != 0 {
+            first -= 2;
+        }
+        let mut text = scratch.buffer();
+        utf16(bytes, first, &mut text);
+        search.spend(&mut scratch.budget, budget::DECODED * text.len() as u64);
+        let last = bytes.len().min(first + 2 * text.len());
+        scratch.progress.utf16 = stretch.start..last;
+        let own = (stretch.start - first) / 2..text.len();
+        let inner = Search { own, ..search.inner(&text, search.level) };
+        self.inner(&inner, scratch, &mut |found, token| {
+            let (start, end) = (first + 2 * found.start, first + 2 * found.end);
+            let layer = order::order(search, start, end - 2);
+            let back = usize::from(layer == Layer::Utf16Be);
+            let (start, end) = (start.saturating_sub(back), (end - back).min(bytes.len()));
+            let encoding = found.encoding.within(Encoding::PLAIN.with([layer]));
+            let found = Match { start, end, encoding, ..found };
+            on(Candidate { from: first, start, reach: last, found: Some(found) }, token);
+        });
+        scratch.give_back(text);
+    }
+
+    /// Decodes base64 that begins in the searched part, and searches its content.
+    pub(super) fn whole(
+        &self,
+        search: &Search<'_>,
+        run: &Range<usize>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        if search.depth == 0 {
+            return;
+        }
+        let before = run.start.checked_sub(1).map(|at| bytes[at]);
+        let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte))
+            || deep::continues(bytes, run.start);
+        // Padding ends base64, and what is assigned begins behind the sign.
+        let mut next = run.start;
+        for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
+            let at = next;
+            next += part.len();
+            let part = part.strip_suffix(b"=").unwrap_or(part);
+            let is_continued = is_cut && at == run.start;
+            if part.len() < deep::SHORTEST || at >= search.own.end || is_continued {
+                continue;
+            }
+            if !looks_like_base64(&part[..deep::SHORTEST]) {
+                continue;
+            }
+            let Some(content) = deep::content(part) else { continue };
+            scratch.is_intricate = true;
+            match content {
+                Content::Text if scratch.progress.chains.iter().any(|it| it.includes(at)) => {}
+                // The rest may be free of content that would be decoded.
+                _ if scratch.budget.is_spent() => {}
+                Content::Text => self.text(search, at, scratch, on),
+                Content::Packed(layer) => self.packed(search, (at, layer), scratch, on),
+            }
+        }
+    }
+
+    /// Decodes base64 of text.
+    fn text(&self, search: &Search<'_>, at: usize, scratch: &mut Scratch, on: OnCandidate<'_>) {
+        let mut stream = Stream::new(search.bytes, at);
+        let mut text = scratch.buffer();
+        while !stream.is_over() && !scratch.budget.is_interrupted() && !scratch.budget.is_spent() {
+            let before = text.len();
+            stream.read(STEP, &mut text);
+            scratch.budget.spend(budget::DECODED * (text.len() - before) as u64);
+        }
+        let layers = Encoding::PLAIN.with([Layer::Base64]);
+        let reach = stream.end();
+        self.inner(&search.inner(&text, Level::Decoded), scratch, &mut |found, token| {
+            // A token that is encoded no further is found without this.
+            let wide = Encoding::PLAIN.with([Layer::Utf16Le]);
+            if found.encoding.is_plain() || found.encoding == wide {
+                return;
+            }
+            let (start, end) = (stream.start_of(found.start), stream.end_of(found.end));
+            let found = Match { start, end, encoding: found.encoding.within(layers), ..found };
+            on(Candidate { from: at, start, reach, found: Some(found) }, token);
+        });
+        scratch.give_back(text);
+        let chains = &mut scratch.progress.chains;
+        chains.retain(|chain| chain.end() > at);
+        chains.push(stream.into_chain());
+    }
+
+    /// Unpacks what base64 holds.
+    fn packed(
+        &self,
+        search: &Search<'_>,
+        (at, layer): (usize, Layer),
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let mut feed = Feed::new(Stream::new(search.bytes, at));
+        let mut content = scratch.buffer();
+        let most = MOST_UNPACKED >> (DEPTH - search.depth);
+        unpack((layer, &mut feed), most, &mut content, &mut scratch.budget);
+        let end = feed.end();
+        let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
+        self.inner(&search.inner(&content, Level::Decoded), scratch, &mut |found, token| {
+            let encoding = found.encoding.within(layers);
+            let found = Match { start: at, end, encoding, ..found };
+            on(Candidate { from: at, start: at, reach: end, found: Some(found) }, token);
+        });
+        scratch.give_back(content);
+    }
+
+    /// Searches what was decoded.
+    fn inner(
+        &self,
+        inner: &Search<'_>,
+        scratch: &mut Scratch,
+        on_match: &mut dyn FnMut(Match, &[u8]),
+    ) {
+        (self.search_bytes)(inner, scratch, &mut |candidate, token| {
+            if let Some(found) = candidate.found.filter(|found| found.evidence == Evidence::Proven)
+            {
+                on_match(found, token);
+            }
+        });
+    }
+}
+
+/// Unpacks at most `most` bytes, fewer if the budget ends before; of broken streams what precedes the
+/// fault.
+fn unpack(
+    (layer, feed): (Layer, &mut Feed<'_>),
+    most: usize,
+    out: &mut Vec<u8>,
+    budget: &mut Budget,
+) {
+    {
+        let mut decoder: Box<dyn Read + '_> = match layer {
+            Layer::Zlib => Box::new(ZlibDecoder::new(&mut *feed)),
+            _ => Box::new(MultiGzDecoder::new(&mut *feed)),
+        };
+        while !budget.is_interrupted() {
+            if out.len() >= most || budget.is_empty() {
+                if matches!(decoder.read(&mut [0]), Ok(1..)) {
+                    budget.exceed();
+                }
+                break;
+            }
+            let before = out.len();
+            let step = STEP.min(most - before);
+            let read = decoder.by_ref().take(step as u64).read_to_end(out);
+            budget.spend(budget::UNPACKED * (out.len() - before) as u64);
+            if read.is_err() || out.len() - before < step {
+                break;
+            }
+        }
+    }
+    budget.spend(budget::DECODED * feed.consumed() as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Within;
+    use std::cell::RefCell;
+
+    /// Returns the contents that are searched, with the depth, when `text` is searched twice.
+    fn contents(text: &[u8], depth: usize) -> Vec<(Vec<u8>, usize)> {
+        let contents = RefCell::new(Vec::new());
+        let record = |search: &Search<'_>, _: &mut Scratch, _: OnCandidate<'_>| {
+            contents.borrow_mut().push((search.bytes.to_vec(), search.depth));
+        };
+        let nested = NestedSearch { search_bytes: &record };
+        let own = 0..text.len();
+        let search = Search {
+            bytes: text,
+            own: own.clone(),
+            depth,
+            within: Within::WHOLE,
+            level: Level::Raw,
+        };
+        let mut scratch = Scratch::default();
+        scratch.budget.start(text.len());
+        for _ in 0..2 {
+            nested.whole(&search, &own, &mut scratch, &mut |_, _| {});
+        }
+        contents.into_inner()
+    }
+
+    #[test]
+    fn text_is_decoded_once_and_searched_one_level_deeper() {
+        let text =
+            b"eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        let found = contents(text, 2);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0.starts_with(b"{\"apiVersion\":\"v1\""), "{found:?}");
+        assert_eq!(found[0].1, 1);
+        assert_eq!(contents(text, 0), []);
+    }
+}

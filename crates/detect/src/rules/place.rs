@@ -1,0 +1,64 @@
+//! Places in texts that people write (rules, configuration), and suggestions for misspelled names.
+//!
+//! Input: a text and an offset, or a word and the names that are known. Output: line and column, or the
+//! nearest name. Nothing is parsed here.
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// Finds the place of an offset in bytes.
+#[must_use]
+pub fn of(text: &str, offset: usize) -> Place {
+    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Place {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
+}
+
+/// Finds the name that most resembles `word`, if any does.
+#[must_use]
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |name: &str| strsim::osa_distance(&word.to_lowercase(), name);
+    let (distance, name) = names.into_iter().map(|name| (distance(name), name)).min()?;
+    (distance <= (word.chars().count() / 3).max(1)).then_some(name)
+}
+
+/// Adds to serde's words about an unknown key which one may have been meant.
+#[must_use]
+pub fn with_suggestion(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next().filter(|_| message.starts_with("unknown field"));
+    match unknown.and_then(|unknown| nearest(unknown, names)) {
+        Some(near) => format!("{message}; did you mean `{near}`?"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_lines_and_characters() {
+        assert_eq!(of("a\né = x", 5), Place { line: 2, column: 3 });
+        assert_eq!(of("", 9), Place { line: 1, column: 1 });
+    }
+
+    #[test]
+    fn a_slip_is_recognized_and_another_word_is_not() {
+        assert_eq!(nearest("alow", ["allow", "rules"]), Some("allow"));
+        assert_eq!(nearest("fail-on", ["fail_on", "rules"]), Some("fail_on"));
+        assert_eq!(nearest("color", ["allow", "rules"]), None);
+        let message = "unknown field `alow`, expected one of `rules`, `allow`";
+        assert!(with_suggestion(message).ends_with("did you mean `allow`?"));
+        assert_eq!(with_suggestion("missing field `x`"), "missing field `x`");
+    }
+}

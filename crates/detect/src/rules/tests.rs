@@ -1,0 +1,84 @@
+//! Wrong rule files are refused with place and remedy.
+
+use super::*;
+
+const GOOD: &str = r#"issuer = "Example"
+
+[[token]]
+id = "example-key"
+name = "Example Key"
+format = "exk_<SECRET><CRC>"
+
+[token.segments.SECRET]
+alphabet = "base62"
+length = 30
+
+[token.segments.CRC]
+algorithm = "crc32"
+encoding = "base62"
+length = 6
+over = ["<SECRET>"]
+
+[[token.vectors]]
+checksum_of = "hello"
+checksum = "0zNvy2"
+source = "the GitHub checksum standard"
+"#;
+
+fn compile(text: &str) -> Result<RuleSet, RuleError> {
+    let mut set = RuleSet::default();
+    set.add_text(Path::new("x.toml"), text).map(|()| set)
+}
+
+#[test]
+fn a_good_file_is_compiled() {
+    let set = compile(GOOD).expect("a good file");
+    assert!(set.get("example-key").expect("its rule").provable);
+}
+
+#[test]
+fn a_wrong_file_is_refused_with_line_column_and_remedy() {
+    for (from, to, place, remedy) in [
+        ("length = 30", "lenght = 30", "x.toml:10:1:", "expected one of `alphabet`, `length`"),
+        ("length = 30", "length = \"30\"", "x.toml:10:10:", "a length such as 30"),
+        ("length = 30", "length = 0", "x.toml:8:1:", "lengths above 0"),
+        ("length = 30", "length = { min = 9 }", "x.toml:10:10:", "missing field `max`"),
+        ("\"base62\"\nlength = 30", "\"base63\"\nlength = 30", "x.toml:9:12:", "use base62,"),
+        ("<SECRET><CRC>", "<SECRT><CRC>", "x.toml:6:10:", "use one of: CRC, SECRET"),
+        ("exk_", "é_", "x.toml:6:10:", "printable ASCII"),
+        ("[\"<SECRET>\"]", "[\"<SECRET>\", \"<X>\"]", "x.toml:16:21:", "describe it"),
+        ("crc32", "crc31", "x.toml:13:13:", "use crc32 or sha256"),
+        ("0zNvy2", "0zNvy3", "x.toml:18:1:", "is `0zNvy2`"),
+        ("checksum = \"0zNvy2\"\n", "", "x.toml:18:1:", "a vector is"),
+        ("example-key", "Example Key", "x.toml:4:6:", "use lower-case letters"),
+        ("name = \"Example Key\"", "", "x.toml:3:1:", "missing field `name`"),
+        ("[token.segments.CRC]", "[token.segments.CRC", "x.toml:12:20:", "]"),
+    ] {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "{from:?} stands in the good file");
+        let message = compile(&text).expect_err("a wrong file").to_string();
+        assert!(message.starts_with(place), "{message:?} should start with {place:?}");
+        assert!(message.contains(remedy), "{message:?} should contain {remedy:?}");
+    }
+}
+
+#[test]
+fn a_checksum_without_a_published_vector_is_no_proof() {
+    let (without, _) = GOOD.split_once("[[token.vectors]]").expect("the good file has a vector");
+    let message = compile(without).expect_err("no vector").to_string();
+    assert!(message.contains("published by someone else"), "{message}");
+    let shaped = without.replace("format = ", "evidence = \"shaped\"\nformat = ");
+    assert!(!compile(&shaped).expect("shaped only").rules()[0].provable);
+}
+
+#[test]
+fn an_id_stands_for_one_rule_and_an_unknown_one_is_refused_with_what_resembles_it() {
+    let mut set = compile(GOOD).expect("a good file");
+    let twice = set.add_text(Path::new("y.toml"), GOOD).expect_err("the same id again");
+    assert!(twice.to_string().contains("y.toml: rule `example-key` exists already"), "{twice}");
+    let mut builtin = RuleSet::default();
+    let text = include_str!("../../../../rules/datadog.toml");
+    builtin.add_text(Path::new("datadog.toml"), text).expect("a good file");
+    let unknown = builtin.restricted_to(&["datadog".to_owned()]).expect_err("no such rule");
+    assert!(unknown.to_string().contains("did you mean datadog-pat"), "{unknown}");
+}

@@ -1,0 +1,131 @@
+//! The rules of the program: those that are built in, and those in files that users name.
+//!
+//! Input: the files in `rules/`, which are part of the binary, and paths. Output: a [`RuleSet`]. What a
+//! rule file may contain is defined by `ddpatrol_detect::rules`.
+
+pub use ddpatrol_detect::rules::{Rule, RuleError, RuleSet, Vector, place, selftest};
+
+use crate::decode;
+use crate::regular::{self, Links, MAX_TEXT};
+use std::path::{Path, PathBuf};
+
+/// The rule files that are part of the binary.
+const BUILTIN: [(&str, &str); 7] = [
+    ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
+    ("rules/datadog.toml", include_str!("../rules/datadog.toml")),
+    ("rules/github.toml", include_str!("../rules/github.toml")),
+    ("rules/gitlab.toml", include_str!("../rules/gitlab.toml")),
+    ("rules/npm.toml", include_str!("../rules/npm.toml")),
+    ("rules/vercel.toml", include_str!("../rules/vercel.toml")),
+    ("rules/zuplo.toml", include_str!("../rules/zuplo.toml")),
+];
+
+/// Compiles the built-in rules.
+///
+/// # Errors
+/// None in a released binary: the tests compile the same files.
+pub fn builtin() -> Result<RuleSet, RuleError> {
+    let mut set = RuleSet::default();
+    for (path, text) in BUILTIN {
+        set.add_text(Path::new(path), text)?;
+    }
+    Ok(set)
+}
+
+/// Why the rules in a file or folder could not be added.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleFileError {
+    /// A rule file or folder could not be read.
+    #[error("cannot read rules from {}", path.display())]
+    Unread {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder contains no rule file.
+    #[error("no rules in {}: a folder of rules holds files that end in .toml", .0.display())]
+    NoRules(PathBuf),
+    /// A rule file is wrong.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+}
+
+/// Adds the rules of a file, or of all files in a folder that end in `.toml`, by name.
+///
+/// # Errors
+/// An unreadable path, a folder without rules, or what [`RuleSet::add_text`] refuses.
+pub fn add_path(rules: &mut RuleSet, path: &Path, links: Links) -> Result<(), RuleFileError> {
+    let unread = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RuleFileError::Unread { path, source }
+    };
+    let mut files = Vec::new();
+    if std::fs::metadata(path).map_err(unread(path))?.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(unread(path))? {
+            let file = entry.map_err(unread(path))?.path();
+            if file.extension().is_some_and(|extension| extension == "toml") {
+                files.push(file);
+            }
+        }
+        files.sort();
+        if files.is_empty() {
+            return Err(RuleFileError::NoRules(path.to_owned()));
+        }
+    } else {
+        files.push(path.to_owned());
+    }
+    for file in files {
+        let bytes = regular::read(&file, links, MAX_TEXT).map_err(unread(&file))?;
+        let text = decode::text(bytes).map_err(|error| unread(&file)(error.into()))?;
+        rules.add_text(&file, &text)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ddpatrol_token::{Check, datadog};
+
+    #[test]
+    fn every_builtin_rule_verifies_its_samples_and_its_published_vectors() {
+        let set = builtin().expect("the built-in rules compile");
+        assert_eq!(set.rules().len(), 18);
+        for rule in set.rules() {
+            let outcome = selftest::check(rule).expect("the system has random bytes");
+            assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);
+            assert!(outcome.samples > 0, "{}", rule.id);
+            assert_eq!(rule.provable, rule.id != "github-server", "{}", rule.id);
+            assert_eq!(rule.provable, outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
+            assert!(rule.advice.is_some() && rule.documentation.is_some(), "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn scanner_and_issuer_mean_the_same_format() {
+        let set = builtin().expect("the built-in rules compile");
+        for (id, prefix) in [
+            ("datadog-pat", datadog::PERSONAL_PREFIX),
+            ("datadog-service-account-token", datadog::SERVICE_ACCOUNT_PREFIX),
+        ] {
+            let issued = datadog::access_token(prefix).expect("the format is valid");
+            let scanned = &set.get(id).expect("a built-in rule").format;
+            assert_eq!(scanned.pattern(), issued.pattern());
+            for choice in issued.choices() {
+                let mut state = 1_u8;
+                let token = issued.mint(choice, &mut |bytes| {
+                    bytes.iter_mut().for_each(|byte| {
+                        state = state.wrapping_mul(73).wrapping_add(41);
+                        *byte = state;
+                    });
+                });
+                assert!(
+                    matches!(scanned.check(token.expose()), Check::Proven { .. }),
+                    "{choice:?}"
+                );
+            }
+            assert_eq!(scanned.choices().len(), issued.choices().len());
+        }
+    }
+}
