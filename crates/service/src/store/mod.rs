@@ -8,6 +8,7 @@ pub mod audit;
 pub mod audit_search;
 pub mod clock;
 mod error;
+mod events;
 pub mod leaks;
 pub mod listing;
 mod open;
@@ -145,7 +146,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::queue::Batch;
+    use crate::audit::batch::Batch;
     use crate::audit::{Actor, name};
     use std::time::Duration;
 
