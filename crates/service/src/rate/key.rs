@@ -4,9 +4,9 @@ use super::class::{Class, Rate};
 use ddpatrol_token::Uuid;
 use std::net::IpAddr;
 
-/// How many times a token's limit a person has for all tokens together.
+/// A person's limit for all tokens together, as a multiple of one token's limit.
 const PERSON: u32 = 4;
-/// How many times an address's limit an IPv6 /48 has for all its addresses together.
+/// The limit of an IPv6 /48 for all its addresses, as a multiple of one address's limit.
 const NETWORK: u32 = 16;
 
 /// Whose requests are counted.
@@ -20,9 +20,9 @@ pub enum Key {
     Address([u8; 16]),
     /// The first 48 bits of an IPv6 address, which hold 65,536 sites.
     Network([u8; 16]),
-    /// The tokens of an address for which the database was asked in vain.
+    /// Database lookups of unknown tokens from an address.
     AddressLookups([u8; 16]),
-    /// The same of an IPv6 network.
+    /// Database lookups of unknown tokens from an IPv6 network.
     NetworkLookups([u8; 16]),
 }
 
@@ -48,7 +48,7 @@ impl Keys {
         Self(Key::Token(*token.as_bytes()), owner)
     }
 
-    /// The keys of a token from an address that the database has to be asked about.
+    /// The keys of a database lookup for a token from an address.
     #[must_use]
     pub fn of_lookup(address: IpAddr) -> Self {
         let (site, network) = site(address);
