@@ -1,11 +1,11 @@
 //! The service: what every request needs, put together once.
 
-use crate::api::payload::Bodies;
+use crate::api::memory::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
 use crate::clock::monitor::Monitor;
-use crate::leak::github::Keys;
+use crate::leak::github_keys::Keys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::permission::Permissions;

@@ -1,11 +1,20 @@
-//! A bounded amount of memory that requests in progress share.
+//! Bounded amounts of memory that requests in progress share. Requests reserve and release; nothing
+//! is allocated here.
 
+use crate::log_limit::LogLimit;
 use crate::network::site;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// Memory for small bodies of requests without a token, in bytes.
+const SMALL_MEMORY: usize = 8 * 1024 * 1024;
+/// Memory for long bodies and answers of requests without a token, in bytes: two of the longest.
+const LARGE_MEMORY: usize = 36 * 1024 * 1024;
+/// Memory for bodies of requests with a live token, in bytes.
+const TOKEN_MEMORY: usize = 16 * 1024 * 1024;
 
 /// The memory is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +133,26 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.lower(0);
+    }
+}
+
+/// The memory budgets of request bodies.
+#[derive(Debug)]
+pub struct Bodies {
+    pub(super) small: Arc<Memory>,
+    pub(super) large: Arc<Memory>,
+    pub(super) token: Arc<Memory>,
+    pub(super) log: LogLimit,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self {
+            small: Memory::new(SMALL_MEMORY),
+            large: Memory::new(LARGE_MEMORY),
+            token: Memory::new(TOKEN_MEMORY),
+            log: LogLimit::default(),
+        }
     }
 }
 

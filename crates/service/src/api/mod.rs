@@ -6,7 +6,7 @@ pub mod error;
 pub mod guard;
 pub mod health;
 pub mod jsonapi;
-mod memory;
+pub mod memory;
 pub mod payload;
 pub mod query;
 mod searches;

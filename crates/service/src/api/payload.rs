@@ -1,15 +1,14 @@
 //! Request bodies are read before their handler runs: within a length, a time, and a budget of
 //! memory that all requests share.
 //!
-//! Two budgets serve requests that need no token. Bodies up to [`SMALL`] take from the first what
-//! has arrived of them, so that a client that sends slowly holds little. A longer body then takes
-//! from the second, at once, all that it can come to need, parsed form included. The answer keeps
-//! its memory until the client has read it.
+//! Two budgets of [`Bodies`] serve requests that need no token. Bodies up to [`SMALL`] take from the
+//! first what has arrived of them, so that a client that sends slowly holds little. A longer body
+//! then takes from the second, at once, all that it can come to need, parsed form included. The
+//! answer keeps its memory until the client has read it.
 
 use super::error::ApiError;
-use super::memory::{Memory, Reservation};
+use super::memory::{Bodies, Reservation};
 use crate::leak;
-use crate::log_limit::LogLimit;
 use crate::service::Service;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
@@ -30,12 +29,6 @@ use tokio::time::{Instant, timeout_at};
 const SMALL: usize = 16 * 1024;
 /// The length of a body of the token API, and of a form, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-/// Memory for small bodies of requests without a token, in bytes.
-const SMALL_MEMORY: usize = 8 * 1024 * 1024;
-/// Memory for long bodies and answers of requests without a token, in bytes: two of the longest.
-const LARGE_MEMORY: usize = 36 * 1024 * 1024;
-/// Memory for bodies of requests with a live token, in bytes.
-const TOKEN_MEMORY: usize = 16 * 1024 * 1024;
 /// What a request costs beside its body, in bytes.
 const OVERHEAD: usize = 6 * 1024;
 /// What an entry of a report costs beside its text, with its part of the answer, in bytes.
@@ -75,34 +68,12 @@ impl Payload {
     }
 }
 
-/// The budgets of memory for bodies.
-#[derive(Debug)]
-pub struct Bodies {
-    small: Arc<Memory>,
-    large: Arc<Memory>,
-    token: Arc<Memory>,
-    log: LogLimit,
-}
-
-impl Default for Bodies {
-    fn default() -> Self {
-        Self {
-            small: Memory::new(SMALL_MEMORY),
-            large: Memory::new(LARGE_MEMORY),
-            token: Memory::new(TOKEN_MEMORY),
-            log: LogLimit::default(),
-        }
-    }
-}
-
-impl Bodies {
-    /// Counts and logs a body that was not read.
-    fn refused(&self, service: &Service, error: BodyError, address: IpAddr) {
-        let reason = error.name();
-        service.metrics.body_refused(reason);
-        if let Some(count) = self.log.count(reason) {
-            tracing::warn!(%address, reason, count, "a request's body was not read: {error}");
-        }
+/// Counts and logs a body that was not read.
+fn count_refusal(service: &Service, error: BodyError, address: IpAddr) {
+    let reason = error.name();
+    service.metrics.body_refused(reason);
+    if let Some(count) = service.bodies.log.count(reason) {
+        tracing::warn!(%address, reason, count, "a request's body was not read: {error}");
     }
 }
 
@@ -124,7 +95,7 @@ pub async fn read_body(
     let bytes = match reader.read(body).await {
         Ok(bytes) => bytes,
         Err(error) => {
-            service.bodies.refused(&service, error, address);
+            count_refusal(&service, error, address);
             return error.into_response();
         }
     };

@@ -3,6 +3,7 @@
 
 mod entries;
 pub mod github;
+pub mod github_keys;
 pub mod oauth;
 pub mod report;
 

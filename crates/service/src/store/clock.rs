@@ -1,6 +1,6 @@
 //! The clock's row and the database's own clock: samples, and the latest trusted time.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::{Store, StoreError, change};
 use crate::audit::Event;
 use crate::clock::{Anchor, Sample, boot, follow_database, follow_wall};
