@@ -14,13 +14,15 @@ import sys
 from pathlib import Path
 
 FOLDERS = ["src", "crates/detect/src", "crates/pack/src", "crates/service/src", "crates/token/src"]
-PATH = re.compile(r"(?<![\w:.$])([a-z_]\w*(?:::\w+)+)")
+PATH = re.compile(r"(?<![\w:.])([a-z_]\w*(?:::\w+)+)")
 ATTRIBUTE = re.compile(r'(?:with|serialize_with|deserialize_with|default)\s*=\s*"([a-z_]\w*(?:::\w+)*)"')
 
 
 def without_tests_and_comments(text):
     """Drops comments, visibilities, string literals and everything from the first test module on."""
-    text = re.sub(r"//[^\n]*", "", text)
+    # A string may contain `//`, and a comment a quotation mark.
+    tokens = r"""("(?:\\.|[^"\\])*")|'(?:\\.|[^\\'\n])'|//[^\n]*"""
+    text = re.sub(tokens, lambda match: match.group(1) or "", text)
     text = re.sub(r"pub\(in [^)]*\)", "pub", text)
     text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text)
     start = re.search(r"#\[cfg\(test\)\]\s*mod \w+ \{", text)
