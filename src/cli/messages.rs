@@ -35,7 +35,14 @@ pub(in crate::cli) fn clean(text: &str) -> String {
 }
 
 /// Returns a redactor with the built-in rules; `None` if they are broken.
-pub(in crate::cli) fn builtin_redactor() -> Option<Redactor> {
+fn builtin_redactor() -> Option<Redactor> {
     let rules = rules::builtin().ok()?;
     Detector::new(Arc::new(rules)).ok().map(Redactor::new)
+}
+
+/// Makes a redactor of these rules the one that all messages pass, unless there is one, and returns
+/// the one that they pass.
+pub(in crate::cli) fn install_redactor(rules: &Arc<RuleSet>) -> anyhow::Result<&'static Redactor> {
+    let gate = Redactor::new(Detector::new(Arc::clone(rules))?);
+    Ok(GATE.get_or_init(|| gate))
 }

@@ -13,6 +13,7 @@ mod messages;
 mod output;
 mod progress;
 mod respond;
+mod revoke;
 mod rule_files;
 mod rules;
 mod saved;
@@ -54,7 +55,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Scan(args) => scan::run(&args),
         Command::Staged(args) => changes::staged(&args),
         Command::Range(args) => changes::range(&args),
-        Command::Revoke(args) => respond::run(&args),
+        Command::Revoke(args) => revoke::run(&args),
         Command::Report(args) => saved::report(&args),
         Command::Diff(args) => saved::diff(&args),
         Command::Baseline(args) => baseline::run(args),

@@ -1,13 +1,15 @@
-//! `ddpatrol report` and `ddpatrol diff`: what saved JSON reports say.
+//! `ddpatrol report` and `ddpatrol diff`: show saved JSON reports.
+//!
+//! Input: saved reports, from files or standard input. Output: reports in other formats, or the
+//! difference of two. It does not parse reports: `report::document` does.
 
 use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
 use super::exit::Exit;
-use super::messages::GATE;
+use super::messages::install_redactor;
 use super::output::{Output, Telling};
 use super::rule_files::load_rules;
 use crate::decode;
-use crate::detect::{Detector, Evidence};
-use crate::redact::Redactor;
+use crate::detect::Evidence;
 use crate::report::diff::Difference;
 use crate::report::document::{self, Document};
 use anyhow::{Context, bail};
@@ -72,13 +74,12 @@ pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
     decode::read_file(path).with_context(|| format!("cannot read the report {}", path.display()))
 }
 
-/// Reads a saved report, with the gate closed against whatever it may hold.
+/// Reads a saved report, with its secrets and those in messages masked by all rules.
 fn read(path: &Path, rules: &[PathBuf]) -> anyhow::Result<Document> {
     let text = read_text(path)?;
     let rules = Arc::new(load_rules(rules)?);
-    let gate = Redactor::new(Detector::new(Arc::clone(&rules))?);
-    let redactor = GATE.get_or_init(|| gate);
+    let redactor = install_redactor(&rules)?;
     let here = std::env::current_dir().ok();
-    document::read(&text, redactor, &rules, here.as_deref())
-        .with_context(|| path.display().to_string())
+    let saved = document::read(&text, redactor, &rules, here.as_deref());
+    Ok(saved.with_context(|| path.display().to_string())?.document)
 }

@@ -2,7 +2,9 @@
 
 use super::endpoint::Endpoint;
 use super::http::{Ask, Client, Reply};
-use super::{Answer, Outcome, Provider, Revocation};
+use super::outcome::{Outcome, Revocation};
+use super::provider::Provider;
+use super::verdict::Answer;
 use ddpatrol_token::{Secret, Uuid};
 use serde_json::Value;
 

@@ -4,7 +4,8 @@
 
 use super::endpoint::Endpoint;
 use super::http::{Ask, Client, Reply};
-use super::{Answer, Outcome, Revocation};
+use super::outcome::{Outcome, Revocation};
+use super::verdict::Answer;
 use ddpatrol_token::Secret;
 use serde_json::{Value, json};
 

@@ -3,7 +3,8 @@
 
 use super::endpoint::Endpoint;
 use super::http::{Ask, Client, Reply};
-use super::{Outcome, Revocation, Subject};
+use super::outcome::{Outcome, Revocation};
+use super::subject::Subject;
 use serde_json::{Value, json};
 
 /// How many tokens one report names.

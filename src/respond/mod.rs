@@ -1,76 +1,36 @@
-//! What is done about a proven token: its issuer is asked whether it is live, and told to revoke it.
+//! Verification and revocation: asks the issuers of proven tokens whether these are live, and revokes
+//! them.
 //!
-//! Subjects (a token, or only its identifier) come in; verdicts and outcomes in words come out. One
-//! file per provider. Endpoints and credentials come from the user alone, never from what is scanned.
-//! *Dead* is the dangerous verdict: it takes the issuer's own refusal, in its own shape, from every
-//! configured place, twice with seconds between. Whatever else happens is *unknown*.
+//! Input: subjects (a token, or only its identifier). Output: verdicts and outcomes, in words. One file
+//! per provider. Endpoints and credentials come from the user alone, never from what is scanned. A wrong
+//! *dead* would be dangerous: it takes the issuer's own refusal, in its documented form, from every
+//! configured place, twice with seconds between. Everything else is *unknown*.
 
 pub mod datadog;
 pub mod endpoint;
 pub mod github;
 pub mod http;
 pub mod issuer;
+mod outcome;
 pub mod pace;
+mod provider;
+mod subject;
+mod verdict;
+
+pub use outcome::{Outcome, Revocation};
+pub use provider::Provider;
+pub use subject::Subject;
+pub use verdict::{Answer, Verdict, Verification};
 
 use ddpatrol_token::{Secret, Uuid};
 use endpoint::Endpoint;
 use http::Client;
-use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How many tokens are asked about at the same time.
 const WORKERS: usize = 4;
-
-/// A proven token to act on.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// The identifier of its rule.
-    pub rule: String,
-    /// The token with its secret masked.
-    pub redacted: String,
-    /// The identifier that its alias spells.
-    pub uuid: Option<Uuid>,
-    /// The token itself; a saved report has none.
-    pub secret: Option<Secret>,
-    /// Where it was found, in words that have passed the redactor.
-    pub location: String,
-}
-
-/// Who issues a token, as far as anything can be done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provider {
-    /// Datadog, or a service that speaks its API: a personal access token.
-    Datadog,
-    /// The same: an access token of a service account.
-    ServiceAccount,
-    /// GitHub: a token that can be asked about and revoked.
-    GitHub,
-    /// GitHub: a token that can only be revoked.
-    GitHubRefresh,
-}
-
-impl Provider {
-    /// Finds the provider of a rule's tokens.
-    #[must_use]
-    pub fn of(rule: &str) -> Option<Self> {
-        match rule {
-            "datadog-pat" => Some(Self::Datadog),
-            "datadog-service-account-token" => Some(Self::ServiceAccount),
-            "github-pat" | "github-oauth" | "github-app-user" | "github-fine-grained-pat" => {
-                Some(Self::GitHub)
-            }
-            "github-refresh" => Some(Self::GitHubRefresh),
-            _ => None,
-        }
-    }
-
-    const fn is_datadogs(self) -> bool {
-        matches!(self, Self::Datadog | Self::ServiceAccount)
-    }
-}
 
 /// What the user configured.
 #[derive(Debug)]
@@ -89,105 +49,6 @@ pub struct Settings {
     pub service_account: Option<Uuid>,
     /// How long to wait between two refusals.
     pub pause: Duration,
-}
-
-/// Whether a token is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// An issuer accepts it.
-    Live,
-    /// Every issuer that could have issued it refused it, twice.
-    Dead,
-    /// Nobody knows.
-    Unknown,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Live => "live",
-            Self::Dead => "dead",
-            Self::Unknown => "unknown",
-        })
-    }
-}
-
-/// Whether a token is live, and who said what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verification {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Why, in words; for an unknown token the places that did not say, and why.
-    pub reason: String,
-}
-
-impl Verification {
-    fn unknown(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Unknown, reason: reason.into() }
-    }
-}
-
-/// What one place answers when it is asked about a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It accepts the token.
-    Live,
-    /// It refuses the token, in its own shape.
-    Refused,
-    /// Something else happened.
-    Unclear(String),
-}
-
-/// How an attempt to revoke a token ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The issuer has revoked it.
-    Revoked,
-    /// It was dead before.
-    AlreadyDead,
-    /// It was not carried out: `--dry-run`.
-    Planned,
-    /// The issuer did not revoke it.
-    Failed,
-    /// There is no way to revoke it from here.
-    CannotRevoke,
-}
-
-impl Outcome {
-    /// Tells whether the token may still be live although its revocation was asked for.
-    #[must_use]
-    pub const fn is_failure(self) -> bool {
-        matches!(self, Self::Failed | Self::CannotRevoke)
-    }
-
-    /// Returns the words for it.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::AlreadyDead => "dead already",
-            Self::Planned => "would be revoked",
-            Self::Failed => "NOT REVOKED",
-            Self::CannotRevoke => "cannot revoke",
-        }
-    }
-}
-
-/// How an attempt to revoke a token ended, and how it was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// By what way, or why not, in words.
-    pub detail: String,
-}
-
-impl Revocation {
-    fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into() }
-    }
 }
 
 /// Asks and tells issuers.

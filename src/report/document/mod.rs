@@ -12,7 +12,7 @@ mod verification;
 
 pub use paths::Paths;
 pub use places::{Place, StandingWord};
-pub use saved::{SavedError, read};
+pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
 pub use tell::DocumentOptions;
 pub use verification::{RevocationRecord, VerificationRecord};
@@ -183,8 +183,8 @@ pub struct Record {
     pub objects: Vec<ObjectRecord>,
 }
 
-/// A token's identity, as far as it may be told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A token's identity, as far as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRecord {
     /// The token with its secret masked.
     pub redacted: String,

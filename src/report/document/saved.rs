@@ -1,14 +1,26 @@
-//! From a saved JSON report back to a document.
+//! Reads a saved JSON report.
 //!
-//! A report is text that anybody may have changed: every string in it passes the redactor again,
-//! before anything is made of it.
+//! Input: text that anybody may have changed. Output: a document, all of whose text passed the redactor,
+//! and apart from it the tokens that a report with `--show-secrets` holds. This file does not decide
+//! whether what a report says of a token agrees.
 
 use super::{Document, RuleRecord, SCHEMA};
 use crate::redact::Redactor;
 use crate::report::document::tell;
 use crate::rules::RuleSet;
+use ddpatrol_token::Secret;
 use serde_json::Value;
 use std::path::Path;
+
+/// A saved report.
+#[derive(Debug)]
+pub struct SavedReport {
+    /// The report, without secrets.
+    pub document: Document,
+    /// The token of each finding, in their order; `None` where the report is redacted. They go to
+    /// issuers, never into output.
+    pub secrets: Vec<Option<Secret>>,
+}
 
 /// A saved report cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +34,13 @@ pub enum SavedError {
         column: usize,
     },
     /// It has another form.
-    #[error("it is a report of the form {found}; this program reads {SCHEMA}")]
+    #[error(
+        "it is a report of the form {}; this program reads {SCHEMA}",
+        found.as_deref().unwrap_or("of no kind")
+    )]
     Schema {
-        /// Its form.
-        found: String,
+        /// Its form, if it has one.
+        found: Option<String>,
     },
     /// A field is missing or of the wrong kind.
     #[error("it is no whole report: {0}")]
@@ -35,7 +50,7 @@ pub enum SavedError {
 /// Reads a saved report.
 ///
 /// `rules` describes the rules that findings name, `root` is the folder that paths in URIs count
-/// from. Secrets that a report holds (`--show-secrets`) are dropped.
+/// from.
 ///
 /// # Errors
 /// [`SavedError`] if it is no report, or one of another version.
@@ -44,18 +59,20 @@ pub fn read(
     redactor: &Redactor,
     rules: &RuleSet,
     root: Option<&Path>,
-) -> Result<Document, SavedError> {
+) -> Result<SavedReport, SavedError> {
     let mut value: Value = serde_json::from_str(text)
         .map_err(|error| SavedError::Syntax { line: error.line(), column: error.column() })?;
-    drop_secrets(&mut value);
+    // Before any text of the report is used.
+    let secrets = take_secrets(&mut value);
     clean(&mut value, redactor);
     match value.get("schema").and_then(Value::as_str) {
         Some(SCHEMA) => {}
         found => {
-            let found = found.unwrap_or("of no kind").chars().take(60).collect();
+            let found = found.map(|found| found.chars().take(60).collect());
             return Err(SavedError::Schema { found });
         }
     }
+    let secrets = secrets?;
     let mut document: Document =
         serde_json::from_value(value).map_err(|error| SavedError::Field(error.to_string()))?;
     document.rules = rules.rules().iter().map(RuleRecord::new).collect();
@@ -72,17 +89,29 @@ pub fn read(
         }
     }
     tell::locate(&mut document, root);
-    Ok(document)
+    Ok(SavedReport { document, secrets })
 }
 
-/// Takes the tokens themselves out, before anything else looks at them.
-fn drop_secrets(report: &mut Value) {
+/// Removes the tokens from the findings and returns one for each finding, `None` where it has none.
+fn take_secrets(report: &mut Value) -> Result<Vec<Option<Secret>>, SavedError> {
     let findings = report.get_mut("findings").and_then(Value::as_array_mut);
-    for finding in findings.into_iter().flatten().filter_map(Value::as_object_mut) {
-        finding.remove("secret");
+    // All are removed, whatever is wrong with one.
+    let taken: Vec<_> = findings.into_iter().flatten().map(take_secret).collect();
+    let fault = |at: usize, what: &str| SavedError::Field(format!("finding {}: {what}", at + 1));
+    taken.into_iter().enumerate().map(|(at, it)| it.map_err(|what| fault(at, what))).collect()
+}
+
+fn take_secret(finding: &mut Value) -> Result<Option<Secret>, &'static str> {
+    // serde would read a list as the fields in their order.
+    let fields = finding.as_object_mut().ok_or("expected an object")?;
+    match fields.remove("secret") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(secret)) => Ok(Some(Secret::new(secret.as_bytes()))),
+        Some(_) => Err("`secret`: expected a string"),
     }
 }
 
+/// Masks the secrets in all strings of a value.
 fn clean(value: &mut Value, redactor: &Redactor) {
     match value {
         Value::String(text) => {
@@ -94,5 +123,90 @@ fn clean(value: &mut Value, redactor: &Redactor) {
         Value::Array(list) => list.iter_mut().for_each(|it| clean(it, redactor)),
         Value::Object(fields) => fields.values_mut().for_each(|it| clean(it, redactor)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detector;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn finding(secret: Option<Value>) -> Value {
+        let mut finding = json!({
+            "rule": "x", "name": "X", "issuer": "X", "evidence": "proven", "fingerprint": "f",
+            "token": {"redacted": "x_***"}, "locations": [], "objects": []
+        });
+        if let Some(secret) = secret {
+            finding["secret"] = secret;
+        }
+        finding
+    }
+
+    fn read_findings(findings: &Value) -> Result<SavedReport, SavedError> {
+        let report = json!({
+            "schema": SCHEMA, "tool": {"name": "ddpatrol", "version": "1"},
+            "complete": true, "interrupted": false,
+            "summary": {
+                "proven": 0, "proven_locations": 0, "already_there": 0, "shaped_candidates": 0,
+                "files": 0, "objects": 0, "bytes": 0,
+                "left_out": {
+                    "ignored_files": 0, "excluded": 0, "too_large": 0, "symlinks": 0, "special": 0,
+                    "git_folders": 0
+                }
+            },
+            "notes": [], "repositories": [], "findings": findings, "diagnostics": []
+        });
+        let rules = Arc::new(RuleSet::builtin().expect("the built-in rules"));
+        let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
+        read(&report.to_string(), &redactor, &rules, None)
+    }
+
+    #[test]
+    fn secrets_are_returned_by_finding_and_are_not_in_the_document() {
+        let findings = [
+            finding(Some(json!("hunter2"))),
+            finding(None),
+            finding(Some(Value::Null)),
+            finding(Some(json!("another"))),
+        ];
+        let saved = read_findings(&json!(findings)).expect("a report");
+        let secrets: Vec<Option<&[u8]>> =
+            saved.secrets.iter().map(|it| it.as_ref().map(Secret::expose)).collect();
+        assert_eq!(secrets, [Some(&b"hunter2"[..]), None, None, Some(&b"another"[..])]);
+        let written = serde_json::to_string(&saved.document).expect("a document");
+        for text in [written, format!("{saved:?}")] {
+            assert!(!text.contains("hunter2") && !text.contains("another"), "{text}");
+        }
+        assert!(saved.document.findings.iter().all(|it| it.secret.is_none()));
+    }
+
+    #[test]
+    fn secrets_and_findings_of_a_wrong_type_are_refused_without_being_repeated() {
+        let wrong = [json!(["hunter2"]), json!({"a": "hunter2"}), json!(72), json!(true)];
+        for secret in wrong {
+            let findings = json!([finding(Some(json!("hunter2"))), finding(Some(secret))]);
+            let error = read_findings(&findings).expect_err("no string").to_string();
+            assert_eq!(error, "it is no whole report: finding 2: `secret`: expected a string");
+        }
+        // The fields of a finding, by their position.
+        let listed = json!([["x", "X", "X", "proven", "f", ["x_***"], "hunter2"]]);
+        let error = read_findings(&listed).expect_err("no object").to_string();
+        assert_eq!(error, "it is no whole report: finding 1: expected an object");
+        let error = read_findings(&json!({"secret": "hunter2"})).expect_err("no list").to_string();
+        assert!(error.contains("expected a sequence") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_report_of_another_form_is_refused_whatever_its_findings_are() {
+        let rules = Arc::new(RuleSet::builtin().expect("the built-in rules"));
+        let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
+        for (schema, words) in [(json!("other/2"), "form other/2;"), (json!(2), "form of no kind;")]
+        {
+            let report = json!({"schema": schema, "findings": [{"secret": 5}]});
+            let error = read(&report.to_string(), &redactor, &rules, None).expect_err("no report");
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 }

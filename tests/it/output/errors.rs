@@ -26,7 +26,12 @@ fn fail(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {
 #[test]
 fn arguments() {
     fail(
-        &[("a.txt", "text"), ("report.json", "{}"), ("list", "x\n")],
+        &[
+            ("a.txt", "text"),
+            ("report.json", "{}"),
+            ("newer.json", r#"{"schema": "ddpatrol-report/9", "findings": []}"#),
+            ("list", "x\n"),
+        ],
         &[
             ("no-command", &[]),
             ("unknown-command", &["scna"]),
@@ -62,6 +67,12 @@ fn arguments() {
             ("service-account", &["scan", "--verify", "--service-account", "x"]),
             ("verify-pause", &["scan", "--verify", "--verify-pause", "soon"]),
             ("revoke-no-report", &["revoke"]),
+            ("revoke-format", &["revoke", "--from", "a.txt", "--yes", "--report", "sarif"]),
+            ("revoke-from-missing", &["revoke", "--from", "none.json", "--yes"]),
+            ("revoke-from-newer", &["revoke", "--from", "newer.json", "--yes"]),
+            ("revoke-from-other", &["revoke", "--from", "report.json", "--yes"]),
+            ("revoke-from-text", &["revoke", "--from", "a.txt", "--yes"]),
+            ("revoke-yes-missing", &["revoke", "--from", "newer.json"]),
             ("report-from-missing", &["report", "--from", "none.json"]),
             ("report-from-other", &["report", "--from", "report.json"]),
             ("report-from-text", &["report", "--from", "a.txt"]),

@@ -2,6 +2,7 @@
 
 use super::scene::{gzip, repository, token};
 use super::{assert_ran, assert_text};
+use crate::mint::{self, Random};
 use crate::repo::Repo;
 use crate::tree::Tree;
 
@@ -131,6 +132,29 @@ fn saved_reports_are_shown_and_compared() {
     for format in ["text", "json"] {
         let ran = tree.run(&["diff", "old.json", "new.json", "--report", format]);
         assert_ran(&format!("report-diff-{format}"), tree.path(), &ran);
+    }
+}
+
+#[test]
+fn revocations_of_a_saved_report_are_shown() {
+    let tree = Tree::new();
+    let mut random = Random(3);
+    tree.write("a.txt", format!("{}\n{}\n", token(2), mint::classic(&mut random, "ghp_", 30)));
+    tree.write("b.txt", mint::classic(&mut random, "npm_", 30));
+    tree.run(&["scan", "a.txt", "b.txt", "--report", "json=masked.json"]);
+    tree.run(&["scan", "a.txt", "b.txt", "--show-secrets", "--report", "json=whole.json"]);
+    tree.run(&["scan", "b.txt", "--report", "json=other.json"]);
+    tree.run(&["scan", "masked.json", "--report", "json=empty.json"]);
+    let issuer = ["--issuer", "https://tokens.example.com"];
+    for (name, how) in
+        [("masked", "--dry-run"), ("whole", "--dry-run"), ("other", "--yes"), ("empty", "--yes")]
+    {
+        for format in ["text", "json"] {
+            let from = format!("{name}.json");
+            let args = ["revoke", "--from", &from, how, "--report", format];
+            let ran = tree.run(&[&args[..], &issuer].concat());
+            assert_ran(&format!("revoke-{name}-{format}"), tree.path(), &ran);
+        }
     }
 }
 

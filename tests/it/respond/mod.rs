@@ -1,6 +1,7 @@
 //! `--verify` and `--revoke`. The issuers are stand-ins: the real ones cannot be reached from a test,
 //! but for `ddpatrold`, with which `scripts/journey.sh` goes the whole way.
 
+mod hostile;
 mod issuer;
 mod revoke;
 mod verify;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 fn document(report: &Value) -> Document {
     let rules = Arc::new(rules::builtin().expect("the built-in rules"));
     let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
-    document::read(&report.to_string(), &redactor, &rules, None).expect("a report")
+    document::read(&report.to_string(), &redactor, &rules, None).expect("a report").document
 }
 
 /// Spells a document in one of the formats.
