@@ -55,23 +55,6 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Spells text for HTML: between tags and in quoted attributes.
-#[must_use]
-pub fn html(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in terminal(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
 /// Spells text as code in Markdown, in table cells too: nothing in it is markup, a link or a mention.
 ///
 /// A backtick, a backslash or a bar takes the form of HTML, as a bar behind a backslash cannot be
@@ -180,14 +163,6 @@ mod tests {
         assert_eq!(line("a::b"), "a::b");
         assert_eq!(command_data("50%\r\n::error::x"), "50%25\\u{d}\\u{a}::error::x");
         assert_eq!(command_property("a:b,c=d%\n"), "a%3Ab%2Cc=d%25\\u%7ba}".replace("%7b", "{"));
-    }
-
-    #[test]
-    fn html_holds_neither_tags_nor_the_ends_of_attributes() {
-        assert_eq!(
-            html("\"><script>'&amp;\u{202e}"),
-            "&quot;&gt;&lt;script&gt;&#39;&amp;amp;\\u{202e}"
-        );
     }
 
     #[test]

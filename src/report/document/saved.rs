@@ -158,7 +158,7 @@ mod tests {
             },
             "notes": [], "repositories": [], "findings": findings, "diagnostics": []
         });
-        let rules = Arc::new(RuleSet::builtin().expect("the built-in rules"));
+        let rules = Arc::new(crate::rules::builtin().expect("the built-in rules"));
         let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
         read(&report.to_string(), &redactor, &rules, None)
     }
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_report_of_another_form_is_refused_whatever_its_findings_are() {
-        let rules = Arc::new(RuleSet::builtin().expect("the built-in rules"));
+        let rules = Arc::new(crate::rules::builtin().expect("the built-in rules"));
         let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
         for (schema, words) in [(json!("other/2"), "form other/2;"), (json!(2), "form of no kind;")]
         {

@@ -1,14 +1,14 @@
 //! Filters of the list of findings: radio buttons, which the style sheet acts on without a script.
 
+use super::markup::visible;
 use crate::detect::Evidence;
 use crate::quantity::number;
 use crate::report::document::Record;
-use crate::report::escape::html;
 use crate::report::status::{Life, Presence};
+use maud::{Markup, html};
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
-/// How many rules can be filtered by.
+/// Maximum number of rules that have a filter.
 const MOST_RULES: usize = 40;
 /// The states that can be filtered by: the class of a finding, and what people call it.
 const STATES: [(&str, &str); 7] = [
@@ -46,7 +46,7 @@ impl<'a> Filters<'a> {
         self.rules.iter().position(|(id, _, _)| *id == record.rule).unwrap_or_default()
     }
 
-    /// Spells the part of the style sheet that acts on the rules' buttons.
+    /// Returns the part of the style sheet that acts on the rules' buttons.
     pub(super) fn style(&self) -> String {
         let mut style = String::new();
         for at in 0..self.rules.len().min(MOST_RULES) {
@@ -58,52 +58,66 @@ impl<'a> Filters<'a> {
         style
     }
 
-    /// Writes the buttons, where there is something to choose from.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Returns the buttons; none if there is nothing to choose from.
+    pub(super) fn buttons(&self) -> Markup {
         if self.all.len() < 2 {
-            return Ok(());
+            return Markup::default();
         }
-        writeln!(out, "<div class=\"filters\" role=\"group\" aria-label=\"Filters\">")?;
-        writeln!(out, "<fieldset><legend>State</legend>")?;
-        write_button("state", "all", ("All", self.all.len()), out)?;
-        for (class, word) in STATES {
-            let amount =
-                self.all.iter().filter(|it| classes(it).split(' ').any(|it| it == class)).count();
-            if amount > 0 {
-                write_button("state", class, (word, amount), out)?;
+        html! {
+            div.filters role="group" aria-label="Filters" { "\n"
+                (self.states())
+                (self.kinds())
+                div #search-place {} "\n"
+            }
+            "\n"
+        }
+    }
+
+    fn states(&self) -> Markup {
+        html! {
+            fieldset {
+                legend { "State" } "\n"
+                (button("state", "all", "All", self.all.len()))
+                @for (class, word) in STATES {
+                    @let amount = self.amount(class);
+                    @if amount > 0 { (button("state", class, word, amount)) }
+                }
+            }
+            "\n"
+        }
+    }
+
+    fn kinds(&self) -> Markup {
+        let more = self.rules.len().saturating_sub(MOST_RULES);
+        html! {
+            @if self.rules.len() > 1 {
+                fieldset {
+                    legend { "Kind" } "\n"
+                    (button("rule", "all", "All", self.all.len()))
+                    @for (at, (_, name, amount)) in self.rules.iter().enumerate().take(MOST_RULES) {
+                        (button("rule", &at.to_string(), name, *amount))
+                    }
+                    @if more > 0 {
+                        span { "and " (more) " more kinds, which have no filter" } "\n"
+                    }
+                }
+                "\n"
             }
         }
-        writeln!(out, "</fieldset>")?;
-        if self.rules.len() > 1 {
-            writeln!(out, "<fieldset><legend>Kind</legend>")?;
-            write_button("rule", "all", ("All", self.all.len()), out)?;
-            for (at, (_, name, amount)) in self.rules.iter().enumerate().take(MOST_RULES) {
-                write_button("rule", &at.to_string(), (name, *amount), out)?;
-            }
-            let more = self.rules.len().saturating_sub(MOST_RULES);
-            if more > 0 {
-                writeln!(out, "<span>and {more} more kinds, which have no filter</span>")?;
-            }
-            writeln!(out, "</fieldset>")?;
-        }
-        writeln!(out, "<div id=\"search-place\"></div>\n</div>")
+    }
+
+    /// Counts the findings of a class.
+    fn amount(&self, class: &str) -> usize {
+        self.all.iter().filter(|it| classes(it).split(' ').any(|it| it == class)).count()
     }
 }
 
-fn write_button(
-    group: &str,
-    value: &str,
-    (word, amount): (&str, usize),
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let checked = if value == "all" { " checked" } else { "" };
-    writeln!(
-        out,
-        "<input type=\"radio\" name=\"{group}\" id=\"{group}-{value}\" autocomplete=\"off\"{checked}>\
-         <label for=\"{group}-{value}\">{} <span class=\"amount\">{}</span></label>",
-        html(word),
-        number(amount)
-    )
+fn button(group: &str, value: &str, word: &str, amount: usize) -> Markup {
+    let id = format!("{group}-{value}");
+    html! {
+        input type="radio" name=(group) id=(id) autocomplete="off" checked[value == "all"];
+        label for=(id) { (visible(word)) " " span.amount { (number(amount)) } } "\n"
+    }
 }
 
 /// Lists the classes of a finding that filters act on.

@@ -1,11 +1,11 @@
 //! The content security policy of the page: its own style and script, by their hashes, and nothing
 //! else.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Spells the policy for a page with this style and this script.
+/// Returns the policy for a page with this style and this script.
 pub(super) fn of(style: &str, script: &str) -> String {
     format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
@@ -15,22 +15,9 @@ pub(super) fn of(style: &str, script: &str) -> String {
     )
 }
 
-/// Spells the digest of a text in base64.
+/// Returns the SHA-256 digest of a text in base64.
 fn digest(text: &str) -> String {
-    base64(&Sha256::digest(text.as_bytes()))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            (0..3).fold(0_u32, |bits, at| bits << 8 | chunk.get(at).map_or(0, |&b| b.into()));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
+    BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]
@@ -38,11 +25,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_are_spelled_as_browsers_compare_them() {
-        // RFC 4648, 10; the digest is that of the empty text, FIPS 180-4.
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
+    fn digests_have_the_form_that_browsers_compare() {
+        // The digest of the empty text, FIPS 180-4.
         assert_eq!(digest(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 }

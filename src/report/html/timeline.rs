@@ -1,24 +1,24 @@
 //! The timeline: when tokens came in and when they were taken away, a lane for each token, and the
 //! same as a list in words.
 //!
-//! Lanes are drawings whose lengths are percentages, so that they fit any width and their text, which
-//! is HTML, keeps its size. The last moment is that of the last commit told, not today.
+//! Lanes are drawings whose lengths are percentages, so that they fit any width and their text,
+//! which is HTML, keeps its size. The axis ends at the last commit in the report, not today.
 
+use super::markup::{code, omitted, visible};
 use crate::quantity::{count, number};
 use crate::report::document::Record;
-use crate::report::escape::html;
 use crate::report::status::{Presence, short};
 use crate::report::trace::CommitRecord;
 use jiff::Timestamp;
+use maud::{Markup, html};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 
-/// How many tokens have a lane, and how many events are told in words.
+/// Maximum number of tokens with a lane, and of events in the list.
 const MOST_LANES: usize = 40;
 const MOST_EVENTS: usize = 2_000;
-/// How many marks of a kind a lane has.
+/// Maximum number of marks of a kind in a lane.
 const MOST_MARKS: usize = 200;
-/// How many parts the axis has.
+/// Number of parts of the axis.
 const PARTS: i64 = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,8 +41,8 @@ struct Event<'a> {
     token: &'a str,
 }
 
-/// Writes the timeline of the findings, where any of them has a commit.
-pub(super) fn write(listed: &[&Record], out: &mut dyn Write) -> io::Result<()> {
+/// Returns the timeline of the findings; nothing if none of them has a commit with a date.
+pub(super) fn section(listed: &[&Record]) -> Markup {
     let mut undated = 0;
     let mut events = BTreeSet::new();
     for (finding, record) in listed.iter().enumerate() {
@@ -59,21 +59,34 @@ pub(super) fn write(listed: &[&Record], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     let events: Vec<Event<'_>> = events.into_iter().collect();
-    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+    let (Some(first), Some(last)) = (events.first(), events.last()) else {
+        return Markup::default();
+    };
     let span = Span { first: first.moment, last: last.moment };
-    writeln!(
-        out,
-        "<section id=\"timeline\" aria-labelledby=\"timeline-title\">\n\
-         <h2 id=\"timeline-title\">Timeline</h2>\n<p class=\"key\" aria-hidden=\"true\">\
-         <span><svg><circle class=\"in\" cx=\"50%\" cy=\"50%\" r=\"5\"/></svg>came in</span>\n\
-         <span><svg><path class=\"out\" d=\"M5 4l8 8m0-8l-8 8\"/></svg>taken away</span>\n\
-         <span><svg><line class=\"open\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg>still there\
-         </span>\n<span><svg><line class=\"gone\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg>\
-         in the history only</span></p>"
-    )?;
-    write_lanes(listed, &events, span, out)?;
-    write_events(&events, undated, out)?;
-    writeln!(out, "</section>")
+    html! {
+        section id="timeline" aria-labelledby="timeline-title" { "\n"
+            h2 #timeline-title { "Timeline" } "\n"
+            (key())
+            (lanes(listed, &events, span))
+            (axis(span))
+            (undrawn(&events))
+            (list(&events, undated))
+        }
+        "\n"
+    }
+}
+
+/// Explains the marks and lines.
+fn key() -> Markup {
+    html! {
+        p.key aria-hidden="true" {
+            span { svg { circle.in cx="50%" cy="50%" r="5" {} } "came in" } "\n"
+            span { svg { path.out d="M5 4l8 8m0-8l-8 8" {} } "taken away" } "\n"
+            span { svg { line.open x1="0" x2="100%" y1="50%" y2="50%" {} } "still there" } "\n"
+            span { svg { line.gone x1="0" x2="100%" y1="50%" y2="50%" {} } "in the history only" }
+        }
+        "\n"
+    }
 }
 
 fn event<'a>(
@@ -103,13 +116,13 @@ struct Span {
 }
 
 impl Span {
-    /// Returns where a moment lies, in hundredths of the width, with a margin for the marks.
+    /// Returns the position of a moment in percent of the width, with a margin for the marks.
     fn at(self, moment: i64) -> f64 {
         let whole = self.last.saturating_sub(self.first).max(1) as f64;
         2.0 + 92.0 * moment.saturating_sub(self.first) as f64 / whole
     }
 
-    /// Lists the moments that the axis names.
+    /// Lists the moments with a label on the axis.
     fn ticks(self) -> Vec<i64> {
         let part = self.last.saturating_sub(self.first) / PARTS;
         if part == 0 {
@@ -119,130 +132,137 @@ impl Span {
     }
 }
 
-fn write_lanes(
-    listed: &[&Record],
-    events: &[Event<'_>],
-    span: Span,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn lanes(listed: &[&Record], events: &[Event<'_>], span: Span) -> Markup {
     let mut order: Vec<usize> = Vec::new();
     for event in events {
         if !order.contains(&event.finding) {
             order.push(event.finding);
         }
-        if order.len() > MOST_LANES {
+        if order.len() == MOST_LANES {
             break;
         }
     }
-    writeln!(out, "<ol class=\"lanes\">")?;
-    for &finding in order.iter().take(MOST_LANES) {
-        let own: Vec<&Event<'_>> = events.iter().filter(|it| it.finding == finding).collect();
-        write_lane(listed[finding], &own, span, out)?;
-    }
-    writeln!(out, "</ol>")?;
-    write_axis(span, out)?;
-    let with_events: BTreeSet<usize> = events.iter().map(|it| it.finding).collect();
-    let more = with_events.len().saturating_sub(MOST_LANES);
-    if more > 0 {
-        writeln!(
-            out,
-            "<p class=\"more\">The first {MOST_LANES} tokens are drawn; {} more are in the list \
-             below.</p>",
-            number(more)
-        )?;
-    }
-    Ok(())
-}
-
-fn write_lane(
-    record: &Record,
-    own: &[&Event<'_>],
-    span: Span,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let Some((first, last)) = own.first().zip(own.last()) else { return Ok(()) };
-    let presence = record.presence();
-    let is_there = matches!(presence, Presence::Here | Presence::Change);
-    let (class, end) = match presence {
-        Presence::Removed => ("gone", span.at(last.moment)),
-        _ if is_there => ("open", 100.0),
-        _ => ("gone", 100.0),
-    };
-    let days = |date: &str| html(date.split('T').next().unwrap_or_default());
-    let (came, went) = (days(first.date), own.iter().rfind(|it| it.what == What::TakenAway));
-    let went = went.map(|it| format!(", taken away {}", days(it.date))).unwrap_or_default();
-    writeln!(
-        out,
-        "<li><a href=\"#f{}\"><code>{}</code></a>\n<svg role=\"img\" \
-         aria-label=\"came in {came}{went}; {}\">\
-         <line class=\"{class}\" x1=\"{:.2}%\" x2=\"{end:.2}%\" y1=\"50%\" y2=\"50%\"/>",
-        first.finding + 1,
-        html(&record.token.redacted),
-        presence.words(),
-        span.at(first.moment)
-    )?;
-    for what in [What::CameIn, What::TakenAway] {
-        for event in own.iter().filter(|it| it.what == what).take(MOST_MARKS) {
-            let at = span.at(event.moment);
-            match what {
-                What::CameIn => {
-                    writeln!(out, "<circle class=\"in\" cx=\"{at:.2}%\" cy=\"50%\" r=\"5\"/>")?;
-                }
-                What::TakenAway => writeln!(
-                    out,
-                    "<svg x=\"{at:.2}%\" y=\"50%\" overflow=\"visible\">\
-                     <path class=\"out\" d=\"M-4 -4L4 4M4 -4L-4 4\"/></svg>"
-                )?,
+    html! {
+        ol.lanes { "\n"
+            @for finding in order {
+                @let own = events.iter().filter(|it| it.finding == finding);
+                (lane(listed[finding], &own.collect::<Vec<_>>(), span))
             }
         }
+        "\n"
     }
-    writeln!(out, "</svg></li>")
 }
 
-fn write_axis(span: Span, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "<ol class=\"axis\">")?;
-    for moment in span.ticks() {
-        let day = Timestamp::from_second(moment).map(|it| it.to_string()).unwrap_or_default();
-        write!(out, "<li>{}</li>", html(day.split('T').next().unwrap_or_default()))?;
+/// Returns the number of tokens that have events but no lane.
+fn undrawn(events: &[Event<'_>]) -> Markup {
+    let with_events: BTreeSet<usize> = events.iter().map(|it| it.finding).collect();
+    let more = with_events.len().saturating_sub(MOST_LANES);
+    html! {
+        @if more > 0 {
+            p.more {
+                "The first " (MOST_LANES) " tokens are drawn; " (number(more))
+                " more are in the list below."
+            }
+            "\n"
+        }
     }
-    writeln!(out, "</ol>")
 }
 
-fn write_events(events: &[Event<'_>], undated: usize, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "<details class=\"fold\"><summary>The same in words: {}</summary>\n<ol class=\"events\">",
-        count(events.len(), "event")
-    )?;
-    for event in events.iter().take(MOST_EVENTS) {
-        let what = match event.what {
-            What::CameIn => "came in",
-            What::TakenAway => "taken away",
-        };
-        writeln!(
-            out,
-            "<li><time>{}</time> <a href=\"#f{}\"><code>{}</code></a> {what} at <code>{}</code> by \
-             <code>{}</code>, {}</li>",
-            html(event.date.split('T').next().unwrap_or_default()),
-            event.finding + 1,
-            html(event.token),
-            html(&event.place),
-            html(short(event.commit)),
-            html(&event.author)
-        )?;
+fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
+    let Some((first, last)) = own.first().zip(own.last()) else { return Markup::default() };
+    let presence = record.presence();
+    let (class, end) = match presence {
+        Presence::Removed => ("gone", span.at(last.moment)),
+        Presence::Here | Presence::Change => ("open", 100.0),
+        Presence::Elsewhere | Presence::Unreachable => ("gone", 100.0),
+    };
+    let went = own.iter().rfind(|it| it.what == What::TakenAway);
+    let went = went.map(|it| format!(", taken away {}", day(it.date))).unwrap_or_default();
+    let label = format!("came in {}{went}; {}", day(first.date), presence.words());
+    html! {
+        li {
+            a href={ "#f" (first.finding + 1) } { (code(&record.token.redacted)) } "\n"
+            svg role="img" aria-label=(visible(&label)) {
+                line class=(class) x1=(percent(span.at(first.moment))) x2=(percent(end))
+                    y1="50%" y2="50%" {}
+                "\n"
+                @for what in [What::CameIn, What::TakenAway] {
+                    @for event in own.iter().filter(|it| it.what == what).take(MOST_MARKS) {
+                        (mark(what, span.at(event.moment)))
+                    }
+                }
+            }
+        }
+        "\n"
     }
-    writeln!(out, "</ol>")?;
-    let more = events.len().saturating_sub(MOST_EVENTS);
-    if more > 0 {
-        let more = number(more);
-        writeln!(
-            out,
-            "<p class=\"more\">And {more} more, which <code>--report json</code> lists.</p>"
-        )?;
+}
+
+fn mark(what: What, at: f64) -> Markup {
+    html! {
+        @match what {
+            What::CameIn => circle.in cx=(percent(at)) cy="50%" r="5" {},
+            What::TakenAway => svg x=(percent(at)) y="50%" overflow="visible" {
+                path.out d="M-4 -4L4 4M4 -4L-4 4" {}
+            },
+        }
+        "\n"
     }
-    if undated > 0 {
-        let them = count(undated, "event");
-        writeln!(out, "<p class=\"more\">{them} without a date that a calendar has left out.</p>")?;
+}
+
+fn percent(amount: f64) -> String {
+    format!("{amount:.2}%")
+}
+
+/// Returns the day of a moment that is written as RFC 3339 does.
+fn day(date: &str) -> &str {
+    date.split('T').next().unwrap_or_default()
+}
+
+fn axis(span: Span) -> Markup {
+    let date = |moment| Timestamp::from_second(moment).map(|it| it.to_string()).unwrap_or_default();
+    html! {
+        ol.axis {
+            @for moment in span.ticks() { li { (day(&date(moment))) } }
+        }
+        "\n"
     }
-    writeln!(out, "</details>")
+}
+
+/// Returns the events in words.
+fn list(events: &[Event<'_>], undated: usize) -> Markup {
+    html! {
+        details.fold {
+            summary { "The same in words: " (count(events.len(), "event")) } "\n"
+            ol.events { "\n"
+                @for event in events.iter().take(MOST_EVENTS) {
+                    (entry(event))
+                }
+            }
+            "\n"
+            (omitted(events.len(), MOST_EVENTS))
+            @if undated > 0 {
+                p.more {
+                    (count(undated, "event")) " without a date that a calendar has left out."
+                }
+                "\n"
+            }
+        }
+        "\n"
+    }
+}
+
+fn entry(event: &Event<'_>) -> Markup {
+    let what = match event.what {
+        What::CameIn => "came in",
+        What::TakenAway => "taken away",
+    };
+    html! {
+        li {
+            time { (visible(day(event.date))) } " "
+            a href={ "#f" (event.finding + 1) } { (code(event.token)) } " " (what)
+            " at " (code(&event.place))
+            " by " (code(short(event.commit))) ", " (visible(&event.author))
+        }
+        "\n"
+    }
 }

@@ -1,0 +1,90 @@
+//! What the parts of the page share: visible text, lists that are cut off, and writing in pieces.
+//!
+//! Markup comes from `maud`, which escapes every value. A piece is small; the page is never held as
+//! a whole.
+
+use crate::quantity::number;
+use crate::report::escape::terminal;
+use maud::{Markup, PreEscaped, html};
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Marks where a frame takes its content. Escaped text cannot contain it.
+pub(super) const CONTENT: PreEscaped<&str> = PreEscaped("<!--content-->");
+
+/// Returns text with its control characters and direction marks made visible.
+///
+/// `maud` escapes what is special in HTML, but lets these pass.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    terminal(text)
+}
+
+/// Returns text as code.
+pub(super) fn code(text: &str) -> Markup {
+    html! { code { (visible(text)) } }
+}
+
+/// Returns a paragraph with the number of entries that a list of at most `most` omits.
+pub(super) fn omitted(all: usize, most: usize) -> Markup {
+    let omitted = all.saturating_sub(most);
+    html! {
+        @if omitted > 0 {
+            p.more {
+                "And " (number(omitted)) " more, which " code { "--report json" } " lists."
+            }
+            "\n"
+        }
+    }
+}
+
+/// Writes a piece of the page.
+///
+/// # Errors
+/// Returns the error of writing to `out`.
+pub(super) fn put(piece: &Markup, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(piece.0.as_bytes())
+}
+
+/// Writes a frame whose content, at [`CONTENT`], is written piece by piece.
+///
+/// # Errors
+/// Returns the error of writing to `out`.
+pub(super) fn put_around(
+    frame: &Markup,
+    out: &mut dyn Write,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let (before, after) = frame.0.split_once(CONTENT.0).unwrap_or((&frame.0, ""));
+    out.write_all(before.as_bytes())?;
+    content(out)?;
+    out.write_all(after.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "\"><script>'&amp;\u{202e}<!--content-->";
+
+    #[test]
+    fn text_contains_neither_tags_nor_ends_of_attributes_nor_direction_marks() {
+        let escaped = "&quot;&gt;&lt;script&gt;'&amp;amp;\\u{202e}&lt;!--content--&gt;";
+        let page = html! { p title=(visible(HOSTILE)) { (visible(HOSTILE)) } };
+        assert_eq!(page.0, format!("<p title=\"{escaped}\">{escaped}</p>"));
+    }
+
+    #[test]
+    fn content_is_written_where_the_frame_takes_it() {
+        let mut out = Vec::new();
+        let frame = html! { ul title="<!--content-->" { (CONTENT) } };
+        put_around(&frame, &mut out, |out| put(&html! { li { "a" } }, out)).expect("written");
+        let page = String::from_utf8(out).expect("text");
+        assert_eq!(page, "<ul title=\"&lt;!--content--&gt;\"><li>a</li></ul>");
+    }
+
+    #[test]
+    fn only_a_list_that_is_cut_off_states_how_many_entries_it_omits() {
+        assert_eq!(omitted(3, 3).0, "");
+        assert!(omitted(1_204, 3).0.contains("And 1,201 more, which"));
+    }
+}
