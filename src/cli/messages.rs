@@ -3,7 +3,7 @@
 use crate::detect::Detector;
 use crate::redact::Redactor;
 use crate::report::escape;
-use crate::rules;
+use crate::rules::{self, RuleSet};
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
