@@ -6,7 +6,7 @@ use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
 use crate::scope::KnownScopes;
 use crate::service::{TokenRequest, a_year_after, mint};
-use crate::store::tokens::{Revocation, RevokedBy};
+use crate::store::tokens::{Authority, Revocation, RevokedBy};
 use crate::store::users::User;
 use crate::store::{Missing, Store};
 use crate::{id, time};
@@ -303,7 +303,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
         .with("expires_at", token.expires_at.to_string());
-    store.create_token(&token, &event).await?;
+    let _created = store.create_token(&token, Authority::Operator, &event).await?;
     say(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
     print(secret.expose())?;
     Ok(())
