@@ -160,6 +160,13 @@ impl Store {
                 connection.close().await?;
             }
         }
+        if let Err(error) = store.keep_reference().await {
+            // A full disk does not keep the service from answering.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot store the newest event's time to compare the clock with"
+            );
+        }
         store.set_clock().await?;
         Ok(store)
     }
