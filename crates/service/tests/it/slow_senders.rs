@@ -2,7 +2,7 @@
 
 use crate::database::Database;
 use crate::http::{Held, Request};
-use crate::server::{PERMISSIONS, Server, TOKENS, admin, creation};
+use crate::server::{PERMISSIONS, Server, TOKENS, admin, creation, creation_until};
 use crate::until;
 use serde_json::json;
 use std::time::Duration;
@@ -24,8 +24,10 @@ fn a_token_that_was_revoked_during_a_request_does_nothing(database: &Database) {
         "attributes": {"name": "renamed"}}});
     let path = format!("{TOKENS}/{}", victim.id);
     let form = format!("token={}", victim.key);
+    // Within the life of the stolen token, which allows it.
+    let end = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24)).to_string();
     let requests = [
-        creation(&stolen.key, "successor", &["user_app_keys"]),
+        creation_until(&stolen.key, "successor", &["user_app_keys"], &end),
         Request::patch(&path).bearer(&stolen.key).json(&update),
         Request::delete(&path).bearer(&stolen.key).body("xx"),
         Request::get(TOKENS).bearer(&stolen.key).body("xx"),
