@@ -3,6 +3,7 @@
 
 use super::error::ApiError;
 use super::time_limit;
+use crate::audit::queue::{Room, Stalled};
 use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
 use crate::auth::{Entry, Presented, Recall, Verdict};
@@ -82,18 +83,26 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     };
     let keys = Keys::of_token(class, entry.id, entry.user.id);
     let allowance = service.limits.take(class, keys);
-    let caller = Caller { entry, auth_method, request: record, address };
+    let mut caller = Caller { entry, auth_method, request: record, address };
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
         return counted(&service, class, limited(&service, &caller, &allowance));
     }
     let share = allowance.map(|allowance| Share { limits: &service.limits, allowance, keys });
     // Before anything is done, so that a request that cannot be audited is not carried out.
-    if service.queue.room().await.is_err() {
-        return counted(&service, class, ApiError::unavailable().into_response());
+    match service.queue.room().await {
+        Ok(Room::AtOnce) => {}
+        Ok(Room::AfterWaiting) => match current(&service, &caller).await {
+            Ok(entry) => caller.entry = entry,
+            Err(error) => return died(&service, class, caller, error),
+        },
+        Err(Stalled) => {
+            return counted(&service, class, ApiError::unavailable().into_response());
+        }
     }
     parts.extensions.insert(caller.clone());
     let mut response = time_limit::run(next, Request::from_parts(parts, body)).await;
-    if let Some(share) = share.filter(|_| response.status() != StatusCode::FORBIDDEN) {
+    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+    if let Some(share) = share.filter(|_| !refused.contains(&response.status())) {
         share.keep();
     }
     let status = response.status();
@@ -104,6 +113,42 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
         return counted(&service, class, error.into_response());
     }
     counted(&service, class, response)
+}
+
+/// Judges a caller's token again.
+///
+/// # Errors
+/// [`ApiError`] 401 if the token is no longer live.
+async fn current(service: &Service, caller: &Caller) -> Result<Arc<Entry>, ApiError> {
+    match service.authenticator.judge_again(&caller.entry).await? {
+        Verdict::Live(entry) => Ok(entry),
+        Verdict::Dead(_) | Verdict::Unknown => Err(ApiError::unauthorized()),
+    }
+}
+
+/// Refuses a request whose token has died while the request waited, and records the attempt.
+fn died(service: &Service, class: Class, caller: Caller, error: ApiError) -> Response {
+    let response = error.into_response();
+    match record_use(service, caller, &response) {
+        Ok(()) => counted(service, class, response),
+        Err(error) => counted(service, class, error.into_response()),
+    }
+}
+
+/// Judges the caller's token again after the body was read, which may have taken long: a revoked
+/// token does nothing more, however slowly its holder sends.
+pub async fn recheck(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(caller) = request.extensions_mut().get_mut::<Caller>() {
+        match current(&service, caller).await {
+            Ok(entry) => caller.entry = entry,
+            Err(error) => return error.into_response(),
+        }
+    }
+    next.run(request).await
 }
 
 /// Refuses a request of a live token that is beyond its rate limit, and counts it for the trail.
@@ -130,7 +175,7 @@ fn limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Respons
     }
 }
 
-/// Records an answered use of a live token.
+/// Records an answered request of a token that was live when it was judged.
 fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
     let token = caller.entry.id;
     let actor = Actor {
@@ -139,7 +184,13 @@ fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<
         token: None,
         request: Some(caller.request),
     };
-    let mut event = actor.event(name::USED, Some(token))?.answered(response.status().as_u16());
+    let status = response.status();
+    if status == StatusCode::UNAUTHORIZED {
+        // The token died after it was judged.
+        service.queue.push(actor.event(name::DENIED, Some(token))?.answered(status.as_u16()));
+        return Ok(());
+    }
+    let mut event = actor.event(name::USED, Some(token))?.answered(status.as_u16());
     if let Some(&IntrospectedToken(token)) = response.extensions().get() {
         event = event.with("introspected_token", audit::token_metadata(token));
     }

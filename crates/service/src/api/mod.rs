@@ -65,6 +65,7 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
         .routes(routes!(leak::oauth::introspect))
+        .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))
         // These read no body; a layer less matters to checks.
         .routes(routes!(health::validate))

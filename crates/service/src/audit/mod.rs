@@ -40,7 +40,7 @@ pub mod name {
     pub const USER_UPDATED: &str = "user.updated";
     /// A person was disabled.
     pub const USER_DISABLED: &str = "user.disabled";
-    /// The trusted time was deleted.
+    /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
 }
 

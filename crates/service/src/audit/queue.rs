@@ -12,6 +12,7 @@ use super::tally::{Counted, Row, Tally, UPDATE_EVERY, Use, What};
 use super::{Event, method, name};
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::store::audit::Attempt;
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
 use jiff::Timestamp;
@@ -37,10 +38,20 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[error("the audit trail cannot be written at the moment; try again")]
 pub struct Stalled;
 
+/// How a request got room in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There was room.
+    AtOnce,
+    /// The request has waited for it.
+    AfterWaiting,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     events: Vec<Event>,
-    /// When the oldest event came that is not yet written, those being written included.
+    /// When the oldest event came that is not yet written, those being written included; of
+    /// aggregated events, when their writing began.
     oldest: Option<Instant>,
 }
 
@@ -101,9 +112,9 @@ impl Queue {
     ///
     /// # Errors
     /// [`Stalled`] where it stays so for ten seconds.
-    pub async fn room(&self) -> Result<(), Stalled> {
+    pub async fn room(&self) -> Result<Room, Stalled> {
         if self.has_room() {
-            return Ok(());
+            return Ok(Room::AtOnce);
         }
         let mut written = self.written.subscribe();
         let waiting = async {
@@ -112,7 +123,8 @@ impl Queue {
                 let _ = written.changed().await;
             }
         };
-        tokio::time::timeout(MAX_WAIT, waiting).await.map_err(|_| Stalled)
+        let waited = tokio::time::timeout(MAX_WAIT, waiting).await;
+        waited.map(|()| Room::AfterWaiting).map_err(|_| Stalled)
     }
 
     /// Puts an event into the queue.
@@ -182,8 +194,11 @@ impl Queue {
     async fn write_once(&self, store: &Store, what: What) {
         let began = Instant::now();
         let batch = self.batch(what);
+        self.lock().oldest.get_or_insert(began);
         let mut logged: Option<Instant> = None;
-        while let Err(error) = store.append_uses(&batch).await {
+        let mut attempt = Attempt::First;
+        while let Err(error) = store.append_uses(&batch, attempt).await {
+            attempt = Attempt::Retry;
             if logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
                 logged = Some(Instant::now());
                 tracing::error!(

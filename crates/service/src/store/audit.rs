@@ -53,16 +53,53 @@ macro_rules! insert_events {
 
 pub(super) use insert_events;
 
+/// Whether a batch may be there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The batch has not been written before.
+    First,
+    /// An earlier attempt failed; the database may have committed it all the same.
+    Retry,
+}
+
+/// Returns `true` if an earlier attempt has written a batch, in an open transaction. The earlier
+/// attempt may still be at its commit, so its tokens are locked first, which waits for its end.
+macro_rules! is_written {
+    ($tx:ident, $batch:expr, $used:expr, $dialect:expr) => {
+        match $batch.events.first() {
+            // Writing counts and last uses again changes nothing.
+            None => false,
+            Some(first) => {
+                if $dialect == Dialect::Postgres {
+                    for chunk in $used.chunks(CHUNKS[0]) {
+                        lock_tokens!($tx, chunk.iter().map(|(token, _)| token.as_slice()));
+                    }
+                }
+                sqlx::query("SELECT 1 FROM audit_events WHERE at = $1 AND id = $2")
+                    .bind(time::to_row(first.at))
+                    .bind(first.id.as_bytes().as_slice())
+                    .fetch_optional(&mut *$tx)
+                    .await?
+                    .is_some()
+            }
+        }
+    };
+}
+
 impl Store {
     /// Appends events, updates aggregated ones, and records each token's last use, all in one
-    /// transaction.
+    /// transaction. A retry writes nothing if an earlier attempt was committed after all.
     ///
     /// # Errors
-    /// [`StoreError::Statement`]: nothing was written.
-    pub async fn append_uses(&self, batch: &Batch) -> Result<(), StoreError> {
+    /// [`StoreError::Statement`]: nothing was written, unless the connection was lost during the
+    /// commit.
+    pub async fn append_uses(&self, batch: &Batch, attempt: Attempt) -> Result<(), StoreError> {
         let used = last_uses(batch);
         let dialect = self.dialect();
         change!(self, |tx| {
+            if attempt == Attempt::Retry && is_written!(tx, batch, used, dialect) {
+                return Ok(());
+            }
             insert_events!(tx, &batch.events);
             update_metadata!(tx, &batch.updates);
             let mut rest = used.as_slice();

@@ -9,6 +9,8 @@ pub mod audit_search;
 pub mod clock;
 pub mod leaks;
 pub mod listing;
+#[cfg(test)]
+mod plans;
 pub mod pools;
 pub mod readiness;
 pub mod search;
@@ -158,6 +160,13 @@ impl Store {
                 connection.close().await?;
             }
         }
+        if let Err(error) = store.keep_reference().await {
+            // A full disk does not keep the service from answering.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot store the newest event's time to compare the clock with"
+            );
+        }
         store.set_clock().await?;
         Ok(store)
     }
@@ -231,17 +240,18 @@ fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::audit::Attempt;
     use super::*;
     use crate::audit::queue::Batch;
     use crate::audit::{Actor, name};
 
     /// Runs a future on a runtime of its own.
-    fn run<T>(future: impl Future<Output = T>) -> T {
+    pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(future)
     }
 
-    async fn sqlite(dir: &tempfile::TempDir) -> (Store, sqlx::SqlitePool) {
+    pub(super) async fn sqlite(dir: &tempfile::TempDir) -> (Store, sqlx::SqlitePool) {
         let url = format!("sqlite:{}", dir.path().join("unit.db").display());
         let store = Store::open(&url, Missing::Create).await.expect("a new database");
         let Store::Sqlite(pools) = &store else { panic!("not SQLite") };
@@ -252,7 +262,7 @@ mod tests {
     async fn append(store: &Store) -> Result<(), StoreError> {
         let event = Actor::SYSTEM.event(name::USED, None).expect("random bytes");
         let events = vec![event.with("filler", "x".repeat(200_000))];
-        store.append_uses(&Batch { events, ..Batch::default() }).await
+        store.append_uses(&Batch { events, ..Batch::default() }, Attempt::First).await
     }
 
     #[test]
