@@ -8,7 +8,7 @@ use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
 use crate::auth::{Entry, Presented, Recall, Verdict};
 use crate::permission::Permission;
-use crate::rate::{Allowance, Class, Keys, Limits};
+use crate::rate::{Allowance, Class, Keys, Limits, Outcome};
 use crate::service::Service;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -241,8 +241,9 @@ struct Refused {
 ///
 /// Only a token that was live when last asked about reaches the database without a limit. For all
 /// others a lookup is taken from the address's limit first, and given back if the token is
-/// live. So an address can cause only so many queries in vain; and refusals that need no
-/// query, of garbage and of a dead token, do not keep out a live token that is new here.
+/// live. So an address can cause only a limited number of queries in vain, also while the database
+/// fails; and refusals that need no query, of garbage and of a dead token, do not keep out a live
+/// token that is new here.
 async fn authenticate(
     service: &Service,
     headers: &HeaderMap,
@@ -254,7 +255,7 @@ async fn authenticate(
         let Some(presented) = service.reader.read(token) else { continue };
         let (verdict, remembered) = match service.authenticator.recall(&presented) {
             Recall::Current(verdict) => (Some(verdict), None),
-            Recall::WasLive => (Some(service.authenticator.judge(presented).await?), None),
+            Recall::WasLive => (Some(judge_again(service, presented).await?), None),
             Recall::WasDead(entry) => (None, Some(entry)),
             Recall::Nothing => (None, None),
         };
@@ -279,23 +280,34 @@ async fn authenticate(
     Ok(Authenticated::Refused(Refused { allowance: beyond.or(allowance), dead }))
 }
 
-/// Asks the database about a token, if the address may cause another query in vain; otherwise
-/// returns the exhausted allowance.
+/// Asks the database about a token, if the address may make another lookup; otherwise returns the
+/// exhausted allowance.
 async fn look_up(
     service: &Service,
     presented: Presented,
     address: IpAddr,
 ) -> Result<Result<Verdict, Allowance>, ApiError> {
-    let keys = Keys::of_lookup(address);
-    let allowance = service.limits.take(Class::Authentication, keys);
-    if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
-        return Ok(Err(allowance));
-    }
+    let lookup = match service.limits.take_lookup(address) {
+        Ok(lookup) => lookup,
+        Err(exhausted) => return Ok(Err(exhausted)),
+    };
     let judged = service.authenticator.judge(presented).await;
-    if let (Some(allowance), Ok(Verdict::Live(_)) | Err(_)) = (&allowance, &judged) {
-        service.limits.give_back(allowance, keys);
-    }
+    let outcome = match &judged {
+        Ok(Verdict::Live(_)) => Outcome::Live,
+        Ok(Verdict::Dead(_) | Verdict::Unknown) => Outcome::InVain,
+        Err(_) => Outcome::Failed,
+    };
+    service.limits.end_lookup(&lookup, outcome);
     Ok(Ok(judged?))
+}
+
+/// Asks the database about a token that was live when last asked about.
+async fn judge_again(service: &Service, presented: Presented) -> Result<Verdict, ApiError> {
+    let judged = service.authenticator.judge(presented).await;
+    if judged.is_err() {
+        service.limits.database_failed();
+    }
+    Ok(judged?)
 }
 
 fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {

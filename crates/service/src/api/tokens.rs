@@ -50,15 +50,17 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysRead])?;
     let (mut listing, include) = query::listing(query.as_deref())?;
+    let own = caller.entry.user.id;
     if !caller.may(OrgAppKeysRead) {
-        let own = caller.entry.user.id;
         if listing.owners.iter().any(|&owner| owner != own) {
             return Err(ApiError::lacks(&[OrgAppKeysRead]));
         }
         listing.owners = vec![own];
     }
     let search = service.store.tokens(&listing);
-    let (tokens, total) = searches::bounded(&service, &caller, search).await?;
+    let own_list = !listing.owners.is_empty() && listing.owners.iter().all(|&owner| owner == own);
+    let slots = if own_list { &service.own_lists } else { &service.searches };
+    let (tokens, total) = searches::bounded(&service, slots, &caller, search).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::listed(tokens, total, include)))
 }
 

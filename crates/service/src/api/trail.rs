@@ -108,7 +108,7 @@ pub async fn events(
     let asked = page.limit as usize;
     page.limit += 1;
     let search = service.store.events(&filter, &page);
-    let mut events = searches::bounded(&service, &caller, search).await?;
+    let mut events = searches::bounded(&service, &service.searches, &caller, search).await?;
     let more = events.len() > asked;
     events.truncate(asked);
     let after =

@@ -5,11 +5,15 @@
 //! IPv6, the address's network. It is allowed only if every key is below its limit, and only allowed
 //! requests are counted. Windows follow a steady clock, never the wall clock.
 
+mod lookups;
 mod table;
+
+pub use lookups::{Lookup, Outcome};
 
 use crate::steady::Steady;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ddpatrol_token::Uuid;
+use lookups::Unanswered;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -203,6 +207,7 @@ fn site(address: IpAddr) -> ([u8; 16], Option<[u8; 16]>) {
 pub struct Limits {
     rates: Option<[Rate; Class::ALL.len()]>,
     tables: [Mutex<Table>; Class::ALL.len()],
+    unanswered: Unanswered,
     clock: Steady,
 }
 
@@ -234,7 +239,7 @@ impl Limits {
     #[must_use]
     pub fn none() -> Self {
         let tables = Class::ALL.map(|_| Mutex::default());
-        Self { rates: None, tables, clock: Steady::start() }
+        Self { rates: None, tables, unanswered: Unanswered::default(), clock: Steady::start() }
     }
 
     /// Counts a request if it is within the limit of each of its keys; `None` if nothing is limited.
@@ -244,26 +249,12 @@ impl Limits {
 
     fn take_at(&self, class: Class, keys: Keys, now: u64) -> Option<Allowance> {
         let rate = self.rates.as_ref()?[class as usize];
-        let period = u64::from(rate.period);
-        let mut table = self.table(class);
-        table.enter(now / period);
-        let left = |key: Key| key.limit(rate).saturating_sub(table.count(key));
-        let left = keys.iter().map(left).min().unwrap_or(0);
-        let allowed = left > 0;
-        if allowed {
-            keys.iter().for_each(|key| table.add(key));
-        }
-        let remaining = left.saturating_sub(1).min(rate.limit);
-        let (window, reset) = (table.window(), period - now % period);
-        Some(Allowance { class, rate, window, remaining, reset, allowed })
+        Some(take_from(&mut self.table(class), class, rate, keys, now))
     }
 
     /// Takes back the count of an allowed request for each of its keys.
     pub fn give_back(&self, allowance: &Allowance, keys: Keys) {
-        let mut table = self.table(allowance.class);
-        if allowance.allowed && table.window() == allowance.window {
-            keys.iter().for_each(|key| table.subtract(key));
-        }
+        give_back_to(&mut self.table(allowance.class), allowance, keys);
     }
 
     /// Takes back the count of an allowed request for its person: whoever may not do something does
@@ -276,6 +267,28 @@ impl Limits {
 
     fn table(&self, class: Class) -> MutexGuard<'_, Table> {
         self.tables[class as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a request in a table if it is within the limit of each of its keys.
+fn take_from(table: &mut Table, class: Class, rate: Rate, keys: Keys, now: u64) -> Allowance {
+    let period = u64::from(rate.period);
+    table.enter(now / period);
+    let left = |key: Key| key.limit(rate).saturating_sub(table.count(key));
+    let left = keys.iter().map(left).min().unwrap_or(0);
+    let allowed = left > 0;
+    if allowed {
+        keys.iter().for_each(|key| table.add(key));
+    }
+    let remaining = left.saturating_sub(1).min(rate.limit);
+    let (window, reset) = (table.window(), period - now % period);
+    Allowance { class, rate, window, remaining, reset, allowed }
+}
+
+/// Takes back from a table the count of an allowed request, unless its window is over.
+fn give_back_to(table: &mut Table, allowance: &Allowance, keys: Keys) {
+    if allowance.allowed && table.window() == allowance.window {
+        keys.iter().for_each(|key| table.subtract(key));
     }
 }
 
