@@ -11,6 +11,7 @@ use crate::permission::Permission;
 use crate::rate::{Allowance, Class, Keys, Limits, Outcome};
 use crate::service::Service;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -71,19 +72,19 @@ pub(crate) struct IntrospectedToken(pub(crate) Uuid);
 pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let address = service.caller_address(&parts);
-    let record = audit::Request::new(&parts, address.to_string());
     let class = Class::of(&parts.method, parts.uri.path());
     let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
         Ok(Authenticated::Live(entry, auth_method)) => (entry, auth_method),
         Ok(Authenticated::Refused(refused)) => {
-            let refused = refuse(&service, refused, record, address);
+            let refused = refuse(&service, refused, &parts, address);
             return counted(&service, Class::Authentication, refused);
         }
         Err(error) => return counted(&service, class, error.into_response()),
     };
     let keys = Keys::of_token(class, entry.id, entry.user.id);
     let allowance = service.limits.take(class, keys);
-    let mut caller = Caller { entry, auth_method, request: record, address };
+    let request = audit::Request::new(&parts, address.to_string());
+    let mut caller = Caller { entry, auth_method, request, address };
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
         return counted(&service, class, limited(&service, &caller, &allowance));
     }
@@ -320,12 +321,7 @@ fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)>
 }
 
 /// Refuses a request without a live token, and counts the attempt if it was made with a dead one.
-fn refuse(
-    service: &Service,
-    refused: Refused,
-    record: audit::Request,
-    address: IpAddr,
-) -> Response {
+fn refuse(service: &Service, refused: Refused, parts: &Parts, address: IpAddr) -> Response {
     let Refused { allowance, dead } = refused;
     let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
         (ApiError::unauthorized().into_response(), Limit::Within)
@@ -338,9 +334,12 @@ fn refuse(
     }
     let Some((entry, auth_method)) = dead else { return response };
     let seen = Use { kind: Kind::Denied, token: entry.id, address, caller: None, limit };
-    let user = Some(entry.user.clone());
-    let actor = Actor { user, auth_method, token: None, request: Some(record) };
-    let event = || Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()));
+    let event = || {
+        let user = Some(entry.user.clone());
+        let request = Some(audit::Request::new(parts, address.to_string()));
+        let actor = Actor { user, auth_method, token: None, request };
+        Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()))
+    };
     match service.queue.count(seen, event) {
         Ok(()) => response,
         Err(error) => ApiError::from(error).into_response(),

@@ -9,7 +9,7 @@ pub mod tally;
 
 pub use filter::{Filter, FilterError, Page};
 
-use crate::redact::{bounded, redact};
+use crate::redact::{bounded, longest_redacted, redact_within};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
@@ -123,9 +123,12 @@ impl Request {
 }
 
 /// Redacts and bounds a caller's string for a row.
+///
+/// The result is at most one replacement longer than the string, so that a row of many short
+/// look-alikes of tokens takes no more memory than the request was charged for.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    bounded(&redact(text), MAX_TEXT).to_owned()
+    redact_within(text, longest_redacted(text.len()).min(MAX_TEXT))
 }
 
 /// One event of the audit trail.

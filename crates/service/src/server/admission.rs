@@ -22,7 +22,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) enum Decision {
     Admitted(Admitted),
-    /// A limit is reached, and every open connection that counts is at work.
+    /// A limit is reached, and the service is at work for every open connection that counts.
     Refused,
 }
 
