@@ -221,6 +221,15 @@ impl Authenticator {
         Ok(verdict(entry, &presented))
     }
 
+    /// Judges again the token of a request that has waited since it was judged. Asks the database
+    /// only if what is remembered is not current.
+    ///
+    /// # Errors
+    /// [`AuthError`] where the database fails or is too slow.
+    pub async fn judge_again(&self, entry: &Entry) -> Result<Verdict, AuthError> {
+        self.judge(Presented { id: entry.id, digest: entry.digest }).await
+    }
+
     /// Returns what is remembered of a presented token, without asking the database.
     #[must_use]
     pub fn recall(&self, presented: &Presented) -> Recall {

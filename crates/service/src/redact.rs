@@ -1,55 +1,84 @@
-//! The gate that every string of a caller's passes before it is stored or answered: whatever looks
-//! like an access token in it is replaced.
+//! Redaction: replaces what looks like an access token in a caller's string before the string is
+//! stored or shown.
 
 use ddpatrol_token::datadog::{PERSONAL_PREFIX, SERVICE_ACCOUNT_PREFIX};
 use std::borrow::Cow;
 
-/// What stands for a token.
+/// The replacement of a token's body.
 const REDACTED: &str = "[redacted]";
+/// The last byte of both prefixes.
+const PREFIX_END: char = '_';
 
-/// Replaces what follows a token's prefix, whether or not it proves itself.
+/// Replaces the characters after each token prefix, whether or not they are a valid token.
 ///
-/// A cut-off or misspelled token gives away as much as a whole one, so nothing is checked here.
+/// A truncated or misspelled token reveals as much as a whole one, so nothing is validated here. The
+/// time is linear in the length of the text.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
-    let Some((mut start, mut prefix)) = next_prefix(text) else { return Cow::Borrowed(text) };
-    let mut out = String::with_capacity(text.len());
+    if holds_token(text) {
+        Cow::Owned(redact_within(text, usize::MAX))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Returns the first `limit` bytes of a text after redaction, cut at a character boundary.
+///
+/// The rest of the text is not scanned, except for a token at the cut.
+#[must_use]
+pub(crate) fn redact_within(text: &str, limit: usize) -> String {
+    let mut out = String::new();
     let mut rest = text;
     loop {
-        let body = start + prefix.len();
-        let end = rest[body..]
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .map_or(rest.len(), |at| body + at);
-        out.push_str(&rest[..body]);
-        if end > body {
-            out.push_str(REDACTED);
-        }
-        rest = &rest[end..];
-        match next_prefix(rest) {
-            Some(found) => (start, prefix) = found,
-            None => break,
+        let window = bounded(rest, limit - out.len());
+        let Some(body) = first_body(window) else {
+            out.push_str(window);
+            break;
+        };
+        let (shown, tail) = rest.split_at(body);
+        out.push_str(shown);
+        rest = tail.trim_start_matches(is_body);
+        if rest.len() < tail.len() {
+            out.push_str(bounded(REDACTED, limit - out.len()));
         }
     }
-    out.push_str(rest);
-    Cow::Owned(out)
+    out.shrink_to_fit();
+    out
 }
 
-/// Tells whether a text holds something that [`redact`] would replace.
+/// Returns `true` if [`redact`] would change a text.
 #[must_use]
 pub fn holds_token(text: &str) -> bool {
-    matches!(redact(text), Cow::Owned(redacted) if redacted != text)
+    let mut rest = text;
+    while let Some(body) = first_body(rest) {
+        rest = &rest[body..];
+        if rest.starts_with(is_body) {
+            return true;
+        }
+    }
+    false
 }
 
-/// Cuts a text to at most `limit` bytes, at a character's border.
+/// Returns the longest a text can be after [`clean`](crate::audit::clean), given its length.
+pub(crate) const fn longest_redacted(length: usize) -> usize {
+    length.saturating_add(REDACTED.len())
+}
+
+/// Returns the offset after the first token prefix.
+fn first_body(text: &str) -> Option<usize> {
+    text.match_indices(PREFIX_END).map(|(at, end)| at + end.len()).find(|&body| {
+        let shown = &text[..body];
+        shown.ends_with(PERSONAL_PREFIX) || shown.ends_with(SERVICE_ACCOUNT_PREFIX)
+    })
+}
+
+fn is_body(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
+/// Cuts a text to at most `limit` bytes, at a character boundary.
 pub(crate) fn bounded(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
-}
-
-fn next_prefix(text: &str) -> Option<(usize, &'static str)> {
-    [PERSONAL_PREFIX, SERVICE_ACCOUNT_PREFIX]
-        .into_iter()
-        .filter_map(|prefix| text.find(prefix).map(|at| (at, prefix)))
-        .min()
 }
 
 #[cfg(test)]
@@ -67,6 +96,51 @@ mod tests {
         ] {
             assert_eq!(redact(text), redacted);
             assert_eq!(holds_token(text), text != redacted, "{text}");
+        }
+    }
+
+    /// The definition that [`redact`] implements in linear time.
+    fn defined(text: &str) -> String {
+        let next = |text: &str| {
+            let prefixes = [PERSONAL_PREFIX, SERVICE_ACCOUNT_PREFIX];
+            prefixes.into_iter().filter_map(|p| text.find(p).map(|at| at + p.len())).min()
+        };
+        let (mut out, mut rest) = (String::new(), text);
+        while let Some(body) = next(rest) {
+            out.push_str(&rest[..body]);
+            let end = rest[body..].find(|c| !is_body(c)).map_or(rest.len(), |at| body + at);
+            out.push_str(if end > body { REDACTED } else { "" });
+            rest = &rest[end..];
+        }
+        out + rest
+    }
+
+    #[test]
+    fn any_text_is_redacted_as_defined_and_cut_at_any_length() {
+        let pieces = ["ddpat_", "ddsat_", "dd", "pat_", "d", "_", "-", "é", "x9", " "];
+        let mut state = 1_u64;
+        for _ in 0..3_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
+            }
+            let whole = defined(&text);
+            assert_eq!(redact(&text), whole);
+            assert_eq!(holds_token(&text), whole != text);
+            for limit in 0..=whole.len() + 1 {
+                assert_eq!(redact_within(&text, limit), bounded(&whole, limit), "{text} {limit}");
+            }
+        }
+    }
+
+    /// Ends only if the time is linear: a quadratic search takes half an hour.
+    #[test]
+    fn a_long_text_of_prefixes_is_redacted_in_linear_time() {
+        for piece in ["ddpat_-", "ddsat_x-", "_", "d", "ddpat_"] {
+            let text = piece.repeat((4 << 20) / piece.len());
+            assert_eq!(holds_token(&text), redact(&text) != text);
+            assert_eq!(redact_within(&text, 512).len(), redact(&text).len().min(512));
         }
     }
 

@@ -1,17 +1,18 @@
 //! The service: what every request needs, put together once.
 
-use crate::api::memory::Bodies;
+use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
 use crate::clock::monitor::Monitor;
-use crate::leak::github_keys::Keys;
+use crate::leak::github::Keys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::scope::{KnownScopes, Scopes};
 use crate::store::leaks::OnLeak;
+use crate::store::pools::{OWN_LISTS, SEARCHES};
 use crate::store::readiness::Readiness;
 use crate::store::search::Searches;
 use crate::store::tokens::{NewToken, Revocation, RevokedBy};
@@ -69,8 +70,10 @@ pub struct Service {
     pub github_keys: Keys,
     /// Whether the database accepts writes.
     pub readiness: Readiness,
-    /// The limits of searches.
+    /// The slots of searches.
     pub searches: Searches,
+    /// The slots of lists of the caller's own tokens.
+    pub own_lists: Searches,
     /// The memory for request bodies.
     pub bodies: Bodies,
     trusted_proxies: Networks,
@@ -159,7 +162,8 @@ impl Service {
             on_leak: settings.on_leak,
             github_keys: Keys::new(settings.github_keys_url),
             readiness: Readiness::default(),
-            searches: Searches::default(),
+            searches: Searches::new(SEARCHES),
+            own_lists: Searches::new(OWN_LISTS),
             bodies: Bodies::default(),
             trusted_proxies: settings.trusted_proxies,
             store,

@@ -2,13 +2,19 @@
 
 use crate::audit::filter::FilterError;
 use crate::auth::AuthError;
+use crate::log_limit::LogLimit;
 use crate::permission::Permission;
 use crate::store::StoreError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
 use serde::Serialize;
+use std::sync::LazyLock;
 use utoipa::{IntoResponses, ToSchema};
+
+/// A failing database fails every request; the log must not grow at their rate, since its disk may be
+/// the one that is full.
+static LOG: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
 /// The media type of JSON:API.
 pub const JSON_API: &str = "application/vnd.api+json";
@@ -140,14 +146,22 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
+        if let Some(count) = LOG.count("store") {
+            tracing::error!(error = &error as &dyn std::error::Error, count, "a request failed");
+        }
         Self::unavailable()
     }
 }
 
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "a token could not be judged");
+        if let Some(count) = LOG.count("authentication") {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                count,
+                "a token could not be judged"
+            );
+        }
         Self::unavailable()
     }
 }
@@ -169,10 +183,13 @@ pub(crate) fn json(status: StatusCode, media: &'static str, body: &impl Serializ
     match serde_json::to_vec(body) {
         Ok(bytes) => (status, [(header::CONTENT_TYPE, media)], bytes).into_response(),
         Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "an answer could not be written"
-            );
+            if let Some(count) = LOG.count("answer") {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    count,
+                    "an answer could not be written"
+                );
+            }
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

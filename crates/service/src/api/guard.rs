@@ -3,13 +3,15 @@
 
 use super::error::ApiError;
 use super::time_limit;
+use crate::audit::queue::{Room, Stalled};
 use crate::audit::tally::{Kind, Limit, Use};
 use crate::audit::{self, Actor, method, name};
 use crate::auth::{Entry, Presented, Recall, Verdict};
 use crate::permission::Permission;
-use crate::rate::{Allowance, Class, Keys, Limits};
+use crate::rate::{Allowance, Class, Keys, Limits, Outcome};
 use crate::service::Service;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -70,30 +72,38 @@ pub(crate) struct IntrospectedToken(pub(crate) Uuid);
 pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let address = service.caller_address(&parts);
-    let record = audit::Request::new(&parts, address.to_string());
     let class = Class::of(&parts.method, parts.uri.path());
     let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
         Ok(Authenticated::Live(entry, auth_method)) => (entry, auth_method),
         Ok(Authenticated::Refused(refused)) => {
-            let refused = refuse(&service, refused, record, address);
+            let refused = refuse(&service, refused, &parts, address);
             return counted(&service, Class::Authentication, refused);
         }
         Err(error) => return counted(&service, class, error.into_response()),
     };
     let keys = Keys::of_token(class, entry.id, entry.user.id);
     let allowance = service.limits.take(class, keys);
-    let caller = Caller { entry, auth_method, request: record, address };
+    let request = audit::Request::new(&parts, address.to_string());
+    let mut caller = Caller { entry, auth_method, request, address };
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
         return counted(&service, class, limited(&service, &caller, &allowance));
     }
     let share = allowance.map(|allowance| Share { limits: &service.limits, allowance, keys });
     // Before anything is done, so that a request that cannot be audited is not carried out.
-    if service.queue.room().await.is_err() {
-        return counted(&service, class, ApiError::unavailable().into_response());
+    match service.queue.room().await {
+        Ok(Room::AtOnce) => {}
+        Ok(Room::AfterWaiting) => match current(&service, &caller).await {
+            Ok(entry) => caller.entry = entry,
+            Err(error) => return died(&service, class, caller, error),
+        },
+        Err(Stalled) => {
+            return counted(&service, class, ApiError::unavailable().into_response());
+        }
     }
     parts.extensions.insert(caller.clone());
     let mut response = time_limit::run(next, Request::from_parts(parts, body)).await;
-    if let Some(share) = share.filter(|_| response.status() != StatusCode::FORBIDDEN) {
+    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+    if let Some(share) = share.filter(|_| !refused.contains(&response.status())) {
         share.keep();
     }
     let status = response.status();
@@ -104,6 +114,42 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
         return counted(&service, class, error.into_response());
     }
     counted(&service, class, response)
+}
+
+/// Judges a caller's token again.
+///
+/// # Errors
+/// [`ApiError`] 401 if the token is no longer live.
+async fn current(service: &Service, caller: &Caller) -> Result<Arc<Entry>, ApiError> {
+    match service.authenticator.judge_again(&caller.entry).await? {
+        Verdict::Live(entry) => Ok(entry),
+        Verdict::Dead(_) | Verdict::Unknown => Err(ApiError::unauthorized()),
+    }
+}
+
+/// Refuses a request whose token has died while the request waited, and records the attempt.
+fn died(service: &Service, class: Class, caller: Caller, error: ApiError) -> Response {
+    let response = error.into_response();
+    match record_use(service, caller, &response) {
+        Ok(()) => counted(service, class, response),
+        Err(error) => counted(service, class, error.into_response()),
+    }
+}
+
+/// Judges the caller's token again after the body was read, which may have taken long: a revoked
+/// token does nothing more, however slowly its holder sends.
+pub async fn recheck(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(caller) = request.extensions_mut().get_mut::<Caller>() {
+        match current(&service, caller).await {
+            Ok(entry) => caller.entry = entry,
+            Err(error) => return error.into_response(),
+        }
+    }
+    next.run(request).await
 }
 
 /// Refuses a request of a live token that is beyond its rate limit, and counts it for the trail.
@@ -130,7 +176,7 @@ fn limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Respons
     }
 }
 
-/// Records an answered use of a live token.
+/// Records an answered request of a token that was live when it was judged.
 fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
     let token = caller.entry.id;
     let actor = Actor {
@@ -139,7 +185,13 @@ fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<
         token: None,
         request: Some(caller.request),
     };
-    let mut event = actor.event(name::USED, Some(token))?.answered(response.status().as_u16());
+    let status = response.status();
+    if status == StatusCode::UNAUTHORIZED {
+        // The token died after it was judged.
+        service.queue.push(actor.event(name::DENIED, Some(token))?.answered(status.as_u16()));
+        return Ok(());
+    }
+    let mut event = actor.event(name::USED, Some(token))?.answered(status.as_u16());
     if let Some(&IntrospectedToken(token)) = response.extensions().get() {
         event = event.with("introspected_token", audit::token_metadata(token));
     }
@@ -190,8 +242,9 @@ struct Refused {
 ///
 /// Only a token that was live when last asked about reaches the database without a limit. For all
 /// others a lookup is taken from the address's limit first, and given back if the token is
-/// live. So an address can cause only so many queries in vain; and refusals that need no
-/// query, of garbage and of a dead token, do not keep out a live token that is new here.
+/// live. So an address can cause only a limited number of queries in vain, also while the database
+/// fails; and refusals that need no query, of garbage and of a dead token, do not keep out a live
+/// token that is new here.
 async fn authenticate(
     service: &Service,
     headers: &HeaderMap,
@@ -203,7 +256,7 @@ async fn authenticate(
         let Some(presented) = service.reader.read(token) else { continue };
         let (verdict, remembered) = match service.authenticator.recall(&presented) {
             Recall::Current(verdict) => (Some(verdict), None),
-            Recall::WasLive => (Some(service.authenticator.judge(presented).await?), None),
+            Recall::WasLive => (Some(judge_again(service, presented).await?), None),
             Recall::WasDead(entry) => (None, Some(entry)),
             Recall::Nothing => (None, None),
         };
@@ -228,23 +281,34 @@ async fn authenticate(
     Ok(Authenticated::Refused(Refused { allowance: beyond.or(allowance), dead }))
 }
 
-/// Asks the database about a token, if the address may cause another query in vain; otherwise
-/// returns the exhausted allowance.
+/// Asks the database about a token, if the address may make another lookup; otherwise returns the
+/// exhausted allowance.
 async fn look_up(
     service: &Service,
     presented: Presented,
     address: IpAddr,
 ) -> Result<Result<Verdict, Allowance>, ApiError> {
-    let keys = Keys::of_lookup(address);
-    let allowance = service.limits.take(Class::Authentication, keys);
-    if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
-        return Ok(Err(allowance));
-    }
+    let lookup = match service.limits.take_lookup(address) {
+        Ok(lookup) => lookup,
+        Err(exhausted) => return Ok(Err(exhausted)),
+    };
     let judged = service.authenticator.judge(presented).await;
-    if let (Some(allowance), Ok(Verdict::Live(_)) | Err(_)) = (&allowance, &judged) {
-        service.limits.give_back(allowance, keys);
-    }
+    let outcome = match &judged {
+        Ok(Verdict::Live(_)) => Outcome::Live,
+        Ok(Verdict::Dead(_) | Verdict::Unknown) => Outcome::InVain,
+        Err(_) => Outcome::Failed,
+    };
+    service.limits.end_lookup(&lookup, outcome);
     Ok(Ok(judged?))
+}
+
+/// Asks the database about a token that was live when last asked about.
+async fn judge_again(service: &Service, presented: Presented) -> Result<Verdict, ApiError> {
+    let judged = service.authenticator.judge(presented).await;
+    if judged.is_err() {
+        service.limits.database_failed();
+    }
+    Ok(judged?)
 }
 
 fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {
@@ -257,12 +321,7 @@ fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)>
 }
 
 /// Refuses a request without a live token, and counts the attempt if it was made with a dead one.
-fn refuse(
-    service: &Service,
-    refused: Refused,
-    record: audit::Request,
-    address: IpAddr,
-) -> Response {
+fn refuse(service: &Service, refused: Refused, parts: &Parts, address: IpAddr) -> Response {
     let Refused { allowance, dead } = refused;
     let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
         (ApiError::unauthorized().into_response(), Limit::Within)
@@ -275,9 +334,12 @@ fn refuse(
     }
     let Some((entry, auth_method)) = dead else { return response };
     let seen = Use { kind: Kind::Denied, token: entry.id, address, caller: None, limit };
-    let user = Some(entry.user.clone());
-    let actor = Actor { user, auth_method, token: None, request: Some(record) };
-    let event = || Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()));
+    let event = || {
+        let user = Some(entry.user.clone());
+        let request = Some(audit::Request::new(parts, address.to_string()));
+        let actor = Actor { user, auth_method, token: None, request };
+        Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()))
+    };
     match service.queue.count(seen, event) {
         Ok(()) => response,
         Err(error) => ApiError::from(error).into_response(),

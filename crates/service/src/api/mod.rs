@@ -2,11 +2,11 @@
 //! list of routes.
 
 pub mod body;
+mod budget;
 pub mod error;
 pub mod guard;
 pub mod health;
 pub mod jsonapi;
-pub mod memory;
 pub mod payload;
 pub mod query;
 mod searches;
@@ -61,14 +61,20 @@ pub fn router(service: Arc<Service>) -> Router {
 fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
     // The layers of a route apply from the last to the first.
     let body = |payload| from_fn_with_state((Arc::clone(service), payload), payload::read_body);
+    let introspection = OpenApiRouter::new()
+        .routes(routes!(leak::oauth::introspect))
+        .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
+        .route_layer(body(Payload::Token))
+        .route_layer(from_fn(leak::oauth::require_permission));
     let with_token = OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
-        .routes(routes!(leak::oauth::introspect))
+        .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))
         // These read no body; a layer less matters to checks.
         .routes(routes!(health::validate))
         .routes(routes!(trail::events))
+        .merge(introspection)
         .route_layer(from_fn_with_state(Arc::clone(service), guard::guard));
     let alerts = OpenApiRouter::new()
         .routes(routes!(leak::github::alert))

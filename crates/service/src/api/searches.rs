@@ -1,21 +1,25 @@
-//! Searches of the API, bounded as [`crate::store::search`] says.
+//! Searches of the API, bounded by [`crate::store::search`].
 
 use super::error::ApiError;
 use super::guard::Caller;
 use crate::service::Service;
 use crate::store::StoreError;
+use crate::store::search::{Searcher, Searches};
 use axum::http::StatusCode;
 
-/// Runs a caller's search when there is room for it.
+/// Runs a caller's search in one of `slots`.
 ///
 /// # Errors
-/// [`ApiError`] 429 if there is none, 400 if the search takes too long, 503 if the database fails.
+/// [`ApiError`] 429 if too many run or wait, 400 if the search takes too long, 503 if the database
+/// fails.
 pub(super) async fn bounded<T>(
     service: &Service,
+    slots: &Searches,
     caller: &Caller,
     search: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, ApiError> {
-    let _admission = service.searches.admit(caller.entry.user.id).await.map_err(|busy| {
+    let searcher = Searcher { person: caller.entry.user.id, token: caller.entry.id };
+    let _admission = slots.admit(searcher).await.map_err(|busy| {
         service.metrics.searched("refused");
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, busy.to_string())
     })?;
@@ -24,7 +28,7 @@ pub(super) async fn bounded<T>(
             service.metrics.searched("completed");
             Ok(found)
         }
-        Err(error @ StoreError::SearchTime(_)) => {
+        Err(error @ StoreError::SearchTime) => {
             service.metrics.searched("timed_out");
             Err(ApiError::bad(vec![error.to_string()]))
         }

@@ -9,7 +9,7 @@ use super::searches;
 use crate::audit::name;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
 use crate::service::{Service, TokenRequest, mint};
-use crate::store::tokens::{Revocation, RevokedBy, Token, Update};
+use crate::store::tokens::{Authority, Change, Creation, Revocation, RevokedBy, Token, Update};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -50,15 +50,17 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysRead])?;
     let (mut listing, include) = query::listing(query.as_deref())?;
+    let own = caller.entry.user.id;
     if !caller.may(OrgAppKeysRead) {
-        let own = caller.entry.user.id;
         if listing.owners.iter().any(|&owner| owner != own) {
             return Err(ApiError::lacks(&[OrgAppKeysRead]));
         }
         listing.owners = vec![own];
     }
     let search = service.store.tokens(&listing);
-    let (tokens, total) = searches::bounded(&service, &caller, search).await?;
+    let own_list = !listing.owners.is_empty() && listing.owners.iter().all(|&owner| owner == own);
+    let slots = if own_list { &service.own_lists } else { &service.searches };
+    let (tokens, total) = searches::bounded(&service, slots, &caller, search).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::listed(tokens, total, include)))
 }
 
@@ -103,7 +105,10 @@ pub async fn create(
         .with("name", token.name.as_str())
         .with("scopes", token.scopes.as_slice())
         .with("expires_at", token.expires_at.to_string());
-    service.store.create_token(&token, &event).await?;
+    let authority = Authority::Token(caller.entry.id);
+    if service.store.create_token(&token, authority, &event).await? == Creation::Unauthorized {
+        return Err(ApiError::unauthorized());
+    }
     service.authenticator.created(&token, &caller.entry);
     Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::created(token, key)))
 }
@@ -175,6 +180,7 @@ pub async fn update(
                 return Ok(json(StatusCode::OK, JSON_API, &document));
             }
             Update::Dead => return Err(ApiError::no_token()),
+            Update::Unauthorized => return Err(ApiError::unauthorized()),
             Update::Outdated => {}
         }
     }
@@ -201,7 +207,9 @@ async fn change(
         event = event.with("previous_scopes", token.scopes.as_slice());
     }
     let (name, scopes) = (update.name.as_deref(), update.scopes.as_deref());
-    let updated = service.store.update_token(token, name, scopes, &event).await;
+    let change = Change { previous: token, name, scopes };
+    let authority = Authority::Token(caller.entry.id);
+    let updated = service.store.update_token(&change, authority, &event).await;
     service.authenticator.forget(token.id);
     Ok(updated?)
 }

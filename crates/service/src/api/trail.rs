@@ -108,7 +108,7 @@ pub async fn events(
     let asked = page.limit as usize;
     page.limit += 1;
     let search = service.store.events(&filter, &page);
-    let mut events = searches::bounded(&service, &caller, search).await?;
+    let mut events = searches::bounded(&service, &service.searches, &caller, search).await?;
     let more = events.len() > asked;
     events.truncate(asked);
     let after =
@@ -181,7 +181,7 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
         name::USER_CREATED => return format!("The user {asset} was created"),
         name::USER_UPDATED => return format!("The permissions of the user {asset} changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
-        name::CLOCK_RESET => return "The trusted time was deleted".to_owned(),
+        name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),
     };
     match who {

@@ -3,14 +3,13 @@
 //! An event is append-only. It names a token by id and alias and never holds its secret: strings
 //! that callers send pass [`crate::redact`] on the way in.
 
-pub mod batch;
 pub mod filter;
 pub mod queue;
 pub mod tally;
 
 pub use filter::{Filter, FilterError, Page};
 
-use crate::redact::{bounded, redact};
+use crate::redact::{bounded, longest_redacted, redact_within};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
@@ -41,7 +40,7 @@ pub mod name {
     pub const USER_UPDATED: &str = "user.updated";
     /// A person was disabled.
     pub const USER_DISABLED: &str = "user.disabled";
-    /// The trusted time was deleted.
+    /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
 }
 
@@ -124,9 +123,12 @@ impl Request {
 }
 
 /// Redacts and bounds a caller's string for a row.
+///
+/// The result is at most one replacement longer than the string, so that a row of many short
+/// look-alikes of tokens takes no more memory than the request was charged for.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    bounded(&redact(text), MAX_TEXT).to_owned()
+    redact_within(text, longest_redacted(text.len()).min(MAX_TEXT))
 }
 
 /// One event of the audit trail.

@@ -8,12 +8,14 @@
 //! ([`Queue::room`]) instead of events being dropped; what a crash can lose are the events of the
 //! last second.
 
-use super::batch::Batch;
 use super::tally::{Counted, Row, Tally, UPDATE_EVERY, Use, What};
 use super::{Event, method, name};
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::store::audit::Attempt;
+use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
+use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -36,11 +38,34 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[error("the audit trail cannot be written at the moment; try again")]
 pub struct Stalled;
 
+/// How a request got room in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There was room.
+    AtOnce,
+    /// The request has waited for it.
+    AfterWaiting,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     events: Vec<Event>,
-    /// When the oldest event came that is not yet written, those being written included.
+    /// When the oldest event came that is not yet written, those being written included; of
+    /// aggregated events, when their writing began.
     oldest: Option<Instant>,
+}
+
+/// What one transaction writes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// New events.
+    pub events: Vec<Event>,
+    /// Aggregated events that have a row, with new metadata.
+    pub updates: Vec<Event>,
+    /// Tokens whose last use is later than their events say.
+    pub used: Vec<(Uuid, Timestamp)>,
+    /// How many answered uses of live tokens are recorded by this.
+    pub uses: u64,
 }
 
 /// A bounded queue of events and the task that writes them.
@@ -87,9 +112,9 @@ impl Queue {
     ///
     /// # Errors
     /// [`Stalled`] where it stays so for ten seconds.
-    pub async fn room(&self) -> Result<(), Stalled> {
+    pub async fn room(&self) -> Result<Room, Stalled> {
         if self.has_room() {
-            return Ok(());
+            return Ok(Room::AtOnce);
         }
         let mut written = self.written.subscribe();
         let waiting = async {
@@ -98,7 +123,8 @@ impl Queue {
                 let _ = written.changed().await;
             }
         };
-        tokio::time::timeout(MAX_WAIT, waiting).await.map_err(|_| Stalled)
+        let waited = tokio::time::timeout(MAX_WAIT, waiting).await;
+        waited.map(|()| Room::AfterWaiting).map_err(|_| Stalled)
     }
 
     /// Puts an event into the queue.
@@ -168,8 +194,11 @@ impl Queue {
     async fn write_once(&self, store: &Store, what: What) {
         let began = Instant::now();
         let batch = self.batch(what);
+        self.lock().oldest.get_or_insert(began);
         let mut logged: Option<Instant> = None;
-        while let Err(error) = store.append_uses(&batch).await {
+        let mut attempt = Attempt::First;
+        while let Err(error) = store.append_uses(&batch, attempt).await {
+            attempt = Attempt::Retry;
             if logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
                 logged = Some(Instant::now());
                 tracing::error!(

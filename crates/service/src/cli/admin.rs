@@ -1,13 +1,12 @@
 //! `ddpatrold admin`: people and tokens, directly on the database, for whoever holds it.
 
-use super::database::Database;
-use super::output::{print, say};
+use super::{Database, print, say};
 use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
 use crate::scope::KnownScopes;
 use crate::service::{TokenRequest, a_year_after, mint};
-use crate::store::tokens::{Revocation, RevokedBy};
+use crate::store::tokens::{Authority, Revocation, RevokedBy};
 use crate::store::users::User;
 use crate::store::{Missing, Store};
 use crate::{id, time};
@@ -47,7 +46,7 @@ enum What {
 enum ClockCommand {
     /// Shows the service's time, the wall clock and the latest trusted time
     Show,
-    /// Deletes the latest trusted time, for use after a service ran with a wrong clock
+    /// Resets the latest trusted time, for use after a service ran with a wrong clock
     Reset,
 }
 
@@ -165,9 +164,16 @@ async fn clock(store: &Store, command: &ClockCommand) -> anyhow::Result<()> {
             print(format!("service\t{now}\nwall\t{wall}\ntrusted\t{trusted}").as_bytes())?;
         }
         ClockCommand::Reset => {
-            let event = Actor::OPERATOR.event(name::CLOCK_RESET, None)?.about_clock();
-            let done = store.reset_trust(&event).await?;
-            say(if done { "deleted the trusted time" } else { "there is no trusted time" });
+            let now = time::whole_micros(crate::clock::without_floor());
+            if now < crate::clock::EARLIEST {
+                bail!(
+                    "cannot reset the trusted time at {now}: the clock is wrong, because this program is younger; set the clock"
+                );
+            }
+            let mut event = Actor::OPERATOR.event(name::CLOCK_RESET, None)?.about_clock();
+            event.at = now;
+            store.reset_trust(&event).await?;
+            say(&format!("reset the trusted time; clocks are compared with {now} from now on"));
         }
     }
     Ok(())
@@ -304,7 +310,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
         .with("expires_at", token.expires_at.to_string());
-    store.create_token(&token, &event).await?;
+    let _created = store.create_token(&token, Authority::Operator, &event).await?;
     say(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
     print(secret.expose())?;
     Ok(())

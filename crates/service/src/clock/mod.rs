@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 
 /// How far the clock may fall behind the latest trusted time on SQLite.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(5);
-/// A new database is not initialized at a time before this version of the program existed
-/// (2026-11-01), because its first token would end early.
+/// A time before this version of the program existed (2026-11-01) is never trusted, and no new
+/// database is initialized at one, because its first token would end early.
 pub const EARLIEST: Timestamp = Timestamp::constant(1_793_491_200, 0);
 /// Samples of the database's clock that took longer are ignored.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_millis(500);
@@ -108,6 +108,12 @@ pub fn now() -> Timestamp {
         Basis::Wall { floor: Some(floor) } => wall().max(floor.at(boot())),
         Basis::Database(Estimate(anchor)) => anchor.at(boot()),
     }
+}
+
+/// Returns the service's time regardless of the latest trusted time.
+#[must_use]
+pub fn without_floor() -> Timestamp {
+    database(boot()).unwrap_or_else(wall)
 }
 
 /// Reads the system's wall clock.

@@ -4,10 +4,11 @@
 //! A time is trusted once clocks have agreed for [`Monitor`]'s window, ten minutes unless configured.
 //! The latest trusted time is stored. A clock that is far ahead of it has to agree for longer, a
 //! hundredth of the difference, so that a process that starts with a wrong clock neither deletes
-//! events nor makes its time the trusted one before an operator can react.
+//! events nor makes its time the trusted one before an operator can react. While no time has been
+//! trusted, the time of the newest event takes its place, as it was before this service wrote any.
 
 use super::agreement::{Agreement, Disagreement, Reading, Rounded};
-use super::{Anchor, GRACE, follow_database, follow_wall};
+use super::{Anchor, EARLIEST, GRACE, follow_database, follow_wall};
 use crate::metrics::Metrics;
 use crate::store::clock::DatabaseTime;
 use crate::store::{Store, StoreError};
@@ -39,6 +40,9 @@ pub enum Doubt {
         Rounded(*.0)
     )]
     Behind(SignedDuration),
+    /// The clock shows a time before this program existed.
+    #[error("the clock is wrong: it shows {0}, and this program is younger; set the clock")]
+    TooOld(Timestamp),
     /// The clock is far ahead of the latest trusted time.
     #[error(
         "the clock is {} ahead of the latest trusted time: it is trusted after {needed:?} of agreement, or after `ddpatrold admin clock reset`",
@@ -75,7 +79,7 @@ impl From<&Result<Timestamp, Doubt>> for Condition {
         match assessed {
             Ok(_) => Self::Trusted,
             Err(Doubt::Disagreement(_)) => Self::Disagreement,
-            Err(Doubt::Behind(_)) => Self::Behind,
+            Err(Doubt::Behind(_) | Doubt::TooOld(_)) => Self::Behind,
             Err(Doubt::Ahead { .. }) => Self::Ahead,
             Err(Doubt::Early { .. }) => Self::Early,
         }
@@ -91,6 +95,10 @@ struct State {
     stored: Option<Timestamp>,
     /// The same, anchored when it was first read.
     trusted: Option<Anchor>,
+    /// The time to compare with while no time is trusted, as last read.
+    stored_reference: Option<Timestamp>,
+    /// The same, anchored when it was first read.
+    reference: Option<Anchor>,
     condition: Condition,
 }
 
@@ -106,6 +114,14 @@ impl State {
         self.trusted = stored.map(|time| Anchor::new(time, reading.boot));
         if reading.database.is_none() {
             follow_wall(self.trusted);
+        }
+    }
+
+    /// Adopts the stored reference if it is another one than before.
+    fn adopt_reference(&mut self, reading: &Reading, stored: Option<Timestamp>) {
+        if self.stored_reference != stored {
+            self.stored_reference = stored;
+            self.reference = stored.map(|time| Anchor::new(time, reading.boot));
         }
     }
 }
@@ -127,6 +143,8 @@ impl Monitor {
             disagreement: None,
             stored: None,
             trusted: None,
+            stored_reference: None,
+            reference: None,
             condition: Condition::Early,
         };
         Self { window, state: Mutex::new(state), metrics }
@@ -179,6 +197,7 @@ impl Monitor {
     fn update(&self, reading: &Reading, told: &DatabaseTime) -> Option<Timestamp> {
         let mut state = self.lock();
         state.adopt(reading, told.trusted);
+        state.adopt_reference(reading, told.reference);
         state.disagreement = state.agreement.observe(reading);
         let assessed = self.assess(&state, reading);
         self.metrics.clocks_observed(state.agreement.duration(reading), assessed.is_ok());
@@ -224,8 +243,12 @@ impl Monitor {
             return Err(Doubt::Disagreement(disagreement));
         }
         let time = reading_time(reading);
+        if time < EARLIEST {
+            return Err(Doubt::TooOld(time));
+        }
         let ahead = state
             .trusted
+            .or(state.reference)
             .map_or(SignedDuration::ZERO, |trusted| time.duration_since(trusted.at(reading.boot)));
         if ahead < -GRACE {
             return Err(Doubt::Behind(ahead.abs()));
@@ -287,6 +310,17 @@ mod tests {
     fn a_clock_behind_the_trusted_time_is_never_trusted() {
         assert!(matches!(run(5_000, -3_600), Err(Doubt::Behind(_))));
         assert!(run(5_000, -200).is_ok(), "within the five minutes");
+    }
+
+    #[test]
+    fn a_time_before_the_program_existed_is_never_trusted() {
+        let monitor = Monitor::new(WINDOW, Arc::default());
+        let mut state = monitor.lock();
+        for second in 0..=5_000 {
+            state.disagreement = state.agreement.observe(&reading(second, -7_000_000));
+        }
+        let assessed = monitor.assess(&state, &reading(5_000, -7_000_000));
+        assert!(matches!(assessed, Err(Doubt::TooOld(_))), "{assessed:?}");
     }
 
     #[test]

@@ -5,13 +5,8 @@
 
 use super::MAX_ENTRIES;
 use crate::audit::clean;
-use crate::redact::bounded;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-
-/// The part of a text that is looked at, in bytes. Much more than is stored, so that a token at its
-/// end, cut in the middle, is not among what is stored after redaction.
-const MAX_READ: usize = 16 * 1024;
 
 /// A member of an entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -239,7 +234,7 @@ impl<'de, T> Visitor<'de> for EntrySeed<'_, '_, T> {
 
 /// Returns what is stored of a text.
 fn stored(text: &str) -> String {
-    let text = clean(bounded(text, MAX_READ));
+    let text = clean(text);
     if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 
@@ -396,10 +391,14 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_shows_no_part_of_a_token() {
-        let long = format!("{} ddpat_{}", "é".repeat(MAX_READ), "x".repeat(70));
+        let long = format!("{} ddpat_{}", "é".repeat(16_384), "x".repeat(70));
         assert!(stored(&long).len() <= 512);
-        let tokens = "ddpat_secret1234567890 ".repeat(MAX_READ);
+        let tokens = "ddpat_secret1234567890 ".repeat(16_384);
         assert!(!stored(&tokens).contains("secret"));
         assert_eq!(stored("a\0b"), "ab");
+        // The memory of a report is charged by its length.
+        for text in ["ddpat_a-".repeat(20), "ddpat_".repeat(9), "ddsat_x".to_owned()] {
+            assert!(stored(&text).len() <= text.len() + 10, "{text}");
+        }
     }
 }

@@ -3,7 +3,6 @@
 
 mod entries;
 pub mod github;
-pub mod github_keys;
 pub mod oauth;
 pub mod report;
 

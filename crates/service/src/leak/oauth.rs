@@ -12,9 +12,10 @@ use crate::service::Service;
 use crate::store::tokens::RevokedBy;
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
 use serde::de::{MapAccess, Visitor};
@@ -142,7 +143,6 @@ pub async fn introspect(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    caller.must(&[Permission::TokensIntrospect])?;
     let token = match form_token(&headers, &body) {
         Ok(token) => token,
         Err(error) => return Ok(error.into_response()),
@@ -161,6 +161,18 @@ pub async fn introspect(
     let mut response = told(&if live { introspection(&entry) } else { Introspection::default() });
     response.extensions_mut().insert(IntrospectedToken(entry.id));
     Ok(response)
+}
+
+/// Refuses callers that may not introspect, before their body is read.
+pub async fn require_permission(
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match caller.must(&[Permission::TokensIntrospect]) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 /// Counts the introspection for the trail of the introspected token.

@@ -9,7 +9,7 @@
 //! ever scanned: at the window's edge the exact keys are dropped at once, cells are reset when they
 //! are next used, and the hash gets a new key.
 
-use super::key::Key;
+use super::Key;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 

@@ -2,9 +2,6 @@
 
 use super::table::EXACT;
 use super::*;
-use axum::http::Method;
-use ddpatrol_token::Uuid;
-use std::net::IpAddr;
 
 const NOW: u64 = 1_200;
 
@@ -163,4 +160,30 @@ fn what_is_given_back_can_be_taken_again() {
             allowed(&limits, class, numbered(filler), NOW);
         }
     }
+}
+
+#[test]
+fn unanswered_lookups_are_limited_in_short_windows_and_only_while_the_database_fails() {
+    let limits = limits("authentication=200/60");
+    let address = IpAddr::from([192, 0, 2, 1]);
+    let take = |now| limits.take_lookup_at(address, now);
+    let end = |lookup: &Lookup, outcome, now| limits.end_lookup_at(lookup, outcome, now);
+    let failing = |now| {
+        let fails = |_: &i32| take(now).map(|lookup| end(&lookup, Outcome::Failed, now)).is_ok();
+        (0..300).filter(fails).count()
+    };
+    assert_eq!(failing(NOW), 1 + 20, "the first failure is not expected");
+    assert_eq!(failing(NOW + 1), 0);
+    assert_eq!(failing(NOW + 2), 20);
+    // The database answers again.
+    for _ in 0..300 {
+        end(&take(NOW + 4).expect("it may ask"), Outcome::Live, NOW + 4);
+    }
+    for _ in 0..200 {
+        end(&take(NOW + 4).expect("it may ask"), Outcome::InVain, NOW + 4);
+    }
+    let refused = take(NOW + 4).expect_err("200 lookups were in vain");
+    assert_eq!((refused.rate.limit, refused.reset), (200, 56));
+    let pending: Vec<_> = (0..300).filter_map(|_| take(NOW + 60).ok()).collect();
+    assert_eq!(pending.len(), 200, "a slow database that has not failed lately");
 }

@@ -1,7 +1,7 @@
 //! Which connections are open: admits new ones within the limits, makes room by closing those not at work,
 //! and closes those that are past a deadline.
 
-use super::limits::ConnectionLimits;
+use super::ConnectionLimits;
 use super::watch::{Clock, Stage, TICK, Watch};
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;
@@ -22,7 +22,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) enum Decision {
     Admitted(Admitted),
-    /// A limit is reached, and every open connection that counts is at work.
+    /// A limit is reached, and the service is at work for every open connection that counts.
     Refused,
 }
 

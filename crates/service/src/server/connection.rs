@@ -1,7 +1,7 @@
 //! One connection: the TLS handshake, then HTTP/1 or HTTP/2 until either side closes it.
 
 use super::admission::Admitted;
-use super::watch::{InProgress, Watch};
+use super::watch::{InProgress, Receiving, Watch};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -88,7 +88,8 @@ where
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let mut in_progress = watch.begin(request.version() == Version::HTTP_2);
             request.extensions_mut().insert(ConnectInfo(peer));
-            let answer = app.call(request);
+            let receiving = Receiving::new(Arc::clone(&watch));
+            let answer = app.call(request.map(|body| Received { body, receiving }));
             async move {
                 let answer = answer.await?;
                 in_progress.answered();
@@ -108,6 +109,39 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "a connection failed");
+    }
+}
+
+/// The body of a request. While its reader waits for the client, the connection is dispensable.
+#[derive(Debug)]
+struct Received {
+    body: Incoming,
+    receiving: Receiving,
+}
+
+impl HttpBody for Received {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match polled {
+            Poll::Pending => self.receiving.waits(),
+            Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() => {}
+            Poll::Ready(_) => self.receiving.ended(),
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

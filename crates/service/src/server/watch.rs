@@ -66,6 +66,19 @@ pub(super) enum Stage {
     Used,
 }
 
+/// Why a connection can be closed to make room, in the order in which connections are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dispensable {
+    /// No request has been received.
+    Unused,
+    /// The bodies of its requests have not arrived.
+    Receiving,
+    /// It is between requests.
+    Idle,
+    /// Its client does not read its answers.
+    Unread,
+}
+
 /// A deadline that has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overdue {
@@ -107,6 +120,10 @@ pub(super) struct Watch {
     requests: AtomicU32,
     /// Those that have no answer yet.
     unanswered: AtomicU32,
+    /// Those of which a body has not fully arrived, and has kept its reader waiting.
+    receiving: AtomicU32,
+    /// When `receiving` was last 0.
+    receiving_since: AtomicU32,
     /// The requests in progress by the slot of time in which they began.
     began: [AtomicU16; SLOTS],
 }
@@ -123,6 +140,8 @@ impl Watch {
             unflushed_since: AtomicU32::new(0),
             requests: AtomicU32::new(0),
             unanswered: AtomicU32::new(0),
+            receiving: AtomicU32::new(0),
+            receiving_since: AtomicU32::new(0),
             began: Default::default(),
         }
     }
@@ -171,16 +190,22 @@ impl Watch {
         InProgress { watch: Arc::clone(self), slot, answered: false }
     }
 
-    /// Returns how readily the connection is closed to make room, lowest first: one without any
-    /// request, then one between requests, then one whose client does not take its answers off; each
-    /// by how long that has been so. `None` if a request has no answer yet.
-    pub(super) fn dispensable(&self) -> Option<(u8, u32)> {
-        if self.unanswered.load(Relaxed) > 0 {
+    /// Returns how readily the connection is closed to make room, lowest first, and since when: one
+    /// without any request, then one whose requests all wait for their client's body, then an idle
+    /// one, then one whose client does not read its answers. `None` if the service is at work on a
+    /// request.
+    pub(super) fn dispensable(&self) -> Option<(Dispensable, u32)> {
+        let unanswered = self.unanswered.load(Relaxed);
+        if unanswered > self.receiving.load(Relaxed) {
             return None;
         }
-        let rank = match self.quiet_since() {
-            None => 2,
-            Some(_) => u8::from(self.stage() == Stage::Used),
+        if unanswered > 0 {
+            return Some((Dispensable::Receiving, self.receiving_since.load(Relaxed)));
+        }
+        let rank = match (self.quiet_since(), self.stage()) {
+            (None, _) => Dispensable::Unread,
+            (Some(_), Stage::Used) => Dispensable::Idle,
+            (Some(_), Stage::Handshake | Stage::First) => Dispensable::Unused,
         };
         Some((rank, self.quiet_since.load(Relaxed)))
     }
@@ -244,6 +269,42 @@ impl Drop for InProgress {
     }
 }
 
+/// Marks a request whose body has not fully arrived, once its reader has to wait for the client.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    watch: Arc<Watch>,
+    marked: bool,
+}
+
+impl Receiving {
+    pub(super) fn new(watch: Arc<Watch>) -> Self {
+        Self { watch, marked: false }
+    }
+
+    /// The client has to send more.
+    pub(super) fn waits(&mut self) {
+        if std::mem::replace(&mut self.marked, true) {
+            return;
+        }
+        if self.watch.receiving.fetch_add(1, Relaxed) == 0 {
+            self.watch.receiving_since.store(self.watch.clock.now(), Relaxed);
+        }
+    }
+
+    /// The body has arrived, or nobody wants it.
+    pub(super) fn ended(&mut self) {
+        if std::mem::replace(&mut self.marked, false) {
+            self.watch.receiving.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.ended();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,20 +353,30 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_dispensable_unless_a_request_has_no_answer() {
+    fn a_connection_is_dispensable_unless_the_service_is_at_work_on_a_request() {
         let rank = |watch: &Watch| watch.dispensable().map(|(rank, _)| rank);
         let watch = watch();
-        assert_eq!(rank(&watch), Some(0));
+        assert_eq!(rank(&watch), Some(Dispensable::Unused));
         watch.ready();
         let mut first = watch.begin(true);
         let mut second = watch.begin(true);
         first.answered();
         assert_eq!(rank(&watch), None);
+        let mut body = Receiving::new(Arc::clone(&watch));
+        assert_eq!(rank(&watch), None);
+        body.waits();
+        body.waits();
+        assert_eq!(rank(&watch), Some(Dispensable::Receiving));
+        let third = watch.begin(true);
+        assert_eq!(rank(&watch), None, "a request that does not wait for its body");
+        drop(third);
+        body.ended();
+        body.ended();
+        assert_eq!(rank(&watch), None);
         second.answered();
-        assert_eq!(rank(&watch), Some(2));
-        drop((first, second));
-        assert_eq!(rank(&watch), Some(1));
-        drop(watch.begin(true));
-        assert_eq!(rank(&watch), Some(1));
+        assert_eq!(rank(&watch), Some(Dispensable::Unread));
+        drop((first, second, body));
+        assert_eq!(rank(&watch), Some(Dispensable::Idle));
+        assert!(Dispensable::Receiving < Dispensable::Idle);
     }
 }

@@ -1,7 +1,8 @@
-//! The clock's row and the database's own clock: samples, and the latest trusted time.
+//! The clock's rows and the database's own clock: samples, the latest trusted time, and the
+//! reference that takes its place while no time is trusted.
 
-use super::events::insert_events;
-use super::{Store, StoreError, change};
+use super::audit::insert_events;
+use super::{Store, StoreError, change, read};
 use crate::audit::Event;
 use crate::clock::{Anchor, Sample, boot, follow_database, follow_wall};
 use crate::time;
@@ -17,6 +18,8 @@ pub struct DatabaseTime {
     pub sample: Option<Sample>,
     /// The latest trusted time.
     pub trusted: Option<Timestamp>,
+    /// The time to compare with while no time is trusted.
+    pub reference: Option<Timestamp>,
 }
 
 impl Store {
@@ -26,7 +29,7 @@ impl Store {
     /// [`StoreError::Statement`] if the database fails.
     pub(super) async fn set_clock(&self) -> Result<(), StoreError> {
         for _ in 0..FIRST_SAMPLES {
-            let DatabaseTime { sample, trusted } = self.database_time().await?;
+            let DatabaseTime { sample, trusted, .. } = self.database_time().await?;
             let Some(sample) = sample else {
                 follow_wall(trusted.map(|time| Anchor::new(time, boot())));
                 break;
@@ -43,19 +46,25 @@ impl Store {
     pub async fn database_time(&self) -> Result<DatabaseTime, StoreError> {
         match self {
             Self::Sqlite(pools) => {
-                let trusted: Option<i64> = sqlx::query_scalar("SELECT trusted_at FROM clock")
-                    .fetch_optional(&pools.reader)
-                    .await?;
-                Ok(DatabaseTime { sample: None, trusted: trusted.map(time::from_row) })
+                let (trusted, reference): (Option<i64>, Option<i64>) = sqlx::query_as(
+                    "SELECT (SELECT trusted_at FROM clock), (SELECT at FROM clock_reference)",
+                )
+                .fetch_one(&pools.reader)
+                .await?;
+                let (trusted, reference) =
+                    (trusted.map(time::from_row), reference.map(time::from_row));
+                Ok(DatabaseTime { sample: None, trusted, reference })
             }
             Self::Postgres(pools) => {
                 let mut connection = pools.reader.acquire().await?;
                 let sent = boot();
-                let (micros, trusted): (i64, Option<i64>) = sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT), (SELECT trusted_at FROM clock)")
+                let (micros, trusted, reference): (i64, Option<i64>, Option<i64>) = sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT), (SELECT trusted_at FROM clock), (SELECT at FROM clock_reference)")
                     .fetch_one(&mut *connection)
                     .await?;
                 let sample = Sample { time: time::from_row(micros), sent, received: boot() };
-                Ok(DatabaseTime { sample: Some(sample), trusted: trusted.map(time::from_row) })
+                let (trusted, reference) =
+                    (trusted.map(time::from_row), reference.map(time::from_row));
+                Ok(DatabaseTime { sample: Some(sample), trusted, reference })
             }
         }
     }
@@ -74,18 +83,40 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the trusted time, with its event; returns `true` if there was one.
+    /// Keeps the time of the newest event as the reference, if no time is trusted and there is no
+    /// reference yet. Has to be called before this process writes events, whose time may be wrong.
     ///
     /// # Errors
     /// [`StoreError::Statement`]: nothing was written.
-    pub async fn reset_trust(&self, event: &Event) -> Result<bool, StoreError> {
-        Ok(change!(self, |tx| {
-            let reset =
-                sqlx::query("DELETE FROM clock").execute(&mut *tx).await?.rows_affected() > 0;
-            if reset {
-                insert_events!(tx, std::slice::from_ref(event));
-            }
-            reset
-        }))
+    pub(super) async fn keep_reference(&self) -> Result<(), StoreError> {
+        let newest: Option<i64> = read!(self, |pool| {
+            sqlx::query_scalar("SELECT at FROM audit_events WHERE NOT EXISTS (SELECT 1 FROM clock) AND NOT EXISTS (SELECT 1 FROM clock_reference) ORDER BY at DESC LIMIT 1")
+                .fetch_optional(pool)
+                .await?
+        });
+        let Some(newest) = newest else { return Ok(()) };
+        change!(self, |tx| {
+            sqlx::query("INSERT INTO clock_reference (singleton, at) VALUES (1, $1) ON CONFLICT (singleton) DO NOTHING")
+                .bind(newest)
+                .execute(&mut *tx)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Deletes the trusted time and makes the event's time the reference, with the event.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`]: nothing was written.
+    pub async fn reset_trust(&self, event: &Event) -> Result<(), StoreError> {
+        change!(self, |tx| {
+            sqlx::query("DELETE FROM clock").execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO clock_reference (singleton, at) VALUES (1, $1) ON CONFLICT (singleton) DO UPDATE SET at = excluded.at")
+                .bind(time::to_row(event.at))
+                .execute(&mut *tx)
+                .await?;
+            insert_events!(tx, std::slice::from_ref(event));
+        });
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Leak reports: tokens are marked, and by policy revoked, thousands in one report with few
 //! statements, so that a distant database does not make it slow.
 
-use super::events::insert_events;
+use super::audit::insert_events;
 use super::tokens::RevokedBy;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
@@ -13,6 +13,8 @@ use subtle::ConstantTimeEq as _;
 
 /// Reports in one transaction.
 const AT_ONCE: usize = 500;
+/// Tokens that one statement marks. With 500, SQLite would read the whole table of tokens.
+const MARKED_AT_ONCE: usize = 128;
 /// Numbers of rows in a statement; few, so that each statement is prepared once. Fewer rows are
 /// filled up with copies of the last.
 const SIZES: [usize; 4] = [1, 16, 128, AT_ONCE];
@@ -240,9 +242,9 @@ impl Store {
             let states = read_states!(&mut *tx, &ids, lock);
             let known = known.iter().map(|&index| &reports[index]);
             let changes = Changes::new(known, states, rules)?;
-            if !changes.marked.is_empty() {
+            for marked in changes.marked.chunks(MARKED_AT_ONCE) {
                 let mut query = QueryBuilder::new("WITH leaks (token, mark, source, url) AS (");
-                query.push_values(padded(&changes.marked), |mut row, (mark, report)| {
+                query.push_values(padded(marked), |mut row, (mark, report)| {
                     row.push_bind(report.token.as_bytes().as_slice())
                         .push_bind(mark.as_bytes().as_slice())
                         .push_bind(report.source.as_str())

@@ -1,26 +1,26 @@
 //! Connections to the database, in pools by purpose, so that no kind of work takes the connections
 //! of another: authentication never waits for a search.
 
-use super::error::{StoreError, without_password};
+use super::{PATIENCE, StoreError, without_password};
+use crate::store::Missing;
 use sqlx::pool::{Pool, PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Database};
 use std::str::FromStr as _;
-use std::time::Duration;
 
-/// Maximum time that a statement waits for a connection or for another writer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Searches that run at the same time.
+/// Searches that run at the same time, besides [`OWN_LISTS`].
 pub(crate) const SEARCHES: u32 = 3;
+/// Lists of the caller's own tokens that run at the same time.
+pub(crate) const OWN_LISTS: u32 = 2;
 
 /// SQLite connections for authentication.
 const SQLITE_CREDENTIALS: u32 = 4;
 /// SQLite connections for all other reads except searches.
 const SQLITE_READERS: u32 = 4;
 
-/// PostgreSQL connections for authentication. With [`POSTGRES_OTHERS`] and [`SEARCHES`] they are
-/// 16 for each replica, which `docs/service.md` states.
+/// PostgreSQL connections for authentication. With [`POSTGRES_OTHERS`], [`SEARCHES`] and
+/// [`OWN_LISTS`] they are 18 for each replica, which `docs/service.md` states.
 const POSTGRES_CREDENTIALS: u32 = 5;
 /// PostgreSQL connections for changes, other reads and the listener for notifications.
 const POSTGRES_OTHERS: u32 = 8;
@@ -28,15 +28,6 @@ const POSTGRES_OTHERS: u32 = 8;
 /// PostgreSQL's own time limit of a search, for when it cannot be cancelled: a second more than
 /// [`super::search::TIME_LIMIT`].
 const SEARCH_STATEMENT_TIME: &str = "6s";
-
-/// The treatment of a missing SQLite file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Create the file.
-    Create,
-    /// Fail.
-    Refuse,
-}
 
 /// The pools of one database.
 #[derive(Debug)]
@@ -46,7 +37,7 @@ pub struct Pools<DB: Database> {
     pub(crate) writer: Pool<DB>,
     /// For authentication.
     pub(crate) credentials: Pool<DB>,
-    /// For searches.
+    /// For searches, lists of the caller's own tokens included.
     pub(crate) search: Pool<DB>,
     /// For other reads.
     pub(crate) reader: Pool<DB>,
@@ -90,7 +81,7 @@ pub(super) async fn open_sqlite(url: &str, missing: Missing) -> Result<Pools<Sql
     let options = options.read_only(true);
     let reader = pool(SQLITE_READERS).connect_with(options.clone()).await.map_err(failed)?;
     let credentials = pool(SQLITE_CREDENTIALS).connect_lazy_with(options.clone());
-    let search = pool(SEARCHES).connect_lazy_with(options);
+    let search = pool(SEARCHES + OWN_LISTS).connect_lazy_with(options);
     Ok(Pools { writer, credentials, search, reader })
 }
 
@@ -106,7 +97,7 @@ pub(super) async fn open_postgres(url: &str) -> Result<Pools<Postgres>, StoreErr
     let reader = pool(POSTGRES_OTHERS).connect_with(options.clone()).await.map_err(failed)?;
     let credentials = pool(POSTGRES_CREDENTIALS).connect_lazy_with(options.clone());
     let options = options.options([("statement_timeout", SEARCH_STATEMENT_TIME)]);
-    let search = pool(SEARCHES).connect_lazy_with(options);
+    let search = pool(SEARCHES + OWN_LISTS).connect_lazy_with(options);
     Ok(Pools { writer: reader.clone(), credentials, search, reader })
 }
 

@@ -6,12 +6,15 @@ use super::{Store, StoreError, change};
 use crate::time;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Time between two write probes.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a write probe.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// How many callers may wait for a probe; each keeps its request's headers in memory.
+const MAX_WAITING: usize = 32;
 
 /// The result of a write probe.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,16 +31,31 @@ struct Latest {
 }
 
 /// Probes the database and shares the results.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Readiness {
     latest: Mutex<Latest>,
     outcomes: Arc<watch::Sender<Outcome>>,
+    waiting: Semaphore,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self {
+            latest: Mutex::default(),
+            outcomes: Arc::default(),
+            waiting: Semaphore::new(MAX_WAITING),
+        }
+    }
 }
 
 impl Readiness {
     /// Returns `true` if the database accepted a write at most a second ago. Takes at most a few
-    /// seconds, also if the database hangs.
+    /// seconds, also if the database hangs. If too many callers wait already, returns the last result
+    /// at once.
     pub async fn is_writable(&self, store: &Store) -> bool {
+        let Ok(_permit) = self.waiting.try_acquire() else {
+            return self.outcomes.borrow().writable;
+        };
         let mut outcomes = self.outcomes.subscribe();
         let number = self.probe(store);
         let outcome = outcomes.wait_for(|outcome| outcome.number >= number);

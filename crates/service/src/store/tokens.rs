@@ -1,8 +1,8 @@
 //! Tokens: created, found, changed and revoked; the events of expired ones. Of the token itself only
 //! a digest is kept.
 
-use super::events::insert_events;
-use super::{Store, StoreError, change, read};
+use super::audit::insert_events;
+use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
 use crate::{id, time};
@@ -112,6 +112,35 @@ pub struct Credential {
     pub dead: bool,
 }
 
+/// Who orders a change of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// An operator, who holds the database.
+    Operator,
+    /// Whoever holds this token, which has to be live when the change is made.
+    Token(Uuid),
+}
+
+/// The result of a creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// The token is created.
+    Done,
+    /// The caller's token is no longer live; nothing was written.
+    Unauthorized,
+}
+
+/// A change of a token's name or scopes.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// The token as the caller read it.
+    pub previous: &'a Token,
+    /// The new name, if it changes.
+    pub name: Option<&'a str>,
+    /// The new scopes, if they change.
+    pub scopes: Option<&'a [String]>,
+}
+
 /// The result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Update {
@@ -121,6 +150,8 @@ pub enum Update {
     Outdated,
     /// The token is revoked, expired or missing; nothing was written.
     Dead,
+    /// The caller's token is no longer live; nothing was written.
+    Unauthorized,
 }
 
 /// What came of a revocation.
@@ -235,19 +266,59 @@ macro_rules! lock_tokens {
     }};
 }
 
+/// Events of expired tokens: the outer condition is for what changes while the statement waits.
+const EXPIRE_SQLITE: &str = "UPDATE tokens SET expired_at = $1 WHERE revoked_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING id";
+/// Locks rows in the order of their ids, against deadlocks.
+const EXPIRE_POSTGRES: &str = "WITH due AS (SELECT id FROM tokens WHERE id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2) ORDER BY id FOR UPDATE) UPDATE tokens SET expired_at = $1 FROM due WHERE tokens.id = due.id AND revoked_at IS NULL AND expired_at IS NULL RETURNING tokens.id";
+
+const LIVE: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL";
+/// The locks make a revocation or a disabling wait for the end of the transaction.
+const LIVE_POSTGRES: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL FOR SHARE";
+
+/// Returns `true` if an authority still holds, in an open transaction and until its end.
+macro_rules! is_authorized {
+    ($tx:ident, $authority:expr, $at:expr, $dialect:expr) => {
+        match $authority {
+            Authority::Operator => true,
+            Authority::Token(token) => {
+                let sql = match $dialect {
+                    Dialect::Sqlite => LIVE,
+                    Dialect::Postgres => LIVE_POSTGRES,
+                };
+                sqlx::query(sql)
+                    .bind(token.as_bytes().as_slice())
+                    .bind(time::to_row($at))
+                    .fetch_optional(&mut *$tx)
+                    .await?
+                    .is_some()
+            }
+        }
+    };
+}
+
 pub(super) use {insert_token, lock_tokens};
 
 impl Store {
-    /// Keeps a new token, with its event.
+    /// Inserts a new token, with its event, if the authority still holds.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was written.
-    pub async fn create_token(&self, token: &NewToken, event: &Event) -> Result<(), StoreError> {
-        change!(self, |tx| {
-            insert_token!(tx, token);
-            insert_events!(tx, std::slice::from_ref(event));
-        });
-        Ok(())
+    pub async fn create_token(
+        &self,
+        token: &NewToken,
+        authority: Authority,
+        event: &Event,
+    ) -> Result<Creation, StoreError> {
+        let dialect = self.dialect();
+        Ok(change!(self, |tx| {
+            if is_authorized!(tx, authority, event.at, dialect) {
+                insert_token!(tx, token);
+                insert_events!(tx, std::slice::from_ref(event));
+                Creation::Done
+            } else {
+                Creation::Unauthorized
+            }
+        }))
     }
 
     /// Finds what decides whether a token is accepted.
@@ -292,7 +363,7 @@ impl Store {
     }
 
     /// Changes a live token's name or scopes, with its event, if the token still has the name and
-    /// the scopes of `previous`.
+    /// the scopes of `previous`, and the authority still holds.
     ///
     /// The comparison is part of the statement that changes the row: what a caller checked against
     /// `previous` holds for the row that is changed.
@@ -301,14 +372,19 @@ impl Store {
     /// [`StoreError`]: nothing was written.
     pub async fn update_token(
         &self,
-        previous: &Token,
-        name: Option<&str>,
-        scopes: Option<&[String]>,
+        change: &Change<'_>,
+        authority: Authority,
         event: &Event,
     ) -> Result<Update, StoreError> {
+        let Change { previous, name, scopes } = *change;
         let id = previous.id.as_bytes().as_slice();
+        let dialect = self.dialect();
         let update = change!(self, |tx| {
-            let updated = sqlx::query(
+            if let (Dialect::Postgres, Authority::Token(token)) = (dialect, authority) {
+                lock_tokens!(tx, [id, token.as_bytes().as_slice()]);
+            }
+            let authorized = is_authorized!(tx, authority, event.at, dialect);
+            let updated = authorized && sqlx::query(
                 "UPDATE tokens SET name = COALESCE($1, name), folded_name = COALESCE($2, folded_name), scopes = COALESCE($3, scopes), modified_at = $4 WHERE id = $5 AND revoked_at IS NULL AND expires_at > $4 AND name = $6 AND scopes = $7",
             )
             .bind(name)
@@ -325,6 +401,8 @@ impl Store {
             if updated {
                 insert_events!(tx, std::slice::from_ref(event));
                 Update::Done
+            } else if !authorized {
+                Update::Unauthorized
             } else {
                 let live = sqlx::query(
                     "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
@@ -400,14 +478,16 @@ impl Store {
         if !due {
             return Ok(0);
         }
+        let sql = match self.dialect() {
+            Dialect::Sqlite => EXPIRE_SQLITE,
+            Dialect::Postgres => EXPIRE_POSTGRES,
+        };
         let expired = change!(self, |tx| {
-            let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-                "UPDATE tokens SET expired_at = $1 WHERE revoked_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY id LIMIT $2) RETURNING id",
-            )
-            .bind(now)
-            .bind(i64::from(at_most))
-            .fetch_all(&mut *tx)
-            .await?;
+            let rows: Vec<Vec<u8>> = sqlx::query_scalar(sql)
+                .bind(now)
+                .bind(i64::from(at_most))
+                .fetch_all(&mut *tx)
+                .await?;
             let events = rows
                 .iter()
                 .map(|row| {

@@ -21,10 +21,15 @@ class Disk:
                 " run as root, outside of containers without CAP_SYS_ADMIN"
             )
         self._filler = self.path / "filler"
+        self._device = self.path.stat().st_dev
 
     def fill(self):
         """Takes all space that is left, however little; repeated calls take what became free."""
         with open(self._filler, "ab", buffering=0) as filler:
+            if os.fstat(filler.fileno()).st_dev != self._device:
+                # Without the tmpfs this would fill the machine's own disk.
+                self._filler.unlink()
+                raise OSError(f"the small disk on {self.path} is not mounted any more")
             for size in (1 << 20, 1 << 12):
                 try:
                     while filler.write(b"\0" * size) == size:

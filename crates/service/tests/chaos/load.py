@@ -79,6 +79,14 @@ class Worker:
             self.system.count("possibly refused")
         return answer
 
+    def is_unready(self):
+        """Returns `True` if a replica answers that it is not ready."""
+        try:
+            answer = self.clients[self._replica()].request("GET", "/readyz")
+        except Unanswered:
+            return True
+        return answer.status == 503
+
     def create(self, replica=None):
         """Creates a token."""
         replica = self._replica() if replica is None else replica

@@ -60,11 +60,13 @@ class Run:
         system, begun = self.system, time.monotonic()
         system.log(f"{' + '.join(slot.kinds)} for {slot.seconds} s")
         faults = [FAULTS[kind](system, kind, f"{seed} {kind}") for kind in slot.kinds]
-        for fault in faults:
-            fault.begin()
-        self._hold(faults, begun + slot.seconds)
-        for fault in faults:
-            fault.end()
+        try:
+            for fault in faults:
+                fault.begin()
+            self._hold(faults, begun + slot.seconds)
+        finally:
+            for fault in faults:
+                fault.end()
         system.database.bring_up()
         ended = time.monotonic()
         seconds = recover(system, slot.kinds, ended, seed)

@@ -81,7 +81,7 @@ fn many_entries_at_once_are_answered_within_the_memory() {
     let idle = server.memory("VmHWM");
     let body = repeated(r#"{"token":"x"}"#, 9_999 * 14);
     scope(|scope| {
-        for _ in 0..16 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 let answer = server.call(&report(body.as_str())).expect(200);
                 assert!(answer.json()["results"].as_array().unwrap().len() > 9_000);
@@ -168,4 +168,83 @@ fn slow_bodies_do_not_keep_others_from_reporting() {
     server.call(&report(entries.to_string())).expect(200);
     server.call(&report(vec![b' '; 8 * MIB])).expect(400);
     drop(slow);
+}
+
+/// Sends a request's head and a part of its body; the rest does not follow.
+fn stalled(server: &Server, head: &str, length: usize, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_write_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+    let head = format!("{head}host: x\r\ncontent-length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    // The server may stop reading.
+    let _ = stream.write_all(&vec![b' '; sent]);
+    stream
+}
+
+#[test]
+fn two_addresses_with_stalled_bodies_keep_no_other_from_reporting() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &["--trusted-proxy", "127.0.0.1"]);
+    let _stalled: Vec<TcpStream> = [8 * MIB, MIB]
+        .into_iter()
+        .flat_map(|length| [("192.0.2.1", length), ("192.0.2.2", length)])
+        .map(|(address, length)| {
+            let head = format!("POST /leaks/v1/reports HTTP/1.1\r\nx-forwarded-for: {address}\r\n");
+            stalled(&server, &head, length, length - 1)
+        })
+        .collect();
+    let other = |body: Vec<u8>| report(body).header("x-forwarded-for", "192.0.2.3");
+    let entries = json!({"reports": vec![json!({"token": "x"}); 100]});
+    server.call(&other(entries.to_string().into_bytes())).expect(200);
+    server.call(&other(vec![b' '; 8 * MIB])).expect(400);
+}
+
+#[test]
+fn few_slow_bodies_of_one_address_are_read_at_the_same_time() {
+    let database = Database::sqlite();
+    let server = Server::start(&database, &[]);
+    let slow: Vec<TcpStream> =
+        (0..12).map(|_| stalled(&server, "POST /oauth2/revoke HTTP/1.1\r\n", 99, 1)).collect();
+    until("four are refused for want of room", || {
+        let refused = server.metric("ddpatrold_bodies_refused_total{reason=\"no_memory\"}");
+        (refused == 4).then_some(())
+    });
+    // One that arrives at once is read beside them.
+    server.call(&report(r#"{"reports":[]}"#)).expect(200);
+    drop(slow);
+}
+
+#[test]
+fn a_person_with_stalled_bodies_keeps_nobody_else_from_creating_tokens() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &["--trusted-proxy", "127.0.0.1"]);
+    let add = ["user", "add", "ada@example.com", "--permission", "user_app_keys"];
+    crate::server::admin(&database, &add);
+    let issue =
+        ["token", "issue", "--user", "ada@example.com", "--name", "t", "--scope", "user_app_keys"];
+    let token = crate::server::admin(&database, &[&issue[..], &["--expires-in", "30d"]].concat());
+    let _stalled: Vec<TcpStream> = (0..130)
+        .map(|index| {
+            let head = format!(
+                "POST {TOKENS} HTTP/1.1\r\nauthorization: Bearer {}\r\nx-forwarded-for: 192.0.2.{}\r\n",
+                token.trim(),
+                1 + index % 2
+            );
+            stalled(&server, &head, 64 * 1024, 63 * 1024)
+        })
+        .collect();
+    server.mint(&admin, "mine", &["user_app_keys"]);
+}
+
+#[test]
+fn an_introspection_without_the_permission_is_refused_before_its_body_is_read() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let token = server.mint(&admin, "t", &["user_app_keys"]);
+    let head = format!(
+        "POST /oauth2/introspect HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-length: 99\r\n",
+        token.key
+    );
+    let answer = answer_to_head(&server, &head);
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
 }

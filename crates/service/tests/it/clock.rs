@@ -276,6 +276,73 @@ fn retention_deletes_nothing_with_a_wrong_clock_and_goes_on_with_a_right_one_on_
     retention_waits_for_agreement(&Database::postgres());
 }
 
+/// Forgets what is known of the time, as in a database that an older version has served.
+fn forget_time(database: &Database) {
+    change(database, "DELETE FROM clock");
+    change(database, "DELETE FROM clock_reference");
+}
+
+fn the_newest_event_is_compared_with_until_a_time_is_trusted(database: &Database) {
+    let (first, with) = Server::first(database, &[]);
+    first.stop();
+    forget_time(database);
+    let old = micros(Timestamp::now() - 380 * DAY);
+    change(database, &format!("UPDATE audit_events SET at = {old}"));
+    // The second time, there are newer events, of the clock that is in doubt.
+    for _ in 0..2 {
+        let server = Server::start(database, &SOON);
+        assert_eq!(server.check(&with), 200);
+        a_while();
+        assert_eq!(metric(&server, "ddpatrold_retention_refused "), 1.0);
+        assert!(server.log().contains("ahead of the latest trusted time"), "{}", server.log());
+        server.stop();
+        assert_eq!(old_events(database), 1, "nothing was deleted");
+    }
+    let server = Server::start(database, &SOON);
+    admin(database, &["clock", "reset"]);
+    until("old events are deleted", || (old_events(database) == 0).then_some(()));
+    server.stop();
+
+    forget_time(database);
+    let future = micros(Timestamp::now() + 400 * DAY);
+    let newest = "(SELECT MAX(sequence) FROM audit_events)";
+    change(database, &format!("UPDATE audit_events SET at = {future} WHERE sequence = {newest}"));
+    let server = Server::start(database, &SOON);
+    a_while();
+    assert_eq!(server.check(&with), 200, "only what cannot be undone waits");
+    assert_eq!(metric(&server, "ddpatrold_retention_refused "), 1.0);
+    assert!(server.log().contains("behind the latest trusted time"), "{}", server.log());
+    admin(database, &["clock", "reset"]);
+    wait_until_trusted(database);
+}
+
+#[test]
+fn the_newest_event_is_compared_with_until_a_time_is_trusted_on_sqlite() {
+    the_newest_event_is_compared_with_until_a_time_is_trusted(&Database::sqlite());
+}
+
+#[test]
+fn the_newest_event_is_compared_with_until_a_time_is_trusted_on_postgres() {
+    the_newest_event_is_compared_with_until_a_time_is_trusted(&Database::postgres());
+}
+
+#[test]
+fn a_time_before_the_program_existed_is_never_trusted() {
+    let database = Database::sqlite();
+    let (first, with) = Server::first(&database, &[]);
+    first.stop();
+    forget_time(&database);
+    change(&database, "DELETE FROM audit_events");
+    let clock = WallClock::at_the_epoch();
+    let server = Server::start_under(&clock, &database, &SOON);
+    assert_eq!(server.check(&with), 200);
+    a_while();
+    assert_eq!(count(&database, "clock"), 0);
+    assert!(server.log().contains("this program is younger"), "{}", server.log());
+    let reset = admin_under(&clock, &database, &["clock", "reset"]);
+    assert_eq!(reset.status.code(), Some(2), "{reset:?}");
+}
+
 #[test]
 fn a_wrong_trusted_time_can_be_reset() {
     let database = Database::sqlite();
@@ -289,8 +356,11 @@ fn a_wrong_trusted_time_can_be_reset() {
     admin(&database, &["clock", "reset"]);
     until("tokens live again", || (server.check(&with) == 200).then_some(()));
     let reset = server.events(&with, "@evt.name:clock.reset");
-    assert_eq!(reset.len(), 1);
-    assert_eq!(reset[0]["attributes"]["attributes"]["auth_method"], "command_line");
+    assert_eq!(reset.len(), 2);
+    for event in &reset {
+        assert_eq!(event["attributes"]["attributes"]["auth_method"], "command_line");
+        assert!(is_present(&event["attributes"]["timestamp"]), "{event}");
+    }
 }
 
 #[test]
@@ -333,7 +403,8 @@ fn downgrade(database: &Database, killed: &str) {
     change(database, "DROP INDEX tokens_without_expiry_event");
     change(database, "ALTER TABLE tokens DROP COLUMN expired_at");
     change(database, "DROP TABLE clock");
-    change(database, "DELETE FROM _sqlx_migrations WHERE version = 3");
+    change(database, "DROP TABLE clock_reference");
+    change(database, "DELETE FROM _sqlx_migrations WHERE version >= 3");
     let ahead = micros(Timestamp::now() + 400 * DAY);
     change(
         database,

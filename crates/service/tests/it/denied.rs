@@ -218,3 +218,17 @@ fn nothing_that_needs_no_live_token_grows_the_trail_by_repetition() {
     let grown = rows(&database) - before;
     assert!(grown <= 2 * minutes(began) + reads, "{grown} events more");
 }
+
+#[test]
+fn aggregated_events_that_cannot_be_written_show_in_readiness() {
+    let database = Database::sqlite();
+    let (server, _, token) = with_dead_token(&database);
+    let readiness = || server.call(&Request::get("/readyz"));
+    until("everything is written", || (readiness().status == 200).then_some(()));
+    std::thread::sleep(Duration::from_secs(1));
+    database.locked(|| {
+        assert_eq!(server.check(&token.key), 401);
+        until("the event waits", || readiness().text().contains("audit queue").then_some(()));
+    });
+    until("it is written", || (readiness().status == 200).then_some(()));
+}

@@ -60,6 +60,16 @@ impl Request {
         self
     }
 
+    /// Sends the request but for its last byte.
+    pub(crate) fn hold(&self, address: SocketAddr) -> Held {
+        let mut bytes = self.bytes();
+        let last = bytes.pop().unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&bytes).unwrap();
+        Held { stream, last }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: localhost\r\n", self.method, self.path);
         for (name, value) in &self.headers {
@@ -67,6 +77,21 @@ impl Request {
         }
         head.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
         [head.as_bytes(), &self.body].concat()
+    }
+}
+
+/// A request that was sent but for its last byte.
+#[derive(Debug)]
+pub(crate) struct Held {
+    stream: TcpStream,
+    last: u8,
+}
+
+impl Held {
+    /// Sends the last byte and reads the answer.
+    pub(crate) fn release(mut self) -> Answer {
+        self.stream.write_all(&[self.last]).unwrap();
+        read_answer(&mut BufReader::new(self.stream)).unwrap()
     }
 }
 

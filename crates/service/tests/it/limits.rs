@@ -170,3 +170,34 @@ fn an_address_beyond_its_limit_causes_no_query() {
     assert_eq!(server.check(&admin), 503, "it was live");
     start();
 }
+
+#[test]
+fn a_failing_database_opens_no_limit_floods_no_log_and_locks_nobody_out_afterwards() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    let unseen = server.mint(&admin, "unseen", &["user_app_keys"]);
+    server.stop();
+    let server =
+        Server::start_limited(&database, &["--rate-limit", "authentication=40/1000000000"]);
+    assert_eq!(server.check(&admin), 200);
+    database.texts("ALTER TABLE tokens RENAME TO hidden");
+    // Longer than an answer of the database is current.
+    std::thread::sleep(Duration::from_millis(700));
+    let (mut connection, began) = (server.connect(), Instant::now());
+    let mut flood = |token: &dyn Fn() -> String| {
+        let statuses = (0..300).map(|_| connection.send(&check(&token())).unwrap().status);
+        statuses.collect::<Vec<_>>()
+    };
+    let strangers = flood(&unknown);
+    assert!(strangers.iter().all(|status| matches!(status, 429 | 503)), "{strangers:?}");
+    let asked = strangers.iter().filter(|&&status| status == 503).count();
+    // Ten in two seconds, and one before the database was known to fail.
+    let windows = usize::try_from(began.elapsed().as_secs()).unwrap() / 2 + 2;
+    assert!((1..=10 * windows + 1).contains(&asked), "{asked} queries in {windows} windows");
+    assert_eq!(flood(&|| admin.clone()), [503; 300], "it was live");
+    let logged = server.log().matches("a token could not be judged").count();
+    let intervals = usize::try_from(began.elapsed().as_secs()).unwrap() / 10 + 1;
+    assert!((1..=intervals).contains(&logged), "{logged} lines:\n{}", server.log());
+    database.texts("ALTER TABLE hidden RENAME TO tokens");
+    until("a live token is accepted", || (server.check(&unseen.key) == 200).then_some(()));
+}

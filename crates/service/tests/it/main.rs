@@ -19,11 +19,13 @@ mod http;
 mod introspection;
 mod leak_batches;
 mod limits;
+mod lost_answers;
 mod network;
 mod propagation;
 mod reload;
 mod searches;
 mod server;
+mod slow_senders;
 mod wall_clock;
 
 use std::time::{Duration, Instant};

@@ -3,11 +3,11 @@
 
 use crate::database::Database;
 use crate::http::Request;
-use crate::server::{EVENTS, Server, check};
+use crate::server::{EVENTS, Server, TOKENS, admin as command, check};
 use crate::until;
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,44 @@ fn a_search_that_takes_too_long_says_how_to_narrow_it_and_many_leave_room_to_aut
         let line = format!("ddpatrold_searches_total{{kind=\"{kind}\"}} {count}");
         assert!(metrics.lines().any(|known| known == line), "{line}\n{metrics}");
     }
+}
+
+#[test]
+fn a_thiefs_searches_keep_neither_others_from_searching_nor_the_owner_from_listing_tokens() {
+    const ADA: &str = "ada@example.com";
+    let database = Database::postgres();
+    let (server, admin) = slow(&database);
+    let permissions = ["user_app_keys", "audit_logs_read"];
+    let mut args = vec!["user", "add", ADA];
+    args.extend(permissions.iter().flat_map(|&permission| ["--permission", permission]));
+    command(&database, &args);
+    let issue = |scope: &str| {
+        let args = ["token", "issue", "--user", ADA, "--name", "issued", "--scope", scope];
+        command(&database, &args)
+    };
+    let (stolen, kept) = (issue("audit_logs_read"), issue("user_app_keys"));
+    let (long, end) = (AtomicUsize::new(0), AtomicBool::new(false));
+    scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let mut connection = server.connect();
+                while !end.load(SeqCst) {
+                    if connection.send(&search(&stolen)).unwrap().status == 400 {
+                        long.fetch_add(1, SeqCst);
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+        }
+        until("the thief's searches run", || (long.load(SeqCst) > 0).then_some(()));
+        let empty = [("filter[from]", "2100-01-01T00:00:00Z")];
+        let others = Request::get(EVENTS).query(&empty).bearer(&admin);
+        let own = Request::get(TOKENS).bearer(&kept);
+        let statuses: Vec<_> =
+            (0..10).map(|_| [&others, &own].map(|request| server.call(request).status)).collect();
+        end.store(true, SeqCst);
+        assert_eq!(statuses, [[200, 200]; 10]);
+    });
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! A bounded amount of something, such as memory, that requests in progress share.
+
+use crate::network::site;
+use ddpatrol_token::Uuid;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The budget is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the budget for requests is in use")]
+pub(crate) struct Exhausted;
+
+/// Whose request it is: the owner of a reservation's share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    /// An address, of IPv6 its /64.
+    Site(IpAddr),
+    /// The owner of a token.
+    Person(Uuid),
+}
+
+impl Holder {
+    /// Returns the holder of a request without a token.
+    pub(crate) fn of_address(address: IpAddr) -> Self {
+        Self::Site(site(address))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    total: usize,
+    /// No entry for a holder of nothing.
+    by_holder: HashMap<Holder, usize>,
+}
+
+/// A budget, for example of memory in bytes, of which each holder can have a share.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    share: usize,
+    used: Mutex<Used>,
+    released: Notify,
+}
+
+impl Budget {
+    /// Creates a budget of `limit` units, of which one holder can have `share`.
+    pub(crate) fn new(limit: usize, share: usize) -> Arc<Self> {
+        Arc::new(Self { limit, share, used: Mutex::default(), released: Notify::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_take(&self, holder: Holder, units: usize) -> Result<(), Exhausted> {
+        if units == 0 {
+            return Ok(());
+        }
+        let mut used = self.lock();
+        let held = used.by_holder.get(&holder).copied().unwrap_or_default();
+        if used.total.saturating_add(units) > self.limit || held.saturating_add(units) > self.share
+        {
+            return Err(Exhausted);
+        }
+        used.total += units;
+        used.by_holder.insert(holder, held + units);
+        Ok(())
+    }
+
+    fn give_back(&self, holder: Holder, units: usize) {
+        let mut used = self.lock();
+        used.total -= units;
+        if let Some(held) = used.by_holder.get_mut(&holder) {
+            *held -= units;
+            if *held == 0 {
+                used.by_holder.remove(&holder);
+            }
+        }
+        drop(used);
+        self.released.notify_waiters();
+    }
+
+    /// Starts a reservation of nothing.
+    pub(crate) fn reservation(self: &Arc<Self>, holder: Holder) -> Reservation {
+        Reservation { budget: Arc::clone(self), holder, units: 0 }
+    }
+}
+
+/// A part of a budget that is reserved for a request until dropped.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    budget: Arc<Budget>,
+    holder: Holder,
+    units: usize,
+}
+
+impl Reservation {
+    fn try_raise(&mut self, units: usize) -> Result<(), Exhausted> {
+        let more = units.saturating_sub(self.units);
+        self.budget.try_take(self.holder, more)?;
+        self.units += more;
+        Ok(())
+    }
+
+    /// Returns `true` if nothing is reserved.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.units == 0
+    }
+
+    /// Raises the reservation to a number of units; waits for room. A caller that stops waiting
+    /// leaves the reservation as it was.
+    ///
+    /// # Errors
+    /// [`Exhausted`] if there is no room in time; the reservation stays as it was.
+    pub(crate) async fn raise_within(
+        &mut self,
+        units: usize,
+        time: Duration,
+    ) -> Result<(), Exhausted> {
+        if self.try_raise(units).is_ok() {
+            return Ok(());
+        }
+        let budget = Arc::clone(&self.budget);
+        let raised = async {
+            loop {
+                let mut released = std::pin::pin!(budget.released.notified());
+                // Enabled before the attempt, so that no release in between is missed.
+                released.as_mut().enable();
+                if self.try_raise(units).is_ok() {
+                    return;
+                }
+                released.await;
+            }
+        };
+        tokio::time::timeout(time, raised).await.map_err(|_| Exhausted)
+    }
+
+    /// Lowers the reservation to a number of units.
+    pub(crate) fn lower(&mut self, units: usize) {
+        let less = self.units.saturating_sub(units);
+        if less > 0 {
+            self.units -= less;
+            self.budget.give_back(self.holder, less);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.lower(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn one_holder_can_have_its_share_and_a_drop_gives_everything_back() {
+        let budget = Budget::new(100, 50);
+        let [a, b] = [1, 2].map(|last| Holder::of_address(Ipv4Addr::new(192, 0, 2, last).into()));
+        let mut first = budget.reservation(a);
+        let mut again = budget.reservation(a);
+        let mut other = budget.reservation(b);
+        assert_eq!(first.try_raise(40), Ok(()));
+        assert_eq!(again.try_raise(11), Err(Exhausted), "more than the share");
+        assert_eq!(again.try_raise(10), Ok(()));
+        assert_eq!(other.try_raise(50), Ok(()));
+        first.lower(1);
+        assert_eq!(again.try_raise(11), Ok(()));
+        drop((first, again, other));
+        let used = budget.lock();
+        assert_eq!((used.total, used.by_holder.len()), (0, 0));
+    }
+}
