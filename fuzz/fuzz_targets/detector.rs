@@ -2,11 +2,11 @@
 
 #![no_main]
 
+use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Match, Scratch, Within};
 use ddpatrol::redact::Redactor;
 use ddpatrol::rules;
-use ddpatrol::blob::Context;
 use ddpatrol::source::window::Windows;
 use ddpatrol::source::{Run, Visitor};
 use libfuzzer_sys::fuzz_target;

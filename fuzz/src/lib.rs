@@ -3,7 +3,7 @@
 
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::source::Gap;
+use ddpatrol::source::{Code, Gap};
 use ddpatrol::source::archive::{
     ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
 };
@@ -27,7 +27,7 @@ impl Sink for Count {
         }
     }
 
-    fn gap(&mut self, _: Gap, path: &Path, message: String) {
+    fn gap(&mut self, _: Gap, _: Code, path: &Path, message: String) {
         assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x") && !message.is_empty());
     }
 

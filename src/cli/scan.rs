@@ -282,7 +282,7 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                 named.push((repository, path));
             }
             Err(error) if only => {
-                run.report(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string())
+                run.report(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
             }
             Ok(None) if only => {
                 let (code, message) = match path.symlink_metadata() {

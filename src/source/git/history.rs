@@ -173,12 +173,8 @@ impl History {
         let mut store = self.open(run);
         if let Some(special) = store.special() {
             // Programs that are asked about objects would wait for it.
-            self.report(
-                run,
-                Gap::Unread,
-                Code::RepositoryUnreadable,
-                format!("the history is not scanned: {special}"),
-            );
+            let message = format!("the history is not scanned: {special}");
+            self.report(run, Gap::Unread, Code::RepositoryUnreadable, message);
             return LfsObjects::default();
         }
         let refs = self.read_refs(visitors, run);
