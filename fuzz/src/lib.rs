@@ -3,10 +3,10 @@
 
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::source::{Code, Gap};
 use ddpatrol::source::archive::{
     ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
 };
+use ddpatrol::source::{Code, Gap};
 use std::io::Cursor;
 use std::path::Path;
 
