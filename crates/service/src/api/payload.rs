@@ -2,7 +2,7 @@
 //! that all requests share.
 //!
 //! Memory is reserved for the part of a body that has arrived, so that a client that sends slowly
-//! holds little. Of requests without a token, bodies up to [`SMALL`] have a budget of their own,
+//! holds little. Of requests without a token, bodies up to `SMALL` have a budget of their own,
 //! which long bodies cannot exhaust. A holder (a site, or a person with a token) can have only a
 //! share of each budget. An answer keeps its memory until the client has read it.
 

@@ -2,7 +2,7 @@
 //! and HTTP/2 on them.
 //!
 //! A client decides how long it takes to send or read anything, so every stage of a connection has
-//! a deadline ([`watch`]), and connections are limited in total and per address ([`admission`]).
+//! a deadline (`watch`), and connections are limited in total and per address (`admission`).
 //! Limits on requests (rates, bodies, their time) belong to [`crate::api`].
 
 mod admission;
