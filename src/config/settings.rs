@@ -14,16 +14,16 @@ pub enum Level {
     Never,
 }
 
-/// What a configuration says.
+/// The settings of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// Rule files, or folders of them, to add.
     pub rules: Vec<PathBuf>,
     /// Rules to leave out.
     pub leave_out: Vec<Named>,
-    /// What not to look at, as `.gitignore` would write it.
+    /// Patterns of paths to skip, in the syntax of `.gitignore`.
     pub exclude: Vec<String>,
-    /// What makes the exit code 1.
+    /// The level from which on findings make the exit code 1.
     pub fail_on: Option<Level>,
     /// The file of known tokens.
     pub baseline: Option<PathBuf>,
@@ -52,6 +52,6 @@ pub struct ConfigError {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong and what would be right.
+    /// The fault, and what would be right.
     pub message: String,
 }

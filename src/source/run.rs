@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What all workers of a scan share: the wish to stop, the counts, the diagnostics.
+/// The state that all workers of a scan share: the request to stop, counts and diagnostics.
 #[derive(Debug, Default)]
 pub struct Run {
     interrupted: Arc<AtomicBool>,
     finished: AtomicBool,
-    /// What was looked at and left out.
+    /// Counts of what was scanned and skipped.
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
     repositories: Mutex<Vec<Scanned>>,
@@ -41,7 +41,7 @@ impl Run {
         Arc::clone(&self.interrupted)
     }
 
-    /// Tells whether the workers were asked to stop.
+    /// Returns `true` if the workers were asked to stop.
     #[must_use]
     #[inline]
     pub fn is_interrupted(&self) -> bool {
@@ -118,7 +118,7 @@ impl Run {
     }
 }
 
-/// Why something was not looked at.
+/// The severity of something that was not scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Gap {
@@ -140,7 +140,7 @@ impl Gap {
     }
 }
 
-/// Something that was not looked at, and why.
+/// Something that was not scanned, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
     /// Where, if it has a path.
@@ -164,7 +164,7 @@ pub struct Tally {
     pub bytes: AtomicU64,
     /// Archives opened.
     pub archives: AtomicU64,
-    /// Members of archives looked at.
+    /// Members of archives that were scanned.
     pub members: AtomicU64,
     /// Bytes unpacked from archives.
     pub unpacked: AtomicU64,

@@ -117,7 +117,7 @@ pub enum AuthError {
     Slow,
 }
 
-/// What the authenticator remembers of a presented token.
+/// The remembered state of a presented token.
 #[derive(Clone, Debug)]
 pub enum Recall {
     /// An answer of the database that is still current, or of a dead token is still believed.

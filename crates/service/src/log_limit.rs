@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often one reason is logged at most.
+/// Minimum time between two lines of one reason.
 const EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]

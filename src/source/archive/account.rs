@@ -31,7 +31,7 @@ pub(super) struct Account<'a> {
     stopped: Cell<Option<Stop>>,
 }
 
-/// Whether bytes count as unpacked.
+/// The level of bytes: only those of members count as unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     /// They are standard input itself.
@@ -104,12 +104,12 @@ impl<'a> Account<'a> {
         self.sink.borrow_mut().repository(packed);
     }
 
-    /// Tells what is to be done with packs.
+    /// Returns the treatment of packs.
     pub(super) fn histories(&self) -> Histories {
         self.sink.borrow().histories()
     }
 
-    /// Takes the name of a member, of which nothing else is to be looked at.
+    /// Yields the name of a member whose content is not scanned.
     pub(super) fn name(&self, parent: &Place, name: &[u8]) -> Result<(), Fault> {
         self.check().map_err(|_| Fault::Stopped)?;
         self.members.set(self.members.get() + 1);
@@ -118,7 +118,7 @@ impl<'a> Account<'a> {
             self.stopped.set(Some(Stop::Members));
             return Err(Fault::Stopped);
         }
-        // Folders are named again by all they hold: what the last name has, too, was looked at.
+        // Members repeat the names of their folders: what the last name has, too, was scanned.
         let mut folders = self.folders.borrow_mut();
         let common = folders.iter().zip(name).take_while(|(a, b)| a == b).count();
         let known = memchr::memrchr(b'/', &name[..common]).map_or(0, |slash| slash + 1);
@@ -135,7 +135,7 @@ impl<'a> Account<'a> {
         Ok(())
     }
 
-    /// Tells what was not looked at.
+    /// Reports something that was not scanned, unless the walk has ended.
     pub(super) fn tell(&self, place: &Place, fault: &Fault) {
         if matches!(fault, Fault::Stopped) || self.is_stopped() {
             return;

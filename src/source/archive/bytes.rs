@@ -61,7 +61,7 @@ impl<'a, R: Read + ?Sized> Exact<'a, R> {
         Ok(())
     }
 
-    /// Tells whether all of it was read.
+    /// Returns `true` if all of it was read.
     pub(super) fn is_done(&self) -> bool {
         self.left == 0
     }

@@ -1,9 +1,9 @@
-//! What can be wrong with an archive or a member, and how much it matters to the scan.
+//! Problems of archives and members, and how much they matter to the scan.
 
 use crate::source::{Code, Gap};
 use std::io;
 
-/// What went wrong with an archive or a member.
+/// A problem of an archive or a member.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     /// It is not what its format says.
@@ -21,7 +21,7 @@ pub(super) enum Fault {
     /// It cannot be read, or not to its end.
     #[error("damaged, or cannot be read to its end: {0}")]
     Io(#[from] io::Error),
-    /// The whole walk ends; why is told once, for the outermost archive.
+    /// The whole walk ends; the reason is reported once, for the outermost archive.
     #[error("the walk was ended")]
     Stopped,
 }

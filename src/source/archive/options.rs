@@ -2,18 +2,18 @@
 
 use crate::blob::Context;
 
-/// How deep and how far archives are read.
+/// Limits on the nesting and the size of archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArchiveOptions {
-    /// How many archives within each other are opened.
+    /// Maximum archive nesting depth.
     pub depth: usize,
-    /// What ends the reading of one outermost archive.
+    /// Limits on one outermost archive.
     pub limits: Limits,
     /// The context that windows keep.
     pub context: Context,
 }
 
-/// What ends the reading of one outermost archive; each that is hit is told.
+/// Limits on one outermost archive; reaching one is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes unpacked in all, those of nested archives counted at every level.
@@ -33,7 +33,7 @@ impl Default for Limits {
 }
 
 impl ArchiveOptions {
-    /// How many archives within each other are opened unless something else is asked for.
+    /// Default of the maximum nesting depth.
     pub const DEPTH: usize = 8;
 
     /// The default depth and limits.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// What is counted.
+/// An event of the walk that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// An archive that was opened.
     Archive,
-    /// A member that was looked at.
+    /// A member that was scanned.
     Member,
     /// So many bytes of standard input.
     Input(u64),
@@ -19,12 +19,12 @@ pub enum Counted {
     Unpacked(u64),
 }
 
-/// What is done with git's packs and repositories in archives.
+/// The treatment of git's packs and repositories in archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Histories {
-    /// They are looked at as they lie there, and that is told of packs.
+    /// They are scanned as raw bytes, and packs are reported.
     Skipped,
-    /// Their objects are looked at as members.
+    /// Their objects are scanned as members.
     Objects,
     /// They are unpacked and handed on, to be read with their histories.
     Repositories,
@@ -38,9 +38,9 @@ pub trait Sink {
     fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String);
     /// Counts.
     fn count(&mut self, counted: Counted);
-    /// Tells whether the walk shall end.
+    /// Returns `true` if the walk shall end.
     fn is_interrupted(&self) -> bool;
-    /// Tells what is to be done with git's packs and repositories in archives.
+    /// Returns the treatment of git's packs and repositories in archives.
     fn histories(&self) -> Histories {
         Histories::Skipped
     }
@@ -53,9 +53,9 @@ pub trait Sink {
 pub struct Packed {
     /// Where it lies now; the folder goes with the last of these.
     pub folder: Arc<TempDir>,
-    /// What its git directory is told as.
+    /// The path by which reports name its git directory.
     pub git_dir: PathBuf,
-    /// What the paths of its files begin with.
+    /// The prefix of the paths of its files.
     pub root: PathBuf,
 }
 

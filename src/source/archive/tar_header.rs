@@ -76,7 +76,7 @@ fn number(field: &[u8]) -> Option<u64> {
     (is_small && value < 1 << 62).then_some(value)
 }
 
-/// What extended headers say of the member that follows.
+/// The contents of extended headers, which apply to the member that follows.
 #[derive(Debug, Default)]
 pub(super) struct Extended {
     name: Option<Vec<u8>>,

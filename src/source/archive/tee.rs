@@ -2,7 +2,7 @@
 //!
 //! In goes a member's reader; whoever reads the member's bytes as an archive gets them from here, and
 //! on the way they go through windows to the sink, are counted, and held against the limits. What is
-//! left unread is read at the end, so that all of it is looked at.
+//! left unread is read at the end, so that all of it is scanned.
 
 use super::account::{Account, Level};
 use super::bytes::Bytes;
@@ -27,7 +27,7 @@ pub(super) struct Tee<'t, 'w> {
     pub(super) failed: Option<Failure>,
 }
 
-/// How reading failed.
+/// The reason why reading failed.
 pub(super) enum Failure {
     /// For this reason, which is to be told.
     New(io::Error),

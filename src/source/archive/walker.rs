@@ -154,7 +154,7 @@ impl<'a> Walker<'a> {
             }
             Some(format) => self.open(format, place, Source::Stream(&mut tee)),
         };
-        // What it holds was looked at as far as it could be read, and why no further is told once.
+        // Its content was scanned as far as it could be read; the reason for the end is reported once.
         let outcome = match tee.finish() {
             Some(Failure::New(error)) => Err(error.into()),
             Some(Failure::Told) => Ok(()),

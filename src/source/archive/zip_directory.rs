@@ -18,7 +18,7 @@ pub(super) struct Directory {
     pub(super) end: u64,
     /// Where the end record ends, with its comment.
     pub(super) after: u64,
-    /// What offsets are short of, if the zip stands behind something else.
+    /// The amount to add to offsets, if the zip is behind something else.
     pub(super) base: u64,
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 #[error("the budget for requests is in use")]
 pub(crate) struct Exhausted;
 
-/// Whose request it is: the owner of a reservation's share.
+/// The owner of a reservation's share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
     /// An address, of IPv6 its /64.

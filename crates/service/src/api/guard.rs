@@ -1,4 +1,4 @@
-//! What stands before every request that needs a token: authentication, the rate limit, and the
+//! Middleware of every request that needs a token: authentication, the rate limit, and the
 //! record of the use.
 
 use super::error::ApiError;
@@ -44,7 +44,7 @@ impl Caller {
         }
     }
 
-    /// Tells whether the caller's token gives a permission that its owner has.
+    /// Returns `true` if the caller's token gives a permission that its owner has.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.entry.permissions.has(permission)
@@ -200,7 +200,7 @@ fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<
     Ok(())
 }
 
-/// What a request takes of its person's total. It is given back unless the request was permitted:
+/// A request's share of its person's total. It is given back unless the request was permitted:
 /// a thief whose calls are all refused, or broken off, uses up nothing of the owner's.
 struct Share<'a> {
     limits: &'a Limits,
@@ -232,7 +232,7 @@ enum Authenticated {
 
 /// A request without a live token.
 struct Refused {
-    /// What the caller's address has left.
+    /// The state of the limit of the caller's address.
     allowance: Option<Allowance>,
     /// The dead token that was presented, and how.
     dead: Option<(Arc<Entry>, &'static str)>,

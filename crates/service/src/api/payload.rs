@@ -42,12 +42,12 @@ const PARSED_MEMORY: (usize, usize) = (14 * MIB, 11 * MIB);
 const ANSWERS_SHARE: usize = 1280 * 1024;
 /// Memory for bodies of requests with a live token, and the share of a person, in bytes.
 const TOKEN_MEMORY: (usize, usize) = (16 * MIB, MIB);
-/// How many small bodies without a token may arrive at the same time from a site. Others have
+/// Maximum number of small bodies without a token that arrive at the same time from a site. Others have
 /// [`ADMITTED_WITHIN`] to arrive or to be admitted.
 const SMALL_BODIES: usize = 8;
 /// The part of a body that is read before the body is admitted, in bytes.
 const UNADMITTED: usize = 4 * 1024;
-/// How many long bodies may arrive at the same time, and how many of them from a site.
+/// Maximum number of long bodies that arrive at the same time: in all, and from a site.
 const LONG_BODIES: (usize, usize) = (64, 1);
 /// The steps in which memory for a long body is reserved, in bytes.
 const LARGE_STEP: usize = 128 * 1024;
@@ -60,20 +60,20 @@ const OVERHEAD: usize = 6 * 1024;
 const ENTRY: usize = 256;
 /// The part of it that is the answer's, in bytes.
 const ANSWER_ENTRY: usize = 128;
-/// How many entries a report may have that takes its memory from the budget of small bodies.
+/// Maximum number of entries of a report that takes its memory from the budget of small bodies.
 const SMALL_ENTRIES: usize = 256;
 /// The length to which the values of headers are cut that are kept while a body arrives, in bytes.
 const MAX_VALUE: usize = 600;
 /// The length of the pieces in which a long answer is written, in bytes.
 const PIECE: usize = 16 * 1024;
-/// How long a body may take to arrive.
+/// Time limit for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
-/// How long a small body may wait for admission.
+/// Time that a small body waits for admission.
 const ADMITTED_WITHIN: Duration = Duration::from_secs(5);
-/// How long a request waits for memory.
+/// Time that a request waits for memory.
 const MEMORY_WITHIN: Duration = Duration::from_secs(10);
 
-/// What a body is for.
+/// The purpose of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// A request with a live token.
@@ -256,7 +256,7 @@ struct BodyReader {
     pace: Pace,
 }
 
-/// How much of a long body has arrived in the current interval of [`PACE`].
+/// The part of a long body that arrived in the current interval of [`PACE`].
 struct Pace {
     ends: Instant,
     arrived: usize,

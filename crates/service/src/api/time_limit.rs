@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::time::Duration;
 
-/// How long a request may take.
+/// Time limit of a request.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// Handles a request, and answers 503 if that takes too long. Middleware that counts and records

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use ddpatrol_token::Uuid;
 use std::sync::Arc;
 
-/// How often an update is tried while other requests change the same token.
+/// Maximum number of attempts to update a token while other requests change it.
 const UPDATE_ATTEMPTS: usize = 16;
 
 type Shared = State<Arc<Service>>;

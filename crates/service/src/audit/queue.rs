@@ -38,7 +38,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[error("the audit trail cannot be written at the moment; try again")]
 pub struct Stalled;
 
-/// How a request got room in the queue.
+/// The way in which a request got room in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// There was room.

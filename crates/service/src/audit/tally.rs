@@ -16,16 +16,16 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often grown counts are written.
+/// Interval at which grown counts are written.
 pub(super) const UPDATE_EVERY: Duration = Duration::from_secs(2);
 /// The most aggregated events in one batch of the queue.
 const BATCH: usize = 512;
-/// How many unwritten events of earlier minutes may wait before a minute is prolonged instead.
+/// Maximum number of unwritten events of earlier minutes; beyond it a minute is prolonged instead.
 const MAX_OVER: usize = 4_096;
 /// The seconds that one event covers.
 const PERIOD: u64 = 60;
 
-/// What is aggregated.
+/// The kinds of uses that are aggregated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A dead token was tried.
@@ -62,7 +62,7 @@ impl Kind {
 /// One use that is aggregated with others like it.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
-    /// What happened.
+    /// The kind of use.
     pub kind: Kind,
     /// The token that it happened to.
     pub token: Uuid,
@@ -70,11 +70,11 @@ pub struct Use {
     pub address: IpAddr,
     /// The token that the caller used to introspect.
     pub caller: Option<Uuid>,
-    /// Whether the caller's address was beyond its rate limit.
+    /// The state of the caller's rate limit.
     pub limit: Limit,
 }
 
-/// Whether a rate limit refused a use.
+/// The state of a rate limit at a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The use was within the limit.
@@ -83,7 +83,7 @@ pub enum Limit {
     Beyond,
 }
 
-/// What came of counting a use.
+/// The outcome of counting a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
     /// The use is counted.
@@ -109,7 +109,7 @@ struct Group {
     kind: Kind,
     count: u64,
     limited: u64,
-    /// How much of `count` is written; the event has a row once it is not zero.
+    /// The part of `count` that is written; the event has a row once it is not zero.
     written: u64,
     last: Timestamp,
 }
@@ -125,7 +125,7 @@ pub(super) struct Aggregate {
     pub(super) last: Option<(Uuid, Timestamp)>,
 }
 
-/// Whether an aggregated event has a row.
+/// The state of an aggregated event's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
     /// It has none yet.
@@ -159,9 +159,9 @@ impl Group {
 struct Minute {
     number: u64,
     groups: HashMap<Key, Group>,
-    /// How many addresses each token has events for.
+    /// The number of addresses that each token has events for.
     addresses: HashMap<(Kind, Uuid), u32>,
-    /// How many events there are.
+    /// The number of events.
     events: [u32; Kind::COUNT],
     /// Events that have no row yet.
     fresh: VecDeque<Key>,
@@ -169,7 +169,7 @@ struct Minute {
     grown: VecDeque<Key>,
     /// Events of earlier minutes.
     over: VecDeque<Aggregate>,
-    /// How many of the grown counts the current update still has to write.
+    /// The number of grown counts that the current update still has to write.
     pass: usize,
     /// When the last update began.
     updated: Option<Instant>,

@@ -61,7 +61,7 @@ pub(super) struct Args {
     /// How long audit events are kept
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     audit_retention: u32,
-    /// How long clocks have to agree before expiry events are written and old events deleted
+    /// Time that clocks must agree before expiry events are written and old events are deleted
     #[arg(long, value_name = "SECONDS", default_value_t = clock::monitor::WINDOW.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     clock_agreement: u64,
     /// Rate limit of a class of requests, per token or address; repeatable

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::time::Duration;
 
-/// How far differences between clocks may change within a window.
+/// Maximum change of a difference between clocks within a window.
 pub const MAX_STEP: SignedDuration = SignedDuration::from_secs(1);
-/// How far the wall clock may be from the database's clock.
+/// Maximum difference between the wall clock and the database's clock.
 pub const MAX_DIFFERENCE: SignedDuration = SignedDuration::from_secs(5);
 /// Without an observation for so long, nothing is known of agreement.
 const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(10);

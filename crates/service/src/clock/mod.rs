@@ -15,7 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-/// How far the clock may fall behind the latest trusted time on SQLite.
+/// Maximum lag of the clock behind the latest trusted time on SQLite.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(5);
 /// A time before this version of the program existed (2026-11-01) is never trusted, and no new
 /// database is initialized at one, because its first token would end early.
@@ -31,7 +31,7 @@ pub type Ticks = SignedDuration;
 
 static BASIS: RwLock<Basis> = RwLock::new(Basis::Wall { floor: None });
 
-/// What the service's clock is computed from.
+/// The basis of the service's clock.
 #[derive(Clone, Copy, Debug)]
 enum Basis {
     /// The wall clock, never earlier than `floor` (SQLite).

@@ -19,11 +19,11 @@ use std::time::Duration;
 
 /// For how long clocks have to agree before a time is trusted, unless configured.
 pub const WINDOW: Duration = Duration::from_secs(600);
-/// How often clocks are compared.
+/// Interval at which clocks are compared.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long the database may take for a sample.
+/// Time limit of a sample of the database's clock.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(5);
-/// How old the stored trusted time may be before it is replaced.
+/// Maximum age of the stored trusted time.
 const STORE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// The part of the difference to the latest trusted time for which clocks have to agree.
 const GAP_PART: u32 = 100;
@@ -64,7 +64,7 @@ pub enum Doubt {
     },
 }
 
-/// What was logged last.
+/// The state that was logged last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     Early,

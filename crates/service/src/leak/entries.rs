@@ -23,11 +23,11 @@ pub(super) enum Member<T> {
 /// An entry of a report.
 #[derive(Debug)]
 pub(super) struct Entry<T> {
-    /// What the token was read as.
+    /// The token, as it was read.
     pub(super) token: Member<T>,
     /// The texts beside it, redacted, in the order of their names.
     pub(super) texts: [Member<String>; 3],
-    /// Whether one of these members occurs twice, so that its value depends on the reader.
+    /// `true` if one of these members occurs twice, so that its value depends on the reader.
     pub(super) ambiguous: bool,
 }
 
@@ -53,7 +53,7 @@ pub(super) enum ListError {
     TooMany,
 }
 
-/// How the entries of a report are read.
+/// The shape of a report: its list of entries and their members.
 pub(super) struct Shape<'s, T> {
     /// The member of the body that is the list, or `None` if the body itself is.
     pub(super) list: Option<&'static str>,

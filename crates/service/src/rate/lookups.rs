@@ -42,7 +42,7 @@ pub struct Lookup {
     unanswered: Option<Allowance>,
 }
 
-/// How a lookup ended.
+/// The outcome of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The token is live.

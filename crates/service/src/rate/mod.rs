@@ -19,9 +19,9 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use table::Table;
 
-/// How many times a token's limit a person has for all tokens together.
+/// A person's total for all tokens together, as a multiple of a token's limit.
 const PERSON: u32 = 4;
-/// How many times an address's limit an IPv6 /48 has for all its addresses together.
+/// The total of an IPv6 /48, as a multiple of an address's limit.
 const NETWORK: u32 = 16;
 
 /// Requests that are counted together.
@@ -98,7 +98,7 @@ impl Class {
     }
 }
 
-/// How many requests in how many seconds.
+/// A number of requests in a number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests.
@@ -130,7 +130,7 @@ impl FromStr for ClassRate {
     }
 }
 
-/// Whose requests are counted.
+/// The caller whose requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// A token.
@@ -211,7 +211,7 @@ pub struct Limits {
     clock: Steady,
 }
 
-/// What a request has left.
+/// The state of a limit after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     class: Class,
@@ -220,7 +220,7 @@ pub struct Allowance {
     remaining: u32,
     /// Seconds until the window ends.
     reset: u64,
-    /// Whether the request is within its limits.
+    /// `true` if the request is within its limits.
     pub allowed: bool,
 }
 

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// How long a new connection waits for the room of one that is being closed.
+/// Time that a new connection waits for the room of one that is being closed.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
-/// How long a connection that was asked to close may take.
+/// Time limit of a connection that was asked to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-/// Whether a connection is served.
+/// The decision on a new connection.
 #[derive(Debug)]
 pub(super) enum Decision {
     Admitted(Admitted),
@@ -29,7 +29,7 @@ pub(super) enum Decision {
 /// An open connection.
 #[derive(Debug)]
 struct Entry {
-    /// Whose limit the connection counts for; none for a trusted proxy.
+    /// The site whose limit the connection counts for; none for a trusted proxy.
     site: Option<IpAddr>,
     watch: Arc<Watch>,
     task: Option<AbortHandle>,

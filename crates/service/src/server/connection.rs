@@ -25,12 +25,12 @@ use tokio_rustls::TlsAcceptor;
 const MAX_HEADERS: u32 = 16 * 1024;
 /// The size of a connection's buffers, in bytes; it bounds the headers of HTTP/1 too.
 const BUFFER: usize = MAX_HEADERS as usize;
-/// How many requests one HTTP/2 connection may have in progress.
+/// Maximum number of requests in progress on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 16;
-/// How much of a body HTTP/2 takes before somebody reads it, in bytes: per stream and connection.
+/// HTTP/2 flow-control windows, in bytes: per stream and connection.
 const STREAM_WINDOW: u32 = 32 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024;
-/// How often an HTTP/2 client is pinged, and how long it may take to answer.
+/// Interval of HTTP/2 pings, and the time limit of their answers.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 

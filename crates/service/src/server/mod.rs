@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Pause after `accept` failed for want of a resource, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections may be open at once.
+/// Limits on open connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// From all addresses together.
@@ -44,7 +44,7 @@ pub struct Config {
     pub trusted_proxies: Networks,
     /// The certificate, or `None` for plain HTTP.
     pub tls: Option<Arc<Tls>>,
-    /// How long open requests may take to end once the server stops.
+    /// Time limit of open requests once the server stops.
     pub stop_within: Duration,
 }
 

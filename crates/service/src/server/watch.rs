@@ -16,11 +16,11 @@ const HANDSHAKE_WITHIN: u32 = ticks(10);
 /// Deadline of a request's headers: of the first one from when the connection is ready, of a later
 /// one from its first byte.
 const HEADERS_WITHIN: u32 = ticks(10);
-/// How long a connection may be idle between requests.
+/// Time limit of an idle connection between requests.
 const IDLE_FOR: u32 = ticks(60);
-/// How long a client may take to read what was written.
+/// Time limit for a client to read an answer.
 const READ_WITHIN: u32 = ticks(30);
-/// How long a request may take until its answer's body is taken off: `SLOTS - 1` slots. More than
+/// Time limit of a request until its answer's body is taken off: `SLOTS - 1` slots. More than
 /// the limits on requests in [`crate::api`] together.
 const SLOT: u32 = ticks(5);
 const SLOTS: usize = 18;
@@ -54,7 +54,7 @@ impl Clock {
     }
 }
 
-/// How far a connection has come.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Stage {

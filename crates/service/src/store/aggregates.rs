@@ -1,6 +1,6 @@
 //! The rows of aggregated events, whose counts grow within their minute.
 
-/// How many rows one statement updates; a few fixed sizes, so that each statement is prepared once.
+/// Numbers of rows that one statement updates: few sizes, so that each statement is prepared once.
 pub(super) const CHUNKS: [usize; 3] = [128, 16, 1];
 
 /// A row is found by the index on `at`. SQLite uses it because it can count the rows of a common

@@ -53,7 +53,7 @@ macro_rules! insert_events {
 
 pub(super) use insert_events;
 
-/// Whether a batch may be there already.
+/// The possibility that a batch is written already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// The batch has not been written before.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 /// Samples that are taken when a database is opened: the first one includes preparing the statement.
 const FIRST_SAMPLES: u32 = 3;
 
-/// What the database knows about the time.
+/// The database's view of the time.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseTime {
     /// A sample of the database's clock; `None` for SQLite, which has none of its own.

@@ -88,7 +88,7 @@ impl StateRow {
 /// The tokens of a part of a report, by id.
 type States = HashMap<Vec<u8>, StateRow>;
 
-/// What a part of a report changes.
+/// The changes that a part of a report causes.
 #[derive(Debug, Default)]
 struct Changes<'a> {
     /// An outcome for each report of the part.
@@ -146,7 +146,7 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// What decides about a report.
+/// The rules for a report.
 #[derive(Debug)]
 struct Rules<'a> {
     now: i64,

@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a write probe.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// How many callers may wait for a probe; each keeps its request's headers in memory.
+/// Maximum number of callers that wait for a probe; each keeps its request's headers in memory.
 const MAX_WAITING: usize = 32;
 
 /// The result of a write probe.

@@ -18,7 +18,7 @@ impl WallClock {
         clock
     }
 
-    /// A clock that stands at the beginning of 1970.
+    /// A clock that shows the beginning of 1970.
     pub(crate) fn at_the_epoch() -> Self {
         Self::new(&format!("-{}", jiff::Timestamp::now().as_second()))
     }

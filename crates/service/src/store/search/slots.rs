@@ -18,7 +18,7 @@ const MAX_WAITING: usize = 29;
 const MAX_PER_PERSON: usize = 16;
 /// Maximum time in the queue: longer than a search may run, so that whoever is next gets a slot.
 const MAX_WAIT: Duration = TIME_LIMIT.saturating_add(Duration::from_secs(1));
-/// How many of the latest turns are remembered.
+/// The number of latest turns that are remembered.
 const REMEMBERED: usize = 64;
 
 /// Too many searches run at the same time.
