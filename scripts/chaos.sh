@@ -28,7 +28,7 @@ if [ -n "$build" ]; then
   program=(--ddpatrold "$(realpath "${CARGO_TARGET_DIR:-$root/target}")/debug/ddpatrold")
 fi
 
-python=(env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$tests" python3 -m chaos "${program[@]}" "$@")
+python=(env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$tests:$tests/python" python3 -m chaos "${program[@]}" "$@")
 if [ -z "$build" ] && [[ " $* " == *" --self-test "* || " $* " == *" --help "* || " $* " == *" -h "* ]]; then
   exec "${python[@]}"
 fi

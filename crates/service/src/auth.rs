@@ -2,7 +2,8 @@
 //! entries live so briefly that a revocation on another replica holds within a second.
 
 use crate::permission::Permissions;
-use crate::store::tokens::{Credential, NewToken};
+use crate::store::credentials::Credential;
+use crate::store::tokens::NewToken;
 use crate::store::{Store, StoreError};
 use crate::{audit, time};
 use ddpatrol_token::datadog::{PERSONAL_PREFIX, access_token};

@@ -18,6 +18,7 @@ pub mod permission;
 pub mod rate;
 pub mod redact;
 pub mod reload;
+pub mod replaceable;
 pub mod scope;
 pub mod server;
 pub mod service;

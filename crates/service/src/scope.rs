@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
 
 /// The scopes that Datadog documents, and the service's own.
 const BUILT_IN: &str = include_str!("../data/scopes.txt");
@@ -93,29 +92,6 @@ impl KnownScopes {
         let head = name.split('_').next().filter(|head| head.len() > 2);
         let Some(head) = head else { return Vec::new() };
         self.names().filter(|known| known.starts_with(head)).take(8).collect()
-    }
-}
-
-/// The known scopes in use, which can be replaced while the service runs.
-#[derive(Debug)]
-pub struct Scopes(RwLock<Arc<KnownScopes>>);
-
-impl Scopes {
-    /// Uses a list.
-    #[must_use]
-    pub fn new(known: KnownScopes) -> Self {
-        Self(RwLock::new(Arc::new(known)))
-    }
-
-    /// Returns the list in use.
-    #[must_use]
-    pub fn current(&self) -> Arc<KnownScopes> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Uses another list from now on.
-    pub fn replace(&self, known: KnownScopes) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 }
 

@@ -10,7 +10,8 @@ use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::permission::Permissions;
 use crate::rate::Limits;
-use crate::scope::{KnownScopes, Scopes};
+use crate::replaceable::Replaceable;
+use crate::scope::KnownScopes;
 use crate::store::leaks::OnLeak;
 use crate::store::pools::{OWN_LISTS, SEARCHES};
 use crate::store::readiness::Readiness;
@@ -61,7 +62,7 @@ pub struct Service {
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The scopes that tokens may carry.
-    pub scopes: Scopes,
+    pub scopes: Replaceable<KnownScopes>,
     /// The rate limits.
     pub limits: Limits,
     /// What happens to a live token that leaked.
@@ -157,7 +158,7 @@ impl Service {
             queue: Queue::new(Arc::clone(&metrics)),
             clock: Monitor::new(settings.clock_agreement, Arc::clone(&metrics)),
             metrics,
-            scopes: Scopes::new(settings.scopes),
+            scopes: Replaceable::new(settings.scopes),
             limits: settings.limits,
             on_leak: settings.on_leak,
             github_keys: Keys::new(settings.github_keys_url),

@@ -1,10 +1,10 @@
 //! The certificate of the service, which can be replaced while it runs.
 
+use crate::replaceable::Replaceable;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -75,24 +75,5 @@ impl TlsFiles {
     }
 }
 
-/// The certificate in use.
-#[derive(Debug)]
-pub struct Tls(RwLock<Arc<ServerConfig>>);
-
-impl Tls {
-    /// Uses a certificate.
-    #[must_use]
-    pub fn new(config: ServerConfig) -> Self {
-        Self(RwLock::new(Arc::new(config)))
-    }
-
-    /// Returns the configuration for a new connection.
-    pub(super) fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Uses another certificate for connections from now on.
-    pub fn replace(&self, config: ServerConfig) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-    }
-}
+/// The certificate in use, for new connections.
+pub type Tls = Replaceable<ServerConfig>;

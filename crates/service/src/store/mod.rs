@@ -7,6 +7,7 @@ mod aggregates;
 pub mod audit;
 pub mod audit_search;
 pub mod clock;
+pub mod credentials;
 pub mod leaks;
 pub mod listing;
 #[cfg(test)]

@@ -4,7 +4,6 @@
 use super::audit::insert_events;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
-use crate::permission::Permissions;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
@@ -89,27 +88,6 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// Its mark, if it leaked.
     pub leak: Option<Leak>,
-}
-
-/// What decides whether a token is accepted, and what it may do.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// The digest of the whole token.
-    pub digest: [u8; 32],
-    /// Whose it is.
-    pub owner: Uuid,
-    /// Their address.
-    pub email: String,
-    /// Their permissions, cut down to the scopes.
-    pub permissions: Permissions,
-    /// What the token may do.
-    pub scopes: Vec<String>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// Whether it was revoked, or its owner disabled.
-    pub dead: bool,
 }
 
 /// Who orders a change of tokens.
@@ -209,7 +187,7 @@ impl TokenRow {
     }
 }
 
-fn read_scopes(text: &str) -> Result<Vec<String>, StoreError> {
+pub(super) fn read_scopes(text: &str) -> Result<Vec<String>, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Row("tokens"))
 }
 
@@ -220,18 +198,6 @@ pub(super) fn write_scopes(scopes: &[String]) -> String {
 /// Folds a name for sorting and for searching without regard to case.
 pub(super) fn fold(name: &str) -> String {
     name.to_lowercase()
-}
-
-#[derive(sqlx::FromRow)]
-struct CredentialRow {
-    digest: Vec<u8>,
-    owner: Vec<u8>,
-    email: String,
-    permissions: i64,
-    scopes: String,
-    created_at: i64,
-    expires_at: i64,
-    dead: i64,
 }
 
 /// Inserts a token in an open transaction.
@@ -319,34 +285,6 @@ impl Store {
                 Creation::Unauthorized
             }
         }))
-    }
-
-    /// Finds what decides whether a token is accepted.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
-    pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
-        let row: Option<CredentialRow> = read!(self, credentials, |pool| {
-            sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
-                .bind(id.as_bytes().as_slice())
-                .fetch_optional(pool)
-                .await?
-        });
-        let faulty = || StoreError::Row("tokens");
-        row.map(|row| {
-            let scopes = read_scopes(&row.scopes)?;
-            Ok(Credential {
-                digest: row.digest.try_into().map_err(|_| faulty())?,
-                owner: id::from_row(&row.owner).ok_or_else(faulty)?,
-                email: row.email,
-                permissions: Permissions::from_row(row.permissions).within(&scopes),
-                scopes,
-                created_at: time::from_row(row.created_at),
-                expires_at: time::from_row(row.expires_at),
-                dead: row.dead != 0,
-            })
-        })
-        .transpose()
     }
 
     /// Finds a token, dead or alive.

@@ -3,7 +3,7 @@
 use crate::PATIENCE;
 use crate::database::Database;
 use crate::http::Request;
-use crate::network::new_certificate;
+use crate::network::TlsFiles;
 use crate::server::{Server, ddpatrold};
 use crate::until;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -64,12 +64,9 @@ fn a_connection_without_a_complete_request_is_closed() {
 
 #[test]
 fn a_tls_connection_without_a_handshake_or_a_request_is_closed() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = |name: &str| dir.path().join(name).display().to_string();
-    let (cert, key) = (file("cert.pem"), file("key.pem"));
-    new_certificate(dir.path(), &cert, &key);
+    let files = TlsFiles::new();
     let database = Database::sqlite();
-    let server = Server::start(&database, &["--tls-cert", &cert, "--tls-key", &key]);
+    let server = Server::start(&database, &files.options());
     let mut shaken = Command::new("openssl")
         .args(["s_client", "-quiet", "-connect", &server.address.to_string()])
         .stdin(Stdio::piped())

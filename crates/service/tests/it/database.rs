@@ -4,6 +4,7 @@
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
 };
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -65,6 +66,18 @@ impl Database {
                 format!("{}/{name}", server().rsplit_once('/').unwrap().0)
             }
         }
+    }
+
+    /// The address of the PostgreSQL server, as `HOST:PORT`.
+    pub(crate) fn server_address(&self) -> String {
+        let url = self.url();
+        url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned()
+    }
+
+    /// The URL by which the database is reached through a proxy before the PostgreSQL server.
+    pub(crate) fn url_through(&self, proxy: SocketAddr) -> String {
+        let Self::Postgres(name) = self else { panic!("SQLite has no server") };
+        format!("postgres://ddpatrol@{proxy}/{name}")
     }
 
     /// Runs a query and gives its first column, which has to be text.

@@ -124,11 +124,8 @@ fn large_reports_are_exact(database: &Database, server: &Server, count: &dyn Fn(
 #[test]
 fn a_report_of_10_000_entries_needs_few_round_trips_and_is_exact_on_postgres() {
     let database = Database::postgres();
-    let url = database.url();
-    let (_, place) = url.rsplit_once('@').unwrap();
-    let (server, name) = place.split_once('/').unwrap();
-    let proxy = Proxy::before(server.to_owned());
-    let url = format!("postgres://ddpatrol@{}/{name}", proxy.address);
+    let proxy = Proxy::before(database.server_address());
+    let url = database.url_through(proxy.address);
     let server = Server::spawn(ddpatrold(), &url, &["--no-rate-limit"]);
     large_reports_are_exact(&database, &server, &|| proxy.round_trips.load(SeqCst));
 }

@@ -59,12 +59,9 @@ fn proxy(server: String, losses: Arc<AtomicUsize>) -> SocketAddr {
 #[test]
 fn events_are_written_once_although_answers_to_commits_are_lost() {
     let database = Database::postgres();
-    let url = database.url();
-    let (_, place) = url.rsplit_once('@').unwrap();
-    let (server, name) = place.split_once('/').unwrap();
     let losses = Arc::<AtomicUsize>::default();
-    let address = proxy(server.to_owned(), Arc::clone(&losses));
-    let url = format!("postgres://ddpatrol@{address}/{name}");
+    let address = proxy(database.server_address(), Arc::clone(&losses));
+    let url = database.url_through(address);
     let server = Server::spawn(ddpatrold(), &url, &["--no-rate-limit"]);
     let with = server.first_token();
     for round in 1..=3 {

@@ -50,6 +50,28 @@ pub(crate) fn new_certificate(directory: &Path, cert: &str, key: &str) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
+/// A new certificate and its key, in files of a directory of their own.
+pub(crate) struct TlsFiles {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) cert: String,
+    pub(crate) key: String,
+}
+
+impl TlsFiles {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).display().to_string();
+        let (cert, key) = (file("cert.pem"), file("key.pem"));
+        new_certificate(dir.path(), &cert, &key);
+        Self { dir, cert, key }
+    }
+
+    /// The options by which a server uses them.
+    pub(crate) fn options(&self) -> [&str; 4] {
+        ["--tls-cert", &self.cert, "--tls-key", &self.key]
+    }
+}
+
 /// Checks a token over TLS, trusting a certificate, or only known authorities.
 pub(crate) fn check_over_tls(
     address: SocketAddr,
@@ -71,13 +93,10 @@ pub(crate) fn check_over_tls(
 
 #[test]
 fn tls_serves_clients_that_trust_the_certificate_and_no_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = |name: &str| dir.path().join(name).display().to_string();
-    let (cert, key) = (file("cert.pem"), file("key.pem"));
-    new_certificate(dir.path(), &cert, &key);
+    let files = TlsFiles::new();
     let database = Database::sqlite();
-    let (server, admin) = Server::first(&database, &["--tls-cert", &cert, "--tls-key", &key]);
-    let pem = std::fs::read(&cert).unwrap();
+    let (server, admin) = Server::first(&database, &files.options());
+    let pem = std::fs::read(&files.cert).unwrap();
     assert_eq!(check_over_tls(server.address, &admin, Some(&pem)).unwrap(), 200);
     let refused = check_over_tls(server.address, &admin, None);
     assert!(refused.is_err(), "nobody vouches for the certificate");

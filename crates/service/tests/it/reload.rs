@@ -1,7 +1,7 @@
 //! SIGHUP: the certificate and the scopes are read again while the service runs.
 
 use crate::database::Database;
-use crate::network::{check_over_tls, new_certificate};
+use crate::network::{TlsFiles, check_over_tls, new_certificate};
 use crate::server::{CHECK, Server, creation};
 use crate::until;
 use nix::sys::signal::Signal;
@@ -32,20 +32,18 @@ fn sighup_reloads_scopes_and_keeps_the_old_ones_if_the_new_are_faulty() {
 
 #[test]
 fn sighup_reloads_the_certificate_and_keeps_the_old_one_if_the_new_is_faulty() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = |name: &str| dir.path().join(name).display().to_string();
-    let (cert, key) = (file("cert.pem"), file("key.pem"));
-    new_certificate(dir.path(), &cert, &key);
+    let files = TlsFiles::new();
     let database = Database::sqlite();
-    let (server, admin) = Server::first(&database, &["--tls-cert", &cert, "--tls-key", &key]);
-    let first = std::fs::read(&cert).unwrap();
+    let (server, admin) = Server::first(&database, &files.options());
+    let first = std::fs::read(&files.cert).unwrap();
     let status = |pem: &[u8]| check_over_tls(server.address, &admin, Some(pem)).ok();
     // A certificate without its key.
-    new_certificate(dir.path(), &cert, &file("other.pem"));
-    let second = std::fs::read(&cert).unwrap();
+    let other = files.dir.path().join("other.pem").display().to_string();
+    new_certificate(files.dir.path(), &files.cert, &other);
+    let second = std::fs::read(&files.cert).unwrap();
     reload(&server, "nothing was reloaded");
     assert_eq!((status(&first), status(&second)), (Some(200), None));
-    std::fs::copy(file("other.pem"), &key).unwrap();
+    std::fs::copy(&other, &files.key).unwrap();
     reload(&server, "reloaded the certificate");
     assert_eq!((status(&first), status(&second)), (None, Some(200)));
 }

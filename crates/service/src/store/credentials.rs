@@ -1,0 +1,71 @@
+//! Credentials: the data by which presented tokens are judged, read on connections of their own.
+
+use super::tokens::read_scopes;
+use super::{Store, StoreError, read};
+use crate::permission::Permissions;
+use crate::{id, time};
+use ddpatrol_token::Uuid;
+use jiff::Timestamp;
+
+/// The data by which a presented token is judged.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The digest of the whole token.
+    pub digest: [u8; 32],
+    /// Its owner.
+    pub owner: Uuid,
+    /// The owner's address.
+    pub email: String,
+    /// The owner's permissions, cut down to the scopes.
+    pub permissions: Permissions,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// The time of its creation.
+    pub created_at: Timestamp,
+    /// Its expiry.
+    pub expires_at: Timestamp,
+    /// `true` if it was revoked or its owner disabled.
+    pub dead: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct CredentialRow {
+    digest: Vec<u8>,
+    owner: Vec<u8>,
+    email: String,
+    permissions: i64,
+    scopes: String,
+    created_at: i64,
+    expires_at: i64,
+    dead: i64,
+}
+
+impl Store {
+    /// Reads the credential of a token.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds a faulty row.
+    pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
+        let row: Option<CredentialRow> = read!(self, credentials, |pool| {
+            sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
+                .bind(id.as_bytes().as_slice())
+                .fetch_optional(pool)
+                .await?
+        });
+        let faulty = || StoreError::Row("tokens");
+        row.map(|row| {
+            let scopes = read_scopes(&row.scopes)?;
+            Ok(Credential {
+                digest: row.digest.try_into().map_err(|_| faulty())?,
+                owner: id::from_row(&row.owner).ok_or_else(faulty)?,
+                email: row.email,
+                permissions: Permissions::from_row(row.permissions).within(&scopes),
+                scopes,
+                created_at: time::from_row(row.created_at),
+                expires_at: time::from_row(row.expires_at),
+                dead: row.dead != 0,
+            })
+        })
+        .transpose()
+    }
+}
