@@ -1,6 +1,7 @@
 //! Where reports go: standard output, or files that are written whole or not at all.
 
 use super::args::{Color, ReportArg, ReportFormat};
+use crate::lock::lock;
 use crate::report::document::Document;
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, TextOptions};
@@ -9,7 +10,7 @@ use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -153,7 +154,7 @@ static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Removes the files of unfinished reports, before the process ends without writing them.
 pub(super) fn remove_temporary() {
-    for path in TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    for path in lock(&TEMPORARY).drain(..) {
         // It may have its final name by now.
         let _ = std::fs::remove_file(path);
     }
@@ -199,6 +200,6 @@ fn open_path(path: &Path) -> io::Result<Target> {
     let folder = folder.unwrap_or(Path::new("."));
     let file = builder.tempfile_in(folder).map_err(|error| without_temporary(&error, folder))?;
     let unfinished = file.path().to_owned();
-    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).push(unfinished);
+    lock(&TEMPORARY).push(unfinished);
     Ok(Target::File(BufWriter::new(file), path))
 }

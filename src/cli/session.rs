@@ -3,7 +3,7 @@
 use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
 use super::exit::{Exit, is_closed_pipe};
-use super::messages::{GATE, complain};
+use super::messages::{complain, install_redactor};
 use super::output::{Output, Telling, suppressed};
 use super::progress::Progress;
 use super::respond::Responding;
@@ -13,6 +13,7 @@ use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
 use crate::finding::baseline::{Reach, Roots};
 use crate::finding::{Finding, Fingerprint, Location, Occurrence, Standing, context};
+use crate::lock::lock;
 use crate::redact::Redactor;
 use crate::report::document::{Document, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
@@ -96,8 +97,7 @@ pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyh
     } else {
         Arc::new(decided.rules.restricted_to(&telling.rules.only)?)
     };
-    let gate = Redactor::new(Detector::new(all)?);
-    let redactor = GATE.get_or_init(|| gate);
+    let redactor = install_redactor(&all)?;
     let detector = Detector::new(wanted)?;
     let outputs = Output::open_all(&telling.reports, task.default_report)?;
     let session = Session {
@@ -337,7 +337,7 @@ impl StreamState {
 impl Streams<'_> {
     /// Writes one match; after a failure nothing more.
     fn write(&self, found: Occurrence<'_>, decided: &Decided) {
-        let mut state = self.state.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut state = lock(&self.state);
         if state.failure.is_some() {
             return;
         }

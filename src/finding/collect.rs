@@ -8,6 +8,7 @@ use super::{
 use crate::blob::Context;
 use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence, Match};
+use crate::lock::lock;
 use crate::redact::Redactor;
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
@@ -146,7 +147,7 @@ impl Collector {
     }
 
     fn with(&self, token: &Token, change: impl FnOnce(&mut Finding)) {
-        let mut findings = self.0.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut findings = lock(&self.0);
         let key = (token.fingerprint, token.rule);
         change(findings.entry(key).or_insert_with(|| Finding::from(token)));
     }

@@ -177,6 +177,26 @@ pub struct Trace {
     pub date: i64,
 }
 
+impl Trace {
+    /// Creates the trace of an object of which nothing else is known.
+    #[must_use]
+    pub fn new(repository: PathBuf, object: ObjectId, kind: Kind) -> Self {
+        Self {
+            repository,
+            object,
+            kind,
+            introduced: None,
+            at_boundary: false,
+            removed: Removed::default(),
+            in_head: false,
+            reachable: false,
+            refs: Vec::new(),
+            refs_total: 0,
+            date: 0,
+        }
+    }
+}
+
 /// The commits that took a token away from a path: all places at the path share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Removed {

@@ -22,6 +22,7 @@ pub use provider::Provider;
 pub use subject::Subject;
 pub use verdict::{Answer, Verdict, Verification};
 
+use crate::lock::lock;
 use ddpatrol_token::{Secret, Uuid};
 use endpoint::Endpoint;
 use http::Client;
@@ -100,7 +101,7 @@ impl Responder {
                         let mine = next.fetch_add(1, Ordering::Relaxed);
                         let Some(&at) = which.get(mine) else { break };
                         let told = self.ask(&subjects[at]);
-                        asked.lock().unwrap_or_else(|poison| poison.into_inner())[mine] = told;
+                        lock(&asked)[mine] = told;
                     }
                 });
             }

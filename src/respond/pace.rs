@@ -1,8 +1,9 @@
 //! How fast issuers are asked, and how long to wait before asking again.
 
+use crate::lock::lock;
 use ddpatrol_token::mint::system_random;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How far apart two requests to one host are at least.
@@ -46,7 +47,7 @@ impl Pace {
     #[must_use]
     pub fn turn(&self, host: &str) -> Turn {
         let now = Instant::now();
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.hosts);
         let host = hosts.entry(host.to_owned()).or_default();
         match (&host.given_up, host.next) {
             (Some(why), _) => Turn::Never(why.clone()),
@@ -61,20 +62,20 @@ impl Pace {
     /// Leaves a host alone for a time, whoever wants to ask it.
     pub fn hold(&self, host: &str, time: Duration) {
         let until = Instant::now() + time;
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.hosts);
         let host = hosts.entry(host.to_owned()).or_default();
         host.next = Some(host.next.map_or(until, |next| next.max(until)));
     }
 
     /// Leaves a host alone: whoever asks it next would wait as long and learn the same.
     pub fn give_up(&self, host: &str, why: &str) {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.hosts);
         hosts.entry(host.to_owned()).or_default().given_up = Some(why.to_owned());
     }
 
     /// Gives every host another chance.
     pub fn forget(&self) {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.hosts);
         hosts.values_mut().for_each(|host| host.given_up = None);
     }
 }

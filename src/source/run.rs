@@ -2,6 +2,7 @@
 //! scanned. It reads nothing and prints nothing.
 
 use super::code::Code;
+use crate::lock::lock;
 use ddpatrol_pack::ObjectId;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -62,55 +63,55 @@ impl Run {
     /// Reports that something was not scanned.
     pub fn report(&self, kind: Gap, code: Code, path: Option<PathBuf>, message: impl Into<String>) {
         let diagnostic = Diagnostic { kind, code, path, message: message.into() };
-        self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).push(diagnostic);
+        lock(&self.diagnostics).push(diagnostic);
     }
 
     /// Notes what the user should know of how the scan was understood.
     pub fn note(&self, note: impl Into<String>) {
-        self.notes.lock().unwrap_or_else(|poison| poison.into_inner()).push(note.into());
+        lock(&self.notes).push(note.into());
     }
 
     /// Takes the notes.
     #[must_use]
     pub fn take_notes(&self) -> Vec<String> {
-        std::mem::take(&mut self.notes.lock().unwrap_or_else(|poison| poison.into_inner()))
+        std::mem::take(&mut lock(&self.notes))
     }
 
     /// Notes a repository whose history was read.
     pub fn scanned(&self, repository: Scanned) {
-        self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()).push(repository);
+        lock(&self.repositories).push(repository);
     }
 
     /// Takes the repositories, in the order in which they were read.
     #[must_use]
     pub fn take_repositories(&self) -> Vec<Scanned> {
-        std::mem::take(&mut self.repositories.lock().unwrap_or_else(|poison| poison.into_inner()))
+        std::mem::take(&mut lock(&self.repositories))
     }
 
     /// Counts what should have been read and could not be.
     #[must_use]
     pub fn unread(&self) -> usize {
-        let list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
+        let list = lock(&self.diagnostics);
         list.iter().filter(|it| it.kind == Gap::Unread).count()
     }
 
     /// Returns how many diagnostics there are, for [`Run::diagnostics_since`].
     #[must_use]
     pub fn diagnostics_len(&self) -> usize {
-        self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner()).len()
+        lock(&self.diagnostics).len()
     }
 
     /// Returns the diagnostics from the one with this index on, in the order of their reports.
     #[must_use]
     pub fn diagnostics_since(&self, index: usize) -> Vec<Diagnostic> {
-        let list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
+        let list = lock(&self.diagnostics);
         list.get(index..).unwrap_or_default().to_vec()
     }
 
     /// Takes the diagnostics, sorted by path, each once.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
-        let mut list = self.diagnostics.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut list = lock(&self.diagnostics);
         let mut diagnostics = std::mem::take(&mut *list);
         diagnostics.sort();
         diagnostics.dedup();

@@ -82,14 +82,10 @@ impl Detector {
         (bytes, within): (&[u8], Within),
         own: Range<usize>,
         scratch: &mut Scratch,
-        mut on_match: impl FnMut(Match, &[u8]),
+        on_match: impl FnMut(Match, &[u8]),
     ) {
         let search = Search { bytes, own, depth: DEPTH, within, level: Level::Raw };
-        self.each_once(&search, scratch, &mut |candidate, token| {
-            if let Some(found) = candidate.found {
-                on_match(found, token);
-            }
-        });
+        self.each_match(&search, scratch, on_match);
     }
 
     /// Like [`Detector::find`], without content that is encoded as a whole, which can be much longer
@@ -99,10 +95,20 @@ impl Detector {
         (bytes, within): (&[u8], Within),
         own: Range<usize>,
         scratch: &mut Scratch,
-        mut on_match: impl FnMut(Match, &[u8]),
+        on_match: impl FnMut(Match, &[u8]),
     ) {
         let search = Search { bytes, own, depth: 0, within, level: Level::Raw };
-        self.each_once(&search, scratch, &mut |candidate, token| {
+        self.each_match(&search, scratch, on_match);
+    }
+
+    /// Calls `on_match` with every match of a search, each once.
+    fn each_match(
+        &self,
+        search: &Search<'_>,
+        scratch: &mut Scratch,
+        mut on_match: impl FnMut(Match, &[u8]),
+    ) {
+        self.each_once(search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found {
                 on_match(found, token);
             }

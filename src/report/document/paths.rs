@@ -6,6 +6,7 @@
 
 use crate::finding::baseline::{Roots, lexical};
 use crate::finding::{Location, Part, STDIN, plain};
+use crate::lock::lock;
 use crate::redact::{Clean, Redactor};
 use crate::report::escape;
 use crate::scan::Outcome;
@@ -120,7 +121,7 @@ impl Paths {
         let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
         let is_change = location.standing.is_some();
-        let mut last = self.last.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut last = lock(&self.last);
         if let Some((key, within)) = &*last
             && key.path == path.as_os_str()
             && key.git_dir.as_deref() == git_dir.map(Path::as_os_str)
@@ -182,7 +183,7 @@ impl Paths {
 
     /// Returns the top of the repository that a folder is, or is in.
     fn top_of(&self, folder: &Path) -> Option<Arc<Path>> {
-        let mut known = self.known.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut known = lock(&self.known);
         let mut passed = Vec::new();
         let mut found = None;
         for folder in folder.ancestors() {

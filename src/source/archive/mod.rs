@@ -55,6 +55,7 @@ pub use zip_directory::END_REACH;
 
 use super::{Code, Gap, Run, Visitor, add};
 use crate::blob::Blob;
+use crate::lock::lock;
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 
@@ -117,7 +118,7 @@ impl Sink for Visit<'_> {
 
     fn repository(&mut self, packed: Packed) {
         if let Some(list) = self.repositories {
-            list.lock().unwrap_or_else(|poison| poison.into_inner()).push(packed);
+            lock(list).push(packed);
         }
     }
 }

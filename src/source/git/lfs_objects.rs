@@ -8,6 +8,7 @@ use super::lfs::{Content, Lfs, Pointer};
 use super::repo::Repository;
 use super::store::{ReadError, Store};
 use crate::finding::{HeldObject, Span};
+use crate::lock::lock;
 use crate::source::{Code, Gap, Held, Run, Visitors, add, by_token};
 use ddpatrol_pack::{HashKind, Kind, ObjectId, Reader};
 use sha1::Sha1;
@@ -72,7 +73,7 @@ impl LfsObjects {
                     let spans = offsets.into_iter().map(|offset| Span { offset, len: 0 }).collect();
                     Held { token, object: HeldObject { id: *id, kind: Kind::Blob, spans } }
                 });
-                held.lock().unwrap_or_else(|poison| poison.into_inner()).extend(found);
+                lock(&held).extend(found);
             }
         };
         std::thread::scope(|scope| {

@@ -7,6 +7,7 @@ use super::state::{Known, KnownIssue, KnownObject, KnownPlace, State, pack_name}
 use super::store::Store;
 use super::tree_path::join;
 use crate::finding::{HeldObject, Part, Removed, Trace};
+use crate::lock::lock;
 use crate::redact::Redactor;
 use crate::source::{
     Diagnostic, Gap, Held, ObjectVisitor, Opened, Run, Traced, Visitors, add, by_token,
@@ -192,7 +193,7 @@ impl Memory<'_> {
             let path = path.map(|path| path.as_os_str().as_encoded_bytes());
             KnownPlace::new(self.redactor, (*part, offsets), path, trace)
         };
-        let mut places = recorder.places.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut places = lock(&recorder.places);
         places.list.iter_mut().for_each(Placed::tidy);
         // Sorted by token, so that those of one follow each other.
         let tokens = held.chunk_by(|a, b| a.token == b.token);
@@ -347,7 +348,7 @@ struct Recording<'a> {
 impl Opened for Recording<'_> {
     fn place(&mut self, token: u32, offsets: &[u64], place: &Traced<'_>) {
         if let Some(trace) = place.trace.filter(|trace| !self.lfs.has(&trace.object)) {
-            let mut places = self.places.lock().unwrap_or_else(|poison| poison.into_inner());
+            let mut places = lock(self.places);
             places.add(offsets, place, trace);
         }
         self.inner.place(token, offsets, place);

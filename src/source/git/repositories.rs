@@ -3,7 +3,8 @@
 
 use super::history::{History, HistoryOptions};
 use super::own;
-use super::repo::Repository;
+use super::repo::{RepoError, Repository};
+use crate::lock::lock;
 use crate::source::archive::{Packed, Packs};
 use crate::source::files::{FilesOptions, Met};
 use crate::source::{Code, Gap, Run, Source, Visitors};
@@ -41,7 +42,7 @@ impl Source for Repositories {
     fn visit(&self, visitors: &dyn Visitors, run: &Run) {
         let mut known = HashSet::new();
         let mut open = VecDeque::from(self.named.clone());
-        let mut met = self.met.lock().unwrap_or_else(|poison| poison.into_inner()).clone();
+        let mut met = lock(&self.met).clone();
         met.sort();
         for path in met {
             let root = root_of(&path);
@@ -54,12 +55,7 @@ impl Source for Repositories {
                     Some(path),
                     "it is no repository of git",
                 ),
-                Err(error) => run.report(
-                    Gap::Unread,
-                    Code::RepositoryUnreadable,
-                    Some(path),
-                    error.to_string(),
-                ),
+                Err(error) => report_unreadable(run, path, &error),
             }
         }
         // Submodules come last: one that is checked out was met, and its paths are those of its work
@@ -78,21 +74,11 @@ impl Source for Repositories {
                         match Repository::at(&folder) {
                             Ok(Some(inner)) => open.push_back((inner, folder)),
                             Ok(None) => {}
-                            Err(error) => run.report(
-                                Gap::Unread,
-                                Code::RepositoryUnreadable,
-                                Some(folder),
-                                error.to_string(),
-                            ),
+                            Err(error) => report_unreadable(run, folder, &error),
                         }
                     }
                 }
-                Err(error) => run.report(
-                    Gap::Unread,
-                    Code::RepositoryUnreadable,
-                    Some(root.clone()),
-                    error.to_string(),
-                ),
+                Err(error) => report_unreadable(run, root.clone(), &error),
             }
             let own = own::Own { common: repository.common_dir.clone(), root: root.clone() };
             let lfs = History::new(repository, root, self.options.clone()).read(visitors, run);
@@ -107,7 +93,7 @@ impl Source for Repositories {
 impl Repositories {
     /// Reads the repositories that lay in archives, and lets their folders go.
     fn visit_packed(&self, visitors: &dyn Visitors, run: &Run) {
-        let mut packs = self.packs.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut packs = lock(&self.packs);
         let mut packs = std::mem::take(&mut *packs);
         packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
         // A state names repositories by where they lie, which these do not do for long.
@@ -127,12 +113,7 @@ impl Repositories {
                     Some(git_dir),
                     "it is no whole repository",
                 ),
-                Err(error) => run.report(
-                    Gap::Unread,
-                    Code::RepositoryUnreadable,
-                    Some(git_dir),
-                    error.to_string(),
-                ),
+                Err(error) => report_unreadable(run, git_dir, &error),
             }
         }
     }
@@ -145,4 +126,9 @@ pub fn root_of(path: &Path) -> &Path {
         Some(name) if name == ".git" => path.parent().unwrap_or(path),
         _ => path,
     }
+}
+
+/// Reports a repository that cannot be opened or asked.
+fn report_unreadable(run: &Run, path: PathBuf, error: &RepoError) {
+    run.report(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
 }

@@ -5,6 +5,7 @@
 //! state of other rules, of another version or that is damaged is not used.
 
 use crate::finding::{HeldObject, Part, Span, Trace};
+use crate::lock::lock;
 use crate::redact::Redactor;
 use crate::regular::{self, Links};
 use crate::rules::RuleSet;
@@ -178,7 +179,7 @@ impl State {
     /// # Errors
     /// The first failure to write the file, now or during the scan.
     pub fn finish(&self) -> io::Result<()> {
-        let failure = self.failure.lock().unwrap_or_else(|poison| poison.into_inner()).take();
+        let failure = lock(&self.failure).take();
         failure.map_or_else(|| self.save(), Err)
     }
 
@@ -186,7 +187,7 @@ impl State {
     /// read stays.
     fn save(&self) -> io::Result<()> {
         let mut repositories = self.old.clone();
-        let new = self.new.lock().unwrap_or_else(|poison| poison.into_inner());
+        let new = lock(&self.new);
         repositories.extend(new.iter().map(|(name, known)| (name.clone(), known.clone())));
         let checksum = checksum(&repositories);
         let schema = SCHEMA.to_owned();
@@ -205,12 +206,12 @@ impl State {
 
     /// Remembers what was read of a repository.
     pub(super) fn remember(&self, repository: &Path, known: Known) {
-        let mut new = self.new.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut new = lock(&self.new);
         new.insert(name(repository), known);
         drop(new);
         // A scan that is killed goes on behind this repository the next time.
         if let Err(error) = self.save() {
-            let mut failure = self.failure.lock().unwrap_or_else(|poison| poison.into_inner());
+            let mut failure = lock(&self.failure);
             failure.get_or_insert(error);
         }
     }

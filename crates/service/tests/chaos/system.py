@@ -5,11 +5,12 @@ import time
 import traceback
 from collections import Counter
 
+from token_format import ALPHABET
+
 from .database import Postgres, Sqlite, uuid_text
 from .ledger import Ledger, Token, Violations
 from .load import Gate
 from .replica import Clock, Replica
-from token_format import ALPHABET
 
 DATABASES = {"sqlite": Sqlite, "postgres": Postgres}
 # People whose tokens make the changes: so many that the default limits per person do not bind.

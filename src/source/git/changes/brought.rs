@@ -6,7 +6,7 @@ use super::super::store::{LONGEST_TAGS, ReadError, Store};
 use super::content::Tokens;
 use super::diff::Trees;
 use super::{Base, ChangeSet, Item, Scope, sorted_base};
-use crate::finding::{Part, Removed, Standing, Trace};
+use crate::finding::{Part, Standing, Trace};
 use crate::source::{Code, Gap, Run, Traced, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -225,19 +225,8 @@ impl History<'_> {
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
-        Trace {
-            repository: self.repository.git_dir.clone(),
-            object,
-            kind,
-            introduced: None,
-            at_boundary: false,
-            removed: Removed::default(),
-            in_head: false,
-            reachable: true,
-            refs: Vec::new(),
-            refs_total: 0,
-            date: rank as i64,
-        }
+        let trace = Trace::new(self.repository.git_dir.clone(), object, kind);
+        Trace { reachable: true, date: rank as i64, ..trace }
     }
 
     fn search_text(&self, bytes: &[u8], part: Part, trace: &Arc<Trace>) {

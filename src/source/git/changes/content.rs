@@ -4,11 +4,12 @@
 
 use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::store::Store;
+use crate::lock::lock;
 use crate::source::{Run, Visitors, add, by_token};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
 
 /// Tokens and their offsets, in ascending order.
 pub(super) type Tokens = BTreeMap<u32, Vec<u64>>;
@@ -104,8 +105,4 @@ impl Search<'_> {
             lock(found).texts.entry(*id).or_default().push(Text { bytes, tokens });
         }
     }
-}
-
-fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
-    found.lock().unwrap_or_else(|poison| poison.into_inner())
 }

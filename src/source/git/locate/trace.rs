@@ -4,7 +4,7 @@
 
 use super::history::History;
 use super::locator::Locator;
-use crate::finding::{Removed, Trace};
+use crate::finding::Trace;
 use ddpatrol_pack::{Kind, ObjectId};
 
 /// Maximum number of references named for a location.
@@ -20,19 +20,7 @@ pub(super) struct Tracer<'a> {
 impl Tracer<'_> {
     /// Creates the trace of an object of which nothing else is known.
     pub(super) fn new_trace(&self, object: ObjectId, kind: Kind) -> Trace {
-        Trace {
-            repository: self.locator.repository.told().to_owned(),
-            object,
-            kind,
-            introduced: None,
-            at_boundary: false,
-            removed: Removed::default(),
-            in_head: false,
-            reachable: false,
-            refs: Vec::new(),
-            refs_total: 0,
-            date: 0,
-        }
+        Trace::new(self.locator.repository.told().to_owned(), object, kind)
     }
 
     /// Fills in the references that point to an object, or to a tag that leads to it.

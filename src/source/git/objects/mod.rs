@@ -12,6 +12,7 @@ use super::catalog::Catalog;
 use super::state::{Known, pack_name};
 use super::store::Store;
 use crate::blob::{Blob, Context, Origin};
+use crate::lock::lock;
 use crate::source::{Run, Visitors, add};
 use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use links::Links;
@@ -209,7 +210,7 @@ impl ObjectReader<'_> {
                     break;
                 }
                 let read = worker.loose(store, number, id);
-                let mut results = results.lock().unwrap_or_else(|poison| poison.into_inner());
+                let mut results = lock(&results);
                 match read {
                     Ok(true) => {}
                     Ok(false) => results.0.push(id),
@@ -217,7 +218,7 @@ impl ObjectReader<'_> {
                 }
             }
             let links = worker.finish();
-            let mut results = results.lock().unwrap_or_else(|poison| poison.into_inner());
+            let mut results = lock(&results);
             results.2.merge(links);
         };
         let threads = self.means.threads.min(loose.len().div_ceil(64));

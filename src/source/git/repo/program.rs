@@ -6,10 +6,11 @@
 use super::environment;
 use super::error::ProgramError;
 use super::repository::Repository;
+use crate::lock::lock;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Settings that the repository must not decide.
 const SETTINGS: [&str; 9] = [
@@ -103,7 +104,7 @@ impl Drop for Running {
 }
 
 fn running() -> MutexGuard<'static, Vec<u32>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&RUNNING)
 }
 
 /// Ends every `git` process that is being waited for, so that whoever waits gets an error.
