@@ -6,6 +6,7 @@ use crate::http::Request;
 use crate::server::{Server, TOKENS, Token, check, creation, ddpatrold, minted};
 use crate::until;
 use serde_json::json;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,6 +46,12 @@ impl SmallDisk {
         let options = format!("size={mebibytes}m,uid={owner},mode=0700");
         as_root(&["mount", "-t", "tmpfs", "-o", &options, "tmpfs", dir.to_str().unwrap()]);
         Self(dir.to_owned())
+    }
+
+    /// Takes the space that is too little for a creation and enough for less.
+    fn take_rest(&self) {
+        let mut filler = std::fs::File::create(self.0.join("filler")).unwrap();
+        while filler.write_all(&[0; 4_096]).is_ok() {}
     }
 
     fn grow(&self, mebibytes: u32) {
@@ -88,9 +95,9 @@ impl Acknowledged {
 
     /// Waits until the server reports both of its problems.
     fn wait_for_problems(&self, server: &Server) {
-        // A use that waits to be audited.
-        server.call(&check(&self.admin));
         until("readiness names the database and the audit queue", || {
+            // A use that waits to be audited. What was written before may leave room for some.
+            server.call(&check(&self.admin));
             let answer = server.call(&Request::get("/readyz"));
             let text = answer.text();
             (answer.status == 503 && text.contains("database: ") && text.contains("audit queue: "))
@@ -146,6 +153,7 @@ fn a_full_disk_is_reported_and_sqlite_recovers_when_there_is_room() {
     let (server, admin) = Server::first(&database, &[]);
     let mut acknowledged = Acknowledged::new(&server, admin);
     acknowledged.live.extend(fill(&server, &acknowledged.admin));
+    disk.take_rest();
     acknowledged.wait_for_problems(&server);
     let list = Request::get(TOKENS).bearer(&acknowledged.admin);
     server.call(&list).expect(503);
