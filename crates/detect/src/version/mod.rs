@@ -12,6 +12,7 @@
 
 pub(super) mod junctions;
 
+use crate::encoding::Encoding;
 use crate::search::Within;
 
 /// A version of something: bytes copied from its delta base, and fresh bytes.
@@ -81,6 +82,8 @@ pub struct Found {
     pub token: u32,
     /// The length in bytes of its encoded form.
     pub len: u32,
+    /// Its encoding.
+    pub encoding: Encoding,
 }
 
 /// The places of a version that were searched.
