@@ -20,6 +20,10 @@ pub enum Origin<'a> {
     Stdin,
     /// A git object of this kind.
     Object(ObjectId, Kind),
+    /// The Git LFS object whose pointer is this blob.
+    Lfs(ObjectId),
+    /// A text that the source knows by this number, such as a name in a change.
+    Text(u32),
     /// The name of a git reference of the repository at this path.
     Ref(&'a Path, &'a [u8]),
 }

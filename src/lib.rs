@@ -16,6 +16,7 @@ pub mod report;
 pub mod respond;
 pub mod rules;
 pub mod scan;
+pub mod sighting;
 pub mod source;
 
 pub use ddpatrol_detect as detect;

@@ -4,14 +4,15 @@ use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
 use super::decide::{Ground, Heed};
 use super::exit::Exit;
 use super::hook::Line;
-use super::session::{self, Scene, Sources, Task};
+use super::session::{self, Inputs, Scene, Task};
 use super::signals;
 use super::staged_paths::Selection;
 use crate::decode;
 use crate::finding::baseline::{Reach, Roots};
+use crate::scan::Input;
+use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
 use crate::source::git::repo::{Environment, Operation, Progress, Repository};
-use crate::source::{Run, Source};
 use anyhow::Context;
 use ddpatrol_pack::ObjectId;
 use std::ffi::OsString;
@@ -30,10 +31,10 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let top = top(&repository);
     let progress = progress(&repository)?;
     let during = progress.clone();
-    let sources = |scene: &Scene<'_>| -> anyhow::Result<Sources> {
+    let sources = |scene: &Scene<'_>| -> anyhow::Result<Inputs> {
         let changes = repository.staged()?;
         let staged =
-            |changes| Box::new(Staged::new(repository, changes, scene.threads).during(during));
+            |changes| Input::change(Staged::new(repository, changes, scene.threads).during(during));
         if args.paths.is_empty() {
             return Ok(vec![staged(changes)]);
         }
@@ -120,8 +121,8 @@ impl Judging<'_> {
         }
         let top = top(range.repository());
         let task = self.task(self.ground(&range, top.clone(), &run)?, top);
-        let mut sources: Sources = vec![Box::new(range)];
-        sources.extend(also.map(|it| Box::new(it) as Box<dyn Source>));
+        let mut sources: Inputs = vec![Input::change(range)];
+        sources.extend(also.map(Input::change));
         session::run(task, Box::new(|_| Ok(sources)), &run)
     }
 

@@ -4,10 +4,11 @@ use super::args::{ReportFormat, ScanArgs};
 use super::decide::{Ground, Heed};
 use super::exit::Exit;
 use super::messages::GATE;
-use super::session::{self, Ended, Scene, Sources, Task};
+use super::session::{self, Ended, Inputs, Scene, Task};
 use super::signals;
 use crate::finding::baseline::{Reach, Roots};
 use crate::report::advice::quote;
+use crate::scan::Input;
 use crate::source::archive::{Packs, Unpacking};
 use crate::source::files::{Files, FilesOptions, Met, UserRules};
 use crate::source::git::history::HistoryOptions;
@@ -15,7 +16,7 @@ use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::repositories::Repositories;
 use crate::source::git::state::State;
 use crate::source::stdin::Stdin;
-use crate::source::{Code, Gap, Run, Source};
+use crate::source::{Code, Gap, Run};
 use anyhow::Context;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -147,17 +148,17 @@ fn sources(
     args: &ScanArgs,
     scene: &Scene<'_>,
     state: Option<Arc<State>>,
-) -> anyhow::Result<Sources> {
+) -> anyhow::Result<Inputs> {
     let Scene { context, own, threads, .. } = scene;
     let (context, threads) = (*context, *threads);
-    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    let mut sources = Inputs::new();
     let packs = (!args.what.files_only).then(Packs::default);
     let options = args.telling.archives.options(context);
     let archives = options.map(|options| Unpacking { options, repositories: packs.clone() });
     let (stdin, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| path == Path::new("-"));
     if !stdin.is_empty() {
-        sources.push(Box::new(Stdin::new(io::stdin, context, archives.clone())));
+        sources.push(Input::source(Stdin::new(io::stdin, context, archives.clone())));
     }
     let (pipes, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_pipe(path));
     for path in pipes {
@@ -165,7 +166,7 @@ fn sources(
             let path = path.clone();
             move || Pipe::new(&path)
         };
-        sources.push(Box::new(Stdin::new(open, context, archives.clone()).named(path)));
+        sources.push(Input::source(Stdin::new(open, context, archives.clone()).named(path)));
     }
     let (named, paths) = repositories(args, paths, &scene.run);
     if !args.what.files_only {
@@ -189,11 +190,12 @@ fn sources(
     };
     let files = Files::new(options.clone())?;
     if !options.paths.is_empty() {
-        sources.push(Box::new(files));
+        sources.push(Input::source(files));
     }
     if let Some(packs) = packs {
         let history = HistoryOptions { threads, context, state, redactor: GATE.get() };
-        sources.push(Box::new(Repositories::new(named, (met, packs), history, options)));
+        let repositories = Repositories::new(named, (met, packs), history, options);
+        sources.push(Input::Repositories(Box::new(repositories)));
     }
     Ok(sources)
 }

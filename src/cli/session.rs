@@ -18,9 +18,9 @@ use crate::redact::Redactor;
 use crate::report::document::{Document, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
-use crate::scan::{Outcome, Scan, is_left_out};
+use crate::scan::{Input, Outcome, Scan, is_left_out};
+use crate::source::Run;
 use crate::source::git::repo::Operation;
-use crate::source::{Run, Source};
 use anyhow::bail;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What a command scans.
-pub(super) type Sources = Vec<Box<dyn Source>>;
+pub(super) type Inputs = Vec<Input>;
 
 /// Makes the sources, once the context of windows and the files of the scan's own making are known.
-pub(super) type Open<'a> = Box<dyn FnOnce(&Scene<'_>) -> anyhow::Result<Sources> + 'a>;
+pub(super) type Open<'a> = Box<dyn FnOnce(&Scene<'_>) -> anyhow::Result<Inputs> + 'a>;
 
 /// What a command scans, and how it judges what it finds.
 pub(super) struct Task<'a> {
@@ -221,7 +221,7 @@ impl Session<'_> {
     }
 
     /// Looks at what the sources hold, and sets aside what does not count.
-    fn scan(&self, scan: &Scan<'_>, sources: &Sources, run: &Arc<Run>) -> Outcome {
+    fn scan(&self, scan: &Scan<'_>, sources: &Inputs, run: &Arc<Run>) -> Outcome {
         let shows_progress = !self.args.run.quiet && io::stderr().is_terminal();
         let progress = shows_progress.then(|| Progress::start(Arc::clone(run)));
         let mut outcome = scan.run(sources, run);

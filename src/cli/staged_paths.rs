@@ -5,8 +5,9 @@
 //! scanned whole. Judges nothing.
 
 use super::scan::user_rules;
-use super::session::{Scene, Sources};
+use super::session::{Inputs, Scene};
 use crate::finding::baseline::lexical;
+use crate::scan::Input;
 use crate::source::add;
 use crate::source::archive::{ArchiveOptions, Unpacking};
 use crate::source::files::{Files, FilesOptions};
@@ -80,8 +81,8 @@ impl Selection {
         self,
         archives: Option<ArchiveOptions>,
         scene: &Scene<'_>,
-    ) -> anyhow::Result<Sources> {
-        let mut sources: Sources = Vec::new();
+    ) -> anyhow::Result<Inputs> {
+        let mut sources: Inputs = Vec::new();
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in self.unstaged {
             // The framework passes files that nobody named.
@@ -96,7 +97,7 @@ impl Selection {
                         format!("the symbolic link {} cannot be read", path.display())
                     })?;
                     let bytes = target.as_os_str().as_encoded_bytes().to_vec();
-                    sources.push(Box::new(Text { path, bytes }));
+                    sources.push(Input::source(Text { path, bytes }));
                 }
                 Ok(metadata) if metadata.is_dir() => {
                     let is_top = path.canonicalize().is_ok_and(|it| it == scene.here);
@@ -118,7 +119,7 @@ impl Selection {
             let mut own = scene.own.clone();
             own.extend(self.staged.iter().filter_map(|path| path.canonicalize().ok()));
             let unpacking = archives.map(|options| Unpacking { options, repositories: None });
-            sources.push(Box::new(Files::new(FilesOptions {
+            sources.push(Input::source(Files::new(FilesOptions {
                 paths,
                 no_ignore,
                 user_rules: user_rules(),

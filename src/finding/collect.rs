@@ -73,6 +73,19 @@ impl From<Occurrence<'_>> for Finding {
     }
 }
 
+impl Finding {
+    /// Returns the token without its places.
+    pub(crate) fn token(&self) -> Token {
+        Token {
+            rule: self.rule,
+            evidence: self.evidence,
+            id: self.token.clone(),
+            fingerprint: self.fingerprint,
+            secret: self.secret.clone(),
+        }
+    }
+}
+
 impl From<&Token> for Finding {
     /// A finding that has no place yet.
     fn from(token: &Token) -> Self {
@@ -135,10 +148,9 @@ impl Collector {
         self.with(token, |finding| finding.locations.append(&mut locations));
     }
 
-    /// Returns the locations of each token, as they were added.
-    pub(crate) fn into_locations(self) -> HashMap<(Fingerprint, usize), Vec<Location>> {
-        let findings = self.0.into_inner().unwrap_or_else(|poison| poison.into_inner());
-        findings.into_iter().map(|(key, finding)| (key, finding.locations)).collect()
+    /// Returns the findings as they were added, in no particular order.
+    pub(crate) fn into_findings(self) -> impl Iterator<Item = Finding> {
+        self.0.into_inner().unwrap_or_else(|poison| poison.into_inner()).into_values()
     }
 
     /// Adds a git object that holds a token.

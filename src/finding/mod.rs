@@ -89,8 +89,10 @@ pub struct HeldObject {
     pub id: ObjectId,
     /// What it is.
     pub kind: Kind,
-    /// Where the token is in it, in ascending order, never empty.
+    /// Where the token is in it, in ascending order; empty if only members of an archive hold it.
     pub spans: Arc<[Span]>,
+    /// Whether the object is an archive whose members hold the token.
+    pub is_in_members: bool,
 }
 
 /// A range of bytes.
@@ -108,6 +110,7 @@ impl HeldObject {
         objects.sort_unstable();
         objects.dedup_by(|next, kept| {
             let is_same = (next.id, next.kind) == (kept.id, kept.kind);
+            kept.is_in_members |= is_same && next.is_in_members;
             if is_same && next.spans != kept.spans {
                 let mut spans = [&*kept.spans, &*next.spans].concat();
                 spans.sort_unstable();
@@ -258,7 +261,9 @@ impl Location {
         match origin {
             Origin::File(path) => (Some(plain(path)), Part::Content),
             Origin::Name(path) => (Some(plain(path)), Part::Name),
-            Origin::Stdin | Origin::Object(..) => (None, Part::Content),
+            Origin::Stdin | Origin::Object(..) | Origin::Lfs(_) | Origin::Text(_) => {
+                (None, Part::Content)
+            }
             Origin::Ref(repository, _) => (Some(plain(repository)), Part::Ref),
         }
     }

@@ -211,7 +211,7 @@ fn blobs(finding: &Finding) -> Option<String> {
     let len = finding.secret.expose().len() as u64;
     let blobs = finding.objects.iter().filter(|it| it.kind == Kind::Blob);
     // Of what lies in an archive there is no length.
-    let blobs = blobs.filter(|it| it.spans.iter().any(|span| span.len != len));
+    let blobs = blobs.filter(|it| it.is_in_members || it.spans.iter().any(|span| span.len != len));
     let mut ids: Vec<String> = blobs.map(|it| it.id.to_string()).collect();
     ids.sort();
     ids.dedup();

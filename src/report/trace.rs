@@ -86,13 +86,19 @@ fn nowhere() -> Arc<[Span]> {
 
 impl ObjectRecord {
     pub(super) fn new(object: &HeldObject) -> Self {
-        let first = object.spans.first().copied().unwrap_or_default();
+        // A place in a member has no offset in the object: it is written as an empty span at 0.
+        let in_members = object.is_in_members.then(Span::default);
+        let spans: Arc<[Span]> = match in_members {
+            Some(empty) => std::iter::once(empty).chain(object.spans.iter().copied()).collect(),
+            None => Arc::clone(&object.spans),
+        };
+        let first = spans.first().copied().unwrap_or_default();
         Self {
             id: object.id.to_string(),
             kind: object.kind.name().to_owned(),
             offset: first.offset,
             length: first.len,
-            spans: Arc::clone(&object.spans),
+            spans,
         }
     }
 }

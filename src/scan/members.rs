@@ -1,24 +1,22 @@
 //! Archives in git objects: tokens in their members count as held by the object.
 //!
-//! Such tokens have no offset in the object. Their locations are found by walking the archive again
-//! when the locations of the object are reported.
+//! Such tokens have no offset in the object. Their locations within the archive are recorded with the
+//! sighting; the path of the archive is added when the object is attributed.
 
 use super::scope::within;
 use crate::blob::{Blob, Origin};
 use crate::detect::{Detector, Match, Scratch};
-use crate::finding::{Span, Window};
+use crate::finding::Window;
+use crate::sighting::Holder;
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
 };
 use crate::source::{Code, Gap, Run, add};
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much of an object is looked at to tell an archive.
 pub(super) const HEAD: usize = archive::HEAD;
-
-/// The span that stands for a place within a member.
-pub(super) const NOWHERE: Span = Span { offset: 0, len: 0 };
 
 /// Tells what archive a whole blob is, if it is one.
 pub(super) fn format(bytes: &[u8]) -> Option<Format> {
@@ -31,13 +29,6 @@ pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// Whether what a walk meets is counted and told, or was so before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Telling {
-    First,
-    Again,
-}
-
 /// Takes the matches of members: the window, the match, the token.
 type OnMember<'a> = &'a mut dyn FnMut(&mut Window<'_>, Match, &[u8]);
 
@@ -46,17 +37,11 @@ pub(super) struct Walk<'a> {
     pub(super) detector: &'a Detector,
     pub(super) options: &'a ArchiveOptions,
     pub(super) run: &'a Run,
-    pub(super) telling: Telling,
 }
 
 impl Walk<'_> {
     /// Calls `on_match` with every match in the members of an archive; their paths begin with `path`.
-    pub(super) fn walk(
-        &self,
-        (bytes, format): (&[u8], Format),
-        path: &Path,
-        on_match: OnMember<'_>,
-    ) {
+    pub(super) fn walk(&self, bytes: &[u8], format: Format, path: &Path, on_match: OnMember<'_>) {
         let found = Found { path, format, layer: None };
         let scratch = Scratch::interruptible(self.run.stop_flag());
         let mut members = Members { walk: self, scratch, on_match };
@@ -87,21 +72,16 @@ impl Sink for Members<'_> {
         detector.find(bytes, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);
         });
-        if self.scratch.take_overrun() && self.walk.telling == Telling::First {
-            tell_overrun(self.walk.run, blob.origin);
+        if self.scratch.take_overrun() {
+            report_overrun(self.walk.run, blob.origin);
         }
     }
 
     fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String) {
-        if self.walk.telling == Telling::First {
-            self.walk.run.report(kind, code, Some(path.to_owned()), message);
-        }
+        self.walk.run.report(kind, code, Some(path.to_owned()), message);
     }
 
     fn count(&mut self, counted: Counted) {
-        if self.walk.telling == Telling::Again {
-            return;
-        }
         let tally = &self.walk.run.tally;
         match counted {
             Counted::Archive => add(&tally.archives, 1),
@@ -122,7 +102,7 @@ impl Sink for Members<'_> {
 }
 
 /// Reports encoded text that was not decoded to its end.
-pub(super) fn tell_overrun(run: &Run, origin: Origin<'_>) {
+pub(super) fn report_overrun(run: &Run, origin: Origin<'_>) {
     let path = match origin {
         Origin::File(path) => Some(path.to_owned()),
         Origin::Stdin => None,
@@ -133,10 +113,49 @@ pub(super) fn tell_overrun(run: &Run, origin: Origin<'_>) {
     run.report(Gap::Unread, Code::Decoding, path, message);
 }
 
-/// The path by which an object without one is told.
-pub(super) fn synthetic(origin: Origin<'_>) -> std::path::PathBuf {
+/// Returns the path by which reports name bytes that have none.
+pub(super) fn synthetic(origin: Origin<'_>) -> PathBuf {
     match origin {
-        Origin::Object(id, kind) => format!("git/{}/{id}", kind.name()).into(),
+        Origin::Object(id, kind) => object_path(Holder::Object(id, kind)),
+        Origin::Lfs(id) => object_path(Holder::Lfs(id)),
         _ => "stdin".into(),
     }
+}
+
+/// Returns the path by which reports name a git object; a Git LFS object is named by its pointer.
+pub(super) fn object_path(holder: Holder) -> PathBuf {
+    match holder {
+        Holder::Object(id, kind) => format!("git/{}/{id}", kind.name()).into(),
+        Holder::Lfs(id) => format!("git/blob/{id}").into(),
+        Holder::Text(_) => "stdin".into(),
+    }
+}
+
+/// Returns the path of a member: that of the archive, and what follows it. `content` replaces the name
+/// of the content of a compressed file that was searched under another name.
+pub(super) fn below(archive: &Path, content: Option<&[u8]>, below: &Path) -> PathBuf {
+    let below = below.as_os_str().as_encoded_bytes();
+    let rest = content.and_then(|_| below.strip_prefix(b"!/content"));
+    let mut path = archive.as_os_str().as_encoded_bytes().to_vec();
+    match content.zip(rest) {
+        Some((name, rest)) => {
+            path.extend_from_slice(b"!/");
+            path.extend_from_slice(name);
+            path.extend_from_slice(rest);
+        }
+        None => path.extend_from_slice(below),
+    }
+    path_from(&path)
+}
+
+/// Returns the path of these bytes, which were cut out of another path at an ASCII character.
+#[cfg(unix)]
+pub(super) fn path_from(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+pub(super) fn path_from(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).as_ref().into()
 }

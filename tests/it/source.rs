@@ -6,9 +6,8 @@ use crate::tree::{Ran, Tree, raw_name};
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
-use ddpatrol::finding::HeldObject;
 use ddpatrol::source::files::{Files, FilesOptions, UserRules};
-use ddpatrol::source::{Gap, Held, ObjectVisitor, Opened, Run, Seen, Source, Visitor, Visitors};
+use ddpatrol::source::{Gap, ObjectVisitor, Run, Seen, Source, Visitor, Visitors};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -222,26 +221,6 @@ struct Meddle<F>(F);
 impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
     fn make(&self) -> Box<dyn ObjectVisitor + '_> {
         Box::new(Meddler(&self.0))
-    }
-
-    fn find(&self, _: &[u8]) -> Vec<(u32, u64)> {
-        unreachable!("no changes are compared")
-    }
-
-    fn take_held(&self) -> Vec<Held> {
-        unreachable!("no git objects are read")
-    }
-
-    fn has_held(&self) -> bool {
-        unreachable!("no git objects are read")
-    }
-
-    fn hold(&self, _: u32, _: HeldObject) {
-        unreachable!("no git objects are read")
-    }
-
-    fn open<'a>(&'a self, _: &'a [u8]) -> Box<dyn Opened + 'a> {
-        unreachable!("no git objects are read")
     }
 }
 

@@ -88,19 +88,6 @@ impl Detector {
         self.each_match(&search, scratch, on_match);
     }
 
-    /// Like [`Detector::find`], without content that is encoded as a whole, which can be much longer
-    /// than `own`.
-    pub fn find_near(
-        &self,
-        (bytes, within): (&[u8], Within),
-        own: Range<usize>,
-        scratch: &mut Scratch,
-        on_match: impl FnMut(Match, &[u8]),
-    ) {
-        let search = Search { bytes, own, depth: 0, within, level: Level::Raw };
-        self.each_match(&search, scratch, on_match);
-    }
-
     /// Calls `on_match` with every match of a search, each once.
     fn each_match(
         &self,

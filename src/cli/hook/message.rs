@@ -8,6 +8,7 @@ use crate::cli::session::{self, Task};
 use crate::cli::signals;
 use crate::finding::baseline::{Reach, Roots};
 use crate::regular::{self, Links, MAX_TEXT};
+use crate::scan::Input;
 use crate::source::text::Text;
 use anyhow::Context;
 
@@ -36,7 +37,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         finish: &|_| Ok(()),
     };
     let path = args.file.clone();
-    session::run(task, Box::new(|_| Ok(vec![Box::new(Text { path, bytes })])), &run)
+    session::run(task, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
 }
 
 /// Returns how much of a file is message. Comments count: whether git takes them out is its own

@@ -50,6 +50,7 @@ pub use format::{
 pub use bytes::{Bytes, begin};
 pub use options::{ArchiveOptions, Limits};
 pub use sink::{Counted, Histories, Packed, Packs, Sink};
+pub(crate) use stream::content_name;
 pub use walker::Found;
 pub use zip_directory::END_REACH;
 

@@ -26,12 +26,34 @@ pub(super) fn read(
     place: &Place,
     (format, reader): (Format, &mut dyn Read),
 ) -> Result<(), Fault> {
+    let Opened { name, mut decoder } = open(format, reader)?;
+    let name = name.unwrap_or_else(|| strip(place.name(), format));
+    let mut head = [0; HEAD];
+    let (len, failure) = begin(&mut decoder, &mut head);
+    if let (Format::Brotli, 0, Some(_)) = (format, len, &failure) {
+        return Err(Fault::Unsupported("it is named .br and does not read as brotli".to_owned()));
+    }
+    let mut content = Cursor::new(&head[..len]).chain(Failing(failure)).chain(decoder);
+    match detect(&head[..len], Path::new("")) {
+        Some(Format::Tar | Format::Cpio) => walker.content(&place.content(), &mut content),
+        _ => walker.member(place, &name, &mut content),
+    }
+}
+
+/// A compressed file that is being read.
+struct Opened<'a> {
+    /// The name of the content, if the file stores one.
+    name: Option<Vec<u8>>,
+    decoder: Box<dyn Read + 'a>,
+}
+
+fn open<'a>(format: Format, reader: impl Read + 'a) -> io::Result<Opened<'a>> {
     let buffered = BufReader::with_capacity(BUFFER, reader);
-    let mut name = strip(place.name(), format);
-    let mut decoder: Box<dyn Read + '_> = match format {
+    let mut name = None;
+    let decoder: Box<dyn Read + 'a> = match format {
         Format::Gzip => {
             let members = Gzip::new(buffered);
-            name = members.name().unwrap_or(name);
+            name = members.name();
             Box::new(members)
         }
         Format::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
@@ -45,16 +67,22 @@ pub(super) fn read(
         Format::Lz4 => Box::new(Lz4::new(buffered)),
         _ => Box::new(brotli_decompressor::Decompressor::new(buffered, BUFFER)),
     };
+    Ok(Opened { name, decoder })
+}
+
+/// Returns the name of the content of a compressed file with this file name, if it follows from the
+/// file name; `None` if the file stores a name or holds an archive of named members.
+pub(crate) fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
+    let format = detect(&bytes[..bytes.len().min(HEAD)], Path::new(""))?;
+    if !format.is_stream() {
+        return None;
+    }
+    let Opened { name: None, mut decoder } = open(format, bytes).ok()? else { return None };
     let mut head = [0; HEAD];
-    let (len, failure) = begin(&mut decoder, &mut head);
-    if let (Format::Brotli, 0, Some(_)) = (format, len, &failure) {
-        return Err(Fault::Unsupported("it is named .br and does not read as brotli".to_owned()));
-    }
-    let mut content = Cursor::new(&head[..len]).chain(Failing(failure)).chain(decoder);
-    match detect(&head[..len], Path::new("")) {
-        Some(Format::Tar | Format::Cpio) => walker.content(&place.content(), &mut content),
-        _ => walker.member(place, &name, &mut content),
-    }
+    let (len, _) = begin(&mut decoder, &mut head);
+    let inner = detect(&head[..len], Path::new(""));
+    let is_archive = matches!(inner, Some(Format::Tar | Format::Cpio));
+    (!is_archive).then(|| strip(file_name, format))
 }
 
 /// A failure that comes when what was read before it has been looked at.

@@ -191,11 +191,17 @@ impl Deref for LfsObject {
 
 /// The bytes that a blob stands for.
 #[derive(Debug)]
-pub(in crate::source::git) enum Content {
+pub enum Content {
     /// Its own.
     Blob(Vec<u8>),
     /// Those of the object, if it is a pointer.
     Lfs(LfsObject),
+}
+
+impl AsRef<[u8]> for Content {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
 }
 
 impl Deref for Content {

@@ -1,21 +1,20 @@
-//! Git LFS objects of a history: each is searched as what its pointer's blob stands for.
+//! Git LFS objects of a history, each searched in place of its pointer's blob.
 //!
-//! Input: the local store of Git LFS, and the objects of the repository. Output: which pointers stand
-//! for objects that hold tokens, so that the history can say at which paths and in which commits.
-//! An object whose pointer is not here is left to whoever reads the store as files.
+//! Input: the local store of Git LFS, and the objects of the repository. Output: the objects, pushed to
+//! the visitors with the ids of their pointers, so that attribution finds their paths and commits. An
+//! object whose pointer is not in the repository is left to the scan of the store's files.
 
 use super::lfs::{Content, Lfs, Pointer};
 use super::repo::Repository;
 use super::store::{ReadError, Store};
-use crate::finding::{HeldObject, Span};
-use crate::lock::lock;
-use crate::source::{Code, Gap, Held, Run, Visitors, add, by_token};
-use ddpatrol_pack::{HashKind, Kind, ObjectId, Reader};
+use crate::blob::{Blob, Origin};
+use crate::sighting::Holder;
+use crate::source::{Code, Gap, Run, Visitors, add};
+use ddpatrol_pack::{HashKind, ObjectId, Reader};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The local Git LFS objects whose pointers a repository has.
@@ -24,24 +23,16 @@ pub(super) struct LfsObjects {
     lfs: Option<Lfs>,
     /// The objects by the ids of their pointers' blobs.
     pointers: HashMap<ObjectId, Pointer>,
-    /// The tokens that they hold, each as if the pointer's blob held it.
-    pub(super) held: Vec<Held>,
 }
 
 impl LfsObjects {
-    /// Finds the objects and searches them on all workers.
-    pub(super) fn search(
-        (repository, store): (&Repository, &Store),
-        visitors: &dyn Visitors,
-        run: &Run,
-        threads: usize,
-    ) -> Self {
+    /// Finds the objects.
+    pub(super) fn find(repository: &Repository, store: &Store) -> Self {
         let storage = repository.lfs_storage().join("objects");
         // A store elsewhere is not part of the repository that is scanned.
         if !storage.starts_with(&repository.common_dir) || !storage.is_dir() {
             return Self::default();
         }
-        let lfs = Lfs::new(repository);
         let mut pointers = HashMap::new();
         for pointer in list(&storage) {
             let id = blob_id(&pointer.to_blob(), repository.hash);
@@ -49,45 +40,38 @@ impl LfsObjects {
                 pointers.insert(id, pointer);
             }
         }
-        let mut ids: Vec<ObjectId> = pointers.keys().copied().collect();
+        Self { lfs: Some(Lfs::new(repository)), pointers }
+    }
+
+    /// Pushes the objects to visitors, on `threads` threads.
+    pub(super) fn push(&self, visitors: &dyn Visitors, run: &Run, threads: usize) {
+        let Some(lfs) = &self.lfs else { return };
+        let mut ids: Vec<ObjectId> = self.pointers.keys().copied().collect();
         ids.sort_unstable();
         let next = AtomicUsize::new(0);
-        let held = Mutex::new(Vec::new());
         let work = || {
+            let mut visitor = visitors.make();
             while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if run.is_interrupted() {
                     return;
                 }
-                let object = match lfs.open(&pointers[id]) {
+                let object = match lfs.open(&self.pointers[id]) {
                     Ok(object) => object,
                     Err(error) => {
-                        let path = lfs.path(&pointers[id]);
+                        let path = lfs.path(&self.pointers[id]);
                         run.report(Gap::Unread, Code::LfsUnreadable, path, error.to_string());
                         continue;
                     }
                 };
                 add(&run.tally.git_files, 1);
                 add(&run.tally.bytes, object.len() as u64);
-                let found = by_token(visitors.find(&object));
-                let found = found.into_iter().map(|(token, offsets)| {
-                    let spans = offsets.into_iter().map(|offset| Span { offset, len: 0 }).collect();
-                    Held { token, object: HeldObject { id: *id, kind: Kind::Blob, spans } }
-                });
-                lock(&held).extend(found);
+                visitor.visit(&Blob::whole(Origin::Lfs(*id), &object));
             }
         };
         std::thread::scope(|scope| {
             (1..threads.min(ids.len())).for_each(|_| drop(scope.spawn(work)));
             work();
         });
-        let mut held = held.into_inner().unwrap_or_else(|poison| poison.into_inner());
-        held.sort_unstable();
-        Self { lfs: Some(lfs), pointers, held }
-    }
-
-    /// Returns `true` if a blob is the pointer of an object.
-    pub(super) fn has(&self, blob: &ObjectId) -> bool {
-        self.pointers.contains_key(blob)
     }
 
     /// Lists the names of the objects' files.
@@ -95,20 +79,24 @@ impl LfsObjects {
         self.pointers.values().map(|it| it.oid().to_owned()).collect()
     }
 
-    /// Reads what a blob stands for.
+    /// Reads a git object or a Git LFS object; `None` for other holders.
     pub(super) fn read(
         &self,
-        blob: &ObjectId,
+        holder: Holder,
         store: &Store,
         reader: &mut Reader,
-    ) -> Result<Content, ReadError> {
-        let object = self.lfs.as_ref().zip(self.pointers.get(blob));
-        match object.map(|(lfs, pointer)| lfs.open(pointer)) {
-            Some(Ok(object)) => Ok(Content::Lfs(object)),
-            // It was here a moment ago.
-            Some(Err(error)) => Err(ReadError::Broken { id: *blob, cause: error.into() }),
-            None => store.read(blob, reader).map(|(_, bytes)| Content::Blob(bytes)),
-        }
+    ) -> Option<Result<Content, ReadError>> {
+        let (id, pointer) = match holder {
+            Holder::Object(id, _) => (id, None),
+            Holder::Lfs(id) => (id, self.pointers.get(&id)),
+            Holder::Text(_) => return None,
+        };
+        let Some((lfs, pointer)) = self.lfs.as_ref().zip(pointer) else {
+            return Some(store.read(&id, reader).map(|(_, bytes)| Content::Blob(bytes)));
+        };
+        // A failure means that the object has vanished or was damaged during the scan.
+        let broken = |cause| ReadError::Broken { id, cause };
+        Some(lfs.open(pointer).map(Content::Lfs).map_err(|error| broken(error.into())))
     }
 }
 

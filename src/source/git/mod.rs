@@ -1,15 +1,15 @@
 //! Git repositories: every object of the store, what is staged, what a range brings.
 
+pub mod admin_files;
+mod attribution;
+pub mod cache;
 mod catalog;
 pub mod changes;
 pub mod commits;
 pub mod history;
 pub mod lfs;
 mod lfs_objects;
-mod locate;
-mod memory;
 mod objects;
-mod own;
 pub mod repo;
 pub mod repositories;
 pub mod state;

@@ -1,17 +1,17 @@
-//! The histories of several repositories: those that the user named, those that a walk of files has
-//! met, and those of their submodules; each once.
+//! Lists the repositories of a scan: those that the user named, those that a walk of files discovered,
+//! and their submodules; each once.
 
+use super::admin_files::AdminFiles;
 use super::history::{History, HistoryOptions};
-use super::own;
 use super::repo::{RepoError, Repository};
 use crate::lock::lock;
 use crate::source::archive::{Packed, Packs};
 use crate::source::files::{FilesOptions, Met};
-use crate::source::{Code, Gap, Run, Source, Visitors};
+use crate::source::{Code, Gap, Run};
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-/// Histories of repositories as a source.
+/// The repositories of a scan.
 #[derive(Debug)]
 pub struct Repositories {
     /// The repositories that the user named, each with the folder that its paths are told below.
@@ -38,8 +38,17 @@ impl Repositories {
     }
 }
 
-impl Source for Repositories {
-    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+/// A repository, and what to read of it.
+pub struct Entry<'a> {
+    /// Its history.
+    pub history: &'a History,
+    /// The files of the repository itself; `None` if it lay in an archive, which was scanned.
+    pub admin_files: Option<AdminFiles<'a>>,
+}
+
+impl Repositories {
+    /// Calls `on_entry` with each repository, until the run is interrupted.
+    pub fn each(&self, run: &Run, on_entry: &mut dyn FnMut(Entry<'_>)) {
         let mut known = HashSet::new();
         let mut open = VecDeque::from(self.named.clone());
         let mut met = lock(&self.met).clone();
@@ -80,19 +89,16 @@ impl Source for Repositories {
                 }
                 Err(error) => report_unreadable(run, root.clone(), &error),
             }
-            let own = own::Own { common: repository.common_dir.clone(), root: root.clone() };
-            let lfs = History::new(repository, root, self.options.clone()).read(visitors, run);
-            if let Some(own) = own.files(&self.files, &lfs.names()) {
-                own.visit(visitors, run);
-            }
+            let common = repository.common_dir.clone();
+            let files = AdminFiles { common, root: root.clone(), options: &self.files };
+            let history = History::new(repository, root, self.options.clone());
+            on_entry(Entry { history: &history, admin_files: Some(files) });
         }
-        self.visit_packed(visitors, run);
+        self.each_packed(run, on_entry);
     }
-}
 
-impl Repositories {
-    /// Reads the repositories that lay in archives, and lets their folders go.
-    fn visit_packed(&self, visitors: &dyn Visitors, run: &Run) {
+    /// Calls `on_entry` with the repositories that lay in archives, and removes their folders.
+    fn each_packed(&self, run: &Run, on_entry: &mut dyn FnMut(Entry<'_>)) {
         let mut packs = lock(&self.packs);
         let mut packs = std::mem::take(&mut *packs);
         packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
@@ -105,7 +111,8 @@ impl Repositories {
             match Repository::at(folder.path()) {
                 Ok(Some(repository)) => {
                     let repository = repository.told_as(git_dir);
-                    History::new(repository, root, options.clone()).visit(visitors, run);
+                    let history = History::new(repository, root, options.clone());
+                    on_entry(Entry { history: &history, admin_files: None });
                 }
                 Ok(None) => run.report(
                     Gap::Unread,

@@ -4,11 +4,12 @@
 //! is written whole or not at all, and only for repositories of which everything could be read. A
 //! state of other rules, of another version or that is damaged is not used.
 
-use crate::finding::{HeldObject, Part, Span, Trace};
+use crate::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use crate::lock::lock;
 use crate::redact::Redactor;
 use crate::regular::{self, Links};
 use crate::rules::RuleSet;
+use crate::sighting::TokenKey;
 use crate::source::{Code, Diagnostic, Gap, Run};
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use std::sync::Mutex;
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/4";
+const SCHEMA: &str = "ddpatrol-state/5";
 
 /// The state of all repositories that a state file knows, and that of this scan.
 #[derive(Debug)]
@@ -52,8 +53,8 @@ pub(super) struct Known {
     pub(super) packs: BTreeSet<String>,
     /// The loose objects that were read.
     pub(super) loose: BTreeSet<String>,
-    /// For each token the objects that hold it.
-    pub(super) tokens: Vec<Vec<KnownObject>>,
+    /// The tokens, and the objects that hold each.
+    pub(super) tokens: Vec<KnownToken>,
     /// A digest of the references and of what else places depend on.
     pub(super) refs: String,
     /// The places of the tokens; none if a place cannot be written without telling a token.
@@ -66,6 +67,23 @@ pub(super) struct Known {
     pub(super) shaped: u64,
 }
 
+/// A token, and the objects that hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KnownToken {
+    /// The index of its rule among those that the state was written with.
+    pub(super) rule: usize,
+    pub(super) fingerprint: Fingerprint,
+    /// Never empty.
+    pub(super) objects: Vec<KnownObject>,
+}
+
+impl KnownToken {
+    /// Returns the key of the token.
+    pub(super) fn key(&self) -> TokenKey {
+        TokenKey { rule: self.rule, fingerprint: self.fingerprint }
+    }
+}
+
 /// An object that holds a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KnownObject {
@@ -73,6 +91,8 @@ pub(super) struct KnownObject {
     pub(super) kind: String,
     /// Where the token is in the object: offsets and lengths in bytes.
     pub(super) spans: Vec<(u64, u64)>,
+    /// Whether members of the archive that the object is hold the token.
+    pub(super) in_members: bool,
 }
 
 impl KnownObject {
@@ -81,13 +101,14 @@ impl KnownObject {
             id: object.id.to_string(),
             kind: object.kind.name().to_owned(),
             spans: object.spans.iter().map(|span| (span.offset, span.len)).collect(),
+            in_members: object.is_in_members,
         }
     }
 
     pub(super) fn read(&self) -> Option<HeldObject> {
         let (id, kind) = (self.id.parse().ok()?, Kind::from_name(self.kind.as_bytes())?);
         let spans = self.spans.iter().map(|&(offset, len)| Span { offset, len }).collect();
-        Some(HeldObject { id, kind, spans })
+        Some(HeldObject { id, kind, spans, is_in_members: self.in_members })
     }
 }
 
@@ -130,8 +151,8 @@ pub(super) struct KnownPlace {
     pub(super) object: String,
     pub(super) kind: String,
     pub(super) part: String,
-    /// The offsets of the token in the bytes of the part, in ascending order.
-    pub(super) offsets: Vec<u64>,
+    /// The tokens at the place, as indices of [`Known::tokens`].
+    pub(super) tokens: BTreeSet<usize>,
     /// The path, its bytes in hexadecimal.
     pub(super) path: Option<String>,
     pub(super) introduced: Option<String>,
@@ -228,16 +249,16 @@ impl State {
 impl Known {
     /// Lists the objects that hold tokens.
     pub(super) fn holders(&self) -> BTreeSet<ObjectId> {
-        let objects = self.tokens.iter().flatten();
+        let objects = self.tokens.iter().flat_map(|token| &token.objects);
         objects.filter_map(|object| object.id.parse().ok()).collect()
     }
 }
 
 impl KnownPlace {
-    /// Spells a place; `None` if that would tell a secret.
+    /// Converts a place without its tokens; `None` if the result would contain a secret.
     pub(super) fn new(
         redactor: &Redactor,
-        (part, offsets): (Part, &[u64]),
+        part: Part,
         path: Option<&[u8]>,
         trace: &Trace,
     ) -> Option<Self> {
@@ -255,7 +276,7 @@ impl KnownPlace {
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
             part: part.name().to_owned(),
-            offsets: offsets.to_vec(),
+            tokens: BTreeSet::new(),
             path: path.map(|path| path.iter().map(|byte| format!("{byte:02x}")).collect()),
             introduced: trace.introduced.as_ref().map(|commit| commit.id.to_string()),
             removed: trace.removed.first.iter().map(|commit| commit.id.to_string()).collect(),
@@ -275,6 +296,11 @@ impl KnownPlace {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8);
         hex.as_bytes().chunks(2).map(pair).collect::<Option<Vec<u8>>>().map(Some)
+    }
+
+    /// Returns `true` if the place is in this part.
+    pub(super) fn is_part(&self, part: Part) -> bool {
+        self.part == part.name()
     }
 
     pub(super) fn part(&self) -> Option<Part> {

@@ -4,8 +4,8 @@
 //! has. Output: a [`Range`]. The number of processes does not depend on the number of references.
 
 use super::super::repo::{RepoError, Repository, Tracking};
-use super::Scope;
-use super::range::{BareObject, NamedRef, Range, RangeError, RangeOptions};
+use super::range::{BareObject, Range, RangeError, RangeOptions};
+use super::set::{NamedRef, Scope};
 use crate::quantity::count;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::HashSet;

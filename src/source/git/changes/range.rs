@@ -3,15 +3,15 @@
 use super::super::commits;
 use super::super::repo::{RepoError, Repository};
 use super::super::store::Store;
-use super::brought::History;
 use super::diff::Trees;
-use super::judge::Judge;
-use super::{ChangeSet, Item, Scope, new_branch, open_store_with};
-use crate::finding::{Part, Standing};
-use crate::source::{Code, Gap, Run, Source, Traced, Visitors, by_token};
+use super::introduced::History;
+use super::new_branch;
+use super::open::open_store_with;
+use super::part::{Change, ChangePart, PartSource};
+use super::set::{ChangeSet, Item, NamedRef, Scope};
+use crate::source::{Code, Gap, Run, Visitors};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Revisions as the user wrote them.
@@ -58,15 +58,6 @@ impl From<RepoError> for RangeError {
     fn from(error: RepoError) -> Self {
         Self::Repository(Box::new(error))
     }
-}
-
-/// The name of a reference, which is searched like content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedRef {
-    /// The full name, such as `refs/heads/main`.
-    pub name: Vec<u8>,
-    /// Whether the other side has a reference of this name.
-    pub standing: Standing,
 }
 
 /// Commits as a source: those of a range.
@@ -337,37 +328,28 @@ impl Range {
         set
     }
 
-    fn judge(&self, set: &ChangeSet, history: &History<'_>) {
-        Judge {
+    /// Passes a part of the range on.
+    fn part(
+        &self,
+        history: &History<'_>,
+        set: &ChangeSet,
+        refs: &[NamedRef],
+        on_part: &mut dyn FnMut(&ChangePart<'_>),
+    ) {
+        let source = PartSource {
             repository: &self.repository,
             store: &self.store,
-            visitors: history.visitors,
             run: history.run,
             threads: self.options.threads,
-            set,
             base: &|holders| history.read_base(set, holders),
-            scope: self.scope,
-        }
-        .judge();
-    }
-
-    /// Searches the names of references.
-    fn search_names(&self, visitors: &dyn Visitors) {
-        let Repository { work_tree, git_dir, .. } = &self.repository;
-        let top: PathBuf = work_tree.as_ref().unwrap_or(git_dir).components().collect();
-        for NamedRef { name, standing } in &self.names {
-            let place =
-                Traced { path: Some(&top), part: Part::Ref, trace: None, standing: Some(standing) };
-            let mut opened = visitors.open(name);
-            for (token, offsets) in by_token(visitors.find(name)) {
-                opened.place(token, &offsets, &place);
-            }
-        }
+            old_tags: &|| history.tags_below(&self.had),
+        };
+        on_part(&ChangePart::new(source, set, refs, self.scope));
     }
 }
 
-impl Source for Range {
-    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+impl Change for Range {
+    fn read(&self, visitors: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         for problem in &self.problems {
             run.report(
                 Gap::Unread,
@@ -384,17 +366,14 @@ impl Source for Range {
             also: &self.also,
             visitors,
             run,
-            scope: self.scope,
         };
-        self.search_names(visitors);
-        history.search_tags(&self.brought, &self.had);
-        if !self.bare.is_empty() {
-            self.judge(&self.bare_set(&history), &history);
-        }
+        let mut first = self.bare_set(&history);
+        first.tags = history.push_tags(&self.brought, &self.had);
+        self.part(&history, &first, &self.names, on_part);
         let size = if self.are_single { 1 } else { self.commits.len().max(1) };
-        // The oldest first, so that the first that brings a token leads.
+        // The oldest first, so that the first that introduces a token leads.
         for (at, commits) in self.commits.rchunks(size).enumerate() {
-            self.judge(&history.read(commits, at * size), &history);
+            self.part(&history, &history.read(commits, at * size), &[], on_part);
         }
     }
 }

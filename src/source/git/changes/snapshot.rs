@@ -4,7 +4,7 @@ use super::super::commits;
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
-use super::open_store;
+use super::open::open_store;
 use crate::source::Run;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::path::{Component, Path};

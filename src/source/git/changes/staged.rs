@@ -5,21 +5,22 @@
 //! reverted commit had): the repository has that content already.
 
 use super::super::commits;
-use super::super::repo::{Change, Progress, Repository, Status};
+use super::super::repo::{self, Progress, Repository, Status};
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
-use super::judge::Judge;
-use super::{Base, ChangeSet, Item, Scope, open_store, sorted_base};
-use crate::source::{Code, Gap, Run, Source, Visitors};
+use super::open::open_store;
+use super::part::{Change, ChangePart, PartSource};
+use super::set::{Base, ChangeSet, Item, Scope, sorted_base};
+use crate::source::{Code, Gap, Run, Visitors};
 use ddpatrol_pack::{ObjectId, Reader};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 
 /// The staged content as a source.
 #[derive(Debug)]
 pub struct Staged {
     repository: Repository,
-    changes: Vec<Change>,
+    changes: Vec<repo::Change>,
     progress: Progress,
     threads: usize,
 }
@@ -27,7 +28,7 @@ pub struct Staged {
 impl Staged {
     /// Prepares to read what `repository` has staged: `changes`.
     #[must_use]
-    pub fn new(repository: Repository, changes: Vec<Change>, threads: usize) -> Self {
+    pub fn new(repository: Repository, changes: Vec<repo::Change>, threads: usize) -> Self {
         Self { repository, changes, progress: Progress::default(), threads }
     }
 
@@ -108,11 +109,11 @@ impl Staged {
         versions.sort_unstable();
         versions.dedup();
         roots.extend_from_slice(others);
-        Base { versions, roots }
+        Base { versions, roots, ..Base::default() }
     }
 
     /// Lists the changes, and the versions that HEAD and the others have at their paths.
-    fn read(&self, others: &mut Others<'_>, run: &Run) -> (ChangeSet, Vec<(Vec<u8>, ObjectId)>) {
+    fn list(&self, others: &mut Others<'_>, run: &Run) -> (ChangeSet, Vec<(Vec<u8>, ObjectId)>) {
         let mut set = ChangeSet::default();
         let mut base: BTreeMap<Vec<u8>, BTreeSet<ObjectId>> = BTreeMap::new();
         let mut conflicted = BTreeSet::new();
@@ -154,14 +155,14 @@ impl Staged {
     }
 }
 
-impl Source for Staged {
-    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+impl Change for Staged {
+    fn read(&self, _: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         if self.changes.is_empty() {
             run.note("nothing is staged");
         }
         let store = open_store(&self.repository, run);
         let mut others = Others::new(&self.progress, &store);
-        let (set, versions) = self.read(&mut others, run);
+        let (set, versions) = self.list(&mut others, run);
         for error in &others.errors {
             run.report(
                 Gap::Unread,
@@ -171,17 +172,15 @@ impl Source for Staged {
             );
         }
         let base = |_: &BTreeSet<&[u8]>| self.base(&others.roots, &store, versions.clone());
-        Judge {
+        let source = PartSource {
             repository: &self.repository,
             store: &store,
-            visitors,
             run,
             threads: self.threads,
-            set: &set,
             base: &base,
-            scope: Scope::Judged,
-        }
-        .judge();
+            old_tags: &HashSet::new,
+        };
+        on_part(&ChangePart::new(source, &set, &[], Scope::Judged));
     }
 }
 

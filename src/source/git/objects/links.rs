@@ -1,9 +1,11 @@
-//! The links between the objects of a store: parents of commits, targets of tags, entries of trees.
+//! The links between the objects of a store: parents of commits, targets of tags, entries of trees, and
+//! pointers to Git LFS objects.
 //!
 //! Input: what the workers parse. Output: pairs of numbers of the catalog. Objects are not read here.
 
 use crate::source::git::catalog::{Catalog, Pending};
 use crate::source::git::commits::Node;
+use crate::source::git::lfs::Pointer;
 use ddpatrol_pack::ObjectId;
 
 /// The links between objects.
@@ -20,6 +22,8 @@ pub(in crate::source::git) struct Links {
     pub(in crate::source::git) blobs: Vec<Vec<(u32, u32)>>,
     /// Missing objects, each with the object that names it.
     pub(in crate::source::git) missing: Vec<(ObjectId, u32)>,
+    /// The Git LFS pointers among the blobs.
+    pub(in crate::source::git) pointers: Vec<Pointer>,
 }
 
 impl Links {
@@ -30,6 +34,7 @@ impl Links {
         self.subtrees.append(&mut other.subtrees);
         self.blobs.append(&mut other.blobs);
         self.missing.append(&mut other.missing);
+        self.pointers.append(&mut other.pointers);
     }
 
     /// Looks up the entries of trees that are pending, and adds their links.

@@ -1,6 +1,6 @@
 //! Reads every object of a store once, and collects the links between objects.
 //!
-//! Objects go to the visitors. The links of commits and trees are kept as numbers of the catalog:
+//! Objects are pushed to the visitors. The links of commits and trees are kept as numbers of the catalog:
 //! attribution needs nothing else. Only those entries of a tree are looked up that its delta base
 //! does not have, so every link between two objects is seen at least once, and missing objects are
 //! detected.
@@ -9,6 +9,7 @@ mod links;
 mod worker;
 
 use super::catalog::Catalog;
+use super::lfs::Pointer;
 use super::state::{Known, pack_name};
 use super::store::Store;
 use crate::blob::{Blob, Context, Origin};
@@ -49,7 +50,8 @@ pub(super) struct Objects {
 /// What reads a store.
 pub(super) struct ObjectReader<'a> {
     pub(super) means: Means,
-    pub(super) visitors: &'a dyn Visitors,
+    /// Takes the objects; `None` if only links are read.
+    pub(super) visitors: Option<&'a dyn Visitors>,
     pub(super) run: &'a Run,
 }
 
@@ -57,7 +59,8 @@ impl ObjectReader<'_> {
     /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
     /// walked pack's first object. It searches for tokens only if all `kinds` are walked.
     fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
-        let visitor = (kinds == Kinds::ALL).then(|| self.visitors.make());
+        let visitors = self.visitors.filter(|_| kinds == Kinds::ALL);
+        let visitor = visitors.map(|visitors| visitors.make());
         Worker::new(visitor, self.run, self.means.context, catalog, first)
     }
 
@@ -99,14 +102,20 @@ impl ObjectReader<'_> {
         objects.links.merge(links);
     }
 
-    /// Looks again at objects of which an earlier scan knows that they hold tokens.
-    pub(super) fn look_again(&self, store: &Store, ids: &BTreeSet<ObjectId>) {
-        let mut visitor = self.visitors.make();
+    /// Searches objects again that hold tokens, according to an earlier scan.
+    pub(super) fn search_again(
+        &self,
+        store: &Store,
+        objects: &mut Objects,
+        ids: &BTreeSet<ObjectId>,
+    ) {
+        let Some(mut visitor) = self.visitors.map(|visitors| visitors.make()) else { return };
         let mut reader = Reader::default();
         for id in ids {
             // An object that is gone holds nothing any more.
             if let Ok((kind, bytes)) = store.read(id, &mut reader) {
                 visitor.visit(&Blob::whole(Origin::Object(*id, kind), &bytes));
+                objects.links.pointers.extend(Pointer::parse(&bytes));
             }
         }
     }

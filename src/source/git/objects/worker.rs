@@ -4,6 +4,7 @@ use super::links::Links;
 use crate::blob::{Blob, Context, Origin};
 use crate::source::git::catalog::{Catalog, Lookup, Pending};
 use crate::source::git::commits::{self, Node};
+use crate::source::git::lfs::Pointer;
 use crate::source::git::store::Store;
 use crate::source::git::trees::{self, Entries, EntryKind, Starts, Tree, Window};
 use crate::source::window::{End, Windows};
@@ -15,6 +16,9 @@ use std::io::{self, Read};
 const LARGE: u64 = 64 << 20;
 /// After so many objects a worker adds to the common counts.
 const FLUSH: u64 = 256;
+
+/// The first bytes of nearly every Git LFS pointer.
+const POINTER_HEAD: &[u8] = b"version ";
 
 /// So many commits' links are looked up at a time.
 const COMMITS: usize = 128;
@@ -34,6 +38,8 @@ pub(super) struct Worker<'a> {
     /// Entries of trees that are not in the links yet.
     pending: Option<Pending>,
     links: Links,
+    /// The bytes of a small blob.
+    small: Vec<u8>,
     /// What cannot be read.
     pub(super) failed: Vec<PackError>,
     /// Objects and bytes that are not in the common counts yet.
@@ -71,6 +77,7 @@ impl<'a> Worker<'a> {
                 blobs: vec![Vec::new()],
                 ..Links::default()
             },
+            small: Vec::new(),
             failed: Vec::new(),
             counted: (0, 0),
         }
@@ -134,6 +141,9 @@ impl<'a> Worker<'a> {
         if let Some(visitor) = &mut self.visitor {
             visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
             self.count(bytes.len() as u64);
+            if kind == Kind::Blob {
+                self.links.pointers.extend(Pointer::parse(bytes));
+            }
         }
         self.links_of(number, id, kind, bytes);
     }
@@ -183,6 +193,18 @@ impl<'a> Worker<'a> {
         Ok(true)
     }
 
+    /// Notes a small blob that is a Git LFS pointer.
+    fn note_pointer(&mut self, object: &Object<'_>) {
+        let len = object.len() as usize;
+        self.small.clear();
+        object.read(0..POINTER_HEAD.len().min(len), &mut self.small);
+        if self.small == POINTER_HEAD {
+            self.small.clear();
+            object.read(0..len, &mut self.small);
+            self.links.pointers.extend(Pointer::parse(&self.small));
+        }
+    }
+
     fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
         let Some(visitor) = &mut self.visitor else { return Ok(()) };
         let origin = Origin::Object(id, Kind::Blob);
@@ -210,6 +232,9 @@ impl Visitor for Worker<'_> {
         let number = self.first + object.position();
         let mut starts = None;
         match object.kind() {
+            Kind::Blob if self.visitor.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
+                self.note_pointer(object);
+            }
             Kind::Blob => {}
             Kind::Commit => self.commit(number, object.whole()?),
             Kind::Tag => self.tag(number, object.whole()?),

@@ -5,7 +5,7 @@
 
 use super::super::commits::{self, Graph, Node};
 use super::super::repo::Ref;
-use super::locator::Locator;
+use super::attributor::Attributor;
 use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::HashMap;
 
@@ -24,29 +24,29 @@ pub(super) struct History {
 
 impl History {
     /// Builds the graph. Commits that named missing objects are read again.
-    pub(super) fn new(locator: &Locator<'_>) -> Self {
-        let mut graph_nodes = locator.objects.links.nodes.clone();
+    pub(super) fn new(attributor: &Attributor<'_>) -> Self {
+        let mut graph_nodes = attributor.objects.links.nodes.clone();
         // What was missing when a commit was read may have appeared since.
         let late: HashMap<u32, ()> =
-            locator.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
+            attributor.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
         let mut reader = Reader::default();
         for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
-            let id = locator.objects.catalog.id(node.number);
-            let bytes = id.and_then(|id| locator.store.read(&id, &mut reader).ok());
+            let id = attributor.objects.catalog.id(node.number);
+            let bytes = id.and_then(|id| attributor.store.read(&id, &mut reader).ok());
             let links = bytes.and_then(|(_, bytes)| commits::links(&bytes));
             if let Some(links) = links {
-                let catalog = &locator.objects.catalog;
+                let catalog = &attributor.objects.catalog;
                 let mut found = links.ids().map(|id| catalog.find(id));
                 *node = Node::new(node.number, &links, &mut found, &mut |_| {});
             }
         }
-        let graph = Graph::new(graph_nodes, locator.objects.catalog.len());
-        let mut list: Vec<&Ref> = locator.refs.list.iter().collect();
+        let graph = Graph::new(graph_nodes, attributor.objects.catalog.len());
+        let mut list: Vec<&Ref> = attributor.refs.list.iter().collect();
         list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
-        let find = |id: &ObjectId| graph.find(locator.number(id)?);
+        let find = |id: &ObjectId| graph.find(attributor.number(id)?);
         let tips: Vec<Option<u32>> =
             list.iter().map(|it| it.commit.as_ref().and_then(find)).collect();
-        let head = locator.refs.head.as_ref().and_then(find);
+        let head = attributor.refs.head.as_ref().and_then(find);
         let reachable = graph.reachable(tips.iter().flatten().copied().chain(head));
         let names = list.iter().map(|it| it.name.clone()).collect();
         Self { graph, tips, names, reachable, head }

@@ -3,11 +3,11 @@
 use super::super::commits::{self, describe};
 use super::super::repo::Repository;
 use super::super::store::{LONGEST_TAGS, ReadError, Store};
-use super::content::Tokens;
 use super::diff::Trees;
-use super::{Base, ChangeSet, Item, Scope, sorted_base};
-use crate::finding::{Part, Standing, Trace};
-use crate::source::{Code, Gap, Run, Traced, Visitors, add, by_token};
+use super::set::{Base, ChangeSet, Item, sorted_base};
+use crate::blob::{Blob, Origin};
+use crate::finding::Trace;
+use crate::source::{Code, Gap, ObjectVisitor, Run, Visitors, add};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -24,11 +24,11 @@ pub(super) struct History<'a> {
     pub(super) also: &'a [ObjectId],
     pub(super) visitors: &'a dyn Visitors,
     pub(super) run: &'a Run,
-    pub(super) scope: Scope,
 }
 
 /// What is being read.
 struct Reading<'a> {
+    visitor: Box<dyn ObjectVisitor + 'a>,
     set: ChangeSet,
     trees: Trees<'a>,
     reader: Reader,
@@ -37,29 +37,26 @@ struct Reading<'a> {
 }
 
 impl History<'_> {
-    /// Searches the tags that heads name and bases do not, and the tags that those tag.
-    pub(super) fn search_tags(&self, brought: &[ObjectId], had: &[ObjectId]) {
+    /// Pushes the tags that heads name and bases do not, and the tags that those tag; returns their
+    /// traces.
+    pub(super) fn push_tags(&self, brought: &[ObjectId], had: &[ObjectId]) -> Vec<Arc<Trace>> {
         let had: HashSet<ObjectId> = had.iter().copied().collect();
         let mut known = HashSet::new();
+        let mut traces = Vec::new();
+        let mut visitor = self.visitors.make();
         for (id, bytes) in self.tags(brought) {
-            if had.contains(&id) || !known.insert(id) {
-                continue;
-            }
-            let tokens = by_token(self.visitors.find(&bytes));
-            // A tag that the other side has may lead to this one, which is seldom worth a look.
-            if !tokens.is_empty() && !self.leads_to(&had, id) {
-                self.place_text(
-                    (&bytes, Part::Tag),
-                    &tokens,
-                    &Arc::new(self.trace(id, Kind::Tag, 0)),
-                );
+            if !had.contains(&id) && known.insert(id) {
+                visitor.visit(&Blob::whole(Origin::Object(id, Kind::Tag), &bytes));
+                traces.push(Arc::new(self.trace(id, Kind::Tag, 0)));
             }
         }
+        traces
     }
 
-    fn leads_to(&self, had: &HashSet<ObjectId>, tag: ObjectId) -> bool {
+    /// Returns the tags that those at `had` lead to.
+    pub(super) fn tags_below(&self, had: &[ObjectId]) -> HashSet<ObjectId> {
         let had: Vec<ObjectId> = had.iter().copied().filter(|id| self.store.has(id)).collect();
-        self.tags(&had).iter().any(|(id, _)| *id == tag)
+        self.tags(&had).into_iter().map(|(id, _)| id).collect()
     }
 
     fn tags(&self, ids: &[ObjectId]) -> Vec<(ObjectId, Vec<u8>)> {
@@ -87,6 +84,7 @@ impl History<'_> {
     /// read before these. What cannot be read is reported, and the other commits are read on.
     pub(super) fn read(&self, commits: &[ObjectId], rank: usize) -> ChangeSet {
         let mut reading = Reading {
+            visitor: self.visitors.make(),
             set: ChangeSet::default(),
             trees: Trees::new(self.store),
             reader: Reader::default(),
@@ -117,7 +115,7 @@ impl History<'_> {
         let links = commits::links(&bytes).ok_or_else(nameless)?;
         let introduced = Some(Arc::new(describe(*id, &bytes)));
         let trace = Arc::new(Trace { introduced, ..self.trace(*id, Kind::Commit, rank) });
-        self.search_text(&bytes, Part::Commit, &trace);
+        reading.visitor.visit(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
         let is_boundary = self.shallow.contains(id);
         if is_boundary {
             let message = format!(
@@ -212,7 +210,7 @@ impl History<'_> {
                 Ok(()) => {}
             }
         }
-        Base { versions: sorted_base(versions), roots }
+        Base { versions: sorted_base(versions), roots, ..Base::default() }
     }
 
     pub(super) fn report(&self, error: &ReadError) {
@@ -227,20 +225,5 @@ impl History<'_> {
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
         let trace = Trace::new(self.repository.git_dir.clone(), object, kind);
         Trace { reachable: true, date: rank as i64, ..trace }
-    }
-
-    fn search_text(&self, bytes: &[u8], part: Part, trace: &Arc<Trace>) {
-        let tokens = by_token(self.visitors.find(bytes));
-        self.place_text((bytes, part), &tokens, trace);
-    }
-
-    fn place_text(&self, (bytes, part): (&[u8], Part), tokens: &Tokens, trace: &Arc<Trace>) {
-        let standing = self.scope.apply(Standing::New);
-        let mut opened = self.visitors.open(bytes);
-        for (&token, offsets) in tokens {
-            let standing = Some(&standing);
-            let place = Traced { path: None, part, trace: Some(trace), standing };
-            opened.place(token, offsets, &place);
-        }
     }
 }

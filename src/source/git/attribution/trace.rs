@@ -2,8 +2,8 @@
 //!
 //! Which commits brought and removed a token is filled in by the callers.
 
+use super::attributor::Attributor;
 use super::history::History;
-use super::locator::Locator;
 use crate::finding::Trace;
 use ddpatrol_pack::{Kind, ObjectId};
 
@@ -13,14 +13,14 @@ const MOST_REFS: usize = 10;
 /// Builds traces.
 #[derive(Clone, Copy)]
 pub(super) struct Tracer<'a> {
-    pub(super) locator: &'a Locator<'a>,
+    pub(super) attributor: &'a Attributor<'a>,
     pub(super) history: &'a History,
 }
 
 impl Tracer<'_> {
     /// Creates the trace of an object of which nothing else is known.
     pub(super) fn new_trace(&self, object: ObjectId, kind: Kind) -> Trace {
-        Trace::new(self.locator.repository.told().to_owned(), object, kind)
+        Trace::new(self.attributor.repository.told().to_owned(), object, kind)
     }
 
     /// Fills in the references that point to an object, or to a tag that leads to it.
@@ -28,9 +28,9 @@ impl Tracer<'_> {
         let mut leading = vec![object];
         let mut at = 0;
         while let Some(&target) = leading.get(at) {
-            let tags = self.locator.objects.links.tags.iter().filter(|(_, it)| *it == target);
+            let tags = self.attributor.objects.links.tags.iter().filter(|(_, it)| *it == target);
             let tags: Vec<_> =
-                tags.filter_map(|&(tag, _)| self.locator.objects.catalog.id(tag)).collect();
+                tags.filter_map(|&(tag, _)| self.attributor.objects.catalog.id(tag)).collect();
             tags.into_iter().for_each(|tag| {
                 if !leading.contains(&tag) {
                     leading.push(tag);
@@ -38,8 +38,13 @@ impl Tracer<'_> {
             });
             at += 1;
         }
-        let names: Vec<_> =
-            self.locator.refs.list.iter().filter(|name| leading.contains(&name.target)).collect();
+        let names: Vec<_> = self
+            .attributor
+            .refs
+            .list
+            .iter()
+            .filter(|name| leading.contains(&name.target))
+            .collect();
         trace.refs = names.iter().map(|name| name.name.clone()).take(MOST_REFS).collect();
         trace.refs_total = names.len();
         trace.reachable = !names.is_empty();
@@ -47,7 +52,7 @@ impl Tracer<'_> {
 
     /// Fills in the references that reach a commit, its date, and whether a shallow clone ends there.
     pub(super) fn fill(&self, trace: &mut Trace, commit: u32, tips: &[u32]) {
-        let Self { locator, history } = self;
+        let Self { attributor, history } = self;
         trace.reachable = history.reachable[commit as usize];
         trace.refs_total = tips.len();
         let name = |&tip: &u32| history.names[tip as usize].clone();
@@ -58,7 +63,7 @@ impl Tracer<'_> {
         }
         trace.date = history.graph.dates[commit as usize];
         let number = history.graph.numbers[commit as usize];
-        let id = locator.objects.catalog.id(number);
-        trace.at_boundary = id.is_some_and(|id| locator.shallow.contains(&id));
+        let id = attributor.objects.catalog.id(number);
+        trace.at_boundary = id.is_some_and(|id| attributor.shallow.contains(&id));
     }
 }

@@ -1,11 +1,11 @@
 //! Reads the trees that may hold tokens again, and keeps the entries that may lead to one.
 //!
-//! Input: the objects that hold tokens. Output: [`Hot`]. Trees that are not marked are skipped.
+//! Input: the objects that hold tokens. Output: [`CandidateTrees`]. Trees that are not marked are skipped.
 
 use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
-use super::holders::{ByObject, ByTree};
-use super::hot::{Child, Hot, HotEntry, Part};
-use super::locator::Locator;
+use super::attributor::Attributor;
+use super::candidate_trees::{Candidate, CandidateTrees, Child, WorkerTrees};
+use super::held::{BlobSightings, NameMatch, NameSightings};
 use super::marks::{Marks, marked};
 use ddpatrol_pack::{
     Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor, WalkOptions,
@@ -13,16 +13,21 @@ use ddpatrol_pack::{
 use std::io::{self, Read};
 
 /// Finds the trees that lead to `blobs` or are among `trees`.
-pub(super) fn find(locator: &Locator<'_>, blobs: &ByObject, trees: &ByTree) -> Hot {
-    let objects = locator.objects;
-    let marks = marked(objects, blobs.keys().chain(trees.keys()).copied());
-    let shared = Shared { locator, marks: &marks, blobs, trees, bloom: Bloom::new(locator, blobs) };
+pub(super) fn find(
+    attributor: &Attributor<'_>,
+    blobs: &BlobSightings<'_>,
+    trees: &NameSightings,
+) -> CandidateTrees {
+    let objects = attributor.objects;
+    let marks = marked(objects, blobs.blobs().chain(trees.keys().copied()));
+    let shared =
+        Shared { attributor, marks: &marks, blobs, trees, bloom: Bloom::new(attributor, blobs) };
     let mut parts = Vec::new();
     for (families, first) in &objects.packs {
         parts.append(&mut shared.walk(families, *first));
     }
     parts.push(shared.read_loose());
-    Hot::new(parts, objects.catalog.len())
+    CandidateTrees::new(parts, objects.catalog.len())
 }
 
 /// A filter that excludes most blobs without tokens at the cost of one memory access.
@@ -31,9 +36,9 @@ struct Bloom(Vec<u64>);
 const BLOOM_BITS: u32 = 20;
 
 impl Bloom {
-    fn new(locator: &Locator<'_>, blobs: &ByObject) -> Self {
+    fn new(attributor: &Attributor<'_>, blobs: &BlobSightings<'_>) -> Self {
         let mut bits = vec![0; 1 << (BLOOM_BITS - 6)];
-        for id in blobs.keys().filter_map(|&number| locator.objects.catalog.id(number)) {
+        for id in blobs.blobs().filter_map(|number| attributor.objects.catalog.id(number)) {
             let at = Self::slot(id.as_bytes());
             bits[at >> 6] |= 1 << (at & 63);
         }
@@ -53,34 +58,34 @@ impl Bloom {
 }
 
 struct Shared<'a> {
-    locator: &'a Locator<'a>,
+    attributor: &'a Attributor<'a>,
     marks: &'a Marks,
-    blobs: &'a ByObject,
-    trees: &'a ByTree,
+    blobs: &'a BlobSightings<'a>,
+    trees: &'a NameSightings,
     bloom: Bloom,
 }
 
 impl Shared<'_> {
     fn part(&self, first: u32) -> TreeVisitor<'_> {
-        TreeVisitor { shared: self, first, part: Part::default(), failed: Vec::new() }
+        TreeVisitor { shared: self, first, part: WorkerTrees::default(), failed: Vec::new() }
     }
 
-    fn walk(&self, families: &Families, first: u32) -> Vec<Part> {
-        let is_cold = |position: u32| !self.marks.has(first + position);
+    fn walk(&self, families: &Families, first: u32) -> Vec<WorkerTrees> {
+        let is_unmarked = |position: u32| !self.marks.has(first + position);
         let options = WalkOptions {
             kinds: Kinds::of(&[Kind::Tree]),
-            threads: self.locator.means.threads,
-            budget: self.locator.means.budget,
-            skip: Some(&is_cold),
+            threads: self.attributor.means.threads,
+            budget: self.attributor.means.budget,
+            skip: Some(&is_unmarked),
         };
         let visitors = families.walk(&options, &|| self.part(first));
         let mut again = self.part(first);
         let mut reader = Reader::default();
         for id in visitors.iter().flat_map(|visitor| &visitor.failed) {
             // Another copy may be intact, as in the first walk.
-            let number = self.locator.objects.catalog.find(id.as_bytes());
+            let number = self.attributor.objects.catalog.find(id.as_bytes());
             if let (Some(number), Ok((Kind::Tree, bytes))) =
-                (number, self.locator.store.read(id, &mut reader))
+                (number, self.attributor.store.read(id, &mut reader))
             {
                 again.tree(number, (&bytes, &[]), None, id.as_bytes().len());
             }
@@ -88,14 +93,14 @@ impl Shared<'_> {
         visitors.into_iter().chain([again]).map(|visitor| visitor.part).collect()
     }
 
-    fn read_loose(&self) -> Part {
+    fn read_loose(&self) -> WorkerTrees {
         let mut visitor = self.part(0);
         let mut reader = Reader::default();
-        for &(number, id) in &self.locator.objects.loose {
+        for &(number, id) in &self.attributor.objects.loose {
             if !self.marks.has(number) {
                 continue;
             }
-            if let Ok((Kind::Tree, bytes)) = self.locator.store.read(&id, &mut reader) {
+            if let Ok((Kind::Tree, bytes)) = self.attributor.store.read(&id, &mut reader) {
                 visitor.tree(number, (&bytes, &[]), None, id.as_bytes().len());
             }
         }
@@ -106,7 +111,7 @@ impl Shared<'_> {
 struct TreeVisitor<'a> {
     shared: &'a Shared<'a>,
     first: u32,
-    part: Part,
+    part: WorkerTrees,
     /// Trees that cannot be read from the pack.
     failed: Vec<ObjectId>,
 }
@@ -115,7 +120,7 @@ struct TreeVisitor<'a> {
 struct Kept {
     starts: Starts,
     /// The entries that may lead to a token, each with where it begins.
-    hot: Vec<(u32, HotEntry)>,
+    candidates: Vec<(u32, Candidate)>,
 }
 
 impl TreeVisitor<'_> {
@@ -130,29 +135,29 @@ impl TreeVisitor<'_> {
     ) -> Option<Kept> {
         // If names of the tree hold tokens, every entry is visited.
         let base = base.filter(|_| !self.shared.trees.contains_key(&number));
-        let mut hot: Vec<(u32, HotEntry)> = Vec::new();
+        let mut candidates: Vec<(u32, Candidate)> = Vec::new();
         let known = (pieces, base.map(|base| &base.starts));
         let starts =
             trees::walk(&mut trees::Tree::Whole(bytes), known, id_len, |entries| match entries {
-                Entries::Fresh(entry) => self.entry(number, &entry, &mut hot),
+                Entries::Fresh(entry) => self.entry(number, &entry, &mut candidates),
                 Entries::Copied(Copied { from, to, at }) => {
-                    let there = base.map_or(&[][..], |base| &base.hot);
+                    let there = base.map_or(&[][..], |base| &base.candidates);
                     let first = there.partition_point(|(start, _)| *start < from);
                     let copied = there[first..].iter().take_while(|(start, _)| *start < to);
                     // A name that holds a token is its own tree's.
-                    let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name { .. }));
-                    hot.extend(copied.map(|(start, it)| (start - from + at, *it)));
+                    let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name(_)));
+                    candidates.extend(copied.map(|(start, it)| (start - from + at, *it)));
                 }
             })?;
-        if !hot.is_empty() {
-            self.part.add(number, hot.iter().map(|(_, entry)| *entry));
+        if !candidates.is_empty() {
+            self.part.add(number, candidates.iter().map(|(_, entry)| *entry));
         }
-        Some(Kept { starts, hot })
+        Some(Kept { starts, candidates })
     }
 
     /// Adds an entry if it may lead to a token.
-    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, hot: &mut Vec<(u32, HotEntry)>) {
-        let catalog = &self.shared.locator.objects.catalog;
+    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, candidates: &mut Vec<(u32, Candidate)>) {
+        let catalog = &self.shared.attributor.objects.catalog;
         let child = match entry.kind {
             EntryKind::Tree => catalog
                 .find(entry.id)
@@ -160,22 +165,22 @@ impl TreeVisitor<'_> {
                 .map(Child::Tree),
             EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
                 .find(entry.id)
-                .filter(|child| self.shared.blobs.contains_key(child))
+                .filter(|child| self.shared.blobs.has(*child))
                 .map(Child::Blob),
             EntryKind::Blob | EntryKind::Submodule => None,
         };
         let start = entry.start as u32;
         if let Some(child) = child {
             let name = self.part.name(entry.name);
-            hot.push((start, HotEntry { name, child }));
+            candidates.push((start, Candidate { name, child }));
         }
         let Some(held) = self.shared.trees.get(&tree) else { return };
-        let own = entry.start as u64..entry.end as u64;
-        let first = held.partition_point(|(offset, _)| *offset < own.start);
-        for &(offset, token) in held[first..].iter().take_while(|(offset, _)| *offset < own.end) {
+        let own = entry.start as u32..entry.end as u32;
+        let first = held.partition_point(|it| it.offset < own.start);
+        for found in held[first..].iter().take_while(|it| it.offset < own.end) {
             let name = self.part.name(entry.name);
-            let offset = (offset - entry.name_start() as u64) as u32;
-            hot.push((start, HotEntry { name, child: Child::Name { token, offset } }));
+            let found = NameMatch { offset: found.offset - entry.name_start() as u32, ..*found };
+            candidates.push((start, Candidate { name, child: Child::Name(found) }));
         }
     }
 }
@@ -204,6 +209,6 @@ impl Visitor for TreeVisitor<'_> {
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared.locator.run.is_interrupted()
+        self.shared.attributor.run.is_interrupted()
     }
 }

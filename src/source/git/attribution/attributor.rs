@@ -1,28 +1,25 @@
-//! What the search for commits reads: a repository's objects and references, and where to report.
+//! What attribution reads: the objects and references of a repository, and where to report.
 
-use super::super::lfs_objects::LfsObjects;
 use super::super::objects::{Means, Objects};
 use super::super::repo::{Refs, Repository};
 use super::super::store::Store;
-use crate::source::{Run, Visitors};
+use crate::source::Run;
 use ddpatrol_pack::ObjectId;
 use std::path::Path;
 
-/// The objects and references of a repository in which tokens are traced.
-pub(in crate::source::git) struct Locator<'a> {
+/// Finds the commits and paths of tokens in the objects of a repository.
+pub(in crate::source::git) struct Attributor<'a> {
     pub(in crate::source::git) repository: &'a Repository,
     pub(in crate::source::git) root: &'a Path,
     pub(in crate::source::git) store: &'a Store,
     pub(in crate::source::git) objects: &'a Objects,
     pub(in crate::source::git) refs: &'a Refs,
     pub(in crate::source::git) shallow: &'a [ObjectId],
-    pub(in crate::source::git) visitors: &'a dyn Visitors,
     pub(in crate::source::git) run: &'a Run,
     pub(in crate::source::git) means: Means,
-    pub(in crate::source::git) lfs: &'a LfsObjects,
 }
 
-impl Locator<'_> {
+impl Attributor<'_> {
     /// Returns the number of an object, if it was read.
     pub(super) fn number(&self, id: &ObjectId) -> Option<u32> {
         self.objects.catalog.find(id.as_bytes())

@@ -1,33 +1,34 @@
 //! Finds which commit introduced a token at which path, and which commits removed it.
 //!
-//! Input: the objects that hold tokens, and the links between objects. A commit introduces a token at
+//! Input: sightings of tokens in objects, and the links between objects. A commit introduces a token at
 //! a path if its tree has such a blob there and no parent's tree does; it removes the token if a
 //! parent's tree has one and its own does not. The links show which trees can hold such blobs. Only
 //! these are read again ([`tree_reader`]), and only they are compared between commits and their
-//! parents ([`compare`]). Output: locations, to the visitors. Tokens are not searched for here.
+//! parents ([`compare`]). Output: [`Placement`]s. Tokens are not searched for here.
 
+mod attributor;
+mod candidate_trees;
 mod compare;
+mod held;
 mod history;
-mod holders;
-mod hot;
-mod locator;
 mod marks;
-mod place;
+mod placements;
 mod trace;
 mod tree_reader;
 
-pub(super) use locator::Locator;
+pub(super) use attributor::Attributor;
 
 use super::catalog::NONE;
 use super::commits::describe;
 use crate::finding::Part;
-use crate::source::{Code, Gap, Held, Traced};
+use crate::sighting::{Holder, Placement, Sighting};
+use crate::source::{Code, Gap};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
+use held::{BlobSightings, NameMatch, NameSightings};
 use history::History;
-use holders::{ByObject, ByTree, offsets};
 use marks::marked;
-use place::Placer;
+use placements::Placer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use trace::Tracer;
@@ -35,7 +36,7 @@ use trace::Tracer;
 /// Maximum number of missing objects named.
 const MOST_NAMED: usize = 3;
 
-impl Locator<'_> {
+impl Attributor<'_> {
     /// Reports objects that others name and that are missing; returns the messages.
     pub(super) fn missing(&self, is_partial: bool) -> Vec<(Code, String)> {
         let is_missing = |(id, _): &&(ObjectId, u32)| {
@@ -88,69 +89,78 @@ impl Locator<'_> {
             || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
-    /// Adds the locations of all tokens in objects; returns the tokens of each object, without objects
-    /// of Git LFS.
-    pub(super) fn locate(&self) -> Vec<Held> {
-        let held = self.visitors.take_held();
-        if held.is_empty() && self.lfs.held.is_empty() {
-            return held;
+    /// Returns the places of all sightings in objects.
+    pub(super) fn attribute(&self, sightings: &[Sighting]) -> Vec<Placement> {
+        if sightings.is_empty() {
+            return Vec::new();
         }
         let history = History::new(self);
-        let tracer = Tracer { locator: self, history: &history };
-        let (mut blobs, mut trees) = (ByObject::new(), ByTree::new());
-        for Held { token, object } in held.iter().chain(&self.lfs.held) {
-            let Some(number) = self.number(&object.id) else { continue };
-            let spans = &object.spans;
-            match object.kind {
-                Kind::Blob => {
-                    blobs.entry(number).or_default().push((*token, Arc::clone(spans)));
-                }
-                Kind::Tree => {
-                    let names = spans.iter().map(|span| (span.offset, *token));
+        let tracer = Tracer { attributor: self, history: &history };
+        let (mut blobs, mut trees) = (BlobSightings::default(), NameSightings::new());
+        for sighting in sightings {
+            let Some(number) = sighting.holder.id().and_then(|id| self.number(&id)) else {
+                continue;
+            };
+            match sighting.holder {
+                Holder::Lfs(_) | Holder::Object(_, Kind::Blob) => blobs.add(number, sighting),
+                Holder::Object(_, Kind::Tree) => {
+                    let names = sighting.spans.iter().map(|span| NameMatch {
+                        offset: span.offset as u32,
+                        token: sighting.token,
+                        len: span.len as u32,
+                        encoding: span.encoding,
+                    });
                     trees.entry(number).or_default().extend(names);
                 }
-                Kind::Commit | Kind::Tag => {}
+                Holder::Object(_, Kind::Commit | Kind::Tag) | Holder::Text(_) => {}
             }
         }
         trees.values_mut().for_each(|names| names.sort_unstable());
         let reader = &mut Reader::default();
-        self.locate_messages(&held, tracer, reader);
+        let mut placements = self.place_messages(sightings, tracer, reader);
         if blobs.is_empty() && trees.is_empty() {
-            return held;
+            return placements;
         }
-        let hot = tree_reader::find(self, &blobs, &trees);
-        let changes = Compare::new(&hot, &history.graph, &blobs).run(history.head);
+        let candidates = tree_reader::find(self, &blobs, &trees);
+        let changes = Compare::new(&candidates, &history.graph, &blobs).run(history.head);
         let placer = Placer {
-            locator: self,
+            attributor: self,
             changes: &changes,
-            hot: &hot,
+            trees: &candidates,
             history: &history,
             blobs: &blobs,
         };
-        placer.run(reader);
-        placer.run_lone(&trees, reader);
-        held
+        placer.place_introduced(reader, &mut placements);
+        placer.place_unreachable(&trees, reader, &mut placements);
+        placements
     }
 
-    /// Adds the locations in commits and tags that hold tokens themselves.
-    fn locate_messages(&self, held: &[Held], tracer: Tracer<'_>, reader: &mut Reader) {
+    /// Places the sightings in commits and tags.
+    fn place_messages(
+        &self,
+        sightings: &[Sighting],
+        tracer: Tracer<'_>,
+        reader: &mut Reader,
+    ) -> Vec<Placement> {
         let history = tracer.history;
-        let mut messages: BTreeMap<ObjectId, Vec<&Held>> = BTreeMap::new();
-        for it in held.iter().filter(|it| matches!(it.object.kind, Kind::Commit | Kind::Tag)) {
-            messages.entry(it.object.id).or_default().push(it);
+        let mut messages: BTreeMap<(ObjectId, Kind), Vec<&Sighting>> = BTreeMap::new();
+        for sighting in sightings {
+            if let Holder::Object(id, kind @ (Kind::Commit | Kind::Tag)) = sighting.holder {
+                messages.entry((id, kind)).or_default().push(sighting);
+            }
         }
         let commit_of = |id: &ObjectId| history.graph.find(self.number(id)?);
-        let mut commits: Vec<u32> = messages.keys().filter_map(commit_of).collect();
+        let mut commits: Vec<u32> = messages.keys().filter_map(|(id, _)| commit_of(id)).collect();
         commits.sort_unstable();
         let lists = history.graph.reached_by(&commits, &history.tips);
         let head = history.head.filter(|_| !commits.is_empty());
         let in_head = head.map(|head| history.graph.reachable([head])).unwrap_or_default();
-        for (id, tokens) in messages {
+        let mut placements = Vec::new();
+        for ((id, kind), sightings) in messages {
             if self.run.is_interrupted() {
-                return;
+                break;
             }
             let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
-            let kind = tokens[0].object.kind;
             let described = Arc::new(describe(id, &bytes));
             let mut trace = tracer.new_trace(id, kind);
             let part = if kind == Kind::Commit {
@@ -169,11 +179,11 @@ impl Locator<'_> {
                 Part::Tag
             };
             let trace = Arc::new(trace);
-            let place = Traced { path: None, part, trace: Some(&trace), standing: None };
-            let mut opened = self.visitors.open(&bytes);
-            for it in tokens {
-                opened.place(it.token, &offsets(&it.object.spans), &place);
-            }
+            placements.extend(sightings.into_iter().map(|sighting| Placement {
+                trace: Some(Arc::clone(&trace)),
+                ..Placement::of(sighting, part)
+            }));
         }
+        placements
     }
 }

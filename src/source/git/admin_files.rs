@@ -1,32 +1,37 @@
 //! The files of a repository itself that may hold tokens: its configuration, which names remotes with
-//! their passwords, what was fetched from where, its hooks, its ignore lists, and the objects of LFS.
+//! their passwords, `FETCH_HEAD`, reflogs, hooks, ignore lists, and Git LFS objects.
 //!
-//! In comes a repository; out go these files as [`Files`]. Objects and references are read as such.
+//! Input: a repository. Output: these files as [`Files`]. Git objects and references are read elsewhere.
 
 use crate::finding::baseline::lexical;
 use crate::source::files::{Files, FilesOptions};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// What git says of what it did and does: where it fetched from, reflogs with the arguments of `git pull`,
-/// messages in progress.
-const PASSING: [&str; 6] =
+/// Transient files of git: where it fetched from, reflogs with the arguments of `git pull`, unfinished
+/// messages.
+const TRANSIENT: [&str; 6] =
     ["FETCH_HEAD", "logs", "COMMIT_EDITMSG", "MERGE_MSG", "SQUASH_MSG", "TAG_EDITMSG"];
 
-/// A repository and the path by which it was reached.
-pub(super) struct Own {
+/// The files of a repository itself.
+pub struct AdminFiles<'a> {
     pub(super) common: PathBuf,
+    /// The path by which the repository was reached.
     pub(super) root: PathBuf,
+    /// How to read them.
+    pub(super) options: &'a FilesOptions,
 }
 
-impl Own {
-    /// Lists its files that there are now, to be read as `options` says; without the objects of Git
-    /// LFS of these names, which were read with the history.
-    pub(super) fn files(&self, options: &FilesOptions, read: &HashSet<String>) -> Option<Files> {
+impl AdminFiles<'_> {
+    /// Lists the files that exist now, without the Git LFS objects of the names in `read`, which were
+    /// read with the history.
+    #[must_use]
+    pub fn list(&self, read: &HashSet<String>) -> Option<Files> {
+        let options = self.options;
         let top = told(&self.common, &self.root);
         let mut paths: Vec<PathBuf> =
             ["config", "config.worktree"].map(|name| top.join(name)).into();
-        paths.extend(PASSING.map(|name| top.join(name)));
+        paths.extend(TRANSIENT.map(|name| top.join(name)));
         paths.extend(entries(&top.join("info")));
         let is_sample = |path: &PathBuf| path.extension().is_some_and(|it| it == "sample");
         paths.extend(entries(&top.join("hooks")).filter(|path| !is_sample(path)));
@@ -34,7 +39,7 @@ impl Own {
         paths.extend(entries(&top.join("hooks.before-ddpatrol")));
         for linked in entries(&top.join("worktrees")) {
             paths.push(linked.join("config.worktree"));
-            paths.extend(PASSING.map(|name| linked.join(name)));
+            paths.extend(TRANSIENT.map(|name| linked.join(name)));
         }
         paths.extend(lfs_objects(top.join("lfs/objects"), read));
         let is_left_out = |path: &Path| {

@@ -1,0 +1,41 @@
+//! Scans changes: search, the base if the change holds a token, classification, description.
+
+use super::describe::Describer;
+use super::engine::Engine;
+use crate::sighting::Holder;
+use crate::source::git::changes::{Change, ChangePart};
+use ddpatrol_pack::Reader;
+use std::collections::HashMap;
+
+/// Scans a change.
+pub(super) fn scan_change(engine: &Engine<'_>, change: &dyn Change) {
+    change.read(engine, engine.run, &mut |part| scan_part(engine, part));
+}
+
+fn scan_part(engine: &Engine<'_>, part: &ChangePart<'_>) {
+    part.push(engine);
+    let new = engine.take_sightings();
+    if new.is_empty() {
+        return;
+    }
+    let base = part.push_base(&new, engine);
+    let old = engine.take_sightings();
+    let mut placements = part.classify(&new, &base, &old);
+    // The placements in one holder follow each other, so that it is read once; the first ones lead.
+    let mut first = HashMap::new();
+    for placement in &placements {
+        let next = first.len();
+        first.entry(placement.holder).or_insert(next);
+    }
+    placements.sort_by_key(|it| first[&it.holder]);
+    let mut reader = Reader::default();
+    Describer::new(engine).describe(&placements, &mut |holder: Holder| match part
+        .read(holder, &mut reader)?
+    {
+        Ok(content) => Some(content),
+        Err(error) => {
+            part.report_unreadable(&error);
+            None
+        }
+    });
+}

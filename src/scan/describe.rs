@@ -1,0 +1,149 @@
+//! Turns placements of tokens in git objects into locations: line, column and the text around.
+//!
+//! Input: placements, and the bytes that hold the tokens. Output: locations, to the collector. Nothing is
+//! searched: the sightings say where each token is and how it is encoded.
+
+use super::engine::Engine;
+use super::members;
+use crate::blob::Position;
+use crate::finding::{
+    Common, Gathered, Location, Matched, Occurrence, OnMatch, Seen, Sights, Spots, Token, end_of,
+    plain,
+};
+use crate::redact::Clean;
+use crate::sighting::{EncodedSpan, Holder, Placement};
+use crate::source::archive;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Describes placements.
+pub(super) struct Describer<'a> {
+    engine: &'a Engine<'a>,
+}
+
+impl<'a> Describer<'a> {
+    pub(super) fn new(engine: &'a Engine<'a>) -> Self {
+        Self { engine }
+    }
+
+    /// Adds the locations of placements. `read` returns the bytes of a holder, or reports why it cannot
+    /// be read; placements in one holder should follow each other, so that it is read once.
+    pub(super) fn describe<B: AsRef<[u8]>>(
+        &self,
+        placements: &[Placement],
+        read: &mut dyn FnMut(Holder) -> Option<B>,
+    ) {
+        let is_same = |a: &Placement, b: &Placement| {
+            (a.holder, a.name.is_none()) == (b.holder, b.name.is_none())
+        };
+        for same in placements.chunk_by(is_same) {
+            if self.engine.run.is_interrupted() {
+                return;
+            }
+            let Some(first) = same.first() else { continue };
+            if first.name.is_some() {
+                for placement in same {
+                    let name = placement.name.as_deref().unwrap_or_default();
+                    self.place(placement, &mut Content::new(name));
+                }
+            } else if let Some(bytes) = read(first.holder) {
+                let mut content = Content::new(bytes.as_ref());
+                for placement in same {
+                    self.place(placement, &mut content);
+                }
+            }
+        }
+    }
+
+    fn place(&self, placement: &Placement, content: &mut Content<'_>) {
+        let Engine { scan, run, collector, .. } = self.engine;
+        let token = Arc::clone(self.engine.sightings().token(placement.token));
+        let common = Common {
+            path: placement.path.as_deref().map(plain),
+            part: placement.part,
+            layer: None,
+            trace: placement.trace.clone(),
+            standing: placement.standing.clone(),
+        };
+        let mut gathered = Gathered::default();
+        for span in placement.spans.iter() {
+            if run.is_interrupted() {
+                break;
+            }
+            let matched = content.matched(span);
+            let seen = Seen { token: &token, sights: &mut content.sights, matched };
+            common.gather(&mut gathered, scan.told(), seen, scan.on_match);
+        }
+        let mut locations = gathered.finish();
+        locations.extend(self.in_members(placement, content, &token));
+        if locations.is_empty() {
+            return;
+        }
+        collector.add_locations(&token, locations);
+        if let Some(object) = placement.object_of_change() {
+            collector.add_object(&token, object);
+        }
+    }
+
+    /// Returns the locations in the members of the archive at a placement's path.
+    fn in_members(
+        &self,
+        placement: &Placement,
+        content: &Content<'_>,
+        token: &Token,
+    ) -> Vec<Location> {
+        let Placement { members, trace, standing, holder, .. } = placement;
+        if members.is_empty() {
+            return Vec::new();
+        }
+        let archive =
+            placement.path.as_deref().map_or_else(|| members::object_path(*holder), plain);
+        let file_name = archive.file_name().filter(|_| placement.path.is_some());
+        let name = file_name
+            .and_then(|name| archive::content_name(content.bytes, name.as_encoded_bytes()));
+        let place = |member: &Location| {
+            let below = member.path.as_deref().unwrap_or(Path::new(""));
+            let path = members::below(&archive, name.as_deref(), below);
+            let (trace, standing) = (trace.clone(), standing.clone());
+            Location { path: Some(path), trace, standing, ..member.clone() }
+        };
+        let locations: Vec<Location> = members.iter().map(place).collect();
+        if let Some(on_match) = self.engine.scan.on_match {
+            locations.iter().for_each(|location| report_each(token, location, on_match));
+        }
+        locations
+    }
+}
+
+/// Bytes that hold tokens.
+struct Content<'a> {
+    bytes: &'a [u8],
+    sights: Sights<'a>,
+}
+
+impl<'a> Content<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, sights: Sights::new(bytes, 0, Position::start_of(bytes)) }
+    }
+
+    /// Returns the match at a span, cut at the end of the bytes: they may have changed since they were
+    /// searched.
+    fn matched(&self, span: &EncodedSpan) -> Matched {
+        let len = self.bytes.len();
+        let clamp = |offset: u64| usize::try_from(offset).map_or(len, |it| it.min(len));
+        let range = clamp(span.offset)..clamp(span.offset.saturating_add(span.len));
+        Matched { range, encoding: span.encoding }
+    }
+}
+
+/// Calls `on_match` with each place that a location stands for.
+fn report_each(token: &Token, location: &Location, on_match: OnMatch<'_>) {
+    on_match(Occurrence { token, location });
+    let mut bare = Location { further: Spots::default(), ..location.clone() };
+    for spot in location.further.list() {
+        bare.snippet = Clean::default();
+        bare.end = end_of(spot, (bare.start, bare.end));
+        (bare.offset, bare.start) = (spot.offset, spot.start);
+        on_match(Occurrence { token, location: &bare });
+    }
+}

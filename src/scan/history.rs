@@ -1,0 +1,86 @@
+//! Scans histories of repositories: search, attribution, description, one after the other.
+
+use super::describe::Describer;
+use super::engine::Engine;
+use crate::sighting::{Holder, Placement, Sighting, TokenNo};
+use crate::source::Source;
+use crate::source::git::history::{History, OpenHistory};
+use crate::source::git::repositories::{Entry, Repositories};
+use ddpatrol_pack::Reader;
+use std::collections::HashSet;
+
+/// Scans repositories, and the files of each repository itself.
+pub(super) fn scan_repositories(engine: &Engine<'_>, repositories: &Repositories) {
+    repositories.each(engine.run, &mut |Entry { history, admin_files }| {
+        let read = scan_history(engine, history);
+        let files = admin_files.and_then(|files| files.list(&read));
+        if let Some(files) = files {
+            files.visit(engine, engine.run);
+        }
+    });
+}
+
+/// Scans a history; returns the names of the Git LFS objects that were searched with it.
+fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
+    let run = engine.run;
+    if run.is_interrupted() {
+        return HashSet::new();
+    }
+    let Some(mut open) = history.open(run) else { return HashSet::new() };
+    open.push_names(engine);
+    open.push_lfs(engine);
+    let mut sightings = engine.take_sightings();
+    // A state does not know the Git LFS objects, so their tokens are attributed in each scan.
+    if sightings.is_empty() && recall(engine, &mut open) {
+        return open.lfs_names();
+    }
+    open.push_objects(engine);
+    if run.is_interrupted() {
+        return open.lfs_names();
+    }
+    sightings.append(&mut engine.take_sightings());
+    add_objects(engine, &sightings);
+    let placements = open.attribute(&sightings);
+    describe(engine, &open, &placements);
+    let keys = engine.keys();
+    open.remember(&sightings, &placements, &|token: TokenNo| keys[token.0 as usize]);
+    open.lfs_names()
+}
+
+/// Adds what an earlier scan found, if the repository has nothing new; returns whether it did.
+fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
+    let Some(recall) = open.recall() else { return false };
+    open.push_recalled(&recall, engine);
+    let sightings = engine.take_sightings();
+    let keys = engine.keys();
+    let key_of = |token: TokenNo| keys[token.0 as usize];
+    let Some(recalled) = open.resolve(&recall, &sightings, &key_of) else { return false };
+    for (token, object) in recalled.objects {
+        let token = engine.sightings().token(token).clone();
+        engine.collector.add_object(&token, object);
+    }
+    describe(engine, open, &recalled.placements);
+    true
+}
+
+fn add_objects(engine: &Engine<'_>, sightings: &[Sighting]) {
+    let tokens = engine.sightings();
+    for sighting in sightings {
+        if let Some(object) = sighting.object() {
+            engine.collector.add_object(tokens.token(sighting.token), object);
+        }
+    }
+}
+
+fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, placements: &[Placement]) {
+    let mut reader = Reader::default();
+    Describer::new(engine).describe(placements, &mut |holder: Holder| match open
+        .read(holder, &mut reader)?
+    {
+        Ok(content) => Some(content),
+        Err(error) => {
+            open.report_unreadable(&error);
+            None
+        }
+    });
+}

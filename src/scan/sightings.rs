@@ -1,0 +1,104 @@
+//! The tokens seen in git objects: each gets a number, and sightings are collected from all workers.
+//!
+//! Commits and paths are not known here.
+
+use crate::detect::Evidence;
+use crate::finding::{Location, Token};
+use crate::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The tokens in git objects, and the sightings that no source has taken yet.
+#[derive(Default)]
+pub(super) struct Sightings {
+    tokens: Vec<Arc<Token>>,
+    numbers: HashMap<TokenKey, TokenNo>,
+    list: Vec<Sighting>,
+}
+
+/// Whether a token was seen before in any git object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Novelty {
+    New,
+    Known,
+}
+
+impl Sightings {
+    /// Returns the number of a token.
+    pub(super) fn number(&mut self, token: &Token) -> (TokenNo, Novelty) {
+        let next = TokenNo(self.tokens.len() as u32);
+        let number = *self.numbers.entry(key(token)).or_insert(next);
+        if number != next {
+            return (number, Novelty::Known);
+        }
+        self.tokens.push(Arc::new(token.clone()));
+        (number, Novelty::New)
+    }
+
+    /// Returns a token.
+    pub(super) fn token(&self, number: TokenNo) -> &Arc<Token> {
+        &self.tokens[number.0 as usize]
+    }
+
+    /// Returns the keys of all tokens, by their numbers.
+    pub(super) fn keys(&self) -> Vec<TokenKey> {
+        self.tokens.iter().map(|token| key(token)).collect()
+    }
+
+    pub(super) fn is_shaped(&self, number: TokenNo) -> bool {
+        self.token(number).evidence == Evidence::Shaped
+    }
+
+    /// Adds a sighting.
+    pub(super) fn add(&mut self, sighting: Sighting) {
+        self.list.push(sighting);
+    }
+
+    /// Takes the sightings since the last call: sorted, one for each token and holder.
+    pub(super) fn take(&mut self) -> Vec<Sighting> {
+        let mut list = std::mem::take(&mut self.list);
+        list.sort_by_key(|it| (it.token, it.holder));
+        // An object that was read in windows has a sighting for each window.
+        list.dedup_by(|next, kept| {
+            let is_same = (next.token, next.holder) == (kept.token, kept.holder);
+            if is_same {
+                kept.spans = merge(&kept.spans, &next.spans);
+                if kept.members.is_empty() {
+                    kept.members = Arc::clone(&next.members);
+                }
+            }
+            is_same
+        });
+        list
+    }
+}
+
+fn merge(a: &[EncodedSpan], b: &[EncodedSpan]) -> Arc<[EncodedSpan]> {
+    let mut spans = [a, b].concat();
+    spans.sort_unstable();
+    spans.dedup_by_key(|it| (it.offset, it.len));
+    spans.into()
+}
+
+fn key(token: &Token) -> TokenKey {
+    TokenKey { rule: token.rule, fingerprint: token.fingerprint }
+}
+
+/// Creates the sightings in one holder from the spans of its tokens, in any order; empties the list.
+pub(super) fn sightings_in(
+    holder: Holder,
+    found: &mut Vec<(TokenNo, EncodedSpan)>,
+) -> Vec<Sighting> {
+    found.sort_unstable();
+    found.dedup_by_key(|(token, span)| (*token, span.offset, span.len));
+    let none: Arc<[Location]> = Arc::new([]);
+    let sightings = found.chunk_by(|a, b| a.0 == b.0).map(|same| Sighting {
+        token: same[0].0,
+        holder,
+        spans: same.iter().map(|it| it.1).collect(),
+        members: Arc::clone(&none),
+    });
+    let sightings = sightings.collect();
+    found.clear();
+    sightings
+}
