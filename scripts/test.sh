@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
 # Runs every check of the project on a machine that has Rust, Python and git, and installs what else
 # is needed. A tool that is missing and cannot be installed fails the run: nothing is skipped.
+#
+#   scripts/test.sh              everything
+#   scripts/test.sh SECTION...   only these: lint scanner service action matrix browser journey oracle fuzz msrv
+#
+# CI runs the sections as separate jobs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+all=(lint scanner service action matrix journey browser oracle fuzz msrv)
+export PYTHONDONTWRITEBYTECODE=1
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -19,93 +26,178 @@ need() {
   command -v "$1" >/dev/null || need_package "$2"
 }
 
-# Installs a cargo subcommand where it is missing.
+# Installs a cargo subcommand where it is missing. A debug build takes half the time to compile.
 need_cargo() {
   command -v "cargo-$1" >/dev/null && return
   step "install cargo-$1"
-  cargo install --locked "cargo-$1"
+  cargo install --locked --debug "cargo-$1"
 }
 
-need git git
-need git-lfs git-lfs
-need python3 python3
-need g++ g++
-need script bsdutils
-need shellcheck shellcheck
-need jq jq
-need npm npm
-need curl curl
-need openssl openssl
-need chromium chromium
-need psql postgresql
-need zip zip
-need xz xz-utils
-need bzip2 bzip2
-need zstd zstd
-need lz4 lz4
-need brotli brotli
-need 7z p7zip-full
-need ar binutils
-need cpio cpio
-need rpmbuild rpm
-need dpkg-deb dpkg
-need sqlite3 sqlite3
-need javac default-jdk-headless
-need faketime faketime
-python3 -c 'import ensurepip' || need_package python3-venv
-compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need_package postgresql
-need_cargo nextest
-need_cargo deny
+need_python() {
+  need python3 python3
+  python3 -c 'import ensurepip' || need_package python3-venv
+}
 
-step "format"
-cargo fmt --all --check
-cargo fmt --manifest-path fuzz/Cargo.toml --check
-step "module structure"
-python3 scripts/module-cycles.py
-step "clippy"
-cargo clippy --locked --workspace --all-targets -- -D warnings
-step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
-step "tests"
-cargo test --locked --workspace --doc
-scripts/postgres.sh run cargo nextest run --locked --workspace
-step "the service from outside"
-cargo build --locked --workspace --bins
-DDPATROLD=${CARGO_TARGET_DIR:-target}/debug/ddpatrold
-DDPATROLD=$(realpath "$DDPATROLD") scripts/python.sh
-step "chaos: faults under load"
-scripts/chaos.sh --self-test
-scripts/chaos.sh --minutes 2 --seed 1 --ddpatrold "$(realpath "${CARGO_TARGET_DIR:-target}/debug/ddpatrold")"
-step "the GitHub Action"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/action-test.sh
-step "every encoding in every container from every source"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/matrix
-step "the commands in reports"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/advice
-step "the hooks, by pre-commit"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/pre_commit
-step "the hooks, beside other hook managers"
-DDPATROL=${CARGO_TARGET_DIR:-target}/debug/ddpatrol scripts/pytest.sh tests/hook_managers
-step "journey"
-scripts/journey.sh "${CARGO_TARGET_DIR:-target}/debug"
-step "HTML reports in a browser"
-scripts/browser.sh "${CARGO_TARGET_DIR:-target}/debug/ddpatrol"
-step "oracle"
-program=${CARGO_TARGET_DIR:-target}/debug/ddpatrol
-scripts/oracle.sh --self-test
-scripts/oracle.sh . --ddpatrol "$program" --incomplete
-scripts/oracle.sh . --plant 90 --ddpatrol "$program" --incomplete
-scripts/oracle.sh . --plant 60 --plant-full --seed 2 --ddpatrol "$program" --incomplete
-step "what the scanner must not depend on"
-for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
-  if cargo tree --locked --package ddpatrol --edges normal,build --prefix none | grep -q "^$crate v"; then
-    echo "the scanner depends on $crate" >&2
-    exit 1
-  fi
+need_postgres() {
+  need psql postgresql
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need_package postgresql
+}
+
+# Builds the programs once and sets the paths that the tests from outside read.
+build() {
+  cargo build --locked --workspace --bins
+  binaries=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
+  export DDPATROL=$binaries/ddpatrol DDPATROLD=$binaries/ddpatrold
+}
+
+lint() {
+  need git git
+  need_python
+  need_cargo deny
+  step "format, structure, names, documents, spelling"
+  TYPOS=$(dirname "$(scripts/venv.sh scripts/lint/requirements.txt)")/typos scripts/lint.sh
+  step "clippy"
+  cargo clippy --locked --workspace --all-targets -- -D warnings
+  step "documentation"
+  RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+  step "what the scanner must not depend on"
+  for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
+    if cargo tree --locked --package ddpatrol --edges normal,build --prefix none | grep -q "^$crate v"; then
+      echo "the scanner depends on $crate" >&2
+      exit 1
+    fi
+  done
+  step "dependencies"
+  cargo deny --locked --workspace check bans licenses sources
+}
+
+scanner() {
+  need git git
+  need git-lfs git-lfs
+  need python3 python3
+  need script bsdutils
+  need xz xz-utils
+  need bzip2 bzip2
+  need zstd zstd
+  need_cargo nextest
+  step "the scanner: tests"
+  cargo test --locked --workspace --doc
+  cargo nextest run --locked --profile ci --workspace --exclude ddpatrol-service
+}
+
+service() {
+  need git git
+  need g++ g++
+  need openssl openssl
+  need faketime faketime
+  need_python
+  need_postgres
+  need_cargo nextest
+  step "the service: tests"
+  scripts/postgres.sh run cargo nextest run --locked --profile ci --package ddpatrol-service
+  build
+  step "the service from outside"
+  scripts/python.sh
+  step "chaos: faults under load"
+  scripts/chaos.sh --self-test
+  scripts/chaos.sh --minutes 2 --seed 1 --ddpatrold "$DDPATROLD"
+}
+
+action() {
+  need git git
+  need git-lfs git-lfs
+  need shellcheck shellcheck
+  need jq jq
+  need npm npm
+  need curl curl
+  need_python
+  build
+  step "the GitHub Action"
+  scripts/action-test.sh
+  step "the commands in reports"
+  scripts/pytest.sh tests/advice
+  step "the hooks, by pre-commit"
+  scripts/pytest.sh tests/pre_commit
+  step "the hooks, beside other hook managers"
+  scripts/pytest.sh tests/hook_managers
+}
+
+matrix() {
+  need git git
+  need zip zip
+  need xz xz-utils
+  need bzip2 bzip2
+  need zstd zstd
+  need lz4 lz4
+  need brotli brotli
+  need 7z p7zip-full
+  need ar binutils
+  need cpio cpio
+  need rpmbuild rpm
+  need dpkg-deb dpkg
+  need sqlite3 sqlite3
+  need javac default-jdk-headless
+  need_python
+  build
+  step "every encoding in every container from every source"
+  scripts/pytest.sh tests/matrix
+}
+
+journey() {
+  need git git
+  need curl curl
+  need python3 python3
+  build
+  step "journey"
+  scripts/journey.sh "$binaries"
+}
+
+browser() {
+  need git git
+  need python3 python3
+  need chromium chromium
+  build
+  step "HTML reports in a browser"
+  scripts/browser.sh "$DDPATROL"
+}
+
+oracle() {
+  need git git
+  need python3 python3
+  build
+  step "oracle"
+  scripts/oracle.sh --self-test
+  scripts/oracle.sh . --ddpatrol "$DDPATROL" --incomplete
+  scripts/oracle.sh . --plant 90 --ddpatrol "$DDPATROL" --incomplete
+  scripts/oracle.sh . --plant 60 --plant-full --seed 2 --ddpatrol "$DDPATROL" --incomplete
+}
+
+fuzz() {
+  step "fuzz targets"
+  cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+  cargo build --locked --manifest-path fuzz/Cargo.toml
+}
+
+# Compiles everything with the oldest supported Rust, by rustup unless it is the active one.
+msrv() {
+  local oldest
+  oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+  step "the oldest supported Rust: $oldest"
+  case $(rustc --version) in
+    "rustc $oldest."*) cargo check --locked --workspace --all-targets ;;
+    *)
+      rustup toolchain install "$oldest" --profile minimal
+      cargo "+$oldest" check --locked --workspace --all-targets
+      ;;
+  esac
+}
+
+for section; do
+  [[ " ${all[*]} " == *" $section "* ]] || {
+    echo "error: unknown section \"$section\": expected ${all[*]}" >&2
+    exit 2
+  }
 done
-step "dependencies"
-cargo deny --locked --workspace check bans licenses sources
-step "fuzz targets"
-cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
-cargo build --locked --manifest-path fuzz/Cargo.toml
-step "all checks passed"
+[ $# -gt 0 ] || set -- "${all[@]}"
+for section; do "$section"; done
+step "passed: $*"

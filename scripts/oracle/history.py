@@ -103,16 +103,16 @@ def attribute(commits: Mapping[str, Commit], holders: Holders, repo: Path) -> Hi
     """Works out what every commit introduces and removes."""
     history = History()
     empty = git.line(repo, "hash-object", "-t", "tree", "--stdin")
-    befores: dict[str, list[str]] = {}
+    parent_trees: dict[str, list[str]] = {}
     for name, commit in commits.items():
         parents = [commits[parent].tree for parent in commit.parents if parent in commits]
         history.cut += len(commit.parents) - len(parents)
-        befores[name] = sorted(set(parents)) or [empty]
-    pairs = ((old, commits[name].tree) for name, trees in befores.items() for old in trees)
+        parent_trees[name] = sorted(set(parents)) or [empty]
+    pairs = ((old, commits[name].tree) for name, trees in parent_trees.items() for old in trees)
     # In the order of the store, neighbours share most of their trees: that is twice as fast.
     differing = list(dict.fromkeys((old, new) for old, new in pairs if old != new))
     changed = changes(repo, differing, holders)
-    for name, trees in befores.items():
+    for name, trees in parent_trees.items():
         tree = commits[name].tree
         _add(history, name, [changed.get((old, tree), []) for old in trees])
     committed = {change.blob for found in changed.values() for change in found}

@@ -422,7 +422,7 @@ fn what_git_tracks_is_read_whatever_ignore_files_say() {
 }
 
 #[test]
-fn what_git_tracks_is_neither_a_repositorys_own_files_nor_what_a_link_leads_to() {
+fn what_git_tracks_is_neither_a_repository_s_own_files_nor_what_a_link_leads_to() {
     let repo = Repo::new();
     repo.write("a.env", token(1));
     repo.write("dir/secret.env", token(2));

@@ -303,7 +303,7 @@ fn an_ordinary_repository_needs_no_git_program() {
 }
 
 #[test]
-fn a_repositorys_own_files_are_read() {
+fn a_repository_s_own_files_are_read() {
     let repo = Repo::new();
     repo.commit_file("a", "clean");
     let (one, basic) = (token(31), encode::base64(format!("x:{}", token(32)).as_bytes()));

@@ -5,7 +5,7 @@ use crate::repo::{Repo, START};
 use serde_json::Value;
 
 #[test]
-fn a_token_that_was_merged_is_the_branchs_not_the_merges() {
+fn a_token_that_was_merged_is_the_branch_s_not_the_merges() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     repo.git(&["checkout", "-q", "-b", "side"]);
