@@ -25,4 +25,4 @@ fi
 step "clippy"
 cargo clippy --locked --workspace --all-targets -- -D warnings
 step "unit tests and fast integration tests"
-cargo nextest run --locked --workspace -E 'not (package(ddpatrol-service) & kind(test))'
+cargo nextest run --locked --workspace -E 'not (package(ddpatrol-service) & (kind(test) | test(/_postgres$/)))'

@@ -43,6 +43,23 @@ need_postgres() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need_package postgresql
 }
 
+# The programs that make the archives of the tests.
+need_archivers() {
+  need zip zip
+  need xz xz-utils
+  need bzip2 bzip2
+  need zstd zstd
+  need lz4 lz4
+  need brotli brotli
+  need 7z p7zip-full
+  need ar binutils
+  need cpio cpio
+  need rpmbuild rpm
+  need dpkg-deb dpkg
+  need sqlite3 sqlite3
+  need javac default-jdk-headless
+}
+
 # Builds the programs once and sets the paths that the tests from outside read.
 build() {
   cargo build --locked --workspace --bins
@@ -76,9 +93,7 @@ scanner() {
   need git-lfs git-lfs
   need python3 python3
   need script bsdutils
-  need xz xz-utils
-  need bzip2 bzip2
-  need zstd zstd
+  need_archivers
   need_cargo nextest
   step "the scanner: tests"
   cargo test --locked --workspace --doc
@@ -124,19 +139,7 @@ action() {
 
 matrix() {
   need git git
-  need zip zip
-  need xz xz-utils
-  need bzip2 bzip2
-  need zstd zstd
-  need lz4 lz4
-  need brotli brotli
-  need 7z p7zip-full
-  need ar binutils
-  need cpio cpio
-  need rpmbuild rpm
-  need dpkg-deb dpkg
-  need sqlite3 sqlite3
-  need javac default-jdk-headless
+  need_archivers
   need_python
   build
   step "every encoding in every container from every source"
