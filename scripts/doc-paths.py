@@ -6,7 +6,8 @@
 Checks relative Markdown links with their anchors, paths in back-ticks that begin with a folder of
 this repository, and every path to a Rust file. `NAME` and `<name>` match anything, braces are
 alternatives. ARCHITECTURE.md and CONTRIBUTING.md may shorten paths from the left (`encoded/runs.rs`);
-the other documents also describe files of users, so other paths are not checked there.
+the other documents also describe files of users, so other paths are not checked there. Paths that are
+documented before they exist are in scripts/lint/missing-paths.txt.
 """
 
 import itertools
@@ -17,6 +18,7 @@ from pathlib import Path
 from tracked import ROOT, tracked
 
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+PLANNED = ROOT / "scripts/lint/missing-paths.txt"
 SHORTENED = {"ARCHITECTURE.md", "CONTRIBUTING.md"}
 # In blocks of commands only paths that no project of a user would have are taken for this repository's.
 IN_BLOCKS = ("scripts/", "crates/", "benches/")
@@ -64,6 +66,8 @@ class Tree:
         self.paths = {path.as_posix() for path in files}
         self.paths |= {parent.as_posix() for path in files for parent in path.parents}
         self.top = {path.parts[0] for path in files if len(path.parts) > 1}
+        lines = (line.partition("#")[0].strip() for line in PLANNED.read_text().splitlines())
+        self.planned = {line for line in lines if line}
 
     def has(self, path, shortened):
         """Returns `True` if a path exists; see `pattern`."""
@@ -80,7 +84,8 @@ class Tree:
         plain = document in SHORTENED and re.fullmatch(r"[a-z_0-9]+(?:/[a-z_0-9]+)+", word)
         if not (top or rust or plain):
             return []
-        return [path for path in alternatives(word) if not self.has(path, shortened=not top)]
+        paths = (path for path in alternatives(word) if path.rstrip("/") not in self.planned)
+        return [path for path in paths if not self.has(path, shortened=not top)]
 
 
 def faults(document, tree):
@@ -116,6 +121,8 @@ def main(arguments):
         *sorted(ROOT.glob(".github/**/*.md")),
     ]
     tree = Tree()
+    for path in sorted(tree.planned & tree.paths):
+        print(f"{path} exists: remove it from {PLANNED.relative_to(ROOT)}")
     found = 0
     for document in documents:
         for line, text in faults(document, tree):
