@@ -4,7 +4,7 @@
 #
 #   scripts/action-test.sh [PYTEST ARGUMENTS...]
 #
-# The tools stand under the target directory. DDPATROL names the program (default: the debug build,
+# The tools are installed under the target directory. DDPATROL names the program (default: the debug build,
 # which is built). Needs git, jq, shellcheck, Python and Node.js.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,7 +21,7 @@ export DDPATROL
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
 DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
 export DDPATROL_TEST_NODE
-# What the package's own script does.
+# The install script of the package does this; scripts/node.sh runs none.
 chmod u+x "$DDPATROL_TEST_NODE"/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
 export PYTHONDONTWRITEBYTECODE=1
 cd "$tests"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The step of the GitHub Action (action.yml): finds out what the event brings, has ddpatrol look at it
-# once, and hands GitHub the annotations, the job summary and the outputs.
+# The step of the GitHub Action (action.yml): determines the commits of the event, scans them with
+# ddpatrol once, and writes the annotations, the job summary and the outputs.
 #
 # Inputs come as INPUT_*, the event as GITHUB_EVENT_NAME and GITHUB_EVENT_PATH. DDPATROL_BINARY names
 # a program that is there already. Runs in the workspace, whose content is never taken for code.
@@ -85,7 +85,7 @@ notes=
 command -v jq >/dev/null || command -v python3 >/dev/null ||
   fail "neither jq nor python3 is here: one of them must read the event"
 
-# What makes the verdict, and is repeated in the summary.
+# The arguments that determine the result; the summary repeats them.
 judging=()
 [ -z "${INPUT_FAIL_ON:-}" ] || judging+=("--fail-on=$INPUT_FAIL_ON")
 [ -z "${INPUT_CONFIG:-}" ] || judging+=("--config=$INPUT_CONFIG")

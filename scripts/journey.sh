@@ -116,10 +116,10 @@ for event in json.load(open(sys.argv[1]))["data"]:
     print(event["attributes"]["timestamp"][:19], inner["evt"]["name"], "by", inner["auth_method"])
 PYTHON
 cat output
-told=$(awk '{print $2}' output | tr '\n' ' ')
+names=$(awk '{print $2}' output | tr '\n' ' ')
 want="access_token.created access_token.used access_token.used access_token.leak_reported"
 want="$want access_token.revoked access_token.denied "
-[ "$told" = "$want" ] || fail "the trail tells another story: $told"
+[ "$names" = "$want" ] || fail "unexpected events in the audit trail: $names"
 if grep -rqF -- "$token" output events leaked; then fail "an answer holds the token"; fi
 echo
 echo "journey: from its issue to its audit"

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-# Where the audit trail stands in the database, and what a use is called there.
+# Counts the uses in the audit trail.
 USES = "SELECT count(*) FROM audit_events WHERE name = 'access_token.used'"
 # The server's own counters.
 ANSWERED, AUDITED = "ddpatrold_token_uses_total", "ddpatrold_audited_uses_total"
@@ -141,13 +141,13 @@ def load(server: Server, path: str, options: argparse.Namespace, script: str) ->
     )
     server.settle()
     cpu = server.cpu() - before
-    told = json.loads(re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE).group(1))
-    if told["refused"] or told["broken"] or not told["requests"]:
-        raise SystemExit(f"error: {path}: {told}")
-    requests = told["requests"]
+    result = json.loads(re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE).group(1))
+    if result["refused"] or result["broken"] or not result["requests"]:
+        raise SystemExit(f"error: {path}: {result}")
+    requests = result["requests"]
     return Round(
-        requests, cpu * 1e6 / requests, told["p50"] / 1e3, told["p99"] / 1e3,
-        requests / told["micros"] * 1e6,
+        requests, cpu * 1e6 / requests, result["p50"] / 1e3, result["p99"] / 1e3,
+        requests / result["micros"] * 1e6,
     )
 
 

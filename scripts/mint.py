@@ -7,7 +7,7 @@ BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def base62(value, width):
-    """Spells a number in base62, padded to a width."""
+    """Formats a number in base62, padded to a width."""
     text = ""
     while value:
         value, digit = divmod(value, 62)

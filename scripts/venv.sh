@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Prints the Python of an environment that holds what a file of requirements names:
+# Prints the Python of an environment with the packages in a file of requirements:
 #
 #   scripts/venv.sh REQUIREMENTS
 #
-# It stands under the target directory and is made anew when the file or Python changes.
+# The environment is under the target directory and is replaced when the file or Python changes.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

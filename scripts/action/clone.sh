@@ -11,7 +11,7 @@ is_shallow() { [ "$(in_repository rev-parse --is-shallow-repository)" = true ]; 
 
 has() { in_repository cat-file -e "$1^{commit}" 2>/dev/null; }
 
-# What `fetch --stdin` reads.
+# The standard input of `fetch --stdin`.
 fetch_input=/dev/null
 
 # Fetches: [OPTION...] origin REFSPEC.... Submodules do not come along: where they are is the
@@ -33,8 +33,8 @@ fetch() {
   return 1
 }
 
-# Tells whether the clone has two commits and all that lies between them. Where a shallow one is cut
-# there, commits that the base has long had would look as if the head brought them.
+# Returns 0 if the clone has two commits and all commits between them. If a shallow clone is cut
+# between them, commits that the base already has would seem to be new.
 is_whole() { # BASE HEAD
   local between cut
   has "$1" && has "$2" || return 1
@@ -44,7 +44,7 @@ is_whole() { # BASE HEAD
   ! grep -qxF -e "$cut" <<<"$between"
 }
 
-# What git takes for a history without end; unlike --unshallow it also suits a clone that is whole.
+# Git takes this depth for infinite. Unlike --unshallow it also works in a complete clone.
 whole_depth=2147483647
 
 # Gets two commits and what lies between them; fails if that is not to be had.
@@ -90,7 +90,7 @@ fill_changes() { # BASE HEAD
     # One more comparison: of both ends.
     is_zeros "$1" || echo "$2 $1"
   } | in_repository diff-tree --stdin -r -m --root --no-renames --no-commit-id >"$changes" || return 1
-  # What has the mode 160000 is a commit of a submodule, and what is all zeros is nothing.
+  # Mode 160000 is a commit of a submodule; an id of zeros is no object.
   awk '{ if ($1 != ":160000") print $3; if ($2 != "160000") print $4 }' "$changes" |
     sed '/^0*$/d' | fetch_objects
 }

@@ -77,7 +77,7 @@ scope_range() {
     fi
     [ "$GITHUB_EVENT_NAME" = push ] || fail "the commits $base and $head, or some between them, are not in" \
       "this clone and could not be fetched: set fetch-depth: 0 for actions/checkout"
-    notes="The commit before this push, $base, is not to be had any more, as after a force push: the branch is looked at as if it was new."
+    notes="The commit before this push, $base, is not available any more, as after a force push: the branch is scanned as if it were new."
     base=${base//[0-9a-f]/0}
   fi
   scope_new_reference

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # action.sh gives the names and takes them
 # Part of scripts/action.sh: the job summary.
 
-# GitHub drops a summary of more than 1 MiB whole; the rest is for what stands below the table.
+# GitHub drops a summary of more than 1 MiB; the difference is for the text below the table.
 summary_limit=$((1024 * 1024 - 32 * 1024))
 
 summarize() {

@@ -133,7 +133,7 @@ def is_sound(browser: Chromium, check: Check, file: Path) -> None:
     check.that(steps and levels[0] == 1, f"{file.stem}: headings skip a level: {levels}")
     double = "(() => { const ids = [...document.querySelectorAll('[id]')].map(it => it.id);"
     double += " return ids.length - new Set(ids).size; })()"
-    check.that(browser.evaluate(double) == 0, f"{file.stem}: an id stands twice")
+    check.that(browser.evaluate(double) == 0, f"{file.stem}: an id occurs twice")
     broken = "[...document.querySelectorAll('a')].filter(it => !document.getElementById(it.hash.slice(1)))"
     check.that(browser.evaluate(f"{broken}.length") == 0, f"{file.stem}: a link leads nowhere")
     unnamed = "[...document.querySelectorAll('input')].filter(it => !it.labels.length).length"
@@ -146,9 +146,9 @@ def filters(browser: Chromium, check: Check, file: Path) -> None:
     for off in (False, True):
         browser.call("Emulation.setScriptExecutionDisabled", value=off)
         browser.open(file)
-        told = f"{file.stem}, script {'off' if off else 'on'}"
+        label = f"{file.stem}, script {'off' if off else 'on'}"
         ids = browser.evaluate("[...document.querySelectorAll('input[type=radio]')].map(it => it.id)")
-        check.that(len(ids) > 5, f"{told}: {ids}")
+        check.that(len(ids) > 5, f"{label}: {ids}")
         for one in ids:
             group = one.split("-")[0]
             browser.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true; })")
@@ -156,10 +156,10 @@ def filters(browser: Chromium, check: Check, file: Path) -> None:
             amount = f"document.querySelector('label[for={one}] .amount').textContent"
             amount = int(browser.evaluate(amount).replace(",", ""))
             seen = browser.evaluate(SEEN)
-            check.that(seen == amount, f"{told}: {one} says {amount} and shows {seen}")
+            check.that(seen == amount, f"{label}: {one} says {amount} and shows {seen}")
             browser.evaluate(f"document.getElementById('{group}-all').checked = true")
         has_search = browser.evaluate("!!document.querySelector('input[type=search]')")
-        check.that(has_search != off, f"{told}: the search is {has_search}")
+        check.that(has_search != off, f"{label}: the search is {has_search}")
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     browser.open(file)
     browser.evaluate(

@@ -86,12 +86,12 @@ class Chromium:
         while data:
             data = data[os.write(self._to, data) :]
         while True:
-            told = self._read()
-            if told.get("id") == self._number:
-                if "error" in told:
-                    raise Failed(f"{method}: {told['error']['message']}")
-                return told["result"]
-            self.events.append(told)
+            answer = self._read()
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise Failed(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.events.append(answer)
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -108,18 +108,18 @@ class Chromium:
     def open(self, file: Path) -> None:
         """Opens a file and waits until it is loaded."""
         self.events.clear()
-        told = self.call("Page.navigate", url=file.resolve().as_uri())
-        if "errorText" in told:
-            raise Failed(told["errorText"])
+        answer = self.call("Page.navigate", url=file.resolve().as_uri())
+        if "errorText" in answer:
+            raise Failed(answer["errorText"])
         while not any(it["method"] == "Page.loadEventFired" for it in self.events):
             self.events.append(self._read())
 
     def evaluate(self, expression: str) -> Any:
         """Returns what an expression comes to in the page."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        if "exceptionDetails" in told:
-            raise Failed(f"{expression}: {told['exceptionDetails']}")
-        return told["result"].get("value")
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise Failed(f"{expression}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
 
     def view(self, width: int, height: int, scheme: str) -> None:
         """Sets the size of the window and the colours that the user prefers."""
@@ -138,5 +138,5 @@ class Chromium:
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         height = min(size["height"], 6000)
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
-        told = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
-        file.write_bytes(base64.b64decode(told["data"]))
+        answer = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(answer["data"]))

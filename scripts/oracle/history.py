@@ -41,7 +41,7 @@ class History:
 
 @dataclass(frozen=True)
 class Change:
-    """What one path gained and lost between two trees."""
+    """The blobs that one path gained and lost between two trees."""
 
     path: bytes
     gained: frozenset[bytes]

@@ -21,7 +21,7 @@ class Commit:
 
 @dataclass
 class Seen:
-    """What a look at every object gave."""
+    """The result of reading every object."""
 
     held: set[tuple[bytes, str, int]] = field(default_factory=set)
     kinds: dict[str, str] = field(default_factory=dict)
@@ -107,6 +107,6 @@ def look(repo: Path) -> Seen:
 
 
 def in_refs(repo: Path) -> set[bytes]:
-    """Returns the tokens that stand in names of refs."""
+    """Returns the tokens in names of refs."""
     names = git.run(repo, "for-each-ref", "--format=%(refname)").split(b"\n")
     return {name[start:end] for name in names for _, start, end in tokens.find(name)}

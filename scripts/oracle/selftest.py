@@ -191,7 +191,7 @@ class Planted(unittest.TestCase):
         self.assertEqual(first.commits, second.commits)
 
     def test_a_right_report_has_no_difference_and_a_wrong_one_has(self) -> None:
-        """Each kind of fault in a report is told, and no token is."""
+        """Each kind of fault in a report is shown, and no token is."""
         oracle, planted = self.plant(shared=True)
         self.assertEqual(list(compare.differences(oracle, right_report(oracle))), [])
         source = random.Random(3)

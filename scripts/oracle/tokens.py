@@ -30,7 +30,7 @@ HEADS = re.compile(
 
 
 def digits(value: int, alphabet: str, width: int) -> str:
-    """Spells a number, most significant digit first, padded to `width`."""
+    """Formats a number, most significant digit first, padded to `width`."""
     text = ""
     while value:
         value, digit = divmod(value, len(alphabet))
@@ -68,11 +68,11 @@ def _datadog(head: bytes) -> Check:
             return None
         alias = found[1]
         for length in (30, 32, 43):
-            secret, spelled = found[2][:length], found[2][length : length + 6]
-            if len(spelled) < 6:
+            secret, checksum = found[2][:length], found[2][length : length + 6]
+            if len(checksum) < 6:
                 break
             covers = (secret, alias + b"_" + secret, alias + secret, head + alias + b"_" + secret)
-            if any(crc62(cover) == spelled for cover in covers):
+            if any(crc62(cover) == checksum for cover in covers):
                 return found.start(2) + length + 6
         return None
 

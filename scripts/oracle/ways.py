@@ -183,7 +183,7 @@ def many_versions(line: Line, token: bytes) -> None:
 
 
 def joined_by_a_deletion(line: Line, token: bytes) -> None:
-    """The token's pieces stand apart; deleting what is between makes it, at a seam of copies."""
+    """The token is split; deleting the text between its pieces joins them where two copies meet."""
     path = line.name("joined")
     before, between, after = line.text(60), line.text(40), line.text(60)
     cuts = sorted(line.random.sample(range(1, len(token)), 2))
