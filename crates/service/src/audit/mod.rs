@@ -3,6 +3,7 @@
 //! An event is append-only. It names a token by id and alias and never holds its secret: strings
 //! that callers send pass [`crate::redact`] on the way in.
 
+pub mod batch;
 pub mod filter;
 pub mod queue;
 pub mod tally;

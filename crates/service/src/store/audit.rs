@@ -1,66 +1,17 @@
-//! The rows of the audit trail: appended, and deleted when they are old. For reading see
-//! [`super::audit_search`].
+//! The audit trail's rows: appends batches of uses and deletes old events. It does not read them;
+//! see [`super::audit_search`].
 
 use super::aggregates::update_metadata;
+use super::events::{CHUNKS, insert_events};
 use super::tokens::lock_tokens;
 use super::{Dialect, Store, StoreError, change};
-use crate::audit::queue::Batch;
+use crate::audit::batch::{Attempt, Batch};
 use crate::time;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
-/// How many rows one statement inserts; a few fixed sizes, so that each statement is prepared once.
-pub(super) const CHUNKS: [usize; 4] = [128, 32, 8, 1];
 /// Maximum number of old events that one transaction deletes.
 pub const FORGET_AT_ONCE: u32 = 5_000;
-
-/// The columns of an event, in the order in which [`insert_events`] binds them.
-pub(super) const INSERT: &str = "INSERT INTO audit_events (id, at, name, action, actor, user_id, user_email, auth_method, asset_type, asset_id, method, path, host, status, user_agent, ip, metadata) ";
-
-/// Appends events in an open transaction.
-macro_rules! insert_events {
-    ($tx:ident, $events:expr) => {{
-        let mut rest: &[$crate::audit::Event] = $events;
-        for size in $crate::store::audit::CHUNKS {
-            while rest.len() >= size {
-                let (chunk, after) = rest.split_at(size);
-                rest = after;
-                let mut query = sqlx::QueryBuilder::new($crate::store::audit::INSERT);
-                query.push_values(chunk, |mut row, event| {
-                    row.push_bind(event.id.as_bytes().as_slice())
-                        .push_bind($crate::time::to_row(event.at))
-                        .push_bind(event.name.as_ref())
-                        .push_bind(event.action.as_ref())
-                        .push_bind(event.actor.as_ref())
-                        .push_bind(event.user.as_ref().map(|user| user.id.as_bytes().as_slice()))
-                        .push_bind(event.user.as_ref().map(|user| user.email.as_ref()))
-                        .push_bind(event.auth_method.as_ref())
-                        .push_bind(event.asset_type.as_ref())
-                        .push_bind(event.asset.as_ref().map(|id| id.as_bytes().as_slice()))
-                        .push_bind(event.request.as_ref().map(|r| r.method.as_ref()))
-                        .push_bind(event.request.as_ref().map(|r| r.path.as_str()))
-                        .push_bind(event.request.as_ref().map(|r| r.host.as_str()))
-                        .push_bind(event.status.map(i64::from))
-                        .push_bind(event.request.as_ref().map(|r| r.user_agent.as_str()))
-                        .push_bind(event.request.as_ref().map(|r| r.ip.as_str()))
-                        .push_bind(event.metadata.as_ref().map(ToString::to_string));
-                });
-                query.build().execute(&mut *$tx).await?;
-            }
-        }
-    }};
-}
-
-pub(super) use insert_events;
-
-/// The possibility that a batch is written already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// The batch has not been written before.
-    First,
-    /// An earlier attempt failed; the database may have committed it all the same.
-    Retry,
-}
 
 /// Returns `true` if an earlier attempt has written a batch, in an open transaction. The earlier
 /// attempt may still be at its commit, so its tokens are locked first, which waits for its end.

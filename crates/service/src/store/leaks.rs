@@ -1,7 +1,7 @@
 //! Leak reports: tokens are marked, and by policy revoked, thousands in one report with few
 //! statements, so that a distant database does not make it slow.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::tokens::RevokedBy;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};

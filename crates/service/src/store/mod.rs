@@ -9,6 +9,7 @@ pub mod audit_search;
 pub mod clock;
 pub mod credentials;
 mod error;
+mod events;
 pub mod leaks;
 pub mod listing;
 mod open;
@@ -147,9 +148,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::audit::Attempt;
     use super::*;
-    use crate::audit::queue::Batch;
+    use crate::audit::batch::{Attempt, Batch};
     use crate::audit::{Actor, name};
     use std::time::Duration;
 

@@ -1,11 +1,10 @@
 //! A test of SQLite's plans: no statement of a change reads a whole table that grows.
 
 use super::Store;
-use super::audit::Attempt;
 use super::leaks::{LeakReport, OnLeak};
 use super::tests::{run, sqlite};
 use super::tokens::{Authority, Change, Creation, NewToken, RevokedBy, Update};
-use crate::audit::queue::Batch;
+use crate::audit::batch::{Attempt, Batch};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
 use crate::service::{TokenRequest, mint};

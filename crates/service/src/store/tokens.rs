@@ -1,7 +1,7 @@
 //! Tokens: created, found, changed and revoked; the events of expired ones. Of the token itself only
 //! a digest is kept.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::{id, time};

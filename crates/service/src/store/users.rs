@@ -1,6 +1,6 @@
 //! People: the administrator of a new database, and those that operators add.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::{Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
