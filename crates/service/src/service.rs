@@ -5,7 +5,7 @@ use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
 use crate::clock::monitor::Monitor;
-use crate::leak::github::Keys;
+use crate::leak::github_keys::Keys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::permission::Permissions;

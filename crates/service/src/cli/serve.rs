@@ -1,7 +1,7 @@
 //! `ddpatrold serve`: opens the database, listens, and stops in order.
 
 use super::{Database, print, say};
-use crate::leak::github::{KEYS_URL, check_address};
+use crate::leak::github_keys::{KEYS_URL, check_address};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
 use crate::reload::Reload;
