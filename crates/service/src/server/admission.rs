@@ -1,7 +1,7 @@
 //! Which connections are open: admits new ones within the limits, makes room by closing those not at work,
 //! and closes those that are past a deadline.
 
-use super::ConnectionLimits;
+use super::limits::ConnectionLimits;
 use super::watch::{Clock, Stage, TICK, Watch};
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;

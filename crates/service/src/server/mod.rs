@@ -8,9 +8,11 @@
 mod admission;
 mod connection;
 pub mod descriptors;
+mod limits;
 mod tls;
 mod watch;
 
+pub use limits::ConnectionLimits;
 pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::metrics::Metrics;
@@ -25,15 +27,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Pause after `accept` failed for want of a resource, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Limits on open connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// From all addresses together.
-    pub total: usize,
-    /// From one address; of IPv6 from one /64. Trusted proxies are exempt.
-    pub per_address: usize,
-}
 
 /// The configuration of a [`Server`].
 #[derive(Debug)]
