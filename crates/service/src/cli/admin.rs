@@ -1,6 +1,7 @@
 //! `ddpatrold admin`: people and tokens, directly on the database, for whoever holds it.
 
-use super::{Database, print, say};
+use super::database::Database;
+use super::output::{print, say};
 use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;

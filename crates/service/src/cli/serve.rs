@@ -1,6 +1,7 @@
 //! `ddpatrold serve`: opens the database, listens, and stops in order.
 
-use super::{Database, print, say};
+use super::database::Database;
+use super::output::{print, say};
 use crate::leak::github_keys::{KEYS_URL, check_address};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
