@@ -12,10 +12,19 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Aggregated events that have a row, with new metadata.
     pub updates: Vec<Event>,
-    /// Tokens whose last use is later than their events say.
-    pub used: Vec<(Uuid, Timestamp)>,
+    /// Last uses that are later than the events of their tokens.
+    pub used: Vec<LastUse>,
     /// Number of answered uses of live tokens that the batch records.
     pub uses: u64,
+}
+
+/// The last use of a live token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// The token.
+    pub token: Uuid,
+    /// The time of the use.
+    pub at: Timestamp,
 }
 
 /// The possibility that a batch is written already.

@@ -3,9 +3,9 @@
 
 use super::aggregates::update_metadata;
 use super::events::{CHUNKS, insert_events};
-use super::tokens::lock_tokens;
+use super::token_rows::lock_tokens;
 use super::{Dialect, Store, StoreError, change};
-use crate::audit::batch::{Attempt, Batch};
+use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::time;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
@@ -23,7 +23,7 @@ macro_rules! is_written {
             Some(first) => {
                 if $dialect == Dialect::Postgres {
                     for chunk in $used.chunks(CHUNKS[0]) {
-                        lock_tokens!($tx, chunk.iter().map(|(token, _)| token.as_slice()));
+                        lock_tokens!($tx, chunk.iter().map(|last| last.token.as_slice()));
                     }
                 }
                 sqlx::query("SELECT 1 FROM audit_events WHERE at = $1 AND id = $2")
@@ -60,11 +60,11 @@ impl Store {
                     rest = after;
                     // Locked in the order of their ids, as everywhere, against deadlocks.
                     if dialect == Dialect::Postgres && size > 1 {
-                        lock_tokens!(tx, chunk.iter().map(|(token, _)| token.as_slice()));
+                        lock_tokens!(tx, chunk.iter().map(|last| last.token.as_slice()));
                     }
                     let mut query = QueryBuilder::new("WITH uses (token, at) AS (");
-                    query.push_values(chunk, |mut row, (token, at)| {
-                        row.push_bind(token.as_slice()).push_bind(at);
+                    query.push_values(chunk, |mut row, last| {
+                        row.push_bind(last.token.as_slice()).push_bind(last.at);
                     });
                     query.push(") UPDATE tokens SET last_used_at = uses.at FROM uses WHERE tokens.id = uses.token AND (last_used_at IS NULL OR last_used_at < uses.at)");
                     query.build().execute(&mut *tx).await?;
@@ -90,15 +90,23 @@ impl Store {
     }
 }
 
+/// The last use of a token, as in its row.
+struct LastUseRow {
+    token: [u8; 16],
+    at: i64,
+}
+
 /// Finds the last use of each token that a batch shows as accepted, in the order of their ids so
 /// that two replicas lock rows in the same order.
-fn last_uses(batch: &Batch) -> Vec<([u8; 16], i64)> {
+fn last_uses(batch: &Batch) -> Vec<LastUseRow> {
     let mut used = std::collections::BTreeMap::new();
     let accepted = batch.events.iter().filter(|event| event.name == crate::audit::name::USED);
-    let accepted = accepted.filter_map(|event| Some((event.asset?, event.at)));
-    for (token, at) in accepted.chain(batch.used.iter().copied()) {
-        let last = used.entry(*token.as_bytes()).or_insert(i64::MIN);
-        *last = time::to_row(at).max(*last);
+    let accepted = accepted.filter_map(|event| Some(LastUse { token: event.asset?, at: event.at }));
+    for LastUse { token, at } in accepted.chain(batch.used.iter().copied()) {
+        let at = time::to_row(at);
+        used.entry(*token.as_bytes())
+            .and_modify(|last: &mut i64| *last = at.max(*last))
+            .or_insert(at);
     }
-    used.into_iter().collect()
+    used.into_iter().map(|(token, at)| LastUseRow { token, at }).collect()
 }

@@ -1,7 +1,7 @@
 //! Lists of tokens: filtered, sorted, a page at a time.
 
 use super::search::search;
-use super::tokens::{COLUMNS, Token, TokenRow, fold};
+use super::token_rows::{COLUMNS, Token, TokenRow, fold};
 use super::{Dialect, Store, StoreError};
 use crate::time;
 use ddpatrol_token::Uuid;

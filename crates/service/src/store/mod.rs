@@ -18,6 +18,7 @@ mod plans;
 pub mod pools;
 pub mod readiness;
 pub mod search;
+mod token_rows;
 pub mod tokens;
 pub mod users;
 

@@ -4,7 +4,7 @@ use super::Store;
 use super::leaks::{LeakReport, OnLeak};
 use super::tests::{run, sqlite};
 use super::tokens::{Authority, Change, Creation, NewToken, RevokedBy, Update};
-use crate::audit::batch::{Attempt, Batch};
+use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
 use crate::service::{TokenRequest, mint};
@@ -79,7 +79,8 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let updates = events[..145].to_vec();
     let batch = Batch { events, ..Batch::default() };
     store.append_uses(&batch, Attempt::First).await.expect("uses");
-    let used = tokens.iter().map(|&token| (token, Timestamp::MAX)).take(169).collect();
+    let used =
+        tokens.iter().map(|&token| LastUse { token, at: Timestamp::MAX }).take(169).collect();
     let batch = Batch { updates, used, ..Batch::default() };
     store.append_uses(&batch, Attempt::Retry).await.expect("counts");
 

@@ -4,7 +4,7 @@ use super::events::insert_events;
 use super::{Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
-use crate::store::tokens::{NewToken, insert_token};
+use crate::store::token_rows::{NewToken, insert_token};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
