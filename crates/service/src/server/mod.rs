@@ -9,6 +9,7 @@ mod admission;
 mod connection;
 pub mod descriptors;
 mod limits;
+mod ticks;
 mod tls;
 mod watch;
 
@@ -17,7 +18,7 @@ pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::metrics::Metrics;
 use crate::network::Networks;
-use admission::{Admission, Decision};
+use admission::{Admission, Decision, Peer};
 use axum::Router;
 use std::io;
 use std::net::SocketAddr;
@@ -85,10 +86,9 @@ impl Server {
 
     /// Serves a connection in a task of its own, or closes it if a limit is reached.
     async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let exempt = self.config.trusted_proxies.contains(peer.ip());
-        let Decision::Admitted(admitted) = self.admission.admit(peer.ip(), exempt).await else {
-            return;
-        };
+        let is_proxy = self.config.trusted_proxies.contains(peer.ip());
+        let side = if is_proxy { Peer::Proxy } else { Peer::Client(peer.ip()) };
+        let Decision::Admitted(admitted) = self.admission.admit(side).await else { return };
         let id = admitted.id();
         let tls = self.config.tls.as_ref().map(|tls| tls.current());
         let serve = connection::serve(stream, peer, tls, self.app.clone(), admitted);
