@@ -1,6 +1,7 @@
 //! The HTTP API: its routes, what stands before them, and its OpenAPI document, made from the same
 //! list of routes.
 
+mod authentication;
 pub mod body;
 mod budget;
 pub mod error;
