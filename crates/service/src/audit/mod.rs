@@ -8,7 +8,7 @@ pub mod filter;
 pub mod queue;
 pub mod tally;
 
-pub use filter::{Filter, FilterError, Page};
+pub use filter::{Cursor, Filter, FilterError, Page};
 
 use crate::redact::{bounded, longest_redacted, redact_within};
 use crate::{id, time};

@@ -6,7 +6,7 @@ use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
 use crate::scope::KnownScopes;
-use crate::service::{TokenRequest, a_year_after, mint};
+use crate::service::{Minted, TokenRequest, a_year_after, mint};
 use crate::store::tokens::{Authority, Revocation, RevokedBy};
 use crate::store::users::User;
 use crate::store::{Missing, Store};
@@ -304,7 +304,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         bail!("--expires-in: at most a year");
     }
     let request = TokenRequest { owner: user.id, name: issue.name, scopes, expires_at };
-    let (token, secret) = mint(request)?;
+    let Minted { token, secret } = mint(request)?;
     let event = Actor::OPERATOR
         .event(name::CREATED, Some(token.id))?
         .with("name", token.name.as_str())

@@ -7,6 +7,7 @@ use super::entries::{ListError, Member, Shape};
 use super::{MAX_ENTRIES, actor, take};
 use crate::api::error::{ApiError, Errors, OpenRefusals, json};
 use crate::audit::method;
+use crate::auth::Presented;
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
 use axum::Extension;
@@ -103,13 +104,13 @@ pub async fn alert(
     if !claim.holds(&body) {
         return Err(refused());
     }
-    let (reports, feedback) = read(&service, &body)?;
+    let Alert { reports, found } = read(&service, &body)?;
     drop(body);
     let actor = actor(&service, &parts, method::GITHUB_SIGNATURE);
     let outcomes = take(&service, &reports, &actor).await?;
-    let answer: Vec<Feedback> = feedback
+    let answer: Vec<Feedback> = found
         .into_iter()
-        .map(|(report, token_hash, token_type)| {
+        .map(|Found { report, token_hash, token_type }| {
             let ours = report.is_some_and(|index| outcomes[index] != LeakOutcome::Unknown);
             let label = if ours { "true_positive" } else { "false_positive" };
             Feedback { token_hash, token_type, label }
@@ -118,24 +119,46 @@ pub async fn alert(
     Ok(json(StatusCode::OK, "application/json", &answer))
 }
 
-/// A token of an alert: the index of its report if it proves itself, its hash and its kind.
-type Found = (Option<usize>, String, String);
+/// A token of an alert, for the feedback.
+struct Found {
+    /// The index of its report; `None` if the token is malformed.
+    report: Option<usize>,
+    /// SHA-256 of the token, in base64.
+    token_hash: String,
+    /// GitHub's name of the token's kind.
+    token_type: String,
+}
 
-/// Reads an alert: the tokens that prove themselves, and what feedback is about.
-fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>), ApiError> {
-    let mut reports = Vec::new();
-    let mut feedback = Vec::new();
+/// A token as it is read from an alert.
+struct ReadToken {
+    /// `None` if the token is malformed.
+    presented: Option<Presented>,
+    /// SHA-256 of the token, in base64.
+    hash: String,
+}
+
+/// The content of an alert.
+#[derive(Default)]
+struct Alert {
+    /// The well-formed tokens.
+    reports: Vec<LeakReport>,
+    /// All tokens.
+    found: Vec<Found>,
+}
+
+fn read(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
+    let mut alert = Alert::default();
     let shape = Shape {
         list: None,
         texts: ["type", "url", "source"],
         read_token: &|token: &str| {
             let hash = BASE64_STANDARD.encode(Sha256::digest(token));
-            (service.reader.read(token.as_bytes()), hash)
+            ReadToken { presented: service.reader.read(token.as_bytes()), hash }
         },
     };
     let read = shape.read(body, &mut |entry| {
         // An entry without one token has nothing that feedback could be about.
-        let Member::Text((presented, token_hash)) = entry.token else { return };
+        let Member::Text(token) = entry.token else { return };
         if entry.ambiguous {
             return;
         }
@@ -143,17 +166,17 @@ fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>),
             Member::Text(text) => text,
             Member::None | Member::Other => String::new(),
         });
-        let report = presented.map(|presented| {
-            reports.push(LeakReport {
+        let report = token.presented.map(|presented| {
+            alert.reports.push(LeakReport {
                 token: presented.id,
                 digest: presented.digest,
                 source: "github".to_owned(),
                 url,
                 location,
             });
-            reports.len() - 1
+            alert.reports.len() - 1
         });
-        feedback.push((report, token_hash, token_type));
+        alert.found.push(Found { report, token_hash: token.hash, token_type });
     });
     read.map_err(|error| match error {
         ListError::TooMany => {
@@ -164,7 +187,7 @@ fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>),
             ApiError::bad(vec!["body: not a list of tokens".to_owned()])
         }
     })?;
-    Ok((reports, feedback))
+    Ok(alert)
 }
 
 fn refused() -> ApiError {

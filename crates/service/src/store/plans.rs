@@ -3,7 +3,7 @@
 use super::Store;
 use super::leaks::{LeakReport, OnLeak};
 use super::tests::{run, sqlite};
-use super::tokens::{Authority, Change, Creation, NewToken, RevokedBy, Update};
+use super::tokens::{Authority, Change, Creation, RevokedBy, Update};
 use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
@@ -97,7 +97,7 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let expires_at = time::now() + SignedDuration::from_secs(60);
     let request =
         TokenRequest { owner: admin.id, name: "x".to_owned(), scopes: Vec::new(), expires_at };
-    let (new, _): (NewToken, _) = mint(request).expect("random bytes");
+    let new = mint(request).expect("random bytes").token;
     let event = event(new.id);
     let dead = Authority::Token(tokens[0]);
     let refused = store.create_token(&new, dead, &event).await.expect("a refusal");

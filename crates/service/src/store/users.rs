@@ -135,7 +135,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails or holds a faulty row.
     pub async fn user(&self, email_or_id: &str) -> Result<Option<User>, StoreError> {
-        let id = Uuid::parse(email_or_id).map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let id = Uuid::parse(email_or_id).map(|id| id.as_bytes().to_vec());
         let row: Option<UserRow> = read!(self, |pool| {
             sqlx::query_as("SELECT id, email, name, permissions, created_at, disabled_at FROM users WHERE email = $1 OR id = $2")
                 .bind(email_or_id)
