@@ -130,10 +130,12 @@ macro_rules! push_query {
             });
             match (filter.user(), filter.email()) {
                 (Some(user), _) => $query.push_bind(user.as_bytes().as_slice()),
-                (None, email) => $query
+                (None, Some(email)) => $query
                     .push("(SELECT id FROM users WHERE email = ")
-                    .push_bind(email.unwrap_or_default())
+                    .push_bind(email)
                     .push(")"),
+                // The index is chosen for people only.
+                (None, None) => $query.push("NULL"),
             };
         } else {
             $query.push("audit_events AS e").push(hint).push(" WHERE 1 = 1");

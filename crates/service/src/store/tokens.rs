@@ -1,5 +1,5 @@
 //! Creates, finds, changes and revokes tokens, and writes the events of expired ones, each change with
-//! its event. The rows are described in [`super::token_rows`].
+//! its event. The rows themselves are in `token_rows`.
 
 pub use super::token_rows::{Leak, NewToken, Token};
 
