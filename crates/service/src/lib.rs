@@ -22,6 +22,7 @@ pub mod replaceable;
 pub mod scope;
 pub mod server;
 pub mod service;
+pub mod sort;
 mod steady;
 pub mod store;
 pub mod sweep;

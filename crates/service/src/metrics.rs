@@ -1,4 +1,4 @@
-//! What the service counts, in Prometheus' text format.
+//! The service's metrics, in Prometheus' text format.
 
 use crate::store::leaks::LeakOutcome;
 use crate::store::tokens::RevokedBy;
@@ -27,6 +27,15 @@ struct Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
     reason: &'static str,
+}
+
+/// The decision on the deletion of old audit events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retention {
+    /// The time is trusted, so old events are deleted.
+    Deletes,
+    /// The time is not trusted, so nothing is deleted.
+    Refused,
 }
 
 /// The service's counters.
@@ -161,10 +170,10 @@ impl Metrics {
         self.searches.get_or_create(&Kind { kind }).inc();
     }
 
-    /// Sets for how long clocks have agreed, and whether the time is trusted with deletions.
-    pub(crate) fn clocks_observed(&self, agreement: Duration, trusted: bool) {
+    /// Sets the time for which clocks have agreed, and its consequence.
+    pub(crate) fn clocks_observed(&self, agreement: Duration, retention: Retention) {
         self.clock.agreement.set(agreement.as_secs_f64());
-        self.clock.retention_refused.set(i64::from(!trusted));
+        self.clock.retention_refused.set(i64::from(retention == Retention::Refused));
     }
 
     /// Counts a disagreement of clocks.

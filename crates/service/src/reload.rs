@@ -17,11 +17,20 @@ pub enum ReloadError {
     Scopes(#[from] ScopesError),
 }
 
-/// The files that can be reloaded, and where their contents are used.
+/// The files of a certificate, and the place where it is used.
+#[derive(Debug)]
+pub struct ReloadTls {
+    /// The files.
+    pub files: TlsFiles,
+    /// The certificate in use.
+    pub tls: Arc<Tls>,
+}
+
+/// The files that can be reloaded, and the places where their contents are used.
 #[derive(Debug)]
 pub struct Reload {
     /// The certificate; `None` if the service does not do TLS.
-    pub tls: Option<(TlsFiles, Arc<Tls>)>,
+    pub tls: Option<ReloadTls>,
     /// The file of scopes; `None` if the built-in list is used.
     pub scopes: Option<PathBuf>,
     /// The service.
@@ -34,10 +43,10 @@ impl Reload {
     /// # Errors
     /// [`ReloadError`] if any file is faulty; then nothing changes.
     pub fn reload(&self) -> Result<(), ReloadError> {
-        let certificate = self.tls.as_ref().map(|(files, _)| files.read()).transpose()?;
+        let certificate = self.tls.as_ref().map(|tls| tls.files.read()).transpose()?;
         let scopes = self.scopes.as_deref().map(KnownScopes::read).transpose()?;
-        if let (Some((_, tls)), Some(certificate)) = (&self.tls, certificate) {
-            tls.replace(certificate);
+        if let (Some(tls), Some(certificate)) = (&self.tls, certificate) {
+            tls.tls.replace(certificate);
         }
         if let Some(scopes) = scopes {
             self.service.scopes.replace(scopes);

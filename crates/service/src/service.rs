@@ -1,11 +1,11 @@
-//! The service: what every request needs, put together once.
+//! The service: the state that all requests share.
 
 use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, Reader, digest};
 use crate::clock::monitor::Monitor;
-use crate::leak::github::Keys;
+use crate::leak::github_keys::Keys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::permission::Permissions;
@@ -80,24 +80,42 @@ pub struct Service {
     trusted_proxies: Networks,
 }
 
-/// What a token shall be.
+/// A request for a token.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// Whose.
+    /// The owner.
     pub owner: Uuid,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it may do.
+    /// The scopes.
     pub scopes: Vec<String>,
-    /// When it ends.
+    /// The time of expiry.
     pub expires_at: Timestamp,
 }
 
-/// Mints a token: what to keep of it, and the whole token, which is shown once.
+/// A token that was just minted.
+#[derive(Debug)]
+pub struct Minted {
+    /// The part to store.
+    pub token: NewToken,
+    /// The whole token, which is shown once.
+    pub secret: Secret,
+}
+
+/// The first administrator of a database.
+#[derive(Debug)]
+pub struct FirstAdministrator {
+    /// The administrator.
+    pub user: User,
+    /// The whole token, which is shown once.
+    pub secret: Secret,
+}
+
+/// Mints a token.
 ///
 /// # Errors
 /// [`RandomError`] where the system's random source fails.
-pub fn mint(request: TokenRequest) -> Result<(NewToken, Secret), RandomError> {
+pub fn mint(request: TokenRequest) -> Result<Minted, RandomError> {
     let minted = datadog::mint_personal_access_token()?;
     let token = NewToken {
         id: minted.id,
@@ -108,7 +126,7 @@ pub fn mint(request: TokenRequest) -> Result<(NewToken, Secret), RandomError> {
         created_at: time::now(),
         expires_at: time::whole_micros(request.expires_at),
     };
-    Ok((token, minted.token))
+    Ok(Minted { token, secret: minted.token })
 }
 
 /// The same time of day one year later.
@@ -118,17 +136,17 @@ pub fn a_year_after(time: Timestamp) -> Timestamp {
     later.map_or(Timestamp::MAX, |later| later.timestamp())
 }
 
-/// Gives an empty database its organization and administrator; returns the administrator's first
-/// token if this call was the one that did it.
+/// Gives an empty database its organization and administrator; returns the administrator if this call
+/// made it.
 ///
 /// # Errors
 /// [`StoreError`]: nothing was written.
 pub async fn begin(
     store: &Store,
     scopes: &KnownScopes,
-) -> Result<Option<(User, Secret)>, StoreError> {
+) -> Result<Option<FirstAdministrator>, StoreError> {
     let now = time::now();
-    let admin = User {
+    let user = User {
         id: id::random()?,
         email: ADMINISTRATOR.to_owned(),
         name: "Administrator".to_owned(),
@@ -136,13 +154,14 @@ pub async fn begin(
         created_at: now,
         disabled_at: None,
     };
-    let (token, secret) = mint(TokenRequest {
-        owner: admin.id,
+    let Minted { token, secret } = mint(TokenRequest {
+        owner: user.id,
         name: "First administrator token".to_owned(),
         scopes: scopes.names().map(str::to_owned).collect(),
         expires_at: a_year_after(now),
     })?;
-    Ok(store.begin(&admin, &token).await?.then_some((admin, secret)))
+    let begun = store.begin(&user, &token).await?;
+    Ok(begun.then_some(FirstAdministrator { user, secret }))
 }
 
 impl Service {

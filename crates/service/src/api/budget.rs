@@ -36,19 +36,27 @@ struct Used {
     by_holder: HashMap<Holder, usize>,
 }
 
+/// The size of a budget, in units.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Maximum of all holders together; `None` if only shares are limited.
+    pub(crate) limit: Option<usize>,
+    /// Maximum of one holder.
+    pub(crate) share: usize,
+}
+
 /// A budget, for example of memory in bytes, of which each holder can have a share.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    limit: usize,
-    share: usize,
+    size: Size,
     used: Mutex<Used>,
     released: Notify,
 }
 
 impl Budget {
-    /// Creates a budget of `limit` units, of which one holder can have `share`.
-    pub(crate) fn new(limit: usize, share: usize) -> Arc<Self> {
-        Arc::new(Self { limit, share, used: Mutex::default(), released: Notify::new() })
+    /// Creates a budget that is not in use.
+    pub(crate) fn new(size: Size) -> Arc<Self> {
+        Arc::new(Self { size, used: Mutex::default(), released: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Used> {
@@ -61,8 +69,9 @@ impl Budget {
         }
         let mut used = self.lock();
         let held = used.by_holder.get(&holder).copied().unwrap_or_default();
-        if used.total.saturating_add(units) > self.limit || held.saturating_add(units) > self.share
-        {
+        let total = used.total.saturating_add(units);
+        let is_full = self.size.limit.is_some_and(|limit| total > limit);
+        if is_full || held.saturating_add(units) > self.size.share {
             return Err(Exhausted);
         }
         used.total += units;
@@ -161,7 +170,7 @@ mod tests {
 
     #[test]
     fn one_holder_can_have_its_share_and_a_drop_gives_everything_back() {
-        let budget = Budget::new(100, 50);
+        let budget = Budget::new(Size { limit: Some(100), share: 50 });
         let [a, b] = [1, 2].map(|last| Holder::of_address(Ipv4Addr::new(192, 0, 2, last).into()));
         let mut first = budget.reservation(a);
         let mut again = budget.reservation(a);

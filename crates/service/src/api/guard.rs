@@ -1,18 +1,19 @@
 //! Middleware of every request that needs a token: authentication, the rate limit, and the
 //! record of the use.
 
+use super::authentication::{Authenticated, Holder, Refused, authenticate};
 use super::error::ApiError;
 use super::time_limit;
 use crate::audit::queue::{Room, Stalled};
 use crate::audit::tally::{Kind, Limit, Use};
-use crate::audit::{self, Actor, method, name};
-use crate::auth::{Entry, Presented, Recall, Verdict};
+use crate::audit::{self, Actor, name};
+use crate::auth::{Entry, Verdict};
 use crate::permission::Permission;
-use crate::rate::{Allowance, Class, Keys, Limits, Outcome};
+use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use ddpatrol_token::Uuid;
@@ -74,7 +75,7 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     let address = service.caller_address(&parts);
     let class = Class::of(&parts.method, parts.uri.path());
     let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
-        Ok(Authenticated::Live(entry, auth_method)) => (entry, auth_method),
+        Ok(Authenticated::Live(Holder { entry, auth_method })) => (entry, auth_method),
         Ok(Authenticated::Refused(refused)) => {
             let refused = refuse(&service, refused, &parts, address);
             return counted(&service, Class::Authentication, refused);
@@ -88,7 +89,12 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
         return counted(&service, class, limited(&service, &caller, &allowance));
     }
-    let share = allowance.map(|allowance| Share { limits: &service.limits, allowance, keys });
+    let share = allowance.map(|allowance| Share {
+        limits: &service.limits,
+        allowance,
+        keys,
+        outcome: ShareOutcome::GiveBack,
+    });
     // Before anything is done, so that a request that cannot be audited is not carried out.
     match service.queue.room().await {
         Ok(Room::AtOnce) => {}
@@ -206,118 +212,28 @@ struct Share<'a> {
     limits: &'a Limits,
     allowance: Allowance,
     keys: Keys,
+    outcome: ShareOutcome,
+}
+
+/// The outcome of a [`Share`] when it is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShareOutcome {
+    GiveBack,
+    Keep,
 }
 
 impl Share<'_> {
     fn keep(mut self) {
-        self.allowance.allowed = false;
+        self.outcome = ShareOutcome::Keep;
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        if self.allowance.allowed {
+        if self.outcome == ShareOutcome::GiveBack {
             self.limits.give_back_to_person(&self.allowance, self.keys);
         }
     }
-}
-
-/// Who a request comes from.
-enum Authenticated {
-    /// A live token, and how it was presented.
-    Live(Arc<Entry>, &'static str),
-    /// Nobody.
-    Refused(Refused),
-}
-
-/// A request without a live token.
-struct Refused {
-    /// The state of the limit of the caller's address.
-    allowance: Option<Allowance>,
-    /// The dead token that was presented, and how.
-    dead: Option<(Arc<Entry>, &'static str)>,
-}
-
-/// Judges the tokens of a request: a live one decides, wherever it is.
-///
-/// Only a token that was live when last asked about reaches the database without a limit. For all
-/// others a lookup is taken from the address's limit first, and given back if the token is
-/// live. So an address can cause only a limited number of queries in vain, also while the database
-/// fails; and refusals that need no query, of garbage and of a dead token, do not keep out a live
-/// token that is new here.
-async fn authenticate(
-    service: &Service,
-    headers: &HeaderMap,
-    address: IpAddr,
-) -> Result<Authenticated, ApiError> {
-    let mut dead = None;
-    let mut beyond = None;
-    for (token, auth_method) in presented(headers) {
-        let Some(presented) = service.reader.read(token) else { continue };
-        let (verdict, remembered) = match service.authenticator.recall(&presented) {
-            Recall::Current(verdict) => (Some(verdict), None),
-            Recall::WasLive => (Some(judge_again(service, presented).await?), None),
-            Recall::WasDead(entry) => (None, Some(entry)),
-            Recall::Nothing => (None, None),
-        };
-        let verdict = match verdict {
-            Some(verdict) => verdict,
-            None => match look_up(service, presented, address).await? {
-                Ok(verdict) => verdict,
-                Err(allowance) => {
-                    beyond = Some(allowance);
-                    remembered.map_or(Verdict::Unknown, Verdict::Dead)
-                }
-            },
-        };
-        match verdict {
-            Verdict::Live(entry) => return Ok(Authenticated::Live(entry, auth_method)),
-            Verdict::Dead(entry) => dead = Some((entry, auth_method)),
-            Verdict::Unknown => {}
-        }
-    }
-    let allowance = service.limits.take(Class::Authentication, address.into());
-    // A token that was not looked up may be live: the answer is 429 and not 401.
-    Ok(Authenticated::Refused(Refused { allowance: beyond.or(allowance), dead }))
-}
-
-/// Asks the database about a token, if the address may make another lookup; otherwise returns the
-/// exhausted allowance.
-async fn look_up(
-    service: &Service,
-    presented: Presented,
-    address: IpAddr,
-) -> Result<Result<Verdict, Allowance>, ApiError> {
-    let lookup = match service.limits.take_lookup(address) {
-        Ok(lookup) => lookup,
-        Err(exhausted) => return Ok(Err(exhausted)),
-    };
-    let judged = service.authenticator.judge(presented).await;
-    let outcome = match &judged {
-        Ok(Verdict::Live(_)) => Outcome::Live,
-        Ok(Verdict::Dead(_) | Verdict::Unknown) => Outcome::InVain,
-        Err(_) => Outcome::Failed,
-    };
-    service.limits.end_lookup(&lookup, outcome);
-    Ok(Ok(judged?))
-}
-
-/// Asks the database about a token that was live when last asked about.
-async fn judge_again(service: &Service, presented: Presented) -> Result<Verdict, ApiError> {
-    let judged = service.authenticator.judge(presented).await;
-    if judged.is_err() {
-        service.limits.database_failed();
-    }
-    Ok(judged?)
-}
-
-fn presented(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &'static str)> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
-        scheme.eq_ignore_ascii_case(b"Bearer ").then_some((token.trim_ascii(), method::BEARER))
-    });
-    let key = headers.get("dd-application-key");
-    bearer.into_iter().chain(key.map(|key| (key.as_bytes().trim_ascii(), method::APPLICATION_KEY)))
 }
 
 /// Refuses a request without a live token, and counts the attempt if it was made with a dead one.
@@ -332,7 +248,7 @@ fn refuse(service: &Service, refused: Refused, parts: &Parts, address: IpAddr) -
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    let Some((entry, auth_method)) = dead else { return response };
+    let Some(Holder { entry, auth_method }) = dead else { return response };
     let seen = Use { kind: Kind::Denied, token: entry.id, address, caller: None, limit };
     let event = || {
         let user = Some(entry.user.clone());

@@ -1,6 +1,7 @@
 //! The HTTP API: its routes, what stands before them, and its OpenAPI document, made from the same
 //! list of routes.
 
+mod authentication;
 pub mod body;
 mod budget;
 pub mod error;
@@ -24,7 +25,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use error::ApiError;
-use payload::Payload;
+use payload::{BodyState, Payload};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -60,7 +61,10 @@ pub fn router(service: Arc<Service>) -> Router {
 
 fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
     // The layers of a route apply from the last to the first.
-    let body = |payload| from_fn_with_state((Arc::clone(service), payload), payload::read_body);
+    let body = |payload| {
+        let service = Arc::clone(service);
+        from_fn_with_state(BodyState { service, payload }, payload::read_body)
+    };
     let introspection = OpenApiRouter::new()
         .routes(routes!(leak::oauth::introspect))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))

@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::jsonapi::Include;
+use crate::sort::Direction;
 use crate::store::listing::{Listing, Order};
 use ddpatrol_token::Uuid;
 
@@ -70,11 +71,27 @@ impl Query {
 const LISTING: [&str; 5] =
     ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]"];
 
+/// The parameters of a list of tokens.
+#[derive(Debug)]
+pub struct ListQuery {
+    /// The tokens to list.
+    pub listing: Listing,
+    /// What to show beside them.
+    pub include: Include,
+}
+
+/// An order with its direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sort {
+    order: Order,
+    direction: Direction,
+}
+
 /// Reads the parameters of a list of tokens.
 ///
 /// # Errors
 /// [`ApiError`] 400 with every faulty parameter and what it may be.
-pub fn listing(query: Option<&str>) -> Result<(Listing, Include), ApiError> {
+pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     let query = Query::parse(query, &LISTING)?;
     let include = query.include()?;
     let mut errors = Vec::new();
@@ -112,23 +129,24 @@ pub fn listing(query: Option<&str>) -> Result<(Listing, Include), ApiError> {
             false
         }
     };
-    let (order, descending) = order(query.get("sort")).unwrap_or_else(|| {
+    let Sort { order, direction } = sort(query.get("sort")).unwrap_or_else(|| {
         errors.push("sort: one of name, created_at, expires_at, last_used_at, leaked, each with an optional - before it".to_owned());
-        (Order::Name, false)
+        Sort { order: Order::Name, direction: Direction::Ascending }
     });
     if !errors.is_empty() {
         return Err(ApiError::bad(errors));
     }
     let offset = u64::from(size) * u64::from(number);
     let text = text.map(str::to_owned);
-    Ok((Listing { text, owners, leaked, order, descending, size, offset }, include))
+    let listing = Listing { text, owners, leaked, order, direction, size, offset };
+    Ok(ListQuery { listing, include })
 }
 
-fn order(sort: Option<&str>) -> Option<(Order, bool)> {
-    let sort = sort.filter(|sort| !sort.is_empty()).unwrap_or("name");
-    let (name, descending) = match sort.strip_prefix('-') {
-        Some(name) => (name, true),
-        None => (sort, false),
+fn sort(text: Option<&str>) -> Option<Sort> {
+    let text = text.filter(|text| !text.is_empty()).unwrap_or("name");
+    let (name, direction) = match text.strip_prefix('-') {
+        Some(name) => (name, Direction::Descending),
+        None => (text, Direction::Ascending),
     };
     let order = match name {
         "name" => Order::Name,
@@ -138,7 +156,7 @@ fn order(sort: Option<&str>) -> Option<(Order, bool)> {
         "leaked" => Order::Leaked,
         _ => return None,
     };
-    Some((order, descending))
+    Some(Sort { order, direction })
 }
 
 #[cfg(test)]
@@ -148,7 +166,7 @@ mod tests {
     #[test]
     fn brackets_may_be_encoded() {
         for query in ["page[size]=7&page[number]=2", "page%5Bsize%5D=7&page%5Bnumber%5D=2"] {
-            let (listing, _) = listing(Some(query)).expect("it is a list's query");
+            let ListQuery { listing, .. } = listing(Some(query)).expect("it is a list's query");
             assert_eq!((listing.size, listing.offset), (7, 14));
         }
     }
@@ -162,9 +180,11 @@ mod tests {
 
     #[test]
     fn a_sort_is_a_known_name_with_an_optional_minus() {
-        assert_eq!(order(None), Some((Order::Name, false)));
-        assert_eq!(order(Some("-leaked")), Some((Order::Leaked, true)));
-        assert_eq!(order(Some("--name")), None);
-        assert_eq!(order(Some("id")), None);
+        let (order, direction) = (Order::Name, Direction::Ascending);
+        assert_eq!(sort(None), Some(Sort { order, direction }));
+        let (order, direction) = (Order::Leaked, Direction::Descending);
+        assert_eq!(sort(Some("-leaked")), Some(Sort { order, direction }));
+        assert_eq!(sort(Some("--name")), None);
+        assert_eq!(sort(Some("id")), None);
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn bounded<T>(
             service.metrics.searched("completed");
             Ok(found)
         }
-        Err(error @ StoreError::SearchTime) => {
+        Err(error @ StoreError::SearchTime(_)) => {
             service.metrics.searched("timed_out");
             Err(ApiError::bad(vec![error.to_string()]))
         }

@@ -4,11 +4,12 @@ use super::body::{self, CreateBody, UpdateBody};
 use super::error::{ApiError, BodyRefusals, Errors, JSON_API, Refusals, json};
 use super::guard::Caller;
 use super::jsonapi::{self, TokenDocument, TokensDocument};
-use super::query::{self, Query};
+use super::query::{self, ListQuery, Query};
 use super::searches;
 use crate::audit::name;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
-use crate::service::{Service, TokenRequest, mint};
+use crate::service::{Minted, Service, TokenRequest, mint};
+use crate::store::listing::Listed;
 use crate::store::tokens::{Authority, Change, Creation, Revocation, RevokedBy, Token, Update};
 use axum::Extension;
 use axum::body::Bytes;
@@ -49,7 +50,7 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     caller.must(&[UserAppKeys, OrgAppKeysRead])?;
-    let (mut listing, include) = query::listing(query.as_deref())?;
+    let ListQuery { mut listing, include } = query::listing(query.as_deref())?;
     let own = caller.entry.user.id;
     if !caller.may(OrgAppKeysRead) {
         if listing.owners.iter().any(|&owner| owner != own) {
@@ -60,7 +61,7 @@ pub async fn list(
     let search = service.store.tokens(&listing);
     let own_list = !listing.owners.is_empty() && listing.owners.iter().all(|&owner| owner == own);
     let slots = if own_list { &service.own_lists } else { &service.searches };
-    let (tokens, total) = searches::bounded(&service, slots, &caller, search).await?;
+    let Listed { tokens, total } = searches::bounded(&service, slots, &caller, search).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::listed(tokens, total, include)))
 }
 
@@ -92,7 +93,7 @@ pub async fn create(
             "data.attributes.expires_at: the token that makes it ends before, at {end}"
         )));
     }
-    let (token, key) = mint(TokenRequest {
+    let Minted { token, secret } = mint(TokenRequest {
         owner: caller.entry.user.id,
         name: create.name,
         scopes: create.scopes,
@@ -110,7 +111,7 @@ pub async fn create(
         return Err(ApiError::unauthorized());
     }
     service.authenticator.created(&token, &caller.entry);
-    Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::created(token, key)))
+    Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::created(token, secret)))
 }
 
 /// Shows a token: one's own, or anybody's with `org_app_keys_read`.

@@ -104,16 +104,15 @@ pub async fn events(
     filter.to = moment(&query, "filter[to]")?;
     let mut page =
         Page::parse(query.get("page[limit]"), query.get("page[cursor]"), query.get("sort"))?;
-    // One more than asked tells whether there is a next page.
+    // One more than requested, to find out if there is a next page.
     let asked = page.limit as usize;
     page.limit += 1;
     let search = service.store.events(&filter, &page);
     let mut events = searches::bounded(&service, &service.searches, &caller, search).await?;
     let more = events.len() > asked;
     events.truncate(asked);
-    let after =
-        events.last().filter(|_| more).map(|(sequence, last)| Page::cursor(last.at, *sequence));
-    let data = events.into_iter().map(|(_, event)| resource(event)).collect();
+    let after = events.last().filter(|_| more).map(|last| last.cursor().encode());
+    let data = events.into_iter().map(|stored| resource(stored.event)).collect();
     let document = EventsDocument { data, meta: EventsMeta { page: EventsPage { after } } };
     Ok(json(StatusCode::OK, JSON_API, &document))
 }

@@ -1,8 +1,8 @@
-//! Which events a reader asks for: the subset of Datadog's search syntax that the service answers,
-//! a time range, and the cursor of a page.
+//! The events that a reader asks for: the supported subset of Datadog's search syntax, a time range,
+//! and the cursor of a page. Nothing is searched here.
 
 use super::{method, name};
-use crate::time;
+use crate::sort::Direction;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ddpatrol_token::Uuid;
@@ -131,15 +131,43 @@ impl Filter {
     }
 }
 
-/// Which page of the events to read, ordered by time.
+/// A page of the events, ordered by time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// How many events at most.
+    /// Maximum number of events.
     pub limit: u32,
-    /// Latest first.
-    pub descending: bool,
-    /// Where the page before ended: microseconds and sequence of its last event.
-    pub after: Option<(i64, i64)>,
+    /// The direction of the order.
+    pub direction: Direction,
+    /// The end of the previous page.
+    pub after: Option<Cursor>,
+}
+
+/// The place of an event in the order: the end of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The time of the event, in microseconds.
+    pub at: i64,
+    /// The event's number in the database.
+    pub sequence: i64,
+}
+
+impl Cursor {
+    /// Formats the cursor for `page[cursor]`.
+    #[must_use]
+    pub fn encode(self) -> String {
+        let mut bytes = self.at.to_be_bytes().to_vec();
+        bytes.extend(self.sequence.to_be_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes: [u8; 16] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (at, sequence) = bytes.split_at(8);
+        Some(Self {
+            at: i64::from_be_bytes(at.try_into().ok()?),
+            sequence: i64::from_be_bytes(sequence.try_into().ok()?),
+        })
+    }
 }
 
 impl Page {
@@ -163,9 +191,9 @@ impl Page {
                 )?
             }
         };
-        let descending = match sort {
-            None | Some("timestamp") => false,
-            Some("-timestamp") => true,
+        let direction = match sort {
+            None | Some("timestamp") => Direction::Ascending,
+            Some("-timestamp") => Direction::Descending,
             Some(_) => {
                 return Err(FilterError {
                     field: "sort",
@@ -175,28 +203,14 @@ impl Page {
         };
         let after = cursor
             .map(|text| {
-                decode(text).ok_or_else(|| FilterError {
+                Cursor::decode(text).ok_or_else(|| FilterError {
                     field: "page[cursor]",
                     problem: "not a cursor of this service: take it from meta.page.after of the page before".to_owned(),
                 })
             })
             .transpose()?;
-        Ok(Self { limit, descending, after })
+        Ok(Self { limit, direction, after })
     }
-
-    /// Writes the cursor of the page that follows an event.
-    #[must_use]
-    pub fn cursor(at: Timestamp, sequence: i64) -> String {
-        let mut bytes = time::to_row(at).to_be_bytes().to_vec();
-        bytes.extend(sequence.to_be_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
-    }
-}
-
-fn decode(cursor: &str) -> Option<(i64, i64)> {
-    let bytes: [u8; 16] = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok()?;
-    let (at, sequence) = bytes.split_at(8);
-    Some((i64::from_be_bytes(at.try_into().ok()?), i64::from_be_bytes(sequence.try_into().ok()?)))
 }
 
 #[cfg(test)]
@@ -230,10 +244,10 @@ mod tests {
 
     #[test]
     fn a_page_begins_where_the_one_before_ended() {
-        let at = time::from_row(1_234_567);
-        let page = Page::parse(Some("7"), Some(&Page::cursor(at, 89)), Some("-timestamp"));
-        let page = page.expect("a page");
-        assert_eq!(page, Page { limit: 7, descending: true, after: Some((1_234_567, 89)) });
+        let end = Cursor { at: 1_234_567, sequence: 89 };
+        let page = Page::parse(Some("7"), Some(&end.encode()), Some("-timestamp"));
+        let direction = Direction::Descending;
+        assert_eq!(page.expect("a page"), Page { limit: 7, direction, after: Some(end) });
         assert!(Page::parse(Some("0"), None, None).is_err());
         assert!(Page::parse(None, Some("zzz"), None).is_err());
         assert!(Page::parse(None, None, Some("name")).is_err());

@@ -3,11 +3,12 @@
 //! An event is append-only. It names a token by id and alias and never holds its secret: strings
 //! that callers send pass [`crate::redact`] on the way in.
 
+pub mod batch;
 pub mod filter;
 pub mod queue;
 pub mod tally;
 
-pub use filter::{Filter, FilterError, Page};
+pub use filter::{Cursor, Filter, FilterError, Page};
 
 use crate::redact::{bounded, longest_redacted, redact_within};
 use crate::{id, time};

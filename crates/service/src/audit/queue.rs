@@ -8,14 +8,12 @@
 //! ([`Queue::room`]) instead of events being dropped; what a crash can lose are the events of the
 //! last second.
 
+use super::batch::{Attempt, Batch};
 use super::tally::{Counted, Row, Tally, UPDATE_EVERY, Use, What};
 use super::{Event, method, name};
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::store::audit::Attempt;
-use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
-use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -53,19 +51,6 @@ struct Waiting {
     /// When the oldest event came that is not yet written, those being written included; of
     /// aggregated events, when their writing began.
     oldest: Option<Instant>,
-}
-
-/// What one transaction writes.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// New events.
-    pub events: Vec<Event>,
-    /// Aggregated events that have a row, with new metadata.
-    pub updates: Vec<Event>,
-    /// Tokens whose last use is later than their events say.
-    pub used: Vec<(Uuid, Timestamp)>,
-    /// How many answered uses of live tokens are recorded by this.
-    pub uses: u64,
 }
 
 /// A bounded queue of events and the task that writes them.

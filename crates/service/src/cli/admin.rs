@@ -1,11 +1,12 @@
 //! `ddpatrold admin`: people and tokens, directly on the database, for whoever holds it.
 
-use super::{Database, print, say};
+use super::database::Database;
+use super::output::{print, say};
 use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
 use crate::scope::KnownScopes;
-use crate::service::{TokenRequest, a_year_after, mint};
+use crate::service::{Minted, TokenRequest, a_year_after, mint};
 use crate::store::tokens::{Authority, Revocation, RevokedBy};
 use crate::store::users::User;
 use crate::store::{Missing, Store};
@@ -303,7 +304,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         bail!("--expires-in: at most a year");
     }
     let request = TokenRequest { owner: user.id, name: issue.name, scopes, expires_at };
-    let (token, secret) = mint(request)?;
+    let Minted { token, secret } = mint(request)?;
     let event = Actor::OPERATOR
         .event(name::CREATED, Some(token.id))?
         .with("name", token.name.as_str())

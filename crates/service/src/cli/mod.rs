@@ -2,10 +2,13 @@
 //! the exit code.
 
 mod admin;
+mod database;
+mod output;
 mod serve;
 
 use clap::{Parser, Subcommand};
-use std::io::{self, IsTerminal as _, Write as _};
+use output::say;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -28,28 +31,13 @@ enum Command {
     Admin(admin::Args),
 }
 
-/// Where the database is.
-#[derive(Debug, clap::Args)]
-struct Database {
-    /// The database: sqlite:FILE or postgres://USER@HOST/NAME. Put a URL with a password into
-    /// DATABASE_URL, so that it does not stand in the list of processes
-    #[arg(
-        long = "database",
-        env = "DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        default_value = "sqlite:ddpatrol.db"
-    )]
-    url: String,
-}
-
 /// Runs the command that the process' arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Nothing is left to be told if even the usage cannot be printed.
+            // A failure to print the usage cannot be reported.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -76,18 +64,4 @@ pub fn run() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// Tells the operator something on standard error.
-fn say(text: &str) {
-    // Nobody is left to be told if standard error is gone.
-    let _ = writeln!(io::stderr(), "ddpatrold: {}", crate::redact::redact(text));
-}
-
-/// Prints a line on standard output.
-fn print(line: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(line)?;
-    out.write_all(b"\n")?;
-    out.flush()
 }

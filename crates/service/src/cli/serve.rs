@@ -1,13 +1,14 @@
 //! `ddpatrold serve`: opens the database, listens, and stops in order.
 
-use super::{Database, print, say};
-use crate::leak::github::{KEYS_URL, check_address};
+use super::database::Database;
+use super::output::{print, say};
+use crate::leak::github_keys::{KEYS_URL, check_address};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
-use crate::reload::Reload;
+use crate::reload::{Reload, ReloadTls};
 use crate::scope::KnownScopes;
 use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
-use crate::service::{Service, Settings, begin};
+use crate::service::{FirstAdministrator, Service, Settings, begin};
 use crate::store::leaks::OnLeak;
 use crate::store::{Missing, Store};
 use crate::{api, clock, sweep, time};
@@ -95,8 +96,11 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
     };
     let files = args.tls_cert.clone().zip(args.tls_key.clone());
     let files = files.map(|(certificate, key)| TlsFiles { certificate, key });
-    let tls = match &files {
-        Some(files) => Some(Arc::new(Tls::new(files.read()?))),
+    let tls = match files {
+        Some(files) => {
+            let tls = Arc::new(Tls::new(files.read()?));
+            Some(ReloadTls { files, tls })
+        }
         None => None,
     };
     let limits =
@@ -111,9 +115,9 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
             time::now()
         );
     }
-    if let Some((admin, token)) = begin(&store, &scopes).await? {
-        say(&format!("made the administrator {}; its token, shown only now:", admin.email));
-        print(token.expose()).context("the administrator's token cannot be shown; issue another with `ddpatrold admin token issue`")?;
+    if let Some(FirstAdministrator { user, secret }) = begin(&store, &scopes).await? {
+        say(&format!("made the administrator {}; its token, shown only now:", user.email));
+        print(secret.expose()).context("the administrator's token cannot be shown; issue another with `ddpatrold admin token issue`")?;
     }
     let trusted_proxies = trusted_proxies(&args);
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
@@ -127,11 +131,11 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
     };
     let service = Arc::new(Service::new(store, settings)?);
     let retention = Duration::from_secs(u64::from(args.audit_retention) * 24 * 3_600);
-    let (writer, mut others) = start(&service, retention);
-    let reload =
-        Reload { tls: files.zip(tls.clone()), scopes: args.scopes, service: Arc::clone(&service) };
+    let Tasks { writer, mut others } = start(&service, retention);
+    let current_tls = tls.as_ref().map(|reload| Arc::clone(&reload.tls));
+    let reload = Reload { tls, scopes: args.scopes, service: Arc::clone(&service) };
     others.push(tokio::spawn(reload_on_hangup(hangup, reload)));
-    let config = Config { limits, trusted_proxies, tls, stop_within: STOP_WITHIN };
+    let config = Config { limits, trusted_proxies, tls: current_tls, stop_within: STOP_WITHIN };
     let served = listen(listener, config, &service).await;
     for task in others {
         task.abort();
@@ -147,8 +151,14 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts what the service does beside answering; the writer of the audit trail comes first.
-fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<JoinHandle<()>>) {
+/// The tasks that run beside the answers to requests.
+struct Tasks {
+    /// Writes the audit trail.
+    writer: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+}
+
+fn start(service: &Arc<Service>, retention: Duration) -> Tasks {
     let shared = || Arc::clone(service);
     let writer = shared();
     let writer = tokio::spawn(async move { writer.queue.write(&writer.store).await });
@@ -162,7 +172,7 @@ fn start(service: &Arc<Service>, retention: Duration) -> (JoinHandle<()>, Vec<Jo
         let pool = pool.clone();
         others.push(tokio::spawn(async move { sweep::listen(&listening, &pool).await }));
     }
-    (writer, others)
+    Tasks { writer, others }
 }
 
 /// Answers requests until the process is told to stop.

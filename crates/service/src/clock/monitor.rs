@@ -9,7 +9,7 @@
 
 use super::agreement::{Agreement, Disagreement, Reading, Rounded};
 use super::{Anchor, EARLIEST, GRACE, follow_database, follow_wall};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Retention};
 use crate::store::clock::DatabaseTime;
 use crate::store::{Store, StoreError};
 use crate::time::whole_micros;
@@ -200,7 +200,8 @@ impl Monitor {
         state.adopt_reference(reading, told.reference);
         state.disagreement = state.agreement.observe(reading);
         let assessed = self.assess(&state, reading);
-        self.metrics.clocks_observed(state.agreement.duration(reading), assessed.is_ok());
+        let retention = if assessed.is_ok() { Retention::Deletes } else { Retention::Refused };
+        self.metrics.clocks_observed(state.agreement.duration(reading), retention);
         self.report(&mut state, &assessed);
         let old = |stored| reading_time(reading).duration_since(stored) >= STORE_EVERY;
         assessed.ok().filter(|_| state.stored.is_none_or(old))

@@ -1,4 +1,5 @@
-//! GitHub's secret-scanning partner alert: tokens that GitHub found, signed by GitHub.
+//! GitHub's secret-scanning partner alert: takes tokens that GitHub found, if GitHub signed them, and
+//! answers which were issued here. The keys come from [`super::github_keys`].
 //!
 //! Source: <https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>
 
@@ -6,6 +7,7 @@ use super::entries::{ListError, Member, Shape};
 use super::{MAX_ENTRIES, actor, take};
 use crate::api::error::{ApiError, Errors, OpenRefusals, json};
 use crate::audit::method;
+use crate::auth::Presented;
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
 use axum::Extension;
@@ -19,152 +21,17 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
-use p256::pkcs8::DecodePublicKey as _;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use utoipa::ToSchema;
 
-/// Where GitHub shows its public keys.
-pub const KEYS_URL: &str = "https://api.github.com/meta/public_keys/secret_scanning";
 /// The header with the identifier of the key.
 pub(crate) const IDENTIFIER: &str = "github-public-key-identifier";
 /// The header with the signature.
 pub(crate) const SIGNATURE: &str = "github-public-key-signature";
 /// How long an identifier may be, in bytes; GitHub's have 64.
 const MAX_IDENTIFIER: usize = 128;
-/// How long keys are believed.
-const KEYS_LIVE: Duration = Duration::from_secs(3_600);
-/// How often keys are fetched at most for an identifier that is not among them.
-const FETCH_EVERY: Duration = Duration::from_secs(10);
-/// How long GitHub may take to show them.
-const FETCH_WITHIN: Duration = Duration::from_secs(10);
-/// How long their document may be, in bytes.
-const MAX_KEYS: u64 = 1024 * 1024;
-
-/// Why GitHub's keys are not at hand.
-#[derive(Debug, thiserror::Error)]
-pub enum KeysError {
-    /// They cannot be fetched.
-    #[error("cannot fetch GitHub's public keys from {url}: {reason}")]
-    Fetch {
-        /// From where.
-        url: String,
-        /// Why.
-        reason: String,
-    },
-    /// The address is not one that a key may be believed from.
-    #[error("{0}: GitHub's public keys come by https (by http only from this machine)")]
-    Address(String),
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    keys: HashMap<String, VerifyingKey>,
-    /// When they were fetched.
-    fetched: Option<Instant>,
-    /// When it was tried last, with or without success.
-    tried: Option<Instant>,
-}
-
-/// GitHub's public keys, fetched when they are needed.
-#[derive(Debug)]
-pub struct Keys {
-    url: String,
-    known: tokio::sync::Mutex<Known>,
-}
-
-#[derive(Deserialize)]
-struct KeysDocument {
-    public_keys: Vec<KeyEntry>,
-}
-
-#[derive(Deserialize)]
-struct KeyEntry {
-    key_identifier: String,
-    key: String,
-}
-
-/// Checks that a URL is one from which keys may be believed.
-///
-/// # Errors
-/// [`KeysError::Address`] if it is neither https nor on this machine.
-pub fn check_address(url: &str) -> Result<(), KeysError> {
-    let uri: axum::http::Uri = url.parse().map_err(|_| KeysError::Address(url.to_owned()))?;
-    let local = matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    match uri.scheme_str() {
-        Some("https") if uri.host().is_some() => Ok(()),
-        Some("http") if local => Ok(()),
-        _ => Err(KeysError::Address(url.to_owned())),
-    }
-}
-
-impl Keys {
-    /// Keys from a URL that [`check_address`] has accepted.
-    #[must_use]
-    pub fn new(url: String) -> Self {
-        Self { url, known: tokio::sync::Mutex::default() }
-    }
-
-    /// Finds a key by its identifier; fetches all if they are old or it is not among them.
-    async fn key(&self, identifier: &str) -> Result<Option<VerifyingKey>, KeysError> {
-        let mut known = self.known.lock().await;
-        let current = known.fetched.is_some_and(|at| at.elapsed() < KEYS_LIVE);
-        if current && let Some(key) = known.keys.get(identifier) {
-            return Ok(Some(*key));
-        }
-        // Whoever sends alerts with made-up identifiers does not make us ask GitHub each time.
-        if known.tried.is_some_and(|at| at.elapsed() < FETCH_EVERY) {
-            return if current { Ok(None) } else { Err(self.failed("it failed moments ago")) };
-        }
-        known.tried = Some(Instant::now());
-        let url = self.url.clone();
-        let keys = tokio::task::spawn_blocking(move || fetch(&url)).await;
-        let keys = keys.map_err(|error| self.failed(error)).flatten();
-        // Logged here, once per fetch: logged per alert, anybody could fill the log.
-        known.keys = keys.inspect_err(|error| {
-            tracing::error!(error = error as &dyn std::error::Error, "alerts cannot be checked");
-        })?;
-        known.fetched = Some(Instant::now());
-        Ok(known.keys.get(identifier).copied())
-    }
-
-    fn failed(&self, reason: impl ToString) -> KeysError {
-        KeysError::Fetch { url: self.url.clone(), reason: reason.to_string() }
-    }
-}
-
-fn fetch(url: &str) -> Result<HashMap<String, VerifyingKey>, KeysError> {
-    let failed = |reason: String| KeysError::Fetch { url: url.to_owned(), reason };
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(FETCH_WITHIN))
-        .max_redirects(0)
-        .user_agent(concat!("ddpatrold/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into();
-    let mut answer = agent.get(url).call().map_err(|error| failed(error.to_string()))?;
-    if answer.status() != 200 {
-        return Err(failed(format!("status {}", answer.status())));
-    }
-    let text = answer
-        .body_mut()
-        .with_config()
-        .limit(MAX_KEYS)
-        .read_to_string()
-        .map_err(|error| failed(error.to_string()))?;
-    parse_keys(&text).ok_or_else(|| failed("not a document of public keys".to_owned()))
-}
-
-fn parse_keys(text: &str) -> Option<HashMap<String, VerifyingKey>> {
-    let document: KeysDocument = serde_json::from_str(text).ok()?;
-    // A key of another kind than today's is left out rather than spoiling the others.
-    let keys = document.public_keys.into_iter().filter_map(|entry| {
-        Some((entry.key_identifier, VerifyingKey::from_public_key_pem(&entry.key).ok()?))
-    });
-    Some(keys.collect())
-}
 
 /// Reads a signature: DER in base64.
 fn parse_signature(text: &str) -> Option<Signature> {
@@ -237,13 +104,13 @@ pub async fn alert(
     if !claim.holds(&body) {
         return Err(refused());
     }
-    let (reports, feedback) = read(&service, &body)?;
+    let Alert { reports, found } = read(&service, &body)?;
     drop(body);
     let actor = actor(&service, &parts, method::GITHUB_SIGNATURE);
     let outcomes = take(&service, &reports, &actor).await?;
-    let answer: Vec<Feedback> = feedback
+    let answer: Vec<Feedback> = found
         .into_iter()
-        .map(|(report, token_hash, token_type)| {
+        .map(|Found { report, token_hash, token_type }| {
             let ours = report.is_some_and(|index| outcomes[index] != LeakOutcome::Unknown);
             let label = if ours { "true_positive" } else { "false_positive" };
             Feedback { token_hash, token_type, label }
@@ -252,24 +119,46 @@ pub async fn alert(
     Ok(json(StatusCode::OK, "application/json", &answer))
 }
 
-/// A token of an alert: the index of its report if it proves itself, its hash and its kind.
-type Found = (Option<usize>, String, String);
+/// A token of an alert, for the feedback.
+struct Found {
+    /// The index of its report; `None` if the token is malformed.
+    report: Option<usize>,
+    /// SHA-256 of the token, in base64.
+    token_hash: String,
+    /// GitHub's name of the token's kind.
+    token_type: String,
+}
 
-/// Reads an alert: the tokens that prove themselves, and what feedback is about.
-fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>), ApiError> {
-    let mut reports = Vec::new();
-    let mut feedback = Vec::new();
+/// A token as it is read from an alert.
+struct ReadToken {
+    /// `None` if the token is malformed.
+    presented: Option<Presented>,
+    /// SHA-256 of the token, in base64.
+    hash: String,
+}
+
+/// The content of an alert.
+#[derive(Default)]
+struct Alert {
+    /// The well-formed tokens.
+    reports: Vec<LeakReport>,
+    /// All tokens.
+    found: Vec<Found>,
+}
+
+fn read(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
+    let mut alert = Alert::default();
     let shape = Shape {
         list: None,
         texts: ["type", "url", "source"],
         read_token: &|token: &str| {
             let hash = BASE64_STANDARD.encode(Sha256::digest(token));
-            (service.reader.read(token.as_bytes()), hash)
+            ReadToken { presented: service.reader.read(token.as_bytes()), hash }
         },
     };
     let read = shape.read(body, &mut |entry| {
         // An entry without one token has nothing that feedback could be about.
-        let Member::Text((presented, token_hash)) = entry.token else { return };
+        let Member::Text(token) = entry.token else { return };
         if entry.ambiguous {
             return;
         }
@@ -277,17 +166,17 @@ fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>),
             Member::Text(text) => text,
             Member::None | Member::Other => String::new(),
         });
-        let report = presented.map(|presented| {
-            reports.push(LeakReport {
+        let report = token.presented.map(|presented| {
+            alert.reports.push(LeakReport {
                 token: presented.id,
                 digest: presented.digest,
                 source: "github".to_owned(),
                 url,
                 location,
             });
-            reports.len() - 1
+            alert.reports.len() - 1
         });
-        feedback.push((report, token_hash, token_type));
+        alert.found.push(Found { report, token_hash: token.hash, token_type });
     });
     read.map_err(|error| match error {
         ListError::TooMany => {
@@ -298,7 +187,7 @@ fn read(service: &Service, body: &[u8]) -> Result<(Vec<LeakReport>, Vec<Found>),
             ApiError::bad(vec!["body: not a list of tokens".to_owned()])
         }
     })?;
-    Ok((reports, feedback))
+    Ok(alert)
 }
 
 fn refused() -> ApiError {
@@ -336,6 +225,7 @@ async fn claim(service: &Service, headers: &HeaderMap) -> Result<Claim, ApiError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use p256::pkcs8::DecodePublicKey as _;
 
     fn is_signed(key: &VerifyingKey, signature: &str, body: &[u8]) -> bool {
         parse_signature(signature)
@@ -359,21 +249,5 @@ mod tests {
         assert!(!is_signed(&key("must_fail_under"), signature, body));
         assert!(!is_signed(&key("public_key"), signature, &body[1..]));
         assert!(!is_signed(&key("public_key"), "", body));
-    }
-
-    #[test]
-    fn keys_are_believed_by_https_or_from_this_machine() {
-        for url in [KEYS_URL, "http://127.0.0.1:1/keys", "http://localhost/k", "http://[::1]:9/k"] {
-            assert!(check_address(url).is_ok(), "{url}");
-        }
-        for url in [
-            "http://example.com/k",
-            "ftp://127.0.0.1/k",
-            "",
-            "https://",
-            "http://localhost.example.com/",
-        ] {
-            assert!(check_address(url).is_err(), "{url}");
-        }
     }
 }

@@ -3,8 +3,12 @@
 
 mod entries;
 pub mod github;
+pub mod github_keys;
+mod limits;
 pub mod oauth;
 pub mod report;
+
+pub use limits::{MAX_BODY, MAX_ENTRIES};
 
 use crate::audit::{self, Actor};
 use crate::service::Service;
@@ -12,11 +16,6 @@ use crate::store::StoreError;
 use crate::store::leaks::{LeakOutcome, LeakReport};
 use crate::store::tokens::RevokedBy;
 use axum::http::request::Parts;
-
-/// How long a report's body may be, in bytes.
-pub const MAX_BODY: usize = 8 * 1024 * 1024;
-/// How many tokens one report may name.
-pub const MAX_ENTRIES: usize = 10_000;
 
 /// Takes reports of tokens that prove themselves, and forgets at once those that died by it.
 ///

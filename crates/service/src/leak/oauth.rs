@@ -225,16 +225,20 @@ fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {
     if !media.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
         return Err(wrong("Content-Type: application/x-www-form-urlencoded"));
     }
-    let TokenPairs(token, count) =
+    let TokenPairs { last, count } =
         serde_urlencoded::from_bytes(body).map_err(|_| wrong("the body is no form"))?;
-    match (token, count) {
+    match (last, count) {
         (Some(token), 1) if !token.is_empty() => Ok(token),
         _ => Err(wrong("token: required, exactly once")),
     }
 }
 
-/// The last `token` of a form and how many there are; other pairs are skipped one by one.
-struct TokenPairs(Option<String>, usize);
+/// The `token` pairs of a form; other pairs are skipped one by one.
+#[derive(Default)]
+struct TokenPairs {
+    last: Option<String>,
+    count: usize,
+}
 
 impl<'de> Deserialize<'de> for TokenPairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -252,11 +256,11 @@ impl<'de> Visitor<'de> for TokenPairsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenPairs, A::Error> {
-        let mut tokens = TokenPairs(None, 0);
+        let mut tokens = TokenPairs::default();
         while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Cow<'de, str>>()? {
             if name == "token" {
-                tokens.0 = Some(value.into_owned());
-                tokens.1 += 1;
+                tokens.last = Some(value.into_owned());
+                tokens.count += 1;
             }
         }
         Ok(tokens)

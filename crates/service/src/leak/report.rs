@@ -84,7 +84,7 @@ pub async fn reports(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     must_be_json(&parts.headers)?;
-    let (entries, sound) = read(&service, &body)?;
+    let Report { entries, sound } = read(&service, &body)?;
     drop(body);
     let actor = actor(&service, &parts, method::POSSESSION);
     let outcomes = take(&service, &sound, &actor).await?;
@@ -92,26 +92,34 @@ pub async fn reports(
     Ok(json(StatusCode::OK, "application/json", &answer))
 }
 
-/// What is wrong with an entry.
+/// The problem of an entry.
 type Fault = &'static str;
 
-/// Reads a report: for each entry its fault, or none if it is sound; and the sound ones.
-fn read(service: &Service, body: &[u8]) -> Result<(Vec<Option<Fault>>, Vec<LeakReport>), ApiError> {
+/// The content of a report.
+#[derive(Default)]
+struct Report {
+    /// The fault of each entry; `None` for a sound entry.
+    entries: Vec<Option<Fault>>,
+    /// The sound entries.
+    sound: Vec<LeakReport>,
+}
+
+fn read(service: &Service, body: &[u8]) -> Result<Report, ApiError> {
     let shape = Shape {
         list: Some("reports"),
         texts: ["source", "url", "location"],
         read_token: &|token| service.reader.read(token.as_bytes()),
     };
-    let (mut entries, mut sound) = (Vec::new(), Vec::new());
+    let mut found = Report::default();
     let read = shape.read(body, &mut |entry| match entry_report(entry) {
         Ok(report) => {
-            entries.push(None);
-            sound.push(report);
+            found.entries.push(None);
+            found.sound.push(report);
         }
-        Err(fault) => entries.push(Some(fault)),
+        Err(fault) => found.entries.push(Some(fault)),
     });
     match read {
-        Ok(()) => Ok((entries, sound)),
+        Ok(()) => Ok(found),
         Err(ListError::TooMany) => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("reports: at most {MAX_ENTRIES} entries; send the rest in another report"),

@@ -5,34 +5,11 @@
 //! only a few lookups of an address may be unanswered in a short window. So an address cannot flood a
 //! failing database, and live tokens are accepted soon after it recovers.
 
-use super::table::Table;
-use super::{Allowance, Class, Keys, Limits, Rate};
+use super::Limits;
+use super::allowance::Allowance;
+use super::class::Class;
+use super::key::Keys;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// For how many seconds after a failure the database is taken to be failing.
-const FAILING: u64 = 10;
-/// The window of unanswered lookups while the database is failing, in seconds.
-const PERIOD: u32 = 2;
-/// The part of COUNT that one window allows.
-const PART: u32 = 10;
-/// The fewest lookups that one window allows.
-const AT_LEAST: u32 = 10;
-
-/// The lookups that a failing database has not answered.
-#[derive(Debug, Default)]
-pub(super) struct Unanswered {
-    table: Mutex<Table>,
-    /// When the database is no longer taken to be failing, by the clock of the limits.
-    failing_until: AtomicU64,
-}
-
-impl Unanswered {
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A lookup that an address may make. If it is dropped, it stays counted.
 #[derive(Debug)]
@@ -69,7 +46,7 @@ impl Limits {
 
     /// Records that the database failed to answer about a token.
     pub fn database_failed(&self) {
-        self.database_failed_at(self.clock.seconds());
+        self.unanswered.database_failed(self.clock.seconds());
     }
 
     pub(super) fn take_lookup_at(&self, address: IpAddr, now: u64) -> Result<Lookup, Allowance> {
@@ -91,7 +68,7 @@ impl Limits {
 
     pub(super) fn end_lookup_at(&self, lookup: &Lookup, outcome: Outcome, now: u64) {
         if outcome == Outcome::Failed {
-            self.database_failed_at(now);
+            self.unanswered.database_failed(now);
         } else {
             self.answered(lookup);
         }
@@ -100,24 +77,15 @@ impl Limits {
         }
     }
 
-    fn database_failed_at(&self, now: u64) {
-        self.unanswered.failing_until.fetch_max(now + FAILING, Ordering::Relaxed);
-    }
-
     /// Counts a lookup among those that are not answered, if the database is failing.
     fn take_unanswered(&self, keys: Keys, now: u64) -> Option<Allowance> {
         let rate = self.rates.as_ref()?[Class::Authentication as usize];
-        if now >= self.unanswered.failing_until.load(Ordering::Relaxed) {
-            return None;
-        }
-        let rate = Rate { limit: (rate.limit / PART).max(AT_LEAST), period: PERIOD };
-        let class = Class::Authentication;
-        Some(super::take_from(&mut self.unanswered.table(), class, rate, keys, now))
+        self.unanswered.take(rate, keys, now)
     }
 
     fn answered(&self, lookup: &Lookup) {
         if let Some(allowance) = &lookup.unanswered {
-            super::give_back_to(&mut self.unanswered.table(), allowance, lookup.keys);
+            self.unanswered.give_back(allowance, lookup.keys);
         }
     }
 }

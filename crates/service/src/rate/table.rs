@@ -9,9 +9,10 @@
 //! ever scanned: at the window's edge the exact keys are dropped at once, cells are reset when they
 //! are next used, and the hash gets a new key.
 
-use super::Key;
+use super::key::Key;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::num::NonZeroU32;
 
 /// The most keys with exact counts; with seven eighths of a power of two the map's table is full.
 pub(super) const EXACT: usize = 14_336;
@@ -23,8 +24,20 @@ const CELLS: usize = 1 << 17;
 /// The count of a key in the window that it is from.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
-    window: u32,
+    /// `None` in a cell that was never used.
+    window: Option<Mark>,
     count: u32,
+}
+
+/// The mark of a window in its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark(NonZeroU32);
+
+impl Mark {
+    const fn of(window: u64) -> Self {
+        // Windows 4,294,967,295 apart share a mark.
+        Self(NonZeroU32::MIN.saturating_add((window % (u32::MAX as u64)) as u32))
+    }
 }
 
 /// The counts of a window.
@@ -68,9 +81,9 @@ impl Table {
         if self.sketch.is_empty() || self.exact.len() < EXACT {
             return 0;
         }
-        let tag = tag(self.window);
+        let mark = Some(Mark::of(self.window));
         let cells = self.places(key).map(|place| self.sketch[place]);
-        let counts = cells.map(|cell| if cell.window == tag { cell.count } else { 0 });
+        let counts = cells.map(|cell| if cell.window == mark { cell.count } else { 0 });
         counts.into_iter().min().unwrap_or(0)
     }
 
@@ -87,11 +100,11 @@ impl Table {
         if self.sketch.is_empty() {
             self.sketch = vec![Cell::default(); ROWS * CELLS];
         }
-        let tag = tag(self.window);
+        let mark = Some(Mark::of(self.window));
         for place in self.places(key) {
             let cell = &mut self.sketch[place];
-            if cell.window != tag {
-                *cell = Cell { window: tag, count: 0 };
+            if cell.window != mark {
+                *cell = Cell { window: mark, count: 0 };
             }
             cell.count = cell.count.saturating_add(1);
         }
@@ -106,10 +119,10 @@ impl Table {
         if self.sketch.is_empty() {
             return;
         }
-        let tag = tag(self.window);
+        let mark = Some(Mark::of(self.window));
         for place in self.places(key) {
             let cell = &mut self.sketch[place];
-            if cell.window == tag {
+            if cell.window == mark {
                 cell.count = cell.count.saturating_sub(1);
             }
         }
@@ -129,9 +142,4 @@ impl Table {
     pub(super) fn slots(&self) -> (usize, usize) {
         (self.exact.capacity(), self.sketch.len())
     }
-}
-
-/// The window's mark in a cell; zero marks a cell that was never used.
-const fn tag(window: u64) -> u32 {
-    (window % (u32::MAX as u64)) as u32 + 1
 }

@@ -2,6 +2,9 @@
 
 use super::table::EXACT;
 use super::*;
+use axum::http::Method;
+use ddpatrol_token::Uuid;
+use std::net::IpAddr;
 
 const NOW: u64 = 1_200;
 

@@ -1,8 +1,9 @@
-//! Which connections are open: admits new ones within the limits, makes room by closing those not at work,
-//! and closes those that are past a deadline.
+//! The open connections: admits new ones within the limits, makes room by closing those not at work, and
+//! closes those that are past a deadline.
 
-use super::ConnectionLimits;
-use super::watch::{Clock, Stage, TICK, Watch};
+use super::limits::ConnectionLimits;
+use super::ticks::{Clock, TICK};
+use super::watch::{Overdue, Stage, Watch};
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;
 use crate::network::site;
@@ -18,6 +19,25 @@ use tokio::task::{AbortHandle, JoinHandle};
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 /// Time limit of a connection that was asked to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The other side of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Peer {
+    /// A client, whose address is limited.
+    Client(IpAddr),
+    /// A trusted proxy.
+    Proxy,
+}
+
+/// The effect of a reached limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtLimit {
+    /// Another connection was closed.
+    MadeRoom,
+    /// The new connection is refused.
+    Refused,
+}
+
 /// The decision on a new connection.
 #[derive(Debug)]
 pub(super) enum Decision {
@@ -63,7 +83,7 @@ impl Open {
         Some(entry)
     }
 
-    /// Finds the connection to close for a new one, of an address or of all; see
+    /// Finds the connection to close for a new one, of a site or of all; see
     /// [`Watch::dispensable`].
     fn dispensable(&self, of: Option<&IpAddr>) -> Option<u64> {
         let candidates = self.entries.iter().filter(|(_, entry)| match of {
@@ -105,16 +125,18 @@ impl Admission {
     }
 
     /// Admits a connection, after closing one not at work if a limit is reached.
-    pub(super) async fn admit(self: &Arc<Self>, address: IpAddr, exempt: bool) -> Decision {
-        let limited = (!exempt).then(|| site(address));
+    pub(super) async fn admit(self: &Arc<Self>, peer: Peer) -> Decision {
+        let limited = match peer {
+            Peer::Client(address) => Some(site(address)),
+            Peer::Proxy => None,
+        };
         if let Some(site) = &limited {
             let mut open = self.lock();
             if open.count(site) >= self.limits.per_address {
-                let dispensable = open.dispensable(Some(site));
-                let closed = dispensable.is_some_and(|id| abort(&mut open, id));
+                let effect = make_room(&mut open, Some(site));
                 drop(open);
-                self.limited("address", closed);
-                if !closed {
+                self.limited("address", effect);
+                if effect == AtLimit::Refused {
                     return Decision::Refused;
                 }
             }
@@ -152,19 +174,14 @@ impl Admission {
             return Some(permit);
         }
         // If fewer are open than permitted, others are on their way out.
-        let closed = {
+        let effect = {
             let mut open = self.lock();
-            if open.entries.len() < self.limits.total {
-                None
-            } else {
-                let dispensable = open.dispensable(None);
-                Some(dispensable.is_some_and(|id| abort(&mut open, id)))
-            }
+            (open.entries.len() >= self.limits.total).then(|| make_room(&mut open, None))
         };
-        if let Some(closed) = closed {
-            self.limited("total", closed);
+        if let Some(effect) = effect {
+            self.limited("total", effect);
         }
-        if closed == Some(false) {
+        if effect == Some(AtLimit::Refused) {
             return None;
         }
         let room = tokio::time::timeout(ROOM_WITHIN, Arc::clone(&self.room).acquire_owned());
@@ -191,11 +208,11 @@ impl Admission {
         }
     }
 
-    fn limited(&self, limit: &'static str, made_room: bool) {
-        if made_room {
-            self.metrics.connection_closed(limit);
-        } else {
-            self.metrics.connection_refused(limit);
+    /// Counts and logs a reached limit.
+    fn limited(&self, limit: &'static str, effect: AtLimit) {
+        match effect {
+            AtLimit::MadeRoom => self.metrics.connection_closed(limit),
+            AtLimit::Refused => self.metrics.connection_refused(limit),
         }
         if let Some(count) = self.log.count(limit) {
             let ConnectionLimits { total, per_address } = self.limits;
@@ -267,6 +284,14 @@ impl Admission {
     }
 }
 
+/// Closes a connection that is not at work, of a site or of all, if there is one.
+fn make_room(open: &mut Open, of: Option<&IpAddr>) -> AtLimit {
+    match open.dispensable(of) {
+        Some(id) if abort(open, id) => AtLimit::MadeRoom,
+        _ => AtLimit::Refused,
+    }
+}
+
 /// Closes a connection at once; returns `false` if its task is not known yet.
 fn abort(open: &mut Open, id: u64) -> bool {
     let Some(task) = open.entries.get(&id).and_then(|entry| entry.task.clone()) else {
@@ -278,8 +303,8 @@ fn abort(open: &mut Open, id: u64) -> bool {
 }
 
 /// Closes a connection past a deadline: an idle one in order, so that HTTP/2 can say goodbye.
-fn close(open: &mut Open, id: u64, overdue: super::watch::Overdue) {
-    if overdue == super::watch::Overdue::Idle
+fn close(open: &mut Open, id: u64, overdue: Overdue) {
+    if overdue == Overdue::Idle
         && let Some(entry) = open.entries.get_mut(&id)
         && let Some(close) = entry.close.take()
     {

@@ -1,7 +1,7 @@
 //! One connection: the TLS handshake, then HTTP/1 or HTTP/2 until either side closes it.
 
 use super::admission::Admitted;
-use super::watch::{InProgress, Receiving, Watch};
+use super::watch::{InProgress, Protocol, Receiving, Watch};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -86,7 +86,10 @@ where
         let watch = Arc::clone(&watch);
         let app = TowerToHyperService::new(app);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let mut in_progress = watch.begin(request.version() == Version::HTTP_2);
+            let mut in_progress = watch.begin(match request.version() {
+                Version::HTTP_2 => Protocol::Http2,
+                _ => Protocol::Http1,
+            });
             request.extensions_mut().insert(ConnectInfo(peer));
             let receiving = Receiving::new(Arc::clone(&watch));
             let answer = app.call(request.map(|body| Received { body, receiving }));

@@ -1,6 +1,6 @@
 //! The process's limit on file descriptors, from which the limit on connections follows.
 
-use super::ConnectionLimits;
+use super::limits::ConnectionLimits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// File descriptors kept for everything but connections: database, listener, standard streams, and

@@ -8,14 +8,17 @@
 mod admission;
 mod connection;
 pub mod descriptors;
+mod limits;
+mod ticks;
 mod tls;
 mod watch;
 
+pub use limits::ConnectionLimits;
 pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::metrics::Metrics;
 use crate::network::Networks;
-use admission::{Admission, Decision};
+use admission::{Admission, Decision, Peer};
 use axum::Router;
 use std::io;
 use std::net::SocketAddr;
@@ -25,15 +28,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Pause after `accept` failed for want of a resource, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Limits on open connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// From all addresses together.
-    pub total: usize,
-    /// From one address; of IPv6 from one /64. Trusted proxies are exempt.
-    pub per_address: usize,
-}
 
 /// The configuration of a [`Server`].
 #[derive(Debug)]
@@ -92,10 +86,9 @@ impl Server {
 
     /// Serves a connection in a task of its own, or closes it if a limit is reached.
     async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let exempt = self.config.trusted_proxies.contains(peer.ip());
-        let Decision::Admitted(admitted) = self.admission.admit(peer.ip(), exempt).await else {
-            return;
-        };
+        let is_proxy = self.config.trusted_proxies.contains(peer.ip());
+        let side = if is_proxy { Peer::Proxy } else { Peer::Client(peer.ip()) };
+        let Decision::Admitted(admitted) = self.admission.admit(side).await else { return };
         let id = admitted.id();
         let tls = self.config.tls.as_ref().map(|tls| tls.current());
         let serve = connection::serve(stream, peer, tls, self.app.clone(), admitted);

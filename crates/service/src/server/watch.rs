@@ -4,12 +4,9 @@
 //! all connections ([`super::admission::Admission::reap`]) compares them with the clock. A request
 //! costs a few atomic operations and no timer.
 
+use super::ticks::{Clock, OptionalTick, ticks};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, Instant};
-
-/// The length of a tick of the coarse clock.
-pub(super) const TICK: Duration = Duration::from_millis(250);
 
 /// Deadline of the TLS handshake.
 const HANDSHAKE_WITHIN: u32 = ticks(10);
@@ -25,35 +22,6 @@ const READ_WITHIN: u32 = ticks(30);
 const SLOT: u32 = ticks(5);
 const SLOTS: usize = 18;
 
-const fn ticks(seconds: u32) -> u32 {
-    seconds * 4
-}
-
-/// A clock that is advanced every [`TICK`].
-#[derive(Debug)]
-pub(super) struct Clock {
-    start: Instant,
-    now: AtomicU32,
-}
-
-impl Clock {
-    pub(super) fn new() -> Self {
-        Self { start: Instant::now(), now: AtomicU32::new(1) }
-    }
-
-    /// Returns the tick; never 0.
-    pub(super) fn now(&self) -> u32 {
-        self.now.load(Relaxed)
-    }
-
-    pub(super) fn advance(&self) -> u32 {
-        let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
-        let now = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
-        self.now.store(now, Relaxed);
-        now
-    }
-}
-
 /// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -66,7 +34,24 @@ pub(super) enum Stage {
     Used,
 }
 
-/// Why a connection can be closed to make room, in the order in which connections are closed.
+/// The protocol of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// One request at a time.
+    Http1,
+    /// Several requests at a time, and frames between them.
+    Http2,
+}
+
+/// A connection that can be closed to make room. The lowest one is closed first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    reason: Dispensable,
+    /// The tick since when the reason holds.
+    since: u32,
+}
+
+/// The reason why a connection can be closed to make room, in the order in which connections are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dispensable {
     /// No request has been received.
@@ -104,7 +89,7 @@ impl Overdue {
     }
 }
 
-/// The state of a connection.
+/// The times and requests of a connection.
 #[derive(Debug)]
 pub(super) struct Watch {
     clock: Arc<Clock>,
@@ -112,10 +97,10 @@ pub(super) struct Watch {
     multiplexed: AtomicBool,
     /// When the stage began, or the last request was answered or ended.
     quiet_since: AtomicU32,
-    /// When the first byte of a request came whose headers are not complete, or 0.
-    headers_since: AtomicU32,
-    /// When something was written that is not flushed yet, or 0.
-    unflushed_since: AtomicU32,
+    /// When the first byte of a request came whose headers are not complete.
+    headers_since: OptionalTick,
+    /// When something was written that is not flushed yet.
+    unflushed_since: OptionalTick,
     /// The requests in progress: until their answer is taken off.
     requests: AtomicU32,
     /// Those that have no answer yet.
@@ -136,8 +121,8 @@ impl Watch {
             stage: AtomicU8::new(Stage::Handshake as u8),
             multiplexed: AtomicBool::new(false),
             quiet_since: AtomicU32::new(now),
-            headers_since: AtomicU32::new(0),
-            unflushed_since: AtomicU32::new(0),
+            headers_since: OptionalTick::default(),
+            unflushed_since: OptionalTick::default(),
             requests: AtomicU32::new(0),
             unanswered: AtomicU32::new(0),
             receiving: AtomicU32::new(0),
@@ -161,53 +146,52 @@ impl Watch {
     }
 
     pub(super) fn was_read(&self) {
-        if self.requests.load(Relaxed) == 0 && self.headers_since.load(Relaxed) == 0 {
-            self.headers_since.store(self.clock.now(), Relaxed);
+        if self.requests.load(Relaxed) == 0 && self.headers_since.get().is_none() {
+            self.headers_since.set(self.clock.now());
         }
     }
 
     pub(super) fn was_written(&self) {
-        if self.unflushed_since.load(Relaxed) == 0 {
-            self.unflushed_since.store(self.clock.now(), Relaxed);
+        if self.unflushed_since.get().is_none() {
+            self.unflushed_since.set(self.clock.now());
         }
     }
 
     pub(super) fn was_flushed(&self) {
-        self.unflushed_since.store(0, Relaxed);
+        self.unflushed_since.clear();
     }
 
     /// A request's headers are complete. The result lives until its answer is taken off.
-    pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> InProgress {
+    pub(super) fn begin(self: &Arc<Self>, protocol: Protocol) -> InProgress {
         let slot = (self.clock.now() / SLOT) as usize % SLOTS;
         self.requests.fetch_add(1, Relaxed);
         self.unanswered.fetch_add(1, Relaxed);
         self.began[slot].fetch_add(1, Relaxed);
-        self.headers_since.store(0, Relaxed);
+        self.headers_since.clear();
         if self.stage() != Stage::Used {
-            self.multiplexed.store(multiplexed, Relaxed);
+            self.multiplexed.store(protocol == Protocol::Http2, Relaxed);
             self.stage.store(Stage::Used as u8, Relaxed);
         }
         InProgress { watch: Arc::clone(self), slot, answered: false }
     }
 
-    /// Returns how readily the connection is closed to make room, lowest first, and since when: one
-    /// without any request, then one whose requests all wait for their client's body, then an idle
-    /// one, then one whose client does not read its answers. `None` if the service is at work on a
-    /// request.
-    pub(super) fn dispensable(&self) -> Option<(Dispensable, u32)> {
+    /// Returns the rank of the connection among those that can be closed to make room; `None` if the
+    /// service is at work on a request.
+    pub(super) fn dispensable(&self) -> Option<Candidate> {
         let unanswered = self.unanswered.load(Relaxed);
         if unanswered > self.receiving.load(Relaxed) {
             return None;
         }
         if unanswered > 0 {
-            return Some((Dispensable::Receiving, self.receiving_since.load(Relaxed)));
+            let since = self.receiving_since.load(Relaxed);
+            return Some(Candidate { reason: Dispensable::Receiving, since });
         }
-        let rank = match (self.quiet_since(), self.stage()) {
+        let reason = match (self.quiet_since(), self.stage()) {
             (None, _) => Dispensable::Unread,
             (Some(_), Stage::Used) => Dispensable::Idle,
             (Some(_), Stage::Handshake | Stage::First) => Dispensable::Unused,
         };
-        Some((rank, self.quiet_since.load(Relaxed)))
+        Some(Candidate { reason, since: self.quiet_since.load(Relaxed) })
     }
 
     /// Returns since when no request has been in progress, or `None` if one is.
@@ -217,8 +201,8 @@ impl Watch {
 
     /// Returns the deadline that has passed at a tick.
     pub(super) fn overdue(&self, now: u32) -> Option<Overdue> {
-        let over = |since: u32, limit| since != 0 && now.saturating_sub(since) > limit;
-        if over(self.unflushed_since.load(Relaxed), READ_WITHIN) {
+        let over = |since: u32, limit| now.saturating_sub(since) > limit;
+        if self.unflushed_since.get().is_some_and(|since| over(since, READ_WITHIN)) {
             return Some(Overdue::Answer);
         }
         let Some(quiet) = self.quiet_since() else {
@@ -231,7 +215,7 @@ impl Watch {
             Stage::Used => {
                 // Frames of HTTP/2 come between requests too.
                 let headers = !self.multiplexed.load(Relaxed)
-                    && over(self.headers_since.load(Relaxed), HEADERS_WITHIN);
+                    && self.headers_since.get().is_some_and(|since| over(since, HEADERS_WITHIN));
                 if headers {
                     return Some(Overdue::Headers);
                 }
@@ -327,7 +311,7 @@ mod tests {
         assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
         watch.was_read();
         assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
-        let request = watch.begin(false);
+        let request = watch.begin(Protocol::Http1);
         let (overdue, seconds) = first_overdue(&watch).expect("a deadline");
         assert!(overdue == Overdue::Answer && (80..=90).contains(&seconds), "{seconds}");
         watch.was_written();
@@ -343,10 +327,10 @@ mod tests {
     fn frames_between_requests_do_not_prolong_an_http_2_connection() {
         let watch = watch();
         watch.ready();
-        drop(watch.begin(true));
+        drop(watch.begin(Protocol::Http2));
         watch.was_read();
         assert_eq!(first_overdue(&watch), Some((Overdue::Idle, 60)));
-        let requests = [watch.begin(true), watch.begin(true)];
+        let requests = [watch.begin(Protocol::Http2), watch.begin(Protocol::Http2)];
         assert_eq!(watch.quiet_since(), None);
         drop(requests);
         assert!(watch.quiet_since().is_some());
@@ -354,12 +338,12 @@ mod tests {
 
     #[test]
     fn a_connection_is_dispensable_unless_the_service_is_at_work_on_a_request() {
-        let rank = |watch: &Watch| watch.dispensable().map(|(rank, _)| rank);
+        let rank = |watch: &Watch| watch.dispensable().map(|candidate| candidate.reason);
         let watch = watch();
         assert_eq!(rank(&watch), Some(Dispensable::Unused));
         watch.ready();
-        let mut first = watch.begin(true);
-        let mut second = watch.begin(true);
+        let mut first = watch.begin(Protocol::Http2);
+        let mut second = watch.begin(Protocol::Http2);
         first.answered();
         assert_eq!(rank(&watch), None);
         let mut body = Receiving::new(Arc::clone(&watch));
@@ -367,7 +351,7 @@ mod tests {
         body.waits();
         body.waits();
         assert_eq!(rank(&watch), Some(Dispensable::Receiving));
-        let third = watch.begin(true);
+        let third = watch.begin(Protocol::Http2);
         assert_eq!(rank(&watch), None, "a request that does not wait for its body");
         drop(third);
         body.ended();

@@ -5,7 +5,8 @@
 
 use super::search::search;
 use super::{Dialect, Store, StoreError};
-use crate::audit::{Event, Filter, Page, name};
+use crate::audit::{Cursor, Event, Filter, Page, name};
+use crate::sort::Direction;
 use crate::{id, time};
 use sqlx::QueryBuilder;
 
@@ -93,8 +94,11 @@ macro_rules! push_conditions {
             let value = value.as_bytes().as_slice();
             $query.push(concat!(" AND ", $alias, ".")).push(column).push(" = ").push_bind(value);
         }
-        if let Some((at, sequence)) = $page.after {
-            let beyond = if $page.descending { "<" } else { ">" };
+        if let Some(Cursor { at, sequence }) = $page.after {
+            let beyond = match $page.direction {
+                Direction::Ascending => ">",
+                Direction::Descending => "<",
+            };
             $query.push(concat!(" AND (", $alias, ".at, ", $alias, ".sequence) "));
             $query.push(beyond).push(" (").push_bind(at);
             $query.push(", ").push_bind(sequence).push(")");
@@ -106,7 +110,7 @@ macro_rules! push_conditions {
 macro_rules! push_query {
     ($query:ident, $index:expr, $filter:expr, $page:expr, $dialect:expr) => {{
         let (index, filter, page): (Index, &Filter, &Page) = ($index, $filter, $page);
-        let order = if page.descending { "DESC" } else { "ASC" };
+        let order = page.direction.sql();
         let hint = match $dialect {
             Dialect::Sqlite => format!(" INDEXED BY {}", index.name()),
             Dialect::Postgres => String::new(),
@@ -126,10 +130,12 @@ macro_rules! push_query {
             });
             match (filter.user(), filter.email()) {
                 (Some(user), _) => $query.push_bind(user.as_bytes().as_slice()),
-                (None, email) => $query
+                (None, Some(email)) => $query
                     .push("(SELECT id FROM users WHERE email = ")
-                    .push_bind(email.unwrap_or_default())
+                    .push_bind(email)
                     .push(")"),
+                // The index is chosen for people only.
+                (None, None) => $query.push("NULL"),
             };
         } else {
             $query.push("audit_events AS e").push(hint).push(" WHERE 1 = 1");
@@ -162,6 +168,23 @@ struct EventRow {
     metadata: Option<String>,
 }
 
+/// An event with its number in the database.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// The number, by which events of the same time are ordered.
+    pub sequence: i64,
+    /// The event.
+    pub event: Event,
+}
+
+impl StoredEvent {
+    /// Returns the cursor of the page that follows the event.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor { at: time::to_row(self.event.at), sequence: self.sequence }
+    }
+}
+
 impl Store {
     /// Reads a page of the events that match a filter.
     ///
@@ -172,7 +195,7 @@ impl Store {
         &self,
         filter: &Filter,
         page: &Page,
-    ) -> Result<Vec<(i64, Event)>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let dialect = self.dialect();
         let mut rows: Vec<EventRow> = search!(self, |connection| {
             let mut rows = Vec::new();
@@ -186,11 +209,13 @@ impl Store {
             rows
         });
         rows.sort_by_key(|row| (row.at, row.sequence));
-        if page.descending {
+        if page.direction == Direction::Descending {
             rows.reverse();
         }
         rows.truncate(page.limit as usize);
-        rows.into_iter().map(|row| Ok((row.sequence, event(row)?))).collect()
+        rows.into_iter()
+            .map(|row| Ok(StoredEvent { sequence: row.sequence, event: event(row)? }))
+            .collect()
     }
 }
 

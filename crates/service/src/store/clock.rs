@@ -1,7 +1,7 @@
 //! The clock's rows and the database's own clock: samples, the latest trusted time, and the
 //! reference that takes its place while no time is trusted.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::{Store, StoreError, change, read};
 use crate::audit::Event;
 use crate::clock::{Anchor, Sample, boot, follow_database, follow_wall};

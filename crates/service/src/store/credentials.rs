@@ -1,6 +1,6 @@
 //! Credentials: the data by which presented tokens are judged, read on connections of their own.
 
-use super::tokens::read_scopes;
+use super::token_rows::read_scopes;
 use super::{Store, StoreError, read};
 use crate::permission::Permissions;
 use crate::{id, time};

@@ -1,7 +1,7 @@
 //! Leak reports: tokens are marked, and by policy revoked, thousands in one report with few
 //! statements, so that a distant database does not make it slow.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::tokens::RevokedBy;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
@@ -88,13 +88,21 @@ impl StateRow {
 /// The tokens of a part of a report, by id.
 type States = HashMap<Vec<u8>, StateRow>;
 
+/// A report whose token is to be marked.
+#[derive(Debug)]
+struct Marked<'a> {
+    /// The mark's identifier.
+    mark: Uuid,
+    report: &'a LeakReport,
+}
+
 /// The changes that a part of a report causes.
 #[derive(Debug, Default)]
 struct Changes<'a> {
     /// An outcome for each report of the part.
     outcomes: Vec<LeakOutcome>,
-    /// The first report of each token that is not marked yet, with the mark's identifier.
-    marked: Vec<(Uuid, &'a LeakReport)>,
+    /// The first report of each token that is not marked yet.
+    marked: Vec<Marked<'a>>,
     revoked: Vec<Uuid>,
     events: Vec<Event>,
 }
@@ -128,7 +136,7 @@ impl<'a> Changes<'a> {
         let outcome = state.outcome(rules.now);
         if state.leaked_at.is_none() {
             state.leaked_at = Some(rules.now);
-            self.marked.push((id::random()?, report));
+            self.marked.push(Marked { mark: id::random()?, report });
             self.events.push(leak_event(rules.actor, report, name::LEAKED)?);
         }
         // An expired token is revoked too, because the clock may be wrong.
@@ -244,7 +252,7 @@ impl Store {
             let changes = Changes::new(known, states, rules)?;
             for marked in changes.marked.chunks(MARKED_AT_ONCE) {
                 let mut query = QueryBuilder::new("WITH leaks (token, mark, source, url) AS (");
-                query.push_values(padded(marked), |mut row, (mark, report)| {
+                query.push_values(padded(marked), |mut row, Marked { mark, report }| {
                     row.push_bind(report.token.as_bytes().as_slice())
                         .push_bind(mark.as_bytes().as_slice())
                         .push_bind(report.source.as_str())

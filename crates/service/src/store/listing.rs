@@ -1,8 +1,9 @@
 //! Lists of tokens: filtered, sorted, a page at a time.
 
 use super::search::search;
-use super::tokens::{COLUMNS, Token, TokenRow, fold};
+use super::token_rows::{COLUMNS, Token, TokenRow, fold};
 use super::{Dialect, Store, StoreError};
+use crate::sort::Direction;
 use crate::time;
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
@@ -34,22 +35,22 @@ impl Order {
     }
 }
 
-/// Which tokens to list, in which order.
+/// The tokens to list, and their order.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// Part of the name, without regard to case; or the whole id or alias.
     pub text: Option<String>,
-    /// Whose; everybody's if empty.
+    /// The owners; all people if empty.
     pub owners: Vec<Uuid>,
-    /// Only those that leaked, revoked ones included.
+    /// Only tokens that leaked, revoked ones included.
     pub leaked: bool,
     /// The order.
     pub order: Order,
-    /// Last first.
-    pub descending: bool,
-    /// How many at most.
+    /// The direction of the order.
+    pub direction: Direction,
+    /// Maximum number of tokens.
     pub size: u32,
-    /// How many to leave out before.
+    /// Number of tokens to skip.
     pub offset: u64,
 }
 
@@ -100,7 +101,7 @@ macro_rules! push_conditions {
 macro_rules! push_page {
     ($query:ident, $listing:expr, $now:expr, $dialect:expr) => {{
         let listing: &Listing = $listing;
-        let direction = if listing.descending { "DESC" } else { "ASC" };
+        let direction = listing.direction.sql();
         let order = format!(" ORDER BY {} {direction}, id {direction}", listing.order.column());
         $query.push(COLUMNS).push(" WHERE id IN (SELECT id");
         push_conditions!($query, listing, $now, $dialect);
@@ -123,16 +124,25 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The tokens of the page.
+    pub tokens: Vec<Token>,
+    /// The number of tokens in all pages.
+    pub total: i64,
+}
+
 impl Store {
     /// Lists a page of tokens, and counts all that match the listing's conditions.
     ///
     /// # Errors
     /// [`StoreError::SearchTime`] if the search takes too long; another [`StoreError`] if the
     /// database fails or holds a faulty row.
-    pub async fn tokens(&self, listing: &Listing) -> Result<(Vec<Token>, i64), StoreError> {
+    pub async fn tokens(&self, listing: &Listing) -> Result<Listed, StoreError> {
         let now = time::to_row(time::now());
         let dialect = self.dialect();
-        let (rows, count): (Vec<TokenRow>, i64) = search!(self, |connection| {
+        let (rows, total): (Vec<TokenRow>, i64) = search!(self, |connection| {
             let mut query = QueryBuilder::new("");
             push_page!(query, listing, now, dialect);
             let rows = query.build_query_as().fetch_all(&mut *connection).await?;
@@ -141,7 +151,7 @@ impl Store {
             (rows, query.build_query_scalar().fetch_one(&mut *connection).await?)
         });
         let tokens = rows.into_iter().map(TokenRow::token).collect::<Result<_, _>>()?;
-        Ok((tokens, count))
+        Ok(Listed { tokens, total })
     }
 }
 
@@ -160,7 +170,7 @@ mod tests {
             owners: Vec::new(),
             leaked: false,
             order: Order::Name,
-            descending: false,
+            direction: Direction::Ascending,
             size: 100,
             offset: 100_000,
         };
@@ -172,8 +182,8 @@ mod tests {
             Listing { text: Some("ci".to_owned()), ..all.clone() },
         ];
         for order in [Order::Name, Order::CreatedAt, Order::ExpiresAt, Order::Leaked] {
-            for descending in [false, true] {
-                lists.push(Listing { order, descending, ..all.clone() });
+            for direction in [Direction::Ascending, Direction::Descending] {
+                lists.push(Listing { order, direction, ..all.clone() });
             }
         }
         for list in &lists {

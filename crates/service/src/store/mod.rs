@@ -8,24 +8,28 @@ pub mod audit;
 pub mod audit_search;
 pub mod clock;
 pub mod credentials;
+mod error;
+mod events;
 pub mod leaks;
 pub mod listing;
+mod open;
 #[cfg(test)]
 mod plans;
 pub mod pools;
 pub mod readiness;
 pub mod search;
+mod token_rows;
 pub mod tokens;
 pub mod users;
 
+pub use error::StoreError;
+pub use pools::Missing;
+
 use ddpatrol_token::Uuid;
-use pools::{Pools, open_postgres, open_sqlite};
+use pools::Pools;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::Sqlite;
-use std::time::Duration;
 
-/// Maximum time that a statement waits for a connection or for another writer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// The channel on which replicas on one PostgreSQL notify each other of changed tokens.
 pub(crate) const CHANNEL: &str = "ddpatrol_changes";
 /// The most tokens that a notification names; beyond, replicas forget all.
@@ -48,51 +52,6 @@ enum Dialect {
     Sqlite,
     /// Transactions lock rows; those that change many lock them in the order of their ids.
     Postgres,
-}
-
-/// The treatment of a missing SQLite file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Create the file.
-    Create,
-    /// Fail.
-    Refuse,
-}
-
-/// An error of the database.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The URL has another scheme than those of the supported databases.
-    #[error(
-        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password belongs into DATABASE_URL)"
-    )]
-    Url(String),
-    /// The database cannot be opened.
-    #[error("cannot open the database {url}")]
-    Open {
-        /// The database, without its password.
-        url: String,
-        /// Why.
-        source: sqlx::Error,
-    },
-    /// The tables cannot be brought up to date.
-    #[error("cannot migrate the database's tables")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// A statement failed.
-    #[error("the database failed")]
-    Statement(#[from] sqlx::Error),
-    /// The system's random source failed.
-    #[error(transparent)]
-    Random(#[from] ddpatrol_token::mint::RandomError),
-    /// A search took too long.
-    #[error(
-        "the search took longer than {} s; narrow the time range with filter[from] and filter[to] or add a filter",
-        search::TIME_LIMIT.as_secs()
-    )]
-    SearchTime,
-    /// A row holds what the service never wrote.
-    #[error("the database holds a faulty row in `{0}`")]
-    Row(&'static str),
 }
 
 /// Reads with a pool of either database, by default the one for all but authentication and
@@ -141,37 +100,6 @@ macro_rules! change {
 pub(crate) use {change, read};
 
 impl Store {
-    /// Opens the database at `url` (`sqlite:FILE` or `postgres://…`) and brings its tables up to date.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the URL names no database, it cannot be opened, or not migrated.
-    pub async fn open(url: &str, missing: Missing) -> Result<Self, StoreError> {
-        let store = match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => Self::Sqlite(open_sqlite(url, missing).await?),
-            Some("postgres" | "postgresql") => Self::Postgres(open_postgres(url).await?),
-            _ => return Err(StoreError::Url(without_password(url))),
-        };
-        match &store {
-            Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.writer).await?,
-            Self::Postgres(pools) => {
-                // Building an index may take longer than a statement of the service may.
-                let mut connection = pools.writer.acquire().await?;
-                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
-                sqlx::migrate!("migrations/postgres").run(&mut *connection).await?;
-                connection.close().await?;
-            }
-        }
-        if let Err(error) = store.keep_reference().await {
-            // A full disk does not keep the service from answering.
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "cannot store the newest event's time to compare the clock with"
-            );
-        }
-        store.set_clock().await?;
-        Ok(store)
-    }
-
     /// The pool to listen for notifications with; `None` on SQLite, which has no other replicas.
     #[must_use]
     pub fn listener(&self) -> Option<&PgPool> {
@@ -219,32 +147,12 @@ impl Store {
     }
 }
 
-/// Writes a database's URL without its password and its options, which may hold one too. Of a URL
-/// that leaves open where a password stands, only the scheme is told.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return match url.split_once(':') {
-            Some((scheme, _)) if scheme != "sqlite" => format!("{scheme}:…"),
-            _ => url.to_owned(),
-        };
-    };
-    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    match place.rsplit_once('@') {
-        _ if options.contains('@') => format!("{scheme}://…"),
-        None => format!("{scheme}://{place}"),
-        Some((user, host)) => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{name}@{host}")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::audit::Attempt;
     use super::*;
-    use crate::audit::queue::Batch;
+    use crate::audit::batch::{Attempt, Batch};
     use crate::audit::{Actor, name};
+    use std::time::Duration;
 
     /// Runs a future on a runtime of its own.
     pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
@@ -296,21 +204,5 @@ mod tests {
                     .expect("a count");
             assert!(whole >= 30 && whole == transactions, "{whole} {transactions}");
         });
-    }
-
-    #[test]
-    fn a_databases_password_is_never_told() {
-        for (url, told) in [
-            ("postgres://me:secret@db:5432/x", "postgres://me@db:5432/x"),
-            ("postgres://me:s@cret@db/x?password=other", "postgres://me@db/x"),
-            ("postgres://db/x", "postgres://db/x"),
-            ("postgres://db/x?user=me&password=secret", "postgres://db/x"),
-            ("postgres://me@db/x?password=s@cret", "postgres://…"),
-            ("postgres://me:s?cret@db/x", "postgres://…"),
-            ("postgres:me:secret@db/x", "postgres:…"),
-            ("sqlite:file.db", "sqlite:file.db"),
-        ] {
-            assert_eq!(without_password(url), told);
-        }
     }
 }

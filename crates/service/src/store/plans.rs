@@ -1,11 +1,10 @@
 //! A test of SQLite's plans: no statement of a change reads a whole table that grows.
 
 use super::Store;
-use super::audit::Attempt;
 use super::leaks::{LeakReport, OnLeak};
 use super::tests::{run, sqlite};
-use super::tokens::{Authority, Change, Creation, NewToken, RevokedBy, Update};
-use crate::audit::queue::Batch;
+use super::tokens::{Authority, Change, Creation, RevokedBy, Update};
+use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
 use crate::service::{TokenRequest, mint};
@@ -80,7 +79,8 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let updates = events[..145].to_vec();
     let batch = Batch { events, ..Batch::default() };
     store.append_uses(&batch, Attempt::First).await.expect("uses");
-    let used = tokens.iter().map(|&token| (token, Timestamp::MAX)).take(169).collect();
+    let used =
+        tokens.iter().map(|&token| LastUse { token, at: Timestamp::MAX }).take(169).collect();
     let batch = Batch { updates, used, ..Batch::default() };
     store.append_uses(&batch, Attempt::Retry).await.expect("counts");
 
@@ -97,7 +97,7 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let expires_at = time::now() + SignedDuration::from_secs(60);
     let request =
         TokenRequest { owner: admin.id, name: "x".to_owned(), scopes: Vec::new(), expires_at };
-    let (new, _): (NewToken, _) = mint(request).expect("random bytes");
+    let new = mint(request).expect("random bytes").token;
     let event = event(new.id);
     let dead = Authority::Token(tokens[0]);
     let refused = store.create_token(&new, dead, &event).await.expect("a refusal");

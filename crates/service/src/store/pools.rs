@@ -1,14 +1,16 @@
 //! Connections to the database, in pools by purpose, so that no kind of work takes the connections
 //! of another: authentication never waits for a search.
 
-use super::{PATIENCE, StoreError, without_password};
-use crate::store::Missing;
+use super::error::{StoreError, without_password};
 use sqlx::pool::{Pool, PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Database};
 use std::str::FromStr as _;
+use std::time::Duration;
 
+/// Maximum time that a statement waits for a connection or for another writer.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Searches that run at the same time, besides [`OWN_LISTS`].
 pub(crate) const SEARCHES: u32 = 3;
 /// Lists of the caller's own tokens that run at the same time.
@@ -28,6 +30,15 @@ const POSTGRES_OTHERS: u32 = 8;
 /// PostgreSQL's own time limit of a search, for when it cannot be cancelled: a second more than
 /// [`super::search::TIME_LIMIT`].
 const SEARCH_STATEMENT_TIME: &str = "6s";
+
+/// The treatment of a missing SQLite file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Create the file.
+    Create,
+    /// Fail.
+    Refuse,
+}
 
 /// The pools of one database.
 #[derive(Debug)]

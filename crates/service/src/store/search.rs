@@ -45,8 +45,9 @@ macro_rules! search {
     (@run $search:ident, |$connection:ident| $body:expr) => {{
         let $connection = $search.connection();
         let running = async { Ok::<_, $crate::store::StoreError>($body) };
-        let ended = tokio::time::timeout($crate::store::search::TIME_LIMIT, running).await;
-        let found = ended.map_err(|_| $crate::store::StoreError::SearchTime)?;
+        let limit = $crate::store::search::TIME_LIMIT;
+        let ended = tokio::time::timeout(limit, running).await;
+        let found = ended.map_err(|_| $crate::store::StoreError::SearchTime(limit))?;
         let found = found.map_err($crate::store::search::interrupted)?;
         $search.finished();
         found
@@ -64,7 +65,7 @@ pub(super) fn interrupted(error: StoreError) -> StoreError {
         _ => None,
     };
     if code.is_some_and(|code| CODES.contains(&code.as_ref())) {
-        StoreError::SearchTime
+        StoreError::SearchTime(TIME_LIMIT)
     } else {
         error
     }
@@ -175,6 +176,6 @@ mod tests {
             assert!(dropped.is_err());
         }
         let ended = endless(&store).await;
-        assert!(matches!(ended, Err(StoreError::SearchTime)), "{ended:?}");
+        assert!(matches!(ended, Err(StoreError::SearchTime(_))), "{ended:?}");
     }
 }

@@ -1,7 +1,10 @@
-//! Tokens: created, found, changed and revoked; the events of expired ones. Of the token itself only
-//! a digest is kept.
+//! Creates, finds, changes and revokes tokens, and writes the events of expired ones, each change with
+//! its event. The rows themselves are in `token_rows`.
 
-use super::audit::insert_events;
+pub use super::token_rows::{Leak, NewToken, Token};
+
+use super::events::insert_events;
+use super::token_rows::{COLUMNS, TokenRow, fold, insert_token, lock_tokens, write_scopes};
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::{id, time};
@@ -9,12 +12,12 @@ use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
-/// What ended a token.
+/// The cause of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedBy {
-    /// Its owner or an administrator, by the API.
+    /// The owner or an administrator, by the API.
     Api,
-    /// Whoever held it, by RFC 7009.
+    /// A holder of the token, by RFC 7009.
     Holder,
     /// An operator at the command line.
     Operator,
@@ -35,67 +38,12 @@ impl RevokedBy {
     }
 }
 
-/// A token to keep: everything but its secret.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    /// The identifier, which the token's alias spells.
-    pub id: Uuid,
-    /// The digest of the whole token, see [`crate::auth::digest`].
-    pub digest: [u8; 32],
-    /// Whose it is.
-    pub owner: Uuid,
-    /// What it is called.
-    pub name: String,
-    /// What it may do.
-    pub scopes: Vec<String>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-/// A leak report's mark on a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leak {
-    /// The mark's own identifier.
-    pub id: Uuid,
-    /// When it was reported first.
-    pub date: Timestamp,
-    /// Who reported it.
-    pub source: String,
-}
-
-/// A token as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// The identifier.
-    pub id: Uuid,
-    /// Whose it is.
-    pub owner: Uuid,
-    /// What it is called.
-    pub name: String,
-    /// What it may do.
-    pub scopes: Vec<String>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// When its name or scopes changed last.
-    pub modified_at: Option<Timestamp>,
-    /// When it was used last.
-    pub last_used_at: Option<Timestamp>,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-    /// Its mark, if it leaked.
-    pub leak: Option<Leak>,
-}
-
-/// Who orders a change of tokens.
+/// The authority for a change of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
-    /// An operator, who holds the database.
+    /// An operator with access to the database.
     Operator,
-    /// Whoever holds this token, which has to be live when the change is made.
+    /// The holder of this token, which has to be live when the change is made.
     Token(Uuid),
 }
 
@@ -132,104 +80,15 @@ pub enum Update {
     Unauthorized,
 }
 
-/// What came of a revocation.
+/// The result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
     /// The token is revoked now.
     Done,
-    /// It had been before.
+    /// The token was revoked before.
     Already,
-    /// There is no such token.
+    /// No such token exists.
     Missing,
-}
-
-#[derive(sqlx::FromRow)]
-pub(super) struct TokenRow {
-    id: Vec<u8>,
-    owner: Vec<u8>,
-    name: String,
-    scopes: String,
-    created_at: i64,
-    expires_at: i64,
-    modified_at: Option<i64>,
-    last_used_at: Option<i64>,
-    revoked_at: Option<i64>,
-    leak_id: Option<Vec<u8>>,
-    leaked_at: Option<i64>,
-    leak_source: Option<String>,
-}
-
-pub(super) const COLUMNS: &str = "SELECT id, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, leak_id, leaked_at, leak_source FROM tokens";
-
-impl TokenRow {
-    pub(super) fn token(self) -> Result<Token, StoreError> {
-        let faulty = || StoreError::Row("tokens");
-        let leak = match (self.leak_id, self.leaked_at) {
-            (Some(id), Some(date)) => Some(Leak {
-                id: id::from_row(&id).ok_or_else(faulty)?,
-                date: time::from_row(date),
-                source: self.leak_source.unwrap_or_default(),
-            }),
-            _ => None,
-        };
-        Ok(Token {
-            id: id::from_row(&self.id).ok_or_else(faulty)?,
-            owner: id::from_row(&self.owner).ok_or_else(faulty)?,
-            name: self.name,
-            scopes: read_scopes(&self.scopes)?,
-            created_at: time::from_row(self.created_at),
-            expires_at: time::from_row(self.expires_at),
-            modified_at: self.modified_at.map(time::from_row),
-            last_used_at: self.last_used_at.map(time::from_row),
-            revoked_at: self.revoked_at.map(time::from_row),
-            leak,
-        })
-    }
-}
-
-pub(super) fn read_scopes(text: &str) -> Result<Vec<String>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Row("tokens"))
-}
-
-pub(super) fn write_scopes(scopes: &[String]) -> String {
-    serde_json::Value::from(scopes).to_string()
-}
-
-/// Folds a name for sorting and for searching without regard to case.
-pub(super) fn fold(name: &str) -> String {
-    name.to_lowercase()
-}
-
-/// Inserts a token in an open transaction.
-macro_rules! insert_token {
-    ($tx:ident, $token:expr) => {
-        sqlx::query(
-            "INSERT INTO tokens (id, digest, owner, name, folded_name, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind($token.id.as_bytes().as_slice())
-        .bind($token.digest.as_slice())
-        .bind($token.owner.as_bytes().as_slice())
-        .bind($token.name.as_str())
-        .bind($crate::store::tokens::fold(&$token.name))
-        .bind($crate::store::tokens::write_scopes(&$token.scopes))
-        .bind($crate::time::to_row($token.created_at))
-        .bind($crate::time::to_row($token.expires_at))
-        .execute(&mut *$tx)
-        .await?
-    };
-}
-
-/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
-macro_rules! lock_tokens {
-    ($tx:ident, $ids:expr) => {{
-        let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");
-        let mut ids = query.separated(", ");
-        for id in $ids {
-            ids.push_bind(id);
-        }
-        query.push(") ORDER BY id FOR UPDATE");
-        query.build().execute(&mut *$tx).await?;
-    }};
 }
 
 /// Events of expired tokens: the outer condition is for what changes while the statement waits.
@@ -261,8 +120,6 @@ macro_rules! is_authorized {
         }
     };
 }
-
-pub(super) use {insert_token, lock_tokens};
 
 impl Store {
     /// Inserts a new token, with its event, if the authority still holds.

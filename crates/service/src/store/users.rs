@@ -1,10 +1,10 @@
 //! People: the administrator of a new database, and those that operators add.
 
-use super::audit::insert_events;
+use super::events::insert_events;
 use super::{Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
-use crate::store::tokens::{NewToken, insert_token};
+use crate::store::token_rows::{NewToken, insert_token};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
@@ -135,7 +135,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails or holds a faulty row.
     pub async fn user(&self, email_or_id: &str) -> Result<Option<User>, StoreError> {
-        let id = Uuid::parse(email_or_id).map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let id = Uuid::parse(email_or_id).map(|id| id.as_bytes().to_vec());
         let row: Option<UserRow> = read!(self, |pool| {
             sqlx::query_as("SELECT id, email, name, permissions, created_at, disabled_at FROM users WHERE email = $1 OR id = $2")
                 .bind(email_or_id)

@@ -24,8 +24,8 @@ fn indexed() -> [String; 10] {
 
 fn page(sort: &str) -> Page {
     // In the middle of the events: the planner knows that few are near their ends.
-    let cursor = Page::cursor(time::from_row(20_000), 20_000);
-    Page::parse(None, Some(&cursor), Some(sort)).expect("a page")
+    let middle = Cursor { at: 20_000, sequence: 20_000 };
+    Page::parse(None, Some(&middle.encode()), Some(sort)).expect("a page")
 }
 
 /// The plan of each query of a filter on SQLite.

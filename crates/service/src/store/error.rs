@@ -1,0 +1,80 @@
+//! Errors of the database. An error that shows a database's URL shows it without its password.
+
+use std::time::Duration;
+
+/// An error of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL has another scheme than those of the supported databases.
+    #[error(
+        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password belongs into DATABASE_URL)"
+    )]
+    Url(String),
+    /// The database cannot be opened.
+    #[error("cannot open the database {url}")]
+    Open {
+        /// The database, without its password.
+        url: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The tables cannot be brought up to date.
+    #[error("cannot migrate the database's tables")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed")]
+    Statement(#[from] sqlx::Error),
+    /// The system's random source failed.
+    #[error(transparent)]
+    Random(#[from] ddpatrol_token::mint::RandomError),
+    /// A search took longer than this limit.
+    #[error(
+        "the search took longer than {} s; narrow the time range with filter[from] and filter[to] or add a filter",
+        .0.as_secs()
+    )]
+    SearchTime(Duration),
+    /// A row holds what the service never wrote.
+    #[error("the database holds a faulty row in `{0}`")]
+    Row(&'static str),
+}
+
+/// Returns a database's URL without its password and its options, which may hold one too. Only the
+/// scheme is returned if the URL does not show where its password is.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return match url.split_once(':') {
+            Some((scheme, _)) if scheme != "sqlite" => format!("{scheme}:…"),
+            _ => url.to_owned(),
+        };
+    };
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    match place.rsplit_once('@') {
+        _ if options.contains('@') => format!("{scheme}://…"),
+        None => format!("{scheme}://{place}"),
+        Some((user, host)) => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{name}@{host}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_databases_password_is_never_shown() {
+        for (url, shown) in [
+            ("postgres://me:secret@db:5432/x", "postgres://me@db:5432/x"),
+            ("postgres://me:s@cret@db/x?password=other", "postgres://me@db/x"),
+            ("postgres://db/x", "postgres://db/x"),
+            ("postgres://db/x?user=me&password=secret", "postgres://db/x"),
+            ("postgres://me@db/x?password=s@cret", "postgres://…"),
+            ("postgres://me:s?cret@db/x", "postgres://…"),
+            ("postgres:me:secret@db/x", "postgres:…"),
+            ("sqlite:file.db", "sqlite:file.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+}

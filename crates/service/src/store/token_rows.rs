@@ -1,0 +1,153 @@
+//! The rows of tokens: their columns, the types that they are read into and written from, and their
+//! inserts and locks in an open transaction. Of the token itself only a digest is stored.
+
+use super::StoreError;
+use crate::{id, time};
+use ddpatrol_token::Uuid;
+use jiff::Timestamp;
+
+/// A new token: everything to store except its secret.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The identifier, which the token contains as its alias.
+    pub id: Uuid,
+    /// The digest of the whole token, see [`crate::auth::digest`].
+    pub digest: [u8; 32],
+    /// The owner.
+    pub owner: Uuid,
+    /// The name.
+    pub name: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// Time of creation.
+    pub created_at: Timestamp,
+    /// Time of expiry.
+    pub expires_at: Timestamp,
+}
+
+/// A leak report's mark on a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// The mark's own identifier.
+    pub id: Uuid,
+    /// Time of the first report.
+    pub date: Timestamp,
+    /// The reporter.
+    pub source: String,
+}
+
+/// A token as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The identifier.
+    pub id: Uuid,
+    /// The owner.
+    pub owner: Uuid,
+    /// The name.
+    pub name: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// Time of creation.
+    pub created_at: Timestamp,
+    /// Time of expiry.
+    pub expires_at: Timestamp,
+    /// Time of the last change of the name or the scopes.
+    pub modified_at: Option<Timestamp>,
+    /// Time of the last use.
+    pub last_used_at: Option<Timestamp>,
+    /// Time of the revocation.
+    pub revoked_at: Option<Timestamp>,
+    /// The mark of a leak report, if the token leaked.
+    pub leak: Option<Leak>,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TokenRow {
+    id: Vec<u8>,
+    owner: Vec<u8>,
+    name: String,
+    scopes: String,
+    created_at: i64,
+    expires_at: i64,
+    modified_at: Option<i64>,
+    last_used_at: Option<i64>,
+    revoked_at: Option<i64>,
+    leak_id: Option<Vec<u8>>,
+    leaked_at: Option<i64>,
+    leak_source: Option<String>,
+}
+
+pub(super) const COLUMNS: &str = "SELECT id, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, leak_id, leaked_at, leak_source FROM tokens";
+
+impl TokenRow {
+    pub(super) fn token(self) -> Result<Token, StoreError> {
+        let faulty = || StoreError::Row("tokens");
+        let leak = match (self.leak_id, self.leaked_at) {
+            (Some(id), Some(date)) => Some(Leak {
+                id: id::from_row(&id).ok_or_else(faulty)?,
+                date: time::from_row(date),
+                source: self.leak_source.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        Ok(Token {
+            id: id::from_row(&self.id).ok_or_else(faulty)?,
+            owner: id::from_row(&self.owner).ok_or_else(faulty)?,
+            name: self.name,
+            scopes: read_scopes(&self.scopes)?,
+            created_at: time::from_row(self.created_at),
+            expires_at: time::from_row(self.expires_at),
+            modified_at: self.modified_at.map(time::from_row),
+            last_used_at: self.last_used_at.map(time::from_row),
+            revoked_at: self.revoked_at.map(time::from_row),
+            leak,
+        })
+    }
+}
+
+pub(super) fn read_scopes(text: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Row("tokens"))
+}
+
+pub(super) fn write_scopes(scopes: &[String]) -> String {
+    serde_json::Value::from(scopes).to_string()
+}
+
+/// Folds a name for sorting and for searching without regard to case.
+pub(super) fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Inserts a token in an open transaction.
+macro_rules! insert_token {
+    ($tx:ident, $token:expr) => {
+        sqlx::query(
+            "INSERT INTO tokens (id, digest, owner, name, folded_name, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind($token.id.as_bytes().as_slice())
+        .bind($token.digest.as_slice())
+        .bind($token.owner.as_bytes().as_slice())
+        .bind($token.name.as_str())
+        .bind($crate::store::token_rows::fold(&$token.name))
+        .bind($crate::store::token_rows::write_scopes(&$token.scopes))
+        .bind($crate::time::to_row($token.created_at))
+        .bind($crate::time::to_row($token.expires_at))
+        .execute(&mut *$tx)
+        .await?
+    };
+}
+
+/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
+macro_rules! lock_tokens {
+    ($tx:ident, $ids:expr) => {{
+        let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for id in $ids {
+            ids.push_bind(id);
+        }
+        query.push(") ORDER BY id FOR UPDATE");
+        query.build().execute(&mut *$tx).await?;
+    }};
+}
+
+pub(super) use {insert_token, lock_tokens};
