@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-FOLDERS = ["src", "crates/detect/src", "crates/pack/src", "crates/service/src", "crates/token/src"]
+FOLDERS = ["src", *sorted(str(path) for path in Path("crates").glob("*/src"))]
 PATH = re.compile(r"(?<![\w:.])([a-z_]\w*(?:::\w+)+)")
 ATTRIBUTE = re.compile(r'(?:with|serialize_with|deserialize_with|default)\s*=\s*"([a-z_]\w*(?:::\w+)*)"')
 

@@ -3,21 +3,15 @@
 //! The data's way: a source hands blobs to the detector, whose matches become findings, which the
 //! reports spell. See ARCHITECTURE.md.
 
-pub mod blob;
 pub mod cli;
-pub mod commit;
 pub mod config;
 pub mod decode;
-pub mod finding;
-mod lock;
-mod quantity;
-pub mod regular;
 pub mod report;
 pub mod respond;
 pub mod rules;
 pub mod scan;
-pub mod sighting;
 pub mod source;
 
 pub use ddpatrol_detect as detect;
 pub use ddpatrol_detect::redact;
+pub use ddpatrol_scan::{blob, commit, finding, regular, sighting};

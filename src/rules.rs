@@ -6,7 +6,7 @@
 pub use ddpatrol_detect::rules::{Rule, RuleError, RuleSet, Vector, place, selftest};
 
 use crate::decode;
-use crate::regular::{self, Links, MAX_TEXT};
+use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 
 /// The rule files that are part of the binary.

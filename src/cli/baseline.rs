@@ -8,11 +8,11 @@ use super::scan::run_then;
 use super::session::Ended;
 use crate::config::{Level, NAME};
 use crate::decode;
-use crate::finding::baseline::{Baseline, Reach};
-use crate::finding::decisions::Decisions;
-use crate::quantity::count;
-use crate::regular::{self, Links, MAX_TEXT};
 use anyhow::{Context, bail};
+use ddpatrol_scan::finding::baseline::{Baseline, Reach};
+use ddpatrol_scan::finding::decisions::Decisions;
+use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 

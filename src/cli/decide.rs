@@ -7,13 +7,13 @@
 use super::args::TellingArgs;
 use crate::config::{Config, Exclude, Level, NAME};
 use crate::decode;
-use crate::finding::InlineAllow;
-use crate::finding::baseline::{Baseline, Reach, Roots, lexical};
-use crate::finding::decisions::Decisions;
-use crate::regular::{self, Links, MAX_TEXT};
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
 use anyhow::{Context, bail};
+use ddpatrol_scan::finding::InlineAllow;
+use ddpatrol_scan::finding::baseline::{Baseline, Reach, Roots, lexical};
+use ddpatrol_scan::finding::decisions::Decisions;
+use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

@@ -1,12 +1,12 @@
 //! Where reports go: standard output, or files that are written whole or not at all.
 
 use super::args::{Color, ReportArg, ReportFormat};
-use crate::lock::lock;
 use crate::report::document::Document;
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, TextOptions};
 use crate::report::{github, html, json, markdown};
 use anyhow::{Context, bail};
+use ddpatrol_scan::lock::lock;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A line of progress on a terminal, for scans that take longer than a moment.
 
-use crate::quantity::{bytes, count, number};
 use crate::source::Run;
+use ddpatrol_scan::quantity::{bytes, count, number};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,7 +7,6 @@
 use super::args::{ActingArgs, RespondingArgs};
 use super::messages::clean;
 use crate::detect::Evidence;
-use crate::finding::Finding;
 use crate::report::document::{Document, Place, Record};
 use crate::report::response::Response;
 use crate::respond::endpoint::{DATADOG_SITES, Endpoint};
@@ -17,6 +16,7 @@ use crate::respond::{
 };
 use crate::source::Run;
 use anyhow::{Context, bail};
+use ddpatrol_scan::finding::Finding;
 use ddpatrol_token::{Secret, Uuid};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The rules of a command: the built-in ones and those in files that the user names.
 
-use crate::regular::Links;
 use crate::rules::{self, RuleSet};
 use anyhow::Context;
+use ddpatrol_scan::regular::Links;
 use std::path::PathBuf;
 
 /// Compiles the built-in rules and those that the user added.

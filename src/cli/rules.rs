@@ -3,9 +3,9 @@
 use super::args::{RulesArgs, RulesCommand};
 use super::exit::Exit;
 use super::rule_files::load_rules;
-use crate::quantity::count;
-use crate::regular::Links;
 use crate::rules::{self, Rule, RuleSet, selftest};
+use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::regular::Links;
 use ddpatrol_token::{Kind, Lengths, Segment};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

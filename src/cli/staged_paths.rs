@@ -6,7 +6,6 @@
 
 use super::scan::user_rules;
 use super::session::{Inputs, Scene};
-use crate::finding::baseline::lexical;
 use crate::scan::Input;
 use crate::source::add;
 use crate::source::archive::{ArchiveOptions, Unpacking};
@@ -14,6 +13,7 @@ use crate::source::files::{Files, FilesOptions};
 use crate::source::git::repo::{Change, Status};
 use crate::source::text::Text;
 use anyhow::Context;
+use ddpatrol_scan::finding::baseline::lexical;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! The written form of a configuration. Unknown keys and wrong values are refused with their place.
 
 use super::settings::{Config, ConfigError, Level, Named};
-use crate::finding::suppression::Allowed;
 use crate::rules::place::{self, Place};
+use ddpatrol_scan::finding::suppression::Allowed;
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::collections::HashSet;

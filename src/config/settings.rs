@@ -1,6 +1,6 @@
 //! The settings of a project, and the error of a configuration.
 
-use crate::finding::suppression::Allowed;
+use ddpatrol_scan::finding::suppression::Allowed;
 use std::path::PathBuf;
 
 /// From what on findings make the exit code 1.

@@ -6,12 +6,12 @@
 
 use super::document::Paths;
 use crate::detect::encoding::Encoding;
-use crate::finding::{Finding, Location, Part, Standing};
 use crate::redact::{Clean, Redactor};
 use crate::rules::Rule;
 use crate::source::git::repo::Operation;
-use crate::source::git::repositories::root_of;
+use crate::source::repositories::root_of;
 use ddpatrol_pack::Kind;
+use ddpatrol_scan::finding::{Finding, Location, Part, Standing};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Serialize};

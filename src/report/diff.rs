@@ -5,7 +5,7 @@
 
 use super::document::{Document, Place, Record, TokenRecord};
 use super::escape::terminal;
-use crate::quantity::count;
+use ddpatrol_scan::quantity::count;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

@@ -11,8 +11,8 @@ use super::document::{Document, Note, Place, Record, StandingWord};
 use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
 use crate::detect::Evidence;
-use crate::finding::Part;
-use crate::quantity::count;
+use ddpatrol_scan::finding::Part;
+use ddpatrol_scan::quantity::count;
 use ddpatrol_token::secret::MASK;
 use std::io::{self, Write};
 

@@ -8,7 +8,7 @@ use super::document::{Document, Note, Place, Record};
 use super::escape::{markdown, markdown_code};
 use super::status::{cut, short};
 use crate::detect::Evidence;
-use crate::quantity::{count, number};
+use ddpatrol_scan::quantity::{count, number};
 use std::io::{self, Write};
 
 /// How many bytes the report has at most; a step may add 1,048,576, some of them its own.

@@ -10,8 +10,8 @@ use super::document::{
     Document, Note, Place, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
 };
 use crate::detect::Evidence;
-use crate::finding::Part;
-use crate::finding::suppression::By;
+use ddpatrol_scan::finding::Part;
+use ddpatrol_scan::finding::suppression::By;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,

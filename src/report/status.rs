@@ -6,8 +6,8 @@
 use super::document::{Place, Record, StandingWord};
 use super::trace::CommitRecord;
 use crate::detect::Evidence;
-use crate::finding::Part;
 use crate::respond::{Outcome, Verdict};
+use ddpatrol_scan::finding::Part;
 
 /// Whether a token can do harm, as far as anybody said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use super::document::Document;
 use super::response;
 use crate::detect::Evidence;
-use crate::quantity::{bytes, count};
+use ddpatrol_scan::quantity::{bytes, count};
 
 impl Document {
     /// Says what was found.

@@ -5,9 +5,9 @@ use super::document::{Document, Place, Record, StandingWord};
 use super::escape::{self, terminal};
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
-use crate::finding::Part;
-use crate::quantity::number;
 use anstyle::{AnsiColor, Style};
+use ddpatrol_scan::finding::Part;
+use ddpatrol_scan::quantity::number;
 use std::io::{self, Write};
 use std::time::Duration;
 

@@ -4,9 +4,9 @@
 //! redactor. It reads no repository.
 
 use super::document::paths;
-use crate::commit::{Commit, Signature};
-use crate::finding::{HeldObject, Span, Trace};
 use crate::redact::{Clean, Redactor};
+use ddpatrol_scan::commit::{Commit, Signature};
+use ddpatrol_scan::finding::{HeldObject, Span, Trace};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};

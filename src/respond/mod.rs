@@ -22,7 +22,7 @@ pub use provider::Provider;
 pub use subject::Subject;
 pub use verdict::{Answer, Verdict, Verification};
 
-use crate::lock::lock;
+use ddpatrol_scan::lock::lock;
 use ddpatrol_token::{Secret, Uuid};
 use endpoint::Endpoint;
 use http::Client;

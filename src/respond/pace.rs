@@ -1,6 +1,6 @@
 //! How fast issuers are asked, and how long to wait before asking again.
 
-use crate::lock::lock;
+use ddpatrol_scan::lock::lock;
 use ddpatrol_token::mint::system_random;
 use std::collections::HashMap;
 use std::sync::Mutex;

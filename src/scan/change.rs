@@ -2,9 +2,9 @@
 
 use super::describe::Describer;
 use super::engine::Engine;
-use crate::sighting::Holder;
 use crate::source::git::changes::{Change, ChangePart};
 use ddpatrol_pack::Reader;
+use ddpatrol_scan::sighting::Holder;
 use std::collections::HashMap;
 
 /// Scans a change.

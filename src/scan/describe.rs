@@ -5,14 +5,14 @@
 
 use super::engine::Engine;
 use super::members;
-use crate::blob::Position;
-use crate::finding::{
+use crate::redact::Clean;
+use crate::source::archive;
+use ddpatrol_scan::blob::Position;
+use ddpatrol_scan::finding::{
     Common, Gathered, Location, Matched, Occurrence, OnMatch, Seen, Sights, Spots, Token, end_of,
     plain,
 };
-use crate::redact::Clean;
-use crate::sighting::{EncodedSpan, Holder, Placement};
-use crate::source::archive;
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement};
 use std::path::Path;
 use std::sync::Arc;
 

@@ -6,11 +6,11 @@ use super::members::{self, Walk};
 use super::options::Scan;
 use super::sightings::{Novelty, Sightings};
 use crate::detect::{Evidence, Match, Scratch};
-use crate::finding::{Collector, Gatherer, Location, Tokens};
-use crate::lock::lock;
-use crate::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
 use crate::source::archive::Format;
 use crate::source::{Run, add};
+use ddpatrol_scan::finding::{Collector, Gatherer, Location, Tokens};
+use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 

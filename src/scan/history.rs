@@ -2,11 +2,11 @@
 
 use super::describe::Describer;
 use super::engine::Engine;
-use crate::sighting::{Holder, Placement, Sighting, TokenNo};
 use crate::source::Source;
 use crate::source::git::history::{History, OpenHistory};
-use crate::source::git::repositories::{Entry, Repositories};
+use crate::source::repositories::{Entry, Repositories};
 use ddpatrol_pack::Reader;
+use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
 use std::collections::HashSet;
 
 /// Scans repositories, and the files of each repository itself.

@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use crate::source::git::changes::Change;
-use crate::source::git::repositories::Repositories;
+use crate::source::repositories::Repositories;
 
 /// An input of a scan.
 pub enum Input {

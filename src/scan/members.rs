@@ -4,14 +4,14 @@
 //! sighting; the path of the archive is added when the object is attributed.
 
 use super::scope::within;
-use crate::blob::{Blob, Origin};
 use crate::detect::{Detector, Match, Scratch};
-use crate::finding::Window;
-use crate::sighting::Holder;
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
 };
 use crate::source::{Code, Gap, Run, add};
+use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::finding::Window;
+use ddpatrol_scan::sighting::Holder;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! The detector and the settings that all workers of a scan share.
 
-use crate::blob::Context;
 use crate::detect::Detector;
-use crate::finding::{InlineAllow, OnMatch, Told, context};
 use crate::redact::Redactor;
 use crate::source::archive::ArchiveOptions;
+use ddpatrol_scan::blob::Context;
+use ddpatrol_scan::finding::{InlineAllow, OnMatch, Told, context};
 
 /// The detector and the settings of a scan.
 pub struct Scan<'a> {

@@ -1,11 +1,11 @@
 //! The result of a scan, and what is removed from it before it is reported.
 
 use crate::config::Exclude;
-use crate::finding::baseline::Roots;
-use crate::finding::suppression::Unused;
-use crate::finding::{Finding, Location, Part, Standing};
-use crate::source::git::repositories::root_of;
+use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, Gap, Scanned, Tally};
+use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::suppression::Unused;
+use ddpatrol_scan::finding::{Finding, Location, Part, Standing};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The result of a scan.

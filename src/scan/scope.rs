@@ -2,10 +2,10 @@
 //!
 //! Input: the origin of the bytes, or the kind of the object. It searches nothing itself.
 
-use crate::blob::Origin;
 use crate::detect::Within;
-use crate::source::git::Names;
+use crate::source::git::TreeNames;
 use ddpatrol_pack::{HashKind, Kind};
+use ddpatrol_scan::blob::Origin;
 use std::ops::Range;
 
 /// Returns the kind of bytes that an origin has.
@@ -18,9 +18,9 @@ pub(super) fn within(origin: Origin<'_>, offset: u64) -> Within {
 
 /// Returns the names of a tree, outside of which matches do not count; `None` if the bytes are no
 /// tree.
-pub(super) fn names<'a>(origin: Origin<'_>, bytes: &'a [u8]) -> Option<Names<'a>> {
+pub(super) fn names<'a>(origin: Origin<'_>, bytes: &'a [u8]) -> Option<TreeNames<'a>> {
     match origin {
-        Origin::Object(id, Kind::Tree) => Some(Names::new(bytes, id.as_bytes().len())),
+        Origin::Object(id, Kind::Tree) => Some(TreeNames::new(bytes, id.as_bytes().len())),
         _ => None,
     }
 }

@@ -3,8 +3,8 @@
 //! Commits and paths are not known here.
 
 use crate::detect::Evidence;
-use crate::finding::{Location, Token};
-use crate::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
+use ddpatrol_scan::finding::{Location, Token};
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -4,14 +4,14 @@ use super::engine::{Engine, IsArchive, Numbers};
 use super::members;
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
-use crate::blob::{Blob, Origin};
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Match, Scratch};
-use crate::finding::{Gatherer, Window};
-use crate::sighting::{EncodedSpan, Holder, TokenNo};
-use crate::source::archive::{self, Signs};
-use crate::source::{Code, Gap, ObjectVisitor, Seen, Visitor, Visitors, add};
+use crate::source::archive;
+use crate::source::{Code, Gap, ObjectVisitor, Seen, Signs, Visitor, Visitors, add};
 use ddpatrol_pack::{Fault, From, Kind, Object};
+use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::finding::{Gatherer, Window};
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
 use std::path::Path;
 
 /// A worker of a scan, with the scratch space that it owns.
@@ -89,7 +89,7 @@ impl Worker<'_> {
         let within = within(blob.origin, blob.offset);
         let bytes = (blob.bytes, within);
         engine.scan.detector.find(bytes, blob.own.clone(), scratch, |found, token| {
-            if names.as_mut().is_none_or(|names| names.have(&found)) {
+            if names.as_mut().is_none_or(|names| names.contain(&found)) {
                 let span = span(&found, blob.offset);
                 list.push((numbers.of(engine, found, token), span));
             }
@@ -183,7 +183,7 @@ impl ObjectVisitor for Worker<'_> {
         let part = own(kind, bytes);
         heads.is_intricate = detector.heads(text, part, scratch, |place, found| {
             let is_text =
-                |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.have(found));
+                |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.contain(found));
             let found = found.filter(is_text).map(|(found, token)| {
                 let TokenNo(token) = numbers.of(engine, found, token);
                 let len = (found.end - found.start) as u32;

@@ -7,8 +7,8 @@
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{End, Windows};
 use super::{Code, Gap, ObjectVisitor, Run, Source, Visitors, add};
-use crate::blob::{Context, Origin};
-use crate::finding::STDIN;
+use ddpatrol_scan::blob::{Context, Origin};
+use ddpatrol_scan::finding::STDIN;
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};

@@ -1,7 +1,7 @@
 //! A text that the caller has read already, as one blob.
 
 use super::{Run, Source, Visitors, add};
-use crate::blob::{Blob, Origin};
+use ddpatrol_scan::blob::{Blob, Origin};
 use std::path::PathBuf;
 
 /// A text and the file that it is from.

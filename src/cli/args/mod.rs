@@ -14,10 +14,10 @@ pub(super) use saved::{
 };
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 
-use crate::blob::Context;
 use crate::config::Level;
 use crate::source::archive::ArchiveOptions;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
+use ddpatrol_scan::blob::Context;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! The lines that git gives to `pre-push` and `pre-receive` hooks: one for each reference.
 
-use crate::finding::Standing;
 use crate::source::git::changes::{NamedRef, Update};
 use ddpatrol_pack::ObjectId;
+use ddpatrol_scan::finding::Standing;
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]

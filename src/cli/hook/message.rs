@@ -6,11 +6,11 @@ use crate::cli::decide::{Ground, Heed};
 use crate::cli::exit::Exit;
 use crate::cli::session::{self, Task};
 use crate::cli::signals;
-use crate::finding::baseline::{Reach, Roots};
-use crate::regular::{self, Links, MAX_TEXT};
 use crate::scan::Input;
 use crate::source::text::Text;
 use anyhow::Context;
+use ddpatrol_scan::finding::baseline::{Reach, Roots};
+use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 
 /// What git puts between a message and what it shows only: `git commit --verbose`.
 const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------";

@@ -7,11 +7,11 @@ use crate::cli::exit::Exit;
 use crate::cli::messages::complain;
 use crate::cli::session;
 use crate::cli::signals;
-use crate::finding::Standing;
 use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};
 use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
+use ddpatrol_scan::finding::Standing;
 use std::ffi::OsStr;
 use std::io::Read;
 

@@ -4,14 +4,14 @@
 //! work tree, and the URI that SARIF and annotations have for it. Looks for `.git` in the folders above a
 //! location; reads no scanned content.
 
-use crate::finding::baseline::{Roots, lexical};
-use crate::finding::{Location, Part, STDIN, plain};
-use crate::lock::lock;
 use crate::redact::{Clean, Redactor};
 use crate::report::escape;
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
-use crate::source::git::repositories::root_of;
+use crate::source::repositories::root_of;
+use ddpatrol_scan::finding::baseline::{Roots, lexical};
+use ddpatrol_scan::finding::{Location, Part, STDIN, plain};
+use ddpatrol_scan::lock::lock;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsString;

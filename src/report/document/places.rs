@@ -10,10 +10,10 @@
 
 use super::paths;
 use super::suppression::InlineRecord;
-use crate::blob::Position;
-use crate::finding::{Location, Part, Spot, Spots, end_of};
 use crate::redact::Clean;
 use crate::report::trace::{GitPlace, ObjectRecord};
+use ddpatrol_scan::blob::Position;
+use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

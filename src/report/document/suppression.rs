@@ -1,10 +1,10 @@
 //! Tokens that do not count, as a report has them: counts, reasons and unused entries.
 //!
 //! Plain data, written to and read from JSON, and the lines that formats show of them. What counts is
-//! decided in [`crate::finding::decisions`].
+//! decided in [`ddpatrol_scan::finding::decisions`].
 
-use crate::finding::suppression::By;
 use crate::redact::Clean;
+use ddpatrol_scan::finding::suppression::By;
 use serde::{Deserialize, Serialize};
 
 /// Tokens that were found and do not count.

@@ -10,16 +10,16 @@ use super::{
     UnusedRecord,
 };
 use crate::detect::Evidence;
-use crate::finding::suppression::{By, Suppression, Unused};
-use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
 use crate::redact::{Clean, Redactor};
 use crate::report::advice;
 use crate::report::trace::{GitPlace, ObjectRecord};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
-use crate::source::git::repositories::root_of;
+use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, Scanned};
+use ddpatrol_scan::finding::suppression::{By, Suppression, Unused};
+use ddpatrol_scan::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
 use ddpatrol_token::Secret;
 use std::path::Path;
 

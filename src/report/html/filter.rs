@@ -2,9 +2,9 @@
 
 use super::markup::visible;
 use crate::detect::Evidence;
-use crate::quantity::number;
 use crate::report::document::Record;
 use crate::report::status::{Life, Presence};
+use ddpatrol_scan::quantity::number;
 use maud::{Markup, html};
 use std::fmt::Write as _;
 

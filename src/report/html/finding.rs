@@ -3,11 +3,11 @@
 use super::filter;
 use super::markup::{code, omitted, visible};
 use crate::detect::Evidence;
-use crate::quantity::count;
 use crate::report::advice::{Aim, Step};
 use crate::report::document::{Place, Record};
 use crate::report::status::{Life, Presence, short};
 use crate::report::trace::{CommitRecord, GitPlace};
+use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 
 /// Maximum number of places that a finding lists.

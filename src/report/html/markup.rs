@@ -3,8 +3,8 @@
 //! Markup comes from `maud`, which escapes every value. A piece is small; the page is never held as
 //! a whole.
 
-use crate::quantity::number;
 use crate::report::escape::terminal;
+use ddpatrol_scan::quantity::number;
 use maud::{Markup, PreEscaped, html};
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -16,7 +16,7 @@ use self::filter::Filters;
 use self::markup::{CONTENT, code, omitted, put, put_around, visible};
 use super::document::{Document, Note, Record};
 use super::status::{Life, Presence};
-use crate::quantity::{count, number};
+use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::{self, Write};
 

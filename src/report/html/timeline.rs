@@ -5,10 +5,10 @@
 //! which is HTML, keeps its size. The axis ends at the last commit in the report, not today.
 
 use super::markup::{code, omitted, visible};
-use crate::quantity::{count, number};
 use crate::report::document::Record;
 use crate::report::status::{Presence, short};
 use crate::report::trace::CommitRecord;
+use ddpatrol_scan::quantity::{count, number};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use std::collections::BTreeSet;

@@ -3,8 +3,8 @@
 //! It is what `source::window` does for a reader, turned around, since a nested archive's bytes pass
 //! by while its members are read from them. It neither reads nor searches.
 
-use crate::blob::{Context, Position};
 use crate::source::window::WINDOW;
+use ddpatrol_scan::blob::{Context, Position};
 use std::ops::Range;
 
 /// One level's buffer.

@@ -7,6 +7,7 @@
 
 use super::{cpio_header, tar_header};
 use ddpatrol_pack::Kind;
+use ddpatrol_scan::Signs;
 use std::path::Path;
 
 /// How many first bytes are looked at.
@@ -206,19 +207,7 @@ pub fn is_program(head: &[u8]) -> bool {
 /// A byte that the end of every zip has, and text has not.
 pub const END_OF_ZIP: u8 = super::zip_directory::END[2];
 
-/// What the first bytes of a file say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Signs {
-    /// It is no archive.
-    #[default]
-    None,
-    /// It is one.
-    Archive,
-    /// Its end may be a zip's.
-    PerhapsAtEnd,
-}
-
-/// Tells what the first [`HEAD`] bytes of a file say, whatever its name.
+/// Returns what the first [`HEAD`] bytes of a file look like, whatever its name.
 #[must_use]
 pub fn signs(head: &[u8]) -> Signs {
     if detect(head, Path::new("")).is_some() {

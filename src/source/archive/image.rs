@@ -6,7 +6,7 @@
 //! deletes; this only says what they belong to.
 
 use super::layers::{self, LONGEST};
-use crate::regular::{self, Links};
+use ddpatrol_scan::regular::{self, Links};
 use std::io::Read;
 use std::path::{Component, Path};
 use std::sync::Arc;

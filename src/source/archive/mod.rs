@@ -44,7 +44,7 @@ mod zip;
 mod zip_directory;
 
 pub use format::{
-    END_OF_ZIP, Format, HEAD, Signs, detect, ends_as_zip, is_program, may_end_as_zip, signs,
+    END_OF_ZIP, Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip, signs,
 };
 
 pub use bytes::{Bytes, begin};
@@ -55,8 +55,8 @@ pub use walker::Found;
 pub use zip_directory::END_REACH;
 
 use super::{Code, Gap, Run, Visitor, add};
-use crate::blob::Blob;
-use crate::lock::lock;
+use ddpatrol_scan::blob::Blob;
+use ddpatrol_scan::lock::lock;
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 

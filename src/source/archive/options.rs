@@ -1,6 +1,6 @@
 //! Options of a walk: how deep and how far archives are read.
 
-use crate::blob::Context;
+use ddpatrol_scan::blob::Context;
 
 /// Limits on the nesting and the size of archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Takes member names as the archive has them; returns paths that are labels only and stay below that
 //! of the archive. Nothing here touches the file system.
 
-use crate::source::label::inside;
+use ddpatrol_scan::label::inside;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

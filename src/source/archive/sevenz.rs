@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::place::Place;
 use super::stream::MEMORY;
 use super::walker::Walker;
-use crate::quantity::count;
+use ddpatrol_scan::quantity::count;
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
 use std::io::Read;
 

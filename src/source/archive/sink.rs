@@ -1,7 +1,7 @@
 //! The receiver of a walk: windows of members, counts, what was not read, and repositories.
 
-use crate::blob::Blob;
 use crate::source::{Code, Gap};
+use ddpatrol_scan::blob::Blob;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;

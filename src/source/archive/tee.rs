@@ -9,7 +9,7 @@ use super::bytes::Bytes;
 use super::feed::{Feed, Window};
 use super::format::HEAD;
 use super::place::Place;
-use crate::blob::{Blob, Origin};
+use ddpatrol_scan::blob::{Blob, Origin};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// A member's bytes on their way.

@@ -4,7 +4,7 @@
 //! Input: a path and its depth below the path that the user named. Ignore files are not considered.
 
 use super::options::FilesOptions;
-use crate::finding::baseline::lexical;
+use ddpatrol_scan::finding::baseline::lexical;
 use ignore::DirEntry;
 use ignore::overrides::{Override, OverrideBuilder};
 use std::path::{Path, PathBuf};

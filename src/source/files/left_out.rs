@@ -5,8 +5,8 @@
 
 use super::exclusion::Exclusion;
 use super::folders;
-use crate::lock::lock;
 use crate::source::{Run, add};
+use ddpatrol_scan::lock::lock;
 use ignore::{DirEntry, WalkState};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

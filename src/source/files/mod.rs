@@ -26,7 +26,7 @@ use super::git::lfs::{Lfs, LfsError, Pointer};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
 use super::{Code, Gap, Run, Source, Visitors};
-use crate::regular;
+use ddpatrol_scan::regular;
 use ignore::overrides::Override;
 use std::collections::{HashMap, HashSet};
 use std::io;

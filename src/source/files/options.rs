@@ -1,9 +1,9 @@
 //! Settings of the walk over files and folders.
 
 use super::ignored::UserRules;
-use crate::blob::Context;
 use crate::config::Exclude;
 use crate::source::archive::Unpacking;
+use ddpatrol_scan::blob::Context;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 

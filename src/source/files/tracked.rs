@@ -3,10 +3,10 @@
 //! Input: the folders that a walk was given, and the work trees that it finds. Output: the paths in the
 //! indexes of their repositories that the walk has not visited.
 
-use crate::lock::lock;
 pub(super) use crate::source::git::repo::TrackedKind;
 use crate::source::git::repo::{Environment, Repository, TrackedPath};
 use crate::source::{Code, Gap, Run};
+use ddpatrol_scan::lock::lock;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

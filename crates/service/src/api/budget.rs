@@ -15,14 +15,14 @@ pub(crate) struct Exhausted;
 
 /// The owner of a reservation's share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Holder {
+pub(crate) enum ReservationOwner {
     /// An address, of IPv6 its /64.
     Site(IpAddr),
     /// The owner of a token.
     Person(Uuid),
 }
 
-impl Holder {
+impl ReservationOwner {
     /// Returns the holder of a request without a token.
     pub(crate) fn of_address(address: IpAddr) -> Self {
         Self::Site(site(address))
@@ -33,7 +33,7 @@ impl Holder {
 struct Used {
     total: usize,
     /// No entry for a holder of nothing.
-    by_holder: HashMap<Holder, usize>,
+    by_holder: HashMap<ReservationOwner, usize>,
 }
 
 /// The size of a budget, in units.
@@ -63,7 +63,7 @@ impl Budget {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_take(&self, holder: Holder, units: usize) -> Result<(), Exhausted> {
+    fn try_take(&self, holder: ReservationOwner, units: usize) -> Result<(), Exhausted> {
         if units == 0 {
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl Budget {
         Ok(())
     }
 
-    fn give_back(&self, holder: Holder, units: usize) {
+    fn give_back(&self, holder: ReservationOwner, units: usize) {
         let mut used = self.lock();
         used.total -= units;
         if let Some(held) = used.by_holder.get_mut(&holder) {
@@ -93,7 +93,7 @@ impl Budget {
     }
 
     /// Starts a reservation of nothing.
-    pub(crate) fn reservation(self: &Arc<Self>, holder: Holder) -> Reservation {
+    pub(crate) fn reservation(self: &Arc<Self>, holder: ReservationOwner) -> Reservation {
         Reservation { budget: Arc::clone(self), holder, units: 0 }
     }
 }
@@ -102,7 +102,7 @@ impl Budget {
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
-    holder: Holder,
+    holder: ReservationOwner,
     units: usize,
 }
 
@@ -171,7 +171,8 @@ mod tests {
     #[test]
     fn one_holder_can_have_its_share_and_a_drop_gives_everything_back() {
         let budget = Budget::new(Size { limit: Some(100), share: 50 });
-        let [a, b] = [1, 2].map(|last| Holder::of_address(Ipv4Addr::new(192, 0, 2, last).into()));
+        let [a, b] =
+            [1, 2].map(|last| ReservationOwner::of_address(Ipv4Addr::new(192, 0, 2, last).into()));
         let mut first = budget.reservation(a);
         let mut again = budget.reservation(a);
         let mut other = budget.reservation(b);

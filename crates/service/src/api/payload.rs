@@ -13,7 +13,7 @@ mod reader;
 pub use bodies::Bodies;
 pub use reader::Payload;
 
-use super::budget::Holder;
+use super::budget::ReservationOwner;
 use super::guard::Caller;
 use crate::service::Service;
 use axum::body::HttpBody as _;
@@ -57,10 +57,10 @@ pub(super) async fn read_body(
     let (mut parts, body) = request.into_parts();
     let address = service.caller_address(&parts);
     let holder = match parts.extensions.get::<Caller>() {
-        Some(caller) => Holder::Person(caller.entry.user.id),
+        Some(caller) => ReservationOwner::Person(caller.entry.user.id),
         None => {
             shrink(&mut parts, address);
-            Holder::of_address(address)
+            ReservationOwner::of_address(address)
         }
     };
     let mut reader = BodyReader::new(&service.bodies, payload, holder);

@@ -45,7 +45,7 @@ pub(super) enum Protocol {
 
 /// A connection that can be closed to make room. The lowest one is closed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+pub(super) struct IdleConnection {
     reason: Dispensable,
     /// The tick since when the reason holds.
     since: u32,
@@ -177,21 +177,21 @@ impl Watch {
 
     /// Returns the rank of the connection among those that can be closed to make room; `None` if the
     /// service is at work on a request.
-    pub(super) fn dispensable(&self) -> Option<Candidate> {
+    pub(super) fn dispensable(&self) -> Option<IdleConnection> {
         let unanswered = self.unanswered.load(Relaxed);
         if unanswered > self.receiving.load(Relaxed) {
             return None;
         }
         if unanswered > 0 {
             let since = self.receiving_since.load(Relaxed);
-            return Some(Candidate { reason: Dispensable::Receiving, since });
+            return Some(IdleConnection { reason: Dispensable::Receiving, since });
         }
         let reason = match (self.quiet_since(), self.stage()) {
             (None, _) => Dispensable::Unread,
             (Some(_), Stage::Used) => Dispensable::Idle,
             (Some(_), Stage::Handshake | Stage::First) => Dispensable::Unused,
         };
-        Some(Candidate { reason, since: self.quiet_since.load(Relaxed) })
+        Some(IdleConnection { reason, since: self.quiet_since.load(Relaxed) })
     }
 
     /// Returns since when no request has been in progress, or `None` if one is.

@@ -7,9 +7,9 @@
 
 mod pattern;
 
-use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::git::repo::{ExcludesFile, Repository};
 use crate::source::{Code, Gap, Run};
+use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use pattern::{Case, Pattern};
 use std::collections::HashMap;
 use std::io;

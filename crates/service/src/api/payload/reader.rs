@@ -3,7 +3,7 @@
 
 use super::bodies::{ANSWERS_SHARE, Bodies, LARGE_STEP};
 use super::pieces::{PIECE, Pieces};
-use crate::api::budget::{Holder, Reservation};
+use crate::api::budget::{Reservation, ReservationOwner};
 use crate::api::error::ApiError;
 use crate::leak;
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -131,7 +131,7 @@ impl Pace {
 }
 
 impl BodyReader {
-    pub(super) fn new(bodies: &Bodies, payload: Payload, holder: Holder) -> Self {
+    pub(super) fn new(bodies: &Bodies, payload: Payload, holder: ReservationOwner) -> Self {
         let memory = if payload == Payload::Token { &bodies.token } else { &bodies.small };
         Self {
             payload,

@@ -1,0 +1,27 @@
+//! What attribution reads: the objects and references of a repository, and where to report.
+
+use super::super::objects::{Means, Objects};
+use super::super::repo::{Refs, Repository};
+use super::super::store::Store;
+use ddpatrol_pack::ObjectId;
+use ddpatrol_scan::Run;
+use std::path::Path;
+
+/// Finds the commits and paths of tokens in the objects of a repository.
+pub(crate) struct Attributor<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) root: &'a Path,
+    pub(crate) store: &'a Store,
+    pub(crate) objects: &'a Objects,
+    pub(crate) refs: &'a Refs,
+    pub(crate) shallow: &'a [ObjectId],
+    pub(crate) run: &'a Run,
+    pub(crate) means: Means,
+}
+
+impl Attributor<'_> {
+    /// Returns the number of an object, if it was read.
+    pub(super) fn number(&self, id: &ObjectId) -> Option<u32> {
+        self.objects.catalog.find(id.as_bytes())
+    }
+}

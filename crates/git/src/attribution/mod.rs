@@ -1,0 +1,189 @@
+//! Finds which commit introduced a token at which path, and which commits removed it.
+//!
+//! Input: sightings of tokens in objects, and the links between objects. A commit introduces a token at
+//! a path if its tree has such a blob there and no parent's tree does; it removes the token if a
+//! parent's tree has one and its own does not. The links show which trees can hold such blobs. Only
+//! these are read again ([`tree_reader`]), and only they are compared between commits and their
+//! parents ([`compare`]). Output: [`Placement`]s. Tokens are not searched for here.
+
+mod attributor;
+mod candidate_trees;
+mod compare;
+mod held;
+mod history;
+mod marks;
+mod placements;
+mod trace;
+mod tree_reader;
+
+pub(super) use attributor::Attributor;
+
+use super::catalog::NONE;
+use super::commits::describe;
+use compare::Compare;
+use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::finding::Part;
+use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::{Code, Gap};
+use held::{BlobSightings, NameMatch, NameSightings};
+use history::History;
+use marks::marked;
+use placements::Placer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use trace::Tracer;
+
+/// Maximum number of missing objects named.
+const MOST_NAMED: usize = 3;
+
+impl Attributor<'_> {
+    /// Reports objects that others name and that are missing; returns the messages.
+    pub(super) fn missing(&self, is_partial: bool) -> Vec<(Code, String)> {
+        let is_missing = |(id, _): &&(ObjectId, u32)| {
+            self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
+        };
+        let mut from: BTreeMap<ObjectId, Vec<u32>> = BTreeMap::new();
+        for &(id, parent) in self.objects.links.missing.iter().filter(is_missing) {
+            from.entry(id).or_default().push(parent);
+        }
+        // A shallow clone names the parents of the commits where it begins.
+        let boundary: BTreeSet<u32> =
+            self.shallow.iter().filter_map(|id| self.number(id)).collect();
+        from.retain(|_, parents| !parents.iter().all(|parent| boundary.contains(parent)));
+        if from.is_empty() {
+            return Vec::new();
+        }
+        let named: Vec<String> = from.keys().take(MOST_NAMED).map(ToString::to_string).collect();
+        let more = if from.len() > MOST_NAMED { ", …" } else { "" };
+        let (count, named) = (from.len(), format!("{}{more}", named.join(", ")));
+        let objects = if count == 1 { "object" } else { "objects" };
+        let (kind, code, message) = if is_partial {
+            let what = "this is a partial clone: it was promised";
+            let message = format!("{what} {count} {objects} that it never fetched ({named})");
+            (Gap::Opaque, Code::PartialClone, message)
+        } else if self.is_reachable(from.values().flatten().copied()) {
+            (
+                Gap::Unread,
+                Code::ObjectMissing,
+                format!("{count} {objects} missing ({named}); `git fsck` tells more"),
+            )
+        } else {
+            let what = "that only unreachable history names";
+            (
+                Gap::Opaque,
+                Code::ObjectMissing,
+                format!("{count} {objects} {what} missing ({named})"),
+            )
+        };
+        self.run.report(kind, code, Some(self.root.to_owned()), message.clone());
+        vec![(code, message)]
+    }
+
+    /// Returns `true` if a reference may reach one of these objects.
+    fn is_reachable(&self, objects: impl Iterator<Item = u32>) -> bool {
+        let marks = marked(self.objects, objects);
+        let History { graph, reachable, .. } = History::new(self);
+        let is_marked = |number: u32| number != NONE && marks.has(number);
+        (0..graph.len())
+            .any(|at| reachable[at] && (is_marked(graph.numbers[at]) || is_marked(graph.trees[at])))
+            || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
+    }
+
+    /// Returns the places of all sightings in objects.
+    pub(super) fn attribute(&self, sightings: &[Sighting]) -> Vec<Placement> {
+        if sightings.is_empty() {
+            return Vec::new();
+        }
+        let history = History::new(self);
+        let tracer = Tracer { attributor: self, history: &history };
+        let (mut blobs, mut trees) = (BlobSightings::default(), NameSightings::new());
+        for sighting in sightings {
+            let Some(number) = sighting.holder.id().and_then(|id| self.number(&id)) else {
+                continue;
+            };
+            match sighting.holder {
+                Holder::Lfs(_) | Holder::Object(_, Kind::Blob) => blobs.add(number, sighting),
+                Holder::Object(_, Kind::Tree) => {
+                    let names = sighting.spans.iter().map(|span| NameMatch {
+                        offset: span.offset as u32,
+                        token: sighting.token,
+                        len: span.len as u32,
+                        encoding: span.encoding,
+                    });
+                    trees.entry(number).or_default().extend(names);
+                }
+                Holder::Object(_, Kind::Commit | Kind::Tag) | Holder::Text(_) => {}
+            }
+        }
+        trees.values_mut().for_each(|names| names.sort_unstable());
+        let reader = &mut Reader::default();
+        let mut placements = self.place_messages(sightings, tracer, reader);
+        if blobs.is_empty() && trees.is_empty() {
+            return placements;
+        }
+        let candidates = tree_reader::find(self, &blobs, &trees);
+        let changes = Compare::new(&candidates, &history.graph, &blobs).run(history.head);
+        let placer = Placer {
+            attributor: self,
+            changes: &changes,
+            trees: &candidates,
+            history: &history,
+            blobs: &blobs,
+        };
+        placer.place_introduced(reader, &mut placements);
+        placer.place_unreachable(&trees, reader, &mut placements);
+        placements
+    }
+
+    /// Places the sightings in commits and tags.
+    fn place_messages(
+        &self,
+        sightings: &[Sighting],
+        tracer: Tracer<'_>,
+        reader: &mut Reader,
+    ) -> Vec<Placement> {
+        let history = tracer.history;
+        let mut messages: BTreeMap<(ObjectId, Kind), Vec<&Sighting>> = BTreeMap::new();
+        for sighting in sightings {
+            if let Holder::Object(id, kind @ (Kind::Commit | Kind::Tag)) = sighting.holder {
+                messages.entry((id, kind)).or_default().push(sighting);
+            }
+        }
+        let commit_of = |id: &ObjectId| history.graph.find(self.number(id)?);
+        let mut commits: Vec<u32> = messages.keys().filter_map(|(id, _)| commit_of(id)).collect();
+        commits.sort_unstable();
+        let lists = history.graph.reached_by(&commits, &history.tips);
+        let head = history.head.filter(|_| !commits.is_empty());
+        let in_head = head.map(|head| history.graph.reachable([head])).unwrap_or_default();
+        let mut placements = Vec::new();
+        for ((id, kind), sightings) in messages {
+            if self.run.is_interrupted() {
+                break;
+            }
+            let Ok((_, bytes)) = self.store.read(&id, reader) else { continue };
+            let described = Arc::new(describe(id, &bytes));
+            let mut trace = tracer.new_trace(id, kind);
+            let part = if kind == Kind::Commit {
+                let commit = commit_of(&id);
+                if let Some((commit, at)) =
+                    commit.zip(commit.and_then(|it| commits.binary_search(&it).ok()))
+                {
+                    tracer.fill(&mut trace, commit, &lists[at]);
+                    trace.in_head = in_head.get(commit as usize).is_some_and(|it| *it);
+                }
+                trace.introduced = Some(described);
+                Part::Commit
+            } else {
+                tracer.name_tags(&mut trace, id);
+                trace.date = described.committer.time;
+                Part::Tag
+            };
+            let trace = Arc::new(trace);
+            placements.extend(sightings.into_iter().map(|sighting| Placement {
+                trace: Some(Arc::clone(&trace)),
+                ..Placement::of(sighting, part)
+            }));
+        }
+        placements
+    }
+}

@@ -1,0 +1,270 @@
+//! The incremental cache of one repository: what an earlier scan read and found there.
+//!
+//! Input: the part of the state file about the repository, and the sightings in the objects that it
+//! names, which are searched again. Output: the placements as the earlier scan had them, if nothing has
+//! changed since; after a scan, the new state. It searches nothing itself.
+
+use super::commits::describe;
+use super::repo::Repository;
+use super::state::{Known, KnownIssue, KnownObject, KnownPlace, KnownToken, State, pack_name};
+use super::store::Store;
+use super::tree_path::join;
+use ddpatrol_detect::redact::Redactor;
+use ddpatrol_pack::{ObjectId, Reader};
+use ddpatrol_scan::commit::Commit;
+use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
+use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
+use ddpatrol_scan::{Diagnostic, Gap, Run, add};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Returns the key of a token.
+pub type KeyOf<'a> = &'a dyn Fn(TokenNo) -> TokenKey;
+
+/// What a scan has read and found.
+pub(super) struct Read<'a> {
+    pub(super) store: &'a Store,
+    pub(super) sightings: &'a [Sighting],
+    pub(super) placements: &'a [Placement],
+}
+
+/// Distinguishes most places: the object, the path and the commit.
+type PlaceKey<'a> = (ObjectId, Option<&'a Path>, Option<ObjectId>);
+
+/// The state of one repository.
+pub(super) struct Cache<'a> {
+    pub(super) state: &'a State,
+    pub(super) redactor: &'a Redactor,
+    pub(super) repository: &'a Repository,
+    pub(super) root: &'a Path,
+}
+
+impl<'a> Cache<'a> {
+    fn name(&self) -> PathBuf {
+        let common = &self.repository.common_dir;
+        std::fs::canonicalize(common).unwrap_or_else(|_| common.clone())
+    }
+
+    /// Returns what an earlier scan stored; `None` if it could not read the whole repository.
+    pub(super) fn known(&self) -> Option<&'a Known> {
+        self.state.known(&self.name()).filter(|known| !known.refs.is_empty())
+    }
+
+    pub(super) fn forget(&self) {
+        self.state.forget(&self.name());
+    }
+
+    /// Returns the places that are known, if the repository has nothing new; `refs` is the digest of
+    /// its references.
+    pub(super) fn recall(&self, known: &'a Known, store: &Store, refs: &str) -> Option<Recall<'a>> {
+        let places = known.places.as_deref()?;
+        let packs: BTreeSet<String> = store.packs().iter().map(|pack| pack_name(pack)).collect();
+        let is_old = |id: &ObjectId| known.loose.contains(&id.to_string()) || store.is_packed(id);
+        let is_unchanged = known.refs == refs
+            && packs == known.packs
+            && store.loose(&mut |_| ()).iter().all(is_old);
+        let (root, repository) = (self.root, self.repository);
+        is_unchanged.then_some(Recall { known, places, root, repository })
+    }
+
+    /// Reports again what could not be scanned in objects that are not read again and still exist.
+    pub(super) fn report_issues(known: &Known, store: &Store, run: &Run) {
+        let exists = |issue: &&KnownIssue| issue.object().is_some_and(|id| store.has(&id));
+        known.issues.iter().filter(exists).for_each(|issue| issue.report(run));
+    }
+
+    /// Converts the issues of this scan; `None` if one of them cannot be written to a state.
+    pub(super) fn issues(&self, issues: &[Diagnostic]) -> Option<BTreeSet<KnownIssue>> {
+        let opaque = issues.iter().filter(|issue| issue.kind == Gap::Opaque);
+        opaque.map(|issue| KnownIssue::new(self.redactor, issue)).collect()
+    }
+
+    /// Stores what was read and found. Sightings in Git LFS objects are not stored: the objects are
+    /// searched in each scan.
+    pub(super) fn remember(&self, found: Known, read: &Read<'_>, key_of: KeyOf<'_>) {
+        let &Read { store, sightings, placements } = read;
+        let mut objects: BTreeMap<TokenNo, Vec<KnownObject>> = BTreeMap::new();
+        for sighting in sightings {
+            if let Some(object) = sighting.object() {
+                objects.entry(sighting.token).or_default().push(KnownObject::new(&object));
+            }
+        }
+        let numbers: HashMap<TokenNo, usize> =
+            objects.keys().enumerate().map(|(at, &token)| (token, at)).collect();
+        let known_token = |(token, objects)| {
+            let TokenKey { rule, fingerprint } = key_of(token);
+            KnownToken { rule, fingerprint, objects }
+        };
+        let known = Known {
+            packs: store.packs().iter().map(|pack| pack_name(pack)).collect(),
+            loose: store.loose(&mut |_| ()).iter().map(ToString::to_string).collect(),
+            places: self.places(placements, &numbers),
+            tokens: objects.into_iter().map(known_token).collect(),
+            ..found
+        };
+        self.state.remember(&self.name(), known);
+    }
+
+    /// Converts placements; `None` if one of them cannot be written without a secret. Tokens in the
+    /// same object at the same path share an entry.
+    fn places(
+        &self,
+        placements: &[Placement],
+        numbers: &HashMap<TokenNo, usize>,
+    ) -> Option<Vec<KnownPlace>> {
+        let mut places: Vec<(KnownPlace, &Trace)> = Vec::new();
+        let mut by_place: HashMap<PlaceKey<'_>, Vec<usize>> = HashMap::new();
+        for placement in placements {
+            let Holder::Object(id, _) = placement.holder else { continue };
+            let (Some(trace), Some(&token)) = (&placement.trace, numbers.get(&placement.token))
+            else {
+                continue;
+            };
+            let commit = trace.introduced.as_ref().map(|commit| commit.id);
+            let same = by_place.entry((id, placement.path.as_deref(), commit)).or_default();
+            let is_it =
+                |at: &&usize| places[**at].1 == &**trace && places[**at].0.is_part(placement.part);
+            if let Some(&at) = same.iter().find(is_it) {
+                places[at].0.tokens.insert(token);
+                continue;
+            }
+            let path = placement.path.as_ref();
+            let path = path.map(|path| path.strip_prefix(self.root).unwrap_or(path));
+            let path = path.map(|path| path.as_os_str().as_encoded_bytes());
+            let mut place = KnownPlace::new(self.redactor, placement.part, path, trace)?;
+            place.tokens.insert(token);
+            same.push(places.len());
+            places.push((place, trace));
+        }
+        Some(places.into_iter().map(|(place, _)| place).collect())
+    }
+}
+
+/// The places of an unchanged repository, as an earlier scan stored them.
+pub struct Recall<'a> {
+    known: &'a Known,
+    places: &'a [KnownPlace],
+    root: &'a Path,
+    repository: &'a Repository,
+}
+
+/// What a repository holds, according to an earlier scan that still applies.
+pub struct Recalled {
+    /// The objects that hold each token.
+    pub objects: Vec<(TokenNo, HeldObject)>,
+    /// The places of the tokens.
+    pub placements: Vec<Placement>,
+}
+
+impl Recall<'_> {
+    /// Returns the objects that must be searched again: a state has no secrets.
+    pub(super) fn objects(&self) -> BTreeSet<ObjectId> {
+        let first = self.known.tokens.iter().filter_map(|token| token.objects.first());
+        let ids = first.map(|it| &it.id).chain(self.places.iter().map(|it| &it.object));
+        ids.filter_map(|id| id.parse().ok()).collect()
+    }
+
+    /// Compares the sightings in [`Recall::objects`] with what is known, and returns what the
+    /// repository holds; `None` if something differs.
+    pub(super) fn resolve(
+        &self,
+        sightings: &[Sighting],
+        store: &Store,
+        key_of: KeyOf<'_>,
+    ) -> Option<Recalled> {
+        let mut found: HashMap<ObjectId, HashMap<TokenKey, &Sighting>> = HashMap::new();
+        for sighting in sightings {
+            if let Holder::Object(id, _) = sighting.holder {
+                found.entry(id).or_default().insert(key_of(sighting.token), sighting);
+            }
+        }
+        let mut recalled = Recalled { objects: Vec::new(), placements: Vec::new() };
+        for known in &self.known.tokens {
+            let objects: Vec<HeldObject> =
+                known.objects.iter().map(KnownObject::read).collect::<Option<_>>()?;
+            let sighting = found.get(&objects.first()?.id)?.get(&known.key())?;
+            for object in objects {
+                let sighted = found.get(&object.id);
+                if sighted.is_some_and(|it| !is_same(it.get(&known.key()), &object)) {
+                    return None;
+                }
+                recalled.objects.push((sighting.token, object));
+            }
+        }
+        let mut commits = Commits { store, reader: Reader::default(), known: HashMap::new() };
+        for place in self.places {
+            let (id, kind) = place.object()?;
+            let trace =
+                Arc::new(self.trace(place, Trace::new(PathBuf::new(), id, kind), &mut commits)?);
+            let path = place.path()?.map(|path| join(self.root, &path));
+            for &token in &place.tokens {
+                let sighting = found.get(&id)?.get(&self.known.tokens.get(token)?.key())?;
+                recalled.placements.push(Placement {
+                    path: path.clone(),
+                    trace: Some(Arc::clone(&trace)),
+                    ..Placement::of(sighting, place.part()?)
+                });
+            }
+        }
+        // The placements in one object follow each other, so that it is read once.
+        recalled.placements.sort_by_key(|it| it.holder);
+        Some(recalled)
+    }
+
+    /// Counts and reports what the earlier scan counted and reported.
+    pub(super) fn report(&self, run: &Run) {
+        let Known { shaped, gaps, issues, .. } = self.known;
+        add(&run.tally.shaped, *shaped);
+        run.note(format!("nothing is new in {} since the state was written", self.root.display()));
+        for (code, gap) in gaps {
+            run.report(Gap::Opaque, *code, Some(self.root.to_owned()), gap.clone());
+        }
+        issues.iter().for_each(|issue| issue.report(run));
+    }
+
+    fn trace(&self, place: &KnownPlace, empty: Trace, commits: &mut Commits<'_>) -> Option<Trace> {
+        let introduced = match &place.introduced {
+            Some(id) => Some(commits.get(id)?),
+            None => None,
+        };
+        let first = place.removed.iter().map(|id| commits.get(id)).collect::<Option<Vec<_>>>()?;
+        Some(Trace {
+            repository: self.repository.git_dir.clone(),
+            introduced,
+            at_boundary: place.at_boundary,
+            removed: Removed { first: Arc::new(first), total: place.removed_total },
+            in_head: place.in_head,
+            reachable: place.reachable,
+            refs: place.refs.iter().map(|name| name.clone().into_bytes()).collect(),
+            refs_total: place.refs_total,
+            date: place.date,
+            ..empty
+        })
+    }
+}
+
+/// Returns `true` if a token was sighted in an object exactly where a state says.
+fn is_same(sighting: Option<&&Sighting>, known: &HeldObject) -> bool {
+    sighting.and_then(|it| it.object()).is_some_and(|object| object == *known)
+}
+
+/// Commits as people know them, each read once.
+struct Commits<'a> {
+    store: &'a Store,
+    reader: Reader,
+    known: HashMap<ObjectId, Arc<Commit>>,
+}
+
+impl Commits<'_> {
+    fn get(&mut self, id: &str) -> Option<Arc<Commit>> {
+        let id: ObjectId = id.parse().ok()?;
+        if let Some(known) = self.known.get(&id) {
+            return Some(Arc::clone(known));
+        }
+        let (_, bytes) = self.store.read(&id, &mut self.reader).ok()?;
+        let commit = Arc::new(describe(id, &bytes));
+        self.known.insert(id, Arc::clone(&commit));
+        Some(commit)
+    }
+}

@@ -1,0 +1,229 @@
+//! Reads what commits bring: tags, messages, and the versions of paths that no parent has.
+
+use super::super::commits::{self, describe};
+use super::super::repo::Repository;
+use super::super::store::{LONGEST_TAGS, ReadError, Store};
+use super::diff::Trees;
+use super::set::{Base, ChangeSet, Item, sorted_base};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::finding::Trace;
+use ddpatrol_scan::{Code, Gap, ObjectVisitor, Run, Visitors, add};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// The objects of a repository's history, and what is done with them.
+pub(super) struct History<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) store: &'a Store,
+    /// The commits whose parents a shallow clone left out.
+    pub(super) shallow: Vec<ObjectId>,
+    /// The bases that were named.
+    pub(super) bases: &'a [ObjectId],
+    /// What else the other side has, mostly of other branches.
+    pub(super) also: &'a [ObjectId],
+    pub(super) visitors: &'a dyn Visitors,
+    pub(super) run: &'a Run,
+}
+
+/// What is being read.
+struct Reading<'a> {
+    visitor: Box<dyn ObjectVisitor + 'a>,
+    set: ChangeSet,
+    trees: Trees<'a>,
+    reader: Reader,
+    /// The commits that lie in the range.
+    inside: HashSet<ObjectId>,
+}
+
+impl History<'_> {
+    /// Pushes the tags that heads name and bases do not, and the tags that those tag; returns their
+    /// traces.
+    pub(super) fn push_tags(&self, brought: &[ObjectId], had: &[ObjectId]) -> Vec<Arc<Trace>> {
+        let had: HashSet<ObjectId> = had.iter().copied().collect();
+        let mut known = HashSet::new();
+        let mut traces = Vec::new();
+        let mut visitor = self.visitors.make();
+        for (id, bytes) in self.tags(brought) {
+            if !had.contains(&id) && known.insert(id) {
+                visitor.visit(&Blob::whole(Origin::Object(id, Kind::Tag), &bytes));
+                traces.push(Arc::new(self.trace(id, Kind::Tag, 0)));
+            }
+        }
+        traces
+    }
+
+    /// Returns the tags that those at `had` lead to.
+    pub(super) fn tags_below(&self, had: &[ObjectId]) -> HashSet<ObjectId> {
+        let had: Vec<ObjectId> = had.iter().copied().filter(|id| self.store.has(id)).collect();
+        self.tags(&had).into_iter().map(|(id, _)| id).collect()
+    }
+
+    fn tags(&self, ids: &[ObjectId]) -> Vec<(ObjectId, Vec<u8>)> {
+        let mut reader = Reader::default();
+        let mut tags = Vec::new();
+        for id in ids {
+            let mut next = Some(*id);
+            // Ids are not verified, so tags can be made to form a circle.
+            for _ in 0..LONGEST_TAGS {
+                let Some(id) = next.take() else { break };
+                match self.store.read(&id, &mut reader) {
+                    Ok((Kind::Tag, bytes)) => {
+                        next = commits::tag_target(&bytes);
+                        tags.push((id, bytes));
+                    }
+                    Ok(_) => {}
+                    Err(error) => self.report(&error),
+                }
+            }
+        }
+        tags
+    }
+
+    /// Lists what commits bring, given with children before their parents; `rank` commits were
+    /// read before these. What cannot be read is reported, and the other commits are read on.
+    pub(super) fn read(&self, commits: &[ObjectId], rank: usize) -> ChangeSet {
+        let mut reading = Reading {
+            visitor: self.visitors.make(),
+            set: ChangeSet::default(),
+            trees: Trees::new(self.store),
+            reader: Reader::default(),
+            inside: commits.iter().copied().collect(),
+        };
+        reading.set.bases.extend(self.bases);
+        for (at, id) in commits.iter().rev().enumerate() {
+            if self.run.is_interrupted() {
+                break;
+            }
+            if let Err(error) = self.read_commit(id, rank + at, &mut reading) {
+                self.report(&error);
+            }
+        }
+        reading.set
+    }
+
+    fn read_commit(
+        &self,
+        id: &ObjectId,
+        rank: usize,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), ReadError> {
+        let (_, bytes) = self.store.read(id, &mut reading.reader)?;
+        add(&self.run.tally.objects, 1);
+        add(&self.run.tally.bytes, bytes.len() as u64);
+        let nameless = || ReadError::Broken { id: *id, cause: "the commit names no tree".into() };
+        let links = commits::links(&bytes).ok_or_else(nameless)?;
+        let introduced = Some(Arc::new(describe(*id, &bytes)));
+        let trace = Arc::new(Trace { introduced, ..self.trace(*id, Kind::Commit, rank) });
+        reading.visitor.visit(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
+        let is_boundary = self.shallow.contains(id);
+        if is_boundary {
+            let message = format!(
+                "the shallow clone begins at commit {id}, within the range: everything in it \
+                 counts as brought by it"
+            );
+            self.run.report(
+                Gap::Opaque,
+                Code::ShallowClone,
+                Some(self.repository.git_dir.clone()),
+                message,
+            );
+        }
+        if links.parents.is_empty() && !(self.bases.is_empty() && self.also.is_empty()) {
+            self.run.note(format!(
+                "the range reaches the root commit {id}: BASE has no history in common with it"
+            ));
+        }
+        let mut parents = Vec::new();
+        for parent in links.parents.iter().filter(|_| !is_boundary) {
+            let (_, bytes) = self.store.read(parent, &mut reading.reader)?;
+            parents.extend(commits::links(&bytes).map(|links| links.tree));
+            // What lies below the range the base has, or had: it is not new.
+            if !reading.inside.contains(parent) {
+                reading.set.bases.insert(*parent);
+            }
+        }
+        let commit = reading.set.commits.len();
+        reading.set.commits.push(trace);
+        for it in reading.trees.differing(&links.tree, &parents)? {
+            reading.set.items.push(Item {
+                path: it.path,
+                blob: it.blob,
+                before: it.others,
+                renamed_from: None,
+                is_new: it.is_new,
+                commit: Some(commit),
+            });
+        }
+        // What a commit takes away is changed, too: a token may have moved from there.
+        for parent in &parents {
+            for it in reading.trees.differing(parent, &[links.tree])? {
+                reading.set.items.push(Item {
+                    path: it.path,
+                    blob: None,
+                    before: Vec::new(),
+                    renamed_from: None,
+                    is_new: false,
+                    commit: Some(commit),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the versions of the changed paths that the commits around a change have; what else the
+    /// other side has is read at the paths `holders` only, since it can be ten thousand branches.
+    pub(super) fn read_base(&self, set: &ChangeSet, holders: &BTreeSet<&[u8]>) -> Base {
+        let mut trees = Trees::new(self.store);
+        let mut reader = Reader::default();
+        let mut versions: BTreeMap<Vec<u8>, BTreeSet<ObjectId>> = BTreeMap::new();
+        let mut roots = Vec::new();
+        let mut seen = HashSet::new();
+        let changed: BTreeSet<&[u8]> = set.items.iter().map(|item| &item.path[..]).collect();
+        let around = set.bases.iter().map(|commit| (commit, &changed));
+        for (commit, paths) in around.chain(self.also.iter().map(|commit| (commit, holders))) {
+            if self.run.is_interrupted() {
+                break;
+            }
+            let mut read = || -> Result<(), ReadError> {
+                let (commit, kind) = self.store.peel(commit, &mut reader)?;
+                if kind != Kind::Commit {
+                    return Ok(());
+                }
+                let (_, bytes) = self.store.read(&commit, &mut reader)?;
+                let Some(links) = commits::links(&bytes) else { return Ok(()) };
+                if !seen.insert(links.tree) {
+                    return Ok(());
+                }
+                roots.push(links.tree);
+                for path in paths {
+                    if let Some(blob) = trees.blob_at(&links.tree, path)? {
+                        versions.entry(path.to_vec()).or_default().insert(blob);
+                    }
+                }
+                Ok(())
+            };
+            match read() {
+                // A reference to an object that is not here says nothing.
+                Err(ReadError::Missing(id)) if id == *commit && self.also.contains(commit) => {}
+                Err(error) => self.report(&error),
+                Ok(()) => {}
+            }
+        }
+        Base { versions: sorted_base(versions), roots, ..Base::default() }
+    }
+
+    pub(super) fn report(&self, error: &ReadError) {
+        let path = Some(self.repository.git_dir.clone());
+        let code = match error {
+            ReadError::Missing(_) => Code::ObjectMissing,
+            ReadError::Broken { .. } => Code::ObjectUnreadable,
+        };
+        self.run.report(Gap::Unread, code, path, error.to_string());
+    }
+
+    pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
+        let trace = Trace::new(self.repository.git_dir.clone(), object, kind);
+        Trace { reachable: true, date: rank as i64, ..trace }
+    }
+}

@@ -1,0 +1,185 @@
+//! A part of a change: the versions of paths that it introduces, and the steps of scanning them.
+//!
+//! A scan takes the steps in order: it lets the part push its blobs and names, then, if they hold
+//! tokens, the versions of the base, and hands both lists of sightings back for classification. The part
+//! knows neither the detector nor findings.
+
+use super::super::lfs::{Content, Lfs, LfsError, Pointer};
+use super::super::repo::Repository;
+use super::super::store::{ReadError, Store};
+use super::super::tree_path::join;
+use super::blobs::{BlobReader, Unread};
+use super::classify::{ByBlob, Classification};
+use super::diff::Trees;
+use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, last_name};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::{Code, Gap, Run, Visitors};
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+/// A change: what is staged, a range of commits or a push.
+pub trait Change: Sync {
+    /// Reads the change part by part, the oldest first. Pushes commits and tags to `visitors`, and
+    /// calls `on_part` with each part.
+    fn read(&self, visitors: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>));
+}
+
+/// Reads what the base of a change has: its versions of all changed paths, and of the paths that hold
+/// tokens.
+pub(super) type ReadBase<'a> = &'a dyn Fn(&BTreeSet<&[u8]>) -> Base;
+
+/// Where a part of a change is read from.
+pub(super) struct PartSource<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) store: &'a Store,
+    pub(super) run: &'a Run,
+    pub(super) threads: usize,
+    pub(super) base: ReadBase<'a>,
+    /// Reads which tags the other side has.
+    pub(super) old_tags: &'a dyn Fn() -> HashSet<ObjectId>,
+}
+
+/// A part of a change.
+pub struct ChangePart<'a> {
+    source: PartSource<'a>,
+    lfs: Lfs,
+    set: &'a ChangeSet,
+    scope: Scope,
+    texts: Vec<ChangeText>,
+}
+
+impl<'a> ChangePart<'a> {
+    pub(super) fn new(
+        source: PartSource<'a>,
+        set: &'a ChangeSet,
+        refs: &[NamedRef],
+        scope: Scope,
+    ) -> Self {
+        let new = set.items.iter().filter(|item| item.is_new);
+        let names: BTreeSet<&[u8]> =
+            new.flat_map(|item| folders(&item.path)).map(last_name).collect();
+        let names = names.into_iter().map(|name| ChangeText::Name(name.to_vec()));
+        let texts = names.chain(refs.iter().cloned().map(ChangeText::Ref)).collect();
+        Self { lfs: Lfs::new(source.repository), source, set, scope, texts }
+    }
+
+    /// Pushes the blobs of the part, and the names that are new with it.
+    pub fn push(&self, visitors: &dyn Visitors) {
+        let blobs = self.set.items.iter().filter_map(|item| item.blob).collect();
+        let unread = self.blob_reader().push(blobs, visitors);
+        self.report(&unread);
+        self.report_lfs(&unread);
+        let mut visitor = visitors.make();
+        for (number, text) in (0..).zip(&self.texts) {
+            visitor.visit(&Blob::whole(Origin::Text(number), text.bytes()));
+        }
+    }
+
+    /// Reads what the base has at the paths that hold tokens, and pushes it; `sightings` are those in
+    /// the part. Most changes hold no token; then nothing of the base is read.
+    #[must_use]
+    pub fn push_base(&self, sightings: &[Sighting], visitors: &dyn Visitors) -> Base {
+        let new = ByBlob::new(sightings);
+        let holds = |item: &&Item| item.blob.is_some_and(|id| !new.of(&id).is_empty());
+        let holders: Vec<&Item> = self.set.items.iter().filter(holds).collect();
+        let names: HashSet<&[u8]> = sightings.iter().filter_map(|it| self.name(it)).collect();
+        let is_tag = |it: &Sighting| matches!(it.holder, Holder::Object(_, Kind::Tag));
+        let has_tag = sightings.iter().any(is_tag);
+        let tags = if has_tag { (self.source.old_tags)() } else { HashSet::new() };
+        if holders.is_empty() && names.is_empty() {
+            return Base { tags, ..Base::default() };
+        }
+        let own = holders.iter().flat_map(|item| [Some(&item.path), item.renamed_from.as_ref()]);
+        let base = (self.source.base)(&own.flatten().map(Vec::as_slice).collect());
+        let mut base = Base { tags, ..base };
+        let old = holders.iter().flat_map(|item| &item.before).copied();
+        let old = old.chain(base.versions.iter().map(|it| it.1)).collect();
+        let unread = self.blob_reader().push(old, visitors);
+        self.report(&unread);
+        self.find_names(&names, &mut base);
+        base
+    }
+
+    /// Finds out which paths with these last components the base has.
+    fn find_names(&self, names: &HashSet<&[u8]>, base: &mut Base) {
+        let mut trees = Trees::new(self.source.store);
+        for item in self.set.items.iter().filter(|item| item.is_new && !names.is_empty()) {
+            for path in folders(&item.path).filter(|path| names.contains(last_name(path))) {
+                // If a tree of the base cannot be read, the name counts as new.
+                let mut is_there = |root| trees.has(root, path).unwrap_or(false);
+                if !base.names.contains(path) && base.roots.iter().any(&mut is_there) {
+                    base.names.insert(path.to_vec());
+                }
+            }
+        }
+    }
+
+    fn name(&self, sighting: &Sighting) -> Option<&[u8]> {
+        let Holder::Text(number) = sighting.holder else { return None };
+        match self.texts.get(number as usize)? {
+            ChangeText::Name(name) => Some(name),
+            ChangeText::Ref(_) => None,
+        }
+    }
+
+    /// Returns the places of the tokens in the part; `new` are the sightings in the part, `old` those in
+    /// what was pushed of the base.
+    #[must_use]
+    pub fn classify(&self, new: &[Sighting], base: &Base, old: &[Sighting]) -> Vec<Placement> {
+        let Repository { work_tree, git_dir, .. } = self.source.repository;
+        let top: PathBuf = work_tree.as_ref().unwrap_or(git_dir).components().collect();
+        let (set, scope, texts) = (self.set, self.scope, &self.texts);
+        Classification { set, scope, texts, new, base, old, top: &top }.classify()
+    }
+
+    /// Reads the bytes that hold a token; `None` for texts.
+    pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
+        let id = holder.id()?;
+        let bytes = match self.source.store.read(&id, reader) {
+            Ok((_, bytes)) => bytes,
+            Err(error) => return Some(Err(error)),
+        };
+        let Holder::Lfs(_) = holder else { return Some(Ok(Content::Blob(bytes))) };
+        let object = self.lfs.open(&Pointer::parse(&bytes)?);
+        let broken = |cause| ReadError::Broken { id, cause };
+        Some(object.map(Content::Lfs).map_err(|error| broken(error.into())))
+    }
+
+    /// Reports a holder that can no longer be read.
+    pub fn report_unreadable(&self, error: &ReadError) {
+        let git_dir = self.source.repository.git_dir.clone();
+        let run = self.source.run;
+        run.report(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.to_string());
+    }
+
+    fn blob_reader(&self) -> BlobReader<'_> {
+        let PartSource { store, run, threads, .. } = self.source;
+        BlobReader { store, lfs: &self.lfs, run, threads }
+    }
+
+    fn report(&self, unread: &Unread) {
+        for error in &unread.errors {
+            let git_dir = self.source.repository.git_dir.clone();
+            let run = self.source.run;
+            run.report(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.clone());
+        }
+    }
+
+    /// Reports the Git LFS objects of the change that cannot be read.
+    fn report_lfs(&self, unread: &Unread) {
+        if unread.lfs.is_empty() {
+            return;
+        }
+        for item in &self.set.items {
+            let Some(error) = item.blob.and_then(|id| unread.lfs.get(&id)) else { continue };
+            let (kind, code) = match error {
+                LfsError::Missing(_) | LfsError::Size { .. } => (Gap::Opaque, Code::LfsMissing),
+                LfsError::Read { .. } => (Gap::Unread, Code::LfsUnreadable),
+            };
+            let path = join(Path::new(""), &item.path);
+            self.source.run.report(kind, code, Some(path), error.to_string());
+        }
+    }
+}

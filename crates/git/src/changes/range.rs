@@ -1,0 +1,379 @@
+//! What a range of commits brings: every object that its head reaches and its base does not.
+
+use super::super::commits;
+use super::super::repo::{RepoError, Repository};
+use super::super::store::Store;
+use super::diff::Trees;
+use super::introduced::History;
+use super::new_branch;
+use super::open::open_store_with;
+use super::part::{Change, ChangePart, PartSource};
+use super::set::{ChangeSet, Item, NamedRef, Scope};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::{Code, Gap, Run, Visitors};
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+
+/// Revisions as the user wrote them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revisions {
+    /// `BASE..HEAD`, `HEAD`, `^BASE`.
+    pub list: Vec<OsString>,
+    /// Further bases.
+    pub not: Vec<OsString>,
+    /// The references that a push changes, where lines of git say so.
+    pub names: Vec<NamedRef>,
+}
+
+/// How to read a range.
+#[derive(Clone, Copy, Debug)]
+pub struct RangeOptions {
+    /// How many workers.
+    pub threads: usize,
+}
+
+/// A range that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RangeError {
+    /// A revision names no commit.
+    #[error("{cause}{hint}")]
+    Revision {
+        /// What else may help.
+        hint: &'static str,
+        /// Why.
+        cause: Box<RepoError>,
+    },
+    /// The repository cannot be read.
+    #[error(transparent)]
+    Repository(Box<RepoError>),
+    /// Nothing was asked for.
+    #[error("no revision is given: write BASE..HEAD, a commit, or HEAD --not BASE")]
+    Empty,
+    /// There is only what is to be left out.
+    #[error("only bases are given: name the commit whose changes are to be looked at, too")]
+    OnlyBases,
+}
+
+impl From<RepoError> for RangeError {
+    fn from(error: RepoError) -> Self {
+        Self::Repository(Box::new(error))
+    }
+}
+
+/// Commits as a source: those of a range.
+#[derive(Debug)]
+pub struct Range {
+    pub(super) repository: Repository,
+    pub(super) store: Store,
+    /// What of the store cannot be used.
+    problems: Vec<String>,
+    pub(super) commits: Vec<ObjectId>,
+    /// The bases that were named.
+    pub(super) bases: Vec<ObjectId>,
+    /// What else the other side has: commits, or tags of them.
+    pub(super) also: Vec<ObjectId>,
+    /// Whether each commit is judged alone.
+    are_single: bool,
+    /// The objects that the heads name, which may be tags.
+    pub(super) brought: Vec<ObjectId>,
+    /// The objects that the bases name.
+    pub(super) had: Vec<ObjectId>,
+    /// Blobs and trees that references name without a commit.
+    pub(super) bare: Vec<BareObject>,
+    pub(super) names: Vec<NamedRef>,
+    pub(super) scope: Scope,
+    options: RangeOptions,
+    /// The base that was named, or that stands for the one that was not.
+    pub(super) ground: Option<ObjectId>,
+    /// What the user should know of how the range was understood.
+    pub notes: Vec<String>,
+}
+
+/// A blob or tree that a reference names without a commit.
+#[derive(Clone, Debug)]
+pub(super) struct BareObject {
+    pub(super) id: ObjectId,
+    pub(super) kind: Kind,
+    /// The name of the reference, which stands for the path.
+    pub(super) name: Vec<u8>,
+}
+
+const MISSING: &str = " (a shallow clone gets it by `git fetch --unshallow`, GitHub's checkout \
+                       action by `fetch-depth: 0`)";
+
+/// Tells whether a revision is spelled as all zeros, as git does where there is no commit.
+fn is_zeros(revision: &OsStr) -> bool {
+    let bytes = revision.as_encoded_bytes();
+    matches!(bytes.len(), 40 | 64) && bytes.iter().all(|&byte| byte == b'0')
+}
+
+/// Cuts `A..B` or `A...B`; an empty side is HEAD.
+fn split(revision: &OsStr) -> Option<(OsString, OsString)> {
+    let text = revision.to_str()?;
+    let (base, head) = text.split_once("...").or_else(|| text.split_once(".."))?;
+    let side = |text: &str| OsString::from(if text.is_empty() { "HEAD" } else { text });
+    Some((side(base), side(head)))
+}
+
+impl Range {
+    /// Opens a repository; there are no commits yet.
+    pub(super) fn open(repository: Repository, options: RangeOptions) -> Self {
+        let mut problems = Vec::new();
+        let store = open_store_with(&repository, &mut |problem| problems.push(problem));
+        Self {
+            repository,
+            store,
+            problems,
+            commits: Vec::new(),
+            bases: Vec::new(),
+            also: Vec::new(),
+            are_single: false,
+            brought: Vec::new(),
+            had: Vec::new(),
+            bare: Vec::new(),
+            names: Vec::new(),
+            scope: Scope::Judged,
+            options,
+            ground: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Resolves revisions to the commits that they mean.
+    ///
+    /// # Errors
+    /// [`RangeError`] if a revision names no commit or the commits cannot be listed.
+    pub fn new(
+        repository: Repository,
+        revisions: &Revisions,
+        options: RangeOptions,
+    ) -> Result<Self, RangeError> {
+        let mut range = Self::open(repository, options);
+        range.names.clone_from(&revisions.names);
+        let (mut heads, mut singles, mut is_new_branch) = (Vec::new(), Vec::new(), false);
+        for revision in &revisions.list {
+            if let Some((base, head)) = split(revision) {
+                if is_zeros(&head) {
+                    range.notes.push("HEAD is all zeros: a deleted branch brings nothing".into());
+                    continue;
+                }
+                heads.push(range.take_head(&head)?);
+                is_new_branch |= !range.take_base(&base)?;
+            } else if let Some(base) = revision.to_str().and_then(|text| text.strip_prefix('^')) {
+                is_new_branch |= !range.take_base(OsStr::new(base))?;
+            } else {
+                singles.push(range.take_head(revision)?);
+            }
+        }
+        for base in &revisions.not {
+            is_new_branch |= !range.take_base(base)?;
+        }
+        if revisions.list.is_empty() {
+            return Err(RangeError::Empty);
+        }
+        range.are_single = heads.is_empty() && range.bases.is_empty() && !is_new_branch;
+        heads.append(&mut singles);
+        if heads.is_empty() {
+            return if range.notes.is_empty() { Err(RangeError::OnlyBases) } else { Ok(range) };
+        }
+        if range.are_single {
+            range.ground = range.parent_of(heads[0]);
+            range.commits = heads;
+            return Ok(range);
+        }
+        range.ground = range.bases.first().copied();
+        if is_new_branch {
+            range.take_other_branches(&heads)?;
+        }
+        range.list_commits(&heads)?;
+        range.tell(&heads);
+        Ok(range)
+    }
+
+    /// Lists the commits that `heads` reach and the other side does not.
+    pub(super) fn list_commits(&mut self, heads: &[ObjectId]) -> Result<(), RepoError> {
+        let mut not: Vec<ObjectId> = self.bases.iter().chain(&self.also).copied().collect();
+        not.sort_unstable();
+        not.dedup();
+        let listed = self.repository.commits(heads, &not);
+        self.commits = listed.or_else(|error| {
+            // A reference to an object that is not here would fail the whole list.
+            let mut reader = Reader::default();
+            let before = not.len();
+            not.retain(|id| self.store.peel(id, &mut reader).is_ok_and(|it| it.1 == Kind::Commit));
+            if not.len() == before {
+                return Err(error);
+            }
+            self.repository.commits(heads, &not)
+        })?;
+        Ok(())
+    }
+
+    /// Returns the commit by whose configuration the range is judged: its base; `None` if everything
+    /// in the range is new.
+    #[must_use]
+    pub fn ground(&self) -> Option<ObjectId> {
+        self.ground
+    }
+
+    /// Returns the newest commit that the range brings; `None` if it brings none.
+    #[must_use]
+    pub fn head(&self) -> Option<ObjectId> {
+        self.commits.first().copied()
+    }
+
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    fn parent_of(&self, commit: ObjectId) -> Option<ObjectId> {
+        let (_, bytes) = self.store.read(&commit, &mut Reader::default()).ok()?;
+        let parent = commits::links(&bytes)?.parents.first().copied()?;
+        let is_cut = self.repository.shallow_commits().is_ok_and(|it| it.contains(&commit));
+        (!is_cut && self.store.has(&parent)).then_some(parent)
+    }
+
+    fn take_head(&mut self, revision: &OsStr) -> Result<ObjectId, RangeError> {
+        let (object, commit) = self.resolve(revision)?;
+        self.brought.push(object);
+        Ok(commit)
+    }
+
+    /// Takes a base; `false` if it is all zeros.
+    fn take_base(&mut self, revision: &OsStr) -> Result<bool, RangeError> {
+        if is_zeros(revision) {
+            return Ok(false);
+        }
+        let (object, commit) = self.resolve(revision)?;
+        self.bases.push(commit);
+        self.had.push(object);
+        Ok(true)
+    }
+
+    /// Finds the object that a revision names, and its commit. For a whole id no process is started.
+    fn resolve(&self, revision: &OsStr) -> Result<(ObjectId, ObjectId), RangeError> {
+        let id = revision.to_str().and_then(|text| text.parse::<ObjectId>().ok());
+        let object = match id.filter(|id| id.kind() == self.repository.hash) {
+            Some(id) => id,
+            None => {
+                self.repository.object(revision).map_err(|cause| self.unknown(revision, cause))?
+            }
+        };
+        let words = match self.store.peel(&object, &mut Reader::default()) {
+            Ok((commit, Kind::Commit)) => return Ok((object, commit)),
+            Ok((_, kind)) => format!("it names a {}", kind.name()),
+            Err(error) => error.to_string(),
+        };
+        let git_dir = self.repository.git_dir.clone();
+        let name = revision.to_string_lossy().into_owned();
+        Err(self.unknown(revision, RepoError::Revision { revision: name, git_dir, words }))
+    }
+
+    pub(super) fn unknown(&self, revision: &OsStr, cause: RepoError) -> RangeError {
+        let bytes = revision.as_encoded_bytes();
+        let is_id = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
+        let is_shallow = self.repository.shallow_commits().is_ok_and(|it| !it.is_empty());
+        let hint = if is_id || is_shallow { MISSING } else { "" };
+        RangeError::Revision { hint, cause: Box::new(cause) }
+    }
+
+    /// For a new branch, takes as base what the other side has; see [`new_branch`].
+    fn take_other_branches(&mut self, heads: &[ObjectId]) -> Result<(), RangeError> {
+        let mut found = new_branch::find(&self.repository, &self.store, heads)?;
+        self.notes.push(found.note);
+        self.ground = self.ground.or(found.ground);
+        self.had.append(&mut found.had);
+        self.also.append(&mut found.commits);
+        Ok(())
+    }
+
+    /// Says what may surprise.
+    fn tell(&mut self, heads: &[ObjectId]) {
+        if heads.iter().all(|head| self.bases.contains(head)) {
+            self.notes
+                .push("BASE and HEAD are the same commit: there is nothing to look at".into());
+        } else if self.commits.is_empty() {
+            self.notes.push("BASE contains HEAD: HEAD brings nothing that BASE lacks".into());
+        }
+    }
+}
+
+impl Range {
+    /// Lists what references name without a commit, as if it were new files at their names.
+    fn bare_set(&self, history: &History<'_>) -> ChangeSet {
+        let mut set = ChangeSet::default();
+        let mut trees = Trees::new(&self.store);
+        for BareObject { id, kind, name } in &self.bare {
+            let commit = Some(set.commits.len());
+            set.commits.push(Arc::new(history.trace(*id, *kind, 0)));
+            let mut add = |path: Vec<u8>, blob| {
+                let (before, renamed_from) = (Vec::new(), None);
+                set.items.push(Item { path, blob, before, renamed_from, is_new: true, commit });
+            };
+            if *kind == Kind::Blob {
+                add(name.clone(), Some(*id));
+                continue;
+            }
+            match trees.differing(id, &[]) {
+                Ok(files) => {
+                    files
+                        .into_iter()
+                        .for_each(|it| add([name, &b"/"[..], &it.path].concat(), it.blob));
+                }
+                Err(error) => history.report(&error),
+            }
+        }
+        set
+    }
+
+    /// Passes a part of the range on.
+    fn part(
+        &self,
+        history: &History<'_>,
+        set: &ChangeSet,
+        refs: &[NamedRef],
+        on_part: &mut dyn FnMut(&ChangePart<'_>),
+    ) {
+        let source = PartSource {
+            repository: &self.repository,
+            store: &self.store,
+            run: history.run,
+            threads: self.options.threads,
+            base: &|holders| history.read_base(set, holders),
+            old_tags: &|| history.tags_below(&self.had),
+        };
+        on_part(&ChangePart::new(source, set, refs, self.scope));
+    }
+}
+
+impl Change for Range {
+    fn read(&self, visitors: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
+        for problem in &self.problems {
+            run.report(
+                Gap::Unread,
+                Code::StoreUnreadable,
+                Some(self.repository.git_dir.clone()),
+                problem.clone(),
+            );
+        }
+        let history = History {
+            repository: &self.repository,
+            store: &self.store,
+            shallow: self.repository.shallow_commits().unwrap_or_default(),
+            bases: &self.bases,
+            also: &self.also,
+            visitors,
+            run,
+        };
+        let mut first = self.bare_set(&history);
+        first.tags = history.push_tags(&self.brought, &self.had);
+        self.part(&history, &first, &self.names, on_part);
+        let size = if self.are_single { 1 } else { self.commits.len().max(1) };
+        // The oldest first, so that the first that introduces a token leads.
+        for (at, commits) in self.commits.rchunks(size).enumerate() {
+            self.part(&history, &history.read(commits, at * size), &[], on_part);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Commits: what their objects say, and the graph that they make.
+
+use super::catalog::NONE;
+use ddpatrol_pack::ObjectId;
+use ddpatrol_scan::commit::{Commit, Signature};
+
+/// The links of a commit, as its object has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Links {
+    pub(super) tree: ObjectId,
+    pub(super) parents: Vec<ObjectId>,
+    /// The committer's clock, in seconds since 1970.
+    pub(super) time: i64,
+}
+
+/// Splits the header lines of a commit or tag from the message.
+fn header(object: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memmem::find(object, b"\n\n") {
+        Some(end) => (&object[..end], &object[end + 2..]),
+        None => (object, b""),
+    }
+}
+
+fn values<'a>(header: &'a [u8], key: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    header
+        .split(|&byte| byte == b'\n')
+        .filter_map(move |line| line.strip_prefix(key.as_bytes())?.strip_prefix(b" "))
+}
+
+fn id(hex: &[u8]) -> Option<ObjectId> {
+    ObjectId::from_hex(hex).ok()
+}
+
+/// Reads tree, parents and time; `None` if the commit names no tree.
+pub(super) fn links(object: &[u8]) -> Option<Links> {
+    let mut tree = None;
+    let (mut parents, mut time) = (Vec::new(), 0);
+    let mut rest = object;
+    while !rest.is_empty() && rest[0] != b'\n' {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if let Some(hex) = line.strip_prefix(b"tree ") {
+            tree = tree.or_else(|| id(hex));
+        } else if let Some(hex) = line.strip_prefix(b"parent ") {
+            parents.extend(id(hex));
+        } else if let Some(text) = line.strip_prefix(b"committer ") {
+            time = signature(text).time;
+            break;
+        }
+    }
+    Some(Links { tree: tree?, parents, time })
+}
+
+/// Reads `Name <email> seconds +hhmm`, forgiving what git forgives.
+fn signature(text: &[u8]) -> Signature {
+    let open = memchr::memchr(b'<', text).unwrap_or(text.len());
+    let close = memchr::memrchr(b'>', text).filter(|&close| close > open).unwrap_or(text.len());
+    let rest = std::str::from_utf8(text.get(close + 1..).unwrap_or_default()).unwrap_or_default();
+    let mut parts = rest.split_ascii_whitespace();
+    let time = parts.next().and_then(|it| it.parse().ok()).unwrap_or(0);
+    let offset: i32 = parts.next().and_then(|it| it.parse().ok()).unwrap_or(0);
+    Signature {
+        name: text[..open].trim_ascii().to_vec(),
+        email: text.get(open + 1..close).unwrap_or_default().to_vec(),
+        time,
+        offset: offset / 100 * 60 + offset % 100,
+    }
+}
+
+/// Reads what people know of a commit or, with its tagger, of a tag.
+pub(super) fn describe(id: ObjectId, object: &[u8]) -> Commit {
+    let (header, message) = header(object);
+    let first = |key| values(header, key).next().map(signature);
+    let tagger = first("tagger");
+    let author = first("author").or_else(|| tagger.clone()).unwrap_or_default();
+    let committer = first("committer").or(tagger).unwrap_or_default();
+    let subject = message.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    Commit { id, author, committer, subject: subject.trim_ascii().to_vec() }
+}
+
+/// What a tag points to.
+pub(crate) fn tag_target(object: &[u8]) -> Option<ObjectId> {
+    values(header(object).0, "object").next().and_then(id)
+}
+
+/// All commits of a store, by numbers of their own, parents before children.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    /// The number of each commit in the catalog.
+    pub(super) numbers: Vec<u32>,
+    /// The number of each commit's tree, or [`NONE`].
+    pub(super) trees: Vec<u32>,
+    /// A date that is later than that of every parent, whatever the clocks said.
+    pub(super) dates: Vec<i64>,
+    parents: Vec<u32>,
+    starts: Vec<u32>,
+    by_number: Vec<u32>,
+}
+
+/// A commit with its links as numbers of the catalog.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) number: u32,
+    pub(super) tree: u32,
+    pub(super) parents: Vec<u32>,
+    pub(super) time: i64,
+}
+
+impl Node {
+    /// Resolves the links of a commit, whose numbers are `found` in their order; what is not there is
+    /// told to `missing`.
+    pub(super) fn new(
+        number: u32,
+        links: &Links,
+        found: &mut dyn Iterator<Item = Option<u32>>,
+        missing: &mut dyn FnMut(ObjectId),
+    ) -> Self {
+        let mut find = |id: &ObjectId| {
+            found.next().flatten().unwrap_or_else(|| {
+                missing(*id);
+                NONE
+            })
+        };
+        let tree = find(&links.tree);
+        let parents = links.parents.iter().map(find).collect();
+        Self { number, tree, parents, time: links.time }
+    }
+}
+
+impl Links {
+    /// The tree and the parents.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        std::iter::once(&self.tree).chain(&self.parents).map(ObjectId::as_bytes)
+    }
+}
+
+impl Graph {
+    /// Orders commits so that parents come before children. `len` is that of the catalog.
+    pub(super) fn new(mut nodes: Vec<Node>, len: usize) -> Self {
+        nodes.sort_by_key(|node| node.number);
+        nodes.dedup_by_key(|node| node.number);
+        let mut index = vec![NONE; len];
+        (0..).zip(&nodes).for_each(|(at, node)| index[node.number as usize] = at);
+        let find = |number: u32| index.get(number as usize).copied().filter(|&at| at != NONE);
+        let parents_of =
+            |node: &'_ Node| node.parents.iter().filter_map(|&it| find(it)).collect::<Vec<u32>>();
+        let (starts, children) = children(&nodes, &parents_of);
+        let mut open: Vec<u32> = nodes.iter().map(|it| parents_of(it).len() as u32).collect();
+        let mut order: Vec<u32> =
+            (0..nodes.len() as u32).filter(|&at| open[at as usize] == 0).collect();
+        let mut next = 0;
+        while let Some(&at) = order.get(next) {
+            let at = at as usize;
+            for &child in &children[starts[at] as usize..starts[at + 1] as usize] {
+                open[child as usize] -= 1;
+                if open[child as usize] == 0 {
+                    order.push(child);
+                }
+            }
+            next += 1;
+        }
+        let mut place = vec![NONE; nodes.len()];
+        (0..).zip(&order).for_each(|(new, &old)| place[old as usize] = new);
+        let mut graph = Self::default();
+        for &at in &order {
+            let node = &nodes[at as usize];
+            let first = graph.parents.len();
+            graph.starts.push(first as u32);
+            graph.parents.extend(parents_of(node).into_iter().map(|it| place[it as usize]));
+            let latest = graph.parents[first..].iter().map(|&it| graph.dates[it as usize]).max();
+            graph.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
+            graph.numbers.push(node.number);
+            graph.trees.push(node.tree);
+        }
+        graph.starts.push(graph.parents.len() as u32);
+        index.fill(NONE);
+        (0..).zip(&graph.numbers).for_each(|(at, &number)| index[number as usize] = at);
+        graph.by_number = index;
+        graph
+    }
+
+    /// How many commits there are.
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub(super) fn parents(&self, commit: u32) -> &[u32] {
+        let at = commit as usize;
+        &self.parents[self.starts[at] as usize..self.starts[at + 1] as usize]
+    }
+
+    /// Finds a commit by its number in the catalog.
+    pub(super) fn find(&self, number: u32) -> Option<u32> {
+        self.by_number.get(number as usize).copied().filter(|&at| at != NONE)
+    }
+
+    /// Marks every commit that one of `tips` reaches.
+    pub(super) fn reachable(&self, tips: impl IntoIterator<Item = u32>) -> Vec<bool> {
+        let mut reached = vec![false; self.len()];
+        tips.into_iter().for_each(|tip| reached[tip as usize] = true);
+        for commit in (0..self.len() as u32).rev() {
+            if reached[commit as usize] {
+                self.parents(commit).iter().for_each(|&it| reached[it as usize] = true);
+            }
+        }
+        reached
+    }
+
+    /// For each of `wanted` lists the indices of the tips that reach it.
+    pub(super) fn reached_by(&self, wanted: &[u32], tips: &[Option<u32>]) -> Vec<Vec<u32>> {
+        let mut lists = Vec::with_capacity(wanted.len());
+        for part in wanted.chunks(64) {
+            let mut masks = vec![0_u64; self.len()];
+            part.iter().enumerate().for_each(|(bit, &it)| masks[it as usize] |= 1 << bit);
+            for commit in 0..self.len() as u32 {
+                let own =
+                    self.parents(commit).iter().fold(0, |mask, &it| mask | masks[it as usize]);
+                masks[commit as usize] |= own;
+            }
+            let reaches = |bit: usize| {
+                let reaches =
+                    |tip: &Option<u32>| tip.is_some_and(|it| masks[it as usize] >> bit & 1 == 1);
+                (0..).zip(tips).filter(|(_, tip)| reaches(tip)).map(|(at, _)| at).collect()
+            };
+            lists.extend((0..part.len()).map(reaches));
+        }
+        lists
+    }
+}
+
+/// Lists the children of every node: those of node `at` from `starts[at]` to `starts[at + 1]`.
+fn children(nodes: &[Node], parents_of: &dyn Fn(&Node) -> Vec<u32>) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0_u32; nodes.len() + 1];
+    for parent in nodes.iter().flat_map(parents_of) {
+        starts[parent as usize + 1] += 1;
+    }
+    for at in 0..nodes.len() {
+        starts[at + 1] += starts[at];
+    }
+    let mut next = starts.clone();
+    let mut children = vec![0; starts.last().copied().unwrap_or(0) as usize];
+    for (at, node) in (0..).zip(nodes) {
+        for parent in parents_of(node) {
+            let slot = &mut next[parent as usize];
+            children[*slot as usize] = at;
+            *slot += 1;
+        }
+    }
+    (starts, children)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_commit_says_is_read() {
+        let object = b"tree 1111111111111111111111111111111111111111\n\
+            parent 2222222222222222222222222222222222222222\n\
+            author A U Thor <a@example.com> 1700000000 +0530\n\
+            committer C O <c@example.com> 1700000001 -0800\n\n  Subject line \n\nBody";
+        let id = "3333333333333333333333333333333333333333".parse().expect("an id");
+        let commit = describe(id, object);
+        assert_eq!(commit.author.name, b"A U Thor");
+        assert_eq!((commit.author.time, commit.author.offset), (1_700_000_000, 330));
+        assert_eq!(
+            (&commit.committer.email[..], commit.committer.offset),
+            (&b"c@example.com"[..], -480)
+        );
+        assert_eq!(commit.subject, b"Subject line");
+        let links = links(object).expect("it has a tree");
+        assert_eq!((links.parents.len(), links.time), (1, 1_700_000_001));
+    }
+
+    #[test]
+    fn parents_come_before_children_whatever_the_clocks_say() {
+        let node = |number, parents: &[u32], time| Node {
+            number,
+            tree: NONE,
+            parents: parents.to_vec(),
+            time,
+        };
+        let nodes =
+            vec![node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
+        let graph = Graph::new(nodes, 10);
+        assert_eq!(graph.len(), 4);
+        assert_eq!(graph.numbers.first(), Some(&4));
+        assert_eq!(graph.numbers.last(), Some(&1));
+        assert!(graph.dates.is_sorted());
+        let at = |number| graph.find(number).expect("it is there");
+        let reached = graph.reachable([at(2)]);
+        assert!(reached[at(4) as usize] && !reached[at(3) as usize] && !reached[at(1) as usize]);
+        let lists = graph.reached_by(&[at(4), at(3)], &[Some(at(1)), None, Some(at(2))]);
+        assert_eq!(lists, [vec![0, 2], vec![0]]);
+    }
+}

@@ -1,0 +1,369 @@
+//! The whole history of a repository: every object, then where each token was introduced.
+//!
+//! A scan opens a [`History`] and takes its steps in order: it lets the history push names, Git LFS
+//! objects and git objects to the visitors, and hands the sightings back for attribution. The history
+//! knows neither the detector nor findings.
+
+use super::attribution::Attributor;
+use super::cache::{Cache, KeyOf, Read, Recall, Recalled};
+use super::lfs::{Content, Lfs, Pointer};
+use super::lfs_objects::LfsObjects;
+use super::objects::{Means, ObjectReader, Objects};
+use super::repo::{Problem, Refs, Repository};
+use super::state::{Known, State};
+use super::store::{ReadError, Store};
+use ddpatrol_detect::redact::Redactor;
+use ddpatrol_pack::{ObjectId, Reader};
+use ddpatrol_scan::blob::{Blob, Context, Origin};
+use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::{Code, Gap, Run, Scanned, Visitors, add};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How many bytes the buffers of all workers may hold together.
+const BUDGET: usize = 192 << 20;
+/// How many missing objects are named.
+const MOST_NAMED: usize = 3;
+
+/// What to read and how.
+#[derive(Clone, Debug)]
+pub struct HistoryOptions {
+    /// Number of workers.
+    pub threads: usize,
+    /// The context that windows keep.
+    pub context: Context,
+    /// What earlier scans have read.
+    pub state: Option<Arc<State>>,
+    /// Decides whether a text may be written to the state.
+    pub redactor: Option<&'static Redactor>,
+}
+
+/// A repository whose history is to be read.
+#[derive(Debug)]
+pub struct History {
+    repository: Repository,
+    /// The folder that reports show paths in the repository below, as the user reached it.
+    root: PathBuf,
+    options: HistoryOptions,
+}
+
+/// A history that is being read.
+pub struct OpenHistory<'a> {
+    history: &'a History,
+    run: &'a Run,
+    store: Store,
+    refs: Refs,
+    /// The commits at which a shallow clone ends.
+    shallow: Vec<ObjectId>,
+    /// The digest of the references and of `shallow`.
+    refs_digest: String,
+    objects: Objects,
+    lfs: LfsObjects,
+    cache: Option<Cache<'a>>,
+    known: Option<&'a Known>,
+    /// What was reported and counted before this history.
+    before: Before,
+    /// What attribution reported as missing.
+    gaps: Vec<(Code, String)>,
+    lacks_lfs: bool,
+}
+
+/// Counts of a run before a history was read.
+struct Before {
+    unread: usize,
+    shaped: u64,
+    /// The number of diagnostics before the objects were read.
+    issues: usize,
+    /// The number of diagnostics after the objects were read.
+    reported: usize,
+}
+
+impl History {
+    /// Prepares to read a repository that was reached by `root`.
+    #[must_use]
+    pub fn new(repository: Repository, root: PathBuf, options: HistoryOptions) -> Self {
+        Self { repository, root, options }
+    }
+
+    /// Opens the store and lists the references; `None` if the store cannot be read safely.
+    #[must_use]
+    pub fn open<'a>(&'a self, run: &'a Run) -> Option<OpenHistory<'a>> {
+        let (unread, shaped) = (run.unread(), run.tally.shaped.load(Ordering::Relaxed));
+        let shallow = self.read_shallow(run);
+        let folders = self.repository.object_folders();
+        let store = Store::open(&folders, self.repository.hash, &mut |problem| {
+            self.report(run, Gap::Unread, Code::StoreUnreadable, problem.to_string());
+        });
+        if let Some(special) = store.special() {
+            // Programs that are asked about objects would wait for it.
+            let message = format!("the history is not scanned: {special}");
+            self.report(run, Gap::Unread, Code::RepositoryUnreadable, message);
+            return None;
+        }
+        let refs = self.read_refs(run);
+        run.scanned(Scanned { root: self.root.clone(), head: refs.head });
+        let cache = self.cache();
+        let known = cache.as_ref().and_then(Cache::known);
+        Some(OpenHistory {
+            history: self,
+            run,
+            lfs: LfsObjects::find(&self.repository, &store),
+            store,
+            refs_digest: digest(&refs, &shallow),
+            refs,
+            shallow,
+            objects: Objects::default(),
+            cache,
+            known,
+            before: Before { unread, shaped, issues: 0, reported: 0 },
+            gaps: Vec::new(),
+            lacks_lfs: false,
+        })
+    }
+
+    fn report(&self, run: &Run, kind: Gap, code: Code, message: impl Into<String>) {
+        run.report(kind, code, Some(self.root.clone()), message);
+    }
+
+    /// Returns what earlier scans have stored, if the user keeps a state.
+    fn cache(&self) -> Option<Cache<'_>> {
+        let (state, redactor) = self.options.state.as_deref().zip(self.options.redactor)?;
+        Some(Cache { state, redactor, root: &self.root, repository: &self.repository })
+    }
+
+    /// Lists the commits at which a shallow clone ends, and reports that it is one.
+    fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
+        let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
+            self.report(run, Gap::Unread, Code::RepositoryUnreadable, error.to_string());
+            Vec::new()
+        });
+        if shallow.is_empty() {
+            return shallow;
+        }
+        let named: Vec<String> = shallow.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+        let more = if shallow.len() > MOST_NAMED { ", …" } else { "" };
+        let message = format!(
+            "this is a shallow clone: what lies before {} ({}{more}) is not here; \
+             `git fetch --unshallow` brings it",
+            count(shallow.len(), "commit"),
+            named.join(", "),
+        );
+        self.report(run, Gap::Opaque, Code::ShallowClone, message);
+        shallow
+    }
+
+    /// Lists the references, and reports broken ones.
+    fn read_refs(&self, run: &Run) -> Refs {
+        let refs = self.repository.refs().unwrap_or_else(|error| {
+            let message = format!("where tokens came in is not known: {error}");
+            self.report(run, Gap::Unread, Code::Reference, message);
+            Refs::default()
+        });
+        for broken in &refs.broken {
+            // A name without an object, such as that of a remote's former HEAD, loses nothing.
+            let is_lost = !matches!(broken.problem, Problem::Dangling(_));
+            let kind = if is_lost { Gap::Unread } else { Gap::Opaque };
+            let name = String::from_utf8_lossy(&broken.name);
+            self.report(
+                run,
+                kind,
+                Code::Reference,
+                format!("reference {name}: {}", broken.problem),
+            );
+        }
+        refs
+    }
+}
+
+impl<'a> OpenHistory<'a> {
+    /// Pushes the names of the references.
+    pub fn push_names(&self, visitors: &dyn Visitors) {
+        let mut visitor = visitors.make();
+        for reference in &self.refs.list {
+            let origin = Origin::Ref(&self.history.root, &reference.name);
+            visitor.visit(&Blob::whole(origin, &reference.name));
+        }
+    }
+
+    /// Pushes the local Git LFS objects.
+    pub fn push_lfs(&self, visitors: &dyn Visitors) {
+        self.lfs.push(visitors, self.run, self.history.options.threads);
+    }
+
+    /// Returns the places that an earlier scan stored, if the repository has nothing new.
+    #[must_use]
+    pub fn recall(&self) -> Option<Recall<'a>> {
+        self.cache.as_ref()?.recall(self.known?, &self.store, &self.refs_digest)
+    }
+
+    /// Pushes the objects that recalling the places needs.
+    pub fn push_recalled(&mut self, recall: &Recall<'_>, visitors: &dyn Visitors) {
+        let (reader, ids) = (self.object_reader(Some(visitors)), recall.objects());
+        reader.search_again(&self.store, &mut Objects::default(), &ids);
+    }
+
+    /// Returns what the earlier scan found, if the sightings in the objects that were pushed agree with
+    /// it.
+    #[must_use]
+    pub fn resolve(
+        &self,
+        recall: &Recall<'_>,
+        sightings: &[Sighting],
+        key_of: KeyOf<'_>,
+    ) -> Option<Recalled> {
+        let recalled = recall.resolve(sightings, &self.store, key_of)?;
+        recall.report(self.run);
+        Some(recalled)
+    }
+
+    /// Pushes all objects that an earlier scan has not read, and those that hold tokens.
+    pub fn push_objects(&mut self, visitors: &dyn Visitors) {
+        let reader = self.object_reader(Some(visitors));
+        if let Some(known) = self.known {
+            reader.set_aside(&self.store, &mut self.objects, known);
+        }
+        self.before.issues = self.run.diagnostics_len();
+        reader.read(&mut self.store, &mut self.objects);
+        if let Some(known) = self.known.filter(|_| !self.run.is_interrupted()) {
+            reader.search_again(&self.store, &mut self.objects, &known.holders());
+        }
+    }
+
+    /// Returns the places of the sightings in git objects and Git LFS objects, and reports what of the
+    /// repository is missing or broken.
+    pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
+        if let Some(known) = self.known {
+            if !sightings.is_empty() || !known.gaps.is_empty() {
+                let reader = self.object_reader(None);
+                reader.read_links(&self.store, &mut self.objects);
+            }
+            add(&self.run.tally.shaped, known.shaped);
+            Cache::report_issues(known, &self.store, self.run);
+        }
+        self.before.reported = self.run.diagnostics_len();
+        self.lacks_lfs = self.report_missing_lfs();
+        self.report_broken();
+        self.report_unread_refs();
+        let is_partial = self.history.repository.is_partial().unwrap_or(false);
+        let attributor = Attributor {
+            repository: &self.history.repository,
+            root: &self.history.root,
+            store: &self.store,
+            objects: &self.objects,
+            refs: &self.refs,
+            shallow: &self.shallow,
+            run: self.run,
+            means: self.means(),
+        };
+        self.gaps = attributor.missing(is_partial || self.store.is_partial());
+        attributor.attribute(sightings)
+    }
+
+    /// Stores what was read and found for the next scan, if the user keeps a state.
+    pub fn remember(&self, sightings: &[Sighting], placements: &[Placement], key_of: KeyOf<'_>) {
+        let Some(cache) = &self.cache else { return };
+        let Before { unread, shaped, issues, reported } = self.before;
+        let (before, run) = (issues, self.run);
+        let issues = run.diagnostics_since(before);
+        let issues = issues.get(..reported.saturating_sub(before)).unwrap_or_default();
+        // Of objects that are not read again, the pointers would not be known.
+        let is_incomplete = run.unread() > unread || run.is_interrupted() || self.lacks_lfs;
+        match cache.issues(issues).filter(|_| !is_incomplete) {
+            Some(issues) => {
+                let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped;
+                let (refs, gaps) = (self.refs_digest.clone(), self.gaps.clone());
+                let found = Known { shaped, refs, gaps, issues, ..Known::default() };
+                let read = Read { store: &self.store, sightings, placements };
+                cache.remember(found, &read, key_of);
+            }
+            None => cache.forget(),
+        }
+    }
+
+    /// Reads the bytes that hold a token; `None` if the history did not push such a holder.
+    pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
+        self.lfs.read(holder, &self.store, reader)
+    }
+
+    /// Reports a holder that can no longer be read.
+    pub fn report_unreadable(&self, error: &ReadError) {
+        self.report(Gap::Unread, Code::ObjectUnreadable, error.to_string());
+    }
+
+    /// Returns the names of the files of the Git LFS objects that were pushed.
+    #[must_use]
+    pub fn lfs_names(&self) -> HashSet<String> {
+        self.lfs.names()
+    }
+
+    fn means(&self) -> Means {
+        let HistoryOptions { threads, context, .. } = self.history.options;
+        Means { threads, budget: BUDGET, context }
+    }
+
+    fn object_reader<'b>(&self, visitors: Option<&'b dyn Visitors>) -> ObjectReader<'b>
+    where
+        'a: 'b,
+    {
+        ObjectReader { means: self.means(), visitors, run: self.run }
+    }
+
+    fn report(&self, kind: Gap, code: Code, message: impl Into<String>) {
+        self.history.report(self.run, kind, code, message);
+    }
+
+    /// Reports objects that could not be read.
+    fn report_broken(&self) {
+        let broken: BTreeSet<_> = self.objects.broken.iter().map(|(_, message)| message).collect();
+        for message in broken {
+            self.report(Gap::Unread, Code::ObjectUnreadable, message.clone());
+        }
+    }
+
+    /// Reports references to objects that were not among those that were read.
+    fn report_unread_refs(&self) {
+        let Self { refs, objects, .. } = self;
+        for reference in &refs.list {
+            let id = &reference.target;
+            let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
+            if objects.catalog.find(id.as_bytes()).is_none() && !is_broken() {
+                let name = String::from_utf8_lossy(&reference.name);
+                let message =
+                    format!("reference {name}: its object {id} was not read; scan it again");
+                self.report(Gap::Unread, Code::Reference, message);
+            }
+        }
+    }
+
+    /// Reports the Git LFS objects that the history points to and that are not here; returns `true` if
+    /// there are any.
+    fn report_missing_lfs(&self) -> bool {
+        let store = Lfs::new(&self.history.repository);
+        let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();
+        let lost: Vec<&Pointer> =
+            pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
+        let Some(first) = lost.first() else { return false };
+        let objects = count(lost.len(), "Git LFS object");
+        let verb = if lost.len() == 1 { "is" } else { "are" };
+        let message = format!(
+            "{objects} of the history {verb} not here, the first is {}; `git lfs fetch --all` gets them",
+            first.oid()
+        );
+        self.report(Gap::Opaque, Code::LfsMissing, message);
+        true
+    }
+}
+
+/// Digests what places depend on beside the objects.
+fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("{:?} {shallow:?}", refs.head));
+    for reference in &refs.list {
+        digest.update(format!("\0{} {}", reference.name.escape_ascii(), reference.target));
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

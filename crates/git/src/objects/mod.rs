@@ -1,0 +1,270 @@
+//! Reads every object of a store once, and collects the links between objects.
+//!
+//! Objects are pushed to the visitors. The links of commits and trees are kept as numbers of the catalog:
+//! attribution needs nothing else. Only those entries of a tree are looked up that its delta base
+//! does not have, so every link between two objects is seen at least once, and missing objects are
+//! detected.
+
+mod links;
+mod worker;
+
+use super::catalog::Catalog;
+use super::lfs::Pointer;
+use super::state::{Known, pack_name};
+use super::store::Store;
+use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
+use ddpatrol_scan::blob::{Blob, Context, Origin};
+use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::{Run, Visitors, add};
+use links::Links;
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use worker::Worker;
+
+/// How to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means {
+    pub(super) threads: usize,
+    pub(super) budget: usize,
+    pub(super) context: Context,
+}
+
+/// Everything that was read of a store.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub(super) catalog: Catalog,
+    /// The packs, each with the number of its first object.
+    pub(super) packs: Vec<(Families, u32)>,
+    /// The loose objects.
+    pub(super) loose: Vec<(u32, ObjectId)>,
+    pub(super) links: Links,
+    /// How many of the packs and of the loose objects an earlier scan has read.
+    known: (usize, usize),
+    /// Objects that could not be read, and why.
+    pub(super) broken: Vec<(Option<ObjectId>, String)>,
+}
+
+/// What reads a store.
+pub(super) struct ObjectReader<'a> {
+    pub(super) means: Means,
+    /// Takes the objects; `None` if only links are read.
+    pub(super) visitors: Option<&'a dyn Visitors>,
+    pub(super) run: &'a Run,
+}
+
+impl ObjectReader<'_> {
+    /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
+    /// walked pack's first object. It searches for tokens only if all `kinds` are walked.
+    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
+        let visitors = self.visitors.filter(|_| kinds == Kinds::ALL);
+        let visitor = visitors.map(|visitors| visitors.make());
+        Worker::new(visitor, self.run, self.means.context, catalog, first)
+    }
+
+    /// Notes the packs and loose objects that an earlier scan has read: they are not read again.
+    pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
+        for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
+            let first = objects.catalog.add_pack(Arc::clone(pack));
+            let families = Families::new(Arc::clone(pack), self.means.threads, |_| {});
+            objects.packs.push((families, first));
+        }
+        for id in known.loose.iter().filter_map(|id| id.parse().ok()) {
+            if let (false, Ok(Some(_))) = (store.is_packed(&id), store.open_loose(&id))
+                && let Some(number) = objects.catalog.add_loose(id)
+            {
+                objects.loose.push((number, id));
+            }
+        }
+        objects.known = (objects.packs.len(), objects.loose.len());
+    }
+
+    /// Reads the links of what was set aside, without looking for tokens.
+    pub(super) fn read_links(&self, store: &Store, objects: &mut Objects) {
+        let (packs, loose) = std::mem::take(&mut objects.known);
+        let kinds = Kinds::of(&[Kind::Commit, Kind::Tree, Kind::Tag]);
+        let known: Vec<(Families, u32)> = objects.packs.drain(..packs).collect();
+        for (families, first) in &known {
+            // Whatever is broken there was told of when it was read.
+            let _ = self.walk(objects, families, *first, (&HashSet::new(), kinds));
+        }
+        objects.packs.splice(0..0, known);
+        let mut reader = Reader::default();
+        let mut links = Links::default();
+        for &(number, id) in &objects.loose[..loose] {
+            let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
+            let mut worker = self.worker(&objects.catalog, 0, kinds);
+            worker.links_of(number, id, kind, &bytes);
+            links.merge(worker.finish());
+        }
+        objects.links.merge(links);
+    }
+
+    /// Searches objects again that hold tokens, according to an earlier scan.
+    pub(super) fn search_again(
+        &self,
+        store: &Store,
+        objects: &mut Objects,
+        ids: &BTreeSet<ObjectId>,
+    ) {
+        let Some(mut visitor) = self.visitors.map(|visitors| visitors.make()) else { return };
+        let mut reader = Reader::default();
+        for id in ids {
+            // An object that is gone holds nothing any more.
+            if let Ok((kind, bytes)) = store.read(id, &mut reader) {
+                visitor.visit(&Blob::whole(Origin::Object(*id, kind), &bytes));
+                objects.links.pointers.extend(Pointer::parse(&bytes));
+            }
+        }
+    }
+
+    /// Reads all objects that were not set aside, those too that appear or move while it reads.
+    pub(super) fn read(&self, store: &mut Store, objects: &mut Objects) {
+        let mut known_packs: HashSet<PathBuf> =
+            objects.packs.iter().map(|(families, _)| families.pack().path().to_owned()).collect();
+        let mut done: HashSet<ObjectId> = objects.loose.iter().map(|&(_, id)| id).collect();
+        let mut failed: Vec<PackError> = Vec::new();
+        let mut vanished: Vec<ObjectId> = Vec::new();
+        loop {
+            let mut problems = Vec::new();
+            let mut new = Vec::new();
+            for pack in store.packs() {
+                if known_packs.insert(pack.path().to_owned()) {
+                    let first = objects.catalog.add_pack(pack.clone());
+                    new.push((pack.clone(), first));
+                    add(&self.run.tally.objects_known, u64::from(pack.index().len()));
+                }
+            }
+            let loose: Vec<(u32, ObjectId)> = store
+                .loose(&mut |problem| problems.push((None, problem.to_string())))
+                .into_iter()
+                .filter_map(|id| Some((objects.catalog.add_loose(id)?, id)))
+                .collect();
+            objects.broken.append(&mut problems);
+            if new.is_empty() && loose.is_empty() || self.run.is_interrupted() {
+                break;
+            }
+            add(&self.run.tally.objects_known, loose.len() as u64);
+            for (pack, first) in new {
+                let threads = self.means.threads;
+                let families = Families::new(pack, threads, |error| failed.push(error));
+                failed.append(&mut self.walk(objects, &families, first, (&done, Kinds::ALL)));
+                objects.packs.push((families, first));
+            }
+            self.read_loose(store, objects, &loose, &mut vanished);
+            done.extend(loose.iter().map(|&(_, id)| id));
+            vanished.iter().for_each(|id| {
+                done.remove(id);
+            });
+            objects.loose.extend(loose);
+            // A repack may have moved what was listed.
+            store.add_packs(&mut |problem| objects.broken.push((None, problem.to_string())));
+        }
+        if self.run.is_interrupted() {
+            return;
+        }
+        let again = failed.into_iter().map(|error| (error.id, error.to_string()));
+        let gone = vanished.into_iter().map(|id| (Some(id), format!("object {id} has vanished")));
+        self.read_again(store, objects, again.chain(gone).collect());
+    }
+
+    /// Walks one pack; returns what cannot be read.
+    fn walk(
+        &self,
+        objects: &mut Objects,
+        families: &Families,
+        first: u32,
+        (done, kinds): (&HashSet<ObjectId>, Kinds),
+    ) -> Vec<PackError> {
+        let catalog = &objects.catalog;
+        let index = families.pack().index();
+        let is_seen = |position: u32| {
+            let id = index.id(position);
+            id.is_some_and(|id| catalog.is_earlier(first, &id) || done.contains(&id))
+        };
+        let is_alone = first == 0 && done.is_empty();
+        let options = WalkOptions {
+            kinds,
+            threads: self.means.threads,
+            budget: self.means.budget,
+            skip: (!is_alone).then_some(&is_seen),
+        };
+        let workers = families.walk(&options, &|| self.worker(catalog, first, kinds));
+        let (mut failed, mut all) = (Vec::new(), Links::default());
+        for mut worker in workers {
+            failed.append(&mut worker.failed);
+            all.merge(worker.finish());
+        }
+        objects.links.merge(all);
+        failed
+    }
+
+    /// Reads loose objects; what has vanished since it was listed is added to `vanished`.
+    fn read_loose(
+        &self,
+        store: &Store,
+        objects: &mut Objects,
+        loose: &[(u32, ObjectId)],
+        vanished: &mut Vec<ObjectId>,
+    ) {
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new((vanished, Vec::new(), Links::default()));
+        let catalog = &objects.catalog;
+        let work = || {
+            let mut worker = self.worker(catalog, 0, Kinds::ALL);
+            while let Some(&(number, id)) = loose.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.run.is_interrupted() {
+                    break;
+                }
+                let read = worker.loose(store, number, id);
+                let mut results = lock(&results);
+                match read {
+                    Ok(true) => {}
+                    Ok(false) => results.0.push(id),
+                    Err(error) => results.1.push((id, error)),
+                }
+            }
+            let links = worker.finish();
+            let mut results = lock(&results);
+            results.2.merge(links);
+        };
+        let threads = self.means.threads.min(loose.len().div_ceil(64));
+        std::thread::scope(|scope| {
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        let (_, failed, links) = results.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        objects.links.merge(links);
+        let describe = |(id, error): (ObjectId, io::Error)| {
+            (Some(id), format!("loose object {id} cannot be read: {error}"))
+        };
+        let again: Vec<_> = failed.into_iter().map(describe).collect();
+        self.read_again(store, objects, again);
+    }
+
+    /// Looks for another copy of what could not be read, as git does.
+    fn read_again(
+        &self,
+        store: &Store,
+        objects: &mut Objects,
+        failed: Vec<(Option<ObjectId>, String)>,
+    ) {
+        let mut reader = Reader::default();
+        for (id, message) in failed {
+            let Some(id) = id else {
+                objects.broken.push((None, message));
+                continue;
+            };
+            let Ok((kind, bytes)) = store.read(&id, &mut reader) else {
+                objects.broken.push((Some(id), message));
+                continue;
+            };
+            let catalog = &objects.catalog;
+            let mut worker = self.worker(catalog, 0, Kinds::ALL);
+            worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
+            objects.links.merge(worker.finish());
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! One worker: passes objects to its visitor, and collects their links.
+
+use super::links::Links;
+use crate::catalog::{Catalog, Lookup, Pending};
+use crate::commits::{self, Node};
+use crate::lfs::Pointer;
+use crate::store::Store;
+use crate::trees::{self, Entries, EntryKind, Starts, Tree, Window};
+use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Visitor};
+use ddpatrol_scan::blob::{Blob, Context, Origin};
+use ddpatrol_scan::window::{End, Windows};
+use ddpatrol_scan::{ObjectVisitor, Run, Seen, add};
+use std::io::{self, Read};
+
+/// Loose objects above this length are looked at in windows.
+const LARGE: u64 = 64 << 20;
+/// After so many objects a worker adds to the common counts.
+const FLUSH: u64 = 256;
+
+/// The first bytes of nearly every Git LFS pointer.
+const POINTER_HEAD: &[u8] = b"version ";
+
+/// So many commits' links are looked up at a time.
+const COMMITS: usize = 128;
+
+/// One worker.
+pub(super) struct Worker<'a> {
+    /// The search for tokens; `None` if only the links are wanted.
+    visitor: Option<Box<dyn ObjectVisitor + 'a>>,
+    run: &'a Run,
+    context: Context,
+    catalog: &'a Catalog,
+    first: u32,
+    window: Window,
+    /// Commits that are not in the links yet.
+    commits: Vec<(u32, commits::Links)>,
+    lookups: Vec<Lookup>,
+    /// Entries of trees that are not in the links yet.
+    pending: Option<Pending>,
+    links: Links,
+    /// The bytes of a small blob.
+    small: Vec<u8>,
+    /// What cannot be read.
+    pub(super) failed: Vec<PackError>,
+    /// Objects and bytes that are not in the common counts yet.
+    counted: (u64, u64),
+}
+
+/// What is remembered of an object while its deltas are looked at.
+pub(super) struct Kept {
+    seen: Seen,
+    starts: Option<Starts>,
+}
+
+impl<'a> Worker<'a> {
+    /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
+    /// walked pack's first object. Without a visitor it only collects links.
+    pub(super) fn new(
+        visitor: Option<Box<dyn ObjectVisitor + 'a>>,
+        run: &'a Run,
+        context: Context,
+        catalog: &'a Catalog,
+        first: u32,
+    ) -> Self {
+        Self {
+            visitor,
+            run,
+            context,
+            catalog,
+            first,
+            window: Window::default(),
+            commits: Vec::new(),
+            lookups: Vec::new(),
+            pending: None,
+            links: Links {
+                subtrees: vec![Vec::new()],
+                blobs: vec![Vec::new()],
+                ..Links::default()
+            },
+            small: Vec::new(),
+            failed: Vec::new(),
+            counted: (0, 0),
+        }
+    }
+
+    fn count(&mut self, len: u64) {
+        self.counted.0 += 1;
+        self.counted.1 += len;
+        if self.counted.0 == FLUSH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        add(&self.run.tally.objects, self.counted.0);
+        add(&self.run.tally.bytes, self.counted.1);
+        self.counted = (0, 0);
+    }
+
+    /// Adds to the common counts what is not in them yet; returns the links.
+    pub(super) fn finish(mut self) -> Links {
+        self.flush();
+        self.resolve_commits();
+        if let Some(pending) = &mut self.pending {
+            self.links.add(pending, self.catalog);
+        }
+        self.links
+    }
+
+    fn commit(&mut self, number: u32, bytes: &[u8]) {
+        self.commits.extend(commits::links(bytes).map(|links| (number, links)));
+        if self.commits.len() >= COMMITS {
+            self.resolve_commits();
+        }
+    }
+
+    /// Looks up what commits name.
+    fn resolve_commits(&mut self) {
+        let ids = self.commits.iter().flat_map(|(_, links)| links.ids());
+        let mut found = self.catalog.find_all(ids, &mut self.lookups);
+        let missing = &mut self.links.missing;
+        for (number, links) in &self.commits {
+            let missing = &mut |id| missing.push((id, *number));
+            self.links.nodes.push(Node::new(*number, links, &mut found, missing));
+        }
+        drop(found);
+        self.commits.clear();
+    }
+
+    fn tag(&mut self, number: u32, bytes: &[u8]) {
+        if let Some(target) = commits::tag_target(bytes) {
+            self.links.tags.push((number, target));
+            if self.catalog.find(target.as_bytes()).is_none() {
+                self.links.missing.push((target, number));
+            }
+        }
+    }
+
+    /// Looks at an object that was read whole.
+    pub(super) fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+        if let Some(visitor) = &mut self.visitor {
+            visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
+            self.count(bytes.len() as u64);
+            if kind == Kind::Blob {
+                self.links.pointers.extend(Pointer::parse(bytes));
+            }
+        }
+        self.links_of(number, id, kind, bytes);
+    }
+
+    pub(super) fn links_of(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+        match kind {
+            Kind::Commit => self.commit(number, bytes),
+            Kind::Tag => self.tag(number, bytes),
+            Kind::Tree => {
+                self.tree(number, &mut Tree::Whole(bytes), (&[], None), id.as_bytes().len());
+            }
+            Kind::Blob => {}
+        }
+    }
+
+    /// Keeps the links of a tree; returns where its entries begin, unless it is broken.
+    fn tree(
+        &mut self,
+        number: u32,
+        tree: &mut Tree<'_>,
+        known: (&[ddpatrol_pack::Piece], Option<&Starts>),
+        id_len: usize,
+    ) -> Option<Starts> {
+        let Self { pending, catalog, links, .. } = self;
+        let pending = pending.get_or_insert_with(|| Pending::new(id_len));
+        trees::walk(tree, known, id_len, |entries| {
+            let Entries::Fresh(entry) = entries else { return };
+            if entry.kind != EntryKind::Submodule
+                && pending.add(entry.id, number, entry.kind == EntryKind::Tree)
+            {
+                links.add(pending, catalog);
+            }
+        })
+    }
+
+    /// Reads a loose object; `false` if it is no longer there.
+    pub(super) fn loose(&mut self, store: &Store, number: u32, id: ObjectId) -> io::Result<bool> {
+        let Some(mut loose) = store.open_loose(&id)? else { return Ok(false) };
+        let (kind, len) = (loose.kind, loose.len);
+        if kind == Kind::Blob && len > LARGE {
+            self.windows(id, &mut loose)?;
+            return Ok(true);
+        }
+        let mut bytes = Vec::new();
+        loose.read_to_end(&mut bytes)?;
+        self.whole(number, id, kind, &bytes);
+        Ok(true)
+    }
+
+    /// Notes a small blob that is a Git LFS pointer.
+    fn note_pointer(&mut self, object: &Object<'_>) {
+        let len = object.len() as usize;
+        self.small.clear();
+        object.read(0..POINTER_HEAD.len().min(len), &mut self.small);
+        if self.small == POINTER_HEAD {
+            self.small.clear();
+            object.read(0..len, &mut self.small);
+            self.links.pointers.extend(Pointer::parse(&self.small));
+        }
+    }
+
+    fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
+        let Some(visitor) = &mut self.visitor else { return Ok(()) };
+        let origin = Origin::Object(id, Kind::Blob);
+        let mut windows = Windows::new(self.context);
+        let counted = (self.run, &self.run.tally.bytes);
+        match windows.visit(origin, reader, &mut **visitor, counted) {
+            End::Whole(_) => {
+                self.counted.0 += 1;
+                Ok(())
+            }
+            End::Interrupted => Ok(()),
+            End::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl Visitor for Worker<'_> {
+    type Kept = Kept;
+
+    fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
+        let seen = match &mut self.visitor {
+            Some(visitor) => visitor.visit_object(object, base.map(|base| &base.seen))?,
+            None => Seen::default(),
+        };
+        let number = self.first + object.position();
+        let mut starts = None;
+        match object.kind() {
+            Kind::Blob if self.visitor.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
+                self.note_pointer(object);
+            }
+            Kind::Blob => {}
+            Kind::Commit => self.commit(number, object.whole()?),
+            Kind::Tag => self.tag(number, object.whole()?),
+            Kind::Tree => {
+                let id_len = object.id().as_bytes().len();
+                let base = base.and_then(|base| base.starts.as_ref());
+                if object.is_base() || base.is_none() {
+                    let (bytes, pieces) = object.whole_with_pieces()?;
+                    starts = self.tree(number, &mut Tree::Whole(bytes), (pieces, base), id_len);
+                } else {
+                    let window = std::mem::take(&mut self.window);
+                    let mut tree = Tree::Version(object, window.emptied());
+                    self.tree(number, &mut tree, (object.pieces(), base), id_len);
+                    if let Tree::Version(_, window) = tree {
+                        self.window = window;
+                    }
+                }
+            }
+        }
+        if self.visitor.is_some() {
+            self.count(object.len());
+        }
+        Ok(Kept { seen, starts })
+    }
+
+    fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
+        self.windows(id, content)
+    }
+
+    fn failed(&mut self, error: PackError) {
+        self.failed.push(error);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.run.is_interrupted()
+    }
+}

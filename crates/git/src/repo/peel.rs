@@ -1,0 +1,122 @@
+//! Peels ids: a tag is followed to its commit.
+//!
+//! Input: ids of any objects. Output: the commit of each, or none. No object but tags is read.
+
+use super::error::{ProgramError, RepoError};
+use super::ids::{id, oid};
+use super::repository::Repository;
+use super::{open, program};
+use crate::commits::tag_target;
+use crate::store::Store;
+use ddpatrol_pack::{ObjectId, Reader};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// For each id the commit it stands for, nothing if that is no commit, or why it cannot be read.
+pub(super) type Peeled = BTreeMap<ObjectId, Result<Option<ObjectId>, String>>;
+
+/// Finds out what ids stand for: libgit2 first, and `git cat-file` for what it cannot read.
+pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<Peeled, RepoError> {
+    let (mut peeled, library) = match open::library(repository) {
+        Ok(library) => {
+            let tags = OnceCell::new();
+            let tags = || tags.get_or_init(|| store(repository));
+            let one = |id: &ObjectId| (*id, peel_one(&library, id, &tags));
+            (ids.iter().map(one).collect(), None)
+        }
+        Err(error) => (Peeled::new(), Some(error)),
+    };
+    let left = ids.iter().filter(|id| !matches!(peeled.get(id), Some(Ok(_)))).copied();
+    let left: Vec<ObjectId> = left.collect();
+    if left.is_empty() {
+        return Ok(peeled);
+    }
+    match (cat_files(repository, &left), library) {
+        (Ok(more), _) => peeled.extend(more),
+        // What libgit2 says of each stands.
+        (Err(_), None) => {}
+        (Err(program), Some(library)) => {
+            let git_dir = repository.git_dir.clone();
+            let task = "read what the refs point to";
+            return Err(RepoError::Neither { task, git_dir, program, library });
+        }
+    }
+    Ok(peeled)
+}
+
+fn store(repository: &Repository) -> Store {
+    // What cannot be opened is reported by the code that reads the objects.
+    Store::open(&repository.object_folders(), repository.hash, &mut |_| ())
+}
+
+/// Tags are read by our own store: libgit2 1.9 reads on for ever in a loose one that was cut off.
+fn peel_one<'a>(
+    library: &git2::Repository,
+    id: &ObjectId,
+    store: &dyn Fn() -> &'a Store,
+) -> Result<Option<ObjectId>, String> {
+    let odb = library.odb().map_err(|error| error.to_string())?;
+    let mut id = *id;
+    loop {
+        let header = oid(&id).and_then(|oid| odb.read_header(oid));
+        match header.map_err(|error| error.to_string())?.1 {
+            git2::ObjectType::Commit => return Ok(Some(id)),
+            git2::ObjectType::Tag => {
+                let read = store().read(&id, &mut Reader::default());
+                let (_, bytes) = read.map_err(|error| error.to_string())?;
+                id = tag_target(&bytes).ok_or_else(|| format!("tag {id} names no object"))?;
+            }
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Asks for all at once, and for ever fewer where one of them makes git stop.
+fn cat_files(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, ProgramError> {
+    let failed = match cat_file(repository, ids) {
+        Err(ProgramError::Failed { words, .. }) => words,
+        other => return other,
+    };
+    // Asked for nothing, git stops only if it cannot open the repository.
+    cat_file(repository, &[])?;
+    let mut peeled = Peeled::new();
+    match ids {
+        [id] => {
+            peeled.insert(*id, Err(failed));
+        }
+        _ => {
+            let (left, right) = ids.split_at(ids.len() / 2);
+            peeled.extend(cat_files(repository, left)?);
+            peeled.extend(cat_files(repository, right)?);
+        }
+    }
+    Ok(peeled)
+}
+
+fn cat_file(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, ProgramError> {
+    let input: String = ids.iter().map(|id| format!("{id}^{{}}\n")).collect();
+    let arguments = ["cat-file", "--batch-check=%(objectname) %(objecttype)"];
+    let output = program::run(repository, &arguments, input.as_bytes())?;
+    let mut lines = output.stdout.split(|&byte| byte == b'\n');
+    let mut peeled = Peeled::new();
+    for asked in ids {
+        let line = lines.next().unwrap_or_default();
+        let malformed = || ProgramError::malformed("cat-file", line);
+        let space = memchr::memchr(b' ', line).ok_or_else(malformed)?;
+        let answer = match (&line[space + 1..], id(&line[..space])) {
+            (b"commit", Some(id)) => Ok(Some(id)),
+            (b"tree" | b"blob", Some(_)) => Ok(None),
+            (b"missing", _) => {
+                let words = String::from_utf8_lossy(output.stderr.trim_ascii());
+                Err(if words.is_empty() {
+                    "git has no such object".to_owned()
+                } else {
+                    words.into()
+                })
+            }
+            _ => return Err(malformed()),
+        };
+        peeled.insert(*asked, answer);
+    }
+    Ok(peeled)
+}

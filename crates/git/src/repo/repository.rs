@@ -1,0 +1,228 @@
+//! A repository: the paths of its parts, and what its own configuration says.
+//!
+//! Only files are read. Questions that git or libgit2 must answer are in the modules about refs,
+//! revisions and the index.
+
+use super::config::Config;
+use super::error::RepoError;
+use super::files::{self, MAX_LISTED, absent, entries};
+use super::guard::{self, SpecialFile};
+use super::ids::id;
+use super::layout::Layout;
+use super::remote::Tracking;
+use ddpatrol_pack::{HashKind, ObjectId};
+use ddpatrol_scan::regular::{self, Links};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A git repository.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// The git directory: `.git`, the bare repository, or a linked work tree's own part of it.
+    pub git_dir: PathBuf,
+    /// The directory that all work trees of the repository share; mostly `git_dir`.
+    pub common_dir: PathBuf,
+    /// The top of the work tree, if it has one. It need not exist.
+    pub work_tree: Option<PathBuf>,
+    /// How its objects are named.
+    pub hash: HashKind,
+    pub(super) config: Config,
+    pub(super) overrides: Overrides,
+    told: Option<PathBuf>,
+    checked: Arc<Checked>,
+}
+
+/// What a repository says about `core.excludesFile`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExcludesFile {
+    /// Nothing: the user's own setting holds.
+    Unset,
+    /// There is no such file.
+    None,
+    /// This file.
+    File(PathBuf),
+}
+
+/// Whether a repository's files were checked for named pipes and devices, and the first there is.
+#[derive(Debug, Default)]
+struct Checked {
+    files: OnceLock<Result<(), Box<SpecialFile>>>,
+    refs: OnceLock<Result<(), Box<SpecialFile>>>,
+}
+
+/// What the environment overrides. Paths are absolute.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Overrides {
+    pub(super) common_dir: bool,
+    pub(super) index_file: Option<PathBuf>,
+    pub(super) objects: Option<PathBuf>,
+    pub(super) alternates: Vec<PathBuf>,
+}
+
+impl Repository {
+    /// Opens the repository whose work tree's top or git directory is `path`; `None` if `path` is
+    /// neither. Only files are read. A `.git` file is followed.
+    ///
+    /// # Errors
+    /// A `.git` that is no repository, and files that cannot be read.
+    pub fn at(path: &Path) -> Result<Option<Self>, RepoError> {
+        let layout = Layout::at(path, false)?;
+        Ok(layout.map(|layout| Self::new(layout, Overrides::default())))
+    }
+
+    pub(super) fn new(layout: Layout, overrides: Overrides) -> Self {
+        let Layout { git_dir, common_dir, work_tree, hash, config } = layout;
+        let checked = Arc::default();
+        Self { git_dir, common_dir, work_tree, hash, config, overrides, told: None, checked }
+    }
+
+    /// Returns the same repository with another git directory, such as that of a linked work tree.
+    pub(super) fn with_git_dir(&self, git_dir: PathBuf) -> Self {
+        Self { git_dir, ..self.clone() }
+    }
+
+    /// Reports its git directory as another path: an unpacked repository is in a temporary folder.
+    #[must_use]
+    pub fn told_as(self, path: PathBuf) -> Self {
+        Self { told: Some(path), ..self }
+    }
+
+    /// Returns the path as which its git directory is reported.
+    #[must_use]
+    pub fn told(&self) -> &Path {
+        self.told.as_deref().unwrap_or(&self.git_dir)
+    }
+
+    /// Checks, once, that none of its files is a named pipe or a device, which git and libgit2 would
+    /// wait for or read forever.
+    pub(super) fn check(&self) -> Result<(), Box<SpecialFile>> {
+        let check = || guard::check(&self.git_dir, &self.common_dir, &self.object_folders());
+        self.checked.files.get_or_init(|| check().map_err(Box::new)).clone()
+    }
+
+    /// As [`Repository::check`], for the files of references.
+    pub(super) fn check_refs(&self) -> Result<(), Box<SpecialFile>> {
+        let check = || guard::check_refs(&self.git_dir, &self.common_dir);
+        self.checked.refs.get_or_init(|| check().map_err(Box::new)).clone()
+    }
+
+    /// Returns the folder of its objects.
+    #[must_use]
+    pub fn objects_dir(&self) -> PathBuf {
+        self.overrides.objects.clone().unwrap_or_else(|| self.common_dir.join("objects"))
+    }
+
+    /// Returns the object folders that the environment adds. Those of `info/alternates` are not
+    /// among them.
+    #[must_use]
+    pub fn alternates(&self) -> &[PathBuf] {
+        &self.overrides.alternates
+    }
+
+    /// Returns the folder of its objects and those that the environment adds.
+    pub(crate) fn object_folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.objects_dir()];
+        folders.extend_from_slice(self.alternates());
+        folders
+    }
+
+    /// Returns the folder of Git LFS, which need not exist: `lfs.storage`, which counts from the
+    /// common directory, or `lfs` there.
+    #[must_use]
+    pub fn lfs_storage(&self) -> PathBuf {
+        let configured = self.config.get("lfs.storage").filter(|value| !value.is_empty());
+        self.common_dir.join(configured.map_or_else(|| "lfs".into(), files::path))
+    }
+
+    /// Returns the index file, which need not exist.
+    #[must_use]
+    pub fn index_file(&self) -> PathBuf {
+        self.overrides.index_file.clone().unwrap_or_else(|| self.git_dir.join("index"))
+    }
+
+    /// Returns what the repository itself says about `core.excludesFile`, which may count from a home
+    /// folder.
+    #[must_use]
+    pub fn excludes_file(&self, home: Option<&Path>) -> ExcludesFile {
+        let Some(value) = self.config.get("core.excludesfile") else { return ExcludesFile::Unset };
+        if value.is_empty() {
+            return ExcludesFile::None;
+        }
+        match (value.strip_prefix(b"~/"), home) {
+            (Some(below), Some(home)) => ExcludesFile::File(home.join(files::path(below))),
+            _ => {
+                let top = self.work_tree.as_ref().unwrap_or(&self.git_dir);
+                ExcludesFile::File(top.join(files::path(value)))
+            }
+        }
+    }
+
+    /// Returns `true` if `core.ignoreCase` is set: paths that differ only in case are one file.
+    #[must_use]
+    pub fn ignores_case(&self) -> bool {
+        self.config.is_true("core.ignorecase")
+    }
+
+    /// Returns the commits whose parents a shallow clone left out; none if it is not shallow.
+    ///
+    /// # Errors
+    /// The list cannot be read, or holds something else than ids.
+    pub fn shallow_commits(&self) -> Result<Vec<ObjectId>, RepoError> {
+        let path = self.common_dir.join("shallow");
+        let text = match regular::read(&path, Links::Follow, MAX_LISTED) {
+            Ok(text) => text,
+            Err(error) if absent(&error) => return Ok(Vec::new()),
+            Err(source) => return Err(RepoError::Read { path, source }),
+        };
+        let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        let ids: Option<Vec<ObjectId>> = lines.map(|line| id(line.trim_ascii_end())).collect();
+        let why = "it holds something else than object ids".to_owned();
+        ids.ok_or(RepoError::Broken { path, why })
+    }
+
+    /// Returns `true` if objects may be missing because a remote promises them.
+    ///
+    /// # Errors
+    /// The folder of packs cannot be read.
+    pub fn is_partial(&self) -> Result<bool, RepoError> {
+        if self.config.has_promisor() {
+            return Ok(true);
+        }
+        let packs = entries(&self.objects_dir().join("pack"))?;
+        Ok(packs.iter().any(|path| path.extension().is_some_and(|end| end == "promisor")))
+    }
+
+    /// Returns the git directories of submodules, theirs included, sorted. They are kept whether
+    /// or not the submodule is checked out. Folders that links lead to are not looked into.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn submodule_git_dirs(&self) -> Result<Vec<PathBuf>, RepoError> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.common_dir.join("modules")];
+        for work_tree in entries(&self.common_dir.join("worktrees"))? {
+            folders.push(work_tree.join("modules"));
+        }
+        while let Some(folder) = folders.pop() {
+            for path in entries(&folder)? {
+                if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                    continue;
+                }
+                if path.join("HEAD").is_file() {
+                    folders.push(path.join("modules"));
+                    found.push(path);
+                } else {
+                    folders.push(path);
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Finds the references that track the remote that git calls `name`, at `url`.
+    #[must_use]
+    pub fn tracking(&self, name: &str, url: Option<&str>) -> Tracking {
+        Tracking::new(&self.config, name, url)
+    }
+}

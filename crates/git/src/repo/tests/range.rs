@@ -1,0 +1,180 @@
+//! Revisions and ranges, against what git says of the same history.
+
+use super::*;
+use crate::repo::range::{rev_list, walk};
+
+/// Three commits on `main`, and a branch `side` off the first with one of its own.
+fn forked(sandbox: &Sandbox, options: &[&str]) -> (Work, [ObjectId; 4]) {
+    let work = sandbox.with_commit_in(options);
+    let first = work.id("HEAD");
+    work.git(&["branch", "side"]);
+    let [second, third] = ["second", "third"].map(|message| work.commit(message));
+    work.git(&["checkout", "--quiet", "side"]);
+    let side = work.commit("side");
+    (work, [first, second, third, side])
+}
+
+#[test]
+fn a_range_has_what_one_side_reaches_and_the_other_does_not() {
+    for options in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
+        let sandbox = Sandbox::new();
+        let (work, [first, second, third, side]) = forked(&sandbox, options);
+        let repository = work.open();
+        assert_eq!(repository.commits(&[third], &[side]).unwrap(), [third, second]);
+        assert_eq!(repository.commits(&[third], &[]).unwrap(), [third, second, first]);
+        assert_eq!(repository.commits(&[side], &[third]).unwrap(), [side]);
+        assert_eq!(repository.commits(&[first], &[third]).unwrap(), []);
+        assert_eq!(repository.commits(&[], &[third]).unwrap(), []);
+        let mut both = repository.commits(&[side, third, third], &[first]).unwrap();
+        both.sort();
+        let mut expected = [second, third, side];
+        expected.sort();
+        assert_eq!(both, expected);
+    }
+}
+
+/// Makes a history of commits with up to two parents and clocks that are wrong; returns for each
+/// its id and its parents' numbers.
+fn tangled(sandbox: &Sandbox, seed: u64) -> (Work, Vec<(ObjectId, Vec<usize>)>) {
+    let work = sandbox.init(&[]);
+    let mut state = seed;
+    let mut random = |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut input = String::new();
+    let mut parents: Vec<Vec<usize>> = Vec::new();
+    for number in 0..60 {
+        let mut own: Vec<usize> = Vec::new();
+        for _ in 0..number.min(2) {
+            let parent = number - 1 - random(number.min(6));
+            if !own.contains(&parent) {
+                own.push(parent);
+            }
+        }
+        let date = 1_700_000_000 + random(1000);
+        input += &format!("commit refs/heads/b{number}\nmark :{}\n", number + 1);
+        input += &format!("committer A <a@example.com> {date} +0000\ndata 0\n");
+        for (at, parent) in own.iter().enumerate() {
+            let word = if at == 0 { "from" } else { "merge" };
+            input += &format!("{word} :{}\n", parent + 1);
+        }
+        input += "\n";
+        parents.push(own);
+    }
+    work.write("input", &input);
+    let mut command = work.command(&["fast-import", "--quiet"]);
+    let file = fs::File::open(work.0.join("input")).unwrap();
+    assert!(command.stdin(file).status().unwrap().success());
+    let named = |(number, own)| (work.id(&format!("b{number}")), own);
+    let commits = parents.into_iter().enumerate().map(named).collect();
+    (work, commits)
+}
+
+#[test]
+fn ranges_are_whole_though_clocks_were_wrong() {
+    for seed in 1..4 {
+        let sandbox = Sandbox::new();
+        let (work, commits) = tangled(&sandbox, seed);
+        let repository = work.open();
+        let reach = |from: usize| {
+            let mut seen = vec![false; commits.len()];
+            let mut left = vec![from];
+            while let Some(number) = left.pop() {
+                if !std::mem::replace(&mut seen[number], true) {
+                    left.extend(&commits[number].1);
+                }
+            }
+            seen
+        };
+        for (wanted, not) in
+            (30..60).flat_map(|wanted| [(wanted, wanted - 9), (wanted, 59 - wanted)])
+        {
+            let (with, without) = (reach(wanted), reach(not));
+            let expected = (0..commits.len()).filter(|&at| with[at] && !without[at]);
+            let mut expected: Vec<ObjectId> = expected.map(|at| commits[at].0).collect();
+            expected.sort();
+            let (wanted, not) = ([commits[wanted].0], [commits[not].0]);
+            let place = |list: &[ObjectId], id| list.iter().position(|one| *one == id);
+            for list in [
+                walk(&repository, &wanted, &not).unwrap(),
+                rev_list(&repository, &wanted, &not).unwrap(),
+            ] {
+                for (id, own) in &commits {
+                    for parent in own {
+                        if let (Some(child), Some(parent)) =
+                            (place(&list, *id), place(&list, commits[*parent].0))
+                        {
+                            assert!(child < parent);
+                        }
+                    }
+                }
+                let mut list = list;
+                list.sort();
+                assert_eq!(list, expected, "seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_commit_that_is_missing_is_an_error() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    let unknown: ObjectId = "1234567890123456789012345678901234567890".parse().unwrap();
+    let head = work.id("HEAD");
+    let repository = work.open();
+    assert!(repository.commits(&[unknown], &[]).is_err());
+    let error = repository.commits(&[head], &[unknown]).unwrap_err().to_string();
+    assert!(error.contains("1234567890"), "{error}");
+}
+
+#[test]
+fn revisions_are_resolved_to_commits() {
+    for options in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
+        let sandbox = Sandbox::new();
+        let (work, [first, second, third, side]) = forked(&sandbox, options);
+        work.git(&["tag", "-a", "-m", "note", "v1", "main~1"]);
+        let repository = work.open();
+        let hex = first.to_string();
+        for (revision, expected) in [
+            ("HEAD", side),
+            ("main", third),
+            ("refs/heads/main~2", first),
+            ("v1", second),
+            ("main^{/second}", second),
+            (&hex[..12], first),
+            (&hex, first),
+        ] {
+            assert_eq!(repository.resolve(revision.as_ref()).unwrap(), expected, "{revision}");
+        }
+    }
+}
+
+#[test]
+fn what_names_no_commit_is_an_error_and_never_an_option() {
+    for options in [&[][..], &["--object-format=sha256"]] {
+        let sandbox = Sandbox::new();
+        let work = sandbox.with_commit_in(options);
+        let repository = work.open();
+        for revision in
+            ["none", "", "--all", "-h", "--git-dir", "HEAD^{tree}", "^HEAD", "HEAD..HEAD"]
+        {
+            let error = repository.resolve(revision.as_ref()).expect_err(revision);
+            let words = error.to_string();
+            assert!(words.contains(&format!("{revision:?}")), "{words}");
+        }
+    }
+}
+
+#[test]
+fn replaced_and_grafted_history_is_seen_as_it_was() {
+    let sandbox = Sandbox::new();
+    let (work, [first, second, third, side]) = forked(&sandbox, &[]);
+    work.git(&["replace", "-f", &third.to_string(), &first.to_string()]);
+    let expected = [third, second, first];
+    assert_eq!(work.open().commits(&[third], &[]).unwrap(), expected);
+    work.write(".git/info/grafts", &format!("{third} {side}\n"));
+    assert_eq!(work.open().commits(&[third], &[]).unwrap(), expected);
+}

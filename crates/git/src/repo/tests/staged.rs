@@ -1,0 +1,317 @@
+//! What is staged, by both programs.
+
+use super::*;
+use crate::repo::staged::{with_library, with_program};
+
+/// Lists what is staged, by both programs where libgit2 can.
+#[track_caller]
+fn staged(repository: &Repository) -> Vec<Change> {
+    let changes = with_program(repository).unwrap();
+    match with_library(repository) {
+        Ok(same) => assert_eq!(changes, same),
+        Err(error) => panic!("{error}"),
+    }
+    assert_eq!(changes, repository.staged().unwrap());
+    changes
+}
+
+/// Spells changes as `status path`.
+fn brief(changes: &[Change]) -> Vec<String> {
+    let one = |change: &Change| {
+        let path = String::from_utf8_lossy(&change.path);
+        let old = change.old_path.as_ref().map(|old| String::from_utf8_lossy(old).into_owned());
+        let from = old.map(|old| format!(" from {old}")).unwrap_or_default();
+        format!("{:?} {path}{from}", change.status)
+    };
+    changes.iter().map(one).collect()
+}
+
+#[test]
+fn the_index_is_compared_with_head_and_the_work_tree_is_not_asked() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("gone.txt", "gone\n");
+    work.write("same.txt", "same\n");
+    work.git(&["add", "."]);
+    work.commit("second");
+    work.write("new.txt", "staged\n");
+    work.write("old.txt", "changed\n");
+    work.git(&["add", "."]);
+    work.git(&["rm", "--quiet", "gone.txt"]);
+    work.write("new.txt", "not staged\n");
+    work.write("same.txt", "not staged\n");
+    let changes = staged(&work.open());
+    assert_eq!(brief(&changes), ["Deleted gone.txt", "Added new.txt", "Modified old.txt"]);
+    let gone = Entry { id: work.id("HEAD:gone.txt"), mode: Mode::File };
+    assert_eq!((changes[0].old, changes[0].new), (Some(gone), None));
+    let new = Entry { id: work.id(":new.txt"), mode: Mode::File };
+    assert_eq!((changes[1].old, changes[1].new), (None, Some(new)));
+    let old = [work.id("HEAD:old.txt"), work.id(":old.txt")];
+    assert_eq!([changes[2].old.unwrap().id, changes[2].new.unwrap().id], old);
+}
+
+#[test]
+fn before_the_first_commit_all_that_is_in_the_index_is_staged() {
+    let variants: [&[&str]; 3] = [&[], &["--object-format=sha256"], &["--ref-format=reftable"]];
+    for options in variants {
+        let sandbox = Sandbox::new();
+        let work = sandbox.init(options);
+        assert_eq!(work.open().staged().unwrap(), []);
+        work.write("a/new.txt", "new\n");
+        work.git(&["add", "."]);
+        let changes = work.open().staged().unwrap();
+        assert_eq!(brief(&changes), ["Added a/new.txt"], "{options:?}");
+        assert_eq!(changes[0].new.unwrap().id, work.id(":a/new.txt"));
+        if options.is_empty() {
+            staged(&work.open());
+        }
+    }
+}
+
+#[test]
+fn changes_are_found_in_repositories_that_libgit2_cannot_open() {
+    for options in [&["--object-format=sha256"], &["--ref-format=reftable"]] {
+        let sandbox = Sandbox::new();
+        let work = sandbox.with_commit_in(options);
+        work.write("new.txt", "new\n");
+        work.git(&["add", "."]);
+        assert!(with_library(&work.open()).is_err());
+        assert_eq!(brief(&work.open().staged().unwrap()), ["Added new.txt"]);
+    }
+}
+
+#[test]
+fn a_moved_file_is_renamed_though_part_of_it_changed() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.git(&["mv", "old.txt", "moved.txt"]);
+    work.write("moved.txt", &(ten_lines("old") + "one more\n"));
+    work.git(&["add", "."]);
+    let changes = staged(&work.open());
+    assert_eq!(brief(&changes), ["Renamed moved.txt from old.txt"]);
+    assert_ne!(changes[0].old.unwrap().id, changes[0].new.unwrap().id);
+
+    work.write("moved.txt", "nothing of what it was\n");
+    work.git(&["add", "."]);
+    assert_eq!(brief(&staged(&work.open())), ["Added moved.txt", "Deleted old.txt"]);
+}
+
+#[test]
+fn a_linked_work_tree_has_its_own_index_and_head() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    let linked = Work(sandbox.path("linked"));
+    work.git(&["worktree", "add", "--quiet", linked.0.to_str().unwrap()]);
+    linked.write("new.txt", "new\n");
+    linked.git(&["add", "."]);
+    linked.commit("second");
+    linked.write("newer.txt", "newer\n");
+    linked.git(&["add", "."]);
+    assert_eq!(brief(&staged(&linked.open())), ["Added newer.txt"]);
+    assert_eq!(staged(&work.open()), []);
+}
+
+#[test]
+fn renames_in_a_partial_clone_do_not_need_what_was_not_fetched() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("same.txt", "same\n");
+    work.git(&["add", "."]);
+    work.commit("second");
+    work.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", work.0.display());
+    let partial = Work(sandbox.path("partial"));
+    let path = partial.0.to_str().unwrap();
+    work.git(&["clone", "--quiet", "--filter=blob:none", "--no-checkout", &url, path]);
+    partial.git(&["read-tree", "HEAD"]);
+    partial.git(&["rm", "--quiet", "--cached", "old.txt", "same.txt"]);
+    let same = work.id("HEAD:same.txt");
+    let moved = format!("100644,{same},moved.txt");
+    partial.git(&["update-index", "--add", "--cacheinfo", &moved]);
+    partial.write("new.txt", &(ten_lines("old") + "one more\n"));
+    partial.git(&["add", "new.txt"]);
+    let changes = staged(&partial.open());
+    let expected = ["Renamed moved.txt from same.txt", "Added new.txt", "Deleted old.txt"];
+    assert_eq!(brief(&changes), expected);
+    let mut command = partial.command(&["cat-file", "-e", &same.to_string()]);
+    let fetched = command.env("GIT_NO_LAZY_FETCH", "1").output().unwrap().status.success();
+    assert!(!fetched);
+}
+
+#[cfg(unix)]
+#[test]
+fn modes_and_kinds_are_told_apart() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("kind.txt", "x");
+    work.git(&["add", "."]);
+    work.commit("second");
+    work.git(&["update-index", "--chmod=+x", "old.txt"]);
+    fs::remove_file(work.0.join("kind.txt")).unwrap();
+    std::os::unix::fs::symlink("target", work.0.join("kind.txt")).unwrap();
+    work.git(&["add", "kind.txt"]);
+    let changes = staged(&work.open());
+    assert_eq!(brief(&changes), ["TypeChanged kind.txt", "Modified old.txt"]);
+    assert_eq!(changes[0].new.unwrap().mode, Mode::Symlink);
+    assert!(changes[0].new.unwrap().is_blob());
+    let [old, new] = [changes[1].old.unwrap(), changes[1].new.unwrap()];
+    assert_eq!((old.id, old.mode, new.mode), (new.id, Mode::File, Mode::Executable));
+}
+
+#[test]
+fn a_submodules_entry_is_no_blob() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    let head = work.id("HEAD").to_string();
+    work.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
+    work.git(&["config", "diff.ignoreSubmodules", "all"]);
+    let changes = staged(&work.open());
+    assert_eq!(brief(&changes), ["Added sub"]);
+    assert_eq!(changes[0].new.unwrap().mode, Mode::Submodule);
+    assert!(!changes[0].new.unwrap().is_blob());
+}
+
+#[test]
+fn what_is_only_intended_to_be_added_is_not_staged() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.git(&["rm", "--quiet", "--cached", "old.txt"]);
+    work.write("later.txt", "later\n");
+    work.write("empty.txt", "");
+    work.git(&["add", "--intent-to-add", "later.txt", "old.txt"]);
+    work.git(&["add", "empty.txt"]);
+    assert_eq!(brief(&staged(&work.open())), ["Added empty.txt", "Deleted old.txt"]);
+}
+
+#[test]
+fn every_version_in_a_conflict_is_listed() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.git(&["checkout", "--quiet", "-b", "side"]);
+    work.write("old.txt", "theirs\n");
+    work.git(&["commit", "--quiet", "-a", "-m", "theirs"]);
+    work.git(&["checkout", "--quiet", "main"]);
+    work.write("old.txt", "ours\n");
+    work.git(&["commit", "--quiet", "-a", "-m", "ours"]);
+    assert!(!work.command(&["merge", "--quiet", "side"]).output().unwrap().status.success());
+    work.write("other.txt", "other\n");
+    work.git(&["add", "other.txt"]);
+    let check = || {
+        let changes = staged(&work.open());
+        let stages = [1, 2, 3].map(|stage| format!("Conflicted({stage}) old.txt"));
+        let [base, ours, theirs] = stages;
+        assert_eq!(brief(&changes), [base, ours, theirs, "Added other.txt".to_owned()]);
+        let ids = [1, 2, 3].map(|stage| work.id(&format!(":{stage}:old.txt")));
+        assert_eq!([0, 1, 2].map(|at| changes[at].new.unwrap().id), ids);
+    };
+    check();
+    // The git directory is then inside the work tree, where git would list one folder only.
+    work.git(&["config", "core.worktree", work.0.to_str().unwrap()]);
+    check();
+}
+
+#[test]
+fn an_index_that_is_split_or_sparse_is_read() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("in/a.txt", "a\n");
+    work.write("out/b.txt", "b\n");
+    work.write("out/deep/c.txt", "c\n");
+    work.git(&["add", "."]);
+    work.commit("second");
+    work.git(&["update-index", "--split-index"]);
+    work.write("in/a.txt", "changed\n");
+    work.git(&["add", "."]);
+    assert!(with_library(&work.open()).is_err());
+    assert_eq!(brief(&work.open().staged().unwrap()), ["Modified in/a.txt"]);
+
+    work.git(&["update-index", "--no-split-index"]);
+    work.git(&["sparse-checkout", "init", "--cone", "--sparse-index"]);
+    work.git(&["sparse-checkout", "set", "in"]);
+    let sparse = work.git(&["ls-files", "--sparse"]);
+    assert!(sparse.contains("out/\n") || sparse.ends_with("out/"), "{sparse}");
+    assert!(with_library(&work.open()).is_err());
+    assert_eq!(brief(&work.open().staged().unwrap()), ["Modified in/a.txt"]);
+}
+
+#[test]
+fn another_index_is_read_where_the_environment_names_one() {
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("new.txt", "new\n");
+    fs::copy(work.0.join(".git/index"), work.0.join("other-index")).unwrap();
+    let mut command = work.command(&["add", "new.txt"]);
+    assert!(command.env("GIT_INDEX_FILE", "other-index").status().unwrap().success());
+    fs::create_dir(work.0.join("below")).unwrap();
+    let environment =
+        Environment { index_file: Some("other-index".into()), ..Environment::default() };
+    for start in [work.0.clone(), work.0.join("below")] {
+        let repository = Repository::discover(&start, &environment).unwrap();
+        assert_eq!(brief(&staged(&repository)), ["Added new.txt"]);
+    }
+    assert_eq!(work.open().staged().unwrap(), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hook_sees_what_a_partial_commit_will_hold() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("staged.txt", "staged\n");
+    work.git(&["add", "staged.txt"]);
+    work.write("old.txt", "changed\n");
+    // The index of a partial commit is gone once the hook returns: a copy is kept.
+    let script = "#!/bin/sh\npwd >seen\nenv >>seen\ncp \"$GIT_INDEX_FILE\" kept\nexit 1\n";
+    work.write(".git/hooks/pre-commit", script);
+    let hook = work.0.join(".git/hooks/pre-commit");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(!work.command(&["commit", "-m", "x", "--", "old.txt"]).status().unwrap().success());
+    let seen = fs::read_to_string(work.0.join("seen")).unwrap();
+    let start = PathBuf::from(seen.lines().next().unwrap());
+    let variable = |name: &str| {
+        let line = seen.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+        line.map(std::ffi::OsString::from)
+    };
+    let mut environment = Environment::read(variable);
+    let named = environment.index_file.replace(work.0.join("kept")).unwrap();
+    assert!(named.to_str().unwrap().contains("next-index"), "{named:?}");
+    let repository = Repository::discover(&start, &environment).unwrap();
+    assert_eq!(brief(&staged(&repository)), ["Modified old.txt"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn paths_are_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    let name = b"na\nme\t\"\xff.txt";
+    fs::write(work.0.join(OsStr::from_bytes(name)), "x\n").unwrap();
+    work.git(&["add", "."]);
+    let changes = staged(&work.open());
+    assert_eq!((changes.len(), changes[0].path.as_slice()), (1, name.as_slice()));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_that_the_configuration_names_is_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new();
+    let work = sandbox.with_commit();
+    work.write("old.txt", "changed\n");
+    work.git(&["add", "."]);
+    let trap = sandbox.path("trap");
+    let sprung = sandbox.path("sprung");
+    fs::write(&trap, format!("#!/bin/sh\ntouch '{}'\n", sprung.display())).unwrap();
+    fs::set_permissions(&trap, fs::Permissions::from_mode(0o755)).unwrap();
+    let trap = trap.to_str().unwrap();
+    for key in ["core.fsmonitor", "diff.external", "core.pager", "core.sshCommand"] {
+        work.git(&["config", key, trap]);
+    }
+    let repository = work.open();
+    assert_eq!(staged(&repository).len(), 1);
+    repository.refs().unwrap();
+    assert!(!sprung.exists());
+}

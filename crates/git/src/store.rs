@@ -1,0 +1,452 @@
+//! The objects of a repository: packs and loose files, in its own folder and in its alternates.
+//!
+//! It reads single objects as git does (packs, then loose files, then whatever other copy there
+//! is), and lists what there is for those who read everything. It never writes.
+
+use super::commits::tag_target;
+use super::repo::SpecialFile;
+use super::repo::guard::check_folder;
+use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
+use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
+use flate2::bufread::ZlibDecoder;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many alternates of alternates are followed, as git does.
+const DEEPEST_ALTERNATE: usize = 5;
+/// How many tags of tags are followed.
+pub(super) const LONGEST_TAGS: usize = 100;
+/// The longest header of a loose object: a kind, a length, a zero.
+const LONGEST_HEADER: u64 = 64;
+
+/// The object folders of a repository.
+#[derive(Debug)]
+pub struct Store {
+    hash: HashKind,
+    folders: Vec<PathBuf>,
+    packs: Vec<Arc<Pack>>,
+    opened: BTreeSet<PathBuf>,
+}
+
+/// An object that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such object.
+    #[error("object {0} is missing")]
+    Missing(ObjectId),
+    /// Every copy of it is broken.
+    #[error("object {id} cannot be read: {cause}")]
+    Broken {
+        /// The object.
+        id: ObjectId,
+        /// What is wrong with the copy that was tried last.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Something about a store that is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A folder cannot be listed.
+    #[error("{path}: cannot be listed: {source}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A pack cannot be used.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A pack has no index, so git does not see what it holds either.
+    #[error("{path}: the pack has no index; `git index-pack` makes one", path = .0.display())]
+    NoIndex(PathBuf),
+}
+
+impl Store {
+    /// Opens the object folders `folders` and their alternates; `problem` is told what cannot be
+    /// used.
+    pub fn open(folders: &[PathBuf], hash: HashKind, problem: &mut dyn FnMut(StoreError)) -> Self {
+        let mut store =
+            Self { hash, folders: Vec::new(), packs: Vec::new(), opened: BTreeSet::new() };
+        for folder in folders {
+            store.add_folder(folder, 0, problem);
+        }
+        store.add_packs(problem);
+        store
+    }
+
+    /// Returns how objects are named.
+    #[must_use]
+    pub fn hash(&self) -> HashKind {
+        self.hash
+    }
+
+    /// Returns the packs, the largest first.
+    #[must_use]
+    pub fn packs(&self) -> &[Arc<Pack>] {
+        &self.packs
+    }
+
+    fn add_folder(&mut self, path: &Path, depth: usize, problem: &mut dyn FnMut(StoreError)) {
+        let folder = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.folders.contains(&folder) || depth > DEEPEST_ALTERNATE {
+            return;
+        }
+        if let Err(source) = std::fs::read_dir(&folder) {
+            return problem(StoreError::Folder { path: path.to_owned(), source });
+        }
+        self.folders.push(folder.clone());
+        let alternates =
+            match regular::read(&folder.join("info/alternates"), Links::Follow, MAX_TEXT) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                Err(source) => {
+                    let path = folder.join("info/alternates");
+                    return problem(StoreError::Folder { path, source });
+                }
+            };
+        for line in alternates.split(|&byte| byte == b'\n') {
+            if !line.is_empty() && !line.starts_with(b"#") {
+                self.add_folder(&folder.join(alternate(line)), depth + 1, problem);
+            }
+        }
+    }
+
+    /// Opens packs that have appeared since the last time and returns how many.
+    ///
+    /// A repack takes packs away and brings others, perhaps of the same names, at any moment: where one is
+    /// gone that was listed, all are listed again.
+    pub fn add_packs(&mut self, problem: &mut dyn FnMut(StoreError)) -> usize {
+        let before = self.packs.len();
+        for turn in 1..=LISTED {
+            let gone = self.list_packs(problem);
+            if gone.is_empty() {
+                break;
+            }
+            if turn == LISTED {
+                for path in gone.into_iter().filter(|path| path.exists()) {
+                    self.opened.insert(path.clone());
+                    problem(StoreError::NoIndex(path));
+                }
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // The order in which a folder lists its files must not show in results.
+        self.packs.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.path().cmp(b.path())));
+        self.packs.len() - before
+    }
+
+    /// Opens the packs that are listed and were not before; returns those that were gone by then, or whose
+    /// indices were.
+    fn list_packs(&mut self, problem: &mut dyn FnMut(StoreError)) -> Vec<PathBuf> {
+        let mut gone = Vec::new();
+        for folder in self.folders.clone() {
+            let folder = folder.join("pack");
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => {
+                    problem(StoreError::Folder { path: folder, source });
+                    continue;
+                }
+            };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                let is_pack = path.extension().is_some_and(|it| it == "pack") && is_final(&path);
+                if !is_pack || self.opened.contains(&path) {
+                    continue;
+                }
+                match Pack::open(&path, self.hash) {
+                    Ok(pack) => {
+                        if let Err(error) = pack.check() {
+                            problem(error.into());
+                        }
+                        self.packs.push(Arc::new(pack));
+                    }
+                    Err(error) if is_gone(&error) => {
+                        gone.push(path);
+                        continue;
+                    }
+                    Err(error) => problem(error.into()),
+                }
+                self.opened.insert(path);
+            }
+        }
+        gone
+    }
+
+    /// Returns the first named pipe or device among the files of all folders: programs that read
+    /// objects would wait for it.
+    #[must_use]
+    pub fn special(&self) -> Option<SpecialFile> {
+        self.folders.iter().find_map(|folder| {
+            let mut below = Vec::new();
+            let mut check =
+                |folder: &Path| check_folder(folder, &mut |path| below.push(path)).err();
+            check(folder)
+                .or_else(|| below.iter().find_map(|it| check_folder(it, &mut |_| ()).err()))
+        })
+    }
+
+    /// Lists the loose objects of all folders, sorted, each once.
+    pub fn loose(&self, problem: &mut dyn FnMut(StoreError)) -> Vec<ObjectId> {
+        let mut ids = Vec::new();
+        for folder in &self.folders {
+            let entries = match std::fs::read_dir(folder) {
+                Ok(entries) => entries,
+                Err(source) => {
+                    problem(StoreError::Folder { path: folder.clone(), source });
+                    continue;
+                }
+            };
+            for entry in entries.flatten() {
+                let name = entry.file_name();
+                let Some(first) = name.to_str().filter(|it| it.len() == 2) else { continue };
+                if !first.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    continue;
+                }
+                let files = match std::fs::read_dir(entry.path()) {
+                    Ok(files) => files,
+                    // Git removes folders that it has emptied.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(source) => {
+                        problem(StoreError::Folder { path: entry.path(), source });
+                        continue;
+                    }
+                };
+                let rest = files.flatten().filter_map(|file| file.file_name().into_string().ok());
+                let id = |rest: String| format!("{first}{rest}").parse::<ObjectId>().ok();
+                ids.extend(rest.filter_map(id).filter(|id| id.kind() == self.hash));
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Tells whether objects may be missing because they were only promised: a pack says so.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.packs.iter().any(|pack| pack.path().with_extension("promisor").exists())
+    }
+
+    /// Tells whether a pack holds an object.
+    #[must_use]
+    pub fn is_packed(&self, id: &ObjectId) -> bool {
+        self.packs.iter().any(|pack| pack.index().find(id.as_bytes()).is_some())
+    }
+
+    /// Returns `true` if a copy of an object is here, be it broken.
+    #[must_use]
+    pub fn has(&self, id: &ObjectId) -> bool {
+        let name = id.to_string();
+        let is_loose =
+            || self.folders.iter().any(|it| it.join(&name[..2]).join(&name[2..]).is_file());
+        self.is_packed(id) || is_loose()
+    }
+
+    /// Follows tags to the object that they lead to; returns its kind, too.
+    ///
+    /// # Errors
+    /// [`ReadError`] if an object cannot be read, or a tag names none.
+    pub fn peel(&self, id: &ObjectId, reader: &mut Reader) -> Result<(ObjectId, Kind), ReadError> {
+        let mut next = *id;
+        // Ids are not verified, so tags can be made to form a circle.
+        for _ in 0..LONGEST_TAGS {
+            match self.read(&next, reader)? {
+                (Kind::Tag, bytes) => {
+                    let broken =
+                        || ReadError::Broken { id: next, cause: "it names no object".into() };
+                    next = tag_target(&bytes).ok_or_else(broken)?;
+                }
+                (kind, _) => return Ok((next, kind)),
+            }
+        }
+        Err(ReadError::Broken { id: *id, cause: "its chain of tags is too long".into() })
+    }
+
+    /// Opens a loose object; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// What opening it or reading its header fails with.
+    pub fn open_loose(&self, id: &ObjectId) -> io::Result<Option<Loose>> {
+        let name = id.to_string();
+        let mut failure = None;
+        for folder in &self.folders {
+            match regular::open(&folder.join(&name[..2]).join(&name[2..]), Links::Follow) {
+                Ok(file) => match Loose::new(file) {
+                    Ok(loose) => return Ok(Some(loose)),
+                    Err(error) => failure = Some(error),
+                },
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+
+    /// Reads an object from the first copy that can be read.
+    ///
+    /// # Errors
+    /// [`ReadError`] if there is none.
+    pub fn read(&self, id: &ObjectId, reader: &mut Reader) -> Result<(Kind, Vec<u8>), ReadError> {
+        self.read_below(id, reader, 0)
+    }
+
+    fn read_below(
+        &self,
+        id: &ObjectId,
+        reader: &mut Reader,
+        depth: usize,
+    ) -> Result<(Kind, Vec<u8>), ReadError> {
+        let mut cause: Option<Box<dyn std::error::Error + Send + Sync>> = None;
+        for pack in &self.packs {
+            let Some(position) = pack.index().find(id.as_bytes()) else { continue };
+            let Some(offset) = pack.index().offset(position) else { continue };
+            let mut elsewhere = |base: &ObjectId| {
+                // A base is asked for here only if its copy in that pack is broken.
+                let again = depth < DEEPEST_ALTERNATE && base != id;
+                again.then(|| self.read_copy(base, pack, depth + 1)).flatten()
+            };
+            match pack.read(offset, reader, &mut elsewhere) {
+                Ok(found) => return Ok(found),
+                Err(error) => cause = Some(error.into()),
+            }
+        }
+        match self.read_loose(id) {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(error) => cause = Some(error.into()),
+        }
+        Err(match cause {
+            Some(cause) => ReadError::Broken { id: *id, cause },
+            None => ReadError::Missing(*id),
+        })
+    }
+
+    /// Reads a copy of an object that does not lie in `besides`.
+    fn read_copy(&self, id: &ObjectId, besides: &Pack, depth: usize) -> Option<(Kind, Vec<u8>)> {
+        let mut reader = Reader::default();
+        for pack in self.packs.iter().filter(|pack| pack.path() != besides.path()) {
+            let position = pack.index().find(id.as_bytes());
+            let Some(offset) = position.and_then(|at| pack.index().offset(at)) else { continue };
+            let mut elsewhere =
+                |base: &ObjectId| self.read_below(base, &mut Reader::default(), depth + 1).ok();
+            let mut nowhere = |_: &ObjectId| None;
+            let found = match depth < DEEPEST_ALTERNATE {
+                true => pack.read(offset, &mut reader, &mut elsewhere),
+                false => pack.read(offset, &mut reader, &mut nowhere),
+            };
+            if let Ok(found) = found {
+                return Some(found);
+            }
+        }
+        self.read_loose(id).ok().flatten()
+    }
+
+    fn read_loose(&self, id: &ObjectId) -> io::Result<Option<(Kind, Vec<u8>)>> {
+        let Some(mut loose) = self.open_loose(id)? else { return Ok(None) };
+        let mut content = Vec::new();
+        loose.read_to_end(&mut content)?;
+        Ok(Some((loose.kind, content)))
+    }
+}
+
+/// How many times packs are listed until none is gone when it is opened.
+const LISTED: usize = 25;
+
+fn is_gone(error: &PackError) -> bool {
+    matches!(&error.fault, Fault::Io(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Git writes a pack under a name that begins with `tmp_` and renames it.
+fn is_final(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default();
+    !name.starts_with(b"tmp_") && !name.starts_with(b".")
+}
+
+/// Reads a line of `info/alternates`: a path, perhaps quoted as C does.
+fn alternate(line: &[u8]) -> PathBuf {
+    let line = match line {
+        [b'"', quoted @ .., b'"'] => unquote(quoted),
+        plain => plain.to_owned(),
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        PathBuf::from(std::ffi::OsString::from_vec(line))
+    }
+    #[cfg(not(unix))]
+    PathBuf::from(String::from_utf8_lossy(&line).into_owned())
+}
+
+fn unquote(text: &[u8]) -> Vec<u8> {
+    let (mut plain, mut rest) = (Vec::new(), text);
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'\\' {
+            plain.push(*first);
+            continue;
+        }
+        match rest {
+            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] => {
+                plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                rest = after;
+            }
+            [letter, after @ ..] => {
+                plain.push(match letter {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    b'r' => b'\r',
+                    other => *other,
+                });
+                rest = after;
+            }
+            [] => {}
+        }
+    }
+    plain
+}
+
+/// A loose object, read as a stream that ends where its header says.
+#[derive(Debug)]
+pub struct Loose {
+    /// What it is.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub len: u64,
+    left: u64,
+    content: BufReader<ZlibDecoder<BufReader<File>>>,
+}
+
+impl Loose {
+    fn new(file: File) -> io::Result<Self> {
+        let mut content = BufReader::new(ZlibDecoder::new(BufReader::new(file)));
+        let mut header = Vec::new();
+        (&mut content).take(LONGEST_HEADER).read_until(0, &mut header)?;
+        let broken = || io::Error::new(io::ErrorKind::InvalidData, "its header is broken");
+        let text = header.strip_suffix(b"\0").ok_or_else(broken)?;
+        let space = text.iter().position(|&byte| byte == b' ').ok_or_else(broken)?;
+        let kind = Kind::from_name(&text[..space]).ok_or_else(broken)?;
+        let len = std::str::from_utf8(&text[space + 1..]).ok().and_then(|it| it.parse().ok());
+        let len = len.ok_or_else(broken)?;
+        Ok(Self { kind, len, left: len, content })
+    }
+}
+
+impl Read for Loose {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "its length is not as announced");
+        if read == 0 && self.left > 0 && !buffer.is_empty() {
+            return Err(wrong());
+        }
+        self.left = self.left.checked_sub(read as u64).ok_or_else(wrong)?;
+        Ok(read)
+    }
+}

@@ -1,0 +1,204 @@
+//! Collects matches into findings: one per token, however many places and workers found it.
+
+use super::spots::Gathered;
+use super::{
+    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
+    snippet,
+};
+use crate::blob::Context;
+use crate::lock::lock;
+use ddpatrol_detect::encoding::Encoding;
+use ddpatrol_detect::redact::Redactor;
+use ddpatrol_detect::{Detector, Evidence, Match};
+use ddpatrol_token::{Check, Secret};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// A token without its places.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The index of its rule.
+    pub rule: usize,
+    /// How sure it is.
+    pub evidence: Evidence,
+    /// Its identity, as far as it may be told.
+    pub id: TokenId,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The token itself.
+    pub secret: Secret,
+}
+
+impl Token {
+    /// Describes what was matched: `token` are its bytes.
+    #[must_use]
+    pub fn new(detector: &Detector, found: Match, token: &[u8]) -> Self {
+        let format = &detector.rules().rules()[found.rule].format;
+        let uuid = match format.check(token) {
+            Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
+            Check::Unlike => None,
+        };
+        Self {
+            rule: found.rule,
+            evidence: found.evidence,
+            id: TokenId {
+                redacted: format.redact(token),
+                alias: uuid.map(|(_, alias)| alias.escape_ascii().to_string()),
+                uuid: uuid.map(|(uuid, _)| uuid),
+            },
+            fingerprint: Fingerprint::of(token),
+            secret: Secret::new(token),
+        }
+    }
+}
+
+/// A token at one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Occurrence<'a> {
+    /// The token.
+    pub token: &'a Token,
+    /// The place. Beyond the first places in one content it has no snippet.
+    pub location: &'a Location,
+}
+
+/// Takes every match as it is found, on the worker that found it.
+pub type OnMatch<'a> = &'a (dyn Fn(Occurrence<'_>) + Sync);
+
+impl From<Occurrence<'_>> for Finding {
+    fn from(occurrence: Occurrence<'_>) -> Self {
+        let mut finding = Self::from(occurrence.token);
+        finding.locations.push(occurrence.location.clone());
+        finding
+    }
+}
+
+impl Finding {
+    /// Returns the token without its places.
+    pub fn token(&self) -> Token {
+        Token {
+            rule: self.rule,
+            evidence: self.evidence,
+            id: self.token.clone(),
+            fingerprint: self.fingerprint,
+            secret: self.secret.clone(),
+        }
+    }
+}
+
+impl From<&Token> for Finding {
+    /// A finding that has no place yet.
+    fn from(token: &Token) -> Self {
+        Self {
+            rule: token.rule,
+            evidence: token.evidence,
+            token: token.id.clone(),
+            fingerprint: token.fingerprint,
+            secret: token.secret.clone(),
+            locations: Vec::new(),
+            objects: Vec::new(),
+            suppression: None,
+        }
+    }
+}
+
+/// What is told of a match: its identity, the line around it, what the line says about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// What found it.
+    pub detector: &'a Detector,
+    /// What masks it.
+    pub redactor: &'a Redactor,
+    /// Whether its own line may allow it.
+    pub inline: InlineAllow,
+}
+
+impl Told<'_> {
+    /// Reads what the line of a token says about it; a message or a name says nothing.
+    pub fn inline(
+        self,
+        part: Part,
+        bytes: &[u8],
+        token: (Range<usize>, Encoding),
+    ) -> Option<super::Inline> {
+        let is_content = part == Part::Content;
+        is_content.then(|| inline::read(self.inline, self.redactor, bytes, token)).flatten()
+    }
+}
+
+/// Returns the context that a window needs for what is collected from it.
+#[must_use]
+pub fn context(detector: &Detector, redactor: &Redactor) -> Context {
+    let shown = (snippet::REACH + redactor.reach()).max(inline::REACH);
+    Context { before: shown + detector.lookbehind(), after: detector.lookahead() + shown }
+}
+
+/// Gathers occurrences from all workers.
+#[derive(Debug, Default)]
+pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
+
+impl Collector {
+    /// Adds places of a token.
+    pub fn add(&self, token: &Token, gathered: Gathered) {
+        self.add_locations(token, gathered.finish());
+    }
+
+    /// Adds locations of a token.
+    pub fn add_locations(&self, token: &Token, mut locations: Vec<Location>) {
+        self.with(token, |finding| finding.locations.append(&mut locations));
+    }
+
+    /// Returns the findings as they were added, in no particular order.
+    pub fn into_findings(self) -> impl Iterator<Item = Finding> {
+        self.0.into_inner().unwrap_or_else(|poison| poison.into_inner()).into_values()
+    }
+
+    /// Adds a git object that holds a token.
+    pub fn add_object(&self, token: &Token, object: HeldObject) {
+        self.with(token, |finding| finding.objects.push(object));
+    }
+
+    fn with(&self, token: &Token, change: impl FnOnce(&mut Finding)) {
+        let mut findings = lock(&self.0);
+        let key = (token.fingerprint, token.rule);
+        change(findings.entry(key).or_insert_with(|| Finding::from(token)));
+    }
+
+    /// Returns the findings: sorted by evidence, then by their first place; each place once.
+    #[must_use]
+    pub fn finish(self) -> Vec<Finding> {
+        let findings = self.0.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        let mut findings: Vec<Finding> = findings.into_values().collect();
+        // An interrupted scan may know of objects whose places it did not get to.
+        findings.retain(|finding| !finding.locations.is_empty());
+        for finding in &mut findings {
+            members::lead(&mut finding.locations);
+            members::drop_passing(&mut finding.locations);
+            finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
+            finding.locations.dedup();
+            HeldObject::tidy(&mut finding.objects);
+        }
+        // What has a path comes before what has none.
+        let first =
+            |finding: &Finding| finding.locations.first().is_some_and(|it| it.path.is_none());
+        findings.sort_by(|a, b| {
+            let by_place = || {
+                let (a, b) = ((first(a), a.locations.first()), (first(b), b.locations.first()));
+                a.cmp(&b)
+            };
+            let by_rule = || (a.rule, a.fingerprint).cmp(&(b.rule, b.fingerprint));
+            b.evidence.cmp(&a.evidence).then_with(by_place).then_with(by_rule)
+        });
+        findings
+    }
+}
+
+/// By what places are ordered: where a token came into history, what can be reached, the earliest;
+/// then what no commit holds; then files.
+fn leading(location: &Location) -> (u8, i64) {
+    match location.trace.as_deref() {
+        Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.date),
+        Some(trace) => (2, trace.date),
+        None => (3, 0),
+    }
+}

@@ -1,0 +1,267 @@
+//! Gathers the matches that one worker finds: in come windows and matches, out go the places of each
+//! token to the [`Collector`], content by content.
+//!
+//! Describing a token and taking the collector's lock cost far more than finding it once more, so both
+//! are done once for each content. A gatherer keeps what it has until it is dropped.
+
+use super::spots::{Gathered, Sight, Spots};
+use super::{
+    Collector, Location, Matched, Occurrence, OnMatch, Part, Sights, Standing, Token, Told, Trace,
+};
+use crate::blob::Blob;
+use ddpatrol_detect::redact::Clean;
+use ddpatrol_detect::{Detector, Match};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How many contents are open at once: an archive's windows alternate with those of its members.
+const MOST_OPEN: usize = 8;
+/// After so many tokens the descriptions are dropped when the next content begins.
+const MOST_TOKENS: usize = 4096;
+
+/// Descriptions of tokens, each made once.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    list: Vec<Token>,
+    by_hash: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
+    last: Option<usize>,
+}
+
+impl Tokens {
+    /// Returns the number of a token with these bytes, from 0.
+    pub fn number(&mut self, detector: &Detector, found: Match, bytes: &[u8]) -> usize {
+        let is_it = |token: &Token| token.rule == found.rule && token.secret.expose() == bytes;
+        if let Some(last) = self.last.filter(|&last| is_it(&self.list[last])) {
+            return last;
+        }
+        let same = self.by_hash.entry(self.hasher.hash_one((found.rule, bytes))).or_default();
+        let known = same.iter().copied().find(|&at| is_it(&self.list[at]));
+        let number = known.unwrap_or_else(|| {
+            same.push(self.list.len());
+            self.list.push(Token::new(detector, found, bytes));
+            self.list.len() - 1
+        });
+        self.last = Some(number);
+        number
+    }
+
+    /// Returns the token with a number.
+    pub fn get(&self, number: usize) -> &Token {
+        &self.list[number]
+    }
+
+    /// Returns how many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.by_hash.clear();
+        self.last = None;
+    }
+}
+
+/// What all places of a token in one content have in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The file or folder; `None` is standard input.
+    pub path: Option<PathBuf>,
+    /// The part of the input.
+    pub part: Part,
+    /// The layer of a container image, in words.
+    pub layer: Option<Arc<str>>,
+    /// The commits, for a place in a history.
+    pub trace: Option<Arc<Trace>>,
+    /// The status against the base, for a place in a change.
+    pub standing: Option<Standing>,
+}
+
+/// One match, and the window that it is in.
+pub struct Seen<'a, 'w> {
+    /// The token.
+    pub token: &'a Token,
+    /// Describes matches in the window.
+    pub sights: &'a mut Sights<'w>,
+    /// Where the token is in the window.
+    pub matched: Matched,
+}
+
+impl Common {
+    /// Adds a match to the places of its token, and calls `on_match` with it.
+    pub fn gather(
+        &self,
+        gathered: &mut Gathered,
+        told: Told<'_>,
+        seen: Seen<'_, '_>,
+        on_match: Option<OnMatch<'_>>,
+    ) {
+        let Seen { token, sights, matched } = seen;
+        let sight = sights.sight(told, self.part, &matched);
+        let bare = on_match.map(|on_match| (on_match, sight.clone()));
+        let added =
+            gathered.add(sight, |sight| self.location(sight, sights.snippet(told, &matched)));
+        let Some((on_match, sight)) = bare else { return };
+        match added {
+            Some(location) => on_match(Occurrence { token, location }),
+            None => {
+                let location = &self.location(sight, Clean::default());
+                on_match(Occurrence { token, location });
+            }
+        }
+    }
+
+    fn location(&self, sight: Sight, snippet: Clean) -> Location {
+        Location {
+            path: self.path.clone(),
+            part: self.part,
+            offset: sight.offset,
+            len: sight.len,
+            start: sight.start,
+            end: sight.end,
+            snippet,
+            encoding: sight.encoding,
+            trace: self.trace.clone(),
+            standing: self.standing.clone(),
+            inline: sight.inline,
+            is_new_place: false,
+            layer: self.layer.clone(),
+            further: Spots::default(),
+        }
+    }
+}
+
+/// The matches in one content.
+#[derive(Debug)]
+struct Content {
+    common: Common,
+    tokens: ByToken,
+}
+
+/// A window whose matches are gathered.
+pub struct Window<'a> {
+    blob: &'a Blob<'a>,
+    sights: Sights<'a>,
+    is_entered: bool,
+}
+
+impl<'a> Window<'a> {
+    /// Prepares for the matches in a window.
+    #[must_use]
+    pub fn new(blob: &'a Blob<'a>) -> Self {
+        let sights = Sights::new(blob.bytes, blob.offset, blob.position);
+        Self { blob, sights, is_entered: false }
+    }
+}
+
+/// The places of each token, by its number.
+#[derive(Debug, Default)]
+pub(crate) struct ByToken {
+    list: Vec<(usize, Gathered)>,
+    by_number: HashMap<usize, usize>,
+}
+
+impl ByToken {
+    /// Returns the places of a token.
+    pub(crate) fn of(&mut self, token: usize) -> &mut Gathered {
+        let next = self.list.len();
+        let at = match self.list.last() {
+            Some((last, _)) if *last == token => next - 1,
+            _ => *self.by_number.entry(token).or_insert(next),
+        };
+        if at == next {
+            self.list.push((token, Gathered::default()));
+        }
+        &mut self.list[at].1
+    }
+
+    /// Returns all.
+    pub(crate) fn into_list(self) -> Vec<(usize, Gathered)> {
+        self.list
+    }
+}
+
+/// Gathers the matches of one worker.
+pub struct Gatherer<'a> {
+    told: Told<'a>,
+    collector: &'a Collector,
+    on_match: Option<OnMatch<'a>>,
+    tokens: Tokens,
+    /// The contents whose windows may go on, the last one last.
+    open: Vec<Content>,
+}
+
+impl<'a> Gatherer<'a> {
+    /// Creates a gatherer that hands its places to `collector`, and calls `on_match` with each match.
+    #[must_use]
+    pub fn new(told: Told<'a>, collector: &'a Collector, on_match: Option<OnMatch<'a>>) -> Self {
+        Self { told, collector, on_match, tokens: Tokens::default(), open: Vec::new() }
+    }
+
+    /// Adds a match in a window.
+    pub fn add(&mut self, window: &mut Window<'_>, (found, secret): (Match, &[u8])) {
+        let Window { blob, sights, is_entered } = window;
+        if !std::mem::replace(is_entered, true) {
+            self.enter(blob);
+        }
+        let Self { told, tokens, open, on_match, .. } = self;
+        let Some(content) = open.last_mut() else { return };
+        let number = tokens.number(told.detector, found, secret);
+        let matched = Matched { range: found.start..found.end, encoding: found.encoding };
+        let seen = Seen { token: tokens.get(number), sights, matched };
+        let Content { common, tokens: by_token } = content;
+        common.gather(by_token.of(number), *told, seen, *on_match);
+    }
+
+    /// Finds the content of a window, or begins one.
+    fn enter(&mut self, blob: &Blob<'_>) {
+        let (path, part) = Location::place(blob.origin);
+        let is_it = |it: &Content| it.common.path == path && it.common.part == part;
+        let known = self.open.iter().position(is_it);
+        match known {
+            Some(known) if blob.offset > 0 => {
+                let content = self.open.remove(known);
+                self.open.push(content);
+                return;
+            }
+            Some(known) => {
+                let content = self.open.remove(known);
+                self.close(content);
+            }
+            None => {}
+        }
+        if self.open.len() >= MOST_OPEN {
+            let content = self.open.remove(0);
+            self.close(content);
+        }
+        if self.tokens.len() > MOST_TOKENS {
+            self.close_all();
+            self.tokens.clear();
+        }
+        let layer = blob.layer.cloned();
+        let common = Common { path, part, layer, trace: None, standing: None };
+        self.open.push(Content { common, tokens: ByToken::default() });
+    }
+
+    fn close(&self, content: Content) {
+        for (token, gathered) in content.tokens.into_list() {
+            self.collector.add(self.tokens.get(token), gathered);
+        }
+    }
+
+    fn close_all(&mut self) {
+        for content in std::mem::take(&mut self.open) {
+            self.close(content);
+        }
+    }
+}
+
+impl Drop for Gatherer<'_> {
+    fn drop(&mut self) {
+        self.close_all();
+    }
+}

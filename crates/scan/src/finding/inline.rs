@@ -1,0 +1,157 @@
+//! Reads `ddpatrol:allow REASON` in the line of a token.
+//!
+//! In come bytes and where a token lies in them; out comes what its line says. Whether that counts
+//! is the caller's to say: a change must not allow itself.
+
+use ddpatrol_detect::encoding::Encoding;
+use ddpatrol_detect::redact::{Clean, Redactor};
+use memchr::memmem;
+use std::ops::Range;
+
+/// The word, in any case.
+const WORD: &[u8] = b"ddpatrol:allow";
+
+/// How many bytes before and after a token are looked at, within its line.
+pub(super) const REACH: usize = 512;
+
+/// How many characters of a reason are kept.
+const LONGEST_REASON: usize = 200;
+
+/// Whether `ddpatrol:allow` is heeded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InlineAllow {
+    /// It suppresses what stands in its line.
+    #[default]
+    Counts,
+    /// It is shown, and suppresses nothing: whoever wrote it is the one who is judged.
+    Shown,
+    /// It is not looked for.
+    Ignored,
+}
+
+/// What the line of a token says about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Inline {
+    /// Whether it suppresses the place.
+    pub counts: bool,
+    /// The reason; empty if none is given, and then it does not count.
+    pub reason: Clean,
+}
+
+/// Reads what the line around `token` says, if anything.
+pub(super) fn read(
+    allow: InlineAllow,
+    redactor: &Redactor,
+    bytes: &[u8],
+    (token, encoding): (Range<usize>, Encoding),
+) -> Option<Inline> {
+    if allow == InlineAllow::Ignored {
+        return None;
+    }
+    let least = token.start.saturating_sub(REACH);
+    let most = bytes.len().min(token.end + REACH);
+    let start =
+        memchr::memrchr(b'\n', &bytes[least..token.start]).map_or(least, |at| least + at + 1);
+    let end = memchr::memchr(b'\n', &bytes[token.end..most]).map_or(most, |at| token.end + at);
+    if !encoding.is_utf16() && !may_say(&bytes[start..end]) {
+        return None;
+    }
+    let part = |range: Range<usize>| -> Vec<u8> {
+        let is_text = |byte: &u8| *byte != 0 || !encoding.is_utf16();
+        bytes[range].iter().copied().filter(is_text).collect()
+    };
+    let reason = said(&part(token.end..end)).or_else(|| said(&part(start..token.start)))?;
+    let reason = spell(&redactor.clean(&reason).text());
+    let counts = allow == InlineAllow::Counts && !reason.is_empty();
+    Some(Inline { counts, reason: redactor.clean(reason.as_bytes()) })
+}
+
+/// Returns `false` if a line does not have the word: the fast answer for most lines.
+fn may_say(line: &[u8]) -> bool {
+    let colon = WORD.iter().position(|&byte| byte == b':').unwrap_or(0);
+    memchr::memchr_iter(b':', line).any(|at| {
+        let word = at.checked_sub(colon).and_then(|start| line.get(start..start + WORD.len()));
+        word.is_some_and(|word| word.eq_ignore_ascii_case(WORD))
+    })
+}
+
+/// Returns what follows the word.
+fn said(text: &[u8]) -> Option<Vec<u8>> {
+    let lower = text.to_ascii_lowercase();
+    let parts = memmem::find_iter(&lower, WORD).map(|at| (&text[..at], &text[at + WORD.len()..]));
+    // A longer word is another word.
+    let goes_on = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
+    let mut whole = parts.filter(|(before, after)| {
+        !before.last().is_some_and(goes_on) && !after.first().is_some_and(goes_on)
+    });
+    whole.next().map(|(_, after)| after.to_owned())
+}
+
+/// Takes the marks of the comment around a reason away; what has no letters is none.
+fn spell(text: &str) -> String {
+    let is_mark = |c: char| c.is_whitespace() || "\"'`:=-–—(,;#/".contains(c);
+    let mut text = text.trim_start_matches(is_mark).trim_end();
+    for closer in ["-->", "*/", "#}", "%>", "\"", "'", ")", "]]"] {
+        text = text.strip_suffix(closer).unwrap_or(text).trim_end();
+    }
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    if letters < 3 { String::new() } else { text.chars().take(LONGEST_REASON).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ddpatrol_detect::Detector;
+    use ddpatrol_detect::rules::RuleSet;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    fn reason(line: &str) -> Option<(bool, String)> {
+        let mut rules = RuleSet::default();
+        let text = include_str!("../../../../rules/datadog.toml");
+        rules.add_text(Path::new("datadog.toml"), text).expect("built-in rules compile");
+        let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
+        let at = line.find("TOKEN").expect("a token");
+        let read =
+            read(InlineAllow::Counts, &redactor, line.as_bytes(), (at..at + 5, Encoding::PLAIN))?;
+        Some((read.counts, read.reason.text().into_owned()))
+    }
+
+    #[test]
+    fn a_reason_is_read_in_every_kind_of_comment() {
+        for line in [
+            "key = TOKEN  # ddpatrol:allow a test's",
+            "key = TOKEN  // ddpatrol:allow: a test's\nnext",
+            "<a>TOKEN</a><!-- ddpatrol:allow a test's -->",
+            "TOKEN /* DDPATROL:ALLOW - a test's */",
+            "TOKEN # ddpatrol:allow-list is another word, ddpatrol:allow a test's",
+            "-- ddpatrol:allow (a test's) TOKEN".replace(") TOKEN", "\tTOKEN").as_str(),
+        ] {
+            assert_eq!(reason(line), Some((true, "a test's".to_owned())), "{line}");
+        }
+    }
+
+    #[test]
+    fn without_a_reason_it_is_shown_and_does_not_count() {
+        for line in
+            ["TOKEN # ddpatrol:allow", "TOKEN # ddpatrol:allow --", "TOKEN # ddpatrol:allow -->"]
+        {
+            assert_eq!(reason(line), Some((false, String::new())), "{line}");
+        }
+    }
+
+    #[test]
+    fn it_holds_for_its_own_line_and_word_only() {
+        for line in [
+            "# ddpatrol:allow the next line\nTOKEN",
+            "TOKEN\n# ddpatrol:allow the last line",
+            "TOKEN # ddpatrol:allowed by nobody",
+            "TOKEN # xddpatrol:allow a test",
+            "TOKEN # x-ddpatrol:allow a test",
+            "TOKEN # ddpatrol: allow it",
+            "TOKEN",
+        ] {
+            assert_eq!(reason(line), None, "{line}");
+        }
+    }
+}

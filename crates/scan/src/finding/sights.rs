@@ -1,0 +1,89 @@
+//! Describes the matches in one window: where they begin and end, what their lines say about them, and
+//! the text around them.
+//!
+//! In come matches; out come [`Sight`]s and masked text. It does not collect them. Every token in packed
+//! content is at the place of the whole, which can be megabytes: such a place is read and masked once,
+//! however many tokens it holds.
+
+use super::collect::Told;
+use super::spots::Sight;
+use super::wide::Places;
+use super::{Part, around};
+use crate::blob::Position;
+use ddpatrol_detect::encoding::Encoding;
+use ddpatrol_detect::redact::Clean;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// The length from which on matches are described once, in bytes.
+const LONG: usize = 4 * 1024;
+
+/// A match without its token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Matched {
+    /// The bytes in the window.
+    pub range: Range<usize>,
+    /// The encoding of the token.
+    pub encoding: Encoding,
+}
+
+/// What is known of a long match.
+#[derive(Debug)]
+struct Known {
+    sight: Sight,
+    snippet: Option<Clean>,
+}
+
+/// The descriptions of matches in one window, which is part of a content of one kind.
+#[derive(Debug)]
+pub struct Sights<'a> {
+    bytes: &'a [u8],
+    offset: u64,
+    places: Places<'a>,
+    long: HashMap<Matched, Known>,
+}
+
+impl<'a> Sights<'a> {
+    /// Prepares for a window at an offset whose first byte is at `start`.
+    pub fn new(bytes: &'a [u8], offset: u64, start: Position) -> Self {
+        let places = Places::new(bytes, offset, start);
+        Self { bytes, offset, places, long: HashMap::new() }
+    }
+
+    /// Describes a match without the text around it.
+    pub fn sight(&mut self, told: Told<'_>, part: Part, matched: &Matched) -> Sight {
+        if matched.range.len() < LONG {
+            return self.describe(told, part, matched);
+        }
+        if let Some(known) = self.long.get(matched) {
+            return known.sight.clone();
+        }
+        let sight = self.describe(told, part, matched);
+        let known = Known { sight: sight.clone(), snippet: None };
+        self.long.insert(matched.clone(), known);
+        sight
+    }
+
+    fn describe(&mut self, told: Told<'_>, part: Part, matched: &Matched) -> Sight {
+        let Matched { range, encoding } = matched;
+        let (start, end) = self.places.of(range, *encoding);
+        Sight {
+            offset: self.offset + range.start as u64,
+            len: range.len() as u64,
+            start,
+            end,
+            encoding: *encoding,
+            inline: told.inline(part, self.bytes, (range.clone(), *encoding)),
+        }
+    }
+
+    /// Masks the text around a match.
+    pub fn snippet(&mut self, told: Told<'_>, matched: &Matched) -> Clean {
+        let Matched { range, encoding } = matched;
+        let mask = || around(told.redactor, self.bytes, range.clone(), *encoding);
+        match self.long.get_mut(matched) {
+            Some(known) => known.snippet.get_or_insert_with(mask).clone(),
+            None => mask(),
+        }
+    }
+}

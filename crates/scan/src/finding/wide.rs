@@ -1,0 +1,127 @@
+//! Lines and columns of matches in UTF-16, whose characters have two bytes.
+//!
+//! In come positions that count bytes; out come positions that count characters, as far as the
+//! beginning of the line is known. It reads nothing but the bytes of the window.
+
+use crate::blob::{Position, Positions};
+use ddpatrol_detect::encoding::{Encoding, Layer};
+use std::ops::Range;
+
+/// How many bytes apart the line counts are that are remembered.
+const STRIDE: usize = 4 * 1024;
+
+/// How many lines end before a byte, and where the last of them does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    at: usize,
+    lines: u64,
+    line_start: Option<usize>,
+}
+
+/// Positions of matches in one window.
+#[derive(Clone, Debug)]
+pub(crate) struct Places<'a> {
+    bytes: &'a [u8],
+    /// The offset of the window in its content.
+    offset: u64,
+    positions: Positions<'a>,
+    newline: [u8; 2],
+    /// Lines of UTF-16 passed so far, in ascending order.
+    marks: Vec<Mark>,
+    last: Mark,
+}
+
+impl<'a> Places<'a> {
+    /// Prepares for a window at an offset whose first byte is at `start`.
+    pub(crate) fn new(bytes: &'a [u8], offset: u64, start: Position) -> Self {
+        Self {
+            bytes,
+            offset,
+            positions: Positions::new(bytes, start),
+            newline: [0; 2],
+            marks: Vec::new(),
+            last: Mark::default(),
+        }
+    }
+
+    /// Returns where a match begins and ends.
+    pub(crate) fn of(
+        &mut self,
+        matched: &Range<usize>,
+        encoding: Encoding,
+    ) -> (Position, Position) {
+        let start = self.positions.at(matched.start);
+        let line_start = self.positions.line_start();
+        let mut end = start;
+        end.advance(&self.bytes[matched.clone()]);
+        if encoding.is_utf16() {
+            self.wide((start, end), line_start, matched, encoding)
+        } else {
+            (start, end)
+        }
+    }
+
+    /// Counts the columns by the units of UTF-16, if the line begins within the window; and the lines,
+    /// too, if all of the content is UTF-16.
+    fn wide(
+        &mut self,
+        (start, end): (Position, Position),
+        line_start: Option<usize>,
+        matched: &Range<usize>,
+        encoding: Encoding,
+    ) -> (Position, Position) {
+        let is_marked = [b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| self.bytes.starts_with(*mark));
+        let (mut line, mut line_start) = (start.line, line_start);
+        if self.offset == 0 && is_marked {
+            let mark = self.lines_before(matched.start, encoding);
+            (line, line_start) = (1 + mark.lines, mark.line_start);
+        }
+        let line_start = match line_start {
+            Some(line_start) => line_start,
+            None if self.offset == 0 => usize::from(is_marked) * 2,
+            None => return (start, end),
+        };
+        let column = (matched.start.saturating_sub(line_start) / 2 + 1) as u64;
+        let end = match end.line == start.line {
+            true => Position { line, column: column + (matched.len() / 2) as u64 },
+            false => Position { line: end.line - start.line + line, ..end },
+        };
+        (Position { line, column }, end)
+    }
+
+    /// Counts the lines of UTF-16 that end before `at`.
+    fn lines_before(&mut self, at: usize, encoding: Encoding) -> Mark {
+        // A newline is a character of two bytes; its one byte is part of others, too.
+        let newline = match encoding.outermost() {
+            Some(Layer::Utf16Be) => [0, b'\n'],
+            _ => [b'\n', 0],
+        };
+        if newline != self.newline {
+            (self.newline, self.last) = (newline, Mark::default());
+            self.marks.clear();
+        }
+        let at = at & !1;
+        if at < self.last.at {
+            let known = self.marks.partition_point(|mark| mark.at <= at);
+            self.last = known.checked_sub(1).map_or_else(Mark::default, |known| self.marks[known]);
+        }
+        while at - self.last.at > STRIDE {
+            self.advance(self.last.at + STRIDE);
+            if self.marks.last().is_none_or(|mark| mark.at < self.last.at) {
+                self.marks.push(self.last);
+            }
+        }
+        self.advance(at);
+        self.last
+    }
+
+    fn advance(&mut self, at: usize) {
+        let first = self.last.at;
+        let units = self.bytes[first..at].chunks_exact(2).enumerate();
+        for (unit, _) in units.filter(|(_, unit)| **unit == self.newline) {
+            self.last.lines += 1;
+            self.last.line_start = Some(first + 2 * unit + 2);
+        }
+        self.last.at = at;
+    }
+}

@@ -1,0 +1,32 @@
+//! The vocabulary that sources, the scan and reports share.
+//!
+//! Sources push [`blob::Blob`]s to [`Visitor`]s and report what they cannot read to a [`Run`]. Matches
+//! become [`finding::Finding`]s; in git objects they are [`sighting::Sighting`]s first, until it is known
+//! which commit and path they belong to. The crate searches nothing and knows no file format.
+//!
+//! # Examples
+//! ```
+//! use ddpatrol_scan::{Code, Gap, Run};
+//!
+//! let run = Run::default();
+//! run.report(Gap::Opaque, Code::ArchiveEncrypted, Some("a.zip".into()), "it is encrypted");
+//! let [diagnostic] = &run.take_diagnostics()[..] else { panic!("one was reported") };
+//! assert_eq!(diagnostic.code.name(), "archive.encrypted");
+//! ```
+
+pub mod blob;
+mod code;
+pub mod commit;
+pub mod finding;
+pub mod label;
+pub mod lock;
+pub mod quantity;
+pub mod regular;
+mod run;
+pub mod sighting;
+mod visitor;
+pub mod window;
+
+pub use code::Code;
+pub use run::{Diagnostic, Gap, Run, Scanned, Tally, add};
+pub use visitor::{ObjectVisitor, Seen, Signs, Source, Visitor, Visitors};

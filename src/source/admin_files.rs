@@ -1,0 +1,102 @@
+//! The files of a repository itself that may hold tokens: its configuration, which names remotes with
+//! their passwords, `FETCH_HEAD`, reflogs, hooks, ignore lists, and Git LFS objects.
+//!
+//! Input: a repository. Output: these files as [`Files`]. Git objects and references are read elsewhere.
+
+use crate::source::files::{Files, FilesOptions};
+use ddpatrol_scan::finding::baseline::lexical;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Transient files of git: where it fetched from, reflogs with the arguments of `git pull`, unfinished
+/// messages.
+const TRANSIENT: [&str; 6] =
+    ["FETCH_HEAD", "logs", "COMMIT_EDITMSG", "MERGE_MSG", "SQUASH_MSG", "TAG_EDITMSG"];
+
+/// The files of a repository itself.
+pub struct AdminFiles<'a> {
+    pub(super) common: PathBuf,
+    /// The path by which the repository was reached.
+    pub(super) root: PathBuf,
+    /// How to read them.
+    pub(super) options: &'a FilesOptions,
+}
+
+impl AdminFiles<'_> {
+    /// Lists the files that exist now, without the Git LFS objects of the names in `read`, which were
+    /// read with the history.
+    #[must_use]
+    pub fn list(&self, read: &HashSet<String>) -> Option<Files> {
+        let options = self.options;
+        let top = told(&self.common, &self.root);
+        let mut paths: Vec<PathBuf> =
+            ["config", "config.worktree"].map(|name| top.join(name)).into();
+        paths.extend(TRANSIENT.map(|name| top.join(name)));
+        paths.extend(entries(&top.join("info")));
+        let is_sample = |path: &PathBuf| path.extension().is_some_and(|it| it == "sample");
+        paths.extend(entries(&top.join("hooks")).filter(|path| !is_sample(path)));
+        // Hooks that were there before `ddpatrol hook install`.
+        paths.extend(entries(&top.join("hooks.before-ddpatrol")));
+        for linked in entries(&top.join("worktrees")) {
+            paths.push(linked.join("config.worktree"));
+            paths.extend(TRANSIENT.map(|name| linked.join(name)));
+        }
+        paths.extend(lfs_objects(top.join("lfs/objects"), read));
+        let is_left_out = |path: &Path| {
+            let whole = |path: &Path| lexical(&options.here.join(path));
+            options.configured.has_below(&whole(path), &whole(&self.root))
+        };
+        paths.retain(|path| path.exists() && !is_left_out(path));
+        // Nothing is excluded, so there is no glob that could be wrong.
+        Files::new(FilesOptions {
+            paths,
+            exclude: Vec::new(),
+            no_ignore: true,
+            repositories: None,
+            is_store: true,
+            ..options.clone()
+        })
+        .ok()
+    }
+}
+
+/// Lists the files of a store of Git LFS, or the store itself if none of its files was read.
+fn lfs_objects(store: PathBuf, read: &HashSet<String>) -> Vec<PathBuf> {
+    if read.is_empty() {
+        return vec![store];
+    }
+    let (mut files, mut folders) = (Vec::new(), vec![store]);
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder) {
+            let is_folder = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            let name = path.file_name().and_then(|name| name.to_str());
+            if is_folder {
+                folders.push(path);
+            } else if !name.is_some_and(|name| read.contains(name)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Spells a repository's folder by how the user reached it, where it lies there.
+fn told(common: &Path, root: &Path) -> PathBuf {
+    let is_it = |path: &Path| match (path.canonicalize(), common.canonicalize()) {
+        (Ok(path), Ok(common)) => path == common,
+        _ => false,
+    };
+    let inner = root.join(".git");
+    let spelled = [&*inner, root].into_iter().find(|path| is_it(path));
+    spelled.unwrap_or(common).to_owned()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).collect();
+    // A link may lead to a file, as some keep their hooks, but to no folder.
+    paths.retain(|path| !path.is_symlink() || path.is_file());
+    paths.sort();
+    paths.into_iter()
+}
