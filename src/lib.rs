@@ -18,6 +18,7 @@ pub mod rules;
 pub mod scan;
 pub mod sighting;
 pub mod source;
+pub mod workers;
 
 pub use ddpatrol_detect as detect;
 pub use ddpatrol_detect::redact;

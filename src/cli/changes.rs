@@ -33,8 +33,9 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let during = progress.clone();
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Inputs> {
         let changes = repository.staged()?;
-        let staged =
-            |changes| Input::change(Staged::new(repository, changes, scene.threads).during(during));
+        let staged = |changes| {
+            Input::change(Staged::new(repository, changes, scene.workers.count()).during(during))
+        };
         if args.paths.is_empty() {
             return Ok(vec![staged(changes)]);
         }

@@ -21,6 +21,7 @@ use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_left_out};
 use crate::source::Run;
 use crate::source::git::repo::Operation;
+use crate::workers::Workers;
 use anyhow::bail;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ pub(super) struct Scene<'a> {
     pub(super) context: Context,
     /// Reports that are being written.
     pub(super) own: Vec<PathBuf>,
-    pub(super) threads: usize,
+    pub(super) workers: Arc<Workers>,
     pub(super) run: Arc<Run>,
     pub(super) rules: &'a RuleSet,
     pub(super) keep_shaped: bool,
@@ -155,12 +156,12 @@ impl Session<'_> {
             keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
             on_match: is_streamed.then_some(&on_match),
         };
-        let threads = threads(&self.args.run);
+        let workers = Arc::new(Workers::new(threads(&self.args.run)));
         let responding = Responding::new(&self.args.responding, run)?;
         let scene = Scene {
             context: scan.context(),
             own,
-            threads,
+            workers,
             run: Arc::clone(run),
             rules: self.detector.rules(),
             keep_shaped: scan.keep_shaped,

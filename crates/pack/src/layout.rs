@@ -2,8 +2,9 @@
 
 use crate::entry::EntryKind;
 use crate::{Fault, Pack, PackError};
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::BTreeSet;
-use std::num::NonZero;
 
 /// No entry, no position.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -79,14 +80,18 @@ const LEAST_JOB: u64 = 4 << 20;
 
 impl Layout {
     /// Reads the header of every entry. What is broken is told to `failed` and left out.
-    pub(crate) fn new(pack: &Pack, threads: usize, failed: &mut dyn FnMut(PackError)) -> Self {
+    pub(crate) fn new(
+        pack: &Pack,
+        pool: Option<&ThreadPool>,
+        failed: &mut dyn FnMut(PackError),
+    ) -> Self {
         let mut places = places(pack, failed);
-        let (mut entries, missing) = headers(pack, &places, threads);
+        let (mut entries, missing) = headers(pack, &places, pool);
         if !missing.is_empty() {
             // The index lacks entries that others are made from; git would not notice either.
             places.extend(closure(pack, &places, missing).into_iter().map(|it| (it, NONE)));
             places.sort_unstable();
-            entries = headers(pack, &places, threads).0;
+            entries = headers(pack, &places, pool).0;
         }
         follow(pack, &mut entries, failed);
         let (first, children) = families(&entries);
@@ -257,24 +262,19 @@ fn closure(pack: &Pack, places: &[(u64, u32)], missing: Vec<u64>) -> BTreeSet<u6
 }
 
 /// Reads all headers; returns also the offsets of bases that are no entries yet.
-fn headers(pack: &Pack, places: &[(u64, u32)], threads: usize) -> (Vec<Entry>, Vec<u64>) {
-    let threads = NonZero::new(threads).map_or(1, NonZero::get);
-    let share = places.len().div_ceil(threads).max(1);
-    let parts: Vec<(Vec<Entry>, Vec<u64>)> = std::thread::scope(|scope| {
-        let part = |from: usize| {
-            let to = places.len().min(from + share);
-            move || read_headers(pack, places, from..to)
-        };
-        let starts: Vec<usize> = (0..places.len()).step_by(share).collect();
-        let Some((&own, others)) = starts.split_first() else { return Vec::new() };
-        let others: Vec<_> = others.iter().map(|&from| scope.spawn(part(from))).collect();
-        let mut parts = vec![part(own)()];
-        parts.extend(others.into_iter().map(|it| match it.join() {
-            Ok(part) => part,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }));
-        parts
-    });
+fn headers(
+    pack: &Pack,
+    places: &[(u64, u32)],
+    pool: Option<&ThreadPool>,
+) -> (Vec<Entry>, Vec<u64>) {
+    let Some(pool) = pool else { return read_headers(pack, places, 0..places.len()) };
+    let share = places.len().div_ceil(pool.current_num_threads()).max(1);
+    let shares: Vec<_> = (0..places.len())
+        .step_by(share)
+        .map(|start| start..places.len().min(start + share))
+        .collect();
+    let read = |range| read_headers(pack, places, range);
+    let parts: Vec<_> = pool.install(|| shares.into_par_iter().map(read).collect());
     let mut entries = Vec::with_capacity(places.len());
     let mut missing = Vec::new();
     for (part, lacking) in parts {

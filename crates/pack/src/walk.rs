@@ -10,9 +10,10 @@ use crate::levels::Levels;
 use crate::source::Source;
 use crate::{Fault, Kind, ObjectId, Pack, PackError, Piece};
 use flate2::bufread::ZlibDecoder;
+use rayon::ThreadPool;
+use rayon::iter::{ParallelBridge, ParallelIterator};
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A set of object kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +39,8 @@ impl Kinds {
 pub struct WalkOptions<'a> {
     /// The kinds of objects to be visited; others are never inflated.
     pub kinds: Kinds,
-    /// How many workers.
-    pub threads: usize,
+    /// The worker threads; with `None` the calling thread is the only worker.
+    pub pool: Option<&'a ThreadPool>,
     /// How many bytes the buffers of all workers may hold together. What exceeds it is made again
     /// when it is needed; a single object may exceed it.
     pub budget: usize,
@@ -50,7 +51,7 @@ pub struct WalkOptions<'a> {
 /// Takes the objects of one worker.
 pub trait Visitor {
     /// What is remembered of an object while those made from it are visited.
-    type Kept;
+    type Kept: Send;
 
     /// Looks at an object. `base` is what was kept of its delta base; `None` if it has none, or
     /// that was not visited by this walk: then all bytes are to be looked at.
@@ -174,9 +175,14 @@ pub struct Families {
 }
 
 impl Families {
-    /// Reads the headers of all entries; what is broken is told to `failed`.
-    pub fn new(pack: Arc<Pack>, threads: usize, mut failed: impl FnMut(PackError)) -> Self {
-        let layout = Layout::new(&pack, threads, &mut failed);
+    /// Reads the headers of all entries, on the threads of `pool` or else on the calling thread, and
+    /// passes each entry that is broken to `failed`.
+    pub fn new(
+        pack: Arc<Pack>,
+        pool: Option<&ThreadPool>,
+        mut failed: impl FnMut(PackError),
+    ) -> Self {
+        let layout = Layout::new(&pack, pool, &mut failed);
         Self { pack, layout }
     }
 
@@ -198,15 +204,17 @@ impl Families {
         })
     }
 
-    /// Walks the wanted objects; `make` makes each worker's visitor, which is returned at the end.
+    /// Walks the wanted objects. `make` creates a visitor for each worker that gets work; the visitors
+    /// are returned at the end, in no particular order.
     ///
-    /// All objects that can be read are visited once; what cannot is told to the visitor.
+    /// Every object that can be read is visited once; [`Visitor::failed`] receives the others. A panic of
+    /// a visitor is passed on to the caller.
     pub fn walk<V: Visitor + Send>(
         &self,
         options: &WalkOptions<'_>,
         make: &(dyn Fn() -> V + Sync),
     ) -> Vec<V> {
-        let threads = options.threads.max(1);
+        let threads = options.pool.map_or(1, ThreadPool::current_num_threads);
         let is_wanted = |entry: &Entry| {
             entry.position != NONE
                 && options.kinds.has(entry.kind)
@@ -214,38 +222,33 @@ impl Families {
         };
         let plan = Plan::new(&self.layout, threads, &is_wanted);
         let batches = batches(&plan.jobs, threads);
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut worker = Worker {
-                source: Source { pack: &self.pack, layout: &self.layout },
-                plan: &plan,
-                levels: Levels::new(options.budget / threads),
-                open: Vec::new(),
-                visitor: make(),
-            };
-            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                for job in &plan.jobs[batch.clone()] {
-                    if worker.visitor.is_stopped() {
-                        return worker.visitor;
-                    }
-                    worker.job(job);
-                }
-            }
-            worker.visitor
+        let begin = || Worker {
+            source: Source { pack: &self.pack, layout: &self.layout },
+            plan: &plan,
+            levels: Levels::new(options.budget / threads),
+            open: Vec::new(),
+            visitor: make(),
         };
-        std::thread::scope(|scope| {
-            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
-            let workers: Vec<_> = (0..threads).filter_map(spawn).collect();
-            if workers.is_empty() {
-                // No thread can be had: this one does it all.
-                return vec![work()];
+        let take = |worker: Option<_>, batch: std::ops::Range<usize>| {
+            let mut worker: Worker<'_, _> = worker.unwrap_or_else(begin);
+            for job in &plan.jobs[batch] {
+                if worker.visitor.is_stopped() {
+                    break;
+                }
+                worker.job(job);
             }
-            let join = |worker: std::thread::ScopedJoinHandle<'_, V>| match worker.join() {
-                Ok(visitor) => visitor,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            workers.into_iter().map(join).collect()
-        })
+            Some(worker)
+        };
+        let batches = batches.into_iter();
+        match options.pool {
+            // `par_bridge` instead of splitting the list: all workers should read close together, where
+            // the pack is mapped and its pages are in memory.
+            Some(pool) => pool.install(|| {
+                let workers = batches.par_bridge().fold(|| None, take);
+                workers.flatten_iter().map(|worker| worker.visitor).collect()
+            }),
+            None => batches.fold(None, take).map(|worker| worker.visitor).into_iter().collect(),
+        }
     }
 }
 

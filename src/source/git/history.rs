@@ -17,6 +17,7 @@ use crate::quantity::count;
 use crate::redact::Redactor;
 use crate::sighting::{Holder, Placement, Sighting};
 use crate::source::{Code, Gap, Run, Scanned, Visitors, add};
+use crate::workers::Workers;
 use ddpatrol_pack::{ObjectId, Reader};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
@@ -33,7 +34,7 @@ const MOST_NAMED: usize = 3;
 #[derive(Clone, Debug)]
 pub struct HistoryOptions {
     /// Number of workers.
-    pub threads: usize,
+    pub workers: Arc<Workers>,
     /// The context that windows keep.
     pub context: Context,
     /// What earlier scans have read.
@@ -191,7 +192,7 @@ impl<'a> OpenHistory<'a> {
 
     /// Pushes the local Git LFS objects.
     pub fn push_lfs(&self, visitors: &dyn Visitors) {
-        self.lfs.push(visitors, self.run, self.history.options.threads);
+        self.lfs.push(visitors, self.run, self.history.options.workers.count());
     }
 
     /// Returns the places that an earlier scan stored, if the repository has nothing new.
@@ -300,9 +301,9 @@ impl<'a> OpenHistory<'a> {
         self.lfs.names()
     }
 
-    fn means(&self) -> Means {
-        let HistoryOptions { threads, context, .. } = self.history.options;
-        Means { threads, budget: BUDGET, context }
+    fn means(&self) -> Means<'a> {
+        let HistoryOptions { workers, context, .. } = &self.history.options;
+        Means { workers, budget: BUDGET, context: *context }
     }
 
     fn object_reader<'b>(&self, visitors: Option<&'b dyn Visitors>) -> ObjectReader<'b>

@@ -16,7 +16,7 @@ pub(in crate::source::git) struct Attributor<'a> {
     pub(in crate::source::git) refs: &'a Refs,
     pub(in crate::source::git) shallow: &'a [ObjectId],
     pub(in crate::source::git) run: &'a Run,
-    pub(in crate::source::git) means: Means,
+    pub(in crate::source::git) means: Means<'a>,
 }
 
 impl Attributor<'_> {

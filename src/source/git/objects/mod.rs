@@ -15,6 +15,7 @@ use super::store::Store;
 use crate::blob::{Blob, Context, Origin};
 use crate::lock::lock;
 use crate::source::{Run, Visitors, add};
+use crate::workers::Workers;
 use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use links::Links;
 use std::collections::{BTreeSet, HashSet};
@@ -26,8 +27,8 @@ use worker::Worker;
 
 /// How to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Means {
-    pub(super) threads: usize,
+pub(super) struct Means<'a> {
+    pub(super) workers: &'a Workers,
     pub(super) budget: usize,
     pub(super) context: Context,
 }
@@ -49,7 +50,7 @@ pub(super) struct Objects {
 
 /// What reads a store.
 pub(super) struct ObjectReader<'a> {
-    pub(super) means: Means,
+    pub(super) means: Means<'a>,
     /// Takes the objects; `None` if only links are read.
     pub(super) visitors: Option<&'a dyn Visitors>,
     pub(super) run: &'a Run,
@@ -68,7 +69,7 @@ impl ObjectReader<'_> {
     pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
         for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
             let first = objects.catalog.add_pack(Arc::clone(pack));
-            let families = Families::new(Arc::clone(pack), self.means.threads, |_| {});
+            let families = Families::new(Arc::clone(pack), self.means.workers.pool(), |_| {});
             objects.packs.push((families, first));
         }
         for id in known.loose.iter().filter_map(|id| id.parse().ok()) {
@@ -148,8 +149,8 @@ impl ObjectReader<'_> {
             }
             add(&self.run.tally.objects_known, loose.len() as u64);
             for (pack, first) in new {
-                let threads = self.means.threads;
-                let families = Families::new(pack, threads, |error| failed.push(error));
+                let pool = self.means.workers.pool();
+                let families = Families::new(pack, pool, |error| failed.push(error));
                 failed.append(&mut self.walk(objects, &families, first, (&done, Kinds::ALL)));
                 objects.packs.push((families, first));
             }
@@ -187,7 +188,7 @@ impl ObjectReader<'_> {
         let is_alone = first == 0 && done.is_empty();
         let options = WalkOptions {
             kinds,
-            threads: self.means.threads,
+            pool: self.means.workers.pool(),
             budget: self.means.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
@@ -230,7 +231,7 @@ impl ObjectReader<'_> {
             let mut results = lock(&results);
             results.2.merge(links);
         };
-        let threads = self.means.threads.min(loose.len().div_ceil(64));
+        let threads = self.means.workers.count().min(loose.len().div_ceil(64));
         std::thread::scope(|scope| {
             (1..threads).for_each(|_| drop(scope.spawn(work)));
             work();
