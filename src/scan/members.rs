@@ -5,7 +5,7 @@
 
 use super::scope::within;
 use crate::blob::{Blob, Origin};
-use crate::detect::{Detector, Match, Scratch};
+use crate::detect::{Detector, Haystack, Match, Scratch};
 use crate::finding::Window;
 use crate::sighting::Holder;
 use crate::source::archive::{
@@ -68,8 +68,9 @@ impl Sink for Members<'_> {
         let within = within(blob.origin, blob.offset);
         let mut window = Window::new(blob);
         let detector = self.walk.detector;
-        let (bytes, on_match) = ((blob.bytes, within), &mut self.on_match);
-        detector.find(bytes, blob.own.clone(), &mut self.scratch, |found, token| {
+        let on_match = &mut self.on_match;
+        let haystack = Haystack { bytes: blob.bytes, within };
+        detector.find(haystack, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);
         });
         if self.scratch.take_overrun() {
