@@ -8,7 +8,7 @@
 mod measure;
 
 use ddpatrol::detect::prefilter::Prefilter;
-use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
+use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch};
 use ddpatrol::rules::{self, RuleSet};
 use ddpatrol_token::{Check, Format, datadog};
 use measure::{Contender, Timing, compare};
@@ -89,8 +89,8 @@ fn rates(text: &mut [u8]) {
     let one = Detector::new(Arc::new(one)).expect("one rule");
     let proven = |detector: &Detector| {
         let mut count = 0;
-        let bytes = (text, Within::WHOLE);
-        detector.find(bytes, 0..text.len(), &mut Scratch::default(), |found, _| {
+        let haystack = Haystack::whole(text);
+        detector.find(haystack, 0..text.len(), &mut Scratch::default(), |found, _| {
             count += usize::from(found.evidence == Evidence::Proven);
         });
         count

@@ -7,7 +7,7 @@
 
 mod measure;
 
-use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
+use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch};
 use ddpatrol::rules;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -38,8 +38,8 @@ fn main() {
         let mut is_over = false;
         let count = || {
             let (mut scratch, mut count) = (Scratch::default(), 0);
-            let bytes = (&*text, Within::WHOLE);
-            detector.find(bytes, 0..text.len(), &mut scratch, |found, _| {
+            let haystack = Haystack::whole(&text);
+            detector.find(haystack, 0..text.len(), &mut scratch, |found, _| {
                 count += usize::from(found.evidence == Evidence::Proven);
             });
             is_over = scratch.take_overrun();

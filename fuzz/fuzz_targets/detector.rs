@@ -4,7 +4,7 @@
 
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Match, Scratch, Within};
+use ddpatrol::detect::{Detector, Haystack, Match, Scratch, Within};
 use ddpatrol::redact::Redactor;
 use ddpatrol::rules;
 use ddpatrol::source::window::Windows;
@@ -24,8 +24,9 @@ struct Collect(Scratch, Vec<(u64, usize, usize)>);
 
 impl Visitor for Collect {
     fn visit(&mut self, blob: &Blob<'_>) {
-        let bytes = (blob.bytes, Within::Text { offset: blob.offset });
-        DETECTOR.find(bytes, blob.own.clone(), &mut self.0, |found: Match, _: &[u8]| {
+        let within = Within::Text { offset: blob.offset };
+        let haystack = Haystack { bytes: blob.bytes, within };
+        DETECTOR.find(haystack, blob.own.clone(), &mut self.0, |found: Match, _: &[u8]| {
             self.1.push((blob.offset + found.start as u64, found.end - found.start, found.rule));
             let _ = blob.position_at(found.start);
         });

@@ -33,8 +33,11 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     let during = progress.clone();
     let sources = |scene: &Scene<'_>| -> anyhow::Result<Inputs> {
         let changes = repository.staged()?;
-        let staged =
-            |changes| Input::change(Staged::new(repository, changes, scene.threads).during(during));
+        let staged = |changes| {
+            Input::change(
+                Staged::new(repository, changes, Arc::clone(&scene.workers)).during(during),
+            )
+        };
         if args.paths.is_empty() {
             return Ok(vec![staged(changes)]);
         }
@@ -108,7 +111,7 @@ impl Judging<'_> {
     fn judge_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
         // Listing the commits of a long range takes a while.
         signals::begin()?;
-        let options = RangeOptions { threads: session::threads(&self.telling.run) };
+        let options = RangeOptions { workers: session::workers(&self.telling.run) };
         let repository = discover(self.change.repo.as_ref())?;
         self.judge(Range::new(repository, revisions, options)?, None)
     }

@@ -7,7 +7,7 @@ use super::args::CheckArgs;
 use super::exit::Exit;
 use super::rule_files::load_rules;
 use crate::decode;
-use crate::detect::{Detector, Match, Scratch, Within};
+use crate::detect::{Detector, Haystack, Match, Scratch};
 use crate::report::escape;
 use crate::rules::{Rule, RuleSet};
 use anyhow::{Context, bail};
@@ -90,7 +90,7 @@ fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedTo
     };
     let mut spans: Vec<std::ops::Range<usize>> = Vec::new();
     let all = 0..text.len();
-    detector.find((text, Within::WHOLE), all, &mut Scratch::default(), |matched, token| {
+    detector.find(Haystack::whole(text), all, &mut Scratch::default(), |matched, token| {
         let whole = whole(rules, text, matched);
         spans.push(
             matched.start..matched.start + whole.map_or(matched.end - matched.start, <[u8]>::len),

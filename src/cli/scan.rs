@@ -149,8 +149,8 @@ fn sources(
     scene: &Scene<'_>,
     state: Option<Arc<State>>,
 ) -> anyhow::Result<Inputs> {
-    let Scene { context, own, threads, .. } = scene;
-    let (context, threads) = (*context, *threads);
+    let Scene { context, own, workers, .. } = scene;
+    let (context, threads) = (*context, workers.count());
     let mut sources = Inputs::new();
     let packs = (!args.what.files_only).then(Packs::default);
     let options = args.telling.archives.options(context);
@@ -193,7 +193,8 @@ fn sources(
         sources.push(Input::source(files));
     }
     if let Some(packs) = packs {
-        let history = HistoryOptions { threads, context, state, redactor: GATE.get() };
+        let history =
+            HistoryOptions { workers: Arc::clone(workers), context, state, redactor: GATE.get() };
         let repositories = Repositories::new(named, (met, packs), history, options);
         sources.push(Input::Repositories(Box::new(repositories)));
     }

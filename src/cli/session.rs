@@ -22,6 +22,7 @@ use ddpatrol_scan::blob::Context;
 use ddpatrol_scan::finding::baseline::{Reach, Roots};
 use ddpatrol_scan::finding::{Finding, Fingerprint, Location, Occurrence, Standing, context};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::workers::Workers;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -68,7 +69,7 @@ pub(super) struct Scene<'a> {
     pub(super) context: Context,
     /// Reports that are being written.
     pub(super) own: Vec<PathBuf>,
-    pub(super) threads: usize,
+    pub(super) workers: Arc<Workers>,
     pub(super) run: Arc<Run>,
     pub(super) rules: &'a RuleSet,
     pub(super) keep_shaped: bool,
@@ -77,10 +78,10 @@ pub(super) struct Scene<'a> {
     pub(super) here: &'a Path,
 }
 
-/// Returns how many workers a scan has.
-pub(super) fn threads(args: &RunArgs) -> usize {
+/// Prepares the workers of a scan.
+pub(super) fn workers(args: &RunArgs) -> Arc<Workers> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    args.threads.map_or_else(cores, usize::from)
+    Arc::new(Workers::new(args.threads.map_or_else(cores, usize::from)))
 }
 
 /// Runs a scan and tells its outcome.
@@ -155,12 +156,12 @@ impl Session<'_> {
             keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
             on_match: is_streamed.then_some(&on_match),
         };
-        let threads = threads(&self.args.run);
+        let workers = workers(&self.args.run);
         let responding = Responding::new(&self.args.responding, run)?;
         let scene = Scene {
             context: scan.context(),
             own,
-            threads,
+            workers,
             run: Arc::clone(run),
             rules: self.detector.rules(),
             keep_shaped: scan.keep_shaped,

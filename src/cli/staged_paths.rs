@@ -128,7 +128,7 @@ impl Selection {
                 here: scene.here.to_owned(),
                 max_file_size: None,
                 own,
-                threads: scene.threads,
+                threads: scene.workers.count(),
                 context: scene.context,
                 archives: unpacking,
                 repositories: None,

@@ -22,12 +22,10 @@ pub use provider::Provider;
 pub use subject::Subject;
 pub use verdict::{Answer, Verdict, Verification};
 
-use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_token::{Secret, Uuid};
 use endpoint::Endpoint;
 use http::Client;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How many tokens are asked about at the same time.
@@ -90,23 +88,18 @@ impl Responder {
         verified
     }
 
-    /// Asks about some subjects, a few at a time.
+    /// Asks about the subjects at the indices `which`, a few at a time; the answers are in the order of
+    /// `which`.
     fn ask_each(&self, subjects: &[Subject], which: &[usize]) -> Vec<Verification> {
-        let next = AtomicUsize::new(0);
-        let asked = Mutex::new(vec![Verification::unknown("not asked"); which.len()]);
-        std::thread::scope(|scope| {
-            for _ in 0..WORKERS.min(which.len()) {
-                scope.spawn(|| {
-                    loop {
-                        let mine = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(&at) = which.get(mine) else { break };
-                        let told = self.ask(&subjects[at]);
-                        lock(&asked)[mine] = told;
-                    }
-                });
-            }
+        // A pool of its own: these threads wait for replies, so the pool of the scan would idle.
+        let workers = Workers::new(WORKERS.min(which.len()));
+        let slots: Vec<usize> = (0..which.len()).collect();
+        let shares = workers.fold(&slots, 1, Vec::new, |answers, &slot| {
+            answers.push((slot, self.ask(&subjects[which[slot]])));
         });
-        asked.into_inner().unwrap_or_else(|poison| poison.into_inner())
+        let mut answers = shares.concat();
+        answers.sort_unstable_by_key(|&(slot, _)| slot);
+        answers.into_iter().map(|(_, verification)| verification).collect()
     }
 
     /// Asks every place that could have issued a token, once.
@@ -309,3 +302,6 @@ fn merged(before: &Revocation, after: Revocation) -> Revocation {
 pub const SITE_TOKEN: &str = "DDPATROL_DATADOG_TOKEN";
 /// The environment's name of the administrator's token for the user's own issuers.
 pub const ISSUER_TOKEN: &str = "DDPATROL_ISSUER_TOKEN";
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! sighting; the path of the archive is added when the object is attributed.
 
 use super::scope::within;
-use crate::detect::{Detector, Match, Scratch};
+use crate::detect::{Detector, Haystack, Match, Scratch};
 use crate::source::archive::{
     self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
 };
@@ -68,8 +68,9 @@ impl Sink for Members<'_> {
         let within = within(blob.origin, blob.offset);
         let mut window = Window::new(blob);
         let detector = self.walk.detector;
-        let (bytes, on_match) = ((blob.bytes, within), &mut self.on_match);
-        detector.find(bytes, blob.own.clone(), &mut self.scratch, |found, token| {
+        let on_match = &mut self.on_match;
+        let haystack = Haystack { bytes: blob.bytes, within };
+        detector.find(haystack, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);
         });
         if self.scratch.take_overrun() {

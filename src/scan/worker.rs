@@ -5,7 +5,7 @@ use super::members;
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
 use crate::detect::version::{Found, Head, Heads};
-use crate::detect::{Evidence, Match, Scratch};
+use crate::detect::{Evidence, Haystack, Match, Scratch};
 use crate::source::archive;
 use crate::source::{Code, Gap, ObjectVisitor, Seen, Signs, Visitor, Visitors, add};
 use ddpatrol_pack::{Fault, From, Kind, Object};
@@ -73,7 +73,8 @@ impl Visitor for Worker<'_> {
             }
             gatherer.add(&mut window, (found, token));
         };
-        scan.detector.find((blob.bytes, within), blob.own.clone(), scratch, &mut on_match);
+        let haystack = Haystack { bytes: blob.bytes, within };
+        scan.detector.find(haystack, blob.own.clone(), scratch, &mut on_match);
         if run.is_interrupted() {
             return;
         }
@@ -87,8 +88,8 @@ impl Worker<'_> {
         let Self { engine, scratch, numbers, found: list, .. } = self;
         let mut names = names(blob.origin, blob.bytes);
         let within = within(blob.origin, blob.offset);
-        let bytes = (blob.bytes, within);
-        engine.scan.detector.find(bytes, blob.own.clone(), scratch, |found, token| {
+        let haystack = Haystack { bytes: blob.bytes, within };
+        engine.scan.detector.find(haystack, blob.own.clone(), scratch, |found, token| {
             if names.as_mut().is_none_or(|names| names.contain(&found)) {
                 let span = span(&found, blob.offset);
                 list.push((numbers.of(engine, found, token), span));
@@ -179,9 +180,9 @@ impl ObjectVisitor for Worker<'_> {
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
         let Self { engine, scratch, numbers, .. } = self;
-        let text = (bytes, within(origin, 0));
+        let haystack = Haystack { bytes, within: within(origin, 0) };
         let part = own(kind, bytes);
-        heads.is_intricate = detector.heads(text, part, scratch, |place, found| {
+        heads.is_intricate = detector.heads(haystack, part, scratch, |place, found| {
             let is_text =
                 |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.contain(found));
             let found = found.filter(is_text).map(|(found, token)| {

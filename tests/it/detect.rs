@@ -4,7 +4,7 @@ use crate::mint::{self, Random};
 use crate::oracle;
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
+use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch, Within};
 use ddpatrol::rules;
 use ddpatrol::source::window::{End, Windows};
 use ddpatrol::source::{Run, Visitor};
@@ -18,7 +18,7 @@ pub(crate) fn detector() -> Detector {
 
 fn find(detector: &Detector, bytes: &[u8], scratch: &mut Scratch) -> Vec<oracle::Found> {
     let mut found = Vec::new();
-    detector.find((bytes, Within::WHOLE), 0..bytes.len(), scratch, |it, token| {
+    detector.find(Haystack::whole(bytes), 0..bytes.len(), scratch, |it, token| {
         // What the filler happens to escape or split the oracle does not know.
         if !it.encoding.is_plain() {
             return;
@@ -139,8 +139,9 @@ struct Collect<'a> {
 impl Visitor for Collect<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
         let found = &mut self.found;
-        let bytes = (blob.bytes, Within::Text { offset: blob.offset });
-        self.detector.find(bytes, blob.own.clone(), &mut self.scratch, |it, _| {
+        let within = Within::Text { offset: blob.offset };
+        let haystack = Haystack { bytes: blob.bytes, within };
+        self.detector.find(haystack, blob.own.clone(), &mut self.scratch, |it, _| {
             let position = blob.position_at(it.start);
             let start = blob.offset + it.start as u64;
             let len = it.end - it.start;

@@ -6,7 +6,7 @@ use crate::mint::{self, Random};
 use crate::tree::Tree;
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Evidence, Scratch, Within};
+use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch, Within};
 use ddpatrol::source::window::Windows;
 use ddpatrol::source::{Run, Visitor};
 use proptest::prelude::*;
@@ -14,8 +14,8 @@ use proptest::prelude::*;
 /// Encoding, start and end of every proven place of a token.
 fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize, usize)> {
     let mut places = Vec::new();
-    let text = (bytes, Within::WHOLE);
-    detector.find(text, 0..bytes.len(), &mut Scratch::default(), |found, secret| {
+    let haystack = Haystack::whole(bytes);
+    detector.find(haystack, 0..bytes.len(), &mut Scratch::default(), |found, secret| {
         if found.evidence == Evidence::Proven && secret == token.as_bytes() {
             places.push((found.encoding.to_string(), found.start, found.end));
         }
@@ -357,9 +357,10 @@ struct Collect<'a> {
 
 impl Visitor for Collect<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
-        let text = (blob.bytes, Within::Text { offset: blob.offset });
+        let within = Within::Text { offset: blob.offset };
+        let haystack = Haystack { bytes: blob.bytes, within };
         let found = &mut self.found;
-        self.detector.find(text, blob.own.clone(), &mut Scratch::default(), |it, secret| {
+        self.detector.find(haystack, blob.own.clone(), &mut Scratch::default(), |it, secret| {
             if secret == self.token.as_bytes() {
                 let start = blob.offset + it.start as u64;
                 found.push((it.encoding.to_string(), start, it.end - it.start));
@@ -440,9 +441,9 @@ proptest! {
             }
             bytes.extend(mint::filler(&mut random));
         }
-        let text = (&*bytes, Within::WHOLE);
+        let haystack = Haystack::whole(&bytes);
         let search = |own: std::ops::Range<usize>, found: &mut Vec<_>| {
-            detector.find(text, own, &mut Scratch::default(), |it, secret| {
+            detector.find(haystack, own, &mut Scratch::default(), |it, secret| {
                 found.push((it.start, it.end, it.rule, it.encoding.to_string(), secret.to_vec()));
             });
         };

@@ -5,7 +5,7 @@ use crate::detect::detector;
 use crate::encode;
 use crate::mint::{self, Random};
 use crate::tree::{Ran, Tree};
-use ddpatrol::detect::{Detector, Scratch, Within};
+use ddpatrol::detect::{Detector, Haystack, Scratch};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Compress, Compression, FlushCompress};
 use std::io::Write;
@@ -53,7 +53,7 @@ fn token(seed: u64) -> String {
 /// The encodings in which a token is found, and whether something was not decoded to its end.
 fn found(detector: &Detector, bytes: &[u8], token: &str) -> (Vec<String>, bool) {
     let (mut scratch, mut encodings) = (Scratch::default(), Vec::new());
-    detector.find((bytes, Within::WHOLE), 0..bytes.len(), &mut scratch, |it, secret| {
+    detector.find(Haystack::whole(bytes), 0..bytes.len(), &mut scratch, |it, secret| {
         if secret == token.as_bytes() {
             encodings.push(it.encoding.to_string());
         }

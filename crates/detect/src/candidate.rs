@@ -62,5 +62,15 @@ pub(super) struct Candidate {
     pub(super) found: Option<Match>,
 }
 
+/// A place where a token of a rule could begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PossibleToken {
+    /// The index of the rule.
+    pub(super) rule: usize,
+    pub(super) start: usize,
+    /// The longest end that the token could have; `None` if its shape does not match.
+    pub(super) longest_end: Option<usize>,
+}
+
 /// Takes candidates with the bytes of their tokens.
 pub(super) type OnCandidate<'a> = &'a mut dyn FnMut(Candidate, &[u8]);

@@ -4,7 +4,7 @@
 //! search is in a [`Scratch`], of which each worker has its own.
 
 use super::budget;
-use super::candidate::{Candidate, Evidence, Match, OnCandidate};
+use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::encoded::EncodedSearch;
 use super::encoded::decode::FURTHEST_BACK;
 use super::encoded::disguised::MaskSpans;
@@ -13,7 +13,7 @@ use super::encoded::nested::NestedSearch;
 use super::encoded::start::continued;
 use super::matcher::{HeadPlace, Matcher};
 use super::scratch::Scratch;
-use super::search::{DEPTH, Level, Search, Within};
+use super::search::{Haystack, Level, Search};
 use super::version::junctions::{Junctions, News};
 use super::version::{self, Heads, Version};
 use crate::rules::RuleSet;
@@ -79,12 +79,12 @@ impl Detector {
     /// one may begin before the place where it is recognized.
     pub fn find(
         &self,
-        (bytes, within): (&[u8], Within),
+        haystack: Haystack<'_>,
         own: Range<usize>,
         scratch: &mut Scratch,
         on_match: impl FnMut(Match, &[u8]),
     ) {
-        let search = Search { bytes, own, depth: DEPTH, within, level: Level::Raw };
+        let search = Search::raw(haystack, own);
         self.each_match(&search, scratch, on_match);
     }
 
@@ -108,13 +108,13 @@ impl Detector {
     /// Returns `true` if something may be encoded beyond these bytes.
     pub fn heads(
         &self,
-        (bytes, within): (&[u8], Within),
+        haystack: Haystack<'_>,
         own: Range<usize>,
         scratch: &mut Scratch,
         mut on_head: impl FnMut(version::Range, Option<(Match, &[u8])>),
     ) -> bool {
         scratch.is_intricate = false;
-        let search = Search { bytes, own, depth: DEPTH, within, level: Level::Raw };
+        let search = Search::raw(haystack, own);
         self.each_once(&search, scratch, &mut |candidate, token| {
             let Candidate { from, start, reach, found } = candidate;
             on_head(version::Range { from, start, reach }, found.map(|found| (found, token)));
@@ -146,18 +146,19 @@ impl Detector {
         MaskSpans { matcher: &self.matcher, literals: &self.literals }.list(bytes, scratch)
     }
 
-    /// Calls `on_place` with every rule and place where one of its tokens could begin, and the
-    /// longest end that such a token could have, whatever its checksum and its surroundings.
-    pub fn candidates(
+    /// Calls `on_place` with every rule and place where one of its tokens could begin, whatever its
+    /// checksum and the text around it.
+    pub(super) fn candidates(
         &self,
         bytes: &[u8],
         scratch: &mut Scratch,
-        mut on_place: impl FnMut(usize, usize, Option<usize>),
+        mut on_place: impl FnMut(PossibleToken),
     ) {
         self.matcher.each_head(bytes, 0..bytes.len(), |head| {
             for &rule in head.rules {
                 self.matcher.ends(rule, bytes, head.start, scratch);
-                on_place(rule, head.start, scratch.ends.last().copied());
+                let longest_end = scratch.ends.last().copied();
+                on_place(PossibleToken { rule, start: head.start, longest_end });
             }
         });
     }

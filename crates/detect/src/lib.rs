@@ -21,7 +21,7 @@
 //! # Examples
 //! ```
 //! use ddpatrol_detect::rules::RuleSet;
-//! use ddpatrol_detect::{Detector, Evidence, Scratch, Within};
+//! use ddpatrol_detect::{Detector, Evidence, Haystack, Scratch};
 //! use std::path::Path;
 //! use std::sync::Arc;
 //!
@@ -54,7 +54,7 @@
 //! let bytes = b"EXAMPLE_KEY=exk_hello0zNvy2\n";
 //! let mut found = Vec::new();
 //! let whole = 0..bytes.len();
-//! detector.find((bytes, Within::WHOLE), whole, &mut Scratch::default(), |it, token| {
+//! detector.find(Haystack::whole(bytes), whole, &mut Scratch::default(), |it, token| {
 //!     found.push((it.start, it.evidence, token.to_vec()));
 //! });
 //! assert_eq!(found, [(12, Evidence::Proven, b"exk_hello0zNvy2".to_vec())]);
@@ -79,4 +79,4 @@ pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};
 pub use encoded::is_open;
 pub use scratch::Scratch;
-pub use search::Within;
+pub use search::{Haystack, Within};

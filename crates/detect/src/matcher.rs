@@ -9,7 +9,7 @@ use super::encoded::decode::{WIDEST_CHARACTER, WIDEST_LOOK};
 use super::encoding::Encoding;
 use super::prefilter::Prefilter;
 use super::scratch::Scratch;
-use super::shape::Shapes;
+use super::shape::{CandidateStart, Shapes};
 use crate::rules::{Rule, RuleSet};
 use aho_corasick::BuildError;
 use ddpatrol_token::{ByteSet, Check};
@@ -23,13 +23,29 @@ pub(super) struct Matcher {
     /// The rules whose tokens are also searched for in encoded text.
     provable: Vec<usize>,
     longest_provable: usize,
-    /// The heads of these rules, and the length of the longest token that begins with each.
-    heads: Vec<(Box<[u8]>, usize)>,
+    /// The heads of these rules.
+    heads: Vec<RuleHead>,
     longest_head: usize,
     prefilter: Prefilter,
     /// For each needle the rules whose head begins with it.
     by_needle: Vec<Vec<usize>>,
     shapes: Shapes,
+}
+
+/// The literal head of one or more rules.
+#[derive(Debug)]
+struct RuleHead {
+    text: Box<[u8]>,
+    /// The length of the longest token that begins with it.
+    longest: usize,
+}
+
+/// A proven token at the beginning of decoded bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DecodedToken {
+    /// The index of the rule.
+    pub(super) rule: usize,
+    pub(super) len: usize,
 }
 
 /// A place where a head is, and the rules whose head it may be.
@@ -59,10 +75,12 @@ impl Matcher {
             let its = provable.iter().filter(|&&at| all[at].format.head() == head);
             its.map(|&at| all[at].format.max_len()).max().unwrap_or(0)
         };
-        let heads: Vec<(Box<[u8]>, usize)> =
-            heads.iter().map(|&head| (head.into(), longest_of(head))).collect();
-        let longest_provable = heads.iter().map(|it| it.1).max().unwrap_or(0);
-        let longest_head = heads.iter().map(|it| it.0.len()).max().unwrap_or(0);
+        let heads: Vec<RuleHead> = heads
+            .iter()
+            .map(|&head| RuleHead { text: head.into(), longest: longest_of(head) })
+            .collect();
+        let longest_provable = heads.iter().map(|head| head.longest).max().unwrap_or(0);
+        let longest_head = heads.iter().map(|head| head.text.len()).max().unwrap_or(0);
         let shapes = Shapes::default();
         Ok(Self {
             rules,
@@ -127,7 +145,7 @@ impl Matcher {
     /// Writes to `scratch.ends` every offset at which a token of a rule that begins at `start` could
     /// end, in ascending order.
     pub(super) fn ends(&self, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) {
-        self.shapes.ends(&self.rules, rule, (bytes, start), scratch);
+        self.shapes.ends(&self.rules, rule, CandidateStart { bytes, start }, scratch);
     }
 
     /// Decides on one candidate: a rule and the place where its head may be.
@@ -165,16 +183,16 @@ impl Matcher {
 
     /// Returns the greatest length of the tokens that may begin with these decoded bytes.
     pub(super) fn longest_from(&self, bytes: &[u8]) -> Option<usize> {
-        let heads = self.heads.iter().filter(|(head, _)| bytes.starts_with(head));
-        heads.map(|&(_, longest)| longest).max()
+        let heads = self.heads.iter().filter(|head| bytes.starts_with(&head.text));
+        heads.map(|head| head.longest).max()
     }
 
-    /// Finds a proven token at the very beginning of decoded bytes; returns its rule and length.
+    /// Finds a proven token at the very beginning of decoded bytes.
     pub(super) fn decide_decoded(
         &self,
         bytes: &[u8],
         scratch: &mut Scratch,
-    ) -> Option<(usize, usize)> {
+    ) -> Option<DecodedToken> {
         self.provable.iter().find_map(|&rule| {
             let format = &self.rule(rule).format;
             if !bytes.starts_with(format.head()) {
@@ -182,7 +200,7 @@ impl Matcher {
             }
             self.ends(rule, bytes, 0, scratch);
             let proven = |&&end: &&usize| format.check(&bytes[..end]).is_proven();
-            scratch.ends.iter().find(proven).map(|&end| (rule, end))
+            scratch.ends.iter().find(proven).map(|&len| DecodedToken { rule, len })
         })
     }
 }

@@ -5,6 +5,7 @@
 //! candidate of every rule, proven or not, and the beginnings of tokens that were cut off. The parts that
 //! a rule calls public (prefix, alias) remain. It does not escape text for its destination.
 
+use crate::candidate::PossibleToken;
 use crate::encoded::looks_like_base64;
 use crate::{Detector, Scratch};
 use ddpatrol_token::ByteSet;
@@ -23,12 +24,12 @@ const LONGEST_WORD: usize = 20;
 /// The shortest run of base64 in which a secret may be encoded more than once, in characters.
 const LEAST_RUN: usize = 40;
 
-/// Which long runs are masked.
+/// The long runs that are masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
-    /// Those whose characters are mixed as those of base64 are.
+    /// Runs that mix lower case, upper case and digits, as base64 does.
     Mixed,
-    /// All, since not every character is seen.
+    /// All runs, because not all characters of a run are known.
     Any,
 }
 
@@ -141,7 +142,7 @@ impl Redactor {
         // A multiple of four, so that encodings keep their alignment.
         let surplus = matched.len().saturating_sub(2 * self.reach()) / 4 * 4;
         if surplus == 0 {
-            return self.mask_line(bytes, part, (matched, Run::Mixed));
+            return self.mask_line(bytes, part, &matched, Run::Mixed);
         }
         // All of the match is masked, so its middle cannot matter: it may be megabytes.
         let cut = matched.start + self.reach();
@@ -149,7 +150,7 @@ impl Redactor {
         let moved = |at: usize| if at > cut { at.saturating_sub(surplus).max(cut) } else { at };
         let part = moved(part.start)..moved(part.end);
         let matched = matched.start..matched.end - surplus;
-        self.mask_line(&short, part, (matched, Run::Any))
+        self.mask_line(&short, part, &matched, Run::Any)
     }
 
     /// Masks the secrets in a line, `matched`, and long runs of base64; of runs that reach into `matched`
@@ -158,7 +159,8 @@ impl Redactor {
         &self,
         bytes: &[u8],
         part: Range<usize>,
-        (matched, kind): (Range<usize>, Run),
+        matched: &Range<usize>,
+        kind: Run,
     ) -> Clean {
         let mut masked = vec![matched.clone()];
         let mut at = part.start;
@@ -205,7 +207,8 @@ impl Redactor {
     fn secrets(&self, bytes: &[u8], further: Vec<Range<usize>>) -> Vec<Range<usize>> {
         let mut secrets = further;
         let mut scratch = self.scratches().pop().unwrap_or_default();
-        self.detector.candidates(bytes, &mut scratch, |rule, start, longest| {
+        self.detector.candidates(bytes, &mut scratch, |place| {
+            let PossibleToken { rule, start, longest_end } = place;
             let format = &self.detector.rules().rules()[rule].format;
             let public = start + format.public_len();
             let mut like = start + format.matching_prefix(&bytes[start..]);
@@ -219,7 +222,7 @@ impl Redactor {
             if like >= public + SHORTEST_MASKED && !is_word(&bytes[public..like]) {
                 secrets.push(public..like);
             }
-            if let Some(end) = longest {
+            if let Some(end) = longest_end {
                 secrets.push(public..end);
             }
         });

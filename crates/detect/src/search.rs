@@ -1,7 +1,7 @@
-//! What is to be searched: bytes, the part of them to decide on, and the limits.
+//! Input of a search: bytes, the part of them to decide on, and the limits.
 //!
-//! Input: bytes and what kind of content they are. Output: a description that the parts of the search
-//! share. It searches nothing itself.
+//! Input: bytes and the kind of content. Output: a description that the parts of the search share. It
+//! searches nothing itself.
 
 use super::budget::Budget;
 use std::ops::Range;
@@ -26,6 +26,24 @@ impl Within {
     pub const WHOLE: Self = Self::Text { offset: 0 };
 }
 
+/// Bytes to search, with their kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Haystack<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// The kind of content.
+    pub within: Within,
+}
+
+impl<'a> Haystack<'a> {
+    /// Describes content that is complete.
+    #[must_use]
+    #[inline]
+    pub const fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, within: Within::WHOLE }
+    }
+}
+
 /// Whether bytes are searched without a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
@@ -47,7 +65,14 @@ pub(super) struct Search<'a> {
     pub(super) level: Level,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// Describes the search of a part of the input.
+    #[inline]
+    pub(super) fn raw(haystack: Haystack<'a>, own: Range<usize>) -> Self {
+        let Haystack { bytes, within } = haystack;
+        Self { bytes, own, depth: DEPTH, within, level: Level::Raw }
+    }
+
     /// Describes the search of all of `bytes`, which were decoded from these.
     pub(super) fn inner<'b>(&self, bytes: &'b [u8], level: Level) -> Search<'b> {
         let (own, depth) = (0..bytes.len(), self.depth - 1);

@@ -6,7 +6,7 @@
 
 use super::scratch::Scratch;
 use crate::rules::RuleSet;
-use ddpatrol_token::format::{Format, Layout, Piece};
+use ddpatrol_token::format::{Format, Layout, LengthRange, Piece};
 use regex_automata::hybrid::dfa::{Cache, DFA, OverlappingState};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind, PatternID};
@@ -17,21 +17,29 @@ use std::sync::OnceLock;
 #[derive(Debug, Default)]
 pub(super) struct Shapes(OnceLock<Option<DFA>>);
 
+/// Bytes and the offset at which a candidate begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CandidateStart<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) start: usize,
+}
+
 impl Shapes {
-    /// Writes to `scratch.ends` every offset at which a token of rule `rule` that begins at
-    /// `start` could end, in ascending order.
+    /// Writes to `scratch.ends` every offset at which a token of rule `rule` that begins at the
+    /// candidate's start could end, in ascending order.
     pub(super) fn ends(
         &self,
         rules: &RuleSet,
         rule: usize,
-        (bytes, start): (&[u8], usize),
+        candidate: CandidateStart<'_>,
         scratch: &mut Scratch,
     ) {
         scratch.ends.clear();
         let format = &rules.rules()[rule].format;
+        let CandidateStart { bytes, start } = candidate;
         let limit = bytes.len().min(start + format.max_len());
         let found = match self.0.get_or_init(|| compile(rules)) {
-            Some(dfa) => search(dfa, rule, (&bytes[..limit], start), scratch),
+            Some(dfa) => search(dfa, rule, &bytes[..limit], start, scratch),
             None => false,
         };
         if !found {
@@ -45,8 +53,8 @@ impl Shapes {
     }
 }
 
-/// Runs the automaton; `false` if it gave up.
-fn search(dfa: &DFA, rule: usize, (bytes, start): (&[u8], usize), scratch: &mut Scratch) -> bool {
+/// Runs the automaton; returns `false` if it gave up.
+fn search(dfa: &DFA, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) -> bool {
     let cache: &mut Cache = scratch.cache.get_or_insert_with(|| dfa.create_cache());
     let Ok(pattern) = PatternID::new(rule) else {
         return false;
@@ -94,12 +102,12 @@ fn branch(format: &Format, layout: &Layout) -> String {
                     let _ = write!(text, "\\x{byte:02x}");
                 }
             }
-            Piece::Segment(index, len) => {
+            Piece::Segment { index, len } => {
                 text.push('[');
                 for (first, last) in format.segments()[*index].set.ranges() {
                     let _ = write!(text, "\\x{first:02x}-\\x{last:02x}");
                 }
-                let (min, max) = len.map_or(layout.variable().unwrap_or((0, 0)), |len| (len, len));
+                let LengthRange { min, max } = layout.lengths(*len);
                 let _ = write!(text, "]{{{min},{max}}}");
             }
         }

@@ -17,6 +17,7 @@ use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Code, Gap, Run, Scanned, Visitors, add};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
@@ -32,8 +33,8 @@ const MOST_NAMED: usize = 3;
 /// What to read and how.
 #[derive(Clone, Debug)]
 pub struct HistoryOptions {
-    /// Number of workers.
-    pub threads: usize,
+    /// The workers of the scan.
+    pub workers: Arc<Workers>,
     /// The context that windows keep.
     pub context: Context,
     /// What earlier scans have read.
@@ -191,7 +192,7 @@ impl<'a> OpenHistory<'a> {
 
     /// Pushes the local Git LFS objects.
     pub fn push_lfs(&self, visitors: &dyn Visitors) {
-        self.lfs.push(visitors, self.run, self.history.options.threads);
+        self.lfs.push(visitors, self.run, &self.history.options.workers);
     }
 
     /// Returns the places that an earlier scan stored, if the repository has nothing new.
@@ -300,9 +301,9 @@ impl<'a> OpenHistory<'a> {
         self.lfs.names()
     }
 
-    fn means(&self) -> Means {
-        let HistoryOptions { threads, context, .. } = self.history.options;
-        Means { threads, budget: BUDGET, context }
+    fn means(&self) -> Means<'a> {
+        let HistoryOptions { workers, context, .. } = &self.history.options;
+        Means { workers, budget: BUDGET, context: *context }
     }
 
     fn object_reader<'b>(&self, visitors: Option<&'b dyn Visitors>) -> ObjectReader<'b>

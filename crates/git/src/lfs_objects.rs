@@ -10,12 +10,12 @@ use super::store::{ReadError, Store};
 use ddpatrol_pack::{HashKind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::sighting::Holder;
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Code, Gap, Run, Visitors, add};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The local Git LFS objects whose pointers a repository has.
 #[derive(Debug, Default)]
@@ -43,15 +43,16 @@ impl LfsObjects {
         Self { lfs: Some(Lfs::new(repository)), pointers }
     }
 
-    /// Pushes the objects to visitors, on `threads` threads.
-    pub(super) fn push(&self, visitors: &dyn Visitors, run: &Run, threads: usize) {
+    /// Pushes the objects to visitors.
+    pub(super) fn push(&self, visitors: &dyn Visitors, run: &Run, workers: &Workers) {
         let Some(lfs) = &self.lfs else { return };
         let mut ids: Vec<ObjectId> = self.pointers.keys().copied().collect();
         ids.sort_unstable();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut visitor = visitors.make();
-            while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
+        workers.fold(
+            &ids,
+            1,
+            || visitors.make(),
+            |visitor, id| {
                 if run.is_interrupted() {
                     return;
                 }
@@ -59,19 +60,19 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
-                        run.report(Gap::Unread, Code::LfsUnreadable, path, error.to_string());
-                        continue;
+                        return run.report(
+                            Gap::Unread,
+                            Code::LfsUnreadable,
+                            path,
+                            error.to_string(),
+                        );
                     }
                 };
                 add(&run.tally.git_files, 1);
                 add(&run.tally.bytes, object.len() as u64);
                 visitor.visit(&Blob::whole(Origin::Lfs(*id), &object));
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..threads.min(ids.len())).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
+            },
+        );
     }
 
     /// Lists the names of the objects' files.

@@ -61,7 +61,7 @@ pub(crate) fn parse(
         let op = delta[at];
         at += 1;
         let (from, size) = if op & 0x80 != 0 {
-            let (offset, size) = copy(delta, &mut at, op)?;
+            let CopyOperands { offset, size } = copy(delta, &mut at, op)?;
             if offset + size > base_len {
                 return Err(Fault::Delta("it copies from beyond its base"));
             }
@@ -91,9 +91,15 @@ pub(crate) fn parse(
     Ok(len)
 }
 
-/// Reads the operands of a copy: offset and length.
+/// The operands of a copy from the base.
+struct CopyOperands {
+    offset: u64,
+    size: u64,
+}
+
+/// Reads the operands of a copy.
 #[inline]
-fn copy(delta: &[u8], at: &mut usize, op: u8) -> Result<(u64, u64), Fault> {
+fn copy(delta: &[u8], at: &mut usize, op: u8) -> Result<CopyOperands, Fault> {
     let mut next = |wanted: bool| {
         if !wanted {
             return Ok::<u64, Fault>(0);
@@ -110,7 +116,7 @@ fn copy(delta: &[u8], at: &mut usize, op: u8) -> Result<(u64, u64), Fault> {
     for bit in 0..3 {
         size |= next(op >> (4 + bit) & 1 != 0)? << (8 * bit);
     }
-    Ok((offset, if size == 0 { 0x10000 } else { size }))
+    Ok(CopyOperands { offset, size: if size == 0 { 0x10000 } else { size } })
 }
 
 #[inline]

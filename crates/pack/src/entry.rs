@@ -1,12 +1,12 @@
 //! The header of one entry: kind, length, delta base.
 
-use crate::{Fault, HashKind, ObjectId};
+use crate::{Fault, HashKind, Kind, ObjectId};
 
 /// What an entry says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryKind {
-    /// A whole object: 1 commit, 2 tree, 3 blob, 4 tag.
-    Whole(u8),
+    /// A whole object.
+    Whole(Kind),
     /// A delta on the entry so many bytes before.
     OffsetDelta(u64),
     /// A delta on a named object.
@@ -44,9 +44,9 @@ pub(crate) fn header(bytes: &[u8], offset: u64, hash: HashKind) -> Result<Header
         size |= u64::from(byte & 0x7f) << shift;
         shift += 7;
     }
-    let kind = match number {
-        1..=4 => EntryKind::Whole(number),
-        6 => {
+    let kind = match (Kind::from_number(number), number) {
+        (Some(kind), _) => EntryKind::Whole(kind),
+        (_, 6) => {
             let mut byte = next()?;
             let mut back = u64::from(byte & 0x7f);
             while byte & 0x80 != 0 {
@@ -58,7 +58,7 @@ pub(crate) fn header(bytes: &[u8], offset: u64, hash: HashKind) -> Result<Header
             }
             EntryKind::OffsetDelta(back)
         }
-        7 => {
+        (_, 7) => {
             let id = bytes.get(at..at + hash.len()).ok_or(Fault::Truncated)?;
             at += hash.len();
             EntryKind::RefDelta(ObjectId::from_bytes(id).map_err(|_| Fault::Header)?)

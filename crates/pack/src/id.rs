@@ -158,6 +158,8 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)
     }
 
+    /// Returns the kind with this number in packs.
+    #[inline]
     pub(crate) const fn from_number(number: u8) -> Option<Self> {
         match number {
             1 => Some(Self::Commit),

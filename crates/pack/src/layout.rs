@@ -1,237 +1,252 @@
 //! The entries of a pack and the families that their deltas make, in the order in which they are walked.
 
 use crate::entry::EntryKind;
-use crate::{Fault, Pack, PackError};
+use crate::pack::DeltaBase;
+use crate::{Fault, Kind, Pack, PackError};
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::BTreeSet;
-use std::num::NonZero;
+use std::ops::Range;
 
-/// No entry, no position.
-pub(crate) const NONE: u32 = u32::MAX;
-/// What marks an entry whose header or base is broken, in place of its kind.
-const BROKEN: u8 = 0x10;
-/// What marks an entry whose kind is being followed.
-const FOLLOWED: u8 = 0x20;
-/// How many headers ahead one is fetched.
+/// The number of headers between the one that is read and the one that is prefetched.
 const AHEAD: usize = 16;
-/// How many bytes are mapped at one go.
+/// The number of bytes that are mapped at once.
 const POPULATED: u64 = 4 << 20;
-/// What an entry costs beside its bytes, in bytes: a call of the inflater and of the visitor.
-const OVERHEAD: u64 = 400;
+/// The number of an entry in a layout. Not its position in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EntryNo(u32);
+
+impl EntryNo {
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Stands for no number in an [`Entry`]: there are millions of entries, and `Option<u32>` would take
+/// eight bytes.
+const NONE: u32 = u32::MAX;
+
+/// What is known of the kind of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It is the kind of the base, which is not known yet.
+    Unknown,
+    /// The bases are being followed.
+    Followed,
+    /// The kind.
+    Known(Kind),
+    /// The header or the place of the base is broken.
+    BrokenHeader,
+    /// An entry that this one is made from is broken.
+    BrokenBase,
+    /// The chain of deltas leads back to itself.
+    Cycle,
+}
 
 /// One entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) offset: u64,
-    /// The index of its base among the entries, or [`NONE`].
-    pub(crate) base: u32,
-    /// Its position in the index; [`NONE`] for an entry that only others refer to.
-    pub(crate) position: u32,
-    /// Its length when inflated, as claimed, as far as 32 bits hold it: a weight, no size.
-    weight: u32,
-    /// 1 to 4, that of its root; 0 while it is not known.
-    pub(crate) kind: u8,
+    /// The number of the base, or [`NONE`].
+    base: u32,
+    /// The position in the index, or [`NONE`].
+    position: u32,
+    /// The inflated length, as claimed, as far as 32 bits hold it: a weight, not a size.
+    pub(crate) weight: u32,
+    state: State,
+}
+
+const _: () = assert!(size_of::<Entry>() == 24);
+
+impl Entry {
+    /// Returns the number of the base, if the entry is a delta.
+    #[inline]
+    pub(crate) fn base(&self) -> Option<EntryNo> {
+        (self.base != NONE).then_some(EntryNo(self.base))
+    }
+
+    /// Returns the position in the index; `None` for an entry that only other entries refer to.
+    #[inline]
+    pub(crate) fn position(&self) -> Option<u32> {
+        (self.position != NONE).then_some(self.position)
+    }
+
+    /// Returns the kind of the root; `None` if the entry or one that it is made from is broken.
+    #[inline]
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self.state {
+            State::Known(kind) => Some(kind),
+            _ => None,
+        }
+    }
+}
+
+/// An offset in the pack, and its position in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    offset: u64,
+    /// `None` if the index does not list the entry.
+    position: Option<u32>,
+}
+
+/// Children of an entry that follow each other in the list of all children.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Children {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Children {
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// The children of all entries.
+#[derive(Debug)]
+struct Tree {
+    /// For each entry the start of its children in `children`, and the end of the last one's.
+    first: Vec<u32>,
+    children: Vec<EntryNo>,
 }
 
 /// The entries and their families.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    pub(crate) entries: Vec<Entry>,
-    /// Where the deltas on each entry begin in `children`, and where the last one's end.
-    first: Vec<u32>,
-    children: Vec<u32>,
+    entries: Vec<Entry>,
+    tree: Tree,
 }
 
-/// What one walk visits: the wanted entries, cut into jobs.
-#[derive(Debug)]
-pub(crate) struct Plan<'a> {
-    layout: &'a Layout,
-    nodes: Vec<Node>,
-    pub(crate) jobs: Vec<Job>,
+/// The headers of some entries.
+#[derive(Debug, Default)]
+struct Headers {
+    entries: Vec<Entry>,
+    /// The offsets of bases that are not entries yet.
+    missing: Vec<u64>,
 }
-
-/// What a walk needs to know of an entry.
-#[derive(Clone, Copy, Debug, Default)]
-struct Node {
-    /// The places of the children that are walked with it: as in the layout, without those that belong
-    /// to a job of their own.
-    first: u32,
-    end: u32,
-    is_wanted: bool,
-    /// Whether it or one below it is wanted.
-    has_wanted: bool,
-}
-
-/// A part of a family that one worker walks at a stretch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Job {
-    /// The entry to begin at.
-    pub(crate) entry: u32,
-    /// Its children to be walked, a range of [`Plan::child`].
-    pub(crate) children: (u32, u32),
-    /// Whether the entry itself is walked, or only needed for its children.
-    pub(crate) own: bool,
-    /// About how much work it is.
-    pub(crate) weight: u64,
-}
-
-/// The least weight that is worth a job of its own.
-const LEAST_JOB: u64 = 4 << 20;
 
 impl Layout {
-    /// Reads the header of every entry. What is broken is told to `failed` and left out.
-    pub(crate) fn new(pack: &Pack, threads: usize, failed: &mut dyn FnMut(PackError)) -> Self {
+    /// Reads the header of every entry; `failed` receives those that are broken.
+    pub(crate) fn new(
+        pack: &Pack,
+        pool: Option<&ThreadPool>,
+        failed: &mut dyn FnMut(PackError),
+    ) -> Self {
         let mut places = places(pack, failed);
-        let (mut entries, missing) = headers(pack, &places, threads);
+        let Headers { mut entries, missing } = headers(pack, &places, pool);
         if !missing.is_empty() {
             // The index lacks entries that others are made from; git would not notice either.
-            places.extend(closure(pack, &places, missing).into_iter().map(|it| (it, NONE)));
+            let unlisted = closure(pack, &places, missing).into_iter();
+            places.extend(unlisted.map(|offset| Place { offset, position: None }));
             places.sort_unstable();
-            entries = headers(pack, &places, threads).0;
+            entries = headers(pack, &places, pool).entries;
         }
         follow(pack, &mut entries, failed);
-        let (first, children) = families(&entries);
-        let order = bases_first(&entries, &first, &children);
-        let mut places = vec![NONE; entries.len()];
-        (0..).zip(&order).for_each(|(new, &old)| places[old as usize] = new);
-        let renumber = |&old: &u32| {
-            let entry = entries[old as usize];
-            let base = places.get(entry.base as usize).copied().unwrap_or(NONE);
+        let order = bases_first(&entries, &Tree::new(&entries));
+        let mut numbers = vec![NONE; entries.len()];
+        (0..).zip(&order).for_each(|(new, old)| numbers[old.index()] = new);
+        let renumber = |old: &EntryNo| {
+            let entry = entries[old.index()];
+            let base = entry.base().map_or(NONE, |base| numbers[base.index()]);
             Entry { base, ..entry }
         };
         let entries: Vec<Entry> = order.iter().map(renumber).collect();
-        let (first, children) = families(&entries);
-        Self { entries, first, children }
+        let tree = Tree::new(&entries);
+        Self { entries, tree }
+    }
+
+    /// Returns the entry with this number.
+    #[inline]
+    pub(crate) fn entry(&self, number: EntryNo) -> &Entry {
+        &self.entries[number.index()]
+    }
+
+    /// Lists the entries.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Lists the numbers of the entries: a base comes before the entries that are made from it.
+    pub(crate) fn numbers(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = EntryNo> + ExactSizeIterator + use<> {
+        (0..self.entries.len() as u32).map(EntryNo)
+    }
+
+    /// Returns the children of an entry.
+    #[inline]
+    pub(crate) fn children(&self, number: EntryNo) -> Children {
+        let first = &self.tree.first;
+        Children { start: first[number.index()], end: first[number.index() + 1] }
+    }
+
+    /// Returns the entry at a place in the list of all children.
+    #[inline]
+    pub(crate) fn child(&self, place: u32) -> EntryNo {
+        self.tree.children[place as usize]
     }
 }
 
-/// Lists the children of all entries, and where those of each begin and the last one's end.
-fn families(entries: &[Entry]) -> (Vec<u32>, Vec<u32>) {
-    let n = entries.len();
-    let mut first = vec![0_u32; n + 1];
-    let is_child = |entry: &&Entry| entry.base != NONE && entry.kind < BROKEN;
-    for entry in entries.iter().filter(is_child) {
-        first[entry.base as usize + 1] += 1;
-    }
-    for at in 0..n {
-        first[at + 1] += first[at];
-    }
-    let mut children = vec![0; first[n] as usize];
-    let mut next = first.clone();
-    for (at, entry) in entries.iter().enumerate() {
-        if is_child(&entry) {
-            let slot = &mut next[entry.base as usize];
-            children[*slot as usize] = at as u32;
-            *slot += 1;
+impl Tree {
+    /// Lists the children of all entries.
+    fn new(entries: &[Entry]) -> Self {
+        let n = entries.len();
+        let mut first = vec![0_u32; n + 1];
+        let base = |entry: &Entry| entry.kind().and(entry.base());
+        for base in entries.iter().filter_map(base) {
+            first[base.index() + 1] += 1;
         }
+        for at in 0..n {
+            first[at + 1] += first[at];
+        }
+        let mut children = vec![EntryNo(0); first[n] as usize];
+        let mut next = first.clone();
+        for (number, entry) in (0..).zip(entries) {
+            if let Some(base) = base(entry) {
+                let slot = &mut next[base.index()];
+                children[*slot as usize] = EntryNo(number);
+                *slot += 1;
+            }
+        }
+        Self { first, children }
     }
-    (first, children)
+
+    fn children(&self, entry: EntryNo) -> &[EntryNo] {
+        let range = self.first[entry.index()] as usize..self.first[entry.index() + 1] as usize;
+        &self.children[range]
+    }
 }
 
 /// Lists the entries in the order in which they are walked, the broken ones at the end: each family from
-/// its base down, so that what is entered next is next in memory.
-fn bases_first(entries: &[Entry], first: &[u32], children: &[u32]) -> Vec<u32> {
+/// its base down, so that the next entry of a walk is the next one in memory.
+fn bases_first(entries: &[Entry], tree: &Tree) -> Vec<EntryNo> {
     let mut order = Vec::with_capacity(entries.len());
     let mut open = Vec::new();
-    let is_root = |entry: &Entry| entry.base == NONE && entry.kind < BROKEN;
-    for (root, _) in (0..).zip(entries).filter(|(_, entry)| is_root(entry)) {
+    let numbered = || (0..).map(EntryNo).zip(entries);
+    let is_root = |entry: &Entry| entry.base().is_none() && entry.kind().is_some();
+    for (root, _) in numbered().filter(|(_, entry)| is_root(entry)) {
         open.push(root);
         while let Some(at) = open.pop() {
             order.push(at);
-            let (start, end) = (first[at as usize] as usize, first[at as usize + 1] as usize);
-            open.extend(children[start..end].iter().rev());
+            open.extend(tree.children(at).iter().rev());
         }
     }
-    order.extend((0..).zip(entries).filter(|(_, entry)| entry.kind >= BROKEN).map(|(at, _)| at));
+    order.extend(numbered().filter(|(_, entry)| entry.kind().is_none()).map(|(at, _)| at));
     order
 }
 
-impl<'a> Plan<'a> {
-    /// The entry at a place among the children of all.
-    #[inline]
-    pub(crate) fn child(&self, at: u32) -> u32 {
-        self.layout.children[at as usize]
-    }
-
-    /// The places of an entry's children that are walked with it.
-    #[inline]
-    pub(crate) fn children(&self, entry: u32) -> (u32, u32) {
-        let node = &self.nodes[entry as usize];
-        (node.first, node.end)
-    }
-
-    #[inline]
-    pub(crate) fn is_wanted(&self, entry: u32) -> bool {
-        self.nodes[entry as usize].is_wanted
-    }
-
-    /// Tells whether an entry or one below it is wanted.
-    #[inline]
-    pub(crate) fn has_wanted(&self, entry: u32) -> bool {
-        self.nodes[entry as usize].has_wanted
-    }
-
-    /// Cuts what is wanted into jobs of about equal weight, in the order of the pack.
-    pub(crate) fn new(
-        layout: &'a Layout,
-        threads: usize,
-        is_wanted: &dyn Fn(&Entry) -> bool,
-    ) -> Self {
-        let n = layout.entries.len();
-        let node = |(entry, range): (&Entry, &[u32])| {
-            let is_wanted = entry.kind < BROKEN && is_wanted(entry);
-            Node { first: range[0], end: range[1], is_wanted, has_wanted: is_wanted }
-        };
-        let nodes = layout.entries.iter().zip(layout.first.windows(2)).map(node).collect();
-        let mut plan = Self { layout, nodes, jobs: Vec::new() };
-        // From the leaves up: bases come first.
-        for at in (0..n as u32).rev() {
-            let base = layout.entries[at as usize].base;
-            if base != NONE && plan.has_wanted(at) {
-                plan.nodes[base as usize].has_wanted = true;
-            }
-        }
-        let weigh = |at: u32| match plan.has_wanted(at) {
-            true => u64::from(layout.entries[at as usize].weight) + OVERHEAD,
-            false => 0,
-        };
-        let weights: Vec<u64> = (0..n as u32).map(weigh).collect();
-        let most = weights.iter().sum::<u64>() / (threads as u64 * 24);
-        plan.cut(weights, most.max(LEAST_JOB));
-        plan.jobs.sort_unstable_by_key(|job| (job.entry, job.children));
-        plan
-    }
-
-    /// From the leaves up, makes whatever exceeds `most` a job of its own.
-    fn cut(&mut self, mut weights: Vec<u64>, most: u64) {
-        for at in (0..self.nodes.len() as u32).rev() {
-            let (first, end) = self.children(at);
-            let (mut start, mut sum) = (first, 0);
-            for child in first..end {
-                sum += weights[self.child(child) as usize];
-                if sum > most {
-                    let children = (start, child + 1);
-                    self.jobs.push(Job { entry: at, children, own: false, weight: sum });
-                    (start, sum) = (child + 1, 0);
-                }
-            }
-            self.nodes[at as usize].first = start;
-            weights[at as usize] += sum;
-            if self.layout.entries[at as usize].base == NONE && self.has_wanted(at) {
-                let weight = weights[at as usize];
-                self.jobs.push(Job { entry: at, children: (start, end), own: true, weight });
-            }
-        }
-    }
-}
-
-/// Lists offsets and positions, sorted by offset.
-fn places(pack: &Pack, failed: &mut dyn FnMut(PackError)) -> Vec<(u64, u32)> {
+/// Lists the places of the entries in the index, in ascending order.
+fn places(pack: &Pack, failed: &mut dyn FnMut(PackError)) -> Vec<Place> {
     let index = pack.index();
     let end = pack.entries().len() as u64;
     let mut places = Vec::with_capacity(index.len() as usize);
     for position in 0..index.len() {
         match index.offset(position) {
-            Some(offset) if offset >= 12 && offset < end => places.push((offset, position)),
+            Some(offset) if offset >= 12 && offset < end => {
+                places.push(Place { offset, position: Some(position) });
+            }
             offset => failed(pack.error(offset, index.id(position), Fault::Offset)),
         }
     }
@@ -239,96 +254,84 @@ fn places(pack: &Pack, failed: &mut dyn FnMut(PackError)) -> Vec<(u64, u32)> {
     places
 }
 
-/// Follows the bases that are no entries to those that are, and lists all of them.
-fn closure(pack: &Pack, places: &[(u64, u32)], missing: Vec<u64>) -> BTreeSet<u64> {
+/// Lists the offsets of the bases that are not in the index, directly or through other such bases.
+fn closure(pack: &Pack, places: &[Place], missing: Vec<u64>) -> BTreeSet<u64> {
     let mut known = BTreeSet::new();
     let mut open = missing;
     while let Some(offset) = open.pop() {
-        let is_entry = places.binary_search_by_key(&offset, |place| place.0).is_ok();
+        let is_entry = places.binary_search_by_key(&offset, |place| place.offset).is_ok();
         if offset < 12 || is_entry || !known.insert(offset) {
             continue;
         }
-        let header = pack.header(offset).ok();
-        if let Some(Ok(base)) = header.and_then(|header| pack.base_offset(offset, &header)) {
+        if let Ok(header) = pack.header(offset)
+            && let DeltaBase::At(base) = pack.delta_base(offset, &header)
+        {
             open.push(base);
         }
     }
     known
 }
 
-/// Reads all headers; returns also the offsets of bases that are no entries yet.
-fn headers(pack: &Pack, places: &[(u64, u32)], threads: usize) -> (Vec<Entry>, Vec<u64>) {
-    let threads = NonZero::new(threads).map_or(1, NonZero::get);
-    let share = places.len().div_ceil(threads).max(1);
-    let parts: Vec<(Vec<Entry>, Vec<u64>)> = std::thread::scope(|scope| {
-        let part = |from: usize| {
-            let to = places.len().min(from + share);
-            move || read_headers(pack, places, from..to)
-        };
-        let starts: Vec<usize> = (0..places.len()).step_by(share).collect();
-        let Some((&own, others)) = starts.split_first() else { return Vec::new() };
-        let others: Vec<_> = others.iter().map(|&from| scope.spawn(part(from))).collect();
-        let mut parts = vec![part(own)()];
-        parts.extend(others.into_iter().map(|it| match it.join() {
-            Ok(part) => part,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }));
-        parts
-    });
-    let mut entries = Vec::with_capacity(places.len());
-    let mut missing = Vec::new();
-    for (part, lacking) in parts {
-        entries.extend(part);
-        missing.extend(lacking);
+/// Reads all headers.
+fn headers(pack: &Pack, places: &[Place], pool: Option<&ThreadPool>) -> Headers {
+    let Some(pool) = pool else { return read_headers(pack, places, 0..places.len()) };
+    let share = places.len().div_ceil(pool.current_num_threads()).max(1);
+    let shares: Vec<Range<usize>> = (0..places.len())
+        .step_by(share)
+        .map(|start| start..places.len().min(start + share))
+        .collect();
+    let read = |range| read_headers(pack, places, range);
+    let parts: Vec<Headers> = pool.install(|| shares.into_par_iter().map(read).collect());
+    let mut all = Headers { entries: Vec::with_capacity(places.len()), missing: Vec::new() };
+    for part in parts {
+        all.entries.extend(part.entries);
+        all.missing.extend(part.missing);
     }
-    (entries, missing)
+    all
 }
 
-fn read_headers(
-    pack: &Pack,
-    places: &[(u64, u32)],
-    range: std::ops::Range<usize>,
-) -> (Vec<Entry>, Vec<u64>) {
-    let mut entries = Vec::with_capacity(range.len());
-    let mut missing = Vec::new();
+fn read_headers(pack: &Pack, places: &[Place], range: Range<usize>) -> Headers {
+    let mut headers = Headers { entries: Vec::with_capacity(range.len()), missing: Vec::new() };
     let mut populated = 0;
     for at in range {
-        if places[at].0 >= populated {
-            populated = places[at].0 + POPULATED;
-            pack.populate(places[at].0, POPULATED as usize);
+        let Place { offset, position } = places[at];
+        if offset >= populated {
+            populated = offset + POPULATED;
+            pack.populate(offset, POPULATED as usize);
         }
-        if let Some(&(offset, _)) = places.get(at + AHEAD) {
-            pack.prefetch(offset);
+        if let Some(ahead) = places.get(at + AHEAD) {
+            pack.prefetch(ahead.offset);
         }
-        let (offset, position) = places[at];
-        let mut entry = Entry { offset, base: NONE, position, weight: 0, kind: BROKEN };
+        let position = position.unwrap_or(NONE);
+        let state = State::BrokenHeader;
+        let mut entry = Entry { offset, base: NONE, position, weight: 0, state };
         if let Ok(header) = pack.header(offset) {
             entry.weight = u32::try_from(header.size).unwrap_or(u32::MAX);
-            match (header.kind, pack.base_offset(offset, &header)) {
-                (EntryKind::Whole(kind), _) => entry.kind = kind,
-                (_, Some(Ok(base))) if base >= 12 && base < pack.entries().len() as u64 => {
+            match (header.kind, pack.delta_base(offset, &header)) {
+                (EntryKind::Whole(kind), _) => entry.state = State::Known(kind),
+                (_, DeltaBase::At(base)) if base >= 12 && base < pack.entries().len() as u64 => {
                     match find(places, at, base) {
-                        Some(base) => (entry.base, entry.kind) = (base, 0),
-                        None => missing.push(base),
+                        Some(base) => (entry.base, entry.state) = (base.0, State::Unknown),
+                        None => headers.missing.push(base),
                     }
                 }
                 _ => {}
             }
         }
-        entries.push(entry);
+        headers.entries.push(entry);
     }
-    (entries, missing)
+    headers
 }
 
-/// Finds the entry at an offset; those shortly before `near` are tried with growing steps first,
+/// Finds the entry at an offset; the entries shortly before `near` are tried first, in growing steps,
 /// since most bases are close.
 #[inline]
-fn find(places: &[(u64, u32)], near: usize, offset: u64) -> Option<u32> {
+fn find(places: &[Place], near: usize, offset: u64) -> Option<EntryNo> {
     let (mut low, mut high, mut step) = (0, places.len(), 16);
-    if places[near].0 > offset {
+    if places[near].offset > offset {
         high = near;
         while step < near {
-            if places[near - step].0 <= offset {
+            if places[near - step].offset <= offset {
                 low = near - step;
                 break;
             }
@@ -336,50 +339,46 @@ fn find(places: &[(u64, u32)], near: usize, offset: u64) -> Option<u32> {
             step *= 4;
         }
     }
-    let at = places[low..high].binary_search_by_key(&offset, |place| place.0).ok()?;
-    u32::try_from(low + at).ok()
+    let at = places[low..high].binary_search_by_key(&offset, |place| place.offset).ok()?;
+    u32::try_from(low + at).ok().map(EntryNo)
 }
 
-/// Gives every delta the kind of its root, and tells what has none.
+/// Gives every delta the kind of its root, and reports those that have none to `failed`.
 fn follow(pack: &Pack, entries: &mut [Entry], failed: &mut dyn FnMut(PackError)) {
     let mut chain = Vec::new();
     for start in 0..entries.len() {
         let mut at = start;
-        let kind = loop {
-            match entries[at].kind {
-                0 => {
-                    entries[at].kind = FOLLOWED;
-                    chain.push(at);
-                    at = entries[at].base as usize;
-                }
-                kind => break kind,
-            }
-        };
-        let kind = if kind == FOLLOWED { FOLLOWED | BROKEN } else { kind };
-        for at in chain.drain(..) {
-            entries[at].kind = if kind < BROKEN { kind } else { kind & FOLLOWED | BROKEN | 1 };
+        while entries[at].state == State::Unknown {
+            entries[at].state = State::Followed;
+            chain.push(at);
+            at = entries[at].base as usize;
         }
-    }
-    for entry in entries.iter().filter(|entry| entry.kind >= BROKEN) {
-        let id = (entry.position != NONE).then(|| pack.index().id(entry.position)).flatten();
-        let fault = if entry.kind & FOLLOWED != 0 {
-            Fault::Cycle
-        } else if entry.kind != BROKEN {
-            Fault::BaseBroken
-        } else {
-            why(pack, entry.offset)
+        let state = match entries[at].state {
+            State::Known(kind) => State::Known(kind),
+            State::Followed | State::Cycle => State::Cycle,
+            State::Unknown | State::BrokenHeader | State::BrokenBase => State::BrokenBase,
         };
+        chain.drain(..).for_each(|at| entries[at].state = state);
+    }
+    for entry in &*entries {
+        let fault = match entry.state {
+            State::Known(_) => continue,
+            State::Cycle => Fault::Cycle,
+            State::BrokenBase => Fault::BaseBroken,
+            State::Unknown | State::Followed | State::BrokenHeader => why(pack, entry.offset),
+        };
+        let id = entry.position().and_then(|position| pack.index().id(position));
         failed(pack.error(Some(entry.offset), id, fault));
     }
 }
 
-/// Says why an entry's header cannot be used.
+/// Returns the reason why an entry's header cannot be used.
 fn why(pack: &Pack, offset: u64) -> Fault {
     match pack.header(offset) {
         Err(fault) => fault,
-        Ok(header) => match pack.base_offset(offset, &header) {
-            Some(Err(id)) => Fault::BaseMissing(id),
-            _ => Fault::BaseOffset,
+        Ok(header) => match pack.delta_base(offset, &header) {
+            DeltaBase::Missing(id) => Fault::BaseMissing(id),
+            DeltaBase::None | DeltaBase::At(_) => Fault::BaseOffset,
         },
     }
 }

@@ -8,6 +8,7 @@
 use crate::Fault;
 use crate::delta::{From, Piece, apply, parse};
 use crate::inflate::{Buffer, Inflater};
+use crate::layout::EntryNo;
 use crate::source::Source;
 use std::ops::Range;
 
@@ -15,12 +16,20 @@ use std::ops::Range;
 const MOST_SPARE: usize = 8;
 
 /// One object.
-#[derive(Default)]
 struct Level {
-    entry: u32,
+    entry: EntryNo,
     len: u64,
     /// Its bytes, once they are put together and until they are dropped.
     whole: Option<Buffer>,
+}
+
+/// Whether further objects are made from the one above the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Above {
+    /// Its bytes are still needed.
+    Needed,
+    /// Its bytes can be dropped.
+    Done,
 }
 
 /// The levels of one worker.
@@ -90,8 +99,8 @@ impl Levels {
     }
 
     /// Goes one level down, to an entry made from the last one, which is put together.
-    pub(crate) fn push(&mut self, source: Source<'_>, entry: u32) -> Result<(), Fault> {
-        let mut level = Level { entry, ..Level::default() };
+    pub(crate) fn push(&mut self, source: Source<'_>, entry: EntryNo) -> Result<(), Fault> {
+        let mut level = Level { entry, len: 0, whole: None };
         if self.levels.is_empty() {
             let mut whole = self.spare.pop().unwrap_or_default();
             source.inflate(entry, &mut self.inflater, &mut whole)?;
@@ -114,7 +123,7 @@ impl Levels {
     }
 
     /// Inflates a delta and reads its pieces; returns the length of its object.
-    fn open(&mut self, source: Source<'_>, entry: u32, base_len: u64) -> Result<u64, Fault> {
+    fn open(&mut self, source: Source<'_>, entry: EntryNo, base_len: u64) -> Result<u64, Fault> {
         source.inflate(entry, &mut self.inflater, &mut self.fresh)?;
         parse(&mut self.fresh, base_len, &mut self.pieces)
     }
@@ -136,12 +145,11 @@ impl Levels {
         Ok(self.top())
     }
 
-    /// Prepares for the objects that are made from the last one. `is_last`: nothing more is made
-    /// from the one above it, whose bytes can go.
-    pub(crate) fn settle(&mut self, is_last: bool) -> Result<(), Fault> {
+    /// Prepares for the objects that are made from the last one.
+    pub(crate) fn settle(&mut self, above: Above) -> Result<(), Fault> {
         self.whole()?;
         let last = self.levels.len() - 1;
-        if is_last && last > 0 {
+        if above == Above::Done && last > 0 {
             let whole = self.levels[last - 1].whole.take();
             self.give_back(whole);
         }

@@ -28,6 +28,23 @@ pub struct Reader {
     pieces: Vec<Piece>,
 }
 
+/// The delta base of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeltaBase {
+    /// The entry is a whole object.
+    None,
+    /// The base is at this offset of the pack.
+    At(u64),
+    /// The base is not in the pack.
+    Missing(ObjectId),
+}
+
+/// A delta on the way to the object that is read.
+struct Step {
+    offset: u64,
+    header: Header,
+}
+
 /// Gives a delta base that is not to be had from the pack itself.
 pub type Elsewhere<'a> = &'a mut dyn FnMut(&ObjectId) -> Option<(Kind, Vec<u8>)>;
 
@@ -136,20 +153,17 @@ impl Pack {
         PackError { path: self.path.clone(), offset, id, fault }
     }
 
-    /// Finds the offset of the delta base of an entry; the id if that is not in this pack.
+    /// Finds the delta base of the entry at an offset.
     #[inline]
-    pub(crate) fn base_offset(
-        &self,
-        offset: u64,
-        header: &Header,
-    ) -> Option<Result<u64, ObjectId>> {
+    pub(crate) fn delta_base(&self, offset: u64, header: &Header) -> DeltaBase {
         match header.kind {
-            EntryKind::Whole(_) => None,
-            // Whether the place is one of an entry is seen when it is read.
-            EntryKind::OffsetDelta(back) => Some(Ok(offset.saturating_sub(back))),
+            EntryKind::Whole(_) => DeltaBase::None,
+            // The offset is checked when the base is read.
+            EntryKind::OffsetDelta(back) => DeltaBase::At(offset.saturating_sub(back)),
             EntryKind::RefDelta(id) => {
                 let position = self.index.find(id.as_bytes());
-                Some(position.and_then(|position| self.index.offset(position)).ok_or(id))
+                let offset = position.and_then(|position| self.index.offset(position));
+                offset.map_or(DeltaBase::Missing(id), DeltaBase::At)
             }
         }
     }
@@ -167,27 +181,27 @@ impl Pack {
         elsewhere: Elsewhere<'_>,
     ) -> Result<(Kind, Vec<u8>), PackError> {
         let fail = |at: u64, fault| self.error(Some(at), self.id_at(at), fault);
-        let mut chain = Vec::new();
+        let mut chain: Vec<Step> = Vec::new();
         let mut at = offset;
         let (kind, mut bytes) = loop {
             let found = match self.header(at) {
-                Ok(header) => match self.base_offset(at, &header) {
-                    Some(Ok(..12)) if matches!(header.kind, EntryKind::OffsetDelta(_)) => {
+                Ok(header) => match self.delta_base(at, &header) {
+                    DeltaBase::At(..12) if matches!(header.kind, EntryKind::OffsetDelta(_)) => {
                         Err(fail(at, Fault::BaseOffset))
                     }
-                    Some(Ok(base)) => {
-                        chain.push((at, header));
+                    DeltaBase::At(base) => {
+                        chain.push(Step { offset: at, header });
                         if chain.len() > LONGEST_CHAIN {
                             return Err(fail(offset, Fault::Cycle));
                         }
                         at = base;
                         continue;
                     }
-                    Some(Err(id)) => {
-                        chain.push((at, header));
+                    DeltaBase::Missing(id) => {
+                        chain.push(Step { offset: at, header });
                         elsewhere(&id).ok_or_else(|| fail(at, Fault::BaseMissing(id)))
                     }
-                    None => self.whole(&header, reader).map_err(|fault| fail(at, fault)),
+                    DeltaBase::None => self.whole(&header, reader).map_err(|fault| fail(at, fault)),
                 },
                 Err(fault) => Err(fail(at, fault)),
             };
@@ -201,8 +215,8 @@ impl Pack {
                 }
             }
         };
-        while let Some((at, header)) = chain.pop() {
-            let applied = self.step(&bytes, &header, reader);
+        while let Some(Step { offset: at, header }) = chain.pop() {
+            let applied = self.apply_delta(&bytes, &header, reader);
             bytes = match applied {
                 Ok(result) => result,
                 Err(fault) if chain.is_empty() => return Err(fail(at, fault)),
@@ -216,13 +230,17 @@ impl Pack {
     }
 
     fn whole(&self, header: &Header, reader: &mut Reader) -> Result<(Kind, Vec<u8>), Fault> {
-        let EntryKind::Whole(number) = header.kind else { return Err(Fault::Header) };
-        let kind = Kind::from_number(number).ok_or(Fault::Header)?;
+        let EntryKind::Whole(kind) = header.kind else { return Err(Fault::Header) };
         self.inflate(header, reader)?;
         Ok((kind, reader.buffer.bytes().to_vec()))
     }
 
-    fn step(&self, base: &[u8], header: &Header, reader: &mut Reader) -> Result<Vec<u8>, Fault> {
+    fn apply_delta(
+        &self,
+        base: &[u8],
+        header: &Header,
+        reader: &mut Reader,
+    ) -> Result<Vec<u8>, Fault> {
         self.inflate(header, reader)?;
         parse(&mut reader.buffer, base.len() as u64, &mut reader.pieces)?;
         let mut result = Buffer::default();

@@ -4,7 +4,7 @@
 //! applied here.
 
 use crate::inflate::{Buffer, Inflater};
-use crate::layout::Layout;
+use crate::layout::{EntryNo, Layout};
 use crate::{Fault, Pack};
 
 /// A pack and the layout of its entries.
@@ -18,11 +18,11 @@ impl Source<'_> {
     /// Inflates the data of an entry into `buffer`.
     pub(crate) fn inflate(
         self,
-        entry: u32,
+        entry: EntryNo,
         inflater: &mut Inflater,
         buffer: &mut Buffer,
     ) -> Result<(), Fault> {
-        let header = self.pack.header(self.layout.entries[entry as usize].offset)?;
+        let header = self.pack.header(self.layout.entry(entry).offset)?;
         let data = self.pack.entries().get(header.data..).ok_or(Fault::Truncated)?;
         inflater.inflate(data, header.size, buffer)
     }

@@ -26,6 +26,7 @@ mod run;
 pub mod sighting;
 mod visitor;
 pub mod window;
+pub mod workers;
 
 pub use code::Code;
 pub use run::{Diagnostic, Gap, Run, Scanned, Tally, add};

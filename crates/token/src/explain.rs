@@ -41,17 +41,16 @@ impl Format {
         let mut rest = candidate;
         let surplus = candidate.len().saturating_sub(layout.fixed_len());
         for piece in layout.pieces() {
-            let (part, len) = match piece {
+            let explained = match piece {
                 Piece::Literal(literal) => explain_literal(literal, rest),
-                Piece::Segment(index, len) => {
+                Piece::Segment { index, len } => {
                     let segment = &self.segments()[*index];
-                    let (min, max) = layout.variable().unwrap_or((0, 0));
-                    let wanted = len.unwrap_or_else(|| surplus.clamp(min, max));
-                    explain_segment(segment, wanted, rest)
+                    let range = layout.lengths(*len);
+                    explain_segment(segment, surplus.clamp(range.min, range.max), rest)
                 }
             };
-            parts.push(part);
-            rest = &rest[len..];
+            parts.push(explained.part);
+            rest = &rest[explained.len..];
         }
         if !rest.is_empty() {
             let lens: Vec<String> = self.layouts().iter().map(describe_len).collect();
@@ -106,7 +105,30 @@ impl Format {
     }
 }
 
-fn explain_literal(literal: &[u8], rest: &[u8]) -> (PartReport, usize) {
+/// One part of a candidate, explained.
+struct ExplainedPart {
+    part: PartReport,
+    /// The length of the part in the candidate.
+    len: usize,
+}
+
+/// The result of the check of one segment.
+struct Note {
+    text: String,
+    holds: bool,
+}
+
+impl Note {
+    fn holds(text: String) -> Self {
+        Self { text, holds: true }
+    }
+
+    fn fails(text: String) -> Self {
+        Self { text, holds: false }
+    }
+}
+
+fn explain_literal(literal: &[u8], rest: &[u8]) -> ExplainedPart {
     let same = literal.iter().zip(rest).take_while(|(a, b)| a == b).count();
     let holds = same == literal.len();
     let note = if holds {
@@ -120,19 +142,19 @@ fn explain_literal(literal: &[u8], rest: &[u8]) -> (PartReport, usize) {
         note,
         holds,
     };
-    (part, literal.len().min(rest.len()))
+    ExplainedPart { part, len: literal.len().min(rest.len()) }
 }
 
-fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> (PartReport, usize) {
+fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> ExplainedPart {
     let text = &rest[..wanted.min(rest.len())];
     let fault = text.iter().position(|&byte| !segment.set.contains(byte));
-    let (note, holds) = if let Some(at) = fault {
-        (format!("character {} is not one of {}", at + 1, segment.set), false)
+    let note = if let Some(at) = fault {
+        Note::fails(format!("character {} is not one of {}", at + 1, segment.set))
     } else if text.len() < wanted {
-        (format!("too short: {} of {wanted} characters", text.len()), false)
+        Note::fails(format!("too short: {} of {wanted} characters", text.len()))
     } else {
         match &segment.kind {
-            Kind::Text => (format!("{wanted} characters of {}", segment.set), true),
+            Kind::Text => Note::holds(format!("{wanted} characters of {}", segment.set)),
             Kind::Uuid => explain_uuid(text),
             Kind::Checksum(checksum) => explain_range(checksum, text),
         }
@@ -142,22 +164,24 @@ fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> (PartReport
     } else {
         count(text.len())
     };
-    (PartReport { name: segment.name.clone(), shown, note, holds }, text.len())
+    let Note { text: note, holds } = note;
+    let part = PartReport { name: segment.name.clone(), shown, note, holds };
+    ExplainedPart { part, len: text.len() }
 }
 
-fn explain_uuid(text: &[u8]) -> (String, bool) {
+fn explain_uuid(text: &[u8]) -> Note {
     let Some(uuid) = Uuid::from_alias(text) else {
-        return ("spells a number of 2^128 or more, so no UUID".to_owned(), false);
+        return Note::fails("spells a number of 2^128 or more, so no UUID".to_owned());
     };
     let variant = if uuid.is_rfc_variant() { "RFC 9562 variant" } else { "another variant" };
-    (format!("UUID {uuid} (version {}, {variant})", uuid.version()), true)
+    Note::holds(format!("UUID {uuid} (version {}, {variant})", uuid.version()))
 }
 
-fn explain_range(checksum: &Checksum, text: &[u8]) -> (String, bool) {
+fn explain_range(checksum: &Checksum, text: &[u8]) -> Note {
     if checksum.is_in_range(text) {
-        (format!("{} characters of {}", text.len(), checksum.encoding.set()), true)
+        Note::holds(format!("{} characters of {}", text.len(), checksum.encoding.set()))
     } else {
-        (format!("spells no value of {}", checksum.algorithm.name()), false)
+        Note::fails(format!("spells no value of {}", checksum.algorithm.name()))
     }
 }
 

@@ -5,6 +5,35 @@
 //! The crate does no I/O (the system's random source excepted, for minting) and the check of a
 //! candidate allocates nothing. The scanner and the issuance service share it, so that both mean
 //! the same thing by "token".
+//!
+//! # Examples
+//! A format is described once, then mints and checks tokens:
+//! ```
+//! use ddpatrol_token::mint::system_random;
+//! use ddpatrol_token::{Algorithm, ByteSet, Check, Encoding, Format, Lengths, Segment};
+//!
+//! let format = Format::new(
+//!     "exk_<SECRET><CRC>",
+//!     vec![
+//!         Segment::text("SECRET", ByteSet::BASE62, Lengths::OneOf(vec![30])),
+//!         Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, 6, &["<SECRET>"]),
+//!     ],
+//! )?;
+//! let mut failed = None;
+//! let mut fill = |bytes: &mut [u8]| failed = failed.take().or(system_random(bytes).err());
+//! let token = format.mint(format.choices()[0], &mut fill);
+//! failed.map_or(Ok(()), Err)?;
+//! assert!(format.check(token.expose()).is_proven());
+//!
+//! // Any other checksum proves nothing.
+//! let mut damaged = token.expose().to_vec();
+//! let last = damaged.len() - 1;
+//! damaged[last] ^= 1;
+//! assert!(!format.check(&damaged).is_proven());
+//! assert_eq!(format.check(b"exk_short"), Check::Unlike);
+//! assert_eq!(format.redact(token.expose()), "exk_***");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod base62;
 pub mod byteset;

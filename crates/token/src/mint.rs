@@ -20,53 +20,56 @@ pub fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
     Ok(getrandom::fill(bytes)?)
 }
 
-/// One way to spell a token of a format.
+/// The layout, length and coverage of a token to mint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The index into [`Format::layouts`].
     pub layout: usize,
-    /// The length of the variable segment; 0 where there is none.
-    pub variable_len: usize,
-    /// The index into [`crate::Checksum::over`]; 0 where there is no checksum.
-    pub coverage: usize,
+    /// The length of the variable segment, if the layout has one.
+    pub variable_len: Option<usize>,
+    /// The index into [`crate::Checksum::over`], if the format has a checksum.
+    pub coverage: Option<usize>,
 }
 
 impl Format {
-    /// Lists every way to spell a token: all layouts, the shortest and the longest variable
-    /// segment, all coverages.
+    /// Lists the choices for minting: all layouts, the shortest and the longest variable segment, all
+    /// coverages.
     #[must_use]
     pub fn choices(&self) -> Vec<Choice> {
-        let coverages = self.checksum().map_or(1, |checksum| checksum.over.len());
+        let coverages: Vec<Option<usize>> = match self.checksum() {
+            Some(checksum) => (0..checksum.over.len()).map(Some).collect(),
+            None => vec![None],
+        };
         let mut choices = Vec::new();
         for (index, layout) in self.layouts().iter().enumerate() {
-            let (min, max) = layout.variable().unwrap_or((0, 0));
-            let lens = if min == max { vec![min] } else { vec![min, max] };
+            let lens = match layout.variable() {
+                Some(range) => vec![Some(range.min), Some(range.max)],
+                None => vec![None],
+            };
             for variable_len in lens {
-                choices.extend((0..coverages).map(|coverage| Choice {
-                    layout: index,
-                    variable_len,
-                    coverage,
-                }));
+                let choice = |&coverage| Choice { layout: index, variable_len, coverage };
+                choices.extend(coverages.iter().map(choice));
             }
         }
         choices
     }
 
-    /// Mints a token spelled as `choice` says, from random bytes that `fill` supplies.
+    /// Mints the token that `choice` describes, from random bytes that `fill` supplies.
     pub fn mint(&self, choice: Choice, fill: &mut dyn FnMut(&mut [u8])) -> Secret {
         let layout = &self.layouts()[choice.layout];
         let mut texts: Vec<Vec<u8>> = vec![Vec::new(); self.segments().len()];
         for piece in layout.pieces() {
-            if let Piece::Segment(index, len) = piece {
+            if let Piece::Segment { index, len } = piece {
                 let segment = &self.segments()[*index];
-                texts[*index] = draw(segment, len.unwrap_or(choice.variable_len), fill);
+                texts[*index] = draw(segment, len.or(choice.variable_len).unwrap_or(0), fill);
             }
         }
         for (index, segment) in self.segments().iter().enumerate() {
-            let Kind::Checksum(checksum) = &segment.kind else {
+            let (Kind::Checksum(checksum), Some(coverage)) = (&segment.kind, choice.coverage)
+            else {
                 continue;
             };
-            let pieces = checksum.over[choice.coverage].items.iter().map(|item| match item {
+            let pieces = checksum.over[coverage].items.iter().map(|item| match item {
                 Item::Literal(bytes) => &**bytes,
                 Item::Segment(at) => &*texts[*at],
             });
@@ -76,7 +79,7 @@ impl Format {
         for piece in layout.pieces() {
             match piece {
                 Piece::Literal(bytes) => token.extend_from_slice(bytes),
-                Piece::Segment(index, _) => token.extend_from_slice(&texts[*index]),
+                Piece::Segment { index, .. } => token.extend_from_slice(&texts[*index]),
             }
         }
         Secret::new(&token)

@@ -34,12 +34,12 @@ pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     if updates.is_empty() {
         return Ok(Exit::Good);
     }
-    let options = RangeOptions { threads: session::threads(&args.telling.run) };
+    let options = RangeOptions { workers: session::workers(&args.telling.run) };
     let push = Push { updates, has: Has::Tracked(tracking.clone()) };
     let also = match framework {
         Some(_) if remote.name.is_some() => {
             let pushed: Vec<ObjectId> = push.updates.iter().map(|it| it.new).collect();
-            Range::also_unpushed(repository.clone(), (&tracking, &pushed), options)?
+            Range::also_unpushed(repository.clone(), (&tracking, &pushed), options.clone())?
         }
         _ => None,
     };
@@ -125,7 +125,7 @@ pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
     if updates.is_empty() {
         return Ok(Exit::Good);
     }
-    let options = RangeOptions { threads: session::threads(&args.telling.run) };
+    let options = RangeOptions { workers: session::workers(&args.telling.run) };
     let range = Range::of_push(repository, &Push { updates, has: Has::All }, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
     let exit = judging(&args.telling, &change, Trust::Base).judge(range, None)?;

@@ -73,8 +73,8 @@ pub(super) fn read_pack(
         std::thread::Builder::new().spawn_scoped(scope, move || {
             let failed =
                 |error: PackError| drop(sender.send(Item::Failed(error.fault.to_string())));
-            let families = Families::new(pack, 1, failed);
-            let options = WalkOptions { kinds: Kinds::ALL, threads: 1, budget: BUDGET, skip: None };
+            let families = Families::new(pack, None, failed);
+            let options = WalkOptions { kinds: Kinds::ALL, pool: None, budget: BUDGET, skip: None };
             let make = || Sender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
             families.walk(&options, &make).iter_mut().for_each(Sender::flush);
         })?;

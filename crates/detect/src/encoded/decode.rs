@@ -74,13 +74,13 @@ impl Scheme {
     pub(crate) fn decode(self, bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
         out.clear();
         match self {
-            Self::Base64 { skip } => base64(bytes, start, (skip, limit), out),
+            Self::Base64 { skip } => base64(bytes, start, skip, limit, out),
             Self::Base64Utf16 { skip } => {
-                base64(bytes, start, (skip, 2 * limit), out);
+                base64(bytes, start, skip, 2 * limit, out);
                 out.halve();
             }
             Self::Hex => hex(bytes, start, limit, out),
-            Self::Text(layer) => text(bytes, start, (layer, limit), out),
+            Self::Text(layer) => text(bytes, start, layer, limit, out),
         }
     }
 }
@@ -101,7 +101,8 @@ pub(super) fn digit16(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
-fn base64(bytes: &[u8], start: usize, (skip, limit): (u8, usize), out: &mut Decoded) {
+/// Decodes base64 whose first character has `skip` bits of the text before it.
+fn base64(bytes: &[u8], start: usize, skip: u8, limit: usize, out: &mut Decoded) {
     let (mut held, mut bits) = (0_u32, 0_u32);
     let mut at = start;
     let mut is_first = true;
@@ -146,10 +147,10 @@ pub(super) fn utf16(bytes: &[u8], first: usize, out: &mut Vec<u8>) {
     }
 }
 
-fn text(bytes: &[u8], start: usize, (layer, limit): (Layer, usize), out: &mut Decoded) {
+fn text(bytes: &[u8], start: usize, layer: Layer, limit: usize, out: &mut Decoded) {
     let mut at = start;
     while out.bytes.len() < limit {
-        if let Some((byte, len)) = escape(layer, &bytes[at.min(bytes.len())..]) {
+        if let Some(Unescaped { byte, len }) = escape(layer, &bytes[at.min(bytes.len())..]) {
             at += len;
             match byte {
                 Some(byte) => out.push(byte, at),
@@ -173,26 +174,42 @@ fn text(bytes: &[u8], start: usize, (layer, limit): (Layer, usize), out: &mut De
     }
 }
 
-/// Reads one escape: the byte that it stands for, if any, and its length.
-pub(super) fn escape(layer: Layer, text: &[u8]) -> Option<(Option<u8>, usize)> {
+/// One escape in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unescaped {
+    /// The byte that the escape encodes; `None` for a soft line break.
+    pub(super) byte: Option<u8>,
+    /// The length of the escape.
+    pub(super) len: usize,
+}
+
+impl Unescaped {
+    #[inline]
+    fn byte(byte: u8, len: usize) -> Self {
+        Self { byte: Some(byte), len }
+    }
+}
+
+/// Reads the escape at the beginning of `text`.
+pub(super) fn escape(layer: Layer, text: &[u8]) -> Option<Unescaped> {
     let pair = |at: usize| {
         let (high, low) = (digit16(*text.get(at)?)?, digit16(*text.get(at + 1)?)?);
         Some(high << 4 | low)
     };
     match layer {
-        Layer::Percent if text.first() == Some(&b'%') => Some((Some(pair(1)?), 3)),
-        Layer::HexEscape if text.starts_with(b"\\x") => Some((Some(pair(2)?), 4)),
+        Layer::Percent if text.first() == Some(&b'%') => Some(Unescaped::byte(pair(1)?, 3)),
+        Layer::HexEscape if text.starts_with(b"\\x") => Some(Unescaped::byte(pair(2)?, 4)),
         Layer::QuotedPrintable if text.first() == Some(&b'=') => {
             for end in [&b"=\r\n"[..], b"=\n"] {
                 if text.starts_with(end) {
-                    return Some((None, end.len()));
+                    return Some(Unescaped { byte: None, len: end.len() });
                 }
             }
-            Some((Some(pair(1)?), 3))
+            Some(Unescaped::byte(pair(1)?, 3))
         }
-        Layer::Unicode if text.starts_with(b"\\u00") => Some((Some(pair(4)?), 6)),
+        Layer::Unicode if text.starts_with(b"\\u00") => Some(Unescaped::byte(pair(4)?, 6)),
         Layer::Unicode if text.starts_with(b"\\u{") => {
-            braced(&text[3..]).map(|(it, len)| (it, len + 3))
+            braced(&text[3..]).map(|it| Unescaped { len: it.len + 3, ..it })
         }
         Layer::Html if text.first() == Some(&b'&') => reference(text),
         _ => None,
@@ -200,15 +217,15 @@ pub(super) fn escape(layer: Layer, text: &[u8]) -> Option<(Option<u8>, usize)> {
 }
 
 /// Reads `5f}` or `005f}`.
-fn braced(text: &[u8]) -> Option<(Option<u8>, usize)> {
+fn braced(text: &[u8]) -> Option<Unescaped> {
     let close = text.iter().take(7).position(|&byte| byte == b'}')?;
     let digits = std::str::from_utf8(&text[..close]).ok()?;
     let value = u32::from_str_radix(digits, 16).ok()?;
-    Some((Some(u8::try_from(value).ok()?), close + 1))
+    Some(Unescaped::byte(u8::try_from(value).ok()?, close + 1))
 }
 
 /// Reads a character reference of HTML.
-fn reference(text: &[u8]) -> Option<(Option<u8>, usize)> {
+fn reference(text: &[u8]) -> Option<Unescaped> {
     let close = text.iter().take(12).position(|&byte| byte == b';')?;
     let name = std::str::from_utf8(&text[1..close]).ok()?;
     let value = match name.strip_prefix('#') {
@@ -223,7 +240,7 @@ fn reference(text: &[u8]) -> Option<(Option<u8>, usize)> {
             _ => return None,
         },
     };
-    Some((Some(u8::try_from(value).ok()?), close + 1))
+    Some(Unescaped::byte(u8::try_from(value).ok()?, close + 1))
 }
 
 /// How much may stand between the end of a line and the next one's first character.

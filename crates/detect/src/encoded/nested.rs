@@ -32,6 +32,15 @@ const MOST_UNPACKED: usize = 64 << 20;
 /// Searches bytes for tokens, encoded or not, within the budget.
 pub(crate) type SearchBytes<'a> = &'a dyn Fn(&Search<'_>, &mut Scratch, OnCandidate<'_>);
 
+/// Base64 that holds compressed data.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    /// The offset of its first character.
+    at: usize,
+    /// The compression.
+    layer: Layer,
+}
+
 /// The search of encoded content.
 #[derive(Clone, Copy)]
 pub(crate) struct NestedSearch<'a> {
@@ -117,7 +126,9 @@ impl NestedSearch<'_> {
                 // The rest may be free of content that would be decoded.
                 _ if scratch.budget.is_spent() => {}
                 Content::Text => self.text(search, at, scratch, on),
-                Content::Packed(layer) => self.packed(search, (at, layer), scratch, on),
+                Content::Packed(layer) => {
+                    self.packed(search, Packed { at, layer }, scratch, on);
+                }
             }
         }
     }
@@ -153,14 +164,24 @@ impl NestedSearch<'_> {
     fn packed(
         &self,
         search: &Search<'_>,
-        (at, layer): (usize, Layer),
+        Packed { at, layer }: Packed,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
         let mut feed = Feed::new(Stream::new(search.bytes, at));
         let mut content = scratch.buffer();
         let most = MOST_UNPACKED >> (DEPTH - search.depth);
-        unpack((layer, &mut feed), most, &mut content, &mut scratch.budget);
+        match layer {
+            Layer::Zlib => {
+                let decoder = ZlibDecoder::new(&mut feed);
+                unpack(decoder, most, &mut content, &mut scratch.budget);
+            }
+            _ => {
+                let decoder = MultiGzDecoder::new(&mut feed);
+                unpack(decoder, most, &mut content, &mut scratch.budget);
+            }
+        }
+        scratch.budget.spend(budget::DECODED * feed.consumed() as u64);
         let end = feed.end();
         let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
         self.inner(&search.inner(&content, Level::Decoded), scratch, &mut |found, token| {
@@ -189,34 +210,22 @@ impl NestedSearch<'_> {
 
 /// Unpacks at most `most` bytes, fewer if the budget ends before; of broken streams what precedes the
 /// fault.
-fn unpack(
-    (layer, feed): (Layer, &mut Feed<'_>),
-    most: usize,
-    out: &mut Vec<u8>,
-    budget: &mut Budget,
-) {
-    {
-        let mut decoder: Box<dyn Read + '_> = match layer {
-            Layer::Zlib => Box::new(ZlibDecoder::new(&mut *feed)),
-            _ => Box::new(MultiGzDecoder::new(&mut *feed)),
-        };
-        while !budget.is_interrupted() {
-            if out.len() >= most || budget.is_empty() {
-                if matches!(decoder.read(&mut [0]), Ok(1..)) {
-                    budget.exceed();
-                }
-                break;
+fn unpack(mut decoder: impl Read, most: usize, out: &mut Vec<u8>, budget: &mut Budget) {
+    while !budget.is_interrupted() {
+        if out.len() >= most || budget.is_empty() {
+            if matches!(decoder.read(&mut [0]), Ok(1..)) {
+                budget.exceed();
             }
-            let before = out.len();
-            let step = STEP.min(most - before);
-            let read = decoder.by_ref().take(step as u64).read_to_end(out);
-            budget.spend(budget::UNPACKED * (out.len() - before) as u64);
-            if read.is_err() || out.len() - before < step {
-                break;
-            }
+            break;
+        }
+        let before = out.len();
+        let step = STEP.min(most - before);
+        let read = decoder.by_ref().take(step as u64).read_to_end(out);
+        budget.spend(budget::UNPACKED * (out.len() - before) as u64);
+        if read.is_err() || out.len() - before < step {
+            break;
         }
     }
-    budget.spend(budget::DECODED * feed.consumed() as u64);
 }
 
 #[cfg(test)]

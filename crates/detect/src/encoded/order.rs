@@ -54,9 +54,9 @@ fn behind(bytes: &[u8], last: usize) -> Told {
             (Some(1..), _) => return Told::Likely(Layer::Utf16Le),
             (Some(0), None | Some(0)) => {
                 return match zeros(bytes[at + 1..].iter()) {
-                    (true, 0) => Told::Likely(Layer::Utf16Be),
-                    (true, _) | (false, 0) => Told::Likely(Layer::Utf16Le),
-                    (false, _) => Told::Nothing,
+                    Zeros { are_all: true, is_even: true } => Told::Likely(Layer::Utf16Be),
+                    Zeros { are_all: false, is_even: false } => Told::Nothing,
+                    _ => Told::Likely(Layer::Utf16Le),
                 };
             }
             (Some(0), Some(1..)) => {}
@@ -65,13 +65,25 @@ fn behind(bytes: &[u8], last: usize) -> Told {
     Told::Nothing
 }
 
-/// Counts zeros that bytes begin with: whether all are, and the count modulo two. They are the high byte
-/// of a character, and whole characters that end a text.
-fn zeros<'a>(bytes: impl ExactSizeIterator<Item = &'a u8>) -> (bool, usize) {
+/// The zeros that bytes begin with.
+#[derive(Clone, Copy, Debug)]
+struct Zeros {
+    /// Whether all bytes are zero.
+    are_all: bool,
+    /// Whether the number of zeros is even.
+    is_even: bool,
+}
+
+/// Counts the zeros that bytes begin with: the high byte of a character, and whole characters that end a
+/// text.
+fn zeros<'a>(bytes: impl ExactSizeIterator<Item = &'a u8>) -> Zeros {
     let len = bytes.len();
     let zeros = bytes.take(REACH).take_while(|&&byte| byte == 0).count();
-    // Of more than are counted nothing is known.
-    if zeros == REACH { (false, 1) } else { (zeros == len, zeros % 2) }
+    if zeros == REACH {
+        // There may be more, so neither is known.
+        return Zeros { are_all: false, is_even: false };
+    }
+    Zeros { are_all: zeros == len, is_even: zeros.is_multiple_of(2) }
 }
 
 /// Looks at what comes before the first character of a token.
@@ -83,9 +95,9 @@ fn before(bytes: &[u8], start: usize) -> Told {
             (Some(1..), _) => return Told::Likely(Layer::Utf16Le),
             (Some(0), None | Some(0)) => {
                 return match zeros(bytes[..at].iter().rev()) {
-                    (_, 0) => Told::Likely(Layer::Utf16Le),
-                    (true, _) => Told::Likely(Layer::Utf16Be),
-                    (false, _) => Told::Nothing,
+                    Zeros { is_even: true, .. } => Told::Likely(Layer::Utf16Le),
+                    Zeros { are_all: true, .. } => Told::Likely(Layer::Utf16Be),
+                    Zeros { .. } => Told::Nothing,
                 };
             }
             (Some(0), Some(1..)) => {}

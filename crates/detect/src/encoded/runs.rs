@@ -68,7 +68,7 @@ impl Walk<'_> {
     fn look(&self, start: usize, on_found: &mut impl FnMut(Found)) -> usize {
         let bytes = self.bytes;
         if bytes[start] == 0 || bytes.get(start + 1) == Some(&0) {
-            return utf16_at(bytes, start, (self.from, &self.own), on_found).max(start + 1);
+            return self.utf16_at(start, on_found).max(start + 1);
         }
         let limit = bytes.len().min(self.own.end + BEYOND);
         let (mut classes, mut end) = (0, start);
@@ -116,46 +116,43 @@ impl Walk<'_> {
             at += len.max(1);
         }
     }
-}
 
-/// Looks at the stretch of UTF-16 around a byte; returns where the search goes on.
-fn utf16_at(
-    bytes: &[u8],
-    probe: usize,
-    (from, own): (usize, &Range<usize>),
-    on_found: &mut impl FnMut(Found),
-) -> usize {
-    // Of a zero the character beside it counts; two zeros are no text.
-    let at = if bytes[probe] == 0 { probe + 1 } else { probe };
-    if bytes.get(at).is_none_or(|&byte| byte == 0) {
-        return probe + 1;
+    /// Reports the stretch of UTF-16 around a byte if it is long enough; returns where the search
+    /// continues.
+    fn utf16_at(&self, probe: usize, on_found: &mut impl FnMut(Found)) -> usize {
+        let Walk { bytes, ref own, from } = *self;
+        // Of a zero the character beside it counts; two zeros are no text.
+        let at = if bytes[probe] == 0 { probe + 1 } else { probe };
+        if bytes.get(at).is_none_or(|&byte| byte == 0) {
+            return probe + 1;
+        }
+        let goes_back = |at: usize| at >= 2 && bytes[at - 1] == 0 && bytes[at - 2] != 0;
+        let goes_on = |at: usize| {
+            bytes.get(at + 1) == Some(&0) && bytes.get(at + 2).is_some_and(|&byte| byte != 0)
+        };
+        let mut start = at;
+        // The last character of a run may be the first of a stretch.
+        while start + 1 >= from + 2 && goes_back(start) {
+            start -= 2;
+        }
+        let mut last = at;
+        while last + 2 < own.end && goes_on(last) {
+            last += 2;
+        }
+        let (mut before, mut behind) = (0, 0);
+        // A stretch that the searched part cuts is as long as it is.
+        while before < LEAST && start < own.start + 2 && goes_back(start - 2 * before) {
+            before += 1;
+        }
+        while behind < LEAST && last + 2 >= own.end && goes_on(last + 2 * behind) {
+            behind += 1;
+        }
+        if (last - start) / 2 + 1 + before + behind >= LEAST && start < own.end {
+            on_found(Found::Utf16(start..last + 1));
+        }
+        // The last character of a stretch may be the first of a run.
+        last
     }
-    let goes_back = |at: usize| at >= 2 && bytes[at - 1] == 0 && bytes[at - 2] != 0;
-    let goes_on = |at: usize| {
-        bytes.get(at + 1) == Some(&0) && bytes.get(at + 2).is_some_and(|&byte| byte != 0)
-    };
-    let mut start = at;
-    // The last character of a run may be the first of a stretch.
-    while start + 1 >= from + 2 && goes_back(start) {
-        start -= 2;
-    }
-    let mut last = at;
-    while last + 2 < own.end && goes_on(last) {
-        last += 2;
-    }
-    let (mut before, mut behind) = (0, 0);
-    // A stretch that the searched part cuts is as long as it is.
-    while before < LEAST && start < own.start + 2 && goes_back(start - 2 * before) {
-        before += 1;
-    }
-    while behind < LEAST && last + 2 >= own.end && goes_on(last + 2 * behind) {
-        behind += 1;
-    }
-    if (last - start) / 2 + 1 + before + behind >= LEAST && start < own.end {
-        on_found(Found::Utf16(start..last + 1));
-    }
-    // The last character of a stretch may be the first of a run.
-    last
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 //! there, if any. It does not search for places.
 
 use super::class::is_run;
-use super::decode::{Scheme, WIDEST_CHARACTER, WIDEST_LOOK, escape};
+use super::decode::{Scheme, Unescaped, WIDEST_CHARACTER, WIDEST_LOOK, escape};
 use crate::budget;
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
-use crate::matcher::Matcher;
+use crate::matcher::{DecodedToken, Matcher};
 use crate::scratch::Scratch;
 use crate::search::Search;
 use std::ops::Range;
@@ -44,13 +44,12 @@ impl Start {
         let work = budget::PLACE + budget::TRIED * out.bytes.len() as u64;
         search.spend(&mut scratch.budget, work);
         let looked = out.ends.last().copied().unwrap_or(start) + WIDEST_LOOK;
-        let found = found.map(|(rule, len)| {
+        let token = found.map_or(&[][..], |token| &out.bytes[..token.len]);
+        let found = found.map(|DecodedToken { rule, len }| {
             let end = out.ends[len - 1];
             let encoding = Encoding::PLAIN.with(scheme.layers());
-            (Match { rule, start, end, evidence: Evidence::Proven, encoding }, len)
+            Match { rule, start, end, evidence: Evidence::Proven, encoding }
         });
-        let token = found.map_or(&[][..], |(_, len)| &out.bytes[..len]);
-        let found = found.map(|(found, _)| found);
         on(Candidate { from, start, reach: reach.max(looked), found }, token);
         scratch.decoded = out;
     }
@@ -120,7 +119,8 @@ pub(super) fn backwards(bytes: &[u8], at: usize, before: &[u8], layer: Layer) ->
         let escaped = (3..=WIDEST_CHARACTER).find(|&len| {
             let text = at.checked_sub(len).map(|from| &bytes[from..at]);
             let text = text.filter(|text| matches!(text[0], b'%' | b'\\' | b'&' | b'='));
-            text.is_some_and(|text| escape(layer, text) == Some((Some(byte), len)))
+            let wanted = Unescaped { byte: Some(byte), len };
+            text.is_some_and(|text| escape(layer, text) == Some(wanted))
         });
         at -= match escaped {
             Some(len) => len,

@@ -233,7 +233,7 @@ fn span_of(error: &FormatError, table: &TokenTable) -> Range<usize> {
     match &error.place {
         FormatPlace::Pattern => pattern,
         FormatPlace::Segment(name) => table.segments.get(name).map_or(pattern, Spanned::span),
-        FormatPlace::Coverage(name, index) => table
+        FormatPlace::Coverage { segment: name, index } => table
             .segments
             .get(name)
             .and_then(|segment| segment.get_ref().over.as_ref()?.get(*index).map(Spanned::span))

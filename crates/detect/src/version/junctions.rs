@@ -79,6 +79,17 @@ fn before(bytes: &[u8], end: usize) -> [u8; NEAR] {
     near
 }
 
+/// The border between two pieces.
+#[derive(Clone, Copy, Debug)]
+struct Junction {
+    /// The offset of the second piece.
+    at: usize,
+    /// The last byte of the first piece.
+    last: u8,
+    /// The first byte of the second piece.
+    first: u8,
+}
+
 /// What two pieces that meet have near the junction.
 #[derive(Clone, Copy, Debug)]
 struct Near {
@@ -132,7 +143,8 @@ impl News<'_> {
                 seen = end;
             }
             let first = bytes[0];
-            if near.last.is_some_and(|last| self.is_new_literal(version, (last, first), at, window))
+            let junction = |last| Junction { at, last, first };
+            if near.last.is_some_and(|last| self.is_new_literal(version, junction(last), window))
                 || is_text && near.last.is_some_and(|last| last == 0 || first == 0)
             {
                 return true;
@@ -151,13 +163,12 @@ impl News<'_> {
         near.run >= LEAST && self.has_new_run(version, pieces, seen, window).is_none()
     }
 
-    /// Returns `true` if a literal that is searched for is across the junction at `at`.
+    /// Returns `true` if a literal that is searched for crosses the junction.
     #[inline]
     fn is_new_literal(
         &self,
         version: &impl Version,
-        (last, first): (u8, u8),
-        at: usize,
+        Junction { at, last, first }: Junction,
         window: &mut Vec<u8>,
     ) -> bool {
         let longest = self.junctions.longest;

@@ -43,6 +43,10 @@ pub trait Version {
 }
 
 /// A run of bytes of a version.
+///
+/// The pack reader has a type of its own for the pieces of an object. Both are kept, because neither
+/// crate depends on the other: the detector knows no packs, and the pack reader no tokens. The scanner
+/// converts one into the other, which copies four numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The offset in the version.

@@ -16,7 +16,7 @@ pub(crate) struct Attributor<'a> {
     pub(crate) refs: &'a Refs,
     pub(crate) shallow: &'a [ObjectId],
     pub(crate) run: &'a Run,
-    pub(crate) means: Means,
+    pub(crate) means: Means<'a>,
 }
 
 impl Attributor<'_> {

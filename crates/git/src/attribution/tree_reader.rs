@@ -74,7 +74,7 @@ impl Shared<'_> {
         let is_unmarked = |position: u32| !self.marks.has(first + position);
         let options = WalkOptions {
             kinds: Kinds::of(&[Kind::Tree]),
-            threads: self.attributor.means.threads,
+            pool: self.attributor.means.workers.pool(),
             budget: self.attributor.means.budget,
             skip: Some(&is_unmarked),
         };

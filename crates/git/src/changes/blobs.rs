@@ -6,11 +6,9 @@ use super::super::lfs::{Lfs, LfsError, Pointer};
 use super::super::store::Store;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
-use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{ObjectVisitor, Run, Visitors, add};
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What cannot be read of blobs.
 #[derive(Debug, Default)]
@@ -21,12 +19,22 @@ pub(super) struct Unread {
     pub(super) errors: Vec<String>,
 }
 
+/// A worker that pushes blobs.
+struct BlobWorker<'a> {
+    reader: Reader,
+    visitor: Box<dyn ObjectVisitor + 'a>,
+    unread: Unread,
+}
+
+/// Up to this number of blobs, starting threads takes longer than searching them.
+const FEW: usize = 32;
+
 /// Reads blobs and pushes them.
 pub(super) struct BlobReader<'a> {
     pub(super) store: &'a Store,
     pub(super) lfs: &'a Lfs,
     pub(super) run: &'a Run,
-    pub(super) threads: usize,
+    pub(super) workers: &'a Workers,
 }
 
 impl BlobReader<'_> {
@@ -34,40 +42,33 @@ impl BlobReader<'_> {
     pub(super) fn push(&self, mut ids: Vec<ObjectId>, visitors: &dyn Visitors) -> Unread {
         ids.sort_unstable();
         ids.dedup();
-        let next = AtomicUsize::new(0);
-        let unread = Mutex::new(Unread::default());
-        let work = || {
-            let mut reader = Reader::default();
-            let mut visitor = visitors.make();
-            while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.run.is_interrupted() {
-                    return;
-                }
-                self.push_one(*id, &mut reader, &mut *visitor, &unread);
-            }
+        let make = || BlobWorker {
+            reader: Reader::default(),
+            visitor: visitors.make(),
+            unread: Unread::default(),
         };
-        let threads = self.threads.min(ids.len().div_ceil(32));
-        std::thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
+        let workers = self.workers.fold(&ids, FEW, make, |worker, id| {
+            if !self.run.is_interrupted() {
+                self.push_one(*id, worker);
+            }
         });
-        unread.into_inner().unwrap_or_else(|poison| poison.into_inner())
+        let mut unread = Unread::default();
+        for mut worker in workers {
+            unread.lfs.extend(worker.unread.lfs);
+            unread.errors.append(&mut worker.unread.errors);
+        }
+        unread
     }
 
-    fn push_one(
-        &self,
-        id: ObjectId,
-        reader: &mut Reader,
-        visitor: &mut dyn ObjectVisitor,
-        unread: &Mutex<Unread>,
-    ) {
+    fn push_one(&self, id: ObjectId, worker: &mut BlobWorker<'_>) {
+        let BlobWorker { reader, visitor, unread } = worker;
         let bytes = match self.store.read(&id, reader) {
             Ok((Kind::Blob, bytes)) => bytes,
             Ok((kind, _)) => {
                 let message = format!("object {id} is a {}, not a blob", kind.name());
-                return lock(unread).errors.push(message);
+                return unread.errors.push(message);
             }
-            Err(error) => return lock(unread).errors.push(error.to_string()),
+            Err(error) => return unread.errors.push(error.to_string()),
         };
         let tally = &self.run.tally;
         add(&tally.objects, 1);
@@ -78,7 +79,7 @@ impl BlobReader<'_> {
                 add(&tally.bytes, object.len() as u64);
                 visitor.visit(&Blob::whole(Origin::Lfs(id), &object));
             }
-            Some(Err(error)) => drop(lock(unread).lfs.insert(id, error)),
+            Some(Err(error)) => drop(unread.lfs.insert(id, error)),
             None => {}
         }
     }

@@ -15,6 +15,7 @@ use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, la
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Code, Gap, Run, Visitors};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub(super) struct PartSource<'a> {
     pub(super) repository: &'a Repository,
     pub(super) store: &'a Store,
     pub(super) run: &'a Run,
-    pub(super) threads: usize,
+    pub(super) workers: &'a Workers,
     pub(super) base: ReadBase<'a>,
     /// Reads which tags the other side has.
     pub(super) old_tags: &'a dyn Fn() -> HashSet<ObjectId>,
@@ -155,8 +156,8 @@ impl<'a> ChangePart<'a> {
     }
 
     fn blob_reader(&self) -> BlobReader<'_> {
-        let PartSource { store, run, threads, .. } = self.source;
-        BlobReader { store, lfs: &self.lfs, run, threads }
+        let PartSource { store, run, workers, .. } = self.source;
+        BlobReader { store, lfs: &self.lfs, run, workers }
     }
 
     fn report(&self, unread: &Unread) {

@@ -10,6 +10,7 @@ use super::open::open_store_with;
 use super::part::{Change, ChangePart, PartSource};
 use super::set::{ChangeSet, Item, NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Code, Gap, Run, Visitors};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -26,10 +27,10 @@ pub struct Revisions {
 }
 
 /// How to read a range.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RangeOptions {
-    /// How many workers.
-    pub threads: usize,
+    /// The workers of the scan.
+    pub workers: Arc<Workers>,
 }
 
 /// A range that cannot be read.
@@ -340,7 +341,7 @@ impl Range {
             repository: &self.repository,
             store: &self.store,
             run: history.run,
-            threads: self.options.threads,
+            workers: &self.options.workers,
             base: &|holders| history.read_base(set, holders),
             old_tags: &|| history.tags_below(&self.had),
         };

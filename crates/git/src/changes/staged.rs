@@ -12,9 +12,11 @@ use super::open::open_store;
 use super::part::{Change, ChangePart, PartSource};
 use super::set::{Base, ChangeSet, Item, Scope, sorted_base};
 use ddpatrol_pack::{ObjectId, Reader};
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Code, Gap, Run, Visitors};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
+use std::sync::Arc;
 
 /// The staged content as a source.
 #[derive(Debug)]
@@ -22,14 +24,14 @@ pub struct Staged {
     repository: Repository,
     changes: Vec<repo::Change>,
     progress: Progress,
-    threads: usize,
+    workers: Arc<Workers>,
 }
 
 impl Staged {
     /// Prepares to read what `repository` has staged: `changes`.
     #[must_use]
-    pub fn new(repository: Repository, changes: Vec<repo::Change>, threads: usize) -> Self {
-        Self { repository, changes, progress: Progress::default(), threads }
+    pub fn new(repository: Repository, changes: Vec<repo::Change>, workers: Arc<Workers>) -> Self {
+        Self { repository, changes, progress: Progress::default(), workers }
     }
 
     /// Sets the operation that the commit ends.
@@ -176,7 +178,7 @@ impl Change for Staged {
             repository: &self.repository,
             store: &store,
             run,
-            threads: self.threads,
+            workers: &self.workers,
             base: &base,
             old_tags: &HashSet::new,
         };

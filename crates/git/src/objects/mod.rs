@@ -14,20 +14,21 @@ use super::state::{Known, pack_name};
 use super::store::Store;
 use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
-use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Visitors, add};
 use links::Links;
 use std::collections::{BTreeSet, HashSet};
-use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use worker::Worker;
+
+/// Up to this number of loose objects, starting threads takes longer than reading them.
+const FEW: usize = 64;
 
 /// How to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Means {
-    pub(super) threads: usize,
+pub(super) struct Means<'a> {
+    pub(super) workers: &'a Workers,
     pub(super) budget: usize,
     pub(super) context: Context,
 }
@@ -49,10 +50,19 @@ pub(super) struct Objects {
 
 /// What reads a store.
 pub(super) struct ObjectReader<'a> {
-    pub(super) means: Means,
+    pub(super) means: Means<'a>,
     /// Takes the objects; `None` if only links are read.
     pub(super) visitors: Option<&'a dyn Visitors>,
     pub(super) run: &'a Run,
+}
+
+/// A worker that reads loose objects.
+struct LooseReader<'a> {
+    worker: Worker<'a>,
+    /// Objects that have vanished since they were listed.
+    vanished: Vec<ObjectId>,
+    /// Objects that cannot be read, and why.
+    failed: Vec<(Option<ObjectId>, String)>,
 }
 
 impl ObjectReader<'_> {
@@ -68,7 +78,7 @@ impl ObjectReader<'_> {
     pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
         for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
             let first = objects.catalog.add_pack(Arc::clone(pack));
-            let families = Families::new(Arc::clone(pack), self.means.threads, |_| {});
+            let families = Families::new(Arc::clone(pack), self.means.workers.pool(), |_| {});
             objects.packs.push((families, first));
         }
         for id in known.loose.iter().filter_map(|id| id.parse().ok()) {
@@ -148,8 +158,8 @@ impl ObjectReader<'_> {
             }
             add(&self.run.tally.objects_known, loose.len() as u64);
             for (pack, first) in new {
-                let threads = self.means.threads;
-                let families = Families::new(pack, threads, |error| failed.push(error));
+                let pool = self.means.workers.pool();
+                let families = Families::new(pack, pool, |error| failed.push(error));
                 failed.append(&mut self.walk(objects, &families, first, (&done, Kinds::ALL)));
                 objects.packs.push((families, first));
             }
@@ -187,7 +197,7 @@ impl ObjectReader<'_> {
         let is_alone = first == 0 && done.is_empty();
         let options = WalkOptions {
             kinds,
-            threads: self.means.threads,
+            pool: self.means.workers.pool(),
             budget: self.means.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
@@ -209,39 +219,33 @@ impl ObjectReader<'_> {
         loose: &[(u32, ObjectId)],
         vanished: &mut Vec<ObjectId>,
     ) {
-        let next = AtomicUsize::new(0);
-        let results = Mutex::new((vanished, Vec::new(), Links::default()));
         let catalog = &objects.catalog;
-        let work = || {
-            let mut worker = self.worker(catalog, 0, Kinds::ALL);
-            while let Some(&(number, id)) = loose.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.run.is_interrupted() {
-                    break;
-                }
-                let read = worker.loose(store, number, id);
-                let mut results = lock(&results);
-                match read {
-                    Ok(true) => {}
-                    Ok(false) => results.0.push(id),
-                    Err(error) => results.1.push((id, error)),
+        let make = || LooseReader {
+            worker: self.worker(catalog, 0, Kinds::ALL),
+            vanished: Vec::new(),
+            failed: Vec::new(),
+        };
+        let readers = self.means.workers.fold(loose, FEW, make, |reader, &(number, id)| {
+            if self.run.is_interrupted() {
+                return;
+            }
+            match reader.worker.loose(store, number, id) {
+                Ok(true) => {}
+                Ok(false) => reader.vanished.push(id),
+                Err(error) => {
+                    let message = format!("loose object {id} cannot be read: {error}");
+                    reader.failed.push((Some(id), message));
                 }
             }
-            let links = worker.finish();
-            let mut results = lock(&results);
-            results.2.merge(links);
-        };
-        let threads = self.means.threads.min(loose.len().div_ceil(64));
-        std::thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
         });
-        let (_, failed, links) = results.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        let (mut links, mut failed) = (Links::default(), Vec::new());
+        for mut reader in readers {
+            links.merge(reader.worker.finish());
+            vanished.append(&mut reader.vanished);
+            failed.append(&mut reader.failed);
+        }
         objects.links.merge(links);
-        let describe = |(id, error): (ObjectId, io::Error)| {
-            (Some(id), format!("loose object {id} cannot be read: {error}"))
-        };
-        let again: Vec<_> = failed.into_iter().map(describe).collect();
-        self.read_again(store, objects, again);
+        self.read_again(store, objects, failed);
     }
 
     /// Looks for another copy of what could not be read, as git does.

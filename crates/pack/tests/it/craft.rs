@@ -169,6 +169,12 @@ impl Delta {
         self
     }
 
+    /// Copies all `len` bytes of the base.
+    pub(crate) fn copy_all(self, len: u32) -> Self {
+        let starts = (0..len).step_by(0x10000);
+        starts.fold(self, |delta, at| delta.copy(at, (len - at).min(0x10000)))
+    }
+
     /// Inserts fresh bytes.
     pub(crate) fn insert(mut self, bytes: &[u8]) -> Self {
         for part in bytes.chunks(0x7f) {

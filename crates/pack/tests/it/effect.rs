@@ -2,6 +2,7 @@
 
 use crate::craft::{self, Base, Entry, Pair};
 use crate::git::{Objects, Repo};
+use crate::pool::pool;
 use ddpatrol_pack::{
     Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader,
     Visitor, WalkOptions,
@@ -91,8 +92,9 @@ pub(crate) fn outcome(
         }
     };
     let mut errors = Vec::new();
-    let families = Families::new(Arc::clone(&pack), threads, |error| errors.push(error));
-    let options = WalkOptions { kinds: Kinds::ALL, threads, budget, skip: None };
+    let pool = pool(threads);
+    let families = Families::new(Arc::clone(&pack), pool.as_ref(), |error| errors.push(error));
+    let options = WalkOptions { kinds: Kinds::ALL, pool: pool.as_ref(), budget, skip: None };
     let mut outcome = Outcome::default();
     for visitor in families.walk(&options, &Collect::default) {
         for (position, id, kind, content) in visitor.objects {
@@ -184,8 +186,10 @@ impl Subject {
         write(&self.repo, pair);
         let path = self.repo.path().join("objects/pack/pack-1.pack");
         let one = outcome(&path, self.hash(), (1, 1), &self.ids);
-        let other = outcome(&path, self.hash(), (3, 64 << 20), &self.ids);
-        assert!(one == other, "threads or budget change what is found");
+        for limits in [(2, 64 << 20), (8, 1)] {
+            let other = outcome(&path, self.hash(), limits, &self.ids);
+            assert!(one == other, "threads or budget change what is found: {limits:?}");
+        }
         let shows = one != self.outcome;
         (one, shows)
     }
@@ -215,7 +219,8 @@ impl Subject {
     }
 }
 
-fn write(repo: &Repo, pair: &Pair) {
+/// Writes a pack and its index into a repository.
+pub(crate) fn write(repo: &Repo, pair: &Pair) {
     let path = repo.path().join("objects/pack/pack-1.pack");
     std::fs::write(&path, &pair.pack).expect("the pack is written");
     std::fs::write(path.with_extension("idx"), &pair.index).expect("the index is written");

@@ -16,7 +16,7 @@ use std::sync::Arc;
 const LARGE: usize = 64 << 20;
 
 fn options() -> WalkOptions<'static> {
-    WalkOptions { kinds: Kinds::ALL, threads: 1, budget: 1 << 20, skip: None }
+    WalkOptions { kinds: Kinds::ALL, pool: None, budget: 1 << 20, skip: None }
 }
 
 /// Many bytes that shrink well.
@@ -34,7 +34,7 @@ fn walk<V: Visitor + Send>(entries: &[Entry], make: fn() -> V) -> V {
     std::fs::write(&path, pair.pack).expect("the pack is written");
     std::fs::write(path.with_extension("idx"), pair.index).expect("the index is written");
     let pack = Arc::new(Pack::open(&path, HashKind::Sha1).expect("the tables fit"));
-    let families = Families::new(Arc::clone(&pack), 1, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), None, |error| panic!("{error}"));
     families.walk(&options(), &make).pop().expect("one worker")
 }
 
@@ -48,7 +48,7 @@ fn a_large_blob_of_git_is_streamed() {
     let prefix = repo.path().join("objects/pack/pack").display().to_string();
     repo.run(&["pack-objects", "-q", &prefix], format!("{id}\n").as_bytes());
     let pack = repo.open();
-    let families = Families::new(Arc::clone(&pack), 1, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), None, |error| panic!("{error}"));
     let visitor = families.walk(&options(), &Collect::default).pop().expect("one worker");
     assert!(visitor.errors.is_empty() && visitor.objects.is_empty());
     assert!(visitor.streamed == [(id, content.clone())]);

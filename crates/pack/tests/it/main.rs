@@ -6,5 +6,7 @@ mod craft;
 mod effect;
 mod git;
 mod large;
+mod pool;
 mod random;
 mod whole;
+mod workers;

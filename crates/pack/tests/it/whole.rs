@@ -1,17 +1,20 @@
 //! Packs that are in order: the walk gives what git gives, piece by piece.
 
 use crate::git::{History, Objects, Repo};
+use crate::pool::pool;
 use crate::random::Random;
 use ddpatrol_pack::{
     Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor,
     WalkOptions,
 };
+use ddpatrol_scan::workers::heavy;
+use rayon::ThreadPool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 
 const EDITED: History = History { files: 3, versions: 300, lines: 60, seed: 1 };
-const LIMITS: [(usize, usize); 5] = [(1, 192 << 20), (2, 192 << 20), (5, 1 << 20), (1, 1), (2, 1)];
+const LIMITS: [(usize, usize); 5] = [(1, 192 << 20), (2, 192 << 20), (8, 1 << 20), (1, 1), (2, 1)];
 
 /// What git says of a pack.
 struct Truth {
@@ -143,15 +146,15 @@ struct Seen {
     without_base: usize,
 }
 
-fn options(threads: usize, budget: usize) -> WalkOptions<'static> {
-    WalkOptions { kinds: Kinds::ALL, threads, budget, skip: None }
+fn options(pool: Option<&ThreadPool>, budget: usize) -> WalkOptions<'_> {
+    WalkOptions { kinds: Kinds::ALL, pool, budget, skip: None }
 }
 
 fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
     let pack = repo.open();
     pack.check().expect("pack and index belong together");
     assert_eq!(pack.index().len() as usize, truth.objects.len());
-    let families = Families::new(Arc::clone(&pack), options.threads, |error| panic!("{error}"));
+    let families = Families::new(Arc::clone(&pack), options.pool, |error| panic!("{error}"));
     let random = |seed| Random(seed ^ options.budget as u64);
     let make =
         || Compare { truth, random: random(7), seen: Vec::new(), with_base: 0, without_base: 0 };
@@ -171,7 +174,8 @@ fn compare(repo: &Repo) -> Truth {
     let truth = Truth::of(repo);
     assert!(!truth.objects.is_empty());
     for (threads, budget) in LIMITS {
-        let seen = walk(repo, &truth, &options(threads, budget));
+        let pool = pool(threads);
+        let seen = walk(repo, &truth, &options(pool.as_ref(), budget));
         assert!(seen.ids == truth.ids(), "{threads} threads, {budget} bytes");
         assert_eq!((seen.with_base, seen.without_base), (truth.bases.len(), 0));
     }
@@ -254,7 +258,8 @@ fn the_deepest_chain_that_git_makes_is_walked() {
     let truth = Truth::of(&repo);
     assert!(truth.depth >= 4095, "{} is not deep", truth.depth);
     for (threads, budget) in [(1, 192 << 20), (2, 1)] {
-        assert!(walk(&repo, &truth, &options(threads, budget)).ids == truth.ids());
+        let pool = pool(threads);
+        assert!(walk(&repo, &truth, &options(pool.as_ref(), budget)).ids == truth.ids());
     }
     let deepest: Objects = truth.objects.iter().step_by(97).map(|(k, v)| (*k, v.clone())).collect();
     compare_reads(&repo, &Truth { objects: deepest, bases: BTreeMap::new(), depth: 0 });
@@ -274,24 +279,12 @@ fn a_pack_without_deltas_holds_thousands_of_tiny_objects() {
 
 #[test]
 fn a_family_too_heavy_for_one_worker_is_cut_and_comes_whole() {
-    // Two versions differ in up to 120 kB: some 10 MB of deltas in few families, where a job takes
-    // 4 MiB.
-    let mut random = Random(4);
-    let base = random.bytes(400_000);
-    let mut versions = (0..90).map(|version: usize| {
-        let mut text = base.clone();
-        let own = random.bytes(60_000);
-        let at = random.below(300_000);
-        text[at..at + 60_000].copy_from_slice(&own);
-        text.truncate(400_000 - version * 10);
-        text
-    });
-    let how = ["--depth=20", "--window=8", "--delta-base-offset", "--compression=1"];
-    let repo = Repo::of_blobs(&mut versions, &how, HashKind::Sha1);
+    let repo = heavy();
     let truth = Truth::of(&repo);
     let mut apart = 0;
     for (threads, budget) in [(1, 192 << 20), (2, 192 << 20), (5, 1 << 20), (2, 1)] {
-        let seen = walk(&repo, &truth, &options(threads, budget));
+        let pool = pool(threads);
+        let seen = walk(&repo, &truth, &options(pool.as_ref(), budget));
         assert!(seen.ids == truth.ids(), "{threads} threads, {budget} bytes");
         assert_eq!(seen.with_base + seen.without_base, truth.bases.len());
         apart += seen.without_base;
@@ -306,7 +299,9 @@ fn only_the_wanted_kinds_are_visited() {
     for wanted in [&Kind::ALL[..1], &Kind::ALL[1..2], &Kind::ALL[2..], &Kind::ALL[3..], &[]] {
         let expected: BTreeSet<_> = wanted.iter().flat_map(|&kind| truth.of_kind(kind)).collect();
         for (threads, budget) in LIMITS {
-            let options = WalkOptions { kinds: Kinds::of(wanted), ..options(threads, budget) };
+            let pool = pool(threads);
+            let options = options(pool.as_ref(), budget);
+            let options = WalkOptions { kinds: Kinds::of(wanted), ..options };
             assert!(walk(&repo, &truth, &options).ids == expected, "{wanted:?}");
         }
     }
@@ -329,7 +324,8 @@ fn what_is_skipped_is_not_visited_and_all_else_is() {
         let with = rest.iter().filter(|id| truth.bases.get(id).is_some_and(|it| rest.contains(it)));
         let with = with.count();
         for (threads, budget) in LIMITS {
-            let options = WalkOptions { skip: Some(skip), ..options(threads, budget) };
+            let pool = pool(threads);
+            let options = WalkOptions { skip: Some(skip), ..options(pool.as_ref(), budget) };
             let seen = walk(&repo, &truth, &options);
             assert!(seen.ids == rest);
             assert_eq!(seen.with_base, with);
@@ -342,9 +338,10 @@ fn families_can_be_walked_again() {
     let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
     let truth = Truth::of(&repo);
     let pack = repo.open();
-    let families = Families::new(Arc::clone(&pack), 2, |error| panic!("{error}"));
+    let pool = pool(2);
+    let families = Families::new(Arc::clone(&pack), pool.as_ref(), |error| panic!("{error}"));
     for kinds in [&[Kind::Tree][..], &[Kind::Blob, Kind::Commit], &[Kind::Tree], &Kind::ALL] {
-        let options = WalkOptions { kinds: Kinds::of(kinds), ..options(2, 1 << 20) };
+        let options = WalkOptions { kinds: Kinds::of(kinds), ..options(pool.as_ref(), 1 << 20) };
         let make = || Compare {
             truth: &truth,
             random: Random(5),
@@ -356,31 +353,4 @@ fn families_can_be_walked_again() {
         let expected = kinds.iter().flat_map(|&kind| truth.of_kind(kind)).collect();
         assert_eq!(seen.collect::<BTreeSet<_>>(), expected);
     }
-}
-
-#[test]
-fn a_walk_that_is_stopped_ends() {
-    struct Stop(usize);
-    impl Visitor for Stop {
-        type Kept = ();
-        fn visit(&mut self, _: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
-            self.0 += 1;
-            Ok(())
-        }
-        fn stream(&mut self, _: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {
-            Ok(())
-        }
-        fn failed(&mut self, error: PackError) {
-            panic!("{error}");
-        }
-        fn is_stopped(&self) -> bool {
-            self.0 >= 5
-        }
-    }
-    let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
-    let pack = repo.open();
-    let families = Families::new(Arc::clone(&pack), 1, |error| panic!("{error}"));
-    let seen: Vec<usize> =
-        families.walk(&options(3, 1), &|| Stop(0)).into_iter().map(|it| it.0).collect();
-    assert!(seen.iter().all(|&it| it <= 5) && seen.contains(&5), "{seen:?}");
 }

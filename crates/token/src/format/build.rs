@@ -1,7 +1,8 @@
 //! From the written form of a format to its layouts, with errors that say what would be right.
 
 use super::{
-    CrcPlan, Format, Kind, Layout, Lengths, MAX_PIECES, MAX_TOKEN_LEN, MIN_HEAD_LEN, Piece, Segment,
+    CrcPlan, CrcTerm, Format, Kind, Layout, LengthRange, Lengths, MAX_PIECES, MAX_TOKEN_LEN,
+    MIN_HEAD_LEN, Piece, Segment,
 };
 use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, Item, MAX_WIDTH, Shift};
 use crate::{base62, byteset::ByteSet};
@@ -28,8 +29,13 @@ pub enum Place {
     Pattern,
     /// The segment with this name.
     Segment(String),
-    /// The coverage with this index, of the checksum segment with this name.
-    Coverage(String, usize),
+    /// A coverage of the checksum.
+    Coverage {
+        /// The name of the checksum segment.
+        segment: String,
+        /// The index into [`Checksum::over`].
+        index: usize,
+    },
 }
 
 fn error<T>(
@@ -172,7 +178,7 @@ fn resolve_coverages(segments: &mut [Segment]) -> Result<(), FormatError> {
             );
         }
         for (index, coverage) in checksum.over.iter_mut().enumerate() {
-            let place = Place::Coverage(segment.name.clone(), index);
+            let place = Place::Coverage { segment: segment.name.clone(), index };
             coverage.items = parse_template(&coverage.source, &described, &place)?;
             let is_checksum = |item: &Item| matches!(item, Item::Segment(at) if matches!(described[*at].kind, Kind::Checksum(_)));
             if coverage.items.iter().any(is_checksum) {
@@ -295,7 +301,7 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
     for item in items {
         let mut longer = Vec::new();
         for layout in &layouts {
-            let mut push = |piece, fixed, variable: Option<(usize, usize)>| {
+            let mut push = |piece, fixed, variable: Option<LengthRange>| {
                 let mut next = layout.clone();
                 next.pieces.push(piece);
                 next.fixed_len += fixed;
@@ -307,11 +313,12 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
                 Item::Segment(index) => match &segments[*index].lengths {
                     Lengths::OneOf(lengths) => {
                         for &len in lengths {
-                            push(Piece::Segment(*index, Some(len)), len, None);
+                            push(Piece::Segment { index: *index, len: Some(len) }, len, None);
                         }
                     }
-                    Lengths::Range { min, max } => {
-                        push(Piece::Segment(*index, None), 0, Some((*min, *max)));
+                    &Lengths::Range { min, max } => {
+                        let piece = Piece::Segment { index: *index, len: None };
+                        push(piece, 0, Some(LengthRange { min, max }));
                     }
                 },
             }
@@ -351,7 +358,7 @@ fn plans(layout: &Layout, checksum: &Checksum) -> Vec<CrcPlan> {
             .pieces
             .iter()
             .find_map(|piece| match piece {
-                Piece::Segment(index, len) if index == wanted => *len,
+                Piece::Segment { index, len } if index == wanted => *len,
                 _ => None,
             })
             .unwrap_or(0),
@@ -367,7 +374,7 @@ fn plans(layout: &Layout, checksum: &Checksum) -> Vec<CrcPlan> {
                     let own = crc32fast::hash(bytes);
                     plan.constant ^= shift.map_or(own, |shift| shift.apply(own));
                 }
-                Item::Segment(index) => plan.terms.push((*index, shift)),
+                Item::Segment(segment) => plan.terms.push(CrcTerm { segment: *segment, shift }),
             }
         }
         plan

@@ -69,12 +69,21 @@ pub struct Format {
     head: Box<[u8]>,
 }
 
+/// The smallest and the largest length of a segment, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LengthRange {
+    /// The smallest length.
+    pub min: usize,
+    /// The largest length.
+    pub max: usize,
+}
+
 /// One arrangement of pieces in which every length but at most one is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     pieces: Vec<Piece>,
     fixed_len: usize,
-    variable: Option<(usize, usize)>,
+    variable: Option<LengthRange>,
     /// For each coverage how its CRC-32 follows from those of the segments; empty where the
     /// lengths are not fixed, or the checksum is no CRC-32.
     plans: Vec<CrcPlan>,
@@ -86,8 +95,16 @@ pub struct Layout {
 struct CrcPlan {
     /// What the literals contribute.
     constant: u32,
-    /// The segments; none of them is shifted where nothing comes after it.
-    terms: Vec<(usize, Option<Shift>)>,
+    terms: Vec<CrcTerm>,
+}
+
+/// The contribution of one segment to the CRC-32 of a coverage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CrcTerm {
+    /// The index of the segment.
+    segment: usize,
+    /// The shift by the bytes after the segment; `None` if it is the last one.
+    shift: Option<Shift>,
 }
 
 /// The bytes of a candidate's segments, by index.
@@ -98,8 +115,13 @@ type Spans<'a> = [&'a [u8]; MAX_PIECES];
 pub enum Piece {
     /// These bytes.
     Literal(Box<[u8]>),
-    /// The segment of this index; its length, or `None` where it is the variable one.
-    Segment(usize, Option<usize>),
+    /// A segment.
+    Segment {
+        /// The index into [`Format::segments`].
+        index: usize,
+        /// The length, or `None` for the segment of variable length.
+        len: Option<usize>,
+    },
 }
 
 /// Which layout a candidate follows, and how long it is.
@@ -150,19 +172,26 @@ impl Layout {
     /// Returns the length of the shortest token, in bytes.
     #[must_use]
     pub fn min_len(&self) -> usize {
-        self.fixed_len + self.variable.map_or(0, |(min, _)| min)
+        self.fixed_len + self.variable.map_or(0, |range| range.min)
     }
 
     /// Returns the length of the longest token, in bytes.
     #[must_use]
     pub fn max_len(&self) -> usize {
-        self.fixed_len + self.variable.map_or(0, |(_, max)| max)
+        self.fixed_len + self.variable.map_or(0, |range| range.max)
     }
 
-    /// Returns the bounds of the segment whose length varies, if there is one.
+    /// Returns the lengths that the segment of variable length can have, if there is one.
     #[must_use]
-    pub fn variable(&self) -> Option<(usize, usize)> {
+    pub fn variable(&self) -> Option<LengthRange> {
         self.variable
+    }
+
+    /// Returns the lengths that a segment piece with this `len` can have.
+    #[must_use]
+    pub fn lengths(&self, len: Option<usize>) -> LengthRange {
+        let variable = self.variable.unwrap_or(LengthRange { min: 0, max: 0 });
+        len.map_or(variable, |len| LengthRange { min: len, max: len })
     }
 }
 
@@ -244,7 +273,7 @@ impl Format {
         layout.pieces.iter().map(move |piece| {
             let len = match piece {
                 Piece::Literal(bytes) => bytes.len(),
-                Piece::Segment(_, len) => len.unwrap_or(variable_len),
+                Piece::Segment { len, .. } => len.unwrap_or(variable_len),
             };
             let (bytes, tail) = rest.split_at(len);
             rest = tail;
@@ -256,7 +285,7 @@ impl Format {
     #[must_use]
     pub fn segment<'a>(&'a self, split: Split, token: &'a [u8], index: usize) -> &'a [u8] {
         self.pieces(split, token)
-            .find(|(piece, _)| matches!(piece, Piece::Segment(at, _) if *at == index))
+            .find(|(piece, _)| matches!(piece, Piece::Segment { index: at, .. } if *at == index))
             .map_or(&[], |(_, bytes)| bytes)
     }
 
@@ -281,7 +310,7 @@ impl Format {
         let mut start = 0;
         let zeros = vec![0; split.len];
         for (piece, bytes) in self.pieces(split, &zeros) {
-            if matches!(piece, Piece::Segment(index, _) if covered(*index)) {
+            if matches!(piece, Piece::Segment { index, .. } if covered(*index)) {
                 offsets.extend(start..start + bytes.len());
             }
             start += bytes.len();
@@ -295,11 +324,11 @@ impl Format {
         let public_len = |layout: &Layout| {
             let is_public = |piece: &&Piece| match piece {
                 Piece::Literal(_) => true,
-                Piece::Segment(index, len) => self.segments[*index].public && len.is_some(),
+                Piece::Segment { index, len } => self.segments[*index].public && len.is_some(),
             };
             let len = |piece: &Piece| match piece {
                 Piece::Literal(bytes) => bytes.len(),
-                Piece::Segment(_, len) => len.unwrap_or(0),
+                Piece::Segment { len, .. } => len.unwrap_or(0),
             };
             layout.pieces.iter().take_while(is_public).map(len).sum()
         };
@@ -329,9 +358,8 @@ impl Format {
                     let same = literal.iter().zip(rest).take_while(|(a, b)| a == b).count();
                     (same, same == literal.len())
                 }
-                Piece::Segment(index, len) => {
-                    let (min, max) =
-                        len.map_or(layout.variable.unwrap_or((0, 0)), |len| (len, len));
+                Piece::Segment { index, len } => {
+                    let LengthRange { min, max } = layout.lengths(*len);
                     let set = &self.segments[*index].set;
                     let same = rest.iter().take(max).take_while(|&&b| set.contains(b)).count();
                     (same, same >= min)
@@ -354,7 +382,7 @@ impl Format {
         for piece in &layout.pieces {
             match piece {
                 Piece::Literal(literal) => rest = rest.strip_prefix(&**literal)?,
-                Piece::Segment(index, len) => {
+                Piece::Segment { index, len } => {
                     let (bytes, tail) = rest.split_at_checked(len.unwrap_or(variable_len))?;
                     if !self.segments[*index].admits(bytes) {
                         return None;
@@ -387,13 +415,15 @@ impl Format {
     }
 }
 
-/// Does the same for CRC-32 by plan, hashing each segment at most once.
+/// Returns the index of the coverage whose CRC-32 is `wanted`, by plan: each segment is hashed at most
+/// once.
 fn planned_proof(plans: &[CrcPlan], wanted: u32, spans: &[&[u8]; MAX_PIECES]) -> Option<usize> {
     let mut hashed: [Option<u32>; MAX_PIECES] = [None; MAX_PIECES];
     plans.iter().position(|plan| {
-        let crc = plan.terms.iter().fold(plan.constant, |sum, (index, shift)| {
-            let own = *hashed[*index].get_or_insert_with(|| crc32fast::hash(spans[*index]));
-            sum ^ shift.as_ref().map_or(own, |shift| shift.apply(own))
+        let crc = plan.terms.iter().fold(plan.constant, |sum, term| {
+            let own =
+                *hashed[term.segment].get_or_insert_with(|| crc32fast::hash(spans[term.segment]));
+            sum ^ term.shift.as_ref().map_or(own, |shift| shift.apply(own))
         });
         crc == wanted
     })

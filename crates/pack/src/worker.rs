@@ -1,0 +1,227 @@
+//! One worker of a walk: goes down families and shows each wanted object to the visitor.
+//!
+//! Input: a plan and its jobs. Output: calls of the visitor. It decides neither which objects are wanted
+//! nor which worker gets a job.
+
+use crate::entry::EntryKind;
+use crate::inflate::LARGE;
+use crate::layout::{Children, Entry, EntryNo};
+use crate::levels::{Above, Levels};
+use crate::plan::{Job, Plan};
+use crate::source::Source;
+use crate::visitor::{Object, Visitor};
+use crate::{Fault, Kind};
+use flate2::bufread::ZlibDecoder;
+use std::io::{self, Read};
+
+/// A worker and its visitor.
+pub(crate) struct Worker<'a, V: Visitor> {
+    source: Source<'a>,
+    plan: &'a Plan<'a>,
+    levels: Levels,
+    open: Vec<Open<V::Kept>>,
+    pub(crate) visitor: V,
+}
+
+/// What was kept of the object of a level, and its children that are still to come.
+struct Open<K> {
+    kept: Option<K>,
+    children: Children,
+}
+
+impl<'a, V: Visitor> Worker<'a, V> {
+    /// Creates a worker whose buffers hold at most `budget` bytes, a single object excepted.
+    pub(crate) fn new(source: Source<'a>, plan: &'a Plan<'a>, budget: usize, visitor: V) -> Self {
+        Self { source, plan, levels: Levels::new(budget), open: Vec::new(), visitor }
+    }
+
+    /// Walks the entries of a job.
+    pub(crate) fn run(&mut self, job: &Job) {
+        self.levels.clear();
+        self.open.clear();
+        if job.own {
+            if !self.enter(job.entry, job.children) {
+                return;
+            }
+        } else if !self.descend(job) {
+            return;
+        }
+        while let Some(Open { children, .. }) = self.open.last_mut() {
+            let Some(child) = self.plan.next_child(children) else {
+                self.open.pop();
+                self.levels.pop();
+                continue;
+            };
+            if !self.plan.has_wanted(child) {
+                continue;
+            }
+            if self.visitor.is_stopped() {
+                return;
+            }
+            let children = self.plan.children(child);
+            self.look_ahead(children);
+            self.enter(child, children);
+        }
+    }
+
+    /// Prefetches the entry that follows an entry with these children.
+    #[inline]
+    fn look_ahead(&self, children: Children) {
+        let open = self.open.iter().rev().map(|open| open.children);
+        let mut all = std::iter::once(children).chain(open);
+        let Some(next) = all.find_map(|children| self.plan.first_child(children)) else {
+            return;
+        };
+        let entry = self.source.layout.entry(next);
+        self.source.pack.prefetch(entry.offset);
+        if let Some(position) = entry.position() {
+            self.source.pack.index().prefetch(position);
+        }
+    }
+
+    /// Goes down to an entry that another worker visits; returns `false` if it cannot be read.
+    fn descend(&mut self, job: &Job) -> bool {
+        let mut chain = vec![job.entry];
+        while let Some(&last) = chain.last()
+            && let Some(base) = self.source.layout.entry(last).base()
+        {
+            chain.push(base);
+        }
+        while let Some(entry) = chain.pop() {
+            let above = if self.open.is_empty() { Above::Needed } else { Above::Done };
+            let pushed = self.levels.push(self.source, entry);
+            if pushed.and_then(|()| self.levels.settle(above)).is_err() {
+                // The worker that visits that entry reports the fault; here its descendants are lost.
+                self.lose_children(job.children);
+                return false;
+            }
+            let children = if entry == job.entry { job.children } else { Children::default() };
+            self.open.push(Open { kept: None, children });
+        }
+        true
+    }
+
+    /// Visits an entry, one level below the last; returns `false` if it cannot be read.
+    fn enter(&mut self, at: EntryNo, children: Children) -> bool {
+        let entry = *self.source.layout.entry(at);
+        let is_wanted = self.plan.is_wanted(at);
+        if is_wanted && entry.base().is_none() && children.is_empty() {
+            match self.stream(&entry) {
+                None => {}
+                Some(result) => {
+                    if let Err(fault) = result {
+                        self.fail(&entry, fault);
+                    }
+                    return false;
+                }
+            }
+        }
+        if let Err(fault) = self.levels.push(self.source, at) {
+            if is_wanted {
+                self.fail(&entry, fault);
+            }
+            self.lose_children(children);
+            return false;
+        }
+        let mut kept = None;
+        if is_wanted
+            && let (Some(position), Some(kind)) = (entry.position(), entry.kind())
+            && let Some(id) = self.source.pack.index().id(position)
+        {
+            let levels = &mut self.levels;
+            let base = self.open.last().and_then(|open| open.kept.as_ref());
+            let is_base = !children.is_empty();
+            let mut object = Object { id, kind, position, is_base, levels };
+            match self.visitor.visit(&mut object, base) {
+                Ok(value) => kept = Some(value),
+                Err(fault) => self.fail(&entry, fault),
+            }
+        }
+        if children.is_empty() {
+            self.levels.pop();
+            return true;
+        }
+        let is_last = self.open.last().is_some_and(|open| open.children.is_empty());
+        let above = if is_last { Above::Done } else { Above::Needed };
+        if let Err(fault) = self.levels.settle(above) {
+            self.levels.pop();
+            self.fail(&entry, fault);
+            self.lose_children(children);
+            return false;
+        }
+        self.open.push(Open { kept, children });
+        true
+    }
+
+    /// Passes a large blob to the visitor without holding it; returns `None` if it is not large.
+    fn stream(&mut self, entry: &Entry) -> Option<Result<(), Fault>> {
+        let pack = self.source.pack;
+        let header = pack.header(entry.offset).ok().filter(|it| it.size > LARGE)?;
+        if header.kind != EntryKind::Whole(Kind::Blob) {
+            return None;
+        }
+        let id = pack.index().id(entry.position()?)?;
+        let data = pack.entries().get(header.data..)?;
+        let mut reader = Counted { inner: ZlibDecoder::new(data), left: header.size, fault: None };
+        let read = self.visitor.stream(id, header.size, &mut reader);
+        if self.visitor.is_stopped() {
+            return Some(Ok(()));
+        }
+        Some(match read {
+            Ok(()) => reader.finish(),
+            Err(_) => Err(reader.fault.unwrap_or(Fault::Deflate)),
+        })
+    }
+
+    fn fail(&mut self, entry: &Entry, fault: Fault) {
+        let id = entry.position().and_then(|position| self.source.pack.index().id(position));
+        let error = self.source.pack.error(Some(entry.offset), id, fault);
+        self.visitor.failed(error);
+    }
+
+    /// Reports every wanted entry below one that cannot be read.
+    fn lose_children(&mut self, children: Children) {
+        let plan = self.plan;
+        let mut open = vec![children];
+        while let Some(children) = open.pop() {
+            for at in plan.list(children) {
+                if plan.is_wanted(at) {
+                    let entry = *self.source.layout.entry(at);
+                    self.fail(&entry, Fault::BaseBroken);
+                }
+                open.push(plan.children(at));
+            }
+        }
+    }
+}
+
+/// Counts what is read, and refuses more than was announced.
+struct Counted<R> {
+    inner: R,
+    left: u64,
+    fault: Option<Fault>,
+}
+
+impl<R: Read> Counted<R> {
+    /// Checks that the announced length was read and that the data end there. A visitor that reads no
+    /// more than that has checked neither their end nor their checksum.
+    fn finish(mut self) -> Result<(), Fault> {
+        let is_whole = self.left == 0 && self.fault.is_none();
+        let is_end = is_whole && matches!(self.read(&mut [0]), Ok(0));
+        if is_end { Ok(()) } else { Err(self.fault.unwrap_or(Fault::Length)) }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer).inspect_err(|_| self.fault = Some(Fault::Deflate))?;
+        match self.left.checked_sub(read as u64) {
+            Some(left) => self.left = left,
+            None => {
+                self.fault = Some(Fault::Length);
+                return Err(io::Error::other(Fault::Length.to_string()));
+            }
+        }
+        Ok(read)
+    }
+}
