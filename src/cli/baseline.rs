@@ -8,7 +8,7 @@ use super::scan::run_then;
 use super::session::Ended;
 use crate::config::{Level, NAME};
 use crate::decode;
-use crate::finding::baseline::{Baseline, Reach};
+use crate::finding::baseline::{Baseline, BaselineScan, Reach};
 use crate::finding::decisions::Decisions;
 use crate::quantity::count;
 use crate::regular::{self, Links, MAX_TEXT};
@@ -62,7 +62,8 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
     let known: Vec<_> =
         ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
     let rule = |at: usize| ended.rules.rules()[at].id.clone();
-    let changed = baseline.update(&known, (roots, ended.gate), &rule, reach);
+    let scan = BaselineScan { findings: &known, roots, reach };
+    let changed = baseline.update(&scan, &rule, ended.gate);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-baseline-");

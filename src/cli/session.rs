@@ -4,7 +4,7 @@ use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
 use super::exit::{Exit, is_closed_pipe};
 use super::messages::{complain, install_redactor};
-use super::output::{Output, Telling, suppressed};
+use super::output::{Output, Telling};
 use super::progress::Progress;
 use super::respond::Responding;
 use super::signals;
@@ -254,7 +254,7 @@ impl Session<'_> {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
-            suppressed: suppressed(self.args.sarif_suppressed),
+            suppressed: self.args.suppressed(),
         };
         let written = reports.into_iter().map(|output| output.write(document, &telling));
         // Every report is written, whatever became of the one before it.
@@ -316,21 +316,28 @@ struct StreamState {
     outputs: Vec<Output>,
     /// The first failure to write.
     failure: Option<anyhow::Error>,
-    /// The match that was written last, and what was written of it.
-    last: Option<(Fingerprint, Location, Record)>,
+    /// The match that was written last.
+    last: Option<LastMatch>,
+}
+
+/// A match that was written, and what was written of it.
+struct LastMatch {
+    fingerprint: Fingerprint,
+    location: Location,
+    record: Record,
 }
 
 impl StreamState {
     /// Returns the record of a match that differs from the last one in its position only.
     fn again(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
         let Occurrence { token, location } = found;
-        let (fingerprint, last, record) = self.last.as_mut()?;
-        let is_again = *fingerprint == token.fingerprint
-            && record.rule == rules.rules()[token.rule].id
-            && last.differs_in_position_only(location);
-        let place = record.locations.first_mut().filter(|_| is_again)?;
+        let last = self.last.as_mut()?;
+        let is_again = last.fingerprint == token.fingerprint
+            && last.record.rule == rules.rules()[token.rule].id
+            && last.location.differs_in_position_only(location);
+        let place = last.record.locations.first_mut().filter(|_| is_again)?;
         place.move_to(location);
-        Some(record)
+        Some(&last.record)
     }
 }
 
@@ -346,12 +353,16 @@ impl Streams<'_> {
             decided.decisions.apply(&mut finding, self.telling.redactor);
             let [finding] = &finding;
             let record = self.telling.occurrence(finding);
-            state.last = Some((found.token.fingerprint, found.location.clone(), record));
+            state.last = Some(LastMatch {
+                fingerprint: found.token.fingerprint,
+                location: found.location.clone(),
+                record,
+            });
         }
         let StreamState { outputs, failure, last } = &mut *state;
-        let Some((_, _, record)) = last else { return };
+        let Some(last) = last else { return };
         for output in outputs {
-            if let Err(error) = json::write_match(record, output.writer()) {
+            if let Err(error) = json::write_match(&last.record, output.writer()) {
                 failure.get_or_insert(error.into());
             }
         }

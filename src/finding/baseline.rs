@@ -36,7 +36,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Tells whether it is known at a place.
+    /// Returns `true` if the token is known at a place.
     #[must_use]
     pub fn has(&self, place: &str) -> bool {
         self.places.contains(place)
@@ -134,24 +134,24 @@ impl Baseline {
         self.entries.get(&fingerprint)
     }
 
-    /// Takes in what was found; `rule` names the rules. What was not found is dropped where `reach` says
-    /// that it would have been. Reasons are kept.
+    /// Takes in what a scan found; `rule` names the rules. A token that was not found is dropped if the
+    /// scan covered all of its places. Reasons are kept.
     pub fn update(
         &mut self,
-        findings: &[Finding],
-        (roots, gate): (&Roots, &Redactor),
+        scan: &BaselineScan<'_>,
         rule: &dyn Fn(usize) -> String,
-        reach: &Reach,
+        redactor: &Redactor,
     ) -> Changed {
+        let BaselineScan { findings, roots, reach } = *scan;
         let mut changed = Changed::default();
         let old = std::mem::take(&mut self.entries);
         for finding in findings {
-            let found = finding.locations.iter().map(|place| roots.key(place, gate));
+            let found = finding.locations.iter().map(|place| roots.key(place, redactor));
             let known = old.get(&finding.fingerprint);
             let elsewhere = known.iter().flat_map(|it| &it.places);
             let elsewhere = elsewhere.filter(|place| !reach.covers(place));
             // Versions before this one wrote tokens in names as they are.
-            let elsewhere = elsewhere.map(|it| masked(it, gate));
+            let elsewhere = elsewhere.map(|it| masked(it, redactor));
             let places = found.chain(elsewhere).collect();
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
@@ -174,12 +174,23 @@ impl Baseline {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
-                entry.places = entry.places.iter().map(|it| masked(it, gate)).collect();
+                entry.places = entry.places.iter().map(|it| masked(it, redactor)).collect();
                 self.entries.insert(fingerprint, entry);
             }
         }
         changed
     }
+}
+
+/// What a scan found, and how far it looked.
+#[derive(Clone, Copy, Debug)]
+pub struct BaselineScan<'a> {
+    /// The findings that count.
+    pub findings: &'a [Finding],
+    /// The folders that paths count from.
+    pub roots: &'a Roots,
+    /// The places that the scan covered.
+    pub reach: &'a Reach,
 }
 
 /// How far a scan looked: what it did not find there is gone, what is elsewhere may still be.
@@ -207,7 +218,7 @@ impl Reach {
         }
     }
 
-    /// Tells whether all places of an entry were looked at.
+    /// Returns `true` if the scan covered all places of an entry.
     #[must_use]
     pub fn covers_all(&self, entry: &Entry) -> bool {
         *self == Self::All
@@ -228,13 +239,13 @@ pub struct Roots {
 impl Roots {
     /// Spells a place so that a baseline can know it: a token in a path is masked.
     #[must_use]
-    pub fn key(&self, place: &Location, gate: &Redactor) -> String {
+    pub fn key(&self, place: &Location, redactor: &Redactor) -> String {
         match (&place.path, place.part) {
             // A commit's id would not survive a rebase.
             (_, Part::Commit) => "(a commit message)".to_owned(),
             (_, Part::Tag) => "(a tag message)".to_owned(),
             (_, Part::Ref) => "(a reference's name)".to_owned(),
-            (Some(path), _) => masked(&self.below(path), gate),
+            (Some(path), _) => masked(&self.below(path), redactor),
             (None, _) if place.trace.is_some() => "(no path)".to_owned(),
             (None, _) => "(standard input)".to_owned(),
         }
@@ -258,8 +269,8 @@ impl Roots {
     }
 }
 
-fn masked(place: &str, gate: &Redactor) -> String {
-    gate.clean(place.as_bytes()).text().into_owned()
+fn masked(place: &str, redactor: &Redactor) -> String {
+    redactor.clean(place.as_bytes()).text().into_owned()
 }
 
 /// Resolves `.` and `..` without looking at the file system: what a history has may be gone.

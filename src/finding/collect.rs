@@ -119,10 +119,14 @@ impl Told<'_> {
         self,
         part: Part,
         bytes: &[u8],
-        token: (Range<usize>, Encoding),
+        token: Range<usize>,
+        encoding: Encoding,
     ) -> Option<super::Inline> {
         let is_content = part == Part::Content;
-        is_content.then(|| inline::read(self.inline, self.redactor, bytes, token)).flatten()
+        if !is_content {
+            return None;
+        }
+        inline::read(self.inline, self.redactor, bytes, token, encoding)
     }
 }
 

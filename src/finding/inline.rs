@@ -43,7 +43,8 @@ pub(super) fn read(
     allow: InlineAllow,
     redactor: &Redactor,
     bytes: &[u8],
-    (token, encoding): (Range<usize>, Encoding),
+    token: Range<usize>,
+    encoding: Encoding,
 ) -> Option<Inline> {
     if allow == InlineAllow::Ignored {
         return None;
@@ -110,7 +111,7 @@ mod tests {
         let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
         let at = line.find("TOKEN").expect("a token");
         let read =
-            read(InlineAllow::Counts, &redactor, line.as_bytes(), (at..at + 5, Encoding::PLAIN))?;
+            read(InlineAllow::Counts, &redactor, line.as_bytes(), at..at + 5, Encoding::PLAIN)?;
         Some((read.counts, read.reason.text().into_owned()))
     }
 

@@ -71,7 +71,7 @@ impl<'a> Sights<'a> {
             start,
             end,
             encoding: *encoding,
-            inline: told.inline(part, self.bytes, (range.clone(), *encoding)),
+            inline: told.inline(part, self.bytes, range.clone(), *encoding),
         }
     }
 

@@ -49,8 +49,18 @@ const CLONE: &str = "\"$clone\"";
 /// How many blobs a command names at the most.
 const MOST_BLOBS: usize = 30;
 
-/// What a step says before it has passed the redactor.
-type Draft = (Aim, String, Vec<String>);
+/// A step before it has passed the redactor.
+struct Draft {
+    aim: Aim,
+    text: String,
+    commands: Vec<String>,
+}
+
+impl Draft {
+    fn new(aim: Aim, text: impl Into<String>, commands: Vec<String>) -> Self {
+        Self { aim, text: text.into(), commands }
+    }
+}
 
 /// The repository that commands are for.
 struct Target {
@@ -79,23 +89,20 @@ pub(super) fn steps(
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
         None => "ddpatrol hook install".to_owned(),
     };
-    let drafts: [Draft; 4] = [
-        (Aim::Revoke, revoke, Vec::new()),
-        (Aim::Replace, replace.to_owned(), Vec::new()),
+    let prevent = "Let a hook stop the next one before it is committed.";
+    let drafts = [
+        Draft::new(Aim::Revoke, revoke, Vec::new()),
+        Draft::new(Aim::Replace, replace, Vec::new()),
         clean(finding, rule, &target, operation),
-        (
-            Aim::Prevent,
-            "Let a hook stop the next one before it is committed.".into(),
-            vec![install],
-        ),
+        Draft::new(Aim::Prevent, prevent, vec![install]),
     ];
-    let spell = |text: &String| redactor.clean(text.as_bytes());
+    let masked = |text: &String| redactor.clean(text.as_bytes());
     drafts
         .iter()
-        .map(|(aim, text, commands)| Step {
-            aim: *aim,
-            text: spell(text),
-            commands: commands.iter().map(spell).collect(),
+        .map(|draft| Step {
+            aim: draft.aim,
+            text: masked(&draft.text),
+            commands: draft.commands.iter().map(masked).collect(),
         })
         .collect()
 }
@@ -116,7 +123,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
                     unreachable. That drops the reflogs and all stashes, too, so make branches of those \
                     that you need (`git stash branch`). Servers and clones keep it until they do the same.";
         let expire = format!("{git} reflog expire --expire=now --all");
-        return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
+        return Draft::new(Aim::Clean, text, vec![expire, format!("{git} gc --prune=now")]);
     }
     // What the base has elsewhere is not to be had out by editing the change.
     let is_new =
@@ -133,11 +140,8 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
         // The first commit of all has no parent to begin behind.
         let id = commit.id;
         let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
-        return (
-            Aim::Clean,
-            text,
-            vec![format!("{git} rebase --interactive --rebase-merges {from}")],
-        );
+        let rebase = format!("{git} rebase --interactive --rebase-merges {from}");
+        return Draft::new(Aim::Clean, text, vec![rebase]);
     }
     rewrite(finding, rule, target)
 }
@@ -190,12 +194,12 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     }
     if commands.len() == 2 {
         // Names are renamed by hand, so there is nothing to run.
-        return (Aim::Clean, text, Vec::new());
+        return Draft::new(Aim::Clean, text, Vec::new());
     }
     commands.push(format!("{filter} &&"));
     let refs = ["heads", "tags", "notes"].map(|kind| format!("'refs/{kind}/*:refs/{kind}/*'"));
     commands.push(format!("git -C {CLONE} push --force \"$url\" {}", refs.join(" ")));
-    (Aim::Clean, text, commands)
+    Draft::new(Aim::Clean, text, commands)
 }
 
 /// Tells whether a token stands in a file as it is.
@@ -229,12 +233,12 @@ fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) 
              reset the file: a {} is in progress, and its changes to the file would be lost.",
             operation.name()
         );
-        return (Aim::Clean, text, Vec::new());
+        return Draft::new(Aim::Clean, text, Vec::new());
     }
     if !staged.is_empty() {
         let text = "Take it out of the file and stage the file again; nothing is committed yet.";
         let command = format!("{git} reset --quiet -- {}", staged.join(" "));
-        return (Aim::Clean, text.to_owned(), vec![command]);
+        return Draft::new(Aim::Clean, text, vec![command]);
     }
     let text = match places.first().map(|it| (it.part, &it.path)) {
         Some((Part::Ref, _)) => {
@@ -246,7 +250,7 @@ fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) 
         }
         _ => "Take it out of the file. What was copied elsewhere stays there.",
     };
-    (Aim::Clean, text.to_owned(), Vec::new())
+    Draft::new(Aim::Clean, text, Vec::new())
 }
 
 /// Lists the staged paths, which count from the top, as quoted pathspecs.

@@ -33,11 +33,13 @@ struct Styles {
 }
 
 impl Styles {
-    fn new(color: bool) -> Self {
+    fn plain() -> Self {
         let plain = Style::new();
-        if !color {
-            return Self { path: plain, proven: plain, shaped: plain, dim: plain };
-        }
+        Self { path: plain, proven: plain, shaped: plain, dim: plain }
+    }
+
+    fn colored() -> Self {
+        let plain = Style::new();
         Self {
             path: plain.fg_color(Some(AnsiColor::Magenta.into())),
             proven: plain.bold().fg_color(Some(AnsiColor::Red.into())),
@@ -52,7 +54,7 @@ impl Styles {
 /// # Errors
 /// What writing to `out` fails with.
 pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
-    let styles = Styles::new(options.color);
+    let styles = if options.color { Styles::colored() } else { Styles::plain() };
     for record in document.findings.iter().filter(|it| it.is_listed()) {
         write_record(record, &styles, out)?;
     }

@@ -141,7 +141,7 @@ impl Redactor {
         // A multiple of four, so that encodings keep their alignment.
         let surplus = matched.len().saturating_sub(2 * self.reach()) / 4 * 4;
         if surplus == 0 {
-            return self.mask_line(bytes, part, (matched, Run::Mixed));
+            return self.mask_line(bytes, part, matched, Run::Mixed);
         }
         // All of the match is masked, so its middle cannot matter: it may be megabytes.
         let cut = matched.start + self.reach();
@@ -149,7 +149,7 @@ impl Redactor {
         let moved = |at: usize| if at > cut { at.saturating_sub(surplus).max(cut) } else { at };
         let part = moved(part.start)..moved(part.end);
         let matched = matched.start..matched.end - surplus;
-        self.mask_line(&short, part, (matched, Run::Any))
+        self.mask_line(&short, part, matched, Run::Any)
     }
 
     /// Masks the secrets in a line, `matched`, and long runs of base64; of runs that reach into `matched`
@@ -158,7 +158,8 @@ impl Redactor {
         &self,
         bytes: &[u8],
         part: Range<usize>,
-        (matched, kind): (Range<usize>, Run),
+        matched: Range<usize>,
+        kind: Run,
     ) -> Clean {
         let mut masked = vec![matched.clone()];
         let mut at = part.start;

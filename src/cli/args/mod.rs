@@ -16,6 +16,7 @@ pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 
 use crate::blob::Context;
 use crate::config::Level;
+use crate::report::sarif::Suppressed;
 use crate::source::archive::ArchiveOptions;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
@@ -216,6 +217,13 @@ pub(super) struct TellingArgs {
 
     #[command(flatten)]
     pub(super) run: RunArgs,
+}
+
+impl TellingArgs {
+    /// Returns how SARIF treats suppressed findings.
+    pub(super) fn suppressed(&self) -> Suppressed {
+        if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::detect::Evidence;
 use crate::finding::suppression::{By, Suppression, Unused};
-use crate::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
+use crate::finding::{Finding, Location, Standing, plain};
 use crate::redact::{Clean, Redactor};
 use crate::report::advice;
 use crate::report::trace::{GitPlace, ObjectRecord};
@@ -20,7 +20,6 @@ use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
 use crate::source::git::repositories::root_of;
 use crate::source::{Diagnostic, Scanned};
-use ddpatrol_token::Secret;
 use std::path::Path;
 
 /// How to make a document of an outcome.
@@ -84,10 +83,9 @@ impl DocumentOptions<'_> {
     #[must_use]
     pub fn occurrence(&self, found: &Finding) -> Record {
         let places = found.locations.iter().map(|it| self.place(it, None)).collect();
-        let kind = (found.rule, found.evidence, found.fingerprint);
         Record {
             suppression: found.suppression.as_ref().map(|it| self.suppression(it)),
-            ..self.spell(kind, &found.token, &found.secret, places)
+            ..self.identity(found, places)
         }
     }
 
@@ -119,14 +117,13 @@ impl DocumentOptions<'_> {
 
     fn record(&self, finding: &Finding, base: Base<'_>) -> Record {
         let places = finding.locations.iter().map(|it| self.place(it, Some(base))).collect();
-        let kind = (finding.rule, finding.evidence, finding.fingerprint);
         let objects = finding.objects.iter().map(ObjectRecord::new).collect();
         let rule = &self.rules.rules()[finding.rule];
         Record {
             objects,
             steps: advice::steps(finding, rule, self.redactor, self.paths, self.operation),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
-            ..self.spell(kind, &finding.token, &finding.secret, places)
+            ..self.identity(finding, places)
         }
     }
 
@@ -145,20 +142,16 @@ impl DocumentOptions<'_> {
         }
     }
 
-    fn spell(
-        &self,
-        (rule, evidence, fingerprint): (usize, Evidence, Fingerprint),
-        token: &TokenId,
-        secret: &Secret,
-        locations: Vec<Place>,
-    ) -> Record {
-        let rule = &self.rules.rules()[rule];
+    /// Describes a finding by its rule, its token and its places.
+    fn identity(&self, finding: &Finding, locations: Vec<Place>) -> Record {
+        let Finding { evidence, fingerprint, token, secret, .. } = finding;
+        let rule = &self.rules.rules()[finding.rule];
         let shown = || String::from_utf8_lossy(secret.expose()).into_owned();
         Record {
             rule: rule.id.clone(),
             name: rule.name.clone(),
             issuer: rule.issuer.clone(),
-            evidence,
+            evidence: *evidence,
             fingerprint: fingerprint.to_string(),
             token: TokenRecord {
                 redacted: token.redacted.clone(),
