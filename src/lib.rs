@@ -16,6 +16,7 @@ pub mod report;
 pub mod respond;
 pub mod rules;
 pub mod scan;
+mod shell;
 pub mod sighting;
 pub mod source;
 

@@ -63,7 +63,7 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
         ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
     let rule = |at: usize| ended.rules.rules()[at].id.clone();
     let scan = BaselineScan { findings: &known, roots, reach };
-    let changed = baseline.update(&scan, &rule, ended.gate);
+    let changed = baseline.update(&scan, &rule, &mut ended.gate.masker());
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-baseline-");

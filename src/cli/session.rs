@@ -15,7 +15,7 @@ use crate::finding::baseline::{Reach, Roots};
 use crate::finding::{Finding, Fingerprint, Location, Occurrence, Standing, context};
 use crate::lock::lock;
 use crate::redact::Redactor;
-use crate::report::document::{Document, DocumentOptions, Paths, Record};
+use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_left_out};
@@ -123,12 +123,11 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
         let paths = self.paths()?;
-        let telling = DocumentOptions {
+        let options = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
-            paths: &paths,
             operation: self.task.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
@@ -136,8 +135,9 @@ impl Session<'_> {
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
         let decided = self.decided;
         let is_streamed = !streams.is_empty();
-        let state = StreamState { outputs: streams, ..StreamState::default() };
-        let streams = Streams { state: Mutex::new(state), telling };
+        let builder = DocumentBuilder::new(options, paths.clone());
+        let state = StreamState { outputs: streams, builder, failure: None, last: None };
+        let streams = Streams { state: Mutex::new(state), rules: options.rules };
         let all = self.task.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
@@ -170,7 +170,7 @@ impl Session<'_> {
         let sources = sources(&scene)?;
         let mut outcome = self.scan(&scan, &sources, run);
         let elapsed = self.started.elapsed();
-        let mut document = telling.document(&outcome);
+        let mut document = DocumentBuilder::new(options, paths).document(&outcome);
         let mut failure = None;
         if !outcome.interrupted {
             failure = self.respond(&responding, &mut outcome, &mut document).err();
@@ -232,7 +232,7 @@ impl Session<'_> {
         }
         let Decided { exclude, decisions, .. } = self.decided;
         outcome.leave_out(exclude, &decisions.roots);
-        let unused = decisions.apply(&mut outcome.findings, self.redactor);
+        let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
             outcome.unused = unused;
         }
@@ -307,13 +307,14 @@ impl Session<'_> {
 
 /// The reports that are written line by line while the scan runs.
 struct Streams<'a> {
-    state: Mutex<StreamState>,
-    telling: DocumentOptions<'a>,
+    /// All workers write to the same outputs, so the record of a match is made under their lock, too.
+    state: Mutex<StreamState<'a>>,
+    rules: &'a RuleSet,
 }
 
-#[derive(Default)]
-struct StreamState {
+struct StreamState<'a> {
     outputs: Vec<Output>,
+    builder: DocumentBuilder<'a>,
     /// The first failure to write.
     failure: Option<anyhow::Error>,
     /// The match that was written last.
@@ -327,7 +328,7 @@ struct LastMatch {
     record: Record,
 }
 
-impl StreamState {
+impl StreamState<'_> {
     /// Returns the record of a match that differs from the last one in its position only.
     fn again(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
         let Occurrence { token, location } = found;
@@ -348,18 +349,18 @@ impl Streams<'_> {
         if state.failure.is_some() {
             return;
         }
-        if state.again(found, self.telling.rules).is_none() {
+        if state.again(found, self.rules).is_none() {
             let mut finding = [Finding::from(found)];
-            decided.decisions.apply(&mut finding, self.telling.redactor);
+            decided.decisions.apply(&mut finding, state.builder.masker());
             let [finding] = &finding;
-            let record = self.telling.occurrence(finding);
+            let record = state.builder.occurrence(finding);
             state.last = Some(LastMatch {
                 fingerprint: found.token.fingerprint,
                 location: found.location.clone(),
                 record,
             });
         }
-        let StreamState { outputs, failure, last } = &mut *state;
+        let StreamState { outputs, failure, last, .. } = &mut *state;
         let Some(last) = last else { return };
         for output in outputs {
             if let Err(error) = json::write_match(&last.record, output.writer()) {

@@ -4,7 +4,7 @@
 //! places serve to show where it has come to since.
 
 use super::{Finding, Fingerprint, Location, Part};
-use crate::redact::Redactor;
+use crate::redact::Masker;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -140,19 +140,19 @@ impl Baseline {
         &mut self,
         scan: &BaselineScan<'_>,
         rule: &dyn Fn(usize) -> String,
-        redactor: &Redactor,
+        masker: &mut Masker<'_>,
     ) -> Changed {
         let BaselineScan { findings, roots, reach } = *scan;
         let mut changed = Changed::default();
         let old = std::mem::take(&mut self.entries);
         for finding in findings {
-            let found = finding.locations.iter().map(|place| roots.key(place, redactor));
+            let places = finding.locations.iter().map(|place| roots.key(place, masker));
+            let mut places: BTreeSet<String> = places.collect();
             let known = old.get(&finding.fingerprint);
             let elsewhere = known.iter().flat_map(|it| &it.places);
             let elsewhere = elsewhere.filter(|place| !reach.covers(place));
             // Versions before this one wrote tokens in names as they are.
-            let elsewhere = elsewhere.map(|it| masked(it, redactor));
-            let places = found.chain(elsewhere).collect();
+            places.extend(elsewhere.map(|it| masked(it, masker)));
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
             self.entries.insert(
@@ -174,7 +174,7 @@ impl Baseline {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
-                entry.places = entry.places.iter().map(|it| masked(it, redactor)).collect();
+                entry.places = entry.places.iter().map(|it| masked(it, masker)).collect();
                 self.entries.insert(fingerprint, entry);
             }
         }
@@ -239,13 +239,13 @@ pub struct Roots {
 impl Roots {
     /// Spells a place so that a baseline can know it: a token in a path is masked.
     #[must_use]
-    pub fn key(&self, place: &Location, redactor: &Redactor) -> String {
+    pub fn key(&self, place: &Location, masker: &mut Masker<'_>) -> String {
         match (&place.path, place.part) {
             // A commit's id would not survive a rebase.
             (_, Part::Commit) => "(a commit message)".to_owned(),
             (_, Part::Tag) => "(a tag message)".to_owned(),
             (_, Part::Ref) => "(a reference's name)".to_owned(),
-            (Some(path), _) => masked(&self.below(path), redactor),
+            (Some(path), _) => masked(&self.below(path), masker),
             (None, _) if place.trace.is_some() => "(no path)".to_owned(),
             (None, _) => "(standard input)".to_owned(),
         }
@@ -269,8 +269,8 @@ impl Roots {
     }
 }
 
-fn masked(place: &str, redactor: &Redactor) -> String {
-    redactor.clean(place.as_bytes()).text().into_owned()
+fn masked(place: &str, masker: &mut Masker<'_>) -> String {
+    masker.clean(place.as_bytes()).text().into_owned()
 }
 
 /// Resolves `.` and `..` without looking at the file system: what a history has may be gone.

@@ -9,7 +9,7 @@ use crate::blob::Context;
 use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence, Match};
 use crate::lock::lock;
-use crate::redact::Redactor;
+use crate::redact::{Masker, Redactor};
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -103,12 +103,12 @@ impl From<&Token> for Finding {
 }
 
 /// What is told of a match: its identity, the line around it, what the line says about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Told<'a> {
     /// What found it.
     pub detector: &'a Detector,
     /// What masks it.
-    pub redactor: &'a Redactor,
+    pub masker: Masker<'a>,
     /// Whether its own line may allow it.
     pub inline: InlineAllow,
 }
@@ -116,7 +116,7 @@ pub(crate) struct Told<'a> {
 impl Told<'_> {
     /// Reads what the line of a token says about it; a message or a name says nothing.
     pub(crate) fn inline(
-        self,
+        &mut self,
         part: Part,
         bytes: &[u8],
         token: Range<usize>,
@@ -126,7 +126,7 @@ impl Told<'_> {
         if !is_content {
             return None;
         }
-        inline::read(self.inline, self.redactor, bytes, token, encoding)
+        inline::read(self.inline, &mut self.masker, bytes, token, encoding)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::baseline::{Baseline, Reach, Roots};
 use super::suppression::{Allowed, By, Suppression, Unused};
 use super::{Finding, Fingerprint, Location, Part};
-use crate::redact::Redactor;
+use crate::redact::Masker;
 use jiff::civil::Date;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub struct Decisions {
 impl Decisions {
     /// Marks the findings that do not count. Returns the decisions that no finding needed, as far as the
     /// scan would have found their tokens.
-    pub fn apply(&self, findings: &mut [Finding], gate: &Redactor) -> Vec<Unused> {
+    pub fn apply(&self, findings: &mut [Finding], masker: &mut Masker<'_>) -> Vec<Unused> {
         let mut needed = HashSet::new();
         for finding in &mut *findings {
             finding.suppression = self.allowed(finding, &mut needed);
@@ -37,7 +37,7 @@ impl Decisions {
                 needed.insert((By::Baseline, finding.fingerprint));
                 if finding.suppression.is_none() {
                     for place in &mut finding.locations {
-                        place.is_new_place = !entry.has(&self.roots.key(place, gate));
+                        place.is_new_place = !entry.has(&self.roots.key(place, masker));
                     }
                     let reason = entry.reason.clone();
                     let (by, expires) = (By::Baseline, None);

@@ -4,7 +4,7 @@
 //! is the caller's to say: a change must not allow itself.
 
 use crate::detect::encoding::Encoding;
-use crate::redact::{Clean, Redactor};
+use crate::redact::{Clean, Masker};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ pub struct Inline {
 /// Reads what the line around `token` says, if anything.
 pub(super) fn read(
     allow: InlineAllow,
-    redactor: &Redactor,
+    masker: &mut Masker<'_>,
     bytes: &[u8],
     token: Range<usize>,
     encoding: Encoding,
@@ -62,9 +62,9 @@ pub(super) fn read(
         bytes[range].iter().copied().filter(is_text).collect()
     };
     let reason = said(&part(token.end..end)).or_else(|| said(&part(start..token.start)))?;
-    let reason = spell(&redactor.clean(&reason).text());
+    let reason = spell(&masker.clean(&reason).text());
     let counts = allow == InlineAllow::Counts && !reason.is_empty();
-    Some(Inline { counts, reason: redactor.clean(reason.as_bytes()) })
+    Some(Inline { counts, reason: masker.clean(reason.as_bytes()) })
 }
 
 /// Returns `false` if a line does not have the word: the fast answer for most lines.
@@ -103,6 +103,7 @@ fn spell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::detect::Detector;
+    use crate::redact::Redactor;
     use crate::rules;
     use std::sync::Arc;
 
@@ -110,8 +111,13 @@ mod tests {
         let rules = rules::builtin().expect("the built-in rules compile");
         let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
         let at = line.find("TOKEN").expect("a token");
-        let read =
-            read(InlineAllow::Counts, &redactor, line.as_bytes(), at..at + 5, Encoding::PLAIN)?;
+        let read = read(
+            InlineAllow::Counts,
+            &mut redactor.masker(),
+            line.as_bytes(),
+            at..at + 5,
+            Encoding::PLAIN,
+        )?;
         Some((read.counts, read.reason.text().into_owned()))
     }
 

@@ -4,15 +4,13 @@
 //! among the others. A tar and a zip that does not compress show every token twice otherwise. So do places
 //! where git repeats what commits say. It reads nothing.
 
-use super::{Location, Part};
+use super::{Location, Part, archives};
 use ddpatrol_pack::ObjectId;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// What stands between the path of an archive and that of a member.
-const SEPARATOR: &[u8] = b"!/";
-/// What members of standard input begin with.
+/// The path of standard input, where one is needed: the first component of its members' paths.
 pub(crate) const STDIN: &str = "stdin";
 
 /// Drops the places in git's reflogs and messages in progress, which repeat what commits say, if there are
@@ -40,23 +38,27 @@ fn is_passing(path: &Path) -> bool {
 
 /// Drops the places in archives whose members show the token.
 pub(super) fn lead(places: &mut Vec<Location>) {
-    let mut archives = HashSet::new();
+    let mut containers = HashSet::new();
     for place in places.iter() {
         let Some(path) = place.path.as_deref() else { continue };
-        let bytes = path.as_os_str().as_encoded_bytes();
-        for at in memchr::memmem::find_iter(bytes, SEPARATOR) {
-            archives.insert((bytes[..at].to_vec(), object(place)));
-            // The content of a compressed tar reads `a.tar.gz!`.
-            archives.insert((bytes[..=at].to_vec(), object(place)));
+        for archive in archives(path) {
+            let archive = archive.into_os_string();
+            let mut content = archive.clone();
+            content.push("!");
+            // The content of a compressed file is not a member of it.
+            if content != path.as_os_str() {
+                containers.insert((archive, object(place)));
+                containers.insert((content, object(place)));
+            }
         }
     }
-    if archives.is_empty() {
+    if containers.is_empty() {
         return;
     }
     places.retain(|place| {
         let path = place.path.as_deref().unwrap_or(Path::new(STDIN));
-        let bytes = path.as_os_str().as_encoded_bytes().to_vec();
-        place.part != Part::Content || !archives.contains(&(bytes, object(place)))
+        let path = path.as_os_str().to_owned();
+        place.part != Part::Content || !containers.contains(&(path, object(place)))
     });
 }
 

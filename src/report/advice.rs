@@ -6,9 +6,10 @@
 
 use super::document::Paths;
 use crate::detect::encoding::Encoding;
-use crate::finding::{Finding, Location, Part, Standing};
-use crate::redact::{Clean, Redactor};
+use crate::finding::{Finding, Location, Part, Standing, archives, is_member};
+use crate::redact::{Clean, Masker};
 use crate::rules::Rule;
+use crate::shell::quote;
 use crate::source::git::repo::Operation;
 use crate::source::git::repositories::root_of;
 use ddpatrol_pack::Kind;
@@ -75,8 +76,8 @@ struct Target {
 pub(super) fn steps(
     finding: &Finding,
     rule: &Rule,
-    redactor: &Redactor,
-    paths: &Paths,
+    masker: &mut Masker<'_>,
+    paths: &mut Paths,
     operation: Option<Operation>,
 ) -> Vec<Step> {
     let revoke = rule
@@ -96,13 +97,13 @@ pub(super) fn steps(
         clean(finding, rule, &target, operation),
         Draft::new(Aim::Prevent, prevent, vec![install]),
     ];
-    let masked = |text: &String| redactor.clean(text.as_bytes());
+    let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
         .iter()
         .map(|draft| Step {
             aim: draft.aim,
             text: masked(&draft.text),
-            commands: draft.commands.iter().map(masked).collect(),
+            commands: draft.commands.iter().map(&mut masked).collect(),
         })
         .collect()
 }
@@ -113,7 +114,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
     let git = target.git();
     let traces = || {
         let all = places.iter().filter_map(|it| it.trace.as_deref());
-        all.filter(|it| !is_packed(&it.repository))
+        all.filter(|it| !is_member(&it.repository))
     };
     if traces().next().is_none() {
         return untraced(places, target, operation);
@@ -202,12 +203,11 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     Draft::new(Aim::Clean, text, commands)
 }
 
-/// Tells whether a token stands in a file as it is.
+/// Returns `true` if a token is in a file as it is, neither encoded nor in an archive.
 fn is_plain(place: &Location) -> bool {
-    let path = place.path.as_deref().map_or(&[][..], |it| it.as_os_str().as_encoded_bytes());
     place.encoding == Encoding::PLAIN
         && place.layer.is_none()
-        && memchr::memmem::find(path, b"!/").is_none()
+        && !place.path.as_deref().is_some_and(is_member)
 }
 
 /// Lists the blobs that hold a token otherwise than as it is; `None` if they are too many.
@@ -267,17 +267,14 @@ fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
 
 /// Returns the file that holds a staged place: for the member of an archive, the archive.
 fn file(path: &Path, paths: &Paths) -> String {
-    let path = path.to_string_lossy();
-    let exists = |path: &str| paths.whole(Path::new(path)).is_file();
-    if exists(&path) {
-        return path.into_owned();
-    }
-    // The name of a folder may end in `!`, too.
-    let archives = || path.match_indices('!').map(|(at, _)| &path[..at]);
-    let archive = archives().find(|it| exists(it));
-    let first = || path.split_once("!/").map_or(&*path, |(file, _)| file);
-    let file = archive.unwrap_or_else(first);
-    file.strip_suffix('!').unwrap_or(file).to_owned()
+    let exists = |path: &Path| paths.whole(path).is_file();
+    let file = if exists(path) {
+        None
+    } else {
+        // The name of a folder may end in `!`, too.
+        archives(path).find(|it| exists(it)).or_else(|| archives(path).next())
+    };
+    file.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Writes an expression of git-filter-repo that matches this token, and what it is replaced by. It
@@ -304,17 +301,11 @@ fn expression(finding: &Finding, rule: &Rule) -> String {
     format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
 }
 
-/// Tells whether a repository was unpacked from an archive, where no command reaches it.
-fn is_packed(git_dir: &Path) -> bool {
-    let path = git_dir.as_os_str().as_encoded_bytes();
-    path.ends_with(b"!") || memchr::memmem::find(path, b"!/").is_some()
-}
-
 impl Target {
     /// Finds the repository that holds a finding.
-    fn of(finding: &Finding, paths: &Paths) -> Self {
+    fn of(finding: &Finding, paths: &mut Paths) -> Self {
         let is_inside = |it: &&Location| match it.trace.as_deref() {
-            Some(trace) => !is_packed(&trace.repository),
+            Some(trace) => !is_member(&trace.repository),
             None => it.standing.is_some(),
         };
         let mut locations = finding.locations.iter().filter(is_inside);
@@ -361,27 +352,9 @@ fn from_top(path: &str) -> String {
     }
 }
 
-/// Quotes a word for a POSIX shell.
-pub(crate) fn quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c);
-    if !word.is_empty() && !word.starts_with(['-', '=']) && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quote("a/b-c.d"), "a/b-c.d");
-        assert_eq!(quote("a b;$(x)`y`"), "'a b;$(x)`y`'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
-        assert_eq!(quote("-rf"), "'-rf'");
-        assert_eq!(quote(""), "''");
-    }
 
     #[test]
     fn staged_paths_count_from_the_top_and_match_nothing_else() {

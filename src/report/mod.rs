@@ -18,4 +18,4 @@ mod summary;
 pub mod text;
 pub mod trace;
 
-pub use document::{Document, DocumentOptions};
+pub use document::{Document, DocumentBuilder, DocumentOptions};

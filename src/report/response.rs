@@ -19,7 +19,8 @@ pub struct Response {
 impl Document {
     /// Writes what was done into the findings; `responses` are in the order of the findings.
     pub fn answer(&mut self, responses: &[Response], redactor: &Redactor) {
-        let clean = |text: &str| redactor.clean(text.as_bytes());
+        let mut masker = redactor.masker();
+        let mut clean = |text: &str| masker.clean(text.as_bytes());
         for (record, response) in self.findings.iter_mut().zip(responses) {
             record.verification = response
                 .verification

@@ -6,7 +6,7 @@ use super::escape::{self, terminal};
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
 use crate::finding::Part;
-use crate::quantity::number;
+use crate::quantity::count;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -73,10 +73,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     let Some((first, rest)) = record.locations.split_first() else {
         return Ok(());
     };
-    let token = record.secret.as_deref().map_or_else(
-        || terminal(&record.token.redacted).into_owned(),
-        |secret| terminal(secret).into_owned(),
-    );
+    let token = terminal(record.shown_token());
     writeln!(
         out,
         "{}: {evidence}{}{evidence:#} {} {token}",
@@ -107,8 +104,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     }
     let more = record.count() - 1 - rest.len().min(MOST_PLACES);
     if more > 0 {
-        let places = if more == 1 { "place" } else { "places" };
-        writeln!(out, "    … and {} more {places}; --report json lists them all", number(more))?;
+        writeln!(out, "    … and {}; --report json lists them all", count(more, "more place"))?;
     }
     for line in record.response_lines() {
         let style = if record.is_over() { styles.dim } else { styles.proven };

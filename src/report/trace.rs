@@ -6,7 +6,7 @@
 use super::document::paths;
 use crate::commit::{Commit, Signature};
 use crate::finding::{HeldObject, Span, Trace};
-use crate::redact::{Clean, Redactor};
+use crate::redact::{Clean, Masker};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
@@ -105,20 +105,22 @@ impl ObjectRecord {
 
 impl GitPlace {
     /// Describes a trace; secrets in its text are masked.
-    pub(super) fn new(trace: &Trace, redactor: &Redactor) -> Self {
-        let commit = |commit: &Commit| CommitRecord::new(commit, redactor);
+    pub(super) fn new(trace: &Trace, masker: &mut Masker<'_>) -> Self {
+        let mut commit = |commit: &Commit| CommitRecord::new(commit, masker);
+        let introduced = trace.introduced.as_deref().map(&mut commit);
+        let removed = trace.removed.first.iter().map(|it| commit(it)).collect();
         Self {
-            repository: paths::clean(&trace.repository, redactor),
+            repository: paths::clean(&trace.repository, masker),
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
-            introduced: trace.introduced.as_deref().map(commit),
+            introduced,
             at_boundary: trace.at_boundary,
-            removed: trace.removed.first.iter().map(|it| commit(it)).collect(),
+            removed,
             removed_total: Some(trace.removed.total)
                 .filter(|total| *total > trace.removed.first.len()),
             in_head: trace.in_head,
             reachable: trace.reachable,
-            refs: trace.refs.iter().map(|name| redactor.clean(name)).collect(),
+            refs: trace.refs.iter().map(|name| masker.clean(name)).collect(),
             refs_total: trace.refs_total,
         }
     }
@@ -155,10 +157,10 @@ impl GitPlace {
 }
 
 impl Person {
-    fn new(signature: &Signature, redactor: &Redactor) -> Self {
+    fn new(signature: &Signature, masker: &mut Masker<'_>) -> Self {
         Self {
-            name: redactor.clean(&signature.name),
-            email: redactor.clean(&signature.email),
+            name: masker.clean(&signature.name),
+            email: masker.clean(&signature.email),
             date: date(signature),
         }
     }
@@ -175,21 +177,30 @@ fn date(signature: &Signature) -> String {
     }
 }
 
+/// Returns the day of a moment in the format of RFC 3339.
+pub(super) fn day(date: &str) -> &str {
+    date.split('T').next().unwrap_or_default()
+}
+
+/// Cuts the id of an object to its usual length.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 impl CommitRecord {
-    fn new(commit: &Commit, redactor: &Redactor) -> Self {
+    fn new(commit: &Commit, masker: &mut Masker<'_>) -> Self {
         Self {
             commit: commit.id.to_string(),
-            author: Person::new(&commit.author, redactor),
-            committer: Person::new(&commit.committer, redactor),
-            subject: redactor.clean(&commit.subject),
+            author: Person::new(&commit.author, masker),
+            committer: Person::new(&commit.committer, masker),
+            subject: masker.clean(&commit.subject),
         }
     }
 
     /// Formats the commit in a line: id, day, author, subject.
     pub(super) fn line(&self) -> String {
-        let day = self.author.date.split('T').next().unwrap_or_default();
+        let (id, day) = (short(&self.commit), day(&self.author.date));
         let (name, subject) = (self.author.name.text(), self.subject.text());
-        let id = self.commit.get(..12).unwrap_or(&self.commit);
         format!("{id} ({day}, {name}) {subject}").trim_end().to_owned()
     }
 }
