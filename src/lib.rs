@@ -10,6 +10,10 @@ pub mod config;
 pub mod decode;
 pub mod finding;
 mod lock;
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests of the program use all of it")]
+#[path = "../tests/it/mint.rs"]
+mod mint;
 mod quantity;
 pub mod regular;
 pub mod report;

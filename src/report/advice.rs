@@ -353,15 +353,4 @@ fn from_top(path: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn staged_paths_count_from_the_top_and_match_nothing_else() {
-        assert_eq!(from_top("sub/f"), ":/sub/f");
-        assert_eq!(from_top(".env"), ":/.env");
-        for path in ["!x", "_x", "-x", "(x)", "a*b", "a[b]c", "a?", "a\\b", "é"] {
-            assert_eq!(from_top(path), format!(":(top,literal){path}"));
-        }
-    }
-}
+mod tests;

@@ -15,6 +15,8 @@ pub mod response;
 pub mod sarif;
 mod status;
 mod summary;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod trace;
 

@@ -208,6 +208,7 @@ impl CommitRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::*;
 
     #[test]
     fn moments_are_told_with_their_own_offset() {
@@ -215,5 +216,80 @@ mod tests {
         assert_eq!(at(1_700_000_000, 330), "2023-11-15T03:43:20+05:30");
         assert_eq!(at(0, -480), "1969-12-31T16:00:00-08:00");
         assert_eq!(at(i64::MAX, 0), format!("@{}", i64::MAX));
+    }
+    #[test]
+    fn a_place_in_head_is_said_to_be_there_whatever_removed_it() {
+        let removed = vec![commit('b')];
+        let fate = |git: GitPlace| git.fate();
+        assert_eq!(fate(git()), "still in HEAD; reached by refs/heads/main");
+        let again = GitPlace { removed: removed.clone(), ..git() };
+        assert_eq!(fate(again), "still in HEAD; reached by refs/heads/main");
+        let gone = GitPlace { in_head: false, removed, ..git() };
+        let line = "removed by bbbbbbbbbbbb (2026-01-02, Ada) a subject";
+        assert_eq!(fate(gone.clone()), format!("{line}; reached by refs/heads/main"));
+        let often = GitPlace { removed_total: Some(60), ..gone };
+        assert_eq!(fate(often), format!("{line} and 59 more; reached by refs/heads/main"));
+    }
+
+    #[test]
+    fn a_place_elsewhere_is_not_in_head_or_not_reachable() {
+        let elsewhere = GitPlace { in_head: false, ..git() };
+        assert_eq!(elsewhere.fate(), "not in HEAD; reached by refs/heads/main");
+        let unreachable = GitPlace { reachable: false, at_boundary: true, ..elsewhere };
+        assert_eq!(
+            unreachable.fate(),
+            "unreachable: no branch or tag reaches it; \
+             perhaps older: what comes before is not in this clone"
+        );
+    }
+
+    #[test]
+    fn at_most_three_references_are_named() {
+        let refs = ["a", "b", "c", "d"].map(clean).to_vec();
+        let four = GitPlace { refs: refs.clone(), refs_total: 4, ..git() };
+        assert_eq!(four.fate(), "still in HEAD; reached by a, b, c and 1 more");
+        let three = GitPlace { refs: refs[..3].to_vec(), refs_total: 3, ..git() };
+        assert_eq!(three.fate(), "still in HEAD; reached by a, b, c");
+    }
+
+    #[test]
+    fn a_record_says_how_many_commits_it_leaves_out() {
+        let redactor = redactor();
+        let made = |len: usize, total| {
+            let first = Arc::new(vec![full_commit('b'); len]);
+            let removed = crate::finding::Removed { first, total };
+            let trace = Trace { removed, ..trace(".git") };
+            GitPlace::new(&trace, &mut redactor.masker())
+        };
+        assert_eq!((made(1, 1).removed.len(), made(1, 1).removed_total), (1, None));
+        assert_eq!((made(2, 9).removed.len(), made(2, 9).removed_total), (2, Some(9)));
+    }
+
+    #[test]
+    fn text_of_commits_and_references_is_masked() {
+        let redactor = redactor();
+        let commit = Commit {
+            id: object('a'),
+            author: signature(&token(2), 0),
+            committer: Signature { email: token(3).into_bytes(), ..signature("x", 0) },
+            subject: token(4).into_bytes(),
+        };
+        let trace = Trace {
+            introduced: Some(Arc::new(commit)),
+            refs: vec![token(5).into_bytes()],
+            ..trace(&format!("{}/.git", token(6)))
+        };
+        let place = GitPlace::new(&trace, &mut redactor.masker());
+        let written = serde_json::to_string(&place).expect("a record");
+        for seed in 2..7 {
+            assert!(!written.contains(&token(seed)[30..]), "token {seed}: {written}");
+            assert!(written.contains(&token(seed)[..20]), "token {seed}: {written}");
+        }
+    }
+
+    #[test]
+    fn a_commit_without_a_subject_ends_at_its_author() {
+        let silent = CommitRecord { subject: clean(""), ..commit('c') };
+        assert_eq!(silent.line(), "cccccccccccc (2026-01-02, Ada)");
     }
 }
