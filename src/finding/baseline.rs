@@ -291,6 +291,7 @@ pub(crate) fn lexical(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::tests::{finding, location, redactor, token, trace};
 
     #[test]
     fn a_baseline_is_read_as_it_was_written() {
@@ -333,5 +334,105 @@ mod tests {
         assert_eq!(roots.below(Path::new("../b")), "b");
         assert_eq!(roots.below(Path::new("/w/tree/sub/a")), "sub/a");
         assert_eq!(roots.below(Path::new("/elsewhere/a")), "/elsewhere/a");
+    }
+    fn roots() -> Roots {
+        Roots { here: "/w".into(), tops: vec!["/w".into()] }
+    }
+
+    fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> Entry {
+        Entry {
+            fingerprint: Fingerprint::of(token(seed).as_bytes()),
+            rule: "old-rule".to_owned(),
+            token: "old***".to_owned(),
+            reason: reason.map(str::to_owned),
+            places: places.iter().map(|&it| it.to_owned()).collect(),
+        }
+    }
+
+    fn known(entries: Vec<Entry>) -> Baseline {
+        Baseline { entries: entries.into_iter().map(|it| (it.fingerprint, it)).collect() }
+    }
+
+    fn updated(baseline: &mut Baseline, findings: &[Finding], reach: &Reach) -> Changed {
+        let scan = BaselineScan { findings, roots: &roots(), reach };
+        baseline.update(&scan, &|rule| format!("rule-{rule}"), &mut redactor().masker())
+    }
+
+    fn places(baseline: &Baseline, seed: u64) -> Vec<&str> {
+        let entry = baseline.get(Fingerprint::of(token(seed).as_bytes()));
+        entry.into_iter().flat_map(|it| &it.places).map(String::as_str).collect()
+    }
+
+    #[test]
+    fn what_is_found_becomes_known_and_keeps_its_reason() {
+        let mut baseline = known(vec![entry(1, Some("rotated"), &["gone", "a"])]);
+        let findings =
+            [finding(1, vec![location("a")]), finding(2, vec![location("b"), location("c")])];
+        let changed = updated(&mut baseline, &findings, &Reach::All);
+        assert_eq!(changed, Changed { added: 1, dropped: 0, kept: 1 });
+        assert_eq!(places(&baseline, 1), ["a"]);
+        assert_eq!(places(&baseline, 2), ["b", "c"]);
+        let first = baseline.get(findings[0].fingerprint).expect("it is known");
+        assert_eq!((first.reason.as_deref(), &*first.rule), (Some("rotated"), "rule-0"));
+    }
+
+    #[test]
+    fn what_was_not_found_is_dropped_only_where_the_scan_covered_it() {
+        let entries = || vec![entry(1, None, &["x/a", "x/b!/c"]), entry(2, None, &["x/a", "y"])];
+        let after = |reach: &Reach| {
+            let mut baseline = known(entries());
+            let changed = updated(&mut baseline, &[], reach);
+            (changed.dropped, changed.kept)
+        };
+        assert_eq!(after(&Reach::All), (2, 0));
+        assert_eq!(after(&Reach::Unknown), (0, 2));
+        assert_eq!(after(&Reach::Below(vec!["x".to_owned()])), (1, 1));
+        assert_eq!(after(&Reach::Below(vec!["x".to_owned(), "y".to_owned()])), (2, 0));
+    }
+
+    #[test]
+    fn places_outside_of_the_scan_stay() {
+        let mut baseline = known(vec![entry(1, None, &["x/gone", "y/b"])]);
+        let reach = Reach::Below(vec!["x".to_owned()]);
+        updated(&mut baseline, &[finding(1, vec![location("x/a")])], &reach);
+        assert_eq!(places(&baseline, 1), ["x/a", "y/b"]);
+    }
+
+    #[test]
+    fn secrets_in_paths_are_masked_also_in_old_entries() {
+        let hidden = format!("{}/x", token(9));
+        let mut baseline = known(vec![entry(1, None, &[&hidden]), entry(2, None, &[&hidden])]);
+        updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Reach::Unknown);
+        assert!(!baseline.text().contains(&token(9)[30..]), "{}", baseline.text());
+        assert_eq!(baseline.text().matches(&token(9)[..20]).count(), 2);
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_in_it_and_in_its_archives() {
+        let reach = Reach::Below(vec!["a/b".to_owned()]);
+        for (place, is_covered) in
+            [("a/b", true), ("a/b/c", true), ("a/b!/c", true), ("a/bc", false), ("a", false)]
+        {
+            assert_eq!(reach.covers(place), is_covered, "{place}");
+        }
+        // Nothing is known of where an entry without places is.
+        let nowhere = entry(1, None, &[]);
+        assert!(!reach.covers_all(&nowhere) && Reach::All.covers_all(&nowhere));
+        assert!(!Reach::Unknown.covers_all(&entry(1, None, &["a/b"])));
+    }
+
+    #[test]
+    fn places_without_a_lasting_path_have_words() {
+        let redactor = redactor();
+        let key = |place: &Location| roots().key(place, &mut redactor.masker());
+        let part = |part| Location { part, ..location("a") };
+        assert_eq!(key(&location("x/../a")), "a");
+        assert_eq!(key(&part(Part::Name)), "a");
+        assert_eq!(key(&part(Part::Commit)), "(a commit message)");
+        assert_eq!(key(&part(Part::Tag)), "(a tag message)");
+        assert_eq!(key(&part(Part::Ref)), "(a reference's name)");
+        let no_path = Location { path: None, ..location("") };
+        assert_eq!(key(&no_path), "(standard input)");
+        assert_eq!(key(&Location { trace: Some(trace("r")), ..no_path }), "(no path)");
     }
 }

@@ -102,14 +102,10 @@ fn spell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Detector;
-    use crate::redact::Redactor;
-    use crate::rules;
-    use std::sync::Arc;
+    use crate::finding::tests::redactor;
 
     fn reason(line: &str) -> Option<(bool, String)> {
-        let rules = rules::builtin().expect("the built-in rules compile");
-        let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
+        let redactor = redactor();
         let at = line.find("TOKEN").expect("a token");
         let read = read(
             InlineAllow::Counts,
@@ -157,5 +153,53 @@ mod tests {
         ] {
             assert_eq!(reason(line), None, "{line}");
         }
+    }
+    /// What the line of the five bytes at `at` says.
+    fn read_at(allow: InlineAllow, bytes: &[u8], at: usize, encoding: Encoding) -> Option<Inline> {
+        read(allow, &mut redactor().masker(), bytes, at..at + 5, encoding)
+    }
+
+    #[test]
+    fn a_comment_is_shown_or_ignored_as_the_scan_asks() {
+        let line = b"TOKEN # ddpatrol:allow a test";
+        let counts = |allow| read_at(allow, line, 0, Encoding::PLAIN).map(|it| it.counts);
+        assert_eq!(counts(InlineAllow::Counts), Some(true));
+        assert_eq!(counts(InlineAllow::Shown), Some(false));
+        assert_eq!(counts(InlineAllow::Ignored), None);
+    }
+
+    #[test]
+    fn what_follows_the_token_precedes_what_is_before_it() {
+        let both = "/* ddpatrol:allow the first */ TOKEN // ddpatrol:allow the second";
+        assert_eq!(reason(both), Some((true, "the second".to_owned())));
+    }
+
+    #[test]
+    fn only_so_much_of_a_line_is_read() {
+        let line = |len: usize| format!("TOKEN{}ddpatrol:allow a test", " ".repeat(len));
+        let word_end = WORD.len() + " a test".len();
+        assert!(reason(&line(REACH - word_end)).is_some());
+        assert_eq!(reason(&line(REACH)), None);
+    }
+
+    #[test]
+    fn a_line_of_utf_16_is_read() {
+        let wide: Vec<u8> =
+            "TOKEN # ddpatrol:allow a test\n".bytes().flat_map(|it| [it, 0]).collect();
+        let encoding = Encoding::PLAIN.with([crate::detect::encoding::Layer::Utf16Le]);
+        let found = read(InlineAllow::Counts, &mut redactor().masker(), &wide, 0..10, encoding);
+        assert_eq!(found.map(|it| it.reason), Some(crate::finding::tests::clean("a test")));
+        assert_eq!(read_at(InlineAllow::Counts, &wide, 0, Encoding::PLAIN), None);
+    }
+
+    #[test]
+    fn a_reason_is_masked_and_cut() {
+        let secret = crate::finding::tests::token(1);
+        let (_, masked) =
+            reason(&format!("TOKEN # ddpatrol:allow like {secret}")).expect("a reason");
+        assert!(masked.starts_with("like ddpat_") && !masked.contains(&secret[30..]), "{masked}");
+        let (_, cut) =
+            reason(&format!("TOKEN # ddpatrol:allow {}", "é".repeat(240))).expect("a reason");
+        assert_eq!(cut, "é".repeat(LONGEST_REASON));
     }
 }

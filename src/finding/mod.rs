@@ -16,6 +16,8 @@ mod sights;
 mod snippet;
 mod spots;
 pub mod suppression;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};

@@ -209,3 +209,10 @@ pub(crate) fn end_of(spot: &Spot, (start, end): (Position, Position)) -> Positio
     }
     Position { line: spot.start.line + (end.line - start.line), column: end.column }
 }
+
+#[cfg(test)]
+impl From<Vec<Spot>> for Spots {
+    fn from(list: Vec<Spot>) -> Self {
+        Self((!list.is_empty()).then(|| Arc::new(list)))
+    }
+}

@@ -258,3 +258,6 @@ impl Masker<'_> {
         merged
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -330,3 +330,6 @@ pub(super) fn path_of_uri(uri: &str) -> Option<Vec<u8>> {
     }
     Some(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -237,3 +237,6 @@ pub(super) fn serialize_objects<S: Serializer>(
     }
     list.end()
 }
+
+#[cfg(test)]
+mod tests;

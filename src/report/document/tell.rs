@@ -315,3 +315,6 @@ impl LeftOut {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
