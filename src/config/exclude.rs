@@ -120,4 +120,40 @@ mod tests {
         let error = Exclude::new("/w".into(), &["a[".to_owned()]).expect_err("no glob");
         assert!(error.to_string().contains("a["), "{error}");
     }
+    fn exclude(globs: &[&str]) -> Exclude {
+        let globs: Vec<String> = globs.iter().map(|&it| it.to_owned()).collect();
+        Exclude::new("/w".into(), &globs).expect("patterns")
+    }
+
+    #[test]
+    fn a_pattern_with_a_slash_at_its_end_matches_folders_only() {
+        let exclude = exclude(&["build/"]);
+        let has = |path: &str, kind| exclude.has_itself(Path::new(path), kind);
+        assert!(has("/w/build", EntryKind::Folder) && !has("/w/build", EntryKind::File));
+        // By its own name, not that of the folder around it.
+        assert!(!has("/w/build/a", EntryKind::File) && !has("/w/build/a", EntryKind::Folder));
+        assert!(exclude.has(Path::new("/w/build/a"), EntryKind::File));
+        assert!(!has("/elsewhere/build", EntryKind::Folder) && !has("/w", EntryKind::Folder));
+    }
+
+    #[test]
+    fn folders_above_what_was_named_do_not_exclude_it() {
+        let exclude = exclude(&["vendor", "*.snap"]);
+        let below = |path: &str, top: &str| exclude.has_below(Path::new(path), Path::new(top));
+        assert!(below("/w/vendor/a", "/w"));
+        assert!(!below("/w/vendor/a", "/w/vendor"));
+        assert!(below("/w/vendor/x/vendor/a", "/w/vendor"));
+        assert!(below("/w/vendor/a.snap", "/w/vendor"));
+        assert!(!below("/w/vendor", "/w/vendor"));
+        // What is not below the named folder is judged by its whole path.
+        assert!(below("/w/vendor/a", "/w/other"));
+        assert!(!below("/w/a", "/w/other"));
+    }
+
+    #[test]
+    fn without_patterns_nothing_is_excluded() {
+        assert!(Exclude::default().is_empty() && exclude(&[]).is_empty());
+        assert!(!exclude(&["a"]).is_empty());
+        assert!(!Exclude::default().has(Path::new("/w/a"), EntryKind::File));
+    }
 }
