@@ -225,3 +225,6 @@ fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Res
         annotation.lines.iter().map(|line| command_data(&cut(line, LONGEST))).collect();
     writeln!(out, "::{level} {}::{}", properties.join(","), lines.join("%0A"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -245,3 +245,6 @@ fn scope(document: &Document) -> String {
     }
     format!("{}\n", markdown(&text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -332,3 +332,6 @@ fn properties<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Proper
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
