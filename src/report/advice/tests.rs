@@ -175,8 +175,9 @@ fn a_new_token_of_a_change_is_taken_out_of_its_commit() {
     let commit = "a".repeat(40);
     let parent = format!("git -C FOLDER rev-parse --quiet --verify {commit}^ || echo --root");
     let rebase = format!("git -C FOLDER rebase --interactive --rebase-merges \"$({parent})\"");
-    assert_eq!(of(Standing::New), [rebase.clone()]);
-    assert_eq!(of(Standing::AlsoUnpushed), [rebase]);
+    for new in [Standing::New, Standing::AlsoUnpushed] {
+        assert_eq!(of(new).join("\n"), rebase);
+    }
     // What the base has does not go away by editing the change.
     for old in [Standing::AlreadyThere, Standing::Moved(PathBuf::from("b"))] {
         assert!(of(old)[0].starts_with("cd FOLDER"));
@@ -229,11 +230,13 @@ fn files_that_hold_an_encoded_token_are_stripped() {
     let held = |digit, len| HeldObject {
         id: object(digit),
         kind: Kind::Blob,
+        is_in_members: false,
         spans: Arc::new([Span { offset: 0, len }]),
     };
     let len = token(1).len() as u64;
     let mut it = finding(vec![encoded()]);
-    it.objects = vec![held('c', 200), held('b', 200), held('b', 200), held('d', len)];
+    let archive = HeldObject { is_in_members: true, ..held('c', len) };
+    it.objects = vec![archive, held('b', 200), held('b', 200), held('d', len)];
     let (b, c) = ("b".repeat(40), "c".repeat(40));
     let commands = commands_in(&folder, &it);
     assert_eq!(commands[2], format!("printf '%s\\n' {b} {c} > \"$clone\".ids &&"));

@@ -193,6 +193,7 @@ fn a_streamed_match_has_no_steps_objects_or_base_of_uris() {
     let held = HeldObject {
         id: object('a'),
         kind: Kind::Blob,
+        is_in_members: false,
         spans: Arc::new([Span { offset: 1, len: 2 }]),
     };
     let known = suppression(By::Inline);
