@@ -12,7 +12,7 @@ pub struct Exclude {
 
 /// What a path leads to: a pattern that ends in `/` matches folders only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
+pub enum PathKind {
     /// A file, or anything else that is not a folder.
     File,
     /// A folder.
@@ -59,7 +59,7 @@ impl Exclude {
 
     /// Returns `true` if a pattern matches a path or a folder above it; `path` is absolute.
     #[must_use]
-    pub fn has(&self, path: &Path, kind: EntryKind) -> bool {
+    pub fn has(&self, path: &Path, kind: PathKind) -> bool {
         path.starts_with(&self.folder)
             && path != self.folder
             && self.globs.matched_path_or_any_parents(path, kind.is_folder()).is_ignore()
@@ -67,7 +67,7 @@ impl Exclude {
 
     /// Returns `true` if a pattern matches the path itself; `path` is absolute.
     #[must_use]
-    pub fn has_itself(&self, path: &Path, kind: EntryKind) -> bool {
+    pub fn has_itself(&self, path: &Path, kind: PathKind) -> bool {
         path.starts_with(&self.folder)
             && path != self.folder
             && self.globs.matched(path, kind.is_folder()).is_ignore()
@@ -78,11 +78,11 @@ impl Exclude {
     #[must_use]
     pub fn has_below(&self, path: &Path, top: &Path) -> bool {
         if !path.starts_with(top) {
-            return self.has(path, EntryKind::File);
+            return self.has(path, PathKind::File);
         }
         let mut above = path.ancestors().take_while(|it| *it != top);
-        above.next().is_some_and(|file| self.has_itself(file, EntryKind::File))
-            || above.any(|folder| self.has_itself(folder, EntryKind::Folder))
+        above.next().is_some_and(|file| self.has_itself(file, PathKind::File))
+            || above.any(|folder| self.has_itself(folder, PathKind::Folder))
     }
 
     /// Returns `true` if there is no pattern.
@@ -92,7 +92,7 @@ impl Exclude {
     }
 }
 
-impl EntryKind {
+impl PathKind {
     fn is_folder(self) -> bool {
         self == Self::Folder
     }
@@ -115,7 +115,7 @@ mod tests {
             ("/elsewhere/a.min.js", false),
             ("/w", false),
         ] {
-            assert_eq!(exclude.has(Path::new(path), EntryKind::File), is_out, "{path}");
+            assert_eq!(exclude.has(Path::new(path), PathKind::File), is_out, "{path}");
         }
         let error = Exclude::new("/w".into(), &["a[".to_owned()]).expect_err("no glob");
         assert!(error.to_string().contains("a["), "{error}");
@@ -129,11 +129,11 @@ mod tests {
     fn a_pattern_with_a_slash_at_its_end_matches_folders_only() {
         let exclude = exclude(&["build/"]);
         let has = |path: &str, kind| exclude.has_itself(Path::new(path), kind);
-        assert!(has("/w/build", EntryKind::Folder) && !has("/w/build", EntryKind::File));
+        assert!(has("/w/build", PathKind::Folder) && !has("/w/build", PathKind::File));
         // By its own name, not that of the folder around it.
-        assert!(!has("/w/build/a", EntryKind::File) && !has("/w/build/a", EntryKind::Folder));
-        assert!(exclude.has(Path::new("/w/build/a"), EntryKind::File));
-        assert!(!has("/elsewhere/build", EntryKind::Folder) && !has("/w", EntryKind::Folder));
+        assert!(!has("/w/build/a", PathKind::File) && !has("/w/build/a", PathKind::Folder));
+        assert!(exclude.has(Path::new("/w/build/a"), PathKind::File));
+        assert!(!has("/elsewhere/build", PathKind::Folder) && !has("/w", PathKind::Folder));
     }
 
     #[test]
@@ -154,6 +154,6 @@ mod tests {
     fn without_patterns_nothing_is_excluded() {
         assert!(Exclude::default().is_empty() && exclude(&[]).is_empty());
         assert!(!exclude(&["a"]).is_empty());
-        assert!(!Exclude::default().has(Path::new("/w/a"), EntryKind::File));
+        assert!(!Exclude::default().has(Path::new("/w/a"), PathKind::File));
     }
 }

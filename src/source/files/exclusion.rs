@@ -4,7 +4,7 @@
 //! Input: a path and its depth below the path that the user named. Ignore files are not considered.
 
 use super::options::FilesOptions;
-use crate::config::EntryKind;
+use crate::config::PathKind;
 use crate::finding::baseline::lexical;
 use ignore::DirEntry;
 use ignore::overrides::{Override, OverrideBuilder};
@@ -58,7 +58,7 @@ impl Exclusion<'_> {
             return false;
         }
         let FilesOptions { configured, here, .. } = self.options;
-        let kind = if is_dir { EntryKind::Folder } else { EntryKind::File };
+        let kind = if is_dir { PathKind::Folder } else { PathKind::File };
         if !configured.is_empty() && configured.has_itself(&lexical(&here.join(path)), kind) {
             return true;
         }
