@@ -18,6 +18,7 @@ check() { # NAME COMMAND...
 check "format" cargo fmt --all --check
 check "format of fuzz/" cargo fmt --manifest-path fuzz/Cargo.toml --check
 check "module structure" python3 scripts/module-cycles.py
+check "parameters" python3 scripts/parameter-check.py
 check "type names" python3 scripts/type-names.py
 check "names of slow tests" python3 scripts/named-tests.py
 check "paths in documents" python3 scripts/doc-paths.py

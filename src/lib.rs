@@ -6,10 +6,15 @@
 pub mod cli;
 pub mod config;
 pub mod decode;
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests of the program use all of it")]
+#[path = "../tests/it/mint.rs"]
+mod mint;
 pub mod report;
 pub mod respond;
 pub mod rules;
 pub mod scan;
+mod shell;
 pub mod source;
 
 pub use ddpatrol_detect as detect;

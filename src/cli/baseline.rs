@@ -9,7 +9,7 @@ use super::session::Ended;
 use crate::config::{Level, NAME};
 use crate::decode;
 use anyhow::{Context, bail};
-use ddpatrol_scan::finding::baseline::{Baseline, Reach};
+use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan, Reach};
 use ddpatrol_scan::finding::decisions::Decisions;
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
@@ -62,7 +62,8 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
     let known: Vec<_> =
         ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
     let rule = |at: usize| ended.rules.rules()[at].id.clone();
-    let changed = baseline.update(&known, (roots, ended.gate), &rule, reach);
+    let scan = BaselineScan { findings: &known, roots, reach };
+    let changed = baseline.update(&scan, &rule, &mut ended.gate.masker());
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-baseline-");

@@ -358,3 +358,6 @@ pub(super) fn shown(path: &Path) -> String {
     let below = path.strip_prefix(here).unwrap_or(path);
     if below.as_os_str().is_empty() { ".".to_owned() } else { below.display().to_string() }
 }
+
+#[cfg(test)]
+mod tests;

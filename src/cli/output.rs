@@ -24,13 +24,8 @@ pub(super) struct Telling {
     pub(super) suppressed: Suppressed,
 }
 
-/// Returns what becomes of findings that do not count, in SARIF.
-pub(super) fn suppressed(is_kept: bool) -> Suppressed {
-    if is_kept { Suppressed::Kept } else { Suppressed::LeftOut }
-}
-
 impl Color {
-    /// Tells whether a report is coloured.
+    /// Returns `true` if a report is coloured.
     fn applies_to(self, output: &Output) -> bool {
         match self {
             Self::Always => true,
@@ -91,7 +86,7 @@ impl Output {
         matches!(self.target, Target::Stdout(_))
     }
 
-    /// Tells whether people see there what was not looked at.
+    /// Returns `true` if a report there shows people what was not scanned.
     pub(super) fn shows_gaps(&self) -> bool {
         let formats = [ReportFormat::Text, ReportFormat::Markdown, ReportFormat::Github];
         self.is_stdout() && formats.contains(&self.format)

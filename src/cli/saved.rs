@@ -21,12 +21,8 @@ use std::sync::Arc;
 pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     let document = read(&args.from, &args.rules)?;
-    let telling = Telling {
-        color: args.color,
-        quiet: false,
-        elapsed: None,
-        suppressed: super::output::suppressed(args.sarif_suppressed),
-    };
+    let telling =
+        Telling { color: args.color, quiet: false, elapsed: None, suppressed: args.suppressed() };
     for output in outputs {
         output.write(&document, &telling)?;
     }

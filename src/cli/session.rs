@@ -4,14 +4,14 @@ use super::args::{ReportFormat, RunArgs, TellingArgs};
 use super::decide::{Decided, Ground, Heed};
 use super::exit::{Exit, is_closed_pipe};
 use super::messages::{complain, install_redactor};
-use super::output::{Output, Telling, suppressed};
+use super::output::{Output, Telling};
 use super::progress::Progress;
 use super::respond::Responding;
 use super::signals;
 use crate::config::{Exclude, Level};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
-use crate::report::document::{Document, DocumentOptions, Paths, Record};
+use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_left_out};
@@ -124,12 +124,11 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
         let paths = self.paths()?;
-        let telling = DocumentOptions {
+        let options = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
-            paths: &paths,
             operation: self.task.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
@@ -137,8 +136,9 @@ impl Session<'_> {
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
         let decided = self.decided;
         let is_streamed = !streams.is_empty();
-        let state = StreamState { outputs: streams, ..StreamState::default() };
-        let streams = Streams { state: Mutex::new(state), telling };
+        let builder = DocumentBuilder::new(options, paths.clone());
+        let state = StreamState { outputs: streams, builder, failure: None, last: None };
+        let streams = Streams { state: Mutex::new(state), rules: options.rules };
         let all = self.task.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
@@ -171,7 +171,7 @@ impl Session<'_> {
         let sources = sources(&scene)?;
         let mut outcome = self.scan(&scan, &sources, run);
         let elapsed = self.started.elapsed();
-        let mut document = telling.document(&outcome);
+        let mut document = DocumentBuilder::new(options, paths).document(&outcome);
         let mut failure = None;
         if !outcome.interrupted {
             failure = self.respond(&responding, &mut outcome, &mut document).err();
@@ -233,7 +233,7 @@ impl Session<'_> {
         }
         let Decided { exclude, decisions, .. } = self.decided;
         outcome.leave_out(exclude, &decisions.roots);
-        let unused = decisions.apply(&mut outcome.findings, self.redactor);
+        let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
             outcome.unused = unused;
         }
@@ -255,7 +255,7 @@ impl Session<'_> {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
-            suppressed: suppressed(self.args.sarif_suppressed),
+            suppressed: self.args.suppressed(),
         };
         let written = reports.into_iter().map(|output| output.write(document, &telling));
         // Every report is written, whatever became of the one before it.
@@ -308,30 +308,38 @@ impl Session<'_> {
 
 /// The reports that are written line by line while the scan runs.
 struct Streams<'a> {
-    state: Mutex<StreamState>,
-    telling: DocumentOptions<'a>,
+    /// All workers write to the same outputs, so the record of a match is made under their lock, too.
+    state: Mutex<StreamState<'a>>,
+    rules: &'a RuleSet,
 }
 
-#[derive(Default)]
-struct StreamState {
+struct StreamState<'a> {
     outputs: Vec<Output>,
+    builder: DocumentBuilder<'a>,
     /// The first failure to write.
     failure: Option<anyhow::Error>,
-    /// The match that was written last, and what was written of it.
-    last: Option<(Fingerprint, Location, Record)>,
+    /// The match that was written last.
+    last: Option<LastMatch>,
 }
 
-impl StreamState {
+/// A match that was written, and what was written of it.
+struct LastMatch {
+    fingerprint: Fingerprint,
+    location: Location,
+    record: Record,
+}
+
+impl StreamState<'_> {
     /// Returns the record of a match that differs from the last one in its position only.
     fn again(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
         let Occurrence { token, location } = found;
-        let (fingerprint, last, record) = self.last.as_mut()?;
-        let is_again = *fingerprint == token.fingerprint
-            && record.rule == rules.rules()[token.rule].id
-            && last.differs_in_position_only(location);
-        let place = record.locations.first_mut().filter(|_| is_again)?;
+        let last = self.last.as_mut()?;
+        let is_again = last.fingerprint == token.fingerprint
+            && last.record.rule == rules.rules()[token.rule].id
+            && last.location.differs_in_position_only(location);
+        let place = last.record.locations.first_mut().filter(|_| is_again)?;
         place.move_to(location);
-        Some(record)
+        Some(&last.record)
     }
 }
 
@@ -342,17 +350,21 @@ impl Streams<'_> {
         if state.failure.is_some() {
             return;
         }
-        if state.again(found, self.telling.rules).is_none() {
+        if state.again(found, self.rules).is_none() {
             let mut finding = [Finding::from(found)];
-            decided.decisions.apply(&mut finding, self.telling.redactor);
+            decided.decisions.apply(&mut finding, state.builder.masker());
             let [finding] = &finding;
-            let record = self.telling.occurrence(finding);
-            state.last = Some((found.token.fingerprint, found.location.clone(), record));
+            let record = state.builder.occurrence(finding);
+            state.last = Some(LastMatch {
+                fingerprint: found.token.fingerprint,
+                location: found.location.clone(),
+                record,
+            });
         }
-        let StreamState { outputs, failure, last } = &mut *state;
-        let Some((_, _, record)) = last else { return };
+        let StreamState { outputs, failure, last, .. } = &mut *state;
+        let Some(last) = last else { return };
         for output in outputs {
-            if let Err(error) = json::write_match(record, output.writer()) {
+            if let Err(error) = json::write_match(&last.record, output.writer()) {
                 failure.get_or_insert(error.into());
             }
         }

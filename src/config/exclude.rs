@@ -10,7 +10,16 @@ pub struct Exclude {
     globs: Gitignore,
 }
 
-/// An exclusion is no glob.
+/// What a path leads to: a pattern that ends in `/` matches folders only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    /// A file, or anything else that is not a folder.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// An invalid pattern of `exclude`.
 #[derive(Debug, thiserror::Error)]
 #[error("`exclude` has {glob:?}, which is no pattern of .gitignore: {what}")]
 pub struct ExcludeError {
@@ -48,37 +57,44 @@ impl Exclude {
         Ok(Self { folder, globs })
     }
 
-    /// Tells whether a file is left out, by its own name or a folder's; `path` is absolute.
+    /// Returns `true` if a pattern matches a path or a folder above it; `path` is absolute.
     #[must_use]
-    pub fn has(&self, path: &Path, is_folder: bool) -> bool {
+    pub fn has(&self, path: &Path, kind: PathKind) -> bool {
         path.starts_with(&self.folder)
             && path != self.folder
-            && self.globs.matched_path_or_any_parents(path, is_folder).is_ignore()
+            && self.globs.matched_path_or_any_parents(path, kind.is_folder()).is_ignore()
     }
 
-    /// Tells whether a file or folder is left out by its own name; `path` is absolute.
+    /// Returns `true` if a pattern matches the path itself; `path` is absolute.
     #[must_use]
-    pub fn has_itself(&self, path: &Path, is_folder: bool) -> bool {
+    pub fn has_itself(&self, path: &Path, kind: PathKind) -> bool {
         path.starts_with(&self.folder)
             && path != self.folder
-            && self.globs.matched(path, is_folder).is_ignore()
+            && self.globs.matched(path, kind.is_folder()).is_ignore()
     }
 
-    /// Tells whether a file is left out by its own name or that of a folder below `top`: what was named, or
-    /// what it lies in, is read whatever is said of the folders above.
+    /// Returns `true` if a pattern matches a file or a folder between it and `top`. Patterns that match
+    /// `top` or a folder above it do not apply: the user has named `top`, or a repository there.
     #[must_use]
     pub fn has_below(&self, path: &Path, top: &Path) -> bool {
         if !path.starts_with(top) {
-            return self.has(path, false);
+            return self.has(path, PathKind::File);
         }
-        let mut above = path.ancestors().take_while(|it| *it != top).enumerate();
-        above.any(|(up, path)| self.has_itself(path, up > 0))
+        let mut above = path.ancestors().take_while(|it| *it != top);
+        above.next().is_some_and(|file| self.has_itself(file, PathKind::File))
+            || above.any(|folder| self.has_itself(folder, PathKind::Folder))
     }
 
-    /// Tells whether nothing is left out.
+    /// Returns `true` if there is no pattern.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.globs.is_empty()
+    }
+}
+
+impl PathKind {
+    fn is_folder(self) -> bool {
+        self == Self::Folder
     }
 }
 
@@ -99,9 +115,45 @@ mod tests {
             ("/elsewhere/a.min.js", false),
             ("/w", false),
         ] {
-            assert_eq!(exclude.has(Path::new(path), false), is_out, "{path}");
+            assert_eq!(exclude.has(Path::new(path), PathKind::File), is_out, "{path}");
         }
         let error = Exclude::new("/w".into(), &["a[".to_owned()]).expect_err("no glob");
         assert!(error.to_string().contains("a["), "{error}");
+    }
+    fn exclude(globs: &[&str]) -> Exclude {
+        let globs: Vec<String> = globs.iter().map(|&it| it.to_owned()).collect();
+        Exclude::new("/w".into(), &globs).expect("patterns")
+    }
+
+    #[test]
+    fn a_pattern_with_a_slash_at_its_end_matches_folders_only() {
+        let exclude = exclude(&["build/"]);
+        let has = |path: &str, kind| exclude.has_itself(Path::new(path), kind);
+        assert!(has("/w/build", PathKind::Folder) && !has("/w/build", PathKind::File));
+        // By its own name, not that of the folder around it.
+        assert!(!has("/w/build/a", PathKind::File) && !has("/w/build/a", PathKind::Folder));
+        assert!(exclude.has(Path::new("/w/build/a"), PathKind::File));
+        assert!(!has("/elsewhere/build", PathKind::Folder) && !has("/w", PathKind::Folder));
+    }
+
+    #[test]
+    fn folders_above_what_was_named_do_not_exclude_it() {
+        let exclude = exclude(&["vendor", "*.snap"]);
+        let below = |path: &str, top: &str| exclude.has_below(Path::new(path), Path::new(top));
+        assert!(below("/w/vendor/a", "/w"));
+        assert!(!below("/w/vendor/a", "/w/vendor"));
+        assert!(below("/w/vendor/x/vendor/a", "/w/vendor"));
+        assert!(below("/w/vendor/a.snap", "/w/vendor"));
+        assert!(!below("/w/vendor", "/w/vendor"));
+        // What is not below the named folder is judged by its whole path.
+        assert!(below("/w/vendor/a", "/w/other"));
+        assert!(!below("/w/a", "/w/other"));
+    }
+
+    #[test]
+    fn without_patterns_nothing_is_excluded() {
+        assert!(Exclude::default().is_empty() && exclude(&[]).is_empty());
+        assert!(!exclude(&["a"]).is_empty());
+        assert!(!Exclude::default().has(Path::new("/w/a"), PathKind::File));
     }
 }

@@ -8,7 +8,7 @@ mod exclude;
 mod file;
 mod settings;
 
-pub use exclude::{Exclude, ExcludeError};
+pub use exclude::{Exclude, ExcludeError, PathKind};
 pub use settings::{Config, ConfigError, Level, Named};
 
 use std::path::Path;

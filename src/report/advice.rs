@@ -6,12 +6,13 @@
 
 use super::document::Paths;
 use crate::detect::encoding::Encoding;
-use crate::redact::{Clean, Redactor};
+use crate::redact::{Clean, Masker};
 use crate::rules::Rule;
+use crate::shell::quote;
 use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
 use ddpatrol_pack::Kind;
-use ddpatrol_scan::finding::{Finding, Location, Part, Standing};
+use ddpatrol_scan::finding::{Finding, Location, Part, Standing, archives, is_member};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,18 @@ const CLONE: &str = "\"$clone\"";
 /// How many blobs a command names at the most.
 const MOST_BLOBS: usize = 30;
 
-/// What a step says before it has passed the redactor.
-type Draft = (Aim, String, Vec<String>);
+/// A step before it has passed the redactor.
+struct Draft {
+    aim: Aim,
+    text: String,
+    commands: Vec<String>,
+}
+
+impl Draft {
+    fn new(aim: Aim, text: impl Into<String>, commands: Vec<String>) -> Self {
+        Self { aim, text: text.into(), commands }
+    }
+}
 
 /// The repository that commands are for.
 struct Target {
@@ -65,8 +76,8 @@ struct Target {
 pub(super) fn steps(
     finding: &Finding,
     rule: &Rule,
-    redactor: &Redactor,
-    paths: &Paths,
+    masker: &mut Masker<'_>,
+    paths: &mut Paths,
     operation: Option<Operation>,
 ) -> Vec<Step> {
     let revoke = rule
@@ -79,23 +90,20 @@ pub(super) fn steps(
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
         None => "ddpatrol hook install".to_owned(),
     };
-    let drafts: [Draft; 4] = [
-        (Aim::Revoke, revoke, Vec::new()),
-        (Aim::Replace, replace.to_owned(), Vec::new()),
+    let prevent = "Let a hook stop the next one before it is committed.";
+    let drafts = [
+        Draft::new(Aim::Revoke, revoke, Vec::new()),
+        Draft::new(Aim::Replace, replace, Vec::new()),
         clean(finding, rule, &target, operation),
-        (
-            Aim::Prevent,
-            "Let a hook stop the next one before it is committed.".into(),
-            vec![install],
-        ),
+        Draft::new(Aim::Prevent, prevent, vec![install]),
     ];
-    let spell = |text: &String| redactor.clean(text.as_bytes());
+    let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
         .iter()
-        .map(|(aim, text, commands)| Step {
-            aim: *aim,
-            text: spell(text),
-            commands: commands.iter().map(spell).collect(),
+        .map(|draft| Step {
+            aim: draft.aim,
+            text: masked(&draft.text),
+            commands: draft.commands.iter().map(&mut masked).collect(),
         })
         .collect()
 }
@@ -106,7 +114,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
     let git = target.git();
     let traces = || {
         let all = places.iter().filter_map(|it| it.trace.as_deref());
-        all.filter(|it| !is_packed(&it.repository))
+        all.filter(|it| !is_member(&it.repository))
     };
     if traces().next().is_none() {
         return untraced(places, target, operation);
@@ -116,7 +124,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
                     unreachable. That drops the reflogs and all stashes, too, so make branches of those \
                     that you need (`git stash branch`). Servers and clones keep it until they do the same.";
         let expire = format!("{git} reflog expire --expire=now --all");
-        return (Aim::Clean, text.to_owned(), vec![expire, format!("{git} gc --prune=now")]);
+        return Draft::new(Aim::Clean, text, vec![expire, format!("{git} gc --prune=now")]);
     }
     // What the base has elsewhere is not to be had out by editing the change.
     let is_new =
@@ -133,11 +141,8 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
         // The first commit of all has no parent to begin behind.
         let id = commit.id;
         let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
-        return (
-            Aim::Clean,
-            text,
-            vec![format!("{git} rebase --interactive --rebase-merges {from}")],
-        );
+        let rebase = format!("{git} rebase --interactive --rebase-merges {from}");
+        return Draft::new(Aim::Clean, text, vec![rebase]);
     }
     rewrite(finding, rule, target)
 }
@@ -190,20 +195,19 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     }
     if commands.len() == 2 {
         // Names are renamed by hand, so there is nothing to run.
-        return (Aim::Clean, text, Vec::new());
+        return Draft::new(Aim::Clean, text, Vec::new());
     }
     commands.push(format!("{filter} &&"));
     let refs = ["heads", "tags", "notes"].map(|kind| format!("'refs/{kind}/*:refs/{kind}/*'"));
     commands.push(format!("git -C {CLONE} push --force \"$url\" {}", refs.join(" ")));
-    (Aim::Clean, text, commands)
+    Draft::new(Aim::Clean, text, commands)
 }
 
-/// Tells whether a token stands in a file as it is.
+/// Returns `true` if a token is in a file as it is, neither encoded nor in an archive.
 fn is_plain(place: &Location) -> bool {
-    let path = place.path.as_deref().map_or(&[][..], |it| it.as_os_str().as_encoded_bytes());
     place.encoding == Encoding::PLAIN
         && place.layer.is_none()
-        && memchr::memmem::find(path, b"!/").is_none()
+        && !place.path.as_deref().is_some_and(is_member)
 }
 
 /// Lists the blobs that hold a token otherwise than as it is; `None` if they are too many.
@@ -229,12 +233,12 @@ fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) 
              reset the file: a {} is in progress, and its changes to the file would be lost.",
             operation.name()
         );
-        return (Aim::Clean, text, Vec::new());
+        return Draft::new(Aim::Clean, text, Vec::new());
     }
     if !staged.is_empty() {
         let text = "Take it out of the file and stage the file again; nothing is committed yet.";
         let command = format!("{git} reset --quiet -- {}", staged.join(" "));
-        return (Aim::Clean, text.to_owned(), vec![command]);
+        return Draft::new(Aim::Clean, text, vec![command]);
     }
     let text = match places.first().map(|it| (it.part, &it.path)) {
         Some((Part::Ref, _)) => {
@@ -246,7 +250,7 @@ fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) 
         }
         _ => "Take it out of the file. What was copied elsewhere stays there.",
     };
-    (Aim::Clean, text.to_owned(), Vec::new())
+    Draft::new(Aim::Clean, text, Vec::new())
 }
 
 /// Lists the staged paths, which count from the top, as quoted pathspecs.
@@ -263,17 +267,14 @@ fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
 
 /// Returns the file that holds a staged place: for the member of an archive, the archive.
 fn file(path: &Path, paths: &Paths) -> String {
-    let path = path.to_string_lossy();
-    let exists = |path: &str| paths.whole(Path::new(path)).is_file();
-    if exists(&path) {
-        return path.into_owned();
-    }
-    // The name of a folder may end in `!`, too.
-    let archives = || path.match_indices('!').map(|(at, _)| &path[..at]);
-    let archive = archives().find(|it| exists(it));
-    let first = || path.split_once("!/").map_or(&*path, |(file, _)| file);
-    let file = archive.unwrap_or_else(first);
-    file.strip_suffix('!').unwrap_or(file).to_owned()
+    let exists = |path: &Path| paths.whole(path).is_file();
+    let file = if exists(path) {
+        None
+    } else {
+        // The name of a folder may end in `!`, too.
+        archives(path).find(|it| exists(it)).or_else(|| archives(path).next())
+    };
+    file.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Writes an expression of git-filter-repo that matches this token, and what it is replaced by. It
@@ -300,17 +301,11 @@ fn expression(finding: &Finding, rule: &Rule) -> String {
     format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
 }
 
-/// Tells whether a repository was unpacked from an archive, where no command reaches it.
-fn is_packed(git_dir: &Path) -> bool {
-    let path = git_dir.as_os_str().as_encoded_bytes();
-    path.ends_with(b"!") || memchr::memmem::find(path, b"!/").is_some()
-}
-
 impl Target {
     /// Finds the repository that holds a finding.
-    fn of(finding: &Finding, paths: &Paths) -> Self {
+    fn of(finding: &Finding, paths: &mut Paths) -> Self {
         let is_inside = |it: &&Location| match it.trace.as_deref() {
-            Some(trace) => !is_packed(&trace.repository),
+            Some(trace) => !is_member(&trace.repository),
             None => it.standing.is_some(),
         };
         let mut locations = finding.locations.iter().filter(is_inside);
@@ -357,34 +352,5 @@ fn from_top(path: &str) -> String {
     }
 }
 
-/// Quotes a word for a POSIX shell.
-pub(crate) fn quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c);
-    if !word.is_empty() && !word.starts_with(['-', '=']) && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quote("a/b-c.d"), "a/b-c.d");
-        assert_eq!(quote("a b;$(x)`y`"), "'a b;$(x)`y`'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
-        assert_eq!(quote("-rf"), "'-rf'");
-        assert_eq!(quote(""), "''");
-    }
-
-    #[test]
-    fn staged_paths_count_from_the_top_and_match_nothing_else() {
-        assert_eq!(from_top("sub/f"), ":/sub/f");
-        assert_eq!(from_top(".env"), ":/.env");
-        for path in ["!x", "_x", "-x", "(x)", "a*b", "a[b]c", "a?", "a\\b", "é"] {
-            assert_eq!(from_top(path), format!(":(top,literal){path}"));
-        }
-    }
-}
+mod tests;

@@ -144,3 +144,6 @@ fn place(place: &Place) -> String {
         None => "standard input".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,4 +191,78 @@ mod tests {
         assert_eq!(uri_path("a b/é#%?:x".as_bytes()), "a%20b/%C3%A9%23%25%3F%3Ax");
         assert_eq!(uri_path(b"\xff~_-."), "%FF~_-.");
     }
+    #[test]
+    fn every_character_that_steers_or_hides_text_is_escaped() {
+        for (first, last) in [
+            ('\u{0}', '\u{8}'),
+            ('\u{a}', '\u{1f}'),
+            ('\u{7f}', '\u{9f}'),
+            ('\u{ad}', '\u{ad}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{180e}', '\u{180e}'),
+            ('\u{200b}', '\u{200f}'),
+            ('\u{2028}', '\u{202e}'),
+            ('\u{2060}', '\u{206f}'),
+            ('\u{feff}', '\u{feff}'),
+            ('\u{fff9}', '\u{fffb}'),
+            ('\u{e0000}', '\u{e007f}'),
+        ] {
+            for c in first..=last {
+                assert_eq!(terminal(&c.to_string()), format!("\\u{{{:x}}}", u32::from(c)));
+            }
+            for c in [u32::from(first).wrapping_sub(1), u32::from(last) + 1] {
+                let c = char::from_u32(c).filter(|c| !"\t\u{7f}".contains(*c));
+                let text = c.filter(|&c| !is_unsafe(c)).map(String::from).unwrap_or_default();
+                assert_eq!(terminal(&text), text);
+            }
+        }
+        assert_eq!(
+            terminal(" ~\u{a0}\u{200a}\u{2010}\u{202f}\u{2070}"),
+            " ~\u{a0}\u{200a}\u{2010}\u{202f}\u{2070}"
+        );
+    }
+
+    #[test]
+    fn what_a_runner_would_obey_is_broken_wherever_it_is() {
+        assert_eq!(terminal("##[a]##[b]"), "##\\u{5b}a]##\\u{5b}b]");
+        assert_eq!(terminal("# #[a]"), "# #[a]");
+        assert_eq!(line("::a"), "\\u{3a}:a");
+        assert_eq!(line(":a::"), ":a::");
+        // The terminal's escapes come first, so that none of them makes a command.
+        assert_eq!(line("\u{200b}::a"), "\\u{200b}::a");
+    }
+
+    #[test]
+    fn code_in_markdown_keeps_spaces_at_its_ends() {
+        assert_eq!(markdown_code(""), "<code></code>");
+        assert_eq!(markdown_code("a "), "<code>a&#32;</code>");
+        assert_eq!(markdown_code("a b|"), "<code>a b&#124;</code>");
+        assert_eq!(markdown_code("-/,=%+?;'\"()\\"), "<code>-/,=%+?;'\"()&#92;</code>");
+    }
+
+    #[test]
+    fn words_that_github_makes_links_of_are_code() {
+        for word in ["$x", "gh-12", "GH-12", "WWW.x.org", "a@b", "x://y", "a:b:c"] {
+            assert_eq!(markdown(word), format!("`{word}`"));
+        }
+        assert_eq!(markdown("(see #1)."), "(see `#1)`.");
+        assert_eq!(markdown("a:b"), "a:b");
+    }
+
+    #[test]
+    fn nothing_begins_a_list_or_a_heading() {
+        for (text, expected) in [
+            ("- a", "&#45; a"),
+            ("+ a", "&#43; a"),
+            ("=== a", "&#61;== a"),
+            ("12. a", "&#49;2. a"),
+            ("1) a", "&#49;) a"),
+            ("1st a", "1st a"),
+            (".5", ".5"),
+            ("a - b", "a - b"),
+        ] {
+            assert_eq!(markdown(text), expected);
+        }
+        assert_eq!(markdown(""), "");
+    }
 }

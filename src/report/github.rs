@@ -174,8 +174,7 @@ fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation
         Evidence::Proven => "proven by its checksum",
         Evidence::Shaped => "a look-alike: no checksum proves it",
     };
-    let token = record.secret.as_deref().unwrap_or(&record.token.redacted);
-    let mut lines = vec![format!("{} {token}, {how}", record.name)];
+    let mut lines = vec![format!("{} {}, {how}", record.name, record.shown_token())];
     lines.extend(record.token.uuid.as_ref().map(|uuid| format!("Token id: {uuid}")));
     lines.push(format!("Place: {}", place.label()));
     lines.extend(place.remarks());
@@ -226,3 +225,6 @@ fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Res
         annotation.lines.iter().map(|line| command_data(&cut(line, LONGEST))).collect();
     writeln!(out, "::{level} {}::{}", properties.join(","), lines.join("%0A"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@
 
 use super::document::{Document, Note, Place, Record};
 use super::escape::{markdown, markdown_code};
-use super::status::{cut, short};
+use super::status::cut;
+use super::trace::short;
 use crate::detect::Evidence;
 use ddpatrol_scan::quantity::{count, number};
 use std::io::{self, Write};
@@ -111,15 +112,11 @@ fn row(record: &Record) -> String {
     format!(
         "| {} {} | {place}{more} | {commit} | {id} | {}, {} | {} |\n",
         cell(&record.name),
-        code(token(record)),
+        code(record.shown_token()),
         state(record),
         record.presence().words(),
         cell(&next(record)),
     )
-}
-
-fn token(record: &Record) -> &str {
-    record.secret.as_deref().unwrap_or(&record.token.redacted)
 }
 
 fn state(record: &Record) -> String {
@@ -149,7 +146,7 @@ fn next(record: &Record) -> String {
 fn details(record: &Record) -> String {
     let prose = |text: &str| markdown(&cut(text, LONGEST));
     let code = |text: &str| markdown_code(&cut(text, LONGEST));
-    let mut text = format!("#### {} {}\n\n", prose(&record.name), code(token(record)));
+    let mut text = format!("#### {} {}\n\n", prose(&record.name), code(record.shown_token()));
     let mut facts = vec![format!("{}, {}", state(record), record.presence().words())];
     facts.extend(record.token.uuid.as_ref().map(|it| format!("id {}", code(it))));
     facts.extend(record.token.alias.as_ref().map(|it| format!("alias {}", code(it))));
@@ -168,8 +165,7 @@ fn details(record: &Record) -> String {
     }
     let more = record.count() - record.locations.len().min(MOST_PLACES);
     if more > 0 {
-        let places = if more == 1 { "place" } else { "places" };
-        text.push_str(&format!("- … and {} more {places}\n", number(more)));
+        text.push_str(&format!("- … and {}\n", count(more, "more place")));
     }
     if record.is_to_do() {
         text.push('\n');
@@ -207,7 +203,7 @@ fn suppressed(document: &Document) -> String {
         Some(format!(
             "- {} {} at {}: {}\n",
             markdown(&cut(&record.name, LONGEST_CELL)),
-            markdown_code(&cut(token(record), LONGEST_CELL)),
+            markdown_code(&cut(record.shown_token(), LONGEST_CELL)),
             markdown_code(&cut(&place, LONGEST_CELL)),
             markdown(&cut(&suppression.line(), LONGEST)),
         ))
@@ -249,3 +245,6 @@ fn scope(document: &Document) -> String {
     }
     format!("{}\n", markdown(&text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,9 @@ pub mod response;
 pub mod sarif;
 mod status;
 mod summary;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod trace;
 
-pub use document::{Document, DocumentOptions};
+pub use document::{Document, DocumentBuilder, DocumentOptions};

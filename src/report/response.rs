@@ -19,7 +19,8 @@ pub struct Response {
 impl Document {
     /// Writes what was done into the findings; `responses` are in the order of the findings.
     pub fn answer(&mut self, responses: &[Response], redactor: &Redactor) {
-        let clean = |text: &str| redactor.clean(text.as_bytes());
+        let mut masker = redactor.masker();
+        let mut clean = |text: &str| masker.clean(text.as_bytes());
         for (record, response) in self.findings.iter_mut().zip(responses) {
             record.verification = response
                 .verification
@@ -101,4 +102,72 @@ pub fn summary(findings: &[Record]) -> Vec<String> {
             .map(|parts| format!("Revocation: {parts}.")),
     );
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::*;
+
+    #[test]
+    fn responses_belong_to_the_findings_in_their_order_and_are_masked() {
+        let secret = token(7);
+        let mut document = document(vec![record(vec![]), record(vec![])]);
+        let verification = Verification { verdict: Verdict::Live, reason: secret.clone() };
+        let revocation = Revocation { outcome: Outcome::Failed, detail: format!("no {secret}") };
+        let responses = [
+            Response::default(),
+            Response { verification: Some(verification), revocation: Some(revocation) },
+        ];
+        document.answer(&responses, &redactor());
+        let [first, second] = &document.findings[..] else { panic!("two findings") };
+        assert_eq!(first.response_lines(), Vec::<String>::new());
+        let lines = second.response_lines();
+        assert!(lines[0].starts_with("verified live: ddpat_"), "{lines:?}");
+        assert!(lines[1].starts_with("NOT REVOKED: no ddpat_"), "{lines:?}");
+        assert!(!lines.concat().contains(&secret[30..]), "{lines:?}");
+        // A document is answered anew, not in addition.
+        document.answer(&[Response::default(), Response::default()], &redactor());
+        assert!(document.findings.iter().all(|it| it.response_lines().is_empty()));
+    }
+
+    #[test]
+    fn a_verdict_that_nobody_could_give_has_words_of_its_own() {
+        let lines = verified(record(vec![]), "unknown").response_lines();
+        assert_eq!(lines, ["unknown whether it is live: said so"]);
+        let lines = verified(record(vec![]), "dead").response_lines();
+        assert_eq!(lines, ["verified dead: said so"]);
+    }
+
+    #[test]
+    fn a_token_is_over_if_it_is_dead_or_revoked() {
+        for (outcome, is_over) in [
+            ("revoked", true),
+            ("already_dead", true),
+            ("planned", false),
+            ("failed", false),
+            ("cannot_revoke", false),
+        ] {
+            assert_eq!(revoked(record(vec![]), outcome).is_over(), is_over, "{outcome}");
+        }
+        for (verdict, is_over) in [("dead", true), ("live", false), ("unknown", false)] {
+            assert_eq!(verified(record(vec![]), verdict).is_over(), is_over, "{verdict}");
+        }
+        assert!(!record(vec![]).is_over());
+    }
+
+    #[test]
+    fn a_summary_counts_what_happened_and_nothing_else() {
+        assert_eq!(summary(&[record(vec![])]), Vec::<String>::new());
+        let findings = [
+            verified(record(vec![]), "live"),
+            verified(record(vec![]), "live"),
+            verified(record(vec![]), "unknown"),
+            revoked(record(vec![]), "revoked"),
+            revoked(verified(record(vec![]), "dead"), "already_dead"),
+        ];
+        let lines = summary(&findings);
+        assert_eq!(lines[0], "Verified: 2 live, 1 dead, 1 unknown.");
+        assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 dead already."]);
+    }
 }

@@ -142,7 +142,7 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
         1 => "; 1 more place is not listed".to_owned(),
         more => format!("; {more} more places are not listed"),
     };
-    let text = format!("{} {}{id}, {what}{more}", record.name, shown(record));
+    let text = format!("{} {}{id}, {what}{more}", record.name, record.shown_token());
     let (first, rest) = match record.locations.split_first() {
         Some((first, rest)) => (vec![location(first, record)], rest),
         None => (Vec::new(), &[][..]),
@@ -191,10 +191,6 @@ fn suppression(suppression: &SuppressionRecord) -> Suppression {
     told
 }
 
-fn shown(record: &Record) -> &str {
-    record.secret.as_deref().unwrap_or(&record.token.redacted)
-}
-
 fn location(place: &Place, record: &Record) -> Location {
     let text = |text: &str| ArtifactContent::builder().text(text).build();
     let is_file = matches!(place.part, Part::Content | Part::Name) && place.path.is_some();
@@ -209,7 +205,7 @@ fn location(place: &Place, record: &Record) -> Location {
             .end_column(signed(place.end_column))
             .byte_offset(signed(place.offset))
             .byte_length(signed(place.length))
-            .snippet(text(shown(record)))
+            .snippet(text(record.shown_token()))
             .build();
         let context = Region::builder()
             .start_line(signed(place.line))
@@ -336,3 +332,6 @@ fn properties<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Proper
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! In come records, out come words that hold text of the scanned content: a writer escapes them.
 
 use super::document::{Place, Record, StandingWord};
-use super::trace::CommitRecord;
+use super::trace::{CommitRecord, short};
 use crate::detect::Evidence;
 use crate::respond::{Outcome, Verdict};
 use ddpatrol_scan::finding::Part;
@@ -58,6 +58,11 @@ impl Record {
     pub(super) fn is_moved(&self) -> bool {
         let passes = |word| !matches!(word, None | Some(StandingWord::New));
         !self.locations.is_empty() && self.locations.iter().all(|it| passes(it.standing))
+    }
+
+    /// Returns the token as the report shows it: masked, unless secrets were asked for.
+    pub(super) fn shown_token(&self) -> &str {
+        self.secret.as_deref().unwrap_or(&self.token.redacted)
     }
 
     /// Tells whether people are to look at it: it counts, or there is news of it.
@@ -173,11 +178,6 @@ impl Place {
     }
 }
 
-/// Cuts an object's id to what people read.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
-}
-
 /// Cuts text to so many characters, and shows that it did.
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -185,3 +185,6 @@ pub(super) fn cut(text: &str, most: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
 use anstyle::{AnsiColor, Style};
 use ddpatrol_scan::finding::Part;
-use ddpatrol_scan::quantity::number;
+use ddpatrol_scan::quantity::count;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -33,11 +33,13 @@ struct Styles {
 }
 
 impl Styles {
-    fn new(color: bool) -> Self {
+    fn plain() -> Self {
         let plain = Style::new();
-        if !color {
-            return Self { path: plain, proven: plain, shaped: plain, dim: plain };
-        }
+        Self { path: plain, proven: plain, shaped: plain, dim: plain }
+    }
+
+    fn colored() -> Self {
+        let plain = Style::new();
         Self {
             path: plain.fg_color(Some(AnsiColor::Magenta.into())),
             proven: plain.bold().fg_color(Some(AnsiColor::Red.into())),
@@ -52,7 +54,7 @@ impl Styles {
 /// # Errors
 /// What writing to `out` fails with.
 pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
-    let styles = Styles::new(options.color);
+    let styles = if options.color { Styles::colored() } else { Styles::plain() };
     for record in document.findings.iter().filter(|it| it.is_listed()) {
         write_record(record, &styles, out)?;
     }
@@ -71,10 +73,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     let Some((first, rest)) = record.locations.split_first() else {
         return Ok(());
     };
-    let token = record.secret.as_deref().map_or_else(
-        || terminal(&record.token.redacted).into_owned(),
-        |secret| terminal(secret).into_owned(),
-    );
+    let token = terminal(record.shown_token());
     writeln!(
         out,
         "{}: {evidence}{}{evidence:#} {} {token}",
@@ -105,8 +104,7 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     }
     let more = record.count() - 1 - rest.len().min(MOST_PLACES);
     if more > 0 {
-        let places = if more == 1 { "place" } else { "places" };
-        writeln!(out, "    … and {} more {places}; --report json lists them all", number(more))?;
+        writeln!(out, "    … and {}; --report json lists them all", count(more, "more place"))?;
     }
     for line in record.response_lines() {
         let style = if record.is_over() { styles.dim } else { styles.proven };

@@ -4,7 +4,7 @@
 //! redactor. It reads no repository.
 
 use super::document::paths;
-use crate::redact::{Clean, Redactor};
+use crate::redact::{Clean, Masker};
 use ddpatrol_scan::commit::{Commit, Signature};
 use ddpatrol_scan::finding::{HeldObject, Span, Trace};
 use jiff::Timestamp;
@@ -105,20 +105,22 @@ impl ObjectRecord {
 
 impl GitPlace {
     /// Describes a trace; secrets in its text are masked.
-    pub(super) fn new(trace: &Trace, redactor: &Redactor) -> Self {
-        let commit = |commit: &Commit| CommitRecord::new(commit, redactor);
+    pub(super) fn new(trace: &Trace, masker: &mut Masker<'_>) -> Self {
+        let mut commit = |commit: &Commit| CommitRecord::new(commit, masker);
+        let introduced = trace.introduced.as_deref().map(&mut commit);
+        let removed = trace.removed.first.iter().map(|it| commit(it)).collect();
         Self {
-            repository: paths::clean(&trace.repository, redactor),
+            repository: paths::clean(&trace.repository, masker),
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
-            introduced: trace.introduced.as_deref().map(commit),
+            introduced,
             at_boundary: trace.at_boundary,
-            removed: trace.removed.first.iter().map(|it| commit(it)).collect(),
+            removed,
             removed_total: Some(trace.removed.total)
                 .filter(|total| *total > trace.removed.first.len()),
             in_head: trace.in_head,
             reachable: trace.reachable,
-            refs: trace.refs.iter().map(|name| redactor.clean(name)).collect(),
+            refs: trace.refs.iter().map(|name| masker.clean(name)).collect(),
             refs_total: trace.refs_total,
         }
     }
@@ -155,10 +157,10 @@ impl GitPlace {
 }
 
 impl Person {
-    fn new(signature: &Signature, redactor: &Redactor) -> Self {
+    fn new(signature: &Signature, masker: &mut Masker<'_>) -> Self {
         Self {
-            name: redactor.clean(&signature.name),
-            email: redactor.clean(&signature.email),
+            name: masker.clean(&signature.name),
+            email: masker.clean(&signature.email),
             date: date(signature),
         }
     }
@@ -175,21 +177,30 @@ fn date(signature: &Signature) -> String {
     }
 }
 
+/// Returns the day of a moment in the format of RFC 3339.
+pub(super) fn day(date: &str) -> &str {
+    date.split('T').next().unwrap_or_default()
+}
+
+/// Cuts the id of an object to its usual length.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 impl CommitRecord {
-    fn new(commit: &Commit, redactor: &Redactor) -> Self {
+    fn new(commit: &Commit, masker: &mut Masker<'_>) -> Self {
         Self {
             commit: commit.id.to_string(),
-            author: Person::new(&commit.author, redactor),
-            committer: Person::new(&commit.committer, redactor),
-            subject: redactor.clean(&commit.subject),
+            author: Person::new(&commit.author, masker),
+            committer: Person::new(&commit.committer, masker),
+            subject: masker.clean(&commit.subject),
         }
     }
 
     /// Formats the commit in a line: id, day, author, subject.
     pub(super) fn line(&self) -> String {
-        let day = self.author.date.split('T').next().unwrap_or_default();
+        let (id, day) = (short(&self.commit), day(&self.author.date));
         let (name, subject) = (self.author.name.text(), self.subject.text());
-        let id = self.commit.get(..12).unwrap_or(&self.commit);
         format!("{id} ({day}, {name}) {subject}").trim_end().to_owned()
     }
 }
@@ -197,6 +208,7 @@ impl CommitRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::*;
 
     #[test]
     fn moments_are_told_with_their_own_offset() {
@@ -204,5 +216,80 @@ mod tests {
         assert_eq!(at(1_700_000_000, 330), "2023-11-15T03:43:20+05:30");
         assert_eq!(at(0, -480), "1969-12-31T16:00:00-08:00");
         assert_eq!(at(i64::MAX, 0), format!("@{}", i64::MAX));
+    }
+    #[test]
+    fn a_place_in_head_is_said_to_be_there_whatever_removed_it() {
+        let removed = vec![commit('b')];
+        let fate = |git: GitPlace| git.fate();
+        assert_eq!(fate(git()), "still in HEAD; reached by refs/heads/main");
+        let again = GitPlace { removed: removed.clone(), ..git() };
+        assert_eq!(fate(again), "still in HEAD; reached by refs/heads/main");
+        let gone = GitPlace { in_head: false, removed, ..git() };
+        let line = "removed by bbbbbbbbbbbb (2026-01-02, Ada) a subject";
+        assert_eq!(fate(gone.clone()), format!("{line}; reached by refs/heads/main"));
+        let often = GitPlace { removed_total: Some(60), ..gone };
+        assert_eq!(fate(often), format!("{line} and 59 more; reached by refs/heads/main"));
+    }
+
+    #[test]
+    fn a_place_elsewhere_is_not_in_head_or_not_reachable() {
+        let elsewhere = GitPlace { in_head: false, ..git() };
+        assert_eq!(elsewhere.fate(), "not in HEAD; reached by refs/heads/main");
+        let unreachable = GitPlace { reachable: false, at_boundary: true, ..elsewhere };
+        assert_eq!(
+            unreachable.fate(),
+            "unreachable: no branch or tag reaches it; \
+             perhaps older: what comes before is not in this clone"
+        );
+    }
+
+    #[test]
+    fn at_most_three_references_are_named() {
+        let refs = ["a", "b", "c", "d"].map(clean).to_vec();
+        let four = GitPlace { refs: refs.clone(), refs_total: 4, ..git() };
+        assert_eq!(four.fate(), "still in HEAD; reached by a, b, c and 1 more");
+        let three = GitPlace { refs: refs[..3].to_vec(), refs_total: 3, ..git() };
+        assert_eq!(three.fate(), "still in HEAD; reached by a, b, c");
+    }
+
+    #[test]
+    fn a_record_says_how_many_commits_it_leaves_out() {
+        let redactor = redactor();
+        let made = |len: usize, total| {
+            let first = Arc::new(vec![full_commit('b'); len]);
+            let removed = ddpatrol_scan::finding::Removed { first, total };
+            let trace = Trace { removed, ..trace(".git") };
+            GitPlace::new(&trace, &mut redactor.masker())
+        };
+        assert_eq!((made(1, 1).removed.len(), made(1, 1).removed_total), (1, None));
+        assert_eq!((made(2, 9).removed.len(), made(2, 9).removed_total), (2, Some(9)));
+    }
+
+    #[test]
+    fn text_of_commits_and_references_is_masked() {
+        let redactor = redactor();
+        let commit = Commit {
+            id: object('a'),
+            author: signature(&token(2), 0),
+            committer: Signature { email: token(3).into_bytes(), ..signature("x", 0) },
+            subject: token(4).into_bytes(),
+        };
+        let trace = Trace {
+            introduced: Some(Arc::new(commit)),
+            refs: vec![token(5).into_bytes()],
+            ..trace(&format!("{}/.git", token(6)))
+        };
+        let place = GitPlace::new(&trace, &mut redactor.masker());
+        let written = serde_json::to_string(&place).expect("a record");
+        for seed in 2..7 {
+            assert!(!written.contains(&token(seed)[30..]), "token {seed}: {written}");
+            assert!(written.contains(&token(seed)[..20]), "token {seed}: {written}");
+        }
+    }
+
+    #[test]
+    fn a_commit_without_a_subject_ends_at_its_author() {
+        let silent = CommitRecord { subject: clean(""), ..commit('c') };
+        assert_eq!(silent.line(), "cccccccccccc (2026-01-02, Ada)");
     }
 }

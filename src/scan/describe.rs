@@ -9,8 +9,8 @@ use crate::redact::Clean;
 use crate::source::archive;
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{
-    Common, Gathered, Location, Matched, Occurrence, OnMatch, Seen, Sights, Spots, Token, end_of,
-    plain,
+    Common, Gathered, Location, Matched, Occurrence, OnMatch, Seen, Sights, Spots, Token, Told,
+    end_of, plain,
 };
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement};
 use std::path::Path;
@@ -19,17 +19,18 @@ use std::sync::Arc;
 /// Describes placements.
 pub(super) struct Describer<'a> {
     engine: &'a Engine<'a>,
+    told: Told<'a>,
 }
 
 impl<'a> Describer<'a> {
     pub(super) fn new(engine: &'a Engine<'a>) -> Self {
-        Self { engine }
+        Self { engine, told: engine.scan.told() }
     }
 
     /// Adds the locations of placements. `read` returns the bytes of a holder, or reports why it cannot
     /// be read; placements in one holder should follow each other, so that it is read once.
     pub(super) fn describe<B: AsRef<[u8]>>(
-        &self,
+        &mut self,
         placements: &[Placement],
         read: &mut dyn FnMut(Holder) -> Option<B>,
     ) {
@@ -55,7 +56,7 @@ impl<'a> Describer<'a> {
         }
     }
 
-    fn place(&self, placement: &Placement, content: &mut Content<'_>) {
+    fn place(&mut self, placement: &Placement, content: &mut Content<'_>) {
         let Engine { scan, run, collector, .. } = self.engine;
         let token = Arc::clone(self.engine.sightings().token(placement.token));
         let common = Common {
@@ -72,7 +73,7 @@ impl<'a> Describer<'a> {
             }
             let matched = content.matched(span);
             let seen = Seen { token: &token, sights: &mut content.sights, matched };
-            common.gather(&mut gathered, scan.told(), seen, scan.on_match);
+            common.gather(&mut gathered, &mut self.told, seen, scan.on_match);
         }
         let mut locations = gathered.finish();
         locations.extend(self.in_members(placement, content, &token));

@@ -30,6 +30,6 @@ impl Scan<'_> {
     }
 
     pub(super) fn told(&self) -> Told<'_> {
-        Told { detector: self.detector, redactor: self.redactor, inline: self.inline }
+        Told { detector: self.detector, masker: self.redactor.masker(), inline: self.inline }
     }
 }

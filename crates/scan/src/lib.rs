@@ -20,6 +20,10 @@ pub mod commit;
 pub mod finding;
 pub mod label;
 pub mod lock;
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests of the program use all of it")]
+#[path = "../../../tests/it/mint.rs"]
+mod mint;
 pub mod quantity;
 pub mod regular;
 mod run;

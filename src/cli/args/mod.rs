@@ -15,6 +15,7 @@ pub(super) use saved::{
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 
 use crate::config::Level;
+use crate::report::sarif::Suppressed;
 use crate::source::archive::ArchiveOptions;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
 use ddpatrol_scan::blob::Context;
@@ -216,6 +217,13 @@ pub(super) struct TellingArgs {
 
     #[command(flatten)]
     pub(super) run: RunArgs,
+}
+
+impl TellingArgs {
+    /// Returns how SARIF treats suppressed findings.
+    pub(super) fn suppressed(&self) -> Suppressed {
+        if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! The arguments of the commands on saved reports and baselines.
 
 use super::{Color, ReportArg, ScanArgs};
+use crate::report::sarif::Suppressed;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ pub(in crate::cli) struct ReportCommandArgs {
 
     /// Keep what does not count in SARIF, as suppressed results.
     #[arg(long)]
-    pub(in crate::cli) sarif_suppressed: bool,
+    sarif_suppressed: bool,
 
     /// Whether to colour the text report.
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -29,6 +30,13 @@ pub(in crate::cli) struct ReportCommandArgs {
     /// Add the rules of a file, or of a folder's .toml files.
     #[arg(long = "rules", value_name = "PATH")]
     pub(in crate::cli) rules: Vec<PathBuf>,
+}
+
+impl ReportCommandArgs {
+    /// Returns how SARIF treats suppressed findings.
+    pub(in crate::cli) fn suppressed(&self) -> Suppressed {
+        if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
+    }
 }
 
 /// Compare two saved reports.

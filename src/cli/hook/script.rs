@@ -4,7 +4,7 @@
 //! nothing.
 
 use crate::cli::args::HookSetArgs;
-use crate::report::advice::quote;
+use crate::shell::quote;
 use std::path::Path;
 
 /// The start of the second line of every hook of ours.

@@ -14,7 +14,7 @@ pub use paths::Paths;
 pub use places::{Place, StandingWord};
 pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
-pub use tell::DocumentOptions;
+pub use tell::{DocumentBuilder, DocumentOptions};
 pub use verification::{RevocationRecord, VerificationRecord};
 
 use super::advice::Step;

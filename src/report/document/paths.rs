@@ -4,22 +4,21 @@
 //! work tree, and the URI that SARIF and annotations have for it. Looks for `.git` in the folders above a
 //! location; reads no scanned content.
 
-use crate::redact::{Clean, Redactor};
+use crate::redact::{Clean, Masker};
 use crate::report::escape;
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::repositories::root_of;
 use ddpatrol_scan::finding::baseline::{Roots, lexical};
-use ddpatrol_scan::finding::{Location, Part, STDIN, plain};
-use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::finding::{Location, Part, STDIN, archives, is_member, plain};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-/// Finds the repository of a path and the base of all URIs of a report.
-#[derive(Debug)]
+/// Finds the repository of a path and the base of all URIs of a report, and remembers what it found.
+#[derive(Clone, Debug)]
 pub struct Paths {
     /// The folder that relative paths of locations count from.
     here: PathBuf,
@@ -32,13 +31,20 @@ pub struct Paths {
     /// The base that the user asks for.
     base: Option<PathBuf>,
     /// For each folder that was looked at, the top of the repository around it.
-    known: Mutex<HashMap<PathBuf, Option<Arc<Path>>>>,
+    known: HashMap<PathBuf, Option<Arc<Path>>>,
     /// The answer for the last location: many locations of one file follow each other.
-    last: Mutex<Option<(Key, Option<Within>)>>,
+    last: Option<LastLocation>,
+}
+
+/// A location and the repository that it is in.
+#[derive(Clone, Debug)]
+struct LastLocation {
+    key: Key,
+    within: Option<Within>,
 }
 
 /// What decides which repository a location is in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
     path: OsString,
     git_dir: Option<OsString>,
@@ -89,14 +95,15 @@ impl Paths {
             working,
             tops: roots.tops.clone(),
             links: links.collect(),
-            known: Mutex::default(),
-            last: Mutex::default(),
+            known: HashMap::new(),
+            last: None,
         }
     }
 
     /// Returns `true` if commands of git that are started in the user's folder find this repository.
-    pub(in crate::report) fn is_current(&self, top: &Path) -> bool {
-        self.top_of(&self.working).is_some_and(|it| *it == *top)
+    pub(in crate::report) fn is_current(&mut self, top: &Path) -> bool {
+        let working = self.working.clone();
+        self.top_of(&working).is_some_and(|it| *it == *top)
     }
 
     /// Returns the path from the root of the file system.
@@ -117,12 +124,11 @@ impl Paths {
     ///
     /// A file in a submodule is in the submodule. The content of a repository that is packed in an archive
     /// is in the repository that the archive is in.
-    pub(in crate::report) fn within(&self, location: &Location) -> Option<Within> {
+    pub(in crate::report) fn within(&mut self, location: &Location) -> Option<Within> {
         let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
         let is_change = location.standing.is_some();
-        let mut last = lock(&self.last);
-        if let Some((key, within)) = &*last
+        if let Some(LastLocation { key, within }) = &self.last
             && key.path == path.as_os_str()
             && key.git_dir.as_deref() == git_dir.map(Path::as_os_str)
             && key.is_change == is_change
@@ -132,17 +138,17 @@ impl Paths {
         let within = self.find_within(location, path);
         let git_dir = git_dir.map(|it| it.as_os_str().to_owned());
         let key = Key { path: path.as_os_str().to_owned(), git_dir, is_change };
-        *last = Some((key, within.clone()));
+        self.last = Some(LastLocation { key, within: within.clone() });
         within
     }
 
-    fn find_within(&self, location: &Location, path: &Path) -> Option<Within> {
+    fn find_within(&mut self, location: &Location, path: &Path) -> Option<Within> {
         let whole = self.whole(path);
         if location.standing.is_some() {
             return Within::new(&whole, &*self.here);
         }
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
-        let git_dir = git_dir.filter(|it| !is_packed(it));
+        let git_dir = git_dir.filter(|it| !is_member(it));
         if git_dir.is_none() && self.is_stdin(path) {
             return None;
         }
@@ -156,7 +162,7 @@ impl Paths {
     }
 
     /// Returns the repository that a file is in, and its path there.
-    pub(in crate::report) fn file_within(&self, path: &Path) -> Option<Within> {
+    pub(in crate::report) fn file_within(&mut self, path: &Path) -> Option<Within> {
         let whole = self.whole(path);
         let top = match self.is_stdin(path) {
             true => return None,
@@ -174,7 +180,7 @@ impl Paths {
     }
 
     /// Returns the top of the repository around a file or the member of an archive.
-    fn top_above(&self, whole: &Path) -> Option<Arc<Path>> {
+    fn top_above(&mut self, whole: &Path) -> Option<Arc<Path>> {
         let file = outermost(whole);
         // The files of a `.git` folder belong to the work tree that it is in.
         let git = file.ancestors().filter(|it| it.file_name().is_some_and(|name| name == ".git"));
@@ -182,12 +188,11 @@ impl Paths {
     }
 
     /// Returns the top of the repository that a folder is, or is in.
-    fn top_of(&self, folder: &Path) -> Option<Arc<Path>> {
-        let mut known = lock(&self.known);
+    fn top_of(&mut self, folder: &Path) -> Option<Arc<Path>> {
         let mut passed = Vec::new();
         let mut found = None;
         for folder in folder.ancestors() {
-            if let Some(top) = known.get(folder) {
+            if let Some(top) = self.known.get(folder) {
                 found = top.clone();
                 break;
             }
@@ -197,17 +202,18 @@ impl Paths {
                 break;
             }
         }
-        known.extend(passed.into_iter().map(|folder| (folder.to_owned(), found.clone())));
+        let passed = passed.into_iter().map(|folder| (folder.to_owned(), found.clone()));
+        self.known.extend(passed);
         found
     }
 
     /// Chooses the base of URIs: the folder that the user asks for; else the top of the repository if all
     /// that was found is in one, or the deepest folder that holds all repositories.
-    pub(in crate::report) fn base(&self, outcome: &Outcome) -> PathBuf {
+    pub(in crate::report) fn base(&mut self, outcome: &Outcome) -> PathBuf {
         if let Some(base) = &self.base {
             return base.clone();
         }
-        let read = outcome.repositories.iter().map(|it| &it.root).filter(|it| !is_packed(it));
+        let read = outcome.repositories.iter().map(|it| &it.root).filter(|it| !is_member(it));
         let mut tops: Vec<PathBuf> = read.map(|root| self.whole(root_of(root))).collect();
         tops.extend(self.tops.iter().cloned());
         for location in outcome.findings.iter().flat_map(|it| &it.locations) {
@@ -256,32 +262,17 @@ fn is_top(folder: &Path) -> bool {
     (resembles(".git") || resembles("HEAD")) && matches!(Repository::at(folder), Ok(Some(_)))
 }
 
-/// Returns `true` if a path leads into an archive.
-fn is_packed(path: &Path) -> bool {
-    let path = path.as_os_str().as_encoded_bytes();
-    path.ends_with(b"!") || memchr::memmem::find(path, b"!/").is_some()
-}
-
 /// Returns the file that holds a member of an archive; other paths as they are.
 fn outermost(path: &Path) -> Cow<'_, Path> {
-    let parts: Vec<_> = path.components().collect();
-    for (at, part) in parts.iter().enumerate() {
-        let name = part.as_os_str().as_encoded_bytes();
-        let Some(name) = name.strip_suffix(b"!") else { continue };
-        let mut file: PathBuf = parts[..at].iter().collect();
-        file.push(String::from_utf8_lossy(name).as_ref());
-        if file.is_file() || file.is_dir() {
-            return Cow::Owned(file);
-        }
-    }
-    Cow::Borrowed(path)
+    let file = archives(path).find(|file| file.is_file() || file.is_dir());
+    file.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 /// Masks secrets in a path as it was reached; the empty path is `.`.
-pub(in crate::report) fn clean(path: &Path, redactor: &Redactor) -> Clean {
+pub(in crate::report) fn clean(path: &Path, masker: &mut Masker<'_>) -> Clean {
     let path = plain(path);
     let bytes = path.as_os_str().as_encoded_bytes();
-    redactor.clean(if bytes.is_empty() { b"." } else { bytes })
+    masker.clean(if bytes.is_empty() { b"." } else { bytes })
 }
 
 /// Returns the URI reference of a path: relative, unless the path counts from the root of the file
@@ -339,3 +330,6 @@ pub(super) fn path_of_uri(uri: &str) -> Option<Vec<u8>> {
     }
     Some(path)
 }
+
+#[cfg(test)]
+mod tests;

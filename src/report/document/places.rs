@@ -164,33 +164,45 @@ pub(super) fn each<E>(
 ) -> Result<(), E> {
     for beside in places.chunk_by(Place::is_beside) {
         let mut moved: Vec<Option<Place>> = vec![None; beside.len()];
-        let mut on_number = |(at, number): (usize, usize)| match number.checked_sub(1) {
-            None => on_place(&beside[at]),
+        let mut on_entry = |entry: Entry| match entry.further {
+            None => on_place(&beside[entry.place]),
             Some(further) => {
-                let moved = moved[at].get_or_insert_with(|| beside[at].bare());
-                moved.move_to_spot(&beside[at].further.list()[further]);
+                let place = &beside[entry.place];
+                let moved = moved[entry.place].get_or_insert_with(|| place.bare());
+                moved.move_to_spot(&place.further.list()[further]);
                 on_place(moved)
             }
         };
-        // Mostly only the last one stands for others, all of which are behind it.
-        if numbers(beside).is_sorted_by_key(|(offset, ..)| offset) {
-            numbers(beside).try_for_each(|(_, at, number)| on_number((at, number)))?;
+        // Usually only the last place represents others, all of which follow it.
+        if entries(beside).is_sorted_by_key(|entry| entry.offset) {
+            entries(beside).try_for_each(&mut on_entry)?;
         } else {
-            let mut order: Vec<(u64, usize, usize)> = numbers(beside).collect();
+            let mut order: Vec<Entry> = entries(beside).collect();
             order.sort_unstable();
-            order.into_iter().try_for_each(|(_, at, number)| on_number((at, number)))?;
+            order.into_iter().try_for_each(on_entry)?;
         }
     }
     Ok(())
 }
 
-/// Lists all that places stand for: the offset, the number of the place that stands for it, and its own
-/// number there, 0 for the place itself.
-fn numbers(places: &[Place]) -> impl Iterator<Item = (u64, usize, usize)> {
-    places.iter().enumerate().flat_map(|(at, place)| {
-        let spots = place.further.list().iter().map(|spot| spot.offset);
-        let offsets = std::iter::once(place.offset).chain(spots).enumerate();
-        offsets.map(move |(number, offset)| (offset, at, number))
+/// A place, or a further place that it represents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    offset: u64,
+    /// The index of the place.
+    place: usize,
+    /// The index among its further places; `None` for the place itself.
+    further: Option<usize>,
+}
+
+/// Lists places and the further places that they represent.
+fn entries(places: &[Place]) -> impl Iterator<Item = Entry> {
+    places.iter().enumerate().flat_map(|(place, it)| {
+        let own = Entry { offset: it.offset, place, further: None };
+        let spots = it.further.list().iter().enumerate();
+        let spots =
+            spots.map(move |(at, spot)| Entry { offset: spot.offset, place, further: Some(at) });
+        std::iter::once(own).chain(spots)
     })
 }
 
@@ -225,3 +237,6 @@ pub(super) fn serialize_objects<S: Serializer>(
     }
     list.end()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! whether what a report says of a token agrees.
 
 use super::{Document, RuleRecord, SCHEMA};
-use crate::redact::Redactor;
+use crate::redact::{Masker, Redactor};
 use crate::report::document::tell;
 use crate::rules::RuleSet;
 use ddpatrol_token::Secret;
@@ -64,7 +64,7 @@ pub fn read(
         .map_err(|error| SavedError::Syntax { line: error.line(), column: error.column() })?;
     // Before any text of the report is used.
     let secrets = take_secrets(&mut value);
-    clean(&mut value, redactor);
+    clean(&mut value, &mut redactor.masker());
     match value.get("schema").and_then(Value::as_str) {
         Some(SCHEMA) => {}
         found => {
@@ -112,16 +112,16 @@ fn take_secret(finding: &mut Value) -> Result<Option<Secret>, &'static str> {
 }
 
 /// Masks the secrets in all strings of a value.
-fn clean(value: &mut Value, redactor: &Redactor) {
+fn clean(value: &mut Value, masker: &mut Masker<'_>) {
     match value {
         Value::String(text) => {
-            let cleaned = redactor.clean(text.as_bytes());
+            let cleaned = masker.clean(text.as_bytes());
             if cleaned.as_bytes() != text.as_bytes() {
                 *text = cleaned.text().into_owned();
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|it| clean(it, redactor)),
-        Value::Object(fields) => fields.values_mut().for_each(|it| clean(it, redactor)),
+        Value::Array(list) => list.iter_mut().for_each(|it| clean(it, masker)),
+        Value::Object(fields) => fields.values_mut().for_each(|it| clean(it, masker)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -10,7 +10,7 @@ use super::{
     UnusedRecord,
 };
 use crate::detect::Evidence;
-use crate::redact::{Clean, Redactor};
+use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
 use crate::report::trace::{GitPlace, ObjectRecord};
 use crate::rules::RuleSet;
@@ -19,8 +19,7 @@ use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, Scanned};
 use ddpatrol_scan::finding::suppression::{By, Suppression, Unused};
-use ddpatrol_scan::finding::{Finding, Fingerprint, Location, Standing, TokenId, plain};
-use ddpatrol_token::Secret;
+use ddpatrol_scan::finding::{Finding, Location, Standing, plain};
 use std::path::Path;
 
 /// How to make a document of an outcome.
@@ -34,16 +33,33 @@ pub struct DocumentOptions<'a> {
     pub strict: bool,
     /// Whether the tokens themselves are shown.
     pub show_secrets: bool,
-    /// How the paths of the scan relate to repositories.
-    pub paths: &'a Paths,
     /// The operation that the commit of what is staged ends.
     pub operation: Option<Operation>,
 }
 
-impl DocumentOptions<'_> {
+/// Makes documents and records. One worker owns it, with the memory to mask text and find paths.
+#[derive(Debug)]
+pub struct DocumentBuilder<'a> {
+    options: DocumentOptions<'a>,
+    masker: Masker<'a>,
+    paths: Paths,
+}
+
+impl<'a> DocumentBuilder<'a> {
+    /// Prepares for an outcome; `paths` relates the paths of the scan to repositories.
+    #[must_use]
+    pub fn new(options: DocumentOptions<'a>, paths: Paths) -> Self {
+        Self { options, masker: options.redactor.masker(), paths }
+    }
+
+    /// Returns the masker, for decisions about findings.
+    pub(crate) fn masker(&mut self) -> &mut Masker<'a> {
+        &mut self.masker
+    }
+
     /// Makes the document of an outcome.
     #[must_use]
-    pub fn document(&self, outcome: &Outcome) -> Document {
+    pub fn document(&mut self, outcome: &Outcome) -> Document {
         let base = self.paths.base(outcome);
         let base = Base::new(&base);
         let record = |it| self.record(it, base);
@@ -68,30 +84,29 @@ impl DocumentOptions<'_> {
         Document {
             schema: SCHEMA.to_owned(),
             tool: Tool::default(),
-            complete: outcome.is_complete(self.strict),
+            complete: outcome.is_complete(self.options.strict),
             interrupted: outcome.interrupted,
             summary,
-            notes: outcome.notes.iter().map(|it| self.redactor.clean(it.as_bytes())).collect(),
+            notes: outcome.notes.iter().map(|it| self.masker.clean(it.as_bytes())).collect(),
             repositories: outcome.repositories.iter().map(|it| self.repository(it, base)).collect(),
             findings,
             diagnostics: outcome.diagnostics.iter().map(|it| self.note(it, base)).collect(),
             unused: outcome.unused.iter().map(|it| self.unused(it)).collect(),
-            rules: self.rules.rules().iter().map(RuleRecord::new).collect(),
+            rules: self.options.rules.rules().iter().map(RuleRecord::new).collect(),
         }
     }
 
     /// Describes one match while the scan still runs. The base of URIs is not known yet.
     #[must_use]
-    pub fn occurrence(&self, found: &Finding) -> Record {
+    pub fn occurrence(&mut self, found: &Finding) -> Record {
         let places = found.locations.iter().map(|it| self.place(it, None)).collect();
-        let kind = (found.rule, found.evidence, found.fingerprint);
         Record {
             suppression: found.suppression.as_ref().map(|it| self.suppression(it)),
-            ..self.spell(kind, &found.token, &found.secret, places)
+            ..self.identity(found, places)
         }
     }
 
-    fn repository(&self, scanned: &Scanned, base: Base<'_>) -> RepositoryRecord {
+    fn repository(&mut self, scanned: &Scanned, base: Base<'_>) -> RepositoryRecord {
         let path = self.path(&scanned.root);
         RepositoryRecord {
             head: scanned.head.map(|id| id.to_string()),
@@ -101,7 +116,7 @@ impl DocumentOptions<'_> {
         }
     }
 
-    fn note(&self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
+    fn note(&mut self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
         let path = diagnostic.path.as_deref();
         let within = path.and_then(|path| self.paths.file_within(path));
         let repository_path = within.map(|it| self.spelled(&it.below));
@@ -110,55 +125,56 @@ impl DocumentOptions<'_> {
         Note {
             kind: diagnostic.kind,
             code: Some(diagnostic.code),
-            message: self.redactor.clean(diagnostic.message.as_bytes()),
+            message: self.masker.clean(diagnostic.message.as_bytes()),
             uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
             path: cleaned,
             repository_path,
         }
     }
 
-    fn record(&self, finding: &Finding, base: Base<'_>) -> Record {
+    fn record(&mut self, finding: &Finding, base: Base<'_>) -> Record {
         let places = finding.locations.iter().map(|it| self.place(it, Some(base))).collect();
-        let kind = (finding.rule, finding.evidence, finding.fingerprint);
         let objects = finding.objects.iter().map(ObjectRecord::new).collect();
-        let rule = &self.rules.rules()[finding.rule];
+        let rule = &self.options.rules.rules()[finding.rule];
         Record {
             objects,
-            steps: advice::steps(finding, rule, self.redactor, self.paths, self.operation),
+            steps: advice::steps(
+                finding,
+                rule,
+                &mut self.masker,
+                &mut self.paths,
+                self.options.operation,
+            ),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
-            ..self.spell(kind, &finding.token, &finding.secret, places)
+            ..self.identity(finding, places)
         }
     }
 
-    fn suppression(&self, suppression: &Suppression) -> SuppressionRecord {
-        let reason = suppression.reason.as_ref().map(|it| self.redactor.clean(it.as_bytes()));
+    fn suppression(&mut self, suppression: &Suppression) -> SuppressionRecord {
+        let reason = suppression.reason.as_ref().map(|it| self.masker.clean(it.as_bytes()));
         let expires = suppression.expires.map(|day| day.to_string());
         SuppressionRecord { by: suppression.by, reason, expires }
     }
 
-    fn unused(&self, unused: &Unused) -> UnusedRecord {
+    fn unused(&mut self, unused: &Unused) -> UnusedRecord {
         UnusedRecord {
             by: unused.by,
             fingerprint: unused.fingerprint.to_string(),
-            what: self.redactor.clean(unused.what.as_bytes()),
+            what: self.masker.clean(unused.what.as_bytes()),
             expired: unused.expired.map(|day| day.to_string()),
         }
     }
 
-    fn spell(
-        &self,
-        (rule, evidence, fingerprint): (usize, Evidence, Fingerprint),
-        token: &TokenId,
-        secret: &Secret,
-        locations: Vec<Place>,
-    ) -> Record {
-        let rule = &self.rules.rules()[rule];
+    /// Describes a finding by its rule, its token and its places.
+    fn identity(&self, finding: &Finding, locations: Vec<Place>) -> Record {
+        let Finding { evidence, fingerprint, token, secret, .. } = finding;
+        let rule = &self.options.rules.rules()[finding.rule];
         let shown = || String::from_utf8_lossy(secret.expose()).into_owned();
         Record {
             rule: rule.id.clone(),
             name: rule.name.clone(),
             issuer: rule.issuer.clone(),
-            evidence,
+            evidence: *evidence,
             fingerprint: fingerprint.to_string(),
             token: TokenRecord {
                 redacted: token.redacted.clone(),
@@ -168,7 +184,7 @@ impl DocumentOptions<'_> {
             advice: rule.advice_for(token.uuid),
             steps: Vec::new(),
             suppression: None,
-            secret: self.show_secrets.then(shown),
+            secret: self.options.show_secrets.then(shown),
             verification: None,
             revocation: None,
             locations,
@@ -176,7 +192,7 @@ impl DocumentOptions<'_> {
         }
     }
 
-    fn place(&self, location: &Location, base: Option<Base<'_>>) -> Place {
+    fn place(&mut self, location: &Location, base: Option<Base<'_>>) -> Place {
         let path = location.path.as_deref().map(|path| self.path(path));
         let within = self.paths.within(location);
         let repository_path = within.as_ref().map(|it| self.spelled(&it.below));
@@ -213,23 +229,23 @@ impl DocumentOptions<'_> {
                 .as_ref()
                 .map(|it| InlineRecord { counts: it.counts, reason: it.reason.clone() }),
             new_place: location.is_new_place,
-            layer: location.layer.as_ref().map(|it| self.redactor.clean(it.as_bytes())),
-            git: location.trace.as_deref().map(|trace| GitPlace::new(trace, self.redactor)),
+            layer: location.layer.as_ref().map(|it| self.masker.clean(it.as_bytes())),
+            git: location.trace.as_deref().map(|trace| GitPlace::new(trace, &mut self.masker)),
             further: location.further.clone(),
         }
     }
 
-    fn path(&self, path: &Path) -> Clean {
-        paths::clean(path, self.redactor)
+    fn path(&mut self, path: &Path) -> Clean {
+        paths::clean(path, &mut self.masker)
     }
 
     /// Masks secrets in a path, which has `/` between its components.
-    fn spelled(&self, path: &Path) -> Clean {
-        self.redactor.clean(&paths::bytes(path))
+    fn spelled(&mut self, path: &Path) -> Clean {
+        self.masker.clean(&paths::bytes(path))
     }
 
     /// Returns the URI reference of a path unless a reader can make it of `default`.
-    fn uri(&self, path: &Path, base: Base<'_>, default: &Clean) -> Option<String> {
+    fn uri(&mut self, path: &Path, base: Base<'_>, default: &Clean) -> Option<String> {
         let below = self.paths.below(path, base);
         let uri = paths::uri(&self.spelled(&below.unwrap_or_else(|| self.paths.whole(path))));
         (uri != paths::uri(default) || !default.is_utf8()).then_some(uri)
@@ -299,3 +315,6 @@ impl LeftOut {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,26 +24,33 @@ const STATES: [(&str, &str); 7] = [
 /// What the findings of one page can be filtered by.
 pub(super) struct Filters<'a> {
     all: &'a [&'a Record],
-    /// The rules that found something, the most frequent first: identifier, name, how much.
-    rules: Vec<(&'a str, &'a str, usize)>,
+    /// The rules with findings, the most frequent first.
+    rules: Vec<RuleCount<'a>>,
+}
+
+/// A rule and its number of findings.
+struct RuleCount<'a> {
+    id: &'a str,
+    name: &'a str,
+    amount: usize,
 }
 
 impl<'a> Filters<'a> {
     pub(super) fn new(all: &'a [&'a Record]) -> Self {
-        let mut rules: Vec<(&str, &str, usize)> = Vec::new();
+        let mut rules: Vec<RuleCount<'_>> = Vec::new();
         for record in all {
-            match rules.iter_mut().find(|(id, _, _)| *id == record.rule) {
-                Some((_, _, amount)) => *amount += 1,
-                None => rules.push((&record.rule, &record.name, 1)),
+            match rules.iter_mut().find(|it| it.id == record.rule) {
+                Some(rule) => rule.amount += 1,
+                None => rules.push(RuleCount { id: &record.rule, name: &record.name, amount: 1 }),
             }
         }
-        rules.sort_by_key(|&(id, _, amount)| (std::cmp::Reverse(amount), id));
+        rules.sort_by_key(|it| (std::cmp::Reverse(it.amount), it.id));
         Self { all, rules }
     }
 
     /// Returns the number of a finding's rule among the filters.
     pub(super) fn rule(&self, record: &Record) -> usize {
-        self.rules.iter().position(|(id, _, _)| *id == record.rule).unwrap_or_default()
+        self.rules.iter().position(|it| it.id == record.rule).unwrap_or_default()
     }
 
     /// Returns the part of the style sheet that acts on the rules' buttons.
@@ -94,8 +101,8 @@ impl<'a> Filters<'a> {
                 fieldset {
                     legend { "Kind" } "\n"
                     (button("rule", "all", "All", self.all.len()))
-                    @for (at, (_, name, amount)) in self.rules.iter().enumerate().take(MOST_RULES) {
-                        (button("rule", &at.to_string(), name, *amount))
+                    @for (at, rule) in self.rules.iter().enumerate().take(MOST_RULES) {
+                        (button("rule", &at.to_string(), rule.name, rule.amount))
                     }
                     @if more > 0 {
                         span { "and " (more) " more kinds, which have no filter" } "\n"

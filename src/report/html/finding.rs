@@ -5,8 +5,8 @@ use super::markup::{code, omitted, visible};
 use crate::detect::Evidence;
 use crate::report::advice::{Aim, Step};
 use crate::report::document::{Place, Record};
-use crate::report::status::{Life, Presence, short};
-use crate::report::trace::{CommitRecord, GitPlace};
+use crate::report::status::{Life, Presence};
+use crate::report::trace::{CommitRecord, GitPlace, day, short};
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 
@@ -64,7 +64,7 @@ fn summary(record: &Record) -> Markup {
             @if more > 0 { span { "and " (count(more, "more place")) } "\n" }
             @if let Some(commit) = record.brought() {
                 span {
-                    "since " (visible(day(commit)))
+                    "since " (visible(day(&commit.author.date)))
                     ", by " (visible(&commit.author.name.text()))
                 }
                 "\n"
@@ -102,8 +102,7 @@ fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
 }
 
 fn token(record: &Record) -> Markup {
-    let token = record.secret.as_deref().unwrap_or(&record.token.redacted);
-    html! { code.token { (visible(token)) } }
+    html! { code.token { (visible(record.shown_token())) } }
 }
 
 fn facts(record: &Record) -> Markup {
@@ -247,11 +246,6 @@ fn commit(commit: &CommitRecord) -> Markup {
         " <" (visible(&commit.author.email.text())) ">: "
         q { (visible(&commit.subject.text())) }
     }
-}
-
-/// Returns the day of a commit.
-fn day(commit: &CommitRecord) -> &str {
-    commit.author.date.split('T').next().unwrap_or_default()
 }
 
 /// Returns a finding that does not count, as an entry of a list.

@@ -6,8 +6,8 @@
 
 use super::markup::{code, omitted, visible};
 use crate::report::document::Record;
-use crate::report::status::{Presence, short};
-use crate::report::trace::CommitRecord;
+use crate::report::status::Presence;
+use crate::report::trace::{CommitRecord, day, short};
 use ddpatrol_scan::quantity::{count, number};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -211,11 +211,6 @@ fn mark(what: What, at: f64) -> Markup {
 
 fn percent(amount: f64) -> String {
     format!("{amount:.2}%")
-}
-
-/// Returns the day of a moment that is written as RFC 3339 does.
-fn day(date: &str) -> &str {
-    date.split('T').next().unwrap_or_default()
 }
 
 fn axis(span: Span) -> Markup {

@@ -4,6 +4,7 @@
 //! Input: a path and its depth below the path that the user named. Ignore files are not considered.
 
 use super::options::FilesOptions;
+use crate::config::PathKind;
 use ddpatrol_scan::finding::baseline::lexical;
 use ignore::DirEntry;
 use ignore::overrides::{Override, OverrideBuilder};
@@ -57,7 +58,8 @@ impl Exclusion<'_> {
             return false;
         }
         let FilesOptions { configured, here, .. } = self.options;
-        if !configured.is_empty() && configured.has_itself(&lexical(&here.join(path)), is_dir) {
+        let kind = if is_dir { PathKind::Folder } else { PathKind::File };
+        if !configured.is_empty() && configured.has_itself(&lexical(&here.join(path)), kind) {
             return true;
         }
         if self.globs.is_empty() {

@@ -3,11 +3,11 @@
 use crate::git::{History, Objects, Repo};
 use crate::pool::pool;
 use crate::random::Random;
+use crate::workers::heavy;
 use ddpatrol_pack::{
     Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor,
     WalkOptions,
 };
-use ddpatrol_scan::workers::heavy;
 use rayon::ThreadPool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};

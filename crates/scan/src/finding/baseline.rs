@@ -4,7 +4,7 @@
 //! places serve to show where it has come to since.
 
 use super::{Finding, Fingerprint, Location, Part};
-use ddpatrol_detect::redact::Redactor;
+use ddpatrol_detect::redact::Masker;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -36,7 +36,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Tells whether it is known at a place.
+    /// Returns `true` if the token is known at a place.
     #[must_use]
     pub fn has(&self, place: &str) -> bool {
         self.places.contains(place)
@@ -134,25 +134,25 @@ impl Baseline {
         self.entries.get(&fingerprint)
     }
 
-    /// Takes in what was found; `rule` names the rules. What was not found is dropped where `reach` says
-    /// that it would have been. Reasons are kept.
+    /// Takes in what a scan found; `rule` names the rules. A token that was not found is dropped if the
+    /// scan covered all of its places. Reasons are kept.
     pub fn update(
         &mut self,
-        findings: &[Finding],
-        (roots, gate): (&Roots, &Redactor),
+        scan: &BaselineScan<'_>,
         rule: &dyn Fn(usize) -> String,
-        reach: &Reach,
+        masker: &mut Masker<'_>,
     ) -> Changed {
+        let BaselineScan { findings, roots, reach } = *scan;
         let mut changed = Changed::default();
         let old = std::mem::take(&mut self.entries);
         for finding in findings {
-            let found = finding.locations.iter().map(|place| roots.key(place, gate));
+            let places = finding.locations.iter().map(|place| roots.key(place, masker));
+            let mut places: BTreeSet<String> = places.collect();
             let known = old.get(&finding.fingerprint);
             let elsewhere = known.iter().flat_map(|it| &it.places);
             let elsewhere = elsewhere.filter(|place| !reach.covers(place));
             // Versions before this one wrote tokens in names as they are.
-            let elsewhere = elsewhere.map(|it| masked(it, gate));
-            let places = found.chain(elsewhere).collect();
+            places.extend(elsewhere.map(|it| masked(it, masker)));
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
             self.entries.insert(
@@ -174,12 +174,23 @@ impl Baseline {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
-                entry.places = entry.places.iter().map(|it| masked(it, gate)).collect();
+                entry.places = entry.places.iter().map(|it| masked(it, masker)).collect();
                 self.entries.insert(fingerprint, entry);
             }
         }
         changed
     }
+}
+
+/// What a scan found, and how far it looked.
+#[derive(Clone, Copy, Debug)]
+pub struct BaselineScan<'a> {
+    /// The findings that count.
+    pub findings: &'a [Finding],
+    /// The folders that paths count from.
+    pub roots: &'a Roots,
+    /// The places that the scan covered.
+    pub reach: &'a Reach,
 }
 
 /// How far a scan looked: what it did not find there is gone, what is elsewhere may still be.
@@ -207,7 +218,7 @@ impl Reach {
         }
     }
 
-    /// Tells whether all places of an entry were looked at.
+    /// Returns `true` if the scan covered all places of an entry.
     #[must_use]
     pub fn covers_all(&self, entry: &Entry) -> bool {
         *self == Self::All
@@ -228,13 +239,13 @@ pub struct Roots {
 impl Roots {
     /// Spells a place so that a baseline can know it: a token in a path is masked.
     #[must_use]
-    pub fn key(&self, place: &Location, gate: &Redactor) -> String {
+    pub fn key(&self, place: &Location, masker: &mut Masker<'_>) -> String {
         match (&place.path, place.part) {
             // A commit's id would not survive a rebase.
             (_, Part::Commit) => "(a commit message)".to_owned(),
             (_, Part::Tag) => "(a tag message)".to_owned(),
             (_, Part::Ref) => "(a reference's name)".to_owned(),
-            (Some(path), _) => masked(&self.below(path), gate),
+            (Some(path), _) => masked(&self.below(path), masker),
             (None, _) if place.trace.is_some() => "(no path)".to_owned(),
             (None, _) => "(standard input)".to_owned(),
         }
@@ -258,8 +269,8 @@ impl Roots {
     }
 }
 
-fn masked(place: &str, gate: &Redactor) -> String {
-    gate.clean(place.as_bytes()).text().into_owned()
+fn masked(place: &str, masker: &mut Masker<'_>) -> String {
+    masker.clean(place.as_bytes()).text().into_owned()
 }
 
 /// Resolves `.` and `..` without looking at the file system: what a history has may be gone.
@@ -280,6 +291,7 @@ pub fn lexical(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::tests::{finding, location, redactor, token, trace};
 
     #[test]
     fn a_baseline_is_read_as_it_was_written() {
@@ -322,5 +334,105 @@ mod tests {
         assert_eq!(roots.below(Path::new("../b")), "b");
         assert_eq!(roots.below(Path::new("/w/tree/sub/a")), "sub/a");
         assert_eq!(roots.below(Path::new("/elsewhere/a")), "/elsewhere/a");
+    }
+    fn roots() -> Roots {
+        Roots { here: "/w".into(), tops: vec!["/w".into()] }
+    }
+
+    fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> Entry {
+        Entry {
+            fingerprint: Fingerprint::of(token(seed).as_bytes()),
+            rule: "old-rule".to_owned(),
+            token: "old***".to_owned(),
+            reason: reason.map(str::to_owned),
+            places: places.iter().map(|&it| it.to_owned()).collect(),
+        }
+    }
+
+    fn known(entries: Vec<Entry>) -> Baseline {
+        Baseline { entries: entries.into_iter().map(|it| (it.fingerprint, it)).collect() }
+    }
+
+    fn updated(baseline: &mut Baseline, findings: &[Finding], reach: &Reach) -> Changed {
+        let scan = BaselineScan { findings, roots: &roots(), reach };
+        baseline.update(&scan, &|rule| format!("rule-{rule}"), &mut redactor().masker())
+    }
+
+    fn places(baseline: &Baseline, seed: u64) -> Vec<&str> {
+        let entry = baseline.get(Fingerprint::of(token(seed).as_bytes()));
+        entry.into_iter().flat_map(|it| &it.places).map(String::as_str).collect()
+    }
+
+    #[test]
+    fn what_is_found_becomes_known_and_keeps_its_reason() {
+        let mut baseline = known(vec![entry(1, Some("rotated"), &["gone", "a"])]);
+        let findings =
+            [finding(1, vec![location("a")]), finding(2, vec![location("b"), location("c")])];
+        let changed = updated(&mut baseline, &findings, &Reach::All);
+        assert_eq!(changed, Changed { added: 1, dropped: 0, kept: 1 });
+        assert_eq!(places(&baseline, 1), ["a"]);
+        assert_eq!(places(&baseline, 2), ["b", "c"]);
+        let first = baseline.get(findings[0].fingerprint).expect("it is known");
+        assert_eq!((first.reason.as_deref(), &*first.rule), (Some("rotated"), "rule-0"));
+    }
+
+    #[test]
+    fn what_was_not_found_is_dropped_only_where_the_scan_covered_it() {
+        let entries = || vec![entry(1, None, &["x/a", "x/b!/c"]), entry(2, None, &["x/a", "y"])];
+        let after = |reach: &Reach| {
+            let mut baseline = known(entries());
+            let changed = updated(&mut baseline, &[], reach);
+            (changed.dropped, changed.kept)
+        };
+        assert_eq!(after(&Reach::All), (2, 0));
+        assert_eq!(after(&Reach::Unknown), (0, 2));
+        assert_eq!(after(&Reach::Below(vec!["x".to_owned()])), (1, 1));
+        assert_eq!(after(&Reach::Below(vec!["x".to_owned(), "y".to_owned()])), (2, 0));
+    }
+
+    #[test]
+    fn places_outside_of_the_scan_stay() {
+        let mut baseline = known(vec![entry(1, None, &["x/gone", "y/b"])]);
+        let reach = Reach::Below(vec!["x".to_owned()]);
+        updated(&mut baseline, &[finding(1, vec![location("x/a")])], &reach);
+        assert_eq!(places(&baseline, 1), ["x/a", "y/b"]);
+    }
+
+    #[test]
+    fn secrets_in_paths_are_masked_also_in_old_entries() {
+        let hidden = format!("{}/x", token(9));
+        let mut baseline = known(vec![entry(1, None, &[&hidden]), entry(2, None, &[&hidden])]);
+        updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Reach::Unknown);
+        assert!(!baseline.text().contains(&token(9)[30..]), "{}", baseline.text());
+        assert_eq!(baseline.text().matches(&token(9)[..20]).count(), 2);
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_in_it_and_in_its_archives() {
+        let reach = Reach::Below(vec!["a/b".to_owned()]);
+        for (place, is_covered) in
+            [("a/b", true), ("a/b/c", true), ("a/b!/c", true), ("a/bc", false), ("a", false)]
+        {
+            assert_eq!(reach.covers(place), is_covered, "{place}");
+        }
+        // Nothing is known of where an entry without places is.
+        let nowhere = entry(1, None, &[]);
+        assert!(!reach.covers_all(&nowhere) && Reach::All.covers_all(&nowhere));
+        assert!(!Reach::Unknown.covers_all(&entry(1, None, &["a/b"])));
+    }
+
+    #[test]
+    fn places_without_a_lasting_path_have_words() {
+        let redactor = redactor();
+        let key = |place: &Location| roots().key(place, &mut redactor.masker());
+        let part = |part| Location { part, ..location("a") };
+        assert_eq!(key(&location("x/../a")), "a");
+        assert_eq!(key(&part(Part::Name)), "a");
+        assert_eq!(key(&part(Part::Commit)), "(a commit message)");
+        assert_eq!(key(&part(Part::Tag)), "(a tag message)");
+        assert_eq!(key(&part(Part::Ref)), "(a reference's name)");
+        let no_path = Location { path: None, ..location("") };
+        assert_eq!(key(&no_path), "(standard input)");
+        assert_eq!(key(&Location { trace: Some(trace("r")), ..no_path }), "(no path)");
     }
 }

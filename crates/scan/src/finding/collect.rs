@@ -8,7 +8,7 @@ use super::{
 use crate::blob::Context;
 use crate::lock::lock;
 use ddpatrol_detect::encoding::Encoding;
-use ddpatrol_detect::redact::Redactor;
+use ddpatrol_detect::redact::{Masker, Redactor};
 use ddpatrol_detect::{Detector, Evidence, Match};
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
@@ -103,12 +103,12 @@ impl From<&Token> for Finding {
 }
 
 /// What is told of a match: its identity, the line around it, what the line says about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Told<'a> {
     /// What found it.
     pub detector: &'a Detector,
     /// What masks it.
-    pub redactor: &'a Redactor,
+    pub masker: Masker<'a>,
     /// Whether its own line may allow it.
     pub inline: InlineAllow,
 }
@@ -116,13 +116,17 @@ pub struct Told<'a> {
 impl Told<'_> {
     /// Reads what the line of a token says about it; a message or a name says nothing.
     pub fn inline(
-        self,
+        &mut self,
         part: Part,
         bytes: &[u8],
-        token: (Range<usize>, Encoding),
+        token: Range<usize>,
+        encoding: Encoding,
     ) -> Option<super::Inline> {
         let is_content = part == Part::Content;
-        is_content.then(|| inline::read(self.inline, self.redactor, bytes, token)).flatten()
+        if !is_content {
+            return None;
+        }
+        inline::read(self.inline, &mut self.masker, bytes, token, encoding)
     }
 }
 

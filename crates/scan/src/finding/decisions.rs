@@ -6,7 +6,7 @@
 use super::baseline::{Baseline, Reach, Roots};
 use super::suppression::{Allowed, By, Suppression, Unused};
 use super::{Finding, Fingerprint, Location, Part};
-use ddpatrol_detect::redact::Redactor;
+use ddpatrol_detect::redact::Masker;
 use jiff::civil::Date;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub struct Decisions {
 impl Decisions {
     /// Marks the findings that do not count. Returns the decisions that no finding needed, as far as the
     /// scan would have found their tokens.
-    pub fn apply(&self, findings: &mut [Finding], gate: &Redactor) -> Vec<Unused> {
+    pub fn apply(&self, findings: &mut [Finding], masker: &mut Masker<'_>) -> Vec<Unused> {
         let mut needed = HashSet::new();
         for finding in &mut *findings {
             finding.suppression = self.allowed(finding, &mut needed);
@@ -37,7 +37,7 @@ impl Decisions {
                 needed.insert((By::Baseline, finding.fingerprint));
                 if finding.suppression.is_none() {
                     for place in &mut finding.locations {
-                        place.is_new_place = !entry.has(&self.roots.key(place, gate));
+                        place.is_new_place = !entry.has(&self.roots.key(place, masker));
                     }
                     let reason = entry.reason.clone();
                     let (by, expires) = (By::Baseline, None);
@@ -119,6 +119,8 @@ fn inline(finding: &Finding) -> Option<Suppression> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Inline;
+    use crate::finding::tests::{clean, finding, location, redactor, token};
 
     #[test]
     fn an_entry_holds_through_its_last_day() {
@@ -131,5 +133,118 @@ mod tests {
         let decisions = Decisions { today, ..Decisions::default() };
         assert!(!decisions.has_expired(&entry(15)) && !decisions.has_expired(&entry(16)));
         assert!(decisions.has_expired(&entry(14)));
+    }
+    fn allowed(seed: u64, expires: Option<Date>) -> Allowed {
+        let fingerprint = Fingerprint::of(token(seed).as_bytes());
+        Allowed { fingerprint, reason: "an example".to_owned(), expires }
+    }
+
+    fn known(seed: u64, places: &[&str]) -> Baseline {
+        let fingerprint = Fingerprint::of(token(seed).as_bytes());
+        let list: Vec<String> = places.iter().map(|it| format!("{it:?}")).collect();
+        let text = format!(
+            r#"{{"schema":"ddpatrol-baseline/1","tokens":[{{"fingerprint":"{fingerprint}",
+            "rule":"r","token":"t","reason":"rotated","places":[{}]}}]}}"#,
+            list.join(",")
+        );
+        Baseline::parse(&text).expect("a baseline")
+    }
+
+    fn decisions() -> Decisions {
+        let roots = Roots { here: "/w".into(), tops: vec!["/w".into()] };
+        Decisions {
+            roots,
+            reach: Reach::All,
+            today: Date::constant(2026, 1, 15),
+            ..Default::default()
+        }
+    }
+
+    fn commented(path: &str, counts: bool) -> Location {
+        Location { inline: Some(Inline { counts, reason: clean("a test") }), ..location(path) }
+    }
+
+    fn applied(decisions: &Decisions, finding: &mut Finding) -> (Option<By>, Vec<By>) {
+        let findings = std::slice::from_mut(finding);
+        let unused = decisions.apply(findings, &mut redactor().masker());
+        (finding.suppression.as_ref().map(|it| it.by), unused.iter().map(|it| it.by).collect())
+    }
+
+    #[test]
+    fn the_allow_list_precedes_the_baseline_and_that_an_inline_comment() {
+        let found = || finding(1, vec![commented("a", true)]);
+        let mut all = decisions();
+        all.allowed = vec![allowed(1, None)];
+        all.baseline = Some(known(1, &["a"]));
+        assert_eq!(applied(&all, &mut found()), (Some(By::Allow), vec![]));
+        all.allowed.clear();
+        assert_eq!(applied(&all, &mut found()), (Some(By::Baseline), vec![]));
+        all.baseline = None;
+        assert_eq!(applied(&all, &mut found()), (Some(By::Inline), vec![]));
+        assert_eq!(applied(&all, &mut finding(1, vec![location("a")])), (None, vec![]));
+    }
+
+    #[test]
+    fn an_expired_entry_does_not_suppress_and_is_reported() {
+        let last = Date::constant(2026, 1, 14);
+        let expired = Decisions { allowed: vec![allowed(1, Some(last))], ..decisions() };
+        let mut found = [finding(1, vec![location("a")])];
+        let unused = expired.apply(&mut found, &mut redactor().masker());
+        assert_eq!(found[0].suppression, None);
+        assert_eq!(unused.iter().map(|it| it.expired).collect::<Vec<_>>(), [Some(last)]);
+        // Another entry for the token may still hold.
+        let renewed = vec![allowed(1, Some(last)), allowed(1, None)];
+        let renewed = Decisions { allowed: renewed, ..decisions() };
+        assert_eq!(applied(&renewed, &mut finding(1, vec![location("a")])).0, Some(By::Allow));
+    }
+
+    #[test]
+    fn a_place_that_the_baseline_does_not_know_is_new() {
+        let it = Decisions { baseline: Some(known(1, &["a"])), ..decisions() };
+        let mut found = finding(1, vec![location("a"), location("b")]);
+        assert_eq!(applied(&it, &mut found).0, Some(By::Baseline));
+        let new: Vec<bool> = found.locations.iter().map(|it| it.is_new_place).collect();
+        assert_eq!(new, [false, true]);
+        let reason = found.suppression.and_then(|it| it.reason);
+        assert_eq!(reason.as_deref(), Some("rotated"));
+        // What is allowed has no news.
+        let it = Decisions { allowed: vec![allowed(1, None)], ..it };
+        let mut found = finding(1, vec![location("b")]);
+        assert_eq!(applied(&it, &mut found), (Some(By::Allow), vec![]));
+        assert!(!found.locations[0].is_new_place);
+    }
+
+    #[test]
+    fn decisions_are_unused_only_where_the_scan_would_have_found_their_tokens() {
+        let of = |reach| {
+            let last = Date::constant(2026, 1, 1);
+            let it = Decisions {
+                allowed: vec![allowed(2, None), allowed(3, Some(last))],
+                baseline: Some(known(4, &["x/a"])),
+                reach,
+                ..decisions()
+            };
+            applied(&it, &mut finding(1, vec![location("a")])).1
+        };
+        assert_eq!(of(Reach::All), [By::Allow, By::Allow, By::Baseline]);
+        assert_eq!(of(Reach::Unknown), []);
+        // An expired entry is of no use whatever was scanned.
+        assert_eq!(of(Reach::Below(vec!["x".to_owned()])), [By::Allow, By::Baseline]);
+        assert_eq!(of(Reach::Below(vec!["y".to_owned()])), [By::Allow]);
+    }
+
+    #[test]
+    fn a_comment_covers_other_versions_of_its_file_and_no_other_place() {
+        let by = |places| applied(&decisions(), &mut finding(1, places)).0;
+        assert_eq!(by(vec![commented("a", true), location("a")]), Some(By::Inline));
+        assert_eq!(by(vec![commented("a", true), location("b")]), None);
+        // Neither the name of the file nor what a comment that does not count is at.
+        let name = Location { part: Part::Name, ..location("a") };
+        assert_eq!(by(vec![commented("a", true), name]), None);
+        assert_eq!(by(vec![commented("a", false), location("a")]), None);
+        // Standard input has no path that could cover another place of it.
+        let stdin = |place: Location| Location { path: None, ..place };
+        assert_eq!(by(vec![stdin(commented("", true))]), Some(By::Inline));
+        assert_eq!(by(vec![stdin(commented("", true)), stdin(location(""))]), None);
     }
 }

@@ -96,7 +96,7 @@ impl Common {
     pub fn gather(
         &self,
         gathered: &mut Gathered,
-        told: Told<'_>,
+        told: &mut Told<'_>,
         seen: Seen<'_, '_>,
         on_match: Option<OnMatch<'_>>,
     ) {
@@ -214,7 +214,7 @@ impl<'a> Gatherer<'a> {
         let matched = Matched { range: found.start..found.end, encoding: found.encoding };
         let seen = Seen { token: tokens.get(number), sights, matched };
         let Content { common, tokens: by_token } = content;
-        common.gather(by_token.of(number), *told, seen, *on_match);
+        common.gather(by_token.of(number), told, seen, *on_match);
     }
 
     /// Finds the content of a window, or begins one.

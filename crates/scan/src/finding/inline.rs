@@ -4,7 +4,7 @@
 //! is the caller's to say: a change must not allow itself.
 
 use ddpatrol_detect::encoding::Encoding;
-use ddpatrol_detect::redact::{Clean, Redactor};
+use ddpatrol_detect::redact::{Clean, Masker};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -41,9 +41,10 @@ pub struct Inline {
 /// Reads what the line around `token` says, if anything.
 pub(super) fn read(
     allow: InlineAllow,
-    redactor: &Redactor,
+    masker: &mut Masker<'_>,
     bytes: &[u8],
-    (token, encoding): (Range<usize>, Encoding),
+    token: Range<usize>,
+    encoding: Encoding,
 ) -> Option<Inline> {
     if allow == InlineAllow::Ignored {
         return None;
@@ -61,9 +62,9 @@ pub(super) fn read(
         bytes[range].iter().copied().filter(is_text).collect()
     };
     let reason = said(&part(token.end..end)).or_else(|| said(&part(start..token.start)))?;
-    let reason = spell(&redactor.clean(&reason).text());
+    let reason = spell(&masker.clean(&reason).text());
     let counts = allow == InlineAllow::Counts && !reason.is_empty();
-    Some(Inline { counts, reason: redactor.clean(reason.as_bytes()) })
+    Some(Inline { counts, reason: masker.clean(reason.as_bytes()) })
 }
 
 /// Returns `false` if a line does not have the word: the fast answer for most lines.
@@ -101,19 +102,18 @@ fn spell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ddpatrol_detect::Detector;
-    use ddpatrol_detect::rules::RuleSet;
-    use std::path::Path;
-    use std::sync::Arc;
+    use crate::finding::tests::redactor;
 
     fn reason(line: &str) -> Option<(bool, String)> {
-        let mut rules = RuleSet::default();
-        let text = include_str!("../../../../rules/datadog.toml");
-        rules.add_text(Path::new("datadog.toml"), text).expect("built-in rules compile");
-        let redactor = Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"));
+        let redactor = redactor();
         let at = line.find("TOKEN").expect("a token");
-        let read =
-            read(InlineAllow::Counts, &redactor, line.as_bytes(), (at..at + 5, Encoding::PLAIN))?;
+        let read = read(
+            InlineAllow::Counts,
+            &mut redactor.masker(),
+            line.as_bytes(),
+            at..at + 5,
+            Encoding::PLAIN,
+        )?;
         Some((read.counts, read.reason.text().into_owned()))
     }
 
@@ -153,5 +153,53 @@ mod tests {
         ] {
             assert_eq!(reason(line), None, "{line}");
         }
+    }
+    /// What the line of the five bytes at `at` says.
+    fn read_at(allow: InlineAllow, bytes: &[u8], at: usize, encoding: Encoding) -> Option<Inline> {
+        read(allow, &mut redactor().masker(), bytes, at..at + 5, encoding)
+    }
+
+    #[test]
+    fn a_comment_is_shown_or_ignored_as_the_scan_asks() {
+        let line = b"TOKEN # ddpatrol:allow a test";
+        let counts = |allow| read_at(allow, line, 0, Encoding::PLAIN).map(|it| it.counts);
+        assert_eq!(counts(InlineAllow::Counts), Some(true));
+        assert_eq!(counts(InlineAllow::Shown), Some(false));
+        assert_eq!(counts(InlineAllow::Ignored), None);
+    }
+
+    #[test]
+    fn what_follows_the_token_precedes_what_is_before_it() {
+        let both = "/* ddpatrol:allow the first */ TOKEN // ddpatrol:allow the second";
+        assert_eq!(reason(both), Some((true, "the second".to_owned())));
+    }
+
+    #[test]
+    fn only_so_much_of_a_line_is_read() {
+        let line = |len: usize| format!("TOKEN{}ddpatrol:allow a test", " ".repeat(len));
+        let word_end = WORD.len() + " a test".len();
+        assert!(reason(&line(REACH - word_end)).is_some());
+        assert_eq!(reason(&line(REACH)), None);
+    }
+
+    #[test]
+    fn a_line_of_utf_16_is_read() {
+        let wide: Vec<u8> =
+            "TOKEN # ddpatrol:allow a test\n".bytes().flat_map(|it| [it, 0]).collect();
+        let encoding = Encoding::PLAIN.with([ddpatrol_detect::encoding::Layer::Utf16Le]);
+        let found = read(InlineAllow::Counts, &mut redactor().masker(), &wide, 0..10, encoding);
+        assert_eq!(found.map(|it| it.reason), Some(crate::finding::tests::clean("a test")));
+        assert_eq!(read_at(InlineAllow::Counts, &wide, 0, Encoding::PLAIN), None);
+    }
+
+    #[test]
+    fn a_reason_is_masked_and_cut() {
+        let secret = crate::finding::tests::token(1);
+        let (_, masked) =
+            reason(&format!("TOKEN # ddpatrol:allow like {secret}")).expect("a reason");
+        assert!(masked.starts_with("like ddpat_") && !masked.contains(&secret[30..]), "{masked}");
+        let (_, cut) =
+            reason(&format!("TOKEN # ddpatrol:allow {}", "é".repeat(240))).expect("a reason");
+        assert_eq!(cut, "é".repeat(LONGEST_REASON));
     }
 }

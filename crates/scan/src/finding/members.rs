@@ -4,15 +4,13 @@
 //! among the others. A tar and a zip that does not compress show every token twice otherwise. So do places
 //! where git repeats what commits say. It reads nothing.
 
-use super::{Location, Part};
+use super::{Location, Part, archives};
 use ddpatrol_pack::ObjectId;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// What stands between the path of an archive and that of a member.
-const SEPARATOR: &[u8] = b"!/";
-/// What members of standard input begin with.
+/// The path of standard input, where one is needed: the first component of its members' paths.
 pub const STDIN: &str = "stdin";
 
 /// Drops the places in git's reflogs and messages in progress, which repeat what commits say, if there are
@@ -40,27 +38,100 @@ fn is_passing(path: &Path) -> bool {
 
 /// Drops the places in archives whose members show the token.
 pub(super) fn lead(places: &mut Vec<Location>) {
-    let mut archives = HashSet::new();
+    let mut containers = HashSet::new();
     for place in places.iter() {
         let Some(path) = place.path.as_deref() else { continue };
-        let bytes = path.as_os_str().as_encoded_bytes();
-        for at in memchr::memmem::find_iter(bytes, SEPARATOR) {
-            archives.insert((bytes[..at].to_vec(), object(place)));
-            // The content of a compressed tar reads `a.tar.gz!`.
-            archives.insert((bytes[..=at].to_vec(), object(place)));
+        for archive in archives(path) {
+            let archive = archive.into_os_string();
+            let mut content = archive.clone();
+            content.push("!");
+            // The content of a compressed file is not a member of it.
+            if content != path.as_os_str() {
+                containers.insert((archive, object(place)));
+                containers.insert((content, object(place)));
+            }
         }
     }
-    if archives.is_empty() {
+    if containers.is_empty() {
         return;
     }
     places.retain(|place| {
         let path = place.path.as_deref().unwrap_or(Path::new(STDIN));
-        let bytes = path.as_os_str().as_encoded_bytes().to_vec();
-        place.part != Part::Content || !archives.contains(&(bytes, object(place)))
+        let path = path.as_os_str().to_owned();
+        place.part != Part::Content || !containers.contains(&(path, object(place)))
     });
 }
 
 /// Names the object that holds a place in a repository: versions of an archive are not each other.
 fn object(place: &Location) -> Option<ObjectId> {
     place.trace.as_deref().map(|trace| trace.object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::tests::{location, trace};
+
+    fn left(places: &[Location], drop: fn(&mut Vec<Location>)) -> Vec<String> {
+        let mut places = places.to_vec();
+        drop(&mut places);
+        let path = |it: Location| it.path.map(|it| it.to_string_lossy().into_owned());
+        places.into_iter().map(|it| path(it).unwrap_or_default()).collect()
+    }
+
+    fn led(paths: &[&str]) -> Vec<String> {
+        left(&paths.iter().map(|it| location(it)).collect::<Vec<_>>(), lead)
+    }
+
+    #[test]
+    fn a_member_replaces_its_archives() {
+        assert_eq!(led(&["a.zip", "a.zip!/b", "c"]), ["a.zip!/b", "c"]);
+        assert_eq!(led(&["a.zip", "a.zip!/b.jar", "a.zip!/b.jar!/c"]), ["a.zip!/b.jar!/c"]);
+        assert_eq!(led(&["a.tar.gz!", "a.tar.gz!/b"]), ["a.tar.gz!/b"]);
+        assert_eq!(led(&["a.zip", "b.zip!/c"]), ["a.zip", "b.zip!/c"]);
+    }
+
+    #[test]
+    fn the_content_of_a_compressed_file_does_not_replace_the_file() {
+        assert_eq!(led(&["a.tar.gz", "a.tar.gz!"]), ["a.tar.gz", "a.tar.gz!"]);
+    }
+
+    #[test]
+    fn a_member_of_standard_input_replaces_it() {
+        let stdin = Location { path: None, ..location("") };
+        assert_eq!(left(&[stdin.clone(), location("stdin!/a")], lead), ["stdin!/a"]);
+        assert_eq!(left(&[stdin, location("a.zip!/a")], lead), ["", "a.zip!/a"]);
+    }
+
+    #[test]
+    fn only_the_content_of_the_same_version_is_replaced() {
+        let name = Location { part: Part::Name, ..location("a.zip") };
+        assert_eq!(left(&[name, location("a.zip!/b")], lead), ["a.zip", "a.zip!/b"]);
+        let old = Location { trace: Some(trace("r")), ..location("a.zip") };
+        assert_eq!(left(&[old.clone(), location("a.zip!/b")], lead), ["a.zip", "a.zip!/b"]);
+        let old_member = Location { trace: Some(trace("r")), ..location("a.zip!/b") };
+        assert_eq!(left(&[old, old_member], lead), ["a.zip!/b"]);
+    }
+
+    #[test]
+    fn reflogs_and_unfinished_messages_are_dropped_if_the_token_is_elsewhere() {
+        let passing = [
+            ".git/logs/HEAD",
+            "r/.git/COMMIT_EDITMSG",
+            "bare.git/MERGE_MSG",
+            "r/.git/worktrees/w/logs/HEAD",
+        ];
+        for path in passing {
+            assert_eq!(left(&[location(path), location("a")], drop_passing), ["a"], "{path}");
+        }
+        let all: Vec<Location> = passing.iter().map(|it| location(it)).collect();
+        assert_eq!(left(&all, drop_passing), passing);
+        for path in ["logs/HEAD", ".git/config", ".git/logs.txt", "x/MERGE_MSG"] {
+            let places = [location(path), location("a")];
+            assert_eq!(left(&places, drop_passing), [path, "a"], "{path}");
+        }
+        // In a history such a path is a file like any other.
+        let traced = Location { trace: Some(trace("r")), ..location("x.git/logs/a") };
+        assert_eq!(left(&[traced, location("a")], drop_passing), ["x.git/logs/a", "a"]);
+    }
 }

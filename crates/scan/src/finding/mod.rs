@@ -10,11 +10,14 @@ pub mod decisions;
 mod fingerprint;
 mod gather;
 mod inline;
+mod member_path;
 mod members;
 mod sights;
 mod snippet;
 mod spots;
 pub mod suppression;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
@@ -22,6 +25,7 @@ pub use collect::{Told, context};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use gather::{Common, Gatherer, Seen, Tokens, Window};
 pub use inline::{Inline, InlineAllow};
+pub use member_path::{archives, is_member};
 pub use members::STDIN;
 pub use sights::{Matched, Sights};
 use snippet::around;

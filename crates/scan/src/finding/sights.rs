@@ -51,7 +51,7 @@ impl<'a> Sights<'a> {
     }
 
     /// Describes a match without the text around it.
-    pub fn sight(&mut self, told: Told<'_>, part: Part, matched: &Matched) -> Sight {
+    pub fn sight(&mut self, told: &mut Told<'_>, part: Part, matched: &Matched) -> Sight {
         if matched.range.len() < LONG {
             return self.describe(told, part, matched);
         }
@@ -64,7 +64,7 @@ impl<'a> Sights<'a> {
         sight
     }
 
-    fn describe(&mut self, told: Told<'_>, part: Part, matched: &Matched) -> Sight {
+    fn describe(&mut self, told: &mut Told<'_>, part: Part, matched: &Matched) -> Sight {
         let Matched { range, encoding } = matched;
         let (start, end) = self.places.of(range, *encoding);
         Sight {
@@ -73,14 +73,14 @@ impl<'a> Sights<'a> {
             start,
             end,
             encoding: *encoding,
-            inline: told.inline(part, self.bytes, (range.clone(), *encoding)),
+            inline: told.inline(part, self.bytes, range.clone(), *encoding),
         }
     }
 
     /// Masks the text around a match.
-    pub fn snippet(&mut self, told: Told<'_>, matched: &Matched) -> Clean {
+    pub fn snippet(&mut self, told: &mut Told<'_>, matched: &Matched) -> Clean {
         let Matched { range, encoding } = matched;
-        let mask = || around(told.redactor, self.bytes, range.clone(), *encoding);
+        let mut mask = || around(&mut told.masker, self.bytes, range.clone(), *encoding);
         match self.long.get_mut(matched) {
             Some(known) => known.snippet.get_or_insert_with(mask).clone(),
             None => mask(),

@@ -1,7 +1,7 @@
 //! The line around a match, masked and cut to a length that a report can show.
 
 use ddpatrol_detect::encoding::Encoding;
-use ddpatrol_detect::redact::{Clean, Redactor};
+use ddpatrol_detect::redact::{Clean, Masker};
 use std::ops::Range;
 
 /// How many bytes are shown before and after a match.
@@ -12,7 +12,7 @@ pub(super) const REACH: usize = 60;
 /// More is looked at on both sides, so that a neighbouring token of which only a part is shown, be
 /// it of a rule that the scan leaves out, is masked too.
 pub(crate) fn around(
-    redactor: &Redactor,
+    masker: &mut Masker<'_>,
     bytes: &[u8],
     matched: Range<usize>,
     encoding: Encoding,
@@ -24,15 +24,15 @@ pub(crate) fn around(
     let end = memchr::memchr(b'\n', &bytes[matched.end..most])
         .map_or_else(|| char_start(bytes, most), |at| matched.end + at);
     let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    let from = start.saturating_sub(redactor.reach());
-    let to = bytes.len().min(end + redactor.reach());
+    let from = start.saturating_sub(masker.reach());
+    let to = bytes.len().min(end + masker.reach());
     let part = start - from..end - from;
     if encoding.is_plain() {
-        return redactor.clean_part(&bytes[from..to], part);
+        return masker.clean_part(&bytes[from..to], part);
     }
     let hidden =
         matched.start.saturating_sub(from)..matched.end.saturating_sub(from).min(to - from);
-    let line = redactor.clean_line(&bytes[from..to], part, hidden);
+    let line = masker.clean_line(&bytes[from..to], part, hidden);
     if encoding.is_utf16() { line.without_zeros() } else { line }
 }
 

@@ -209,3 +209,9 @@ pub fn end_of(spot: &Spot, (start, end): (Position, Position)) -> Position {
     }
     Position { line: spot.start.line + (end.line - start.line), column: end.column }
 }
+
+impl From<Vec<Spot>> for Spots {
+    fn from(list: Vec<Spot>) -> Self {
+        Self((!list.is_empty()).then(|| Arc::new(list)))
+    }
+}

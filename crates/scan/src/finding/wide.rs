@@ -55,21 +55,22 @@ impl<'a> Places<'a> {
         let mut end = start;
         end.advance(&self.bytes[matched.clone()]);
         if encoding.is_utf16() {
-            self.wide((start, end), line_start, matched, encoding)
+            self.wide(start..end, line_start, matched, encoding)
         } else {
             (start, end)
         }
     }
 
-    /// Counts the columns by the units of UTF-16, if the line begins within the window; and the lines,
-    /// too, if all of the content is UTF-16.
+    /// Converts positions that count bytes to those that count UTF-16 units, if the line begins within the
+    /// window. If all of the content is UTF-16, lines are counted in it, too.
     fn wide(
         &mut self,
-        (start, end): (Position, Position),
+        counted: Range<Position>,
         line_start: Option<usize>,
         matched: &Range<usize>,
         encoding: Encoding,
     ) -> (Position, Position) {
+        let Range { start, end } = counted;
         let is_marked = [b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| self.bytes.starts_with(*mark));
         let (mut line, mut line_start) = (start.line, line_start);
         if self.offset == 0 && is_marked {

@@ -1,0 +1,73 @@
+//! Data for the unit tests of findings.
+
+use super::{Finding, Fingerprint, Location, Part, Spots, TokenId, Trace};
+use crate::blob::Position;
+use ddpatrol_detect::encoding::Encoding;
+use ddpatrol_detect::redact::{Clean, Redactor};
+use ddpatrol_detect::rules::RuleSet;
+use ddpatrol_detect::{Detector, Evidence};
+use ddpatrol_pack::Kind;
+use ddpatrol_token::Secret;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(super) fn redactor() -> Redactor {
+    let mut rules = RuleSet::default();
+    for text in [
+        include_str!("../../../../rules/datadog.toml"),
+        include_str!("../../../../rules/github.toml"),
+    ] {
+        rules.add_text(Path::new("built-in.toml"), text).expect("built-in rules compile");
+    }
+    Redactor::new(Detector::new(Arc::new(rules)).expect("few rules"))
+}
+
+/// A token that the built-in rules prove.
+pub(super) fn token(seed: u64) -> String {
+    use crate::mint::{self, Random};
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+pub(super) fn clean(text: &str) -> Clean {
+    serde_json::from_value(text.into()).expect("a string")
+}
+
+/// A place in the content of a file.
+pub(super) fn location(path: &str) -> Location {
+    Location {
+        path: Some(PathBuf::from(path)),
+        part: Part::Content,
+        offset: 0,
+        len: 4,
+        start: Position { line: 1, column: 1 },
+        end: Position { line: 1, column: 5 },
+        snippet: Clean::default(),
+        encoding: Encoding::PLAIN,
+        trace: None,
+        standing: None,
+        inline: None,
+        is_new_place: false,
+        layer: None,
+        further: Spots::default(),
+    }
+}
+
+pub(super) fn trace(git_dir: &str) -> Arc<Trace> {
+    let object = "a".repeat(40).parse().expect("an id");
+    Arc::new(Trace::new(git_dir.into(), object, Kind::Blob))
+}
+
+/// A finding of [`token`], by the first rule.
+pub(super) fn finding(seed: u64, locations: Vec<Location>) -> Finding {
+    let token = token(seed);
+    Finding {
+        rule: 0,
+        evidence: Evidence::Proven,
+        token: TokenId { redacted: format!("{}***", &token[..29]), alias: None, uuid: None },
+        fingerprint: Fingerprint::of(token.as_bytes()),
+        secret: Secret::new(token.as_bytes()),
+        locations,
+        objects: Vec::new(),
+        suppression: None,
+    }
+}

@@ -1,0 +1,274 @@
+//! Who decides about a scan: flags, the configuration of a folder, or that of a change's base.
+
+use super::*;
+use crate::cli::args::{Args, Command};
+use crate::source::Run;
+use crate::source::git::repo::Repository;
+use clap::Parser;
+use ddpatrol_pack::ObjectId;
+use std::fs;
+use tempfile::TempDir;
+
+const KNOWN: &str = r#"{"schema": "ddpatrol-baseline/1", "tokens": []}"#;
+
+/// A folder of its own whose configuration and other files have these texts.
+fn folder(files: &[(&str, &str)]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path().canonicalize().expect("a folder");
+    fs::create_dir(here.join(".git")).expect("a folder");
+    write(&here, files);
+    (folder, here)
+}
+
+fn write(here: &Path, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = here.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+}
+
+fn telling(flags: &[&str]) -> TellingArgs {
+    let args = Args::try_parse_from([&["ddpatrol", "scan"], flags].concat()).expect("arguments");
+    let Command::Scan(scan) = args.command else { panic!("it is `scan`") };
+    scan.telling
+}
+
+fn read(flags: &[&str], ground: &Ground) -> anyhow::Result<Decided> {
+    Decided::read(&telling(flags), ground, Roots::default(), Heed::Baseline)
+}
+
+fn decided(flags: &[&str], ground: &Ground) -> Decided {
+    read(flags, ground).expect("a policy")
+}
+
+fn refused(flags: &[&str], ground: &Ground) -> String {
+    format!("{:#}", read(flags, ground).expect_err("it is refused"))
+}
+
+/// A repository with a commit of each list of files, and the commits.
+struct History {
+    _guard: TempDir,
+    here: PathBuf,
+    commits: Vec<ObjectId>,
+}
+
+impl History {
+    fn new(versions: &[&[(&str, &str)]]) -> Self {
+        let guard = tempfile::tempdir().expect("a folder");
+        let here = guard.path().canonicalize().expect("a folder");
+        let repository = git2::Repository::init(&here).expect("a repository");
+        let author = git2::Signature::new("A", "a@example.org", &git2::Time::new(0, 0));
+        let author = author.expect("a signature");
+        let mut commits: Vec<git2::Oid> = Vec::new();
+        for files in versions {
+            write(&here, files);
+            let mut index = repository.index().expect("an index");
+            index.add_all(["*"], git2::IndexAddOption::FORCE, None).expect("files");
+            let tree = index.write_tree().expect("a tree");
+            let tree = repository.find_tree(tree).expect("a tree");
+            let parents = commits.last().map(|&id| repository.find_commit(id).expect("a commit"));
+            let parents: Vec<&git2::Commit<'_>> = parents.iter().collect();
+            let head = Some("HEAD");
+            let id = repository.commit(head, &author, &author, "x", &tree, &parents);
+            commits.push(id.expect("a commit"));
+        }
+        let commits = commits.iter().map(|id| id.to_string().parse().expect("an id")).collect();
+        Self { _guard: guard, here, commits }
+    }
+
+    fn snapshot(&self, number: usize) -> Box<Snapshot> {
+        let repository = Repository::at(&self.here).expect("readable").expect("a repository");
+        let snapshot = Snapshot::new(&repository, self.commits[number], &Run::default());
+        Box::new(snapshot.expect("a commit"))
+    }
+
+    /// The first commit judges the last one.
+    fn ground(&self) -> Ground {
+        let head = Some(self.snapshot(self.commits.len() - 1));
+        Ground::Commit { base: self.snapshot(0), head, top: self.here.clone() }
+    }
+}
+
+#[test]
+fn without_a_configuration_proven_tokens_fail() {
+    let (_guard, here) = folder(&[]);
+    let it = decided(&[], &Ground::Folder(here));
+    assert_eq!((it.fail_on, it.inline), (Level::Proven, InlineAllow::Counts));
+    assert!(it.exclude.is_empty() && it.decisions.baseline.is_none() && it.notes.is_empty());
+    assert_eq!(it.known.rules().len(), it.rules.rules().len());
+}
+
+#[test]
+fn flags_precede_the_configuration() {
+    let config = "fail_on = \"never\"\nbaseline = \"known.json\"\n";
+    let (_guard, here) = folder(&[(NAME, config), ("known.json", KNOWN), ("other.json", KNOWN)]);
+    let ground = Ground::Folder(here.clone());
+    let it = decided(&[], &ground);
+    assert_eq!((it.fail_on, it.baseline), (Level::Never, Some(here.join("known.json"))));
+    let other = here.join("other.json");
+    let flags = ["--fail-on", "shaped", "--baseline", other.to_str().expect("text")];
+    let it = decided(&flags, &ground);
+    assert_eq!((it.fail_on, it.baseline), (Level::Shaped, Some(other)));
+    assert!(it.decisions.baseline.is_some());
+}
+
+#[test]
+fn the_nearest_configuration_up_to_the_top_of_the_work_tree_counts() {
+    let never = "fail_on = \"never\"";
+    let (_guard, here) = folder(&[(NAME, "fail_on = \"shaped\""), ("a/.ddpatrol.toml", never)]);
+    fs::create_dir_all(here.join("a/b")).expect("a folder");
+    fs::create_dir_all(here.join("sub/.git")).expect("a folder");
+    let level = |path: &str| decided(&[], &Ground::Folder(here.join(path))).fail_on;
+    assert_eq!(level(""), Level::Shaped);
+    assert_eq!(level("a/b"), Level::Never);
+    assert_eq!(level("sub"), Level::Proven);
+}
+
+#[test]
+fn a_configuration_can_be_named_or_refused() {
+    let (_guard, here) =
+        folder(&[(NAME, "fail_on = \"shaped\""), ("other.toml", "fail_on = \"never\"")]);
+    let other = here.join("other.toml").to_string_lossy().into_owned();
+    let ground = Ground::Folder(here.clone());
+    assert_eq!(decided(&["--config", &other], &ground).fail_on, Level::Never);
+    assert_eq!(decided(&["--no-config"], &ground).fail_on, Level::Proven);
+    let missing = here.join("missing.toml").to_string_lossy().into_owned();
+    let error = refused(&["--config", &missing], &ground);
+    assert!(
+        error.starts_with("the configuration ") && error.ends_with("does not exist"),
+        "{error}"
+    );
+}
+
+#[test]
+fn rules_that_are_left_out_are_still_masked() {
+    let (_guard, here) = folder(&[(NAME, "[rules]\nleave_out = [\"npm-token\"]\n")]);
+    let it = decided(&[], &Ground::Folder(here));
+    assert!(it.known.get("npm-token").is_some() && it.rules.get("npm-token").is_none());
+    let (_guard, here) = folder(&[(NAME, "[rules]\nleave_out = [\"npm\"]\n")]);
+    let error = refused(&[], &Ground::Folder(here));
+    assert!(error.contains(".ddpatrol.toml:2:14"), "{error}");
+}
+
+#[test]
+fn a_command_that_makes_the_baseline_does_not_read_it() {
+    let (_guard, here) = folder(&[(NAME, "baseline = \"missing.json\"")]);
+    let ground = Ground::Folder(here.clone());
+    let error = refused(&[], &ground);
+    assert!(error.ends_with("`ddpatrol baseline create` writes one"), "{error}");
+    let it = Decided::read(&telling(&[]), &ground, Roots::default(), Heed::NoBaseline);
+    let it = it.expect("a policy");
+    assert_eq!(it.baseline, Some(here.join("missing.json")));
+    assert!(it.decisions.baseline.is_none());
+}
+
+#[test]
+fn inline_comments_count_only_where_nothing_is_judged() {
+    let history = History::new(&[&[("a", "x")]]);
+    let nowhere = || Ground::Nowhere { top: history.here.clone() };
+    let folder = || Ground::Folder(history.here.clone());
+    assert_eq!(decided(&[], &folder()).inline, InlineAllow::Counts);
+    assert_eq!(decided(&[], &history.ground()).inline, InlineAllow::Shown);
+    assert_eq!(decided(&[], &nowhere()).inline, InlineAllow::Shown);
+    for ground in [folder(), history.ground(), nowhere()] {
+        assert_eq!(decided(&["--no-inline-allow"], &ground).inline, InlineAllow::Ignored);
+    }
+}
+
+#[test]
+fn a_change_is_judged_by_its_base() {
+    let base =
+        "fail_on = \"shaped\"\nbaseline = \"known.json\"\n[rules]\nleave_out = [\"npm-token\"]\n";
+    let history = History::new(&[
+        &[(NAME, base), ("known.json", KNOWN)],
+        &[(NAME, "fail_on = \"never\""), ("known.json", "no baseline")],
+    ]);
+    // What the work tree has by now does not count either.
+    write(&history.here, &[(NAME, "broken"), ("known.json", "broken")]);
+    let it = decided(&[], &history.ground());
+    assert_eq!(it.fail_on, Level::Shaped);
+    assert!(it.rules.get("npm-token").is_none() && it.decisions.baseline.is_some());
+    let base = &history.commits[0].to_string()[..12];
+    assert_eq!(
+        it.notes,
+        [
+            format!(
+                "the change edits .ddpatrol.toml: that counts after it is merged; until then \
+                 what {base} has does"
+            ),
+            format!("the configuration is .ddpatrol.toml of {base}"),
+            format!(
+                "the change edits known.json: that counts after it is merged; until then what \
+                 {base} has does"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_file_in_the_work_tree_that_a_flag_names_is_read_from_the_base() {
+    let history = History::new(&[
+        &[("strict.toml", "fail_on = \"shaped\"")],
+        &[("strict.toml", "fail_on = \"never\""), ("new.toml", "fail_on = \"never\"")],
+    ]);
+    let flag = |name: &str| {
+        let path = history.here.join(name).to_string_lossy().into_owned();
+        read(&["--config", &path], &history.ground())
+    };
+    assert_eq!(flag("strict.toml").expect("a policy").fail_on, Level::Shaped);
+    let error = format!("{:#}", flag("new.toml").expect_err("the base does not have it"));
+    assert!(error.contains("the configuration new.toml is not in the base"), "{error}");
+    // A file elsewhere is the user's own.
+    let (_guard, elsewhere) = folder(&[("own.toml", "fail_on = \"never\"")]);
+    let own = elsewhere.join("own.toml").to_string_lossy().into_owned();
+    assert_eq!(decided(&["--config", &own], &history.ground()).fail_on, Level::Never);
+}
+
+#[test]
+fn without_a_base_nothing_in_the_work_tree_decides() {
+    let (_guard, here) = folder(&[(NAME, "fail_on = \"never\""), ("known.json", KNOWN)]);
+    let ground = Ground::Nowhere { top: here.clone() };
+    assert_eq!(decided(&[], &ground).fail_on, Level::Proven);
+    let baseline = here.join("known.json").to_string_lossy().into_owned();
+    let error = refused(&["--baseline", &baseline], &ground);
+    assert!(error.contains("the change has no base to read it from"), "{error}");
+    let rules = here.join("rules").to_string_lossy().into_owned();
+    let error = refused(&["--rules", &rules], &ground);
+    assert!(error.starts_with("the rules rules cannot be read"), "{error}");
+}
+
+#[test]
+fn rules_of_a_change_are_those_of_its_base() {
+    let npm = include_str!("../../../rules/npm.toml").replace("npm-token", "own-token");
+    let config = "[rules]\nadd = [\"rules\"]\n";
+    let history = History::new(&[
+        &[(NAME, config), ("rules/own.toml", &npm), ("rules/README", "no rules")],
+        &[("rules/own.toml", "broken"), ("rules/more.toml", "broken")],
+    ]);
+    let it = decided(&[], &history.ground());
+    assert!(it.rules.get("own-token").is_some());
+    assert_eq!(it.notes.len(), 2, "{:?}", it.notes);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_a_scanned_tree_decides_nothing() {
+    let (_guard, elsewhere) = folder(&[("own.toml", "fail_on = \"never\""), ("known.json", KNOWN)]);
+    let (_guard, here) = folder(&[]);
+    let link = |from: &str, to: &str| {
+        std::os::unix::fs::symlink(elsewhere.join(from), here.join(to)).expect("a link");
+    };
+    link("own.toml", NAME);
+    let error = refused(&[], &Ground::Folder(here.clone()));
+    assert!(error.contains("is a symbolic link"), "{error}");
+    // Whoever names the link wants what it leads to.
+    let path = here.join(NAME).to_string_lossy().into_owned();
+    let it = decided(&["--config", &path], &Ground::Folder(here.clone()));
+    assert_eq!(it.fail_on, Level::Never);
+    fs::remove_file(here.join(NAME)).expect("a link");
+    write(&here, &[(NAME, "baseline = \"known.json\"")]);
+    link("known.json", "known.json");
+    let error = refused(&[], &Ground::Folder(here));
+    assert!(error.contains("known.json is a symbolic link"), "{error}");
+}

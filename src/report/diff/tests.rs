@@ -1,0 +1,102 @@
+//! Differences of documents written by hand.
+
+use super::*;
+use crate::report::tests::*;
+use ddpatrol_scan::finding::suppression::By;
+
+fn found(fingerprint: &str, paths: &[&str]) -> Record {
+    let locations = paths.iter().map(|path| place_at(path)).collect();
+    Record { fingerprint: fingerprint.to_owned(), ..record(locations) }
+}
+
+fn place_at(path: &str) -> Place {
+    crate::report::tests::place(path)
+}
+
+fn between(old: Vec<Record>, new: Vec<Record>) -> Difference {
+    Difference::between(&document(old), &document(new))
+}
+
+fn fingerprints(records: &[Record]) -> Vec<&str> {
+    records.iter().map(|it| &*it.fingerprint).collect()
+}
+
+fn text(difference: &Difference) -> String {
+    let mut out = Vec::new();
+    difference.write(&mut out).expect("a vector takes it");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn tokens_are_new_gone_or_unchanged_by_fingerprint_and_rule() {
+    let old = vec![found("a", &["x"]), found("b", &["x"]), found("c", &["x"])];
+    let other = Record { rule: "other".to_owned(), ..found("c", &["x"]) };
+    let it = between(old, vec![found("d", &["x"]), found("b", &["y"]), other]);
+    assert_eq!(fingerprints(&it.new), ["c", "d"]);
+    assert_eq!(fingerprints(&it.gone), ["a", "c"]);
+    let [kept] = &it.unchanged[..] else { panic!("one is unchanged: {it:?}") };
+    assert_eq!(kept.fingerprint, "b");
+    assert_eq!(
+        (&*kept.new_places, &*kept.gone_places),
+        (&["y".to_owned()][..], &["x".to_owned()][..])
+    );
+}
+
+#[test]
+fn what_does_not_count_is_in_neither_report() {
+    let known = || Record { suppression: Some(suppressed(By::Allow)), ..found("a", &["x"]) };
+    let it = between(vec![known()], vec![found("a", &["x"])]);
+    assert_eq!((fingerprints(&it.new), it.gone.len(), it.unchanged.len()), (vec!["a"], 0, 0));
+    let it = between(vec![found("a", &["x"])], vec![known()]);
+    assert_eq!((it.new.len(), fingerprints(&it.gone), it.unchanged.len()), (0, vec!["a"], 0));
+}
+
+#[test]
+fn a_line_that_moved_within_a_file_is_no_change() {
+    let moved = Place { line: 99, ..place_at("x") };
+    let new = Record { locations: vec![moved], ..found("a", &[]) };
+    let it = between(vec![found("a", &["x", "x"])], vec![new]);
+    assert!(!it.unchanged[0].has_moved());
+    assert_eq!(text(&it), "0 new, 0 gone, 1 unchanged.\n");
+}
+
+#[test]
+fn both_reports_must_be_complete() {
+    for (old, new) in [(true, true), (true, false), (false, true)] {
+        let of = |complete| Document { complete, ..document(vec![]) };
+        let it = Difference::between(&of(old), &of(new));
+        assert_eq!(it.complete, old && new);
+        let warning = "One of the reports is incomplete: what is gone may not have been read.\n";
+        assert_eq!(text(&it).ends_with(warning), !it.complete);
+    }
+}
+
+#[test]
+fn people_read_each_token_with_its_first_place() {
+    let it = between(
+        vec![found("a", &["x"]), found("b", &["p", "q"])],
+        vec![found("c", &["y", "z"]), found("d", &[]), found("b", &["q", "r"])],
+    );
+    assert_eq!(
+        text(&it),
+        "new: Example Token t_***: y and 1 more place, fingerprint c\n\
+         new: Example Token t_***: , fingerprint d\n\
+         gone: Example Token t_***: x, fingerprint a\n\
+         unchanged: t_***: now also at r no longer at p\n\
+         2 new, 1 gone, 1 unchanged.\n"
+    );
+}
+
+#[test]
+fn a_place_without_a_path_is_named_by_what_it_is() {
+    let none = Place { path: None, ..place_at("") };
+    assert_eq!(super::place(&none), "standard input");
+    let object = Place { git: Some(git()), ..none };
+    assert_eq!(super::place(&object), format!("blob {}", "f".repeat(40)));
+}
+
+#[test]
+fn hostile_text_does_not_steer_a_terminal() {
+    let it = between(vec![], vec![found("a", &["x\u{1b}[2J"])]);
+    assert!(text(&it).contains("x\\u{1b}[2J"));
+}

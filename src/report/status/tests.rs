@@ -1,0 +1,184 @@
+//! The state of a finding in words, from records written by hand.
+
+use super::*;
+use crate::report::document::InlineRecord;
+use crate::report::tests::*;
+use crate::report::trace::GitPlace;
+use ddpatrol_scan::finding::suppression::By;
+
+fn in_git(git: GitPlace) -> Place {
+    Place { git: Some(git), ..place("a") }
+}
+
+#[test]
+fn a_change_passes_only_if_no_place_is_new() {
+    let moved = |words: &[Option<StandingWord>]| {
+        record(words.iter().map(|&it| Place { standing: it, ..place("a") }).collect()).is_moved()
+    };
+    let (old, also) = (Some(StandingWord::AlreadyThere), Some(StandingWord::AlsoUnpushed));
+    assert!(moved(&[Some(StandingWord::Moved), old, also]));
+    assert!(!moved(&[old, Some(StandingWord::New)]));
+    assert!(!moved(&[old, None]));
+    assert!(!moved(&[]));
+}
+
+#[test]
+fn a_suppressed_finding_is_listed_only_at_a_new_place() {
+    let mut it = record(vec![place("a")]);
+    assert!(it.is_listed() && it.is_to_do());
+    it.suppression = Some(suppressed(By::Baseline));
+    assert!(!it.is_listed() && !it.is_to_do());
+    it.locations[0].new_place = true;
+    assert!(it.is_listed() && !it.is_to_do());
+}
+
+#[test]
+fn steps_are_for_proven_tokens_that_are_not_known_to_be_dead() {
+    let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("a")]) };
+    assert!(!shaped.is_to_do());
+    assert!(!verified(record(vec![]), "dead").is_to_do());
+    assert!(!revoked(record(vec![]), "revoked").is_to_do());
+    assert!(verified(record(vec![]), "live").is_to_do());
+    assert!(revoked(record(vec![]), "failed").is_to_do());
+}
+
+#[test]
+fn secrets_are_shown_only_where_the_report_has_them() {
+    let mut it = record(vec![]);
+    assert_eq!(it.shown_token(), "t_***");
+    it.secret = Some("t_secret".to_owned());
+    assert_eq!(it.shown_token(), "t_secret");
+}
+
+#[test]
+fn what_issuers_said_has_words() {
+    for (verdict, outcome, life, words) in [
+        (None, None, Life::Unknown, "not verified"),
+        (Some("unknown"), None, Life::Unknown, "unknown if live"),
+        (Some("live"), None, Life::Live, "live"),
+        (Some("dead"), None, Life::Dead, "dead"),
+        (Some("dead"), Some("planned"), Life::Dead, "dead"),
+        (Some("live"), Some("planned"), Life::Live, "live"),
+        (None, Some("planned"), Life::Unknown, "not verified"),
+        (Some("live"), Some("revoked"), Life::Dead, "revoked"),
+        (None, Some("already_dead"), Life::Dead, "dead"),
+        (Some("live"), Some("failed"), Life::Live, "live, not revoked"),
+        (Some("live"), Some("cannot_revoke"), Life::Live, "live, not revoked"),
+        (Some("unknown"), Some("failed"), Life::Unknown, "not revoked"),
+        (None, Some("cannot_revoke"), Life::Unknown, "not revoked"),
+    ] {
+        let mut it = record(vec![]);
+        if let Some(verdict) = verdict {
+            it = verified(it, verdict);
+        }
+        if let Some(outcome) = outcome {
+            it = revoked(it, outcome);
+        }
+        assert_eq!((it.life(), it.life_words()), (life, words), "{verdict:?}, {outcome:?}");
+    }
+}
+
+#[test]
+fn a_place_is_where_its_history_says() {
+    let gone = || GitPlace { in_head: false, ..git() };
+    let removed = || GitPlace { removed: vec![commit('b')], ..gone() };
+    for (place, presence) in [
+        (standing(StandingWord::AlreadyThere), Presence::Change),
+        (Place { standing: Some(StandingWord::New), ..in_git(gone()) }, Presence::Change),
+        (place("a"), Presence::Here),
+        (in_git(git()), Presence::Here),
+        (in_git(GitPlace { reachable: false, ..git() }), Presence::Here),
+        (in_git(GitPlace { reachable: false, ..removed() }), Presence::Unreachable),
+        (in_git(removed()), Presence::Removed),
+        (in_git(gone()), Presence::Elsewhere),
+    ] {
+        assert_eq!(place.presence(), presence, "{place:?}");
+    }
+}
+
+#[test]
+fn a_finding_is_where_its_worst_place_is() {
+    let unreachable = in_git(GitPlace { in_head: false, reachable: false, ..git() });
+    let removed = in_git(GitPlace { in_head: false, removed: vec![commit('b')], ..git() });
+    let elsewhere = in_git(GitPlace { in_head: false, ..git() });
+    let mut places = vec![unreachable];
+    assert_eq!(record(places.clone()).presence(), Presence::Unreachable);
+    for (place, presence) in [
+        (removed, Presence::Removed),
+        (elsewhere, Presence::Elsewhere),
+        (place("a"), Presence::Here),
+        (standing(StandingWord::New), Presence::Change),
+    ] {
+        places.push(place);
+        assert_eq!(record(places.clone()).presence(), presence);
+    }
+    assert_eq!(record(vec![]).presence(), Presence::Unreachable);
+}
+
+#[test]
+fn the_first_place_with_a_commit_says_who_brought_the_token() {
+    let unheld = in_git(GitPlace { introduced: None, ..git() });
+    let other = in_git(GitPlace { introduced: Some(commit('b')), ..git() });
+    let it = record(vec![place("a"), unheld, in_git(git()), other]);
+    assert_eq!(it.brought().and_then(|it| it.commit.chars().next()), Some('a'));
+    assert!(record(vec![place("a")]).brought().is_none());
+}
+
+#[test]
+fn labels_name_a_place_with_what_it_has() {
+    let no_path = || Place { path: None, ..place("") };
+    let of = |part, kind: &str| Place {
+        part,
+        git: Some(GitPlace { kind: kind.to_owned(), ..git() }),
+        ..no_path()
+    };
+    let unheld =
+        Place { git: Some(GitPlace { introduced: None, ..git() }), ..of(Part::Commit, "commit") };
+    for (place, label) in [
+        (place("a/b"), "a/b:3:5"),
+        (Place { part: Part::Name, ..place("a/b") }, "a/b"),
+        (Place { part: Part::Ref, ..place("a/b") }, "key = t_***"),
+        (no_path(), "standard input:3:5"),
+        (of(Part::Content, "blob"), "blob ffffffffffff:3:5"),
+        (of(Part::Tag, "tag"), "tag ffffffffffff, line 3"),
+        (of(Part::Commit, "commit"), "commit aaaaaaaaaaaa, line 3"),
+        (unheld, "blob ffffffffffff, line 3"),
+    ] {
+        assert_eq!(place.label(), label);
+    }
+}
+
+#[test]
+fn remarks_say_what_a_label_does_not() {
+    assert_eq!(place("a").remarks(), Vec::<String>::new());
+    for (part, words) in [
+        (Part::Name, "in the name of the file or folder"),
+        (Part::Ref, "in the name of a branch, tag or other reference"),
+        (Part::Commit, "in a commit's text"),
+        (Part::Tag, "in a tag's text"),
+    ] {
+        assert_eq!(Place { part, ..place("a") }.remarks(), [words]);
+    }
+    let all = Place {
+        encoding: Some("base64".to_owned()),
+        layer: Some(clean("layer 2")),
+        new_place: true,
+        inline: Some(InlineRecord { counts: true, reason: clean("a test") }),
+        ..standing(StandingWord::AlreadyThere)
+    };
+    let new = "a new place: the baseline does not know the token here";
+    let inline = "its line allows it: a test";
+    let expected = ["encoded: base64", "in layer 2", "it was already there", new, inline];
+    assert_eq!(all.remarks(), expected);
+    let moved = Place { moved_from: Some(clean("b")), ..standing(StandingWord::Moved) };
+    assert_eq!(moved.remarks(), ["moved here from b"]);
+    assert_eq!(standing(StandingWord::AlsoUnpushed).remarks(), [ALSO_UNPUSHED]);
+    assert_eq!(standing(StandingWord::New).remarks(), Vec::<String>::new());
+}
+
+#[test]
+fn text_is_cut_by_characters_and_shows_it() {
+    assert_eq!(cut("é日x", 3), "é日x");
+    assert_eq!(cut("é日xy", 2), "é日…");
+    assert_eq!((short("abc"), short("0123456789abcdef")), ("abc", "0123456789ab"));
+}

@@ -1,0 +1,229 @@
+//! Data for the unit tests of reports: findings, records and documents written by hand.
+
+use super::document::{Document, Note, Place, Record, StandingWord, SuppressionRecord};
+use super::trace::{CommitRecord, GitPlace, Person};
+use crate::detect::encoding::Encoding;
+use crate::detect::{Detector, Evidence};
+use crate::redact::{Clean, Redactor};
+use crate::rules::{self, RuleSet};
+use crate::source::Gap;
+use ddpatrol_pack::{Kind, ObjectId};
+use ddpatrol_scan::blob::Position;
+use ddpatrol_scan::commit::{Commit, Signature};
+use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::{
+    Finding, Fingerprint, Location, Part, Removed, Spots, TokenId, Trace,
+};
+use ddpatrol_token::{Secret, Uuid};
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The number of the rule of [`finding`] among the built-in ones.
+pub(super) const RULE: &str = "datadog-pat";
+
+pub(super) fn rule_set() -> Arc<RuleSet> {
+    Arc::new(rules::builtin().expect("the built-in rules compile"))
+}
+
+pub(super) fn redactor() -> Redactor {
+    Redactor::new(Detector::new(rule_set()).expect("few rules"))
+}
+
+/// A token that the built-in rules prove, and its secret half, which no output may have.
+pub(super) fn token(seed: u64) -> String {
+    use crate::mint::{self, Random};
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+pub(super) fn clean(text: &str) -> Clean {
+    serde_json::from_value(json!(text)).expect("a string")
+}
+
+pub(super) fn person(name: &str, date: &str) -> Person {
+    Person { name: clean(name), email: clean("a@example.org"), date: date.to_owned() }
+}
+
+pub(super) fn commit(digit: char) -> CommitRecord {
+    CommitRecord {
+        commit: digit.to_string().repeat(40),
+        author: person("Ada", "2026-01-02T03:04:05Z"),
+        committer: person("Bea", "2026-02-03T04:05:06Z"),
+        subject: clean("a subject"),
+    }
+}
+
+pub(super) fn git() -> GitPlace {
+    GitPlace {
+        repository: clean(".git"),
+        object: "f".repeat(40),
+        kind: "blob".to_owned(),
+        introduced: Some(commit('a')),
+        at_boundary: false,
+        removed: Vec::new(),
+        removed_total: None,
+        in_head: true,
+        reachable: true,
+        refs: vec![clean("refs/heads/main")],
+        refs_total: 1,
+    }
+}
+
+/// A place in the content of a file that no repository has.
+pub(super) fn place(path: &str) -> Place {
+    Place {
+        path: Some(clean(path)),
+        path_hex: None,
+        repository_path: None,
+        uri: None,
+        part: Part::Content,
+        line: 3,
+        column: 5,
+        end_line: 3,
+        end_column: 9,
+        offset: 20,
+        length: 4,
+        snippet: clean("key = t_***"),
+        encoding: None,
+        git: None,
+        standing: None,
+        moved_from: None,
+        inline: None,
+        new_place: false,
+        layer: None,
+        further: Spots::default(),
+    }
+}
+
+pub(super) fn standing(word: StandingWord) -> Place {
+    Place { standing: Some(word), ..place("a") }
+}
+
+pub(super) fn record(locations: Vec<Place>) -> Record {
+    let mut record: Record = serde_json::from_value(json!({
+        "rule": RULE, "name": "Example Token", "issuer": "Example", "evidence": "proven",
+        "fingerprint": "0123456789abcdef0123456789abcdef",
+        "token": {"redacted": "t_***"}, "advice": "Revoke it.", "locations": [], "objects": []
+    }))
+    .expect("a record");
+    record.locations = locations;
+    record
+}
+
+pub(super) fn suppressed(by: By) -> SuppressionRecord {
+    SuppressionRecord { by, reason: Some(clean("an example")), expires: None }
+}
+
+pub(super) fn verified(record: Record, verdict: &str) -> Record {
+    let verification = json!({"verdict": verdict, "reason": "said so"});
+    Record {
+        verification: Some(serde_json::from_value(verification).expect("a verification")),
+        ..record
+    }
+}
+
+pub(super) fn revoked(record: Record, outcome: &str) -> Record {
+    let revocation = json!({"outcome": outcome, "detail": "told so"});
+    Record { revocation: Some(serde_json::from_value(revocation).expect("a revocation")), ..record }
+}
+
+/// A complete document whose counts are zero.
+pub(super) fn document(findings: Vec<Record>) -> Document {
+    let mut document: Document = serde_json::from_value(json!({
+        "schema": super::document::SCHEMA, "tool": {"name": "ddpatrol", "version": "1.2.3"},
+        "complete": true, "interrupted": false,
+        "summary": {
+            "proven": 0, "proven_locations": 0, "already_there": 0, "shaped_candidates": 0,
+            "files": 0, "objects": 0, "bytes": 0,
+            "left_out": {
+                "ignored_files": 0, "excluded": 0, "too_large": 0, "symlinks": 0, "special": 0,
+                "git_folders": 0
+            }
+        },
+        "notes": [], "repositories": [], "findings": [], "diagnostics": []
+    }))
+    .expect("a document");
+    document.findings = findings;
+    document
+}
+
+pub(super) fn object(digit: char) -> ObjectId {
+    digit.to_string().repeat(40).parse().expect("an id")
+}
+
+/// A place in the content of a file.
+pub(super) fn location(path: &str) -> Location {
+    Location {
+        path: Some(PathBuf::from(path)),
+        part: Part::Content,
+        offset: 20,
+        len: 4,
+        start: Position { line: 3, column: 5 },
+        end: Position { line: 3, column: 9 },
+        snippet: clean("key = t_***"),
+        encoding: Encoding::PLAIN,
+        trace: None,
+        standing: None,
+        inline: None,
+        is_new_place: false,
+        layer: None,
+        further: Spots::default(),
+    }
+}
+
+pub(super) fn signature(name: &str, time: i64) -> Signature {
+    Signature { name: name.into(), email: b"a@example.org".to_vec(), time, offset: 0 }
+}
+
+pub(super) fn full_commit(digit: char) -> Arc<Commit> {
+    Arc::new(Commit {
+        id: object(digit),
+        author: signature("Ada", 1_700_000_000),
+        committer: signature("Bea", 1_700_000_001),
+        subject: b"a subject".to_vec(),
+    })
+}
+
+/// A blob that a reachable commit brought and that is still in HEAD.
+pub(super) fn trace(git_dir: &str) -> Trace {
+    Trace {
+        introduced: Some(full_commit('a')),
+        removed: Removed::default(),
+        in_head: true,
+        reachable: true,
+        refs: vec![b"refs/heads/main".to_vec()],
+        refs_total: 1,
+        ..Trace::new(git_dir.into(), object('f'), Kind::Blob)
+    }
+}
+
+/// A proven token of [`RULE`].
+pub(super) fn finding(locations: Vec<Location>) -> Finding {
+    let token = token(1);
+    let rule = rule_set().rules().iter().position(|it| it.id == RULE).expect("a built-in rule");
+    Finding {
+        rule,
+        evidence: Evidence::Proven,
+        token: TokenId {
+            redacted: format!("{}***", &token[..29]),
+            alias: Some(token[6..28].to_owned()),
+            uuid: Uuid::parse("da1bd5f8-847b-4aec-a33d-11b04ebde244"),
+        },
+        fingerprint: Fingerprint::of(token.as_bytes()),
+        secret: Secret::new(token.as_bytes()),
+        locations,
+        objects: Vec::new(),
+        suppression: None,
+    }
+}
+
+pub(super) fn note(kind: Gap) -> Note {
+    Note {
+        kind,
+        code: None,
+        path: None,
+        message: clean("cannot be read"),
+        repository_path: None,
+        uri: None,
+    }
+}
