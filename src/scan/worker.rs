@@ -130,7 +130,7 @@ impl Worker<'_> {
         {
             let path = members::synthetic(blob.origin);
             let message = "an archive in a git object this large is not opened";
-            self.engine.run.report(Gap::Opaque, Code::ObjectSize, Some(path), message);
+            self.engine.run.report_message(Gap::Opaque, Code::ObjectSize, Some(path), message);
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod archive;
 mod code;
 pub mod files;
 pub mod git;
+pub mod issue;
 pub(crate) mod label;
 mod run;
 pub mod stdin;
@@ -15,8 +16,9 @@ mod visitor;
 pub mod window;
 
 pub use code::Code;
+pub use issue::{Gap, Issue};
 pub(crate) use run::add;
-pub use run::{Diagnostic, Gap, Run, Scanned, Tally};
+pub use run::{Diagnostic, Run, Scanned, Tally};
 pub use visitor::Visitor;
 
 use crate::detect::version::Heads;

@@ -5,8 +5,9 @@
 //! some formats must have whole.
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
+use super::issue::Stream;
 use super::window::{End, Windows};
-use super::{Code, Gap, ObjectVisitor, Run, Source, Visitors, add};
+use super::{Issue, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Context, Origin};
 use crate::finding::STDIN;
 use std::io::{self, Cursor, Read, Seek, Write};
@@ -62,9 +63,9 @@ where
             Ok(()) => add(&run.tally.files, 1),
             Err(_) if run.is_interrupted() => {}
             Err(error) => {
-                let what = if path.is_some() { "the stream" } else { "standard input" };
-                let message = format!("{what} could not be read to its end: {error}");
-                run.report(Gap::Unread, Code::StreamUnreadable, self.path.clone(), message);
+                let stream = if path.is_some() { Stream::Named } else { Stream::Stdin };
+                let issue = Issue::StreamUnreadable { stream, source: error };
+                run.report(issue, self.path.clone());
             }
         }
     }
@@ -111,10 +112,7 @@ impl Look<'_> {
         let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
         self.plain(&mut keeping, &mut *visitor)?;
         if keeping.room == 0 {
-            let message = format!(
-                "an archive at its end was not looked for: input exceeds the limit of {room} bytes"
-            );
-            self.run.report(Gap::Unread, Code::ArchiveLimit, Some(path.to_owned()), message);
+            self.run.report(Issue::StreamSpool { limit: room }, Some(path.to_owned()));
         }
         let mut kept = keeping.kept;
         kept.rewind()?;

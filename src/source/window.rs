@@ -3,7 +3,7 @@
 //! Memory stays constant however large the input is. A window keeps context before the bytes it
 //! owns and after them; offset and text position of every window are kept up as bytes are dropped.
 
-use super::{Code, Gap, Run, Visitor};
+use super::{Issue, Run, Visitor};
 use crate::blob::{Blob, Context, Origin, Position};
 use crate::detect::is_open;
 use std::io::{self, Read};
@@ -122,12 +122,7 @@ impl Windows {
             Origin::File(path) => Some(path.to_owned()),
             _ => None,
         };
-        let message = format!(
-            "it has base64 of more than {} MiB, of which what is encoded once more is looked for in \
-             the first part only",
-            MOST >> 20
-        );
-        run.report(Gap::Opaque, Code::Decoding, path, message);
+        run.report(Issue::EncodedTooLong { limit: MOST }, path);
     }
 }
 

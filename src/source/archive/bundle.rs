@@ -13,6 +13,7 @@ use super::repository::{is_name, new_folder, write};
 use super::sink::{Histories, Packed};
 use super::survey::Survey;
 use super::walker::Walker;
+use crate::source::issue::{ArchiveLimit, Damage, Unsupported};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
@@ -22,8 +23,7 @@ const HEADER: usize = 64 << 20;
 pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
     let histories = walker.account().histories();
     if histories == Histories::Skipped {
-        let what = "packed git objects, which are not read where histories are not";
-        return Err(Fault::Unsupported(what.to_owned()));
+        return Err(Unsupported::GitObjects.into());
     }
     let mut reader = BufReader::new(reader);
     let mut references = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         }
         let path = survey.write(&mut pack, folder.path())?;
         objects::read_pack(walker, place, (&path, Ids::Made))?;
-        return survey.fault.map_or(Ok(()), Err);
+        return survey.damage.map_or(Ok(()), |damage| Err(damage.into()));
     }
     let head = references.iter().find(|(_, name)| name == b"HEAD").map(|(id, _)| id.clone());
     let head = head.unwrap_or_else(|| b"ref: refs/heads/main".to_vec());
@@ -75,16 +75,16 @@ fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
         (&mut *reader).take(8 << 10).read_until(b'\n', &mut line)?;
         held += line.len();
         let Some(line) = line.strip_suffix(b"\n") else {
-            return Err(Fault::damaged("it ends within its header, or a line of that is too long"));
+            return Err(Damage::BundleHeaderCut.into());
         };
         if held > HEADER {
-            return Err(Fault::Limit(format!("its header has more than {HEADER} bytes")));
+            return Err(ArchiveLimit::BundleHeader(HEADER).into());
         }
         match line.first() {
             None => return Ok(references),
             Some(b'#' | b'-') => {}
             Some(b'@') if line == b"@object-format=sha256" => {
-                return Err(Fault::Unsupported("it names its objects by SHA-256".to_owned()));
+                return Err(Unsupported::Sha256Bundle.into());
             }
             Some(b'@') => {}
             Some(_) => {

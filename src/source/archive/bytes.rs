@@ -1,6 +1,8 @@
 //! Reading bytes: at any offset, until a buffer is full, or a known number of them.
 
+use super::decode_error::DecodeError;
 use super::fault::Fault;
+use crate::source::issue::Damage;
 use std::io::{self, Read, Seek};
 
 /// Bytes that can be read at any offset.
@@ -56,7 +58,7 @@ impl<'a, R: Read + ?Sized> Exact<'a, R> {
     /// Reads on to the end of the member.
     pub(super) fn rest(self) -> Result<(), Fault> {
         if skip(self.inner, self.left)? < self.left {
-            return Err(Fault::damaged("it ends within a member"));
+            return Err(Damage::MemberCut.into());
         }
         Ok(())
     }
@@ -75,7 +77,7 @@ impl<R: Read + ?Sized> Read for Exact<'_, R> {
         }
         let len = self.inner.read(&mut buffer[..most])?;
         if len == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"));
+            return Err(DecodeError::CutOff.into());
         }
         self.left -= len as u64;
         Ok(len)

@@ -17,6 +17,7 @@ mod bundle;
 mod bytes;
 mod cpio;
 mod cpio_header;
+mod decode_error;
 mod fault;
 mod feed;
 mod format;
@@ -54,7 +55,8 @@ pub(crate) use stream::content_name;
 pub use walker::Found;
 pub use zip_directory::END_REACH;
 
-use super::{Code, Gap, Run, Visitor, add};
+use super::issue::ArchiveIssue;
+use super::{Run, Visitor, add};
 use crate::blob::Blob;
 use crate::lock::lock;
 use std::io::{self, Read, SeekFrom};
@@ -81,7 +83,7 @@ pub struct Unpacking {
 pub struct Visit<'a> {
     /// Looks at windows and names.
     pub visitor: &'a mut dyn Visitor,
-    /// Takes gaps and counts.
+    /// Takes issues and counts.
     pub run: &'a Run,
     /// Takes repositories.
     pub repositories: Option<&'a Packs>,
@@ -92,8 +94,8 @@ impl Sink for Visit<'_> {
         self.visitor.visit(blob);
     }
 
-    fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String) {
-        self.run.report(kind, code, Some(path.to_owned()), message);
+    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
+        self.run.report(issue, Some(path.to_owned()));
     }
 
     fn count(&mut self, counted: Counted) {

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::index_pack::index_pack;
 use super::place::Place;
 use super::sink::Packed;
+use crate::source::issue::{ArchiveIssue, ArchiveLimit};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -51,7 +52,7 @@ struct Kept {
     head: Vec<u8>,
     shallow: Vec<u8>,
     references: BTreeMap<Vec<u8>, Vec<u8>>,
-    fault: Option<Fault>,
+    issue: Option<ArchiveIssue>,
 }
 
 /// A member's reader that copies what passes.
@@ -61,7 +62,7 @@ pub(super) struct Keeping<'r> {
     part: Part,
     copy: Copy,
     room: u64,
-    fault: Option<Fault>,
+    issue: Option<ArchiveIssue>,
 }
 
 enum Copy {
@@ -88,12 +89,12 @@ impl Keeper {
         let mut kept = self.kept.borrow_mut();
         let kept = kept.entry(git_dir.clone()).or_default();
         let mut room = limit.saturating_sub(self.used.get());
-        let mut fault = None;
+        let mut issue = None;
         let copy = match &part {
             Part::Object(folder, name) => match kept.open(folder, name) {
                 Ok(file) => Copy::File(file),
                 Err(error) => {
-                    fault = Some(Fault::Io(error));
+                    issue = Some(ArchiveIssue::Unreadable(error));
                     Copy::Memory(Vec::new())
                 }
             },
@@ -106,16 +107,16 @@ impl Keeper {
                 Copy::Memory(Vec::new())
             }
         };
-        Ok(Keeping { inner, git_dir, part, copy, room, fault })
+        Ok(Keeping { inner, git_dir, part, copy, room, issue })
     }
 
     /// Takes what was copied.
     pub(super) fn take(&self, keeping: Keeping<'_>, limit: u64) {
-        let Keeping { git_dir, part, copy, room, fault, .. } = keeping;
+        let Keeping { git_dir, part, copy, room, issue, .. } = keeping;
         let mut all = self.kept.borrow_mut();
         let Some(kept) = all.get_mut(&git_dir) else { return };
-        if let Some(fault) = fault {
-            kept.fault.get_or_insert(fault);
+        if let Some(issue) = issue {
+            kept.issue.get_or_insert(issue);
         }
         match &copy {
             Copy::File(_) => {
@@ -144,23 +145,25 @@ impl Keeper {
         }
     }
 
-    /// Ends the walk: makes what was kept into repositories; tells what could not be.
+    /// Ends the walk: turns the kept files into repositories and reports those that cannot be read.
     pub(super) fn finish(
         &self,
         found: &mut dyn FnMut(Packed),
-        tell: &mut dyn FnMut(&Path, &Fault),
+        report: &mut dyn FnMut(&Path, ArchiveIssue),
         is_stopped: &dyn Fn() -> bool,
     ) {
         for (git_dir, mut kept) in self.kept.take() {
             let Some(folder) = kept.folder.take() else { continue };
-            if let Some(fault) = &kept.fault {
-                tell(&git_dir, fault);
+            if let Some(issue) = kept.issue.take() {
+                report(&git_dir, issue);
             }
             if let Err(fault) = kept.write(folder.path(), is_stopped) {
                 if is_stopped() {
                     return;
                 }
-                tell(&git_dir, &fault);
+                if let Fault::Issue(issue) = fault {
+                    report(&git_dir, issue);
+                }
             }
             let root = match git_dir.file_name() {
                 Some(name) if name == ".git" => git_dir.parent().unwrap_or(&git_dir).to_owned(),
@@ -307,13 +310,12 @@ impl Read for Keeping<'_> {
         };
         let is_line = matches!(self.part, Part::Reference(_) | Part::Text("HEAD"));
         if kept < len && !is_line {
-            let what = "a repository in it is too large to be unpacked".to_owned();
-            self.fault.get_or_insert(Fault::Limit(what));
+            self.issue.get_or_insert(ArchiveIssue::Limit(ArchiveLimit::Repository));
         }
         if let Err(error) = written {
             // The member is looked at all the same; that the copy has a gap is told.
             self.room = 0;
-            self.fault.get_or_insert(Fault::Io(error));
+            self.issue.get_or_insert(ArchiveIssue::Unreadable(error));
         }
         Ok(len)
     }

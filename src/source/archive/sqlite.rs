@@ -5,9 +5,11 @@
 //! the raw search only, and so is a write-ahead log.
 
 use super::bytes::{Bytes, fill};
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::place::Place;
 use super::walker::Walker;
+use crate::source::issue::Damage;
 use std::io::{self, Read, SeekFrom};
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
@@ -15,18 +17,18 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
     bytes.seek(SeekFrom::Start(0))?;
     let mut head = [0; 100];
     if fill(bytes, &mut head)? < head.len() {
-        return Err(Fault::damaged("it ends within its header"));
+        return Err(Damage::OwnHeaderCut.into());
     }
     let size = match u16_at(&head, 16) {
         1 => 65_536,
         size => usize::from(size),
     };
     if !size.is_power_of_two() || size < 512 {
-        return Err(Fault::damaged("its pages have an impossible size"));
+        return Err(Damage::PageSize.into());
     }
     let usable = size - usize::from(head[20]);
     if usable < 480 {
-        return Err(Fault::damaged("its pages have an impossible size"));
+        return Err(Damage::PageSize.into());
     }
     let pages = len / size as u64;
     let file = Database { size, usable, pages };
@@ -126,7 +128,7 @@ impl Read for Payload<'_> {
                 return Ok(0);
             }
             if self.next == 0 || self.next > self.file.pages {
-                return Err(io::Error::other("a value goes on in a page that does not exist"));
+                return Err(DecodeError::SqlitePage.into());
             }
             let most = u64::try_from(self.file.usable - 4).unwrap_or_default();
             let len = usize::try_from(self.left.min(most)).unwrap_or_default();

@@ -6,10 +6,12 @@
 //! search has seen it.
 
 use super::bytes::{begin, skip};
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
 use super::place::Place;
 use super::walker::Walker;
+use crate::source::issue::Unsupported;
 use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -31,7 +33,7 @@ pub(super) fn read(
     let mut head = [0; HEAD];
     let (len, failure) = begin(&mut decoder, &mut head);
     if let (Format::Brotli, 0, Some(_)) = (format, len, &failure) {
-        return Err(Fault::Unsupported("it is named .br and does not read as brotli".to_owned()));
+        return Err(Unsupported::Brotli.into());
     }
     let mut content = Cursor::new(&head[..len]).chain(Failing(failure)).chain(decoder);
     match detect(&head[..len], Path::new("")) {
@@ -220,8 +222,7 @@ impl<R: BufRead> Zstd<R> {
                 return Ok(ZstdState::Between(reader));
             }
             Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
-                let what = format!("it asks for a window of {requested} bytes; the most is {max}");
-                return Err(io::Error::other(what));
+                return Err(DecodeError::ZstdWindow { requested, max }.into());
             }
             Err(error) => return Err(io::Error::other(error)),
         }
@@ -259,7 +260,7 @@ impl<R: BufRead> Read for Zstd<R> {
                     let (decoder, reader) = *frame;
                     let said = decoder.get_checksum_from_data();
                     if said.is_some() && said != decoder.get_calculated_checksum() {
-                        return Err(io::Error::other("a frame's checksum does not agree"));
+                        return Err(DecodeError::FrameChecksum.into());
                     }
                     ZstdState::Between(reader)
                 }

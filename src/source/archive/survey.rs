@@ -8,6 +8,7 @@
 use super::bytes::{Bytes, fill};
 use super::fault::Fault;
 use super::walker::Walker;
+use crate::source::issue::{ArchiveIssue, ArchiveLimit, Damage};
 use flate2::bufread::ZlibDecoder;
 use sha1::{Digest, Sha1};
 use std::fs::File;
@@ -31,7 +32,7 @@ pub(super) struct Survey {
     /// Whether all can be read by their offsets alone, each held in memory.
     pub(super) is_simple: bool,
     /// Why there are no more of them, or what is wrong with the whole.
-    pub(super) fault: Option<Fault>,
+    pub(super) damage: Option<Damage>,
 }
 
 impl Survey {
@@ -46,10 +47,10 @@ impl Survey {
         let held = fill(&mut reader, &mut head)?;
         let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
         if held < HEADER || !head.starts_with(b"PACK") {
-            return Err(Fault::damaged("the pack's header is wrong"));
+            return Err(Damage::PackHeader.into());
         }
         let mut survey =
-            Self { offsets: Vec::new(), end: HEADER as u64, is_simple: true, fault: None };
+            Self { offsets: Vec::new(), end: HEADER as u64, is_simple: true, damage: None };
         let mut total = 0_u64;
         for number in 0..count {
             walker.account().check().map_err(|_| Fault::Stopped)?;
@@ -59,10 +60,12 @@ impl Survey {
             };
             let is_simple = match entry(&mut reader, &mut fits, walker) {
                 Ok(is_simple) => is_simple,
-                Err(Fault::Io(_)) if walker.account().is_stopped() => return Err(Fault::Stopped),
-                Err(Fault::Io(error)) => {
-                    let place = format!("object {} of {count}", u64::from(number) + 1);
-                    survey.fault = Some(Fault::damaged(format!("the pack: {place}: {error}")));
+                Err(Fault::Issue(ArchiveIssue::Unreadable(source))) => {
+                    if walker.account().is_stopped() {
+                        return Err(Fault::Stopped);
+                    }
+                    let number = u64::from(number) + 1;
+                    survey.damage = Some(Damage::PackObject { number, count, source });
                     return Ok(survey);
                 }
                 Err(fault) => return Err(fault),
@@ -76,7 +79,7 @@ impl Survey {
         pack.seek(SeekFrom::Start(survey.end))?;
         fill(pack, &mut trailer)?;
         if hash[..] != trailer {
-            survey.fault = Some(Fault::damaged("the pack: its checksum is wrong"));
+            survey.damage = Some(Damage::PackChecksum);
         }
         Ok(survey)
     }
@@ -157,9 +160,7 @@ fn held(len: u64) -> Result<(), Fault> {
     if len <= HELD {
         return Ok(());
     }
-    Err(Fault::Limit(format!(
-        "the pack has a delta of {len} bytes; {HELD} are the most that is held"
-    )))
+    Err(ArchiveLimit::PackDelta { len, limit: HELD }.into())
 }
 
 /// Reads a number of which each byte has seven bits, the lowest first.

@@ -12,6 +12,7 @@ use super::layers::{Documents, Layers};
 use super::place::Place;
 use super::tar_header::{BLOCK, Extended, Header, extend};
 use super::walker::Walker;
+use crate::source::issue::{ArchiveLimit, Damage};
 use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
@@ -136,11 +137,7 @@ impl<'a, 'w> Reader<'a, 'w> {
             if len < BLOCK {
                 self.tell_strays();
                 let is_cut = len > 0 && !self.ended && self.strays == 0;
-                return if is_cut {
-                    Err(Fault::damaged("it ends within a header"))
-                } else {
-                    Ok(())
-                };
+                return if is_cut { Err(Damage::HeaderCut.into()) } else { Ok(()) };
             }
             self.walker.account().check().map_err(|_| Fault::Stopped)?;
             if block.iter().all(|&byte| byte == 0) {
@@ -161,11 +158,8 @@ impl<'a, 'w> Reader<'a, 'w> {
     /// Tells of blocks that should have been headers; behind the mark of the end anything may lie.
     fn tell_strays(&mut self) {
         if self.strays > 0 && !self.ended {
-            let fault = Fault::Damaged(format!(
-                "no header where one should be; {} blocks of 512 bytes were passed over",
-                self.strays
-            ));
-            self.walker.account().tell(self.place, &fault);
+            let damage = Damage::BlocksSkipped { blocks: self.strays };
+            self.walker.account().report(self.place, damage);
         }
         self.strays = 0;
     }
@@ -177,7 +171,7 @@ impl<'a, 'w> Reader<'a, 'w> {
                 let mut record = Vec::new();
                 reader.take(header.len).read_to_end(&mut record)?;
                 if (record.len() as u64) < header.len {
-                    return Err(Fault::damaged("it ends within a header"));
+                    return Err(Damage::HeaderCut.into());
                 }
                 extend(&mut self.extended, header.kind, &record);
                 skip(reader, header.padding())?;
@@ -185,8 +179,7 @@ impl<'a, 'w> Reader<'a, 'w> {
             }
             b'x' | b'L' | b'g' | b'K' => {
                 if header.len > LONGEST {
-                    let fault = Fault::Limit(format!("a header has more than {LONGEST} bytes"));
-                    self.walker.account().tell(self.place, &fault);
+                    self.walker.account().report(self.place, ArchiveLimit::TarHeader(LONGEST));
                 }
                 skip(reader, header.len.saturating_add(header.padding()))?;
                 return Ok(());
@@ -197,7 +190,7 @@ impl<'a, 'w> Reader<'a, 'w> {
         while is_extended {
             let mut block = [0; BLOCK];
             if fill(reader, &mut block)? < BLOCK {
-                return Err(Fault::damaged("it ends within a header"));
+                return Err(Damage::HeaderCut.into());
             }
             is_extended = block[504] != 0;
         }

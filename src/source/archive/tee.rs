@@ -75,7 +75,7 @@ impl<'t, 'w> Tee<'t, 'w> {
     /// Reads what is left, and ends the windows.
     pub(super) fn finish(mut self) -> Option<Failure> {
         while !self.ended && self.failed.is_none() {
-            let told = self.account.told();
+            let told = self.account.reported();
             let read = match self.account.check() {
                 Ok(()) => self.inner.read(self.feed.room()),
                 Err(error) => Err(error),
@@ -103,7 +103,7 @@ impl<'t, 'w> Tee<'t, 'w> {
         if self.failed.is_some() {
             return Err(io::Error::other("it cannot be read on"));
         }
-        let told = self.account.told();
+        let told = self.account.reported();
         let read = match self.account.check() {
             Ok(()) => self.inner.read(buffer),
             Err(error) => Err(error),
@@ -127,7 +127,7 @@ impl<'t, 'w> Tee<'t, 'w> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let is_told = self.account.told() != told || self.account.is_stopped();
+                let is_told = self.account.reported() != told || self.account.is_stopped();
                 let again = io::Error::new(error.kind(), error.to_string());
                 self.failed = Some(if is_told { Failure::Told } else { Failure::New(error) });
                 Err(again)

@@ -7,12 +7,14 @@
 //! lzma, zstd, xz. What is encrypted is told.
 
 use super::bytes::{Bytes, fill, skip};
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::parts::{Taken, View};
 use super::place::Place;
 use super::stream::MEMORY;
 use super::walker::Walker;
 use super::zip_directory::{Directory, find_directory, u16_at, u32_at, u64_at};
+use crate::source::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use crc32fast::Hasher;
 use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use std::ops::Range;
@@ -48,8 +50,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         let found = find_directory(&mut part)?.filter(|it| is_whole || it.start < it.end);
         let Some(directory) = found else {
             if is_whole {
-                let what = "it has no central directory; its entries are read as they lie";
-                walker.account().tell(place, &Fault::damaged(what));
+                walker.account().report(place, Damage::ZipDirectoryMissing);
             }
             let sure = if is_whole { Sure::Yes } else { Sure::No };
             read_in_order(walker, place, (&mut part, sure))?;
@@ -57,8 +58,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         };
         directories += 1;
         if directories > MOST_DIRECTORIES {
-            let what = format!("it has more than {MOST_DIRECTORIES} central directories");
-            return Err(Fault::Limit(what));
+            return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
         }
         let mut taken = Taken::default();
         read_directory(walker, place, &mut part, (directory, &mut taken))?;
@@ -91,8 +91,7 @@ fn read_directory(
             }
         }
         if used == 0 {
-            let what = "its central directory; its entries are read as they lie";
-            walker.account().tell(place, &Fault::damaged(what));
+            walker.account().report(place, Damage::ZipDirectory);
             taken.add(0..directory.start);
             return read_in_order(walker, place, (bytes, Sure::Yes));
         }
@@ -167,8 +166,7 @@ fn one(
     let Some(start) = start.filter(|_| !is_folder) else {
         walker.account().name(place, &entry.name)?;
         if start.is_none() && !is_folder {
-            let fault = Fault::damaged("it does not lie where it should");
-            walker.account().tell(&place.member(&entry.name), &fault);
+            walker.account().report(&place.member(&entry.name), Damage::ZipEntryMisplaced);
         }
         return Ok(start.map(|start| start..start.saturating_add(local_len(&local))));
     };
@@ -194,13 +192,13 @@ fn content(
     entry: &Entry,
     packed: &mut dyn BufRead,
 ) -> Result<(), Fault> {
-    let fault = |fault| {
+    let report = |fault: Fault| {
         walker.account().name(place, &entry.name)?;
-        walker.account().tell(&place.member(&entry.name), &fault);
+        walker.account().report(&place.member(&entry.name), fault);
         Ok(())
     };
     if entry.is_encrypted() {
-        return fault(Fault::Encrypted);
+        return report(ArchiveIssue::Encrypted.into());
     }
     let decoder: Box<dyn Read + '_> = match entry.method {
         0 => Box::new(packed),
@@ -209,11 +207,11 @@ fn content(
         12 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
         14 => match lzma(packed, entry.len) {
             Ok(decoder) => decoder,
-            Err(error) => return fault(error.into()),
+            Err(error) => return report(error.into()),
         },
         93 => Box::new(super::stream::zstd(packed)),
         95 => Box::new(super::stream::xz(packed)),
-        method => return fault(Fault::Unsupported(format!("its method {method} is not known"))),
+        method => return report(Unsupported::ZipMethod(method).into()),
     };
     let mut checked = Checked { decoder, crc: entry.crc, hash: Hasher::new(), len: 0 };
     walker.member(place, &entry.name, &mut checked)
@@ -224,11 +222,11 @@ fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 
     let mut head = [0; 9];
     packed.read_exact(&mut head)?;
     if u16_at(&head, 2) != 5 {
-        return Err(io::Error::other("its lzma properties have another length than five"));
+        return Err(DecodeError::LzmaProperties.into());
     }
     let dictionary = u32_at(&head, 5);
     if dictionary > MEMORY {
-        return Err(io::Error::other("its lzma dictionary is too large"));
+        return Err(DecodeError::LzmaDictionary.into());
     }
     let mut reader =
         lzma_rust2::LzmaReader::new_with_props(packed, len, head[4], dictionary, None)?;
@@ -254,7 +252,7 @@ impl<R: Read> Read for Checked<R> {
         self.len += len as u64;
         if len == 0 && self.crc.is_some_and(|crc| crc != self.hash.clone().finalize()) {
             self.crc = None;
-            return Err(io::Error::other("its checksum does not agree"));
+            return Err(DecodeError::Checksum.into());
         }
         Ok(len)
     }
@@ -315,8 +313,7 @@ fn read_in_order(
             // These know their own end.
             content(walker, place, &entry, &mut reader)?;
         } else {
-            let fault = Fault::damaged("how long it is stood in the directory only");
-            walker.account().tell(&place.member(&entry.name), &fault);
+            walker.account().report(&place.member(&entry.name), Damage::ZipEntryUnsized);
         }
     }
     Ok(())

@@ -59,7 +59,12 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
-                        run.report(Gap::Unread, Code::LfsUnreadable, path, error.to_string());
+                        run.report_message(
+                            Gap::Unread,
+                            Code::LfsUnreadable,
+                            path,
+                            error.to_string(),
+                        );
                         continue;
                     }
                 };

@@ -9,7 +9,7 @@ mod pattern;
 
 use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::git::repo::{ExcludesFile, Repository};
-use crate::source::{Code, Gap, Run};
+use crate::source::{Issue, Run};
 use pattern::{Case, Pattern};
 use std::collections::HashMap;
 use std::io;
@@ -213,9 +213,8 @@ impl List {
                 (!patterns.is_empty()).then(|| Arc::new(Self { base: count.base, patterns }))
             }
             Err(error) if is_absent(&error) => None,
-            Err(error) => {
-                let message = format!("these ignore rules are not applied: {error}");
-                run.report(Gap::Opaque, Code::IgnoreRules, Some(path.to_owned()), message);
+            Err(source) => {
+                run.report(Issue::IgnoreRules { source }, Some(path.to_owned()));
                 None
             }
         }
