@@ -9,6 +9,7 @@ pub mod files;
 pub mod git;
 pub mod issue;
 pub(crate) mod label;
+mod read_full;
 mod run;
 pub mod stdin;
 pub mod text;

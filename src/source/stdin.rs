@@ -6,6 +6,7 @@
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::issue::Stream;
+use super::read_full::{Filled, read_full};
 use super::window::{End, Windows};
 use super::{Issue, ObjectVisitor, Run, Source, Visitors, add};
 use crate::blob::{Context, Origin};
@@ -92,8 +93,8 @@ impl Look<'_> {
         };
         let repositories = repositories.as_ref();
         let mut head = [0; HEAD];
-        let (len, failure) = archive::begin(&mut reader, &mut head);
-        if let Some(error) = failure {
+        let Filled { len, error } = read_full(&mut reader, &mut head);
+        if let Some(error) = error {
             self.plain(&mut &head[..len], &mut *visitor)?;
             return Err(error);
         }
@@ -124,9 +125,8 @@ impl Look<'_> {
 
     /// Looks at bytes as they are.
     fn plain(&self, reader: &mut dyn Read, visitor: &mut dyn ObjectVisitor) -> io::Result<()> {
-        let counted = (self.run, &self.run.tally.bytes);
         let origin = self.path.map_or(Origin::Stdin, Origin::File);
-        let end = Windows::new(self.context).visit(origin, reader, visitor, counted);
+        let end = Windows::new(self.context).visit(origin, reader, visitor, self.run);
         match end {
             End::Whole(_) | End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),

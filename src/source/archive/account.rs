@@ -4,12 +4,12 @@
 //! which all count here. It knows neither formats nor readers.
 
 use super::fault::Fault;
-use super::feed::Feed;
 use super::options::ArchiveOptions;
 use super::place::Place;
 use super::sink::{Counted, Histories, Packed, Sink};
 use crate::blob::{Blob, Origin};
 use crate::source::issue::{ArchiveIssue, ArchiveLimit, UnpackLimit};
+use crate::source::window::PushWindows;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
@@ -21,7 +21,7 @@ const GRACE: u64 = 1 << 30;
 pub(super) struct Account<'a> {
     options: &'a ArchiveOptions,
     sink: RefCell<&'a mut dyn Sink>,
-    feeds: RefCell<Vec<Feed>>,
+    windows: RefCell<Vec<PushWindows>>,
     /// The folders of the last member, whose names were scanned.
     folders: RefCell<Vec<u8>>,
     outermost: Cell<u64>,
@@ -52,7 +52,7 @@ impl<'a> Account<'a> {
         Self {
             options,
             sink: RefCell::new(sink),
-            feeds: RefCell::default(),
+            windows: RefCell::default(),
             folders: RefCell::default(),
             outermost: Cell::default(),
             unpacked: Cell::default(),
@@ -192,11 +192,13 @@ impl<'a> Account<'a> {
     }
 
     /// Lends a buffer for windows.
-    pub(super) fn feed(&self) -> Feed {
-        self.feeds.borrow_mut().pop().unwrap_or_else(|| Feed::new(self.options.context))
+    pub(super) fn borrow_windows(&self) -> PushWindows {
+        let windows = self.windows.borrow_mut().pop();
+        windows.unwrap_or_else(|| PushWindows::new(self.options.context))
     }
 
-    pub(super) fn give_back(&self, feed: Feed) {
-        self.feeds.borrow_mut().push(feed);
+    /// Takes back a buffer for windows.
+    pub(super) fn return_windows(&self, windows: PushWindows) {
+        self.windows.borrow_mut().push(windows);
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
                 None => field.strip_suffix(b"/").unwrap_or(field).to_vec(),
             },
         };
-        walker.sized(place, (&name, left), reader)?;
+        walker.sized(place, &name, left, reader)?;
         skip(reader, len % 2)?;
     }
 }

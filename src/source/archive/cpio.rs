@@ -32,7 +32,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         if name == TRAILER {
             return behind(walker, place, reader);
         }
-        walker.sized(place, (name, header.len), reader)?;
+        walker.sized(place, name, header.len, reader)?;
         skip(reader, padding(header.len, header.align))?;
     }
 }

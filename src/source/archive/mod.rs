@@ -19,7 +19,6 @@ mod cpio;
 mod cpio_header;
 mod decode_error;
 mod fault;
-mod feed;
 mod format;
 pub mod image;
 mod index_pack;
@@ -48,7 +47,7 @@ pub use format::{
     END_OF_ZIP, Format, HEAD, Signs, detect, ends_as_zip, is_program, may_end_as_zip, signs,
 };
 
-pub use bytes::{Bytes, begin};
+pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
 pub use sink::{Counted, Histories, Packed, Packs, Sink};
 pub(crate) use stream::content_name;

@@ -4,12 +4,12 @@
 //! In comes a pack with its index, or one loose object; out go the objects as members, named by their
 //! kinds and ids: `a.bundle!/blob/<id>`. Which commit brought what is not told of these.
 
-use super::bytes::begin;
 use super::fault::Fault;
 use super::format::loose_header;
 use super::place::Place;
 use super::walker::Walker;
 use crate::source::issue::Damage;
+use crate::source::read_full::{Filled, read_full};
 use ddpatrol_pack::{
     Families, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
     Visitor, WalkOptions,
@@ -62,7 +62,8 @@ pub(super) enum Ids {
 pub(super) fn read_pack(
     walker: &Walker<'_>,
     place: &Place,
-    (path, ids): (&Path, Ids),
+    path: &Path,
+    ids: Ids,
 ) -> Result<(), Fault> {
     let pack = Arc::new(Pack::open(path, HashKind::Sha1).map_err(Damage::Pack)?);
     let (sender, items) = sync_channel(1);
@@ -213,9 +214,9 @@ pub(super) fn read_loose(
 ) -> Result<(), Fault> {
     let mut decoder = ZlibDecoder::new(reader);
     let mut head = [0; HEADER];
-    let (len, failure) = begin(&mut decoder, &mut head);
+    let Filled { len, error } = read_full(&mut decoder, &mut head);
     let Some((kind, start)) = loose_header(&head[..len]) else {
-        return Err(failure.map_or_else(|| Damage::LooseHeaderMissing.into(), Fault::from));
+        return Err(error.map_or_else(|| Damage::LooseHeaderMissing.into(), Fault::from));
     };
     let mut content = Cursor::new(&head[start..len]).chain(decoder);
     walker.member(place, kind.name().as_bytes(), &mut content)

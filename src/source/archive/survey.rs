@@ -26,6 +26,7 @@ const HELD: u64 = 64 << 20;
 
 /// Where the entries of a pack are.
 pub(super) struct Survey {
+    /// The offsets of all entries, if the pack is simple.
     offsets: Vec<u32>,
     /// Where the last of them ends.
     end: u64,
@@ -72,7 +73,7 @@ impl Survey {
             };
             let offset = u32::try_from(survey.end);
             survey.is_simple &= is_simple && offset.is_ok();
-            survey.offsets.push(offset.unwrap_or(u32::MAX));
+            survey.offsets.extend(offset);
             survey.end = reader.at;
         }
         let (hash, mut trailer) = (reader.hash.finalize(), [0; TRAILER]);

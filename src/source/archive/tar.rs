@@ -25,9 +25,9 @@ pub(super) fn read_stream(
     place: &Place,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
-    let (first, is_image) = begin(reader)?;
-    let mut whole = io::Cursor::new(first).chain(reader);
-    if is_image {
+    let beginning = begin(reader)?;
+    let mut whole = io::Cursor::new(beginning.bytes).chain(reader);
+    if beginning.is_image {
         return read_whole(walker, place, &mut walker.spool(&mut whole)?);
     }
     Reader::new(walker, place).read(&mut whole)
@@ -40,7 +40,7 @@ pub(super) fn read_whole(
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
-    let (_, is_image) = begin(bytes)?;
+    let Beginning { is_image, .. } = begin(bytes)?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut place = place.clone();
     if is_image {
@@ -61,25 +61,32 @@ fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
     documents.layers()
 }
 
-/// Reads up to the first member that has a name of its own; tells whether it is an image's.
-fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<(Vec<u8>, bool)> {
-    let mut first = Vec::new();
+/// The beginning of a tar, up to the header of the first member.
+struct Beginning {
+    bytes: Vec<u8>,
+    /// Whether the name of the first member is one of a container image.
+    is_image: bool,
+}
+
+/// Reads up to the header of the first member that has a name of its own.
+fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<Beginning> {
+    let mut bytes = Vec::new();
     // The folder `.` and extended headers may come before.
-    while first.len() < 32 * BLOCK {
+    while bytes.len() < 32 * BLOCK {
         let mut block = [0; BLOCK];
         let len = fill(reader, &mut block)?;
-        first.extend_from_slice(&block[..len]);
+        bytes.extend_from_slice(&block[..len]);
         let Some(header) = Header::parse(&block).filter(|_| len == BLOCK) else { break };
         if matches!(header.kind, b'x' | b'g') && header.len <= 8 << 10 {
-            reader.take(header.len + header.padding()).read_to_end(&mut first)?;
+            reader.take(header.len + header.padding()).read_to_end(&mut bytes)?;
             continue;
         }
         let name = header.name.strip_prefix(b"./").unwrap_or(&header.name);
         if !matches!(name, b"" | b".") {
-            return Ok((first, image::is_like(name)));
+            return Ok(Beginning { bytes, is_image: image::is_like(name) });
         }
     }
-    Ok((first, false))
+    Ok(Beginning { bytes, is_image: false })
 }
 
 /// Goes over the members of a tar without reading their content.
@@ -197,7 +204,7 @@ impl<'a, 'w> Reader<'a, 'w> {
         header.apply(&mut self.extended);
         match header.len {
             0 => self.walker.account().name(self.place, &header.name)?,
-            len => self.walker.sized(self.place, (&header.name, len), reader)?,
+            len => self.walker.sized(self.place, &header.name, len, reader)?,
         }
         skip(reader, header.padding())?;
         Ok(())

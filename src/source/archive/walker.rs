@@ -123,7 +123,7 @@ impl<'a> Walker<'a> {
         let place = parent.member(name);
         let limit = self.account.options().limits.spool;
         let Some(keeper) = &self.keeper else { return self.content(&place, content) };
-        match keeper.keep(parent, (name, limit), content) {
+        match keeper.keep(parent, name, limit, content) {
             Ok(mut keeping) => {
                 let tee = Tee::new(&self.account, &place, Level::Member, &mut keeping);
                 let failure = tee.finish();
@@ -154,7 +154,7 @@ impl<'a> Walker<'a> {
         // Its content was scanned as far as it could be read; the reason for the end is reported once.
         let outcome = match tee.finish() {
             Some(Failure::New(error)) => Err(error.into()),
-            Some(Failure::Told) => Ok(()),
+            Some(Failure::Reported) => Ok(()),
             None => outcome,
         };
         if let Err(fault) = outcome {
@@ -202,7 +202,8 @@ impl Walker<'_> {
     pub(super) fn sized(
         &self,
         parent: &Place,
-        (name, len): (&[u8], u64),
+        name: &[u8],
+        len: u64,
         reader: &mut dyn Read,
     ) -> Result<(), Fault> {
         let mut content = Exact::new(reader, len);

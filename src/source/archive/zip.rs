@@ -53,7 +53,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
                 walker.account().report(place, Damage::ZipDirectoryMissing);
             }
             let sure = if is_whole { Sure::Yes } else { Sure::No };
-            read_in_order(walker, place, (&mut part, sure))?;
+            read_in_order(walker, place, &mut part, sure)?;
             continue;
         };
         directories += 1;
@@ -61,7 +61,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
             return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
         }
         let mut taken = Taken::default();
-        read_directory(walker, place, &mut part, (directory, &mut taken))?;
+        read_directory(walker, place, &mut part, directory, &mut taken)?;
         taken.add(directory.start..directory.after);
         open.extend(taken.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
     }
@@ -73,7 +73,8 @@ fn read_directory(
     walker: &Walker<'_>,
     place: &Place,
     bytes: &mut dyn Bytes,
-    (directory, taken): (Directory, &mut Taken),
+    directory: Directory,
+    taken: &mut Taken,
 ) -> Result<(), Fault> {
     let mut at = directory.start;
     let mut part = Vec::new();
@@ -86,14 +87,14 @@ fn read_directory(
         let mut used = 0;
         while let Some((entry, len)) = parse_entry(&part[used..]) {
             used += len;
-            if let Some(range) = one(walker, place, bytes, (entry, directory.base))? {
+            if let Some(range) = read_entry(walker, place, bytes, &entry, directory.base)? {
                 taken.add(range);
             }
         }
         if used == 0 {
             walker.account().report(place, Damage::ZipDirectory);
             taken.add(0..directory.start);
-            return read_in_order(walker, place, (bytes, Sure::Yes));
+            return read_in_order(walker, place, bytes, Sure::Yes);
         }
         at += used as u64;
     }
@@ -149,11 +150,12 @@ impl Entry {
 }
 
 /// Reads one entry of the directory; returns where it lies.
-fn one(
+fn read_entry(
     walker: &Walker<'_>,
     place: &Place,
     bytes: &mut dyn Bytes,
-    (entry, base): (Entry, u64),
+    entry: &Entry,
+    base: u64,
 ) -> Result<Option<Range<u64>>, Fault> {
     let is_folder = entry.name.ends_with(b"/") && entry.len == 0;
     let mut local = [0; 30];
@@ -173,7 +175,7 @@ fn one(
     let skipped = local_len(&local) - 30;
     bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
     let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
-    content(walker, place, &entry, &mut packed)?;
+    content(walker, place, entry, &mut packed)?;
     // Behind what it really takes others may lie, whatever the directory says of its length.
     let left = packed.get_ref().limit() + packed.buffer().len() as u64;
     let taken = if entry.is_readable() { entry.packed - left } else { entry.packed };
@@ -270,7 +272,8 @@ enum Sure {
 fn read_in_order(
     walker: &Walker<'_>,
     place: &Place,
-    (bytes, sure): (&mut dyn Bytes, Sure),
+    bytes: &mut dyn Bytes,
+    sure: Sure,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(64 << 10, bytes);

@@ -3,6 +3,7 @@
 //!
 //! Input: a path and its depth below the path that the user named. Ignore files are not considered.
 
+use super::entry_kind::EntryKind;
 use super::options::FilesOptions;
 use crate::finding::baseline::lexical;
 use ignore::DirEntry;
@@ -48,16 +49,17 @@ pub(super) struct Exclusion<'a> {
 impl Exclusion<'_> {
     /// Returns `true` if an entry at this depth is itself excluded.
     pub(super) fn has(&self, entry: &DirEntry, depth: usize) -> bool {
-        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        self.has_itself(entry.path(), depth, is_dir)
+        self.has_itself(entry.path(), depth, EntryKind::of(entry))
     }
 
-    fn has_itself(&self, path: &Path, depth: usize, is_dir: bool) -> bool {
+    fn has_itself(&self, path: &Path, depth: usize, kind: EntryKind) -> bool {
         if depth == 0 {
             return false;
         }
         let FilesOptions { configured, here, .. } = self.options;
-        if !configured.is_empty() && configured.has_itself(&lexical(&here.join(path)), is_dir) {
+        if !configured.is_empty()
+            && configured.has_itself(&lexical(&here.join(path)), kind.is_folder())
+        {
             return true;
         }
         if self.globs.is_empty() {
@@ -65,13 +67,16 @@ impl Exclusion<'_> {
         }
         let mut below: Vec<_> = path.components().rev().take(depth).collect();
         below.reverse();
-        self.globs.matched(below.iter().collect::<PathBuf>(), is_dir).is_ignore()
+        self.globs.matched(below.iter().collect::<PathBuf>(), kind.is_folder()).is_ignore()
     }
 
     /// Returns `true` if a file at this depth is excluded, or a folder that contains it.
     pub(super) fn has_below(&self, path: &Path, depth: usize) -> bool {
         let mut above = path.ancestors().take(depth).enumerate();
-        above.any(|(up, path)| self.has_itself(path, depth - up, up > 0))
+        above.any(|(up, path)| {
+            let kind = if up > 0 { EntryKind::Folder } else { EntryKind::File };
+            self.has_itself(path, depth - up, kind)
+        })
     }
 
     /// Returns `true` if a path is a report that this scan is writing.

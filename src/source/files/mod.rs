@@ -5,6 +5,7 @@
 //! followed; devices, sockets and pipes are not read. File and folder names are blobs too: they can
 //! hold tokens. An archive is scanned as a file first, then unpacked.
 
+mod entry_kind;
 mod exclusion;
 mod folders;
 mod ignored;

@@ -2,6 +2,7 @@
 //!
 //! It decides which entries are read: regular files that are neither ignored nor excluded, no links.
 
+use super::entry_kind::EntryKind;
 use super::exclusion::Exclusion;
 use super::folders::is_git_folder;
 use super::ignored::{Entry, Ignored, Rules};
@@ -94,8 +95,7 @@ impl Worker<'_> {
         if self.exclusion.is_own(entry.path()) {
             return WalkState::Continue;
         }
-        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        if is_dir {
+        if EntryKind::of(&entry).is_folder() {
             self.folder(entry.path(), entry.depth());
         }
         self.name(entry.path());
@@ -120,16 +120,16 @@ impl Worker<'_> {
             return false;
         };
         let Some(rules) = self.rules_in(folder) else { return false };
-        let kind = entry.file_type();
-        let is_dir = kind.is_some_and(|kind| kind.is_dir());
-        if !rules.ignore(Entry { path: entry.path(), is_dir }) {
+        let kind = EntryKind::of(entry);
+        if !rules.ignore(Entry { path: entry.path(), kind }) {
             return false;
         }
-        if is_dir {
+        let file_type = entry.file_type();
+        if kind.is_folder() {
             self.left_out.add_folder(entry.path(), entry.depth());
         } else if self.exclusion.has(entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
-        } else if kind.is_some_and(|kind| kind.is_file()) && !self.exclusion.is_own(entry.path()) {
+        } else if file_type.is_some_and(|it| it.is_file()) && !self.exclusion.is_own(entry.path()) {
             add(&self.left_out.files, 1);
         }
         true
@@ -226,8 +226,8 @@ impl Worker<'_> {
             }
         }
         let mut watched = Watched::new(&mut file, path);
-        let counted = (self.run, &self.run.tally.bytes);
-        let end = self.windows.visit(Origin::File(path), &mut watched, &mut *self.visitor, counted);
+        let origin = Origin::File(path);
+        let end = self.windows.visit(origin, &mut watched, &mut *self.visitor, self.run);
         let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
         match end {
             End::Whole(len) => {

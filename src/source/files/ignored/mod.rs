@@ -7,6 +7,7 @@
 
 mod pattern;
 
+use super::entry_kind::EntryKind;
 use crate::regular::{self, Links, MAX_TEXT};
 use crate::source::git::repo::{ExcludesFile, Repository};
 use crate::source::{Issue, Run};
@@ -59,7 +60,7 @@ struct List {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'a> {
     pub(super) path: &'a Path,
-    pub(super) is_dir: bool,
+    pub(super) kind: EntryKind,
 }
 
 impl Ignored {
@@ -81,14 +82,14 @@ impl Ignored {
         let mut path = top.to_owned();
         let mut is_ignored = false;
         for name in below {
-            let entry = Entry { path: &path.join(name), is_dir: true };
+            let entry = Entry { path: &path.join(name), kind: EntryKind::Folder };
             is_ignored |= rules.ignore(entry);
             path.push(name);
             rules = rules.below(&path);
             rules.read(run);
         }
         // No file has this name; a pattern that matches it matches them all.
-        let any = Entry { path: &path.join("\u{1}"), is_dir: false };
+        let any = Entry { path: &path.join("\u{1}"), kind: EntryKind::File };
         if !below.as_os_str().is_empty() && (is_ignored || rules.ignore(any)) {
             let base = rules.from_top.len();
             rules.lists.retain(|list| list.base == base);
@@ -161,7 +162,7 @@ impl Rules {
         let path = self.path_from_top(entry.path);
         let matching = self.lists.iter().find_map(|list| {
             let path = &path[list.base..];
-            list.patterns.iter().rev().find(|pattern| pattern.matches(path, entry.is_dir))
+            list.patterns.iter().rev().find(|pattern| pattern.matches(path, entry.kind))
         });
         matching.is_some_and(|pattern| !pattern.is_negative)
     }
