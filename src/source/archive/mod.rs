@@ -39,6 +39,10 @@ mod survey;
 mod tar;
 mod tar_header;
 mod tee;
+#[cfg(test)]
+mod test_sink;
+#[cfg(test)]
+mod test_zip;
 mod walker;
 mod zip;
 mod zip_directory;

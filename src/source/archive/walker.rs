@@ -212,3 +212,6 @@ impl Walker<'_> {
         if content.is_done() { Ok(()) } else { content.rest().map_err(|_| Fault::Stopped) }
     }
 }
+
+#[cfg(test)]
+mod tests;

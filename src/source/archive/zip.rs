@@ -367,3 +367,6 @@ fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;
