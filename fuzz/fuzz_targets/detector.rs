@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut windows = Windows::with_size(context, 0);
     let mut parts = Collect(Scratch::default(), Vec::new());
     let run = Run::default();
-    windows.visit(Origin::Stdin, &mut &*bytes, &mut parts, (&run, &run.tally.bytes));
+    windows.visit(Origin::Stdin, &mut &*bytes, &mut parts, &run);
     assert_eq!(whole.1, parts.1);
     let clean = REDACTOR.clean(bytes);
     for (offset, len, _) in whole.1 {

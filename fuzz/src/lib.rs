@@ -6,7 +6,7 @@ use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::archive::{
     ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
 };
-use ddpatrol::source::{Code, Gap};
+use ddpatrol::source::issue::ArchiveIssue;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -27,8 +27,9 @@ impl Sink for Count {
         }
     }
 
-    fn gap(&mut self, _: Gap, _: Code, path: &Path, message: String) {
-        assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x") && !message.is_empty());
+    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
+        assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x"));
+        assert!(!issue.to_string().is_empty());
     }
 
     fn count(&mut self, counted: Counted) {

@@ -285,7 +285,12 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                 named.push((repository, path));
             }
             Err(error) if only => {
-                run.report(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
+                run.report_message(
+                    Gap::Unread,
+                    Code::RepositoryUnreadable,
+                    Some(path),
+                    error.to_string(),
+                );
             }
             Ok(None) if only => {
                 let (code, message) = match path.symlink_metadata() {
@@ -295,7 +300,7 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                     }
                     Err(_) => (Code::FileMissing, "no such file or folder"),
                 };
-                run.report(Gap::Unread, code, Some(path), message);
+                run.report_message(Gap::Unread, code, Some(path), message);
             }
             // The walk of the files meets a broken repository, and reports it.
             Ok(None) | Err(_) => files.push(path),

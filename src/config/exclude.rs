@@ -1,5 +1,6 @@
 //! What a configuration leaves out: paths below its folder, as `.gitignore` would write them.
 
+use ignore::DirEntry;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,21 @@ pub enum PathKind {
     File,
     /// A folder.
     Folder,
+}
+
+impl PathKind {
+    /// Returns the kind of an entry of a walk; links are not followed.
+    #[must_use]
+    pub fn of(entry: &DirEntry) -> Self {
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        if is_folder { Self::Folder } else { Self::File }
+    }
+
+    /// Returns `true` for a folder.
+    #[must_use]
+    pub fn is_folder(self) -> bool {
+        self == Self::Folder
+    }
 }
 
 /// An invalid pattern of `exclude`.
@@ -89,12 +105,6 @@ impl Exclude {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.globs.is_empty()
-    }
-}
-
-impl PathKind {
-    fn is_folder(self) -> bool {
-        self == Self::Folder
     }
 }
 

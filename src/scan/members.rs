@@ -11,6 +11,7 @@ use crate::source::archive::{
 use crate::source::{Code, Gap, Run, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Window;
+use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::sighting::Holder;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -47,12 +48,7 @@ impl Walk<'_> {
         let mut members = Members { walk: self, scratch, on_match };
         let input = Input::Whole(&mut Cursor::new(bytes));
         if let Err(error) = archive::walk(input, &found, self.options, &mut members) {
-            members.gap(
-                Gap::Unread,
-                Code::ArchiveUnreadable,
-                path,
-                format!("cannot be unpacked: {error}"),
-            );
+            members.issue(ArchiveIssue::NotOpened(error), path);
         }
     }
 }
@@ -78,8 +74,8 @@ impl Sink for Members<'_> {
         }
     }
 
-    fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String) {
-        self.walk.run.report(kind, code, Some(path.to_owned()), message);
+    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
+        self.walk.run.report(issue, Some(path.to_owned()));
     }
 
     fn count(&mut self, counted: Counted) {
@@ -111,7 +107,7 @@ pub(super) fn report_overrun(run: &Run, origin: Origin<'_>) {
     };
     let message = "its base64 was decoded in part only: what it holds exceeds the limits on decoding; \
                    decode it and scan the result";
-    run.report(Gap::Unread, Code::Decoding, path, message);
+    run.report_message(Gap::Unread, Code::Decoding, path, message);
 }
 
 /// Returns the path by which reports name bytes that have none.

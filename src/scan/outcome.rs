@@ -77,7 +77,7 @@ impl Outcome {
     /// Returns `true` if nothing was skipped; under `strict`, opaque input counts as skipped, too.
     #[must_use]
     pub fn is_complete(&self, strict: bool) -> bool {
-        let matters = |gap: &Diagnostic| strict || gap.kind == Gap::Unread;
+        let matters = |gap: &Diagnostic| strict || gap.severity() == Gap::Unread;
         !self.interrupted && !self.diagnostics.iter().any(matters)
     }
 

@@ -6,8 +6,8 @@ use super::scope::{names, own, within};
 use super::version::ObjectVersion;
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
-use crate::source::archive;
-use crate::source::{Code, Gap, ObjectVisitor, Seen, Signs, Visitor, Visitors, add};
+
+use crate::source::{Code, Gap, ObjectVisitor, Seen, Signs, Visitor, Visitors, add, archive};
 use ddpatrol_pack::{Fault, From, Kind, Object};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{Gatherer, Window};
@@ -131,7 +131,7 @@ impl Worker<'_> {
         {
             let path = members::synthetic(blob.origin);
             let message = "an archive in a git object this large is not opened";
-            self.engine.run.report(Gap::Opaque, Code::ObjectSize, Some(path), message);
+            self.engine.run.report_message(Gap::Opaque, Code::ObjectSize, Some(path), message);
         }
     }
 }

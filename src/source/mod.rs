@@ -14,6 +14,6 @@ pub use ddpatrol_git as git;
 pub(crate) use ddpatrol_scan::add;
 pub use ddpatrol_scan::window;
 pub use ddpatrol_scan::{
-    Code, Diagnostic, Gap, ObjectVisitor, Run, Scanned, Seen, Signs, Source, Tally, Visitor,
+    Code, Diagnostic, Gap, Issue, ObjectVisitor, Run, Scanned, Seen, Signs, Source, Tally, Visitor,
     Visitors,
 };

@@ -58,7 +58,7 @@ impl Repositories {
             match Repository::at(root) {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
                 // A folder that only bears the name is read as files by whoever names it.
-                Ok(None) => run.report(
+                Ok(None) => run.report_message(
                     Gap::Opaque,
                     Code::NotARepository,
                     Some(path),
@@ -114,7 +114,7 @@ impl Repositories {
                     let history = History::new(repository, root, options.clone());
                     on_entry(Entry { history: &history, admin_files: None });
                 }
-                Ok(None) => run.report(
+                Ok(None) => run.report_message(
                     Gap::Unread,
                     Code::NotARepository,
                     Some(git_dir),
@@ -137,5 +137,5 @@ pub fn root_of(path: &Path) -> &Path {
 
 /// Reports a repository that cannot be opened or asked.
 fn report_unreadable(run: &Run, path: PathBuf, error: &RepoError) {
-    run.report(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
+    run.report_message(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
 }

@@ -6,9 +6,11 @@
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{End, Windows};
-use super::{Code, Gap, ObjectVisitor, Run, Source, Visitors, add};
+use super::{Issue, ObjectVisitor, Run, Source, Visitors, add};
 use ddpatrol_scan::blob::{Context, Origin};
 use ddpatrol_scan::finding::STDIN;
+use ddpatrol_scan::issue::Stream;
+use ddpatrol_scan::{Filled, read_full};
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -62,9 +64,9 @@ where
             Ok(()) => add(&run.tally.files, 1),
             Err(_) if run.is_interrupted() => {}
             Err(error) => {
-                let what = if path.is_some() { "the stream" } else { "standard input" };
-                let message = format!("{what} could not be read to its end: {error}");
-                run.report(Gap::Unread, Code::StreamUnreadable, self.path.clone(), message);
+                let stream = if path.is_some() { Stream::Named } else { Stream::Stdin };
+                let issue = Issue::StreamUnreadable { stream, source: error };
+                run.report(issue, self.path.clone());
             }
         }
     }
@@ -91,8 +93,8 @@ impl Look<'_> {
         };
         let repositories = repositories.as_ref();
         let mut head = [0; HEAD];
-        let (len, failure) = archive::begin(&mut reader, &mut head);
-        if let Some(error) = failure {
+        let Filled { len, error } = read_full(&mut reader, &mut head);
+        if let Some(error) = error {
             self.plain(&mut &head[..len], &mut *visitor)?;
             return Err(error);
         }
@@ -111,10 +113,7 @@ impl Look<'_> {
         let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
         self.plain(&mut keeping, &mut *visitor)?;
         if keeping.room == 0 {
-            let message = format!(
-                "an archive at its end was not looked for: input exceeds the limit of {room} bytes"
-            );
-            self.run.report(Gap::Unread, Code::ArchiveLimit, Some(path.to_owned()), message);
+            self.run.report(Issue::StreamSpool { limit: room }, Some(path.to_owned()));
         }
         let mut kept = keeping.kept;
         kept.rewind()?;
@@ -126,9 +125,8 @@ impl Look<'_> {
 
     /// Looks at bytes as they are.
     fn plain(&self, reader: &mut dyn Read, visitor: &mut dyn ObjectVisitor) -> io::Result<()> {
-        let counted = (self.run, &self.run.tally.bytes);
         let origin = self.path.map_or(Origin::Stdin, Origin::File);
-        let end = Windows::new(self.context).visit(origin, reader, visitor, counted);
+        let end = Windows::new(self.context).visit(origin, reader, visitor, self.run);
         match end {
             End::Whole(_) | End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),

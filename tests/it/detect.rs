@@ -167,8 +167,7 @@ fn in_windows<'a>(detector: &'a Detector, bytes: &[u8], size: usize, drip: usize
     let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
     let mut windows = Windows::with_size(context, size);
     let run = Run::default();
-    let counted = (&run, &run.tally.bytes);
-    let end = windows.visit(Origin::Stdin, &mut Drip(bytes, drip), &mut collect, counted);
+    let end = windows.visit(Origin::Stdin, &mut Drip(bytes, drip), &mut collect, &run);
     assert!(matches!(end, End::Whole(len) if len == bytes.len() as u64));
     collect
 }

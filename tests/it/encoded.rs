@@ -398,12 +398,11 @@ fn no_window_boundary_hides_or_doubles_an_encoded_token() {
             bytes.extend(b" and more text. ".repeat(size / 8));
             let run = Run::default();
             let mut collect = Collect { detector: &detector, token: &token, found: Vec::new() };
-            let counted = (&run, &run.tally.bytes);
             Windows::with_size(context, size).visit(
                 Origin::Stdin,
                 &mut &*bytes,
                 &mut collect,
-                counted,
+                &run,
             );
             assert_eq!(
                 collect.found.len(),

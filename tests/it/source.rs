@@ -258,7 +258,7 @@ pub(crate) fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec
     });
     let run = Run::default();
     files.expect("no globs").visit(&Meddle(meddler), &run);
-    run.take_diagnostics().into_iter().map(|it| (it.kind, it.message)).collect()
+    run.take_diagnostics().into_iter().map(|it| (it.severity(), it.message())).collect()
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl History {
     }
 
     fn report(&self, run: &Run, kind: Gap, code: Code, message: impl Into<String>) {
-        run.report(kind, code, Some(self.root.clone()), message);
+        run.report_message(kind, code, Some(self.root.clone()), message);
     }
 
     /// Returns what earlier scans have stored, if the user keeps a state.

@@ -60,7 +60,7 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
-                        return run.report(
+                        return run.report_message(
                             Gap::Unread,
                             Code::LfsUnreadable,
                             path,

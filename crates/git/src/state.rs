@@ -125,7 +125,7 @@ impl KnownIssue {
     /// Takes down an issue; `None` if its text cannot be written to a state, or names no object.
     pub(super) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
         let path = issue.path.as_ref()?.to_str()?.to_owned();
-        let known = Self { path, code: issue.code, message: issue.message.clone() };
+        let known = Self { path, code: issue.code(), message: issue.message() };
         let texts = [&known.path, &known.message];
         let is_clean =
             |text: &&String| redactor.clean(text.as_bytes()).as_bytes() == text.as_bytes();
@@ -140,7 +140,12 @@ impl KnownIssue {
 
     /// Reports the issue again.
     pub(super) fn report(&self, run: &Run) {
-        run.report(Gap::Opaque, self.code, Some(PathBuf::from(&self.path)), self.message.clone());
+        run.report_message(
+            Gap::Opaque,
+            self.code,
+            Some(PathBuf::from(&self.path)),
+            self.message.clone(),
+        );
     }
 }
 

@@ -6,18 +6,19 @@
 //!
 //! # Examples
 //! ```
-//! use ddpatrol_scan::{Code, Gap, Run};
+//! use ddpatrol_scan::{Issue, Run};
 //!
 //! let run = Run::default();
-//! run.report(Gap::Opaque, Code::ArchiveEncrypted, Some("a.zip".into()), "it is encrypted");
+//! run.report(Issue::PathMissing, Some("a.env".into()));
 //! let [diagnostic] = &run.take_diagnostics()[..] else { panic!("one was reported") };
-//! assert_eq!(diagnostic.code.name(), "archive.encrypted");
+//! assert_eq!(diagnostic.code().name(), "file.missing");
 //! ```
 
 pub mod blob;
 mod code;
 pub mod commit;
 pub mod finding;
+pub mod issue;
 pub mod label;
 pub mod lock;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub mod lock;
 #[path = "../../../tests/it/mint.rs"]
 mod mint;
 pub mod quantity;
+mod read_full;
 pub mod regular;
 mod run;
 pub mod sighting;
@@ -33,5 +35,7 @@ pub mod window;
 pub mod workers;
 
 pub use code::Code;
-pub use run::{Diagnostic, Gap, Run, Scanned, Tally, add};
+pub use issue::{Gap, Issue};
+pub use read_full::{Filled, read_full};
+pub use run::{Diagnostic, Run, Scanned, Tally, add};
 pub use visitor::{ObjectVisitor, Seen, Signs, Source, Visitor, Visitors};

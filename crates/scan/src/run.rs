@@ -2,10 +2,10 @@
 //! scanned. It reads nothing and prints nothing.
 
 use super::code::Code;
+use super::issue::{Gap, Issue};
 use crate::lock::lock;
 use ddpatrol_pack::ObjectId;
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -60,10 +60,21 @@ impl Run {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Reports that something was not scanned.
-    pub fn report(&self, kind: Gap, code: Code, path: Option<PathBuf>, message: impl Into<String>) {
-        let diagnostic = Diagnostic { kind, code, path, message: message.into() };
-        lock(&self.diagnostics).push(diagnostic);
+    /// Reports something that was not scanned, and the path that it concerns.
+    pub fn report(&self, issue: impl Into<Issue>, path: Option<PathBuf>) {
+        let issue = Arc::new(issue.into());
+        lock(&self.diagnostics).push(Diagnostic { path, issue });
+    }
+
+    /// Reports something that was not scanned and has no typed [`Issue`] yet.
+    pub fn report_message(
+        &self,
+        severity: Gap,
+        code: Code,
+        path: Option<PathBuf>,
+        message: impl Into<String>,
+    ) {
+        self.report(Issue::Message { severity, code, message: message.into() }, path);
     }
 
     /// Notes what the user should know of how the scan was understood.
@@ -92,7 +103,7 @@ impl Run {
     #[must_use]
     pub fn unread(&self) -> usize {
         let list = lock(&self.diagnostics);
-        list.iter().filter(|it| it.kind == Gap::Unread).count()
+        list.iter().filter(|it| it.severity() == Gap::Unread).count()
     }
 
     /// Returns how many diagnostics there are, for [`Run::diagnostics_since`].
@@ -108,50 +119,52 @@ impl Run {
         list.get(index..).unwrap_or_default().to_vec()
     }
 
-    /// Takes the diagnostics, sorted by path, each once.
+    /// Takes the diagnostics, sorted by path, severity, code and words, each once.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
-        let mut list = lock(&self.diagnostics);
-        let mut diagnostics = std::mem::take(&mut *list);
-        diagnostics.sort();
-        diagnostics.dedup();
-        diagnostics
+        let diagnostics = std::mem::take(&mut *lock(&self.diagnostics));
+        let mut keyed: Vec<_> = diagnostics.into_iter().map(|it| (it.message(), it)).collect();
+        keyed.sort_by(|(a_message, a), (b_message, b)| {
+            a.sort_key().cmp(&b.sort_key()).then_with(|| a_message.cmp(b_message))
+        });
+        keyed.dedup_by(|(a_message, a), (b_message, b)| {
+            a.sort_key() == b.sort_key() && a_message == b_message
+        });
+        keyed.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 }
 
-/// The severity of something that was not scanned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gap {
-    /// It should have been read and could not be: the result is incomplete.
-    Unread,
-    /// It cannot be read by its nature or was left out by a limit that the user set: the result is
-    /// incomplete only under `--strict`.
-    Opaque,
-}
-
-impl Gap {
-    /// Returns the word for it in reports: `unread`, `opaque`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unread => "unread",
-            Self::Opaque => "opaque",
-        }
-    }
-}
-
-/// Something that was not scanned, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An issue and the path that it concerns.
+#[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// Where, if it has a path.
+    /// The path, if there is one.
     pub path: Option<PathBuf>,
-    /// How much it matters.
-    pub kind: Gap,
-    /// Its stable code.
-    pub code: Code,
-    /// What happened, in words.
-    pub message: String,
+    /// What was not scanned, and why.
+    pub issue: Arc<Issue>,
+}
+
+impl Diagnostic {
+    /// Returns how much the issue matters.
+    #[must_use]
+    pub fn severity(&self) -> Gap {
+        self.issue.severity()
+    }
+
+    /// Returns the stable code of the issue.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.issue.code()
+    }
+
+    /// Returns the issue in words.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.issue.to_string()
+    }
+
+    fn sort_key(&self) -> (Option<&Path>, Gap, Code) {
+        (self.path.as_deref(), self.severity(), self.code())
+    }
 }
 
 /// Counts that all workers add to.

@@ -123,9 +123,9 @@ impl<'a> DocumentBuilder<'a> {
         let cleaned = path.map(|path| self.path(path));
         let default = repository_path.as_ref().or(cleaned.as_ref());
         Note {
-            kind: diagnostic.kind,
-            code: Some(diagnostic.code),
-            message: self.masker.clean(diagnostic.message.as_bytes()),
+            kind: diagnostic.severity(),
+            code: Some(diagnostic.code()),
+            message: self.masker.clean(diagnostic.message().as_bytes()),
             uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
             path: cleaned,
             repository_path,

@@ -4,12 +4,12 @@
 //! which all count here. It knows neither formats nor readers.
 
 use super::fault::Fault;
-use super::feed::Feed;
 use super::options::ArchiveOptions;
 use super::place::Place;
 use super::sink::{Counted, Histories, Packed, Sink};
-use crate::source::{Code, Gap};
+use crate::source::window::PushWindows;
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, UnpackLimit};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
@@ -21,13 +21,13 @@ const GRACE: u64 = 1 << 30;
 pub(super) struct Account<'a> {
     options: &'a ArchiveOptions,
     sink: RefCell<&'a mut dyn Sink>,
-    feeds: RefCell<Vec<Feed>>,
+    windows: RefCell<Vec<PushWindows>>,
     /// The folders of the last member, whose names were scanned.
     folders: RefCell<Vec<u8>>,
     outermost: Cell<u64>,
     unpacked: Cell<u64>,
     members: Cell<u64>,
-    told: Cell<u64>,
+    reported: Cell<u64>,
     stopped: Cell<Option<Stop>>,
 }
 
@@ -44,9 +44,7 @@ pub(super) enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     Interrupted,
-    Unpacked,
-    Ratio,
-    Members,
+    Limit(UnpackLimit),
 }
 
 impl<'a> Account<'a> {
@@ -54,12 +52,12 @@ impl<'a> Account<'a> {
         Self {
             options,
             sink: RefCell::new(sink),
-            feeds: RefCell::default(),
+            windows: RefCell::default(),
             folders: RefCell::default(),
             outermost: Cell::default(),
             unpacked: Cell::default(),
             members: Cell::default(),
-            told: Cell::default(),
+            reported: Cell::default(),
             stopped: Cell::default(),
         }
     }
@@ -80,23 +78,15 @@ impl<'a> Account<'a> {
     }
 
     /// Reports something below the outermost archive that was not scanned.
-    pub(super) fn gap(&self, path: &Path, fault: &Fault) {
-        self.sink.borrow_mut().gap(fault.gap(), fault.code(), path, fault.to_string());
+    pub(super) fn report_at(&self, path: &Path, issue: ArchiveIssue) {
+        self.sink.borrow_mut().issue(issue, path);
     }
 
     /// Reports, once for the outermost archive, the limit that ended the walk.
     pub(super) fn report_limit(&self, place: &Place) {
-        let stop = match self.stopped.get() {
-            None | Some(Stop::Interrupted) => return,
-            Some(stop) => stop,
-        };
-        let message = format!("not read to its end: {}", self.told_limit(stop));
-        let code = match stop {
-            Stop::Members => Code::Members,
-            Stop::Ratio => Code::UnpackRatio,
-            Stop::Unpacked | Stop::Interrupted => Code::UnpackedSize,
-        };
-        self.sink.borrow_mut().gap(Gap::Unread, code, &place.path, message);
+        if let Some(Stop::Limit(limit)) = self.stopped.get() {
+            self.sink.borrow_mut().issue(ArchiveIssue::Incomplete(limit), &place.path);
+        }
     }
 
     /// Hands on a repository.
@@ -114,8 +104,9 @@ impl<'a> Account<'a> {
         self.check().map_err(|_| Fault::Stopped)?;
         self.members.set(self.members.get() + 1);
         self.sink.borrow_mut().count(Counted::Member);
-        if self.members.get() > self.options.limits.members {
-            self.stopped.set(Some(Stop::Members));
+        let limit = self.options.limits.members;
+        if self.members.get() > limit {
+            self.stopped.set(Some(Stop::Limit(UnpackLimit::Members(limit))));
             return Err(Fault::Stopped);
         }
         // Members repeat the names of their folders: what the last name has, too, was scanned.
@@ -136,17 +127,18 @@ impl<'a> Account<'a> {
     }
 
     /// Reports something that was not scanned, unless the walk has ended.
-    pub(super) fn tell(&self, place: &Place, fault: &Fault) {
-        if matches!(fault, Fault::Stopped) || self.is_stopped() {
+    pub(super) fn report(&self, place: &Place, fault: impl Into<Fault>) {
+        let Fault::Issue(issue) = fault.into() else { return };
+        if self.is_stopped() {
             return;
         }
-        self.told.set(self.told.get() + 1);
-        self.sink.borrow_mut().gap(fault.gap(), fault.code(), &place.path, fault.to_string());
+        self.reported.set(self.reported.get() + 1);
+        self.sink.borrow_mut().issue(issue, &place.path);
     }
 
-    /// Counts what was told so far.
-    pub(super) fn told(&self) -> u64 {
-        self.told.get()
+    /// Returns the number of issues that were reported so far.
+    pub(super) fn reported(&self) -> u64 {
+        self.reported.get()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -172,37 +164,27 @@ impl<'a> Account<'a> {
         let unpacked = self.unpacked.get() + len;
         self.unpacked.set(unpacked);
         self.sink.borrow_mut().count(Counted::Unpacked(len));
-        if let Some(stop) = self.overrun(unpacked) {
-            self.stopped.set(Some(stop));
+        if let Some(limit) = self.exceeded_limit(unpacked) {
+            self.stopped.set(Some(Stop::Limit(limit)));
         }
     }
 
     /// Fails if it is known beforehand that so many bytes more would be too many.
     pub(super) fn expect(&self, len: u64) -> Result<(), Fault> {
-        match self.overrun(self.unpacked.get().saturating_add(len)) {
+        match self.exceeded_limit(self.unpacked.get().saturating_add(len)) {
             None => Ok(()),
-            Some(stop) => Err(Fault::Limit(self.told_limit(stop))),
+            Some(limit) => Err(ArchiveLimit::Unpack(limit).into()),
         }
     }
 
-    fn overrun(&self, unpacked: u64) -> Option<Stop> {
+    /// Returns the limit that this many unpacked bytes exceed.
+    fn exceeded_limit(&self, unpacked: u64) -> Option<UnpackLimit> {
         let limits = &self.options.limits;
         if unpacked > limits.unpacked {
-            return Some(Stop::Unpacked);
+            return Some(UnpackLimit::Bytes(limits.unpacked));
         }
         let most = limits.ratio.saturating_mul(self.outermost.get());
-        (unpacked > GRACE.max(most)).then_some(Stop::Ratio)
-    }
-
-    fn told_limit(&self, stop: Stop) -> String {
-        let limits = &self.options.limits;
-        let limit = match stop {
-            Stop::Unpacked => format!("{} bytes (--max-unpacked)", limits.unpacked),
-            Stop::Ratio => format!("{} bytes for each of its own", limits.ratio),
-            Stop::Members => format!("{} members", limits.members),
-            Stop::Interrupted => return "the walk was ended".to_owned(),
-        };
-        format!("it unpacks to more than {limit}")
+        (unpacked > GRACE.max(most)).then_some(UnpackLimit::Ratio(limits.ratio))
     }
 
     pub(super) fn visit(&self, blob: &Blob<'_>) {
@@ -210,11 +192,13 @@ impl<'a> Account<'a> {
     }
 
     /// Lends a buffer for windows.
-    pub(super) fn feed(&self) -> Feed {
-        self.feeds.borrow_mut().pop().unwrap_or_else(|| Feed::new(self.options.context))
+    pub(super) fn borrow_windows(&self) -> PushWindows {
+        let windows = self.windows.borrow_mut().pop();
+        windows.unwrap_or_else(|| PushWindows::new(self.options.context))
     }
 
-    pub(super) fn give_back(&self, feed: Feed) {
-        self.feeds.borrow_mut().push(feed);
+    /// Takes back a buffer for windows.
+    pub(super) fn return_windows(&self, windows: PushWindows) {
+        self.windows.borrow_mut().push(windows);
     }
 }

@@ -7,6 +7,7 @@ use super::bytes::{fill, skip};
 use super::fault::Fault;
 use super::place::Place;
 use super::walker::Walker;
+use ddpatrol_scan::issue::Damage;
 use std::io::Read;
 
 /// How much of the table of long names is held.
@@ -24,21 +25,21 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
             return Ok(());
         }
         let len = decimal(&header[48..58]).filter(|_| header.ends_with(b"`\n"));
-        let Some(len) = len else { return Err(Fault::damaged("no header where one should be")) };
+        let Some(len) = len else { return Err(Damage::HeaderMissing.into()) };
         let field = header[..16].trim_ascii_end();
         let mut left = len;
         let name = match field {
             b"//" => {
                 (&mut *reader).take(len.min(TABLE)).read_to_end(&mut table)?;
                 if (table.len() as u64) < len.min(TABLE) {
-                    return Err(Fault::damaged("it ends within its table of names"));
+                    return Err(Damage::NameTableCut.into());
                 }
                 skip(reader, len.saturating_sub(TABLE) + len % 2)?;
                 continue;
             }
             field if field.starts_with(b"#1/") => {
                 let long = decimal(&field[3..]).filter(|&long| long <= len.min(1 << 16));
-                let Some(long) = long else { return Err(Fault::damaged("a name has no length")) };
+                let Some(long) = long else { return Err(Damage::NameLengthMissing.into()) };
                 let mut name = Vec::new();
                 reader.take(long).read_to_end(&mut name)?;
                 left -= long;
@@ -50,7 +51,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
                 None => field.strip_suffix(b"/").unwrap_or(field).to_vec(),
             },
         };
-        walker.sized(place, (&name, left), reader)?;
+        walker.sized(place, &name, left, reader)?;
         skip(reader, len % 2)?;
     }
 }

@@ -13,6 +13,8 @@ use super::repository::{is_name, new_folder, write};
 use super::sink::{Histories, Packed};
 use super::survey::Survey;
 use super::walker::Walker;
+use ddpatrol_pack::HashKind;
+use ddpatrol_scan::issue::{ArchiveLimit, Damage, Unsupported};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
@@ -22,8 +24,7 @@ const HEADER: usize = 64 << 20;
 pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
     let histories = walker.account().histories();
     if histories == Histories::Skipped {
-        let what = "packed git objects, which are not read where histories are not";
-        return Err(Fault::Unsupported(what.to_owned()));
+        return Err(Unsupported::GitObjects.into());
     }
     let mut reader = BufReader::new(reader);
     let mut references = Vec::new();
@@ -32,27 +33,27 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     }
     let folder = new_folder()?;
     if histories == Histories::Objects {
-        for (_, name) in &references {
-            walker.account().name(place, name)?;
+        for reference in &references {
+            walker.account().name(place, &reference.name)?;
         }
         let mut pack = walker.spool(&mut reader)?;
         let survey = Survey::read(walker, &mut pack)?;
         if !survey.is_simple {
             let name = index_pack(&mut pack, folder.path(), &|| walker.account().check().is_err())?;
             let path = folder.path().join(name);
-            return objects::read_pack(walker, place, (&path, Ids::Indexed));
+            return objects::read_pack(walker, place, &path, Ids::Indexed);
         }
         let path = survey.write(&mut pack, folder.path())?;
-        objects::read_pack(walker, place, (&path, Ids::Made))?;
-        return survey.fault.map_or(Ok(()), Err);
+        objects::read_pack(walker, place, &path, Ids::Made)?;
+        return survey.damage.map_or(Ok(()), |damage| Err(damage.into()));
     }
-    let head = references.iter().find(|(_, name)| name == b"HEAD").map(|(id, _)| id.clone());
+    let head = references.iter().find(|it| it.name == b"HEAD").map(|it| it.id.clone());
     let head = head.unwrap_or_else(|| b"ref: refs/heads/main".to_vec());
     let mut list = Vec::new();
-    for (id, name) in references.iter().filter(|(_, name)| is_name(name)) {
+    for Reference { id, name } in references.iter().filter(|it| is_name(&it.name)) {
         list.extend([id, &b" "[..], name, b"\n"].concat());
     }
-    write(folder.path(), &[&head[..], b"\n"].concat(), (&list, false))?;
+    write(folder.path(), &[&head[..], b"\n"].concat(), &list, HashKind::Sha1)?;
     let mut pack = walker.spool(&mut reader)?;
     index_pack(&mut pack, &folder.path().join("objects/pack"), &|| {
         walker.account().check().is_err()
@@ -63,8 +64,12 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     Ok(())
 }
 
-/// A reference: the digits of its object, and its name.
-type Reference = (Vec<u8>, Vec<u8>);
+/// A reference of a bundle.
+struct Reference {
+    /// The hexadecimal digits of its object.
+    id: Vec<u8>,
+    name: Vec<u8>,
+}
 
 /// Reads the header of a bundle: its references.
 fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
@@ -75,23 +80,23 @@ fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
         (&mut *reader).take(8 << 10).read_until(b'\n', &mut line)?;
         held += line.len();
         let Some(line) = line.strip_suffix(b"\n") else {
-            return Err(Fault::damaged("it ends within its header, or a line of that is too long"));
+            return Err(Damage::BundleHeaderCut.into());
         };
         if held > HEADER {
-            return Err(Fault::Limit(format!("its header has more than {HEADER} bytes")));
+            return Err(ArchiveLimit::BundleHeader(HEADER).into());
         }
         match line.first() {
             None => return Ok(references),
             Some(b'#' | b'-') => {}
             Some(b'@') if line == b"@object-format=sha256" => {
-                return Err(Fault::Unsupported("it names its objects by SHA-256".to_owned()));
+                return Err(Unsupported::Sha256Bundle.into());
             }
             Some(b'@') => {}
             Some(_) => {
                 let Some((id, name)) = line.split_at_checked(40) else { continue };
                 let is_id = id.iter().all(u8::is_ascii_hexdigit);
                 if let (true, Some(name)) = (is_id, name.strip_prefix(b" ")) {
-                    references.push((id.to_vec(), name.to_vec()));
+                    references.push(Reference { id: id.to_vec(), name: name.to_vec() });
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! Reading bytes: at any offset, until a buffer is full, or a known number of them.
 
+use super::decode_error::DecodeError;
 use super::fault::Fault;
+use ddpatrol_scan::issue::Damage;
+use ddpatrol_scan::read_full;
 use std::io::{self, Read, Seek};
 
 /// Bytes that can be read at any offset.
@@ -8,33 +11,9 @@ pub trait Bytes: Read + Seek {}
 
 impl<T: Read + Seek + ?Sized> Bytes for T {}
 
-/// Reads a beginning, and why there is no more of it.
-#[must_use]
-pub fn begin(decoder: &mut dyn Read, head: &mut [u8]) -> (usize, Option<io::Error>) {
-    let mut len = 0;
-    while len < head.len() {
-        match decoder.read(&mut head[len..]) {
-            Ok(0) => break,
-            Ok(more) => len += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (len, Some(error)),
-        }
-    }
-    (len, None)
-}
-
-/// Reads until the buffer is full or the input ends; returns how much there was.
+/// Reads until the buffer is full or the input ends; returns the number of bytes read.
 pub(super) fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(len) => filled += len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
+    read_full(reader, buffer).complete()
 }
 
 /// Reads on to a fixed length, which may be past the end.
@@ -56,7 +35,7 @@ impl<'a, R: Read + ?Sized> Exact<'a, R> {
     /// Reads on to the end of the member.
     pub(super) fn rest(self) -> Result<(), Fault> {
         if skip(self.inner, self.left)? < self.left {
-            return Err(Fault::damaged("it ends within a member"));
+            return Err(Damage::MemberCut.into());
         }
         Ok(())
     }
@@ -75,7 +54,7 @@ impl<R: Read + ?Sized> Read for Exact<'_, R> {
         }
         let len = self.inner.read(&mut buffer[..most])?;
         if len == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"));
+            return Err(DecodeError::CutOff.into());
         }
         self.left -= len as u64;
         Ok(len)

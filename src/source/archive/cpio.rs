@@ -8,6 +8,7 @@ use super::cpio_header::{Header, binary};
 use super::fault::Fault;
 use super::place::Place;
 use super::walker::Walker;
+use ddpatrol_scan::issue::{Damage, Unsupported};
 use std::io::{Cursor, Read};
 
 /// The longest name that is held.
@@ -18,12 +19,12 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     loop {
         let Some(header) = next(reader)? else { return Ok(()) };
         if header.name == 0 || header.name > LONGEST {
-            return Err(Fault::damaged("a name has an impossible length"));
+            return Err(Damage::NameLength.into());
         }
         let mut name = Vec::new();
         (&mut *reader).take(header.name).read_to_end(&mut name)?;
         if (name.len() as u64) < header.name {
-            return Err(Fault::damaged("it ends within a header"));
+            return Err(Damage::HeaderCut.into());
         }
         skip(reader, padding(header.read + header.name, header.align))?;
         let end = memchr::memchr(0, &name).unwrap_or(name.len());
@@ -31,7 +32,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         if name == TRAILER {
             return behind(walker, place, reader);
         }
-        walker.sized(place, (name, header.len), reader)?;
+        walker.sized(place, name, header.len, reader)?;
         skip(reader, padding(header.len, header.align))?;
     }
 }
@@ -55,7 +56,7 @@ fn behind(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(
 
 /// Reads a header; `None` at the end.
 fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
-    let cut = || Fault::damaged("it ends within a header");
+    let cut = || Fault::from(Damage::HeaderCut);
     let mut mark = [0; 6];
     match fill(reader, &mut mark)? {
         0 => return Ok(None),
@@ -79,10 +80,7 @@ fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
             let (name, len) = (digits(&rest[53..59], 8), digits(&rest[59..70], 8));
             name.zip(len).map(|(name, len)| Header { name, len, read: 76, align: 1 })
         }
-        b"07070X" => {
-            let what = "an rpm's cpio whose lengths stand in the rpm's header only";
-            return Err(Fault::Unsupported(what.to_owned()));
-        }
+        b"07070X" => return Err(Unsupported::RpmCpio.into()),
         _ => {
             let mut whole = [0; 26];
             whole[..6].copy_from_slice(&mark);
@@ -92,7 +90,7 @@ fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
             binary(&whole)
         }
     };
-    header.map(Some).ok_or_else(|| Fault::damaged("no header where one should be"))
+    header.map(Some).ok_or_else(|| Damage::HeaderMissing.into())
 }
 
 fn digits(field: &[u8], radix: u32) -> Option<u64> {

@@ -5,6 +5,7 @@
 
 use super::bytes::{Bytes, fill};
 use super::fault::Fault;
+use ddpatrol_scan::issue::Damage;
 use std::io::{self, SeekFrom, Write};
 use std::path::Path;
 
@@ -21,9 +22,9 @@ pub(super) fn index_pack(
     let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
     // Room is made for as many as the header claims, so it must be as many as there can be.
     if !head.starts_with(b"PACK") || u64::from(count) > len / 8 {
-        return Err(Fault::damaged("the pack's header is wrong"));
+        return Err(Damage::PackHeader.into());
     }
-    let fault = |error: git2::Error| Fault::damaged(format!("the pack: {}", error.message()));
+    let fault = |error: git2::Error| Damage::PackIndex { message: error.message().to_owned() };
     let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
     indexer.progress(|_| !is_stopped());
     indexer.write_all(&head)?;

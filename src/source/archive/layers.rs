@@ -67,7 +67,7 @@ pub(super) fn layers(document: Document<'_>) -> Option<Layers> {
         let tags: Vec<&str> = list(&image["RepoTags"]).filter_map(Value::as_str).collect();
         let names = list(&image["Layers"]).filter_map(Value::as_str).map(str::to_owned).collect();
         let config = image["Config"].as_str().and_then(|name| document(name.as_bytes()));
-        layers.add(names, (config.as_ref(), &tags.join(", ")));
+        layers.add(names, config.as_ref(), &tags.join(", "));
     }
     if let Some(index) = document(b"index.json") {
         layers.index(document, &index, 0);
@@ -91,12 +91,12 @@ impl Layers {
             let annotations = &entry["annotations"];
             let name = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
             let name = name.iter().find_map(|key| annotations[*key].as_str()).unwrap_or_default();
-            self.add(names, (config.as_ref(), name));
+            self.add(names, config.as_ref(), name);
         }
     }
 
     /// Notes the layers of one image.
-    fn add(&mut self, names: Vec<String>, (config, image): (Option<&Value>, &str)) {
+    fn add(&mut self, names: Vec<String>, config: Option<&Value>, image: &str) {
         let none = Value::Null;
         let config = config.unwrap_or(&none);
         let commands: Vec<&str> = list(&config["history"])

@@ -17,8 +17,8 @@ mod bundle;
 mod bytes;
 mod cpio;
 mod cpio_header;
+mod decode_error;
 mod fault;
-mod feed;
 mod format;
 pub mod image;
 mod index_pack;
@@ -39,6 +39,10 @@ mod survey;
 mod tar;
 mod tar_header;
 mod tee;
+#[cfg(test)]
+mod test_sink;
+#[cfg(test)]
+mod test_zip;
 mod walker;
 mod zip;
 mod zip_directory;
@@ -47,15 +51,16 @@ pub use format::{
     END_OF_ZIP, Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip, signs,
 };
 
-pub use bytes::{Bytes, begin};
+pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
 pub use sink::{Counted, Histories, Packed, Packs, Sink};
 pub(crate) use stream::content_name;
 pub use walker::Found;
 pub use zip_directory::END_REACH;
 
-use super::{Code, Gap, Run, Visitor, add};
+use super::{Run, Visitor, add};
 use ddpatrol_scan::blob::Blob;
+use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::lock::lock;
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
@@ -81,7 +86,7 @@ pub struct Unpacking {
 pub struct Visit<'a> {
     /// Looks at windows and names.
     pub visitor: &'a mut dyn Visitor,
-    /// Takes gaps and counts.
+    /// Takes issues and counts.
     pub run: &'a Run,
     /// Takes repositories.
     pub repositories: Option<&'a Packs>,
@@ -92,8 +97,8 @@ impl Sink for Visit<'_> {
         self.visitor.visit(blob);
     }
 
-    fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String) {
-        self.run.report(kind, code, Some(path.to_owned()), message);
+    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
+        self.run.report(issue, Some(path.to_owned()));
     }
 
     fn count(&mut self, counted: Counted) {

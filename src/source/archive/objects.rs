@@ -4,7 +4,6 @@
 //! In comes a pack with its index, or one loose object; out go the objects as members, named by their
 //! kinds and ids: `a.bundle!/blob/<id>`. Which commit brought what is not told of these.
 
-use super::bytes::begin;
 use super::fault::Fault;
 use super::format::loose_header;
 use super::place::Place;
@@ -13,6 +12,8 @@ use ddpatrol_pack::{
     Families, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
     Visitor, WalkOptions,
 };
+use ddpatrol_scan::issue::Damage;
+use ddpatrol_scan::{Filled, read_full};
 use flate2::read::ZlibDecoder;
 use sha1::{Digest, Sha1};
 use std::io::{self, Cursor, Read};
@@ -37,8 +38,8 @@ enum Item {
     Large(ObjectId),
     Part(Vec<u8>),
     /// The last part of it came before; whether that was its end.
-    End(Result<(), String>),
-    Failed(String),
+    End(io::Result<()>),
+    Failed(PackError),
 }
 
 /// An object that is held.
@@ -61,18 +62,17 @@ pub(super) enum Ids {
 pub(super) fn read_pack(
     walker: &Walker<'_>,
     place: &Place,
-    (path, ids): (&Path, Ids),
+    path: &Path,
+    ids: Ids,
 ) -> Result<(), Fault> {
-    let fault = |error: PackError| Fault::damaged(format!("the pack: {}", error.fault));
-    let pack = Arc::new(Pack::open(path, HashKind::Sha1).map_err(fault)?);
+    let pack = Arc::new(Pack::open(path, HashKind::Sha1).map_err(Damage::Pack)?);
     let (sender, items) = sync_channel(1);
     let stopped = AtomicBool::new(false);
     // The walker counts in cells, so it stays on this thread, and the pack is read on another.
     std::thread::scope(|scope| {
         let stopped = &stopped;
         std::thread::Builder::new().spawn_scoped(scope, move || {
-            let failed =
-                |error: PackError| drop(sender.send(Item::Failed(error.fault.to_string())));
+            let failed = |error| drop(sender.send(Item::Failed(error)));
             let families = Families::new(pack, None, failed);
             let options = WalkOptions { kinds: Kinds::ALL, pool: None, budget: BUDGET, skip: None };
             let make = || Sender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
@@ -98,9 +98,7 @@ fn take(walker: &Walker<'_>, place: &Place, items: &Receiver<Item>) -> Result<()
                 let mut parts = Parts { items, part: Cursor::default(), has_ended: false };
                 walker.member(place, &name(Kind::Blob, id), &mut parts)?;
             }
-            Item::Failed(why) => {
-                walker.account().tell(place, &Fault::damaged(format!("the pack: {why}")));
-            }
+            Item::Failed(error) => walker.account().report(place, Damage::Pack(error)),
             // What is left of a large one that was not read to its end.
             Item::Part(_) | Item::End(_) => {}
         }
@@ -166,14 +164,15 @@ impl Visitor for Sender<'_> {
             let is_end = part.is_empty() || read.is_err() || self.is_stopped();
             self.send(Item::Part(part));
             if is_end {
-                self.send(Item::End(read.as_ref().map(|_| ()).map_err(ToString::to_string)));
+                let copy = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
+                self.send(Item::End(read.as_ref().map(|_| ()).map_err(copy)));
                 return read.map(|_| ());
             }
         }
     }
 
     fn failed(&mut self, error: PackError) {
-        self.send(Item::Failed(error.fault.to_string()));
+        self.send(Item::Failed(error));
     }
 
     fn is_stopped(&self) -> bool {
@@ -197,9 +196,9 @@ impl Read for Parts<'_> {
             }
             match self.items.recv() {
                 Ok(Item::Part(part)) => self.part = Cursor::new(part),
-                Ok(Item::End(Err(why))) => {
+                Ok(Item::End(Err(error))) => {
                     self.has_ended = true;
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
                 }
                 _ => self.has_ended = true,
             }
@@ -215,9 +214,9 @@ pub(super) fn read_loose(
 ) -> Result<(), Fault> {
     let mut decoder = ZlibDecoder::new(reader);
     let mut head = [0; HEADER];
-    let (len, failure) = begin(&mut decoder, &mut head);
+    let Filled { len, error } = read_full(&mut decoder, &mut head);
     let Some((kind, start)) = loose_header(&head[..len]) else {
-        return Err(failure.map_or_else(|| Fault::damaged("it has no header"), Fault::from));
+        return Err(error.map_or_else(|| Damage::LooseHeaderMissing.into(), Fault::from));
     };
     let mut content = Cursor::new(&head[start..len]).chain(decoder);
     walker.member(place, kind.name().as_bytes(), &mut content)

@@ -6,9 +6,11 @@
 //! own end. Text that is placed in pieces stays in pieces; predictors are not undone; images are left
 //! as they are.
 
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::place::Place;
 use super::walker::Walker;
+use ddpatrol_scan::issue::{ArchiveIssue, Unsupported};
 use std::io::{self, BufRead, BufReader, Read};
 
 /// How much before a stream is kept: its dictionary.
@@ -82,13 +84,13 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         broken = broken.or(failure.map(|error| (name, error)));
     }
     if scanner.is_encrypted {
-        return Err(Fault::Encrypted);
+        return Err(ArchiveIssue::Encrypted.into());
     }
     if let Some((name, error)) = broken {
-        walker.account().tell(&place.member(name.as_bytes()), &Fault::Io(error));
+        walker.account().report(&place.member(name.as_bytes()), error);
     }
     if lzw > 0 {
-        return Err(Fault::Unsupported(format!("{lzw} of its streams are packed with LZW")));
+        return Err(Unsupported::Lzw { streams: lzw }.into());
     }
     Ok(())
 }
@@ -217,7 +219,7 @@ impl<R: Read> Hex<R> {
             match char::from(byte[0]).to_digit(16) {
                 Some(digit) => return Ok(u8::try_from(digit).ok()),
                 None if byte[0].is_ascii_whitespace() || byte[0] == 0 => {}
-                None => return Err(io::Error::other("no hexadecimal digit")),
+                None => return Err(DecodeError::HexDigit.into()),
             }
         }
     }
@@ -264,7 +266,7 @@ impl<R: Read> Ascii85<R> {
                     len += 1;
                 }
                 byte if byte.is_ascii_whitespace() || byte == 0 => {}
-                _ => return Err(io::Error::other("no character of ASCII85")),
+                _ => return Err(DecodeError::Ascii85.into()),
             }
         }
         if len < 2 {

@@ -81,6 +81,6 @@ fn streamed(
         Format::Pdf => pdf::read(walker, place, reader),
         Format::Bundle | Format::Pack => bundle::read(walker, place, reader),
         Format::Loose => objects::read_loose(walker, place, reader),
-        format => stream::read(walker, place, (format, reader)),
+        format => stream::read(walker, place, format, reader),
     }
 }

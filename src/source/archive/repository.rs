@@ -9,6 +9,8 @@ use super::fault::Fault;
 use super::index_pack::index_pack;
 use super::place::Place;
 use super::sink::Packed;
+use ddpatrol_pack::HashKind;
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,8 +29,13 @@ const FILE: u64 = 4 << 10;
 /// What a member is to a repository.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    /// An object or a part of a pack: the folder below `objects`, and the name there.
-    Object(String, String),
+    /// An object or a part of a pack.
+    Object {
+        /// The folder below `objects`.
+        folder: String,
+        /// The name in the folder.
+        name: String,
+    },
     /// The file of this name beside the objects.
     Text(&'static str),
     /// A reference.
@@ -51,7 +58,7 @@ struct Kept {
     head: Vec<u8>,
     shallow: Vec<u8>,
     references: BTreeMap<Vec<u8>, Vec<u8>>,
-    fault: Option<Fault>,
+    issue: Option<ArchiveIssue>,
 }
 
 /// A member's reader that copies what passes.
@@ -61,7 +68,7 @@ pub(super) struct Keeping<'r> {
     part: Part,
     copy: Copy,
     room: u64,
-    fault: Option<Fault>,
+    issue: Option<ArchiveIssue>,
 }
 
 enum Copy {
@@ -74,11 +81,12 @@ impl Keeper {
     pub(super) fn keep<'r>(
         &self,
         parent: &Place,
-        (name, limit): (&[u8], u64),
+        name: &[u8],
+        limit: u64,
         inner: &'r mut dyn Read,
     ) -> Result<Keeping<'r>, &'r mut dyn Read> {
         let Some((folder, part)) = part(name) else { return Err(inner) };
-        let is_text = !matches!(part, Part::Object(..));
+        let is_text = !matches!(part, Part::Object { .. });
         if is_text && self.held.get() + LINE > TEXT {
             // Where so many names look like references, they belong to no repository.
             return Err(inner);
@@ -88,12 +96,12 @@ impl Keeper {
         let mut kept = self.kept.borrow_mut();
         let kept = kept.entry(git_dir.clone()).or_default();
         let mut room = limit.saturating_sub(self.used.get());
-        let mut fault = None;
+        let mut issue = None;
         let copy = match &part {
-            Part::Object(folder, name) => match kept.open(folder, name) {
+            Part::Object { folder, name } => match kept.open(folder, name) {
                 Ok(file) => Copy::File(file),
                 Err(error) => {
-                    fault = Some(Fault::Io(error));
+                    issue = Some(ArchiveIssue::Unreadable(error));
                     Copy::Memory(Vec::new())
                 }
             },
@@ -106,16 +114,16 @@ impl Keeper {
                 Copy::Memory(Vec::new())
             }
         };
-        Ok(Keeping { inner, git_dir, part, copy, room, fault })
+        Ok(Keeping { inner, git_dir, part, copy, room, issue })
     }
 
     /// Takes what was copied.
     pub(super) fn take(&self, keeping: Keeping<'_>, limit: u64) {
-        let Keeping { git_dir, part, copy, room, fault, .. } = keeping;
+        let Keeping { git_dir, part, copy, room, issue, .. } = keeping;
         let mut all = self.kept.borrow_mut();
         let Some(kept) = all.get_mut(&git_dir) else { return };
-        if let Some(fault) = fault {
-            kept.fault.get_or_insert(fault);
+        if let Some(issue) = issue {
+            kept.issue.get_or_insert(issue);
         }
         match &copy {
             Copy::File(_) => {
@@ -144,23 +152,25 @@ impl Keeper {
         }
     }
 
-    /// Ends the walk: makes what was kept into repositories; tells what could not be.
+    /// Ends the walk: turns the kept files into repositories and reports those that cannot be read.
     pub(super) fn finish(
         &self,
         found: &mut dyn FnMut(Packed),
-        tell: &mut dyn FnMut(&Path, &Fault),
+        report: &mut dyn FnMut(&Path, ArchiveIssue),
         is_stopped: &dyn Fn() -> bool,
     ) {
         for (git_dir, mut kept) in self.kept.take() {
             let Some(folder) = kept.folder.take() else { continue };
-            if let Some(fault) = &kept.fault {
-                tell(&git_dir, fault);
+            if let Some(issue) = kept.issue.take() {
+                report(&git_dir, issue);
             }
             if let Err(fault) = kept.write(folder.path(), is_stopped) {
                 if is_stopped() {
                     return;
                 }
-                tell(&git_dir, &fault);
+                if let Fault::Issue(issue) = fault {
+                    report(&git_dir, issue);
+                }
             }
             let root = match git_dir.file_name() {
                 Some(name) if name == ".git" => git_dir.parent().unwrap_or(&git_dir).to_owned(),
@@ -189,6 +199,7 @@ impl Kept {
         let is_id = |id: &[u8]| matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit);
         let is_wide =
             self.is_wide || self.references.values().any(|id| id.len() == 64 && is_id(id));
+        let hash = if is_wide { HashKind::Sha256 } else { HashKind::Sha1 };
         let mut list = Vec::new();
         for (name, id) in self.references.iter().filter(|(name, id)| is_id(id) && is_name(name)) {
             list.extend([&id[..], b" ", name, b"\n"].concat());
@@ -198,7 +209,7 @@ impl Kept {
         let head = if is_head { head } else { b"ref: refs/heads/main" };
         let lines = self.shallow.split(|&byte| byte == b'\n').filter(|line| is_id(line));
         let shallow: Vec<u8> = lines.flat_map(|line| [line, b"\n"].concat()).collect();
-        write(folder, &[head, b"\n"].concat(), (&list, is_wide))?;
+        write(folder, &[head, b"\n"].concat(), &list, hash)?;
         if !shallow.is_empty() {
             std::fs::write(folder.join("shallow"), shallow)?;
         }
@@ -221,20 +232,23 @@ pub(super) fn new_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("ddpatrol-").tempdir()
 }
 
-/// Makes a folder with objects a repository with these references.
+/// Turns a folder with objects into a repository with these references.
 pub(super) fn write(
     folder: &Path,
     head: &[u8],
-    (references, is_wide): (&[u8], bool),
+    references: &[u8],
+    hash: HashKind,
 ) -> io::Result<()> {
     std::fs::create_dir_all(folder.join("objects/pack"))?;
     std::fs::create_dir_all(folder.join("refs"))?;
     std::fs::write(folder.join("HEAD"), head)?;
     std::fs::write(folder.join("packed-refs"), references)?;
-    let config = if is_wide {
-        "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n"
-    } else {
-        "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+    let config = match hash {
+        HashKind::Sha1 => "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+        HashKind::Sha256 => {
+            "[core]\n\trepositoryformatversion = 1\n\tbare = true\n\
+             [extensions]\n\tobjectFormat = sha256\n"
+        }
     };
     std::fs::write(folder.join("config"), config)
 }
@@ -261,14 +275,14 @@ fn part(name: &[u8]) -> Option<(&[u8], Part)> {
         && is_hex(pair)
         && is_hex(last)
     {
-        return Some((folder(3), Part::Object(text(pair), text(last))));
+        return Some((folder(3), Part::Object { folder: text(pair), name: text(last) }));
     }
     if let [b"pack", b"objects", ..] = above {
         let (stem, kind) = last.strip_prefix(b"pack-")?.split_once_byte(b'.')?;
         let is_known = matches!(kind, b"pack" | b"idx" | b"promisor");
         let is_plain = stem.iter().all(u8::is_ascii_alphanumeric) && (1..=64).contains(&stem.len());
         return (is_known && is_plain)
-            .then(|| (folder(3), Part::Object("pack".to_owned(), text(last))));
+            .then(|| (folder(3), Part::Object { folder: "pack".to_owned(), name: text(last) }));
     }
     let at = if name.starts_with(b"refs/") {
         Some(0)
@@ -307,13 +321,12 @@ impl Read for Keeping<'_> {
         };
         let is_line = matches!(self.part, Part::Reference(_) | Part::Text("HEAD"));
         if kept < len && !is_line {
-            let what = "a repository in it is too large to be unpacked".to_owned();
-            self.fault.get_or_insert(Fault::Limit(what));
+            self.issue.get_or_insert(ArchiveIssue::Limit(ArchiveLimit::Repository));
         }
         if let Err(error) = written {
             // The member is looked at all the same; that the copy has a gap is told.
             self.room = 0;
-            self.fault.get_or_insert(Fault::Io(error));
+            self.issue.get_or_insert(ArchiveIssue::Unreadable(error));
         }
         Ok(len)
     }
@@ -327,7 +340,7 @@ mod tests {
     fn parts_of_repositories_are_known_by_where_they_lie() {
         let (pair, rest) = ("ab", "0".repeat(38));
         let object = |prefix: &str| format!("{prefix}objects/{pair}/{rest}");
-        let expected = || Part::Object(pair.to_owned(), rest.clone());
+        let expected = || Part::Object { folder: pair.to_owned(), name: rest.clone() };
         for (prefix, folder) in [("", ""), (".git/", ".git"), ("a/b.git/", "a/b.git")] {
             let name = object(prefix);
             assert_eq!(part(name.as_bytes()), Some((folder.as_bytes(), expected())));

@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
 use super::place::Place;
 use super::walker::{Source, Walker};
+use ddpatrol_scan::issue::Damage;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -31,7 +32,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
 fn header(reader: &mut dyn Read) -> Result<u64, Fault> {
     let mut fixed = [0; 16];
     if fill(reader, &mut fixed)? < fixed.len() || !fixed.starts_with(b"\x8e\xad\xe8\x01") {
-        return Err(Fault::damaged("no header where one should be"));
+        return Err(Damage::HeaderMissing.into());
     }
     let word = |at: usize| {
         u64::from(u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]))
@@ -39,7 +40,7 @@ fn header(reader: &mut dyn Read) -> Result<u64, Fault> {
     let (entries, store) = (word(8), word(12));
     let len = 16 * entries + store;
     if skip(reader, len)? < len {
-        return Err(Fault::damaged("it ends within a header"));
+        return Err(Damage::HeaderCut.into());
     }
     Ok(store)
 }

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::place::Place;
 use super::stream::MEMORY;
 use super::walker::Walker;
-use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
 use std::io::Read;
 
@@ -21,8 +21,7 @@ pub(super) fn read(
     mut bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     let password = Password::empty();
-    let archive =
-        Archive::read_with_memory_limit(&mut bytes, &password, LIMIT).map_err(|it| fault(&it))?;
+    let archive = Archive::read_with_memory_limit(&mut bytes, &password, LIMIT).map_err(issue)?;
     for entry in archive.files.iter().filter(|entry| !entry.has_stream()) {
         walker.account().name(place, entry.name().as_bytes())?;
     }
@@ -31,34 +30,35 @@ pub(super) fn read(
         let decoder =
             BlockDecoder::new_with_memory_limit(1, LIMIT, block, &archive, &password, &mut bytes);
         let names: Vec<String> = decoder.entries().iter().map(|it| it.name().to_owned()).collect();
-        let (mut begun, mut told) = (0, walker.account().told());
+        let (mut begun, mut reported) = (0, walker.account().reported());
         let read = decoder.for_each_entries(&mut |entry: &ArchiveEntry, content: &mut dyn Read| {
             begun += 1;
             if !entry.has_stream() {
                 return Ok(true);
             }
-            told = walker.account().told();
+            reported = walker.account().reported();
             Ok(walker.member(place, entry.name().as_bytes(), content).is_ok())
         });
         let Err(error) = read else { continue };
-        if walker.account().told() != told {
-            // The member at which it broke was told.
+        if walker.account().reported() != reported {
+            // The member at which it broke was reported.
             begun += 1;
         }
         let left = names.len().saturating_sub(begun.max(1) - 1);
         let first = names.get(begun.max(1) - 1).map_or(&[][..], |name| name.as_bytes());
         if left > 0 {
-            let behind = count(left - 1, "member");
-            let fault = match fault(&error) {
-                Fault::Damaged(what) if left > 1 => {
-                    Fault::Damaged(format!("{what}; and {behind} behind it"))
+            let members = left - 1;
+            let issue = match issue(error) {
+                ArchiveIssue::Damaged(damage) if members > 0 => {
+                    let damage = Box::new(damage);
+                    ArchiveIssue::Damaged(Damage::Following { damage, members })
                 }
-                Fault::Encrypted if left > 1 => {
-                    Fault::Unsupported(format!("it is encrypted, and {behind} behind it"))
+                ArchiveIssue::Encrypted if members > 0 => {
+                    ArchiveIssue::Unsupported(Unsupported::EncryptedBlock { members })
                 }
-                fault => fault,
+                issue => issue,
             };
-            walker.account().tell(&place.member(first), &fault);
+            walker.account().report(&place.member(first), issue);
             // What cannot be read has a name all the same; the first one's may have been looked at.
             for name in &names[names.len() - left..] {
                 walker.account().name(place, name.as_bytes())?;
@@ -68,22 +68,25 @@ pub(super) fn read(
     Ok(())
 }
 
-fn fault(error: &Error) -> Fault {
-    match error {
-        Error::PasswordRequired | Error::MaybeBadPassword(_) => Fault::Encrypted,
-        Error::UnsupportedCompressionMethod(name) if name.contains("AES") => Fault::Encrypted,
+/// Converts an error of the decoder.
+fn issue(error: Error) -> ArchiveIssue {
+    ArchiveIssue::Damaged(match error {
+        Error::PasswordRequired | Error::MaybeBadPassword(_) => return ArchiveIssue::Encrypted,
+        Error::UnsupportedCompressionMethod(name) if name.contains("AES") => {
+            return ArchiveIssue::Encrypted;
+        }
         Error::UnsupportedCompressionMethod(name) => {
-            Fault::Unsupported(format!("its method {name} is not known"))
+            return ArchiveIssue::Unsupported(Unsupported::SevenZMethod(name));
         }
-        Error::MaxMemLimited { .. } => Fault::Limit("it needs too much memory".to_owned()),
-        Error::ChecksumVerificationFailed | Error::NextHeaderCrcMismatch => {
-            Fault::damaged("a checksum does not agree")
-        }
-        Error::Io(error, _) | Error::FileOpen(error, _) => Fault::Damaged(error.to_string()),
-        Error::Other(what) | Error::Unsupported(what) => Fault::damaged(what.as_ref()),
         Error::UnsupportedVersion { major, minor } => {
-            Fault::Unsupported(format!("its version {major}.{minor} is not known"))
+            return ArchiveIssue::Unsupported(Unsupported::SevenZVersion { major, minor });
         }
-        _ => Fault::damaged("its header is wrong"),
-    }
+        Error::MaxMemLimited { .. } => return ArchiveIssue::Limit(ArchiveLimit::Memory),
+        Error::ChecksumVerificationFailed | Error::NextHeaderCrcMismatch => Damage::Checksum,
+        Error::Io(error, _) | Error::FileOpen(error, _) => Damage::Block(error),
+        Error::Other(what) | Error::Unsupported(what) => {
+            Damage::Decoder { message: what.into_owned() }
+        }
+        _ => Damage::SevenZHeader,
+    })
 }

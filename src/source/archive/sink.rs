@@ -1,7 +1,7 @@
 //! The receiver of a walk: windows of members, counts, what was not read, and repositories.
 
-use crate::source::{Code, Gap};
 use ddpatrol_scan::blob::Blob;
+use ddpatrol_scan::issue::ArchiveIssue;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -34,8 +34,8 @@ pub enum Histories {
 pub trait Sink {
     /// Looks at a window of a member, or at a name.
     fn visit(&mut self, blob: &Blob<'_>);
-    /// Takes note of what was not read.
-    fn gap(&mut self, kind: Gap, code: Code, path: &Path, message: String);
+    /// Reports something below or in the archive that was not read.
+    fn issue(&mut self, issue: ArchiveIssue, path: &Path);
     /// Counts.
     fn count(&mut self, counted: Counted);
     /// Returns `true` if the walk shall end.

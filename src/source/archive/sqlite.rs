@@ -5,9 +5,11 @@
 //! the raw search only, and so is a write-ahead log.
 
 use super::bytes::{Bytes, fill};
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::place::Place;
 use super::walker::Walker;
+use ddpatrol_scan::issue::Damage;
 use std::io::{self, Read, SeekFrom};
 
 pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
@@ -15,18 +17,18 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
     bytes.seek(SeekFrom::Start(0))?;
     let mut head = [0; 100];
     if fill(bytes, &mut head)? < head.len() {
-        return Err(Fault::damaged("it ends within its header"));
+        return Err(Damage::OwnHeaderCut.into());
     }
     let size = match u16_at(&head, 16) {
         1 => 65_536,
         size => usize::from(size),
     };
     if !size.is_power_of_two() || size < 512 {
-        return Err(Fault::damaged("its pages have an impossible size"));
+        return Err(Damage::PageSize.into());
     }
     let usable = size - usize::from(head[20]);
     if usable < 480 {
-        return Err(Fault::damaged("its pages have an impossible size"));
+        return Err(Damage::PageSize.into());
     }
     let pages = len / size as u64;
     let file = Database { size, usable, pages };
@@ -52,6 +54,13 @@ struct Database {
     pages: u64,
 }
 
+/// The kind of a b-tree: the cells of a table have a row number, and longer payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tree {
+    Table,
+    Index,
+}
+
 /// A payload that overflows: its whole length, and where its first part lies in the page.
 struct Cell {
     len: u64,
@@ -63,31 +72,34 @@ impl Database {
     /// Lists the payloads of a page that overflow.
     fn cells(&self, page: &[u8], number: u64) -> Vec<Cell> {
         let header = if number == 1 { 100 } else { 0 };
-        let (pointers, lead, is_table) = match page[header] {
+        let (pointers, lead, tree) = match page[header] {
             // The leaf of a table: the length, the row, the payload.
-            0x0d => (header + 8, 0, true),
+            0x0d => (header + 8, 0, Tree::Table),
             // The leaf of an index, and its inner pages, whose cells begin with a page number.
-            0x0a => (header + 8, 0, false),
-            0x02 => (header + 12, 4, false),
+            0x0a => (header + 8, 0, Tree::Index),
+            0x02 => (header + 12, 4, Tree::Index),
             _ => return Vec::new(),
         };
         let count = usize::from(u16_at(page, header + 3));
         let cell = |at: usize| {
             let pointer = page.get(pointers + 2 * at..pointers + 2 * at + 2)?;
             let start = usize::from(u16_at(pointer, 0)) + lead;
-            self.cell(page, start, is_table)
+            self.cell(page, start, tree)
         };
         (0..count.min(self.size / 2)).filter_map(cell).collect()
     }
 
     /// Reads a cell, if it overflows.
-    fn cell(&self, page: &[u8], start: usize, is_table: bool) -> Option<Cell> {
+    fn cell(&self, page: &[u8], start: usize, tree: Tree) -> Option<Cell> {
         let (len, mut start) = varint(page, start)?;
-        if is_table {
+        if tree == Tree::Table {
             start = varint(page, start)?.1;
         }
         let usable = self.usable as u64;
-        let most = if is_table { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
+        let most = match tree {
+            Tree::Table => usable - 35,
+            Tree::Index => (usable - 12) * 64 / 255 - 23,
+        };
         if len <= most || len / usable > self.pages {
             return None;
         }
@@ -126,7 +138,7 @@ impl Read for Payload<'_> {
                 return Ok(0);
             }
             if self.next == 0 || self.next > self.file.pages {
-                return Err(io::Error::other("a value goes on in a page that does not exist"));
+                return Err(DecodeError::SqlitePage.into());
             }
             let most = u64::try_from(self.file.usable - 4).unwrap_or_default();
             let len = usize::try_from(self.left.min(most)).unwrap_or_default();

@@ -5,11 +5,14 @@
 //! other, as the programs do that made them. What trails behind the last one is not unpacked; the raw
 //! search has seen it.
 
-use super::bytes::{begin, skip};
+use super::bytes::skip;
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
 use super::place::Place;
 use super::walker::Walker;
+use ddpatrol_scan::issue::Unsupported;
+use ddpatrol_scan::{Filled, read_full};
 use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -24,16 +27,17 @@ const BUFFER: usize = 64 << 10;
 pub(super) fn read(
     walker: &Walker<'_>,
     place: &Place,
-    (format, reader): (Format, &mut dyn Read),
+    format: Format,
+    reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let Opened { name, mut decoder } = open(format, reader)?;
     let name = name.unwrap_or_else(|| strip(place.name(), format));
     let mut head = [0; HEAD];
-    let (len, failure) = begin(&mut decoder, &mut head);
-    if let (Format::Brotli, 0, Some(_)) = (format, len, &failure) {
-        return Err(Fault::Unsupported("it is named .br and does not read as brotli".to_owned()));
+    let Filled { len, error } = read_full(&mut decoder, &mut head);
+    if let (Format::Brotli, 0, Some(_)) = (format, len, &error) {
+        return Err(Unsupported::Brotli.into());
     }
-    let mut content = Cursor::new(&head[..len]).chain(Failing(failure)).chain(decoder);
+    let mut content = Cursor::new(&head[..len]).chain(Failing(error)).chain(decoder);
     match detect(&head[..len], Path::new("")) {
         Some(Format::Tar | Format::Cpio) => walker.content(&place.content(), &mut content),
         _ => walker.member(place, &name, &mut content),
@@ -79,7 +83,7 @@ pub(crate) fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
     }
     let Opened { name: None, mut decoder } = open(format, bytes).ok()? else { return None };
     let mut head = [0; HEAD];
-    let (len, _) = begin(&mut decoder, &mut head);
+    let len = read_full(&mut decoder, &mut head).len;
     let inner = detect(&head[..len], Path::new(""));
     let is_archive = matches!(inner, Some(Format::Tar | Format::Cpio));
     (!is_archive).then(|| strip(file_name, format))
@@ -220,8 +224,7 @@ impl<R: BufRead> Zstd<R> {
                 return Ok(ZstdState::Between(reader));
             }
             Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
-                let what = format!("it asks for a window of {requested} bytes; the most is {max}");
-                return Err(io::Error::other(what));
+                return Err(DecodeError::ZstdWindow { requested, max }.into());
             }
             Err(error) => return Err(io::Error::other(error)),
         }
@@ -259,7 +262,7 @@ impl<R: BufRead> Read for Zstd<R> {
                     let (decoder, reader) = *frame;
                     let said = decoder.get_checksum_from_data();
                     if said.is_some() && said != decoder.get_calculated_checksum() {
-                        return Err(io::Error::other("a frame's checksum does not agree"));
+                        return Err(DecodeError::FrameChecksum.into());
                     }
                     ZstdState::Between(reader)
                 }

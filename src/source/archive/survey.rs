@@ -8,6 +8,7 @@
 use super::bytes::{Bytes, fill};
 use super::fault::Fault;
 use super::walker::Walker;
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage};
 use flate2::bufread::ZlibDecoder;
 use sha1::{Digest, Sha1};
 use std::fs::File;
@@ -25,13 +26,14 @@ const HELD: u64 = 64 << 20;
 
 /// Where the entries of a pack are.
 pub(super) struct Survey {
+    /// The offsets of all entries, if the pack is simple.
     offsets: Vec<u32>,
     /// Where the last of them ends.
     end: u64,
     /// Whether all can be read by their offsets alone, each held in memory.
     pub(super) is_simple: bool,
     /// Why there are no more of them, or what is wrong with the whole.
-    pub(super) fault: Option<Fault>,
+    pub(super) damage: Option<Damage>,
 }
 
 impl Survey {
@@ -46,10 +48,10 @@ impl Survey {
         let held = fill(&mut reader, &mut head)?;
         let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
         if held < HEADER || !head.starts_with(b"PACK") {
-            return Err(Fault::damaged("the pack's header is wrong"));
+            return Err(Damage::PackHeader.into());
         }
         let mut survey =
-            Self { offsets: Vec::new(), end: HEADER as u64, is_simple: true, fault: None };
+            Self { offsets: Vec::new(), end: HEADER as u64, is_simple: true, damage: None };
         let mut total = 0_u64;
         for number in 0..count {
             walker.account().check().map_err(|_| Fault::Stopped)?;
@@ -59,24 +61,26 @@ impl Survey {
             };
             let is_simple = match entry(&mut reader, &mut fits, walker) {
                 Ok(is_simple) => is_simple,
-                Err(Fault::Io(_)) if walker.account().is_stopped() => return Err(Fault::Stopped),
-                Err(Fault::Io(error)) => {
-                    let place = format!("object {} of {count}", u64::from(number) + 1);
-                    survey.fault = Some(Fault::damaged(format!("the pack: {place}: {error}")));
+                Err(Fault::Issue(ArchiveIssue::Unreadable(source))) => {
+                    if walker.account().is_stopped() {
+                        return Err(Fault::Stopped);
+                    }
+                    let number = u64::from(number) + 1;
+                    survey.damage = Some(Damage::PackObject { number, count, source });
                     return Ok(survey);
                 }
                 Err(fault) => return Err(fault),
             };
             let offset = u32::try_from(survey.end);
             survey.is_simple &= is_simple && offset.is_ok();
-            survey.offsets.push(offset.unwrap_or(u32::MAX));
+            survey.offsets.extend(offset);
             survey.end = reader.at;
         }
         let (hash, mut trailer) = (reader.hash.finalize(), [0; TRAILER]);
         pack.seek(SeekFrom::Start(survey.end))?;
         fill(pack, &mut trailer)?;
         if hash[..] != trailer {
-            survey.fault = Some(Fault::damaged("the pack: its checksum is wrong"));
+            survey.damage = Some(Damage::PackChecksum);
         }
         Ok(survey)
     }
@@ -157,9 +161,7 @@ fn held(len: u64) -> Result<(), Fault> {
     if len <= HELD {
         return Ok(());
     }
-    Err(Fault::Limit(format!(
-        "the pack has a delta of {len} bytes; {HELD} are the most that is held"
-    )))
+    Err(ArchiveLimit::PackDelta { len, limit: HELD }.into())
 }
 
 /// Reads a number of which each byte has seven bits, the lowest first.

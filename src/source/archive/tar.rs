@@ -12,6 +12,7 @@ use super::layers::{Documents, Layers};
 use super::place::Place;
 use super::tar_header::{BLOCK, Extended, Header, extend};
 use super::walker::Walker;
+use ddpatrol_scan::issue::{ArchiveLimit, Damage};
 use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
@@ -24,9 +25,9 @@ pub(super) fn read_stream(
     place: &Place,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
-    let (first, is_image) = begin(reader)?;
-    let mut whole = io::Cursor::new(first).chain(reader);
-    if is_image {
+    let beginning = begin(reader)?;
+    let mut whole = io::Cursor::new(beginning.bytes).chain(reader);
+    if beginning.is_image {
         return read_whole(walker, place, &mut walker.spool(&mut whole)?);
     }
     Reader::new(walker, place).read(&mut whole)
@@ -39,7 +40,7 @@ pub(super) fn read_whole(
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
-    let (_, is_image) = begin(bytes)?;
+    let Beginning { is_image, .. } = begin(bytes)?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut place = place.clone();
     if is_image {
@@ -60,25 +61,32 @@ fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
     documents.layers()
 }
 
-/// Reads up to the first member that has a name of its own; tells whether it is an image's.
-fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<(Vec<u8>, bool)> {
-    let mut first = Vec::new();
+/// The beginning of a tar, up to the header of the first member.
+struct Beginning {
+    bytes: Vec<u8>,
+    /// Whether the name of the first member is one of a container image.
+    is_image: bool,
+}
+
+/// Reads up to the header of the first member that has a name of its own.
+fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<Beginning> {
+    let mut bytes = Vec::new();
     // The folder `.` and extended headers may come before.
-    while first.len() < 32 * BLOCK {
+    while bytes.len() < 32 * BLOCK {
         let mut block = [0; BLOCK];
         let len = fill(reader, &mut block)?;
-        first.extend_from_slice(&block[..len]);
+        bytes.extend_from_slice(&block[..len]);
         let Some(header) = Header::parse(&block).filter(|_| len == BLOCK) else { break };
         if matches!(header.kind, b'x' | b'g') && header.len <= 8 << 10 {
-            reader.take(header.len + header.padding()).read_to_end(&mut first)?;
+            reader.take(header.len + header.padding()).read_to_end(&mut bytes)?;
             continue;
         }
         let name = header.name.strip_prefix(b"./").unwrap_or(&header.name);
         if !matches!(name, b"" | b".") {
-            return Ok((first, image::is_like(name)));
+            return Ok(Beginning { bytes, is_image: image::is_like(name) });
         }
     }
-    Ok((first, false))
+    Ok(Beginning { bytes, is_image: false })
 }
 
 /// Goes over the members of a tar without reading their content.
@@ -136,11 +144,7 @@ impl<'a, 'w> Reader<'a, 'w> {
             if len < BLOCK {
                 self.tell_strays();
                 let is_cut = len > 0 && !self.ended && self.strays == 0;
-                return if is_cut {
-                    Err(Fault::damaged("it ends within a header"))
-                } else {
-                    Ok(())
-                };
+                return if is_cut { Err(Damage::HeaderCut.into()) } else { Ok(()) };
             }
             self.walker.account().check().map_err(|_| Fault::Stopped)?;
             if block.iter().all(|&byte| byte == 0) {
@@ -161,11 +165,8 @@ impl<'a, 'w> Reader<'a, 'w> {
     /// Tells of blocks that should have been headers; behind the mark of the end anything may lie.
     fn tell_strays(&mut self) {
         if self.strays > 0 && !self.ended {
-            let fault = Fault::Damaged(format!(
-                "no header where one should be; {} blocks of 512 bytes were passed over",
-                self.strays
-            ));
-            self.walker.account().tell(self.place, &fault);
+            let damage = Damage::BlocksSkipped { blocks: self.strays };
+            self.walker.account().report(self.place, damage);
         }
         self.strays = 0;
     }
@@ -177,7 +178,7 @@ impl<'a, 'w> Reader<'a, 'w> {
                 let mut record = Vec::new();
                 reader.take(header.len).read_to_end(&mut record)?;
                 if (record.len() as u64) < header.len {
-                    return Err(Fault::damaged("it ends within a header"));
+                    return Err(Damage::HeaderCut.into());
                 }
                 extend(&mut self.extended, header.kind, &record);
                 skip(reader, header.padding())?;
@@ -185,8 +186,7 @@ impl<'a, 'w> Reader<'a, 'w> {
             }
             b'x' | b'L' | b'g' | b'K' => {
                 if header.len > LONGEST {
-                    let fault = Fault::Limit(format!("a header has more than {LONGEST} bytes"));
-                    self.walker.account().tell(self.place, &fault);
+                    self.walker.account().report(self.place, ArchiveLimit::TarHeader(LONGEST));
                 }
                 skip(reader, header.len.saturating_add(header.padding()))?;
                 return Ok(());
@@ -197,14 +197,14 @@ impl<'a, 'w> Reader<'a, 'w> {
         while is_extended {
             let mut block = [0; BLOCK];
             if fill(reader, &mut block)? < BLOCK {
-                return Err(Fault::damaged("it ends within a header"));
+                return Err(Damage::HeaderCut.into());
             }
             is_extended = block[504] != 0;
         }
         header.apply(&mut self.extended);
         match header.len {
             0 => self.walker.account().name(self.place, &header.name)?,
-            len => self.walker.sized(self.place, (&header.name, len), reader)?,
+            len => self.walker.sized(self.place, &header.name, len, reader)?,
         }
         skip(reader, header.padding())?;
         Ok(())

@@ -6,33 +6,53 @@
 
 use super::account::{Account, Level};
 use super::bytes::Bytes;
-use super::feed::{Feed, Window};
 use super::format::HEAD;
 use super::place::Place;
-use ddpatrol_scan::blob::{Blob, Origin};
+use crate::source::window::{PushWindows, Window};
+use ddpatrol_scan::blob::Origin;
+use ddpatrol_scan::read_full;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// A member's bytes on their way.
 pub(super) struct Tee<'t, 'w> {
-    account: &'t Account<'w>,
-    place: &'t Place,
-    level: Level,
+    scanned: Scanned<'t, 'w>,
     inner: &'t mut dyn Read,
-    feed: Feed,
+    windows: PushWindows,
     head: [u8; HEAD],
     head_len: usize,
     head_at: usize,
     ended: bool,
-    /// Why it cannot be read on, unless a deeper reader has told that already.
+    /// Why it cannot be read any further.
     pub(super) failed: Option<Failure>,
+}
+
+/// The member whose windows go to the sink.
+#[derive(Clone, Copy)]
+struct Scanned<'t, 'w> {
+    account: &'t Account<'w>,
+    place: &'t Place,
+    level: Level,
+}
+
+impl Scanned<'_, '_> {
+    fn visit(&self, window: Window<'_>) {
+        if window.is_empty() {
+            return;
+        }
+        let origin = match self.level {
+            Level::Stdin => Origin::Stdin,
+            Level::Member => Origin::File(&self.place.path),
+        };
+        self.account.visit(&window.blob(origin, self.place.layer.as_ref()));
+    }
 }
 
 /// The reason why reading failed.
 pub(super) enum Failure {
-    /// For this reason, which is to be told.
+    /// This error, which is not reported yet.
     New(io::Error),
-    /// For a reason that was told.
-    Told,
+    /// An error that was reported, for instance by the reader of an archive around it.
+    Reported,
 }
 
 impl<'t, 'w> Tee<'t, 'w> {
@@ -43,11 +63,9 @@ impl<'t, 'w> Tee<'t, 'w> {
         inner: &'t mut dyn Read,
     ) -> Self {
         Self {
-            account,
-            place,
-            level,
+            scanned: Scanned { account, place, level },
             inner,
-            feed: account.feed(),
+            windows: account.borrow_windows(),
             head: [0; HEAD],
             head_len: 0,
             head_at: 0,
@@ -62,12 +80,8 @@ impl<'t, 'w> Tee<'t, 'w> {
             return &self.head[..self.head_len];
         }
         let mut head = [0; HEAD];
-        while self.head_len < HEAD {
-            match self.pull(&mut head[self.head_len..]) {
-                Ok(0) | Err(_) => break,
-                Ok(len) => self.head_len += len,
-            }
-        }
+        // As long as there is no head, `self` reads from the member. An error is kept in `failed`.
+        self.head_len = read_full(self, &mut head).len;
         self.head = head;
         &self.head[..self.head_len]
     }
@@ -75,23 +89,23 @@ impl<'t, 'w> Tee<'t, 'w> {
     /// Reads what is left, and ends the windows.
     pub(super) fn finish(mut self) -> Option<Failure> {
         while !self.ended && self.failed.is_none() {
-            let told = self.account.told();
-            let read = match self.account.check() {
-                Ok(()) => self.inner.read(self.feed.room()),
+            let reported = self.scanned.account.reported();
+            let read = match self.scanned.account.check() {
+                Ok(()) => self.inner.read(self.windows.room()),
                 Err(error) => Err(error),
             };
-            match self.took(read, told) {
+            match self.took(read, reported) {
                 Ok(len) => {
-                    let (account, place, level) = (self.account, self.place, self.level);
-                    self.feed.advance(len, &mut |window| see(account, (place, level), &window));
+                    let scanned = self.scanned;
+                    self.windows.advance(len, &mut |window| scanned.visit(window));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        let (account, place, level) = (self.account, self.place, self.level);
-        self.feed.finish(&mut |window| see(account, (place, level), &window));
-        account.give_back(self.feed);
+        let scanned = self.scanned;
+        self.windows.finish(&mut |window| scanned.visit(window));
+        scanned.account.return_windows(self.windows);
         self.failed
     }
 
@@ -103,33 +117,35 @@ impl<'t, 'w> Tee<'t, 'w> {
         if self.failed.is_some() {
             return Err(io::Error::other("it cannot be read on"));
         }
-        let told = self.account.told();
-        let read = match self.account.check() {
+        let reported = self.scanned.account.reported();
+        let read = match self.scanned.account.check() {
             Ok(()) => self.inner.read(buffer),
             Err(error) => Err(error),
         };
-        let len = self.took(read, told)?;
-        let (account, place, level) = (self.account, self.place, self.level);
-        self.feed.push(&buffer[..len], &mut |window| see(account, (place, level), &window));
+        let len = self.took(read, reported)?;
+        let scanned = self.scanned;
+        self.windows.push(&buffer[..len], &mut |window| scanned.visit(window));
         Ok(len)
     }
 
     /// Counts what was read, or keeps why nothing was.
-    fn took(&mut self, read: io::Result<usize>, told: u64) -> io::Result<usize> {
+    fn took(&mut self, read: io::Result<usize>, reported: u64) -> io::Result<usize> {
         match read {
             Ok(0) => {
                 self.ended = true;
                 Ok(0)
             }
             Ok(len) => {
-                self.account.took(len, self.level);
+                self.scanned.account.took(len, self.scanned.level);
                 Ok(len)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let is_told = self.account.told() != told || self.account.is_stopped();
+                let account = self.scanned.account;
+                let is_reported = account.reported() != reported || account.is_stopped();
                 let again = io::Error::new(error.kind(), error.to_string());
-                self.failed = Some(if is_told { Failure::Told } else { Failure::New(error) });
+                self.failed =
+                    Some(if is_reported { Failure::Reported } else { Failure::New(error) });
                 Err(again)
             }
         }
@@ -146,21 +162,6 @@ impl Read for Tee<'_, '_> {
         }
         self.pull(buffer)
     }
-}
-
-fn see(account: &Account<'_>, (place, level): (&Place, Level), window: &Window<'_>) {
-    let origin = match level {
-        Level::Stdin => Origin::Stdin,
-        Level::Member => Origin::File(&place.path),
-    };
-    account.visit(&Blob {
-        origin,
-        bytes: window.bytes,
-        offset: window.offset,
-        position: window.position,
-        own: window.own.clone(),
-        layer: place.layer.as_ref(),
-    });
 }
 
 /// Bytes of an archive, of which each read fails once the walk is to end: decoders may read a whole

@@ -13,6 +13,7 @@ use super::repository::Keeper;
 use super::sink::{Histories, Packed, Sink};
 use super::tee::{Failure, Tee};
 use super::zip_directory;
+use ddpatrol_scan::issue::ArchiveLimit;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -89,13 +90,13 @@ impl<'a> Walker<'a> {
 
     fn end(&self, place: &Place, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
-            self.account.tell(place, &fault);
+            self.account.report(place, fault);
         }
         if let (Some(keeper), Ok(())) = (&self.keeper, self.account.check()) {
-            let mut tell = |path: &Path, fault: &Fault| self.account.gap(path, fault);
+            let mut report = |path: &Path, issue| self.account.report_at(path, issue);
             let is_stopped = || self.account.check().is_err();
             let mut found = |packed: Packed| self.account.found(packed);
-            keeper.finish(&mut found, &mut tell, &is_stopped);
+            keeper.finish(&mut found, &mut report, &is_stopped);
         }
         self.account.report_limit(place);
     }
@@ -122,13 +123,13 @@ impl<'a> Walker<'a> {
         let place = parent.member(name);
         let limit = self.account.options().limits.spool;
         let Some(keeper) = &self.keeper else { return self.content(&place, content) };
-        match keeper.keep(parent, (name, limit), content) {
+        match keeper.keep(parent, name, limit, content) {
             Ok(mut keeping) => {
                 let tee = Tee::new(&self.account, &place, Level::Member, &mut keeping);
                 let failure = tee.finish();
                 keeper.take(keeping, limit);
                 if let Some(Failure::New(error)) = failure {
-                    self.account.tell(&place, &error.into());
+                    self.account.report(&place, error);
                 }
                 self.account.check().map_err(|_| Fault::Stopped)
             }
@@ -146,22 +147,18 @@ impl<'a> Walker<'a> {
             }
             None => Ok(()),
             Some(format) if place.depth >= self.account.options().depth => {
-                Err(Fault::Limit(format!(
-                    "it is a {} archive in {} others (--archive-depth)",
-                    format.name(),
-                    place.depth
-                )))
+                Err(ArchiveLimit::Depth { format: format.name(), depth: place.depth }.into())
             }
             Some(format) => self.open(format, place, Source::Stream(&mut tee)),
         };
         // Its content was scanned as far as it could be read; the reason for the end is reported once.
         let outcome = match tee.finish() {
             Some(Failure::New(error)) => Err(error.into()),
-            Some(Failure::Told) => Ok(()),
+            Some(Failure::Reported) => Ok(()),
             None => outcome,
         };
         if let Err(fault) = outcome {
-            self.account.tell(place, &fault);
+            self.account.report(place, fault);
         }
         self.account.check().map_err(|_| Fault::Stopped)
     }
@@ -191,7 +188,7 @@ impl<'a> Walker<'a> {
             };
             held += len as u64;
             if held > limit {
-                return Err(Fault::Limit(format!("{limit} bytes are the most that is held of it")));
+                return Err(ArchiveLimit::Held(limit).into());
             }
             spool.write_all(&buffer[..len])?;
         }
@@ -205,7 +202,8 @@ impl Walker<'_> {
     pub(super) fn sized(
         &self,
         parent: &Place,
-        (name, len): (&[u8], u64),
+        name: &[u8],
+        len: u64,
         reader: &mut dyn Read,
     ) -> Result<(), Fault> {
         let mut content = Exact::new(reader, len);
@@ -214,3 +212,6 @@ impl Walker<'_> {
         if content.is_done() { Ok(()) } else { content.rest().map_err(|_| Fault::Stopped) }
     }
 }
+
+#[cfg(test)]
+mod tests;

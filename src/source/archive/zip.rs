@@ -7,6 +7,7 @@
 //! lzma, zstd, xz. What is encrypted is told.
 
 use super::bytes::{Bytes, fill, skip};
+use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::parts::{Taken, View};
 use super::place::Place;
@@ -14,6 +15,7 @@ use super::stream::MEMORY;
 use super::walker::Walker;
 use super::zip_directory::{Directory, find_directory, u16_at, u32_at, u64_at};
 use crc32fast::Hasher;
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use std::ops::Range;
 
@@ -48,20 +50,18 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         let found = find_directory(&mut part)?.filter(|it| is_whole || it.start < it.end);
         let Some(directory) = found else {
             if is_whole {
-                let what = "it has no central directory; its entries are read as they lie";
-                walker.account().tell(place, &Fault::damaged(what));
+                walker.account().report(place, Damage::ZipDirectoryMissing);
             }
             let sure = if is_whole { Sure::Yes } else { Sure::No };
-            read_in_order(walker, place, (&mut part, sure))?;
+            read_in_order(walker, place, &mut part, sure)?;
             continue;
         };
         directories += 1;
         if directories > MOST_DIRECTORIES {
-            let what = format!("it has more than {MOST_DIRECTORIES} central directories");
-            return Err(Fault::Limit(what));
+            return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
         }
         let mut taken = Taken::default();
-        read_directory(walker, place, &mut part, (directory, &mut taken))?;
+        read_directory(walker, place, &mut part, directory, &mut taken)?;
         taken.add(directory.start..directory.after);
         open.extend(taken.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
     }
@@ -73,7 +73,8 @@ fn read_directory(
     walker: &Walker<'_>,
     place: &Place,
     bytes: &mut dyn Bytes,
-    (directory, taken): (Directory, &mut Taken),
+    directory: Directory,
+    taken: &mut Taken,
 ) -> Result<(), Fault> {
     let mut at = directory.start;
     let mut part = Vec::new();
@@ -86,15 +87,14 @@ fn read_directory(
         let mut used = 0;
         while let Some((entry, len)) = parse_entry(&part[used..]) {
             used += len;
-            if let Some(range) = one(walker, place, bytes, (entry, directory.base))? {
+            if let Some(range) = read_entry(walker, place, bytes, &entry, directory.base)? {
                 taken.add(range);
             }
         }
         if used == 0 {
-            let what = "its central directory; its entries are read as they lie";
-            walker.account().tell(place, &Fault::damaged(what));
+            walker.account().report(place, Damage::ZipDirectory);
             taken.add(0..directory.start);
-            return read_in_order(walker, place, (bytes, Sure::Yes));
+            return read_in_order(walker, place, bytes, Sure::Yes);
         }
         at += used as u64;
     }
@@ -150,11 +150,12 @@ impl Entry {
 }
 
 /// Reads one entry of the directory; returns where it lies.
-fn one(
+fn read_entry(
     walker: &Walker<'_>,
     place: &Place,
     bytes: &mut dyn Bytes,
-    (entry, base): (Entry, u64),
+    entry: &Entry,
+    base: u64,
 ) -> Result<Option<Range<u64>>, Fault> {
     let is_folder = entry.name.ends_with(b"/") && entry.len == 0;
     let mut local = [0; 30];
@@ -167,15 +168,14 @@ fn one(
     let Some(start) = start.filter(|_| !is_folder) else {
         walker.account().name(place, &entry.name)?;
         if start.is_none() && !is_folder {
-            let fault = Fault::damaged("it does not lie where it should");
-            walker.account().tell(&place.member(&entry.name), &fault);
+            walker.account().report(&place.member(&entry.name), Damage::ZipEntryMisplaced);
         }
         return Ok(start.map(|start| start..start.saturating_add(local_len(&local))));
     };
     let skipped = local_len(&local) - 30;
     bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
     let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
-    content(walker, place, &entry, &mut packed)?;
+    content(walker, place, entry, &mut packed)?;
     // Behind what it really takes others may lie, whatever the directory says of its length.
     let left = packed.get_ref().limit() + packed.buffer().len() as u64;
     let taken = if entry.is_readable() { entry.packed - left } else { entry.packed };
@@ -194,13 +194,13 @@ fn content(
     entry: &Entry,
     packed: &mut dyn BufRead,
 ) -> Result<(), Fault> {
-    let fault = |fault| {
+    let report = |fault: Fault| {
         walker.account().name(place, &entry.name)?;
-        walker.account().tell(&place.member(&entry.name), &fault);
+        walker.account().report(&place.member(&entry.name), fault);
         Ok(())
     };
     if entry.is_encrypted() {
-        return fault(Fault::Encrypted);
+        return report(ArchiveIssue::Encrypted.into());
     }
     let decoder: Box<dyn Read + '_> = match entry.method {
         0 => Box::new(packed),
@@ -209,11 +209,11 @@ fn content(
         12 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
         14 => match lzma(packed, entry.len) {
             Ok(decoder) => decoder,
-            Err(error) => return fault(error.into()),
+            Err(error) => return report(error.into()),
         },
         93 => Box::new(super::stream::zstd(packed)),
         95 => Box::new(super::stream::xz(packed)),
-        method => return fault(Fault::Unsupported(format!("its method {method} is not known"))),
+        method => return report(Unsupported::ZipMethod(method).into()),
     };
     let mut checked = Checked { decoder, crc: entry.crc, hash: Hasher::new(), len: 0 };
     walker.member(place, &entry.name, &mut checked)
@@ -224,11 +224,11 @@ fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 
     let mut head = [0; 9];
     packed.read_exact(&mut head)?;
     if u16_at(&head, 2) != 5 {
-        return Err(io::Error::other("its lzma properties have another length than five"));
+        return Err(DecodeError::LzmaProperties.into());
     }
     let dictionary = u32_at(&head, 5);
     if dictionary > MEMORY {
-        return Err(io::Error::other("its lzma dictionary is too large"));
+        return Err(DecodeError::LzmaDictionary.into());
     }
     let mut reader =
         lzma_rust2::LzmaReader::new_with_props(packed, len, head[4], dictionary, None)?;
@@ -254,7 +254,7 @@ impl<R: Read> Read for Checked<R> {
         self.len += len as u64;
         if len == 0 && self.crc.is_some_and(|crc| crc != self.hash.clone().finalize()) {
             self.crc = None;
-            return Err(io::Error::other("its checksum does not agree"));
+            return Err(DecodeError::Checksum.into());
         }
         Ok(len)
     }
@@ -272,7 +272,8 @@ enum Sure {
 fn read_in_order(
     walker: &Walker<'_>,
     place: &Place,
-    (bytes, sure): (&mut dyn Bytes, Sure),
+    bytes: &mut dyn Bytes,
+    sure: Sure,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(64 << 10, bytes);
@@ -315,8 +316,7 @@ fn read_in_order(
             // These know their own end.
             content(walker, place, &entry, &mut reader)?;
         } else {
-            let fault = Fault::damaged("how long it is stood in the directory only");
-            walker.account().tell(&place.member(&entry.name), &fault);
+            walker.account().report(&place.member(&entry.name), Damage::ZipEntryUnsized);
         }
     }
     Ok(())
@@ -367,3 +367,6 @@ fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

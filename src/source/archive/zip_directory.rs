@@ -44,9 +44,9 @@ pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directo
         let end = from + at as u64;
         let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
         // Some programs write the record of large zips without need, so it is always looked for.
-        let wide = wide(bytes, end)?;
-        let (end, size, offset) = wide.unwrap_or((end, size, offset));
-        // What stands before the zip shifts the directory from where it should begin.
+        let record = wide_record(bytes, end)?.unwrap_or(Record { at: end, size, offset });
+        let Record { at: end, size, offset } = record;
+        // Bytes before the zip shift the directory from the offset in the record.
         let Some(start) = end.checked_sub(size) else { continue };
         let Some(base) = start.checked_sub(offset) else { continue };
         // Programs that read zips hold the mark, too.
@@ -61,8 +61,15 @@ pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directo
     Ok(None)
 }
 
-/// Reads the record of large zips: where it begins, the directory's size and offset.
-fn wide(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<(u64, u64, u64)>> {
+/// An end record: its own offset, and the size and offset that it gives for the directory.
+struct Record {
+    at: u64,
+    size: u64,
+    offset: u64,
+}
+
+/// Reads the record of large zips, whose locator ends at `end`.
+fn wide_record(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<Record>> {
     let Some(locator) = end.checked_sub(20) else { return Ok(None) };
     let mut record = [0; 56];
     bytes.seek(SeekFrom::Start(locator))?;
@@ -73,7 +80,8 @@ fn wide(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<(u64, u64, u64)>> 
     for at in [u64_at(&record, 8), locator.saturating_sub(56)] {
         let is_there = bytes.seek(SeekFrom::Start(at)).is_ok();
         if is_there && fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
-            return Ok(Some((at, u64_at(&record, 40), u64_at(&record, 48))));
+            let (size, offset) = (u64_at(&record, 40), u64_at(&record, 48));
+            return Ok(Some(Record { at, size, offset }));
         }
     }
     Ok(None)

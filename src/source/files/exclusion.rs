@@ -49,17 +49,17 @@ pub(super) struct Exclusion<'a> {
 impl Exclusion<'_> {
     /// Returns `true` if an entry at this depth is itself excluded.
     pub(super) fn has(&self, entry: &DirEntry, depth: usize) -> bool {
-        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        self.has_itself(entry.path(), depth, is_dir)
+        self.has_itself(entry.path(), depth, PathKind::of(entry))
     }
 
-    fn has_itself(&self, path: &Path, depth: usize, is_dir: bool) -> bool {
+    fn has_itself(&self, path: &Path, depth: usize, kind: PathKind) -> bool {
         if depth == 0 {
             return false;
         }
         let FilesOptions { configured, here, .. } = self.options;
-        let kind = if is_dir { PathKind::Folder } else { PathKind::File };
-        if !configured.is_empty() && configured.has_itself(&lexical(&here.join(path)), kind) {
+        let kind_of_path = if kind.is_folder() { PathKind::Folder } else { PathKind::File };
+        if !configured.is_empty() && configured.has_itself(&lexical(&here.join(path)), kind_of_path)
+        {
             return true;
         }
         if self.globs.is_empty() {
@@ -67,13 +67,16 @@ impl Exclusion<'_> {
         }
         let mut below: Vec<_> = path.components().rev().take(depth).collect();
         below.reverse();
-        self.globs.matched(below.iter().collect::<PathBuf>(), is_dir).is_ignore()
+        self.globs.matched(below.iter().collect::<PathBuf>(), kind.is_folder()).is_ignore()
     }
 
     /// Returns `true` if a file at this depth is excluded, or a folder that contains it.
     pub(super) fn has_below(&self, path: &Path, depth: usize) -> bool {
         let mut above = path.ancestors().take(depth).enumerate();
-        above.any(|(up, path)| self.has_itself(path, depth - up, up > 0))
+        above.any(|(up, path)| {
+            let kind = if up > 0 { PathKind::Folder } else { PathKind::File };
+            self.has_itself(path, depth - up, kind)
+        })
     }
 
     /// Returns `true` if a path is a report that this scan is writing.

@@ -25,7 +25,7 @@ use self::worker::Worker;
 use super::git::lfs::{Lfs, LfsError, Pointer};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
-use super::{Code, Gap, Run, Source, Visitors};
+use super::{Issue, Run, Source, Visitors};
 use ddpatrol_scan::regular;
 use ignore::overrides::Override;
 use std::collections::{HashMap, HashSet};
@@ -65,20 +65,16 @@ impl Files {
                 repository.ok().map(|repository| Lfs::new(&repository))
             });
             let object = store.as_ref().and_then(|store| store.path(&pointer));
-            let (code, message) = match object {
+            let issue = match object {
                 None => {
                     let error = LfsError::Missing(pointer.oid().to_owned());
-                    (Code::LfsMissing, error.to_string())
+                    Issue::LfsMissing { source: error.into() }
                 }
                 // It is scanned with the repository.
                 Some(_) if self.options.repositories.is_some() => continue,
-                Some(_) => {
-                    let message = "its Git LFS object is not scanned; `git lfs checkout` puts it in \
-                                   the place of this pointer";
-                    (Code::LfsSkipped, message.to_owned())
-                }
+                Some(_) => Issue::LfsSkipped,
             };
-            run.report(Gap::Opaque, code, Some(path), message);
+            run.report(issue, Some(path));
         }
     }
 }
@@ -151,31 +147,18 @@ impl Source for Files {
 /// Reports a submodule whose files are not here.
 fn report_submodule(path: &Path, run: &Run) {
     if path.join(".git").symlink_metadata().is_err() {
-        let message = "the submodule is not checked out, so it is not scanned; \
-                       `git submodule update --init --recursive` checks it out";
-        run.report(Gap::Opaque, Code::SubmoduleMissing, Some(path.to_owned()), message);
+        run.report(Issue::SubmoduleMissing, Some(path.to_owned()));
     }
 }
 
 /// Returns `true` if a path that the user named can be walked; reports it otherwise.
 fn check_root(path: &Path, run: &Run) -> bool {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() || metadata.is_dir() => true,
-        Ok(metadata) => {
-            let kind = regular::special_kind(metadata.file_type());
-            let message = format!("not read: it is {kind}; `-` reads standard input");
-            run.report(Gap::Unread, Code::FileSpecial, Some(path.to_owned()), message);
-            false
-        }
-        Err(error) => {
-            let (code, message) = match error.kind() {
-                io::ErrorKind::NotFound => {
-                    (Code::FileMissing, "there is no such file or folder".to_owned())
-                }
-                _ => (Code::FileUnreadable, format!("cannot be read: {error}")),
-            };
-            run.report(Gap::Unread, code, Some(path.to_owned()), message);
-            false
-        }
-    }
+    let issue = match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() || metadata.is_dir() => return true,
+        Ok(metadata) => Issue::SpecialPath { kind: regular::special_kind(metadata.file_type()) },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Issue::PathMissing,
+        Err(source) => Issue::FileUnreadable { source },
+    };
+    run.report(issue, Some(path.to_owned()));
+    false
 }

@@ -5,7 +5,7 @@
 
 pub(super) use crate::source::git::repo::TrackedKind;
 use crate::source::git::repo::{Environment, Repository, TrackedPath};
-use crate::source::{Code, Gap, Run};
+use crate::source::{Issue, Run};
 use ddpatrol_scan::lock::lock;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
@@ -87,16 +87,8 @@ impl Tracked {
             let paths = match tree.repository.tracked() {
                 Ok(paths) => paths,
                 Err(error) => {
-                    let message = format!(
-                        "the index cannot be read, so files in it that an ignore file names are left \
-                         out (--no-ignore reads them): {error}"
-                    );
-                    run.report(
-                        Gap::Opaque,
-                        Code::IndexUnreadable,
-                        Some(tree.repository.index_file()),
-                        message,
-                    );
+                    let issue = Issue::IndexUnreadable { source: error.into() };
+                    run.report(issue, Some(tree.repository.index_file()));
                     continue;
                 }
             };

@@ -30,23 +30,28 @@ pub(super) struct Watched<'a> {
     pub(super) pointer: Option<Pointer>,
 }
 
+/// The part of a file that bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Beginning,
+}
+
 impl<'a> Watched<'a> {
     pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
         Self { file, path, reads: 0, before: None, signs: Signs::None, pointer: None }
     }
 
-    /// Takes note of what the first bytes say of the file, or the last ones if that is all of it.
-    fn look(&mut self, bytes: &[u8], is_whole: bool) {
+    /// Recognizes the file by its bytes.
+    fn recognize(&mut self, bytes: &[u8], extent: Extent) {
+        let is_whole = extent == Extent::Whole;
         if is_whole {
             self.pointer = Pointer::parse(bytes);
         }
+        let ends_as_zip = || !is_whole || archive::ends_as_zip(bytes);
         self.signs = match archive::detect(bytes, self.path) {
             Some(format) => Signs::Format(format),
-            None if archive::may_end_as_zip(bytes)
-                && (!is_whole || archive::ends_as_zip(bytes)) =>
-            {
-                Signs::Perhaps
-            }
+            None if archive::may_end_as_zip(bytes) && ends_as_zip() => Signs::Perhaps,
             None => Signs::None,
         };
     }
@@ -60,7 +65,8 @@ impl io::Read for Watched<'_> {
             self.before = self.file.metadata().ok();
         }
         if self.reads == 1 && len > 0 {
-            self.look(&buffer[..len], len < buffer.len());
+            let extent = if len < buffer.len() { Extent::Whole } else { Extent::Beginning };
+            self.recognize(&buffer[..len], extent);
         }
         Ok(len)
     }

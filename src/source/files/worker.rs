@@ -9,10 +9,11 @@ use super::left_out::LeftOut;
 use super::options::FilesOptions;
 use super::tracked::Tracked;
 use super::watched::{Signs, Watched, changed};
+use crate::config::PathKind;
 use crate::source::archive::{self, Found, Input, Visit, image};
 use crate::source::git::lfs::Pointer;
 use crate::source::window::{End, Windows};
-use crate::source::{Code, Gap, ObjectVisitor, Run, add};
+use crate::source::{Issue, ObjectVisitor, Run, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular;
@@ -62,8 +63,8 @@ impl Worker<'_> {
             Err(error) => {
                 let is_gone = error.io_error().is_some_and(|it| self.is_taken_away(it));
                 if !is_gone {
-                    let (path, message) = describe(&error);
-                    self.run.report(Gap::Unread, Code::FileUnreadable, path, message);
+                    let (path, issue) = walk_issue(error);
+                    self.run.report(issue, path);
                 }
                 return WalkState::Continue;
             }
@@ -94,8 +95,7 @@ impl Worker<'_> {
         if self.exclusion.is_own(entry.path()) {
             return WalkState::Continue;
         }
-        let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        if is_dir {
+        if PathKind::of(&entry).is_folder() {
             self.folder(entry.path(), entry.depth());
         }
         self.name(entry.path());
@@ -108,8 +108,8 @@ impl Worker<'_> {
             add(&self.run.tally.symlinks, 1);
         } else if !kind.is_dir() {
             add(&self.run.tally.special, 1);
-            let message = format!("not read: it is {}", regular::special_kind(kind));
-            self.run.report(Gap::Opaque, Code::FileSpecial, Some(entry.into_path()), message);
+            let issue = Issue::SpecialFile { kind: regular::special_kind(kind) };
+            self.run.report(issue, Some(entry.into_path()));
         }
         WalkState::Continue
     }
@@ -120,16 +120,16 @@ impl Worker<'_> {
             return false;
         };
         let Some(rules) = self.rules_in(folder) else { return false };
-        let kind = entry.file_type();
-        let is_dir = kind.is_some_and(|kind| kind.is_dir());
-        if !rules.ignore(Entry { path: entry.path(), is_dir }) {
+        let kind = PathKind::of(entry);
+        if !rules.ignore(Entry { path: entry.path(), kind }) {
             return false;
         }
-        if is_dir {
+        let file_type = entry.file_type();
+        if kind.is_folder() {
             self.left_out.add_folder(entry.path(), entry.depth());
         } else if self.exclusion.has(entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
-        } else if kind.is_some_and(|kind| kind.is_file()) && !self.exclusion.is_own(entry.path()) {
+        } else if file_type.is_some_and(|it| it.is_file()) && !self.exclusion.is_own(entry.path()) {
             add(&self.left_out.files, 1);
         }
         true
@@ -200,11 +200,10 @@ impl Worker<'_> {
     }
 
     fn file(&mut self, path: &Path) {
-        if let Err(error) = self.read(path)
-            && !self.is_taken_away(&error)
+        if let Err(source) = self.read(path)
+            && !self.is_taken_away(&source)
         {
-            let message = format!("cannot be read: {error}");
-            self.run.report(Gap::Unread, Code::FileUnreadable, Some(path.to_owned()), message);
+            self.run.report(Issue::FileUnreadable { source }, Some(path.to_owned()));
         }
     }
 
@@ -214,8 +213,7 @@ impl Worker<'_> {
         if self.options.is_store && !path.components().any(|part| part.as_os_str() == "lfs") {
             let size = file.metadata()?.len();
             if size > MAX_STORE_FILE {
-                let message = format!("not scanned: {size} bytes exceed the limit for such a file");
-                self.run.report(Gap::Unread, Code::FileSize, Some(path.to_owned()), message);
+                self.run.report(Issue::StoreFileSize { size }, Some(path.to_owned()));
                 return Ok(());
             }
         }
@@ -223,14 +221,13 @@ impl Worker<'_> {
             let size = file.metadata()?.len();
             if size > limit {
                 add(&self.run.tally.too_large, 1);
-                let message = format!("not read: {size} bytes exceed --max-file-size");
-                self.run.report(Gap::Opaque, Code::FileSize, Some(path.to_owned()), message);
+                self.run.report(Issue::FileSize { size }, Some(path.to_owned()));
                 return Ok(());
             }
         }
         let mut watched = Watched::new(&mut file, path);
-        let counted = (self.run, &self.run.tally.bytes);
-        let end = self.windows.visit(Origin::File(path), &mut watched, &mut *self.visitor, counted);
+        let origin = Origin::File(path);
+        let end = self.windows.visit(origin, &mut watched, &mut *self.visitor, self.run);
         let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
         match end {
             End::Whole(len) => {
@@ -238,8 +235,7 @@ impl Worker<'_> {
                 let is_store = self.options.is_store;
                 add(if is_store { &tally.git_files } else { &tally.files }, 1);
                 if before.is_some_and(|before| changed(&before, &file, len)) {
-                    let message = "it changed while it was read; scan it again";
-                    self.run.report(Gap::Unread, Code::FileChanged, Some(path.to_owned()), message);
+                    self.run.report(Issue::FileChanged, Some(path.to_owned()));
                 }
                 if let Some(pointer) = pointer.filter(|_| !is_store) {
                     lock(self.pointers).push((path.to_owned(), pointer));
@@ -269,14 +265,14 @@ impl Worker<'_> {
     }
 }
 
-/// Splits an error of the walk into its path and its words.
-fn describe(error: &ignore::Error) -> (Option<PathBuf>, String) {
+/// Splits an error of the walk into its path and the issue.
+fn walk_issue(error: ignore::Error) -> (Option<PathBuf>, Issue) {
     match error {
-        ignore::Error::WithPath { path, err } => (Some(path.clone()), describe(err).1),
+        ignore::Error::WithPath { path, err } => (Some(path), walk_issue(*err).1),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
-            describe(err)
+            walk_issue(*err)
         }
-        ignore::Error::Io(error) => (None, format!("cannot be read: {error}")),
-        other => (None, other.to_string()),
+        ignore::Error::Io(source) => (None, Issue::FileUnreadable { source }),
+        other => (None, Issue::WalkFailed { source: other.into() }),
     }
 }

@@ -75,7 +75,7 @@ impl Attributor<'_> {
                 format!("{count} {objects} {what} missing ({named})"),
             )
         };
-        self.run.report(kind, code, Some(self.root.to_owned()), message.clone());
+        self.run.report_message(kind, code, Some(self.root.to_owned()), message.clone());
         vec![(code, message)]
     }
 

@@ -122,7 +122,7 @@ impl History<'_> {
                 "the shallow clone begins at commit {id}, within the range: everything in it \
                  counts as brought by it"
             );
-            self.run.report(
+            self.run.report_message(
                 Gap::Opaque,
                 Code::ShallowClone,
                 Some(self.repository.git_dir.clone()),
@@ -219,7 +219,7 @@ impl History<'_> {
             ReadError::Missing(_) => Code::ObjectMissing,
             ReadError::Broken { .. } => Code::ObjectUnreadable,
         };
-        self.run.report(Gap::Unread, code, path, error.to_string());
+        self.run.report_message(Gap::Unread, code, path, error.to_string());
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {

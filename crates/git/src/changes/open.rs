@@ -7,7 +7,12 @@ use ddpatrol_scan::{Code, Gap, Run};
 /// Opens the store, and reports what of it cannot be read.
 pub(super) fn open_store(repository: &Repository, run: &Run) -> Store {
     open_store_with(repository, &mut |problem| {
-        run.report(Gap::Unread, Code::StoreUnreadable, Some(repository.git_dir.clone()), problem);
+        run.report_message(
+            Gap::Unread,
+            Code::StoreUnreadable,
+            Some(repository.git_dir.clone()),
+            problem,
+        );
     })
 }
 

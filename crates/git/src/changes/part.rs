@@ -152,7 +152,7 @@ impl<'a> ChangePart<'a> {
     pub fn report_unreadable(&self, error: &ReadError) {
         let git_dir = self.source.repository.git_dir.clone();
         let run = self.source.run;
-        run.report(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.to_string());
+        run.report_message(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.to_string());
     }
 
     fn blob_reader(&self) -> BlobReader<'_> {
@@ -164,7 +164,7 @@ impl<'a> ChangePart<'a> {
         for error in &unread.errors {
             let git_dir = self.source.repository.git_dir.clone();
             let run = self.source.run;
-            run.report(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.clone());
+            run.report_message(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.clone());
         }
     }
 
@@ -180,7 +180,7 @@ impl<'a> ChangePart<'a> {
                 LfsError::Read { .. } => (Gap::Unread, Code::LfsUnreadable),
             };
             let path = join(Path::new(""), &item.path);
-            self.source.run.report(kind, code, Some(path), error.to_string());
+            self.source.run.report_message(kind, code, Some(path), error.to_string());
         }
     }
 }

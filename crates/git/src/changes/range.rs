@@ -352,7 +352,7 @@ impl Range {
 impl Change for Range {
     fn read(&self, visitors: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         for problem in &self.problems {
-            run.report(
+            run.report_message(
                 Gap::Unread,
                 Code::StoreUnreadable,
                 Some(self.repository.git_dir.clone()),

@@ -166,7 +166,7 @@ impl Change for Staged {
         let mut others = Others::new(&self.progress, &store);
         let (set, versions) = self.list(&mut others, run);
         for error in &others.errors {
-            run.report(
+            run.report_message(
                 Gap::Unread,
                 Code::ObjectUnreadable,
                 Some(self.repository.git_dir.clone()),

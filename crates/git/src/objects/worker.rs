@@ -209,8 +209,7 @@ impl<'a> Worker<'a> {
         let Some(visitor) = &mut self.visitor else { return Ok(()) };
         let origin = Origin::Object(id, Kind::Blob);
         let mut windows = Windows::new(self.context);
-        let counted = (self.run, &self.run.tally.bytes);
-        match windows.visit(origin, reader, &mut **visitor, counted) {
+        match windows.visit(origin, reader, &mut **visitor, self.run) {
             End::Whole(_) => {
                 self.counted.0 += 1;
                 Ok(())

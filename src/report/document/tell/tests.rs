@@ -7,7 +7,7 @@ use crate::report::tests::{
     clean, document, finding, location, object, place, record, redactor, rule_set, suppressed,
     token, trace,
 };
-use crate::source::{Code, Gap};
+use crate::source::{Code, Gap, Issue};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::finding::baseline::Roots;
 use ddpatrol_scan::finding::{HeldObject, Inline, Part, Span};
@@ -115,11 +115,16 @@ fn every_count_has_its_field() {
     assert_eq!((it.objects, it.already_there), (14, 15));
 }
 
+fn message(severity: Gap, message: String) -> Issue {
+    Issue::Message { severity, code: Code::FileMissing, message }
+}
+
 #[test]
 fn a_gap_makes_a_document_incomplete_by_its_kind() {
     let complete = |kind, strict| {
-        let (code, path) = (Code::FileMissing, Some(PathBuf::from("a")));
-        let diagnostics = vec![Diagnostic { path, kind, code, message: "x".to_owned() }];
+        let path = Some(PathBuf::from("a"));
+        let issue = Arc::new(message(kind, "x".to_owned()));
+        let diagnostics = vec![Diagnostic { path, issue }];
         let outcome = Outcome { diagnostics, ..Outcome::default() };
         made(&outcome, Choices { strict, ..Choices::default() }).complete
     };
@@ -141,12 +146,8 @@ fn all_text_of_a_scan_is_masked() {
         trace: Some(Arc::new(trace(&format!("{}/.git", token(13))))),
         ..location("")
     };
-    let diagnostic = Diagnostic {
-        path: Some(path(14)),
-        kind: Gap::Opaque,
-        code: Code::FileMissing,
-        message: token(15),
-    };
+    let issue = Arc::new(message(Gap::Opaque, token(15)));
+    let diagnostic = Diagnostic { path: Some(path(14)), issue };
     let unused = Unused {
         by: By::Allow,
         fingerprint: finding(vec![]).fingerprint,

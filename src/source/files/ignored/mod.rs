@@ -7,8 +7,9 @@
 
 mod pattern;
 
+use crate::config::PathKind;
 use crate::source::git::repo::{ExcludesFile, Repository};
-use crate::source::{Code, Gap, Run};
+use crate::source::{Issue, Run};
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use pattern::{Case, Pattern};
 use std::collections::HashMap;
@@ -59,7 +60,7 @@ struct List {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'a> {
     pub(super) path: &'a Path,
-    pub(super) is_dir: bool,
+    pub(super) kind: PathKind,
 }
 
 impl Ignored {
@@ -81,14 +82,14 @@ impl Ignored {
         let mut path = top.to_owned();
         let mut is_ignored = false;
         for name in below {
-            let entry = Entry { path: &path.join(name), is_dir: true };
+            let entry = Entry { path: &path.join(name), kind: PathKind::Folder };
             is_ignored |= rules.ignore(entry);
             path.push(name);
             rules = rules.below(&path);
             rules.read(run);
         }
         // No file has this name; a pattern that matches it matches them all.
-        let any = Entry { path: &path.join("\u{1}"), is_dir: false };
+        let any = Entry { path: &path.join("\u{1}"), kind: PathKind::File };
         if !below.as_os_str().is_empty() && (is_ignored || rules.ignore(any)) {
             let base = rules.from_top.len();
             rules.lists.retain(|list| list.base == base);
@@ -161,7 +162,7 @@ impl Rules {
         let path = self.path_from_top(entry.path);
         let matching = self.lists.iter().find_map(|list| {
             let path = &path[list.base..];
-            list.patterns.iter().rev().find(|pattern| pattern.matches(path, entry.is_dir))
+            list.patterns.iter().rev().find(|pattern| pattern.matches(path, entry.kind))
         });
         matching.is_some_and(|pattern| !pattern.is_negative)
     }
@@ -213,9 +214,8 @@ impl List {
                 (!patterns.is_empty()).then(|| Arc::new(Self { base: count.base, patterns }))
             }
             Err(error) if is_absent(&error) => None,
-            Err(error) => {
-                let message = format!("these ignore rules are not applied: {error}");
-                run.report(Gap::Opaque, Code::IgnoreRules, Some(path.to_owned()), message);
+            Err(source) => {
+                run.report(Issue::IgnoreRules { source }, Some(path.to_owned()));
                 None
             }
         }

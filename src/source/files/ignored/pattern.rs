@@ -3,6 +3,8 @@
 //!
 //! Input: the bytes of a file, then paths. Nothing is read here.
 
+use crate::config::PathKind;
+
 /// Whether upper and lower case differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
@@ -113,8 +115,8 @@ impl Pattern {
 
     /// Returns `true` if the pattern matches a path, which counts from the folder of the ignore file
     /// and has `/` between its names.
-    pub(super) fn matches(&self, path: &[u8], is_dir: bool) -> bool {
-        if self.folders_only && !is_dir {
+    pub(super) fn matches(&self, path: &[u8], kind: PathKind) -> bool {
+        if self.folders_only && !kind.is_folder() {
             return false;
         }
         let name = || {
@@ -348,7 +350,7 @@ mod tests {
 
     fn matches(pattern: &str, path: &str) -> bool {
         let patterns = parse(pattern.as_bytes(), Case::Sensitive);
-        patterns.iter().any(|it| it.matches(path.as_bytes(), false))
+        patterns.iter().any(|it| it.matches(path.as_bytes(), PathKind::File))
     }
 
     #[test]

@@ -1,0 +1,207 @@
+//! Issues: what a scan could not read, as data with a stable code and a severity.
+//!
+//! A source reports an issue together with the path that it concerns. Issues keep the error that
+//! caused them; the words for people are made in `text`, and nowhere in the sources.
+
+mod archive;
+mod text;
+
+pub use archive::{ArchiveIssue, ArchiveLimit, Damage, UnpackLimit, Unsupported};
+
+use super::code::Code;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::io;
+
+/// The severity of something that was not scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gap {
+    /// It should have been read and could not be: the result is incomplete.
+    Unread,
+    /// It cannot be read by its nature or was left out by a limit that the user set: the result is
+    /// incomplete only under `--strict`.
+    Opaque,
+}
+
+impl Gap {
+    /// Returns the word for it in reports: `unread`, `opaque`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+/// An error of another module that caused an issue.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// A stream that cannot be read twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard input.
+    Stdin,
+    /// A named pipe or a similar file that the user named.
+    Named,
+}
+
+/// Something that was not scanned, and why.
+#[derive(Debug)]
+pub enum Issue {
+    /// A path that the user named does not exist.
+    PathMissing,
+    /// A file or folder cannot be read.
+    FileUnreadable {
+        /// Why.
+        source: io::Error,
+    },
+    /// The walk over files and folders cannot enter something for another reason than an I/O error.
+    WalkFailed {
+        /// Why.
+        source: Cause,
+    },
+    /// A path that the user named is a device or socket.
+    SpecialPath {
+        /// The kind of file: `a device`.
+        kind: &'static str,
+    },
+    /// A walk found a device, socket or named pipe.
+    SpecialFile {
+        /// The kind of file: `a named pipe`.
+        kind: &'static str,
+    },
+    /// A file exceeds `--max-file-size`.
+    FileSize {
+        /// The size of the file in bytes.
+        size: u64,
+    },
+    /// One of a repository's own text files, such as a log, exceeds the limit for such files.
+    StoreFileSize {
+        /// The size of the file in bytes.
+        size: u64,
+    },
+    /// A file changed while it was read.
+    FileChanged,
+    /// A file with ignore rules cannot be read, so its rules are not applied.
+    IgnoreRules {
+        /// Why.
+        source: io::Error,
+    },
+    /// The index of a repository cannot be read, so tracked files that are ignored are not known.
+    IndexUnreadable {
+        /// Why.
+        source: Cause,
+    },
+    /// A file is a Git LFS pointer whose object is missing.
+    LfsMissing {
+        /// The missing object.
+        source: Cause,
+    },
+    /// A file is a Git LFS pointer whose object exists and was not scanned.
+    LfsSkipped,
+    /// A submodule is not checked out.
+    SubmoduleMissing,
+    /// A stream cannot be read to its end.
+    StreamUnreadable {
+        /// Which stream.
+        stream: Stream,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program that was read as a stream is too long to look for an archive at its end.
+    StreamSpool {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Encoded text is too long for one window, so nested encodings are decoded in its first part only.
+    EncodedTooLong {
+        /// The size of the largest window in bytes.
+        limit: usize,
+    },
+    /// A problem of an archive or of a member.
+    Archive(ArchiveIssue),
+    /// A problem of a part of the program that has no typed issues yet.
+    Message {
+        /// How much it matters.
+        severity: Gap,
+        /// Its stable code.
+        code: Code,
+        /// The words.
+        message: String,
+    },
+}
+
+impl Issue {
+    /// Returns the stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::PathMissing => Code::FileMissing,
+            Self::FileUnreadable { .. } | Self::WalkFailed { .. } => Code::FileUnreadable,
+            Self::SpecialPath { .. } | Self::SpecialFile { .. } => Code::FileSpecial,
+            Self::FileSize { .. } | Self::StoreFileSize { .. } => Code::FileSize,
+            Self::FileChanged => Code::FileChanged,
+            Self::IgnoreRules { .. } => Code::IgnoreRules,
+            Self::IndexUnreadable { .. } => Code::IndexUnreadable,
+            Self::LfsMissing { .. } => Code::LfsMissing,
+            Self::LfsSkipped => Code::LfsSkipped,
+            Self::SubmoduleMissing => Code::SubmoduleMissing,
+            Self::StreamUnreadable { .. } => Code::StreamUnreadable,
+            Self::StreamSpool { .. } => Code::ArchiveLimit,
+            Self::EncodedTooLong { .. } => Code::Decoding,
+            Self::Archive(issue) => issue.code(),
+            Self::Message { code, .. } => *code,
+        }
+    }
+
+    /// Returns how much it matters.
+    #[must_use]
+    pub fn severity(&self) -> Gap {
+        match self {
+            Self::PathMissing
+            | Self::FileUnreadable { .. }
+            | Self::WalkFailed { .. }
+            | Self::SpecialPath { .. }
+            | Self::StoreFileSize { .. }
+            | Self::FileChanged
+            | Self::StreamUnreadable { .. }
+            | Self::StreamSpool { .. } => Gap::Unread,
+            Self::SpecialFile { .. }
+            | Self::FileSize { .. }
+            | Self::IgnoreRules { .. }
+            | Self::IndexUnreadable { .. }
+            | Self::LfsMissing { .. }
+            | Self::LfsSkipped
+            | Self::SubmoduleMissing
+            | Self::EncodedTooLong { .. } => Gap::Opaque,
+            Self::Archive(issue) => issue.severity(),
+            Self::Message { severity, .. } => *severity,
+        }
+    }
+}
+
+impl Error for Issue {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::FileUnreadable { source }
+            | Self::IgnoreRules { source }
+            | Self::StreamUnreadable { source, .. } => Some(source),
+            Self::WalkFailed { source }
+            | Self::IndexUnreadable { source }
+            | Self::LfsMissing { source } => Some(&**source),
+            Self::Archive(issue) => issue.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<ArchiveIssue> for Issue {
+    fn from(issue: ArchiveIssue) -> Self {
+        Self::Archive(issue)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Windows over bytes that are pushed: bytes come in as they are read, windows go out as they fill.
+//!
+//! The overlap between windows is computed here, for readers and for the members of archives. Nothing is
+//! read or searched here.
+
+use crate::blob::{Blob, Context, Origin, Position};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The size of a window in bytes, unless the context needs more. Measured: 64 KiB to 1 MiB differ by
+/// less than the noise; this size stays within the second-level cache.
+const WINDOW: usize = 256 * 1024;
+
+/// The buffer of one stream of bytes.
+#[derive(Debug)]
+pub struct PushWindows {
+    buffer: Vec<u8>,
+    /// The length of the buffer where it was not grown.
+    size: usize,
+    context: Context,
+    filled: usize,
+    own_start: usize,
+    offset: u64,
+    position: Option<Position>,
+}
+
+/// A window that is full, or the last one.
+pub struct Window<'a> {
+    bytes: &'a [u8],
+    offset: u64,
+    position: Position,
+    own: Range<usize>,
+}
+
+impl<'a> Window<'a> {
+    /// Returns `true` if no byte is the window's own: for input without bytes.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// Returns the window as a blob.
+    pub fn blob(self, origin: Origin<'a>, layer: Option<&'a Arc<str>>) -> Blob<'a> {
+        let Self { bytes, offset, position, own } = self;
+        Blob { origin, bytes, offset, position, own, layer }
+    }
+}
+
+/// Takes windows.
+pub type OnWindow<'a> = &'a mut dyn FnMut(Window<'_>);
+
+impl PushWindows {
+    /// Makes a buffer for windows with this context.
+    pub fn new(context: Context) -> Self {
+        Self::with_size(context, WINDOW)
+    }
+
+    /// Makes a buffer of `size` bytes, or more where the context needs it.
+    pub fn with_size(context: Context, size: usize) -> Self {
+        let least = context.before + 2 * context.after + 1;
+        let size = size.max(least);
+        let buffer = vec![0; size];
+        Self { buffer, size, context, filled: 0, own_start: 0, offset: 0, position: None }
+    }
+
+    /// Forgets everything, to be used for other bytes.
+    pub fn reset(&mut self) {
+        (self.filled, self.own_start, self.offset, self.position) = (0, 0, 0, None);
+        self.buffer.truncate(self.size);
+        self.buffer.shrink_to(self.size);
+    }
+
+    /// Returns the room that bytes can be read into; it is never empty.
+    pub fn room(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.filled..]
+    }
+
+    /// Returns the bytes of the window that is being filled.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// Returns the length of the window that is being filled, once it is full.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Grows the window that is being filled.
+    pub fn grow(&mut self, len: usize) {
+        self.buffer.resize(len, 0);
+    }
+
+    /// Adds `len` bytes that were read into the room, and keeps the window even if it is full.
+    pub fn add(&mut self, len: usize) {
+        self.filled += len;
+    }
+
+    /// Adds `len` bytes that were read into the room; yields the window if it is full.
+    pub fn advance(&mut self, len: usize, on_window: OnWindow<'_>) {
+        self.add(len);
+        if self.filled == self.buffer.len() {
+            self.next(on_window);
+        }
+    }
+
+    /// Adds bytes.
+    pub fn push(&mut self, mut bytes: &[u8], on_window: OnWindow<'_>) {
+        while !bytes.is_empty() {
+            let room = self.room();
+            let len = room.len().min(bytes.len());
+            room[..len].copy_from_slice(&bytes[..len]);
+            bytes = &bytes[len..];
+            self.advance(len, on_window);
+        }
+    }
+
+    /// Yields a window that is full, and begins the next one with the context that both share.
+    pub fn next(&mut self, on_window: OnWindow<'_>) {
+        let own_end = self.filled - self.context.after;
+        let mut position = self.show(own_end, on_window);
+        let dropped = own_end.saturating_sub(self.context.before);
+        position.advance(&self.buffer[..dropped]);
+        self.buffer.copy_within(dropped..self.filled, 0);
+        self.filled -= dropped;
+        // A window that has grown shrinks again, but leaves room.
+        self.buffer.truncate(self.size.max(self.filled + 1));
+        self.own_start = own_end - dropped;
+        self.offset += dropped as u64;
+        self.position = Some(position);
+    }
+
+    /// Yields the last window.
+    pub fn finish(&mut self, on_window: OnWindow<'_>) {
+        self.show(self.filled, on_window);
+        self.reset();
+    }
+
+    /// Yields the bytes as a window; returns the position of the first one.
+    fn show(&self, own_end: usize, on_window: OnWindow<'_>) -> Position {
+        let bytes = self.bytes();
+        let position = self.position.unwrap_or_else(|| Position::start_of(bytes));
+        let own = self.own_start..own_end;
+        on_window(Window { bytes, offset: self.offset, position, own });
+        position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_byte_is_some_windows_own_exactly_once(
+            len in 0..3_000_000_usize, piece in 1..400_000_usize,
+        ) {
+            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let mut windows = PushWindows::new(Context { before: 100, after: 200 });
+            let mut next = 0;
+            let mut on_window = |window: Window<'_>| {
+                let start = window.offset as usize;
+                assert_eq!(window.bytes, &bytes[start..start + window.bytes.len()]);
+                assert_eq!(start + window.own.start, next);
+                let end = start + window.own.end;
+                let seen = start + window.bytes.len();
+                assert!(seen == len || seen >= end + 200);
+                assert!(start == 0 || window.own.start >= 100);
+                next = end;
+            };
+            bytes.chunks(piece).for_each(|piece| windows.push(piece, &mut on_window));
+            windows.finish(&mut on_window);
+            prop_assert_eq!(next, len);
+        }
+    }
+}
