@@ -6,7 +6,7 @@ use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::archive::{
     ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
 };
-use ddpatrol::source::issue::ArchiveIssue;
+use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;
 use std::path::Path;
 

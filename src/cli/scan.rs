@@ -195,7 +195,7 @@ fn sources(
     if let Some(packs) = packs {
         let history =
             HistoryOptions { workers: Arc::clone(workers), context, state, redactor: GATE.get() };
-        let repositories = Repositories::new(named, (met, packs), history, options);
+        let repositories = Repositories::new(named, met, packs, history, options);
         sources.push(Input::Repositories(Box::new(repositories)));
     }
     Ok(sources)

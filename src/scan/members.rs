@@ -10,7 +10,7 @@ use crate::source::archive::{
 };
 use crate::source::{Code, Gap, Run, add};
 use ddpatrol_scan::blob::{Blob, Origin};
-use ddpatrol_scan::finding::Window;
+use ddpatrol_scan::finding::MatchWindow;
 use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::sighting::Holder;
 use std::io::Cursor;
@@ -31,7 +31,7 @@ pub(super) fn format(bytes: &[u8]) -> Option<Format> {
 }
 
 /// Takes the matches of members: the window, the match, the token.
-type OnMember<'a> = &'a mut dyn FnMut(&mut Window<'_>, Match, &[u8]);
+type OnMember<'a> = &'a mut dyn FnMut(&mut MatchWindow<'_>, Match, &[u8]);
 
 /// What a walk needs.
 pub(super) struct Walk<'a> {
@@ -62,7 +62,7 @@ struct Members<'a> {
 impl Sink for Members<'_> {
     fn visit(&mut self, blob: &Blob<'_>) {
         let within = within(blob.origin, blob.offset);
-        let mut window = Window::new(blob);
+        let mut window = MatchWindow::new(blob);
         let detector = self.walk.detector;
         let on_match = &mut self.on_match;
         let haystack = Haystack { bytes: blob.bytes, within };

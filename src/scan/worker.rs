@@ -10,7 +10,7 @@ use crate::detect::{Evidence, Haystack, Match, Scratch};
 use crate::source::{Code, Gap, ObjectVisitor, Seen, Signs, Visitor, Visitors, add, archive};
 use ddpatrol_pack::{Fault, From, Kind, Object};
 use ddpatrol_scan::blob::{Blob, Origin};
-use ddpatrol_scan::finding::{Gatherer, Window};
+use ddpatrol_scan::finding::{Gatherer, MatchWindow};
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
 use std::path::Path;
 
@@ -60,7 +60,7 @@ impl Visitor for Worker<'_> {
         }
         let Self { engine: Engine { scan, run, .. }, scratch, gatherer, .. } = self;
         let within = within(blob.origin, blob.offset);
-        let mut window = Window::new(blob);
+        let mut window = MatchWindow::new(blob);
         let mut on_match = |found: Match, token: &[u8]| {
             if run.is_interrupted() {
                 return;

@@ -4,12 +4,12 @@
 //! [`Diagnostic`]; nothing is skipped silently.
 
 pub mod admin_files;
-pub mod archive;
 pub mod files;
 pub mod repositories;
 pub mod stdin;
 pub mod text;
 
+pub use ddpatrol_archive as archive;
 pub use ddpatrol_git as git;
 pub(crate) use ddpatrol_scan::add;
 pub use ddpatrol_scan::window;

@@ -30,7 +30,8 @@ impl Repositories {
     #[must_use]
     pub fn new(
         named: Vec<(Repository, PathBuf)>,
-        (met, packs): (Met, Packs),
+        met: Met,
+        packs: Packs,
         options: HistoryOptions,
         files: FilesOptions,
     ) -> Self {

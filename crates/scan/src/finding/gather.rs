@@ -143,13 +143,13 @@ struct Content {
 }
 
 /// A window whose matches are gathered.
-pub struct Window<'a> {
+pub struct MatchWindow<'a> {
     blob: &'a Blob<'a>,
     sights: Sights<'a>,
     is_entered: bool,
 }
 
-impl<'a> Window<'a> {
+impl<'a> MatchWindow<'a> {
     /// Prepares for the matches in a window.
     #[must_use]
     pub fn new(blob: &'a Blob<'a>) -> Self {
@@ -203,8 +203,8 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Adds a match in a window.
-    pub fn add(&mut self, window: &mut Window<'_>, (found, secret): (Match, &[u8])) {
-        let Window { blob, sights, is_entered } = window;
+    pub fn add(&mut self, window: &mut MatchWindow<'_>, (found, secret): (Match, &[u8])) {
+        let MatchWindow { blob, sights, is_entered } = window;
         if !std::mem::replace(is_entered, true) {
             self.enter(blob);
         }

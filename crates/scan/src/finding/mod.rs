@@ -23,7 +23,7 @@ mod wide;
 pub use collect::{Collector, Occurrence, OnMatch, Token};
 pub use collect::{Told, context};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use gather::{Common, Gatherer, Seen, Tokens, Window};
+pub use gather::{Common, Gatherer, MatchWindow, Seen, Tokens};
 pub use inline::{Inline, InlineAllow};
 pub use member_path::{archives, is_member};
 pub use members::STDIN;

@@ -71,11 +71,11 @@ impl Windows {
             let mut state = self.fill(reader, &mut total);
             let mut more = STEP;
             while matches!(state, State::Full) && is_open(self.windows.bytes()) {
-                if self.windows.len() >= MOST {
+                if self.windows.window_len() >= MOST {
                     self.report_part(origin, run);
                     break;
                 }
-                self.windows.grow(MOST.min(self.windows.len() + more));
+                self.windows.grow(MOST.min(self.windows.window_len() + more));
                 more *= 2;
                 state = self.fill(reader, &mut total);
             }

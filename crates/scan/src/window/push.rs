@@ -80,7 +80,7 @@ impl PushWindows {
     }
 
     /// Returns the length of the window that is being filled, once it is full.
-    pub fn len(&self) -> usize {
+    pub(crate) fn window_len(&self) -> usize {
         self.buffer.len()
     }
 

@@ -1,7 +1,7 @@
 use super::super::test_sink::{Collected, options};
 use super::super::test_zip::{Header, Zip};
 use super::*;
-use crate::source::archive::Limits;
+use crate::Limits;
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = Zip::default();

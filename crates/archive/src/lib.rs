@@ -1,15 +1,24 @@
-//! Archives: what is packed away in a file, found by its content and walked down to plain bytes.
+//! Opens archives and compressed files, recognized by their content, down to plain bytes.
 //!
-//! In come bytes and a name for them; out go the windows of every member, its name, and what could
-//! not be read, to a [`Sink`]. Members stream through windows of constant size; formats that must be
-//! read from their end are held in a bounded buffer that spills into a nameless temporary file. A
-//! member's name is a label and never reaches the file system. The raw bytes of a nested archive are
-//! looked at as well, so a member that cannot be unpacked is still searched as it lies there; the
-//! outermost bytes are the caller's to look at, unless they come as a stream.
+//! Input: bytes, and a name for them. Output: windows of every member, the names of members, and issues,
+//! to a [`Sink`]. Members stream through windows of constant size; formats that must be read from their
+//! end are held in a bounded buffer that spills into a nameless temporary file. The name of a member is
+//! a label and never reaches the file system. The raw bytes of a nested archive are pushed as well, so
+//! that a member that cannot be unpacked is still searched as it is; pushing the outermost bytes is up
+//! to the caller, unless they come as a stream.
 //!
-//! The container formats are read here and not by crates, since what counts here no crate offers:
-//! every member of a name that occurs twice, the next sibling after damage, sizes that are not
-//! believed. The compressions and 7z are crates'.
+//! The container formats are read here and not by other crates, because none of them offers every member
+//! of a name that occurs twice, the members behind damage, and sizes that are not believed. Compressed
+//! streams and 7z are decoded by other crates.
+//!
+//! # Examples
+//! ```
+//! use ddpatrol_archive::{Format, detect};
+//! use std::path::Path;
+//!
+//! assert_eq!(detect(b"PK\x03\x04", Path::new("a.zip")), Some(Format::Zip));
+//! assert_eq!(detect(b"key=value", Path::new("a.zip")), None);
+//! ```
 
 mod account;
 mod ar;
@@ -54,14 +63,14 @@ pub use format::{
 pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
 pub use sink::{Counted, Histories, Packed, Packs, Sink};
-pub(crate) use stream::content_name;
+pub use stream::content_name;
 pub use walker::Found;
 pub use zip_directory::END_REACH;
 
-use super::{Run, Visitor, add};
 use ddpatrol_scan::blob::Blob;
 use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::{Run, Visitor, add};
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 

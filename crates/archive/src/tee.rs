@@ -8,9 +8,9 @@ use super::account::{Account, Level};
 use super::bytes::Bytes;
 use super::format::HEAD;
 use super::place::Place;
-use crate::source::window::{PushWindows, Window};
 use ddpatrol_scan::blob::Origin;
 use ddpatrol_scan::read_full;
+use ddpatrol_scan::window::{PushWindows, Window};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// A member's bytes on their way.

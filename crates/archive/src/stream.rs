@@ -76,7 +76,7 @@ fn open<'a>(format: Format, reader: impl Read + 'a) -> io::Result<Opened<'a>> {
 
 /// Returns the name of the content of a compressed file with this file name, if it follows from the
 /// file name; `None` if the file stores a name or holds an archive of named members.
-pub(crate) fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
+pub fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
     let format = detect(&bytes[..bytes.len().min(HEAD)], Path::new(""))?;
     if !format.is_stream() {
         return None;
