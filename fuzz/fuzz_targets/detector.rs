@@ -8,7 +8,7 @@ use ddpatrol::detect::{Detector, Haystack, Match, Scratch, Within};
 use ddpatrol::redact::Redactor;
 use ddpatrol::rules;
 use ddpatrol::source::window::Windows;
-use ddpatrol::source::{Run, Visitor};
+use ddpatrol::source::{BlobSink, Run};
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
 
@@ -22,8 +22,8 @@ fn detector() -> Detector {
 
 struct Collect(Scratch, Vec<(u64, usize, usize)>);
 
-impl Visitor for Collect {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl BlobSink for Collect {
+    fn blob(&mut self, blob: &Blob<'_>) {
         let within = Within::Text { offset: blob.offset };
         let haystack = Haystack { bytes: blob.bytes, within };
         DETECTOR.find(haystack, blob.own.clone(), &mut self.0, |found: Match, _: &[u8]| {
@@ -35,12 +35,12 @@ impl Visitor for Collect {
 
 fuzz_target!(|bytes: &[u8]| {
     let mut whole = Collect(Scratch::default(), Vec::new());
-    whole.visit(&Blob::whole(Origin::Stdin, bytes));
+    whole.blob(&Blob::whole(Origin::Stdin, bytes));
     let context = Context { before: DETECTOR.lookbehind(), after: DETECTOR.lookahead() };
     let mut windows = Windows::with_size(context, 0);
     let mut parts = Collect(Scratch::default(), Vec::new());
     let run = Run::default();
-    windows.visit(Origin::Stdin, &mut &*bytes, &mut parts, &run);
+    windows.push_all(Origin::Stdin, &mut &*bytes, &mut parts, &run);
     assert_eq!(whole.1, parts.1);
     let clean = REDACTOR.clean(bytes);
     for (offset, len, _) in whole.1 {

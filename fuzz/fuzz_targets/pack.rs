@@ -7,7 +7,7 @@
 #![no_main]
 
 use ddpatrol_pack::{
-    Families, Fault, HashKind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor,
+    DeltaForest, Fault, HashKind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor,
     WalkOptions,
 };
 use libfuzzer_sys::fuzz_target;
@@ -61,9 +61,9 @@ fuzz_target!(|input: (Vec<u8>, [u8; 3], Vec<u8>)| {
         std::fs::write(path.with_extension("idx"), index).expect("room");
         let Ok(pack) = Pack::open(&path, HashKind::Sha1) else { continue };
         let pack = Arc::new(pack);
-        let families = Families::new(Arc::clone(&pack), None, |_| ());
+        let forest = DeltaForest::new(Arc::clone(&pack), None, |_| ());
         let options = WalkOptions { kinds: Kinds::ALL, pool: None, budget: 1 << 20, skip: None };
-        families.walk(&options, &|| Look);
+        forest.walk(&options, &|| Look);
         for offset in (0..pack.index().len()).filter_map(|at| pack.index().offset(at)) {
             let _ = pack.read(offset, &mut Reader::default(), &mut |_| None);
         }

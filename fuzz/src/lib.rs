@@ -4,7 +4,7 @@
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::archive::{
-    ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, Sink, detect, walk,
+    ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, MemberSink, detect, walk,
 };
 use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;
@@ -19,8 +19,8 @@ struct Count {
     members: u64,
 }
 
-impl Sink for Count {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl MemberSink for Count {
+    fn blob(&mut self, blob: &Blob<'_>) {
         assert!(blob.own.end <= blob.bytes.len());
         if let Origin::File(path) | Origin::Name(path) = blob.origin {
             assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x"));

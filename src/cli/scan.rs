@@ -15,7 +15,7 @@ use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::state::State;
 use crate::source::repositories::Repositories;
 use crate::source::stdin::Stdin;
-use crate::source::{Code, Gap, Run};
+use crate::source::{Code, Run, Severity};
 use anyhow::Context;
 use ddpatrol_scan::finding::baseline::{Reach, Roots};
 use std::cell::RefCell;
@@ -286,7 +286,7 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
             }
             Err(error) if only => {
                 run.report_message(
-                    Gap::Unread,
+                    Severity::Unread,
                     Code::RepositoryUnreadable,
                     Some(path),
                     error.to_string(),
@@ -300,7 +300,7 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                     }
                     Err(_) => (Code::FileMissing, "no such file or folder"),
                 };
-                run.report_message(Gap::Unread, code, Some(path), message);
+                run.report_message(Severity::Unread, code, Some(path), message);
             }
             // The walk of the files meets a broken repository, and reports it.
             Ok(None) | Err(_) => files.push(path),

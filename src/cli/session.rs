@@ -20,7 +20,7 @@ use crate::source::git::repo::Operation;
 use anyhow::bail;
 use ddpatrol_scan::blob::Context;
 use ddpatrol_scan::finding::baseline::{Reach, Roots};
-use ddpatrol_scan::finding::{Finding, Fingerprint, Location, Occurrence, Standing, context};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Fingerprint, Location, Occurrence, context};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::workers::Workers;
 use std::io::{self, IsTerminal, Write};
@@ -142,7 +142,7 @@ impl Session<'_> {
         let all = self.task.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
-            if (all || place.standing != Some(Standing::AlreadyThere))
+            if (all || place.change_status != Some(ChangeStatus::Preexisting))
                 && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
             {
                 streams.write(found, decided);

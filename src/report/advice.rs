@@ -12,7 +12,7 @@ use crate::shell::quote;
 use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
 use ddpatrol_pack::Kind;
-use ddpatrol_scan::finding::{Finding, Location, Part, Standing, archives, is_member};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, archives, is_member};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Serialize};
@@ -127,8 +127,9 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
         return Draft::new(Aim::Clean, text, vec![expire, format!("{git} gc --prune=now")]);
     }
     // What the base has elsewhere is not to be had out by editing the change.
-    let is_new =
-        |it: &Location| matches!(it.standing, Some(Standing::New | Standing::AlsoUnpushed));
+    let is_new = |it: &Location| {
+        matches!(it.change_status, Some(ChangeStatus::New | ChangeStatus::AlsoUnpushed))
+    };
     let is_change = places.iter().any(is_new);
     let brought = traces().find_map(|it| it.introduced.as_deref());
     if let (true, Some(commit)) = (is_change, brought) {
@@ -255,8 +256,9 @@ fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) 
 
 /// Lists the staged paths, which count from the top, as quoted pathspecs.
 fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
-    let is_staged =
-        |it: &&Location| it.standing.is_some() && matches!(it.part, Part::Content | Part::Name);
+    let is_staged = |it: &&Location| {
+        it.change_status.is_some() && matches!(it.part, Part::Content | Part::Name)
+    };
     let staged = places.iter().filter(is_staged);
     let staged = staged.filter_map(|it| it.path.as_deref());
     let mut files: Vec<String> = staged.map(|path| quote(&from_top(&file(path, paths)))).collect();
@@ -306,7 +308,7 @@ impl Target {
     fn of(finding: &Finding, paths: &mut Paths) -> Self {
         let is_inside = |it: &&Location| match it.trace.as_deref() {
             Some(trace) => !is_member(&trace.repository),
-            None => it.standing.is_some(),
+            None => it.change_status.is_some(),
         };
         let mut locations = finding.locations.iter().filter(is_inside);
         // The git directory of a linked work tree is elsewhere, so a path says more than it does.

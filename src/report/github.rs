@@ -7,7 +7,7 @@
 //! The form of a command, and what is escaped how, is the Actions toolkit's (`command.ts`); columns
 //! count only within one line, and the end is the last column (it "defaults to startColumn").
 
-use super::document::{Document, Note, Place, Record, StandingWord};
+use super::document::{ChangeStatusWord, Document, Note, Place, Record};
 use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
 use crate::detect::Evidence;
@@ -151,11 +151,13 @@ fn level_of(record: &Record) -> Option<Level> {
 /// Says how well a place can be annotated: lines of the change, other lines that exist, the rest.
 fn rank(place: &Place) -> u8 {
     let exists = place.git.as_ref().is_none_or(|git| git.in_head);
-    match (line_of(place), place.standing) {
+    match (line_of(place), place.change_status) {
         (None, _) => 3,
-        (Some(_), Some(StandingWord::New | StandingWord::Moved)) => u8::from(place.new_place),
+        (Some(_), Some(ChangeStatusWord::New | ChangeStatusWord::Moved)) => {
+            u8::from(place.new_place)
+        }
         (Some(_), _) if place.new_place => 0,
-        (Some(_), _) if exists || place.standing.is_some() => 1,
+        (Some(_), _) if exists || place.change_status.is_some() => 1,
         _ => 2,
     }
 }
@@ -182,7 +184,7 @@ fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation
     if let Some(git) = &place.git {
         let commit = git.introduced.as_ref().filter(|_| place.part != Part::Commit);
         lines.extend(commit.map(|it| format!("Introduced by {}", it.line())));
-        lines.extend(place.standing.is_none().then(|| git.fate()));
+        lines.extend(place.change_status.is_none().then(|| git.fate()));
     }
     let more = record.count().saturating_sub(1);
     if more > 0 {

@@ -189,7 +189,7 @@ fn place(place: &Place) -> String {
         if let Some(commit) = &git.introduced {
             parts.push(format!("introduced by {}", prose(&commit.line())));
         }
-        if place.standing.is_none() {
+        if place.change_status.is_none() {
             parts.push(prose(&git.fate()));
         }
     }

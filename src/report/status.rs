@@ -3,7 +3,7 @@
 //!
 //! In come records, out come words that hold text of the scanned content: a writer escapes them.
 
-use super::document::{Place, Record, StandingWord};
+use super::document::{ChangeStatusWord, Place, Record};
 use super::trace::{CommitRecord, short};
 use crate::detect::Evidence;
 use crate::respond::{Outcome, Verdict};
@@ -56,8 +56,8 @@ impl Record {
     /// Returns `true` if the change does not fail for it: the base has it, or it is not part of the
     /// push that was judged.
     pub(super) fn is_moved(&self) -> bool {
-        let passes = |word| !matches!(word, None | Some(StandingWord::New));
-        !self.locations.is_empty() && self.locations.iter().all(|it| passes(it.standing))
+        let passes = |word| !matches!(word, None | Some(ChangeStatusWord::New));
+        !self.locations.is_empty() && self.locations.iter().all(|it| passes(it.change_status))
     }
 
     /// Returns the token as the report shows it: masked, unless secrets were asked for.
@@ -120,7 +120,7 @@ impl Record {
 impl Place {
     fn presence(&self) -> Presence {
         match &self.git {
-            _ if self.standing.is_some() => Presence::Change,
+            _ if self.change_status.is_some() => Presence::Change,
             None => Presence::Here,
             Some(git) if git.in_head => Presence::Here,
             Some(git) if !git.reachable => Presence::Unreachable,
@@ -162,12 +162,12 @@ impl Place {
         }
         remarks.extend(self.encoding.as_ref().map(|it| format!("encoded: {it}")));
         remarks.extend(self.layer.as_ref().map(|it| format!("in {}", it.text())));
-        match (&self.moved_from, self.standing) {
+        match (&self.moved_from, self.change_status) {
             (Some(from), _) => remarks.push(format!("moved here from {}", from.text())),
-            (None, Some(StandingWord::AlreadyThere)) => {
+            (None, Some(ChangeStatusWord::Preexisting)) => {
                 remarks.push("it was already there".to_owned());
             }
-            (None, Some(StandingWord::AlsoUnpushed)) => remarks.push(ALSO_UNPUSHED.to_owned()),
+            (None, Some(ChangeStatusWord::AlsoUnpushed)) => remarks.push(ALSO_UNPUSHED.to_owned()),
             _ => {}
         }
         if self.new_place {

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::report::document::{LeftOut, Note, Record, RepositoryRecord, Summary};
     use crate::report::tests::*;
-    use crate::source::Gap;
+    use crate::source::Severity;
 
     fn with(change: impl FnOnce(&mut Summary)) -> Document {
         let mut document = document(vec![]);
@@ -177,21 +177,21 @@ mod tests {
 
     #[test]
     fn completeness_depends_on_what_was_not_read() {
-        let of = |complete, interrupted, gaps: &[Gap]| {
+        let of = |complete, interrupted, gaps: &[Severity]| {
             let diagnostics: Vec<Note> = gaps.iter().map(|&it| note(it)).collect();
             Document { complete, interrupted, diagnostics, ..document(vec![]) }.completeness()
         };
         let all = "Complete: everything that was to be looked at was.";
         assert_eq!(of(true, false, &[]), all);
         let one = "Complete, but for what cannot be read: 1 thing was not looked at.";
-        assert_eq!(of(true, false, &[Gap::Opaque]), one);
+        assert_eq!(of(true, false, &[Severity::Opaque]), one);
         let strict = "Incomplete (--strict): 2 things were not looked at.";
-        assert_eq!(of(false, false, &[Gap::Opaque, Gap::Opaque]), strict);
+        assert_eq!(of(false, false, &[Severity::Opaque, Severity::Opaque]), strict);
         let unread = "Incomplete: 2 things were not looked at.";
-        assert_eq!(of(false, false, &[Gap::Opaque, Gap::Unread]), unread);
+        assert_eq!(of(false, false, &[Severity::Opaque, Severity::Unread]), unread);
         assert_eq!(of(false, false, &[]), "Incomplete: 0 things were not looked at.");
         let interrupted = "Interrupted: this report is partial.";
-        assert_eq!(of(false, true, &[Gap::Unread]), interrupted);
+        assert_eq!(of(false, true, &[Severity::Unread]), interrupted);
     }
 
     #[test]

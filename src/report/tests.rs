@@ -1,12 +1,12 @@
 //! Data for the unit tests of reports: findings, records and documents written by hand.
 
-use super::document::{Document, Note, Place, Record, StandingWord, SuppressionRecord};
+use super::document::{ChangeStatusWord, Document, Note, Place, Record, SuppressionRecord};
 use super::trace::{CommitRecord, GitPlace, Person};
 use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence};
 use crate::redact::{Clean, Redactor};
 use crate::rules::{self, RuleSet};
-use crate::source::Gap;
+use crate::source::Severity;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::commit::{Commit, Signature};
@@ -86,7 +86,7 @@ pub(super) fn place(path: &str) -> Place {
         snippet: clean("key = t_***"),
         encoding: None,
         git: None,
-        standing: None,
+        change_status: None,
         moved_from: None,
         inline: None,
         new_place: false,
@@ -95,8 +95,8 @@ pub(super) fn place(path: &str) -> Place {
     }
 }
 
-pub(super) fn standing(word: StandingWord) -> Place {
-    Place { standing: Some(word), ..place("a") }
+pub(super) fn change_status(word: ChangeStatusWord) -> Place {
+    Place { change_status: Some(word), ..place("a") }
 }
 
 pub(super) fn record(locations: Vec<Place>) -> Record {
@@ -163,7 +163,7 @@ pub(super) fn location(path: &str) -> Location {
         snippet: clean("key = t_***"),
         encoding: Encoding::PLAIN,
         trace: None,
-        standing: None,
+        change_status: None,
         inline: None,
         is_new_place: false,
         layer: None,
@@ -217,7 +217,7 @@ pub(super) fn finding(locations: Vec<Location>) -> Finding {
     }
 }
 
-pub(super) fn note(kind: Gap) -> Note {
+pub(super) fn note(kind: Severity) -> Note {
     Note {
         kind,
         code: None,

@@ -1,7 +1,7 @@
 //! Text for people: each place as `path:line:column` at the start of a line, then a summary.
 
 use super::advice::Step;
-use super::document::{Document, Place, Record, StandingWord};
+use super::document::{ChangeStatusWord, Document, Place, Record};
 use super::escape::{self, terminal};
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
@@ -131,9 +131,9 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     let Styles { dim, .. } = styles;
     if let Some(path) = &place.moved_from {
         writeln!(out, "    moved here from {}", terminal(&path.text()))?;
-    } else if place.standing == Some(StandingWord::AlreadyThere) {
+    } else if place.change_status == Some(ChangeStatusWord::Preexisting) {
         writeln!(out, "    it was already there")?;
-    } else if place.standing == Some(StandingWord::AlsoUnpushed) {
+    } else if place.change_status == Some(ChangeStatusWord::AlsoUnpushed) {
         writeln!(out, "    {ALSO_UNPUSHED}")?;
     }
     if let Some(encoding) = &place.encoding {
@@ -154,7 +154,7 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     {
         writeln!(out, "    introduced by {}", terminal(&commit.line()))?;
     }
-    if place.standing.is_none() {
+    if place.change_status.is_none() {
         writeln!(out, "    {dim}{}{dim:#}", terminal(&git.fate()))?;
     }
     Ok(())

@@ -64,7 +64,7 @@ impl<'a> Describer<'a> {
             part: placement.part,
             layer: None,
             trace: placement.trace.clone(),
-            standing: placement.standing.clone(),
+            change_status: placement.change_status.clone(),
         };
         let mut gathered = Gathered::default();
         for span in placement.spans.iter() {
@@ -93,7 +93,7 @@ impl<'a> Describer<'a> {
         content: &Content<'_>,
         token: &Token,
     ) -> Vec<Location> {
-        let Placement { members, trace, standing, holder, .. } = placement;
+        let Placement { members, trace, change_status, holder, .. } = placement;
         if members.is_empty() {
             return Vec::new();
         }
@@ -105,8 +105,8 @@ impl<'a> Describer<'a> {
         let place = |member: &Location| {
             let below = member.path.as_deref().unwrap_or(Path::new(""));
             let path = members::below(&archive, name.as_deref(), below);
-            let (trace, standing) = (trace.clone(), standing.clone());
-            Location { path: Some(path), trace, standing, ..member.clone() }
+            let (trace, change_status) = (trace.clone(), change_status.clone());
+            Location { path: Some(path), trace, change_status, ..member.clone() }
         };
         let locations: Vec<Location> = members.iter().map(place).collect();
         if let Some(on_match) = self.engine.scan.on_match {

@@ -15,7 +15,7 @@ pub(super) fn scan_repositories(engine: &Engine<'_>, repositories: &Repositories
         let read = scan_history(engine, history);
         let files = admin_files.and_then(|files| files.list(&read));
         if let Some(files) = files {
-            files.visit(engine, engine.run);
+            files.read(engine, engine.run);
         }
     });
 }

@@ -6,9 +6,9 @@
 use super::scope::within;
 use crate::detect::{Detector, Haystack, Match, Scratch};
 use crate::source::archive::{
-    self, ArchiveOptions, Counted, Format, Found, Histories, Input, Sink,
+    self, ArchiveOptions, Counted, Format, Found, Histories, Input, MemberSink,
 };
-use crate::source::{Code, Gap, Run, add};
+use crate::source::{Code, Run, Severity, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::MatchWindow;
 use ddpatrol_scan::issue::ArchiveIssue;
@@ -59,8 +59,8 @@ struct Members<'a> {
     on_match: OnMember<'a>,
 }
 
-impl Sink for Members<'_> {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl MemberSink for Members<'_> {
+    fn blob(&mut self, blob: &Blob<'_>) {
         let within = within(blob.origin, blob.offset);
         let mut window = MatchWindow::new(blob);
         let detector = self.walk.detector;
@@ -107,7 +107,7 @@ pub(super) fn report_overrun(run: &Run, origin: Origin<'_>) {
     };
     let message = "its base64 was decoded in part only: what it holds exceeds the limits on decoding; \
                    decode it and scan the result";
-    run.report_message(Gap::Unread, Code::Decoding, path, message);
+    run.report_message(Severity::Unread, Code::Decoding, path, message);
 }
 
 /// Returns the path by which reports name bytes that have none.

@@ -31,7 +31,7 @@ impl Scan<'_> {
         let engine = Engine::new(self, run);
         for input in inputs {
             match input {
-                Input::Source(source) => source.visit(&engine, run),
+                Input::Source(source) => source.read(&engine, run),
                 Input::Repositories(repositories) => {
                     history::scan_repositories(&engine, repositories);
                 }

@@ -2,10 +2,10 @@
 
 use crate::config::Exclude;
 use crate::source::repositories::root_of;
-use crate::source::{Diagnostic, Gap, Scanned, Tally};
+use crate::source::{Diagnostic, Scanned, Severity, Tally};
 use ddpatrol_scan::finding::baseline::Roots;
 use ddpatrol_scan::finding::suppression::Unused;
-use ddpatrol_scan::finding::{Finding, Location, Part, Standing};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The result of a scan.
@@ -77,7 +77,7 @@ impl Outcome {
     /// Returns `true` if nothing was skipped; under `strict`, opaque input counts as skipped, too.
     #[must_use]
     pub fn is_complete(&self, strict: bool) -> bool {
-        let matters = |gap: &Diagnostic| strict || gap.severity() == Gap::Unread;
+        let matters = |gap: &Diagnostic| strict || gap.severity() == Severity::Unread;
         !self.interrupted && !self.diagnostics.iter().any(matters)
     }
 
@@ -101,7 +101,7 @@ impl Outcome {
 
     /// Removes locations that the base of a change has at the same path, and counts the tokens.
     pub fn set_known_aside(&mut self) {
-        let is_known = |place: &Location| place.standing == Some(Standing::AlreadyThere);
+        let is_known = |place: &Location| place.change_status == Some(ChangeStatus::Preexisting);
         let mut known = 0;
         self.findings.retain_mut(|finding| {
             let is_all_known = finding.locations.iter().all(is_known);
@@ -117,7 +117,7 @@ impl Outcome {
 #[must_use]
 pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
-    let is_git = place.trace.is_some() || place.standing.is_some();
+    let is_git = place.trace.is_some() || place.change_status.is_some();
     let path = place.path.as_deref().filter(|_| is_path && is_git);
     let top = place.trace.as_ref().map(|trace| roots.whole(root_of(&trace.repository)));
     let top = top.as_ref().unwrap_or(&roots.here);

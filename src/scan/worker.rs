@@ -7,7 +7,7 @@ use super::version::ObjectVersion;
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 
-use crate::source::{Code, Gap, ObjectVisitor, Seen, Signs, Visitor, Visitors, add, archive};
+use crate::source::{BlobSink, Code, Seen, Severity, Signs, Sink, Sinks, add, archive};
 use ddpatrol_pack::{Fault, From, Kind, Object};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{Gatherer, MatchWindow};
@@ -40,14 +40,14 @@ impl<'a> Worker<'a> {
     }
 }
 
-impl Visitors for Engine<'_> {
-    fn make(&self) -> Box<dyn ObjectVisitor + '_> {
+impl Sinks for Engine<'_> {
+    fn sink(&self) -> Box<dyn Sink + '_> {
         Box::new(Worker::new(self))
     }
 }
 
-impl Visitor for Worker<'_> {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl BlobSink for Worker<'_> {
+    fn blob(&mut self, blob: &Blob<'_>) {
         let holder = match blob.origin {
             Origin::Object(id, kind) => Some(Holder::Object(id, kind)),
             Origin::Lfs(id) => Some(Holder::Lfs(id)),
@@ -131,7 +131,7 @@ impl Worker<'_> {
         {
             let path = members::synthetic(blob.origin);
             let message = "an archive in a git object this large is not opened";
-            self.engine.run.report_message(Gap::Opaque, Code::ObjectSize, Some(path), message);
+            self.engine.run.report_message(Severity::Opaque, Code::ObjectSize, Some(path), message);
         }
     }
 }
@@ -148,12 +148,8 @@ impl Worker<'_> {
     }
 }
 
-impl ObjectVisitor for Worker<'_> {
-    fn visit_object(
-        &mut self,
-        object: &mut Object<'_>,
-        base: Option<&Seen>,
-    ) -> Result<Seen, Fault> {
+impl Sink for Worker<'_> {
+    fn object(&mut self, object: &mut Object<'_>, base: Option<&Seen>) -> Result<Seen, Fault> {
         let detector = self.engine.scan.detector;
         let (id, kind) = (object.id(), object.kind());
         let signs = self.signs(object, base);

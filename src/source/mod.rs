@@ -1,4 +1,4 @@
-//! Sources read bytes and push them to visitors, one visitor per worker.
+//! Sources read bytes and push them to sinks, one sink per worker.
 //!
 //! A source knows neither the detector nor findings. It reports what it cannot read as a
 //! [`Diagnostic`]; nothing is skipped silently.
@@ -14,6 +14,6 @@ pub use ddpatrol_git as git;
 pub(crate) use ddpatrol_scan::add;
 pub use ddpatrol_scan::window;
 pub use ddpatrol_scan::{
-    Code, Diagnostic, Gap, Issue, ObjectVisitor, Run, Scanned, Seen, Signs, Source, Tally, Visitor,
-    Visitors,
+    BlobSink, Code, Diagnostic, Issue, Run, Scanned, Seen, Severity, Signs, Sink, Sinks, Source,
+    Tally,
 };

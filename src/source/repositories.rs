@@ -4,7 +4,7 @@
 use super::admin_files::AdminFiles;
 use crate::source::archive::{Packed, Packs};
 use crate::source::files::{FilesOptions, Met};
-use crate::source::{Code, Gap, Run};
+use crate::source::{Code, Run, Severity};
 use ddpatrol_git::history::{History, HistoryOptions};
 use ddpatrol_git::repo::{RepoError, Repository};
 use ddpatrol_scan::lock::lock;
@@ -60,7 +60,7 @@ impl Repositories {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
                 // A folder that only bears the name is read as files by whoever names it.
                 Ok(None) => run.report_message(
-                    Gap::Opaque,
+                    Severity::Opaque,
                     Code::NotARepository,
                     Some(path),
                     "it is no repository of git",
@@ -116,7 +116,7 @@ impl Repositories {
                     on_entry(Entry { history: &history, admin_files: None });
                 }
                 Ok(None) => run.report_message(
-                    Gap::Unread,
+                    Severity::Unread,
                     Code::NotARepository,
                     Some(git_dir),
                     "it is no whole repository",
@@ -138,5 +138,5 @@ pub fn root_of(path: &Path) -> &Path {
 
 /// Reports a repository that cannot be opened or asked.
 fn report_unreadable(run: &Run, path: PathBuf, error: &RepoError) {
-    run.report_message(Gap::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
+    run.report_message(Severity::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
 }

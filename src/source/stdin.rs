@@ -6,7 +6,7 @@
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{End, Windows};
-use super::{Issue, ObjectVisitor, Run, Source, Visitors, add};
+use super::{Issue, Run, Sink, Sinks, Source, add};
 use ddpatrol_scan::blob::{Context, Origin};
 use ddpatrol_scan::finding::STDIN;
 use ddpatrol_scan::issue::Stream;
@@ -51,7 +51,7 @@ where
     F: Fn() -> R + Clone + Send + Sync + 'static,
     R: Read,
 {
-    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+    fn read(&self, sinks: &dyn Sinks, run: &Run) {
         let (chunks, received) = mpsc::sync_channel(2);
         let open = self.open.clone();
         // The thread is not joined: one that waits for input that never comes ends with the process.
@@ -59,7 +59,7 @@ where
         let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
         let path = self.path.as_deref();
         let look = Look { path, context: self.context, archives: self.archives.as_ref(), run };
-        match look.at(reader, visitors.make()) {
+        match look.at(reader, sinks.sink()) {
             Ok(()) if run.is_interrupted() => {}
             Ok(()) => add(&run.tally.files, 1),
             Err(_) if run.is_interrupted() => {}
@@ -83,19 +83,15 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// Looks at all of it.
-    fn at(
-        &self,
-        mut reader: impl Read,
-        mut visitor: Box<dyn ObjectVisitor + '_>,
-    ) -> io::Result<()> {
+    fn at(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
         let Some(Unpacking { options, repositories }) = self.archives else {
-            return self.plain(&mut reader, &mut *visitor);
+            return self.plain(&mut reader, &mut *sink);
         };
         let repositories = repositories.as_ref();
         let mut head = [0; HEAD];
         let Filled { len, error } = read_full(&mut reader, &mut head);
         if let Some(error) = error {
-            self.plain(&mut &head[..len], &mut *visitor)?;
+            self.plain(&mut &head[..len], &mut *sink)?;
             return Err(error);
         }
         let head = &head[..len];
@@ -103,15 +99,15 @@ impl Look<'_> {
         let path = self.path.unwrap_or(Path::new(STDIN));
         if let Some(format) = archive::detect(head, Path::new("")) {
             let found = Found { path, format, layer: None };
-            let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
+            let mut sink = Visit { sink: &mut *sink, run: self.run, repositories };
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
         if !archive::is_program(head) {
-            return self.plain(&mut whole, &mut *visitor);
+            return self.plain(&mut whole, &mut *sink);
         }
         let room = options.limits.spool;
         let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
-        self.plain(&mut keeping, &mut *visitor)?;
+        self.plain(&mut keeping, &mut *sink)?;
         if keeping.room == 0 {
             self.run.report(Issue::StreamSpool { limit: room }, Some(path.to_owned()));
         }
@@ -119,14 +115,14 @@ impl Look<'_> {
         kept.rewind()?;
         let Some(format) = archive::detect_whole(&mut kept, Path::new(""))? else { return Ok(()) };
         let found = Found { path, format, layer: None };
-        let mut sink = Visit { visitor: &mut *visitor, run: self.run, repositories };
+        let mut sink = Visit { sink: &mut *sink, run: self.run, repositories };
         archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
     }
 
     /// Looks at bytes as they are.
-    fn plain(&self, reader: &mut dyn Read, visitor: &mut dyn ObjectVisitor) -> io::Result<()> {
+    fn plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
         let origin = self.path.map_or(Origin::Stdin, Origin::File);
-        let end = Windows::new(self.context).visit(origin, reader, visitor, self.run);
+        let end = Windows::new(self.context).push_all(origin, reader, sink, self.run);
         match end {
             End::Whole(_) | End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),

@@ -1,6 +1,6 @@
 //! A text that the caller has read already, as one blob.
 
-use super::{Run, Source, Visitors, add};
+use super::{Run, Sinks, Source, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use std::path::PathBuf;
 
@@ -14,9 +14,9 @@ pub struct Text {
 }
 
 impl Source for Text {
-    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+    fn read(&self, sinks: &dyn Sinks, run: &Run) {
         add(&run.tally.files, 1);
         add(&run.tally.bytes, self.bytes.len() as u64);
-        visitors.make().visit(&Blob::whole(Origin::File(&self.path), &self.bytes));
+        sinks.sink().blob(&Blob::whole(Origin::File(&self.path), &self.bytes));
     }
 }

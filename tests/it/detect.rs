@@ -7,7 +7,7 @@ use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch, Within};
 use ddpatrol::rules;
 use ddpatrol::source::window::{End, Windows};
-use ddpatrol::source::{Run, Visitor};
+use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -136,8 +136,8 @@ struct Collect<'a> {
     found: Vec<(usize, u64, usize, Evidence, u64, u64)>,
 }
 
-impl Visitor for Collect<'_> {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl BlobSink for Collect<'_> {
+    fn blob(&mut self, blob: &Blob<'_>) {
         let found = &mut self.found;
         let within = Within::Text { offset: blob.offset };
         let haystack = Haystack { bytes: blob.bytes, within };
@@ -167,7 +167,7 @@ fn in_windows<'a>(detector: &'a Detector, bytes: &[u8], size: usize, drip: usize
     let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
     let mut windows = Windows::with_size(context, size);
     let run = Run::default();
-    let end = windows.visit(Origin::Stdin, &mut Drip(bytes, drip), &mut collect, &run);
+    let end = windows.push_all(Origin::Stdin, &mut Drip(bytes, drip), &mut collect, &run);
     assert!(matches!(end, End::Whole(len) if len == bytes.len() as u64));
     collect
 }
@@ -207,7 +207,7 @@ proptest! {
         let size = detector.lookbehind() + 2 * detector.lookahead() + 2 + more;
         let windows = in_windows(&detector, &bytes, size, drip);
         let mut whole = Collect { detector: &detector, scratch: Scratch::default(), found: Vec::new() };
-        whole.visit(&Blob::whole(Origin::Stdin, &bytes));
+        whole.blob(&Blob::whole(Origin::Stdin, &bytes));
         prop_assert_eq!(windows.found, whole.found);
     }
 }

@@ -8,7 +8,7 @@ use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch, Within};
 use ddpatrol::source::window::Windows;
-use ddpatrol::source::{Run, Visitor};
+use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
 
 /// Encoding, start and end of every proven place of a token.
@@ -355,8 +355,8 @@ struct Collect<'a> {
     found: Vec<(String, u64, usize)>,
 }
 
-impl Visitor for Collect<'_> {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl BlobSink for Collect<'_> {
+    fn blob(&mut self, blob: &Blob<'_>) {
         let within = Within::Text { offset: blob.offset };
         let haystack = Haystack { bytes: blob.bytes, within };
         let found = &mut self.found;
@@ -398,7 +398,7 @@ fn no_window_boundary_hides_or_doubles_an_encoded_token() {
             bytes.extend(b" and more text. ".repeat(size / 8));
             let run = Run::default();
             let mut collect = Collect { detector: &detector, token: &token, found: Vec::new() };
-            Windows::with_size(context, size).visit(
+            Windows::with_size(context, size).push_all(
                 Origin::Stdin,
                 &mut &*bytes,
                 &mut collect,

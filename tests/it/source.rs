@@ -7,7 +7,7 @@ use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
 use ddpatrol::source::files::{Files, FilesOptions, UserRules};
-use ddpatrol::source::{Gap, ObjectVisitor, Run, Seen, Source, Visitor, Visitors};
+use ddpatrol::source::{BlobSink, Run, Seen, Severity, Sink, Sinks, Source};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -218,29 +218,32 @@ fn standard_input_is_scanned_once_beside_files() {
 /// Does something at the first window of every file.
 struct Meddle<F>(F);
 
-impl<F: Fn(&Path) + Sync> Visitors for Meddle<F> {
-    fn make(&self) -> Box<dyn ObjectVisitor + '_> {
+impl<F: Fn(&Path) + Sync> Sinks for Meddle<F> {
+    fn sink(&self) -> Box<dyn Sink + '_> {
         Box::new(Meddler(&self.0))
     }
 }
 
 struct Meddler<'a, F>(&'a F);
 
-impl<F: Fn(&Path) + Sync> Visitor for Meddler<'_, F> {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl<F: Fn(&Path) + Sync> BlobSink for Meddler<'_, F> {
+    fn blob(&mut self, blob: &Blob<'_>) {
         if let (Origin::File(path), 0) = (blob.origin, blob.offset) {
             (self.0)(path);
         }
     }
 }
 
-impl<F: Fn(&Path) + Sync> ObjectVisitor for Meddler<'_, F> {
-    fn visit_object(&mut self, _: &mut Object<'_>, _: Option<&Seen>) -> Result<Seen, Fault> {
+impl<F: Fn(&Path) + Sync> Sink for Meddler<'_, F> {
+    fn object(&mut self, _: &mut Object<'_>, _: Option<&Seen>) -> Result<Seen, Fault> {
         unreachable!("no git objects are read")
     }
 }
 
-pub(crate) fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec<(Gap, String)> {
+pub(crate) fn meddle(
+    paths: Vec<PathBuf>,
+    meddler: impl Fn(&Path) + Sync,
+) -> Vec<(Severity, String)> {
     let files = Files::new(FilesOptions {
         paths,
         no_ignore: false,
@@ -257,7 +260,7 @@ pub(crate) fn meddle(paths: Vec<PathBuf>, meddler: impl Fn(&Path) + Sync) -> Vec
         is_store: false,
     });
     let run = Run::default();
-    files.expect("no globs").visit(&Meddle(meddler), &run);
+    files.expect("no globs").read(&Meddle(meddler), &run);
     run.take_diagnostics().into_iter().map(|it| (it.severity(), it.message())).collect()
 }
 
@@ -276,7 +279,7 @@ fn a_file_that_changes_while_it_is_read_is_told() {
     for meddler in [grow as fn(&Path), shrink] {
         let told = meddle(vec![file.clone()], meddler);
         assert_eq!(told.len(), 1);
-        assert!(told[0].0 == Gap::Unread && told[0].1.contains("changed while"), "{told:?}");
+        assert!(told[0].0 == Severity::Unread && told[0].1.contains("changed while"), "{told:?}");
     }
 }
 
@@ -290,7 +293,7 @@ fn a_file_that_vanishes_during_the_scan_is_told() {
         }
     });
     assert_eq!(told.len(), 1);
-    assert!(told[0].0 == Gap::Unread, "{told:?}");
+    assert!(told[0].0 == Severity::Unread, "{told:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use super::fault::Fault;
 use super::options::ArchiveOptions;
 use super::place::Place;
-use super::sink::{Counted, Histories, Packed, Sink};
+use super::sink::{Counted, Histories, MemberSink, Packed};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, UnpackLimit};
 use ddpatrol_scan::window::PushWindows;
@@ -20,7 +20,7 @@ const GRACE: u64 = 1 << 30;
 /// Counts, limits and the sink of one walk.
 pub(super) struct Account<'a> {
     options: &'a ArchiveOptions,
-    sink: RefCell<&'a mut dyn Sink>,
+    sink: RefCell<&'a mut dyn MemberSink>,
     windows: RefCell<Vec<PushWindows>>,
     /// The folders of the last member, whose names were scanned.
     folders: RefCell<Vec<u8>>,
@@ -48,7 +48,7 @@ enum Stop {
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(options: &'a ArchiveOptions, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(options: &'a ArchiveOptions, sink: &'a mut dyn MemberSink) -> Self {
         Self {
             options,
             sink: RefCell::new(sink),
@@ -118,7 +118,7 @@ impl<'a> Account<'a> {
         if new.len() > 8 {
             let place = parent.member(name);
             let blob = Blob::whole(Origin::Name(&place.path), new);
-            self.visit(&Blob { layer: place.layer.as_ref(), ..blob });
+            self.blob(&Blob { layer: place.layer.as_ref(), ..blob });
         }
         let folder = memchr::memrchr(b'/', name).map_or(0, |slash| slash + 1);
         folders.clear();
@@ -187,8 +187,8 @@ impl<'a> Account<'a> {
         (unpacked > GRACE.max(most)).then_some(UnpackLimit::Ratio(limits.ratio))
     }
 
-    pub(super) fn visit(&self, blob: &Blob<'_>) {
-        self.sink.borrow_mut().visit(blob);
+    pub(super) fn blob(&self, blob: &Blob<'_>) {
+        self.sink.borrow_mut().blob(blob);
     }
 
     /// Lends a buffer for windows.

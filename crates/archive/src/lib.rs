@@ -1,7 +1,7 @@
 //! Opens archives and compressed files, recognized by their content, down to plain bytes.
 //!
 //! Input: bytes, and a name for them. Output: windows of every member, the names of members, and issues,
-//! to a [`Sink`]. Members stream through windows of constant size; formats that must be read from their
+//! to a [`MemberSink`]. Members stream through windows of constant size; formats that must be read from their
 //! end are held in a bounded buffer that spills into a nameless temporary file. The name of a member is
 //! a label and never reaches the file system. The raw bytes of a nested archive are pushed as well, so
 //! that a member that cannot be unpacked is still searched as it is; pushing the outermost bytes is up
@@ -62,7 +62,7 @@ pub use format::{
 
 pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
-pub use sink::{Counted, Histories, Packed, Packs, Sink};
+pub use sink::{Counted, Histories, MemberSink, Packed, Packs};
 pub use stream::content_name;
 pub use walker::Found;
 pub use zip_directory::END_REACH;
@@ -70,7 +70,7 @@ pub use zip_directory::END_REACH;
 use ddpatrol_scan::blob::Blob;
 use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::lock::lock;
-use ddpatrol_scan::{Run, Visitor, add};
+use ddpatrol_scan::{BlobSink, Run, add};
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 
@@ -91,19 +91,19 @@ pub struct Unpacking {
     pub repositories: Option<Packs>,
 }
 
-/// A sink that passes on to a visitor and counts in the run.
+/// A sink that passes on to a sink and counts in the run.
 pub struct Visit<'a> {
     /// Looks at windows and names.
-    pub visitor: &'a mut dyn Visitor,
+    pub sink: &'a mut dyn BlobSink,
     /// Takes issues and counts.
     pub run: &'a Run,
     /// Takes repositories.
     pub repositories: Option<&'a Packs>,
 }
 
-impl Sink for Visit<'_> {
-    fn visit(&mut self, blob: &Blob<'_>) {
-        self.visitor.visit(blob);
+impl MemberSink for Visit<'_> {
+    fn blob(&mut self, blob: &Blob<'_>) {
+        self.sink.blob(blob);
     }
 
     fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
@@ -146,7 +146,7 @@ pub fn walk(
     input: Input<'_>,
     found: &Found<'_>,
     options: &ArchiveOptions,
-    sink: &mut dyn Sink,
+    sink: &mut dyn MemberSink,
 ) -> io::Result<()> {
     let walker = walker::Walker::new(options, sink, readers::read);
     match input {

@@ -9,7 +9,7 @@ use super::format::loose_header;
 use super::place::Place;
 use super::walker::Walker;
 use ddpatrol_pack::{
-    Families, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
+    DeltaForest, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
     Visitor, WalkOptions,
 };
 use ddpatrol_scan::issue::Damage;
@@ -73,10 +73,10 @@ pub(super) fn read_pack(
         let stopped = &stopped;
         std::thread::Builder::new().spawn_scoped(scope, move || {
             let failed = |error| drop(sender.send(Item::Failed(error)));
-            let families = Families::new(pack, None, failed);
+            let forest = DeltaForest::new(pack, None, failed);
             let options = WalkOptions { kinds: Kinds::ALL, pool: None, budget: BUDGET, skip: None };
             let make = || Sender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
-            families.walk(&options, &make).iter_mut().for_each(Sender::flush);
+            forest.walk(&options, &make).iter_mut().for_each(Sender::flush);
         })?;
         let outcome = take(walker, place, &items);
         // Whoever still sends is told so by this, or by having nobody to send to.

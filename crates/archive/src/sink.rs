@@ -31,9 +31,9 @@ pub enum Histories {
 }
 
 /// Takes what a walk brings.
-pub trait Sink {
+pub trait MemberSink {
     /// Looks at a window of a member, or at a name.
-    fn visit(&mut self, blob: &Blob<'_>);
+    fn blob(&mut self, blob: &Blob<'_>);
     /// Reports something below or in the archive that was not read.
     fn issue(&mut self, issue: ArchiveIssue, path: &Path);
     /// Counts.

@@ -43,7 +43,7 @@ impl Scanned<'_, '_> {
             Level::Stdin => Origin::Stdin,
             Level::Member => Origin::File(&self.place.path),
         };
-        self.account.visit(&window.blob(origin, self.place.layer.as_ref()));
+        self.account.blob(&window.blob(origin, self.place.layer.as_ref()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A sink for unit tests that keeps everything a walk yields.
 
-use super::{ArchiveOptions, Counted, Format, Found, Input, Limits, Sink, walk};
+use super::{ArchiveOptions, Counted, Format, Found, Input, Limits, MemberSink, walk};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;
@@ -63,8 +63,8 @@ fn name(path: &Path) -> String {
     })
 }
 
-impl Sink for Collected {
-    fn visit(&mut self, blob: &Blob<'_>) {
+impl MemberSink for Collected {
+    fn blob(&mut self, blob: &Blob<'_>) {
         let Origin::File(path) = blob.origin else { return };
         let own = &blob.bytes[blob.own.clone()];
         match self.members.last_mut() {

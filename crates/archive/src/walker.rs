@@ -10,7 +10,7 @@ use super::format::{Format, detect, is_program};
 use super::options::ArchiveOptions;
 use super::place::Place;
 use super::repository::Keeper;
-use super::sink::{Histories, Packed, Sink};
+use super::sink::{Histories, MemberSink, Packed};
 use super::tee::{Failure, Tee};
 use super::zip_directory;
 use ddpatrol_scan::issue::ArchiveLimit;
@@ -53,7 +53,7 @@ pub struct Found<'a> {
 impl<'a> Walker<'a> {
     pub(super) fn new(
         options: &'a ArchiveOptions,
-        sink: &'a mut dyn Sink,
+        sink: &'a mut dyn MemberSink,
         read_format: ReadFormat,
     ) -> Self {
         let keeper = (sink.histories() == Histories::Repositories).then(Keeper::default);

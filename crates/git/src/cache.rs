@@ -14,7 +14,7 @@ use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::commit::Commit;
 use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Gap, Run, add};
+use ddpatrol_scan::{Diagnostic, Run, Severity, add};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl<'a> Cache<'a> {
 
     /// Converts the issues of this scan; `None` if one of them cannot be written to a state.
     pub(super) fn issues(&self, issues: &[Diagnostic]) -> Option<BTreeSet<KnownIssue>> {
-        let opaque = issues.iter().filter(|issue| issue.severity() == Gap::Opaque);
+        let opaque = issues.iter().filter(|issue| issue.severity() == Severity::Opaque);
         opaque.map(|issue| KnownIssue::new(self.redactor, issue)).collect()
     }
 
@@ -218,7 +218,7 @@ impl Recall<'_> {
         add(&run.tally.shaped, *shaped);
         run.note(format!("nothing is new in {} since the state was written", self.root.display()));
         for (code, gap) in gaps {
-            run.report_message(Gap::Opaque, *code, Some(self.root.to_owned()), gap.clone());
+            run.report_message(Severity::Opaque, *code, Some(self.root.to_owned()), gap.clone());
         }
         issues.iter().for_each(|issue| issue.report(run));
     }

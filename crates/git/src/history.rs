@@ -1,7 +1,7 @@
 //! The whole history of a repository: every object, then where each token was introduced.
 //!
 //! A scan opens a [`History`] and takes its steps in order: it lets the history push names, Git LFS
-//! objects and git objects to the visitors, and hands the sightings back for attribution. The history
+//! objects and git objects to the sinks, and hands the sightings back for attribution. The history
 //! knows neither the detector nor findings.
 
 use super::attribution::Attributor;
@@ -18,7 +18,7 @@ use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Gap, Run, Scanned, Visitors, add};
+use ddpatrol_scan::{Code, Run, Scanned, Severity, Sinks, add};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -97,12 +97,12 @@ impl History {
         let shallow = self.read_shallow(run);
         let folders = self.repository.object_folders();
         let store = Store::open(&folders, self.repository.hash, &mut |problem| {
-            self.report(run, Gap::Unread, Code::StoreUnreadable, problem.to_string());
+            self.report(run, Severity::Unread, Code::StoreUnreadable, problem.to_string());
         });
         if let Some(special) = store.special() {
             // Programs that are asked about objects would wait for it.
             let message = format!("the history is not scanned: {special}");
-            self.report(run, Gap::Unread, Code::RepositoryUnreadable, message);
+            self.report(run, Severity::Unread, Code::RepositoryUnreadable, message);
             return None;
         }
         let refs = self.read_refs(run);
@@ -126,7 +126,7 @@ impl History {
         })
     }
 
-    fn report(&self, run: &Run, kind: Gap, code: Code, message: impl Into<String>) {
+    fn report(&self, run: &Run, kind: Severity, code: Code, message: impl Into<String>) {
         run.report_message(kind, code, Some(self.root.clone()), message);
     }
 
@@ -139,7 +139,7 @@ impl History {
     /// Lists the commits at which a shallow clone ends, and reports that it is one.
     fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
         let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, Gap::Unread, Code::RepositoryUnreadable, error.to_string());
+            self.report(run, Severity::Unread, Code::RepositoryUnreadable, error.to_string());
             Vec::new()
         });
         if shallow.is_empty() {
@@ -153,7 +153,7 @@ impl History {
             count(shallow.len(), "commit"),
             named.join(", "),
         );
-        self.report(run, Gap::Opaque, Code::ShallowClone, message);
+        self.report(run, Severity::Opaque, Code::ShallowClone, message);
         shallow
     }
 
@@ -161,13 +161,13 @@ impl History {
     fn read_refs(&self, run: &Run) -> Refs {
         let refs = self.repository.refs().unwrap_or_else(|error| {
             let message = format!("where tokens came in is not known: {error}");
-            self.report(run, Gap::Unread, Code::Reference, message);
+            self.report(run, Severity::Unread, Code::Reference, message);
             Refs::default()
         });
         for broken in &refs.broken {
             // A name without an object, such as that of a remote's former HEAD, loses nothing.
             let is_lost = !matches!(broken.problem, Problem::Dangling(_));
-            let kind = if is_lost { Gap::Unread } else { Gap::Opaque };
+            let kind = if is_lost { Severity::Unread } else { Severity::Opaque };
             let name = String::from_utf8_lossy(&broken.name);
             self.report(
                 run,
@@ -182,17 +182,17 @@ impl History {
 
 impl<'a> OpenHistory<'a> {
     /// Pushes the names of the references.
-    pub fn push_names(&self, visitors: &dyn Visitors) {
-        let mut visitor = visitors.make();
+    pub fn push_names(&self, sinks: &dyn Sinks) {
+        let mut sink = sinks.sink();
         for reference in &self.refs.list {
             let origin = Origin::Ref(&self.history.root, &reference.name);
-            visitor.visit(&Blob::whole(origin, &reference.name));
+            sink.blob(&Blob::whole(origin, &reference.name));
         }
     }
 
     /// Pushes the local Git LFS objects.
-    pub fn push_lfs(&self, visitors: &dyn Visitors) {
-        self.lfs.push(visitors, self.run, &self.history.options.workers);
+    pub fn push_lfs(&self, sinks: &dyn Sinks) {
+        self.lfs.push(sinks, self.run, &self.history.options.workers);
     }
 
     /// Returns the places that an earlier scan stored, if the repository has nothing new.
@@ -202,8 +202,8 @@ impl<'a> OpenHistory<'a> {
     }
 
     /// Pushes the objects that recalling the places needs.
-    pub fn push_recalled(&mut self, recall: &Recall<'_>, visitors: &dyn Visitors) {
-        let (reader, ids) = (self.object_reader(Some(visitors)), recall.objects());
+    pub fn push_recalled(&mut self, recall: &Recall<'_>, sinks: &dyn Sinks) {
+        let (reader, ids) = (self.object_reader(Some(sinks)), recall.objects());
         reader.search_again(&self.store, &mut Objects::default(), &ids);
     }
 
@@ -222,8 +222,8 @@ impl<'a> OpenHistory<'a> {
     }
 
     /// Pushes all objects that an earlier scan has not read, and those that hold tokens.
-    pub fn push_objects(&mut self, visitors: &dyn Visitors) {
-        let reader = self.object_reader(Some(visitors));
+    pub fn push_objects(&mut self, sinks: &dyn Sinks) {
+        let reader = self.object_reader(Some(sinks));
         if let Some(known) = self.known {
             reader.set_aside(&self.store, &mut self.objects, known);
         }
@@ -292,7 +292,7 @@ impl<'a> OpenHistory<'a> {
 
     /// Reports a holder that can no longer be read.
     pub fn report_unreadable(&self, error: &ReadError) {
-        self.report(Gap::Unread, Code::ObjectUnreadable, error.to_string());
+        self.report(Severity::Unread, Code::ObjectUnreadable, error.to_string());
     }
 
     /// Returns the names of the files of the Git LFS objects that were pushed.
@@ -306,14 +306,14 @@ impl<'a> OpenHistory<'a> {
         Means { workers, budget: BUDGET, context: *context }
     }
 
-    fn object_reader<'b>(&self, visitors: Option<&'b dyn Visitors>) -> ObjectReader<'b>
+    fn object_reader<'b>(&self, sinks: Option<&'b dyn Sinks>) -> ObjectReader<'b>
     where
         'a: 'b,
     {
-        ObjectReader { means: self.means(), visitors, run: self.run }
+        ObjectReader { means: self.means(), sinks, run: self.run }
     }
 
-    fn report(&self, kind: Gap, code: Code, message: impl Into<String>) {
+    fn report(&self, kind: Severity, code: Code, message: impl Into<String>) {
         self.history.report(self.run, kind, code, message);
     }
 
@@ -321,7 +321,7 @@ impl<'a> OpenHistory<'a> {
     fn report_broken(&self) {
         let broken: BTreeSet<_> = self.objects.broken.iter().map(|(_, message)| message).collect();
         for message in broken {
-            self.report(Gap::Unread, Code::ObjectUnreadable, message.clone());
+            self.report(Severity::Unread, Code::ObjectUnreadable, message.clone());
         }
     }
 
@@ -335,7 +335,7 @@ impl<'a> OpenHistory<'a> {
                 let name = String::from_utf8_lossy(&reference.name);
                 let message =
                     format!("reference {name}: its object {id} was not read; scan it again");
-                self.report(Gap::Unread, Code::Reference, message);
+                self.report(Severity::Unread, Code::Reference, message);
             }
         }
     }
@@ -354,7 +354,7 @@ impl<'a> OpenHistory<'a> {
             "{objects} of the history {verb} not here, the first is {}; `git lfs fetch --all` gets them",
             first.oid()
         );
-        self.report(Gap::Opaque, Code::LfsMissing, message);
+        self.report(Severity::Opaque, Code::LfsMissing, message);
         true
     }
 }

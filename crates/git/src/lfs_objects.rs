@@ -1,7 +1,7 @@
 //! Git LFS objects of a history, each searched in place of its pointer's blob.
 //!
 //! Input: the local store of Git LFS, and the objects of the repository. Output: the objects, pushed to
-//! the visitors with the ids of their pointers, so that attribution finds their paths and commits. An
+//! the sinks with the ids of their pointers, so that attribution finds their paths and commits. An
 //! object whose pointer is not in the repository is left to the scan of the store's files.
 
 use super::lfs::{Content, Lfs, Pointer};
@@ -11,7 +11,7 @@ use ddpatrol_pack::{HashKind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::sighting::Holder;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Gap, Run, Visitors, add};
+use ddpatrol_scan::{Code, Run, Severity, Sinks, add};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -43,16 +43,16 @@ impl LfsObjects {
         Self { lfs: Some(Lfs::new(repository)), pointers }
     }
 
-    /// Pushes the objects to visitors.
-    pub(super) fn push(&self, visitors: &dyn Visitors, run: &Run, workers: &Workers) {
+    /// Pushes the objects to sinks.
+    pub(super) fn push(&self, sinks: &dyn Sinks, run: &Run, workers: &Workers) {
         let Some(lfs) = &self.lfs else { return };
         let mut ids: Vec<ObjectId> = self.pointers.keys().copied().collect();
         ids.sort_unstable();
         workers.fold(
             &ids,
             1,
-            || visitors.make(),
-            |visitor, id| {
+            || sinks.sink(),
+            |sink, id| {
                 if run.is_interrupted() {
                     return;
                 }
@@ -61,7 +61,7 @@ impl LfsObjects {
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
                         return run.report_message(
-                            Gap::Unread,
+                            Severity::Unread,
                             Code::LfsUnreadable,
                             path,
                             error.to_string(),
@@ -70,7 +70,7 @@ impl LfsObjects {
                 };
                 add(&run.tally.git_files, 1);
                 add(&run.tally.bytes, object.len() as u64);
-                visitor.visit(&Blob::whole(Origin::Lfs(*id), &object));
+                sink.blob(&Blob::whole(Origin::Lfs(*id), &object));
             },
         );
     }

@@ -1,6 +1,6 @@
 //! Reads git repositories: whole histories, what is staged, and what a range or a push introduces.
 //!
-//! Bytes of git objects are pushed to visitors. The sightings that a scan records come back, and two
+//! Bytes of git objects are pushed to sinks. The sightings that a scan records come back, and two
 //! functions of data turn them into places: attribution to commits and paths ([`history`]), and the
 //! classification against the base of a change ([`changes`]). The crate searches nothing.
 //!

@@ -11,7 +11,7 @@ use ddpatrol_scan::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular::{self, Links};
 use ddpatrol_scan::sighting::TokenKey;
-use ddpatrol_scan::{Code, Diagnostic, Gap, Run};
+use ddpatrol_scan::{Code, Diagnostic, Run, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,7 +141,7 @@ impl KnownIssue {
     /// Reports the issue again.
     pub(super) fn report(&self, run: &Run) {
         run.report_message(
-            Gap::Opaque,
+            Severity::Opaque,
             self.code,
             Some(PathBuf::from(&self.path)),
             self.message.clone(),

@@ -1,4 +1,4 @@
-//! The entries of a pack and the families that their deltas make, in the order in which they are walked.
+//! The entries of a pack and the forest that their deltas make, in the order in which they are walked.
 
 use crate::entry::EntryKind;
 use crate::pack::DeltaBase;
@@ -112,7 +112,7 @@ struct Tree {
     children: Vec<EntryNo>,
 }
 
-/// The entries and their families.
+/// The entries and their forest.
 #[derive(Debug)]
 pub(crate) struct Layout {
     entries: Vec<Entry>,

@@ -8,7 +8,7 @@
 //! Lists the blobs of a pack with their lengths, on two threads:
 //! ```
 //! use ddpatrol_pack::{
-//!     Families, Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Visitor, WalkOptions,
+//!     DeltaForest, Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Visitor, WalkOptions,
 //! };
 //! use std::io::{self, Read};
 //! use std::sync::Arc;
@@ -52,14 +52,14 @@
 //! let pack = Arc::new(Pack::open(path, HashKind::Sha1)?);
 //! pack.check()?;
 //! let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build()?;
-//! let families = Families::new(pack, Some(&pool), |error| eprintln!("{error}"));
+//! let forest = DeltaForest::new(pack, Some(&pool), |error| eprintln!("{error}"));
 //! let options = WalkOptions {
 //!     kinds: Kinds::of(&[Kind::Blob]),
 //!     pool: Some(&pool),
 //!     budget: 64 << 20,
 //!     skip: None,
 //! };
-//! let workers = families.walk(&options, &Blobs::default);
+//! let workers = forest.walk(&options, &Blobs::default);
 //! let blobs: Vec<(ObjectId, u64)> = workers.into_iter().flat_map(|worker| worker.0).collect();
 //! assert_eq!(blobs, [(id, 5)]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -88,4 +88,4 @@ pub use index::Index;
 pub use map::MappedFile;
 pub use pack::{Elsewhere, Pack, Reader};
 pub use visitor::{Object, Visitor};
-pub use walk::{Families, Kinds, WalkOptions};
+pub use walk::{DeltaForest, Kinds, WalkOptions};

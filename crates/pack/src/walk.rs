@@ -1,4 +1,4 @@
-//! Walks the families of a pack from base to leaves, so that each entry is inflated once.
+//! Walks the forest of a pack from base to leaves, so that each entry is inflated once.
 //!
 //! An object that nothing is made from is not put together unless the visitor asks: it sees the
 //! pieces, the fresh bytes and the base. Most versions of a file are decided by what they added.
@@ -48,12 +48,12 @@ pub struct WalkOptions<'a> {
 }
 
 /// The entries of a pack, ready to be walked as often as needed.
-pub struct Families {
+pub struct DeltaForest {
     pack: Arc<Pack>,
     layout: Layout,
 }
 
-impl Families {
+impl DeltaForest {
     /// Reads the headers of all entries, on the threads of `pool` or else on the calling thread, and
     /// passes each entry that is broken to `failed`.
     pub fn new(

@@ -1,4 +1,4 @@
-//! One worker of a walk: goes down families and shows each wanted object to the visitor.
+//! One worker of a walk: goes down forest and shows each wanted object to the visitor.
 //!
 //! Input: a plan and its jobs. Output: calls of the visitor. It decides neither which objects are wanted
 //! nor which worker gets a job.

@@ -1,6 +1,6 @@
 //! The vocabulary that sources, the scan and reports share.
 //!
-//! Sources push [`blob::Blob`]s to [`Visitor`]s and report what they cannot read to a [`Run`]. Matches
+//! Sources push [`blob::Blob`]s to [`BlobSink`]s and report what they cannot read to a [`Run`]. Matches
 //! become [`finding::Finding`]s; in git objects they are [`sighting::Sighting`]s first, until it is known
 //! which commit and path they belong to. The crate searches nothing and knows no file format.
 //!
@@ -30,12 +30,12 @@ mod read_full;
 pub mod regular;
 mod run;
 pub mod sighting;
-mod visitor;
+mod sink;
 pub mod window;
 pub mod workers;
 
 pub use code::Code;
-pub use issue::{Gap, Issue};
+pub use issue::{Issue, Severity};
 pub use read_full::{Filled, read_full};
 pub use run::{Diagnostic, Run, Scanned, Tally, add};
-pub use visitor::{ObjectVisitor, Seen, Signs, Source, Visitor, Visitors};
+pub use sink::{BlobSink, Seen, Signs, Sink, Sinks, Source};

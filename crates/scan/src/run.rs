@@ -2,7 +2,7 @@
 //! scanned. It reads nothing and prints nothing.
 
 use super::code::Code;
-use super::issue::{Gap, Issue};
+use super::issue::{Issue, Severity};
 use crate::lock::lock;
 use ddpatrol_pack::ObjectId;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ impl Run {
     /// Reports something that was not scanned and has no typed [`Issue`] yet.
     pub fn report_message(
         &self,
-        severity: Gap,
+        severity: Severity,
         code: Code,
         path: Option<PathBuf>,
         message: impl Into<String>,
@@ -103,7 +103,7 @@ impl Run {
     #[must_use]
     pub fn unread(&self) -> usize {
         let list = lock(&self.diagnostics);
-        list.iter().filter(|it| it.severity() == Gap::Unread).count()
+        list.iter().filter(|it| it.severity() == Severity::Unread).count()
     }
 
     /// Returns how many diagnostics there are, for [`Run::diagnostics_since`].
@@ -146,7 +146,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Returns how much the issue matters.
     #[must_use]
-    pub fn severity(&self) -> Gap {
+    pub fn severity(&self) -> Severity {
         self.issue.severity()
     }
 
@@ -162,7 +162,7 @@ impl Diagnostic {
         self.issue.to_string()
     }
 
-    fn sort_key(&self) -> (Option<&Path>, Gap, Code) {
+    fn sort_key(&self) -> (Option<&Path>, Severity, Code) {
         (self.path.as_deref(), self.severity(), self.code())
     }
 }

@@ -4,7 +4,7 @@
 //! and the classification of changes are functions from sightings to [`Placement`]s. Nothing is read or
 //! searched here.
 
-use crate::finding::{Fingerprint, HeldObject, Location, Part, Span, Standing, Trace};
+use crate::finding::{ChangeStatus, Fingerprint, HeldObject, Location, Part, Span, Trace};
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_pack::{Kind, ObjectId};
 use std::path::PathBuf;
@@ -102,7 +102,7 @@ pub struct Placement {
     /// committed yet.
     pub trace: Option<Arc<Trace>>,
     /// Whether the token is new in a change; `None` outside of changes.
-    pub standing: Option<Standing>,
+    pub change_status: Option<ChangeStatus>,
 }
 
 impl Placement {
@@ -118,7 +118,7 @@ impl Placement {
             path: None,
             part,
             trace: None,
-            standing: None,
+            change_status: None,
         }
     }
 
@@ -127,7 +127,7 @@ impl Placement {
     #[must_use]
     pub fn object_of_change(&self) -> Option<HeldObject> {
         let trace = self.trace.as_ref().filter(|trace| trace.kind != Kind::Tree)?;
-        self.standing.as_ref()?;
+        self.change_status.as_ref()?;
         Some(held(trace.object, trace.kind, &self.spans, &self.members))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::source::git::changes::{NamedRef, Update};
 use ddpatrol_pack::ObjectId;
-use ddpatrol_scan::finding::Standing;
+use ddpatrol_scan::finding::ChangeStatus;
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +36,11 @@ impl<'a> Line<'a> {
 
     /// Returns the change; `None` if the reference is deleted.
     pub(in crate::cli) fn update(&self) -> Option<Update> {
-        let standing = if self.old.is_none() { Standing::New } else { Standing::AlreadyThere };
-        let mut names = vec![NamedRef { name: self.remote.to_vec(), standing }];
+        let change_status =
+            if self.old.is_none() { ChangeStatus::New } else { ChangeStatus::Preexisting };
+        let mut names = vec![NamedRef { name: self.remote.to_vec(), change_status }];
         if let Some(local) = self.local.filter(|&local| local != self.remote) {
-            names.push(NamedRef { name: local.to_vec(), standing: Standing::New });
+            names.push(NamedRef { name: local.to_vec(), change_status: ChangeStatus::New });
         }
         Some(Update { new: self.new?, old: self.old, names })
     }
@@ -72,9 +73,10 @@ mod tests {
         let line = Line::of_push(push.as_bytes()).expect("git's line");
         let update = line.update().expect("not deleted");
         assert_eq!((Some(update.new), update.old), (id(&a), id(&b)));
-        let names: Vec<_> = update.names.iter().map(|it| (&it.name[..], &it.standing)).collect();
+        let names: Vec<_> =
+            update.names.iter().map(|it| (&it.name[..], &it.change_status)).collect();
         let expected: [(&[u8], _); 2] =
-            [(b"refs/heads/y", &Standing::AlreadyThere), (b"refs/heads/x", &Standing::New)];
+            [(b"refs/heads/y", &ChangeStatus::Preexisting), (b"refs/heads/x", &ChangeStatus::New)];
         assert_eq!(names, expected);
         assert_eq!(line.range(), Some(format!("{b}..{a}")));
         let spaced = format!(":/fix a bug {a} refs/heads/y {zero}");

@@ -11,7 +11,7 @@ use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Upda
 use crate::source::git::repo::{RepoError, Repository, Tracking};
 use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
-use ddpatrol_scan::finding::Standing;
+use ddpatrol_scan::finding::ChangeStatus;
 use std::ffi::OsStr;
 use std::io::Read;
 
@@ -105,11 +105,12 @@ impl Framework {
             let tracked = format!("refs/remotes/{}/{short}", remote.name.as_deref().unwrap_or(""));
             let targets = repository.targets()?.list;
             let is_there = targets.iter().any(|(name, _)| name == tracked.as_bytes());
-            let standing = if is_there { Standing::AlreadyThere } else { Standing::New };
-            names.push(NamedRef { name: branch.clone().into_bytes(), standing });
+            let change_status =
+                if is_there { ChangeStatus::Preexisting } else { ChangeStatus::New };
+            names.push(NamedRef { name: branch.clone().into_bytes(), change_status });
         }
         if let Some(local) = self.local.clone().filter(|it| self.branch.as_ref() != Some(it)) {
-            names.push(NamedRef { name: local.into_bytes(), standing: Standing::New });
+            names.push(NamedRef { name: local.into_bytes(), change_status: ChangeStatus::New });
         }
         let old = self.from.as_ref().and_then(|from| resolve(from).ok());
         Ok(Update { new: resolve(&self.to)?, old, names })

@@ -44,8 +44,8 @@ fn traced(path: &str, trace: Trace) -> Location {
     Location { trace: Some(Arc::new(trace)), ..location(path) }
 }
 
-fn standing(path: &str, standing: Standing) -> Location {
-    Location { standing: Some(standing), ..location(path) }
+fn change_status(path: &str, change_status: ChangeStatus) -> Location {
+    Location { change_status: Some(change_status), ..location(path) }
 }
 
 /// The commands and the folder's own path taken out of them.
@@ -113,11 +113,11 @@ fn what_no_history_has_is_taken_out_of_where_it_is() {
 fn staged_files_are_unstaged_each_once() {
     let folder = repository(".git");
     let it = finding(vec![
-        standing("b/x y", Standing::New),
-        standing("a", Standing::New),
-        standing("a", Standing::New),
+        change_status("b/x y", ChangeStatus::New),
+        change_status("a", ChangeStatus::New),
+        change_status("a", ChangeStatus::New),
         // The name of a branch is no file.
-        Location { part: Part::Ref, ..standing("r", Standing::New) },
+        Location { part: Part::Ref, ..change_status("r", ChangeStatus::New) },
     ]);
     assert_eq!(commands_in(&folder, &it), ["git -C FOLDER reset --quiet -- ':/b/x y' :/a"]);
 }
@@ -129,7 +129,7 @@ fn of_an_archive_that_is_staged_the_archive_is_unstaged() {
     std::fs::write(folder.path().join("x!/a.zip"), "").expect("a file");
     std::fs::write(folder.path().join("plain!"), "").expect("a file");
     let files = |path: &str| {
-        let commands = commands_in(&folder, &finding(vec![standing(path, Standing::New)]));
+        let commands = commands_in(&folder, &finding(vec![change_status(path, ChangeStatus::New)]));
         commands[0].rsplit(" -- ").next().unwrap_or_default().to_owned()
     };
     assert_eq!(files("b.zip!/c/d.tar.gz!/e"), ":/b.zip");
@@ -142,7 +142,7 @@ fn of_an_archive_that_is_staged_the_archive_is_unstaged() {
 #[test]
 fn nothing_is_unstaged_while_a_merge_is_in_progress() {
     let folder = repository(".git");
-    let it = finding(vec![standing("a", Standing::New)]);
+    let it = finding(vec![change_status("a", ChangeStatus::New)]);
     let (text, commands) = step(&listed(&folder, &it, Some(Operation::CherryPick))[2]);
     assert!(text.contains("a cherry-pick is in progress") && commands.is_empty(), "{text}");
     // Other findings do not depend on the operation.
@@ -167,19 +167,19 @@ fn what_nothing_reaches_is_forgotten() {
 #[test]
 fn a_new_token_of_a_change_is_taken_out_of_its_commit() {
     let folder = repository(".git");
-    let of = |standing| {
+    let of = |change_status| {
         let place = traced("a", trace(".git"));
-        let it = finding(vec![Location { standing: Some(standing), ..place }]);
+        let it = finding(vec![Location { change_status: Some(change_status), ..place }]);
         commands_in(&folder, &it)
     };
     let commit = "a".repeat(40);
     let parent = format!("git -C FOLDER rev-parse --quiet --verify {commit}^ || echo --root");
     let rebase = format!("git -C FOLDER rebase --interactive --rebase-merges \"$({parent})\"");
-    for new in [Standing::New, Standing::AlsoUnpushed] {
+    for new in [ChangeStatus::New, ChangeStatus::AlsoUnpushed] {
         assert_eq!(of(new).join("\n"), rebase);
     }
     // What the base has does not go away by editing the change.
-    for old in [Standing::AlreadyThere, Standing::Moved(PathBuf::from("b"))] {
+    for old in [ChangeStatus::Preexisting, ChangeStatus::Moved(PathBuf::from("b"))] {
         assert!(of(old)[0].starts_with("cd FOLDER"));
     }
 }

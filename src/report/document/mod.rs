@@ -11,7 +11,7 @@ mod tell;
 mod verification;
 
 pub use paths::Paths;
-pub use places::{Place, StandingWord};
+pub use places::{ChangeStatusWord, Place};
 pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
 pub use tell::{DocumentBuilder, DocumentOptions};
@@ -22,7 +22,7 @@ use super::trace::ObjectRecord;
 use crate::detect::Evidence;
 use crate::redact::Clean;
 use crate::rules::Rule;
-use crate::source::{Code, Gap};
+use crate::source::{Code, Severity};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -200,7 +200,7 @@ pub struct TokenRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Note {
     /// `unread`: should have been read; `opaque`: cannot be, or was left out by a limit.
-    pub kind: Gap,
+    pub kind: Severity,
     /// Its stable code; none in reports of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
@@ -269,7 +269,7 @@ impl Note {
     /// Tells whether it makes a result incomplete.
     #[must_use]
     pub fn is_unread(&self) -> bool {
-        self.kind == Gap::Unread
+        self.kind == Severity::Unread
     }
 }
 

@@ -127,7 +127,7 @@ impl Paths {
     pub(in crate::report) fn within(&mut self, location: &Location) -> Option<Within> {
         let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
-        let is_change = location.standing.is_some();
+        let is_change = location.change_status.is_some();
         if let Some(LastLocation { key, within }) = &self.last
             && key.path == path.as_os_str()
             && key.git_dir.as_deref() == git_dir.map(Path::as_os_str)
@@ -144,7 +144,7 @@ impl Paths {
 
     fn find_within(&mut self, location: &Location, path: &Path) -> Option<Within> {
         let whole = self.whole(path);
-        if location.standing.is_some() {
+        if location.change_status.is_some() {
             return Within::new(&whole, &*self.here);
         }
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);

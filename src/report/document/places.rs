@@ -58,8 +58,8 @@ pub struct Place {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<GitPlace>,
     /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standing: Option<StandingWord>,
+    #[serde(rename = "standing", skip_serializing_if = "Option::is_none")]
+    pub change_status: Option<ChangeStatusWord>,
     /// The path that the base has it at, where it moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<Clean>,
@@ -77,16 +77,17 @@ pub struct Place {
     pub further: Spots,
 }
 
-/// How a token in a change stands against the base of the change.
+/// Whether a token in a change is new, as a word in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum StandingWord {
+pub enum ChangeStatusWord {
     /// The base does not have it.
     New,
     /// The base has it at another path.
     Moved,
     /// The base has it at this path.
-    AlreadyThere,
+    #[serde(rename = "already-there")]
+    Preexisting,
     /// It is not part of the push that was judged, but not pushed yet either.
     AlsoUnpushed,
 }

@@ -5,9 +5,9 @@
 
 use super::paths::{self, Base};
 use super::{
-    Document, InlineRecord, LeftOut, Note, Paths, Place, Record, RepositoryRecord, RuleRecord,
-    SCHEMA, StandingWord, Summary, SuppressedCounts, SuppressionRecord, TokenRecord, Tool,
-    UnusedRecord,
+    ChangeStatusWord, Document, InlineRecord, LeftOut, Note, Paths, Place, Record,
+    RepositoryRecord, RuleRecord, SCHEMA, Summary, SuppressedCounts, SuppressionRecord,
+    TokenRecord, Tool, UnusedRecord,
 };
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
@@ -19,7 +19,7 @@ use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, Scanned};
 use ddpatrol_scan::finding::suppression::{By, Suppression, Unused};
-use ddpatrol_scan::finding::{Finding, Location, Standing, plain};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, plain};
 use std::path::Path;
 
 /// How to make a document of an outcome.
@@ -219,9 +219,9 @@ impl<'a> DocumentBuilder<'a> {
             encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
             repository_path,
             uri,
-            standing: location.standing.as_ref().map(StandingWord::new),
-            moved_from: match &location.standing {
-                Some(Standing::Moved(path)) => Some(self.path(path)),
+            change_status: location.change_status.as_ref().map(ChangeStatusWord::new),
+            moved_from: match &location.change_status {
+                Some(ChangeStatus::Moved(path)) => Some(self.path(path)),
                 _ => None,
             },
             inline: location
@@ -272,13 +272,13 @@ pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
     }
 }
 
-impl StandingWord {
-    fn new(standing: &Standing) -> Self {
-        match standing {
-            Standing::New => Self::New,
-            Standing::Moved(_) => Self::Moved,
-            Standing::AlreadyThere => Self::AlreadyThere,
-            Standing::AlsoUnpushed => Self::AlsoUnpushed,
+impl ChangeStatusWord {
+    fn new(change_status: &ChangeStatus) -> Self {
+        match change_status {
+            ChangeStatus::New => Self::New,
+            ChangeStatus::Moved(_) => Self::Moved,
+            ChangeStatus::Preexisting => Self::Preexisting,
+            ChangeStatus::AlsoUnpushed => Self::AlsoUnpushed,
         }
     }
 }

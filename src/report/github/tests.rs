@@ -4,7 +4,7 @@ use super::*;
 use crate::report::document::UnusedRecord;
 use crate::report::tests::*;
 use crate::report::trace::GitPlace;
-use crate::source::Gap;
+use crate::source::Severity;
 use ddpatrol_scan::finding::suppression::By;
 
 fn lines(document: &Document) -> Vec<String> {
@@ -34,7 +34,7 @@ fn level(record: &Record) -> Option<&'static str> {
 #[test]
 fn the_level_says_whether_a_finding_fails() {
     assert_eq!(level(&record(vec![place("a")])), Some("error"));
-    let moved = record(vec![standing(StandingWord::Moved)]);
+    let moved = record(vec![change_status(ChangeStatusWord::Moved)]);
     assert_eq!(level(&moved), Some("warning"));
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("a")]) };
     assert_eq!(level(&shaped), Some("notice"));
@@ -49,14 +49,14 @@ fn the_level_says_whether_a_finding_fails() {
 fn lines_of_the_change_are_annotated_before_others() {
     let old = || Place { git: Some(GitPlace { in_head: false, ..git() }), ..place("a") };
     for (place, expected) in [
-        (standing(StandingWord::New), 0),
-        (standing(StandingWord::Moved), 0),
-        (Place { new_place: true, ..standing(StandingWord::New) }, 1),
+        (change_status(ChangeStatusWord::New), 0),
+        (change_status(ChangeStatusWord::Moved), 0),
+        (Place { new_place: true, ..change_status(ChangeStatusWord::New) }, 1),
         (Place { new_place: true, ..place("a") }, 0),
         (place("a"), 1),
         (Place { git: Some(git()), ..place("a") }, 1),
-        (standing(StandingWord::AlreadyThere), 1),
-        (Place { standing: Some(StandingWord::AlreadyThere), ..old() }, 1),
+        (change_status(ChangeStatusWord::Preexisting), 1),
+        (Place { change_status: Some(ChangeStatusWord::Preexisting), ..old() }, 1),
         (old(), 2),
         (Place { part: Part::Name, ..place("a") }, 3),
         (Place { path: None, ..place("a") }, 3),
@@ -100,10 +100,10 @@ fn the_best_findings_come_first_and_dead_ones_last() {
     let named = |name: &str, place| Record { name: name.to_owned(), ..record(vec![place]) };
     let gone = Place { part: Part::Name, ..place("c") };
     let document = document(vec![
-        verified(named("dead", standing(StandingWord::New)), "dead"),
+        verified(named("dead", change_status(ChangeStatusWord::New)), "dead"),
         named("nameless", gone),
         named("old", place("a")),
-        named("new", standing(StandingWord::New)),
+        named("new", change_status(ChangeStatusWord::New)),
     ]);
     let titles: Vec<String> = titles(&document).into_iter().map(|it| it.1).collect();
     let expected = ["Leaked new", "Leaked old", "Leaked nameless", "Leaked dead", "ddpatrol"];
@@ -122,12 +122,12 @@ fn a_finding_is_annotated_at_its_best_place() {
 #[test]
 fn of_each_level_ten_are_written_and_the_rest_is_counted() {
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("b")]) };
-    let moved = record(vec![standing(StandingWord::Moved)]);
+    let moved = record(vec![change_status(ChangeStatusWord::Moved)]);
     let mut document = document(vec![]);
     document.findings.extend(vec![record(vec![place("a")]); MOST + 2]);
     document.findings.extend(vec![moved; MOST]);
     document.findings.extend(vec![shaped; MOST]);
-    document.diagnostics = vec![note(Gap::Opaque)];
+    document.diagnostics = vec![note(Severity::Opaque)];
     document.unused = vec![UnusedRecord {
         by: By::Baseline,
         fingerprint: "f".to_owned(),
@@ -148,8 +148,8 @@ fn of_each_level_ten_are_written_and_the_rest_is_counted() {
 fn gaps_are_listed_with_the_unread_ones_first() {
     assert!(gaps(&document(vec![])).is_none());
     let mut it = document(vec![]);
-    it.diagnostics = vec![note(Gap::Opaque); MOST_LINES + 2];
-    it.diagnostics.push(Note { path: Some(clean("a")), ..note(Gap::Unread) });
+    it.diagnostics = vec![note(Severity::Opaque); MOST_LINES + 2];
+    it.diagnostics.push(Note { path: Some(clean("a")), ..note(Severity::Unread) });
     let annotation = gaps(&it).expect("gaps");
     assert_eq!(annotation.title, "ddpatrol: not looked at");
     assert_eq!(annotation.lines.len(), 1 + MOST_LINES + 1);

@@ -208,7 +208,7 @@ fn list(places: &[Place]) -> Markup {
                     pre tabindex="0" { (code(&place.snippet.text())) } "\n"
                     @if let Some(git) = &place.git {
                         (origin(place, git))
-                    } @else if place.standing.is_none() && place.path.is_some() {
+                    } @else if place.change_status.is_none() && place.path.is_some() {
                         p { "In the file as it is now." } "\n"
                     }
                 }
@@ -224,7 +224,7 @@ fn origin(place: &Place, git: &GitPlace) -> Markup {
         @if let Some(introduced) = &git.introduced {
             p { "Introduced " (commit(introduced)) } "\n"
         }
-        @if place.standing.is_none() {
+        @if place.change_status.is_none() {
             p { (visible(&capitalized(&git.fate()))) } "\n"
         }
     }

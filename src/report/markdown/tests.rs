@@ -1,10 +1,10 @@
 //! Markdown of documents written by hand.
 
 use super::*;
-use crate::report::document::StandingWord;
+use crate::report::document::ChangeStatusWord;
 use crate::report::tests::{clean, document, git, note, place, record, suppressed, verified};
 use crate::report::trace::GitPlace;
-use crate::source::Gap;
+use crate::source::Severity;
 use ddpatrol_scan::finding::suppression::By;
 
 fn text(document: &Document) -> String {
@@ -102,7 +102,7 @@ fn a_place_says_who_brought_the_token_and_what_became_of_it() {
     let fate = "still in HEAD; reached by refs/heads/main";
     assert_eq!(super::place(&traced), format!("`a:3:5`; {brought}; {fate}"));
     // What became of it later is no matter of the change.
-    let new = Place { standing: Some(StandingWord::New), ..traced.clone() };
+    let new = Place { change_status: Some(ChangeStatusWord::New), ..traced.clone() };
     assert_eq!(super::place(&new), format!("`a:3:5`; {brought}"));
     let unheld = Place { git: Some(GitPlace { introduced: None, ..git() }), ..place("a") };
     assert_eq!(super::place(&unheld), format!("`a:3:5`; {fate}"));
@@ -127,8 +127,8 @@ fn what_does_not_count_is_in_a_section_of_its_own() {
 #[test]
 fn gaps_name_their_place_and_kind() {
     let mut it = document(vec![]);
-    it.diagnostics = vec![Note { path: Some(clean("a b")), ..note(Gap::Unread) }];
-    it.diagnostics.push(note(Gap::Opaque));
+    it.diagnostics = vec![Note { path: Some(clean("a b")), ..note(Severity::Unread) }];
+    it.diagnostics.push(note(Severity::Opaque));
     let lines = "- `a b`: cannot be read (unread)\n- cannot be read (opaque)\n";
     assert!(text(&it).contains(lines), "{}", text(&it));
     it.diagnostics.clear();

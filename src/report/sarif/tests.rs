@@ -1,10 +1,10 @@
 //! SARIF of documents written by hand.
 
 use super::*;
-use crate::report::document::{StandingWord, UnusedRecord};
+use crate::report::document::{ChangeStatusWord, UnusedRecord};
 use crate::report::tests::*;
 use crate::report::trace::GitPlace;
-use crate::source::{Code, Gap};
+use crate::source::{Code, Severity};
 
 /// The run of a report without suppressed findings.
 fn run_of(document: &Document) -> Value {
@@ -40,8 +40,8 @@ fn notifications(run: &Value) -> &Value {
 fn the_level_is_that_of_the_evidence_and_the_change() {
     let level = |record: Record| result_of(record)["level"].clone();
     assert_eq!(level(record(vec![place("a")])), "error");
-    assert_eq!(level(record(vec![standing(StandingWord::New)])), "error");
-    assert_eq!(level(record(vec![standing(StandingWord::Moved)])), "warning");
+    assert_eq!(level(record(vec![change_status(ChangeStatusWord::New)])), "error");
+    assert_eq!(level(record(vec![change_status(ChangeStatusWord::Moved)])), "warning");
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("a")]) };
     assert_eq!(level(shaped), "note");
 }
@@ -192,7 +192,7 @@ fn a_location_says_how_the_token_came_there() {
 fn gaps_notes_and_unused_entries_are_notifications() {
     let mut document = document(vec![]);
     let gap = |kind| Note { code: Some(Code::FileMissing), path: Some(clean("a")), ..note(kind) };
-    document.diagnostics = vec![gap(Gap::Unread), note(Gap::Opaque)];
+    document.diagnostics = vec![gap(Severity::Unread), note(Severity::Opaque)];
     document.notes = vec![clean("a note")];
     document.interrupted = true;
     document.complete = false;

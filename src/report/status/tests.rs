@@ -12,12 +12,13 @@ fn in_git(git: GitPlace) -> Place {
 
 #[test]
 fn a_change_passes_only_if_no_place_is_new() {
-    let moved = |words: &[Option<StandingWord>]| {
-        record(words.iter().map(|&it| Place { standing: it, ..place("a") }).collect()).is_moved()
+    let moved = |words: &[Option<ChangeStatusWord>]| {
+        record(words.iter().map(|&it| Place { change_status: it, ..place("a") }).collect())
+            .is_moved()
     };
-    let (old, also) = (Some(StandingWord::AlreadyThere), Some(StandingWord::AlsoUnpushed));
-    assert!(moved(&[Some(StandingWord::Moved), old, also]));
-    assert!(!moved(&[old, Some(StandingWord::New)]));
+    let (old, also) = (Some(ChangeStatusWord::Preexisting), Some(ChangeStatusWord::AlsoUnpushed));
+    assert!(moved(&[Some(ChangeStatusWord::Moved), old, also]));
+    assert!(!moved(&[old, Some(ChangeStatusWord::New)]));
     assert!(!moved(&[old, None]));
     assert!(!moved(&[]));
 }
@@ -83,8 +84,8 @@ fn a_place_is_where_its_history_says() {
     let gone = || GitPlace { in_head: false, ..git() };
     let removed = || GitPlace { removed: vec![commit('b')], ..gone() };
     for (place, presence) in [
-        (standing(StandingWord::AlreadyThere), Presence::Change),
-        (Place { standing: Some(StandingWord::New), ..in_git(gone()) }, Presence::Change),
+        (change_status(ChangeStatusWord::Preexisting), Presence::Change),
+        (Place { change_status: Some(ChangeStatusWord::New), ..in_git(gone()) }, Presence::Change),
         (place("a"), Presence::Here),
         (in_git(git()), Presence::Here),
         (in_git(GitPlace { reachable: false, ..git() }), Presence::Here),
@@ -107,7 +108,7 @@ fn a_finding_is_where_its_worst_place_is() {
         (removed, Presence::Removed),
         (elsewhere, Presence::Elsewhere),
         (place("a"), Presence::Here),
-        (standing(StandingWord::New), Presence::Change),
+        (change_status(ChangeStatusWord::New), Presence::Change),
     ] {
         places.push(place);
         assert_eq!(record(places.clone()).presence(), presence);
@@ -164,16 +165,16 @@ fn remarks_say_what_a_label_does_not() {
         layer: Some(clean("layer 2")),
         new_place: true,
         inline: Some(InlineRecord { counts: true, reason: clean("a test") }),
-        ..standing(StandingWord::AlreadyThere)
+        ..change_status(ChangeStatusWord::Preexisting)
     };
     let new = "a new place: the baseline does not know the token here";
     let inline = "its line allows it: a test";
     let expected = ["encoded: base64", "in layer 2", "it was already there", new, inline];
     assert_eq!(all.remarks(), expected);
-    let moved = Place { moved_from: Some(clean("b")), ..standing(StandingWord::Moved) };
+    let moved = Place { moved_from: Some(clean("b")), ..change_status(ChangeStatusWord::Moved) };
     assert_eq!(moved.remarks(), ["moved here from b"]);
-    assert_eq!(standing(StandingWord::AlsoUnpushed).remarks(), [ALSO_UNPUSHED]);
-    assert_eq!(standing(StandingWord::New).remarks(), Vec::<String>::new());
+    assert_eq!(change_status(ChangeStatusWord::AlsoUnpushed).remarks(), [ALSO_UNPUSHED]);
+    assert_eq!(change_status(ChangeStatusWord::New).remarks(), Vec::<String>::new());
 }
 
 #[test]

@@ -25,7 +25,7 @@ use self::worker::Worker;
 use super::git::lfs::{Lfs, LfsError, Pointer};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
-use super::{Issue, Run, Source, Visitors};
+use super::{Issue, Run, Sinks, Source};
 use ddpatrol_scan::regular;
 use ignore::overrides::Override;
 use std::collections::{HashMap, HashSet};
@@ -80,7 +80,7 @@ impl Files {
 }
 
 impl Source for Files {
-    fn visit(&self, visitors: &dyn Visitors, run: &Run) {
+    fn read(&self, sinks: &dyn Sinks, run: &Run) {
         let mut paths = self.options.paths.clone();
         paths.retain(|path| (!self.options.is_store || path.exists()) && check_root(path, run));
         let mut known = HashSet::new();
@@ -99,7 +99,7 @@ impl Source for Files {
         let make = || Worker {
             options: &self.options,
             exclusion,
-            visitor: visitors.make(),
+            sink: sinks.sink(),
             windows: Windows::new(self.options.context),
             run,
             ignored: ignored.as_ref(),
@@ -139,7 +139,7 @@ impl Source for Files {
         left_out.count(exclusion, run);
         if !submodules.is_empty() {
             let options = FilesOptions { paths: submodules, ..self.options.clone() };
-            Self { options, exclude: self.exclude.clone() }.visit(visitors, run);
+            Self { options, exclude: self.exclude.clone() }.read(sinks, run);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One worker of a walk: entries in, blobs to its visitor.
+//! One worker of a walk: entries in, blobs to its sink.
 //!
 //! It decides which entries are read: regular files that are neither ignored nor excluded, no links.
 
@@ -13,7 +13,7 @@ use crate::config::PathKind;
 use crate::source::archive::{self, Found, Input, Visit, image};
 use crate::source::git::lfs::Pointer;
 use crate::source::window::{End, Windows};
-use crate::source::{Issue, ObjectVisitor, Run, add};
+use crate::source::{Issue, Run, Sink, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular;
@@ -31,7 +31,7 @@ const MAX_STORE_FILE: u64 = 256 << 20;
 pub(super) struct Worker<'a> {
     pub(super) options: &'a FilesOptions,
     pub(super) exclusion: Exclusion<'a>,
-    pub(super) visitor: Box<dyn ObjectVisitor + 'a>,
+    pub(super) sink: Box<dyn Sink + 'a>,
     pub(super) windows: Windows,
     pub(super) run: &'a Run,
     pub(super) ignored: Option<&'a Ignored>,
@@ -190,7 +190,7 @@ impl Worker<'_> {
         let name = name.as_encoded_bytes();
         // The shortest head has three bytes, and few names hold more than a head.
         if name.len() > 8 {
-            self.visitor.visit(&Blob::whole(Origin::Name(path), name));
+            self.sink.blob(&Blob::whole(Origin::Name(path), name));
         }
     }
 
@@ -227,7 +227,7 @@ impl Worker<'_> {
         }
         let mut watched = Watched::new(&mut file, path);
         let origin = Origin::File(path);
-        let end = self.windows.visit(origin, &mut watched, &mut *self.visitor, self.run);
+        let end = self.windows.push_all(origin, &mut watched, &mut *self.sink, self.run);
         let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
         match end {
             End::Whole(len) => {
@@ -260,7 +260,7 @@ impl Worker<'_> {
         let Some(format) = format else { return Ok(()) };
         let found = Found { path, format, layer: image::of_folder(path) };
         let repositories = archives.repositories.as_ref();
-        let mut sink = Visit { visitor: &mut *self.visitor, run: self.run, repositories };
+        let mut sink = Visit { sink: &mut *self.sink, run: self.run, repositories };
         archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
     }
 }

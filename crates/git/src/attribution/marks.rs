@@ -50,8 +50,8 @@ pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Mar
                 grows |= marks.add(parent);
             }
         }
-        for (families, first) in &objects.packs {
-            for (position, base) in families.deltas(Kind::Tree) {
+        for (forest, first) in &objects.packs {
+            for (position, base) in forest.deltas(Kind::Tree) {
                 if marks.has(first + base) {
                     grows |= marks.add(first + position);
                 }

@@ -24,7 +24,7 @@ use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
-use ddpatrol_scan::{Code, Gap};
+use ddpatrol_scan::{Code, Severity};
 use held::{BlobSightings, NameMatch, NameSightings};
 use history::History;
 use marks::marked;
@@ -60,17 +60,17 @@ impl Attributor<'_> {
         let (kind, code, message) = if is_partial {
             let what = "this is a partial clone: it was promised";
             let message = format!("{what} {count} {objects} that it never fetched ({named})");
-            (Gap::Opaque, Code::PartialClone, message)
+            (Severity::Opaque, Code::PartialClone, message)
         } else if self.is_reachable(from.values().flatten().copied()) {
             (
-                Gap::Unread,
+                Severity::Unread,
                 Code::ObjectMissing,
                 format!("{count} {objects} missing ({named}); `git fsck` tells more"),
             )
         } else {
             let what = "that only unreachable history names";
             (
-                Gap::Opaque,
+                Severity::Opaque,
                 Code::ObjectMissing,
                 format!("{count} {objects} {what} missing ({named})"),
             )

@@ -213,7 +213,7 @@ fn placement_in_name(found: &NameMatch, tree: ObjectId, name: &[u8]) -> Placemen
         path: None,
         part: Part::Name,
         trace: None,
-        standing: None,
+        change_status: None,
     }
 }
 

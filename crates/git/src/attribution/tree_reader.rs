@@ -8,7 +8,8 @@ use super::candidate_trees::{Candidate, CandidateTrees, Child, WorkerTrees};
 use super::held::{BlobSightings, NameMatch, NameSightings};
 use super::marks::{Marks, marked};
 use ddpatrol_pack::{
-    Families, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor, WalkOptions,
+    DeltaForest, Fault, Kind, Kinds, Object, ObjectId, PackError, Piece, Reader, Visitor,
+    WalkOptions,
 };
 use std::io::{self, Read};
 
@@ -23,8 +24,8 @@ pub(super) fn find(
     let shared =
         Shared { attributor, marks: &marks, blobs, trees, bloom: Bloom::new(attributor, blobs) };
     let mut parts = Vec::new();
-    for (families, first) in &objects.packs {
-        parts.append(&mut shared.walk(families, *first));
+    for (forest, first) in &objects.packs {
+        parts.append(&mut shared.walk(forest, *first));
     }
     parts.push(shared.read_loose());
     CandidateTrees::new(parts, objects.catalog.len())
@@ -70,7 +71,7 @@ impl Shared<'_> {
         TreeVisitor { shared: self, first, part: WorkerTrees::default(), failed: Vec::new() }
     }
 
-    fn walk(&self, families: &Families, first: u32) -> Vec<WorkerTrees> {
+    fn walk(&self, forest: &DeltaForest, first: u32) -> Vec<WorkerTrees> {
         let is_unmarked = |position: u32| !self.marks.has(first + position);
         let options = WalkOptions {
             kinds: Kinds::of(&[Kind::Tree]),
@@ -78,7 +79,7 @@ impl Shared<'_> {
             budget: self.attributor.means.budget,
             skip: Some(&is_unmarked),
         };
-        let visitors = families.walk(&options, &|| self.part(first));
+        let visitors = forest.walk(&options, &|| self.part(first));
         let mut again = self.part(first);
         let mut reader = Reader::default();
         for id in visitors.iter().flat_map(|visitor| &visitor.failed) {

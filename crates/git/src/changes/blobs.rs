@@ -1,13 +1,13 @@
-//! Pushes the blobs of a change to visitors, and the Git LFS objects behind pointers among them.
+//! Pushes the blobs of a change to sinks, and the Git LFS objects behind pointers among them.
 //!
-//! Input: ids of blobs. Output: their bytes, to the visitors, and what cannot be read.
+//! Input: ids of blobs. Output: their bytes, to the sinks, and what cannot be read.
 
 use super::super::lfs::{Lfs, LfsError, Pointer};
 use super::super::store::Store;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{ObjectVisitor, Run, Visitors, add};
+use ddpatrol_scan::{Run, Sink, Sinks, add};
 use std::collections::HashMap;
 
 /// What cannot be read of blobs.
@@ -22,7 +22,7 @@ pub(super) struct Unread {
 /// A worker that pushes blobs.
 struct BlobWorker<'a> {
     reader: Reader,
-    visitor: Box<dyn ObjectVisitor + 'a>,
+    sink: Box<dyn Sink + 'a>,
     unread: Unread,
 }
 
@@ -39,12 +39,12 @@ pub(super) struct BlobReader<'a> {
 
 impl BlobReader<'_> {
     /// Pushes blobs, each once, on all workers.
-    pub(super) fn push(&self, mut ids: Vec<ObjectId>, visitors: &dyn Visitors) -> Unread {
+    pub(super) fn push(&self, mut ids: Vec<ObjectId>, sinks: &dyn Sinks) -> Unread {
         ids.sort_unstable();
         ids.dedup();
         let make = || BlobWorker {
             reader: Reader::default(),
-            visitor: visitors.make(),
+            sink: sinks.sink(),
             unread: Unread::default(),
         };
         let workers = self.workers.fold(&ids, FEW, make, |worker, id| {
@@ -61,7 +61,7 @@ impl BlobReader<'_> {
     }
 
     fn push_one(&self, id: ObjectId, worker: &mut BlobWorker<'_>) {
-        let BlobWorker { reader, visitor, unread } = worker;
+        let BlobWorker { reader, sink, unread } = worker;
         let bytes = match self.store.read(&id, reader) {
             Ok((Kind::Blob, bytes)) => bytes,
             Ok((kind, _)) => {
@@ -73,11 +73,11 @@ impl BlobReader<'_> {
         let tally = &self.run.tally;
         add(&tally.objects, 1);
         add(&tally.bytes, bytes.len() as u64);
-        visitor.visit(&Blob::whole(Origin::Object(id, Kind::Blob), &bytes));
+        sink.blob(&Blob::whole(Origin::Object(id, Kind::Blob), &bytes));
         match Pointer::parse(&bytes).map(|pointer| self.lfs.open(&pointer)) {
             Some(Ok(object)) => {
                 add(&tally.bytes, object.len() as u64);
-                visitor.visit(&Blob::whole(Origin::Lfs(id), &object));
+                sink.blob(&Blob::whole(Origin::Lfs(id), &object));
             }
             Some(Err(error)) => drop(unread.lfs.insert(id, error)),
             None => {}

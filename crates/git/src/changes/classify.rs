@@ -6,7 +6,7 @@
 use super::super::tree_path::join;
 use super::set::{Base, ChangeSet, ChangeText, Item, Scope, folders, last_name};
 use ddpatrol_pack::{Kind, ObjectId};
-use ddpatrol_scan::finding::{Part, Standing, Trace};
+use ddpatrol_scan::finding::{ChangeStatus, Part, Trace};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
 use std::collections::HashMap;
 use std::path::Path;
@@ -64,7 +64,7 @@ impl Classification<'_> {
                 Some(ChangeText::Ref(reference)) => placements.push(Placement {
                     name: Some(reference.name.clone()),
                     path: Some(self.top.to_owned()),
-                    standing: Some(reference.standing.clone()),
+                    change_status: Some(reference.change_status.clone()),
                     ..Placement::of(sighting, Part::Ref)
                 }),
                 None => {}
@@ -89,7 +89,7 @@ impl Classification<'_> {
             };
             Some(Placement {
                 trace: Some(Arc::clone(traces.get(&(id, kind))?)),
-                standing: Some(self.scope.apply(Standing::New)),
+                change_status: Some(self.scope.apply(ChangeStatus::New)),
                 ..Placement::of(sighting, part)
             })
         };
@@ -105,10 +105,10 @@ impl Classification<'_> {
         for item in &self.set.items {
             let Some(blob) = &item.blob else { continue };
             for sighting in new.of(blob) {
-                let standing = standing(item, paths.get(&sighting.token));
+                let change_status = change_status(item, paths.get(&sighting.token));
                 let had = item.before.iter().any(|id| old.holds(id, sighting.token));
                 // An earlier commit of the range introduced it: that one is reported.
-                if had && standing == Standing::New {
+                if had && change_status == ChangeStatus::New {
                     continue;
                 }
                 let trace = self.trace(item).map(|trace| {
@@ -117,7 +117,7 @@ impl Classification<'_> {
                 placements.push(self.at(
                     item,
                     trace,
-                    standing,
+                    change_status,
                     Placement::of(sighting, Part::Content),
                 ));
             }
@@ -134,7 +134,7 @@ impl Classification<'_> {
                     trace.map(|trace| Arc::new(Trace { kind: Kind::Tree, ..Trace::clone(trace) }));
                 let placement =
                     Placement { name: Some(name.to_vec()), ..Placement::of(sighting, Part::Name) };
-                placements.push(self.at(item, trace, Standing::New, placement));
+                placements.push(self.at(item, trace, ChangeStatus::New, placement));
             }
         }
     }
@@ -147,27 +147,27 @@ impl Classification<'_> {
         &self,
         item: &Item,
         trace: Option<Arc<Trace>>,
-        standing: Standing,
+        change_status: ChangeStatus,
         placement: Placement,
     ) -> Placement {
         Placement {
             path: Some(join(Path::new(""), &item.path)),
             trace,
-            standing: Some(self.scope.apply(standing)),
+            change_status: Some(self.scope.apply(change_status)),
             ..placement
         }
     }
 }
 
 /// Classifies a token of an item that the base has at `paths`.
-fn standing(item: &Item, paths: Option<&Vec<&[u8]>>) -> Standing {
-    let Some(paths) = paths else { return Standing::New };
+fn change_status(item: &Item, paths: Option<&Vec<&[u8]>>) -> ChangeStatus {
+    let Some(paths) = paths else { return ChangeStatus::New };
     let own = [Some(&item.path[..]), item.renamed_from.as_deref()];
     if paths.iter().any(|&path| own.contains(&Some(path))) {
-        return Standing::AlreadyThere;
+        return ChangeStatus::Preexisting;
     }
     let first = paths.iter().min().copied().unwrap_or_default();
-    Standing::Moved(join(Path::new(""), first))
+    ChangeStatus::Moved(join(Path::new(""), first))
 }
 
 #[cfg(test)]
@@ -232,7 +232,7 @@ mod tests {
             let places = all.classify().into_iter().map(|it| {
                 let path = it.path.map(|path| path.display().to_string()).unwrap_or_default();
                 let part = if it.part == Part::Content { "" } else { it.part.name() };
-                format!("{path} {:?} {part}", it.standing.unwrap()).trim().to_owned()
+                format!("{path} {:?} {part}", it.change_status.unwrap()).trim().to_owned()
             });
             places.collect()
         }
@@ -248,7 +248,7 @@ mod tests {
     fn a_token_that_the_base_has_at_the_path_is_preexisting() {
         let old = vec![in_blob(2)];
         let case = Case::new(vec![item("a", 1)], vec![in_blob(1)], base(&[("a", 2)]), old);
-        assert_eq!(case.classified(), ["a AlreadyThere"]);
+        assert_eq!(case.classified(), ["a Preexisting"]);
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
         let renamed = Item { renamed_from: Some(b"b".to_vec()), ..item("a", 1) };
         let old = vec![in_blob(2)];
         let case = Case::new(vec![renamed], vec![in_blob(1)], base(&[("b", 2)]), old);
-        assert_eq!(case.classified(), ["a AlreadyThere"]);
+        assert_eq!(case.classified(), ["a Preexisting"]);
     }
 
     #[test]
@@ -302,9 +302,9 @@ mod tests {
         let mut case =
             Case::new(Vec::new(), vec![sighting(Holder::Text(0))], Base::default(), Vec::new());
         let reference =
-            NamedRef { name: b"refs/heads/x".to_vec(), standing: Standing::AlreadyThere };
+            NamedRef { name: b"refs/heads/x".to_vec(), change_status: ChangeStatus::Preexisting };
         case.texts = vec![ChangeText::Ref(reference)];
-        assert_eq!(case.classified(), ["top AlreadyThere ref"]);
+        assert_eq!(case.classified(), ["top Preexisting ref"]);
     }
 
     #[test]
@@ -330,6 +330,6 @@ mod tests {
         let new = vec![in_blob(1), in_blob(2)];
         let mut case = Case::new(items(), new, base(&[("b", 3)]), vec![in_blob(3)]);
         case.scope = Scope::AlsoUnpushed;
-        assert_eq!(case.classified(), ["a AlsoUnpushed", "b AlreadyThere"]);
+        assert_eq!(case.classified(), ["a AlsoUnpushed", "b Preexisting"]);
     }
 }

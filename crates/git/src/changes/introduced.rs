@@ -8,7 +8,7 @@ use super::set::{Base, ChangeSet, Item, sorted_base};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
-use ddpatrol_scan::{Code, Gap, ObjectVisitor, Run, Visitors, add};
+use ddpatrol_scan::{Code, Run, Severity, Sink, Sinks, add};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ pub(super) struct History<'a> {
     pub(super) bases: &'a [ObjectId],
     /// What else the other side has, mostly of other branches.
     pub(super) also: &'a [ObjectId],
-    pub(super) visitors: &'a dyn Visitors,
+    pub(super) sinks: &'a dyn Sinks,
     pub(super) run: &'a Run,
 }
 
 /// What is being read.
 struct Reading<'a> {
-    visitor: Box<dyn ObjectVisitor + 'a>,
+    sink: Box<dyn Sink + 'a>,
     set: ChangeSet,
     trees: Trees<'a>,
     reader: Reader,
@@ -43,10 +43,10 @@ impl History<'_> {
         let had: HashSet<ObjectId> = had.iter().copied().collect();
         let mut known = HashSet::new();
         let mut traces = Vec::new();
-        let mut visitor = self.visitors.make();
+        let mut sink = self.sinks.sink();
         for (id, bytes) in self.tags(brought) {
             if !had.contains(&id) && known.insert(id) {
-                visitor.visit(&Blob::whole(Origin::Object(id, Kind::Tag), &bytes));
+                sink.blob(&Blob::whole(Origin::Object(id, Kind::Tag), &bytes));
                 traces.push(Arc::new(self.trace(id, Kind::Tag, 0)));
             }
         }
@@ -84,7 +84,7 @@ impl History<'_> {
     /// read before these. What cannot be read is reported, and the other commits are read on.
     pub(super) fn read(&self, commits: &[ObjectId], rank: usize) -> ChangeSet {
         let mut reading = Reading {
-            visitor: self.visitors.make(),
+            sink: self.sinks.sink(),
             set: ChangeSet::default(),
             trees: Trees::new(self.store),
             reader: Reader::default(),
@@ -115,7 +115,7 @@ impl History<'_> {
         let links = commits::links(&bytes).ok_or_else(nameless)?;
         let introduced = Some(Arc::new(describe(*id, &bytes)));
         let trace = Arc::new(Trace { introduced, ..self.trace(*id, Kind::Commit, rank) });
-        reading.visitor.visit(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
+        reading.sink.blob(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
         let is_boundary = self.shallow.contains(id);
         if is_boundary {
             let message = format!(
@@ -123,7 +123,7 @@ impl History<'_> {
                  counts as brought by it"
             );
             self.run.report_message(
-                Gap::Opaque,
+                Severity::Opaque,
                 Code::ShallowClone,
                 Some(self.repository.git_dir.clone()),
                 message,
@@ -219,7 +219,7 @@ impl History<'_> {
             ReadError::Missing(_) => Code::ObjectMissing,
             ReadError::Broken { .. } => Code::ObjectUnreadable,
         };
-        self.run.report_message(Gap::Unread, code, path, error.to_string());
+        self.run.report_message(Severity::Unread, code, path, error.to_string());
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {

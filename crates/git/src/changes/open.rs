@@ -2,13 +2,13 @@
 
 use super::super::repo::Repository;
 use super::super::store::Store;
-use ddpatrol_scan::{Code, Gap, Run};
+use ddpatrol_scan::{Code, Run, Severity};
 
 /// Opens the store, and reports what of it cannot be read.
 pub(super) fn open_store(repository: &Repository, run: &Run) -> Store {
     open_store_with(repository, &mut |problem| {
         run.report_message(
-            Gap::Unread,
+            Severity::Unread,
             Code::StoreUnreadable,
             Some(repository.git_dir.clone()),
             problem,

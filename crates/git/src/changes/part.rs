@@ -16,15 +16,15 @@ use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Gap, Run, Visitors};
+use ddpatrol_scan::{Code, Run, Severity, Sinks};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// A change: what is staged, a range of commits or a push.
 pub trait Change: Sync {
-    /// Reads the change part by part, the oldest first. Pushes commits and tags to `visitors`, and
+    /// Reads the change part by part, the oldest first. Pushes commits and tags to `sinks`, and
     /// calls `on_part` with each part.
-    fn read(&self, visitors: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>));
+    fn read(&self, sinks: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>));
 }
 
 /// Reads what the base of a change has: its versions of all changed paths, and of the paths that hold
@@ -67,21 +67,21 @@ impl<'a> ChangePart<'a> {
     }
 
     /// Pushes the blobs of the part, and the names that are new with it.
-    pub fn push(&self, visitors: &dyn Visitors) {
+    pub fn push(&self, sinks: &dyn Sinks) {
         let blobs = self.set.items.iter().filter_map(|item| item.blob).collect();
-        let unread = self.blob_reader().push(blobs, visitors);
+        let unread = self.blob_reader().push(blobs, sinks);
         self.report(&unread);
         self.report_lfs(&unread);
-        let mut visitor = visitors.make();
+        let mut sink = sinks.sink();
         for (number, text) in (0..).zip(&self.texts) {
-            visitor.visit(&Blob::whole(Origin::Text(number), text.bytes()));
+            sink.blob(&Blob::whole(Origin::Text(number), text.bytes()));
         }
     }
 
     /// Reads what the base has at the paths that hold tokens, and pushes it; `sightings` are those in
     /// the part. Most changes hold no token; then nothing of the base is read.
     #[must_use]
-    pub fn push_base(&self, sightings: &[Sighting], visitors: &dyn Visitors) -> Base {
+    pub fn push_base(&self, sightings: &[Sighting], sinks: &dyn Sinks) -> Base {
         let new = ByBlob::new(sightings);
         let holds = |item: &&Item| item.blob.is_some_and(|id| !new.of(&id).is_empty());
         let holders: Vec<&Item> = self.set.items.iter().filter(holds).collect();
@@ -97,7 +97,7 @@ impl<'a> ChangePart<'a> {
         let mut base = Base { tags, ..base };
         let old = holders.iter().flat_map(|item| &item.before).copied();
         let old = old.chain(base.versions.iter().map(|it| it.1)).collect();
-        let unread = self.blob_reader().push(old, visitors);
+        let unread = self.blob_reader().push(old, sinks);
         self.report(&unread);
         self.find_names(&names, &mut base);
         base
@@ -152,7 +152,12 @@ impl<'a> ChangePart<'a> {
     pub fn report_unreadable(&self, error: &ReadError) {
         let git_dir = self.source.repository.git_dir.clone();
         let run = self.source.run;
-        run.report_message(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.to_string());
+        run.report_message(
+            Severity::Unread,
+            Code::ObjectUnreadable,
+            Some(git_dir),
+            error.to_string(),
+        );
     }
 
     fn blob_reader(&self) -> BlobReader<'_> {
@@ -164,7 +169,12 @@ impl<'a> ChangePart<'a> {
         for error in &unread.errors {
             let git_dir = self.source.repository.git_dir.clone();
             let run = self.source.run;
-            run.report_message(Gap::Unread, Code::ObjectUnreadable, Some(git_dir), error.clone());
+            run.report_message(
+                Severity::Unread,
+                Code::ObjectUnreadable,
+                Some(git_dir),
+                error.clone(),
+            );
         }
     }
 
@@ -176,8 +186,10 @@ impl<'a> ChangePart<'a> {
         for item in &self.set.items {
             let Some(error) = item.blob.and_then(|id| unread.lfs.get(&id)) else { continue };
             let (kind, code) = match error {
-                LfsError::Missing(_) | LfsError::Size { .. } => (Gap::Opaque, Code::LfsMissing),
-                LfsError::Read { .. } => (Gap::Unread, Code::LfsUnreadable),
+                LfsError::Missing(_) | LfsError::Size { .. } => {
+                    (Severity::Opaque, Code::LfsMissing)
+                }
+                LfsError::Read { .. } => (Severity::Unread, Code::LfsUnreadable),
             };
             let path = join(Path::new(""), &item.path);
             self.source.run.report_message(kind, code, Some(path), error.to_string());

@@ -11,7 +11,7 @@ use super::part::{Change, ChangePart, PartSource};
 use super::set::{ChangeSet, Item, NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Gap, Run, Visitors};
+use ddpatrol_scan::{Code, Run, Severity, Sinks};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
@@ -350,10 +350,10 @@ impl Range {
 }
 
 impl Change for Range {
-    fn read(&self, visitors: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
+    fn read(&self, sinks: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         for problem in &self.problems {
             run.report_message(
-                Gap::Unread,
+                Severity::Unread,
                 Code::StoreUnreadable,
                 Some(self.repository.git_dir.clone()),
                 problem.clone(),
@@ -365,7 +365,7 @@ impl Change for Range {
             shallow: self.repository.shallow_commits().unwrap_or_default(),
             bases: &self.bases,
             also: &self.also,
-            visitors,
+            sinks,
             run,
         };
         let mut first = self.bare_set(&history);

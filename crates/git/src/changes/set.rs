@@ -3,7 +3,7 @@
 //! Nothing is read here.
 
 use ddpatrol_pack::ObjectId;
-use ddpatrol_scan::finding::{Standing, Trace};
+use ddpatrol_scan::finding::{ChangeStatus, Trace};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -60,10 +60,12 @@ pub enum Scope {
 
 impl Scope {
     /// Returns how a token counts, given its status relative to the base.
-    pub(super) fn apply(self, standing: Standing) -> Standing {
-        match (self, standing) {
-            (Self::AlsoUnpushed, Standing::New | Standing::Moved(_)) => Standing::AlsoUnpushed,
-            (_, standing) => standing,
+    pub(super) fn apply(self, change_status: ChangeStatus) -> ChangeStatus {
+        match (self, change_status) {
+            (Self::AlsoUnpushed, ChangeStatus::New | ChangeStatus::Moved(_)) => {
+                ChangeStatus::AlsoUnpushed
+            }
+            (_, change_status) => change_status,
         }
     }
 }
@@ -94,7 +96,7 @@ pub struct NamedRef {
     /// The full name, such as `refs/heads/main`.
     pub name: Vec<u8>,
     /// Whether the other side has a reference of this name.
-    pub standing: Standing,
+    pub change_status: ChangeStatus,
 }
 
 /// A text in a change that is no git object.

@@ -13,7 +13,7 @@ use super::part::{Change, ChangePart, PartSource};
 use super::set::{Base, ChangeSet, Item, Scope, sorted_base};
 use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Gap, Run, Visitors};
+use ddpatrol_scan::{Code, Run, Severity, Sinks};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -158,7 +158,7 @@ impl Staged {
 }
 
 impl Change for Staged {
-    fn read(&self, _: &dyn Visitors, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
+    fn read(&self, _: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         if self.changes.is_empty() {
             run.note("nothing is staged");
         }
@@ -167,7 +167,7 @@ impl Change for Staged {
         let (set, versions) = self.list(&mut others, run);
         for error in &others.errors {
             run.report_message(
-                Gap::Unread,
+                Severity::Unread,
                 Code::ObjectUnreadable,
                 Some(self.repository.git_dir.clone()),
                 error.clone(),

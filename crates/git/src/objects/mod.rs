@@ -1,6 +1,6 @@
 //! Reads every object of a store once, and collects the links between objects.
 //!
-//! Objects are pushed to the visitors. The links of commits and trees are kept as numbers of the catalog:
+//! Objects are pushed to the sinks. The links of commits and trees are kept as numbers of the catalog:
 //! attribution needs nothing else. Only those entries of a tree are looked up that its delta base
 //! does not have, so every link between two objects is seen at least once, and missing objects are
 //! detected.
@@ -12,10 +12,10 @@ use super::catalog::Catalog;
 use super::lfs::Pointer;
 use super::state::{Known, pack_name};
 use super::store::Store;
-use ddpatrol_pack::{Families, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
+use ddpatrol_pack::{DeltaForest, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Run, Visitors, add};
+use ddpatrol_scan::{Run, Sinks, add};
 use links::Links;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) struct Means<'a> {
 pub(super) struct Objects {
     pub(super) catalog: Catalog,
     /// The packs, each with the number of its first object.
-    pub(super) packs: Vec<(Families, u32)>,
+    pub(super) packs: Vec<(DeltaForest, u32)>,
     /// The loose objects.
     pub(super) loose: Vec<(u32, ObjectId)>,
     pub(super) links: Links,
@@ -52,7 +52,7 @@ pub(super) struct Objects {
 pub(super) struct ObjectReader<'a> {
     pub(super) means: Means<'a>,
     /// Takes the objects; `None` if only links are read.
-    pub(super) visitors: Option<&'a dyn Visitors>,
+    pub(super) sinks: Option<&'a dyn Sinks>,
     pub(super) run: &'a Run,
 }
 
@@ -69,17 +69,17 @@ impl ObjectReader<'_> {
     /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
     /// walked pack's first object. It searches for tokens only if all `kinds` are walked.
     fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
-        let visitors = self.visitors.filter(|_| kinds == Kinds::ALL);
-        let visitor = visitors.map(|visitors| visitors.make());
-        Worker::new(visitor, self.run, self.means.context, catalog, first)
+        let sinks = self.sinks.filter(|_| kinds == Kinds::ALL);
+        let sink = sinks.map(|sinks| sinks.sink());
+        Worker::new(sink, self.run, self.means.context, catalog, first)
     }
 
     /// Notes the packs and loose objects that an earlier scan has read: they are not read again.
     pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
         for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
             let first = objects.catalog.add_pack(Arc::clone(pack));
-            let families = Families::new(Arc::clone(pack), self.means.workers.pool(), |_| {});
-            objects.packs.push((families, first));
+            let forest = DeltaForest::new(Arc::clone(pack), self.means.workers.pool(), |_| {});
+            objects.packs.push((forest, first));
         }
         for id in known.loose.iter().filter_map(|id| id.parse().ok()) {
             if let (false, Ok(Some(_))) = (store.is_packed(&id), store.open_loose(&id))
@@ -95,10 +95,10 @@ impl ObjectReader<'_> {
     pub(super) fn read_links(&self, store: &Store, objects: &mut Objects) {
         let (packs, loose) = std::mem::take(&mut objects.known);
         let kinds = Kinds::of(&[Kind::Commit, Kind::Tree, Kind::Tag]);
-        let known: Vec<(Families, u32)> = objects.packs.drain(..packs).collect();
-        for (families, first) in &known {
+        let known: Vec<(DeltaForest, u32)> = objects.packs.drain(..packs).collect();
+        for (forest, first) in &known {
             // Whatever is broken there was told of when it was read.
-            let _ = self.walk(objects, families, *first, (&HashSet::new(), kinds));
+            let _ = self.walk(objects, forest, *first, (&HashSet::new(), kinds));
         }
         objects.packs.splice(0..0, known);
         let mut reader = Reader::default();
@@ -119,12 +119,12 @@ impl ObjectReader<'_> {
         objects: &mut Objects,
         ids: &BTreeSet<ObjectId>,
     ) {
-        let Some(mut visitor) = self.visitors.map(|visitors| visitors.make()) else { return };
+        let Some(mut sink) = self.sinks.map(|sinks| sinks.sink()) else { return };
         let mut reader = Reader::default();
         for id in ids {
             // An object that is gone holds nothing any more.
             if let Ok((kind, bytes)) = store.read(id, &mut reader) {
-                visitor.visit(&Blob::whole(Origin::Object(*id, kind), &bytes));
+                sink.blob(&Blob::whole(Origin::Object(*id, kind), &bytes));
                 objects.links.pointers.extend(Pointer::parse(&bytes));
             }
         }
@@ -133,7 +133,7 @@ impl ObjectReader<'_> {
     /// Reads all objects that were not set aside, those too that appear or move while it reads.
     pub(super) fn read(&self, store: &mut Store, objects: &mut Objects) {
         let mut known_packs: HashSet<PathBuf> =
-            objects.packs.iter().map(|(families, _)| families.pack().path().to_owned()).collect();
+            objects.packs.iter().map(|(forest, _)| forest.pack().path().to_owned()).collect();
         let mut done: HashSet<ObjectId> = objects.loose.iter().map(|&(_, id)| id).collect();
         let mut failed: Vec<PackError> = Vec::new();
         let mut vanished: Vec<ObjectId> = Vec::new();
@@ -159,9 +159,9 @@ impl ObjectReader<'_> {
             add(&self.run.tally.objects_known, loose.len() as u64);
             for (pack, first) in new {
                 let pool = self.means.workers.pool();
-                let families = Families::new(pack, pool, |error| failed.push(error));
-                failed.append(&mut self.walk(objects, &families, first, (&done, Kinds::ALL)));
-                objects.packs.push((families, first));
+                let forest = DeltaForest::new(pack, pool, |error| failed.push(error));
+                failed.append(&mut self.walk(objects, &forest, first, (&done, Kinds::ALL)));
+                objects.packs.push((forest, first));
             }
             self.read_loose(store, objects, &loose, &mut vanished);
             done.extend(loose.iter().map(|&(_, id)| id));
@@ -184,12 +184,12 @@ impl ObjectReader<'_> {
     fn walk(
         &self,
         objects: &mut Objects,
-        families: &Families,
+        forest: &DeltaForest,
         first: u32,
         (done, kinds): (&HashSet<ObjectId>, Kinds),
     ) -> Vec<PackError> {
         let catalog = &objects.catalog;
-        let index = families.pack().index();
+        let index = forest.pack().index();
         let is_seen = |position: u32| {
             let id = index.id(position);
             id.is_some_and(|id| catalog.is_earlier(first, &id) || done.contains(&id))
@@ -201,7 +201,7 @@ impl ObjectReader<'_> {
             budget: self.means.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
-        let workers = families.walk(&options, &|| self.worker(catalog, first, kinds));
+        let workers = forest.walk(&options, &|| self.worker(catalog, first, kinds));
         let (mut failed, mut all) = (Vec::new(), Links::default());
         for mut worker in workers {
             failed.append(&mut worker.failed);

@@ -1,4 +1,4 @@
-//! One worker: passes objects to its visitor, and collects their links.
+//! One worker: passes objects to its sink, and collects their links.
 
 use super::links::Links;
 use crate::catalog::{Catalog, Lookup, Pending};
@@ -9,7 +9,7 @@ use crate::trees::{self, Entries, EntryKind, Starts, Tree, Window};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Visitor};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::window::{End, Windows};
-use ddpatrol_scan::{ObjectVisitor, Run, Seen, add};
+use ddpatrol_scan::{Run, Seen, Sink, add};
 use std::io::{self, Read};
 
 /// Loose objects above this length are looked at in windows.
@@ -26,7 +26,7 @@ const COMMITS: usize = 128;
 /// One worker.
 pub(super) struct Worker<'a> {
     /// The search for tokens; `None` if only the links are wanted.
-    visitor: Option<Box<dyn ObjectVisitor + 'a>>,
+    sink: Option<Box<dyn Sink + 'a>>,
     run: &'a Run,
     context: Context,
     catalog: &'a Catalog,
@@ -54,16 +54,16 @@ pub(super) struct Kept {
 
 impl<'a> Worker<'a> {
     /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
-    /// walked pack's first object. Without a visitor it only collects links.
+    /// walked pack's first object. Without a sink it only collects links.
     pub(super) fn new(
-        visitor: Option<Box<dyn ObjectVisitor + 'a>>,
+        sink: Option<Box<dyn Sink + 'a>>,
         run: &'a Run,
         context: Context,
         catalog: &'a Catalog,
         first: u32,
     ) -> Self {
         Self {
-            visitor,
+            sink,
             run,
             context,
             catalog,
@@ -138,8 +138,8 @@ impl<'a> Worker<'a> {
 
     /// Looks at an object that was read whole.
     pub(super) fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
-        if let Some(visitor) = &mut self.visitor {
-            visitor.visit(&Blob::whole(Origin::Object(id, kind), bytes));
+        if let Some(sink) = &mut self.sink {
+            sink.blob(&Blob::whole(Origin::Object(id, kind), bytes));
             self.count(bytes.len() as u64);
             if kind == Kind::Blob {
                 self.links.pointers.extend(Pointer::parse(bytes));
@@ -206,10 +206,10 @@ impl<'a> Worker<'a> {
     }
 
     fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
-        let Some(visitor) = &mut self.visitor else { return Ok(()) };
+        let Some(sink) = &mut self.sink else { return Ok(()) };
         let origin = Origin::Object(id, Kind::Blob);
         let mut windows = Windows::new(self.context);
-        match windows.visit(origin, reader, &mut **visitor, self.run) {
+        match windows.push_all(origin, reader, &mut **sink, self.run) {
             End::Whole(_) => {
                 self.counted.0 += 1;
                 Ok(())
@@ -224,14 +224,14 @@ impl Visitor for Worker<'_> {
     type Kept = Kept;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
-        let seen = match &mut self.visitor {
-            Some(visitor) => visitor.visit_object(object, base.map(|base| &base.seen))?,
+        let seen = match &mut self.sink {
+            Some(sink) => sink.object(object, base.map(|base| &base.seen))?,
             None => Seen::default(),
         };
         let number = self.first + object.position();
         let mut starts = None;
         match object.kind() {
-            Kind::Blob if self.visitor.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
+            Kind::Blob if self.sink.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
                 self.note_pointer(object);
             }
             Kind::Blob => {}
@@ -253,7 +253,7 @@ impl Visitor for Worker<'_> {
                 }
             }
         }
-        if self.visitor.is_some() {
+        if self.sink.is_some() {
             self.count(object.len());
         }
         Ok(Kept { seen, starts })

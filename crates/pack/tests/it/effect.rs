@@ -4,7 +4,7 @@ use crate::craft::{self, Base, Entry, Pair};
 use crate::git::{Objects, Repo};
 use crate::pool::pool;
 use ddpatrol_pack::{
-    Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader,
+    DeltaForest, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader,
     Visitor, WalkOptions,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,10 +93,10 @@ pub(crate) fn outcome(
     };
     let mut errors = Vec::new();
     let pool = pool(threads);
-    let families = Families::new(Arc::clone(&pack), pool.as_ref(), |error| errors.push(error));
+    let forest = DeltaForest::new(Arc::clone(&pack), pool.as_ref(), |error| errors.push(error));
     let options = WalkOptions { kinds: Kinds::ALL, pool: pool.as_ref(), budget, skip: None };
     let mut outcome = Outcome::default();
-    for visitor in families.walk(&options, &Collect::default) {
+    for visitor in forest.walk(&options, &Collect::default) {
         for (position, id, kind, content) in visitor.objects {
             assert_eq!(pack.index().id(position), Some(id));
             let twice = outcome.objects.insert(position, (id, kind, content));

@@ -5,7 +5,7 @@ use crate::effect::{Collect, contents, crafted};
 use crate::git::Repo;
 use crate::random::Random;
 use ddpatrol_pack::{
-    Families, Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor,
+    DeltaForest, Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader, Visitor,
     WalkOptions,
 };
 use std::io::{self, Read};
@@ -34,8 +34,8 @@ fn walk<V: Visitor + Send>(entries: &[Entry], make: fn() -> V) -> V {
     std::fs::write(&path, pair.pack).expect("the pack is written");
     std::fs::write(path.with_extension("idx"), pair.index).expect("the index is written");
     let pack = Arc::new(Pack::open(&path, HashKind::Sha1).expect("the tables fit"));
-    let families = Families::new(Arc::clone(&pack), None, |error| panic!("{error}"));
-    families.walk(&options(), &make).pop().expect("one worker")
+    let forest = DeltaForest::new(Arc::clone(&pack), None, |error| panic!("{error}"));
+    forest.walk(&options(), &make).pop().expect("one worker")
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn a_large_blob_of_git_is_streamed() {
     let prefix = repo.path().join("objects/pack/pack").display().to_string();
     repo.run(&["pack-objects", "-q", &prefix], format!("{id}\n").as_bytes());
     let pack = repo.open();
-    let families = Families::new(Arc::clone(&pack), None, |error| panic!("{error}"));
-    let visitor = families.walk(&options(), &Collect::default).pop().expect("one worker");
+    let forest = DeltaForest::new(Arc::clone(&pack), None, |error| panic!("{error}"));
+    let visitor = forest.walk(&options(), &Collect::default).pop().expect("one worker");
     assert!(visitor.errors.is_empty() && visitor.objects.is_empty());
     assert!(visitor.streamed == [(id, content.clone())]);
     let read = pack.read(12, &mut Reader::default(), &mut |_| None);

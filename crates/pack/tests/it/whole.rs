@@ -5,7 +5,7 @@ use crate::pool::pool;
 use crate::random::Random;
 use crate::workers::heavy;
 use ddpatrol_pack::{
-    Families, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor,
+    DeltaForest, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor,
     WalkOptions,
 };
 use rayon::ThreadPool;
@@ -154,12 +154,12 @@ fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
     let pack = repo.open();
     pack.check().expect("pack and index belong together");
     assert_eq!(pack.index().len() as usize, truth.objects.len());
-    let families = Families::new(Arc::clone(&pack), options.pool, |error| panic!("{error}"));
+    let forest = DeltaForest::new(Arc::clone(&pack), options.pool, |error| panic!("{error}"));
     let random = |seed| Random(seed ^ options.budget as u64);
     let make =
         || Compare { truth, random: random(7), seen: Vec::new(), with_base: 0, without_base: 0 };
     let mut seen = Seen::default();
-    for visitor in families.walk(options, &make) {
+    for visitor in forest.walk(options, &make) {
         for id in visitor.seen {
             assert!(seen.ids.insert(id), "{id} came twice");
         }
@@ -169,7 +169,7 @@ fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
     seen
 }
 
-/// Walks a pack, whose families are small, within all limits, and reads each object by itself.
+/// Walks a pack, whose forest are small, within all limits, and reads each object by itself.
 fn compare(repo: &Repo) -> Truth {
     let truth = Truth::of(repo);
     assert!(!truth.objects.is_empty());
@@ -339,7 +339,7 @@ fn families_can_be_walked_again() {
     let truth = Truth::of(&repo);
     let pack = repo.open();
     let pool = pool(2);
-    let families = Families::new(Arc::clone(&pack), pool.as_ref(), |error| panic!("{error}"));
+    let forest = DeltaForest::new(Arc::clone(&pack), pool.as_ref(), |error| panic!("{error}"));
     for kinds in [&[Kind::Tree][..], &[Kind::Blob, Kind::Commit], &[Kind::Tree], &Kind::ALL] {
         let options = WalkOptions { kinds: Kinds::of(kinds), ..options(pool.as_ref(), 1 << 20) };
         let make = || Compare {
@@ -349,7 +349,7 @@ fn families_can_be_walked_again() {
             with_base: 0,
             without_base: 0,
         };
-        let seen = families.walk(&options, &make).into_iter().flat_map(|it| it.seen);
+        let seen = forest.walk(&options, &make).into_iter().flat_map(|it| it.seen);
         let expected = kinds.iter().flat_map(|&kind| truth.of_kind(kind)).collect();
         assert_eq!(seen.collect::<BTreeSet<_>>(), expected);
     }

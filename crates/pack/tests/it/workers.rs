@@ -6,7 +6,7 @@ use crate::git::{History, Repo};
 use crate::pool::pool;
 use crate::random::Random;
 use ddpatrol_pack::{
-    Families, Fault, HashKind, Kinds, Object, ObjectId, PackError, Visitor, WalkOptions,
+    DeltaForest, Fault, HashKind, Kinds, Object, ObjectId, PackError, Visitor, WalkOptions,
 };
 use rayon::ThreadPool;
 use std::io::{self, Read};
@@ -24,8 +24,8 @@ fn edited() -> Repo {
     Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"])
 }
 
-/// Two versions differ in up to 120 kB: some 10 MB of deltas in few families, while a job takes 4 MiB, so
-/// families are cut into several jobs.
+/// Two versions differ in up to 120 kB: some 10 MB of deltas in few forest, while a job takes 4 MiB, so
+/// forest are cut into several jobs.
 pub(crate) fn heavy() -> Repo {
     let mut random = Random(4);
     let base = random.bytes(400_000);
@@ -121,27 +121,26 @@ fn the_errors_of_every_worker_reach_the_caller() {
 #[test]
 fn a_panic_of_one_worker_reaches_the_caller() {
     let repo = edited();
-    let families = Families::new(repo.open(), None, |error| panic!("{error}"));
+    let forest = DeltaForest::new(repo.open(), None, |error| panic!("{error}"));
     for threads in THREADS {
         let pool = pool(threads);
         let options = options(pool.as_ref(), 1);
-        let walk = || families.walk(&options, &|| Panic(Collect::default()));
+        let walk = || forest.walk(&options, &|| Panic(Collect::default()));
         assert!(catch_unwind(AssertUnwindSafe(walk)).is_err(), "{threads}");
-        let walk = || families.walk(&options, &|| -> Collect { panic!("no visitor") });
+        let walk = || forest.walk(&options, &|| -> Collect { panic!("no visitor") });
         assert!(catch_unwind(AssertUnwindSafe(walk)).is_err(), "{threads}");
         // The pool is still usable.
-        assert!(!families.walk(&options, &Collect::default).is_empty());
+        assert!(!forest.walk(&options, &Collect::default).is_empty());
     }
 }
 
 #[test]
 fn a_walk_that_is_stopped_ends() {
     let repo = edited();
-    let families = Families::new(repo.open(), None, |error| panic!("{error}"));
+    let forest = DeltaForest::new(repo.open(), None, |error| panic!("{error}"));
     for threads in THREADS {
         let visited = AtomicUsize::new(0);
-        families
-            .walk(&options(pool(threads).as_ref(), 1), &|| Count { visited: &visited, most: 5 });
+        forest.walk(&options(pool(threads).as_ref(), 1), &|| Count { visited: &visited, most: 5 });
         // Each worker may be visiting one object when another worker reaches the limit.
         let visited = visited.into_inner();
         assert!((5..5 + threads).contains(&visited), "{visited} with {threads} threads");
@@ -152,7 +151,7 @@ fn a_walk_that_is_stopped_ends() {
 fn there_is_at_most_one_visitor_for_each_thread() {
     // Each worker may hold its share of the memory budget, so more workers would exceed it.
     let repo = heavy();
-    let families = Families::new(repo.open(), None, |error| panic!("{error}"));
+    let forest = DeltaForest::new(repo.open(), None, |error| panic!("{error}"));
     for threads in THREADS {
         let pool = pool(threads);
         let made = AtomicUsize::new(0);
@@ -160,7 +159,7 @@ fn there_is_at_most_one_visitor_for_each_thread() {
             made.fetch_add(1, Ordering::Relaxed);
             Collect::default()
         };
-        let visitors = families.walk(&options(pool.as_ref(), 1 << 20), &make);
+        let visitors = forest.walk(&options(pool.as_ref(), 1 << 20), &make);
         assert_eq!(visitors.len(), made.into_inner());
         assert!((1..=threads).contains(&visitors.len()), "{threads}");
     }
@@ -178,11 +177,11 @@ fn a_worker_keeps_to_its_memory_budget() {
     entries.extend((0..count).map(second));
     let repo = Repo::init(HashKind::Sha1);
     write(&repo, &craft::pair(&entries));
-    let families = Families::new(repo.open(), None, |error| panic!("{error}"));
+    let forest = DeltaForest::new(repo.open(), None, |error| panic!("{error}"));
     let peak = |budget| {
         let visited = AtomicUsize::new(0);
         let make = || Count { visited: &visited, most: usize::MAX };
-        let walk = || drop(families.walk(&options(None, budget), &make));
+        let walk = || drop(forest.walk(&options(None, budget), &make));
         let peak = allocation_counter::measure(walk).bytes_max;
         assert_eq!(visited.into_inner(), entries.len());
         peak

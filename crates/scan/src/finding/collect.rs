@@ -177,7 +177,7 @@ impl Collector {
         findings.retain(|finding| !finding.locations.is_empty());
         for finding in &mut findings {
             members::lead(&mut finding.locations);
-            members::drop_passing(&mut finding.locations);
+            members::drop_transient(&mut finding.locations);
             finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
             HeldObject::tidy(&mut finding.objects);

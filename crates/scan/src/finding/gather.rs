@@ -6,7 +6,8 @@
 
 use super::spots::{Gathered, Sight, Spots};
 use super::{
-    Collector, Location, Matched, Occurrence, OnMatch, Part, Sights, Standing, Token, Told, Trace,
+    ChangeStatus, Collector, Location, Matched, Occurrence, OnMatch, Part, Sights, Token, Told,
+    Trace,
 };
 use crate::blob::Blob;
 use ddpatrol_detect::redact::Clean;
@@ -78,7 +79,7 @@ pub struct Common {
     /// The commits, for a place in a history.
     pub trace: Option<Arc<Trace>>,
     /// The status against the base, for a place in a change.
-    pub standing: Option<Standing>,
+    pub change_status: Option<ChangeStatus>,
 }
 
 /// One match, and the window that it is in.
@@ -126,7 +127,7 @@ impl Common {
             snippet,
             encoding: sight.encoding,
             trace: self.trace.clone(),
-            standing: self.standing.clone(),
+            change_status: self.change_status.clone(),
             inline: sight.inline,
             is_new_place: false,
             layer: self.layer.clone(),
@@ -243,7 +244,7 @@ impl<'a> Gatherer<'a> {
             self.tokens.clear();
         }
         let layer = blob.layer.cloned();
-        let common = Common { path, part, layer, trace: None, standing: None };
+        let common = Common { path, part, layer, trace: None, change_status: None };
         self.open.push(Content { common, tokens: ByToken::default() });
     }
 

@@ -15,17 +15,17 @@ pub const STDIN: &str = "stdin";
 
 /// Drops the places in git's reflogs and messages in progress, which repeat what commits say, if there are
 /// others.
-pub(super) fn drop_passing(places: &mut Vec<Location>) {
-    let is_passing =
-        |place: &Location| place.trace.is_none() && place.path.as_deref().is_some_and(is_passing);
-    if !places.iter().all(is_passing) {
-        places.retain(|place| !is_passing(place));
+pub(super) fn drop_transient(places: &mut Vec<Location>) {
+    let is_transient =
+        |place: &Location| place.trace.is_none() && place.path.as_deref().is_some_and(is_transient);
+    if !places.iter().all(is_transient) {
+        places.retain(|place| !is_transient(place));
     }
 }
 
 /// Tells whether a path is that of a reflog or a message in progress, below a folder that is called as a
 /// repository is.
-fn is_passing(path: &Path) -> bool {
+fn is_transient(path: &Path) -> bool {
     let ends = |part: &OsStr, ends: &[&str]| {
         ends.iter().any(|end| part.as_encoded_bytes().ends_with(end.as_bytes()))
     };
@@ -122,16 +122,16 @@ mod tests {
             "r/.git/worktrees/w/logs/HEAD",
         ];
         for path in passing {
-            assert_eq!(left(&[location(path), location("a")], drop_passing), ["a"], "{path}");
+            assert_eq!(left(&[location(path), location("a")], drop_transient), ["a"], "{path}");
         }
         let all: Vec<Location> = passing.iter().map(|it| location(it)).collect();
-        assert_eq!(left(&all, drop_passing), passing);
+        assert_eq!(left(&all, drop_transient), passing);
         for path in ["logs/HEAD", ".git/config", ".git/logs.txt", "x/MERGE_MSG"] {
             let places = [location(path), location("a")];
-            assert_eq!(left(&places, drop_passing), [path, "a"], "{path}");
+            assert_eq!(left(&places, drop_transient), [path, "a"], "{path}");
         }
         // In a history such a path is a file like any other.
         let traced = Location { trace: Some(trace("r")), ..location("x.git/logs/a") };
-        assert_eq!(left(&[traced, location("a")], drop_passing), ["x.git/logs/a", "a"]);
+        assert_eq!(left(&[traced, location("a")], drop_transient), ["x.git/logs/a", "a"]);
     }
 }

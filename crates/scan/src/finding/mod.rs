@@ -81,7 +81,8 @@ impl Finding {
     /// Tells whether any of its places is new, or lies in no change.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        let is_new = |place: &Location| matches!(place.standing, None | Some(Standing::New));
+        let is_new =
+            |place: &Location| matches!(place.change_status, None | Some(ChangeStatus::New));
         self.locations.iter().any(is_new)
     }
 }
@@ -235,7 +236,7 @@ pub struct Location {
     /// How it came in, for a place in a repository's history.
     pub trace: Option<Arc<Trace>>,
     /// How it stands against the base, for a place in a change.
-    pub standing: Option<Standing>,
+    pub change_status: Option<ChangeStatus>,
     /// What its own line says about it.
     pub inline: Option<Inline>,
     /// Whether the baseline knows the token, but not here.
@@ -248,13 +249,13 @@ pub struct Location {
 
 /// How a token in a change stands against the base of the change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum ChangeStatus {
     /// No version of a changed path in the base holds it.
     New,
     /// The base has it at this other path.
     Moved(PathBuf),
     /// The base has it at this path.
-    AlreadyThere,
+    Preexisting,
     /// It is new, but in commits that are not part of what is judged and not pushed yet either.
     AlsoUnpushed,
 }

@@ -113,7 +113,7 @@ impl Location {
         let same = |a: &Self, b: &Self| {
             (&a.snippet, a.encoding, a.part, a.len) == (&b.snippet, b.encoding, b.part, b.len)
                 && (&a.path, &a.inline, &a.layer) == (&b.path, &b.inline, &b.layer)
-                && (&a.trace, &a.standing) == (&b.trace, &b.standing)
+                && (&a.trace, &a.change_status) == (&b.trace, &b.change_status)
         };
         self.snippet.as_bytes().is_empty() && same(self, other)
     }

@@ -44,7 +44,7 @@ pub(super) fn location(path: &str) -> Location {
         snippet: Clean::default(),
         encoding: Encoding::PLAIN,
         trace: None,
-        standing: None,
+        change_status: None,
         inline: None,
         is_new_place: false,
         layer: None,

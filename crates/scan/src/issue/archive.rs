@@ -1,6 +1,6 @@
 //! Issues of archives and their members.
 
-use super::Gap;
+use super::Severity;
 use crate::code::Code;
 use ddpatrol_pack::PackError;
 use std::error::Error;
@@ -195,16 +195,18 @@ impl ArchiveIssue {
     }
 
     /// Returns how much it matters.
-    pub(super) fn severity(&self) -> Gap {
+    pub(super) fn severity(&self) -> Severity {
         use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof, Unsupported};
         match self {
-            Self::Damaged(_) | Self::Encrypted | Self::Unsupported(_) => Gap::Opaque,
+            Self::Damaged(_) | Self::Encrypted | Self::Unsupported(_) => Severity::Opaque,
             // Decoders reject their input with these kinds; the file system has others.
             Self::Unreadable(error) => match error.kind() {
-                InvalidData | InvalidInput | Other | UnexpectedEof | Unsupported => Gap::Opaque,
-                _ => Gap::Unread,
+                InvalidData | InvalidInput | Other | UnexpectedEof | Unsupported => {
+                    Severity::Opaque
+                }
+                _ => Severity::Unread,
             },
-            Self::Limit(_) | Self::Incomplete(_) | Self::NotOpened(_) => Gap::Unread,
+            Self::Limit(_) | Self::Incomplete(_) | Self::NotOpened(_) => Severity::Unread,
         }
     }
 

@@ -16,7 +16,7 @@ use std::io;
 /// The severity of something that was not scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Gap {
+pub enum Severity {
     /// It should have been read and could not be: the result is incomplete.
     Unread,
     /// It cannot be read by its nature or was left out by a limit that the user set: the result is
@@ -24,7 +24,7 @@ pub enum Gap {
     Opaque,
 }
 
-impl Gap {
+impl Severity {
     /// Returns the word for it in reports: `unread`, `opaque`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -125,7 +125,7 @@ pub enum Issue {
     /// A problem of a part of the program that has no typed issues yet.
     Message {
         /// How much it matters.
-        severity: Gap,
+        severity: Severity,
         /// Its stable code.
         code: Code,
         /// The words.
@@ -158,7 +158,7 @@ impl Issue {
 
     /// Returns how much it matters.
     #[must_use]
-    pub fn severity(&self) -> Gap {
+    pub fn severity(&self) -> Severity {
         match self {
             Self::PathMissing
             | Self::FileUnreadable { .. }
@@ -167,7 +167,7 @@ impl Issue {
             | Self::StoreFileSize { .. }
             | Self::FileChanged
             | Self::StreamUnreadable { .. }
-            | Self::StreamSpool { .. } => Gap::Unread,
+            | Self::StreamSpool { .. } => Severity::Unread,
             Self::SpecialFile { .. }
             | Self::FileSize { .. }
             | Self::IgnoreRules { .. }
@@ -175,7 +175,7 @@ impl Issue {
             | Self::LfsMissing { .. }
             | Self::LfsSkipped
             | Self::SubmoduleMissing
-            | Self::EncodedTooLong { .. } => Gap::Opaque,
+            | Self::EncodedTooLong { .. } => Severity::Opaque,
             Self::Archive(issue) => issue.severity(),
             Self::Message { severity, .. } => *severity,
         }

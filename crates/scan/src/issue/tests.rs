@@ -16,7 +16,7 @@ const UNTYPED: [Code; 10] = [
 ];
 
 /// An issue, with its severity, code and words.
-type Row = (Issue, Gap, &'static str, &'static str);
+type Row = (Issue, Severity, &'static str, &'static str);
 
 /// Makes rows from the variants of an enum. A variant without a row does not compile, because the
 /// patterns must be exhaustive.
@@ -29,7 +29,7 @@ macro_rules! rows {
             }
         }
         let wrap: fn($enum) -> Issue = $wrap;
-        vec![$((wrap($issue), Gap::$severity, $code, $words),)+]
+        vec![$((wrap($issue), Severity::$severity, $code, $words),)+]
     }};
 }
 
@@ -92,7 +92,7 @@ fn rows() -> Vec<Row> {
             "it has base64 of more than 16 MiB, of which what is encoded once more is looked for in \
              the first part only";
         Issue::Message { .. } =
-            Issue::Message { severity: Gap::Opaque, code: Code::ObjectSize, message: "words".into() },
+            Issue::Message { severity: Severity::Opaque, code: Code::ObjectSize, message: "words".into() },
             Opaque, "limit.object-size", "words";
         Issue::Archive(_) = ArchiveIssue::Encrypted.into(),
             Opaque, "archive.encrypted", "not unpacked: it is encrypted";
@@ -251,10 +251,10 @@ fn every_issue_has_a_severity_a_code_and_words() {
 #[test]
 fn an_io_error_of_the_file_system_matters_more_than_one_of_a_decoder() {
     for (kind, severity) in [
-        (io::ErrorKind::InvalidData, Gap::Opaque),
-        (io::ErrorKind::UnexpectedEof, Gap::Opaque),
-        (io::ErrorKind::PermissionDenied, Gap::Unread),
-        (io::ErrorKind::StorageFull, Gap::Unread),
+        (io::ErrorKind::InvalidData, Severity::Opaque),
+        (io::ErrorKind::UnexpectedEof, Severity::Opaque),
+        (io::ErrorKind::PermissionDenied, Severity::Unread),
+        (io::ErrorKind::StorageFull, Severity::Unread),
     ] {
         assert_eq!(ArchiveIssue::Unreadable(io_error(kind)).severity(), severity, "{kind}");
     }

@@ -8,7 +8,7 @@ mod push;
 pub use push::{OnWindow, PushWindows, Window};
 
 use super::read_full::{Filled, read_full};
-use super::{Issue, Run, Visitor};
+use super::{BlobSink, Issue, Run};
 use crate::blob::{Context, Origin};
 use ddpatrol_detect::is_open;
 use std::io::{self, Read};
@@ -51,17 +51,17 @@ impl Windows {
         Self { windows: PushWindows::with_size(context, size), has_reported: false }
     }
 
-    /// Pushes what `reader` yields to `visitor`, and counts the bytes as they are read.
-    pub fn visit(
+    /// Pushes what `reader` yields to `sink`, and counts the bytes as they are read.
+    pub fn push_all(
         &mut self,
         origin: Origin<'_>,
         reader: &mut dyn Read,
-        visitor: &mut dyn Visitor,
+        sink: &mut dyn BlobSink,
         run: &Run,
     ) -> End {
         self.has_reported = false;
         self.windows.reset();
-        let mut on_window = |window: Window<'_>| visitor.visit(&window.blob(origin, None));
+        let mut on_window = |window: Window<'_>| sink.blob(&window.blob(origin, None));
         let mut total = 0;
         loop {
             if run.is_interrupted() {

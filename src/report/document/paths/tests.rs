@@ -3,7 +3,7 @@
 use super::*;
 use crate::report::tests::{finding, location, trace};
 use crate::source::Scanned;
-use ddpatrol_scan::finding::{Finding, Standing};
+use ddpatrol_scan::finding::{ChangeStatus, Finding};
 use std::fs;
 use tempfile::TempDir;
 
@@ -59,7 +59,7 @@ fn the_last_answer_serves_the_same_location_only() {
     assert_eq!(split(paths.within(&location("r/sub/b")), &here), pair("r/sub", "b"));
     assert_eq!(split(paths.within(&traced("r/.git")), &here), pair("r", "sub/b"));
     assert_eq!(split(paths.within(&traced("r/sub/.git")), &here), pair("r/sub", "b"));
-    let change = Location { standing: Some(Standing::New), ..location("r/sub/b") };
+    let change = Location { change_status: Some(ChangeStatus::New), ..location("r/sub/b") };
     assert_eq!(split(paths.within(&change), &here), pair("", "r/sub/b"));
     assert_eq!(split(paths.within(&location("r/sub/b")), &here), pair("r/sub", "b"));
 }

@@ -7,7 +7,7 @@ use crate::report::tests::{
     clean, document, finding, location, object, place, record, redactor, rule_set, suppressed,
     token, trace,
 };
-use crate::source::{Code, Gap, Issue};
+use crate::source::{Code, Issue, Severity};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::finding::baseline::Roots;
 use ddpatrol_scan::finding::{HeldObject, Inline, Part, Span};
@@ -115,7 +115,7 @@ fn every_count_has_its_field() {
     assert_eq!((it.objects, it.already_there), (14, 15));
 }
 
-fn message(severity: Gap, message: String) -> Issue {
+fn message(severity: Severity, message: String) -> Issue {
     Issue::Message { severity, code: Code::FileMissing, message }
 }
 
@@ -128,9 +128,9 @@ fn a_gap_makes_a_document_incomplete_by_its_kind() {
         let outcome = Outcome { diagnostics, ..Outcome::default() };
         made(&outcome, Choices { strict, ..Choices::default() }).complete
     };
-    assert!(complete(Gap::Opaque, false));
-    assert!(!complete(Gap::Opaque, true));
-    assert!(!complete(Gap::Unread, false));
+    assert!(complete(Severity::Opaque, false));
+    assert!(!complete(Severity::Opaque, true));
+    assert!(!complete(Severity::Unread, false));
     let interrupted = Outcome { interrupted: true, ..Outcome::default() };
     let interrupted = made(&interrupted, Choices::default());
     assert!(interrupted.interrupted && !interrupted.complete);
@@ -141,12 +141,12 @@ fn all_text_of_a_scan_is_masked() {
     let path = |seed| PathBuf::from(token(seed)).join("x");
     let place = Location {
         path: Some(path(10)),
-        standing: Some(Standing::Moved(path(11))),
+        change_status: Some(ChangeStatus::Moved(path(11))),
         layer: Some(token(12).into()),
         trace: Some(Arc::new(trace(&format!("{}/.git", token(13))))),
         ..location("")
     };
-    let issue = Arc::new(message(Gap::Opaque, token(15)));
+    let issue = Arc::new(message(Severity::Opaque, token(15)));
     let diagnostic = Diagnostic { path: Some(path(14)), issue };
     let unused = Unused {
         by: By::Allow,
@@ -227,20 +227,20 @@ fn a_path_that_is_not_utf_8_is_given_in_hexadecimal() {
 #[test]
 fn a_place_says_how_it_stands_and_in_what_it_is_encoded() {
     let plain = place_of(location("a"));
-    assert_eq!((plain.standing, plain.encoding, plain.moved_from), (None, None, None));
+    assert_eq!((plain.change_status, plain.encoding, plain.moved_from), (None, None, None));
     let encoded = Encoding::PLAIN.with([Layer::Base64, Layer::Gzip]);
     let encoded = place_of(Location { encoding: encoded, ..location("a") });
     assert_eq!(encoded.encoding.as_deref(), Some("base64 of gzip"));
-    for (standing, word) in [
-        (Standing::New, StandingWord::New),
-        (Standing::AlreadyThere, StandingWord::AlreadyThere),
-        (Standing::AlsoUnpushed, StandingWord::AlsoUnpushed),
-        (Standing::Moved("b".into()), StandingWord::Moved),
+    for (change_status, word) in [
+        (ChangeStatus::New, ChangeStatusWord::New),
+        (ChangeStatus::Preexisting, ChangeStatusWord::Preexisting),
+        (ChangeStatus::AlsoUnpushed, ChangeStatusWord::AlsoUnpushed),
+        (ChangeStatus::Moved("b".into()), ChangeStatusWord::Moved),
     ] {
-        let it = place_of(Location { standing: Some(standing), ..location("a") });
-        assert_eq!(it.standing, Some(word));
+        let it = place_of(Location { change_status: Some(change_status), ..location("a") });
+        assert_eq!(it.change_status, Some(word));
         let from = it.moved_from.map(|it| it.text().into_owned());
-        assert_eq!(from.as_deref(), (word == StandingWord::Moved).then_some("b"));
+        assert_eq!(from.as_deref(), (word == ChangeStatusWord::Moved).then_some("b"));
     }
     let inline = Some(Inline { counts: false, reason: clean("why") });
     let it = place_of(Location { inline, is_new_place: true, ..location("a") });

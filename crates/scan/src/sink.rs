@@ -1,6 +1,6 @@
 //! The interfaces between sources, which read bytes, and the scan, which searches them.
 //!
-//! A source pushes bytes to visitors, one per worker, and knows neither the detector nor findings.
+//! A source pushes bytes to sinks, one per worker, and knows neither the detector nor findings.
 
 use crate::blob::Blob;
 use crate::run::Run;
@@ -8,20 +8,19 @@ use ddpatrol_detect::version::Heads;
 use ddpatrol_pack::{Fault, Object};
 
 /// Takes the blobs of one worker.
-pub trait Visitor: Send {
+pub trait BlobSink: Send {
     /// Searches one blob or window.
-    fn visit(&mut self, blob: &Blob<'_>);
+    fn blob(&mut self, blob: &Blob<'_>);
 }
 
 /// Takes the blobs and the packed git objects of one worker.
-pub trait ObjectVisitor: Visitor {
-    /// Searches an object of a pack. `base` is the result for its delta base, if the same visitor has
+pub trait Sink: BlobSink {
+    /// Searches an object of a pack. `base` is the result for its delta base, if the same sink has
     /// searched that.
     ///
     /// # Errors
     /// [`Fault`] if the object cannot be put together.
-    fn visit_object(&mut self, object: &mut Object<'_>, base: Option<&Seen>)
-    -> Result<Seen, Fault>;
+    fn object(&mut self, object: &mut Object<'_>, base: Option<&Seen>) -> Result<Seen, Fault>;
 }
 
 /// What is known of a searched object, as far as its deltas need it.
@@ -47,14 +46,14 @@ pub enum Signs {
     PerhapsAtEnd,
 }
 
-/// Creates a visitor for each worker, so that each owns its scratch space and takes no locks.
-pub trait Visitors: Sync {
-    /// Creates a visitor.
-    fn make(&self) -> Box<dyn ObjectVisitor + '_>;
+/// Creates a sink for each worker, so that each owns its scratch space and takes no locks.
+pub trait Sinks: Sync {
+    /// Creates a sink.
+    fn sink(&self) -> Box<dyn Sink + '_>;
 }
 
 /// A source of blobs.
 pub trait Source: Sync {
-    /// Pushes all blobs to visitors; returns when all were searched or `run` was interrupted.
-    fn visit(&self, visitors: &dyn Visitors, run: &Run);
+    /// Pushes all blobs to sinks; returns when all were searched or `run` was interrupted.
+    fn read(&self, sinks: &dyn Sinks, run: &Run);
 }
