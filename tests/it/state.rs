@@ -304,3 +304,19 @@ fn one_path_that_cannot_be_scanned_is_one_error_and_the_others_are_scanned() {
     let ran = repo.run_at(repo.path(), &[&["scan", "--history-only"], &paths[1..]].concat());
     assert_eq!(ran.code(), Some(2), "{ran:?}");
 }
+
+#[test]
+fn tokens_in_members_of_one_archive_are_not_confused_when_nothing_is_new() {
+    let gzip = |text: String| {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut out, text.as_bytes()).expect("memory");
+        out.finish().expect("memory")
+    };
+    let repo = Repo::new();
+    repo.commit_file("a.env.gz", gzip(format!("{}\n{}\n", token(1), token(2))));
+    repo.commit_file("b.env.gz", gzip(token(2)));
+    scan(&repo);
+    let again = scan(&repo);
+    assert_eq!(objects(&again), 0, "nothing is new");
+    assert_eq!(again.place(&token(1))["path"], "a.env.gz!/a.env");
+}
