@@ -1,5 +1,5 @@
-//! Authentication: from the bytes that a caller presents to who it is, through a cache whose
-//! entries live so briefly that a revocation on another replica holds within a second.
+//! Authentication: resolves the bytes that a caller presents to the owner of a live token. Results
+//! are cached so briefly that a revocation on another replica takes effect within a second.
 
 use crate::permission::Permissions;
 use crate::store::credentials::Credential;
@@ -15,20 +15,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 
-/// What precedes a token in its digest, so that the digest equals no other hash of the token (a
-/// scanner's fingerprint, GitHub's `token_hash`).
+/// Domain separator that is hashed before a token, so that its digest differs from every other hash
+/// of the token (a scanner's fingerprint, GitHub's `token_hash`).
 const DOMAIN: &[u8] = b"ddpatrold token digest 1\0";
-/// How long an answer of the database is believed, from the moment it was asked. Together with
-/// [`SLOWEST`] it bounds how long another replica's revocation can go unnoticed: a second.
-const LIFETIME: Duration = Duration::from_millis(500);
-/// An answer that took longer than this is asked for again: what it says may be as old as that.
-const SLOWEST: Duration = Duration::from_millis(900);
-/// How often the database is asked before the caller is told to come back.
-const ATTEMPTS: u32 = 3;
-/// The most tokens in one generation of the memory; two are kept.
-const GENERATION: usize = 50_000;
+/// Maximum age of a cached database result, counted from the start of the query. Together with
+/// [`MAX_QUERY_TIME`] it limits the delay of a revocation on another replica to one second.
+const MAX_AGE: Duration = Duration::from_millis(500);
+/// Maximum duration of a query. The result of a slower query is discarded, since it may be that
+/// old.
+const MAX_QUERY_TIME: Duration = Duration::from_millis(900);
+/// Maximum number of queries for one token before the request fails.
+const MAX_ATTEMPTS: u32 = 3;
+/// Maximum number of tokens in one generation of the cache, which holds two generations.
+const MAX_GENERATION: usize = 50_000;
 
-/// Makes the digest of a token, the only trace of it that is kept.
+/// Computes the digest of a token. The token itself is never stored.
 ///
 /// A plain SHA-256 suffices, since the token itself holds 256 random bits.
 #[must_use]
@@ -36,22 +37,22 @@ pub fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(DOMAIN).chain_update(token).finalize().into()
 }
 
-/// A token that proves itself: well-formed, with a correct checksum. Nobody has looked yet whether
-/// it was issued.
+/// A well-formed token with a correct checksum. The database has not confirmed yet that it was
+/// issued.
 #[derive(Clone, Copy, Debug)]
-pub struct Presented {
-    /// The identifier that its alias spells.
+pub struct PresentedToken {
+    /// The identifier that the alias encodes.
     pub id: Uuid,
     /// Its digest.
     pub digest: [u8; 32],
 }
 
-/// Reads presented tokens.
+/// Parses presented tokens.
 #[derive(Debug)]
-pub struct Reader(Format);
+pub struct TokenParser(Format);
 
-impl Reader {
-    /// Makes a reader of personal access tokens.
+impl TokenParser {
+    /// Creates a parser of personal access tokens.
     ///
     /// # Errors
     /// [`FormatError`] if the built-in format is faulty.
@@ -59,88 +60,89 @@ impl Reader {
         Ok(Self(access_token(PERSONAL_PREFIX)?))
     }
 
-    /// Reads a token; `None` for what does not prove itself, which needs no database to refuse.
+    /// Parses a token. Returns `None` if the token is malformed or its checksum is wrong; such a
+    /// token is rejected without a query.
     #[must_use]
-    pub fn read(&self, token: &[u8]) -> Option<Presented> {
+    pub fn parse(&self, token: &[u8]) -> Option<PresentedToken> {
         let Check::Proven { split, .. } = self.0.check(token) else { return None };
         let (id, _) = self.0.uuid(split, token)?;
-        Some(Presented { id, digest: digest(token) })
+        Some(PresentedToken { id, digest: digest(token) })
     }
 }
 
-/// A credential as the cache remembers it.
+/// A token in the cache, with its owner and permissions.
 #[derive(Debug)]
-pub struct Entry {
-    /// The token.
+pub struct CachedToken {
+    /// The identifier.
     pub id: Uuid,
-    /// Its owner.
-    pub user: audit::User,
-    /// Their permissions, cut down to the token's scopes.
+    /// The owner.
+    pub user: audit::UserRef,
+    /// The owner's permissions, limited to the token's scopes.
     pub permissions: Permissions,
-    /// What the token may do.
+    /// The scopes.
     pub scopes: Vec<String>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// The time of expiry.
     pub expires_at: Timestamp,
     digest: [u8; 32],
     dead: bool,
-    asked: Instant,
+    queried_at: Instant,
 }
 
-impl Entry {
-    /// Returns `true` if the token was revoked or its owner disabled, whatever the time is.
+impl CachedToken {
+    /// Returns `true` if the token was revoked or its owner disabled. Expiry is not considered.
     #[must_use]
     pub const fn is_revoked(&self) -> bool {
         self.dead
     }
 }
 
-/// What is known of a presented token.
+/// The state of a presented token.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// It is live.
-    Live(Arc<Entry>),
-    /// It was issued, and is revoked or expired, or its owner is disabled.
-    Dead(Arc<Entry>),
-    /// It was never issued here.
+    /// The token is live.
+    Live(Arc<CachedToken>),
+    /// The token was issued and is revoked or expired, or its owner is disabled.
+    Dead(Arc<CachedToken>),
+    /// The token was never issued here.
     Unknown,
 }
 
-/// Why a presented token could not be judged.
+/// The reason why a presented token could not be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The database is too slow for its answers to be current.
+    /// The database is too slow for its results to be fresh.
     #[error("the database takes too long")]
     Slow,
 }
 
-/// The remembered state of a presented token.
+/// The cached state of a presented token.
 #[derive(Clone, Debug)]
-pub enum Recall {
-    /// An answer of the database that is still current, or of a dead token is still believed.
-    Current(Verdict),
-    /// The token was live when the database was last asked.
-    WasLive,
-    /// The token was dead when the database was last asked, and it is time to ask again.
-    WasDead(Arc<Entry>),
-    /// Nothing.
-    Nothing,
+pub enum CacheLookup {
+    /// The cached state is fresh, or the token is dead and not due for another query.
+    Fresh(Verdict),
+    /// The token was live at the last query.
+    StaleLive,
+    /// The token was dead at the last query, and another query is due.
+    StaleDead(Arc<CachedToken>),
+    /// The token is not cached.
+    Miss,
 }
 
-/// The answers of the database, in two generations: when the younger one is full, the older one is
-/// dropped, so that neither memory nor the work for one answer grows.
+/// Query results in two generations. When the younger generation is full, the older one is dropped;
+/// this limits both the memory and the work per insertion.
 #[derive(Debug, Default)]
-struct Remembered {
+struct Cache {
     young: Generation,
     old: Generation,
-    /// Counts what was forgotten, so that an answer that was asked for before is not remembered
-    /// after.
+    /// The number of invalidations. A query that started before an invalidation must not fill the
+    /// cache after it.
     epoch: u64,
-    /// When everything was forgotten.
+    /// The time of the last complete invalidation.
     cleared: Option<Instant>,
 }
 
@@ -148,20 +150,20 @@ type Generation = HashMap<[u8; 16], Slot>;
 
 #[derive(Clone, Debug)]
 struct Slot {
-    entry: Arc<Entry>,
-    /// Set when the token has changed: the entry says only what it was.
+    token: Arc<CachedToken>,
+    /// Set when the token has changed since the query.
     outdated: bool,
-    /// When a caller was last sent to the database about the token although it was dead.
+    /// The time of the last query that was allowed although the token was dead.
     rechecked: Option<Instant>,
 }
 
 impl Slot {
-    const fn new(entry: Arc<Entry>) -> Self {
-        Self { entry, outdated: false, rechecked: None }
+    const fn new(token: Arc<CachedToken>) -> Self {
+        Self { token, outdated: false, rechecked: None }
     }
 }
 
-impl Remembered {
+impl Cache {
     fn get(&self, id: Uuid) -> Option<&Slot> {
         self.young.get(id.as_bytes()).or_else(|| self.old.get(id.as_bytes()))
     }
@@ -170,127 +172,129 @@ impl Remembered {
         self.young.get_mut(id.as_bytes()).or_else(|| self.old.get_mut(id.as_bytes()))
     }
 
-    fn is_current(&self, slot: &Slot) -> bool {
-        let asked = slot.entry.asked;
-        !slot.outdated && asked.elapsed() < LIFETIME && self.cleared.is_none_or(|at| at < asked)
+    fn is_fresh(&self, slot: &Slot) -> bool {
+        let queried_at = slot.token.queried_at;
+        !slot.outdated
+            && queried_at.elapsed() < MAX_AGE
+            && self.cleared.is_none_or(|at| at < queried_at)
     }
 
-    /// Inserts an entry; returns what was dropped for it.
+    /// Inserts a token and returns the generation that was dropped, if any.
     fn insert(&mut self, slot: Slot) -> Generation {
         let mut dropped = Generation::new();
-        if self.young.len() >= GENERATION {
+        if self.young.len() >= MAX_GENERATION {
             let young = std::mem::take(&mut self.young);
             dropped = std::mem::replace(&mut self.old, young);
         }
-        self.young.insert(*slot.entry.id.as_bytes(), slot);
+        self.young.insert(*slot.token.id.as_bytes(), slot);
         dropped
     }
 
-    /// Returns the entry of a token if it is current.
-    fn current(&self, id: Uuid) -> Option<Arc<Entry>> {
-        self.get(id).filter(|slot| self.is_current(slot)).map(|slot| Arc::clone(&slot.entry))
+    /// Returns a token if its cached state is fresh.
+    fn fresh(&self, id: Uuid) -> Option<Arc<CachedToken>> {
+        self.get(id).filter(|slot| self.is_fresh(slot)).map(|slot| Arc::clone(&slot.token))
     }
 }
 
-/// Judges presented tokens.
+/// Verifies presented tokens.
 #[derive(Debug)]
 pub struct Authenticator {
     store: Store,
-    remembered: Mutex<Remembered>,
+    cache: Mutex<Cache>,
 }
 
 impl Authenticator {
-    /// Makes one that remembers nothing yet.
+    /// Creates an authenticator with an empty cache.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, remembered: Mutex::default() }
+        Self { store, cache: Mutex::default() }
     }
 
-    /// Judges a presented token.
+    /// Verifies a presented token.
     ///
     /// # Errors
     /// [`AuthError`] where the database fails or is too slow.
-    pub async fn judge(&self, presented: Presented) -> Result<Verdict, AuthError> {
-        let remembered = self.lock().current(presented.id);
-        let entry = match remembered {
-            Some(entry) => entry,
-            None => match self.ask(presented.id).await? {
-                Some(entry) => entry,
+    pub async fn verify(&self, presented: PresentedToken) -> Result<Verdict, AuthError> {
+        let cache = self.lock().fresh(presented.id);
+        let token = match cache {
+            Some(token) => token,
+            None => match self.query(presented.id).await? {
+                Some(token) => token,
                 None => return Ok(Verdict::Unknown),
             },
         };
-        Ok(verdict(entry, &presented))
+        Ok(verdict(token, &presented))
     }
 
-    /// Judges again the token of a request that has waited since it was judged. Asks the database
-    /// only if what is remembered is not current.
+    /// Verifies the token of a request again after the request has waited. Queries the database
+    /// only if the cached state is stale.
     ///
     /// # Errors
     /// [`AuthError`] where the database fails or is too slow.
-    pub async fn judge_again(&self, entry: &Entry) -> Result<Verdict, AuthError> {
-        self.judge(Presented { id: entry.id, digest: entry.digest }).await
+    pub async fn reverify(&self, token: &CachedToken) -> Result<Verdict, AuthError> {
+        self.verify(PresentedToken { id: token.id, digest: token.digest }).await
     }
 
-    /// Returns what is remembered of a presented token, without asking the database.
+    /// Returns the cached state of a presented token without a query.
     #[must_use]
-    pub fn recall(&self, presented: &Presented) -> Recall {
-        let remembered = self.lock();
-        let Some(slot) = remembered.get(presented.id) else { return Recall::Nothing };
-        let (entry, current) = (Arc::clone(&slot.entry), remembered.is_current(slot));
-        drop(remembered);
-        match verdict(entry, presented) {
-            verdict if current => Recall::Current(verdict),
-            Verdict::Live(_) => Recall::WasLive,
-            Verdict::Dead(entry) if self.recheck(presented.id) => Recall::WasDead(entry),
-            dead @ Verdict::Dead(_) => Recall::Current(dead),
-            Verdict::Unknown => Recall::Nothing,
+    pub fn look_up_cache(&self, presented: &PresentedToken) -> CacheLookup {
+        let cache = self.lock();
+        let Some(slot) = cache.get(presented.id) else { return CacheLookup::Miss };
+        let (token, fresh) = (Arc::clone(&slot.token), cache.is_fresh(slot));
+        drop(cache);
+        match verdict(token, presented) {
+            verdict if fresh => CacheLookup::Fresh(verdict),
+            Verdict::Live(_) => CacheLookup::StaleLive,
+            Verdict::Dead(token) if self.recheck(presented.id) => CacheLookup::StaleDead(token),
+            dead @ Verdict::Dead(_) => CacheLookup::Fresh(dead),
+            Verdict::Unknown => CacheLookup::Miss,
         }
     }
 
-    /// Returns `true` for one caller each half second. A token that died hardly ever comes back, so
-    /// in between nobody else asks the database about it, however many requests show it at once.
+    /// Returns `true` once per half second. A dead token hardly ever becomes live again, so the
+    /// service queries it at this rate however many requests present it.
     fn recheck(&self, id: Uuid) -> bool {
-        let mut remembered = self.lock();
-        let Some(slot) = remembered.get_mut(id) else { return true };
-        let due = slot.rechecked.is_none_or(|at| at.elapsed() >= LIFETIME);
+        let mut cache = self.lock();
+        let Some(slot) = cache.get_mut(id) else { return true };
+        let due = slot.rechecked.is_none_or(|at| at.elapsed() >= MAX_AGE);
         if due {
             slot.rechecked = Some(Instant::now());
         }
         due
     }
 
-    async fn ask(&self, id: Uuid) -> Result<Option<Arc<Entry>>, AuthError> {
-        for _ in 0..ATTEMPTS {
+    async fn query(&self, id: Uuid) -> Result<Option<Arc<CachedToken>>, AuthError> {
+        for _ in 0..MAX_ATTEMPTS {
             let epoch = self.lock().epoch;
-            let asked = Instant::now();
-            let answer = tokio::time::timeout(SLOWEST, self.store.credential(id)).await;
-            let Ok(credential) = answer else { continue };
+            let queried_at = Instant::now();
+            let response = tokio::time::timeout(MAX_QUERY_TIME, self.store.credential(id)).await;
+            let Ok(credential) = response else { continue };
             let Some(credential) = credential? else { return Ok(None) };
-            if asked.elapsed() >= SLOWEST {
+            if queried_at.elapsed() >= MAX_QUERY_TIME {
                 continue;
             }
-            let entry = Arc::new(entry(id, credential, asked));
-            self.remember(epoch, &entry);
-            return Ok(Some(entry));
+            let token = Arc::new(cached_token(id, credential, queried_at));
+            self.insert(epoch, &token);
+            return Ok(Some(token));
         }
         Err(AuthError::Slow)
     }
 
-    fn remember(&self, epoch: u64, entry: &Arc<Entry>) {
-        let mut remembered = self.lock();
-        if remembered.epoch != epoch {
+    fn insert(&self, epoch: u64, token: &Arc<CachedToken>) {
+        let mut cache = self.lock();
+        if cache.epoch != epoch {
             return;
         }
-        let dropped = remembered.insert(Slot::new(Arc::clone(entry)));
-        // Freeing many entries takes a while; nobody waits for it.
-        drop(remembered);
+        let dropped = cache.insert(Slot::new(Arc::clone(token)));
+        // Freeing many tokens takes a while, so it happens without the lock.
+        drop(cache);
         drop(dropped);
     }
 
-    /// Remembers that a token has just been created, as one that was live: the database is asked
-    /// about it whatever limit its holder's address has reached.
-    pub fn created(&self, token: &NewToken, owner: &Entry) {
-        let entry = Arc::new(Entry {
+    /// Caches a new token as stale and live, so that the database is queried about it even if the
+    /// address of its holder has reached its limit.
+    pub fn created(&self, token: &NewToken, owner: &CachedToken) {
+        let token = Arc::new(CachedToken {
             id: token.id,
             user: owner.user.clone(),
             permissions: owner.permissions,
@@ -299,60 +303,60 @@ impl Authenticator {
             expires_at: token.expires_at,
             digest: token.digest,
             dead: false,
-            asked: Instant::now(),
+            queried_at: Instant::now(),
         });
-        let mut remembered = self.lock();
-        if remembered.get(token.id).is_none() {
-            let dropped = remembered.insert(Slot { outdated: true, ..Slot::new(entry) });
-            drop(remembered);
+        let mut cache = self.lock();
+        if cache.get(token.id).is_none() {
+            let dropped = cache.insert(Slot { outdated: true, ..Slot::new(token) });
+            drop(cache);
             drop(dropped);
         }
     }
 
-    /// Forgets what a token may do, since it has just changed.
-    pub fn forget(&self, id: Uuid) {
-        let mut remembered = self.lock();
-        let Remembered { young, old, epoch, .. } = &mut *remembered;
+    /// Invalidates the cached state of a token that has changed.
+    pub fn invalidate(&self, id: Uuid) {
+        let mut cache = self.lock();
+        let Cache { young, old, epoch, .. } = &mut *cache;
         *epoch += 1;
         for slot in [young, old].into_iter().filter_map(|slots| slots.get_mut(id.as_bytes())) {
             slot.outdated = true;
         }
     }
 
-    /// Forgets what every token may do.
-    pub fn forget_all(&self) {
-        let mut remembered = self.lock();
-        remembered.epoch += 1;
-        remembered.cleared = Some(Instant::now());
+    /// Invalidates the cached state of every token.
+    pub fn invalidate_all(&self) {
+        let mut cache = self.lock();
+        cache.epoch += 1;
+        cache.cleared = Some(Instant::now());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Judges a presented token by what the database says of its identifier.
-fn verdict(entry: Arc<Entry>, presented: &Presented) -> Verdict {
-    if !bool::from(entry.digest.ct_eq(&presented.digest)) {
+/// Compares a presented token with the one in the database that has the same identifier.
+fn verdict(token: Arc<CachedToken>, presented: &PresentedToken) -> Verdict {
+    if !bool::from(token.digest.ct_eq(&presented.digest)) {
         Verdict::Unknown
-    } else if entry.dead || entry.expires_at <= time::now() {
-        Verdict::Dead(entry)
+    } else if token.dead || token.expires_at <= time::now() {
+        Verdict::Dead(token)
     } else {
-        Verdict::Live(entry)
+        Verdict::Live(token)
     }
 }
 
-fn entry(id: Uuid, credential: Credential, asked: Instant) -> Entry {
-    Entry {
+fn cached_token(id: Uuid, credential: Credential, queried_at: Instant) -> CachedToken {
+    CachedToken {
         id,
-        user: audit::User { id: credential.owner, email: credential.email.into() },
+        user: audit::UserRef { id: credential.owner, email: credential.email.into() },
         permissions: credential.permissions,
         scopes: credential.scopes,
         created_at: credential.created_at,
         expires_at: credential.expires_at,
         digest: credential.digest,
         dead: credential.dead,
-        asked,
+        queried_at,
     }
 }
 
@@ -363,15 +367,15 @@ mod tests {
 
     #[test]
     fn a_minted_token_is_read_and_one_with_a_wrong_checksum_is_not() {
-        let reader = Reader::new().expect("the format is sound");
+        let parser = TokenParser::new().expect("the built-in format is valid");
         let minted = mint_personal_access_token().expect("random bytes");
-        let presented = reader.read(minted.token.expose()).expect("it proves itself");
+        let presented = parser.parse(minted.token.expose()).expect("the token is valid");
         assert_eq!(presented.id, minted.id);
         let mut wrong = minted.token.expose().to_vec();
         let last = wrong.len() - 1;
         wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
-        assert!(reader.read(&wrong).is_none());
-        assert!(reader.read(b"").is_none());
+        assert!(parser.parse(&wrong).is_none());
+        assert!(parser.parse(b"").is_none());
     }
 
     #[test]

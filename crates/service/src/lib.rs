@@ -1,12 +1,14 @@
-//! The issuance and revocation service behind `ddpatrold`: personal access tokens are minted,
-//! checked, updated, revoked and audited, and leak reports are taken.
+//! The issuance and revocation service behind `ddpatrold`: it mints, checks, updates, revokes and
+//! audits personal access tokens, and accepts leak reports.
 //!
-//! HTTP requests in Datadog's shapes come in; rows of an SQLite or PostgreSQL database and answers
-//! go out. The service shares with the scanner only what a token is (`ddpatrol-token`).
+//! The input is HTTP requests in Datadog's format; the output is rows of an SQLite or PostgreSQL
+//! database, and responses. The service shares only the token format with the scanner
+//! (`ddpatrol-token`).
 
 pub mod api;
 pub mod audit;
 pub mod auth;
+pub mod background;
 pub mod cli;
 pub mod clock;
 pub mod id;
@@ -25,5 +27,4 @@ pub mod service;
 pub mod sort;
 mod steady;
 pub mod store;
-pub mod sweep;
 pub mod time;

@@ -1,26 +1,26 @@
-//! Keeps events that anybody can cause from flooding the log.
+//! A rate limit for log lines that any client can cause.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Minimum time between two lines of one reason.
+/// Minimum time between two lines with the same reason.
 const EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Logged {
     at: Instant,
-    /// Events since then that were not logged.
+    /// The number of events since then that were not logged.
     since: u64,
 }
 
-/// Decides which of many equal events are logged.
+/// Selects the events that are logged.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimit(Mutex<HashMap<&'static str, Logged>>);
 
 impl LogLimit {
-    /// Counts an event. Returns the number of events since the last one that was logged, this one
-    /// included, if it is to be logged.
+    /// Counts an event. If the event is to be logged, returns the number of events since the last
+    /// logged one, including this one.
     pub(crate) fn count(&self, reason: &'static str) -> Option<u64> {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

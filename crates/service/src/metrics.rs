@@ -10,22 +10,22 @@ use prometheus_client::registry::Registry;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-/// The labels of an answer.
+/// The labels of a response.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answer {
+struct ResponseLabels {
     class: &'static str,
     status: u16,
 }
 
-/// The label of a kind.
+/// The label of an event's kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Kind {
+struct KindLabel {
     kind: &'static str,
 }
 
-/// The label of a reason.
+/// The label of an event's reason.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reason {
+struct ReasonLabel {
     reason: &'static str,
 }
 
@@ -33,29 +33,29 @@ struct Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retention {
     /// The time is trusted, so old events are deleted.
-    Deletes,
+    Active,
     /// The time is not trusted, so nothing is deleted.
-    Refused,
+    Suspended,
 }
 
-/// The service's counters.
+/// The service's metrics.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    answers: Family<Answer, Counter>,
+    responses: Family<ResponseLabels, Counter>,
     uses: Counter,
     audited: Counter,
-    revoked: Family<Kind, Counter>,
-    leaks: Family<Kind, Counter>,
-    searches: Family<Kind, Counter>,
+    revoked: Family<KindLabel, Counter>,
+    leaks: Family<KindLabel, Counter>,
+    searches: Family<KindLabel, Counter>,
     clock: ClockMetrics,
     connections: Gauge,
-    connections_closed: Family<Reason, Counter>,
-    connections_refused: Family<Reason, Counter>,
-    bodies_refused: Family<Reason, Counter>,
+    connections_closed: Family<ReasonLabel, Counter>,
+    connections_refused: Family<ReasonLabel, Counter>,
+    bodies_refused: Family<ReasonLabel, Counter>,
 }
 
-/// The metrics of the clock and of what depends on it.
+/// The metrics of the clock and the tasks that depend on it.
 #[derive(Debug)]
 struct ClockMetrics {
     agreement: Gauge<f64, AtomicU64>,
@@ -75,7 +75,7 @@ impl ClockMetrics {
         );
         registry.register(
             "clock_disagreements",
-            "Times that clocks began to disagree",
+            "Number of times that clocks started to disagree",
             Counter::clone(&disagreements),
         );
         registry.register(
@@ -95,21 +95,25 @@ impl ClockMetrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("ddpatrold");
-        let answers = Family::<Answer, Counter>::default();
+        let responses = Family::<ResponseLabels, Counter>::default();
         let (uses, audited) = (Counter::default(), Counter::default());
-        let revoked = Family::<Kind, Counter>::default();
-        let leaks = Family::<Kind, Counter>::default();
-        let searches = Family::<Kind, Counter>::default();
-        registry.register("answers", "Answers, by class of request and status", answers.clone());
-        registry.register("token_uses", "Answered requests that a live token made", uses.clone());
-        registry.register("audited_uses", "Uses written to the audit trail", audited.clone());
-        registry.register("revocations", "Tokens revoked, by what did it", revoked.clone());
+        let revoked = Family::<KindLabel, Counter>::default();
+        let leaks = Family::<KindLabel, Counter>::default();
+        let searches = Family::<KindLabel, Counter>::default();
+        registry.register("answers", "Responses, by request class and status", responses.clone());
+        registry.register("token_uses", "Requests with a live token", uses.clone());
+        registry.register("audited_uses", "Token uses written to the audit trail", audited.clone());
+        registry.register("revocations", "Revoked tokens, by cause", revoked.clone());
         registry.register("leak_reports", "Reported tokens, by outcome", leaks.clone());
-        registry.register("searches", "Lists of tokens and events, by outcome", searches.clone());
+        registry.register(
+            "searches",
+            "Searches for tokens and events, by outcome",
+            searches.clone(),
+        );
         let clock = ClockMetrics::new(&mut registry);
         let connections = Gauge::default();
-        let connections_closed = Family::<Reason, Counter>::default();
-        let connections_refused = Family::<Reason, Counter>::default();
+        let connections_closed = Family::<ReasonLabel, Counter>::default();
+        let connections_refused = Family::<ReasonLabel, Counter>::default();
         registry.register("connections", "Open connections", connections.clone());
         registry.register(
             "connections_closed",
@@ -118,10 +122,10 @@ impl Default for Metrics {
         );
         registry.register(
             "connections_refused",
-            "Connections not accepted, by limit",
+            "Connections rejected, by limit",
             connections_refused.clone(),
         );
-        let bodies_refused = Family::<Reason, Counter>::default();
+        let bodies_refused = Family::<ReasonLabel, Counter>::default();
         registry.register(
             "bodies_refused",
             "Request bodies that were not read, by reason",
@@ -129,7 +133,7 @@ impl Default for Metrics {
         );
         Self {
             registry,
-            answers,
+            responses,
             uses,
             audited,
             revoked,
@@ -145,38 +149,38 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts an answer.
-    pub(crate) fn answered(&self, class: &'static str, status: u16) {
-        self.answers.get_or_create(&Answer { class, status }).inc();
+    /// Counts a response.
+    pub(crate) fn responded(&self, class: &'static str, status: u16) {
+        self.responses.get_or_create(&ResponseLabels { class, status }).inc();
     }
 
-    /// Counts an answered use of a live token.
+    /// Counts a use of a live token.
     pub(crate) fn used(&self) {
         self.uses.inc();
     }
 
-    /// Counts uses that were written.
+    /// Counts uses that were written to the audit trail.
     pub(crate) fn audited(&self, uses: u64) {
         self.audited.inc_by(uses);
     }
 
     /// Counts revoked tokens.
     pub(crate) fn revoked(&self, by: RevokedBy, tokens: usize) {
-        self.revoked.get_or_create(&Kind { kind: by.word() }).inc_by(tokens as u64);
+        self.revoked.get_or_create(&KindLabel { kind: by.as_str() }).inc_by(tokens as u64);
     }
 
     /// Counts a search: `completed`, `timed_out` or `refused`.
     pub(crate) fn searched(&self, kind: &'static str) {
-        self.searches.get_or_create(&Kind { kind }).inc();
+        self.searches.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// Sets the time for which clocks have agreed, and its consequence.
+    /// Sets the time for which all clocks have agreed, and the resulting decision on retention.
     pub(crate) fn clocks_observed(&self, agreement: Duration, retention: Retention) {
         self.clock.agreement.set(agreement.as_secs_f64());
-        self.clock.retention_refused.set(i64::from(retention == Retention::Refused));
+        self.clock.retention_refused.set(i64::from(retention == Retention::Suspended));
     }
 
-    /// Counts a disagreement of clocks.
+    /// Counts a start of a disagreement of clocks.
     pub(crate) fn clocks_disagreed(&self) {
         self.clock.disagreements.inc();
     }
@@ -195,7 +199,7 @@ impl Metrics {
             LeakOutcome::Expired => "expired",
             LeakOutcome::Unknown => "unknown",
         };
-        self.leaks.get_or_create(&Kind { kind }).inc();
+        self.leaks.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// Counts an open connection.
@@ -203,27 +207,27 @@ impl Metrics {
         self.connections.inc();
     }
 
-    /// Counts the end of an open connection.
+    /// Counts the end of a connection.
     pub(crate) fn connection_ended(&self) {
         self.connections.dec();
     }
 
     /// Counts a connection that the service closed because of a deadline or a limit.
     pub(crate) fn connection_closed(&self, reason: &'static str) {
-        self.connections_closed.get_or_create(&Reason { reason }).inc();
+        self.connections_closed.get_or_create(&ReasonLabel { reason }).inc();
     }
 
-    /// Counts a connection that was not accepted because of a limit.
+    /// Counts a connection that was rejected because of a limit.
     pub(crate) fn connection_refused(&self, reason: &'static str) {
-        self.connections_refused.get_or_create(&Reason { reason }).inc();
+        self.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
-    /// Counts a request's body that was not read.
+    /// Counts a request body that was not read.
     pub(crate) fn body_refused(&self, reason: &'static str) {
-        self.bodies_refused.get_or_create(&Reason { reason }).inc();
+        self.bodies_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
-    /// Writes all counters as text.
+    /// Formats all metrics as text.
     ///
     /// # Errors
     /// [`std::fmt::Error`] never happens when writing to a string.

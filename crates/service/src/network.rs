@@ -3,14 +3,14 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// A network: an address and the number of leading bits that its members share.
+/// A network: an address and the number of leading bits that its members have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
     bits: u8,
 }
 
-/// A text is not a network.
+/// A string is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid network `{0}`: expected an address or ADDRESS/BITS, for example 10.0.0.0/8")]
 pub struct NetworkError(String);
@@ -47,7 +47,7 @@ impl FromStr for Network {
 }
 
 impl Network {
-    /// A network of the addresses that share the first `bits` bits with `address`.
+    /// Creates a network of the addresses whose first `bits` bits equal those of `address`.
     #[must_use]
     pub const fn new(address: IpAddr, bits: u8) -> Self {
         Self { address, bits }
@@ -71,12 +71,12 @@ impl Network {
     }
 }
 
-/// Networks, in which the trusted proxies are.
+/// A set of networks, for example those of the trusted proxies.
 #[derive(Clone, Debug, Default)]
 pub struct Networks(Vec<Network>);
 
 impl Networks {
-    /// Collects networks.
+    /// Creates a set of networks.
     #[must_use]
     pub fn new(networks: Vec<Network>) -> Self {
         Self(networks)
@@ -91,11 +91,11 @@ impl Networks {
     /// Returns the caller's address for a connection from `connected`, given the values of
     /// `X-Forwarded-For` in order.
     ///
-    /// The header counts only on a connection from one of the networks. Its list is read from the
+    /// The header is used only for a connection from one of the networks. Its list is read from the
     /// right, since each proxy appends the address that it saw: the first address outside the
-    /// networks is the caller's, and what is left of it may be made up. If an entry on the way is
-    /// not an address, the connection's address is the result. If every address is in the networks,
-    /// the leftmost is the caller's.
+    /// networks is the caller's, and the entries to its left may be forged. If an entry is reached
+    /// that is not an address, the connection's address is returned. If every address is in the
+    /// networks, the leftmost one is returned.
     #[must_use]
     pub fn caller<'h, I>(&self, connected: IpAddr, forwarded: I) -> IpAddr
     where
@@ -118,7 +118,7 @@ impl Networks {
     }
 }
 
-/// Reads an entry of `X-Forwarded-For`: an address, `address:port`, `[v6]` or `[v6]:port`.
+/// Parses an entry of `X-Forwarded-For`: an address, `address:port`, `[v6]` or `[v6]:port`.
 fn forwarded_address(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?.trim();
     let address = match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -128,7 +128,7 @@ fn forwarded_address(entry: &[u8]) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// Returns the part of an address that one site shares: IPv4 whole, of IPv6 the first 64 bits.
+/// Returns the site of an address: a whole IPv4 address, or the first 64 bits of an IPv6 address.
 #[must_use]
 pub fn site(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_network_is_refused() {
+    fn an_invalid_network_is_rejected() {
         for text in ["", "x", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/8", "/8"]
         {
             let error = text.parse::<Network>().expect_err(text);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_addresses_count_only_from_a_trusted_proxy_and_up_to_the_first_untrusted_one() {
+    fn forwarded_addresses_are_used_from_trusted_proxies_up_to_the_first_untrusted_one() {
         for (connected, values, expected) in [
             ("198.51.100.1", vec!["203.0.113.5"], "198.51.100.1"),
             ("10.0.0.1", vec!["203.0.113.5"], "203.0.113.5"),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_usable_forwarded_address_the_connection_s_is_the_caller_s() {
+    fn without_a_usable_forwarded_address_the_caller_is_the_connection() {
         for values in [
             vec![],
             vec![""],
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_site_is_a_64() {
+    fn an_ipv6_site_has_64_bits() {
         let site_of = |text: &str| site(text.parse().expect("an address")).to_string();
         assert_eq!(site_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(site_of("192.0.2.1"), "192.0.2.1");

@@ -1,19 +1,19 @@
-//! Permissions of people: what a user may do, which a token's scopes cut down further.
+//! Permissions of users, which the scopes of a token limit further.
 
 use std::fmt;
 
 /// One permission of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Manages one's own tokens.
+    /// Manages the user's own tokens.
     UserAppKeys,
-    /// Sees everybody's tokens.
+    /// Reads the tokens of all users.
     OrgAppKeysRead,
-    /// Creates, edits and revokes for anybody.
+    /// Creates, updates and revokes tokens of all users.
     OrgAppKeysWrite,
     /// Reads the audit trail.
     AuditLogsRead,
-    /// Asks whether a token is active (RFC 7662).
+    /// Introspects tokens (RFC 7662).
     TokensIntrospect,
 }
 
@@ -27,7 +27,7 @@ impl Permission {
         Self::TokensIntrospect,
     ];
 
-    /// The name, which is also the name of the scope that grants it to a token.
+    /// Returns the name, which is also the name of the scope that grants the permission to a token.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Permission {
 
     /// Finds a permission by its name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.name() == name)
     }
 
@@ -56,14 +56,14 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A set of permissions; in a row, a bit for each.
+/// A set of permissions, stored in a row as one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Permissions(i64);
 
 impl Permissions {
     /// No permission.
     pub const NONE: Self = Self(0);
-    /// Every permission: the administrator's.
+    /// Every permission; the administrator's set.
     pub const ALL: Self = Self((1 << Permission::ALL.len()) - 1);
 
     pub(crate) const fn from_row(bits: i64) -> Self {
@@ -74,31 +74,31 @@ impl Permissions {
         self.0
     }
 
-    /// Adds a permission.
+    /// Returns the set with a permission added.
     #[must_use]
     pub const fn with(self, permission: Permission) -> Self {
         Self(self.0 | permission.bit())
     }
 
-    /// Tells whether the set holds a permission.
+    /// Returns `true` if the set contains a permission.
     #[must_use]
-    pub const fn has(self, permission: Permission) -> bool {
+    pub const fn contains(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
 
-    /// Cuts the set down to the permissions that `scopes` name.
+    /// Returns the permissions of the set that are in `scopes`.
     #[must_use]
     pub fn within(self, scopes: &[String]) -> Self {
         scopes
             .iter()
-            .filter_map(|scope| Permission::named(scope))
-            .filter(|&permission| self.has(permission))
+            .filter_map(|scope| Permission::from_name(scope))
+            .filter(|&permission| self.contains(permission))
             .collect()
     }
 
-    /// Goes through the permissions in the set.
+    /// Iterates over the permissions of the set.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
-        Permission::ALL.into_iter().filter(move |&permission| self.has(permission))
+        Permission::ALL.into_iter().filter(move |&permission| self.contains(permission))
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     fn every_permission_is_found_by_its_name_and_has_its_own_bit() {
         assert_eq!(Permission::ALL.into_iter().collect::<Permissions>(), Permissions::ALL);
         for permission in Permission::ALL {
-            assert_eq!(Permission::named(permission.name()), Some(permission));
+            assert_eq!(Permission::from_name(permission.name()), Some(permission));
             assert_eq!(Permissions::NONE.with(permission).iter().count(), 1);
         }
     }

@@ -1,18 +1,18 @@
-//! Redaction: replaces what looks like an access token in a caller's string before the string is
-//! stored or shown.
+//! Redaction: replaces access tokens, and strings that resemble them, in a caller's text before the
+//! text is stored or shown.
 
 use ddpatrol_token::datadog::{PERSONAL_PREFIX, SERVICE_ACCOUNT_PREFIX};
 use std::borrow::Cow;
 
-/// The replacement of a token's body.
+/// The replacement for the characters after a token prefix.
 const REDACTED: &str = "[redacted]";
 /// The last byte of both prefixes.
 const PREFIX_END: char = '_';
 
-/// Replaces the characters after each token prefix, whether or not they are a valid token.
+/// Replaces the characters after each token prefix, whether or not they form a valid token.
 ///
-/// A truncated or misspelled token reveals as much as a whole one, so nothing is validated here. The
-/// time is linear in the length of the text.
+/// A truncated or misspelled token reveals as much as a whole one, so nothing is validated. The
+/// running time is linear in the length of the text.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
     if holds_token(text) {
@@ -22,7 +22,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the first `limit` bytes of a text after redaction, cut at a character boundary.
+/// Returns the first `limit` bytes of a text after redaction, truncated at a character boundary.
 ///
 /// The rest of the text is not scanned, except for a token at the cut.
 #[must_use]
@@ -59,7 +59,7 @@ pub fn holds_token(text: &str) -> bool {
     false
 }
 
-/// Returns the longest a text can be after [`clean`](crate::audit::clean), given its length.
+/// Returns the maximum length of a text after [`clean`](crate::audit::clean), given its length.
 pub(crate) const fn longest_redacted(length: usize) -> usize {
     length.saturating_add(REDACTED.len())
 }
@@ -76,7 +76,7 @@ fn is_body(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-/// Cuts a text to at most `limit` bytes, at a character boundary.
+/// Truncates a text to at most `limit` bytes, at a character boundary.
 pub(crate) fn bounded(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    /// The definition that [`redact`] implements in linear time.
+    /// A reference implementation of [`redact`] in quadratic time.
     fn defined(text: &str) -> String {
         let next = |text: &str| {
             let prefixes = [PERSONAL_PREFIX, SERVICE_ACCOUNT_PREFIX];
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_is_redacted_as_defined_and_cut_at_any_length() {
+    fn any_text_is_redacted_like_the_reference_and_truncated_at_any_length() {
         let pieces = ["ddpat_", "ddsat_", "dd", "pat_", "d", "_", "-", "é", "x9", " "];
         let mut state = 1_u64;
         for _ in 0..3_000 {
@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Ends only if the time is linear: a quadratic search takes half an hour.
+    /// Finishes only if the running time is linear: a quadratic search takes half an hour.
     #[test]
     fn a_long_text_of_prefixes_is_redacted_in_linear_time() {
         for piece in ["ddpat_-", "ddsat_x-", "_", "d", "ddpat_"] {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_cut_between_characters() {
+    fn a_text_is_truncated_between_characters() {
         assert_eq!(bounded("aé", 2), "a");
         assert_eq!(bounded("aé", 9), "aé");
     }

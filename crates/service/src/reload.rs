@@ -1,4 +1,4 @@
-//! Reading configuration files again while the service runs.
+//! Reloads configuration files while the service runs.
 
 use crate::scope::{KnownScopes, ScopesError};
 use crate::server::{Tls, TlsError, TlsFiles};
@@ -6,18 +6,18 @@ use crate::service::Service;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why nothing was reloaded.
+/// The reason why nothing was reloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The file of scopes is faulty.
+    /// The scopes file is invalid.
     #[error(transparent)]
     Scopes(#[from] ScopesError),
 }
 
-/// The files of a certificate, and the place where it is used.
+/// A certificate's files, and the certificate in use.
 #[derive(Debug)]
 pub struct ReloadTls {
     /// The files.
@@ -26,22 +26,22 @@ pub struct ReloadTls {
     pub tls: Arc<Tls>,
 }
 
-/// The files that can be reloaded, and the places where their contents are used.
+/// The files that can be reloaded, and the service that uses them.
 #[derive(Debug)]
 pub struct Reload {
-    /// The certificate; `None` if the service does not do TLS.
+    /// The certificate; `None` if the service does not terminate TLS.
     pub tls: Option<ReloadTls>,
-    /// The file of scopes; `None` if the built-in list is used.
+    /// The scopes file; `None` if the built-in list is used.
     pub scopes: Option<PathBuf>,
     /// The service.
     pub service: Arc<Service>,
 }
 
 impl Reload {
-    /// Reads all files, then uses their contents. Blocks.
+    /// Reads all files, then applies their contents. Blocks.
     ///
     /// # Errors
-    /// [`ReloadError`] if any file is faulty; then nothing changes.
+    /// [`ReloadError`] if any file is invalid; then nothing changes.
     pub fn reload(&self) -> Result<(), ReloadError> {
         let certificate = self.tls.as_ref().map(|tls| tls.files.read()).transpose()?;
         let scopes = self.scopes.as_deref().map(KnownScopes::read).transpose()?;

@@ -2,24 +2,24 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A shared value in use. Readers keep the one that they got.
+/// A shared value. A reader keeps the value that it got, even after a replacement.
 #[derive(Debug)]
 pub struct Replaceable<T>(RwLock<Arc<T>>);
 
 impl<T> Replaceable<T> {
-    /// Uses a value.
+    /// Creates a holder of a value.
     #[must_use]
     pub fn new(value: T) -> Self {
         Self(RwLock::new(Arc::new(value)))
     }
 
-    /// Returns the value in use.
+    /// Returns the current value.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Uses another value from now on.
+    /// Replaces the current value.
     pub fn replace(&self, value: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }

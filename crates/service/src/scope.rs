@@ -1,4 +1,4 @@
-//! The known scopes: data, one name a line, built in and replaceable by a file of the operator's.
+//! The known scopes: a list with one name per line, built in or read from a file.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 /// The scopes that Datadog documents, and the service's own.
 const BUILT_IN: &str = include_str!("../data/scopes.txt");
 
-/// How long a scope's name may be, in bytes.
+/// Maximum length of a scope's name, in bytes.
 const MAX_NAME: usize = 100;
 
 /// The scopes that a token may carry.
 #[derive(Debug)]
 pub struct KnownScopes(BTreeSet<String>);
 
-/// Why a file of scopes is no such thing.
+/// The reason why a scopes file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ScopesError {
     /// The file cannot be read.
@@ -21,19 +21,21 @@ pub enum ScopesError {
     Read {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A line is not a scope's name.
-    #[error("{path}, line {line}: a scope is 1 to 100 of the characters a-z, 0-9 and _")]
+    /// A line is not a valid scope name.
+    #[error(
+        "{path}, line {line}: invalid scope: expected 1 to 100 of the characters a-z, 0-9 and _"
+    )]
     Name {
         /// The file.
         path: String,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
     },
-    /// The file names no scope.
-    #[error("{0} names no scope")]
+    /// The file contains no scope.
+    #[error("{0} contains no scope")]
     Empty(String),
 }
 
@@ -41,15 +43,15 @@ impl KnownScopes {
     /// Reads the built-in list.
     ///
     /// # Errors
-    /// [`ScopesError`] if the list that was built in is faulty.
+    /// [`ScopesError`] if the built-in list is invalid.
     pub fn built_in() -> Result<Self, ScopesError> {
         Self::parse("the built-in list", BUILT_IN)
     }
 
-    /// Reads a list from a file: a name a line, `#` begins a comment.
+    /// Reads a list from a file with one name per line and comments that start with `#`.
     ///
     /// # Errors
-    /// [`ScopesError`] if the file cannot be read, holds no name, or a line that is none.
+    /// [`ScopesError`] if the file cannot be read, contains no scope, or contains an invalid line.
     pub fn read(path: &Path) -> Result<Self, ScopesError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScopesError::Read { path: path.display().to_string(), source })?;
@@ -75,20 +77,20 @@ impl KnownScopes {
         Ok(Self(names))
     }
 
-    /// Tells whether a scope is known.
+    /// Returns `true` if a scope is known.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub fn contains(&self, name: &str) -> bool {
         self.0.contains(name)
     }
 
-    /// Goes through the names in order.
+    /// Iterates over the names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Finds known names like an unknown one: those that share its first part.
+    /// Returns known names that are similar to an unknown one: those with the same first part.
     #[must_use]
-    pub fn like(&self, name: &str) -> Vec<&str> {
+    pub fn similar(&self, name: &str) -> Vec<&str> {
         let head = name.split('_').next().filter(|head| head.len() > 2);
         let Some(head) = head else { return Vec::new() };
         self.names().filter(|known| known.starts_with(head)).take(8).collect()
@@ -102,26 +104,28 @@ mod tests {
 
     #[test]
     fn every_permission_of_the_service_is_a_known_scope() {
-        let known = KnownScopes::built_in().expect("the built-in list is sound");
+        let known = KnownScopes::built_in().expect("the built-in list is valid");
         for permission in Permission::ALL {
-            assert!(known.has(permission.name()), "{permission}");
+            assert!(known.contains(permission.name()), "{permission}");
         }
-        assert!(known.has("dashboards_read"));
-        assert!(!known.has("dashboards"));
+        assert!(known.contains("dashboards_read"));
+        assert!(!known.contains("dashboards"));
     }
 
     #[test]
-    fn a_line_that_is_no_scope_is_named() {
-        let error = KnownScopes::parse("f", "# a\nok_1\nNot OK\n").expect_err("it is refused");
+    fn the_error_for_an_invalid_line_states_its_number() {
+        let error =
+            KnownScopes::parse("f", "# a\nok_1\nNot OK\n").expect_err("the line is invalid");
         assert!(error.to_string().starts_with("f, line 3:"), "{error}");
-        let error = KnownScopes::parse("f", "# a\n").expect_err("it is refused");
-        assert_eq!(error.to_string(), "f names no scope");
+        let error = KnownScopes::parse("f", "# a\n").expect_err("the list is empty");
+        assert_eq!(error.to_string(), "f contains no scope");
     }
 
     #[test]
-    fn an_unknown_scope_is_met_with_those_like_it() {
-        let known = KnownScopes::parse("f", "logs_read\nlogs_write\nmetrics_read").expect("sound");
-        assert_eq!(known.like("logs_reed"), ["logs_read", "logs_write"]);
-        assert!(known.like("x").is_empty());
+    fn similar_scopes_are_suggested_for_an_unknown_one() {
+        let known = KnownScopes::parse("f", "logs_read\nlogs_write\nmetrics_read")
+            .expect("the list is valid");
+        assert_eq!(known.similar("logs_reed"), ["logs_read", "logs_write"]);
+        assert!(known.similar("x").is_empty());
     }
 }

@@ -1,11 +1,11 @@
-//! The service: the state that all requests share.
+//! The state that all requests share, and the creation of tokens.
 
 use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
-use crate::auth::{Authenticator, Reader, digest};
+use crate::auth::{Authenticator, TokenParser, digest};
 use crate::clock::monitor::Monitor;
-use crate::leak::github_keys::Keys;
+use crate::leak::github_keys::GithubKeys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
 use crate::permission::Permissions;
@@ -29,33 +29,33 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What an operator may set.
+/// The settings of the service.
 #[derive(Debug)]
 pub struct Settings {
     /// The scopes that tokens may carry.
     pub scopes: KnownScopes,
     /// The rate limits.
     pub limits: Limits,
-    /// What happens to a live token that leaked.
+    /// The action for a live token that leaked.
     pub on_leak: OnLeak,
-    /// Where GitHub's public keys are.
+    /// The address of GitHub's public keys.
     pub github_keys_url: String,
-    /// For how long clocks have to agree before the time is trusted.
+    /// The time that clocks must agree before the time is trusted.
     pub clock_agreement: Duration,
-    /// The networks of proxies whose `X-Forwarded-For` counts.
+    /// The networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Networks,
 }
 
-/// Everything that requests share.
+/// The state that all requests share.
 #[derive(Debug)]
 pub struct Service {
     /// The database.
     pub store: Store,
-    /// Who judges tokens.
+    /// Verifies tokens.
     pub authenticator: Authenticator,
-    /// Who reads tokens.
-    pub reader: Reader,
-    /// The uses that wait to be audited.
+    /// Parses tokens.
+    pub token_parser: TokenParser,
+    /// The audit events that wait to be written.
     pub queue: Queue,
     /// Compares clocks.
     pub clock: Monitor,
@@ -65,11 +65,11 @@ pub struct Service {
     pub scopes: Replaceable<KnownScopes>,
     /// The rate limits.
     pub limits: Limits,
-    /// What happens to a live token that leaked.
+    /// The action for a live token that leaked.
     pub on_leak: OnLeak,
     /// GitHub's public keys.
-    pub github_keys: Keys,
-    /// Whether the database accepts writes.
+    pub github_keys: GithubKeys,
+    /// The check that the database accepts writes.
     pub readiness: Readiness,
     /// The slots of searches.
     pub searches: Searches,
@@ -80,7 +80,7 @@ pub struct Service {
     trusted_proxies: Networks,
 }
 
-/// A request for a token.
+/// The parameters of a new token.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
     /// The owner.
@@ -129,19 +129,19 @@ pub fn mint(request: TokenRequest) -> Result<Minted, RandomError> {
     Ok(Minted { token, secret: minted.token })
 }
 
-/// The same time of day one year later.
+/// Returns the same time of day one year later.
 #[must_use]
 pub fn a_year_after(time: Timestamp) -> Timestamp {
     let later = time.to_zoned_datetime(TimeZone::UTC).checked_add(1.year());
     later.map_or(Timestamp::MAX, |later| later.timestamp())
 }
 
-/// Gives an empty database its organization and administrator; returns the administrator if this call
-/// made it.
+/// Creates the organization and the administrator of an empty database. Returns the administrator
+/// if this call created it.
 ///
 /// # Errors
-/// [`StoreError`]: nothing was written.
-pub async fn begin(
+/// [`StoreError`] if the database fails; nothing was written.
+pub async fn bootstrap(
     store: &Store,
     scopes: &KnownScopes,
 ) -> Result<Option<FirstAdministrator>, StoreError> {
@@ -160,12 +160,12 @@ pub async fn begin(
         scopes: scopes.names().map(str::to_owned).collect(),
         expires_at: a_year_after(now),
     })?;
-    let begun = store.begin(&user, &token).await?;
-    Ok(begun.then_some(FirstAdministrator { user, secret }))
+    let created = store.bootstrap(&user, &token).await?;
+    Ok(created.then_some(FirstAdministrator { user, secret }))
 }
 
 impl Service {
-    /// Puts a service together.
+    /// Creates a service.
     ///
     /// # Errors
     /// [`FormatError`] if the built-in format is faulty.
@@ -173,14 +173,14 @@ impl Service {
         let metrics = Arc::new(Metrics::default());
         Ok(Self {
             authenticator: Authenticator::new(store.clone()),
-            reader: Reader::new()?,
+            token_parser: TokenParser::new()?,
             queue: Queue::new(Arc::clone(&metrics)),
             clock: Monitor::new(settings.clock_agreement, Arc::clone(&metrics)),
             metrics,
             scopes: Replaceable::new(settings.scopes),
             limits: settings.limits,
             on_leak: settings.on_leak,
-            github_keys: Keys::new(settings.github_keys_url),
+            github_keys: GithubKeys::new(settings.github_keys_url),
             readiness: Readiness::default(),
             searches: Searches::new(SEARCHES),
             own_lists: Searches::new(OWN_LISTS),
@@ -190,10 +190,10 @@ impl Service {
         })
     }
 
-    /// Revokes a token and forgets it at once here.
+    /// Revokes a token and invalidates it in this process at once.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written, as far as is known.
+    /// [`StoreError`] if the database fails. The revocation may have been written nevertheless.
     pub(crate) async fn revoke(
         &self,
         token: Uuid,
@@ -201,16 +201,16 @@ impl Service {
         event: &Event,
     ) -> Result<Revocation, StoreError> {
         let revoked = self.store.revoke_token(token, by, event).await;
-        // Even after a failure: nobody knows whether the database carried it out.
-        self.authenticator.forget(token);
+        // Also after a failure, since the database may have committed the revocation.
+        self.authenticator.invalidate(token);
         if matches!(revoked, Ok(Revocation::Done)) {
             self.metrics.revoked(by, 1);
         }
         revoked
     }
 
-    /// Returns the caller's address: the connection's, or from a trusted proxy the one in
-    /// `X-Forwarded-For`; see [`Networks::caller`].
+    /// Returns the caller's address: the address of the connection or, behind a trusted proxy, the
+    /// one in `X-Forwarded-For`; see [`Networks::caller`].
     #[must_use]
     pub fn caller_address(&self, parts: &Parts) -> IpAddr {
         let connected = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();

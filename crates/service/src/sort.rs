@@ -1,4 +1,4 @@
-//! The direction of a sorted list, as in the queries of the API and in statements.
+//! The direction of a sorted list, in queries of the API and in SQL.
 
 /// The direction of a sorted list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The keyword of SQL.
+    /// Returns the SQL keyword.
     pub(crate) const fn sql(self) -> &'static str {
         match self {
             Self::Ascending => "ASC",

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A clock that no one can set.
+/// A clock that cannot be set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Steady {
     started: Instant,
@@ -11,13 +11,14 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
-    /// Starts a clock at the wall clock's time, so that windows begin on whole minutes of it.
+    /// Starts a clock at the wall clock's time, so that windows begin at its whole minutes.
     pub(crate) fn start() -> Self {
         let offset = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { started: Instant::now(), offset }
     }
 
-    /// Returns the seconds since 1970, if nobody has set the wall clock since the start.
+    /// Returns the seconds since 1970, provided that the wall clock has not been set since the
+    /// start.
     pub(crate) fn seconds(&self) -> u64 {
         (self.offset + self.started.elapsed()).as_secs()
     }

@@ -1,21 +1,22 @@
-//! Points in time: microseconds since 1970 in rows, RFC 3339 in UTC with trailing zeros trimmed in
-//! answers.
+//! Timestamps: microseconds since 1970 in rows; RFC 3339 in UTC without trailing zeros in
+//! responses.
 
 use jiff::Timestamp;
 
-/// Returns the service's time; see [`crate::clock`].
+/// Returns the service's current time; see [`crate::clock`].
 #[must_use]
 pub fn now() -> Timestamp {
     crate::clock::now()
 }
 
-/// Turns a time into a row's microseconds.
+/// Converts a time to the microseconds of a row.
 #[must_use]
 pub fn to_row(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
-/// Reads a row's microseconds; what lies outside the calendar becomes its nearest end.
+/// Converts the microseconds of a row to a time. Values outside of the calendar become its nearest
+/// end.
 #[must_use]
 pub fn from_row(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 {
@@ -25,7 +26,7 @@ pub fn from_row(micros: i64) -> Timestamp {
     })
 }
 
-/// Cuts a time to whole microseconds, which is what a row keeps.
+/// Truncates a time to whole microseconds, the precision of a row.
 #[must_use]
 pub fn whole_micros(time: Timestamp) -> Timestamp {
     from_row(to_row(time))

@@ -1,9 +1,10 @@
-//! `kill -9` in the middle of creations and of checks with updates and revocations mixed in: no
-//! acknowledged change is lost, and no token is accepted after its revocation was acknowledged.
+//! `kill -9` during creations, and during checks mixed with updates and revocations: no
+//! acknowledged change is lost, and no token is accepted after the acknowledgement of its
+//! revocation.
 //!
-//! It runs the real program on SQLite and on PostgreSQL (`DDPATROL_TEST_POSTGRES`, by
-//! `scripts/postgres.sh`; needs `psql`), speaks HTTP by itself, and shares nothing with the product.
-//! Small by default; the full size, with a summary to read:
+//! Runs the real program on SQLite and on PostgreSQL (`DDPATROL_TEST_POSTGRES`, set by
+//! `scripts/postgres.sh`; requires `psql`) with its own HTTP client, and shares no code with the
+//! product. The default size is small; the full size, with a summary:
 //!
 //! ```sh
 //! DDPATROL_CRASH_CREATIONS=10000 DDPATROL_CRASH_CHECKS=1000000 DDPATROL_CRASH_SUMMARY=crash.txt \
@@ -29,15 +30,15 @@ use std::{env, fs, io};
 
 const TOKENS: &str = "/api/v2/personal_access_tokens";
 const CHECK: &str = "/api/v2/validate_keys";
-/// How long one request, or one restart, may take.
+/// Maximum duration of one request or one restart.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much is done.
+/// The size of the test.
 #[derive(Clone, Copy)]
 struct Sizes {
     creations: usize,
     checks: usize,
-    /// Kills in each of the two phases.
+    /// The number of kills in each of the two phases.
     kills: usize,
     connections: usize,
 }
@@ -57,7 +58,7 @@ impl Sizes {
     }
 }
 
-/// The program on one port and one database, through all its restarts.
+/// The program with a fixed port and database, across restarts.
 struct Server {
     child: Mutex<Child>,
     address: SocketAddr,
@@ -73,7 +74,7 @@ impl Server {
         Self { child: Mutex::new(child), address: port, database, admin }
     }
 
-    /// Starts the program; gives its first line of standard output where it has printed one.
+    /// Starts the program. Returns its first line of standard output, if any.
     fn run(address: SocketAddr, database: &str) -> (Child, Option<String>) {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -86,12 +87,12 @@ impl Server {
                 .spawn()
                 .unwrap();
             let mut errors = BufReader::new(child.stderr.take().unwrap());
-            let mut told = String::new();
-            while errors.read_line(&mut told).unwrap() > 0 && !told.contains("listening on ") {}
-            if told.contains("listening on ") {
+            let mut log = String::new();
+            while errors.read_line(&mut log).unwrap() > 0 && !log.contains("listening on ") {}
+            if log.contains("listening on ") {
                 let mut output = BufReader::new(child.stdout.take().unwrap());
                 std::thread::spawn(move || io::copy(&mut errors, &mut io::sink()));
-                let first = told.contains("administrator").then(|| {
+                let first = log.contains("administrator").then(|| {
                     let mut line = String::new();
                     output.read_line(&mut line).unwrap();
                     line.trim().to_owned()
@@ -100,12 +101,12 @@ impl Server {
                 return (child, first);
             }
             let _ = child.wait();
-            assert!(Instant::now() < end, "ddpatrold does not serve: {told}");
+            assert!(Instant::now() < end, "ddpatrold did not start: {log}");
             sleep(Duration::from_millis(100));
         }
     }
 
-    /// Ends the process as a power cut would, as far as the process can tell, and starts it again.
+    /// Kills the process, which to the process is like a power failure, and starts it again.
     fn kill_and_restart(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();
@@ -122,7 +123,7 @@ impl Drop for Server {
     }
 }
 
-/// One connection, kept alive and opened anew after a failure.
+/// One persistent connection, which is reopened after a failure.
 struct Connection<'a> {
     server: &'a Server,
     stream: Option<BufReader<TcpStream>>,
@@ -133,8 +134,8 @@ impl<'a> Connection<'a> {
         Self { server, stream: None }
     }
 
-    /// Sends a request and reads the whole answer. After an error nobody knows whether the request
-    /// was carried out.
+    /// Sends a request and reads the complete response. After an error, it is unknown whether the
+    /// request was carried out.
     fn request(&mut self, method: &str, path: &str, token: &str, body: &str) -> io::Result<Answer> {
         let answer = self.try_request(method, path, token, body);
         if answer.is_err() {
@@ -166,7 +167,7 @@ impl<'a> Connection<'a> {
         read_answer(stream)
     }
 
-    /// Sends a request until it is answered: only for requests that may be repeated.
+    /// Repeats a request until it is answered; only for requests that can be repeated.
     fn ask(&mut self, method: &str, path: &str, token: &str) -> Answer {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -185,7 +186,8 @@ struct Answer {
 }
 
 impl Answer {
-    /// The first text of this name in the body. Names and ids here need no unescaping.
+    /// Returns the first string with this name in the body. Names and identifiers need no
+    /// unescaping here.
     fn text(&self, name: &str) -> &str {
         let key = format!("\"{name}\":\"");
         let (_, rest) = self.body.split_once(&key).unwrap_or_else(|| panic!("{}", self.body));
@@ -220,24 +222,24 @@ fn read_answer(stream: &mut impl BufRead) -> io::Result<Answer> {
     Ok(Answer { status, body: String::from_utf8(body).map_err(|_| cut_off())? })
 }
 
-/// What became of a token's revocation.
+/// The state of a token's revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Revocation {
-    /// Nobody asked for it.
+    /// No revocation was requested.
     None,
-    /// Asked for, and no answer came.
+    /// A revocation was requested but not answered.
     Asked,
-    /// Acknowledged.
+    /// A revocation was acknowledged.
     Done,
 }
 
-/// What was acknowledged of a token.
+/// The acknowledged state of a token.
 #[derive(Clone)]
 struct Known {
     id: String,
     token: String,
     name: String,
-    /// Names that were asked for, and no answer came.
+    /// The requested names without a response.
     asked_names: Vec<String>,
     revocation: Revocation,
 }
@@ -255,7 +257,7 @@ impl Random {
     }
 }
 
-/// Counts of what was answered.
+/// The number of responses of each kind.
 #[derive(Default)]
 struct Tally {
     live: AtomicUsize,
@@ -267,14 +269,14 @@ struct Tally {
     slowest_restart_millis: AtomicU64,
 }
 
-/// Everything that the workers, the killer and the verification share.
+/// The state that the workers, the killer and the verification share.
 struct Run {
     server: Server,
     sizes: Sizes,
     known: Mutex<Vec<Known>>,
     tally: Tally,
     expires_at: String,
-    /// Held for reading during a request, for writing while nothing may be under way.
+    /// Held for reading during a request, and for writing while no request may be in progress.
     gate: RwLock<()>,
 }
 
@@ -290,8 +292,8 @@ impl Run {
         }
     }
 
-    /// Kills and restarts each time that `done` crosses an even share of `total`, checks everything
-    /// after each, and ends with the work.
+    /// Kills and restarts the server at equal shares of `total`, and verifies everything after each
+    /// restart. Returns when the work is done.
     fn kill_at_shares(&self, done: &AtomicUsize, total: usize, failed: &AtomicBool) {
         for kill in 1..=self.sizes.kills {
             let share = total * kill / (self.sizes.kills + 1);
@@ -311,7 +313,7 @@ impl Run {
         }
     }
 
-    /// Runs `work` on every connection beside the kills, until `total` is done.
+    /// Runs `work` on every connection in parallel with the kills, until `total` is done.
     fn beside_kills(
         &self,
         total: usize,
@@ -322,7 +324,7 @@ impl Run {
             for number in 0..self.sizes.connections {
                 let (work, done, failed) = (&work, &done, &failed);
                 scope.spawn(move || {
-                    let _told = TellFailure(failed);
+                    let _guard = FailureGuard(failed);
                     let mut connection = Connection::new(&self.server);
                     while done.load(SeqCst) < total && !failed.load(SeqCst) {
                         {
@@ -335,7 +337,7 @@ impl Run {
                     }
                 });
             }
-            let _told = TellFailure(&failed);
+            let _guard = FailureGuard(&failed);
             self.kill_at_shares(&done, total, &failed);
         });
     }
@@ -367,12 +369,12 @@ impl Run {
         });
     }
 
-    /// Checks tokens, and updates and revokes some: of token N only connection N modulo their number
-    /// changes anything, so that what is acknowledged has an order.
+    /// Checks tokens, and updates and revokes some of them. Each token is changed by only one
+    /// connection (N modulo their number), so that acknowledgements are ordered.
     fn check_all(&self) {
         let randoms: Vec<_> =
             (0..self.sizes.connections).map(|seed| Mutex::new(Random(seed as u64))).collect();
-        // Half of the tokens are revoked in the course of the checks.
+        // Half of the tokens are revoked during the checks.
         let rare = (2 * self.sizes.checks / self.sizes.creations.max(1)).max(2);
         self.beside_kills(self.sizes.checks, |connection, worker, done| {
             let mut random = randoms[worker].lock().unwrap();
@@ -410,12 +412,16 @@ impl Run {
         match answer.status {
             200 => {
                 let gone = before.revocation == Revocation::Done;
-                assert!(!gone, "{} is accepted after its revocation was acknowledged", before.id);
+                assert!(
+                    !gone,
+                    "{} was accepted after the acknowledgement of its revocation",
+                    before.id
+                );
                 self.tally.live.fetch_add(1, SeqCst);
             }
             401 => {
                 let live = after.revocation == Revocation::None;
-                assert!(!live, "{} is refused and nobody revoked it", before.id);
+                assert!(!live, "{} was rejected without a revocation", before.id);
                 self.tally.refused.fetch_add(1, SeqCst);
             }
             status => panic!("a check was answered {status}: {}", answer.body),
@@ -466,8 +472,8 @@ impl Run {
         }
     }
 
-    /// Checks every token that was acknowledged, with nothing under way, and settles what a kill had
-    /// left open: from here on it must stay as it was found.
+    /// Checks every acknowledged token while no request is in progress, and resolves unanswered
+    /// changes: the state found must persist from then on.
     fn verify(&self) {
         let mut known = self.known.lock().unwrap();
         let share = known.len().div_ceil(self.sizes.connections).max(1);
@@ -534,10 +540,10 @@ impl Run {
     }
 }
 
-/// Tells the others that a thread panicked, so that none waits for its work.
-struct TellFailure<'a>(&'a AtomicBool);
+/// Signals the panic of a thread to the other threads, so that none waits for its work.
+struct FailureGuard<'a>(&'a AtomicBool);
 
-impl Drop for TellFailure<'_> {
+impl Drop for FailureGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.store(true, SeqCst);
@@ -545,7 +551,7 @@ impl Drop for TellFailure<'_> {
     }
 }
 
-/// A time so many days ahead, in RFC 3339.
+/// Returns the time in a number of days, in RFC 3339.
 fn in_days(days: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let (mut left, mut year) = (now / 86_400 + days, 1970);

@@ -1,10 +1,11 @@
-//! Authentication of a request: its headers come in, the holder of a live token or a refusal goes out.
-//! It limits the lookups that a caller causes, and neither answers nor records the request.
+//! Authentication of a request: the input is its headers, the output the holder of a live token or
+//! a rejection. Limits the lookups that a caller causes; neither responds to the request nor
+//! records it.
 
 use super::error::ApiError;
 use crate::audit::method;
-use crate::auth::{Entry, Presented, Recall, Verdict};
-use crate::rate::{Allowance, Class, Outcome};
+use crate::auth::{CacheLookup, CachedToken, PresentedToken, Verdict};
+use crate::rate::{Allowance, Class, LookupOutcome};
 use crate::service::Service;
 use axum::http::{HeaderMap, header};
 use std::net::IpAddr;
@@ -15,28 +16,28 @@ pub(super) enum Authenticated {
     /// A live token was presented.
     Live(Holder),
     /// No live token was presented.
-    Refused(Refused),
+    Rejected(Rejected),
 }
 
 /// The holder of a token that was issued here.
 pub(super) struct Holder {
-    pub(super) entry: Arc<Entry>,
-    /// The way in which the token was presented.
+    pub(super) token: Arc<CachedToken>,
+    /// The method by which the token was presented.
     pub(super) auth_method: &'static str,
 }
 
 /// A request without a live token.
-pub(super) struct Refused {
-    /// The state of the limit of the caller's address.
+pub(super) struct Rejected {
+    /// The state of the rate limit of the caller's address.
     pub(super) allowance: Option<Allowance>,
     /// The holder of the dead token that was presented.
     pub(super) dead: Option<Holder>,
 }
 
 /// The result of a lookup.
-enum LookUp {
-    Judged(Verdict),
-    /// The address may make no lookup now.
+enum LookupResult {
+    Verified(Verdict),
+    /// The address has no lookups left.
     Exhausted(Allowance),
 }
 
@@ -46,79 +47,79 @@ struct Candidate<'a> {
     auth_method: &'static str,
 }
 
-/// Judges the tokens of a request: a live one decides, wherever it is.
+/// Verifies the tokens of a request. One live token suffices, in either header.
 ///
-/// Only a token that was live when last asked about reaches the database without a limit. For all
-/// others a lookup is taken from the address's limit first, and given back if the token is
-/// live. So an address can cause only a limited number of queries in vain, also while the database
-/// fails; and refusals that need no query, of garbage and of a dead token, do not keep out a live
-/// token that is new here.
+/// Only a token that was live at the last query causes another query without a limit. For every
+/// other token, a lookup is taken from the address's limit first and refunded if the token is live.
+/// An address can therefore cause only a limited number of useless queries, even while the database
+/// fails. Rejections without a query, of malformed and dead tokens, use up no lookups, so they
+/// never lock out a live token that is not cached.
 pub(super) async fn authenticate(
     service: &Service,
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Authenticated, ApiError> {
     let mut dead = None;
-    let mut beyond = None;
+    let mut exhausted = None;
     for Candidate { bytes, auth_method } in candidates(headers) {
-        let Some(presented) = service.reader.read(bytes) else { continue };
-        let (verdict, remembered) = match service.authenticator.recall(&presented) {
-            Recall::Current(verdict) => (Some(verdict), None),
-            Recall::WasLive => (Some(judge_again(service, presented).await?), None),
-            Recall::WasDead(entry) => (None, Some(entry)),
-            Recall::Nothing => (None, None),
+        let Some(presented) = service.token_parser.parse(bytes) else { continue };
+        let (verdict, cached) = match service.authenticator.look_up_cache(&presented) {
+            CacheLookup::Fresh(verdict) => (Some(verdict), None),
+            CacheLookup::StaleLive => (Some(reverify(service, presented).await?), None),
+            CacheLookup::StaleDead(token) => (None, Some(token)),
+            CacheLookup::Miss => (None, None),
         };
         let verdict = match verdict {
             Some(verdict) => verdict,
             None => match look_up(service, presented, address).await? {
-                LookUp::Judged(verdict) => verdict,
-                LookUp::Exhausted(allowance) => {
-                    beyond = Some(allowance);
-                    remembered.map_or(Verdict::Unknown, Verdict::Dead)
+                LookupResult::Verified(verdict) => verdict,
+                LookupResult::Exhausted(allowance) => {
+                    exhausted = Some(allowance);
+                    cached.map_or(Verdict::Unknown, Verdict::Dead)
                 }
             },
         };
         match verdict {
-            Verdict::Live(entry) => return Ok(Authenticated::Live(Holder { entry, auth_method })),
-            Verdict::Dead(entry) => dead = Some(Holder { entry, auth_method }),
+            Verdict::Live(token) => return Ok(Authenticated::Live(Holder { token, auth_method })),
+            Verdict::Dead(token) => dead = Some(Holder { token, auth_method }),
             Verdict::Unknown => {}
         }
     }
     let allowance = service.limits.take(Class::Authentication, address.into());
-    // A token that was not looked up may be live: the answer is 429 and not 401.
-    Ok(Authenticated::Refused(Refused { allowance: beyond.or(allowance), dead }))
+    // A token that was not looked up may be live, so the response is 429 and not 401.
+    Ok(Authenticated::Rejected(Rejected { allowance: exhausted.or(allowance), dead }))
 }
 
-/// Asks the database about a token, if the address may make another lookup.
+/// Queries the database about a token if the address has a lookup left.
 async fn look_up(
     service: &Service,
-    presented: Presented,
+    presented: PresentedToken,
     address: IpAddr,
-) -> Result<LookUp, ApiError> {
+) -> Result<LookupResult, ApiError> {
     let lookup = match service.limits.take_lookup(address) {
         Ok(lookup) => lookup,
-        Err(exhausted) => return Ok(LookUp::Exhausted(exhausted)),
+        Err(exhausted) => return Ok(LookupResult::Exhausted(exhausted)),
     };
-    let judged = service.authenticator.judge(presented).await;
-    let outcome = match &judged {
-        Ok(Verdict::Live(_)) => Outcome::Live,
-        Ok(Verdict::Dead(_) | Verdict::Unknown) => Outcome::InVain,
-        Err(_) => Outcome::Failed,
+    let verified = service.authenticator.verify(presented).await;
+    let outcome = match &verified {
+        Ok(Verdict::Live(_)) => LookupOutcome::Live,
+        Ok(Verdict::Dead(_) | Verdict::Unknown) => LookupOutcome::NotLive,
+        Err(_) => LookupOutcome::Failed,
     };
-    service.limits.end_lookup(&lookup, outcome);
-    Ok(LookUp::Judged(judged?))
+    service.limits.finish_lookup(&lookup, outcome);
+    Ok(LookupResult::Verified(verified?))
 }
 
-/// Asks the database about a token that was live when last asked about.
-async fn judge_again(service: &Service, presented: Presented) -> Result<Verdict, ApiError> {
-    let judged = service.authenticator.judge(presented).await;
-    if judged.is_err() {
+/// Queries the database about a token that was live at the last query.
+async fn reverify(service: &Service, presented: PresentedToken) -> Result<Verdict, ApiError> {
+    let verified = service.authenticator.verify(presented).await;
+    if verified.is_err() {
         service.limits.database_failed();
     }
-    Ok(judged?)
+    Ok(verified?)
 }
 
-/// Returns the candidates of a request, in the order in which they are judged.
+/// Returns the candidates of a request in the order in which they are verified.
 fn candidates(headers: &HeaderMap) -> impl Iterator<Item = Candidate<'_>> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;

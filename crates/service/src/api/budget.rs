@@ -1,4 +1,4 @@
-//! A bounded amount of something, such as memory, that requests in progress share.
+//! A limited quantity, such as memory, that requests in progress share.
 
 use crate::network::site;
 use ddpatrol_token::Uuid;
@@ -8,22 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The budget is in use.
+/// The budget is exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the budget for requests is in use")]
+#[error("the request budget is exhausted")]
 pub(crate) struct Exhausted;
 
-/// The owner of a reservation's share.
+/// The owner of a share of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ReservationOwner {
-    /// An address, of IPv6 its /64.
+    /// The site of an address; see [`site`].
     Site(IpAddr),
-    /// The owner of a token.
-    Person(Uuid),
+    /// The user who owns the request's token.
+    User(Uuid),
 }
 
 impl ReservationOwner {
-    /// Returns the holder of a request without a token.
+    /// Returns the owner of a request without a token.
     pub(crate) fn of_address(address: IpAddr) -> Self {
         Self::Site(site(address))
     }
@@ -32,20 +32,20 @@ impl ReservationOwner {
 #[derive(Debug, Default)]
 struct Used {
     total: usize,
-    /// No entry for a holder of nothing.
-    by_holder: HashMap<ReservationOwner, usize>,
+    /// Contains no owner without units.
+    by_owner: HashMap<ReservationOwner, usize>,
 }
 
 /// The size of a budget, in units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
-    /// Maximum of all holders together; `None` if only shares are limited.
+    /// Maximum of all owners together; `None` if only shares are limited.
     pub(crate) limit: Option<usize>,
-    /// Maximum of one holder.
+    /// Maximum of one owner.
     pub(crate) share: usize,
 }
 
-/// A budget, for example of memory in bytes, of which each holder can have a share.
+/// A budget, for example of memory in bytes, of which each owner can use a limited share.
 #[derive(Debug)]
 pub(crate) struct Budget {
     size: Size,
@@ -54,7 +54,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Creates a budget that is not in use.
+    /// Creates an unused budget.
     pub(crate) fn new(size: Size) -> Arc<Self> {
         Arc::new(Self { size, used: Mutex::default(), released: Notify::new() })
     }
@@ -63,38 +63,38 @@ impl Budget {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_take(&self, holder: ReservationOwner, units: usize) -> Result<(), Exhausted> {
+    fn try_take(&self, owner: ReservationOwner, units: usize) -> Result<(), Exhausted> {
         if units == 0 {
             return Ok(());
         }
         let mut used = self.lock();
-        let held = used.by_holder.get(&holder).copied().unwrap_or_default();
+        let held = used.by_owner.get(&owner).copied().unwrap_or_default();
         let total = used.total.saturating_add(units);
         let is_full = self.size.limit.is_some_and(|limit| total > limit);
         if is_full || held.saturating_add(units) > self.size.share {
             return Err(Exhausted);
         }
         used.total += units;
-        used.by_holder.insert(holder, held + units);
+        used.by_owner.insert(owner, held + units);
         Ok(())
     }
 
-    fn give_back(&self, holder: ReservationOwner, units: usize) {
+    fn release(&self, owner: ReservationOwner, units: usize) {
         let mut used = self.lock();
         used.total -= units;
-        if let Some(held) = used.by_holder.get_mut(&holder) {
+        if let Some(held) = used.by_owner.get_mut(&owner) {
             *held -= units;
             if *held == 0 {
-                used.by_holder.remove(&holder);
+                used.by_owner.remove(&owner);
             }
         }
         drop(used);
         self.released.notify_waiters();
     }
 
-    /// Starts a reservation of nothing.
-    pub(crate) fn reservation(self: &Arc<Self>, holder: ReservationOwner) -> Reservation {
-        Reservation { budget: Arc::clone(self), holder, units: 0 }
+    /// Creates an empty reservation.
+    pub(crate) fn reservation(self: &Arc<Self>, owner: ReservationOwner) -> Reservation {
+        Reservation { budget: Arc::clone(self), owner, units: 0 }
     }
 }
 
@@ -102,14 +102,14 @@ impl Budget {
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
-    holder: ReservationOwner,
+    owner: ReservationOwner,
     units: usize,
 }
 
 impl Reservation {
     fn try_raise(&mut self, units: usize) -> Result<(), Exhausted> {
         let more = units.saturating_sub(self.units);
-        self.budget.try_take(self.holder, more)?;
+        self.budget.try_take(self.owner, more)?;
         self.units += more;
         Ok(())
     }
@@ -119,11 +119,11 @@ impl Reservation {
         self.units == 0
     }
 
-    /// Raises the reservation to a number of units; waits for room. A caller that stops waiting
-    /// leaves the reservation as it was.
+    /// Raises the reservation to a number of units, after waiting for them if necessary.
+    /// Cancellation leaves the reservation unchanged.
     ///
     /// # Errors
-    /// [`Exhausted`] if there is no room in time; the reservation stays as it was.
+    /// [`Exhausted`] if the units are not available in time; the reservation is unchanged.
     pub(crate) async fn raise_within(
         &mut self,
         units: usize,
@@ -152,7 +152,7 @@ impl Reservation {
         let less = self.units.saturating_sub(units);
         if less > 0 {
             self.units -= less;
-            self.budget.give_back(self.holder, less);
+            self.budget.release(self.owner, less);
         }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn one_holder_can_have_its_share_and_a_drop_gives_everything_back() {
+    fn one_owner_is_limited_to_its_share_and_a_drop_releases_everything() {
         let budget = Budget::new(Size { limit: Some(100), share: 50 });
         let [a, b] =
             [1, 2].map(|last| ReservationOwner::of_address(Ipv4Addr::new(192, 0, 2, last).into()));
@@ -184,6 +184,6 @@ mod tests {
         assert_eq!(again.try_raise(11), Ok(()));
         drop((first, again, other));
         let used = budget.lock();
-        assert_eq!((used.total, used.by_holder.len()), (0, 0));
+        assert_eq!((used.total, used.by_owner.len()), (0, 0));
     }
 }

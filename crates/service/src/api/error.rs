@@ -1,4 +1,4 @@
-//! Answers that say no, in Datadog's shape: `{"errors":["…"]}`.
+//! Error responses, in Datadog's format: `{"errors":["…"]}`.
 
 use crate::audit::filter::FilterError;
 use crate::auth::AuthError;
@@ -12,55 +12,55 @@ use serde::Serialize;
 use std::sync::LazyLock;
 use utoipa::{IntoResponses, ToSchema};
 
-/// A failing database fails every request; the log must not grow at their rate, since its disk may be
-/// the one that is full.
+/// A failing database fails every request. The log must not grow at their rate, since the full disk
+/// may be its own.
 static LOG: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
 /// The media type of JSON:API.
 pub const JSON_API: &str = "application/vnd.api+json";
 
-/// What is wrong.
+/// The errors of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Errors {
-    /// One text for each fault; it names the field and what is allowed.
+    /// One message per error, with the field and the allowed values.
     pub errors: Vec<String>,
 }
 
-/// What every request with a token can be refused by, for the OpenAPI document.
+/// The errors of any request with a token, for the OpenAPI document.
 #[derive(Debug, IntoResponses)]
-pub enum Refusals {
+pub enum TokenErrors {
     /// No live token
     #[response(status = 401, content_type = "application/vnd.api+json")]
     Unauthorized(Errors),
     /// Too many requests
     #[response(status = 429, content_type = "application/vnd.api+json")]
     TooMany(Errors),
-    /// The database fails
+    /// The database is unavailable
     #[response(status = 503, content_type = "application/vnd.api+json")]
     Unavailable(Errors),
 }
 
-/// What a request without a token can be refused by, for the OpenAPI document.
+/// The errors of a request without a token, for the OpenAPI document.
 #[derive(Debug, IntoResponses)]
-pub enum OpenRefusals {
-    /// Too long a body, or too many entries
+pub enum OpenErrors {
+    /// The body is too long, or has too many entries
     #[response(status = 413, content_type = "application/vnd.api+json")]
     TooLong(Errors),
     /// Too many requests
     #[response(status = 429, content_type = "application/vnd.api+json")]
     TooMany(Errors),
-    /// The database fails
+    /// The database is unavailable
     #[response(status = 503, content_type = "application/vnd.api+json")]
     Unavailable(Errors),
 }
 
-/// What a body of JSON can be refused by, for the OpenAPI document.
+/// The errors of a JSON body, for the OpenAPI document.
 #[derive(Debug, IntoResponses)]
-pub enum BodyRefusals {
-    /// A faulty body
+pub enum JsonBodyErrors {
+    /// Invalid body
     #[response(status = 400, content_type = "application/vnd.api+json")]
     Faulty(Errors),
-    /// Too long a body
+    /// The body is too long
     #[response(status = 413, content_type = "application/vnd.api+json")]
     TooLong(Errors),
     /// Not JSON
@@ -68,7 +68,7 @@ pub enum BodyRefusals {
     NotJson(Errors),
 }
 
-/// A refusal: a status and its texts.
+/// An error response: a status and its messages.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -76,59 +76,57 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A refusal with one text.
+    /// Creates an error with one message.
     #[must_use]
     pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
         Self { status, errors: vec![text.into()] }
     }
 
-    /// The request is faulty.
+    /// Returns the error for an invalid request.
     #[must_use]
-    pub fn bad(errors: Vec<String>) -> Self {
+    pub fn bad_request(errors: Vec<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, errors }
     }
 
-    /// The service cannot work at the moment.
+    /// Returns the error for a service that is not ready.
     #[must_use]
     pub fn not_ready(problems: Vec<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, errors: problems }
     }
 
-    /// The caller is nobody known. It is the same whatever is wrong with a token.
+    /// Returns the error for a caller without a live token. The response is the same for every
+    /// cause.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized")
     }
 
-    /// The caller, or its token, lacks the permissions, any of which would do.
+    /// Returns the error for a caller who has none of some permissions, any of which would suffice.
     #[must_use]
-    pub fn lacks(permissions: &[Permission]) -> Self {
+    pub fn missing_permission(permissions: &[Permission]) -> Self {
         let names: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
         let names = names.join(" or ");
         Self::forbidden(format!(
-            "this needs {names}, both as its owner's permission and as a scope of the token"
+            "this requires {names}, both as a permission of the token's owner and as a scope of the token"
         ))
     }
 
-    /// The caller may not do this.
+    /// Returns the error for a request that the caller is not permitted to make.
     #[must_use]
     pub fn forbidden(why: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::FORBIDDEN, format!("Forbidden: {why}"))
     }
 
-    /// There is no such token, or none that the caller may know of.
+    /// Returns the error for a token that does not exist or that the caller may not see.
     #[must_use]
-    pub fn no_token() -> Self {
+    pub fn token_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no such personal access token")
     }
 
-    /// The database, or what depends on it, fails at the moment.
+    /// Returns the error for a database that is unavailable.
     #[must_use]
     pub fn unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the service cannot reach its database at the moment; try again",
-        )
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is unavailable; try again")
     }
 }
 
@@ -147,7 +145,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if let Some(count) = LOG.count("store") {
-            tracing::error!(error = &error as &dyn std::error::Error, count, "a request failed");
+            tracing::error!(error = &error as &dyn std::error::Error, count, "request failed");
         }
         Self::unavailable()
     }
@@ -159,7 +157,7 @@ impl From<AuthError> for ApiError {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 count,
-                "a token could not be judged"
+                "cannot verify a token"
             );
         }
         Self::unavailable()
@@ -174,11 +172,11 @@ impl From<RandomError> for ApiError {
 
 impl From<FilterError> for ApiError {
     fn from(error: FilterError) -> Self {
-        Self::bad(vec![error.to_string()])
+        Self::bad_request(vec![error.to_string()])
     }
 }
 
-/// Writes a body of JSON.
+/// Creates a response with a JSON body.
 pub(crate) fn json(status: StatusCode, media: &'static str, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => (status, [(header::CONTENT_TYPE, media)], bytes).into_response(),
@@ -187,7 +185,7 @@ pub(crate) fn json(status: StatusCode, media: &'static str, body: &impl Serializ
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     count,
-                    "an answer could not be written"
+                    "cannot serialize a response"
                 );
             }
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -1,13 +1,13 @@
-//! Middleware of every request that needs a token: authentication, the rate limit, and the
+//! Middleware for every request that requires a token: authentication, the rate limit, and the
 //! record of the use.
 
-use super::authentication::{Authenticated, Holder, Refused, authenticate};
+use super::authentication::{Authenticated, Holder, Rejected, authenticate};
 use super::error::ApiError;
 use super::time_limit;
-use crate::audit::queue::{Room, Stalled};
-use crate::audit::tally::{Kind, Limit, Use};
+use crate::audit::queue::{Capacity, Stalled};
+use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{self, Actor, name};
-use crate::auth::{Entry, Verdict};
+use crate::auth::{CachedToken, Verdict};
 use crate::permission::Permission;
 use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
@@ -20,12 +20,12 @@ use ddpatrol_token::Uuid;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Who makes the request.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Their token and what it may do.
-    pub entry: Arc<Entry>,
-    /// How they presented it.
+    /// The caller's token and its permissions.
+    pub token: Arc<CachedToken>,
+    /// The method by which the token was presented.
     pub auth_method: &'static str,
     /// The request, for the audit trail.
     pub request: audit::Request,
@@ -34,82 +34,83 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller as an actor of the audit trail.
+    /// Returns the caller as an actor in the audit trail.
     #[must_use]
     pub fn actor(&self) -> Actor {
         Actor {
-            user: Some(self.entry.user.clone()),
+            user: Some(self.token.user.clone()),
             auth_method: self.auth_method,
-            token: Some(self.entry.id),
+            token: Some(self.token.id),
             request: Some(self.request.clone()),
         }
     }
 
-    /// Returns `true` if the caller's token gives a permission that its owner has.
+    /// Returns `true` if the caller's token has a permission.
     #[must_use]
-    pub fn may(&self, permission: Permission) -> bool {
-        self.entry.permissions.has(permission)
+    pub fn has(&self, permission: Permission) -> bool {
+        self.token.permissions.contains(permission)
     }
 
-    /// Requires any of some permissions.
+    /// Checks that the caller has at least one of some permissions.
     ///
     /// # Errors
-    /// [`ApiError`] 403 naming them.
-    pub fn must(&self, any: &[Permission]) -> Result<(), ApiError> {
-        if any.iter().any(|&permission| self.may(permission)) {
+    /// [`ApiError`] 403 with the permissions.
+    pub fn require(&self, any: &[Permission]) -> Result<(), ApiError> {
+        if any.iter().any(|&permission| self.has(permission)) {
             Ok(())
         } else {
-            Err(ApiError::lacks(any))
+            Err(ApiError::missing_permission(any))
         }
     }
 }
 
-/// The token that a request introspected, in the extensions of its answer.
+/// The token that a request introspected; an extension of its response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IntrospectedToken(pub(crate) Uuid);
 
-/// Lets a request through if a live token made it within its limits, and records the use with the
-/// answer's status.
+/// Forwards a request if it was made with a live token and within the rate limits, and records the
+/// use with the status of the response.
 pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let address = service.caller_address(&parts);
     let class = Class::of(&parts.method, parts.uri.path());
-    let (entry, auth_method) = match authenticate(&service, &parts.headers, address).await {
-        Ok(Authenticated::Live(Holder { entry, auth_method })) => (entry, auth_method),
-        Ok(Authenticated::Refused(refused)) => {
-            let refused = refuse(&service, refused, &parts, address);
-            return counted(&service, Class::Authentication, refused);
+    let (token, auth_method) = match authenticate(&service, &parts.headers, address).await {
+        Ok(Authenticated::Live(Holder { token, auth_method })) => (token, auth_method),
+        Ok(Authenticated::Rejected(rejected)) => {
+            let rejected = reject(&service, rejected, &parts, address);
+            return count_response(&service, Class::Authentication, rejected);
         }
-        Err(error) => return counted(&service, class, error.into_response()),
+        Err(error) => return count_response(&service, class, error.into_response()),
     };
-    let keys = Keys::of_token(class, entry.id, entry.user.id);
+    let keys = Keys::of_token(class, token.id, token.user.id);
     let allowance = service.limits.take(class, keys);
     let request = audit::Request::new(&parts, address.to_string());
-    let mut caller = Caller { entry, auth_method, request, address };
+    let mut caller = Caller { token, auth_method, request, address };
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
-        return counted(&service, class, limited(&service, &caller, &allowance));
+        return count_response(&service, class, reject_limited(&service, &caller, &allowance));
     }
     let share = allowance.map(|allowance| Share {
         limits: &service.limits,
         allowance,
         keys,
-        outcome: ShareOutcome::GiveBack,
+        outcome: ShareOutcome::Refund,
     });
-    // Before anything is done, so that a request that cannot be audited is not carried out.
-    match service.queue.room().await {
-        Ok(Room::AtOnce) => {}
-        Ok(Room::AfterWaiting) => match current(&service, &caller).await {
-            Ok(entry) => caller.entry = entry,
-            Err(error) => return died(&service, class, caller, error),
+    // Waits before the request is handled, so that no request is carried out that cannot be
+    // audited.
+    match service.queue.wait_for_capacity().await {
+        Ok(Capacity::Immediate) => {}
+        Ok(Capacity::AfterWait) => match reverify(&service, &caller).await {
+            Ok(token) => caller.token = token,
+            Err(error) => return reject_dead(&service, class, caller, error),
         },
         Err(Stalled) => {
-            return counted(&service, class, ApiError::unavailable().into_response());
+            return count_response(&service, class, ApiError::unavailable().into_response());
         }
     }
     parts.extensions.insert(caller.clone());
     let mut response = time_limit::run(next, Request::from_parts(parts, body)).await;
-    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-    if let Some(share) = share.filter(|_| !refused.contains(&response.status())) {
+    let rejected = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+    if let Some(share) = share.filter(|_| !rejected.contains(&response.status())) {
         share.keep();
     }
     let status = response.status();
@@ -117,63 +118,64 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
         allowance.write(status, response.headers_mut());
     }
     if let Err(error) = record_use(&service, caller, &response) {
-        return counted(&service, class, error.into_response());
+        return count_response(&service, class, error.into_response());
     }
-    counted(&service, class, response)
+    count_response(&service, class, response)
 }
 
-/// Judges a caller's token again.
+/// Verifies a caller's token again.
 ///
 /// # Errors
 /// [`ApiError`] 401 if the token is no longer live.
-async fn current(service: &Service, caller: &Caller) -> Result<Arc<Entry>, ApiError> {
-    match service.authenticator.judge_again(&caller.entry).await? {
-        Verdict::Live(entry) => Ok(entry),
+async fn reverify(service: &Service, caller: &Caller) -> Result<Arc<CachedToken>, ApiError> {
+    match service.authenticator.reverify(&caller.token).await? {
+        Verdict::Live(token) => Ok(token),
         Verdict::Dead(_) | Verdict::Unknown => Err(ApiError::unauthorized()),
     }
 }
 
-/// Refuses a request whose token has died while the request waited, and records the attempt.
-fn died(service: &Service, class: Class, caller: Caller, error: ApiError) -> Response {
+/// Rejects a request whose token died while the request waited, and records the attempt.
+fn reject_dead(service: &Service, class: Class, caller: Caller, error: ApiError) -> Response {
     let response = error.into_response();
     match record_use(service, caller, &response) {
-        Ok(()) => counted(service, class, response),
-        Err(error) => counted(service, class, error.into_response()),
+        Ok(()) => count_response(service, class, response),
+        Err(error) => count_response(service, class, error.into_response()),
     }
 }
 
-/// Judges the caller's token again after the body was read, which may have taken long: a revoked
-/// token does nothing more, however slowly its holder sends.
+/// Verifies the caller's token again after the body was read, which may take long. A revoked token
+/// has no effect, however slowly its holder sends.
 pub async fn recheck(
     State(service): State<Arc<Service>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     if let Some(caller) = request.extensions_mut().get_mut::<Caller>() {
-        match current(&service, caller).await {
-            Ok(entry) => caller.entry = entry,
+        match reverify(&service, caller).await {
+            Ok(token) => caller.token = token,
             Err(error) => return error.into_response(),
         }
     }
     next.run(request).await
 }
 
-/// Refuses a request of a live token that is beyond its rate limit, and counts it for the trail.
-fn limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Response {
-    let mut response = too_many();
+/// Rejects a request of a live token that exceeds its rate limit, and counts it for the audit
+/// trail.
+fn reject_limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Response {
+    let mut response = too_many_requests();
     let status = response.status();
     allowance.write(status, response.headers_mut());
-    let token = caller.entry.id;
-    let seen = Use {
-        kind: Kind::Limited,
+    let token = caller.token.id;
+    let token_use = Use {
+        kind: UseKind::Limited,
         token,
         address: caller.address,
         caller: None,
         limit: Limit::Beyond,
     };
     let actor = Actor { token: None, ..caller.actor() };
-    let event = || Ok(actor.event(name::USED, Some(token))?.answered(status.as_u16()));
-    match service.queue.count(seen, event) {
+    let event = || Ok(actor.event(name::USED, Some(token))?.with_status(status.as_u16()));
+    match service.queue.count(token_use, event) {
         Ok(()) => {
             service.metrics.used();
             response
@@ -182,22 +184,22 @@ fn limited(service: &Service, caller: &Caller, allowance: &Allowance) -> Respons
     }
 }
 
-/// Records an answered request of a token that was live when it was judged.
+/// Records the use of a token that was live when it was verified.
 fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
-    let token = caller.entry.id;
+    let token = caller.token.id;
     let actor = Actor {
-        user: Some(caller.entry.user.clone()),
+        user: Some(caller.token.user.clone()),
         auth_method: caller.auth_method,
         token: None,
         request: Some(caller.request),
     };
     let status = response.status();
     if status == StatusCode::UNAUTHORIZED {
-        // The token died after it was judged.
-        service.queue.push(actor.event(name::DENIED, Some(token))?.answered(status.as_u16()));
+        // The token died after it was verified.
+        service.queue.push(actor.event(name::DENIED, Some(token))?.with_status(status.as_u16()));
         return Ok(());
     }
-    let mut event = actor.event(name::USED, Some(token))?.answered(status.as_u16());
+    let mut event = actor.event(name::USED, Some(token))?.with_status(status.as_u16());
     if let Some(&IntrospectedToken(token)) = response.extensions().get() {
         event = event.with("introspected_token", audit::token_metadata(token));
     }
@@ -206,8 +208,9 @@ fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<
     Ok(())
 }
 
-/// A request's share of its person's total. It is given back unless the request was permitted:
-/// a thief whose calls are all refused, or broken off, uses up nothing of the owner's.
+/// The share of a request in its user's total limit. It is refunded unless the request was
+/// permitted: a thief whose requests are all rejected or cancelled does not use up the limit of the
+/// owner.
 struct Share<'a> {
     limits: &'a Limits,
     allowance: Allowance,
@@ -218,7 +221,7 @@ struct Share<'a> {
 /// The outcome of a [`Share`] when it is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShareOutcome {
-    GiveBack,
+    Refund,
     Keep,
 }
 
@@ -230,39 +233,39 @@ impl Share<'_> {
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        if self.outcome == ShareOutcome::GiveBack {
-            self.limits.give_back_to_person(&self.allowance, self.keys);
+        if self.outcome == ShareOutcome::Refund {
+            self.limits.refund_user(&self.allowance, self.keys);
         }
     }
 }
 
-/// Refuses a request without a live token, and counts the attempt if it was made with a dead one.
-fn refuse(service: &Service, refused: Refused, parts: &Parts, address: IpAddr) -> Response {
-    let Refused { allowance, dead } = refused;
+/// Rejects a request without a live token, and counts the attempt if it was made with a dead token.
+fn reject(service: &Service, rejected: Rejected, parts: &Parts, address: IpAddr) -> Response {
+    let Rejected { allowance, dead } = rejected;
     let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
         (ApiError::unauthorized().into_response(), Limit::Within)
     } else {
-        (too_many(), Limit::Beyond)
+        (too_many_requests(), Limit::Beyond)
     };
     let status = response.status();
     if let Some(allowance) = allowance {
         allowance.write(status, response.headers_mut());
     }
-    let Some(Holder { entry, auth_method }) = dead else { return response };
-    let seen = Use { kind: Kind::Denied, token: entry.id, address, caller: None, limit };
+    let Some(Holder { token, auth_method }) = dead else { return response };
+    let token_use = Use { kind: UseKind::Denied, token: token.id, address, caller: None, limit };
     let event = || {
-        let user = Some(entry.user.clone());
+        let user = Some(token.user.clone());
         let request = Some(audit::Request::new(parts, address.to_string()));
         let actor = Actor { user, auth_method, token: None, request };
-        Ok(actor.event(name::DENIED, Some(entry.id))?.answered(status.as_u16()))
+        Ok(actor.event(name::DENIED, Some(token.id))?.with_status(status.as_u16()))
     };
-    match service.queue.count(seen, event) {
+    match service.queue.count(token_use, event) {
         Ok(()) => response,
         Err(error) => ApiError::from(error).into_response(),
     }
 }
 
-/// Limits requests that need no token, by address.
+/// Limits requests without a token by address.
 pub async fn limit_address(
     State(service): State<Arc<Service>>,
     request: Request,
@@ -273,20 +276,20 @@ pub async fn limit_address(
     let mut response = if allowance.is_none_or(|allowance| allowance.allowed) {
         time_limit::run(next, Request::from_parts(parts, body)).await
     } else {
-        too_many()
+        too_many_requests()
     };
     if let Some(allowance) = allowance {
         allowance.write(response.status(), response.headers_mut());
     }
-    counted(&service, Class::Leaks, response)
+    count_response(&service, Class::Leaks, response)
 }
 
-fn too_many() -> Response {
-    let text = "Too many requests: come back in X-RateLimit-Reset seconds";
+fn too_many_requests() -> Response {
+    let text = "Too many requests: try again in X-RateLimit-Reset seconds";
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, text).into_response()
 }
 
-fn counted(service: &Service, class: Class, response: Response) -> Response {
-    service.metrics.answered(class.name(), response.status().as_u16());
+fn count_response(service: &Service, class: Class, response: Response) -> Response {
+    service.metrics.responded(class.name(), response.status().as_u16());
     response
 }

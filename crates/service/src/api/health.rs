@@ -1,6 +1,6 @@
 //! Health, readiness and metrics for operators, and the validation of tokens for clients.
 
-use super::error::{ApiError, Errors, Refusals, json};
+use super::error::{ApiError, Errors, TokenErrors, json};
 use crate::service::Service;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// Maximum age of an audit event that waits to be written, for the service to be ready.
+/// Maximum age of a queued audit event while the service is ready.
 const MAX_AUDIT_AGE: Duration = Duration::from_secs(5);
 
-/// Everything is well.
+/// A successful check.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Status {
     /// Always `ok`.
@@ -22,12 +22,12 @@ pub struct Status {
 
 const OK: Status = Status { status: "ok" };
 
-/// Tells whether the token that asks is live.
+/// Checks that the caller's token is live.
 #[utoipa::path(
     get, path = "/api/v2/validate_keys", tag = "Tokens",
     responses(
-        (status = 200, description = "It is live", body = Status, content_type = "application/json"),
-        Refusals,
+        (status = 200, description = "The token is live", body = Status, content_type = "application/json"),
+        TokenErrors,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -35,10 +35,10 @@ pub async fn validate() -> Response {
     json(StatusCode::OK, "application/json", &OK)
 }
 
-/// Tells that the process lives.
+/// Checks that the process is running.
 #[utoipa::path(
     get, path = "/healthz", tag = "Operation",
-    responses((status = 200, description = "It lives", body = Status, content_type = "application/json")),
+    responses((status = 200, description = "The process is running", body = Status, content_type = "application/json")),
     security(()),
 )]
 pub async fn healthz() -> Response {
@@ -58,7 +58,7 @@ pub async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, Api
     let mut problems = Vec::new();
     if !service.readiness.is_writable(&service.store).await {
         problems.push(
-            "database: does not accept writes: full, locked, read-only or out of reach; see the log"
+            "database: not writable (full, locked, read-only or unreachable); see the log"
                 .to_owned(),
         );
     }
@@ -75,10 +75,10 @@ pub async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, Api
     }
 }
 
-/// Shows the service's counters to Prometheus.
+/// Exports the service's metrics to Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "Operation",
-    responses((status = 200, description = "Counters", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
+    responses((status = 200, description = "Metrics", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
     security(()),
 )]
 pub async fn metrics(State(service): State<Arc<Service>>) -> Response {

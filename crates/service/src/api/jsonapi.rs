@@ -1,4 +1,4 @@
-//! The documents of the token API, in the shapes of the recorded traffic.
+//! The documents of the token API, in the format of the recorded Datadog traffic.
 
 use crate::id;
 use crate::store::tokens::{NewToken, Token};
@@ -9,72 +9,72 @@ use utoipa::ToSchema;
 
 /// The type of a token.
 pub const TOKENS: &str = "personal_access_tokens";
-/// The type of a leak's mark.
+/// The type of a leak record.
 const LEAKED_KEYS: &str = "leaked_keys";
 
-/// What a resource points at.
+/// A reference to a resource.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Identifier {
-    /// The resource.
+    /// The identifier of the resource.
     #[schema(format = "uuid")]
     pub id: String,
-    /// Its type.
+    /// The type of the resource.
     #[serde(rename = "type")]
     pub kind: &'static str,
 }
 
-/// A relationship to a person.
+/// A relationship to a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OwnedBy {
-    /// Whose the token is.
+    /// The owner of the token.
     pub data: Identifier,
 }
 
-/// A relationship to a leak's mark.
+/// A relationship to a leak record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeakInformation {
-    /// The mark, or null if the token never leaked.
+    /// The leak record, or null if the token never leaked.
     #[schema(required)]
     pub data: Option<Identifier>,
 }
 
-/// What a token is related to.
+/// The relationships of a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Relationships {
-    /// The mark of its leak; only with `include=leak_information`.
+    /// The leak record; only with `include=leak_information`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub leak_information: Option<LeakInformation>,
-    /// Its owner.
+    /// The owner.
     pub owned_by: OwnedBy,
 }
 
-/// What a token is.
+/// The attributes of a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Attributes {
-    /// When it was made.
+    /// The time of creation.
     #[schema(format = "date-time")]
     pub created_at: String,
-    /// When it ends.
+    /// The time of expiry.
     #[schema(format = "date-time")]
     pub expires_at: String,
-    /// The whole token: only in the answer to its creation, and never again.
+    /// The whole token; only in the response to its creation.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub key: Option<Secret>,
-    /// When it was used last, or null; absent in the answer to its creation.
+    /// The time of the last use, or null; absent in the response to the creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "date-time")]
     pub last_used_at: Option<Option<String>>,
-    /// When its name or scopes changed last, if they did.
+    /// The time of the last change to the name or the scopes, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "date-time", nullable = false)]
     pub modified_at: Option<String>,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// The alias: its identifier in 22 base62 characters, the public part of the token.
+    /// The alias: the identifier in 22 base62 characters, the public part of the token.
     pub public_portion: String,
-    /// What it may do.
+    /// The scopes.
     pub scopes: Vec<String>,
 }
 
@@ -87,80 +87,80 @@ pub struct Resource {
     /// Always `personal_access_tokens`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What it is.
+    /// The attributes.
     pub attributes: Attributes,
-    /// What it is related to.
+    /// The relationships.
     pub relationships: Relationships,
 }
 
-/// The mark of a leak.
+/// A leak record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeakedKey {
-    /// The mark's own identifier.
+    /// The identifier of the record.
     #[schema(format = "uuid")]
     pub id: String,
     /// Always `leaked_keys`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What is known of it.
+    /// The attributes.
     pub attributes: LeakedKeyAttributes,
 }
 
-/// What is known of a leak.
+/// The attributes of a leak record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeakedKeyAttributes {
-    /// When it was reported.
+    /// The time of the report.
     #[schema(format = "date-time")]
     pub date: String,
-    /// Who reported it.
+    /// The source of the report.
     pub leak_source: String,
 }
 
-/// One token as an answer.
+/// A response with one token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenDocument {
     /// The token.
     pub data: Resource,
-    /// The mark of its leak; only with `include=leak_information`.
+    /// The leak record; only with `include=leak_information`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub included: Option<Vec<LeakedKey>>,
 }
 
-/// A page of tokens as an answer.
+/// A response with a page of tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokensDocument {
     /// The tokens.
     pub data: Vec<Resource>,
-    /// The marks of their leaks; only with `include=leak_information`.
+    /// The leak records; only with `include=leak_information`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub included: Option<Vec<LeakedKey>>,
-    /// How many there are.
+    /// The size of the list.
     pub meta: Meta,
 }
 
-/// What is known of a list.
+/// The size of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Meta {
-    /// Of its pages.
+    /// The size of all pages.
     pub page: MetaPage,
 }
 
-/// What is known of a list's pages.
+/// The size of all pages of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MetaPage {
-    /// How many tokens all pages have together.
+    /// The number of tokens on all pages.
     pub total_filtered_count: i64,
 }
 
-/// Whether an answer tells of leaks.
+/// The optional content of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Include {
-    /// It does not.
+    /// No optional content.
     #[default]
     Nothing,
-    /// It does: `include=leak_information`.
+    /// Leak records: `include=leak_information`.
     LeakInformation,
 }
 
@@ -173,9 +173,9 @@ fn owned_by(owner: Uuid) -> OwnedBy {
     OwnedBy { data: Identifier { id: owner.to_string(), kind: "users" } }
 }
 
-/// Shows a token that was just made, with its key.
+/// Returns the response for a new token, with its key.
 #[must_use]
-pub fn created(token: NewToken, key: Secret) -> TokenDocument {
+pub fn created_document(token: NewToken, key: Secret) -> TokenDocument {
     let data = Resource {
         id: token.id.to_string(),
         kind: TOKENS,
@@ -196,7 +196,7 @@ pub fn created(token: NewToken, key: Secret) -> TokenDocument {
 
 fn resource(token: Token, include: Include) -> Resource {
     let time = |time: Timestamp| time.to_string();
-    let mark = |leak: &crate::store::tokens::Leak| Identifier {
+    let record = |leak: &crate::store::tokens::Leak| Identifier {
         id: leak.id.to_string(),
         kind: LEAKED_KEYS,
     };
@@ -215,7 +215,7 @@ fn resource(token: Token, include: Include) -> Resource {
         },
         relationships: Relationships {
             leak_information: (include == Include::LeakInformation)
-                .then(|| LeakInformation { data: token.leak.as_ref().map(mark) }),
+                .then(|| LeakInformation { data: token.leak.as_ref().map(record) }),
             owned_by: owned_by(token.owner),
         },
     }
@@ -233,17 +233,17 @@ fn leaked_key(token: &Token) -> Option<LeakedKey> {
     })
 }
 
-/// Shows a token.
+/// Returns the response for a token.
 #[must_use]
-pub fn shown(token: Token, include: Include) -> TokenDocument {
+pub fn token_document(token: Token, include: Include) -> TokenDocument {
     let included =
         (include == Include::LeakInformation).then(|| leaked_key(&token).into_iter().collect());
     TokenDocument { data: resource(token, include), included }
 }
 
-/// Shows a page of tokens.
+/// Returns the response for a page of tokens.
 #[must_use]
-pub fn listed(tokens: Vec<Token>, total: i64, include: Include) -> TokensDocument {
+pub fn page_document(tokens: Vec<Token>, total: i64, include: Include) -> TokensDocument {
     let included = (include == Include::LeakInformation)
         .then(|| tokens.iter().filter_map(leaked_key).collect());
     let data = tokens.into_iter().map(|token| resource(token, include)).collect();

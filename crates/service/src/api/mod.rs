@@ -1,6 +1,7 @@
-//! The HTTP API: its routes, what stands before them, and its OpenAPI document, made from the same
-//! list of routes.
+//! The HTTP API: its routes, their middleware, and the OpenAPI document, which is generated from
+//! the same list of routes.
 
+pub mod audit;
 mod authentication;
 pub mod body;
 mod budget;
@@ -13,7 +14,6 @@ pub mod query;
 mod searches;
 mod time_limit;
 pub mod tokens;
-pub mod trail;
 
 use crate::leak;
 use crate::service::Service;
@@ -33,7 +33,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Makes the routes of the service.
+/// Creates the routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
     let (router, document) = described(&service).split_for_parts();
     let document = document.to_json().map(Bytes::from).map_err(drop);
@@ -49,12 +49,12 @@ pub fn router(service: Arc<Service>) -> Router {
                 }
             }),
         )
-        // Bodies are limited where they are read.
+        // Bodies are limited by [`payload`].
         .layer(DefaultBodyLimit::disable())
-        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "no such path") })
-        .layer(from_fn(refusals_in_json))
+        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "unknown path") })
+        .layer(from_fn(format_errors))
         .layer(CatchPanicLayer::custom(|_| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed").into_response()
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
         }))
         .with_state(service)
 }
@@ -75,9 +75,9 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))
-        // These read no body; a layer less matters to checks.
+        // These read no body; one layer fewer makes token checks measurably faster.
         .routes(routes!(health::validate))
-        .routes(routes!(trail::events))
+        .routes(routes!(audit::events))
         .merge(introspection)
         .route_layer(from_fn_with_state(Arc::clone(service), guard::guard));
     let alerts = OpenApiRouter::new()
@@ -114,9 +114,9 @@ fn describe(document: &mut OpenApi) {
     components.security_schemes.insert("application_key".to_owned(), key.into());
 }
 
-/// Gives refusals that the framework wrote (a wrong method, a body that is too long) the shape of all
-/// others, and every answer the headers that keep it out of caches.
-async fn refusals_in_json(request: Request, next: Next) -> Response {
+/// Converts the framework's own error responses (an unsupported method, a body that is too long) to
+/// the format of all others, and marks every response as not cacheable.
+async fn format_errors(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let status = response.status();
     let plain = response
@@ -125,7 +125,9 @@ async fn refusals_in_json(request: Request, next: Next) -> Response {
         .is_none_or(|media| media.as_bytes().starts_with(b"text/plain"));
     if plain && (status.is_client_error() || status.is_server_error()) {
         let text = match status {
-            StatusCode::METHOD_NOT_ALLOWED => "this path does not take the method; see Allow",
+            StatusCode::METHOD_NOT_ALLOWED => {
+                "method not supported for this path; see the Allow header"
+            }
             StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
             _ => status.canonical_reason().unwrap_or("refused"),
         };

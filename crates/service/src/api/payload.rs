@@ -1,13 +1,13 @@
-//! Request bodies are read before their handler runs: within a length, a time, and budgets of memory
-//! that all requests share.
+//! Reads request bodies before their handler runs, within limits on the length and the time, and
+//! within memory budgets that all requests share.
 //!
-//! Memory is reserved for the part of a body that has arrived, so that a client that sends slowly
-//! holds little. Small bodies of requests without a token have a budget of their own, which long
-//! bodies cannot exhaust. A holder (a site, or a person with a token) can have only a share of each
-//! budget. An answer keeps its memory until the client has read it.
+//! Memory is reserved only for the received part of a body, so that a slow client holds little.
+//! Small bodies of requests without a token have their own budget, which long bodies cannot
+//! exhaust. Each owner (a site, or the user of a token) can use only a share of each budget. The
+//! memory of a response stays reserved until the client has read it.
 
 mod bodies;
-mod pieces;
+mod chunks;
 mod reader;
 
 pub use bodies::Bodies;
@@ -26,7 +26,8 @@ use reader::{BodyError, BodyReader};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The length to which the values of headers are cut that are kept while a body arrives, in bytes.
+/// Maximum length of a header value that is kept while a body arrives, in bytes. Longer values are
+/// truncated.
 const MAX_VALUE: usize = 600;
 
 /// The state of [`read_body`].
@@ -41,11 +42,11 @@ fn count_refusal(service: &Service, error: BodyError, address: IpAddr) {
     let reason = error.name();
     service.metrics.body_refused(reason);
     if let Some(count) = service.bodies.log.count(reason) {
-        tracing::warn!(%address, reason, count, "a request's body was not read: {error}");
+        tracing::warn!(%address, reason, count, "request body not read: {error}");
     }
 }
 
-/// Reads a request's body and hands it to the handler in one piece.
+/// Reads a request's body and passes it to the handler in one piece.
 pub(super) async fn read_body(
     State(BodyState { service, payload }): State<BodyState>,
     request: Request,
@@ -56,14 +57,14 @@ pub(super) async fn read_body(
     }
     let (mut parts, body) = request.into_parts();
     let address = service.caller_address(&parts);
-    let holder = match parts.extensions.get::<Caller>() {
-        Some(caller) => ReservationOwner::Person(caller.entry.user.id),
+    let owner = match parts.extensions.get::<Caller>() {
+        Some(caller) => ReservationOwner::User(caller.token.user.id),
         None => {
             shrink(&mut parts, address);
             ReservationOwner::of_address(address)
         }
     };
-    let mut reader = BodyReader::new(&service.bodies, payload, holder);
+    let mut reader = BodyReader::new(&service.bodies, payload, owner);
     let bytes = match reader.read(body).await {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -75,11 +76,12 @@ pub(super) async fn read_body(
     reader.answer(response)
 }
 
-/// Drops the headers that no handler of a request without a token reads, and cuts the others, since
-/// they would be held while the body arrives; copies the rest, since all headers share their memory.
+/// Drops the headers that no handler of a request without a token reads, and truncates the others,
+/// since they are kept in memory while the body arrives. The remaining headers are copied, since
+/// all headers share one buffer.
 ///
-/// A value is cut before it is redacted: a token at the cut keeps its prefix, by which its rest is
-/// redacted.
+/// A value is truncated before it is redacted: a token at the end keeps its prefix, so its
+/// remaining characters are still redacted.
 fn shrink(parts: &mut Parts, address: IpAddr) {
     let mut kept = HeaderMap::with_capacity(4);
     for name in [header::CONTENT_TYPE, header::HOST, header::USER_AGENT] {
@@ -89,7 +91,7 @@ fn shrink(parts: &mut Parts, address: IpAddr) {
             kept.append(name, value);
         }
     }
-    // The list of a trusted proxy is read already.
+    // The list of a trusted proxy has already been evaluated.
     if parts.headers.contains_key("x-forwarded-for")
         && let Ok(value) = HeaderValue::from_str(&address.to_string())
     {

@@ -6,29 +6,32 @@ use crate::sort::Direction;
 use crate::store::listing::{Listing, Order};
 use ddpatrol_token::Uuid;
 
-/// The most tokens in one page.
+/// Maximum number of tokens per page.
 const MAX_PAGE: u32 = 100;
-/// The tokens in a page of which no size was said.
+/// Default number of tokens per page.
 const DEFAULT_PAGE: u32 = 10;
-/// How long a text to filter by may be, in characters.
+/// Maximum length of a text filter, in characters.
 const MAX_TEXT: usize = 255;
 
-/// The decoded pairs of a query.
+/// The decoded parameters of a query.
 #[derive(Debug)]
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Decodes a query and refuses parameters that would narrow the answer in a way the service does
-    /// not know.
+    /// Decodes a query. Rejects unknown parameters that would narrow the result.
     ///
     /// # Errors
-    /// [`ApiError`] 400 naming the parameter.
+    /// [`ApiError`] 400 with the parameter.
     pub fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
-            .map_err(|_| ApiError::bad(vec!["query: not form-encoded UTF-8".to_owned()]))?;
+            .map_err(|_| {
+                ApiError::bad_request(vec!["query: must be form-encoded UTF-8".to_owned()])
+            })?;
         if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
             let name = crate::audit::clean(name);
-            return Err(ApiError::bad(vec![format!("{name}: no NUL characters")]));
+            return Err(ApiError::bad_request(vec![format!(
+                "{name}: must not contain NUL characters"
+            )]));
         }
         let unknown = pairs.iter().find(|(name, _)| {
             (name.starts_with("filter") || name.starts_with("page"))
@@ -38,13 +41,15 @@ impl Query {
             Some((name, _)) => {
                 let name = crate::audit::clean(name);
                 let known = known.join(", ");
-                Err(ApiError::bad(vec![format!("{name}: unknown parameter; known are {known}")]))
+                Err(ApiError::bad_request(vec![format!(
+                    "{name}: unknown parameter; expected one of {known}"
+                )]))
             }
             None => Ok(Self(pairs)),
         }
     }
 
-    /// The value of a parameter; the last one if it is there more than once.
+    /// Returns the value of a parameter; the last one if it occurs more than once.
     #[must_use]
     pub fn get<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).last()
@@ -54,20 +59,22 @@ impl Query {
         self.0.iter().filter(move |pair| pair.0 == name).map(|pair| pair.1.as_str())
     }
 
-    /// Reads `include`.
+    /// Parses `include`.
     ///
     /// # Errors
-    /// [`ApiError`] 400 if it asks for anything but leak information.
+    /// [`ApiError`] 400 if the value is not `leak_information`.
     pub fn include(&self) -> Result<Include, ApiError> {
         match self.get("include") {
             None | Some("") => Ok(Include::Nothing),
             Some("leak_information") => Ok(Include::LeakInformation),
-            Some(_) => Err(ApiError::bad(vec!["include: only leak_information".to_owned()])),
+            Some(_) => {
+                Err(ApiError::bad_request(vec!["include: must be leak_information".to_owned()]))
+            }
         }
     }
 }
 
-/// The parameters of a list that narrow it.
+/// The parameters that narrow a list.
 const LISTING: [&str; 5] =
     ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]"];
 
@@ -76,21 +83,21 @@ const LISTING: [&str; 5] =
 pub struct ListQuery {
     /// The tokens to list.
     pub listing: Listing,
-    /// What to show beside them.
+    /// The optional content of the response.
     pub include: Include,
 }
 
-/// An order with its direction.
+/// A sort key with its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sort {
     order: Order,
     direction: Direction,
 }
 
-/// Reads the parameters of a list of tokens.
+/// Parses the parameters of a list of tokens.
 ///
 /// # Errors
-/// [`ApiError`] 400 with every faulty parameter and what it may be.
+/// [`ApiError`] 400 with every invalid parameter and its allowed values.
 pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     let query = Query::parse(query, &LISTING)?;
     let include = query.include()?;
@@ -99,42 +106,42 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
         None => DEFAULT_PAGE,
         Some(Ok(size)) if (1..=MAX_PAGE).contains(&size) => size,
         Some(_) => {
-            errors.push(format!("page[size]: a number from 1 to {MAX_PAGE}"));
+            errors.push(format!("page[size]: must be a number from 1 to {MAX_PAGE}"));
             DEFAULT_PAGE
         }
     };
     let number: u32 = query.get("page[number]").map_or(Ok(0), str::parse).unwrap_or_else(|_| {
-        errors.push("page[number]: a number from 0, the first page".to_owned());
+        errors.push("page[number]: must be a number of at least 0, the first page".to_owned());
         0
     });
     let text = query.get("filter").filter(|text| !text.is_empty());
     if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
-        errors.push(format!("filter: at most {MAX_TEXT} characters"));
+        errors.push(format!("filter: must have at most {MAX_TEXT} characters"));
     }
     let mut owners = Vec::new();
     for owner in query.all("filter[owned_by]") {
         match Uuid::parse(owner) {
             Some(owner) => owners.push(owner),
-            None => errors.push("filter[owned_by]: a user's UUID".to_owned()),
+            None => errors.push("filter[owned_by]: must be a user's UUID".to_owned()),
         }
     }
     if owners.len() > MAX_PAGE as usize {
-        errors.push(format!("filter[owned_by]: at most {MAX_PAGE} times"));
+        errors.push(format!("filter[owned_by]: must occur at most {MAX_PAGE} times"));
     }
     let leaked = match query.get("filter[leaked]") {
         None | Some("false" | "False") => false,
         Some("true" | "True") => true,
         Some(_) => {
-            errors.push("filter[leaked]: true or false".to_owned());
+            errors.push("filter[leaked]: must be true or false".to_owned());
             false
         }
     };
     let Sort { order, direction } = sort(query.get("sort")).unwrap_or_else(|| {
-        errors.push("sort: one of name, created_at, expires_at, last_used_at, leaked, each with an optional - before it".to_owned());
+        errors.push("sort: must be one of name, created_at, expires_at, last_used_at, leaked, optionally preceded by -".to_owned());
         Sort { order: Order::Name, direction: Direction::Ascending }
     });
     if !errors.is_empty() {
-        return Err(ApiError::bad(errors));
+        return Err(ApiError::bad_request(errors));
     }
     let offset = u64::from(size) * u64::from(number);
     let text = text.map(str::to_owned);
@@ -166,13 +173,13 @@ mod tests {
     #[test]
     fn brackets_may_be_encoded() {
         for query in ["page[size]=7&page[number]=2", "page%5Bsize%5D=7&page%5Bnumber%5D=2"] {
-            let ListQuery { listing, .. } = listing(Some(query)).expect("it is a list's query");
+            let ListQuery { listing, .. } = listing(Some(query)).expect("the query is valid");
             assert_eq!((listing.size, listing.offset), (7, 14));
         }
     }
 
     #[test]
-    fn a_narrowing_that_is_not_known_is_refused_rather_than_ignored() {
+    fn an_unknown_filter_is_rejected_rather_than_ignored() {
         assert!(listing(Some("filter[owner]=x")).is_err());
         assert!(listing(Some("page=2")).is_err());
         assert!(listing(Some("trace=1")).is_ok());

@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Time limit of a request.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// Handles a request, and answers 503 if that takes too long. Middleware that counts and records
-/// requests calls it, so that the ones it cuts are counted and recorded too.
+/// Handles a request; responds with 503 if that takes too long. Called by the middleware that
+/// counts and records requests, so that those that time out are counted and recorded, too.
 pub(super) async fn run(next: Next, request: Request) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -22,8 +22,8 @@ pub(super) async fn run(next: Next, request: Request) -> Response {
             let method = clean(method.as_str());
             let path = path.as_ref().map(MatchedPath::as_str);
             let seconds = MAX_TIME.as_secs();
-            tracing::warn!(method, path, seconds, "a request was cut by the time limit");
-            let text = format!("the request was not finished within {seconds} seconds; try again");
+            tracing::warn!(method, path, seconds, "request exceeded the time limit");
+            let text = format!("the request did not finish within {seconds} seconds; try again");
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }

@@ -1,4 +1,4 @@
-//! The events and last uses of one transaction. Data only: [`super::queue`] fills a batch, and the
+//! The events and last uses of one transaction: data only. [`super::queue`] fills a batch, and the
 //! store writes it.
 
 use super::Event;
@@ -10,11 +10,11 @@ use jiff::Timestamp;
 pub struct Batch {
     /// New events.
     pub events: Vec<Event>,
-    /// Aggregated events that have a row, with new metadata.
+    /// Changed aggregated events whose rows exist.
     pub updates: Vec<Event>,
-    /// Last uses that are later than the events of their tokens.
+    /// Uses later than the events of their tokens.
     pub used: Vec<LastUse>,
-    /// Number of answered uses of live tokens that the batch records.
+    /// Number of uses of live tokens that the batch records.
     pub uses: u64,
 }
 
@@ -27,11 +27,11 @@ pub struct LastUse {
     pub at: Timestamp,
 }
 
-/// The possibility that a batch is written already.
+/// Whether a batch may already be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// The batch has not been written before.
     First,
-    /// An earlier attempt failed; the database may have committed it all the same.
+    /// An earlier attempt failed, but the database may have committed it.
     Retry,
 }

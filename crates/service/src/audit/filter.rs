@@ -1,5 +1,5 @@
-//! The events that a reader asks for: the supported subset of Datadog's search syntax, a time range,
-//! and the cursor of a page. Nothing is searched here.
+//! The parameters of a search in the audit trail: the supported subset of Datadog's search syntax,
+//! a time range, and the cursor of a page. Does not search.
 
 use super::{method, name};
 use crate::sort::Direction;
@@ -8,29 +8,29 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 
-/// The fields that a query may name.
+/// The fields that a query can use.
 const FIELDS: &str = "@evt.name, @auth_method, @action, @asset.id, @usr.id, @usr.email";
-/// The most events in one page.
+/// Maximum number of events per page.
 const MAX_PAGE: u32 = 1_000;
-/// The events in a page of which no size was said.
+/// Default number of events per page.
 const DEFAULT_PAGE: u32 = 10;
 
-/// What is wrong with a reader's question.
+/// An invalid search parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct FilterError {
     /// The parameter.
     pub field: &'static str,
-    /// What is wrong with it, and what is allowed.
+    /// The problem, and the allowed values.
     pub problem: String,
 }
 
-/// Which events to read; every part that is set must hold.
+/// The criteria for events; an event must match all of those that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// The first moment that counts.
+    /// Start of the time range (inclusive).
     pub from: Option<Timestamp>,
-    /// The first moment that no longer counts.
+    /// End of the time range (exclusive).
     pub to: Option<Timestamp>,
     name: Option<String>,
     auth_method: Option<String>,
@@ -41,10 +41,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads `filter[query]`: `@field:value` pairs, all of which must hold.
+    /// Parses `filter[query]`: `@field:value` pairs, all of which must match.
     ///
     /// # Errors
-    /// [`FilterError`] for a field that is unknown, twice there, or an id that is none.
+    /// [`FilterError`] for an unknown or repeated field, or an invalid identifier.
     pub fn parse(query: &str) -> Result<Self, FilterError> {
         let mut filter = Self::default();
         for term in query.split_whitespace().filter(|&term| term != "*" && term != "AND") {
@@ -55,16 +55,15 @@ impl Filter {
 
     fn add(&mut self, term: &str) -> Result<(), FilterError> {
         let wrong = |problem| FilterError { field: "filter[query]", problem };
-        let known = || wrong(format!("use @FIELD:VALUE with a FIELD of {FIELDS}"));
+        let known = || wrong(format!("expected @FIELD:VALUE with one of these fields: {FIELDS}"));
         let (field, value) = term.split_once(':').ok_or_else(known)?;
         let value = value.trim_matches('"');
         if value.is_empty() {
             return Err(known());
         }
-        let uuid =
-            || Uuid::parse(value).ok_or_else(|| wrong(format!("the value of {field} is a UUID")));
+        let uuid = || Uuid::parse(value).ok_or_else(|| wrong(format!("{field} must be a UUID")));
         let text = Some(value.to_owned());
-        let twice = match field {
+        let repeated = match field {
             "@evt.name" => std::mem::replace(&mut self.name, text).is_some(),
             "@auth_method" => std::mem::replace(&mut self.auth_method, text).is_some(),
             "@action" => std::mem::replace(&mut self.action, text).is_some(),
@@ -73,37 +72,37 @@ impl Filter {
             "@usr.id" => self.user.replace(uuid()?).is_some(),
             _ => return Err(known()),
         };
-        if twice { Err(wrong(format!("{field} is there twice"))) } else { Ok(()) }
+        if repeated { Err(wrong(format!("{field} must not occur repeated"))) } else { Ok(()) }
     }
 
-    /// The name of events.
+    /// Returns the name of the events.
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The e-mail address of the person who acted.
+    /// Returns the email address of the acting user.
     pub(crate) fn email(&self) -> Option<&str> {
         self.email.as_deref()
     }
 
-    /// The person who acted.
+    /// Returns the acting user.
     pub(crate) const fn user(&self) -> Option<Uuid> {
         self.user
     }
 
-    /// The token or person that events are about.
+    /// Returns the token or user that the events are about.
     pub(crate) const fn asset(&self) -> Option<Uuid> {
         self.asset
     }
 
-    /// Returns `true` if only uses of live tokens match, by their name.
+    /// Returns `true` if only uses of live tokens can match, because of the name.
     pub(crate) fn only_uses(&self) -> bool {
         self.name() == Some(name::USED)
     }
 
-    /// Returns `true` if no use of a live token matches.
+    /// Returns `true` if no use of a live token can match.
     pub(crate) fn excludes_uses(&self) -> bool {
-        /// Ways to act without using a live token.
+        /// Authentication methods without a live token.
         const OTHERS: [&str; 4] =
             [method::POSSESSION, method::GITHUB_SIGNATURE, method::COMMAND_LINE, method::SYSTEM];
         self.name().is_some_and(|value| value != name::USED)
@@ -111,7 +110,7 @@ impl Filter {
             || self.auth_method.as_deref().is_some_and(|method| OTHERS.contains(&method))
     }
 
-    /// Columns and the texts that they must equal.
+    /// Iterates over columns and the text that each must equal.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [
             ("name", &self.name),
@@ -123,7 +122,7 @@ impl Filter {
         .filter_map(|(column, value)| value.as_deref().map(|value| (column, value)))
     }
 
-    /// Columns and the ids that they must equal.
+    /// Iterates over columns and the identifier that each must equal.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (&'static str, &Uuid)> {
         [("asset_id", &self.asset), ("user_id", &self.user)]
             .into_iter()
@@ -131,7 +130,7 @@ impl Filter {
     }
 }
 
-/// A page of the events, ordered by time.
+/// One page of the events, ordered by time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Maximum number of events.
@@ -142,7 +141,7 @@ pub struct Page {
     pub after: Option<Cursor>,
 }
 
-/// The place of an event in the order: the end of a page.
+/// The position of an event in the order; marks the end of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The time of the event, in microseconds.
@@ -171,10 +170,10 @@ impl Cursor {
 }
 
 impl Page {
-    /// Reads `page[limit]`, `page[cursor]` and `sort`.
+    /// Parses `page[limit]`, `page[cursor]` and `sort`.
     ///
     /// # Errors
-    /// [`FilterError`] naming the parameter and what it may be.
+    /// [`FilterError`] with the parameter and its allowed values.
     pub fn parse(
         limit: Option<&str>,
         cursor: Option<&str>,
@@ -186,7 +185,7 @@ impl Page {
                 text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit)).ok_or_else(
                     || FilterError {
                         field: "page[limit]",
-                        problem: format!("a number from 1 to {MAX_PAGE}"),
+                        problem: format!("must be a number from 1 to {MAX_PAGE}"),
                     },
                 )?
             }
@@ -197,7 +196,7 @@ impl Page {
             Some(_) => {
                 return Err(FilterError {
                     field: "sort",
-                    problem: "one of timestamp, -timestamp".to_owned(),
+                    problem: "must be timestamp or -timestamp".to_owned(),
                 });
             }
         };
@@ -205,7 +204,7 @@ impl Page {
             .map(|text| {
                 Cursor::decode(text).ok_or_else(|| FilterError {
                     field: "page[cursor]",
-                    problem: "not a cursor of this service: take it from meta.page.after of the page before".to_owned(),
+                    problem: "invalid cursor; use meta.page.after of the previous page".to_owned(),
                 })
             })
             .transpose()?;
@@ -218,12 +217,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_pairs_that_must_all_hold() {
+    fn a_query_consists_of_pairs_that_must_all_match() {
         let id = Uuid::from_bytes([7; 16]);
         let filter = Filter::parse(&format!(
             "@evt.name:access_token.used AND @asset.id:{id} @usr.email:\"a@b\""
         ))
-        .expect("it is a query");
+        .expect("the query is valid");
         assert_eq!(
             filter.texts().collect::<Vec<_>>(),
             [("name", "access_token.used"), ("user_email", "a@b")]
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_would_be_read_otherwise_than_meant_is_refused() {
+    fn an_invalid_query_is_rejected() {
         for query in
             ["text", "@evt.name:", "@nope:1", "@asset.id:x", "@action:a @action:b", "-@action:a"]
         {
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_where_the_one_before_ended() {
+    fn a_page_starts_at_the_end_of_the_previous_one() {
         let end = Cursor { at: 1_234_567, sequence: 89 };
         let page = Page::parse(Some("7"), Some(&end.encode()), Some("-timestamp"));
         let direction = Direction::Descending;

@@ -1,7 +1,7 @@
-//! The audit trail: what an event says, and which events a reader asks for.
+//! The audit trail: its events, and the criteria to search them.
 //!
-//! An event is append-only. It names a token by id and alias and never holds its secret: strings
-//! that callers send pass [`crate::redact`] on the way in.
+//! Events are append-only. They identify a token by its identifier and alias and never contain its
+//! secret: strings from callers are redacted ([`crate::redact`]) before they are stored.
 
 pub mod batch;
 pub mod filter;
@@ -25,7 +25,7 @@ pub mod name {
     pub const CREATED: &str = "access_token.created";
     /// A token's name or scopes changed.
     pub const UPDATED: &str = "access_token.updated";
-    /// A token was revoked by somebody, or by policy after a leak report.
+    /// A token was revoked by a request, or by policy after a leak report.
     pub const REVOKED: &str = "access_token.revoked";
     /// A token reached its expiry.
     pub const EXPIRED: &str = "access_token.expired";
@@ -33,67 +33,67 @@ pub mod name {
     pub const LEAKED: &str = "access_token.leak_reported";
     /// A live token was used for a request.
     pub const USED: &str = "access_token.used";
-    /// A revoked or expired token was tried.
+    /// A revoked or expired token was presented.
     pub const DENIED: &str = "access_token.denied";
-    /// A person was added.
+    /// A user was created.
     pub const USER_CREATED: &str = "user.created";
-    /// A person's permissions changed.
+    /// A user's permissions changed.
     pub const USER_UPDATED: &str = "user.updated";
-    /// A person was disabled.
+    /// A user was disabled.
     pub const USER_DISABLED: &str = "user.disabled";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
 }
 
-/// How the caller of an audited action proved who it is (`@auth_method`).
+/// Authentication methods (`@auth_method`).
 pub mod method {
     /// `Authorization: Bearer`.
     pub const BEARER: &str = "bearer";
     /// The header `dd-application-key`.
     pub const APPLICATION_KEY: &str = "application_key";
-    /// The token itself, reported by whoever found it.
+    /// Possession: the token itself was reported or revoked by someone who has it.
     pub const POSSESSION: &str = "possession";
     /// GitHub's signature over its alert.
     pub const GITHUB_SIGNATURE: &str = "github_signature";
-    /// An operator at the command line, who holds the database.
+    /// An operator on the command line, with access to the database.
     pub const COMMAND_LINE: &str = "command_line";
-    /// A token that another service was shown, and introspected.
+    /// Introspection of a token that was presented to another service.
     pub const INTROSPECTION: &str = "introspection";
-    /// Nobody: the service itself.
+    /// No authentication: the service itself.
     pub const SYSTEM: &str = "system";
 }
 
-/// What a token is called as an asset.
+/// The asset type of a token.
 const TOKEN_ASSET: &str = "personal_access_tokens";
-/// How long a caller's string in an event may be, in bytes.
+/// Maximum length of a caller's string in an event, in bytes.
 const MAX_TEXT: usize = 512;
 
-/// A person in an event.
+/// A user in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// Whose.
+pub struct UserRef {
+    /// The user's identifier.
     pub id: Uuid,
-    /// Their address.
+    /// Their email address.
     pub email: Arc<str>,
 }
 
-/// The request behind an event, redacted and bounded.
+/// The request that caused an event, redacted and with limited length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The HTTP method.
     pub method: Cow<'static, str>,
     /// The path, without the query.
     pub path: String,
-    /// The host that the caller named.
+    /// The host in the request.
     pub host: String,
-    /// The caller's program, as it says.
+    /// The declared user agent.
     pub user_agent: String,
     /// The caller's address.
     pub ip: String,
 }
 
 impl Request {
-    /// Redacts and bounds what a caller sent.
+    /// Copies a request, redacted and truncated.
     #[must_use]
     pub fn new(parts: &axum::http::request::Parts, ip: String) -> Self {
         let header = |name| {
@@ -123,9 +123,10 @@ impl Request {
     }
 }
 
-/// Redacts and bounds a caller's string for a row.
+/// Redacts and truncates a caller's string for a row.
 ///
-/// The result is at most one replacement longer than the string, so that a row of many short
+/// The result is at most one replacement longer than the string. A row with many short strings that
+/// resemble tokens therefore takes no more memory than was reserved for the request.
 /// look-alikes of tokens takes no more memory than the request was charged for.
 #[must_use]
 pub fn clean(text: &str) -> String {
@@ -137,55 +138,55 @@ pub fn clean(text: &str) -> String {
 pub struct Event {
     /// The event's own identifier.
     pub id: Uuid,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// What happened; see [`name`].
+    /// The name; see [`name`].
     pub name: Cow<'static, str>,
-    /// What was done: created, modified, deleted, accessed or denied.
+    /// The action: created, modified, deleted, accessed or denied.
     pub action: Cow<'static, str>,
-    /// Who did it: USER or SYSTEM.
+    /// The type of the actor: USER or SYSTEM.
     pub actor: Cow<'static, str>,
-    /// The person, where it was one or where it concerns one's token.
-    pub user: Option<User>,
-    /// How the actor proved who it is; see [`method`].
+    /// The acting user, or the owner of the token.
+    pub user: Option<UserRef>,
+    /// The authentication method; see [`method`].
     pub auth_method: Cow<'static, str>,
-    /// What kind of thing the event is about.
+    /// The type of the asset.
     pub asset_type: Cow<'static, str>,
-    /// The thing, a token or a person.
+    /// The asset: a token or a user.
     pub asset: Option<Uuid>,
-    /// The request, where there was one.
+    /// The request, if any.
     pub request: Option<Request>,
-    /// The status of its answer.
+    /// The status of the response.
     pub status: Option<u16>,
-    /// What else is worth knowing.
+    /// Further details.
     pub metadata: Option<Value>,
 }
 
-/// Who acts, in what way, by which request.
+/// The actor of events: a user or the service, with the authentication method and the request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The person, if it is one.
-    pub user: Option<User>,
-    /// How they proved it; see [`method`].
+    /// The user, if any.
+    pub user: Option<UserRef>,
+    /// The authentication method; see [`method`].
     pub auth_method: &'static str,
-    /// The token that they used, if it was one.
+    /// The token that the user presented, if any.
     pub token: Option<Uuid>,
-    /// The request, if it was one.
+    /// The request, if any.
     pub request: Option<Request>,
 }
 
 impl Actor {
-    /// An operator at the command line.
+    /// An operator on the command line.
     pub const OPERATOR: Self =
         Self { user: None, auth_method: method::COMMAND_LINE, token: None, request: None };
     /// The service itself.
     pub const SYSTEM: Self =
         Self { user: None, auth_method: method::SYSTEM, token: None, request: None };
 
-    /// Builds an event of this actor about a token.
+    /// Creates an event of this actor about a token.
     ///
     /// # Errors
-    /// [`RandomError`] where the system's random source fails.
+    /// [`RandomError`] if the system's random source fails.
     pub fn event(&self, name: &'static str, token: Option<Uuid>) -> Result<Event, RandomError> {
         Ok(Event {
             id: id::random()?,
@@ -210,13 +211,13 @@ impl Actor {
     }
 }
 
-/// Describes a token in an event's metadata.
+/// Formats a token for an event's metadata.
 pub(crate) fn token_metadata(token: Uuid) -> Value {
     serde_json::json!({"id": token.to_string(), "public_portion": id::alias(token)})
 }
 
 impl Event {
-    /// Makes the event about a person.
+    /// Sets a user as the asset of the event.
     #[must_use]
     pub fn about_user(mut self, user: Uuid) -> Self {
         self.asset_type = "users".into();
@@ -224,21 +225,21 @@ impl Event {
         self
     }
 
-    /// Makes the event about the service's clock.
+    /// Sets the service's clock as the asset of the event.
     #[must_use]
     pub fn about_clock(mut self) -> Self {
         self.asset_type = "clock".into();
         self
     }
 
-    /// Sets the status of the answer.
+    /// Sets the status of the response.
     #[must_use]
-    pub fn answered(mut self, status: u16) -> Self {
+    pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Adds a fact.
+    /// Adds an entry to the metadata.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         let metadata = self.metadata.get_or_insert_with(|| Value::Object(serde_json::Map::new()));

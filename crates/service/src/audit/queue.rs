@@ -1,15 +1,15 @@
-//! The queue of uses: every request that a token made is recorded, in batches, so that a use costs
-//! no write of its own.
+//! The queue of audit events: the use of a token in a request is recorded in a batch, so that it
+//! does not cost a write of its own.
 //!
-//! Refused uses are not queued but counted in aggregated events ([`super::tally`]), which the same
+//! Rejected uses are not queued but counted in aggregated events ([`super::tally`]), which the same
 //! task writes.
 //!
-//! The queue is bounded in number and in age. Where the database lags behind, requests wait for it
-//! ([`Queue::room`]) instead of events being dropped; what a crash can lose are the events of the
+//! The queue is limited in length and in age. If the database is slow, requests wait for the queue
+//! ([`Queue::wait_for_capacity`]); events are never dropped. A crash can lose the events of the
 //! last second.
 
 use super::batch::{Attempt, Batch};
-use super::tally::{Counted, Row, Tally, UPDATE_EVERY, Use, What};
+use super::tally::{Counted, Flush, Row, Tally, UPDATE_EVERY, Use};
 use super::{Event, method, name};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -18,139 +18,140 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
-/// How many events may wait.
+/// Maximum number of queued events.
 const CAPACITY: usize = 8_192;
-/// How long events gather before they are written together.
-const GATHER: Duration = Duration::from_millis(200);
-/// At what age of the oldest waiting event requests begin to wait.
+/// Time during which events are collected before they are written together.
+const COLLECT_TIME: Duration = Duration::from_millis(200);
+/// Maximum age of the oldest queued event; beyond it, requests wait.
 const MAX_AGE: Duration = Duration::from_millis(800);
-/// How long a request waits before it is turned away.
+/// Maximum time that a request waits before it is rejected.
 const MAX_WAIT: Duration = Duration::from_secs(10);
-/// How long the writer pauses after a failure.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Delay before the writer tries again after a failure.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Time between two log lines about failures of the writer.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The audit trail cannot keep up; the request was turned away before anything was done.
+/// The audit trail cannot keep up. The request was rejected before it had any effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the audit trail cannot be written at the moment; try again")]
+#[error("the audit trail cannot be written; try again")]
 pub struct Stalled;
 
-/// The way in which a request got room in the queue.
+/// The way in which a request got capacity in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// There was room.
-    AtOnce,
-    /// The request has waited for it.
-    AfterWaiting,
+pub enum Capacity {
+    /// Capacity was available.
+    Immediate,
+    /// The request has waited for capacity.
+    AfterWait,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Pending {
     events: Vec<Event>,
-    /// When the oldest event came that is not yet written, those being written included; of
-    /// aggregated events, when their writing began.
+    /// The arrival of the oldest event that is not written yet, including those that are being
+    /// written. For aggregated events, the start of their write.
     oldest: Option<Instant>,
 }
 
 /// A bounded queue of events and the task that writes them.
 #[derive(Debug)]
 pub struct Queue {
-    waiting: Mutex<Waiting>,
+    pending: Mutex<Pending>,
     tally: Tally,
-    came: Notify,
+    arrived: Notify,
     written: watch::Sender<u64>,
     closing: watch::Sender<bool>,
     metrics: Arc<Metrics>,
 }
 
 impl Queue {
-    /// Makes an empty queue; [`Queue::write`] must run beside it.
+    /// Creates an empty queue. [`Queue::write`] must run in a task.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
-            waiting: Mutex::default(),
+            pending: Mutex::default(),
             tally: Tally::new(),
-            came: Notify::new(),
+            arrived: Notify::new(),
             written: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             metrics,
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_room(&self) -> bool {
-        let waiting = self.lock();
-        waiting.events.len() < CAPACITY && waiting.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
+    fn has_capacity(&self) -> bool {
+        let pending = self.lock();
+        pending.events.len() < CAPACITY && pending.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
     }
 
-    /// The age of the oldest event that is not yet written; `None` if all are.
+    /// Returns the age of the oldest event that is not written yet, if any.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.lock().oldest.map(|at| at.elapsed())
     }
 
-    /// Waits until the queue is neither full nor old.
+    /// Waits until the queue is neither full nor too old.
     ///
     /// # Errors
-    /// [`Stalled`] where it stays so for ten seconds.
-    pub async fn room(&self) -> Result<Room, Stalled> {
-        if self.has_room() {
-            return Ok(Room::AtOnce);
+    /// [`Stalled`] after ten seconds.
+    pub async fn wait_for_capacity(&self) -> Result<Capacity, Stalled> {
+        if self.has_capacity() {
+            return Ok(Capacity::Immediate);
         }
         let mut written = self.written.subscribe();
-        let waiting = async {
-            while !self.has_room() {
-                // The sender lives as long as `self`, so this ends only by a write.
+        let available = async {
+            while !self.has_capacity() {
+                // The sender lives as long as `self`, so only a write ends this wait.
                 let _ = written.changed().await;
             }
         };
-        let waited = tokio::time::timeout(MAX_WAIT, waiting).await;
-        waited.map(|()| Room::AfterWaiting).map_err(|_| Stalled)
+        let waited = tokio::time::timeout(MAX_WAIT, available).await;
+        waited.map(|()| Capacity::AfterWait).map_err(|_| Stalled)
     }
 
-    /// Puts an event into the queue.
+    /// Appends an event.
     pub fn push(&self, event: Event) {
-        let mut waiting = self.lock();
-        waiting.oldest.get_or_insert_with(Instant::now);
-        waiting.events.push(event);
-        if waiting.events.len() == 1 || waiting.events.len() == CAPACITY / 2 {
-            self.came.notify_one();
+        let mut pending = self.lock();
+        pending.oldest.get_or_insert_with(Instant::now);
+        pending.events.push(event);
+        if pending.events.len() == 1 || pending.events.len() == CAPACITY / 2 {
+            self.arrived.notify_one();
         }
     }
 
-    /// Counts a use in an aggregated event, which `event` makes if there is none yet. Needs no room.
+    /// Counts a use in an aggregated event, which is created by `event` if there is none yet. Does
+    /// not require capacity.
     ///
     /// # Errors
-    /// [`RandomError`] where the system's random source fails.
+    /// [`RandomError`] if the system's random source fails.
     pub fn count(
         &self,
-        seen: Use,
+        token_use: Use,
         event: impl Fn() -> Result<Event, RandomError>,
     ) -> Result<(), RandomError> {
-        match self.tally.count(seen, &event)? {
+        match self.tally.count(token_use, &event)? {
             Counted::Done => {}
-            Counted::Wake => self.came.notify_one(),
+            Counted::Wake => self.arrived.notify_one(),
             Counted::Full => self.push(event()?),
         }
         Ok(())
     }
 
-    /// Writes what comes, until the queue is closed and empty.
+    /// Writes events until the queue is closed and empty.
     pub async fn write(&self, store: &Store) {
         let mut closing = self.closing.subscribe();
         loop {
             let closed = *closing.borrow_and_update();
-            let what = if closed { What::All } else { What::Due };
-            if self.lock().events.is_empty() && !self.tally.is_due(what) {
+            let flush = if closed { Flush::All } else { Flush::Due };
+            if self.lock().events.is_empty() && !self.tally.is_due(flush) {
                 if closed {
                     return;
                 }
                 tokio::select! {
-                    () = self.came.notified() => {}
+                    () = self.arrived.notified() => {}
                     _ = closing.changed() => {}
                     () = tokio::time::sleep(UPDATE_EVERY), if self.tally.has_grown() => {}
                 }
@@ -158,28 +159,28 @@ impl Queue {
             }
             if !closed {
                 tokio::select! {
-                    () = self.gathered() => {}
+                    () = self.wait_for_batch() => {}
                     _ = closing.changed() => {}
                 }
             }
-            self.write_once(store, what).await;
+            self.write_once(store, flush).await;
         }
     }
 
-    /// Waits until a batch has gathered: for a while, or until the queue is half full.
-    async fn gathered(&self) {
+    /// Waits until a batch is complete: for a fixed time, or until the queue is half full.
+    async fn wait_for_batch(&self) {
         let full = async {
             while self.lock().events.len() < CAPACITY / 2 {
-                self.came.notified().await;
+                self.arrived.notified().await;
             }
         };
-        let _ = tokio::time::timeout(GATHER, full).await;
+        let _ = tokio::time::timeout(COLLECT_TIME, full).await;
     }
 
-    async fn write_once(&self, store: &Store, what: What) {
-        let began = Instant::now();
-        let batch = self.batch(what);
-        self.lock().oldest.get_or_insert(began);
+    async fn write_once(&self, store: &Store, flush: Flush) {
+        let started = Instant::now();
+        let batch = self.batch(flush);
+        self.lock().oldest.get_or_insert(started);
         let mut logged: Option<Instant> = None;
         let mut attempt = Attempt::First;
         while let Err(error) = store.append_uses(&batch, attempt).await {
@@ -188,29 +189,29 @@ impl Queue {
                 logged = Some(Instant::now());
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "cannot write audit events; trying again until it succeeds"
+                    "cannot write audit events; retrying"
                 );
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
         if logged.is_some() {
-            tracing::info!("audit events are written again");
+            tracing::info!("writing audit events again");
         }
         self.metrics.audited(batch.uses);
-        let mut waiting = self.lock();
-        waiting.oldest = if waiting.events.is_empty() { None } else { Some(began) };
-        drop(waiting);
+        let mut pending = self.lock();
+        pending.oldest = if pending.events.is_empty() { None } else { Some(started) };
+        drop(pending);
         self.written.send_modify(|count| *count += 1);
     }
 
-    /// Takes what waits to be written.
-    fn batch(&self, what: What) -> Batch {
+    /// Takes the events to write.
+    fn batch(&self, flush: Flush) -> Batch {
         let events = std::mem::take(&mut self.lock().events);
         let is_use =
             |event: &&Event| event.name == name::USED && event.auth_method != method::INTROSPECTION;
         let uses = events.iter().filter(is_use).count() as u64;
         let mut batch = Batch { events, uses, ..Batch::default() };
-        for aggregate in self.tally.take(what) {
+        for aggregate in self.tally.take(flush) {
             batch.uses += aggregate.uses;
             batch.used.extend(aggregate.last);
             match aggregate.row {
@@ -221,7 +222,7 @@ impl Queue {
         batch
     }
 
-    /// Tells the writer to write what is there and end.
+    /// Makes the writer write the remaining events and return.
     pub fn close(&self) {
         self.closing.send_replace(true);
     }

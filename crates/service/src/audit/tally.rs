@@ -1,17 +1,17 @@
-//! Aggregated events: repeated uses of a kind by one token from one address are one event per
-//! minute, with a count, so that nobody can grow the trail by repeating a refused request.
+//! Aggregated events: repeated uses of one kind by one token from one address become one event per
+//! minute with a count, so that repeated rejected requests do not grow the audit trail.
 //!
-//! An event is written when its first use comes; its count is written again every few seconds while
-//! it grows. The number of events in a minute is bounded, and so is the memory: uses beyond the
-//! bound are counted in an event without an address, or without a token and an address.
+//! An event is written at its first use; while its count grows, the count is written again every
+//! few seconds. The number of events per minute is limited, and so is the memory: further uses are
+//! counted in an event without an address, or without a token and an address.
 
 mod group;
 mod minute;
 mod uses;
 
 pub(super) use group::Row;
-pub(super) use minute::{Counted, UPDATE_EVERY, What};
-pub use uses::{Kind, Limit, Use};
+pub(super) use minute::{Counted, Flush, UPDATE_EVERY};
+pub use uses::{Limit, Use, UseKind};
 
 use super::Event;
 use crate::steady::Steady;
@@ -20,7 +20,7 @@ use group::Aggregate;
 use minute::Minute;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The seconds that one event covers.
+/// The period that one event covers, in seconds.
 const PERIOD: u64 = 60;
 
 /// The aggregated events of the current minute.
@@ -39,31 +39,30 @@ impl Tally {
         self.minute.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a use; `event` is called if it is the first of its event.
+    /// Counts a use. Calls `event` if the use is the first of an event.
     pub(super) fn count(
         &self,
-        seen: Use,
+        token_use: Use,
         event: impl FnOnce() -> Result<Event, RandomError>,
     ) -> Result<Counted, RandomError> {
         let number = self.clock.seconds() / PERIOD;
         let mut minute = self.lock();
         minute.enter(number);
-        minute.count(seen, event)
+        minute.count(token_use, event)
     }
 
-    /// Returns `true` if there is something to write now; with `All`, also counts that have grown
-    /// just now.
-    pub(super) fn is_due(&self, what: What) -> bool {
-        self.lock().is_due(what)
+    /// Returns `true` if there are events to write; with `All`, also those that are due later.
+    pub(super) fn is_due(&self, flush: Flush) -> bool {
+        self.lock().is_due(flush)
     }
 
-    /// Returns `true` if counts have grown since they were written.
+    /// Returns `true` if counts have grown since they were last written.
     pub(super) fn has_grown(&self) -> bool {
         self.lock().has_grown()
     }
 
-    /// Takes what has to be written, a batch at most.
-    pub(super) fn take(&self, what: What) -> Vec<Aggregate> {
-        self.lock().take(what)
+    /// Takes at most one batch of events to write.
+    pub(super) fn take(&self, flush: Flush) -> Vec<Aggregate> {
+        self.lock().take(flush)
     }
 }

@@ -1,7 +1,7 @@
-//! `ddpatrold admin`: people and tokens, directly on the database, for whoever holds it.
+//! `ddpatrold admin`: manages users and tokens directly in the database.
 
 use super::database::Database;
-use super::output::{print, say};
+use super::output::{print_line, print_message};
 use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
@@ -18,67 +18,67 @@ use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long an address or a name may be, in characters.
+/// Maximum length of an email address or a name, in characters.
 const MAX_TEXT: usize = 255;
 
 /// The options of `admin`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct AdminArgs {
     #[command(flatten)]
     database: Database,
     #[command(subcommand)]
-    what: What,
+    command: AdminCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Manages people
+enum AdminCommand {
+    /// Manage users
     #[command(subcommand)]
     User(UserCommand),
-    /// Issues and revokes tokens
+    /// Issue and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Shows the service's clock, or resets its trusted time
+    /// Show the service's clock, or reset its trusted time
     #[command(subcommand)]
     Clock(ClockCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
-    /// Shows the service's time, the wall clock and the latest trusted time
+    /// Show the service's time, the wall clock and the latest trusted time
     Show,
-    /// Resets the latest trusted time, for use after a service ran with a wrong clock
+    /// Reset the latest trusted time after a service ran with a wrong clock
     Reset,
 }
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Adds a person
+    /// Add a user
     Add {
-        /// Their address
+        /// Email address
         email: String,
-        /// Their name; the address if absent
+        /// Name [default: the email address]
         #[arg(long)]
         name: Option<String>,
-        /// What they may do; repeatable, user_app_keys if absent
+        /// Permission of the user; repeatable [default: user_app_keys]
         #[arg(long, value_name = "PERMISSION", value_parser = permission)]
         permission: Vec<Permission>,
     },
-    /// Lists everybody
+    /// List all users
     List,
-    /// Disables a person: none of their tokens is accepted any more
+    /// Disable a user and reject all of their tokens
     Disable {
-        /// Their address or UUID
+        /// Email address or UUID
         user: String,
     },
-    /// Gives a person permissions, or takes them
+    /// Grant permissions to a user, or remove them
     Grant {
-        /// Their address or UUID
+        /// Email address or UUID
         user: String,
         /// user_app_keys, org_app_keys_read, org_app_keys_write, audit_logs_read, tokens_introspect
         #[arg(required = true, value_name = "PERMISSION", value_parser = permission)]
         permissions: Vec<Permission>,
-        /// Takes the permissions instead
+        /// Remove the permissions instead
         #[arg(long)]
         remove: bool,
     },
@@ -86,41 +86,41 @@ enum UserCommand {
 
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Issues a token and prints it, the only time that it is shown
+    /// Issue a token and print it; it is shown only once
     Issue(Issue),
-    /// Revokes a token
+    /// Revoke a token
     Revoke {
-        /// The token's UUID or its alias
+        /// UUID or alias of the token
         token: String,
     },
 }
 
 #[derive(Debug, clap::Args)]
 struct Issue {
-    /// Whose it is: an address or a UUID
+    /// Email address or UUID of the owner
     #[arg(long)]
     user: String,
-    /// What it is called
+    /// Name of the token
     #[arg(long)]
     name: String,
-    /// What it may do; repeatable
+    /// Scope of the token; repeatable
     #[arg(long, value_name = "SCOPE", required_unless_present = "all_scopes")]
     scope: Vec<String>,
-    /// Every known scope
+    /// Give the token every known scope
     #[arg(long, conflicts_with = "scope")]
     all_scopes: bool,
-    /// When it ends: a number of s, m, h or d, at most a year
+    /// Lifetime: a number followed by s, m, h or d, at most one year
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = duration)]
     expires_in: Duration,
-    /// The scopes that tokens may carry, as for `serve`
+    /// File of allowed scopes, as for `serve`
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
 }
 
 fn permission(text: &str) -> Result<Permission, String> {
-    Permission::named(text).ok_or_else(|| {
+    Permission::from_name(text).ok_or_else(|| {
         let names = Permission::ALL.map(Permission::name).join(", ");
-        format!("a permission is one of {names}")
+        format!("expected one of {names}")
     })
 }
 
@@ -136,21 +136,21 @@ fn duration(text: &str) -> Result<Duration, String> {
         let number: u64 = text[..at].parse().ok()?;
         number.checked_mul(seconds).filter(|&seconds| seconds > 0)
     });
-    parsed.map(Duration::from_secs).ok_or_else(|| "a number of s, m, h or d, as 30d".to_owned())
+    parsed
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a number followed by s, m, h or d, for example 30d".to_owned())
 }
 
-pub(super) async fn admin(args: Args) -> anyhow::Result<()> {
-    let store = Store::open(&args.database.url, Missing::Refuse).await?;
+pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
+    let store = Store::open(&args.database.url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
-        bail!(
-            "the database is empty: `ddpatrold serve` makes its administrator when it first starts"
-        );
+        bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
-    match args.what {
-        What::User(command) => user(&store, command).await?,
-        What::Clock(command) => clock(&store, &command).await?,
-        What::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
-        What::Token(TokenCommand::Revoke { token }) => revoke_token(&store, &token).await?,
+    match args.command {
+        AdminCommand::User(command) => user(&store, command).await?,
+        AdminCommand::Clock(command) => clock(&store, &command).await?,
+        AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
+        AdminCommand::Token(TokenCommand::Revoke { token }) => revoke_token(&store, &token).await?,
     }
     store.close().await;
     Ok(())
@@ -162,19 +162,19 @@ async fn clock(store: &Store, command: &ClockCommand) -> anyhow::Result<()> {
             let trusted = store.database_time().await?.trusted;
             let trusted = trusted.map_or("none".to_owned(), |time| time.to_string());
             let (now, wall) = (time::now(), crate::clock::wall());
-            print(format!("service\t{now}\nwall\t{wall}\ntrusted\t{trusted}").as_bytes())?;
+            print_line(format!("service\t{now}\nwall\t{wall}\ntrusted\t{trusted}").as_bytes())?;
         }
         ClockCommand::Reset => {
             let now = time::whole_micros(crate::clock::without_floor());
             if now < crate::clock::EARLIEST {
                 bail!(
-                    "cannot reset the trusted time at {now}: the clock is wrong, because this program is younger; set the clock"
+                    "cannot reset the trusted time at {now}: the clock is earlier than the release of this program; set the clock"
                 );
             }
             let mut event = Actor::OPERATOR.event(name::CLOCK_RESET, None)?.about_clock();
             event.at = now;
             store.reset_trust(&event).await?;
-            say(&format!("reset the trusted time; clocks are compared with {now} from now on"));
+            print_message(&format!("reset the trusted time to {now}"));
         }
     }
     Ok(())
@@ -193,7 +193,7 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
                     if names.is_empty() { "none".to_owned() } else { names.join(",") };
                 let line =
                     format!("{}\t{}\t{state}\t{permissions}\t{}", user.id, user.email, user.name);
-                print(line.as_bytes())?;
+                print_line(line.as_bytes())?;
             }
             Ok(())
         }
@@ -201,8 +201,8 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
             let user = find(store, &user).await?;
             let event = Actor::OPERATOR.event(name::USER_DISABLED, None)?.about_user(user.id);
             let done = store.disable_user(user.id, &event).await?;
-            let what = if done { "disabled" } else { "was disabled before:" };
-            say(&format!("{what} {}", user.email));
+            let what = if done { "disabled" } else { "already disabled:" };
+            print_message(&format!("{what} {}", user.email));
             Ok(())
         }
         UserCommand::Grant { user, permissions, remove } => {
@@ -210,7 +210,7 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
             let given: Permissions = permissions.into_iter().collect();
             let after: Permissions = Permission::ALL
                 .into_iter()
-                .filter(|&p| if given.has(p) { !remove } else { user.permissions.has(p) })
+                .filter(|&p| if given.contains(p) { !remove } else { user.permissions.contains(p) })
                 .collect();
             let event = Actor::OPERATOR
                 .event(name::USER_UPDATED, None)?
@@ -218,7 +218,7 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
                 .with("permissions", after.iter().map(Permission::name).collect::<Vec<_>>());
             store.set_permissions(user.id, after, &event).await?;
             let names: Vec<_> = after.iter().map(Permission::name).collect();
-            say(&format!("{} has: {}", user.email, names.join(", ")));
+            print_message(&format!("permissions of {}: {}", user.email, names.join(", ")));
             Ok(())
         }
     }
@@ -233,7 +233,7 @@ async fn add_user(
     let name = name.unwrap_or_else(|| email.clone());
     let parts = email.split_once('@');
     if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
-        bail!("the address needs an @ with something on both sides");
+        bail!("invalid email address {email:?}: expected NAME@HOST");
     }
     for text in [&email, &name] {
         let faulty = text.trim().is_empty()
@@ -241,7 +241,7 @@ async fn add_user(
             || text.chars().any(char::is_control);
         if faulty || holds_token(text) {
             bail!(
-                "an address or a name has 1 to {MAX_TEXT} printable characters and holds no token"
+                "an email address or a name must have 1 to {MAX_TEXT} printable characters and must not contain a token"
             );
         }
     }
@@ -264,9 +264,9 @@ async fn add_user(
         .with("email", user.email.as_str())
         .with("permissions", user.permissions.iter().map(Permission::name).collect::<Vec<_>>());
     if !store.add_user(&user, &event).await? {
-        bail!("{} is there already", user.email);
+        bail!("user {} already exists", user.email);
     }
-    print(user.id.to_string().as_bytes())?;
+    print_line(user.id.to_string().as_bytes())?;
     Ok(())
 }
 
@@ -274,7 +274,7 @@ async fn find(store: &Store, email_or_id: &str) -> anyhow::Result<User> {
     store
         .user(email_or_id)
         .await?
-        .with_context(|| format!("nobody has the address or UUID {email_or_id:?}"))
+        .with_context(|| format!("no user with the email address or UUID {email_or_id:?}"))
 }
 
 async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
@@ -284,24 +284,24 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     };
     let user = find(store, &issue.user).await?;
     if user.disabled_at.is_some() {
-        bail!("{} is disabled; a token of theirs would not be accepted", user.email);
+        bail!("user {} is disabled, so a new token would be rejected", user.email);
     }
     if issue.name.trim().is_empty() || holds_token(&issue.name) {
-        bail!("--name: a text that holds no token");
+        bail!("--name: must not be empty or contain a token");
     }
     let scopes = if issue.all_scopes {
         known.names().map(str::to_owned).collect()
     } else {
-        if let Some(unknown) = issue.scope.iter().find(|scope| !known.has(scope)) {
-            let like = known.like(unknown).join(", ");
-            bail!("--scope: unknown scope {unknown:?}; known like it: [{like}]");
+        if let Some(unknown) = issue.scope.iter().find(|scope| !known.contains(scope)) {
+            let similar = known.similar(unknown).join(", ");
+            bail!("--scope: unknown scope {unknown:?}; similar scopes: [{similar}]");
         }
         issue.scope
     };
     let now = time::now();
     let expires_at = now.checked_add(issue.expires_in).unwrap_or(Timestamp::MAX);
     if expires_at > a_year_after(now) {
-        bail!("--expires-in: at most a year");
+        bail!("--expires-in: must be at most one year");
     }
     let request = TokenRequest { owner: user.id, name: issue.name, scopes, expires_at };
     let Minted { token, secret } = mint(request)?;
@@ -312,20 +312,20 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         .with("owner", user.email.as_str())
         .with("expires_at", token.expires_at.to_string());
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
-    say(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
-    print(secret.expose())?;
+    print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
+    print_line(secret.expose())?;
     Ok(())
 }
 
 async fn revoke_token(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
     let token = Uuid::parse(id_or_alias)
         .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
-        .context("a token is named by its UUID or its alias, never by the token itself")?;
+        .context("expected the UUID or alias of a token, not the token itself")?;
     let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?;
     match store.revoke_token(token, RevokedBy::Operator, &event).await? {
-        Revocation::Done => say(&format!("revoked {token}")),
-        Revocation::Already => say(&format!("{token} was revoked before")),
-        Revocation::Missing => bail!("no token {token} was issued here"),
+        Revocation::Done => print_message(&format!("revoked {token}")),
+        Revocation::Already => print_message(&format!("{token} was already revoked")),
+        Revocation::Missing => bail!("unknown token {token}"),
     }
     Ok(())
 }

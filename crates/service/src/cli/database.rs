@@ -1,10 +1,10 @@
-//! The option that names the database, which all commands share. It opens nothing.
+//! The `--database` option, which all commands share. Does not open the database.
 
-/// Where the database is.
+/// The location of the database.
 #[derive(Debug, clap::Args)]
 pub(super) struct Database {
-    /// The database: sqlite:FILE or postgres://USER@HOST/NAME. Put a URL with a password into
-    /// DATABASE_URL, so that it does not stand in the list of processes
+    /// Database: sqlite:FILE or postgres://USER@HOST/NAME. Use DATABASE_URL for a URL with a
+    /// password, to keep it out of the process list
     #[arg(
         long = "database",
         env = "DATABASE_URL",

@@ -1,4 +1,4 @@
-//! The command line of `ddpatrold`: the only place that prints, reads the environment, or decides
+//! The command line of `ddpatrold`: the only module that prints, reads the environment, or chooses
 //! the exit code.
 
 mod admin;
@@ -7,34 +7,34 @@ mod output;
 mod serve;
 
 use clap::{Parser, Subcommand};
-use output::say;
+use output::print_message;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const LOGGED: &str = "info,sqlx=warn";
+/// The log filter unless `RUST_LOG` is set.
+const LOG_FILTER: &str = "info,sqlx=warn";
 
-/// Issues, checks, revokes and audits personal access tokens.
+/// Issue, check, revoke and audit personal access tokens.
 #[derive(Debug, Parser)]
 #[command(name = "ddpatrold", version, about, max_term_width = 100)]
-struct Args {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the service
-    Serve(serve::Args),
-    /// Manages people and tokens, directly on the database
-    Admin(admin::Args),
+    /// Run the service
+    Serve(serve::ServeArgs),
+    /// Manage users and tokens directly in the database
+    Admin(admin::AdminArgs),
 }
 
-/// Runs the command that the process' arguments name.
+/// Runs the command given by the process arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Cli::try_parse() {
         Ok(args) => args,
         Err(error) => {
             // A failure to print the usage cannot be reported.
@@ -42,7 +42,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -60,7 +60,7 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("{error:#}"));
+            print_message(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }

@@ -1,17 +1,17 @@
-//! `ddpatrold serve`: opens the database, listens, and stops in order.
+//! `ddpatrold serve`: opens the database, accepts connections, and shuts down in order.
 
 use super::database::Database;
-use super::output::{print, say};
-use crate::leak::github_keys::{KEYS_URL, check_address};
+use super::output::{print_line, print_message};
+use crate::leak::github_keys::{KEYS_URL, check_url};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
 use crate::reload::{Reload, ReloadTls};
 use crate::scope::KnownScopes;
 use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
-use crate::service::{FirstAdministrator, Service, Settings, begin};
+use crate::service::{FirstAdministrator, Service, Settings, bootstrap};
 use crate::store::leaks::OnLeak;
 use crate::store::{Missing, Store};
-use crate::{api, clock, sweep, time};
+use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,45 +21,46 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-/// How long open requests may take to end after the service was told to stop.
+/// Time limit for open requests after a signal to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// The options of `serve`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// Where to listen; port 0 takes a free one. Beyond this machine it needs TLS or --behind-proxy
+pub(super) struct ServeArgs {
+    /// Address to listen on; port 0 selects a free port. An address that other machines can reach
+    /// requires TLS or --behind-proxy
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8200")]
     listen: SocketAddr,
     #[command(flatten)]
     database: Database,
-    /// The certificate chain, PEM
+    /// Certificate chain, PEM
     #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "behind_proxy")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's private key, PEM
+    /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Allow plain HTTP beyond this machine, because a proxy in front does TLS
+    /// Allow plain HTTP from other machines, because a proxy terminates TLS
     #[arg(long)]
     behind_proxy: bool,
-    /// Network of proxies whose X-Forwarded-For counts; repeatable
+    /// Network of proxies whose X-Forwarded-For is trusted; repeatable
     ///
     /// A network such as 10.0.0.0/8 or a single address. With --behind-proxy alone, only proxies on
     /// this machine are trusted.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<Network>,
-    /// Maximum number of open connections [default: 512, or what file descriptors allow]
+    /// Maximum number of open connections [default: 512, or as file descriptors allow]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     max_connections: Option<usize>,
     /// Maximum number of open connections per address [default: 256, at most half of all]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     max_connections_per_address: Option<usize>,
-    /// The scopes that tokens may carry, a name a line, in place of the built-in list
+    /// File of allowed scopes, one name per line, instead of the built-in list
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
-    /// What happens to a live token that is reported as leaked
+    /// Action for a live token that is reported as leaked
     #[arg(long, value_enum, default_value_t = OnLeak::Revoke)]
     on_leak: OnLeak,
-    /// How long audit events are kept
+    /// Retention of audit events
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     audit_retention: u32,
     /// Time that clocks must agree before expiry events are written and old events are deleted
@@ -71,25 +72,25 @@ pub(super) struct Args {
     /// Turn all rate limits off
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
-    /// Where GitHub's public keys for secret-scanning alerts are
+    /// Address of GitHub's public keys for secret-scanning alerts
     #[arg(long, value_name = "URL", default_value = KEYS_URL)]
     github_keys_url: String,
 }
 
-pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
-    // From the start, since SIGHUP ends a process that does not handle it.
+pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    // Handled from the start, because SIGHUP terminates a process that does not handle it.
     let hangup = signal(SignalKind::hangup())?;
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("a provider of cryptography was installed before");
+        tracing::debug!("a cryptography provider is already installed");
     }
     let encrypted = args.tls_cert.is_some();
     if !args.listen.ip().is_loopback() && !encrypted && !args.behind_proxy {
         bail!(
-            "listening on {} would show tokens to the network: give --tls-cert and --tls-key, or --behind-proxy if a proxy in front does TLS",
+            "listening on {} without TLS would expose tokens to the network: use --tls-cert and --tls-key, or --behind-proxy if a proxy terminates TLS",
             args.listen
         );
     }
-    check_address(&args.github_keys_url).context("--github-keys-url")?;
+    check_url(&args.github_keys_url).context("--github-keys-url")?;
     let scopes = match &args.scopes {
         Some(path) => KnownScopes::read(path)?,
         None => KnownScopes::built_in()?,
@@ -111,13 +112,16 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
     let store = Store::open(&args.database.url, Missing::Create).await?;
     if time::now() < clock::EARLIEST && store.users().await?.is_empty() {
         bail!(
-            "cannot initialize the database at {}: the clock is wrong, because this program is younger; set the clock",
+            "cannot initialize the database at {}: the clock is earlier than the release of this program; set the clock",
             time::now()
         );
     }
-    if let Some(FirstAdministrator { user, secret }) = begin(&store, &scopes).await? {
-        say(&format!("made the administrator {}; its token, shown only now:", user.email));
-        print(secret.expose()).context("the administrator's token cannot be shown; issue another with `ddpatrold admin token issue`")?;
+    if let Some(FirstAdministrator { user, secret }) = bootstrap(&store, &scopes).await? {
+        print_message(&format!(
+            "created the administrator {}; this token is shown only once:",
+            user.email
+        ));
+        print_line(secret.expose()).context("cannot print the administrator's token; issue another one with `ddpatrold admin token issue`")?;
     }
     let trusted_proxies = trusted_proxies(&args);
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
@@ -144,14 +148,14 @@ pub(super) async fn serve(args: Args) -> anyhow::Result<()> {
     let written = tokio::time::timeout(STOP_WITHIN, writer).await;
     service.store.close().await;
     if !matches!(written, Ok(Ok(()))) {
-        bail!("the last uses could not be written to the audit trail");
+        bail!("cannot write the last events to the audit trail");
     }
     served?;
-    say("stopped");
+    print_message("stopped");
     Ok(())
 }
 
-/// The tasks that run beside the answers to requests.
+/// The tasks that run in the background.
 struct Tasks {
     /// Writes the audit trail.
     writer: JoinHandle<()>,
@@ -165,17 +169,17 @@ fn start(service: &Arc<Service>, retention: Duration) -> Tasks {
     let (watching, expiring, forgetting, listening) = (shared(), shared(), shared(), shared());
     let mut others = vec![
         tokio::spawn(async move { watching.clock.watch(&watching.store).await }),
-        tokio::spawn(async move { sweep::expire(&expiring).await }),
-        tokio::spawn(async move { sweep::forget_events(&forgetting, retention).await }),
+        tokio::spawn(async move { background::expire(&expiring).await }),
+        tokio::spawn(async move { background::delete_events(&forgetting, retention).await }),
     ];
     if let Some(pool) = service.store.listener() {
         let pool = pool.clone();
-        others.push(tokio::spawn(async move { sweep::listen(&listening, &pool).await }));
+        others.push(tokio::spawn(async move { background::listen(&listening, &pool).await }));
     }
     Tasks { writer, others }
 }
 
-/// Answers requests until the process is told to stop.
+/// Serves requests until the process receives a signal to stop.
 async fn listen(
     listener: TcpListener,
     config: Config,
@@ -186,27 +190,28 @@ async fn listen(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let ConnectionLimits { total, per_address } = config.limits;
-    tracing::debug!(total, per_address, "limits on connections");
+    tracing::debug!(total, per_address, "connection limits");
     let app = api::router(Arc::clone(service));
     let server = Server::new(app, config, Arc::clone(&service.metrics));
-    say(&format!("listening on {scheme}://{address}"));
+    print_message(&format!("listening on {scheme}://{address}"));
     let stop = async {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        say("stopping");
+        print_message("stopping");
     };
     server.run(listener, stop).await;
     Ok(())
 }
 
-/// Returns the networks of trusted proxies: as given, or with `--behind-proxy` alone this machine.
-fn trusted_proxies(args: &Args) -> Networks {
+/// Returns the networks of trusted proxies: the given ones, or this machine with `--behind-proxy`
+/// alone.
+fn trusted_proxies(args: &ServeArgs) -> Networks {
     if args.behind_proxy && args.trusted_proxy.is_empty() {
         if !args.listen.ip().is_loopback() {
             tracing::warn!(
-                "X-Forwarded-For counts only from this machine: name the proxy with --trusted-proxy"
+                "X-Forwarded-For is trusted only from this machine: specify the proxy with --trusted-proxy"
             );
         }
         return Networks::new(vec![
@@ -217,7 +222,8 @@ fn trusted_proxies(args: &Args) -> Networks {
     Networks::new(args.trusted_proxy.clone())
 }
 
-/// Reads the certificate and the scopes again at each SIGHUP; keeps the old ones if either is faulty.
+/// Reloads the certificate and the scopes at each SIGHUP. Keeps the old ones if either file is
+/// invalid.
 async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
     let reload = Arc::new(reload);
     while hangup.recv().await.is_some() {
@@ -226,9 +232,9 @@ async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
             Ok(Ok(())) => tracing::info!("reloaded the certificate and the scopes"),
             Ok(Err(error)) => tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "nothing was reloaded; the old certificate and scopes stay in use"
+                "reload failed; the old certificate and scopes remain in use"
             ),
-            Err(error) => tracing::error!(%error, "reloading failed"),
+            Err(error) => tracing::error!(%error, "reload failed"),
         }
     }
 }
@@ -236,6 +242,6 @@ async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),
-        _ => Err("expected a number from 1".to_owned()),
+        _ => Err("expected a number of at least 1".to_owned()),
     }
 }

@@ -1,9 +1,10 @@
-//! Agreement of clocks: for how long the wall clock, the monotonic clock, the boot-time clock and
-//! the database's clock have told the same time. Readings go in; it reads no clock by itself.
+//! Agreement of clocks: the time for which the wall clock, the monotonic clock, the boot-time clock
+//! and the database's clock have been consistent. The input is readings; [`Agreement`] itself reads
+//! no clock.
 //!
-//! Differences between the first three are compared with those at the start of a window, so that a
-//! step of the wall clock or a suspended system is seen. The database's clock and the wall clock
-//! have to show the same time.
+//! Differences between the first three clocks are compared with those at the start of a window, to
+//! detect a step of the wall clock or a suspended system. The database's clock and the wall clock
+//! must show the same time.
 
 use super::{LONGEST_ROUND_TRIP, Ticks};
 use jiff::{SignedDuration, Timestamp};
@@ -14,10 +15,10 @@ use std::time::Duration;
 pub const MAX_STEP: SignedDuration = SignedDuration::from_secs(1);
 /// Maximum difference between the wall clock and the database's clock.
 pub const MAX_DIFFERENCE: SignedDuration = SignedDuration::from_secs(5);
-/// Without an observation for so long, nothing is known of agreement.
+/// Maximum time between two observations; after it, agreement is unknown.
 const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(10);
 
-/// All clocks, read at the same moment.
+/// Readings of all clocks, taken at the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
     /// The wall clock.
@@ -26,13 +27,13 @@ pub struct Reading {
     pub monotonic: Ticks,
     /// The boot-time clock.
     pub boot: Ticks,
-    /// The database's clock, if the database has one of its own.
+    /// The database's clock, if it has its own clock.
     pub database: Option<Timestamp>,
 }
 
 impl Reading {
-    /// Reads all clocks; `None` if the process was interrupted for so long that the readings are not
-    /// of the same moment.
+    /// Reads all clocks. Returns `None` if the process was interrupted for so long that the
+    /// readings are not simultaneous.
     #[must_use]
     pub fn take() -> Option<Self> {
         let monotonic = super::monotonic();
@@ -47,7 +48,7 @@ impl Reading {
     }
 }
 
-/// A duration without its sign and without digits that do not matter.
+/// A duration without its sign, rounded for display.
 #[derive(Debug)]
 pub(super) struct Rounded(pub(super) SignedDuration);
 
@@ -63,44 +64,46 @@ impl fmt::Display for Rounded {
     }
 }
 
-/// A step, in words.
-struct Set(SignedDuration);
+/// A step of a clock, for display.
+struct StepDisplay(SignedDuration);
 
-impl fmt::Display for Set {
+impl fmt::Display for StepDisplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = if self.0.is_negative() { "back" } else { "ahead" };
         write!(f, "{side} by {}", Rounded(self.0))
     }
 }
 
-/// Why clocks disagree.
+/// The reason why clocks disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disagreement {
     /// The wall clock was set.
     WallStep(SignedDuration),
-    /// The database's clock was set, or another server answers.
+    /// The database's clock was set, or a different server responded.
     DatabaseStep(SignedDuration),
     /// The system was suspended.
     Suspended(SignedDuration),
-    /// The wall clock is this far ahead of the database's.
-    Apart(SignedDuration),
+    /// The wall clock is ahead of the database's clock by this duration.
+    Difference(SignedDuration),
 }
 
 impl Disagreement {
-    /// Returns `true` if a clock was changed, which is over once it is observed.
+    /// Returns `true` if a clock was changed; clocks agree again after such a change.
     #[must_use]
     pub const fn is_step(&self) -> bool {
-        !matches!(self, Self::Apart(_))
+        !matches!(self, Self::Difference(_))
     }
 }
 
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WallStep(by) => write!(f, "the wall clock was set {}", Set(*by)),
-            Self::DatabaseStep(by) => write!(f, "the database's clock was set {}", Set(*by)),
+            Self::WallStep(by) => write!(f, "the wall clock was set {}", StepDisplay(*by)),
+            Self::DatabaseStep(by) => {
+                write!(f, "the database's clock was set {}", StepDisplay(*by))
+            }
             Self::Suspended(by) => write!(f, "the system was suspended for {}", Rounded(*by)),
-            Self::Apart(by) => {
+            Self::Difference(by) => {
                 let side = if by.is_negative() { "behind" } else { "ahead of" };
                 write!(f, "the wall clock is {} {side} the database's clock", Rounded(*by))
             }
@@ -110,15 +113,15 @@ impl fmt::Display for Disagreement {
 
 #[derive(Clone, Copy, Debug)]
 struct Observed {
-    /// The reading that later ones are compared with; at most a window old.
+    /// The reading that later ones are compared with; at most one window old.
     base: Reading,
-    /// Since when clocks agree, on the monotonic clock.
+    /// The start of the agreement, on the monotonic clock.
     since: Ticks,
     /// The last observation, on the monotonic clock.
     last: Ticks,
 }
 
-/// Observes readings and measures agreement.
+/// Measures agreement over observed readings.
 #[derive(Debug)]
 pub struct Agreement {
     window: SignedDuration,
@@ -126,15 +129,15 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Starts without any observation. Steps are measured over `window`.
+    /// Creates a measurement without observations. Steps are measured over `window`.
     #[must_use]
     pub fn new(window: Duration) -> Self {
         let window = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
         Self { window, observed: None }
     }
 
-    /// Takes a reading into account. A disagreement ends the agreement so far; the next one starts
-    /// with this reading.
+    /// Records a reading. A disagreement ends the current agreement; the next one starts with this
+    /// reading.
     pub fn observe(&mut self, reading: &Reading) -> Option<Disagreement> {
         let now = reading.monotonic;
         let found = self.disagreement(reading);
@@ -150,14 +153,14 @@ impl Agreement {
         found
     }
 
-    /// Returns the disagreement between a reading and what was observed before.
+    /// Returns the disagreement between a reading and the earlier observations, if any.
     #[must_use]
     pub fn disagreement(&self, reading: &Reading) -> Option<Disagreement> {
         let stepped = self.observed.as_ref().and_then(|observed| step(&observed.base, reading));
-        stepped.or_else(|| apart(reading))
+        stepped.or_else(|| difference(reading))
     }
 
-    /// Returns for how long clocks have agreed at a reading: zero if they disagree, or if they were
+    /// Returns the duration of the agreement at a reading. It is zero if clocks disagree or were
     /// not observed for a while.
     #[must_use]
     pub fn duration(&self, reading: &Reading) -> Duration {
@@ -174,22 +177,22 @@ impl Agreement {
 /// Compares the differences between clocks with those at an earlier reading.
 fn step(base: &Reading, reading: &Reading) -> Option<Disagreement> {
     let passed = reading.monotonic.saturating_sub(base.monotonic);
-    let beyond = |elapsed: SignedDuration| {
+    let exceeding = |elapsed: SignedDuration| {
         let by = elapsed.saturating_sub(passed);
         (by.abs() > MAX_STEP).then_some(by)
     };
-    let suspended = beyond(reading.boot.saturating_sub(base.boot)).map(Disagreement::Suspended);
-    let wall = || beyond(reading.wall.duration_since(base.wall)).map(Disagreement::WallStep);
+    let suspended = exceeding(reading.boot.saturating_sub(base.boot)).map(Disagreement::Suspended);
+    let wall = || exceeding(reading.wall.duration_since(base.wall)).map(Disagreement::WallStep);
     let database = || {
         let elapsed = reading.database?.duration_since(base.database?);
-        beyond(elapsed).map(Disagreement::DatabaseStep)
+        exceeding(elapsed).map(Disagreement::DatabaseStep)
     };
     suspended.or_else(wall).or_else(database)
 }
 
-fn apart(reading: &Reading) -> Option<Disagreement> {
+fn difference(reading: &Reading) -> Option<Disagreement> {
     let by = reading.wall.duration_since(reading.database?);
-    (by.abs() > MAX_DIFFERENCE).then_some(Disagreement::Apart(by))
+    (by.abs() > MAX_DIFFERENCE).then_some(Disagreement::Difference(by))
 }
 
 #[cfg(test)]
@@ -198,7 +201,7 @@ mod tests {
 
     const WINDOW: u64 = 600;
 
-    /// A second of each clock for every second, with the wall clock off by `wall_off`.
+    /// Returns a reading at a second, with a deviation of the wall clock.
     fn reading(second: i64, wall_off: i64) -> Reading {
         Reading {
             wall: Timestamp::from_second(1_800_000_000 + second + wall_off).expect("a time"),
@@ -231,7 +234,11 @@ mod tests {
         for by in [-86_400, -2, 2, 34_560_000] {
             let before = (0..700).map(|second| reading(second, 0));
             let (mut agreement, _) = observed(before);
-            assert_eq!(agreement.duration(&reading(700, by)), Duration::ZERO, "before it is seen");
+            assert_eq!(
+                agreement.duration(&reading(700, by)),
+                Duration::ZERO,
+                "before it is observed"
+            );
             let found = agreement.observe(&reading(700, by));
             assert_eq!(found, Some(Disagreement::WallStep(SignedDuration::from_secs(by))));
             assert_eq!(agreement.observe(&reading(701, by)), None);
@@ -241,15 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn many_small_steps_within_a_window_are_a_step() {
+    fn many_small_steps_within_a_window_count_as_a_step() {
         let (_, found) = observed((0..100).map(|second| reading(second, second / 10)));
         assert!(!found.is_empty());
         let slow = (0..10_000).map(|second| reading(second, second / 1_000));
-        assert_eq!(observed(slow).1, [], "a slow drift is none");
+        assert_eq!(observed(slow).1, [], "a slow drift is not a step");
     }
 
     #[test]
-    fn a_suspended_system_is_no_agreement() {
+    fn a_suspended_system_ends_the_agreement() {
         let (mut agreement, _) = observed((0..700).map(|second| reading(second, 0)));
         let mut resumed = reading(700, 8 * 3_600);
         resumed.boot = Ticks::from_secs(700 + 50 + 8 * 3_600);
@@ -259,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_far_from_the_databases_clock_never_agrees() {
+    fn a_wall_clock_that_differs_from_the_database_never_agrees() {
         for off in [-86_400, -6, 6, 34_560_000] {
             let (agreement, found) = observed((0..700).map(|s| with_database(s, off, 0)));
             assert_eq!(found.len(), 700);
@@ -270,13 +277,13 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_both_the_wall_and_the_databases_clock_is_no_agreement() {
+    fn a_step_of_both_the_wall_clock_and_the_database_ends_the_agreement() {
         let (mut agreement, _) = observed((0..700).map(|second| with_database(second, 0, 0)));
         assert!(agreement.observe(&with_database(700, 9_999, 9_999)).is_some());
     }
 
     #[test]
-    fn nothing_is_known_after_a_long_silence() {
+    fn agreement_is_unknown_after_a_time_without_observations() {
         let (agreement, _) = observed((0..=700).map(|second| reading(second, 0)));
         assert_eq!(agreement.duration(&reading(711, 0)), Duration::ZERO);
     }

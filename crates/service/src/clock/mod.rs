@@ -1,11 +1,12 @@
-//! The service's clock: the time that decides expiry and that rows and events carry.
+//! The service's clock, which determines expiry and the times in rows and events.
 //!
-//! With PostgreSQL it is an estimate of the server's clock: a sample taken every second, carried
-//! forward by the boot-time clock. The replica's own wall clock has no influence. With SQLite it is
-//! the wall clock, but never earlier than the latest trusted time minus [`GRACE`].
+//! With PostgreSQL, the clock is an estimate of the server's clock: a sample is taken every second
+//! and extrapolated with the boot-time clock. The replica's own wall clock has no influence. With
+//! SQLite, the clock is the wall clock, but never earlier than the latest trusted time minus
+//! [`GRACE`].
 //!
-//! A process serves one database, so the clock is process-wide. [`monitor`] keeps it up to date and
-//! decides whether clocks agree; reading the clock never waits for the database.
+//! A process serves one database, so the clock is process-wide. [`monitor`] updates it and
+//! determines whether clocks agree. Reading the clock never waits for the database.
 
 pub mod agreement;
 pub mod monitor;
@@ -17,16 +18,16 @@ use std::time::{Duration, SystemTime};
 
 /// Maximum lag of the clock behind the latest trusted time on SQLite.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(5);
-/// A time before this version of the program existed (2026-11-01) is never trusted, and no new
-/// database is initialized at one, because its first token would end early.
+/// A time before the release of this version (2026-11-01). Earlier times are never trusted, and no
+/// database is initialized at an earlier time, because its first token would expire too soon.
 pub const EARLIEST: Timestamp = Timestamp::constant(1_793_491_200, 0);
-/// Samples of the database's clock that took longer are ignored.
+/// Maximum round trip of a sample of the database's clock; slower samples are ignored.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_millis(500);
-/// After this time, a consistent but less precise sample replaces the estimate.
+/// Maximum age of the estimate; then any consistent sample replaces it, even a less precise one.
 const ESTIMATE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 
-/// A point on a clock of this machine that wall-clock changes do not affect, since an arbitrary
-/// start.
+/// A reading of a clock of this machine that has an arbitrary start and is not affected by changes
+/// of the wall clock.
 pub type Ticks = SignedDuration;
 
 static BASIS: RwLock<Basis> = RwLock::new(Basis::Wall { floor: None });
@@ -40,7 +41,7 @@ enum Basis {
     Database(Estimate),
 }
 
-/// A time at a reading of the boot-time clock.
+/// A time, and the reading of the boot-time clock at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchor {
     time: Timestamp,
@@ -48,7 +49,7 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Anchors a time at a reading of the boot-time clock.
+    /// Creates an anchor at a reading of the boot-time clock.
     #[must_use]
     pub const fn new(time: Timestamp, boot: Ticks) -> Self {
         Self { time, boot }
@@ -68,7 +69,7 @@ pub struct Sample {
     pub time: Timestamp,
     /// The boot-time clock before the query was sent.
     pub sent: Ticks,
-    /// The boot-time clock after the answer was received.
+    /// The boot-time clock after the response was received.
     pub received: Ticks,
 }
 
@@ -78,9 +79,9 @@ impl Sample {
     }
 }
 
-/// The database's clock as last sampled. The estimate is never behind that clock by more than its
-/// drift between samples, and ahead by at most the round trip of its sample, so that no token is
-/// accepted after its end.
+/// An estimate of the database's clock, from a sample. The estimate is behind that clock only by
+/// its drift between samples, and ahead of it by at most the round trip of the sample, so that no
+/// token is accepted after its expiry.
 #[derive(Clone, Copy, Debug)]
 struct Estimate(Anchor);
 
@@ -89,8 +90,8 @@ impl Estimate {
         Self(Anchor::new(sample.time, sample.sent))
     }
 
-    /// Returns the better estimate of this one and a new sample: the sample if it is tighter, if it
-    /// contradicts this estimate (the database's clock was changed), or if this one is old.
+    /// Returns the new sample as the estimate if it is tighter, contradicts this estimate (the
+    /// database's clock was changed), or this estimate is old; otherwise returns this estimate.
     fn refined(self, sample: &Sample) -> Self {
         let now = self.0.at(sample.sent);
         let tighter = sample.time <= now;
@@ -110,7 +111,7 @@ pub fn now() -> Timestamp {
     }
 }
 
-/// Returns the service's time regardless of the latest trusted time.
+/// Returns the service's time without the lower bound by the latest trusted time.
 #[must_use]
 pub fn without_floor() -> Timestamp {
     database(boot()).unwrap_or_else(wall)
@@ -127,14 +128,14 @@ pub fn wall() -> Timestamp {
 pub fn boot() -> Ticks {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = ClockId::Boottime;
-    // Elsewhere no other clock is portable; a suspended system then shows as a step of the wall
-    // clock only.
+    // On other systems no such clock is portable; a suspended system then appears as a step of the
+    // wall clock.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let clock = ClockId::Monotonic;
     ticks(clock)
 }
 
-/// Reads the monotonic clock, which stands still while the system is suspended.
+/// Reads the monotonic clock, which does not advance while the system is suspended.
 fn monotonic() -> Ticks {
     ticks(ClockId::Monotonic)
 }
@@ -144,7 +145,7 @@ fn ticks(clock: ClockId) -> Ticks {
     SignedDuration::new(time.tv_sec, i32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-/// Follows the database's clock from now on.
+/// Makes the service follow the database's clock.
 pub(crate) fn follow_database(sample: &Sample) {
     let mut basis = BASIS.write().unwrap_or_else(PoisonError::into_inner);
     *basis = match *basis {
@@ -156,7 +157,8 @@ pub(crate) fn follow_database(sample: &Sample) {
     };
 }
 
-/// Follows the wall clock from now on, never earlier than the trusted time minus [`GRACE`].
+/// Makes the service follow the wall clock, with the trusted time minus [`GRACE`] as the lower
+/// bound.
 pub(crate) fn follow_wall(trusted: Option<Anchor>) {
     let floor = trusted.map(|Anchor { time, boot }| Anchor {
         time: time.checked_sub(GRACE).unwrap_or(Timestamp::MIN),
@@ -197,14 +199,15 @@ mod tests {
         }
     }
 
-    /// The estimate at boot-time `at`, in milliseconds.
+    /// Returns the estimate at a boot time, in milliseconds.
     fn at(estimate: Estimate, at: i64) -> i64 {
         estimate.0.at(ms(at)).as_millisecond()
     }
 
     #[test]
     fn an_estimate_is_ahead_of_the_database_by_at_most_the_round_trip() {
-        // The database's clock is the boot-time clock plus 1,000 ms; it was read at 5 of 0 to 20.
+        // The database's clock is the boot-time clock plus 1,000 ms; it was read at 5, between 0
+        // and 20.
         let first = Estimate::new(&sample(1_005, 0, 20));
         assert_eq!(at(first, 100), 1_105);
         let tighter = first.refined(&sample(1_201, 200, 202));

@@ -1,11 +1,11 @@
-//! The monitor: samples the database's clock every second, measures how long clocks have agreed, and
-//! decides whether the time may be trusted with what cannot be undone.
+//! The monitor samples the database's clock every second, measures the agreement of clocks, and
+//! determines whether the time can be trusted with irreversible actions.
 //!
-//! A time is trusted once clocks have agreed for [`Monitor`]'s window, ten minutes unless configured.
-//! The latest trusted time is stored. A clock that is far ahead of it has to agree for longer, a
-//! hundredth of the difference, so that a process that starts with a wrong clock neither deletes
-//! events nor makes its time the trusted one before an operator can react. While no time has been
-//! trusted, the time of the newest event takes its place, as it was before this service wrote any.
+//! The time is trusted once clocks have agreed for a window, by default ten minutes. The latest
+//! trusted time is stored. A clock that is far ahead of it must agree for longer, for a hundredth
+//! of the difference. A process that starts with a wrong clock therefore neither deletes events nor
+//! stores its time as trusted before an operator can react. Until a time is trusted, the time of
+//! the newest event before the start of the service is used for the comparison.
 
 use super::agreement::{Agreement, Disagreement, Reading, Rounded};
 use super::{Anchor, EARLIEST, GRACE, follow_database, follow_wall};
@@ -17,20 +17,21 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// For how long clocks have to agree before a time is trusted, unless configured.
+/// Default time that clocks must agree before the time is trusted.
 pub const WINDOW: Duration = Duration::from_secs(600);
-/// Interval at which clocks are compared.
+/// Interval between comparisons of the clocks.
 const EVERY: Duration = Duration::from_secs(1);
 /// Time limit of a sample of the database's clock.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(5);
 /// Maximum age of the stored trusted time.
 const STORE_EVERY: SignedDuration = SignedDuration::from_secs(10);
-/// The part of the difference to the latest trusted time for which clocks have to agree.
+/// Divisor of the difference to the latest trusted time; the result is the time that clocks must
+/// agree.
 const GAP_PART: u32 = 100;
 
-/// Why the time is not trusted.
+/// The reason why the time is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
+pub enum ClockError {
     /// Clocks disagree.
     #[error("{0}")]
     Disagreement(Disagreement),
@@ -40,31 +41,31 @@ pub enum Doubt {
         Rounded(*.0)
     )]
     Behind(SignedDuration),
-    /// The clock shows a time before this program existed.
-    #[error("the clock is wrong: it shows {0}, and this program is younger; set the clock")]
-    TooOld(Timestamp),
+    /// The clock shows a time before the release of this program.
+    #[error("the clock shows {0}, earlier than the release of this program; set the clock")]
+    BeforeRelease(Timestamp),
     /// The clock is far ahead of the latest trusted time.
     #[error(
-        "the clock is {} ahead of the latest trusted time: it is trusted after {needed:?} of agreement, or after `ddpatrold admin clock reset`",
+        "the clock is {} ahead of the latest trusted time: the time is trusted after {needed:?} of agreement, or after `ddpatrold admin clock reset`",
         Rounded(*.ahead)
     )]
     Ahead {
         /// The difference.
         ahead: SignedDuration,
-        /// For how long clocks have to agree.
+        /// The time that clocks must agree.
         needed: Duration,
     },
     /// Clocks have not agreed for long enough.
     #[error("the clocks have agreed for {} of {} s", agreed.as_secs(), needed.as_secs())]
     Early {
-        /// For how long clocks have agreed.
+        /// The time for which clocks have agreed.
         agreed: Duration,
-        /// For how long clocks have to agree.
+        /// The time that clocks must agree.
         needed: Duration,
     },
 }
 
-/// The state that was logged last.
+/// The last logged state of the clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     Early,
@@ -74,38 +75,38 @@ enum Condition {
     Trusted,
 }
 
-impl From<&Result<Timestamp, Doubt>> for Condition {
-    fn from(assessed: &Result<Timestamp, Doubt>) -> Self {
+impl From<&Result<Timestamp, ClockError>> for Condition {
+    fn from(assessed: &Result<Timestamp, ClockError>) -> Self {
         match assessed {
             Ok(_) => Self::Trusted,
-            Err(Doubt::Disagreement(_)) => Self::Disagreement,
-            Err(Doubt::Behind(_) | Doubt::TooOld(_)) => Self::Behind,
-            Err(Doubt::Ahead { .. }) => Self::Ahead,
-            Err(Doubt::Early { .. }) => Self::Early,
+            Err(ClockError::Disagreement(_)) => Self::Disagreement,
+            Err(ClockError::Behind(_) | ClockError::BeforeRelease(_)) => Self::Behind,
+            Err(ClockError::Ahead { .. }) => Self::Ahead,
+            Err(ClockError::Early { .. }) => Self::Early,
         }
     }
 }
 
 #[derive(Debug)]
-struct State {
+struct MonitorState {
     agreement: Agreement,
-    /// The disagreement that the last observation found.
+    /// The disagreement at the last observation, if any.
     disagreement: Option<Disagreement>,
-    /// The stored trusted time as last read.
+    /// The stored trusted time at the last read.
     stored: Option<Timestamp>,
-    /// The same, anchored when it was first read.
+    /// The stored trusted time, anchored when it was first read.
     trusted: Option<Anchor>,
-    /// The time to compare with while no time is trusted, as last read.
+    /// The stored reference at the last read: the time to compare with until a time is trusted.
     stored_reference: Option<Timestamp>,
-    /// The same, anchored when it was first read.
+    /// The stored reference, anchored when it was first read.
     reference: Option<Anchor>,
     condition: Condition,
 }
 
-impl State {
-    /// Adopts the stored trusted time if it is another one than before.
+impl MonitorState {
+    /// Adopts the stored trusted time if it has changed.
     fn adopt(&mut self, reading: &Reading, stored: Option<Timestamp>) {
-        // A row keeps microseconds.
+        // A row has a precision of microseconds.
         let stored = stored.map(whole_micros);
         if self.stored == stored {
             return;
@@ -117,7 +118,7 @@ impl State {
         }
     }
 
-    /// Adopts the stored reference if it is another one than before.
+    /// Adopts the stored reference if it has changed.
     fn adopt_reference(&mut self, reading: &Reading, stored: Option<Timestamp>) {
         if self.stored_reference != stored {
             self.stored_reference = stored;
@@ -130,7 +131,7 @@ impl State {
 #[derive(Debug)]
 pub struct Monitor {
     window: Duration,
-    state: Mutex<State>,
+    state: Mutex<MonitorState>,
     metrics: Arc<Metrics>,
 }
 
@@ -138,7 +139,7 @@ impl Monitor {
     /// Creates a monitor that trusts the time after `window` of agreement.
     #[must_use]
     pub fn new(window: Duration, metrics: Arc<Metrics>) -> Self {
-        let state = State {
+        let state = MonitorState {
             agreement: Agreement::new(window),
             disagreement: None,
             stored: None,
@@ -177,38 +178,38 @@ impl Monitor {
     /// [`StoreError`] if the database fails.
     pub async fn observe(&self, store: &Store) -> Result<(), StoreError> {
         let asked = tokio::time::timeout(SAMPLE_WITHIN, store.database_time());
-        let Ok(told) = asked.await else { return Ok(()) };
-        let told = told?;
-        if let Some(sample) = &told.sample {
+        let Ok(database_time) = asked.await else { return Ok(()) };
+        let database_time = database_time?;
+        if let Some(sample) = &database_time.sample {
             follow_database(sample);
             if !sample.is_precise() {
                 return Ok(());
             }
         }
         let Some(reading) = Reading::take() else { return Ok(()) };
-        if let Some(time) = self.update(&reading, &told) {
+        if let Some(time) = self.update(&reading, &database_time) {
             store.trust(time).await?;
             self.lock().adopt(&reading, Some(time));
         }
         Ok(())
     }
 
-    /// Takes an observation into account; returns the time if it should be stored as trusted.
-    fn update(&self, reading: &Reading, told: &DatabaseTime) -> Option<Timestamp> {
+    /// Records an observation. Returns the time if it is to be stored as trusted.
+    fn update(&self, reading: &Reading, database_time: &DatabaseTime) -> Option<Timestamp> {
         let mut state = self.lock();
-        state.adopt(reading, told.trusted);
-        state.adopt_reference(reading, told.reference);
+        state.adopt(reading, database_time.trusted);
+        state.adopt_reference(reading, database_time.reference);
         state.disagreement = state.agreement.observe(reading);
         let assessed = self.assess(&state, reading);
-        let retention = if assessed.is_ok() { Retention::Deletes } else { Retention::Refused };
+        let retention = if assessed.is_ok() { Retention::Active } else { Retention::Suspended };
         self.metrics.clocks_observed(state.agreement.duration(reading), retention);
         self.report(&mut state, &assessed);
         let old = |stored| reading_time(reading).duration_since(stored) >= STORE_EVERY;
         assessed.ok().filter(|_| state.stored.is_none_or(old))
     }
 
-    /// Logs a change of condition, once; every step is one.
-    fn report(&self, state: &mut State, assessed: &Result<Timestamp, Doubt>) {
+    /// Logs a change of the state, and every step of a clock.
+    fn report(&self, state: &mut MonitorState, assessed: &Result<Timestamp, ClockError>) {
         let condition = Condition::from(assessed);
         let stepped = state.disagreement.is_some_and(|found| found.is_step());
         if condition == state.condition && !stepped {
@@ -220,55 +221,55 @@ impl Monitor {
         }
         match assessed {
             Ok(_) => tracing::info!("the clocks have agreed for {:?}", self.window),
-            Err(Doubt::Early { .. }) => {}
-            Err(doubt) => tracing::warn!(
-                "{doubt}; expiry events are not written and audit events are not deleted before the clocks have agreed for {:?}",
+            Err(ClockError::Early { .. }) => {}
+            Err(reason) => tracing::warn!(
+                "{reason}; expired tokens are not recorded and audit events are not deleted until the clocks have agreed for {:?}",
                 self.window
             ),
         }
     }
 
-    /// Returns the present time if it is trusted.
+    /// Returns the current time if it is trusted.
     ///
     /// # Errors
-    /// [`Doubt`] if it is not.
-    pub fn trusted_time(&self) -> Result<Timestamp, Doubt> {
-        let early = Doubt::Early { agreed: Duration::ZERO, needed: self.window };
+    /// [`ClockError`] if the time is not trusted.
+    pub fn trusted_time(&self) -> Result<Timestamp, ClockError> {
+        let early = ClockError::Early { agreed: Duration::ZERO, needed: self.window };
         let reading = Reading::take().ok_or(early)?;
         self.assess(&self.lock(), &reading)
     }
 
-    fn assess(&self, state: &State, reading: &Reading) -> Result<Timestamp, Doubt> {
+    fn assess(&self, state: &MonitorState, reading: &Reading) -> Result<Timestamp, ClockError> {
         let found = state.disagreement.or_else(|| state.agreement.disagreement(reading));
         if let Some(disagreement) = found {
-            return Err(Doubt::Disagreement(disagreement));
+            return Err(ClockError::Disagreement(disagreement));
         }
         let time = reading_time(reading);
         if time < EARLIEST {
-            return Err(Doubt::TooOld(time));
+            return Err(ClockError::BeforeRelease(time));
         }
         let ahead = state
             .trusted
             .or(state.reference)
             .map_or(SignedDuration::ZERO, |trusted| time.duration_since(trusted.at(reading.boot)));
         if ahead < -GRACE {
-            return Err(Doubt::Behind(ahead.abs()));
+            return Err(ClockError::Behind(ahead.abs()));
         }
         let gap = Duration::try_from(ahead).unwrap_or_default() / GAP_PART;
         let (agreed, needed) = (state.agreement.duration(reading), self.window.max(gap));
         match agreed >= needed {
             true => Ok(time),
-            false if gap > self.window => Err(Doubt::Ahead { ahead, needed }),
-            false => Err(Doubt::Early { agreed, needed }),
+            false if gap > self.window => Err(ClockError::Ahead { ahead, needed }),
+            false => Err(ClockError::Early { agreed, needed }),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MonitorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The time of a reading that matters: the database's clock, or else the wall clock.
+/// Returns the time of a reading: the database's clock or, without one, the wall clock.
 fn reading_time(reading: &Reading) -> Timestamp {
     reading.database.unwrap_or(reading.wall)
 }
@@ -287,9 +288,9 @@ mod tests {
         }
     }
 
-    /// A monitor with a window of ten minutes that has run for `seconds` with a constantly wrong
-    /// clock, after a time that was trusted at second 0; returns its last assessment.
-    fn run(seconds: i64, wall_off: i64) -> Result<Timestamp, Doubt> {
+    /// Runs a monitor with a window of ten minutes for `seconds` with a constantly wrong clock,
+    /// after a trusted time at second 0. Returns its last assessment.
+    fn run(seconds: i64, wall_off: i64) -> Result<Timestamp, ClockError> {
         let monitor = Monitor::new(WINDOW, Arc::default());
         {
             let mut state = monitor.lock();
@@ -302,33 +303,33 @@ mod tests {
     }
 
     #[test]
-    fn a_right_clock_is_trusted_after_the_window_and_not_before() {
-        assert!(matches!(run(599, 0), Err(Doubt::Early { .. })));
+    fn a_correct_clock_is_trusted_after_the_window_and_not_before() {
+        assert!(matches!(run(599, 0), Err(ClockError::Early { .. })));
         assert_eq!(run(600, 0), Ok(reading(600, 0).wall));
     }
 
     #[test]
     fn a_clock_behind_the_trusted_time_is_never_trusted() {
-        assert!(matches!(run(5_000, -3_600), Err(Doubt::Behind(_))));
+        assert!(matches!(run(5_000, -3_600), Err(ClockError::Behind(_))));
         assert!(run(5_000, -200).is_ok(), "within the five minutes");
     }
 
     #[test]
-    fn a_time_before_the_program_existed_is_never_trusted() {
+    fn a_time_before_the_release_is_never_trusted() {
         let monitor = Monitor::new(WINDOW, Arc::default());
         let mut state = monitor.lock();
         for second in 0..=5_000 {
             state.disagreement = state.agreement.observe(&reading(second, -7_000_000));
         }
         let assessed = monitor.assess(&state, &reading(5_000, -7_000_000));
-        assert!(matches!(assessed, Err(Doubt::TooOld(_))), "{assessed:?}");
+        assert!(matches!(assessed, Err(ClockError::BeforeRelease(_))), "{assessed:?}");
     }
 
     #[test]
-    fn a_clock_far_ahead_of_the_trusted_time_has_to_agree_for_longer() {
+    fn a_clock_far_ahead_of_the_trusted_time_must_agree_for_longer() {
         let day = 86_400;
-        assert!(matches!(run(5_000, 400 * day), Err(Doubt::Ahead { .. })));
-        assert!(matches!(run(5_000, 10 * day), Err(Doubt::Ahead { .. })));
+        assert!(matches!(run(5_000, 400 * day), Err(ClockError::Ahead { .. })));
+        assert!(matches!(run(5_000, 10 * day), Err(ClockError::Ahead { .. })));
         assert!(run(9_000, 10 * day).is_ok(), "a machine that was switched off for ten days");
     }
 }

@@ -1,7 +1,7 @@
-//! Reads the entries of a leak report one by one from JSON, without keeping what is not needed.
+//! Parses the entries of a leak report one by one from JSON, without storing what is not needed.
 //!
-//! A body of 8 MiB can hold millions of values. Reading stops at the first entry beyond the limit;
-//! unknown members are skipped, and texts are cut to what is stored.
+//! A body of 8 MiB can contain millions of values. Parsing stops at the first entry beyond the
+//! limit; unknown members are skipped, and texts are truncated to the stored length.
 
 use super::MAX_ENTRIES;
 use crate::audit::clean;
@@ -14,65 +14,65 @@ pub(super) enum Member<T> {
     /// Absent or null.
     #[default]
     None,
-    /// A text.
+    /// A string.
     Text(T),
-    /// Not a text.
+    /// Not a string.
     Other,
 }
 
 /// An entry of a report.
 #[derive(Debug)]
-pub(super) struct Entry<T> {
-    /// The token, as it was read.
+pub(super) struct ParsedEntry<T> {
+    /// The parsed token.
     pub(super) token: Member<T>,
-    /// The texts beside it, redacted, in the order of their names.
+    /// The other texts, redacted, in the order of their names.
     pub(super) texts: [Member<String>; 3],
-    /// `true` if one of these members occurs twice, so that its value depends on the reader.
+    /// `true` if one of these members occurs twice, so that its value depends on the parser.
     pub(super) ambiguous: bool,
 }
 
-impl<T> Default for Entry<T> {
+impl<T> Default for ParsedEntry<T> {
     fn default() -> Self {
         Self { token: Member::None, texts: Default::default(), ambiguous: false }
     }
 }
 
-/// Why a body has no list of entries.
+/// The reason why a body has no list of entries.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ListError {
     /// The body is not JSON.
     Syntax {
-        /// From 1.
+        /// The line number, from 1.
         line: usize,
-        /// From 1.
+        /// The column number, from 1.
         column: usize,
     },
-    /// It is JSON without the list.
+    /// The body is JSON without the list.
     NoList,
-    /// More than [`MAX_ENTRIES`].
+    /// The list has more than [`MAX_ENTRIES`] entries.
     TooMany,
 }
 
-/// The shape of a report: its list of entries and their members.
-pub(super) struct Shape<'s, T> {
-    /// The member of the body that is the list, or `None` if the body itself is.
+/// The schema of a report: its list of entries and their members.
+pub(super) struct Schema<'s, T> {
+    /// The member of the body that contains the list; `None` if the body itself is the list.
     pub(super) list: Option<&'static str>,
-    /// The names of the texts beside `token`.
+    /// The names of the texts in addition to `token`.
     pub(super) texts: [&'static str; 3],
-    /// Reads a token.
-    pub(super) read_token: &'s dyn Fn(&str) -> T,
+    /// Parses a token.
+    pub(super) parse_token: &'s dyn Fn(&str) -> T,
 }
 
-impl<T> Shape<'_, T> {
-    /// Reads a body; each entry is given to `take`.
-    pub(super) fn read(
+impl<T> Schema<'_, T> {
+    /// Parses a body and passes each entry to `take`.
+    pub(super) fn parse(
         &self,
         body: &[u8],
-        take: &mut dyn FnMut(Entry<T>),
+        take: &mut dyn FnMut(ParsedEntry<T>),
     ) -> Result<(), ListError> {
         let mut json = serde_json::Deserializer::from_slice(body);
         let mut taken = 0;
-        let mut list = List { shape: self, take, taken: &mut taken, found: false };
+        let mut list = List { schema: self, take, taken: &mut taken, found: false };
         let read = match self.list {
             None => (&mut list).deserialize(&mut json),
             Some(name) => Envelope { name, list: &mut list }.deserialize(&mut json),
@@ -125,8 +125,8 @@ impl<'de, 'e, 'l, 's, T> Visitor<'de> for Envelope<'e, List<'l, 's, T>> {
 }
 
 struct List<'l, 's, T> {
-    shape: &'l Shape<'s, T>,
-    take: &'l mut dyn FnMut(Entry<T>),
+    schema: &'l Schema<'s, T>,
+    take: &'l mut dyn FnMut(ParsedEntry<T>),
     taken: &'l mut usize,
     found: bool,
 }
@@ -148,7 +148,7 @@ impl<'de, T> Visitor<'de> for &mut List<'_, '_, T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         self.found = true;
-        while let Some(entry) = entries.next_element_seed(EntrySeed(self.shape))? {
+        while let Some(entry) = entries.next_element_seed(EntrySeed(self.schema))? {
             *self.taken += 1;
             if *self.taken > MAX_ENTRIES {
                 return Err(A::Error::custom("too many entries"));
@@ -159,17 +159,20 @@ impl<'de, T> Visitor<'de> for &mut List<'_, '_, T> {
     }
 }
 
-struct EntrySeed<'l, 's, T>(&'l Shape<'s, T>);
+struct EntrySeed<'l, 's, T>(&'l Schema<'s, T>);
 
 impl<'de, T> DeserializeSeed<'de> for EntrySeed<'_, '_, T> {
-    type Value = Entry<T>;
+    type Value = ParsedEntry<T>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry<T>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<ParsedEntry<T>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-/// Visits what is not an object, which is an entry without members.
+/// Visits values other than objects, which are entries without members.
 macro_rules! visit_others {
     ($value:ty, $other:expr) => {
         fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
@@ -196,26 +199,26 @@ macro_rules! visit_others {
 }
 
 impl<'de, T> Visitor<'de> for EntrySeed<'_, '_, T> {
-    type Value = Entry<T>;
+    type Value = ParsedEntry<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an entry")
     }
 
-    visit_others!(Entry<T>, Entry::default());
+    visit_others!(ParsedEntry<T>, ParsedEntry::default());
 
-    fn visit_unit<E>(self) -> Result<Entry<T>, E> {
-        Ok(Entry::default())
+    fn visit_unit<E>(self) -> Result<ParsedEntry<T>, E> {
+        Ok(ParsedEntry::default())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Entry<T>, E> {
-        Ok(Entry::default())
+    fn visit_str<E>(self, _: &str) -> Result<ParsedEntry<T>, E> {
+        Ok(ParsedEntry::default())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry<T>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ParsedEntry<T>, A::Error> {
         let [first, second, third] = self.0.texts;
         let names = ["token", first, second, third];
-        let mut entry = Entry::default();
+        let mut entry = ParsedEntry::default();
         let mut seen = [false; 4];
         while let Some(index) = map.next_key_seed(NameOf(&names))? {
             let Some(index) = index else {
@@ -224,7 +227,7 @@ impl<'de, T> Visitor<'de> for EntrySeed<'_, '_, T> {
             };
             entry.ambiguous |= std::mem::replace(&mut seen[index], true);
             match index.checked_sub(1) {
-                None => entry.token = map.next_value_seed(MemberOf(self.0.read_token))?,
+                None => entry.token = map.next_value_seed(MemberOf(self.0.parse_token))?,
                 Some(text) => entry.texts[text] = map.next_value_seed(MemberOf(&stored))?,
             }
         }
@@ -232,13 +235,13 @@ impl<'de, T> Visitor<'de> for EntrySeed<'_, '_, T> {
     }
 }
 
-/// Returns what is stored of a text.
+/// Returns the stored form of a text.
 fn stored(text: &str) -> String {
     let text = clean(text);
     if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 
-/// The index of a member's name among known ones.
+/// Finds the index of a member's name among the known names.
 struct NameOf<'n>(&'n [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for NameOf<'_> {
@@ -261,7 +264,7 @@ impl Visitor<'_> for NameOf<'_> {
     }
 }
 
-/// A member whose text is read by a function.
+/// A member whose text is parsed by a function.
 struct MemberOf<'f, T>(&'f dyn Fn(&str) -> T);
 
 impl<'de, T> DeserializeSeed<'de> for MemberOf<'_, T> {
@@ -276,7 +279,7 @@ impl<'de, T> Visitor<'de> for MemberOf<'_, T> {
     type Value = Member<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a text")
+        formatter.write_str("a string")
     }
 
     visit_others!(Member<T>, Member::Other);
@@ -294,8 +297,8 @@ impl<'de, T> Visitor<'de> for MemberOf<'_, T> {
     }
 }
 
-/// Skips a value. Unlike `serde::de::IgnoredAny`, which reads JSON of any depth, it is subject to
-/// the limit on nesting and checks the encoding of texts.
+/// Skips a value. Unlike `serde::de::IgnoredAny`, which accepts JSON of any depth, it obeys the
+/// nesting limit and validates the encoding of strings.
 struct Skip;
 
 impl<'de> DeserializeSeed<'de> for Skip {
@@ -335,14 +338,14 @@ impl<'de> Visitor<'de> for Skip {
 mod tests {
     use super::*;
 
-    fn entries(body: &str) -> Result<Vec<Entry<usize>>, ListError> {
-        let shape = Shape {
+    fn entries(body: &str) -> Result<Vec<ParsedEntry<usize>>, ListError> {
+        let schema = Schema {
             list: Some("reports"),
             texts: ["source", "url", "location"],
-            read_token: &|text: &str| text.len(),
+            parse_token: &|text: &str| text.len(),
         };
         let mut entries = Vec::new();
-        shape.read(body.as_bytes(), &mut |entry| entries.push(entry)).map(|()| entries)
+        schema.parse(body.as_bytes(), &mut |entry| entries.push(entry)).map(|()| entries)
     }
 
     #[test]
@@ -365,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_a_list_is_told_from_one_that_is_not_json() {
+    fn a_missing_list_and_invalid_json_are_different_errors() {
         for body in ["{}", "[]", "null", "7", r#"{"reports": {}}"#, r#"{"reports": "x"}"#] {
             assert_eq!(entries(body).expect_err(body), ListError::NoList);
         }
@@ -382,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_stops_after_the_limit_even_if_the_rest_is_not_json() {
+    fn parsing_stops_after_the_limit_even_if_the_rest_is_not_json() {
         let most = vec!["0"; MAX_ENTRIES].join(",");
         assert_eq!(entries(&format!(r#"{{"reports": [{most}]}}"#)).expect("allowed").len(), 10_000);
         let more = format!(r#"{{"reports": [{most},0, and so on"#);
@@ -390,13 +393,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_and_shows_no_part_of_a_token() {
+    fn a_long_text_is_truncated_and_contains_no_part_of_a_token() {
         let long = format!("{} ddpat_{}", "é".repeat(16_384), "x".repeat(70));
         assert!(stored(&long).len() <= 512);
         let tokens = "ddpat_secret1234567890 ".repeat(16_384);
         assert!(!stored(&tokens).contains("secret"));
         assert_eq!(stored("a\0b"), "ab");
-        // The memory of a report is charged by its length.
+        // The memory for a report is reserved by its length.
         for text in ["ddpat_a-".repeat(20), "ddpat_".repeat(9), "ddsat_x".to_owned()] {
             assert!(stored(&text).len() <= text.len() + 10, "{text}");
         }

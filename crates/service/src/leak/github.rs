@@ -1,13 +1,14 @@
-//! GitHub's secret-scanning partner alert: takes tokens that GitHub found, if GitHub signed them, and
-//! answers which were issued here. The keys come from [`super::github_keys`].
+//! GitHub's secret-scanning partner alert: accepts tokens that GitHub found, provided that GitHub
+//! signed them, and responds with those that were issued here. [`super::github_keys`] provides the
+//! keys.
 //!
 //! Source: <https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>
 
-use super::entries::{ListError, Member, Shape};
-use super::{MAX_ENTRIES, actor, take};
-use crate::api::error::{ApiError, Errors, OpenRefusals, json};
+use super::entries::{ListError, Member, Schema};
+use super::{MAX_ENTRIES, anonymous_actor, record_leaks};
+use crate::api::error::{ApiError, Errors, OpenErrors, json};
 use crate::audit::method;
-use crate::auth::Presented;
+use crate::auth::PresentedToken;
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
 use axum::Extension;
@@ -30,15 +31,15 @@ use utoipa::ToSchema;
 pub(crate) const IDENTIFIER: &str = "github-public-key-identifier";
 /// The header with the signature.
 pub(crate) const SIGNATURE: &str = "github-public-key-signature";
-/// How long an identifier may be, in bytes; GitHub's have 64.
+/// Maximum length of an identifier, in bytes; GitHub's have 64.
 const MAX_IDENTIFIER: usize = 128;
 
-/// Reads a signature: DER in base64.
+/// Parses a signature: DER in base64.
 fn parse_signature(text: &str) -> Option<Signature> {
     Signature::from_der(&BASE64_STANDARD.decode(text).ok()?).ok()
 }
 
-/// The key and the signature of an alert, read from its headers. The body is not checked yet.
+/// The key and the signature of an alert, from its headers. The body has not been verified yet.
 #[derive(Clone, Debug)]
 pub struct Claim {
     key: VerifyingKey,
@@ -46,8 +47,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Returns `true` if the signature is the key's over `body`.
-    fn holds(&self, body: &[u8]) -> bool {
+    /// Returns `true` if the signature is valid for `body`.
+    fn verifies(&self, body: &[u8]) -> bool {
         self.key.verify(body, &self.signature).is_ok()
     }
 }
@@ -57,41 +58,41 @@ impl Claim {
 pub struct AlertEntry {
     /// The whole token.
     pub token: String,
-    /// GitHub's name of the token's kind.
+    /// GitHub's name for the type of the token.
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     pub kind: String,
-    /// Where it can be seen.
+    /// The URL where it was found.
     pub url: String,
-    /// In what GitHub found it.
+    /// The kind of content where it was found.
     pub source: String,
 }
 
-/// What became of a token that GitHub found.
+/// The feedback on a token that GitHub found.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Feedback {
     /// SHA-256 of the token, in base64.
     pub token_hash: String,
-    /// GitHub's name of the token's kind.
+    /// GitHub's name for the type of the token.
     pub token_type: String,
-    /// `true_positive` if the token was issued here, else `false_positive`.
+    /// `true_positive` if the token was issued here, `false_positive` otherwise.
     #[schema(pattern = "^(true|false)_positive$")]
     pub label: &'static str,
 }
 
-/// Takes GitHub's alert, whose signature is checked over the raw body.
+/// Accepts GitHub's alert after verifying the signature of the raw body.
 #[utoipa::path(
     post, path = "/leaks/v1/github", tag = "Leaks",
     params(
-        ("Github-Public-Key-Identifier" = String, Header, description = "Which of GitHub's keys signed the body"),
-        ("Github-Public-Key-Signature" = String, Header, description = "ECDSA P-256 with SHA-256 over the body, DER in base64"),
+        ("Github-Public-Key-Identifier" = String, Header, description = "Identifier of the GitHub key that signed the body"),
+        ("Github-Public-Key-Signature" = String, Header, description = "ECDSA P-256 signature with SHA-256 of the body, DER in base64"),
     ),
     request_body(content = Vec<AlertEntry>, content_type = "application/json"),
     responses(
-        (status = 200, description = "What became of each token", body = Vec<Feedback>, content_type = "application/json"),
+        (status = 200, description = "Feedback on each token", body = Vec<Feedback>, content_type = "application/json"),
         (status = 400, description = "Not an alert", body = Errors, content_type = "application/vnd.api+json"),
         (status = 401, description = "Not signed by GitHub", body = Errors, content_type = "application/vnd.api+json"),
-        OpenRefusals,
+        OpenErrors,
     ),
     security(()),
 )]
@@ -101,63 +102,63 @@ pub async fn alert(
     parts: Parts,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    if !claim.holds(&body) {
-        return Err(refused());
+    if !claim.verifies(&body) {
+        return Err(unsigned());
     }
-    let Alert { reports, found } = read(&service, &body)?;
+    let Alert { reports, found } = parse_alert(&service, &body)?;
     drop(body);
-    let actor = actor(&service, &parts, method::GITHUB_SIGNATURE);
-    let outcomes = take(&service, &reports, &actor).await?;
-    let answer: Vec<Feedback> = found
+    let actor = anonymous_actor(&service, &parts, method::GITHUB_SIGNATURE);
+    let outcomes = record_leaks(&service, &reports, &actor).await?;
+    let feedback: Vec<Feedback> = found
         .into_iter()
-        .map(|Found { report, token_hash, token_type }| {
+        .map(|FoundToken { report, token_hash, token_type }| {
             let ours = report.is_some_and(|index| outcomes[index] != LeakOutcome::Unknown);
             let label = if ours { "true_positive" } else { "false_positive" };
             Feedback { token_hash, token_type, label }
         })
         .collect();
-    Ok(json(StatusCode::OK, "application/json", &answer))
+    Ok(json(StatusCode::OK, "application/json", &feedback))
 }
 
 /// A token of an alert, for the feedback.
-struct Found {
+struct FoundToken {
     /// The index of its report; `None` if the token is malformed.
     report: Option<usize>,
     /// SHA-256 of the token, in base64.
     token_hash: String,
-    /// GitHub's name of the token's kind.
+    /// GitHub's name for the type of the token.
     token_type: String,
 }
 
-/// A token as it is read from an alert.
-struct ReadToken {
+/// A parsed token of an alert.
+struct HashedToken {
     /// `None` if the token is malformed.
-    presented: Option<Presented>,
+    presented: Option<PresentedToken>,
     /// SHA-256 of the token, in base64.
     hash: String,
 }
 
-/// The content of an alert.
+/// The parsed content of an alert.
 #[derive(Default)]
 struct Alert {
     /// The well-formed tokens.
     reports: Vec<LeakReport>,
     /// All tokens.
-    found: Vec<Found>,
+    found: Vec<FoundToken>,
 }
 
-fn read(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
+fn parse_alert(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
     let mut alert = Alert::default();
-    let shape = Shape {
+    let schema = Schema {
         list: None,
         texts: ["type", "url", "source"],
-        read_token: &|token: &str| {
+        parse_token: &|token: &str| {
             let hash = BASE64_STANDARD.encode(Sha256::digest(token));
-            ReadToken { presented: service.reader.read(token.as_bytes()), hash }
+            HashedToken { presented: service.token_parser.parse(token.as_bytes()), hash }
         },
     };
-    let read = shape.read(body, &mut |entry| {
-        // An entry without one token has nothing that feedback could be about.
+    let read = schema.parse(body, &mut |entry| {
+        // An entry without exactly one token has nothing to give feedback on.
         let Member::Text(token) = entry.token else { return };
         if entry.ambiguous {
             return;
@@ -176,26 +177,25 @@ fn read(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
             });
             alert.reports.len() - 1
         });
-        alert.found.push(Found { report, token_hash: token.hash, token_type });
+        alert.found.push(FoundToken { report, token_hash: token.hash, token_type });
     });
     read.map_err(|error| match error {
         ListError::TooMany => {
-            let text = format!("at most {MAX_ENTRIES} tokens in one alert");
+            let text = format!("must be a list of at most {MAX_ENTRIES} tokens");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
         }
         ListError::Syntax { .. } | ListError::NoList => {
-            ApiError::bad(vec!["body: not a list of tokens".to_owned()])
+            ApiError::bad_request(vec!["body: must be a list of tokens".to_owned()])
         }
     })?;
     Ok(alert)
 }
 
-fn refused() -> ApiError {
-    ApiError::new(StatusCode::UNAUTHORIZED, "not signed by a key of GitHub's")
+fn unsigned() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "not signed by GitHub")
 }
 
-/// Refuses alerts whose headers do not name a known key and carry a signature, before their body
-/// is read.
+/// Rejects alerts without a known key and a signature in their headers, before the body is read.
 pub async fn require_claim(
     State(service): State<Arc<Service>>,
     mut request: Request,
@@ -213,13 +213,13 @@ pub async fn require_claim(
 async fn claim(service: &Service, headers: &HeaderMap) -> Result<Claim, ApiError> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let identifier = header(IDENTIFIER).filter(|text| text.len() <= MAX_IDENTIFIER);
-    let identifier = identifier.ok_or_else(refused)?;
-    let signature = header(SIGNATURE).and_then(parse_signature).ok_or_else(refused)?;
+    let identifier = identifier.ok_or_else(unsigned)?;
+    let signature = header(SIGNATURE).and_then(parse_signature).ok_or_else(unsigned)?;
     let key = service.github_keys.key(identifier).await.map_err(|_| {
-        let text = "GitHub's public keys cannot be reached at the moment; try again";
+        let text = "GitHub's public keys are unavailable; try again";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text)
     })?;
-    Ok(Claim { key: key.ok_or_else(refused)?, signature })
+    Ok(Claim { key: key.ok_or_else(unsigned)?, signature })
 }
 
 #[cfg(test)]
@@ -229,17 +229,17 @@ mod tests {
 
     fn is_signed(key: &VerifyingKey, signature: &str, body: &[u8]) -> bool {
         parse_signature(signature)
-            .is_some_and(|signature| Claim { key: *key, signature }.holds(body))
+            .is_some_and(|signature| Claim { key: *key, signature }.verifies(body))
     }
 
-    /// GitHub's published example, and a key under which it must fail.
+    /// Returns GitHub's published example, and a key that must not verify it.
     fn vector() -> serde_json::Value {
         let text = include_str!("../../tests/data/github_signature.json");
         serde_json::from_str(text).expect("the vector is JSON")
     }
 
     #[test]
-    fn the_published_signature_holds_under_its_key_and_no_other() {
+    fn the_published_signature_is_valid_for_its_key_and_no_other() {
         let vector = vector();
         let text = |name: &str| vector[name].as_str().expect("a text");
         let key = |name| VerifyingKey::from_public_key_pem(text(name)).expect("a key");

@@ -1,5 +1,5 @@
-//! GitHub's public keys for secret-scanning alerts: fetched from a URL and kept for an hour. No
-//! signature is checked here.
+//! GitHub's public keys for secret-scanning alerts, fetched from a URL and cached for an hour. Does
+//! not verify signatures.
 
 use p256::ecdsa::VerifyingKey;
 use p256::pkcs8::DecodePublicKey as _;
@@ -9,45 +9,45 @@ use std::time::{Duration, Instant};
 
 /// GitHub's endpoint for its public keys.
 pub const KEYS_URL: &str = "https://api.github.com/meta/public_keys/secret_scanning";
-/// How long fetched keys are used.
-const KEYS_LIVE: Duration = Duration::from_secs(3_600);
+/// Maximum age of fetched keys.
+const KEYS_MAX_AGE: Duration = Duration::from_secs(3_600);
 /// Minimum time between two fetches.
 const FETCH_EVERY: Duration = Duration::from_secs(10);
 /// Time limit of a fetch.
 const FETCH_WITHIN: Duration = Duration::from_secs(10);
-/// Maximum size of the document with the keys, in bytes.
+/// Maximum size of the key document, in bytes.
 const MAX_KEYS: u64 = 1024 * 1024;
 
-/// Why GitHub's keys are not available.
+/// The reason why GitHub's keys are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The keys cannot be fetched.
     #[error("cannot fetch GitHub's public keys from {url}: {reason}")]
     Fetch {
-        /// From where.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// The URL is neither https nor on this machine.
-    #[error("{0}: GitHub's public keys come by https (by http only from this machine)")]
+    /// The URL is neither HTTPS nor on this machine.
+    #[error("invalid URL {0}: GitHub's public keys require https (http only on this machine)")]
     Address(String),
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct CachedKeys {
     keys: HashMap<String, VerifyingKey>,
     /// Time of the last successful fetch.
     fetched: Option<Instant>,
     /// Time of the last attempt, successful or not.
-    tried: Option<Instant>,
+    attempted: Option<Instant>,
 }
 
-/// GitHub's public keys, fetched when they are needed.
+/// GitHub's public keys, fetched on demand.
 #[derive(Debug)]
-pub struct Keys {
+pub struct GithubKeys {
     url: String,
-    known: tokio::sync::Mutex<Known>,
+    cached: tokio::sync::Mutex<CachedKeys>,
 }
 
 #[derive(Deserialize)]
@@ -64,8 +64,8 @@ struct KeyEntry {
 /// Checks that keys from a URL can be trusted.
 ///
 /// # Errors
-/// [`KeysError::Address`] if it is neither https nor on this machine.
-pub fn check_address(url: &str) -> Result<(), KeysError> {
+/// [`KeysError::Address`] if the URL is neither HTTPS nor on this machine.
+pub fn check_url(url: &str) -> Result<(), KeysError> {
     let uri: axum::http::Uri = url.parse().map_err(|_| KeysError::Address(url.to_owned()))?;
     let local = matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
     match uri.scheme_str() {
@@ -75,34 +75,35 @@ pub fn check_address(url: &str) -> Result<(), KeysError> {
     }
 }
 
-impl Keys {
-    /// Creates an empty set of keys of a URL that [`check_address`] accepted; fetches nothing yet.
+impl GithubKeys {
+    /// Creates an empty set of keys for a URL that [`check_url`] accepted. Fetches nothing yet.
     #[must_use]
     pub fn new(url: String) -> Self {
-        Self { url, known: tokio::sync::Mutex::default() }
+        Self { url, cached: tokio::sync::Mutex::default() }
     }
 
-    /// Returns the key with an identifier. Fetches all keys if they are old or the key is unknown.
+    /// Returns the key with an identifier. Fetches all keys if they are too old or the key is
+    /// unknown.
     pub(super) async fn key(&self, identifier: &str) -> Result<Option<VerifyingKey>, KeysError> {
-        let mut known = self.known.lock().await;
-        let current = known.fetched.is_some_and(|at| at.elapsed() < KEYS_LIVE);
-        if current && let Some(key) = known.keys.get(identifier) {
+        let mut cached = self.cached.lock().await;
+        let is_fresh = cached.fetched.is_some_and(|at| at.elapsed() < KEYS_MAX_AGE);
+        if is_fresh && let Some(key) = cached.keys.get(identifier) {
             return Ok(Some(*key));
         }
-        // Otherwise alerts with made-up identifiers would cause a fetch each.
-        if known.tried.is_some_and(|at| at.elapsed() < FETCH_EVERY) {
-            return if current { Ok(None) } else { Err(self.failed("it failed moments ago")) };
+        // Without this limit, each alert with a forged identifier would cause a fetch.
+        if cached.attempted.is_some_and(|at| at.elapsed() < FETCH_EVERY) {
+            return if is_fresh { Ok(None) } else { Err(self.failed("the last fetch failed")) };
         }
-        known.tried = Some(Instant::now());
+        cached.attempted = Some(Instant::now());
         let url = self.url.clone();
         let keys = tokio::task::spawn_blocking(move || fetch(&url)).await;
         let keys = keys.map_err(|error| self.failed(error)).flatten();
-        // Logged once per fetch, since a line per alert would let anybody fill the log.
-        known.keys = keys.inspect_err(|error| {
-            tracing::error!(error = error as &dyn std::error::Error, "alerts cannot be checked");
+        // Logged once per fetch, since a line per alert would let any client fill the log.
+        cached.keys = keys.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "cannot verify alerts");
         })?;
-        known.fetched = Some(Instant::now());
-        Ok(known.keys.get(identifier).copied())
+        cached.fetched = Some(Instant::now());
+        Ok(cached.keys.get(identifier).copied())
     }
 
     fn failed(&self, reason: impl ToString) -> KeysError {
@@ -118,22 +119,22 @@ fn fetch(url: &str) -> Result<HashMap<String, VerifyingKey>, KeysError> {
         .user_agent(concat!("ddpatrold/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
-    let mut answer = agent.get(url).call().map_err(|error| failed(error.to_string()))?;
-    if answer.status() != 200 {
-        return Err(failed(format!("status {}", answer.status())));
+    let mut response = agent.get(url).call().map_err(|error| failed(error.to_string()))?;
+    if response.status() != 200 {
+        return Err(failed(format!("status {}", response.status())));
     }
-    let text = answer
+    let text = response
         .body_mut()
         .with_config()
         .limit(MAX_KEYS)
         .read_to_string()
         .map_err(|error| failed(error.to_string()))?;
-    parse_keys(&text).ok_or_else(|| failed("not a document of public keys".to_owned()))
+    parse_keys(&text).ok_or_else(|| failed("invalid key document".to_owned()))
 }
 
 fn parse_keys(text: &str) -> Option<HashMap<String, VerifyingKey>> {
     let document: KeysDocument = serde_json::from_str(text).ok()?;
-    // A key of an unknown kind is skipped and does not fail the others.
+    // A key of an unknown type is skipped, so that the other keys remain usable.
     let keys = document.public_keys.into_iter().filter_map(|entry| {
         Some((entry.key_identifier, VerifyingKey::from_public_key_pem(&entry.key).ok()?))
     });
@@ -145,9 +146,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_believed_by_https_or_from_this_machine() {
+    fn keys_are_trusted_over_https_or_from_this_machine() {
         for url in [KEYS_URL, "http://127.0.0.1:1/keys", "http://localhost/k", "http://[::1]:9/k"] {
-            assert!(check_address(url).is_ok(), "{url}");
+            assert!(check_url(url).is_ok(), "{url}");
         }
         for url in [
             "http://example.com/k",
@@ -156,7 +157,7 @@ mod tests {
             "https://",
             "http://localhost.example.com/",
         ] {
-            assert!(check_address(url).is_err(), "{url}");
+            assert!(check_url(url).is_err(), "{url}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Leak intake: GitHub's partner alert, the scanner's own report, and OAuth's revocation and
+//! Leak reports: GitHub's partner alert, the scanner's own report, and OAuth's revocation and
 //! introspection.
 
 mod entries;
@@ -17,20 +17,20 @@ use crate::store::leaks::{LeakOutcome, LeakReport};
 use crate::store::tokens::RevokedBy;
 use axum::http::request::Parts;
 
-/// Takes reports of tokens that prove themselves, and forgets at once those that died by it.
+/// Records reports of well-formed tokens, and invalidates their cached state.
 ///
 /// # Errors
-/// [`StoreError`] where the database fails.
-pub(crate) async fn take(
+/// [`StoreError`] if the database fails.
+pub(crate) async fn record_leaks(
     service: &Service,
     reports: &[LeakReport],
     actor: &Actor,
 ) -> Result<Vec<LeakOutcome>, StoreError> {
-    let taken = service.store.report_leaks(reports, service.on_leak, actor).await;
+    let recorded = service.store.report_leaks(reports, service.on_leak, actor).await;
     for report in reports {
-        service.authenticator.forget(report.token);
+        service.authenticator.invalidate(report.token);
     }
-    let outcomes = taken?;
+    let outcomes = recorded?;
     for &outcome in &outcomes {
         service.metrics.leaked(outcome);
     }
@@ -39,8 +39,12 @@ pub(crate) async fn take(
     Ok(outcomes)
 }
 
-/// An actor who is known only by what they hold.
-pub(crate) fn actor(service: &Service, parts: &Parts, auth_method: &'static str) -> Actor {
+/// Returns an actor who is known only by what they possess.
+pub(crate) fn anonymous_actor(
+    service: &Service,
+    parts: &Parts,
+    auth_method: &'static str,
+) -> Actor {
     let address = service.caller_address(parts).to_string();
     let request = Some(audit::Request::new(parts, address));
     Actor { user: None, auth_method, token: None, request }

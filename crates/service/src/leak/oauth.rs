@@ -1,12 +1,12 @@
-//! OAuth's ways: RFC 7009, by which whoever holds a token revokes it, and RFC 7662, by which a
-//! service asks whether a token that it was shown is live.
+//! OAuth endpoints: RFC 7009, by which the holder of a token revokes it, and RFC 7662, by which a
+//! service checks a token that was presented to it.
 
-use super::actor;
-use crate::api::error::{ApiError, Errors, OpenRefusals, Refusals, json};
+use super::anonymous_actor;
+use crate::api::error::{ApiError, Errors, OpenErrors, TokenErrors, json};
 use crate::api::guard::{Caller, IntrospectedToken};
-use crate::audit::tally::{Kind, Limit, Use};
+use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{Actor, method, name};
-use crate::auth::{Entry, Verdict};
+use crate::auth::{CachedToken, Verdict};
 use crate::permission::Permission;
 use crate::service::Service;
 use crate::store::tokens::RevokedBy;
@@ -29,17 +29,17 @@ use utoipa::ToSchema;
 pub struct TokenForm {
     /// The whole token.
     pub token: String,
-    /// What kind the sender takes it for; it makes no difference.
+    /// The assumed type of the token; ignored.
     #[schema(nullable = false)]
     pub token_type_hint: Option<String>,
 }
 
-/// A refusal in OAuth's shape (RFC 6749, section 5.2).
+/// An error response in OAuth's format (RFC 6749, section 5.2).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OauthError {
     /// Always `invalid_request`.
     pub error: &'static str,
-    /// What is wrong.
+    /// The cause of the error.
     pub error_description: &'static str,
 }
 
@@ -49,32 +49,32 @@ impl IntoResponse for OauthError {
     }
 }
 
-/// What a token is, if it is live (RFC 7662, section 2.2).
+/// The state of a token (RFC 7662, section 2.2).
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Introspection {
-    /// Whether it is live; if not, nothing else is told.
+    /// Whether the token is live; all other members are absent if it is not.
     pub active: bool,
-    /// Its scopes, with spaces between.
+    /// The scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub scope: Option<String>,
-    /// When it ends, in seconds since 1970.
+    /// The time of expiry, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub exp: Option<i64>,
-    /// When it was made, in seconds since 1970.
+    /// The time of creation, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub iat: Option<i64>,
-    /// Its owner's UUID.
+    /// The owner's UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub sub: Option<String>,
-    /// Its owner's address.
+    /// The owner's email address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub username: Option<String>,
-    /// Its own UUID.
+    /// The token's UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub jti: Option<String>,
@@ -84,15 +84,14 @@ pub struct Introspection {
     pub token_type: Option<&'static str>,
 }
 
-/// Revokes the token that the caller holds (RFC 7009). A token that is unknown or dead is answered
-/// in the same way.
+/// Revokes the token in the form (RFC 7009). The response for an unknown or dead token is the same.
 #[utoipa::path(
     post, path = "/oauth2/revoke", tag = "OAuth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The token is not live (any more)"),
+        (status = 200, description = "The token is not live"),
         (status = 400, description = "No token in the form", body = OauthError, content_type = "application/json"),
-        OpenRefusals,
+        OpenErrors,
     ),
     security(()),
 )]
@@ -105,35 +104,35 @@ pub async fn revoke(
         Ok(token) => token,
         Err(error) => return Ok(error.into_response()),
     };
-    let Some(presented) = service.reader.read(token.as_bytes()) else {
+    let Some(presented) = service.token_parser.parse(token.as_bytes()) else {
         return Ok(StatusCode::OK.into_response());
     };
-    let entry = match service.authenticator.judge(presented).await? {
+    let entry = match service.authenticator.verify(presented).await? {
         Verdict::Live(entry) => Some(entry),
-        // The clock may be wrong, and the revocation has to hold when it is right again.
+        // The clock may be wrong, and the revocation must take effect once it is correct again.
         Verdict::Dead(entry) if !entry.is_revoked() => Some(entry),
         Verdict::Dead(_) | Verdict::Unknown => None,
     };
     if let Some(entry) = entry {
-        let mut actor = actor(&service, &parts, method::POSSESSION);
+        let mut actor = anonymous_actor(&service, &parts, method::POSSESSION);
         actor.user = Some(entry.user.clone());
-        let event = actor.event(name::REVOKED, Some(entry.id))?.answered(200);
+        let event = actor.event(name::REVOKED, Some(entry.id))?.with_status(200);
         service.revoke(entry.id, RevokedBy::Holder, &event).await?;
     }
     Ok(StatusCode::OK.into_response())
 }
 
-/// Reports to a service whether a token is live, and whose (RFC 7662). The introspection is recorded
-/// as a use of the token.
+/// Reports whether a token is live, and its owner (RFC 7662). The introspection is recorded as a
+/// use of the token.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What the token is", body = Introspection, content_type = "application/json"),
+        (status = 200, description = "State of the token", body = Introspection, content_type = "application/json"),
         (status = 400, description = "No token in the form", body = OauthError, content_type = "application/json"),
-        (status = 403, description = "The caller lacks tokens_introspect", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 413, description = "Too long a body", body = Errors, content_type = "application/vnd.api+json"),
-        Refusals,
+        (status = 403, description = "Missing permission tokens_introspect", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 413, description = "The body is too long", body = Errors, content_type = "application/vnd.api+json"),
+        TokenErrors,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -147,66 +146,70 @@ pub async fn introspect(
         Ok(token) => token,
         Err(error) => return Ok(error.into_response()),
     };
-    let Some(presented) = service.reader.read(token.as_bytes()) else {
-        return Ok(told(&Introspection::default()));
+    let Some(presented) = service.token_parser.parse(token.as_bytes()) else {
+        return Ok(introspection_response(&Introspection::default()));
     };
-    let (kind, entry) = match service.authenticator.judge(presented).await? {
-        Verdict::Live(entry) => (Kind::Introspected, entry),
-        Verdict::Dead(entry) => (Kind::DeniedIntrospection, entry),
-        // It was never issued here: there is nothing but the caller's own use to record.
-        Verdict::Unknown => return Ok(told(&Introspection::default())),
+    let (kind, entry) = match service.authenticator.verify(presented).await? {
+        Verdict::Live(entry) => (UseKind::Introspected, entry),
+        Verdict::Dead(entry) => (UseKind::DeniedIntrospection, entry),
+        // The token was never issued here, so only the caller's own use is recorded.
+        Verdict::Unknown => return Ok(introspection_response(&Introspection::default())),
     };
     record(&service, &caller, kind, &entry)?;
-    let live = kind == Kind::Introspected;
-    let mut response = told(&if live { introspection(&entry) } else { Introspection::default() });
+    let live = kind == UseKind::Introspected;
+    let mut response = introspection_response(&if live {
+        introspection(&entry)
+    } else {
+        Introspection::default()
+    });
     response.extensions_mut().insert(IntrospectedToken(entry.id));
     Ok(response)
 }
 
-/// Refuses callers that may not introspect, before their body is read.
+/// Rejects callers without the permission to introspect, before their body is read.
 pub async fn require_permission(
     Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
-    match caller.must(&[Permission::TokensIntrospect]) {
+    match caller.require(&[Permission::TokensIntrospect]) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-/// Counts the introspection for the trail of the introspected token.
+/// Counts the introspection in the audit trail of the introspected token.
 fn record(
     service: &Service,
     caller: &Caller,
-    kind: Kind,
-    entry: &Entry,
+    kind: UseKind,
+    entry: &CachedToken,
 ) -> Result<(), RandomError> {
-    let name = if kind == Kind::Introspected { name::USED } else { name::DENIED };
-    let seen = Use {
+    let name = if kind == UseKind::Introspected { name::USED } else { name::DENIED };
+    let token_use = Use {
         kind,
         token: entry.id,
         address: caller.address,
-        caller: Some(caller.entry.id),
+        caller: Some(caller.token.id),
         limit: Limit::Within,
     };
     let event = || {
         let actor = Actor {
             user: Some(entry.user.clone()),
             auth_method: method::INTROSPECTION,
-            token: Some(caller.entry.id),
+            token: Some(caller.token.id),
             request: Some(caller.request.clone()),
         };
-        Ok(actor.event(name, Some(entry.id))?.answered(StatusCode::OK.as_u16()))
+        Ok(actor.event(name, Some(entry.id))?.with_status(StatusCode::OK.as_u16()))
     };
-    service.queue.count(seen, event)
+    service.queue.count(token_use, event)
 }
 
-fn told(introspection: &Introspection) -> Response {
+fn introspection_response(introspection: &Introspection) -> Response {
     json(StatusCode::OK, "application/json", introspection)
 }
 
-fn introspection(entry: &Entry) -> Introspection {
+fn introspection(entry: &CachedToken) -> Introspection {
     Introspection {
         active: true,
         scope: Some(entry.scopes.join(" ")),
@@ -220,16 +223,16 @@ fn introspection(entry: &Entry) -> Introspection {
 }
 
 fn form_token(headers: &HeaderMap, body: &[u8]) -> Result<String, OauthError> {
-    let wrong = |error_description| OauthError { error: "invalid_request", error_description };
+    let invalid = |error_description| OauthError { error: "invalid_request", error_description };
     let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
     if !media.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
-        return Err(wrong("Content-Type: application/x-www-form-urlencoded"));
+        return Err(invalid("Content-Type: must be application/x-www-form-urlencoded"));
     }
     let TokenPairs { last, count } =
-        serde_urlencoded::from_bytes(body).map_err(|_| wrong("the body is no form"))?;
+        serde_urlencoded::from_bytes(body).map_err(|_| invalid("the body must be form-encoded"))?;
     match (last, count) {
         (Some(token), 1) if !token.is_empty() => Ok(token),
-        _ => Err(wrong("token: required, exactly once")),
+        _ => Err(invalid("token: must occur exactly once")),
     }
 }
 

@@ -1,11 +1,11 @@
-//! The scanner's own report: whole tokens as proof of possession, and where they were found.
+//! The scanner's own report: whole tokens as proof of possession, and their locations.
 
-use super::entries::{Entry, ListError, Member, Shape};
-use super::{MAX_ENTRIES, actor, take};
-use crate::api::body::must_be_json;
-use crate::api::error::{ApiError, Errors, OpenRefusals, json};
+use super::entries::{ListError, Member, ParsedEntry, Schema};
+use super::{MAX_ENTRIES, anonymous_actor, record_leaks};
+use crate::api::body::require_json;
+use crate::api::error::{ApiError, Errors, OpenErrors, json};
 use crate::audit::method;
-use crate::auth::Presented;
+use crate::auth::PresentedToken;
 use crate::service::Service;
 use crate::store::leaks::{LeakOutcome, LeakReport};
 use axum::body::Bytes;
@@ -18,63 +18,63 @@ use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// A report.
+/// A leak report.
 #[derive(Debug, ToSchema)]
 pub struct ReportsBody {
-    /// What was found; at most 10,000 entries. A faulty entry is answered as `invalid` and does not
-    /// spoil the rest.
+    /// The leaked tokens; at most 10,000 entries. The result of an invalid entry is `invalid`; the
+    /// other entries are processed.
     #[schema(max_items = 10000)]
     pub reports: Vec<ReportEntry>,
 }
 
-/// One token that was found.
+/// One leaked token.
 #[derive(Debug, ToSchema)]
 pub struct ReportEntry {
     /// The whole token.
     pub token: String,
-    /// Who found it.
+    /// The name of the reporter.
     #[schema(nullable = false)]
     pub source: Option<String>,
-    /// Where it can be seen.
+    /// The URL where it was report.
     #[schema(nullable = false)]
     pub url: Option<String>,
-    /// Where it stands there: a path, a commit, a line.
+    /// The location at that URL: a path, a commit, a line.
     #[schema(nullable = false)]
     pub location: Option<String>,
 }
 
-/// What came of a report.
+/// The results of a report.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResultsDocument {
-    /// For each entry, in order.
+    /// The result of each entry, in order.
     pub results: Vec<ReportResult>,
 }
 
-/// What came of one entry.
+/// The result of one entry.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReportResult {
     /// `revoked`, `flagged`, `already_revoked`, `expired`, `unknown` or `invalid`.
     #[schema(pattern = "^(revoked|flagged|already_revoked|expired|unknown|invalid)$")]
     pub status: &'static str,
-    /// The token, where it was issued here.
+    /// The token, if it was issued here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid", nullable = false)]
     pub token_id: Option<String>,
-    /// What is wrong with an invalid entry.
+    /// The problem of an invalid entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub detail: Option<&'static str>,
 }
 
-/// Takes a report of leaked tokens. It needs no login: the tokens are the proof.
+/// Accepts a report of leaked tokens. Requires no authentication: the tokens are the proof.
 #[utoipa::path(
     post, path = "/leaks/v1/reports", tag = "Leaks",
     request_body(content = ReportsBody, content_type = "application/json"),
     responses(
-        (status = 200, description = "What came of each entry", body = ResultsDocument, content_type = "application/json"),
+        (status = 200, description = "Result of each entry", body = ResultsDocument, content_type = "application/json"),
         (status = 400, description = "Not a report", body = Errors, content_type = "application/vnd.api+json"),
         (status = 415, description = "Not JSON", body = Errors, content_type = "application/vnd.api+json"),
-        OpenRefusals,
+        OpenErrors,
     ),
     security(()),
 )]
@@ -83,68 +83,68 @@ pub async fn reports(
     parts: Parts,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    must_be_json(&parts.headers)?;
-    let Report { entries, sound } = read(&service, &body)?;
+    require_json(&parts.headers)?;
+    let Report { entries, valid } = parse_report(&service, &body)?;
     drop(body);
-    let actor = actor(&service, &parts, method::POSSESSION);
-    let outcomes = take(&service, &sound, &actor).await?;
-    let answer = Answer { entries: &entries, sound: &sound, outcomes: &outcomes };
-    Ok(json(StatusCode::OK, "application/json", &answer))
+    let actor = anonymous_actor(&service, &parts, method::POSSESSION);
+    let outcomes = record_leaks(&service, &valid, &actor).await?;
+    let response = ReportResponse { entries: &entries, valid: &valid, outcomes: &outcomes };
+    Ok(json(StatusCode::OK, "application/json", &response))
 }
 
 /// The problem of an entry.
-type Fault = &'static str;
+type Problem = &'static str;
 
-/// The content of a report.
+/// The parsed content of a report.
 #[derive(Default)]
 struct Report {
-    /// The fault of each entry; `None` for a sound entry.
-    entries: Vec<Option<Fault>>,
-    /// The sound entries.
-    sound: Vec<LeakReport>,
+    /// The problem of each entry; `None` for a valid entry.
+    entries: Vec<Option<Problem>>,
+    /// The valid entries.
+    valid: Vec<LeakReport>,
 }
 
-fn read(service: &Service, body: &[u8]) -> Result<Report, ApiError> {
-    let shape = Shape {
+fn parse_report(service: &Service, body: &[u8]) -> Result<Report, ApiError> {
+    let schema = Schema {
         list: Some("reports"),
         texts: ["source", "url", "location"],
-        read_token: &|token| service.reader.read(token.as_bytes()),
+        parse_token: &|token| service.token_parser.parse(token.as_bytes()),
     };
-    let mut found = Report::default();
-    let read = shape.read(body, &mut |entry| match entry_report(entry) {
+    let mut parsed = Report::default();
+    let read = schema.parse(body, &mut |entry| match entry_report(entry) {
         Ok(report) => {
-            found.entries.push(None);
-            found.sound.push(report);
+            parsed.entries.push(None);
+            parsed.valid.push(report);
         }
-        Err(fault) => found.entries.push(Some(fault)),
+        Err(problem) => parsed.entries.push(Some(problem)),
     });
     match read {
-        Ok(()) => Ok(found),
+        Ok(()) => Ok(parsed),
         Err(ListError::TooMany) => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("reports: at most {MAX_ENTRIES} entries; send the rest in another report"),
+            format!("reports: must have at most {MAX_ENTRIES} entries; send the others in another report"),
         )),
         Err(ListError::Syntax { line, column }) => {
-            Err(ApiError::bad(vec![format!("body: not JSON (line {line}, column {column})")]))
+            Err(ApiError::bad_request(vec![format!("body: not JSON (line {line}, column {column})")]))
         }
-        Err(ListError::NoList) => Err(ApiError::bad(vec![
-            "reports: required once, a list of objects with token, and optionally source, url and location"
+        Err(ListError::NoList) => Err(ApiError::bad_request(vec![
+            "reports: must occur once and be a list of objects with token, and optionally source, url and location"
                 .to_owned(),
         ])),
     }
 }
 
-fn entry_report(entry: Entry<Option<Presented>>) -> Result<LeakReport, Fault> {
+fn entry_report(entry: ParsedEntry<Option<PresentedToken>>) -> Result<LeakReport, Problem> {
     if entry.ambiguous {
-        return Err("token, source, url and location: at most once each");
+        return Err("token, source, url and location must occur at most once each");
     }
     let text = |member| match member {
         Member::None => Ok(String::new()),
         Member::Text(text) => Ok(text),
-        Member::Other => Err("source, url and location are texts"),
+        Member::Other => Err("source, url and location must be strings"),
     };
-    let Member::Text(token) = entry.token else { return Err("token: required, a text") };
-    let presented = token.ok_or("token: not a personal access token, or its checksum is wrong")?;
+    let Member::Text(token) = entry.token else { return Err("token: must be a string") };
+    let presented = token.ok_or("token: not a valid personal access token")?;
     let [source, url, location] = entry.texts;
     let source = text(source)?;
     Ok(LeakReport {
@@ -156,14 +156,14 @@ fn entry_report(entry: Entry<Option<Presented>>) -> Result<LeakReport, Fault> {
     })
 }
 
-/// The answer, written from what was read without a copy: a [`ResultsDocument`].
-struct Answer<'a> {
-    entries: &'a [Option<Fault>],
-    sound: &'a [LeakReport],
+/// The response, serialized from the parsed entries without a copy: a [`ResultsDocument`].
+struct ReportResponse<'a> {
+    entries: &'a [Option<Problem>],
+    valid: &'a [LeakReport],
     outcomes: &'a [LeakOutcome],
 }
 
-impl Serialize for Answer<'_> {
+impl Serialize for ReportResponse<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Document<R: Serialize> {
@@ -173,16 +173,16 @@ impl Serialize for Answer<'_> {
     }
 }
 
-struct Results<'a>(&'a Answer<'a>);
+struct Results<'a>(&'a ReportResponse<'a>);
 
 impl Serialize for Results<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut taken = self.0.sound.iter().zip(self.0.outcomes);
-        serializer.collect_seq(self.0.entries.iter().map(|fault| match fault {
+        let mut taken = self.0.valid.iter().zip(self.0.outcomes);
+        serializer.collect_seq(self.0.entries.iter().map(|problem| match problem {
             Some(detail) => {
                 ReportResult { status: "invalid", token_id: None, detail: Some(detail) }
             }
-            // There is an outcome for each sound entry.
+            // There is an outcome for each valid entry.
             None => taken.next().map_or_else(
                 || ReportResult { status: "unknown", token_id: None, detail: None },
                 |(report, &outcome)| result(report.token, outcome),

@@ -1,5 +1,5 @@
-//! The state of one limit after a request, and the headers that report it. A table comes in, which
-//! counts the request; the choice of the table is the caller's.
+//! The state of one limit after a request, and the headers that report it. The caller selects the
+//! table that counts the request.
 
 use super::class::{Class, Rate};
 use super::key::{Key, Keys};
@@ -20,7 +20,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Counts a request in a table if it is within the limit of each of its keys.
+    /// Counts a request in a table, provided that each of its keys is below its limit.
     pub(super) fn take(table: &mut Table, class: Class, rate: Rate, keys: Keys, now: u64) -> Self {
         let period = u64::from(rate.period);
         table.enter(now / period);
@@ -35,14 +35,14 @@ impl Allowance {
         Self { class, rate, window, remaining, reset, allowed }
     }
 
-    /// Subtracts an allowed request from a table's counts, unless its window is over.
-    pub(super) fn give_back(&self, table: &mut Table, keys: Keys) {
+    /// Removes an allowed request from the counts of a table, unless its window has ended.
+    pub(super) fn refund(&self, table: &mut Table, keys: Keys) {
         if self.allowed && table.window() == self.window {
             keys.iter().for_each(|key| table.subtract(key));
         }
     }
 
-    /// Writes the headers that report the limit and what remains of it.
+    /// Writes the headers that report the limit and the remaining requests.
     pub fn write(&self, status: StatusCode, headers: &mut HeaderMap) {
         let number = |value: u64| HeaderValue::from(value);
         headers.insert("x-ratelimit-limit", number(self.rate.limit.into()));
@@ -50,8 +50,8 @@ impl Allowance {
         headers.insert("x-ratelimit-remaining", number(self.remaining.into()));
         headers.insert("x-ratelimit-reset", number(self.reset));
         headers.insert("x-ratelimit-name", HeaderValue::from_static(self.class.name()));
-        // Datadog's paths have no such header: with it, urllib3 waits and repeats a GET by itself, and
-        // the official client never sees its own error.
+        // Not for Datadog's paths: with this header, urllib3 waits and repeats a GET by itself, and
+        // the official client never returns its own error.
         let others = matches!(self.class, Class::Leaks | Class::Introspect);
         if others && status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert("retry-after", number(self.reset));

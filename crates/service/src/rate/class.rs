@@ -1,17 +1,17 @@
-//! Classes of requests, their default rates, and the rates that an operator gives. It counts nothing.
+//! Classes of requests, their default rates, and the rates set by the operator. Does not count.
 
 use axum::http::Method;
 use std::str::FromStr;
 
-/// Requests that are counted together.
+/// A class of requests that are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Lists and gets of tokens.
+    /// Requests that read or list tokens.
     TokensRead,
-    /// Creations and updates of tokens.
+    /// Requests that create or update tokens.
     TokensWrite,
-    /// Revocations of tokens. They count for the caller's token only, never for its owner: a thief
-    /// who has one token of a person cannot use up what that person's other tokens need to revoke it.
+    /// Revocations of tokens. They are counted for the caller's token only, not for its owner: a
+    /// thief with one token of a user must not prevent the user's other tokens from revoking it.
     TokensRevoke,
     /// `validate_keys`.
     Validate,
@@ -38,7 +38,7 @@ impl Class {
         Self::Authentication,
     ];
 
-    /// The name in `X-RateLimit-Name` and in the service's options.
+    /// Returns the name in `X-RateLimit-Name` and in the options of the service.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Class {
         }
     }
 
-    /// The class of a request that needs a token.
+    /// Returns the class of a request that requires a token.
     #[must_use]
     pub fn of(method: &Method, path: &str) -> Self {
         match path {
@@ -77,21 +77,21 @@ impl Class {
     }
 }
 
-/// A number of requests in a number of seconds.
+/// A maximum number of requests per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Requests.
+    /// The maximum number of requests.
     pub limit: u32,
-    /// Seconds.
+    /// The period, in seconds.
     pub period: u32,
 }
 
-/// An operator's rate for a class: `CLASS=COUNT/SECONDS`.
+/// A rate for a class, set by the operator: `CLASS=COUNT/SECONDS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassRate {
     /// The class.
     pub class: Class,
-    /// Its rate.
+    /// The rate.
     pub rate: Rate,
 }
 
@@ -109,7 +109,7 @@ impl FromStr for ClassRate {
         parsed.ok_or_else(|| {
             let names = Class::ALL.map(Class::name).join(", ");
             format!(
-                "expected CLASS=COUNT/SECONDS, COUNT and SECONDS at least 1, CLASS one of {names}"
+                "expected CLASS=COUNT/SECONDS with COUNT and SECONDS of at least 1 and one of these classes: {names}"
             )
         })
     }

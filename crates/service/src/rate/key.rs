@@ -1,28 +1,29 @@
-//! The keys by which requests are counted: tokens, people, addresses and networks. It counts nothing.
+//! The keys by which requests are counted: tokens, users, addresses and networks. Does not count.
 
 use super::class::{Class, Rate};
 use ddpatrol_token::Uuid;
 use std::net::IpAddr;
 
-/// A person's limit for all tokens together, as a multiple of one token's limit.
-const PERSON: u32 = 4;
-/// The limit of an IPv6 /48 for all its addresses, as a multiple of one address's limit.
-const NETWORK: u32 = 16;
+/// The limit of a user for all tokens, as a multiple of the limit of one token.
+const USER_FACTOR: u32 = 4;
+/// The limit of an IPv6 /48 network for all its addresses, as a multiple of the limit of one
+/// address.
+const NETWORK_FACTOR: u32 = 16;
 
-/// The caller whose requests are counted.
+/// One counter of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// A token.
     Token([u8; 16]),
-    /// A person, with all their tokens.
-    Person([u8; 16]),
-    /// An address; of IPv6 the 64 bits that one site has.
+    /// A user, with all their tokens.
+    User([u8; 16]),
+    /// The site of an address: an IPv4 address, or the first 64 bits of an IPv6 address.
     Address([u8; 16]),
-    /// The first 48 bits of an IPv6 address, which hold 65,536 sites.
+    /// The first 48 bits of an IPv6 address, which contain 65,536 sites.
     Network([u8; 16]),
-    /// Database lookups in vain from an address.
+    /// Unsuccessful database lookups from an address.
     AddressLookups([u8; 16]),
-    /// Database lookups in vain from an IPv6 network.
+    /// Unsuccessful database lookups from an IPv6 network.
     NetworkLookups([u8; 16]),
 }
 
@@ -30,40 +31,40 @@ impl Key {
     pub(super) fn limit(self, rate: Rate) -> u32 {
         match self {
             Self::Token(_) | Self::Address(_) | Self::AddressLookups(_) => rate.limit,
-            Self::Person(_) => rate.limit.saturating_mul(PERSON),
-            Self::Network(_) | Self::NetworkLookups(_) => rate.limit.saturating_mul(NETWORK),
+            Self::User(_) => rate.limit.saturating_mul(USER_FACTOR),
+            Self::Network(_) | Self::NetworkLookups(_) => rate.limit.saturating_mul(NETWORK_FACTOR),
         }
     }
 }
 
-/// The keys that a request counts for.
+/// The keys for which a request is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// The token or the address.
     own: Key,
-    /// The person or the network that it belongs to.
+    /// The user of the token, or the network of the address.
     group: Option<Key>,
 }
 
 impl Keys {
-    /// The keys of a request that a token makes.
+    /// Returns the keys of a request with a token.
     #[must_use]
     pub fn of_token(class: Class, token: Uuid, owner: Uuid) -> Self {
-        let person = (class != Class::TokensRevoke).then(|| Key::Person(*owner.as_bytes()));
-        Self { own: Key::Token(*token.as_bytes()), group: person }
+        let user = (class != Class::TokensRevoke).then(|| Key::User(*owner.as_bytes()));
+        Self { own: Key::Token(*token.as_bytes()), group: user }
     }
 
-    /// The keys of a database lookup for a token from an address.
+    /// Returns the keys of a database lookup from an address.
     #[must_use]
     pub fn of_lookup(address: IpAddr) -> Self {
         let Origin { site, network } = address.into();
         Self { own: Key::AddressLookups(site), group: network.map(Key::NetworkLookups) }
     }
 
-    /// The key of the token's owner alone; `None` if the request does not count for a person.
-    pub(super) fn person(self) -> Option<Self> {
+    /// Returns the key of the token's owner alone; `None` if the request is not counted for a user.
+    pub(super) fn user(self) -> Option<Self> {
         match self.group {
-            Some(person @ Key::Person(_)) => Some(Self { own: person, group: None }),
+            Some(user @ Key::User(_)) => Some(Self { own: user, group: None }),
             _ => None,
         }
     }
@@ -80,7 +81,7 @@ impl From<IpAddr> for Keys {
     }
 }
 
-/// The parts of an address that are counted.
+/// The parts of an address that are counted separately.
 struct Origin {
     /// An IPv4 address, or the first 64 bits of an IPv6 address.
     site: [u8; 16],

@@ -1,9 +1,9 @@
-//! Limits of lookups: queries about tokens that were not live when last asked about.
+//! Limits of lookups: queries about tokens that were not live at their last query.
 //!
-//! An address may make COUNT lookups in vain. A lookup that the database fails to answer proves
-//! nothing about its caller, so it is not counted among them; but for a while after such a failure,
-//! only a few lookups of an address may be unanswered in a short window. So an address cannot flood a
-//! failing database, and live tokens are accepted soon after it recovers.
+//! An address has COUNT unsuccessful lookups. A lookup that fails in the database says nothing
+//! about its caller, so it is not counted. For a while after such a failure, however, only a few
+//! unanswered lookups per address are allowed in a short window. An address therefore cannot flood
+//! a failing database, and live tokens are accepted soon after it recovers.
 
 use super::Limits;
 use super::allowance::Allowance;
@@ -11,40 +11,40 @@ use super::class::Class;
 use super::key::Keys;
 use std::net::IpAddr;
 
-/// A lookup that an address may make. If it is dropped, it stays counted.
+/// A lookup that an address has taken. It remains counted if it is dropped.
 #[derive(Debug)]
 pub struct Lookup {
     keys: Keys,
-    in_vain: Option<Allowance>,
+    unsuccessful: Option<Allowance>,
     unanswered: Option<Allowance>,
 }
 
 /// The outcome of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LookupOutcome {
     /// The token is live.
     Live,
     /// The token is not live.
-    InVain,
-    /// The database did not answer.
+    NotLive,
+    /// The database did not respond.
     Failed,
 }
 
 impl Limits {
-    /// Counts a lookup of an address.
+    /// Takes a lookup of an address.
     ///
     /// # Errors
-    /// The exhausted [`Allowance`], if the address may make no lookup now.
+    /// The exhausted [`Allowance`] if the address has no lookups left.
     pub fn take_lookup(&self, address: IpAddr) -> Result<Lookup, Allowance> {
         self.take_lookup_at(address, self.clock.seconds())
     }
 
-    /// Takes back what a lookup need not count for.
-    pub fn end_lookup(&self, lookup: &Lookup, outcome: Outcome) {
-        self.end_lookup_at(lookup, outcome, self.clock.seconds());
+    /// Refunds the counts of a lookup that do not apply to its outcome.
+    pub fn finish_lookup(&self, lookup: &Lookup, outcome: LookupOutcome) {
+        self.finish_lookup_at(lookup, outcome, self.clock.seconds());
     }
 
-    /// Records that the database failed to answer about a token.
+    /// Records that a query about a token failed.
     pub fn database_failed(&self) {
         self.unanswered.database_failed(self.clock.seconds());
     }
@@ -55,9 +55,9 @@ impl Limits {
         if let Some(refused) = unanswered.filter(|allowance| !allowance.allowed) {
             return Err(refused);
         }
-        let in_vain = self.take_at(Class::Authentication, keys, now);
-        let lookup = Lookup { keys, in_vain, unanswered };
-        match in_vain.filter(|allowance| !allowance.allowed) {
+        let unsuccessful = self.take_at(Class::Authentication, keys, now);
+        let lookup = Lookup { keys, unsuccessful, unanswered };
+        match unsuccessful.filter(|allowance| !allowance.allowed) {
             None => Ok(lookup),
             Some(refused) => {
                 self.answered(&lookup);
@@ -66,18 +66,20 @@ impl Limits {
         }
     }
 
-    pub(super) fn end_lookup_at(&self, lookup: &Lookup, outcome: Outcome, now: u64) {
-        if outcome == Outcome::Failed {
+    pub(super) fn finish_lookup_at(&self, lookup: &Lookup, outcome: LookupOutcome, now: u64) {
+        if outcome == LookupOutcome::Failed {
             self.unanswered.database_failed(now);
         } else {
             self.answered(lookup);
         }
-        if let (Some(allowance), Outcome::Live | Outcome::Failed) = (&lookup.in_vain, outcome) {
-            self.give_back(allowance, lookup.keys);
+        if let (Some(allowance), LookupOutcome::Live | LookupOutcome::Failed) =
+            (&lookup.unsuccessful, outcome)
+        {
+            self.refund(allowance, lookup.keys);
         }
     }
 
-    /// Counts a lookup among those that are not answered, if the database is failing.
+    /// Counts a lookup as unanswered if the database is failing.
     fn take_unanswered(&self, keys: Keys, now: u64) -> Option<Allowance> {
         let rate = self.rates.as_ref()?[Class::Authentication as usize];
         self.unanswered.take(rate, keys, now)
@@ -85,7 +87,7 @@ impl Limits {
 
     fn answered(&self, lookup: &Lookup) {
         if let Some(allowance) = &lookup.unanswered {
-            self.unanswered.give_back(allowance, lookup.keys);
+            self.unanswered.refund(allowance, lookup.keys);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Rate limits: fixed windows for each class of requests and each caller, reported in the headers
 //! that Datadog's clients read.
 //!
-//! A request counts for each of its keys: its token and the token's owner, or its address and, of
-//! IPv6, the address's network. It is allowed only if every key is below its limit, and only allowed
-//! requests are counted. Windows follow a steady clock, never the wall clock.
+//! A request is counted for each of its keys: its token and the token's owner, or its address and,
+//! for IPv6, the network of the address. The request is allowed only if every key is below its
+//! limit, and only allowed requests are counted. Windows follow a steady clock, not the wall clock.
 
 mod allowance;
 mod class;
@@ -15,14 +15,14 @@ mod unanswered;
 pub use allowance::Allowance;
 pub use class::{Class, ClassRate, Rate};
 pub use key::{Key, Keys};
-pub use lookups::{Lookup, Outcome};
+pub use lookups::{Lookup, LookupOutcome};
 
 use crate::steady::Steady;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use table::Table;
 use unanswered::Unanswered;
 
-/// The counts of all callers.
+/// The limits and counts of all callers.
 #[derive(Debug)]
 pub struct Limits {
     rates: Option<[Rate; Class::ALL.len()]>,
@@ -32,7 +32,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits with the default rates, except for those given.
+    /// Creates limits with the default rates, except for the given classes.
     #[must_use]
     pub fn new(given: &[ClassRate]) -> Self {
         let mut rates = Class::ALL.map(Class::default_rate);
@@ -42,14 +42,15 @@ impl Limits {
         Self { rates: Some(rates), ..Self::none() }
     }
 
-    /// No limits.
+    /// Creates limits that allow every request.
     #[must_use]
     pub fn none() -> Self {
         let tables = Class::ALL.map(|_| Mutex::default());
         Self { rates: None, tables, unanswered: Unanswered::default(), clock: Steady::start() }
     }
 
-    /// Counts a request if it is within the limit of each of its keys; `None` if nothing is limited.
+    /// Counts a request, provided that each of its keys is below its limit. Returns `None` if there
+    /// are no limits.
     pub fn take(&self, class: Class, keys: Keys) -> Option<Allowance> {
         self.take_at(class, keys, self.clock.seconds())
     }
@@ -59,16 +60,16 @@ impl Limits {
         Some(Allowance::take(&mut self.table(class), class, rate, keys, now))
     }
 
-    /// Takes back the count of an allowed request for each of its keys.
-    pub fn give_back(&self, allowance: &Allowance, keys: Keys) {
-        allowance.give_back(&mut self.table(allowance.class), keys);
+    /// Refunds an allowed request for each of its keys.
+    pub fn refund(&self, allowance: &Allowance, keys: Keys) {
+        allowance.refund(&mut self.table(allowance.class), keys);
     }
 
-    /// Takes back the count of an allowed request for its person: whoever may not do something does
-    /// not use up what the person's other tokens may do.
-    pub fn give_back_to_person(&self, allowance: &Allowance, keys: Keys) {
-        if let Some(person) = keys.person() {
-            self.give_back(allowance, person);
+    /// Refunds an allowed request for its user only, so that requests without permission do not use
+    /// up the limit of the user's other tokens.
+    pub fn refund_user(&self, allowance: &Allowance, keys: Keys) {
+        if let Some(user) = keys.user() {
+            self.refund(allowance, user);
         }
     }
 

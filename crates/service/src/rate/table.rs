@@ -1,30 +1,31 @@
-//! The counts of one class in the current window: bounded memory and constant work per request,
-//! however many callers there are.
+//! The counts of one class in the current window, with limited memory and constant work per request
+//! for any number of callers.
 //!
 //! The first [`EXACT`] keys of a window have exact counts. Later keys share a count-min sketch:
-//! each key has one cell in each of [`ROWS`] rows, chosen by a hash with a random key, and its count
-//! is the smallest of its cells. The estimate is never too low, so many addresses do not
-//! escape a limit. It is too high only if all four cells are shared with busier keys: a
-//! million requests beyond the exact keys put fewer than eight into a cell on average. Nothing is
-//! ever scanned: at the window's edge the exact keys are dropped at once, cells are reset when they
-//! are next used, and the hash gets a new key.
+//! each key has one cell in each of [`ROWS`] rows, selected by a hash with a random key, and its
+//! count is the minimum of its cells. The estimate is never too low, so many addresses do not evade
+//! a limit. It is too high only if all four cells are shared with busier keys: a million requests
+//! beyond the exact keys put fewer than eight into a cell on average. No table is ever scanned: at
+//! the end of a window the exact keys are cleared at once, cells are reset at their next use, and
+//! the hash gets a new key.
 
 use super::key::Key;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
 
-/// The most keys with exact counts; with seven eighths of a power of two the map's table is full.
+/// Maximum number of keys with exact counts. At seven eighths of a power of two, the hash table is
+/// full.
 pub(super) const EXACT: usize = 14_336;
-/// The rows of the sketch.
+/// The number of rows of the sketch.
 const ROWS: usize = 4;
-/// The cells in a row of the sketch, a power of two; at 8 bytes a cell all rows take 4 MiB.
+/// The number of cells per row, a power of two. With 8 bytes per cell, all rows take 4 MiB.
 const CELLS: usize = 1 << 17;
 
-/// The count of a key in the window that it is from.
+/// A count, and the window it belongs to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
-    /// `None` in a cell that was never used.
+    /// `None` for a cell that was never used.
     window: Option<Mark>,
     count: u32,
 }
@@ -45,21 +46,21 @@ impl Mark {
 pub(super) struct Table {
     window: u64,
     exact: HashMap<Key, u32>,
-    /// Empty until a window has more keys than are counted exactly.
+    /// Empty until a window has more keys than exact counts.
     sketch: Vec<Cell>,
     hash: RandomState,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        // The whole capacity from the start: a map that grows would move every entry.
+        // The whole capacity is allocated at the start: growing the map would move every entry.
         let exact = HashMap::with_capacity(EXACT);
         Self { window: 0, exact, sketch: Vec::new(), hash: RandomState::new() }
     }
 }
 
 impl Table {
-    /// Begins a window, if it has not begun.
+    /// Starts a window, unless it has started.
     pub(super) fn enter(&mut self, window: u64) {
         if self.window != window {
             self.window = window;
@@ -68,7 +69,7 @@ impl Table {
         }
     }
 
-    /// Returns the window that the counts are from.
+    /// Returns the window of the counts.
     pub(super) fn window(&self) -> u64 {
         self.window
     }
@@ -82,7 +83,7 @@ impl Table {
             return 0;
         }
         let mark = Some(Mark::of(self.window));
-        let cells = self.places(key).map(|place| self.sketch[place]);
+        let cells = self.cell_indexes(key).map(|index| self.sketch[index]);
         let counts = cells.map(|cell| if cell.window == mark { cell.count } else { 0 });
         counts.into_iter().min().unwrap_or(0)
     }
@@ -101,8 +102,8 @@ impl Table {
             self.sketch = vec![Cell::default(); ROWS * CELLS];
         }
         let mark = Some(Mark::of(self.window));
-        for place in self.places(key) {
-            let cell = &mut self.sketch[place];
+        for index in self.cell_indexes(key) {
+            let cell = &mut self.sketch[index];
             if cell.window != mark {
                 *cell = Cell { window: mark, count: 0 };
             }
@@ -110,7 +111,7 @@ impl Table {
         }
     }
 
-    /// Takes one from the count of a key that [`Table::add`] counted in this window.
+    /// Subtracts one from the count of a key that [`Table::add`] counted in this window.
     pub(super) fn subtract(&mut self, key: Key) {
         if let Some(count) = self.exact.get_mut(&key) {
             *count = count.saturating_sub(1);
@@ -120,16 +121,16 @@ impl Table {
             return;
         }
         let mark = Some(Mark::of(self.window));
-        for place in self.places(key) {
-            let cell = &mut self.sketch[place];
+        for index in self.cell_indexes(key) {
+            let cell = &mut self.sketch[index];
             if cell.window == mark {
                 cell.count = cell.count.saturating_sub(1);
             }
         }
     }
 
-    /// The cells of a key, one in each row.
-    fn places(&self, key: Key) -> [usize; ROWS] {
+    /// Returns the cells of a key, one in each row.
+    fn cell_indexes(&self, key: Key) -> [usize; ROWS] {
         let hash = self.hash.hash_one(key);
         let (first, step) = ((hash >> 32) as usize, (hash as u32 | 1) as usize);
         std::array::from_fn(|row| {
@@ -137,7 +138,7 @@ impl Table {
         })
     }
 
-    /// The slots of both parts, used or not.
+    /// Returns the number of slots of both parts, used or not.
     #[cfg(test)]
     pub(super) fn slots(&self) -> (usize, usize) {
         (self.exact.capacity(), self.sketch.len())

@@ -1,4 +1,4 @@
-//! Windows, keys and totals; and that neither memory nor work grows with the number of callers.
+//! Tests of windows, keys and totals, and of the limits on memory and work.
 
 use super::table::EXACT;
 use super::*;
@@ -20,7 +20,7 @@ fn address(text: &str) -> Keys {
     text.parse::<IpAddr>().expect("an address").into()
 }
 
-/// The `number`th IPv4 address.
+/// Returns the `number`th IPv4 address.
 fn numbered(number: u32) -> Keys {
     IpAddr::from(number.to_be_bytes()).into()
 }
@@ -30,7 +30,7 @@ fn allowed(limits: &Limits, class: Class, keys: Keys, now: u64) -> bool {
 }
 
 #[test]
-fn a_window_ends_and_the_next_begins() {
+fn the_next_window_starts_with_a_full_limit() {
     let limits = limits("audit=2/10");
     let take = |now| limits.take_at(Class::Audit, token(1, 1), now).expect("it is limited");
     let taken = [take(20), take(21), take(29), take(30)];
@@ -41,7 +41,7 @@ fn a_window_ends_and_the_next_begins() {
 }
 
 #[test]
-fn a_rate_that_is_none_is_refused_with_the_classes_named() {
+fn the_error_for_an_invalid_rate_lists_the_classes() {
     for text in ["", "audit", "nope=1/1", "audit=0/1", "audit=1/0", "audit=1", "audit=x/1"] {
         let error = text.parse::<ClassRate>().expect_err(text);
         assert!(error.contains("tokens_revoke"), "{error}");
@@ -50,7 +50,7 @@ fn a_rate_that_is_none_is_refused_with_the_classes_named() {
 }
 
 #[test]
-fn tokens_of_one_person_have_limits_of_their_own_and_a_total() {
+fn tokens_of_one_user_have_their_own_limits_and_a_total() {
     let limits = limits("audit=3/60");
     let count =
         |number| (0..9).filter(|_| allowed(&limits, Class::Audit, token(number, 7), NOW)).count();
@@ -59,13 +59,13 @@ fn tokens_of_one_person_have_limits_of_their_own_and_a_total() {
 }
 
 #[test]
-fn a_refused_request_uses_up_the_tokens_limit_and_not_the_persons() {
+fn a_rejected_request_uses_up_the_limit_of_the_token_and_not_of_the_user() {
     let limits = limits("audit=3/60");
     for thief in 0..40 {
         for _ in 0..3 {
             let taken = limits.take_at(Class::Audit, token(thief, 7), NOW).expect("limited");
             assert!(taken.allowed);
-            limits.give_back_to_person(&taken, token(thief, 7));
+            limits.refund_user(&taken, token(thief, 7));
         }
         assert!(!allowed(&limits, Class::Audit, token(thief, 7), NOW));
     }
@@ -73,7 +73,7 @@ fn a_refused_request_uses_up_the_tokens_limit_and_not_the_persons() {
 }
 
 #[test]
-fn revocations_have_no_total_and_head_is_a_read() {
+fn revocations_have_no_total_and_head_counts_as_a_read() {
     let keys = |token| {
         Keys::of_token(
             Class::TokensRevoke,
@@ -115,7 +115,8 @@ fn memory_and_work_do_not_grow_with_the_number_of_addresses() {
         for number in 0..200_000 {
             allowed(&limits, Class::Leaks, numbered(number), NOW + 60 * window);
         }
-        // A map that grows or shrinks moves its entries; a request touches four cells of the sketch.
+        // A map that grows or shrinks moves its entries. A request touches four cells of the
+        // sketch.
         assert_eq!(slots().0, exact, "the map was never rebuilt");
         sketch = if sketch == 0 { slots().1 } else { sketch };
         assert_eq!(slots().1, sketch);
@@ -124,7 +125,7 @@ fn memory_and_work_do_not_grow_with_the_number_of_addresses() {
 }
 
 #[test]
-fn beyond_the_exact_addresses_limits_hold_and_strangers_are_let_in() {
+fn limits_apply_beyond_the_exact_addresses_and_new_addresses_are_allowed() {
     let limits = limits("authentication=600/60");
     let take = |number| allowed(&limits, Class::Authentication, numbered(number), NOW);
     for number in 0..500_000 {
@@ -132,30 +133,30 @@ fn beyond_the_exact_addresses_limits_hold_and_strangers_are_let_in() {
     }
     let attacker = (0..2_000).filter(|_| take(600_000)).count();
     assert!((500..=600).contains(&attacker), "{attacker} requests of an address were allowed");
-    assert!((700_000..701_000).all(take), "addresses that ask for the first time");
+    assert!((700_000..701_000).all(take), "new addresses are allowed");
     let next = (0..2_000)
         .filter(|_| allowed(&limits, Class::Authentication, numbered(600_000), NOW + 60))
         .count();
-    assert_eq!(next, 600, "the next window begins at nothing");
+    assert_eq!(next, 600, "the next window starts at zero");
 }
 
 #[test]
-fn what_is_given_back_can_be_taken_again() {
+fn a_refunded_request_can_be_taken_again() {
     let limits = limits("authentication=2/60");
     let class = Class::Authentication;
     for number in [1, 100_000] {
         for _ in 0..10 {
             let taken = limits.take_at(class, numbered(number), NOW).expect("limited");
             assert!(taken.allowed);
-            limits.give_back(&taken, numbered(number));
+            limits.refund(&taken, numbered(number));
         }
         assert!(allowed(&limits, class, numbered(number), NOW));
         let late = limits.take_at(class, numbered(number), NOW).expect("limited");
         assert!(!allowed(&limits, class, numbered(number), NOW));
-        // Given back in a later window, it belongs to one that is over.
+        // A refund in a later window has no effect, since its own window has ended.
         let other = numbered(u32::MAX - number);
         assert!(allowed(&limits, class, other, NOW + 60));
-        limits.give_back(&late, other);
+        limits.refund(&late, other);
         assert!(allowed(&limits, class, other, NOW + 60));
         assert!(!allowed(&limits, class, other, NOW + 60));
         // Fills the exact keys, so that the next round is counted by the sketch.
@@ -166,27 +167,28 @@ fn what_is_given_back_can_be_taken_again() {
 }
 
 #[test]
-fn unanswered_lookups_are_limited_in_short_windows_and_only_while_the_database_fails() {
+fn unanswered_lookups_are_limited_only_while_the_database_fails() {
     let limits = limits("authentication=200/60");
     let address = IpAddr::from([192, 0, 2, 1]);
     let take = |now| limits.take_lookup_at(address, now);
-    let end = |lookup: &Lookup, outcome, now| limits.end_lookup_at(lookup, outcome, now);
+    let end = |lookup: &Lookup, outcome, now| limits.finish_lookup_at(lookup, outcome, now);
     let failing = |now| {
-        let fails = |_: &i32| take(now).map(|lookup| end(&lookup, Outcome::Failed, now)).is_ok();
+        let fails =
+            |_: &i32| take(now).map(|lookup| end(&lookup, LookupOutcome::Failed, now)).is_ok();
         (0..300).filter(fails).count()
     };
     assert_eq!(failing(NOW), 1 + 20, "the first failure is not expected");
     assert_eq!(failing(NOW + 1), 0);
     assert_eq!(failing(NOW + 2), 20);
-    // The database answers again.
+    // The database responds again.
     for _ in 0..300 {
-        end(&take(NOW + 4).expect("it may ask"), Outcome::Live, NOW + 4);
+        end(&take(NOW + 4).expect("a lookup is allowed"), LookupOutcome::Live, NOW + 4);
     }
     for _ in 0..200 {
-        end(&take(NOW + 4).expect("it may ask"), Outcome::InVain, NOW + 4);
+        end(&take(NOW + 4).expect("a lookup is allowed"), LookupOutcome::NotLive, NOW + 4);
     }
-    let refused = take(NOW + 4).expect_err("200 lookups were in vain");
+    let refused = take(NOW + 4).expect_err("200 lookups were unsuccessful");
     assert_eq!((refused.rate.limit, refused.reset), (200, 56));
     let pending: Vec<_> = (0..300).filter_map(|_| take(NOW + 60).ok()).collect();
-    assert_eq!(pending.len(), 200, "a slow database that has not failed lately");
+    assert_eq!(pending.len(), 200, "a slow database without a recent failure");
 }

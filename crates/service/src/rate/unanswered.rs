@@ -1,5 +1,5 @@
-//! The lookups that the database has not answered, counted while it is taken to be failing. It does
-//! not count lookups in vain.
+//! The lookups that the database has not answered, counted while the database is failing. Does not
+//! count unsuccessful lookups.
 
 use super::allowance::Allowance;
 use super::class::{Class, Rate};
@@ -8,20 +8,20 @@ use super::table::Table;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// For how many seconds after a failure the database is taken to be failing.
-const FAILING: u64 = 10;
+/// Time after a failure during which the database is considered failing, in seconds.
+const FAILING_SECONDS: u64 = 10;
 /// The window of unanswered lookups while the database is failing, in seconds.
 const PERIOD: u32 = 2;
-/// The part of COUNT that one window allows.
-const PART: u32 = 10;
-/// The fewest lookups that one window allows.
-const AT_LEAST: u32 = 10;
+/// Divisor of COUNT; the result is the limit of one window.
+const LIMIT_DIVISOR: u32 = 10;
+/// Minimum limit of one window.
+const MIN_LIMIT: u32 = 10;
 
-/// The lookups that a failing database has not answered.
+/// The unanswered lookups of a failing database.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
     table: Mutex<Table>,
-    /// When the database is no longer taken to be failing, by the clock of the limits.
+    /// The end of the failing state, on the clock of the limits.
     failing_until: AtomicU64,
 }
 
@@ -32,20 +32,20 @@ impl Unanswered {
 
     /// Records that the database failed.
     pub(super) fn database_failed(&self, now: u64) {
-        self.failing_until.fetch_max(now + FAILING, Ordering::Relaxed);
+        self.failing_until.fetch_max(now + FAILING_SECONDS, Ordering::Relaxed);
     }
 
-    /// Counts a lookup if the database is failing. `rate` is the rate of lookups in vain.
+    /// Counts a lookup if the database is failing. `rate` is the rate of unsuccessful lookups.
     pub(super) fn take(&self, rate: Rate, keys: Keys, now: u64) -> Option<Allowance> {
         if now >= self.failing_until.load(Ordering::Relaxed) {
             return None;
         }
-        let rate = Rate { limit: (rate.limit / PART).max(AT_LEAST), period: PERIOD };
+        let rate = Rate { limit: (rate.limit / LIMIT_DIVISOR).max(MIN_LIMIT), period: PERIOD };
         Some(Allowance::take(&mut self.table(), Class::Authentication, rate, keys, now))
     }
 
-    /// Takes back the count of a lookup that was answered.
-    pub(super) fn give_back(&self, allowance: &Allowance, keys: Keys) {
-        allowance.give_back(&mut self.table(), keys);
+    /// Refunds a lookup that was answered.
+    pub(super) fn refund(&self, allowance: &Allowance, keys: Keys) {
+        allowance.refund(&mut self.table(), keys);
     }
 }

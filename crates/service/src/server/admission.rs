@@ -1,8 +1,8 @@
-//! The open connections: admits new ones within the limits, makes room by closing those not at work, and
-//! closes those that are past a deadline.
+//! The open connections: admits new ones within the limits, closes dispensable ones to make room,
+//! and closes those that exceed a deadline.
 
 use super::limits::ConnectionLimits;
-use super::ticks::{Clock, TICK};
+use super::ticks::{TICK, TickClock};
 use super::watch::{Overdue, Stage, Watch};
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;
@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// Time that a new connection waits for the room of one that is being closed.
+/// Time that a new connection waits until another one is closed.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
-/// Time limit of a connection that was asked to close.
+/// Time limit of a graceful shutdown of a connection.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The other side of a connection.
@@ -29,50 +29,50 @@ pub(super) enum Peer {
     Proxy,
 }
 
-/// The effect of a reached limit.
+/// The action when a limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AtLimit {
     /// Another connection was closed.
     MadeRoom,
-    /// The new connection is refused.
-    Refused,
+    /// The new connection is rejected.
+    Rejected,
 }
 
 /// The decision on a new connection.
 #[derive(Debug)]
 pub(super) enum Decision {
     Admitted(Admitted),
-    /// A limit is reached, and the service is at work for every open connection that counts.
-    Refused,
+    /// A limit is reached, and no open connection is dispensable.
+    Rejected,
 }
 
 /// An open connection.
 #[derive(Debug)]
-struct Entry {
-    /// The site whose limit the connection counts for; none for a trusted proxy.
+struct Connection {
+    /// The site whose limit the connection counts towards; `None` for a trusted proxy.
     site: Option<IpAddr>,
     watch: Arc<Watch>,
     task: Option<AbortHandle>,
     close: Option<oneshot::Sender<()>>,
-    /// When it was asked to close.
-    asked: Option<Instant>,
+    /// The start of the graceful shutdown.
+    closing_since: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     next_id: u64,
-    entries: HashMap<u64, Entry>,
+    connections: HashMap<u64, Connection>,
     per_address: HashMap<IpAddr, usize>,
 }
 
-impl Open {
+impl OpenConnections {
     fn count(&self, site: &IpAddr) -> usize {
         self.per_address.get(site).copied().unwrap_or_default()
     }
 
-    fn remove(&mut self, id: u64) -> Option<Entry> {
-        let entry = self.entries.remove(&id)?;
-        if let Some(site) = entry.site
+    fn remove(&mut self, id: u64) -> Option<Connection> {
+        let connection = self.connections.remove(&id)?;
+        if let Some(site) = connection.site
             && let Some(count) = self.per_address.get_mut(&site)
         {
             *count -= 1;
@@ -80,18 +80,18 @@ impl Open {
                 self.per_address.remove(&site);
             }
         }
-        Some(entry)
+        Some(connection)
     }
 
-    /// Finds the connection to close for a new one, of a site or of all; see
+    /// Returns the connection to close for a new one, among those of a site or among all; see
     /// [`Watch::dispensable`].
     fn dispensable(&self, of: Option<&IpAddr>) -> Option<u64> {
-        let candidates = self.entries.iter().filter(|(_, entry)| match of {
-            Some(site) => entry.site.as_ref() == Some(site),
+        let candidates = self.connections.iter().filter(|(_, connection)| match of {
+            Some(site) => connection.site.as_ref() == Some(site),
             None => true,
         });
         candidates
-            .filter_map(|(&id, entry)| Some((entry.watch.dispensable()?, id)))
+            .filter_map(|(&id, connection)| Some((connection.watch.dispensable()?, id)))
             .min()
             .map(|(_, id)| id)
     }
@@ -102,8 +102,8 @@ impl Open {
 pub(super) struct Admission {
     limits: ConnectionLimits,
     room: Arc<Semaphore>,
-    open: Mutex<Open>,
-    clock: Arc<Clock>,
+    open: Mutex<OpenConnections>,
+    clock: Arc<TickClock>,
     metrics: Arc<Metrics>,
     log: LogLimit,
 }
@@ -114,17 +114,17 @@ impl Admission {
             limits,
             room: Arc::new(Semaphore::new(limits.total)),
             open: Mutex::default(),
-            clock: Arc::new(Clock::new()),
+            clock: Arc::new(TickClock::new()),
             metrics,
             log: LogLimit::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a connection, after closing one not at work if a limit is reached.
+    /// Admits a connection, after closing a dispensable one if a limit is reached.
     pub(super) async fn admit(self: &Arc<Self>, peer: Peer) -> Decision {
         let limited = match peer {
             Peer::Client(address) => Some(site(address)),
@@ -136,12 +136,12 @@ impl Admission {
                 let effect = make_room(&mut open, Some(site));
                 drop(open);
                 self.limited("address", effect);
-                if effect == AtLimit::Refused {
-                    return Decision::Refused;
+                if effect == AtLimit::Rejected {
+                    return Decision::Rejected;
                 }
             }
         }
-        let Some(permit) = self.permit().await else { return Decision::Refused };
+        let Some(permit) = self.permit().await else { return Decision::Rejected };
         let watch = Arc::new(Watch::new(Arc::clone(&self.clock)));
         let (close, closing) = oneshot::channel();
         let mut open = self.lock();
@@ -150,14 +150,14 @@ impl Admission {
         if let Some(site) = limited {
             *open.per_address.entry(site).or_default() += 1;
         }
-        let entry = Entry {
+        let connection = Connection {
             site: limited,
             watch: Arc::clone(&watch),
             task: None,
             close: Some(close),
-            asked: None,
+            closing_since: None,
         };
-        open.entries.insert(id, entry);
+        open.connections.insert(id, connection);
         drop(open);
         self.metrics.connection_opened();
         Decision::Admitted(Admitted {
@@ -173,29 +173,29 @@ impl Admission {
         if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
             return Some(permit);
         }
-        // If fewer are open than permitted, others are on their way out.
+        // If fewer connections are open than permitted, others are being closed.
         let effect = {
             let mut open = self.lock();
-            (open.entries.len() >= self.limits.total).then(|| make_room(&mut open, None))
+            (open.connections.len() >= self.limits.total).then(|| make_room(&mut open, None))
         };
         if let Some(effect) = effect {
             self.limited("total", effect);
         }
-        if effect == Some(AtLimit::Refused) {
+        if effect == Some(AtLimit::Rejected) {
             return None;
         }
         let room = tokio::time::timeout(ROOM_WITHIN, Arc::clone(&self.room).acquire_owned());
         room.await.ok()?.ok()
     }
 
-    /// Remembers the task that serves a connection.
+    /// Registers the task that serves a connection.
     pub(super) fn started(&self, id: u64, task: &JoinHandle<()>) {
-        if let Some(entry) = self.lock().entries.get_mut(&id) {
-            entry.task = Some(task.abort_handle());
+        if let Some(connection) = self.lock().connections.get_mut(&id) {
+            connection.task = Some(task.abort_handle());
         }
     }
 
-    /// Records a failure of `accept` for want of a resource, and frees a descriptor.
+    /// Records a failure of `accept` due to a lack of resources, and releases a descriptor.
     pub(super) fn accept_failed(&self, error: &io::Error) {
         self.metrics.connection_refused("accept");
         let mut open = self.lock();
@@ -204,7 +204,7 @@ impl Admission {
         }
         drop(open);
         if let Some(count) = self.log.count("accept") {
-            tracing::error!(%error, count, "connections cannot be accepted");
+            tracing::error!(%error, count, "cannot accept connections");
         }
     }
 
@@ -212,7 +212,7 @@ impl Admission {
     fn limited(&self, limit: &'static str, effect: AtLimit) {
         match effect {
             AtLimit::MadeRoom => self.metrics.connection_closed(limit),
-            AtLimit::Refused => self.metrics.connection_refused(limit),
+            AtLimit::Rejected => self.metrics.connection_refused(limit),
         }
         if let Some(count) = self.log.count(limit) {
             let ConnectionLimits { total, per_address } = self.limits;
@@ -221,12 +221,12 @@ impl Admission {
                 count,
                 total,
                 per_address,
-                "a limit on connections is reached; those not at work are closed, or new ones refused"
+                "connection limit reached; closing idle connections or rejecting new ones"
             );
         }
     }
 
-    /// Closes connections that are past a deadline, for ever.
+    /// Closes connections that exceed a deadline; never returns.
     pub(super) async fn reap(&self) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -235,12 +235,13 @@ impl Admission {
             let now = self.clock.advance();
             let mut open = self.lock();
             let overdue: Vec<_> = open
-                .entries
+                .connections
                 .iter()
-                .filter_map(|(&id, entry)| {
-                    let late = entry.asked.is_some_and(|at| at.elapsed() > CLOSE_WITHIN);
-                    let overdue = entry.watch.overdue(now)?;
-                    (entry.asked.is_none() || late).then_some((id, overdue))
+                .filter_map(|(&id, connection)| {
+                    let late =
+                        connection.closing_since.is_some_and(|at| at.elapsed() > CLOSE_WITHIN);
+                    let overdue = connection.watch.overdue(now)?;
+                    (connection.closing_since.is_none() || late).then_some((id, overdue))
                 })
                 .collect();
             for &(id, overdue) in &overdue {
@@ -253,21 +254,21 @@ impl Admission {
                     tracing::info!(
                         deadline = overdue.name(),
                         count,
-                        "closed connections whose client was too slow"
+                        "closed connections of slow clients"
                     );
                 }
             }
         }
     }
 
-    /// Lets open requests end, then closes what is left.
+    /// Waits for open requests to finish, then closes the remaining connections.
     pub(super) async fn drain(&self, within: Duration) {
-        for entry in self.lock().entries.values_mut() {
-            if entry.watch.stage() == Stage::Handshake
-                && let Some(task) = &entry.task
+        for connection in self.lock().connections.values_mut() {
+            if connection.watch.stage() == Stage::Handshake
+                && let Some(task) = &connection.task
             {
                 task.abort();
-            } else if let Some(close) = entry.close.take() {
+            } else if let Some(close) = connection.close.take() {
                 // The connection may have ended.
                 let _ = close.send(());
             }
@@ -276,25 +277,26 @@ impl Admission {
         if tokio::time::timeout(within, self.room.acquire_many(all)).await.is_ok() {
             return;
         }
-        for entry in self.lock().entries.values() {
-            if let Some(task) = &entry.task {
+        for connection in self.lock().connections.values() {
+            if let Some(task) = &connection.task {
                 task.abort();
             }
         }
     }
 }
 
-/// Closes a connection that is not at work, of a site or of all, if there is one.
-fn make_room(open: &mut Open, of: Option<&IpAddr>) -> AtLimit {
+/// Closes a dispensable connection of a site, or of all, if there is one.
+fn make_room(open: &mut OpenConnections, of: Option<&IpAddr>) -> AtLimit {
     match open.dispensable(of) {
         Some(id) if abort(open, id) => AtLimit::MadeRoom,
-        _ => AtLimit::Refused,
+        _ => AtLimit::Rejected,
     }
 }
 
-/// Closes a connection at once; returns `false` if its task is not known yet.
-fn abort(open: &mut Open, id: u64) -> bool {
-    let Some(task) = open.entries.get(&id).and_then(|entry| entry.task.clone()) else {
+/// Aborts a connection. Returns `false` if its task is not registered yet.
+fn abort(open: &mut OpenConnections, id: u64) -> bool {
+    let Some(task) = open.connections.get(&id).and_then(|connection| connection.task.clone())
+    else {
         return false;
     };
     open.remove(id);
@@ -302,21 +304,22 @@ fn abort(open: &mut Open, id: u64) -> bool {
     true
 }
 
-/// Closes a connection past a deadline: an idle one in order, so that HTTP/2 can say goodbye.
-fn close(open: &mut Open, id: u64, overdue: Overdue) {
+/// Closes a connection that exceeds a deadline. An idle one is shut down gracefully, so that HTTP/2
+/// can announce it.
+fn close(open: &mut OpenConnections, id: u64, overdue: Overdue) {
     if overdue == Overdue::Idle
-        && let Some(entry) = open.entries.get_mut(&id)
-        && let Some(close) = entry.close.take()
+        && let Some(connection) = open.connections.get_mut(&id)
+        && let Some(close) = connection.close.take()
     {
-        entry.asked = Some(Instant::now());
-        // If it has ended, it is removed by its drop.
+        connection.closing_since = Some(Instant::now());
+        // A connection that has ended is removed when it is dropped.
         let _ = close.send(());
         return;
     }
     abort(open, id);
 }
 
-/// A connection that was admitted; dropped when it is closed.
+/// An admitted connection; dropped when it is closed.
 #[derive(Debug)]
 pub(super) struct Admitted {
     id: u64,
@@ -335,14 +338,14 @@ impl Admitted {
         Arc::clone(&self.watch)
     }
 
-    /// Waits until the connection is to be closed in order.
+    /// Waits until a graceful shutdown of the connection is requested.
     pub(super) async fn closing(&mut self) {
-        let asked = match self.closing.take() {
+        let closing_since = match self.closing.take() {
             Some(closing) => closing.await.is_ok(),
             None => false,
         };
-        if !asked {
-            // The entry is gone, so the task is about to be aborted.
+        if !closing_since {
+            // The connection has been removed, so the task is about to be aborted.
             std::future::pending::<()>().await;
         }
     }

@@ -21,22 +21,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-/// The length of a request's headers at most, in bytes.
+/// Maximum length of a request's headers, in bytes.
 const MAX_HEADERS: u32 = 16 * 1024;
-/// The size of a connection's buffers, in bytes; it bounds the headers of HTTP/1 too.
+/// The size of a connection's buffers, in bytes. This also limits the headers of HTTP/1.
 const BUFFER: usize = MAX_HEADERS as usize;
 /// Maximum number of requests in progress on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 16;
 /// HTTP/2 flow-control windows, in bytes: per stream and connection.
 const STREAM_WINDOW: u32 = 32 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024;
-/// Interval of HTTP/2 pings, and the time limit of their answers.
+/// Interval of HTTP/2 pings, and the time limit for their responses.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
 static HTTP: LazyLock<Builder<TokioExecutor>> = LazyLock::new(|| {
     let mut http = Builder::new(TokioExecutor::new());
-    // No timers of hyper's for HTTP/1: `Watch` covers them, and the time before the first line too.
+    // hyper's timers for HTTP/1 are not used: `Watch` has these deadlines, and also one for the
+    // first request.
     http.http1().max_buf_size(BUFFER).header_read_timeout(None);
     http.http2()
         .timer(TokioTimer::new())
@@ -59,7 +60,7 @@ pub(super) async fn serve(
     mut admitted: Admitted,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY was not set");
+        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
     let watch = admitted.watch();
     let Some(tls) = tls else {
@@ -73,7 +74,7 @@ pub(super) async fn serve(
             watch.ready();
             http(stream, peer, app, &mut admitted).await;
         }
-        Err(error) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
+        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
     }
 }
 
@@ -92,11 +93,13 @@ where
             });
             request.extensions_mut().insert(ConnectInfo(peer));
             let receiving = Receiving::new(Arc::clone(&watch));
-            let answer = app.call(request.map(|body| Received { body, receiving }));
+            let response = app.call(request.map(|body| RequestBody { body, receiving }));
             async move {
-                let answer = answer.await?;
-                in_progress.answered();
-                Ok::<_, std::convert::Infallible>(answer.map(|body| Answer { body, in_progress }))
+                let response = response.await?;
+                in_progress.responded();
+                Ok::<_, std::convert::Infallible>(
+                    response.map(|body| ResponseBody { body, in_progress }),
+                )
             }
         })
     };
@@ -111,18 +114,18 @@ where
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "a connection failed");
+        tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "connection failed");
     }
 }
 
 /// The body of a request. While its reader waits for the client, the connection is dispensable.
 #[derive(Debug)]
-struct Received {
+struct RequestBody {
     body: Incoming,
     receiving: Receiving,
 }
 
-impl HttpBody for Received {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -148,15 +151,15 @@ impl HttpBody for Received {
     }
 }
 
-/// The body of an answer. The request counts as in progress until it is taken off.
+/// The body of a response. The request is in progress until this value is dropped.
 #[derive(Debug)]
-struct Answer {
+struct ResponseBody {
     body: Body,
-    #[expect(dead_code, reason = "its drop ends the request")]
+    #[expect(dead_code, reason = "ends the request when dropped")]
     in_progress: InProgress,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -176,7 +179,7 @@ impl HttpBody for Answer {
     }
 }
 
-/// A stream whose reads and writes are seen by a [`Watch`].
+/// A stream whose reads and writes are recorded in a [`Watch`].
 #[derive(Debug)]
 struct Watched<S> {
     stream: S,

@@ -1,18 +1,18 @@
-//! The process's limit on file descriptors, from which the limit on connections follows.
+//! The process's limit on file descriptors, which determines the limit on connections.
 
 use super::limits::ConnectionLimits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// File descriptors kept for everything but connections: database, listener, standard streams, and
-/// connections that are about to be refused.
+/// File descriptors reserved for other purposes: the database, the listener, the standard streams,
+/// and connections that are about to be rejected.
 const RESERVED: u64 = 96;
-/// Default of the limit on connections where there are descriptors enough. A client that does its
-/// worst without a token makes a connection cost about 50 KiB of memory.
+/// Default total limit if there are enough descriptors. The memory of one connection of a hostile
+/// client without a token is about 50 KiB.
 const DEFAULT_TOTAL: usize = 512;
-/// Default of the limit per address.
+/// Default limit per address.
 const DEFAULT_PER_ADDRESS: usize = 256;
 
-/// There are too few file descriptors.
+/// The process has too few file descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{connections} connections need {needed} file descriptors, but the process may open {allowed}: raise the limit (ulimit -n, LimitNOFILE=) or lower --max-connections"
@@ -23,8 +23,8 @@ pub struct TooFewDescriptors {
     allowed: u64,
 }
 
-/// Works out the limits on connections from those that the operator gave, and raises the soft limit
-/// on file descriptors to what they need.
+/// Computes the connection limits from those that the operator set, and raises the soft limit on
+/// file descriptors accordingly.
 ///
 /// # Errors
 /// [`TooFewDescriptors`] if the hard limit is too low.
@@ -52,7 +52,7 @@ pub fn connection_limits(
     Ok(ConnectionLimits { total, per_address })
 }
 
-/// Raises the soft limit towards `wanted` as far as the hard limit allows; returns the soft limit.
+/// Raises the soft limit to `wanted`, as far as the hard limit permits. Returns the soft limit.
 fn raised(wanted: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
@@ -63,7 +63,7 @@ fn raised(wanted: u64) -> u64 {
     match setrlimit(Resource::Nofile, Rlimit { current: Some(target), maximum }) {
         Ok(()) => target,
         Err(error) => {
-            tracing::debug!(%error, "the limit on file descriptors was not raised");
+            tracing::debug!(%error, "cannot raise the limit on file descriptors");
             current
         }
     }

@@ -4,8 +4,8 @@
 /// Maximum numbers of open connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// From all addresses together.
+    /// Maximum number for all addresses together.
     pub total: usize,
-    /// From one address; of IPv6 from one /64. Trusted proxies are exempt.
+    /// Maximum number for one address, or one IPv6 /64. Trusted proxies are exempt.
     pub per_address: usize,
 }

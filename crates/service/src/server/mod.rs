@@ -1,9 +1,9 @@
-//! The network side of the service: accepts connections, limits them, does TLS, and serves HTTP/1
-//! and HTTP/2 on them.
+//! The network side of the service: accepts and limits connections, terminates TLS, and serves
+//! HTTP/1 and HTTP/2.
 //!
-//! A client decides how long it takes to send or read anything, so every stage of a connection has
-//! a deadline (`watch`), and connections are limited in total and per address (`admission`).
-//! Limits on requests (rates, bodies, their time) belong to [`crate::api`].
+//! Clients control how long they take to send or to read, so every stage of a connection has a
+//! deadline (`watch`), and the number of connections is limited in total and per address
+//! (`admission`). Limits on requests (rates, bodies, their time) belong to [`crate::api`].
 
 mod admission;
 mod connection;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Pause after `accept` failed for want of a resource, such as file descriptors.
+/// Pause after `accept` failed due to a lack of resources, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The configuration of a [`Server`].
@@ -34,11 +34,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Config {
     /// Limits on connections.
     pub limits: ConnectionLimits,
-    /// Proxies whose connections are not limited per address.
+    /// Proxies, whose connections are not limited per address.
     pub trusted_proxies: Networks,
-    /// The certificate, or `None` for plain HTTP.
+    /// The certificate; `None` for plain HTTP.
     pub tls: Option<Arc<Tls>>,
-    /// Time limit of open requests once the server stops.
+    /// Time limit for open requests after the server is stopped.
     pub stop_within: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Server {
         Self { app, config, admission }
     }
 
-    /// Serves connections until `stop` is ready, then lets open requests end.
+    /// Serves connections until `stop` is ready, then waits for open requests to finish.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let admission = Arc::clone(&self.admission);
         let reaper = tokio::spawn(async move { admission.reap().await });
@@ -84,7 +84,7 @@ impl Server {
         }
     }
 
-    /// Serves a connection in a task of its own, or closes it if a limit is reached.
+    /// Serves a connection in its own task, or closes it if a limit is reached.
     async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let is_proxy = self.config.trusted_proxies.contains(peer.ip());
         let side = if is_proxy { Peer::Proxy } else { Peer::Client(peer.ip()) };
@@ -96,7 +96,7 @@ impl Server {
     }
 }
 
-/// Returns `true` for errors of `accept` that concern only the connection that was to be accepted.
+/// Returns `true` for an error of `accept` that concerns only the connection to be accepted.
 fn is_the_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! The coarse clock of the deadlines of connections, and ticks that are shared between tasks.
+//! The coarse clock for the deadlines of connections, and ticks that are shared between tasks.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ pub(super) const fn ticks(seconds: u32) -> u32 {
     seconds * 4
 }
 
-/// A clock that is advanced every [`TICK`].
+/// A clock that advances every [`TICK`].
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(super) struct TickClock {
     start: Instant,
     now: AtomicU32,
 }
 
-impl Clock {
+impl TickClock {
     pub(super) fn new() -> Self {
         Self { start: Instant::now(), now: AtomicU32::new(1) }
     }
 
-    /// Returns the tick; never 0.
+    /// Returns the current tick, which is never 0.
     pub(super) fn now(&self) -> u32 {
         self.now.load(Relaxed)
     }
@@ -36,12 +36,12 @@ impl Clock {
     }
 }
 
-/// An atomic tick, or none.
+/// An atomic optional tick.
 #[derive(Debug, Default)]
 pub(super) struct OptionalTick(AtomicU32);
 
 impl OptionalTick {
-    /// The value in memory for none, which [`Clock::now`] never returns.
+    /// The representation of `None`, which [`TickClock::now`] never returns.
     const NONE: u32 = 0;
 
     pub(super) fn get(&self) -> Option<u32> {

@@ -1,4 +1,4 @@
-//! The certificate of the service, which can be replaced while it runs.
+//! The certificate of the service, which can be replaced at runtime.
 
 use crate::replaceable::Replaceable;
 use rustls::ServerConfig;
@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use std::path::PathBuf;
 
-/// Why a certificate cannot be used.
+/// The reason why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificate chain cannot be read.
@@ -14,10 +14,10 @@ pub enum TlsError {
     Certificate {
         /// The file.
         path: String,
-        /// The reason.
+        /// The cause.
         source: pem::Error,
     },
-    /// The file has no certificate.
+    /// The file contains no certificate.
     #[error("no certificate in {0}: expected PEM")]
     NoCertificate(String),
     /// The private key cannot be read.
@@ -25,17 +25,17 @@ pub enum TlsError {
     Key {
         /// The file.
         path: String,
-        /// The reason.
+        /// The cause.
         source: pem::Error,
     },
-    /// The key and the certificate do not belong together, or are of an unsupported kind.
+    /// The key does not match the certificate, or is of an unsupported type.
     #[error("cannot use {certificate} with {key}")]
     Pair {
-        /// The file with the chain.
+        /// The file with the certificate chain.
         certificate: String,
         /// The file with the key.
         key: String,
-        /// The reason.
+        /// The cause.
         source: rustls::Error,
     },
 }

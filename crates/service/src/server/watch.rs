@@ -1,24 +1,24 @@
-//! The state of a connection, by which its deadlines are judged.
+//! The state of a connection, and its deadlines.
 //!
-//! The connection's task stores coarse times in atomics as bytes and requests pass; one task for
-//! all connections ([`super::admission::Admission::reap`]) compares them with the clock. A request
-//! costs a few atomic operations and no timer.
+//! The connection's task stores coarse times in atomics as it processes bytes and requests; one
+//! task for all connections ([`super::admission::Admission::reap`]) compares the times with the
+//! clock. A request costs a few atomic operations and no timer.
 
-use super::ticks::{Clock, OptionalTick, ticks};
+use super::ticks::{OptionalTick, TickClock, ticks};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 
 /// Deadline of the TLS handshake.
 const HANDSHAKE_WITHIN: u32 = ticks(10);
-/// Deadline of a request's headers: of the first one from when the connection is ready, of a later
-/// one from its first byte.
+/// Deadline of a request's headers. It starts when the connection is ready for its first request,
+/// and with the first byte of each later request.
 const HEADERS_WITHIN: u32 = ticks(10);
 /// Time limit of an idle connection between requests.
 const IDLE_FOR: u32 = ticks(60);
-/// Time limit for a client to read an answer.
+/// Time limit for a client to read a response.
 const READ_WITHIN: u32 = ticks(30);
-/// Time limit of a request until its answer's body is taken off: `SLOTS - 1` slots. More than
-/// the limits on requests in [`crate::api`] together.
+/// Time limit of a request until its response is sent: `SLOTS - 1` slots. The limit is greater than
+/// the sum of the limits on requests in [`crate::api`].
 const SLOT: u32 = ticks(5);
 const SLOTS: usize = 18;
 
@@ -39,7 +39,7 @@ pub(super) enum Stage {
 pub(super) enum Protocol {
     /// One request at a time.
     Http1,
-    /// Several requests at a time, and frames between them.
+    /// Several requests at a time, with frames between them.
     Http2,
 }
 
@@ -47,24 +47,24 @@ pub(super) enum Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct IdleConnection {
     reason: Dispensable,
-    /// The tick since when the reason holds.
+    /// The tick at which the reason began.
     since: u32,
 }
 
-/// The reason why a connection can be closed to make room, in the order in which connections are closed.
+/// The reason why a connection can be closed to make room, in the order of closing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dispensable {
     /// No request has been received.
     Unused,
-    /// The bodies of its requests have not arrived.
+    /// The bodies of the requests have not arrived.
     Receiving,
-    /// It is between requests.
+    /// The connection is between requests.
     Idle,
-    /// Its client does not read its answers.
+    /// The client does not read its responses.
     Unread,
 }
 
-/// A deadline that has passed.
+/// A missed deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overdue {
     /// The TLS handshake.
@@ -73,12 +73,12 @@ pub(super) enum Overdue {
     Headers,
     /// The next request.
     Idle,
-    /// The client's reading of an answer, or the whole request.
+    /// The client's reading of a response, or the whole request.
     Answer,
 }
 
 impl Overdue {
-    /// The label in metrics and the log.
+    /// Returns the label in metrics and the log.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Handshake => "handshake",
@@ -92,29 +92,29 @@ impl Overdue {
 /// The times and requests of a connection.
 #[derive(Debug)]
 pub(super) struct Watch {
-    clock: Arc<Clock>,
+    clock: Arc<TickClock>,
     stage: AtomicU8,
     multiplexed: AtomicBool,
-    /// When the stage began, or the last request was answered or ended.
+    /// The start of the stage, or the response to or end of the last request.
     quiet_since: AtomicU32,
-    /// When the first byte of a request came whose headers are not complete.
+    /// The first byte of a request whose headers are not complete.
     headers_since: OptionalTick,
-    /// When something was written that is not flushed yet.
+    /// The first write that is not flushed yet.
     unflushed_since: OptionalTick,
-    /// The requests in progress: until their answer is taken off.
+    /// The number of requests whose response is not completely sent.
     requests: AtomicU32,
-    /// Those that have no answer yet.
+    /// The number of requests without a response.
     unanswered: AtomicU32,
-    /// Those of which a body has not fully arrived, and has kept its reader waiting.
+    /// The number of requests whose reader waits for the rest of the body.
     receiving: AtomicU32,
-    /// When `receiving` was last 0.
+    /// The last time at which `receiving` became nonzero.
     receiving_since: AtomicU32,
-    /// The requests in progress by the slot of time in which they began.
+    /// The number of requests in progress, by the time slot in which they started.
     began: [AtomicU16; SLOTS],
 }
 
 impl Watch {
-    pub(super) fn new(clock: Arc<Clock>) -> Self {
+    pub(super) fn new(clock: Arc<TickClock>) -> Self {
         let now = clock.now();
         Self {
             clock,
@@ -139,7 +139,7 @@ impl Watch {
         }
     }
 
-    /// The TLS handshake is finished, or there is none.
+    /// Records the end of the TLS handshake, or the start of a plain connection.
     pub(super) fn ready(&self) {
         self.quiet_since.store(self.clock.now(), Relaxed);
         self.stage.store(Stage::First as u8, Relaxed);
@@ -161,7 +161,7 @@ impl Watch {
         self.unflushed_since.clear();
     }
 
-    /// A request's headers are complete. The result lives until its answer is taken off.
+    /// Records complete request headers. The result must be kept until the response is sent.
     pub(super) fn begin(self: &Arc<Self>, protocol: Protocol) -> InProgress {
         let slot = (self.clock.now() / SLOT) as usize % SLOTS;
         self.requests.fetch_add(1, Relaxed);
@@ -172,11 +172,11 @@ impl Watch {
             self.multiplexed.store(protocol == Protocol::Http2, Relaxed);
             self.stage.store(Stage::Used as u8, Relaxed);
         }
-        InProgress { watch: Arc::clone(self), slot, answered: false }
+        InProgress { watch: Arc::clone(self), slot, responded: false }
     }
 
-    /// Returns the rank of the connection among those that can be closed to make room; `None` if the
-    /// service is at work on a request.
+    /// Returns the rank of the connection among those that can be closed to make room; `None` if
+    /// the service is processing a request.
     pub(super) fn dispensable(&self) -> Option<IdleConnection> {
         let unanswered = self.unanswered.load(Relaxed);
         if unanswered > self.receiving.load(Relaxed) {
@@ -194,12 +194,12 @@ impl Watch {
         Some(IdleConnection { reason, since: self.quiet_since.load(Relaxed) })
     }
 
-    /// Returns since when no request has been in progress, or `None` if one is.
+    /// Returns the start of the time without a request in progress; `None` if there is one.
     fn quiet_since(&self) -> Option<u32> {
         (self.requests.load(Relaxed) == 0).then(|| self.quiet_since.load(Relaxed))
     }
 
-    /// Returns the deadline that has passed at a tick.
+    /// Returns the deadline that is missed at a tick, if any.
     pub(super) fn overdue(&self, now: u32) -> Option<Overdue> {
         let over = |since: u32, limit| now.saturating_sub(since) > limit;
         if self.unflushed_since.get().is_some_and(|since| over(since, READ_WITHIN)) {
@@ -213,7 +213,7 @@ impl Watch {
             Stage::Handshake => over(quiet, HANDSHAKE_WITHIN).then_some(Overdue::Handshake),
             Stage::First => over(quiet, HEADERS_WITHIN).then_some(Overdue::Headers),
             Stage::Used => {
-                // Frames of HTTP/2 come between requests too.
+                // HTTP/2 frames also arrive between requests.
                 let headers = !self.multiplexed.load(Relaxed)
                     && self.headers_since.get().is_some_and(|since| over(since, HEADERS_WITHIN));
                 if headers {
@@ -225,18 +225,18 @@ impl Watch {
     }
 }
 
-/// A request whose answer has not been taken off.
+/// A request whose response is not completely sent.
 #[derive(Debug)]
 pub(super) struct InProgress {
     watch: Arc<Watch>,
     slot: usize,
-    answered: bool,
+    responded: bool,
 }
 
 impl InProgress {
-    /// The request has an answer, which the client has yet to take off.
-    pub(super) fn answered(&mut self) {
-        if !std::mem::replace(&mut self.answered, true) {
+    /// Records that the request has a response, which is not sent yet.
+    pub(super) fn responded(&mut self) {
+        if !std::mem::replace(&mut self.responded, true) {
             self.watch.quiet_since.store(self.watch.clock.now(), Relaxed);
             self.watch.unanswered.fetch_sub(1, Relaxed);
         }
@@ -245,7 +245,7 @@ impl InProgress {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        self.answered();
+        self.responded();
         let watch = &self.watch;
         watch.began[self.slot].fetch_sub(1, Relaxed);
         watch.quiet_since.store(watch.clock.now(), Relaxed);
@@ -253,7 +253,7 @@ impl Drop for InProgress {
     }
 }
 
-/// Marks a request whose body has not fully arrived, once its reader has to wait for the client.
+/// Marks a request whose body has not arrived completely while its reader waits for the client.
 #[derive(Debug)]
 pub(super) struct Receiving {
     watch: Arc<Watch>,
@@ -265,7 +265,7 @@ impl Receiving {
         Self { watch, marked: false }
     }
 
-    /// The client has to send more.
+    /// Records that the reader waits for the client.
     pub(super) fn waits(&mut self) {
         if std::mem::replace(&mut self.marked, true) {
             return;
@@ -275,7 +275,7 @@ impl Receiving {
         }
     }
 
-    /// The body has arrived, or nobody wants it.
+    /// Records that the body has arrived or is no longer needed.
     pub(super) fn ended(&mut self) {
         if std::mem::replace(&mut self.marked, false) {
             self.watch.receiving.fetch_sub(1, Relaxed);
@@ -294,10 +294,10 @@ mod tests {
     use super::*;
 
     fn watch() -> Arc<Watch> {
-        Arc::new(Watch::new(Arc::new(Clock::new())))
+        Arc::new(Watch::new(Arc::new(TickClock::new())))
     }
 
-    /// The first deadline that passes, and after how many seconds.
+    /// Returns the first missed deadline, and the seconds until then.
     fn first_overdue(watch: &Watch) -> Option<(Overdue, u32)> {
         let now = watch.clock.now();
         (0..ticks(600)).find_map(|more| Some((watch.overdue(now + more)?, more / 4)))
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_between_requests_do_not_prolong_an_http_2_connection() {
+    fn frames_between_requests_do_not_extend_an_http_2_connection() {
         let watch = watch();
         watch.ready();
         drop(watch.begin(Protocol::Http2));
@@ -337,14 +337,14 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_dispensable_unless_the_service_is_at_work_on_a_request() {
+    fn a_connection_is_dispensable_unless_a_request_is_being_processed() {
         let rank = |watch: &Watch| watch.dispensable().map(|candidate| candidate.reason);
         let watch = watch();
         assert_eq!(rank(&watch), Some(Dispensable::Unused));
         watch.ready();
         let mut first = watch.begin(Protocol::Http2);
         let mut second = watch.begin(Protocol::Http2);
-        first.answered();
+        first.responded();
         assert_eq!(rank(&watch), None);
         let mut body = Receiving::new(Arc::clone(&watch));
         assert_eq!(rank(&watch), None);
@@ -357,7 +357,7 @@ mod tests {
         body.ended();
         body.ended();
         assert_eq!(rank(&watch), None);
-        second.answered();
+        second.responded();
         assert_eq!(rank(&watch), Some(Dispensable::Unread));
         drop((first, second, body));
         assert_eq!(rank(&watch), Some(Dispensable::Idle));

@@ -1,14 +1,15 @@
 //! The rows of aggregated events, whose counts grow within their minute.
 
-/// Numbers of rows that one statement updates: few sizes, so that each statement is prepared once.
+/// Numbers of rows that one statement updates. There are few sizes, so that each statement is
+/// prepared only once.
 pub(super) const CHUNKS: [usize; 3] = [128, 16, 1];
 
-/// A row is found by the index on `at`. SQLite uses it because it can count the rows of a common
-/// table expression, unlike those of a subquery in `FROM`; with 200 rows it would read the table.
+/// Rows are found by the index on `at`. SQLite uses the index because it can count the rows of a
+/// common table expression; with a subquery in `FROM` and 200 rows, it would scan the table.
 pub(super) const CHANGED: &str = "WITH changed (at, id, metadata) AS (";
 pub(super) const UPDATE: &str = ") UPDATE audit_events SET metadata = changed.metadata FROM changed WHERE audit_events.at = changed.at AND audit_events.id = changed.id";
 
-/// Writes the metadata of events that have a row, in an open transaction.
+/// Updates the metadata of events that have a row, in an open transaction.
 macro_rules! update_metadata {
     ($tx:ident, $events:expr) => {{
         let mut rest: &[$crate::audit::Event] = $events;

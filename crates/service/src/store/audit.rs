@@ -1,5 +1,5 @@
-//! The audit trail's rows: appends batches of uses and deletes old events. It does not read them;
-//! see [`super::audit_search`].
+//! The rows of the audit trail: appends batches of uses and deletes old events. Does not read
+//! events; see [`super::audit_search`].
 
 use super::aggregates::update_metadata;
 use super::events::{CHUNKS, insert_events};
@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
 /// Maximum number of old events that one transaction deletes.
-pub const FORGET_AT_ONCE: u32 = 5_000;
+pub const DELETE_BATCH: u32 = 5_000;
 
 /// Returns `true` if an earlier attempt has written a batch, in an open transaction. The earlier
-/// attempt may still be at its commit, so its tokens are locked first, which waits for its end.
+/// attempt may still be committing, so its tokens are locked first, to wait for its end.
 macro_rules! is_written {
     ($tx:ident, $batch:expr, $used:expr, $dialect:expr) => {
         match $batch.events.first() {
-            // Writing counts and last uses again changes nothing.
+            // Writing counts and last uses twice is harmless.
             None => false,
             Some(first) => {
                 if $dialect == Dialect::Postgres {
@@ -38,12 +38,12 @@ macro_rules! is_written {
 }
 
 impl Store {
-    /// Appends events, updates aggregated ones, and records each token's last use, all in one
-    /// transaction. A retry writes nothing if an earlier attempt was committed after all.
+    /// Appends events, updates aggregated ones, and records the last use of each token, in one
+    /// transaction. A retry writes nothing if an earlier attempt was committed.
     ///
     /// # Errors
-    /// [`StoreError::Statement`]: nothing was written, unless the connection was lost during the
-    /// commit.
+    /// [`StoreError::Statement`] if the database fails. Nothing was written, unless the connection
+    /// was lost during the commit.
     pub async fn append_uses(&self, batch: &Batch, attempt: Attempt) -> Result<(), StoreError> {
         let used = last_uses(batch);
         let dialect = self.dialect();
@@ -58,7 +58,7 @@ impl Store {
                 while rest.len() >= size {
                     let (chunk, after) = rest.split_at(size);
                     rest = after;
-                    // Locked in the order of their ids, as everywhere, against deadlocks.
+                    // Locked in the order of their identifiers, as everywhere, to avoid deadlocks.
                     if dialect == Dialect::Postgres && size > 1 {
                         lock_tokens!(tx, chunk.iter().map(|last| last.token.as_slice()));
                     }
@@ -74,15 +74,15 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes events from before `horizon`, at most [`FORGET_AT_ONCE`] of them; returns the number.
+    /// Deletes at most [`DELETE_BATCH`] events that are older than `horizon`. Returns their number.
     ///
     /// # Errors
     /// [`StoreError::Statement`] if the database fails.
-    pub async fn forget_events(&self, horizon: Timestamp) -> Result<u64, StoreError> {
+    pub async fn delete_events(&self, horizon: Timestamp) -> Result<u64, StoreError> {
         Ok(change!(self, |tx| {
             sqlx::query("DELETE FROM audit_events WHERE sequence IN (SELECT sequence FROM audit_events WHERE at < $1 LIMIT $2)")
                 .bind(time::to_row(horizon))
-                .bind(i64::from(FORGET_AT_ONCE))
+                .bind(i64::from(DELETE_BATCH))
                 .execute(&mut *tx)
                 .await?
                 .rows_affected()
@@ -90,14 +90,14 @@ impl Store {
     }
 }
 
-/// The last use of a token, as in its row.
+/// The last use of a token, as stored in its row.
 struct LastUseRow {
     token: [u8; 16],
     at: i64,
 }
 
-/// Finds the last use of each token that a batch shows as accepted, in the order of their ids so
-/// that two replicas lock rows in the same order.
+/// Returns the last accepted use of each token in a batch, ordered by token, so that all replicas
+/// lock rows in the same order.
 fn last_uses(batch: &Batch) -> Vec<LastUseRow> {
     let mut used = std::collections::BTreeMap::new();
     let accepted = batch.events.iter().filter(|event| event.name == crate::audit::name::USED);

@@ -1,7 +1,7 @@
-//! Reading the audit trail: which index finds the events of a filter, a page at a time.
+//! Searches the audit trail: selects the indexes for a filter, and reads one page at a time.
 //!
-//! Nearly all events are uses of tokens. Indexes for names and people leave uses out, since each
-//! index would make each check dearer; a person's uses are found through their tokens.
+//! Nearly all events are uses of tokens. The indexes by name and by user exclude uses, since each
+//! index would slow down every check of a token; the uses of a user are found through their tokens.
 
 use super::search::search;
 use super::{Dialect, Store, StoreError};
@@ -17,17 +17,17 @@ const COLUMNS: &str = "SELECT e.sequence, e.id, e.at, e.name, e.action, e.actor,
 enum Index {
     /// All events by time.
     Time,
-    /// The events of one token or person as the asset.
+    /// The events of one token or user as the asset.
     Asset,
-    /// All events but uses, by time.
+    /// All events except uses, by time.
     Changes,
-    /// All events but uses, by name.
+    /// All events except uses, by name.
     ChangesByName,
-    /// All events but uses, by user.
+    /// All events except uses, by user.
     ChangesByUser,
-    /// All events but uses, by e-mail address.
+    /// All events except uses, by email address.
     ChangesByEmail,
-    /// The uses of each token of a person.
+    /// The uses of each token of a user.
     UsesOfTokens,
 }
 
@@ -43,7 +43,7 @@ impl Index {
         }
     }
 
-    /// The condition that the index implies.
+    /// Returns the condition of a partial index.
     fn condition(self) -> Option<String> {
         match self {
             Self::Time | Self::Asset => None,
@@ -53,7 +53,7 @@ impl Index {
     }
 }
 
-/// Chooses the indexes that together find all events of a filter, each once.
+/// Returns the indexes that together find every event of a filter exactly once.
 fn indexes(filter: &Filter) -> Vec<Index> {
     if filter.asset().is_some() {
         return vec![Index::Asset];
@@ -75,7 +75,7 @@ fn indexes(filter: &Filter) -> Vec<Index> {
     indexes
 }
 
-/// Adds a filter's and a page's conditions on the events that have an alias in the query.
+/// Adds the conditions of a filter and a page on the events with an alias in the query.
 macro_rules! push_conditions {
     ($query:ident, $alias:literal, $index:ident, $filter:ident, $page:ident) => {
         if let Some(condition) = $index.condition() {
@@ -134,7 +134,7 @@ macro_rules! push_query {
                     .push("(SELECT id FROM users WHERE email = ")
                     .push_bind(email)
                     .push(")"),
-                // The index is chosen for people only.
+                // This index is selected only for users.
                 (None, None) => $query.push("NULL"),
             };
         } else {
@@ -168,10 +168,10 @@ struct EventRow {
     metadata: Option<String>,
 }
 
-/// An event with its number in the database.
+/// An event with its sequence number in the database.
 #[derive(Clone, Debug)]
 pub struct StoredEvent {
-    /// The number, by which events of the same time are ordered.
+    /// The sequence number, which orders events of the same time.
     pub sequence: i64,
     /// The event.
     pub event: Event,
@@ -186,11 +186,11 @@ impl StoredEvent {
 }
 
 impl Store {
-    /// Reads a page of the events that match a filter.
+    /// Returns a page of the events that match a filter.
     ///
     /// # Errors
     /// [`StoreError::SearchTime`] if the search takes too long; another [`StoreError`] if the
-    /// database fails or holds a faulty row.
+    /// database fails or contains an invalid row.
     pub async fn events(
         &self,
         filter: &Filter,
@@ -220,11 +220,11 @@ impl Store {
 }
 
 fn event(row: EventRow) -> Result<Event, StoreError> {
-    use crate::audit::{Request, User};
+    use crate::audit::{Request, UserRef};
     let faulty = || StoreError::Row("audit_events");
     let whole_id = |bytes: Vec<u8>| id::from_row(&bytes).ok_or_else(faulty);
     let user = match (row.user_id, row.user_email) {
-        (Some(user), Some(email)) => Some(User { id: whole_id(user)?, email: email.into() }),
+        (Some(user), Some(email)) => Some(UserRef { id: whole_id(user)?, email: email.into() }),
         _ => None,
     };
     let request = row.method.map(|method| Request {

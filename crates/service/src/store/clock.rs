@@ -1,5 +1,5 @@
-//! The clock's rows and the database's own clock: samples, the latest trusted time, and the
-//! reference that takes its place while no time is trusted.
+//! The rows of the clock, and the database's own clock: samples, the latest trusted time, and the
+//! reference that replaces it until a time is trusted.
 
 use super::events::insert_events;
 use super::{Store, StoreError, change, read};
@@ -8,22 +8,23 @@ use crate::clock::{Anchor, Sample, boot, follow_database, follow_wall};
 use crate::time;
 use jiff::Timestamp;
 
-/// Samples that are taken when a database is opened: the first one includes preparing the statement.
+/// Number of samples when a database is opened. The first one includes the preparation of the
+/// statement.
 const FIRST_SAMPLES: u32 = 3;
 
-/// The database's view of the time.
+/// The state of the clock in the database.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseTime {
-    /// A sample of the database's clock; `None` for SQLite, which has none of its own.
+    /// A sample of the database's clock; `None` for SQLite, which has no clock of its own.
     pub sample: Option<Sample>,
     /// The latest trusted time.
     pub trusted: Option<Timestamp>,
-    /// The time to compare with while no time is trusted.
+    /// The time to compare with until a time is trusted.
     pub reference: Option<Timestamp>,
 }
 
 impl Store {
-    /// Lets the service's clock follow this database's.
+    /// Makes the service's clock follow this database.
     ///
     /// # Errors
     /// [`StoreError::Statement`] if the database fails.
@@ -72,7 +73,7 @@ impl Store {
     /// Stores a trusted time, unless a later one is stored.
     ///
     /// # Errors
-    /// [`StoreError::Statement`]: nothing was written.
+    /// [`StoreError::Statement`] if the database fails; nothing was written.
     pub async fn trust(&self, time: Timestamp) -> Result<(), StoreError> {
         change!(self, |tx| {
             sqlx::query("INSERT INTO clock (singleton, trusted_at) VALUES (1, $1) ON CONFLICT (singleton) DO UPDATE SET trusted_at = excluded.trusted_at WHERE clock.trusted_at < excluded.trusted_at")
@@ -83,12 +84,12 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps the time of the newest event as the reference, if no time is trusted and there is no
-    /// reference yet. Has to be called before this process writes events, whose time may be wrong.
+    /// Stores the time of the newest event as the reference, if no time is trusted and no reference
+    /// is stored. Must be called before this process writes events, since their time may be wrong.
     ///
     /// # Errors
-    /// [`StoreError::Statement`]: nothing was written.
-    pub(super) async fn keep_reference(&self) -> Result<(), StoreError> {
+    /// [`StoreError::Statement`] if the database fails; nothing was written.
+    pub(super) async fn store_reference(&self) -> Result<(), StoreError> {
         let newest: Option<i64> = read!(self, |pool| {
             sqlx::query_scalar("SELECT at FROM audit_events WHERE NOT EXISTS (SELECT 1 FROM clock) AND NOT EXISTS (SELECT 1 FROM clock_reference) ORDER BY at DESC LIMIT 1")
                 .fetch_optional(pool)
@@ -104,10 +105,10 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the trusted time and makes the event's time the reference, with the event.
+    /// Deletes the trusted time, and stores an event and its time as the reference.
     ///
     /// # Errors
-    /// [`StoreError::Statement`]: nothing was written.
+    /// [`StoreError::Statement`] if the database fails; nothing was written.
     pub async fn reset_trust(&self, event: &Event) -> Result<(), StoreError> {
         change!(self, |tx| {
             sqlx::query("DELETE FROM clock").execute(&mut *tx).await?;

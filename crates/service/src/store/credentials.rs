@@ -1,4 +1,4 @@
-//! Credentials: the data by which presented tokens are judged, read on connections of their own.
+//! Credentials: the data to verify presented tokens, read on separate connections.
 
 use super::token_rows::read_scopes;
 use super::{Store, StoreError, read};
@@ -7,24 +7,24 @@ use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 
-/// The data by which a presented token is judged.
+/// The data to verify a presented token.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// The digest of the whole token.
     pub digest: [u8; 32],
-    /// Its owner.
+    /// The owner.
     pub owner: Uuid,
-    /// The owner's address.
+    /// The owner's email address.
     pub email: String,
-    /// The owner's permissions, cut down to the scopes.
+    /// The owner's permissions, limited to the scopes.
     pub permissions: Permissions,
-    /// Its scopes.
+    /// The scopes.
     pub scopes: Vec<String>,
-    /// The time of its creation.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// Its expiry.
+    /// The time of expiry.
     pub expires_at: Timestamp,
-    /// `true` if it was revoked or its owner disabled.
+    /// `true` if the token was revoked or its owner disabled.
     pub dead: bool,
 }
 
@@ -44,7 +44,7 @@ impl Store {
     /// Reads the credential of a token.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
+    /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
         let row: Option<CredentialRow> = read!(self, credentials, |pool| {
             sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")

@@ -1,45 +1,45 @@
-//! Errors of the database. An error that shows a database's URL shows it without its password.
+//! Errors of the database. An error shows the URL of a database without its password.
 
 use std::time::Duration;
 
 /// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The URL has another scheme than those of the supported databases.
+    /// The URL has an unsupported scheme.
     #[error(
-        "`{0}` is no database: use sqlite:FILE or postgres://USER@HOST/NAME (a password belongs into DATABASE_URL)"
+        "unsupported database `{0}`: expected sqlite:FILE or postgres://USER@HOST/NAME (use DATABASE_URL for a password)"
     )]
     Url(String),
     /// The database cannot be opened.
     #[error("cannot open the database {url}")]
     Open {
-        /// The database, without its password.
+        /// The URL of the database, without its password.
         url: String,
-        /// Why.
+        /// The cause.
         source: sqlx::Error,
     },
-    /// The tables cannot be brought up to date.
-    #[error("cannot migrate the database's tables")]
+    /// The tables cannot be migrated.
+    #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.
-    #[error("the database failed")]
+    #[error("database error")]
     Statement(#[from] sqlx::Error),
     /// The system's random source failed.
     #[error(transparent)]
     Random(#[from] ddpatrol_token::mint::RandomError),
-    /// A search took longer than this limit.
+    /// A search exceeded this time limit.
     #[error(
         "the search took longer than {} s; narrow the time range with filter[from] and filter[to] or add a filter",
         .0.as_secs()
     )]
     SearchTime(Duration),
-    /// A row holds what the service never wrote.
-    #[error("the database holds a faulty row in `{0}`")]
+    /// A row has invalid content.
+    #[error("the database contains an invalid row in `{0}`")]
     Row(&'static str),
 }
 
-/// Returns a database's URL without its password and its options, which may hold one too. Only the
-/// scheme is returned if the URL does not show where its password is.
+/// Returns the URL of a database without its password and its options, which may contain one.
+/// Returns only the scheme if the position of the password is ambiguous.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return match url.split_once(':') {

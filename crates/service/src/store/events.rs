@@ -1,9 +1,10 @@
-//! Inserts the rows of new events in an open transaction. It begins and commits nothing.
+//! Inserts the rows of new events in an open transaction. Neither begins nor commits it.
 
-/// Numbers of rows that one statement inserts: few sizes, so that each statement is prepared once.
+/// Numbers of rows that one statement inserts. There are few sizes, so that each statement is
+/// prepared only once.
 pub(super) const CHUNKS: [usize; 4] = [128, 32, 8, 1];
 
-/// The columns of an event, in the order in which [`insert_events`] binds them.
+/// The columns of an event, in the order of the bindings in [`insert_events`].
 pub(super) const INSERT: &str = "INSERT INTO audit_events (id, at, name, action, actor, user_id, user_email, auth_method, asset_type, asset_id, method, path, host, status, user_agent, ip, metadata) ";
 
 /// Appends events in an open transaction.

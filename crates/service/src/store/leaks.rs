@@ -1,5 +1,5 @@
-//! Leak reports: tokens are marked, and by policy revoked, thousands in one report with few
-//! statements, so that a distant database does not make it slow.
+//! Leak reports: records leaks of tokens and, by policy, revokes the tokens. Few statements process
+//! thousands of tokens, so that a long report is fast on a remote database, too.
 
 use super::events::insert_events;
 use super::tokens::RevokedBy;
@@ -11,49 +11,50 @@ use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use subtle::ConstantTimeEq as _;
 
-/// Reports in one transaction.
-const AT_ONCE: usize = 500;
-/// Tokens that one statement marks. With 500, SQLite would read the whole table of tokens.
-const MARKED_AT_ONCE: usize = 128;
-/// Numbers of rows in a statement; few, so that each statement is prepared once. Fewer rows are
-/// filled up with copies of the last.
-const SIZES: [usize; 4] = [1, 16, 128, AT_ONCE];
+/// Maximum number of reports per transaction.
+const REPORTS_PER_TRANSACTION: usize = 500;
+/// Maximum number of leaks recorded by one statement. With 500, SQLite would scan the whole table
+/// of tokens.
+const RECORDS_PER_STATEMENT: usize = 128;
+/// Numbers of rows in a statement. There are few sizes, so that each statement is prepared only
+/// once; missing rows are filled with copies of the last one.
+const SIZES: [usize; 4] = [1, 16, 128, REPORTS_PER_TRANSACTION];
 
 /// The policy for a live token that leaked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnLeak {
-    /// Revoke it at once.
+    /// Revoke the token.
     #[default]
     Revoke,
-    /// Mark it and leave it live.
+    /// Record the leak and leave the token live.
     Flag,
 }
 
-/// A report of one token, with proof that the reporter holds it.
+/// A report of one token, with proof that the reporter possesses it.
 #[derive(Clone, Debug)]
 pub struct LeakReport {
     /// The token.
     pub token: Uuid,
     /// The digest of the whole token.
     pub digest: [u8; 32],
-    /// Who found it.
+    /// The reporter.
     pub source: String,
-    /// Where it can be seen.
+    /// The URL where the token was found.
     pub url: String,
-    /// The location there.
+    /// The location at that URL.
     pub location: String,
 }
 
 /// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeakOutcome {
-    /// The token was live, and is revoked now.
+    /// The token was live and has been revoked.
     Revoked,
-    /// The token is marked and stays live.
+    /// The leak is recorded, and the token remains live.
     Flagged,
-    /// The token had been revoked before.
+    /// The token was already revoked.
     AlreadyRevoked,
-    /// The token had expired before.
+    /// The token was already expired.
     Expired,
     /// No such token was issued here.
     Unknown,
@@ -69,7 +70,7 @@ struct StateRow {
 }
 
 impl StateRow {
-    fn proves(&self, report: &LeakReport) -> bool {
+    fn matches(&self, report: &LeakReport) -> bool {
         self.digest.ct_eq(&report.digest).into()
     }
 
@@ -85,14 +86,14 @@ impl StateRow {
     }
 }
 
-/// The tokens of a part of a report, by id.
+/// The tokens of a part of a report, by identifier.
 type States = HashMap<Vec<u8>, StateRow>;
 
-/// A report whose token is to be marked.
+/// A leak to record.
 #[derive(Debug)]
-struct Marked<'a> {
-    /// The mark's identifier.
-    mark: Uuid,
+struct LeakRecord<'a> {
+    /// The identifier of the leak.
+    id: Uuid,
     report: &'a LeakReport,
 }
 
@@ -101,25 +102,25 @@ struct Marked<'a> {
 struct Changes<'a> {
     /// An outcome for each report of the part.
     outcomes: Vec<LeakOutcome>,
-    /// The first report of each token that is not marked yet.
-    marked: Vec<Marked<'a>>,
+    /// The first report of each token without a recorded leak.
+    records: Vec<LeakRecord<'a>>,
     revoked: Vec<Uuid>,
     events: Vec<Event>,
 }
 
 impl<'a> Changes<'a> {
-    /// Decides about the reports of a part, in order: of two reports of a token, the second finds
-    /// what the first has done.
+    /// Determines the changes for the reports of a part, in order. A second report of a token takes
+    /// the changes of the first into account.
     fn new(
         reports: impl Iterator<Item = &'a LeakReport>,
         mut states: States,
-        rules: &Rules<'_>,
+        context: &ReportContext<'_>,
     ) -> Result<Self, StoreError> {
         let mut changes = Self::default();
         for report in reports {
             let state = states.get_mut(report.token.as_bytes().as_slice());
-            let outcome = match state.filter(|state| state.proves(report)) {
-                Some(state) => changes.add(report, state, rules)?,
+            let outcome = match state.filter(|state| state.matches(report)) {
+                Some(state) => changes.add(report, state, context)?,
                 None => LeakOutcome::Unknown,
             };
             changes.outcomes.push(outcome);
@@ -131,22 +132,22 @@ impl<'a> Changes<'a> {
         &mut self,
         report: &'a LeakReport,
         state: &mut StateRow,
-        rules: &Rules<'_>,
+        context: &ReportContext<'_>,
     ) -> Result<LeakOutcome, StoreError> {
-        let outcome = state.outcome(rules.now);
+        let outcome = state.outcome(context.now);
         if state.leaked_at.is_none() {
-            state.leaked_at = Some(rules.now);
-            self.marked.push(Marked { mark: id::random()?, report });
-            self.events.push(leak_event(rules.actor, report, name::LEAKED)?);
+            state.leaked_at = Some(context.now);
+            self.records.push(LeakRecord { id: id::random()?, report });
+            self.events.push(leak_event(context.actor, report, name::LEAKED)?);
         }
-        // An expired token is revoked too, because the clock may be wrong.
-        if state.revoked_at.is_some() || rules.policy != OnLeak::Revoke {
+        // An expired token is also revoked, because the clock may be wrong.
+        if state.revoked_at.is_some() || context.policy != OnLeak::Revoke {
             return Ok(outcome);
         }
-        state.revoked_at = Some(rules.now);
+        state.revoked_at = Some(context.now);
         self.revoked.push(report.token);
-        let event = leak_event(rules.actor, report, name::REVOKED)?;
-        self.events.push(event.with("revoked_by", RevokedBy::Leak.word()));
+        let event = leak_event(context.actor, report, name::REVOKED)?;
+        self.events.push(event.with("revoked_by", RevokedBy::Leak.as_str()));
         Ok(match outcome {
             LeakOutcome::Expired => LeakOutcome::Expired,
             _ => LeakOutcome::Revoked,
@@ -154,22 +155,22 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// The rules for a report.
+/// The parameters of a report.
 #[derive(Debug)]
-struct Rules<'a> {
+struct ReportContext<'a> {
     now: i64,
     policy: OnLeak,
     actor: &'a Actor,
 }
 
-/// Fills rows up to one of [`SIZES`] with copies of the last.
+/// Pads rows to one of [`SIZES`] with copies of the last one.
 fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
     let size = SIZES.into_iter().find(|&size| size >= rows.len()).unwrap_or(rows.len());
     rows.iter().chain(rows.last().into_iter().cycle()).take(size)
 }
 
-/// Reads the states of tokens with a pool, or with an open transaction, which locks them in the
-/// order of their ids.
+/// Reads the states of tokens from a pool, or in an open transaction, which locks them in the order
+/// of their identifiers.
 macro_rules! read_states {
     ($executor:expr, $ids:expr, $lock:expr) => {{
         let mut query = QueryBuilder::new(
@@ -189,41 +190,43 @@ macro_rules! read_states {
 }
 
 impl Store {
-    /// Takes reports: marks each token that was issued here, revokes the live ones if the policy
-    /// says so, and records each change with its event. Returns an outcome for each report.
+    /// Records reports: records the leak of each token that was issued here, revokes the live
+    /// tokens if the policy requires it, and writes an event for each change. Returns an outcome
+    /// for each report.
     ///
     /// # Errors
-    /// [`StoreError`] if the database fails; the changes of earlier parts of a long report are
-    /// kept, and reporting them again changes nothing.
+    /// [`StoreError`] if the database fails. The changes of earlier parts of a long report remain;
+    /// reporting them again changes nothing.
     pub async fn report_leaks(
         &self,
         reports: &[LeakReport],
         policy: OnLeak,
         actor: &Actor,
     ) -> Result<Vec<LeakOutcome>, StoreError> {
-        // Sorted by id, so that two replicas lock rows in the same order; reports of the same
-        // token keep theirs.
+        // Sorted by identifier, so that all replicas lock rows in the same order. Reports of the
+        // same token keep their order.
         let mut order: Vec<usize> = (0..reports.len()).collect();
         order.sort_by_key(|&index| reports[index].token.as_bytes());
         let mut outcomes = vec![LeakOutcome::Unknown; reports.len()];
-        for part in order.chunks(AT_ONCE) {
+        for part in order.chunks(REPORTS_PER_TRANSACTION) {
             let known = self.known(reports, part).await?;
             if known.is_empty() {
                 continue;
             }
             let now = time::to_row(time::now());
-            let changes = self.take(reports, &known, &Rules { now, policy, actor }).await?;
+            let changes =
+                self.apply(reports, &known, &ReportContext { now, policy, actor }).await?;
             for (&index, &outcome) in known.iter().zip(&changes.outcomes) {
                 outcomes[index] = outcome;
             }
             if !changes.revoked.is_empty() {
-                self.tell(&changes.revoked).await;
+                self.notify_replicas(&changes.revoked).await;
             }
         }
         Ok(outcomes)
     }
 
-    /// Keeps of `part` the reports whose token was issued here.
+    /// Returns the reports of `part` whose token was issued here.
     async fn known(
         &self,
         reports: &[LeakReport],
@@ -233,39 +236,41 @@ impl Store {
         let states = read!(self, |pool| read_states!(pool, &ids, None));
         let is_known = |&index: &usize| {
             let report = &reports[index];
-            states.get(report.token.as_bytes().as_slice()).is_some_and(|state| state.proves(report))
+            states
+                .get(report.token.as_bytes().as_slice())
+                .is_some_and(|state| state.matches(report))
         };
         Ok(part.iter().copied().filter(is_known).collect())
     }
 
-    async fn take<'a>(
+    async fn apply<'a>(
         &self,
         reports: &'a [LeakReport],
         known: &[usize],
-        rules: &Rules<'_>,
+        context: &ReportContext<'_>,
     ) -> Result<Changes<'a>, StoreError> {
         let ids = ids(reports, known);
         let lock = Some(self.dialect());
         let changes = change!(self, |tx| {
             let states = read_states!(&mut *tx, &ids, lock);
             let known = known.iter().map(|&index| &reports[index]);
-            let changes = Changes::new(known, states, rules)?;
-            for marked in changes.marked.chunks(MARKED_AT_ONCE) {
+            let changes = Changes::new(known, states, context)?;
+            for records in changes.records.chunks(RECORDS_PER_STATEMENT) {
                 let mut query = QueryBuilder::new("WITH leaks (token, mark, source, url) AS (");
-                query.push_values(padded(marked), |mut row, Marked { mark, report }| {
+                query.push_values(padded(records), |mut row, LeakRecord { id, report }| {
                     row.push_bind(report.token.as_bytes().as_slice())
-                        .push_bind(mark.as_bytes().as_slice())
+                        .push_bind(id.as_bytes().as_slice())
                         .push_bind(report.source.as_str())
                         .push_bind(report.url.as_str());
                 });
                 query.push(") UPDATE tokens SET leak_id = leaks.mark, leak_source = leaks.source, leak_url = leaks.url, leaked_at = ");
-                query.push_bind(rules.now).push(" FROM leaks WHERE tokens.id = leaks.token");
+                query.push_bind(context.now).push(" FROM leaks WHERE tokens.id = leaks.token");
                 query.build().execute(&mut *tx).await?;
             }
             if !changes.revoked.is_empty() {
                 let mut query = QueryBuilder::new("UPDATE tokens SET revoked_at = ");
-                query.push_bind(rules.now).push(", revoked_by = ");
-                query.push_bind(RevokedBy::Leak.word()).push(" WHERE id IN (");
+                query.push_bind(context.now).push(", revoked_by = ");
+                query.push_bind(RevokedBy::Leak.as_str()).push(" WHERE id IN (");
                 let mut ids = query.separated(", ");
                 for id in padded(&changes.revoked) {
                     ids.push_bind(id.as_bytes().as_slice());
@@ -280,7 +285,7 @@ impl Store {
     }
 }
 
-/// The ids of sorted reports, each once.
+/// Returns the distinct identifiers of sorted reports.
 fn ids(reports: &[LeakReport], part: &[usize]) -> Vec<Uuid> {
     let mut ids: Vec<_> = part.iter().map(|&index| reports[index].token).collect();
     ids.dedup();

@@ -1,4 +1,4 @@
-//! Lists of tokens: filtered, sorted, a page at a time.
+//! Lists of tokens: filtered, sorted, one page at a time.
 
 use super::search::search;
 use super::token_rows::{COLUMNS, Token, TokenRow, fold};
@@ -8,18 +8,18 @@ use crate::time;
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
 
-/// The order of a list.
+/// The sort key of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The name, without regard to case.
+    /// The name, ignoring case.
     Name,
-    /// When it was made.
+    /// The time of creation.
     CreatedAt,
-    /// When it ends.
+    /// The time of expiry.
     ExpiresAt,
-    /// When it was used last; never used comes first.
+    /// The time of the last use; tokens without a use come first.
     LastUsedAt,
-    /// When it was reported as leaked; never comes first.
+    /// The time of the leak report; tokens without a report come first.
     Leaked,
 }
 
@@ -35,16 +35,16 @@ impl Order {
     }
 }
 
-/// The tokens to list, and their order.
+/// The criteria, the order and the page of a list.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// Part of the name, without regard to case; or the whole id or alias.
+    /// Part of the name, ignoring case; or the whole identifier or alias.
     pub text: Option<String>,
-    /// The owners; all people if empty.
+    /// The owners; all users if empty.
     pub owners: Vec<Uuid>,
-    /// Only tokens that leaked, revoked ones included.
+    /// Only leaked tokens, including revoked ones.
     pub leaked: bool,
-    /// The order.
+    /// The sort key.
     pub order: Order,
     /// The direction of the order.
     pub direction: Direction,
@@ -55,20 +55,21 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Names the index for SQLite where the choice is not obvious without statistics.
+    /// Returns the index hint for SQLite where the planner, without statistics, may select another
+    /// index.
     const fn hint(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Postgres => "",
             Dialect::Sqlite if !self.owners.is_empty() => " INDEXED BY tokens_by_owner",
             Dialect::Sqlite if self.leaked => " INDEXED BY tokens_leaked",
-            // It holds the names, and is smaller than the table.
+            // The index contains the names, and is smaller than the table.
             Dialect::Sqlite if self.text.is_some() => " INDEXED BY tokens_by_name",
             Dialect::Sqlite => "",
         }
     }
 }
 
-/// Adds the tokens of a listing to a query, from `FROM` on.
+/// Adds the tokens of a listing to a query, starting with `FROM`.
 macro_rules! push_conditions {
     ($query:ident, $listing:expr, $now:expr, $dialect:expr) => {
         $query.push(" FROM tokens").push($listing.hint($dialect));
@@ -96,8 +97,9 @@ macro_rules! push_conditions {
     };
 }
 
-/// Adds the query of a listing's page. The page's ids come from an index if one has the order, so
-/// that a late page does not read the rows of earlier ones.
+/// Adds the query for the page of a listing. The identifiers of the page are read from an index in
+/// the order of the list, if there is one, so that a late page does not read the rows of earlier
+/// pages.
 macro_rules! push_page {
     ($query:ident, $listing:expr, $now:expr, $dialect:expr) => {{
         let listing: &Listing = $listing;
@@ -111,7 +113,7 @@ macro_rules! push_page {
     }};
 }
 
-/// Makes the pattern of a text anywhere in a folded name.
+/// Returns the pattern for a text anywhere in a folded name.
 fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in fold(text).chars() {
@@ -126,20 +128,20 @@ fn pattern(text: &str) -> String {
 
 /// A page of a list.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct TokenPage {
     /// The tokens of the page.
     pub tokens: Vec<Token>,
-    /// The number of tokens in all pages.
+    /// The number of tokens on all pages.
     pub total: i64,
 }
 
 impl Store {
-    /// Lists a page of tokens, and counts all that match the listing's conditions.
+    /// Returns a page of tokens, and the number of all tokens that match the listing.
     ///
     /// # Errors
     /// [`StoreError::SearchTime`] if the search takes too long; another [`StoreError`] if the
-    /// database fails or holds a faulty row.
-    pub async fn tokens(&self, listing: &Listing) -> Result<Listed, StoreError> {
+    /// database fails or contains an invalid row.
+    pub async fn tokens(&self, listing: &Listing) -> Result<TokenPage, StoreError> {
         let now = time::to_row(time::now());
         let dialect = self.dialect();
         let (rows, total): (Vec<TokenRow>, i64) = search!(self, |connection| {
@@ -151,7 +153,7 @@ impl Store {
             (rows, query.build_query_scalar().fetch_one(&mut *connection).await?)
         });
         let tokens = rows.into_iter().map(TokenRow::token).collect::<Result<_, _>>()?;
-        Ok(Listed { tokens, total })
+        Ok(TokenPage { tokens, total })
     }
 }
 
@@ -160,7 +162,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_list_in_an_indexed_order_or_of_an_owner_reads_the_table_on_sqlite() {
+    async fn lists_in_an_indexed_order_or_of_an_owner_do_not_scan_the_table_on_sqlite() {
         let dir = tempfile::tempdir().expect("a directory");
         let url = format!("sqlite:{}", dir.path().join("unit.db").display());
         let store = Store::open(&url, crate::store::Missing::Create).await.expect("a new database");
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_texts_wildcards_are_letters() {
+    fn wildcards_in_a_text_are_literal() {
         assert_eq!(pattern("A%b_\\"), "%a\\%b\\_\\\\%");
     }
 }

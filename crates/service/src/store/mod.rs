@@ -1,7 +1,7 @@
-//! The database: SQLite for one machine, PostgreSQL for several, with the same statements.
+//! The database: SQLite for one machine, PostgreSQL for several, with the same SQL statements.
 //!
-//! Every change and its audit event are one transaction. Statements use `$1`, which both databases
-//! understand, and column types that both have: bytes, 64-bit integers and text.
+//! Each change and its audit event are written in one transaction. Statements use `$1`, which both
+//! databases support, and common column types: bytes, 64-bit integers and text.
 
 mod aggregates;
 pub mod audit;
@@ -32,7 +32,7 @@ use sqlx::sqlite::Sqlite;
 
 /// The channel on which replicas on one PostgreSQL notify each other of changed tokens.
 pub(crate) const CHANNEL: &str = "ddpatrol_changes";
-/// The most tokens that a notification names; beyond, replicas forget all.
+/// Maximum number of tokens in one notification. For more tokens, replicas invalidate all.
 const NAMED_TOKENS: usize = 16;
 
 /// A database, open and migrated.
@@ -47,15 +47,16 @@ pub enum Store {
 /// The differences between the databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
-    /// A writing transaction locks the whole database. Without statistics, so that queries name
+    /// A writing transaction locks the whole database. There are no statistics, so queries name
     /// their indexes.
     Sqlite,
-    /// Transactions lock rows; those that change many lock them in the order of their ids.
+    /// Transactions lock rows; those that change several rows lock them in the order of their
+    /// identifiers.
     Postgres,
 }
 
-/// Reads with a pool of either database, by default the one for all but authentication and
-/// searches; `$body` is compiled for both.
+/// Reads from a pool of either database, by default from the one for everything except
+/// authentication and searches. `$body` is compiled for both databases.
 macro_rules! read {
     ($store:expr, |$pool:ident| $body:expr) => {
         $crate::store::read!($store, reader, |$pool| $body)
@@ -74,8 +75,8 @@ macro_rules! read {
     };
 }
 
-/// Writes in a transaction of either database, committed if `$body` ends with a value. If anything
-/// fails, or the future is dropped, the connection is closed; see [`pools::Writer`].
+/// Writes in a transaction of either database, which is committed if `$body` evaluates to a value.
+/// After a failure, or if the future is dropped, the connection is closed; see [`pools::Writer`].
 macro_rules! change {
     ($store:expr, |$tx:ident| $body:expr) => {
         match $store {
@@ -100,7 +101,8 @@ macro_rules! change {
 pub(crate) use {change, read};
 
 impl Store {
-    /// The pool to listen for notifications with; `None` on SQLite, which has no other replicas.
+    /// Returns the pool to listen for notifications on; `None` for SQLite, which has no other
+    /// replicas.
     #[must_use]
     pub fn listener(&self) -> Option<&PgPool> {
         match self {
@@ -116,9 +118,9 @@ impl Store {
         }
     }
 
-    /// Notifies the other replicas to forget tokens, or all of them if there are none or many. This
-    /// only makes them faster, since they forget by themselves soon; so a failure is only logged.
-    pub(crate) async fn tell(&self, tokens: &[Uuid]) {
+    /// Notifies the other replicas to invalidate tokens: all tokens if `tokens` is empty or long. A
+    /// failure is only logged, since cached tokens expire soon without a notification.
+    pub(crate) async fn notify_replicas(&self, tokens: &[Uuid]) {
         let Self::Postgres(pools) = self else { return };
         let payloads = if (1..=NAMED_TOKENS).contains(&tokens.len()) {
             tokens.iter().map(ToString::to_string).collect()
@@ -133,7 +135,7 @@ impl Store {
         if let Err(error) = notified.await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "cannot notify the other replicas of a change"
+                "cannot notify other replicas of a change"
             );
         }
     }
@@ -154,7 +156,7 @@ mod tests {
     use crate::audit::{Actor, name};
     use std::time::Duration;
 
-    /// Runs a future on a runtime of its own.
+    /// Runs a future on its own runtime.
     pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(future)
@@ -175,20 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn a_full_database_takes_changes_again_as_soon_as_it_has_room() {
+    fn a_full_database_accepts_changes_again_once_it_has_space() {
         let dir = tempfile::tempdir().expect("a directory");
         run(async {
             let (store, writer) = sqlite(&dir).await;
-            // The limit holds for one connection: its successor has room again.
+            // The limit applies to one connection: the next one has space again.
             sqlx::query("PRAGMA max_page_count = 60").execute(&writer).await.expect("a limit");
-            let full = append(&store).await.expect_err("there is no room");
+            let full = append(&store).await.expect_err("there is no space");
             assert!(format!("{full:?}").contains("full"), "{full:?}");
-            append(&store).await.expect("there is room");
+            append(&store).await.expect("there is space");
         });
     }
 
     #[test]
-    fn a_change_that_is_dropped_half_way_leaves_nothing_behind() {
+    fn a_change_that_is_dropped_midway_is_rolled_back() {
         let dir = tempfile::tempdir().expect("a directory");
         run(async {
             let (store, writer) = sqlite(&dir).await;

@@ -1,9 +1,9 @@
-//! A test of SQLite's plans: no statement of a change reads a whole table that grows.
+//! A test of SQLite's query plans: no statement of a change scans a whole table that grows.
 
 use super::Store;
 use super::leaks::{LeakReport, OnLeak};
 use super::tests::{run, sqlite};
-use super::tokens::{Authority, Change, Creation, RevokedBy, Update};
+use super::tokens::{Authority, Change, Creation, RevokedBy, UpdateOutcome};
 use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
@@ -17,8 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-/// The statements that the library has logged. Its connections are threads of their own, so only a
-/// subscriber of the whole process sees them.
+/// The statements logged by sqlx. Its connections run in their own threads, so only a process-wide
+/// subscriber receives them.
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 struct Statements;
@@ -44,7 +44,7 @@ impl Visit for Statement {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-/// Inserts tokens, all with the same digest; returns their identifiers.
+/// Inserts tokens with the same digest. Returns their identifiers.
 async fn tokens(pool: &SqlitePool, count: usize) -> Vec<Uuid> {
     let owner = id::random().expect("random bytes");
     let sql = "INSERT INTO users (id, email, name, permissions, created_at) VALUES ($1, 'x@y', 'x', 1, 0)";
@@ -72,7 +72,7 @@ fn report(token: &Uuid) -> LeakReport {
     LeakReport { token: *token, digest: [0; 32], source, url, location }
 }
 
-/// Makes every kind of change, in every number of rows that has a statement of its own.
+/// Makes every kind of change, with each number of rows that has its own statement.
 async fn change_everything(store: &Store, pool: &SqlitePool) {
     let tokens = tokens(pool, 645).await;
     let events: Vec<Event> = tokens.iter().take(169).map(|&token| event(token)).collect();
@@ -100,7 +100,7 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let new = mint(request).expect("random bytes").token;
     let event = event(new.id);
     let dead = Authority::Token(tokens[0]);
-    let refused = store.create_token(&new, dead, &event).await.expect("a refusal");
+    let refused = store.create_token(&new, dead, &event).await.expect("a rejection");
     assert_eq!(refused, Creation::Unauthorized);
     let created = store.create_token(&new, Authority::Operator, &event).await.expect("a token");
     assert_eq!(created, Creation::Done);
@@ -108,17 +108,17 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let change = Change { previous: &token, name: Some("y"), scopes: None };
     let authority = Authority::Token(new.id);
     let updated = store.update_token(&change, authority, &event).await.expect("an update");
-    assert_eq!(updated, Update::Done);
+    assert_eq!(updated, UpdateOutcome::Done);
     let later = expires_at + SignedDuration::from_secs(1);
     assert_eq!(store.expire_tokens(later, 1_000).await.expect("expiry"), 1);
     store.revoke_token(new.id, RevokedBy::Api, &event).await.expect("a revocation");
     store.set_permissions(admin.id, Permissions::ALL, &event).await.expect("permissions");
     store.disable_user(admin.id, &event).await.expect("a disabled user");
-    store.forget_events(Timestamp::MAX).await.expect("retention");
+    store.delete_events(Timestamp::MAX).await.expect("retention");
 }
 
 #[test]
-fn no_change_reads_a_whole_table_on_sqlite() {
+fn no_change_scans_a_whole_table_on_sqlite() {
     let subscriber = tracing_subscriber::registry().with(Statements);
     tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
     let dir = tempfile::tempdir().expect("a directory");

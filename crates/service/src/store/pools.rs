@@ -1,5 +1,5 @@
-//! Connections to the database, in pools by purpose, so that no kind of work takes the connections
-//! of another: authentication never waits for a search.
+//! Connections to the database, in pools by purpose, so that no kind of work uses up the
+//! connections of another: authentication never waits for a search.
 
 use super::error::{StoreError, without_password};
 use sqlx::pool::{Pool, PoolConnection, PoolOptions};
@@ -10,10 +10,10 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 /// Maximum time that a statement waits for a connection or for another writer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Searches that run at the same time, besides [`OWN_LISTS`].
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Maximum number of concurrent searches, in addition to [`OWN_LISTS`].
 pub(crate) const SEARCHES: u32 = 3;
-/// Lists of the caller's own tokens that run at the same time.
+/// Maximum number of concurrent lists of the caller's own tokens.
 pub(crate) const OWN_LISTS: u32 = 2;
 
 /// SQLite connections for authentication.
@@ -22,33 +22,33 @@ const SQLITE_CREDENTIALS: u32 = 4;
 const SQLITE_READERS: u32 = 4;
 
 /// PostgreSQL connections for authentication. With [`POSTGRES_OTHERS`], [`SEARCHES`] and
-/// [`OWN_LISTS`] they are 18 for each replica, which `docs/service.md` states.
+/// [`OWN_LISTS`], each replica uses 18 connections, as `docs/service.md` states.
 const POSTGRES_CREDENTIALS: u32 = 5;
-/// PostgreSQL connections for changes, other reads and the listener for notifications.
+/// PostgreSQL connections for changes, other reads and the notification listener.
 const POSTGRES_OTHERS: u32 = 8;
 
-/// PostgreSQL's own time limit of a search, for when it cannot be cancelled: a second more than
+/// PostgreSQL's own time limit of a search, in case it cannot be cancelled: one second more than
 /// [`super::search::TIME_LIMIT`].
 const SEARCH_STATEMENT_TIME: &str = "6s";
 
-/// The treatment of a missing SQLite file.
+/// The action for a missing SQLite file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Create the file.
     Create,
     /// Fail.
-    Refuse,
+    Fail,
 }
 
 /// The pools of one database.
 #[derive(Debug)]
 pub struct Pools<DB: Database> {
-    /// For changes. SQLite has one writer at a time, so changes queue for a single connection
-    /// instead of polling for a lock.
+    /// For changes. SQLite has one writer at a time, so changes queue for one connection instead of
+    /// polling for a lock.
     pub(crate) writer: Pool<DB>,
     /// For authentication.
     pub(crate) credentials: Pool<DB>,
-    /// For searches, lists of the caller's own tokens included.
+    /// For searches and lists of the caller's own tokens.
     pub(crate) search: Pool<DB>,
     /// For other reads.
     pub(crate) reader: Pool<DB>,
@@ -87,7 +87,7 @@ pub(super) async fn open_sqlite(url: &str, missing: Missing) -> Result<Pools<Sql
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(PATIENCE);
+        .busy_timeout(MAX_WAIT);
     let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
     let options = options.read_only(true);
     let reader = pool(SQLITE_READERS).connect_with(options.clone()).await.map_err(failed)?;
@@ -113,13 +113,13 @@ pub(super) async fn open_postgres(url: &str) -> Result<Pools<Postgres>, StoreErr
 }
 
 fn pool<DB: Database>(connections: u32) -> PoolOptions<DB> {
-    PoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE)
+    PoolOptions::new().max_connections(connections).acquire_timeout(MAX_WAIT)
 }
 
-/// A connection that carries a transaction. Unless the transaction was committed, the connection
-/// is closed instead of being reused: SQLite may have rolled back by itself, which sqlx's count of
-/// open transactions misses, and a rollback may fail. The database rolls back what a closed
-/// connection left open.
+/// A connection for one transaction. Unless the transaction was committed, the connection is closed
+/// instead of being reused: SQLite may have rolled back by itself, which sqlx's count of open
+/// transactions misses, and a rollback may fail. The database rolls back the open transaction of a
+/// closed connection.
 #[derive(Debug)]
 pub(super) struct Writer<DB: Database> {
     connection: PoolConnection<DB>,
@@ -127,12 +127,12 @@ pub(super) struct Writer<DB: Database> {
 }
 
 impl<DB: Database> Writer<DB> {
-    /// Takes a connection for one transaction.
+    /// Acquires a connection for one transaction.
     pub(super) async fn acquire(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
         Ok(Self { connection: pool.acquire().await?, committed: false })
     }
 
-    /// The connection to begin the transaction on.
+    /// Returns the connection to begin the transaction on.
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
         &mut self.connection
     }

@@ -1,6 +1,6 @@
-//! Readiness of the database: a real write, at most once a second however many ask.
+//! Readiness of the database: a real write, at most once per second for any number of callers.
 //!
-//! A read would succeed on a full disk or a read-only replica, where the service cannot work.
+//! A read would succeed even on a full disk or a read-only replica, where the service cannot work.
 
 use super::{Store, StoreError, change};
 use crate::time;
@@ -13,12 +13,13 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a write probe.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Maximum number of callers that wait for a probe; each keeps its request's headers in memory.
+/// Maximum number of callers that wait for a probe; each of them keeps the headers of its request
+/// in memory.
 const MAX_WAITING: usize = 32;
 
 /// The result of a write probe.
 #[derive(Clone, Copy, Debug, Default)]
-struct Outcome {
+struct ProbeResult {
     /// The probe's number, from 1.
     number: u64,
     writable: bool,
@@ -34,7 +35,7 @@ struct Latest {
 #[derive(Debug)]
 pub struct Readiness {
     latest: Mutex<Latest>,
-    outcomes: Arc<watch::Sender<Outcome>>,
+    results: Arc<watch::Sender<ProbeResult>>,
     waiting: Semaphore,
 }
 
@@ -42,7 +43,7 @@ impl Default for Readiness {
     fn default() -> Self {
         Self {
             latest: Mutex::default(),
-            outcomes: Arc::default(),
+            results: Arc::default(),
             waiting: Semaphore::new(MAX_WAITING),
         }
     }
@@ -50,35 +51,35 @@ impl Default for Readiness {
 
 impl Readiness {
     /// Returns `true` if the database accepted a write at most a second ago. Takes at most a few
-    /// seconds, also if the database hangs. If too many callers wait already, returns the last result
-    /// at once.
+    /// seconds, even if the database hangs. Returns the last result at once if too many callers are
+    /// waiting.
     pub async fn is_writable(&self, store: &Store) -> bool {
         let Ok(_permit) = self.waiting.try_acquire() else {
-            return self.outcomes.borrow().writable;
+            return self.results.borrow().writable;
         };
-        let mut outcomes = self.outcomes.subscribe();
+        let mut results = self.results.subscribe();
         let number = self.probe(store);
-        let outcome = outcomes.wait_for(|outcome| outcome.number >= number);
-        match tokio::time::timeout(TIME_LIMIT + INTERVAL, outcome).await {
-            Ok(Ok(outcome)) => outcome.writable,
+        let result = results.wait_for(|result| result.number >= number);
+        match tokio::time::timeout(TIME_LIMIT + INTERVAL, result).await {
+            Ok(Ok(result)) => result.writable,
             _ => false,
         }
     }
 
-    /// Starts a probe unless one is running or recent; returns the number of the latest. The probe
-    /// is a task of its own, so that a caller that disconnects does not end it.
+    /// Starts a probe, unless one is running or recent. Returns the number of the latest probe. The
+    /// probe runs in its own task, so that it continues if the caller disconnects.
     fn probe(&self, store: &Store) -> u64 {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_running = self.outcomes.borrow().number < latest.number;
+        let is_running = self.results.borrow().number < latest.number;
         if is_running || latest.started.is_some_and(|at| at.elapsed() < INTERVAL) {
             return latest.number;
         }
         latest.number += 1;
         latest.started = Some(Instant::now());
-        let (number, store, outcomes) = (latest.number, store.clone(), Arc::clone(&self.outcomes));
+        let (number, store, results) = (latest.number, store.clone(), Arc::clone(&self.results));
         tokio::spawn(async move {
             let writable = write(&store).await;
-            outcomes.send_replace(Outcome { number, writable });
+            results.send_replace(ProbeResult { number, writable });
         });
         number
     }
@@ -95,14 +96,14 @@ async fn write(store: &Store) -> bool {
             false
         }
         Err(_) => {
-            tracing::error!("not ready: a write to the database took longer than {TIME_LIMIT:?}");
+            tracing::error!("not ready: a write to the database took more than {TIME_LIMIT:?}");
             false
         }
     }
 }
 
 impl Store {
-    /// Writes a row that nobody reads.
+    /// Writes a row that is never read.
     ///
     /// # Errors
     /// [`StoreError::Statement`] if the database does not accept writes.

@@ -1,5 +1,5 @@
-//! Searches: bounded in number ([`Searches`]) and in time, and interrupted when nobody waits for the
-//! result any more.
+//! Searches, limited in number ([`Searches`]) and time. A search is interrupted if its caller no
+//! longer waits for the result.
 
 mod slots;
 
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 
 /// Time limit of a search.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Instructions of SQLite's virtual machine between two checks whether to stop; about a
-/// millisecond.
+/// Number of instructions of SQLite's virtual machine between two checks for an interruption; about
+/// a millisecond.
 const SQLITE_STEP: i32 = 10_000;
 /// Time limit for the request that cancels a search on PostgreSQL.
 const CANCEL_TIME: Duration = Duration::from_secs(2);
 
-/// A failing database would otherwise fill the log.
+/// Without this limit, a failing database would fill the log.
 static LOG: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
-/// Runs `$body` with a connection for searches of either database, within [`TIME_LIMIT`]. If the
-/// time is over or the future is dropped, the database stops searching.
+/// Runs `$body` with a connection for searches of either database, within [`TIME_LIMIT`]. At the
+/// time limit, or if the future is dropped, the database interrupts the search.
 macro_rules! search {
     ($store:expr, |$connection:ident| $body:expr) => {
         match $store {
@@ -56,7 +56,7 @@ macro_rules! search {
 
 pub(super) use search;
 
-/// Recognises the databases' errors for statements that took too long.
+/// Recognizes the errors of both databases for interrupted statements.
 pub(super) fn interrupted(error: StoreError) -> StoreError {
     /// SQLite's `SQLITE_INTERRUPT` and PostgreSQL's `query_canceled`.
     const CODES: [&str; 2] = ["9", "57014"];
@@ -71,7 +71,7 @@ pub(super) fn interrupted(error: StoreError) -> StoreError {
     }
 }
 
-/// A search on SQLite, which stops when this is dropped.
+/// A search on SQLite. The search is interrupted when this value is dropped.
 #[derive(Debug)]
 pub(super) struct SqliteSearch {
     connection: PoolConnection<Sqlite>,
@@ -102,11 +102,11 @@ impl Drop for SqliteSearch {
     }
 }
 
-/// A search on PostgreSQL, which is cancelled there when this is dropped before it finished.
+/// A search on PostgreSQL. The search is cancelled when this value is dropped before it finished.
 #[derive(Debug)]
 pub(super) struct PostgresSearch {
     connection: PoolConnection<Postgres>,
-    /// The server process that searches.
+    /// The server process that runs the search.
     process: i32,
     /// Connections for the request that cancels the search.
     others: PgPool,
@@ -135,7 +135,7 @@ impl Drop for PostgresSearch {
         if self.finished {
             return;
         }
-        // Not to be reused: the cancellation may arrive late.
+        // The connection cannot be reused, since the cancellation may arrive late.
         self.connection.close_on_drop();
         let (process, others) = (self.process, self.others.clone());
         tokio::spawn(async move {
@@ -144,7 +144,10 @@ impl Drop for PostgresSearch {
             if !matches!(cancelled, Ok(Ok(_)))
                 && let Some(count) = LOG.count("cancel")
             {
-                tracing::warn!(count, "cannot cancel a search; it ends by its statement_timeout");
+                tracing::warn!(
+                    count,
+                    "cannot cancel a search; it runs until its statement_timeout"
+                );
             }
         });
     }
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
     use crate::store::pools::SEARCHES;
 
-    /// Counts without end, with the connections for searches.
+    /// Runs an endless query on the connections for searches.
     async fn endless(store: &crate::store::Store) -> Result<i64, StoreError> {
         Ok(search!(store, |connection| {
             sqlx::query_scalar("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n")
@@ -165,12 +168,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_search_on_sqlite_stops_when_it_is_dropped_or_its_time_is_over() {
+    async fn a_search_on_sqlite_stops_when_dropped_or_at_its_time_limit() {
         let dir = tempfile::tempdir().expect("a directory");
         let url = format!("sqlite:{}", dir.path().join("unit.db").display());
         let store = crate::store::Store::open(&url, crate::store::Missing::Create).await;
         let store = store.expect("a new database");
-        // More than there are connections: each dropped search gives its connection back.
+        // More searches than connections: each dropped search must release its connection.
         for _ in 0..4 * SEARCHES {
             let dropped = tokio::time::timeout(Duration::from_millis(50), endless(&store)).await;
             assert!(dropped.is_err());

@@ -1,17 +1,17 @@
-//! The rows of tokens: their columns, the types that they are read into and written from, and their
-//! inserts and locks in an open transaction. Of the token itself only a digest is stored.
+//! The rows of tokens: their columns, the types that they are converted from and to, and inserts
+//! and locks in an open transaction. Only a digest of the token itself is stored.
 
 use super::StoreError;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 
-/// A new token: everything to store except its secret.
+/// A new token, without its secret.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// The identifier, which the token contains as its alias.
+    /// The identifier; the token contains it as its alias.
     pub id: Uuid,
-    /// The digest of the whole token, see [`crate::auth::digest`].
+    /// The digest of the whole token; see [`crate::auth::digest`].
     pub digest: [u8; 32],
     /// The owner.
     pub owner: Uuid,
@@ -19,24 +19,24 @@ pub struct NewToken {
     pub name: String,
     /// The scopes.
     pub scopes: Vec<String>,
-    /// Time of creation.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// Time of expiry.
+    /// The time of expiry.
     pub expires_at: Timestamp,
 }
 
-/// A leak report's mark on a token.
+/// The record of a leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leak {
-    /// The mark's own identifier.
+    /// The record's own identifier.
     pub id: Uuid,
-    /// Time of the first report.
+    /// The time of the first report.
     pub date: Timestamp,
     /// The reporter.
     pub source: String,
 }
 
-/// A token as the API shows it.
+/// A token as it is shown by the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The identifier.
@@ -47,17 +47,17 @@ pub struct Token {
     pub name: String,
     /// The scopes.
     pub scopes: Vec<String>,
-    /// Time of creation.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// Time of expiry.
+    /// The time of expiry.
     pub expires_at: Timestamp,
-    /// Time of the last change of the name or the scopes.
+    /// The time of the last change to the name or the scopes.
     pub modified_at: Option<Timestamp>,
-    /// Time of the last use.
+    /// The time of the last use.
     pub last_used_at: Option<Timestamp>,
-    /// Time of the revocation.
+    /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
-    /// The mark of a leak report, if the token leaked.
+    /// The record of the leak, if the token leaked.
     pub leak: Option<Leak>,
 }
 
@@ -113,7 +113,7 @@ pub(super) fn write_scopes(scopes: &[String]) -> String {
     serde_json::Value::from(scopes).to_string()
 }
 
-/// Folds a name for sorting and for searching without regard to case.
+/// Converts a name for sorting and for searching, ignoring case.
 pub(super) fn fold(name: &str) -> String {
     name.to_lowercase()
 }
@@ -137,7 +137,7 @@ macro_rules! insert_token {
     };
 }
 
-/// Locks tokens of PostgreSQL in the order of their ids, in an open transaction.
+/// Locks tokens on PostgreSQL in the order of their identifiers, in an open transaction.
 macro_rules! lock_tokens {
     ($tx:ident, $ids:expr) => {{
         let mut query = sqlx::QueryBuilder::new("SELECT 1 FROM tokens WHERE id IN (");

@@ -1,5 +1,5 @@
-//! Creates, finds, changes and revokes tokens, and writes the events of expired ones, each change with
-//! its event. The rows themselves are in `token_rows`.
+//! Creates, reads, updates and revokes tokens, and records expired ones. Each change is written
+//! with its event. [`super::token_rows`] contains the rows.
 
 pub use super::token_rows::{Leak, NewToken, Token};
 
@@ -15,20 +15,20 @@ use sqlx::QueryBuilder;
 /// The cause of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedBy {
-    /// The owner or an administrator, by the API.
+    /// The owner or an administrator, through the API.
     Api,
-    /// A holder of the token, by RFC 7009.
+    /// A holder of the token, through RFC 7009.
     Holder,
-    /// An operator at the command line.
+    /// An operator on the command line.
     Operator,
     /// The policy, after a leak report.
     Leak,
 }
 
 impl RevokedBy {
-    /// The word in a row, in metrics and in events.
+    /// Returns the value in rows, metrics and events.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Holder => "holder",
@@ -38,12 +38,12 @@ impl RevokedBy {
     }
 }
 
-/// The authority for a change of tokens.
+/// The authority for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
     /// An operator with access to the database.
     Operator,
-    /// The holder of this token, which has to be live when the change is made.
+    /// The holder of this token, which must be live when the change is made.
     Token(Uuid),
 }
 
@@ -69,7 +69,7 @@ pub struct Change<'a> {
 
 /// The result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Update {
+pub enum UpdateOutcome {
     /// The token is changed.
     Done,
     /// Another request changed the token first; nothing was written.
@@ -83,24 +83,25 @@ pub enum Update {
 /// The result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// The token is revoked now.
+    /// The token has been revoked.
     Done,
-    /// The token was revoked before.
+    /// The token was already revoked.
     Already,
     /// No such token exists.
     Missing,
 }
 
-/// Events of expired tokens: the outer condition is for what changes while the statement waits.
+/// Expired tokens. The outer condition checks for changes made while the statement waits.
 const EXPIRE_SQLITE: &str = "UPDATE tokens SET expired_at = $1 WHERE revoked_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING id";
-/// Locks rows in the order of their ids, against deadlocks.
+/// Locks rows in the order of their identifiers, to avoid deadlocks.
 const EXPIRE_POSTGRES: &str = "WITH due AS (SELECT id FROM tokens WHERE id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2) ORDER BY id FOR UPDATE) UPDATE tokens SET expired_at = $1 FROM due WHERE tokens.id = due.id AND revoked_at IS NULL AND expired_at IS NULL RETURNING tokens.id";
 
 const LIVE: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL";
-/// The locks make a revocation or a disabling wait for the end of the transaction.
+/// The locks make a concurrent revocation of the token or disabling of its owner wait for the end
+/// of the transaction.
 const LIVE_POSTGRES: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL FOR SHARE";
 
-/// Returns `true` if an authority still holds, in an open transaction and until its end.
+/// Returns `true` if an authority is valid, in an open transaction and until its end.
 macro_rules! is_authorized {
     ($tx:ident, $authority:expr, $at:expr, $dialect:expr) => {
         match $authority {
@@ -122,10 +123,10 @@ macro_rules! is_authorized {
 }
 
 impl Store {
-    /// Inserts a new token, with its event, if the authority still holds.
+    /// Inserts a new token and its event if the authority is valid.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn create_token(
         &self,
         token: &NewToken,
@@ -144,10 +145,10 @@ impl Store {
         }))
     }
 
-    /// Finds a token, dead or alive.
+    /// Returns a token, whether live or dead.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
+    /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn token(&self, id: Uuid) -> Result<Option<Token>, StoreError> {
         let row: Option<TokenRow> = read!(self, |pool| {
             let mut query = QueryBuilder::new(COLUMNS);
@@ -157,20 +158,20 @@ impl Store {
         row.map(TokenRow::token).transpose()
     }
 
-    /// Changes a live token's name or scopes, with its event, if the token still has the name and
-    /// the scopes of `previous`, and the authority still holds.
+    /// Changes the name or the scopes of a live token and writes the event, provided that the token
+    /// still has the name and the scopes of `previous` and the authority is valid.
     ///
-    /// The comparison is part of the statement that changes the row: what a caller checked against
-    /// `previous` holds for the row that is changed.
+    /// The statement that updates the row also compares it with `previous`. The caller's checks of
+    /// `previous` are therefore valid for the updated row.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn update_token(
         &self,
         change: &Change<'_>,
         authority: Authority,
         event: &Event,
-    ) -> Result<Update, StoreError> {
+    ) -> Result<UpdateOutcome, StoreError> {
         let Change { previous, name, scopes } = *change;
         let id = previous.id.as_bytes().as_slice();
         let dialect = self.dialect();
@@ -195,9 +196,9 @@ impl Store {
                 == 1;
             if updated {
                 insert_events!(tx, std::slice::from_ref(event));
-                Update::Done
+                UpdateOutcome::Done
             } else if !authorized {
-                Update::Unauthorized
+                UpdateOutcome::Unauthorized
             } else {
                 let live = sqlx::query(
                     "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
@@ -207,32 +208,32 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?
                 .is_some();
-                if live { Update::Outdated } else { Update::Dead }
+                if live { UpdateOutcome::Outdated } else { UpdateOutcome::Dead }
             }
         });
-        if update == Update::Done {
-            self.tell(&[previous.id]).await;
+        if update == UpdateOutcome::Done {
+            self.notify_replicas(&[previous.id]).await;
         }
         Ok(update)
     }
 
-    /// Revokes a token, with its event if it was not revoked before.
+    /// Revokes a token, and writes its event if the token was not already revoked.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn revoke_token(
         &self,
         token: Uuid,
         by: RevokedBy,
         event: &Event,
     ) -> Result<Revocation, StoreError> {
-        let event = event.clone().with("revoked_by", by.word());
+        let event = event.clone().with("revoked_by", by.as_str());
         let revoked = change!(self, |tx| {
             let revoked = sqlx::query(
                 "UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL",
             )
             .bind(time::to_row(event.at))
-            .bind(by.word())
+            .bind(by.as_str())
             .bind(token.as_bytes().as_slice())
             .execute(&mut *tx)
             .await?
@@ -243,7 +244,7 @@ impl Store {
             }
             revoked
         });
-        self.tell(&[token]).await;
+        self.notify_replicas(&[token]).await;
         if revoked {
             return Ok(Revocation::Done);
         }
@@ -253,12 +254,12 @@ impl Store {
         })
     }
 
-    /// Writes the event of tokens that ended at or before `now`, one event for each token however
-    /// many replicas do so at the same time. Returns the number of tokens. The mark that an event was
-    /// written does not decide whether a token is accepted.
+    /// Writes the event of each token that expired at or before `now`, exactly once for any number
+    /// of concurrent replicas. Returns the number of tokens. The flag that an event was written
+    /// does not affect whether a token is accepted.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn expire_tokens(&self, now: Timestamp, at_most: u32) -> Result<usize, StoreError> {
         let now = time::to_row(now);
         let due: bool = read!(self, |pool| {

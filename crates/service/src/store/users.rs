@@ -1,4 +1,4 @@
-//! People: the administrator of a new database, and those that operators add.
+//! Users: the administrator of a new database, and those that operators add.
 
 use super::events::insert_events;
 use super::{Store, StoreError, change, read};
@@ -9,23 +9,23 @@ use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 
-/// The address of the administrator that a new database begins with.
+/// The email address of the first administrator.
 pub const ADMINISTRATOR: &str = "admin@localhost";
 
-/// A person.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Their identifier.
+    /// The identifier.
     pub id: Uuid,
-    /// Their address, which is theirs alone.
+    /// The email address, which is unique.
     pub email: String,
-    /// Their name.
+    /// The name.
     pub name: String,
-    /// What they may do.
+    /// The permissions.
     pub permissions: Permissions,
-    /// Since when they are known.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// Since when they may do nothing any more.
+    /// The time at which the user was disabled, if any.
     pub disabled_at: Option<Timestamp>,
 }
 
@@ -52,7 +52,7 @@ impl UserRow {
     }
 }
 
-/// Inserts a person in an open transaction.
+/// Inserts a user in an open transaction.
 macro_rules! insert_user {
     ($tx:ident, $user:expr) => {
         sqlx::query(
@@ -71,18 +71,18 @@ macro_rules! insert_user {
 }
 
 impl Store {
-    /// Gives an empty database its organization and its administrator with a token; returns whether
-    /// it did so, which of several replicas that start together exactly one does.
+    /// Creates the organization of an empty database and its administrator with a token. Returns
+    /// `true` if this call created them; of several concurrent replicas, exactly one does.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
-    pub async fn begin(&self, admin: &User, token: &NewToken) -> Result<bool, StoreError> {
+    /// [`StoreError`] if the database fails; nothing was written.
+    pub async fn bootstrap(&self, admin: &User, token: &NewToken) -> Result<bool, StoreError> {
         let organization = id::random()?;
         let events = [
             Actor::SYSTEM.event(name::USER_CREATED, None)?.about_user(admin.id),
             Actor::SYSTEM.event(name::CREATED, Some(token.id))?,
         ];
-        let begun = change!(self, |tx| {
+        let created = change!(self, |tx| {
             let first = sqlx::query(
                 "INSERT INTO organization (singleton, id, name, created_at) VALUES (1, $1, 'Default', $2) ON CONFLICT (singleton) DO NOTHING",
             )
@@ -99,13 +99,13 @@ impl Store {
             }
             first
         });
-        Ok(begun)
+        Ok(created)
     }
 
-    /// Adds a person; returns whether their address was free.
+    /// Adds a user. Returns `false` if the email address is already used.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn add_user(&self, user: &User, event: &Event) -> Result<bool, StoreError> {
         let added = change!(self, |tx| {
             let added = insert_user!(tx, user);
@@ -117,10 +117,10 @@ impl Store {
         Ok(added)
     }
 
-    /// Lists everybody, by address.
+    /// Returns all users, ordered by email address.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
+    /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
         let rows: Vec<UserRow> = read!(self, |pool| {
             sqlx::query_as("SELECT id, email, name, permissions, created_at, disabled_at FROM users ORDER BY email")
@@ -130,10 +130,10 @@ impl Store {
         rows.into_iter().map(UserRow::user).collect()
     }
 
-    /// Finds a person by address or identifier.
+    /// Returns the user with an email address or identifier.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or holds a faulty row.
+    /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn user(&self, email_or_id: &str) -> Result<Option<User>, StoreError> {
         let id = Uuid::parse(email_or_id).map(|id| id.as_bytes().to_vec());
         let row: Option<UserRow> = read!(self, |pool| {
@@ -146,10 +146,10 @@ impl Store {
         row.map(UserRow::user).transpose()
     }
 
-    /// Replaces a person's permissions.
+    /// Replaces a user's permissions.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn set_permissions(
         &self,
         user: Uuid,
@@ -164,15 +164,15 @@ impl Store {
                 .await?;
             insert_events!(tx, std::slice::from_ref(event));
         });
-        self.tell(&[]).await;
+        self.notify_replicas(&[]).await;
         Ok(())
     }
 
-    /// Disables a person: none of their tokens is accepted any more. Returns whether they were
+    /// Disables a user, so that all of their tokens are rejected. Returns `true` if the user was
     /// enabled before.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written.
+    /// [`StoreError`] if the database fails; nothing was written.
     pub async fn disable_user(&self, user: Uuid, event: &Event) -> Result<bool, StoreError> {
         let disabled = change!(self, |tx| {
             let disabled = sqlx::query(
@@ -189,7 +189,7 @@ impl Store {
             }
             disabled
         });
-        self.tell(&[]).await;
+        self.notify_replicas(&[]).await;
         Ok(disabled)
     }
 }

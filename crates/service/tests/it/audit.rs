@@ -1,5 +1,5 @@
-//! The audit trail under load: every answered use is in it, whatever the database does; and pages by
-//! cursor.
+//! The audit trail under load: it contains every answered use, whatever the database does, and is
+//! paged by a cursor.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const CONNECTIONS: usize = 6;
 
-/// Checks a token until the server is gone; gives when each answer was there.
+/// Checks a token until the server has ended. Returns the times of the responses.
 fn load(server: &Server, token: &str, answered: &AtomicUsize) -> Vec<Instant> {
     let mut connection = server.connect();
     let mut times = Vec::new();
@@ -26,7 +26,7 @@ fn load(server: &Server, token: &str, answered: &AtomicUsize) -> Vec<Instant> {
     times
 }
 
-/// Loads a server, ends it by a signal, and gives when answers were there, and when it was signalled.
+/// Loads a server and ends it by a signal. Returns the times of the responses and of the signal.
 fn loaded(server: Server, token: &str, signal: Signal) -> (Vec<Instant>, Instant) {
     let answered = AtomicUsize::new(0);
     let ended = scope(|scope| {
@@ -49,7 +49,7 @@ fn loaded(server: Server, token: &str, signal: Signal) -> (Vec<Instant>, Instant
     ended
 }
 
-/// How many checks the trail tells of.
+/// Returns the number of checks in the audit trail.
 fn audited(database: &Database) -> usize {
     let sql = format!(
         "SELECT CAST(COUNT(*) AS TEXT) FROM audit_events WHERE name = 'access_token.used' AND path = '{CHECK}' AND status = 200"
@@ -68,7 +68,10 @@ fn a_kill_loses_a_second(database: &Database) {
     let (answers, killed) = loaded(server, &admin, Signal::SIGKILL);
     let safe = answers.iter().filter(|&&at| killed - at > Duration::from_secs(1)).count();
     let audited = audited(database);
-    assert!(safe > 0 && audited >= safe, "{audited} of {safe} uses of more than a second before");
+    assert!(
+        safe > 0 && audited >= safe,
+        "{audited} of {safe} uses at least a second before the kill"
+    );
     assert!(audited <= answers.len() + CONNECTIONS, "{audited} of {}", answers.len());
 }
 
@@ -93,7 +96,7 @@ fn a_kill_loses_at_most_the_uses_of_the_last_second_on_postgres() {
 }
 
 #[test]
-fn while_the_database_is_locked_requests_wait_and_none_fails_or_is_lost() {
+fn requests_wait_while_the_database_is_locked_and_none_fails_or_is_lost() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let unlocked = AtomicBool::new(false);
@@ -112,9 +115,9 @@ fn while_the_database_is_locked_requests_wait_and_none_fails_or_is_lost() {
         let loads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(checks)).collect();
         database.locked(|| {
             let creation =
-                scope.spawn(|| server.mint(&admin, "made meanwhile", &["user_app_keys"]));
+                scope.spawn(|| server.mint(&admin, "created meanwhile", &["user_app_keys"]));
             std::thread::sleep(Duration::from_secs(3));
-            assert!(!creation.is_finished(), "it waits for the lock");
+            assert!(!creation.is_finished(), "the creation waits for the lock");
         });
         unlocked.store(true, SeqCst);
         loads
@@ -124,12 +127,12 @@ fn while_the_database_is_locked_requests_wait_and_none_fails_or_is_lost() {
                 (count + load.0, slowest.max(load.1))
             })
     });
-    assert!(slowest > Duration::from_secs(1), "requests were held back: {slowest:?}");
+    assert!(slowest > Duration::from_secs(1), "requests waited for the queue: {slowest:?}");
     server.stop();
     assert_eq!(audited(&database), count);
 }
 
-/// Reads all pages of the trail; gives how often each event was there.
+/// Reads all pages of the audit trail. Returns the number of occurrences of each event.
 fn pages(server: &Server, admin: &str, sort: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let mut cursor: Option<String> = None;
@@ -147,7 +150,7 @@ fn pages(server: &Server, admin: &str, sort: &str) -> BTreeMap<String, usize> {
             Value::Null => return counts,
             other => panic!("{other}"),
         }
-        // The reader's own uses are events too: without an end this would follow them for ever.
+        // The reader's own uses are events, too: without a limit, this would follow them forever.
         if counts.len() > 20_000 {
             return counts;
         }

@@ -1,4 +1,4 @@
-//! Request bodies: their memory, their time, and what is answered before they are read.
+//! Request bodies: their memory, their time, and responses that are sent before they are read.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread::scope;
 
-/// The memory in MiB that requests without a token may take.
+/// Maximum memory of requests without a token, in MiB.
 const ALLOWED: u64 = 64;
 const MIB: usize = 1024 * 1024;
 
@@ -17,7 +17,7 @@ fn report(body: impl Into<Vec<u8>>) -> Request {
     Request::post("/leaks/v1/reports").body(body).header("content-type", "application/json")
 }
 
-/// A report that repeats an entry up to a length.
+/// Returns a report that repeats an entry up to a length.
 fn repeated(entry: &str, length: usize) -> String {
     let (start, end) = (r#"{"reports":["#, "]}");
     let count = (length - start.len() - end.len()) / (entry.len() + 1);
@@ -25,7 +25,7 @@ fn repeated(entry: &str, length: usize) -> String {
 }
 
 #[test]
-fn requests_without_a_token_take_a_bounded_amount_of_memory() {
+fn requests_without_a_token_use_a_limited_amount_of_memory() {
     let database = Database::sqlite();
     let server = Server::start(&database, &[]);
     let idle = server.memory("VmHWM");
@@ -48,7 +48,7 @@ fn requests_without_a_token_take_a_bounded_amount_of_memory() {
             }
         });
     }
-    // Held: all but the last byte is sent, and many entries in few bytes.
+    // Stalled requests: everything but the last byte is sent.
     let held: Vec<TcpStream> = (0..60)
         .filter_map(|index| {
             let path = if index % 2 == 0 { "/leaks/v1/reports" } else { "/oauth2/revoke" };
@@ -58,12 +58,12 @@ fn requests_without_a_token_take_a_bounded_amount_of_memory() {
             let head =
                 format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
             stream.write_all(head.as_bytes()).ok()?;
-            // The server stops reading what it has no room for.
+            // The server stops reading when it has no memory left.
             let _ = stream.write_all(&vec![b' '; length - 1]);
             Some(stream)
         })
         .collect();
-    // A small report passes meanwhile.
+    // A small report succeeds meanwhile.
     server.call(&report(r#"{"reports":[]}"#)).expect(200);
     drop(held);
     let peak = server.memory("VmHWM");
@@ -75,7 +75,7 @@ fn requests_without_a_token_take_a_bounded_amount_of_memory() {
 }
 
 #[test]
-fn many_entries_at_once_are_answered_within_the_memory() {
+fn many_concurrent_entries_are_answered_within_the_memory_limit() {
     let database = Database::sqlite();
     let server = Server::start(&database, &[]);
     let idle = server.memory("VmHWM");
@@ -93,7 +93,7 @@ fn many_entries_at_once_are_answered_within_the_memory() {
 }
 
 #[test]
-fn an_entry_with_a_member_twice_is_invalid() {
+fn an_entry_with_a_repeated_member_is_invalid() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let token = server.mint(&admin, "twice", &["user_app_keys"]);
@@ -103,7 +103,7 @@ fn an_entry_with_a_member_twice_is_invalid() {
     assert_eq!(server.check(&token.key), 200);
 }
 
-/// Sends a request's head, and of its body only a byte; returns the answer.
+/// Sends a request's head and one byte of its body. Returns the response.
 fn answer_to_head(server: &Server, head: &str) -> String {
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.set_read_timeout(Some(crate::PATIENCE)).unwrap();
@@ -115,7 +115,7 @@ fn answer_to_head(server: &Server, head: &str) -> String {
 }
 
 #[test]
-fn an_alert_without_a_known_key_and_a_signature_is_refused_before_its_body_is_read() {
+fn an_alert_without_a_known_key_and_a_signature_is_rejected_before_its_body_is_read() {
     let database = Database::sqlite();
     let server = Server::start_limited(&database, &["--rate-limit", "leaks=3/1000000000"]);
     let head = "POST /leaks/v1/github HTTP/1.1\r\ncontent-length: 8388608\r\n";
@@ -133,7 +133,7 @@ fn an_alert_without_a_known_key_and_a_signature_is_refused_before_its_body_is_re
 }
 
 #[test]
-fn a_request_cut_by_a_time_limit_is_answered_counted_audited_and_logged() {
+fn a_request_beyond_its_time_limit_is_answered_counted_audited_and_logged() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let head = format!(
@@ -144,7 +144,7 @@ fn a_request_cut_by_a_time_limit_is_answered_counted_audited_and_logged() {
     let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert!(body["errors"][0].as_str().unwrap().contains("seconds"), "{body}");
     assert_eq!(server.metric("ddpatrold_answers_total{class=\"tokens_write\",status=\"503\"}"), 1);
-    assert!(server.log().contains("the body did not arrive"), "{}", server.log());
+    assert!(server.log().contains("the body was not received"), "{}", server.log());
     until("the use is recorded", || {
         let events = server.events(&admin, "@evt.name:access_token.used");
         events.iter().any(|event| event.to_string().contains("503")).then_some(())
@@ -152,7 +152,7 @@ fn a_request_cut_by_a_time_limit_is_answered_counted_audited_and_logged() {
 }
 
 #[test]
-fn slow_bodies_do_not_keep_others_from_reporting() {
+fn slow_bodies_do_not_prevent_other_reports() {
     let database = Database::sqlite();
     let server = Server::start(&database, &[]);
     let slow: Vec<TcpStream> = (0..200)
@@ -170,7 +170,7 @@ fn slow_bodies_do_not_keep_others_from_reporting() {
     drop(slow);
 }
 
-/// Sends a request's head and a part of its body; the rest does not follow.
+/// Sends a request's head and a part of its body, and then stalls.
 fn stalled(server: &Server, head: &str, length: usize, sent: usize) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.set_write_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
@@ -182,7 +182,7 @@ fn stalled(server: &Server, head: &str, length: usize, sent: usize) -> TcpStream
 }
 
 #[test]
-fn two_addresses_with_stalled_bodies_keep_no_other_from_reporting() {
+fn two_addresses_with_stalled_bodies_do_not_prevent_other_reports() {
     let database = Database::sqlite();
     let server = Server::start(&database, &["--trusted-proxy", "127.0.0.1"]);
     let _stalled: Vec<TcpStream> = [8 * MIB, MIB]
@@ -200,22 +200,22 @@ fn two_addresses_with_stalled_bodies_keep_no_other_from_reporting() {
 }
 
 #[test]
-fn few_slow_bodies_of_one_address_are_read_at_the_same_time() {
+fn concurrent_slow_bodies_of_one_address_are_limited() {
     let database = Database::sqlite();
     let server = Server::start(&database, &[]);
     let slow: Vec<TcpStream> =
         (0..12).map(|_| stalled(&server, "POST /oauth2/revoke HTTP/1.1\r\n", 99, 1)).collect();
-    until("four are refused for want of room", || {
+    until("four are rejected for lack of memory", || {
         let refused = server.metric("ddpatrold_bodies_refused_total{reason=\"no_memory\"}");
         (refused == 4).then_some(())
     });
-    // One that arrives at once is read beside them.
+    // A body that arrives at once is read nevertheless.
     server.call(&report(r#"{"reports":[]}"#)).expect(200);
     drop(slow);
 }
 
 #[test]
-fn a_person_with_stalled_bodies_keeps_nobody_else_from_creating_tokens() {
+fn a_user_with_stalled_bodies_does_not_prevent_others_from_creating_tokens() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &["--trusted-proxy", "127.0.0.1"]);
     let add = ["user", "add", "ada@example.com", "--permission", "user_app_keys"];
@@ -237,7 +237,7 @@ fn a_person_with_stalled_bodies_keeps_nobody_else_from_creating_tokens() {
 }
 
 #[test]
-fn an_introspection_without_the_permission_is_refused_before_its_body_is_read() {
+fn an_introspection_without_the_permission_is_rejected_before_its_body_is_read() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let token = server.mint(&admin, "t", &["user_app_keys"]);

@@ -1,4 +1,4 @@
-//! Wrong clocks: no revocation, token or event is lost to one, wherever it is wrong and however far.
+//! Wrong clocks: no revocation, token or event is lost, whichever clock is wrong and by any offset.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -17,7 +17,7 @@ const EXPIRED: &str = "@evt.name:access_token.expired";
 const SOON: [&str; 2] = ["--clock-agreement", "1"];
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Long enough for everything that runs every second to run, several times.
+/// Waits long enough for every task that runs each second to run several times.
 fn a_while() {
     std::thread::sleep(Duration::from_millis(3_500));
 }
@@ -33,7 +33,7 @@ fn issue(database: &Database, expires_in: &str) -> String {
     admin(database, &[&issue[..], &["--name", "brief", "--expires-in", expires_in]].concat())
 }
 
-/// Runs a command of `admin` whose wall clock is wrong.
+/// Runs an `admin` command with a wrong wall clock.
 fn admin_under(clock: &WallClock, database: &Database, args: &[&str]) -> Output {
     let mut command = ddpatrold();
     command.envs(clock.variables());
@@ -57,7 +57,7 @@ fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
-/// Makes the events of the first start older than a retention of 365 days.
+/// Makes the events of the first start older than the retention of 365 days.
 fn age_first_events(database: &Database) {
     let old = micros(Timestamp::now() - 380 * DAY);
     change(database, &format!("UPDATE audit_events SET at = {old} WHERE name = 'user.created'"));
@@ -73,7 +73,7 @@ fn is_present(timestamp: &Value) -> bool {
 }
 
 #[test]
-fn a_replica_with_a_wrong_clock_does_no_harm_on_postgres() {
+fn a_replica_with_a_wrong_clock_is_harmless_on_postgres() {
     for offset in ["+400d", "-1h", "-1d"] {
         let database = Database::postgres();
         let (right, with) = Server::first(&database, &SOON);
@@ -81,7 +81,7 @@ fn a_replica_with_a_wrong_clock_does_no_harm_on_postgres() {
         let ended = issue(&database, "1s");
         let clock = WallClock::new(offset);
         let wrong = Server::start_under(&clock, &database, &SOON);
-        until("the token ends", || (right.check(&ended) == 401).then_some(()));
+        until("the token expires", || (right.check(&ended) == 401).then_some(()));
         a_while();
         for server in [&right, &wrong] {
             assert_eq!(server.check(&with), 200, "{offset}");
@@ -90,9 +90,13 @@ fn a_replica_with_a_wrong_clock_does_no_harm_on_postgres() {
         }
         assert_eq!(metric(&wrong, "ddpatrold_retention_refused "), 1.0, "{offset}");
         assert_eq!(metric(&wrong, "ddpatrold_clock_agreement_seconds "), 0.0, "{offset}");
-        assert!(wrong.log().contains("retention refused"), "{}", wrong.log());
+        assert!(wrong.log().contains("not deleting old audit events"), "{}", wrong.log());
         assert_eq!(metric(&right, "ddpatrold_retention_refused "), 0.0, "{offset}");
-        assert_eq!(right.events(&with, EXPIRED).len(), 1, "by the replica with a right clock");
+        assert_eq!(
+            right.events(&with, EXPIRED).len(),
+            1,
+            "written by the replica with the correct clock"
+        );
 
         let made = wrong.mint(&with, "by the wrong one", &["user_app_keys"]);
         wrong.revoke(&with, &token.id);
@@ -109,7 +113,7 @@ fn a_replica_with_a_wrong_clock_does_no_harm_on_postgres() {
 }
 
 #[test]
-fn a_process_with_a_wrong_clock_beside_another_does_no_lasting_harm_on_sqlite() {
+fn a_second_process_with_a_wrong_clock_does_no_lasting_harm_on_sqlite() {
     let database = Database::sqlite();
     let (right, with) = Server::first(&database, &SOON);
     let token = right.mint(&with, "long", &PERMISSIONS);
@@ -127,7 +131,7 @@ fn a_process_with_a_wrong_clock_beside_another_does_no_lasting_harm_on_sqlite() 
 }
 
 #[test]
-fn a_step_of_400_days_harms_nothing_that_is_there_afterwards_and_revocations_hold() {
+fn a_step_of_400_days_does_no_lasting_harm_and_keeps_revocations() {
     let database = Database::sqlite();
     let clock = WallClock::new("+0");
     let server = Server::start_under(&clock, &database, &["--clock-agreement", "2"]);
@@ -138,19 +142,19 @@ fn a_step_of_400_days_harms_nothing_that_is_there_afterwards_and_revocations_hol
     let flagged = mint("flagged");
     wait_until_trusted(&database);
     clock.set("+400d");
-    until("every token has ended", || (server.check(&kept.key) == 401).then_some(()));
+    until("every token is expired", || (server.check(&kept.key) == 401).then_some(()));
     let form = format!("token={}", held.key);
     let revoke = Request::post("/oauth2/revoke")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form);
     server.call(&revoke).expect(200);
     assert_eq!(server.report(&json!([{"token": leaked.key}])), ["expired"]);
-    assert_eq!(server.report(&json!([{"token": leaked.key}])), ["expired"], "and again");
+    assert_eq!(server.report(&json!([{"token": leaked.key}])), ["expired"], "repeated");
     assert!(admin_under(&clock, &database, &["token", "revoke", &revoked.id]).status.success());
     let step = "the wall clock was set ahead by 9600h";
     until(step, || server.log().contains(step).then_some(()));
     clock.set("+0");
-    until("tokens live again", || (server.check(&kept.key) == 200).then_some(()));
+    until("tokens are live again", || (server.check(&kept.key) == 200).then_some(()));
     assert_eq!(server.check(&flagged.key), 200);
     for token in [&held, &leaked, &revoked] {
         assert_eq!(server.check(&token.key), 401);
@@ -162,7 +166,7 @@ fn a_step_of_400_days_harms_nothing_that_is_there_afterwards_and_revocations_hol
     assert!(metric(&server, "ddpatrold_clock_disagreements_total ") >= 2.0);
 }
 
-/// A token that ended six minutes ago.
+/// Creates a token that expired six minutes ago.
 fn ended_token(database: &Database, server: &Server, with: &str) -> Token {
     let token = server.mint(with, "ended", &["user_app_keys"]);
     let end = micros(Timestamp::now() - SignedDuration::from_mins(6));
@@ -171,7 +175,7 @@ fn ended_token(database: &Database, server: &Server, with: &str) -> Token {
 }
 
 #[test]
-fn a_clock_that_is_behind_revives_no_token_that_ended_five_minutes_before_on_sqlite() {
+fn a_clock_that_is_behind_does_not_revive_a_token_expired_five_minutes_ago_on_sqlite() {
     let database = Database::sqlite();
     let clock = WallClock::new("+0");
     let server = Server::start_under(&clock, &database, &SOON);
@@ -195,20 +199,20 @@ fn a_clock_that_is_behind_revives_no_token_that_ended_five_minutes_before_on_sql
         let server = Server::start_under(&clock, &database, &SOON);
         assert_eq!(server.check(&ended.key), 401, "after a restart");
         assert_eq!(server.check(&with), 200);
-        let made = server.mint(&with, "made meanwhile", &["user_app_keys"]);
+        let made = server.mint(&with, "created meanwhile", &["user_app_keys"]);
         server.revoke(&with, &made.id);
         assert_eq!(server.check(&made.key), 401);
     }
 }
 
 #[test]
-fn a_clock_that_is_behind_revives_no_token_on_postgres() {
+fn a_clock_that_is_behind_does_not_revive_a_token_on_postgres() {
     let database = Database::postgres();
     let clock = WallClock::new("+0");
     let server = Server::start_under(&clock, &database, &[]);
     let with = server.first_token();
     let ended = issue(&database, "1s");
-    until("the token ends", || (server.check(&ended) == 401).then_some(()));
+    until("the token expires", || (server.check(&ended) == 401).then_some(()));
     for offset in ["-1h", "-1d", "+400d", "+0"] {
         clock.set(offset);
         for _ in 0..10 {
@@ -223,27 +227,27 @@ fn a_clock_that_is_behind_revives_no_token_on_postgres() {
     assert_eq!(server.check(&minted(&created.expect(201)).key), 200);
 }
 
-fn an_expiry_has_no_event_before_clocks_have_agreed(database: &Database) {
+fn an_expiry_has_no_event_until_clocks_have_agreed(database: &Database) {
     let (server, with) = Server::first(database, &[]);
     let ended = issue(database, "1s");
-    until("the token ends", || (server.check(&ended) == 401).then_some(()));
+    until("the token expires", || (server.check(&ended) == 401).then_some(()));
     a_while();
     assert_eq!(server.check(&ended), 401);
     assert_eq!(server.events(&with, EXPIRED).len(), 0, "in the first ten minutes");
     drop(server);
     let server = Server::start(database, &SOON);
-    until("its event", || (server.events(&with, EXPIRED).len() == 1).then_some(()));
+    until("the event is written", || (server.events(&with, EXPIRED).len() == 1).then_some(()));
     assert_eq!(server.check(&ended), 401);
 }
 
 #[test]
-fn an_expiry_has_no_event_before_clocks_have_agreed_on_sqlite() {
-    an_expiry_has_no_event_before_clocks_have_agreed(&Database::sqlite());
+fn an_expiry_has_no_event_until_clocks_have_agreed_on_sqlite() {
+    an_expiry_has_no_event_until_clocks_have_agreed(&Database::sqlite());
 }
 
 #[test]
-fn an_expiry_has_no_event_before_clocks_have_agreed_on_postgres() {
-    an_expiry_has_no_event_before_clocks_have_agreed(&Database::postgres());
+fn an_expiry_has_no_event_until_clocks_have_agreed_on_postgres() {
+    an_expiry_has_no_event_until_clocks_have_agreed(&Database::postgres());
 }
 
 fn retention_waits_for_agreement(database: &Database) {
@@ -257,38 +261,38 @@ fn retention_waits_for_agreement(database: &Database) {
     let server = Server::start_under(&clock, database, &["--clock-agreement", "2"]);
     a_while();
     assert_eq!(metric(&server, "ddpatrold_retention_refused "), 1.0);
-    assert!(server.log().contains("retention refused"), "{}", server.log());
+    assert!(server.log().contains("not deleting old audit events"), "{}", server.log());
     assert_eq!(count(database, "audit_events"), before, "nothing was deleted");
     clock.set("+0");
     until("old events are deleted", || (old_events(database) == 0).then_some(()));
-    assert_eq!(count(database, "audit_events"), before - 1, "and no others");
+    assert_eq!(count(database, "audit_events"), before - 1, "no other event was deleted");
     assert_eq!(metric(&server, "ddpatrold_retention_refused "), 0.0);
-    assert!(server.log().contains("are deleted again"), "{}", server.log());
+    assert!(server.log().contains("deleting old audit events again"), "{}", server.log());
 }
 
 #[test]
-fn retention_deletes_nothing_with_a_wrong_clock_and_goes_on_with_a_right_one_on_sqlite() {
+fn retention_waits_for_agreement_on_sqlite() {
     retention_waits_for_agreement(&Database::sqlite());
 }
 
 #[test]
-fn retention_deletes_nothing_with_a_wrong_clock_and_goes_on_with_a_right_one_on_postgres() {
+fn retention_waits_for_agreement_on_postgres() {
     retention_waits_for_agreement(&Database::postgres());
 }
 
-/// Forgets what is known of the time, as in a database that an older version has served.
+/// Deletes the stored times, as in a database that was last used by an older version.
 fn forget_time(database: &Database) {
     change(database, "DELETE FROM clock");
     change(database, "DELETE FROM clock_reference");
 }
 
-fn the_newest_event_is_compared_with_until_a_time_is_trusted(database: &Database) {
+fn the_newest_event_is_the_reference_until_a_time_is_trusted(database: &Database) {
     let (first, with) = Server::first(database, &[]);
     first.stop();
     forget_time(database);
     let old = micros(Timestamp::now() - 380 * DAY);
     change(database, &format!("UPDATE audit_events SET at = {old}"));
-    // The second time, there are newer events, of the clock that is in doubt.
+    // The second time, there are newer events with the time of the untrusted clock.
     for _ in 0..2 {
         let server = Server::start(database, &SOON);
         assert_eq!(server.check(&with), 200);
@@ -309,7 +313,7 @@ fn the_newest_event_is_compared_with_until_a_time_is_trusted(database: &Database
     change(database, &format!("UPDATE audit_events SET at = {future} WHERE sequence = {newest}"));
     let server = Server::start(database, &SOON);
     a_while();
-    assert_eq!(server.check(&with), 200, "only what cannot be undone waits");
+    assert_eq!(server.check(&with), 200, "only irreversible actions wait");
     assert_eq!(metric(&server, "ddpatrold_retention_refused "), 1.0);
     assert!(server.log().contains("behind the latest trusted time"), "{}", server.log());
     admin(database, &["clock", "reset"]);
@@ -317,17 +321,17 @@ fn the_newest_event_is_compared_with_until_a_time_is_trusted(database: &Database
 }
 
 #[test]
-fn the_newest_event_is_compared_with_until_a_time_is_trusted_on_sqlite() {
-    the_newest_event_is_compared_with_until_a_time_is_trusted(&Database::sqlite());
+fn the_newest_event_is_the_reference_until_a_time_is_trusted_on_sqlite() {
+    the_newest_event_is_the_reference_until_a_time_is_trusted(&Database::sqlite());
 }
 
 #[test]
-fn the_newest_event_is_compared_with_until_a_time_is_trusted_on_postgres() {
-    the_newest_event_is_compared_with_until_a_time_is_trusted(&Database::postgres());
+fn the_newest_event_is_the_reference_until_a_time_is_trusted_on_postgres() {
+    the_newest_event_is_the_reference_until_a_time_is_trusted(&Database::postgres());
 }
 
 #[test]
-fn a_time_before_the_program_existed_is_never_trusted() {
+fn a_time_before_the_release_is_never_trusted() {
     let database = Database::sqlite();
     let (first, with) = Server::first(&database, &[]);
     first.stop();
@@ -338,7 +342,7 @@ fn a_time_before_the_program_existed_is_never_trusted() {
     assert_eq!(server.check(&with), 200);
     a_while();
     assert_eq!(count(&database, "clock"), 0);
-    assert!(server.log().contains("this program is younger"), "{}", server.log());
+    assert!(server.log().contains("earlier than the release of this program"), "{}", server.log());
     let reset = admin_under(&clock, &database, &["clock", "reset"]);
     assert_eq!(reset.status.code(), Some(2), "{reset:?}");
 }
@@ -350,11 +354,11 @@ fn a_wrong_trusted_time_can_be_reset() {
     assert_eq!(try_admin(&database, &["clock", "reset"]).status.code(), Some(0));
     let trusted = micros(Timestamp::now() + 400 * DAY);
     change(&database, &format!("INSERT INTO clock (singleton, trusted_at) VALUES (1, {trusted})"));
-    until("every token has ended", || (server.check(&with) == 401).then_some(()));
+    until("every token is expired", || (server.check(&with) == 401).then_some(()));
     let shown = admin(&database, &["clock", "show"]);
     assert!(shown.lines().any(|line| line.starts_with("trusted\t20")), "{shown}");
     admin(&database, &["clock", "reset"]);
-    until("tokens live again", || (server.check(&with) == 200).then_some(()));
+    until("tokens are live again", || (server.check(&with) == 200).then_some(()));
     let reset = server.events(&with, "@evt.name:clock.reset");
     assert_eq!(reset.len(), 2);
     for event in &reset {
@@ -364,7 +368,7 @@ fn a_wrong_trusted_time_can_be_reset() {
 }
 
 #[test]
-fn a_new_database_is_not_initialized_at_a_time_before_the_program_existed() {
+fn a_new_database_is_not_initialized_at_a_time_before_the_release() {
     let database = Database::sqlite();
     let mut command = ddpatrold();
     let clock = WallClock::at_the_epoch();
@@ -376,11 +380,11 @@ fn a_new_database_is_not_initialized_at_a_time_before_the_program_existed() {
     assert!(text.contains("cannot initialize the database at 1970-01-01"), "{text}");
     assert!(output.stdout.is_empty());
     let (server, with) = Server::first(&database, &[]);
-    assert_eq!(server.check(&with), 200, "later, with a right clock");
+    assert_eq!(server.check(&with), 200, "later, with a correct clock");
 }
 
 #[test]
-fn the_first_token_of_a_postgres_database_lives_a_year_whatever_the_clock_of_the_replica() {
+fn the_first_token_on_postgres_lives_a_year_even_if_the_replicas_clock_is_wrong() {
     for clock in [WallClock::new("+400d"), WallClock::at_the_epoch()] {
         let database = Database::postgres();
         let server = Server::start_under(&clock, &database, &[]);
@@ -398,7 +402,8 @@ fn the_first_token_of_a_postgres_database_lives_a_year_whatever_the_clock_of_the
     }
 }
 
-/// Gives a database the tables of the first version, with tokens that its expiry had revoked.
+/// Downgrades a database to the tables of the first version, with tokens that it had revoked at
+/// their expiry.
 fn downgrade(database: &Database, killed: &str) {
     change(database, "DROP INDEX tokens_without_expiry_event");
     change(database, "ALTER TABLE tokens DROP COLUMN expired_at");
@@ -412,7 +417,7 @@ fn downgrade(database: &Database, killed: &str) {
     );
 }
 
-fn an_upgrade_revives_what_a_wrong_clock_killed(database: &Database) {
+fn an_upgrade_revives_tokens_killed_by_a_wrong_clock(database: &Database) {
     let (server, with) = Server::first(database, &[]);
     let mint = |name| server.mint(&with, name, &["user_app_keys"]);
     let (killed, revoked, ended) = (mint("killed"), mint("revoked"), mint("ended"));
@@ -425,20 +430,24 @@ fn an_upgrade_revives_what_a_wrong_clock_killed(database: &Database) {
     wait_until_trusted(database);
     a_while();
     assert_eq!(server.check(&with), 200);
-    assert_eq!(server.check(&killed.key), 200, "its expiry decides again");
+    assert_eq!(server.check(&killed.key), 200, "only its expiry matters");
     assert_eq!(server.check(&revoked.key), 401);
     assert_eq!(server.check(&ended.key), 401);
-    assert_eq!(server.events(&with, EXPIRED).len(), 0, "the ended one had its event before");
+    assert_eq!(
+        server.events(&with, EXPIRED).len(),
+        0,
+        "the event of the expired token was written earlier"
+    );
     let answer = server.call(&Request::get(EVENTS).bearer(&with));
     answer.expect(200);
 }
 
 #[test]
-fn an_upgrade_revives_what_a_wrong_clock_killed_on_sqlite() {
-    an_upgrade_revives_what_a_wrong_clock_killed(&Database::sqlite());
+fn an_upgrade_revives_tokens_killed_by_a_wrong_clock_on_sqlite() {
+    an_upgrade_revives_tokens_killed_by_a_wrong_clock(&Database::sqlite());
 }
 
 #[test]
-fn an_upgrade_revives_what_a_wrong_clock_killed_on_postgres() {
-    an_upgrade_revives_what_a_wrong_clock_killed(&Database::postgres());
+fn an_upgrade_revives_tokens_killed_by_a_wrong_clock_on_postgres() {
+    an_upgrade_revives_tokens_killed_by_a_wrong_clock(&Database::postgres());
 }

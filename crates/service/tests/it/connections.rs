@@ -1,4 +1,5 @@
-//! Connections that send, read or answer nothing: they end, and they keep nobody else from service.
+//! Idle and slow connections: they are closed, and they do not affect the service for other
+//! clients.
 
 use crate::PATIENCE;
 use crate::database::Database;
@@ -12,7 +13,8 @@ use std::process::{Command, Stdio};
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
-/// Sends bytes, then one more each `drip`; returns once the server has closed the connection.
+/// Sends bytes, then one more at each interval `drip`. Returns once the server has closed the
+/// connection.
 #[track_caller]
 fn wait_until_closed(address: SocketAddr, first: &[u8], drip: Option<Duration>) {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -79,11 +81,11 @@ fn a_tls_connection_without_a_handshake_or_a_request_is_closed() {
             scope.spawn(|| wait_until_closed(server.address, first, None));
         }
     });
-    until("the client ends", || shaken.try_wait().unwrap());
+    until("the client exits", || shaken.try_wait().unwrap());
 }
 
 #[test]
-fn silent_connections_keep_nobody_from_being_answered() {
+fn silent_connections_do_not_block_other_clients() {
     let database = Database::sqlite();
     let mut command = Command::new("sh");
     let program = ddpatrold().get_program().to_owned();
@@ -100,13 +102,15 @@ fn silent_connections_keep_nobody_from_being_answered() {
     }
     assert!(server.metric("ddpatrold_connections_closed_total{reason=\"address\"}") >= 200);
     let log = server.log();
-    let lines = log.lines().filter(|line| line.contains("a limit on connections is reached"));
-    assert!((1..=4).contains(&lines.count()), "one line a limit and ten seconds: {log}");
+    let lines = log.lines().filter(|line| line.contains("connection limit reached"));
+    assert!((1..=4).contains(&lines.count()), "one line per limit and ten seconds: {log}");
     drop(silent);
-    until("they are gone", || (server.metric("ddpatrold_connections") <= 2).then_some(()));
+    until("the connections are closed", || {
+        (server.metric("ddpatrold_connections") <= 2).then_some(())
+    });
 }
 
-/// Opens a connection whose request waits for its body.
+/// Opens a connection with a request that waits for its body.
 fn waiting_for_a_body(address: SocketAddr) -> TcpStream {
     let head = b"POST /leaks/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\nexpect: 100-continue\r\n\r\n";
     let mut stream = TcpStream::connect(address).unwrap();
@@ -120,7 +124,7 @@ fn waiting_for_a_body(address: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn requests_whose_bodies_do_not_arrive_keep_nobody_from_being_answered() {
+fn requests_whose_bodies_do_not_arrive_do_not_block_other_clients() {
     let database = Database::sqlite();
     let options = ["--max-connections", "4", "--max-connections-per-address", "3"];
     let server = Server::start(&database, &options);
@@ -129,20 +133,20 @@ fn requests_whose_bodies_do_not_arrive_keep_nobody_from_being_answered() {
     let _slow: Vec<TcpStream> = (0..8).map(|_| waiting_for_a_body(server.address)).collect();
     let mut newest = waiting_for_a_body(server.address);
     let closed = "ddpatrold_connections_closed_total{reason=\"address\"}";
-    // The connection for the metric takes the place of another one that waits.
+    // The connection for the metric replaces another waiting one.
     assert!(server.metric(closed) >= 7);
     newest.write_all(b"{\"reports\":[]}").unwrap();
     let mut answer = [0; 12];
     newest.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200", "the one that waited least is not closed");
+    assert_eq!(&answer, b"HTTP/1.1 200", "the newest connection is not closed");
     idle.send(&Request::get("/healthz")).unwrap();
 }
 
 #[test]
-fn connections_at_work_are_not_closed_for_new_ones() {
+fn connections_with_a_request_being_processed_are_not_closed_for_new_ones() {
     let database = Database::sqlite();
     let options = ["--max-connections", "4", "--max-connections-per-address", "3"];
-    // Alerts wait for GitHub's keys, which do not come.
+    // Alerts wait for GitHub's keys, which never arrive.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let keys = format!("http://{}/", silent.local_addr().unwrap());
     let server = Server::start(&database, &[&options[..], &["--github-keys-url", &keys]].concat());
@@ -154,27 +158,29 @@ fn connections_at_work_are_not_closed_for_new_ones() {
     };
     let mut at_work = vec![open(), open(), open()];
     let (_held, _) = silent.accept().unwrap();
-    until("a further one is refused", || {
+    until("another connection is rejected", || {
         let refused = server.connect().send(&Request::get("/healthz")).is_err();
         if !refused {
-            // It took the place of one whose request was not read yet.
+            // The connection replaced one whose request was not read yet.
             at_work.push(open());
         }
         refused.then_some(())
     });
     drop(at_work);
-    until("there is room again", || server.connect().send(&Request::get("/healthz")).ok());
+    until("a connection is accepted again", || {
+        server.connect().send(&Request::get("/healthz")).ok()
+    });
     assert!(server.metric("ddpatrold_connections_refused_total{reason=\"address\"}") >= 1);
 }
 
 #[test]
-fn answers_that_nobody_reads_keep_nobody_from_being_answered() {
+fn unread_responses_do_not_block_other_clients() {
     let database = Database::sqlite();
     let options = ["--max-connections", "8", "--max-connections-per-address", "8"];
     let server = Server::start(&database, &options);
-    // HTTP/2 whose streams have no window for an answer's body (SETTINGS_INITIAL_WINDOW_SIZE = 0).
+    // HTTP/2 whose streams have no window for a response body (SETTINGS_INITIAL_WINDOW_SIZE = 0).
     let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
-    // GET http://x/, which is answered by 404.
+    // GET http://x/, whose response is 404.
     let get = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x84\x86\x41\x01x";
     let stuck: Vec<TcpStream> = (0..8)
         .map(|_| {
@@ -183,12 +189,14 @@ fn answers_that_nobody_reads_keep_nobody_from_being_answered() {
             stream
         })
         .collect();
-    until("a ninth is answered", || server.connect().send(&Request::get("/healthz")).ok());
+    until("a ninth connection is answered", || {
+        server.connect().send(&Request::get("/healthz")).ok()
+    });
     drop(stuck);
 }
 
 #[test]
-fn a_client_that_never_reads_its_answers_is_disconnected() {
+fn a_client_that_never_reads_its_responses_is_disconnected() {
     let database = Database::sqlite();
     let server = Server::start(&database, &[]);
     let body = format!("{{\"reports\":[{}0]}}", "0,".repeat(9_999));
@@ -198,7 +206,7 @@ fn a_client_that_never_reads_its_answers_is_disconnected() {
     );
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
-    // More than the buffers of a connection hold, so that the server cannot write all.
+    // More data than the buffers of a connection, so that the server cannot write everything.
     while stream.write_all(request.as_bytes()).is_ok() {}
     until("the connection is closed", || {
         let closed = server.metric("ddpatrold_connections_closed_total{reason=\"answer\"}");
@@ -207,7 +215,7 @@ fn a_client_that_never_reads_its_answers_is_disconnected() {
 }
 
 #[test]
-fn more_connections_than_file_descriptors_are_refused_at_the_start() {
+fn more_connections_than_file_descriptors_are_rejected_at_startup() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("x.db").display());
     let program = ddpatrold().get_program().to_owned();
@@ -218,8 +226,8 @@ fn more_connections_than_file_descriptors_are_refused_at_the_start() {
         .args(["--max-connections", "200"])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("--max-connections") && said.contains("200"), "{said}");
-    assert!(!dir.path().join("x.db").exists(), "it is refused before anything is made");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("--max-connections") && errors.contains("200"), "{errors}");
+    assert!(!dir.path().join("x.db").exists(), "no database is created");
 }

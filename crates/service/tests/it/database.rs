@@ -1,5 +1,5 @@
-//! A database of a test's own: a file of SQLite's or a database on the PostgreSQL that
-//! `DDPATROL_TEST_POSTGRES` names, gone when the test ends.
+//! A database for one test: an SQLite file, or a database on the PostgreSQL server in
+//! `DDPATROL_TEST_POSTGRES`, which is deleted at the end of the test.
 
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A database, empty at first.
+/// An initially empty database.
 #[derive(Debug)]
 pub(crate) enum Database {
-    /// A file in a directory of its own.
+    /// A file in its own directory.
     Sqlite(TempDir),
-    /// A database on the test's server, by its name.
+    /// The name of a database on the test server.
     Postgres(String),
 }
 
@@ -33,7 +33,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Runs statements on PostgreSQL, outside any transaction, and gives the first column as text.
+/// Runs statements on PostgreSQL outside of a transaction. Returns the first column as text.
 fn postgres(url: &str, sql: &str) -> Result<Vec<String>, sqlx::Error> {
     runtime().block_on(async {
         let mut connection = PgConnection::connect(url).await?;
@@ -44,12 +44,12 @@ fn postgres(url: &str, sql: &str) -> Result<Vec<String>, sqlx::Error> {
 }
 
 impl Database {
-    /// A file of SQLite's.
+    /// Creates an SQLite file.
     pub(crate) fn sqlite() -> Self {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    /// A database on PostgreSQL.
+    /// Creates a database on PostgreSQL.
     pub(crate) fn postgres() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +58,7 @@ impl Database {
         Self::Postgres(name)
     }
 
-    /// The URL for `--database`.
+    /// Returns the URL for `--database`.
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(dir) => format!("sqlite:{}", dir.path().join("it.db").display()),
@@ -68,19 +68,19 @@ impl Database {
         }
     }
 
-    /// The address of the PostgreSQL server, as `HOST:PORT`.
+    /// Returns the address of the PostgreSQL server, as `HOST:PORT`.
     pub(crate) fn server_address(&self) -> String {
         let url = self.url();
         url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned()
     }
 
-    /// The URL by which the database is reached through a proxy before the PostgreSQL server.
+    /// Returns the URL of the database through a proxy in front of the PostgreSQL server.
     pub(crate) fn url_through(&self, proxy: SocketAddr) -> String {
         let Self::Postgres(name) = self else { panic!("SQLite has no server") };
         format!("postgres://ddpatrol@{proxy}/{name}")
     }
 
-    /// Runs a query and gives its first column, which has to be text.
+    /// Runs a query. Returns its first column, which must be text.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Sqlite(_) => runtime().block_on(async {
@@ -94,18 +94,18 @@ impl Database {
         }
     }
 
-    /// Runs a statement of PostgreSQL that may fail, and gives its first column as text.
+    /// Runs a statement on PostgreSQL that may fail. Returns its first column as text.
     pub(crate) fn try_texts(&self, sql: &str) -> Result<Vec<String>, sqlx::Error> {
         postgres(&self.url(), sql)
     }
 
-    /// Runs a statement on the server beside the database: one that the database itself would not
-    /// take.
+    /// Runs a statement on the server outside of this database, for statements that cannot run
+    /// inside it.
     pub(crate) fn on_server(sql: &str) -> Vec<String> {
         postgres(&server(), sql).unwrap()
     }
 
-    /// Its name on PostgreSQL.
+    /// Returns the name on PostgreSQL.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Postgres(name) => name,
@@ -113,7 +113,7 @@ impl Database {
         }
     }
 
-    /// Does something while nobody else can write to SQLite's file.
+    /// Calls `during` while no other connection can write to the SQLite file.
     pub(crate) fn locked(&self, during: impl FnOnce()) {
         let runtime = runtime();
         let mut connection = runtime.block_on(SqliteConnection::connect(&self.url())).unwrap();
@@ -126,7 +126,7 @@ impl Database {
         run("ROLLBACK");
     }
 
-    /// Everything that the database keeps: the bytes of all files, or all rows as text.
+    /// Returns everything that the database stores: the bytes of all files, or all rows as text.
     pub(crate) fn dump(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
@@ -150,7 +150,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Self::Postgres(name) = self {
-            // Whoever reads a failed test learns nothing from a second failure here.
+            // After a failed test, a second failure here would only distract.
             let _ = postgres(&server(), &format!("DROP DATABASE {name} WITH (FORCE)"));
         }
     }

@@ -1,5 +1,5 @@
-//! Refused uses: one event per token, address and minute, whose count grows; so that nobody without
-//! a live token can grow the trail.
+//! Rejected uses: one event per token, address and minute with a growing count, so that clients
+//! without a live token cannot grow the audit trail.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
-/// The metadata of an event.
+/// Returns the metadata of an event.
 fn metadata(event: &Value) -> &Value {
     &event["attributes"]["attributes"]["metadata"]
 }
 
-/// The sum of the events' counts.
+/// Returns the sum of the events' counts.
 fn counts(events: &[Value]) -> u64 {
     events.iter().map(|event| metadata(event)["count"].as_u64().unwrap()).sum()
 }
 
-/// The most events that something can leave which lasted from `began` until now: one per minute.
+/// Returns the maximum number of events of an activity since `began`: one per minute.
 fn minutes(began: Instant) -> usize {
     2 + usize::try_from(began.elapsed().as_secs() / 60).unwrap()
 }
@@ -28,7 +28,7 @@ fn denied(token: &str) -> String {
     format!("@evt.name:access_token.denied @asset.id:{token}")
 }
 
-/// A server with default limits, its administrator's token, and a dead one.
+/// Returns a server with default limits, its administrator's token, and a dead token.
 fn with_dead_token(database: &Database) -> (Server, String, crate::server::Token) {
     let server = Server::start_limited(database, &["--rate-limit", "audit=100000/60"]);
     let admin = server.first_token();
@@ -67,8 +67,8 @@ fn a_flood_is_one_event(database: &Database) {
     let limited: u64 =
         events.iter().filter_map(|event| metadata(event)["rate_limited"].as_u64()).sum();
     assert!((1..=801).contains(&limited), "{limited}");
-    let told = metadata(&events[0]);
-    assert!(told["first"].as_str().unwrap() < told["last"].as_str().unwrap(), "{told}");
+    let metadata = metadata(&events[0]);
+    assert!(metadata["first"].as_str().unwrap() < metadata["last"].as_str().unwrap(), "{metadata}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_stop_loses_no_count(database: &Database) {
         for _ in 0..20 {
             connection.send(&check(&token.key)).unwrap().expect(401);
         }
-        // So that some counts are in the first row, and some only in memory.
+        // Some counts are in the first row, and some only in memory.
         std::thread::sleep(Duration::from_millis(400));
     }
     connection.send(&check(&token.key)).unwrap().expect(401);
@@ -108,7 +108,7 @@ fn a_stop_loses_no_counted_attempt_on_postgres() {
 }
 
 #[test]
-fn attempts_from_many_addresses_are_bounded_and_all_counted() {
+fn events_of_attempts_from_many_addresses_are_limited_and_complete() {
     let database = Database::sqlite();
     let server = Server::start_limited(&database, &["--behind-proxy"]);
     let admin = server.first_token();
@@ -163,13 +163,13 @@ fn uses_beyond_a_rate_limit_are_one_event_a_minute_and_the_metrics_agree() {
     });
 }
 
-/// The number of events in the trail.
+/// Returns the number of events in the audit trail.
 fn rows(database: &Database) -> usize {
     database.texts("SELECT CAST(COUNT(*) AS TEXT) FROM audit_events")[0].parse().unwrap()
 }
 
 #[test]
-fn nothing_that_needs_no_live_token_grows_the_trail_by_repetition() {
+fn repeated_requests_without_a_live_token_do_not_grow_the_trail() {
     let database = Database::sqlite();
     let options: Vec<_> = ["leaks=100000/60", "authentication=100000/60"]
         .into_iter()
@@ -211,7 +211,7 @@ fn nothing_that_needs_no_live_token_grows_the_trail_by_repetition() {
     }
     let (_, log) = server.stop();
     assert!(log.lines().count() < 20, "{log}");
-    // An event per token and begun minute, and the administrator's reads until now.
+    // One event per token and started minute, and the administrator's reads.
     let server = Server::start(&database, &[]);
     let events = server.events(&admin, "*");
     let reads = events.iter().filter(|event| event_name(event) == "access_token.used").count();
@@ -220,7 +220,7 @@ fn nothing_that_needs_no_live_token_grows_the_trail_by_repetition() {
 }
 
 #[test]
-fn aggregated_events_that_cannot_be_written_show_in_readiness() {
+fn readiness_reports_aggregated_events_that_cannot_be_written() {
     let database = Database::sqlite();
     let (server, _, token) = with_dead_token(&database);
     let readiness = || server.call(&Request::get("/readyz"));
@@ -230,5 +230,5 @@ fn aggregated_events_that_cannot_be_written_show_in_readiness() {
         assert_eq!(server.check(&token.key), 401);
         until("the event waits", || readiness().text().contains("audit queue").then_some(()));
     });
-    until("it is written", || (readiness().status == 200).then_some(()));
+    until("the event is written", || (readiness().status == 200).then_some(()));
 }

@@ -1,5 +1,5 @@
-//! The edges of the service: limits, a database that is gone, starts at the same time, and what a
-//! caller's text must not carry into the trail.
+//! Edge cases: limits, an unavailable database, concurrent first starts, and redaction of callers'
+//! texts in the audit trail.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread::scope;
 
 #[test]
-fn without_its_database_a_wrong_checksum_is_401_and_a_sound_token_503_until_it_is_back() {
+fn without_a_database_a_wrong_checksum_is_401_and_a_valid_token_503() {
     let database = Database::postgres();
     let (server, admin) = Server::first(&database, &[]);
     let last = if admin.ends_with('0') { '1' } else { '0' };
@@ -22,7 +22,7 @@ fn without_its_database_a_wrong_checksum_is_401_and_a_sound_token_503_until_it_i
         "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
     );
     Database::on_server(&kill);
-    let refused = until("a sound token cannot be judged", || {
+    let refused = until("a valid token cannot be verified", || {
         assert_eq!(server.check(&wrong), 401);
         Some(server.call(&check(&admin))).filter(|answer| answer.status == 503)
     });
@@ -36,7 +36,7 @@ fn without_its_database_a_wrong_checksum_is_401_and_a_sound_token_503_until_it_i
 }
 
 #[test]
-fn two_servers_that_first_start_together_make_one_administrator() {
+fn two_concurrent_first_starts_create_one_administrator() {
     let database = Database::postgres();
     let (a, b) = scope(|scope| {
         let [a, b] = [(); 2].map(|()| scope.spawn(|| Server::start(&database, &[])));
@@ -51,9 +51,9 @@ fn two_servers_that_first_start_together_make_one_administrator() {
 }
 
 #[test]
-fn a_rate_limit_is_told_in_headers_and_answered_by_429() {
+fn a_rate_limit_is_reported_in_headers_and_enforced_by_429() {
     let database = Database::sqlite();
-    // So long a window does not end during the test.
+    // A window of this length does not end during the test.
     let server = Server::start_limited(&database, &["--rate-limit", "tokens_read=2/1000000000"]);
     let list = Request::get(TOKENS).bearer(&server.first_token());
     for left in [1, 0] {
@@ -70,7 +70,7 @@ fn a_rate_limit_is_told_in_headers_and_answered_by_429() {
 }
 
 #[test]
-fn leak_reports_beyond_their_limit_are_told_when_to_come_back() {
+fn leak_reports_beyond_their_limit_are_answered_with_retry_after() {
     let database = Database::sqlite();
     let server = Server::start_limited(&database, &["--rate-limit", "leaks=1/1000000000"]);
     let report = Request::post("/leaks/v1/reports").json(&json!({"reports": []}));
@@ -99,7 +99,7 @@ fn bodies_beyond_their_limit_are_413() {
 }
 
 #[test]
-fn the_scopes_of_a_file_are_the_only_known_ones() {
+fn only_the_scopes_of_a_scopes_file_are_known() {
     let database = Database::sqlite();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "# ours\nuser_app_keys\nours_read\n").unwrap();
@@ -111,7 +111,7 @@ fn the_scopes_of_a_file_are_the_only_known_ones() {
 }
 
 #[test]
-fn metrics_count_answers_uses_and_revocations() {
+fn metrics_count_responses_uses_and_revocations() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let token = server.mint(&admin, "counted", &["user_app_keys"]);
@@ -131,18 +131,18 @@ fn metrics_count_answers_uses_and_revocations() {
     }
 }
 
-/// Runs a command on a database that cannot be opened, whose password is `hunter2`.
-fn told_without_password(mut command: Command) {
+/// Runs a command on a database that cannot be opened and whose password is `hunter2`.
+fn fails_without_showing_the_password(mut command: Command) {
     let output = command.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("database"), "{told}");
-    assert!(!told.contains("hunter2"), "{told}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("database"), "{errors}");
+    assert!(!errors.contains("hunter2"), "{errors}");
 }
 
 #[test]
-fn errors_never_tell_a_databases_password() {
-    // Side by side, since each of those that name a server is tried for ten seconds.
+fn errors_never_show_a_databases_password() {
+    // In parallel, since each URL with a server is tried for ten seconds.
     scope(|scope| {
         for url in [
             "mysql://me:hunter2@127.0.0.1/x",
@@ -154,10 +154,10 @@ fn errors_never_tell_a_databases_password() {
         ] {
             let mut serve = ddpatrold();
             serve.args(["serve", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", url);
-            scope.spawn(|| told_without_password(serve));
+            scope.spawn(|| fails_without_showing_the_password(serve));
             let mut list = ddpatrold();
             list.args(["admin", "--database", url, "user", "list"]);
-            scope.spawn(|| told_without_password(list));
+            scope.spawn(|| fails_without_showing_the_password(list));
         }
     });
 }
@@ -180,11 +180,11 @@ fn a_token_in_a_callers_text_is_redacted() {
     assert_eq!(server.report(&json!([entry])), ["revoked"]);
     let refused = try_admin(&database, &["token", "revoke", &token.key]);
     assert!(!String::from_utf8_lossy(&refused.stderr).contains(secret));
-    let all = until("the uses are told", || {
-        let told = json!(server.events(&admin, "*")).to_string();
-        (told.contains("curl ddpat_[redacted]")
-            && told.contains(&format!("{TOKENS}/ddpat_[redacted]")))
-        .then_some(told)
+    let all = until("the uses are recorded", || {
+        let text = json!(server.events(&admin, "*")).to_string();
+        (text.contains("curl ddpat_[redacted]")
+            && text.contains(&format!("{TOKENS}/ddpat_[redacted]")))
+        .then_some(text)
     });
     assert!(all.contains("?key=ddpat_[redacted]"), "{all}");
     assert!(!all.contains(secret));

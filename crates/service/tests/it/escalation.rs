@@ -1,4 +1,4 @@
-//! A token cannot give another token more than it has itself, nor for longer than it lives.
+//! A token cannot grant another token more scopes than its own, or a longer life.
 
 use crate::database::Database;
 use crate::http::{Answer, Request};
@@ -8,24 +8,24 @@ use std::thread::scope;
 
 const ADA: &str = "ada@example.com";
 
-/// A PATCH of a token's attributes.
+/// Returns a request that changes a token's attributes.
 fn patch(with: &str, id: &str, attributes: Value) -> Request {
     let data = json!({"type": "personal_access_tokens", "id": id, "attributes": attributes});
     Request::patch(format!("{TOKENS}/{id}")).bearer(with).json(&json!({"data": data}))
 }
 
-/// The scopes in the answer to a PATCH or a get.
+/// Returns the scopes in a response with a token.
 fn scopes(answer: &Answer) -> Vec<String> {
     let scopes = &answer.json()["data"]["attributes"]["scopes"];
     serde_json::from_value(scopes.clone()).unwrap()
 }
 
-/// A person with the permission to manage their own tokens.
+/// Adds a user with the permission to manage their own tokens.
 fn ada(database: &Database) {
     admin(database, &["user", "add", ADA, "--permission", "user_app_keys"]);
 }
 
-/// Issues a token at the command line and finds its id.
+/// Issues a token on the command line and looks up its identifier.
 fn issue(server: &Server, with: &str, database: &Database, expiry: &str, scopes: &[&str]) -> Token {
     let mut args = vec!["token", "issue", "--user", ADA, "--name", "issued"];
     args.extend(["--expires-in", expiry]);
@@ -37,7 +37,7 @@ fn issue(server: &Server, with: &str, database: &Database, expiry: &str, scopes:
 }
 
 #[test]
-fn a_short_lived_token_gives_no_scope_to_one_that_outlives_it() {
+fn a_short_lived_token_cannot_add_scopes_to_a_longer_lived_one() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);
     ada(&database);
@@ -54,13 +54,13 @@ fn a_short_lived_token_gives_no_scope_to_one_that_outlives_it() {
         assert!(refused.contains(&end) && refused.matches("20").count() >= 2, "{refused}");
     }
     server.call(&patch(&short.key, &long.id, json!({"name": "renamed"}))).expect(200);
-    // Keeping and removing give nothing away, even a scope that the caller lacks.
+    // Keeping and removing scopes grants nothing, even for a scope that the caller lacks.
     assert_eq!(scopes(&server.call(&change(&["metrics_read"])).expect(200)), ["metrics_read"]);
     server.call(&change(&["metrics_read", "dashboards_read"])).expect(403);
 }
 
 #[test]
-fn a_token_gives_its_own_scopes_to_one_that_ends_no_later() {
+fn a_token_can_add_its_own_scopes_to_one_that_expires_no_later() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);
     let end = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48)).to_string();
@@ -78,8 +78,8 @@ fn a_token_gives_its_own_scopes_to_one_that_ends_no_later() {
     server.call(&own).expect(403);
 }
 
-/// While one caller removes a scope again and again, another that lacks the scope writes lists that
-/// keep it: the scope must never come back by that.
+/// Removes a scope repeatedly while another caller without the scope writes lists that keep it. The
+/// removed scope must never return.
 fn removal_is_final(database: &Database) {
     let (server, root) = Server::first(database, &[]);
     let weak = server.mint(&root, "weak", &["user_app_keys", "dashboards_read"]);
@@ -112,11 +112,11 @@ fn removal_is_final(database: &Database) {
 }
 
 #[test]
-fn a_removed_scope_does_not_come_back_by_a_concurrent_update_on_sqlite() {
+fn a_concurrent_update_does_not_restore_a_removed_scope_on_sqlite() {
     removal_is_final(&Database::sqlite());
 }
 
 #[test]
-fn a_removed_scope_does_not_come_back_by_a_concurrent_update_on_postgres() {
+fn a_concurrent_update_does_not_restore_a_removed_scope_on_postgres() {
     removal_is_final(&Database::postgres());
 }

@@ -1,5 +1,5 @@
-//! Tokens that end: refused from their second on, with exactly one event each however many replicas
-//! run.
+//! Expiring tokens: they are rejected from the second of their expiry, with exactly one event each
+//! for any number of replicas.
 
 use crate::database::Database;
 use crate::server::{Server, Token, admin, check};
@@ -13,7 +13,7 @@ const ROUND_TRIP: SignedDuration = SignedDuration::from_millis(250);
 const SOON: [&str; 2] = ["--clock-agreement", "1"];
 const EXPIRED: &str = "@evt.name:access_token.expired";
 
-/// Issues tokens that end in two seconds; the trail tells their ids.
+/// Issues tokens that expire in two seconds. Reads their identifiers from the audit trail.
 fn issue(
     database: &Database,
     server: &Server,
@@ -34,19 +34,19 @@ fn issue(
     tokens
 }
 
-/// Polls a server with a token until it was refused for a while; nothing is accepted that was asked
-/// from the token's end on, and nothing refused that was answered before it.
-fn refused_from_its_end_on(server: &Server, token: &Token, end: Timestamp) {
+/// Polls a server with a token until it has been rejected for a while. No request that starts after
+/// the expiry is accepted, and no request that is answered before it is rejected.
+fn rejected_from_its_expiry_on(server: &Server, token: &Token, end: Timestamp) {
     let mut connection = server.connect();
     let mut refused = 0;
-    until("the token is refused", || {
+    until("the token is rejected", || {
         let asked = Timestamp::now();
         let status = connection.send(&check(&token.key)).unwrap().status;
         match status {
-            200 => assert!(asked < end, "accepted at {asked}, though it ended at {end}"),
+            200 => assert!(asked < end, "accepted at {asked}, after its expiry at {end}"),
             401 => {
                 let now = Timestamp::now();
-                assert!(now + ROUND_TRIP >= end, "refused at {now}, before its end at {end}");
+                assert!(now + ROUND_TRIP >= end, "rejected at {now}, before its expiry at {end}");
             }
             other => panic!("{other}"),
         }
@@ -63,33 +63,33 @@ fn expire(database: &Database, replicas: usize) {
     let (last, end) = tokens.last().unwrap();
     scope(|scope| {
         for server in &servers {
-            scope.spawn(|| refused_from_its_end_on(server, last, *end));
+            scope.spawn(|| rejected_from_its_expiry_on(server, last, *end));
         }
     });
     until("every expiry has its event", || {
         (servers[0].events(&with, EXPIRED).len() >= tokens.len()).then_some(())
     });
-    // Long enough for every replica to look for expired tokens again.
+    // Long enough for every replica to search for expired tokens again.
     std::thread::sleep(std::time::Duration::from_millis(2_500));
-    let mut told: Vec<String> = servers[0]
+    let mut expired: Vec<String> = servers[0]
         .events(&with, EXPIRED)
         .iter()
         .map(|event| event["attributes"]["attributes"]["asset"]["id"].as_str().unwrap().to_owned())
         .collect();
     let mut ids: Vec<String> = tokens.iter().map(|(token, _)| token.id.clone()).collect();
-    told.sort();
+    expired.sort();
     ids.sort();
-    assert_eq!(told, ids, "exactly one event each");
+    assert_eq!(expired, ids, "exactly one event each");
     let marked = "SELECT name FROM tokens WHERE expired_at >= expires_at AND revoked_at IS NULL";
     assert_eq!(database.texts(marked).len(), tokens.len());
 }
 
 #[test]
-fn a_token_ends_at_its_second_with_one_event_on_sqlite() {
+fn a_token_expires_at_its_second_with_one_event_on_sqlite() {
     expire(&Database::sqlite(), 1);
 }
 
 #[test]
-fn a_token_ends_at_its_second_with_one_event_on_three_replicas() {
+fn a_token_expires_at_its_second_with_one_event_on_three_replicas() {
     expire(&Database::postgres(), 3);
 }

@@ -1,5 +1,5 @@
-//! Storage that fails: a full disk and failing writes. The service says so, loses nothing that it
-//! acknowledged, and recovers without a restart.
+//! Storage failures: a full disk and failing writes. The service reports them, loses nothing that
+//! it acknowledged, and recovers without a restart.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Time in which everything works again after storage does.
+/// Maximum time until everything works again after storage works again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 fn own_uid() -> u32 {
@@ -48,7 +48,7 @@ impl SmallDisk {
         Self(dir.to_owned())
     }
 
-    /// Takes the space that is too little for a creation and enough for less.
+    /// Fills the remaining space, which is too small for a creation.
     fn take_rest(&self) {
         let mut filler = std::fs::File::create(self.0.join("filler")).unwrap();
         while filler.write_all(&[0; 4_096]).is_ok() {}
@@ -66,7 +66,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// What a server has acknowledged.
+/// The changes that a server has acknowledged.
 struct Acknowledged {
     admin: String,
     live: Vec<Token>,
@@ -96,7 +96,7 @@ impl Acknowledged {
     /// Waits until the server reports both of its problems.
     fn wait_for_problems(&self, server: &Server) {
         until("readiness names the database and the audit queue", || {
-            // A use that waits to be audited. What was written before may leave room for some.
+            // A use that waits to be audited. Space that was left before may suffice for some.
             server.call(&check(&self.admin));
             let answer = server.call(&Request::get("/readyz"));
             let text = answer.text();
@@ -105,7 +105,7 @@ impl Acknowledged {
         });
     }
 
-    /// Requires that a check, a revocation, a leak report and readiness succeed in time.
+    /// Checks that a token check, a revocation, a leak report and readiness succeed in time.
     #[track_caller]
     fn assert_recovers(&mut self, server: &Server) {
         let recovered = Instant::now();
@@ -128,7 +128,7 @@ fn mint_some(server: &Server, admin: &str) -> Vec<Token> {
     (0..4).map(|number| server.mint(admin, &format!("t{number}"), &["user_app_keys"])).collect()
 }
 
-/// Creates tokens until the disk is full; returns those that were acknowledged.
+/// Creates tokens until the disk is full. Returns the acknowledged ones.
 fn fill(server: &Server, admin: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     loop {
@@ -146,7 +146,7 @@ fn assert_intact(database: &Database) {
 }
 
 #[test]
-fn a_full_disk_is_reported_and_sqlite_recovers_when_there_is_room() {
+fn a_full_disk_is_reported_and_sqlite_recovers_when_there_is_space() {
     let database = Database::sqlite();
     let Database::Sqlite(dir) = &database else { panic!() };
     let disk = SmallDisk::mount(dir.path(), 4, own_uid());
@@ -199,7 +199,7 @@ fn failing_writes_are_reported_and_sqlite_recovers_when_they_succeed_again() {
     server.stop();
 }
 
-/// A tablespace of PostgreSQL on a small disk, dropped with it.
+/// A tablespace of PostgreSQL on a small disk; dropped together with it.
 struct Tablespace {
     name: String,
     disk: SmallDisk,
@@ -218,7 +218,7 @@ impl Tablespace {
         Self { name, disk, _dir: dir }
     }
 
-    /// Fills the disk, but for what tables have allocated.
+    /// Fills the disk except for the space that tables have allocated.
     fn fill(&self, database: &Database) {
         database.texts("CREATE TABLE filler (text TEXT)");
         for rows in [1_000, 1] {
@@ -237,7 +237,7 @@ impl Drop for Tablespace {
     }
 }
 
-/// Repeats a statement until it fails; returns the error.
+/// Repeats a statement until it fails. Returns the error.
 fn until_full(database: &Database, sql: &str) -> String {
     loop {
         if let Err(error) = database.try_texts(sql) {
@@ -247,8 +247,8 @@ fn until_full(database: &Database, sql: &str) -> String {
 }
 
 #[test]
-fn a_full_disk_is_reported_and_postgres_recovers_when_there_is_room() {
-    // Declared first, to be dropped last.
+fn a_full_disk_is_reported_and_postgres_recovers_when_there_is_space() {
+    // Declared first, so that it is dropped last.
     let tablespace = Tablespace::new(24);
     let database = Database::postgres();
     let (name, space) = (database.name(), &tablespace.name);

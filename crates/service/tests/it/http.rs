@@ -1,11 +1,11 @@
-//! A small HTTP/1.1 client: requests as values, connections that are kept alive, whole answers.
+//! A small HTTP/1.1 client: requests as values, persistent connections, complete responses.
 
 use crate::PATIENCE;
 use serde_json::Value;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-/// A request to be sent.
+/// A request to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: &'static str,
@@ -60,7 +60,7 @@ impl Request {
         self
     }
 
-    /// Sends the request but for its last byte.
+    /// Sends the request without its last byte.
     pub(crate) fn hold(&self, address: SocketAddr) -> Held {
         let mut bytes = self.bytes();
         let last = bytes.pop().unwrap();
@@ -80,7 +80,7 @@ impl Request {
     }
 }
 
-/// A request that was sent but for its last byte.
+/// A request that was sent without its last byte.
 #[derive(Debug)]
 pub(crate) struct Held {
     stream: TcpStream,
@@ -88,14 +88,14 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Sends the last byte and reads the answer.
+    /// Sends the last byte and reads the response.
     pub(crate) fn release(mut self) -> Answer {
         self.stream.write_all(&[self.last]).unwrap();
         read_answer(&mut BufReader::new(self.stream)).unwrap()
     }
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -104,25 +104,25 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The value of a header.
+    /// Returns the value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// A header that holds a number.
+    /// Returns the number in a header.
     pub(crate) fn number(&self, name: &str) -> u64 {
         self.header(name).and_then(|value| value.parse().ok()).unwrap_or_else(|| {
             panic!("no number in the header {name}: {self:?}");
         })
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body, null if it is empty.
+    /// Returns the body as JSON; null if it is empty.
     pub(crate) fn json(&self) -> Value {
         if self.body.is_empty() {
             return Value::Null;
@@ -132,7 +132,7 @@ impl Answer {
         })
     }
 
-    /// Requires a status.
+    /// Checks the status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
@@ -140,7 +140,7 @@ impl Answer {
     }
 }
 
-/// A connection that is kept alive, and opened again after it was lost.
+/// A persistent connection, which is reopened after a failure.
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: SocketAddr,
@@ -152,7 +152,7 @@ impl Connection {
         Self { address, stream: None }
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the complete response.
     pub(crate) fn send(&mut self, request: &Request) -> io::Result<Answer> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
@@ -163,7 +163,7 @@ impl Connection {
                 BufReader::new(stream)
             }
         };
-        // An answer may come before the whole request was taken; then it is read all the same.
+        // The response may arrive before the whole request is sent; it is read nevertheless.
         let sent = stream.get_mut().write_all(&request.bytes());
         let answer = read_answer(&mut stream).or_else(|error| sent.and(Err(error)))?;
         if answer.header("connection") != Some("close") {

@@ -1,4 +1,4 @@
-//! Introspection (RFC 7662) leaves a trace: of who asked, and at the token that was asked about.
+//! Introspections (RFC 7662) are recorded for the caller and for the introspected token.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -7,7 +7,7 @@ use crate::until;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Introspects a token; returns whether it is live.
+/// Introspects a token. Returns `true` if it is live.
 fn introspect(server: &Server, with: &str, token: &str) -> bool {
     let request = Request::post("/oauth2/introspect")
         .bearer(with)
@@ -20,7 +20,7 @@ fn attributes(event: &Value) -> &Value {
     &event["attributes"]["attributes"]
 }
 
-/// The events about a token that introspections made.
+/// Returns the events of introspections of a token.
 fn introspections(server: &Server, admin: &str, token: &str, name: &str) -> Vec<Value> {
     let query = format!("@evt.name:{name} @asset.id:{token} @auth_method:introspection");
     server.events(admin, &query)
@@ -30,7 +30,7 @@ fn counts(events: &[Value]) -> u64 {
     events.iter().map(|event| attributes(event)["metadata"]["count"].as_u64().unwrap()).sum()
 }
 
-fn introspections_leave_a_trace(database: &Database) {
+fn introspections_are_recorded(database: &Database) {
     let (server, admin) = Server::first(database, &[]);
     let gateway = server.mint(&admin, "gateway", &["tokens_introspect"]);
     let shown = server.mint(&admin, "shown", &["dashboards_read"]);
@@ -44,12 +44,12 @@ fn introspections_leave_a_trace(database: &Database) {
     });
     let minutes = 2 + usize::try_from(began.elapsed().as_secs() / 60).unwrap();
     assert!(events.len() <= minutes, "{events:?}");
-    let told = attributes(&events[0]);
-    assert_eq!(told["usr"]["email"], "admin@localhost");
-    assert_eq!(told["metadata"]["used_token"]["id"], json!(gateway.id));
+    let recorded = attributes(&events[0]);
+    assert_eq!(recorded["usr"]["email"], "admin@localhost");
+    assert_eq!(recorded["metadata"]["used_token"]["id"], json!(gateway.id));
     let get = Request::get(format!("{TOKENS}/{}", shown.id)).bearer(&admin);
     let last = server.call(&get).expect(200).json()["data"]["attributes"]["last_used_at"].clone();
-    assert!(last.as_str().unwrap() >= told["metadata"]["last"].as_str().unwrap(), "{last}");
+    assert!(last.as_str().unwrap() >= recorded["metadata"]["last"].as_str().unwrap(), "{last}");
 
     let query = format!("@evt.name:access_token.used @asset.id:{}", gateway.id);
     let uses = until("every use of the caller is audited", || {
@@ -63,17 +63,17 @@ fn introspections_leave_a_trace(database: &Database) {
 }
 
 #[test]
-fn introspections_are_audited_with_the_token_asked_about_and_are_its_last_use_on_sqlite() {
-    introspections_leave_a_trace(&Database::sqlite());
+fn introspections_are_audited_and_update_the_last_use_on_sqlite() {
+    introspections_are_recorded(&Database::sqlite());
 }
 
 #[test]
-fn introspections_are_audited_with_the_token_asked_about_and_are_its_last_use_on_postgres() {
-    introspections_leave_a_trace(&Database::postgres());
+fn introspections_are_audited_and_update_the_last_use_on_postgres() {
+    introspections_are_recorded(&Database::postgres());
 }
 
 #[test]
-fn introspections_of_a_dead_token_are_one_denied_event_about_it() {
+fn introspections_of_a_dead_token_are_one_denied_event() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let gateway = server.mint(&admin, "gateway", &["tokens_introspect"]);
@@ -93,7 +93,7 @@ fn introspections_of_a_dead_token_are_one_denied_event_about_it() {
 }
 
 #[test]
-fn introspections_of_an_unknown_token_are_the_callers_use_only() {
+fn introspections_of_an_unknown_token_are_recorded_only_for_the_caller() {
     let (elsewhere, database) = (Database::sqlite(), Database::sqlite());
     let (other, other_admin) = Server::first(&elsewhere, &[]);
     let unknown = other.mint(&other_admin, "unknown", &["dashboards_read"]);

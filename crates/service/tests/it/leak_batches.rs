@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{scope, spawn};
 
-/// A proxy before PostgreSQL that counts round trips: requests that follow an answer.
+/// A proxy in front of PostgreSQL that counts round trips: requests after a response.
 struct Proxy {
     address: SocketAddr,
     round_trips: Arc<AtomicUsize>,
@@ -44,7 +44,7 @@ fn relay(client: &TcpStream, server: &TcpStream, round_trips: &AtomicUsize) {
                 break;
             }
         }
-        // The other side may be gone already.
+        // The other side may already be closed.
         let _ = to.shutdown(Shutdown::Write);
     };
     scope(|scope| {
@@ -57,7 +57,7 @@ fn relay(client: &TcpStream, server: &TcpStream, round_trips: &AtomicUsize) {
     });
 }
 
-/// 500 live tokens, each in the report twice, among forged ones: 10,000 entries.
+/// Returns 10,000 entries: 500 live tokens, each twice, among forged ones.
 fn entries(server: &Server, admin: &str) -> Vec<Value> {
     let mut entries: Vec<Value> = (0..9_000)
         .map(|_| {
@@ -78,7 +78,8 @@ fn entries(server: &Server, admin: &str) -> Vec<Value> {
     entries
 }
 
-/// Counts the statuses of a report; of two entries of one token, the first has to be `first`.
+/// Counts the statuses of a report. The first of two entries of a token must have the status
+/// `first`.
 fn counts(entries: &[Value], statuses: &[String], first: &str) -> BTreeMap<String, usize> {
     let mut seen = std::collections::HashSet::new();
     let mut counts = BTreeMap::new();

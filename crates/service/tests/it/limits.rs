@@ -1,5 +1,5 @@
-//! Rate limits: a thief's calls do not keep the owner from revoking, and an address beyond its limit
-//! does not reach the database.
+//! Rate limits: a thief's requests do not prevent the owner from revoking a token, and an address
+//! beyond its limit does not reach the database.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -8,18 +8,18 @@ use crate::until;
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
-/// The request that revokes a token.
+/// Returns the request that revokes a token.
 fn revocation(with: &str, id: &str) -> Request {
     Request::delete(format!("{TOKENS}/{id}")).bearer(with)
 }
 
 #[test]
-fn refused_calls_with_a_stolen_token_use_up_nothing_of_the_owners() {
+fn rejected_requests_with_a_stolen_token_do_not_use_up_the_owners_limit() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let stolen = server.mint(&admin, "stolen", &["dashboards_read"]);
     server.stop();
-    // So long a window does not end during the test.
+    // Windows of this length do not end during the test.
     let rates = ["tokens_read", "tokens_write", "tokens_revoke"];
     let rates = rates.map(|class| format!("{class}=3/1000000000"));
     let options: Vec<_> = rates.iter().flat_map(|rate| ["--rate-limit", rate]).collect();
@@ -40,7 +40,7 @@ fn refused_calls_with_a_stolen_token_use_up_nothing_of_the_owners() {
 }
 
 #[test]
-fn a_thief_with_every_scope_does_not_keep_the_owner_from_revoking() {
+fn a_thief_with_every_scope_does_not_prevent_the_owner_from_revoking() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let stolen = server.mint(&admin, "stolen", &PERMISSIONS);
@@ -64,14 +64,14 @@ fn a_thief_with_every_scope_does_not_keep_the_owner_from_revoking() {
     assert_eq!(server.check(&stolen.key), 401);
 }
 
-/// A well-formed token that was never issued.
+/// Returns a well-formed token that was never issued.
 fn unknown() -> String {
     let minted = ddpatrol_token::datadog::mint_personal_access_token().unwrap();
     String::from_utf8(minted.token.expose().to_vec()).unwrap()
 }
 
 #[test]
-fn only_tokens_that_were_looked_up_in_vain_use_up_the_lookups_of_an_address() {
+fn only_unsuccessful_lookups_use_up_the_lookups_of_an_address() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let mint = |name: &str| server.mint(&admin, name, &["user_app_keys"]);
@@ -90,15 +90,19 @@ fn only_tokens_that_were_looked_up_in_vain_use_up_the_lookups_of_an_address() {
     }
     let made = server.mint(&admin, "made here", &["user_app_keys"]);
     assert_eq!(server.check(&unknown()), 429);
-    assert_eq!(server.check(&tokens[3].key), 429, "the lookups are used up, and it is new here");
-    assert_eq!(server.check(&made.key), 200, "it was made here");
-    // Longer than an answer of the database is current.
+    assert_eq!(
+        server.check(&tokens[3].key),
+        429,
+        "the lookups are used up, and the token is not cached"
+    );
+    assert_eq!(server.check(&made.key), 200, "the token was created here");
+    // Longer than the maximum age of a cached result.
     std::thread::sleep(Duration::from_millis(700));
-    assert_eq!(server.check(&tokens[1].key), 200, "it was seen live");
+    assert_eq!(server.check(&tokens[1].key), 200, "the token was live at the last query");
 }
 
 #[test]
-fn refusals_that_need_no_query_do_not_keep_out_a_live_token_that_is_new_here() {
+fn rejections_without_a_query_do_not_lock_out_a_live_token() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let live = server.mint(&admin, "live", &["user_app_keys"]);
@@ -109,7 +113,7 @@ fn refusals_that_need_no_query_do_not_keep_out_a_live_token_that_is_new_here() {
 }
 
 #[test]
-fn a_flood_of_a_dead_token_does_not_keep_out_a_live_one_that_is_new_here() {
+fn a_flood_of_a_dead_token_does_not_lock_out_a_live_one() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let live = server.mint(&admin, "live", &["user_app_keys"]);
@@ -151,7 +155,7 @@ fn an_address_beyond_its_limit_causes_no_query() {
             "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
         );
         Database::on_server(&kill);
-        until("the database cannot be asked", || {
+        until("the database is unavailable", || {
             (server.call(&check(&admin)).status == 503).then_some(())
         });
     };
@@ -160,19 +164,19 @@ fn an_address_beyond_its_limit_causes_no_query() {
         until("the service recovers", || (server.check(&admin) == 200).then_some(()));
     };
     stop();
-    assert_eq!(server.check(&unseen.key), 503, "within the limit the database is asked");
+    assert_eq!(server.check(&unseen.key), 503, "a query within the limit");
     start();
     assert_eq!(server.check(&unknown()), 401);
     stop();
     for token in [&unknown(), &unseen.key, &dead.key] {
         assert_eq!(server.check(token), 429);
     }
-    assert_eq!(server.check(&admin), 503, "it was live");
+    assert_eq!(server.check(&admin), 503, "the token was live at the last query");
     start();
 }
 
 #[test]
-fn a_failing_database_opens_no_limit_floods_no_log_and_locks_nobody_out_afterwards() {
+fn a_failing_database_lifts_no_limit_floods_no_log_and_locks_nobody_out() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let unseen = server.mint(&admin, "unseen", &["user_app_keys"]);
@@ -181,7 +185,7 @@ fn a_failing_database_opens_no_limit_floods_no_log_and_locks_nobody_out_afterwar
         Server::start_limited(&database, &["--rate-limit", "authentication=40/1000000000"]);
     assert_eq!(server.check(&admin), 200);
     database.texts("ALTER TABLE tokens RENAME TO hidden");
-    // Longer than an answer of the database is current.
+    // Longer than the maximum age of a cached result.
     std::thread::sleep(Duration::from_millis(700));
     let (mut connection, began) = (server.connect(), Instant::now());
     let mut flood = |token: &dyn Fn() -> String| {
@@ -194,8 +198,8 @@ fn a_failing_database_opens_no_limit_floods_no_log_and_locks_nobody_out_afterwar
     // Ten in two seconds, and one before the database was known to fail.
     let windows = usize::try_from(began.elapsed().as_secs()).unwrap() / 2 + 2;
     assert!((1..=10 * windows + 1).contains(&asked), "{asked} queries in {windows} windows");
-    assert_eq!(flood(&|| admin.clone()), [503; 300], "it was live");
-    let logged = server.log().matches("a token could not be judged").count();
+    assert_eq!(flood(&|| admin.clone()), [503; 300], "the token was live at the last query");
+    let logged = server.log().matches("cannot verify a token").count();
     let intervals = usize::try_from(began.elapsed().as_secs()).unwrap() / 10 + 1;
     assert!((1..=intervals).contains(&logged), "{logged} lines:\n{}", server.log());
     database.texts("ALTER TABLE hidden RENAME TO tokens");

@@ -1,4 +1,4 @@
-//! A PostgreSQL whose answers to commits are lost: no event is written twice.
+//! PostgreSQL with lost responses to commits: no event is written twice.
 
 use crate::database::Database;
 use crate::server::{Server, ddpatrold};
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread::spawn;
 
-/// A simple query of the protocol.
+/// A simple query in PostgreSQL's protocol.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 
-/// Relays requests one by one; as often as `losses` says, it drops the connection instead of the
-/// answer to a commit.
+/// Relays requests one by one. Drops the connection instead of the response to a commit, `losses`
+/// times.
 fn relay(mut client: TcpStream, mut upstream: TcpStream, losses: &AtomicUsize) {
     let mut answers = (upstream.try_clone().unwrap(), client.try_clone().unwrap());
     let lost = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -42,7 +42,7 @@ fn relay(mut client: TcpStream, mut upstream: TcpStream, losses: &AtomicUsize) {
     let _ = upstream.shutdown(Shutdown::Write);
 }
 
-/// A proxy before PostgreSQL.
+/// Starts a proxy in front of PostgreSQL.
 fn proxy(server: String, losses: Arc<AtomicUsize>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -57,7 +57,7 @@ fn proxy(server: String, losses: Arc<AtomicUsize>) -> SocketAddr {
 }
 
 #[test]
-fn events_are_written_once_although_answers_to_commits_are_lost() {
+fn events_are_written_once_although_responses_to_commits_are_lost() {
     let database = Database::postgres();
     let losses = Arc::<AtomicUsize>::default();
     let address = proxy(database.server_address(), Arc::clone(&losses));
@@ -69,7 +69,7 @@ fn events_are_written_once_although_answers_to_commits_are_lost() {
         for _ in 0..20 {
             assert_eq!(server.check(&with), 200);
         }
-        until("answers are lost", || (losses.load(SeqCst) == 0).then_some(()));
+        until("the response is lost", || (losses.load(SeqCst) == 0).then_some(()));
         let sql = "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT id)) FROM audit_events WHERE name = 'access_token.used'";
         let uses = 20 * round;
         let expected = format!("{uses} {uses}");
@@ -78,7 +78,7 @@ fn events_are_written_once_although_answers_to_commits_are_lost() {
             let count: usize = written.split(' ').next().unwrap().parse().unwrap();
             (count >= uses).then(|| assert_eq!(written, expected))
         });
-        // A second copy would follow within moments.
+        // A second copy would follow within a second.
         std::thread::sleep(std::time::Duration::from_secs(1));
         assert_eq!(database.texts(sql), [expected]);
     }

@@ -1,7 +1,7 @@
-//! Integration tests: the real program on real databases, from outside.
+//! Integration tests of the real program on real databases.
 //!
-//! PostgreSQL comes from `scripts/postgres.sh run cargo nextest run -p ddpatrol-service`; without it
-//! the tests that need it fail.
+//! Run them with `scripts/postgres.sh run cargo nextest run -p ddpatrol-service`; without
+//! PostgreSQL, the tests that need it fail.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -30,17 +30,17 @@ mod wall_clock;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take that has no limit of its own.
+/// Maximum duration of any step without a limit of its own.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks again and again until there is an answer.
+/// Calls a function repeatedly until it returns a value.
 fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(Instant::now() < end, "waited in vain: {what}");
+        assert!(Instant::now() < end, "timed out waiting: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,4 +1,4 @@
-//! Where the service listens, TLS, and proxies.
+//! Listening addresses, TLS, and proxies.
 
 use crate::database::Database;
 use crate::server::{CHECK, Server, check, ddpatrold, event_name};
@@ -10,21 +10,21 @@ use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 #[test]
-fn listening_beyond_this_machine_needs_tls_or_a_proxy() {
+fn listening_beyond_this_machine_requires_tls_or_a_proxy() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("x.db").display());
     for address in ["0.0.0.0:0", "[::]:0"] {
         let mut command = ddpatrold();
         let output =
             command.args(["serve", "--database", &url, "--listen", address]).output().unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(told.contains("--tls-cert") && told.contains("--behind-proxy"), "{told}");
-        assert!(!dir.path().join("x.db").exists(), "it is refused before anything is made");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains("--tls-cert") && errors.contains("--behind-proxy"), "{errors}");
+        assert!(!dir.path().join("x.db").exists(), "no database is created");
     }
 }
 
-/// A certificate for 127.0.0.1 that signs itself.
+/// A request for a self-signed certificate for 127.0.0.1.
 const REQUEST: &str = "[req]
 distinguished_name = dn
 x509_extensions = ext
@@ -50,7 +50,7 @@ pub(crate) fn new_certificate(directory: &Path, cert: &str, key: &str) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
-/// A new certificate and its key, in files of a directory of their own.
+/// A new certificate and its key, in files in their own directory.
 pub(crate) struct TlsFiles {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) cert: String,
@@ -66,13 +66,13 @@ impl TlsFiles {
         Self { dir, cert, key }
     }
 
-    /// The options by which a server uses them.
+    /// Returns the options to use the files.
     pub(crate) fn options(&self) -> [&str; 4] {
         ["--tls-cert", &self.cert, "--tls-key", &self.key]
     }
 }
 
-/// Checks a token over TLS, trusting a certificate, or only known authorities.
+/// Checks a token over TLS. Trusts the given certificate, or otherwise the known authorities.
 pub(crate) fn check_over_tls(
     address: SocketAddr,
     token: &str,
@@ -99,11 +99,11 @@ fn tls_serves_clients_that_trust_the_certificate_and_no_others() {
     let pem = std::fs::read(&files.cert).unwrap();
     assert_eq!(check_over_tls(server.address, &admin, Some(&pem)).unwrap(), 200);
     let refused = check_over_tls(server.address, &admin, None);
-    assert!(refused.is_err(), "nobody vouches for the certificate");
-    assert!(server.connect().send(&check(&admin)).is_err(), "nothing is answered in clear");
+    assert!(refused.is_err(), "the certificate is not trusted");
+    assert!(server.connect().send(&check(&admin)).is_err(), "plain HTTP is not answered");
 }
 
-/// The caller's address in the trail after a check with `X-Forwarded-For`.
+/// Returns the caller's address in the audit trail after a check with `X-Forwarded-For`.
 fn recorded_address(options: &[&str]) -> String {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, options);
@@ -119,7 +119,7 @@ fn recorded_address(options: &[&str]) -> String {
 }
 
 #[test]
-fn forwarded_addresses_count_only_on_connections_from_a_trusted_proxy() {
+fn forwarded_addresses_are_used_only_on_connections_from_a_trusted_proxy() {
     for (options, address) in [
         (&["--trusted-proxy", "127.0.0.0/8"][..], "198.51.100.7"),
         (&["--trusted-proxy", "127.0.0.1"], "127.0.0.9"),

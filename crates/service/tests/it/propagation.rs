@@ -1,5 +1,5 @@
-//! Two replicas on one PostgreSQL: what one of them changes holds at once there, and within one
-//! second on the other, whatever happens to the connection on which the other listens.
+//! Two replicas on one PostgreSQL: a change by one of them takes effect there at once and on the
+//! other within one second, even if the connection of the other's listener fails.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
-/// The product's guarantee.
+/// The guaranteed maximum delay.
 const BOUND: Duration = Duration::from_secs(1);
 
-/// Replica `a` makes changes, replica `b` is watched.
+/// Replica `a` makes changes; replica `b` is observed.
 struct Pair {
     database: Database,
     a: Server,
@@ -36,8 +36,8 @@ impl Pair {
         self.a.mint(&self.admin, name, &PERMISSIONS)
     }
 
-    /// Polls `b` without a pause while `change` is made, until `b` refuses; gives how long after the
-    /// end of `change` the last accepted request was begun.
+    /// Polls `b` continuously while `change` is made, until `b` rejects the request. Returns the
+    /// time between the end of `change` and the start of the last accepted request.
     fn lag(&self, request: &Request, change: impl FnOnce()) -> Duration {
         let accepted: Mutex<Option<Instant>> = Mutex::new(None);
         let done = AtomicBool::new(false);
@@ -57,12 +57,12 @@ impl Pair {
             let pollers = [scope.spawn(poll), scope.spawn(poll)];
             until("the other replica accepts", || *accepted.lock().unwrap());
             let began = Instant::now();
-            until("it goes on accepting", || {
+            until("the other replica keeps accepting", || {
                 (*accepted.lock().unwrap() > Some(began)).then_some(())
             });
             change();
             let changed = Instant::now();
-            // A request that is accepted any time later would show as a longer lag.
+            // A request that is accepted any time later would increase the measured delay.
             std::thread::sleep(2 * BOUND);
             done.store(true, Ordering::Relaxed);
             for poller in pollers {
@@ -73,20 +73,20 @@ impl Pair {
         })
     }
 
-    /// Revokes a token on `a` while `b` is polled with it, a few times, and checks the guarantee.
+    /// Revokes a token on `a` while `b` is polled with it, several times, and checks the guarantee.
     fn revocation_holds(&self) {
         for round in 0..3 {
             let token = self.token("polled");
             let lag = self.lag(&check(&token.key), || {
                 self.a.revoke(&self.admin, &token.id);
-                assert_eq!(self.a.check(&token.key), 401, "at once where it was answered");
+                assert_eq!(self.a.check(&token.key), 401, "effective at once on the same replica");
             });
             assert!(lag <= BOUND, "round {round}: accepted {lag:?} after the revocation");
             assert_eq!(self.b.check(&token.key), 401);
         }
     }
 
-    /// The server processes behind the connections on which replicas listen.
+    /// Returns the server processes of the connections on which the replicas listen.
     fn listeners(&self) -> Vec<Pid> {
         let name = self.database.name();
         let sql = format!(
@@ -101,7 +101,7 @@ impl Pair {
     }
 }
 
-/// Stopped processes, which go on when this is dropped.
+/// Stopped processes, which are resumed when this value is dropped.
 struct Frozen(Vec<Pid>);
 
 impl Frozen {
@@ -123,14 +123,14 @@ impl Drop for Frozen {
 }
 
 #[test]
-fn a_revocation_holds_within_a_second_on_the_other_replica() {
+fn a_revocation_takes_effect_within_a_second_on_the_other_replica() {
     let pair = Pair::start();
     pair.both_listen();
     pair.revocation_holds();
 }
 
 #[test]
-fn a_revocation_holds_within_a_second_while_listening_connections_are_killed() {
+fn a_revocation_takes_effect_within_a_second_while_listening_connections_are_killed() {
     let pair = Pair::start();
     pair.both_listen();
     let done = AtomicBool::new(false);
@@ -150,12 +150,12 @@ fn a_revocation_holds_within_a_second_while_listening_connections_are_killed() {
         done.store(true, Ordering::Relaxed);
         killer.join().unwrap()
     });
-    assert!(kills > 2, "they came back and were killed again: {kills}");
+    assert!(kills > 2, "the connections were reopened and killed again: {kills}");
     pair.both_listen();
 }
 
 #[test]
-fn a_revocation_holds_within_a_second_while_listening_connections_are_frozen() {
+fn a_revocation_takes_effect_within_a_second_while_listening_connections_are_frozen() {
     let pair = Pair::start();
     let frozen = Frozen::new(pair.both_listen());
     pair.revocation_holds();
@@ -164,7 +164,7 @@ fn a_revocation_holds_within_a_second_while_listening_connections_are_frozen() {
 }
 
 #[test]
-fn a_revocation_holds_from_the_first_request_after_a_kill_and_a_restart() {
+fn a_revocation_is_effective_from_the_first_request_after_a_kill_and_a_restart() {
     let Pair { database, a, b, admin } = Pair::start();
     let tokens: Vec<Token> = (0..5).map(|_| a.mint(&admin, "killed", &PERMISSIONS)).collect();
     for token in &tokens {
@@ -181,7 +181,7 @@ fn a_revocation_holds_from_the_first_request_after_a_kill_and_a_restart() {
 }
 
 #[test]
-fn a_disabled_user_and_narrower_scopes_hold_within_a_second_on_every_replica() {
+fn a_disabled_user_and_narrower_scopes_take_effect_within_a_second_on_every_replica() {
     let pair = Pair::start();
     let frozen = Frozen::new(pair.both_listen());
     let list = |token: &str| Request::get(TOKENS).bearer(token);

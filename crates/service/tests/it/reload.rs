@@ -1,4 +1,4 @@
-//! SIGHUP: the certificate and the scopes are read again while the service runs.
+//! SIGHUP: the certificate and the scopes are reloaded while the service runs.
 
 use crate::database::Database;
 use crate::network::{TlsFiles, check_over_tls, new_certificate};
@@ -6,7 +6,7 @@ use crate::server::{CHECK, Server, creation};
 use crate::until;
 use nix::sys::signal::Signal;
 
-/// Sends SIGHUP and waits until the log has a line about it.
+/// Sends SIGHUP and waits for a log line about it.
 fn reload(server: &Server, line: &str) {
     let before = server.log().matches(line).count();
     server.signal(Signal::SIGHUP);
@@ -14,7 +14,7 @@ fn reload(server: &Server, line: &str) {
 }
 
 #[test]
-fn sighup_reloads_scopes_and_keeps_the_old_ones_if_the_new_are_faulty() {
+fn sighup_reloads_scopes_and_keeps_the_old_ones_if_the_new_ones_are_invalid() {
     let database = Database::sqlite();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "user_app_keys\nold_read\nboth_read\n").unwrap();
@@ -22,7 +22,7 @@ fn sighup_reloads_scopes_and_keeps_the_old_ones_if_the_new_are_faulty() {
     let create = |scope| server.call(&creation(&admin, "t", &[scope])).status;
     assert_eq!((create("old_read"), create("new_read")), (201, 400));
     std::fs::write(file.path(), "user_app_keys\nNot A Scope\n").unwrap();
-    reload(&server, "nothing was reloaded");
+    reload(&server, "reload failed");
     assert!(server.log().contains("line 2"), "{}", server.log());
     assert_eq!(create("old_read"), 201);
     std::fs::write(file.path(), "user_app_keys\nnew_read\nboth_read\n").unwrap();
@@ -31,7 +31,7 @@ fn sighup_reloads_scopes_and_keeps_the_old_ones_if_the_new_are_faulty() {
 }
 
 #[test]
-fn sighup_reloads_the_certificate_and_keeps_the_old_one_if_the_new_is_faulty() {
+fn sighup_reloads_the_certificate_and_keeps_the_old_one_if_the_new_one_is_invalid() {
     let files = TlsFiles::new();
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &files.options());
@@ -41,7 +41,7 @@ fn sighup_reloads_the_certificate_and_keeps_the_old_one_if_the_new_is_faulty() {
     let other = files.dir.path().join("other.pem").display().to_string();
     new_certificate(files.dir.path(), &files.cert, &other);
     let second = std::fs::read(&files.cert).unwrap();
-    reload(&server, "nothing was reloaded");
+    reload(&server, "reload failed");
     assert_eq!((status(&first), status(&second)), (Some(200), None));
     std::fs::copy(&other, &files.key).unwrap();
     reload(&server, "reloaded the certificate");
@@ -49,7 +49,7 @@ fn sighup_reloads_the_certificate_and_keeps_the_old_one_if_the_new_is_faulty() {
 }
 
 #[test]
-fn sighup_loses_no_audit_event_and_does_not_end_a_service_without_files() {
+fn sighup_loses_no_audit_event_and_does_not_stop_a_service_without_files() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     for _ in 0..10 {

@@ -1,5 +1,5 @@
-//! Searches that take long: they are limited in number and time, stop when nobody waits for them,
-//! and do not keep anybody from authenticating.
+//! Slow searches: they are limited in number and time, are interrupted when their client
+//! disconnects, and do not delay authentication.
 
 use crate::database::Database;
 use crate::http::Request;
@@ -11,17 +11,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
-/// Replaces the table of events by a view that takes 20 ms for each row.
+/// Replaces the table of events with a view that takes 20 ms per row.
 const SLOW: &str = "ALTER TABLE audit_events RENAME TO fast_events; CREATE VIEW audit_events AS SELECT * FROM fast_events WHERE pg_sleep(0.02) IS NOT NULL";
 
-/// Running statements on the events of the service, without their view.
+/// Counts the running statements on the events of the service, except for those of the view.
 const RUNNING: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%audit_events AS e%'";
 
 fn search(admin: &str) -> Request {
     Request::get(EVENTS).query(&[("page[limit]", "1000")]).bearer(admin)
 }
 
-/// A database on which a search takes longer than it may.
+/// Prepares a database on which a search exceeds its time limit.
 fn slow(database: &Database) -> (Server, String) {
     let (server, admin) = Server::first(database, &[]);
     let mut connection = server.connect();
@@ -36,7 +36,7 @@ fn slow(database: &Database) -> (Server, String) {
 }
 
 #[test]
-fn a_search_that_takes_too_long_says_how_to_narrow_it_and_many_leave_room_to_authenticate() {
+fn the_error_of_a_slow_search_explains_how_to_narrow_it_and_many_do_not_delay_authentication() {
     let database = Database::postgres();
     let (server, admin) = slow(&database);
     let (long, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -48,7 +48,9 @@ fn a_search_that_takes_too_long_says_how_to_narrow_it_and_many_leave_room_to_aut
                     let text = answer.text();
                     match answer.status {
                         400 if text.contains("filter[from]") => long.fetch_add(1, SeqCst),
-                        429 if text.contains("too many searches") => refused.fetch_add(1, SeqCst),
+                        429 if text.contains("too many concurrent searches") => {
+                            refused.fetch_add(1, SeqCst)
+                        }
                         status => panic!("{status}: {text}"),
                     };
                 })
@@ -65,7 +67,7 @@ fn a_search_that_takes_too_long_says_how_to_narrow_it_and_many_leave_room_to_aut
         slowest
     });
     let (long, refused) = (long.into_inner(), refused.into_inner());
-    assert!(long >= 1 && refused >= 24, "{long} took too long, {refused} were refused");
+    assert!(long >= 1 && refused >= 24, "{long} took too long, {refused} were rejected");
     assert!(slowest < Duration::from_secs(5), "a check waited for searches: {slowest:?}");
     let metrics = server.call(&Request::get("/metrics")).text();
     for (kind, count) in [("refused", refused), ("timed_out", long)] {
@@ -75,7 +77,7 @@ fn a_search_that_takes_too_long_says_how_to_narrow_it_and_many_leave_room_to_aut
 }
 
 #[test]
-fn a_thiefs_searches_keep_neither_others_from_searching_nor_the_owner_from_listing_tokens() {
+fn a_thiefs_searches_do_not_block_other_searches_or_the_owners_token_list() {
     const ADA: &str = "ada@example.com";
     let database = Database::postgres();
     let (server, admin) = slow(&database);
@@ -113,7 +115,7 @@ fn a_thiefs_searches_keep_neither_others_from_searching_nor_the_owner_from_listi
 }
 
 #[test]
-fn a_search_ends_in_postgres_when_its_client_leaves() {
+fn a_search_is_cancelled_in_postgres_when_its_client_disconnects() {
     let database = Database::postgres();
     let (server, admin) = slow(&database);
     let running = || database.texts(RUNNING)[0] != "0";
@@ -127,7 +129,7 @@ fn a_search_ends_in_postgres_when_its_client_leaves() {
     drop(stream);
     until("the search ends", || (!running()).then_some(()));
     let took = left.elapsed();
-    assert!(took < Duration::from_secs(3), "by its time limit, not at once: {took:?}");
+    assert!(took < Duration::from_secs(3), "ended by the time limit: {took:?}");
     assert_eq!(server.check(&admin), 200);
 }
 
@@ -136,7 +138,7 @@ fn every_check_is_answered_while_searches_scan_all_events_on_sqlite() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     database.texts("INSERT INTO audit_events (id, at, name, action, actor, auth_method, asset_type) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT x'00', i, 'access_token.used', 'accessed', 'USER', 'bearer', 'personal_access_tokens' FROM n");
-    // No event matches, and no index says so.
+    // No event matches, and no index shows that.
     let nothing = [("filter[query]", "@auth_method:application_key")];
     let request = Request::get(EVENTS).query(&nothing).bearer(&admin);
     let (found, refused, end) =
@@ -163,5 +165,5 @@ fn every_check_is_answered_while_searches_scan_all_events_on_sqlite() {
         }
     });
     let (found, refused) = (found.into_inner(), refused.into_inner());
-    assert!(found > 0 && refused > 0, "{found} found, {refused} refused");
+    assert!(found > 0 && refused > 0, "{found} found, {refused} rejected");
 }

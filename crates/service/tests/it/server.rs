@@ -1,4 +1,4 @@
-//! The program as a process: `serve`, and the commands of `admin`; and what tests ask it most.
+//! The program as a process: `serve` and the `admin` commands, and common requests of the tests.
 
 use crate::database::Database;
 use crate::http::{Answer, Connection, Request};
@@ -17,7 +17,7 @@ pub(crate) const TOKENS: &str = "/api/v2/personal_access_tokens";
 pub(crate) const CHECK: &str = "/api/v2/validate_keys";
 pub(crate) const EVENTS: &str = "/api/v2/audit/events";
 
-/// The scopes that give a token every permission of the service.
+/// The scopes that grant a token every permission of the service.
 pub(crate) const PERMISSIONS: [&str; 5] = [
     "user_app_keys",
     "org_app_keys_read",
@@ -26,29 +26,29 @@ pub(crate) const PERMISSIONS: [&str; 5] = [
     "tokens_introspect",
 ];
 
-/// The program, with nothing of the tests' own environment that it reads.
+/// Returns the program without the variables of the test environment that it reads.
 pub(crate) fn ddpatrold() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrold"));
     command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
     command
 }
 
-/// Runs a command of `admin`.
+/// Runs an `admin` command.
 pub(crate) fn try_admin(database: &Database, args: &[&str]) -> Output {
     let mut command = ddpatrold();
     command.args(["admin", "--database", &database.url()]).args(args).output().unwrap()
 }
 
-/// Runs a command of `admin` that has to succeed, and gives its standard output.
+/// Runs an `admin` command that must succeed. Returns its standard output.
 #[track_caller]
 pub(crate) fn admin(database: &Database, args: &[&str]) -> String {
     let output = try_admin(database, args);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "admin {args:?}: {told}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "admin {args:?}: {errors}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// What a process has written so far.
+/// The output of a process so far.
 type Written = Arc<Mutex<String>>;
 
 fn collect(from: impl Read + Send + 'static) -> (Written, JoinHandle<()>) {
@@ -62,7 +62,7 @@ fn collect(from: impl Read + Send + 'static) -> (Written, JoinHandle<()>) {
     (written, reader)
 }
 
-/// A token that a test holds.
+/// A token used by a test.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
     pub(crate) id: String,
@@ -92,7 +92,7 @@ impl Server {
         Self::spawn(ddpatrold(), &database.url(), options)
     }
 
-    /// Starts a server without rate limits whose wall clock is `clock`.
+    /// Starts a server without rate limits and with a given wall clock.
     #[track_caller]
     pub(crate) fn start_under(clock: &WallClock, database: &Database, options: &[&str]) -> Self {
         let mut command = ddpatrold();
@@ -100,7 +100,7 @@ impl Server {
         Self::spawn(command, &database.url(), &[&["--no-rate-limit"], options].concat())
     }
 
-    /// Starts a server by a prepared command.
+    /// Starts a server with a prepared command.
     #[track_caller]
     pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
         let mut child = command
@@ -112,20 +112,21 @@ impl Server {
             .unwrap();
         let (output, first) = collect(child.stdout.take().unwrap());
         let (errors, second) = collect(child.stderr.take().unwrap());
-        let told = Arc::clone(&errors);
+        let errors_so_far = Arc::clone(&errors);
         let address = until("the server serves", || {
-            let told = told.lock().unwrap();
+            let errors_so_far = errors_so_far.lock().unwrap();
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the server ended ({status}): {told}");
+                panic!("the server ended ({status}): {errors_so_far}");
             }
-            let line =
-                told.lines().find_map(|line| line.strip_prefix("ddpatrold: listening on "))?;
+            let line = errors_so_far
+                .lines()
+                .find_map(|line| line.strip_prefix("ddpatrold: listening on "))?;
             Some(line.split_once("://")?.1.parse().unwrap())
         });
         Self { child, address, output, errors, readers: vec![first, second] }
     }
 
-    /// Starts the first server on an empty database; gives the administrator's token with it.
+    /// Starts the first server on an empty database. Also returns the administrator's token.
     #[track_caller]
     pub(crate) fn first(database: &Database, options: &[&str]) -> (Self, String) {
         let server = Self::start(database, options);
@@ -141,7 +142,8 @@ impl Server {
         })
     }
 
-    /// Stops the server in order; gives all that it wrote to standard output and standard error.
+    /// Stops the server gracefully. Returns everything that it wrote to standard output and
+    /// standard error.
     #[track_caller]
     pub(crate) fn stop(mut self) -> (String, String) {
         self.signal(Signal::SIGTERM);
@@ -151,7 +153,7 @@ impl Server {
         written
     }
 
-    /// Kills the server as `kill -9` does; gives what it wrote.
+    /// Kills the server as `kill -9` does. Returns everything that it wrote.
     pub(crate) fn kill(mut self) -> (String, String) {
         self.child.kill().unwrap();
         self.wait();
@@ -163,7 +165,7 @@ impl Server {
         self.errors.lock().unwrap().clone()
     }
 
-    /// Returns the value of a metric, 0 if it is not there; `name` includes the labels.
+    /// Returns the value of a metric, or 0 if it is missing; `name` includes the labels.
     #[track_caller]
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.call(&Request::get("/metrics")).expect(200).text();
@@ -198,31 +200,31 @@ impl Server {
         Connection::new(self.address)
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on its own connection.
     #[track_caller]
     pub(crate) fn call(&self, request: &Request) -> Answer {
         self.connect().send(request).unwrap()
     }
 
-    /// The status of a check of a token.
+    /// Returns the status of a check of a token.
     #[track_caller]
     pub(crate) fn check(&self, token: &str) -> u16 {
         self.call(&check(token)).status
     }
 
-    /// Mints a token by the API.
+    /// Mints a token through the API.
     #[track_caller]
     pub(crate) fn mint(&self, with: &str, name: &str, scopes: &[&str]) -> Token {
         minted(&self.call(&creation(with, name, scopes)).expect(201))
     }
 
-    /// Revokes a token by the API.
+    /// Revokes a token through the API.
     #[track_caller]
     pub(crate) fn revoke(&self, with: &str, id: &str) {
         self.call(&Request::delete(format!("{TOKENS}/{id}")).bearer(with)).expect(204);
     }
 
-    /// Reports leaked tokens; gives each one's status.
+    /// Reports leaked tokens. Returns the status of each.
     #[track_caller]
     pub(crate) fn report(&self, entries: &Value) -> Vec<String> {
         let request = Request::post("/leaks/v1/reports").json(&json!({"reports": entries}));
@@ -231,7 +233,7 @@ impl Server {
         results.iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// All events that a query finds, in order; as many as one page holds.
+    /// Returns all events that match a query, in order; they must fit on one page.
     #[track_caller]
     pub(crate) fn events(&self, with: &str, query: &str) -> Vec<Value> {
         let request = Request::get(EVENTS)
@@ -245,37 +247,37 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended before.
+        // The process may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The request that checks a token.
+/// Returns the request that checks a token.
 pub(crate) fn check(token: &str) -> Request {
     Request::get(CHECK).bearer(token)
 }
 
-/// The request that mints a token for a month.
+/// Returns the request that mints a token for a month.
 pub(crate) fn creation(with: &str, name: &str, scopes: &[&str]) -> Request {
     let end = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24)).to_string();
     creation_until(with, name, scopes, &end)
 }
 
-/// The request that mints a token until a moment.
+/// Returns the request that mints a token until a given time.
 pub(crate) fn creation_until(with: &str, name: &str, scopes: &[&str], end: &str) -> Request {
     let attributes = json!({"name": name, "scopes": scopes, "expires_at": end});
     let data = json!({"type": "personal_access_tokens", "attributes": attributes});
     Request::post(TOKENS).bearer(with).json(&json!({"data": data}))
 }
 
-/// The token in the answer to its creation.
+/// Returns the token in the response to its creation.
 pub(crate) fn minted(answer: &Answer) -> Token {
     let text = |at| answer.json().pointer(at).unwrap().as_str().unwrap().to_owned();
     Token { id: text("/data/id"), key: text("/data/attributes/key") }
 }
 
-/// The name of an event.
+/// Returns the name of an event.
 pub(crate) fn event_name(event: &Value) -> &str {
     event["attributes"]["attributes"]["evt"]["name"].as_str().unwrap()
 }

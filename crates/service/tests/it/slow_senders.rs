@@ -1,4 +1,4 @@
-//! Requests that are held open while their token is revoked.
+//! Requests that are not complete when their token is revoked.
 
 use crate::database::Database;
 use crate::http::{Held, Request};
@@ -7,7 +7,7 @@ use crate::until;
 use serde_json::json;
 use std::time::Duration;
 
-/// Long enough for the service to judge the token of a request that has begun.
+/// Waits long enough for the service to verify the token of a started request.
 fn a_moment() {
     std::thread::sleep(Duration::from_millis(1_500));
 }
@@ -16,7 +16,7 @@ fn names(database: &Database) -> Vec<String> {
     database.texts("SELECT name FROM tokens WHERE revoked_at IS NULL ORDER BY name")
 }
 
-fn a_token_that_was_revoked_during_a_request_does_nothing(database: &Database) {
+fn a_token_revoked_during_a_request_has_no_effect(database: &Database) {
     let (server, with) = Server::first(database, &[]);
     let stolen = server.mint(&with, "stolen", &PERMISSIONS);
     let victim = server.mint(&with, "victim", &["user_app_keys"]);
@@ -24,7 +24,7 @@ fn a_token_that_was_revoked_during_a_request_does_nothing(database: &Database) {
         "attributes": {"name": "renamed"}}});
     let path = format!("{TOKENS}/{}", victim.id);
     let form = format!("token={}", victim.key);
-    // Within the life of the stolen token, which allows it.
+    // Within the life of the stolen token, as required.
     let end = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24)).to_string();
     let requests = [
         creation_until(&stolen.key, "successor", &["user_app_keys"], &end),
@@ -49,17 +49,17 @@ fn a_token_that_was_revoked_during_a_request_does_nothing(database: &Database) {
 }
 
 #[test]
-fn a_token_that_was_revoked_during_a_request_does_nothing_on_sqlite() {
-    a_token_that_was_revoked_during_a_request_does_nothing(&Database::sqlite());
+fn a_token_revoked_during_a_request_has_no_effect_on_sqlite() {
+    a_token_revoked_during_a_request_has_no_effect(&Database::sqlite());
 }
 
 #[test]
-fn a_token_that_was_revoked_during_a_request_does_nothing_on_postgres() {
-    a_token_that_was_revoked_during_a_request_does_nothing(&Database::postgres());
+fn a_token_revoked_during_a_request_has_no_effect_on_postgres() {
+    a_token_revoked_during_a_request_has_no_effect(&Database::postgres());
 }
 
-/// The service still remembers the token as live, but the database decides.
-fn a_disabled_users_token_makes_no_other(database: &Database) {
+/// The token is still cached as live, but the database is authoritative.
+fn a_disabled_users_token_cannot_create_another(database: &Database) {
     let (server, _) = Server::first(database, &[]);
     admin(database, &["user", "add", "gone@example.com"]);
     let issue = ["token", "issue", "--user", "gone@example.com", "--name", "old"];
@@ -76,11 +76,11 @@ fn a_disabled_users_token_makes_no_other(database: &Database) {
 }
 
 #[test]
-fn a_disabled_users_token_makes_no_other_on_sqlite() {
-    a_disabled_users_token_makes_no_other(&Database::sqlite());
+fn a_disabled_users_token_cannot_create_another_on_sqlite() {
+    a_disabled_users_token_cannot_create_another(&Database::sqlite());
 }
 
 #[test]
-fn a_disabled_users_token_makes_no_other_on_postgres() {
-    a_disabled_users_token_makes_no_other(&Database::postgres());
+fn a_disabled_users_token_cannot_create_another_on_postgres() {
+    a_disabled_users_token_cannot_create_another(&Database::postgres());
 }

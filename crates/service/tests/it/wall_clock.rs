@@ -1,5 +1,5 @@
-//! A wall clock of a process that a test can set while the process runs, by libfaketime (Debian
-//! package faketime). The monotonic clock stays right.
+//! A wall clock of a process that a test can set while the process runs, with libfaketime (Debian
+//! package faketime). The monotonic clock remains correct.
 
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -11,19 +11,19 @@ pub(crate) struct WallClock {
 }
 
 impl WallClock {
-    /// A clock with an offset as libfaketime writes it: `+400d`, `-1h`, `+0`.
+    /// Creates a clock with an offset in libfaketime's notation: `+400d`, `-1h`, `+0`.
     pub(crate) fn new(offset: &str) -> Self {
         let clock = Self { dir: tempfile::tempdir().unwrap() };
         clock.set(offset);
         clock
     }
 
-    /// A clock that shows the beginning of 1970.
+    /// Creates a clock that shows the beginning of 1970.
     pub(crate) fn at_the_epoch() -> Self {
         Self::new(&format!("-{}", jiff::Timestamp::now().as_second()))
     }
 
-    /// Sets the clock, also of processes that run.
+    /// Sets the clock, including that of running processes.
     pub(crate) fn set(&self, offset: &str) {
         let next = self.dir.path().join("next");
         std::fs::write(&next, format!("{offset}\n")).unwrap();
@@ -34,7 +34,7 @@ impl WallClock {
         self.dir.path().join("offset")
     }
 
-    /// The environment of a process that has this clock.
+    /// Returns the environment of a process with this clock.
     pub(crate) fn variables(&self) -> [(&'static str, PathBuf); 5] {
         [
             ("LD_PRELOAD", library()),

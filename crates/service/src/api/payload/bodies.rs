@@ -1,5 +1,5 @@
-//! The budgets that all requests with a body share: of memory, in bytes, and of bodies that arrive at
-//! the same time. Reservations are made by [`super::reader`].
+//! The budgets that all requests with a body share: memory, in bytes, and the number of bodies that
+//! arrive at the same time. Reservations are made by [`super::reader`].
 
 use crate::api::budget::{Budget, Size};
 use crate::leak::MAX_BODY;
@@ -7,24 +7,24 @@ use crate::log_limit::LogLimit;
 use std::sync::Arc;
 
 const MIB: usize = 1024 * 1024;
-/// Memory for small bodies of requests without a token; the share of a site.
+/// Memory for small bodies without a token, and the share of a site.
 const SMALL_MEMORY: Size = Size { limit: Some(8 * MIB), share: MIB + MIB / 2 };
-/// Memory for the parts of long bodies that have arrived; the share of a site.
+/// Memory for the received parts of long bodies, and the share of a site.
 const LARGE_MEMORY: Size = Size { limit: Some(17 * MIB), share: MAX_BODY + LARGE_STEP };
-/// Memory for parsing and answering long bodies; the share of a site.
+/// Memory for parsing and answering long bodies, and the share of a site.
 const PARSED_MEMORY: Size = Size { limit: Some(14 * MIB), share: 11 * MIB };
-/// The part of [`PARSED_MEMORY`] that long answers to a site may hold.
+/// The part of [`PARSED_MEMORY`] that long responses to a site may use.
 const ANSWERS_MEMORY: Size = Size { limit: None, share: ANSWERS_SHARE };
-/// Memory for bodies of requests with a live token; the share of a person.
+/// Memory for bodies with a live token, and the share of a user.
 const TOKEN_MEMORY: Size = Size { limit: Some(16 * MIB), share: MIB };
-/// Number of small bodies without a token that arrive at the same time. The other bodies of a site
-/// have to arrive or to be admitted soon; see [`super::reader`].
+/// Number of small bodies without a token that arrive at the same time. Further bodies of a site
+/// must arrive or be admitted soon; see [`super::reader`].
 const SMALL_BODIES: Size = Size { limit: None, share: 8 };
 /// Number of long bodies that arrive at the same time.
 const LONG_BODIES: Size = Size { limit: Some(64), share: 1 };
-/// Maximum memory that long answers to a site hold, in bytes.
+/// Maximum memory of long responses to a site, in bytes.
 pub(super) const ANSWERS_SHARE: usize = 1280 * 1024;
-/// The steps in which memory for a long body is reserved, in bytes.
+/// Increment in which memory for a long body is reserved, in bytes.
 pub(super) const LARGE_STEP: usize = 128 * 1024;
 
 /// The budgets for bodies.

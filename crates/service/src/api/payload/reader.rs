@@ -1,8 +1,8 @@
-//! Reads one body within its limits of length, time and memory. It neither parses a body nor counts
-//! refusals.
+//! Reads one body within the limits on its length, time and memory. Neither parses the body nor
+//! counts rejections.
 
 use super::bodies::{ANSWERS_SHARE, Bodies, LARGE_STEP};
-use super::pieces::{PIECE, Pieces};
+use super::chunks::{CHUNK, ChunkedBody};
 use crate::api::budget::{Reservation, ReservationOwner};
 use crate::api::error::ApiError;
 use crate::leak;
@@ -14,22 +14,24 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The length of a body that is small, in bytes.
+/// Maximum length of a small body, in bytes.
 const SMALL: usize = 16 * 1024;
-/// The length of a body of the token API, and of a form, in bytes.
+/// Maximum length of a body of the token API or a form, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// The part of a body that is read before the body is admitted, in bytes.
 const UNADMITTED: usize = 4 * 1024;
-/// The least that has to arrive of a long body, in bytes per [`PACE`].
+/// Minimum part of a long body that must arrive per [`PACE`], in bytes.
 const MIN_ARRIVAL: usize = 96 * 1024;
 const PACE: Duration = Duration::from_secs(3);
-/// Overhead of a request beside its body, in bytes: mostly its headers after [`super::shrink`].
+/// Memory of a request in addition to its body, in bytes: mostly its headers after
+/// [`super::shrink`].
 const OVERHEAD: usize = 6 * 1024;
-/// Overhead of an entry of a report beside its text, with its part of the answer, in bytes.
+/// Memory of an entry of a report in addition to its text, including its part of the response, in
+/// bytes.
 const ENTRY: usize = 256;
-/// The part of it that is the answer's, in bytes.
+/// The part of [`ENTRY`] that belongs to the response, in bytes.
 const ANSWER_ENTRY: usize = 128;
-/// Maximum number of entries of a report that takes its memory from the budget of small bodies.
+/// Maximum number of entries of a report that uses the budget of small bodies.
 const SMALL_ENTRIES: usize = 256;
 /// Time limit for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -38,7 +40,7 @@ const ADMITTED_WITHIN: Duration = Duration::from_secs(5);
 /// Time that a request waits for memory.
 const MEMORY_WITHIN: Duration = Duration::from_secs(10);
 
-/// The purpose of a body.
+/// The kind of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// A request with a live token.
@@ -57,7 +59,7 @@ impl Payload {
         }
     }
 
-    /// The length up to which memory is taken as the body arrives.
+    /// Returns the maximum length for which the memory is reserved as the body arrives.
     const fn small(self) -> usize {
         match self {
             Self::Token => MAX_BODY,
@@ -66,12 +68,12 @@ impl Payload {
     }
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyError {
     #[error("the body is too long")]
     TooLong,
-    #[error("the body did not arrive within {} seconds", BODY_WITHIN.as_secs())]
+    #[error("the body was not received within {} seconds", BODY_WITHIN.as_secs())]
     TooSlow,
     #[error("too many other bodies are being read; try again")]
     NoMemory,
@@ -80,7 +82,7 @@ pub(super) enum BodyError {
 }
 
 impl BodyError {
-    /// The label in metrics and the log.
+    /// Returns the label in metrics and the log.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::TooLong => "too_long",
@@ -104,10 +106,10 @@ impl BodyError {
     }
 }
 
-/// The reader of a body, with what is reserved for its request.
+/// The reader of a body, with the reservations of its request.
 pub(super) struct BodyReader {
     payload: Payload,
-    /// For a small body or one with a token.
+    /// The memory of a small body or one with a token.
     memory: Reservation,
     large: Reservation,
     parsed: Reservation,
@@ -131,16 +133,16 @@ impl Pace {
 }
 
 impl BodyReader {
-    pub(super) fn new(bodies: &Bodies, payload: Payload, holder: ReservationOwner) -> Self {
+    pub(super) fn new(bodies: &Bodies, payload: Payload, owner: ReservationOwner) -> Self {
         let memory = if payload == Payload::Token { &bodies.token } else { &bodies.small };
         Self {
             payload,
-            memory: memory.reservation(holder),
-            large: bodies.large.reservation(holder),
-            parsed: bodies.parsed.reservation(holder),
-            answer: bodies.answers.reservation(holder),
-            small_arriving: bodies.small_arriving.reservation(holder),
-            long_arriving: bodies.long_arriving.reservation(holder),
+            memory: memory.reservation(owner),
+            large: bodies.large.reservation(owner),
+            parsed: bodies.parsed.reservation(owner),
+            answer: bodies.answers.reservation(owner),
+            small_arriving: bodies.small_arriving.reservation(owner),
+            long_arriving: bodies.long_arriving.reservation(owner),
             admitted_by: Instant::now() + ADMITTED_WITHIN,
             pace: Pace::start(),
         }
@@ -164,21 +166,21 @@ impl BodyReader {
             }
             let asked = Instant::now();
             self.make_room(&mut bytes, length, whole).await?;
-            // The client is not to blame for this wait.
+            // The client did not cause this delay.
             let waited = asked.elapsed();
             deadline += waited;
             self.pace.ends += waited;
             bytes.extend_from_slice(&data);
         }
         self.reserve_parsed(&bytes).await?;
-        // Only now, so that few bodies wait for memory while they hold some.
+        // Only after the last reservation, so that few bodies hold memory while they wait for more.
         self.small_arriving.lower(0);
         self.long_arriving.lower(0);
         Ok(bytes.into())
     }
 
-    /// Waits for more of the body; `None` at its end. Until the body is admitted, it waits for that
-    /// at the same time: one that arrives at once needs no admission.
+    /// Waits for the next part of the body; returns `None` at its end. Waits at the same time for
+    /// the admission of a body that is not admitted yet: a body that arrives at once needs none.
     async fn next(
         &mut self,
         body: &mut Body,
@@ -217,7 +219,7 @@ impl BodyReader {
         self.small_arriving.raise_within(1, time).await.map_err(|_| BodyError::NoMemory)
     }
 
-    /// Reserves memory for a body of which `length` bytes have arrived, of at most `whole`.
+    /// Reserves memory for the first `length` bytes of a body with at most `whole` bytes.
     async fn make_room(
         &mut self,
         bytes: &mut Vec<u8>,
@@ -247,7 +249,8 @@ impl BodyReader {
             self.small_arriving.lower(0);
         }
         raise(&mut self.large, length.next_multiple_of(LARGE_STEP).min(whole)).await?;
-        // All at once, so that the body is never moved. Memory that is not written to costs nothing.
+        // Allocated at once, so that the body is never moved. Memory that is not written to costs
+        // nothing.
         bytes.reserve_exact(whole - bytes.len());
         self.memory.lower(OVERHEAD);
         Ok(())
@@ -274,20 +277,20 @@ impl BodyReader {
 
     /// Keeps the memory of a long answer reserved until the client has read it.
     pub(super) fn answer(self, response: Response) -> Response {
-        // The handler has dropped the body and what it read from it.
+        // The handler has dropped the body and everything parsed from it.
         let length = response.body().size_hint().exact();
         let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-        if length <= PIECE || self.payload == Payload::Token {
+        if length <= CHUNK || self.payload == Payload::Token {
             return response;
         }
         let mut memory = if self.parsed.is_empty() { self.memory } else { self.parsed };
         memory.lower(length);
         let memory = [memory, self.answer];
-        response.map(|body| Body::new(Pieces::new(body, memory)))
+        response.map(|body| Body::new(ChunkedBody::new(body, memory)))
     }
 }
 
-/// Raises a reservation; waits for room.
+/// Raises a reservation, after waiting for it if necessary.
 async fn raise(reservation: &mut Reservation, units: usize) -> Result<(), BodyError> {
     reservation.raise_within(units, MEMORY_WITHIN).await.map_err(|_| BodyError::NoMemory)
 }

@@ -1,6 +1,6 @@
-//! One event that counts uses, and the uses that it covers.
+//! An event that counts uses, and the uses that it covers.
 
-use super::uses::{Kind, Limit, Use};
+use super::uses::{Limit, Use, UseKind};
 use crate::audit::batch::LastUse;
 use crate::audit::{Event, name};
 use crate::time;
@@ -10,19 +10,19 @@ use std::net::IpAddr;
 
 /// The uses that one event counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) kind: Kind,
-    /// `None` for further tokens.
+pub(super) struct GroupKey {
+    pub(super) kind: UseKind,
+    /// `None` for the tokens beyond the limit.
     pub(super) token: Option<Uuid>,
-    /// `None` for further addresses.
+    /// `None` for the addresses beyond the limit.
     pub(super) address: Option<IpAddr>,
-    /// The token that the caller used to introspect.
+    /// The token with which the caller introspected.
     pub(super) caller: Option<Uuid>,
 }
 
-impl Key {
-    /// Removes from an event what does not apply to all of its uses, if it covers more than one address
-    /// or token.
+impl GroupKey {
+    /// Removes the details that do not apply to all uses from an event that covers several
+    /// addresses or tokens.
     pub(super) fn covering(self, mut event: Event) -> Event {
         if self.address.is_some() {
             return event;
@@ -42,10 +42,10 @@ impl Key {
 #[derive(Debug)]
 pub(super) struct Group {
     event: Event,
-    kind: Kind,
+    kind: UseKind,
     count: u64,
     limited: u64,
-    /// The part of `count` that is written; the event has a row once it is not zero.
+    /// The written part of `count`; if it is not zero, the event has a row.
     written: u64,
     last: Timestamp,
 }
@@ -55,7 +55,7 @@ pub(super) struct Group {
 pub(in crate::audit) struct Aggregate {
     pub(in crate::audit) event: Event,
     pub(in crate::audit) row: Row,
-    /// Number of answered uses of a live token that are not written yet.
+    /// Number of uses of a live token that are not written yet.
     pub(in crate::audit) uses: u64,
     /// The last use of a live token.
     pub(in crate::audit) last: Option<LastUse>,
@@ -71,7 +71,7 @@ pub(in crate::audit) enum Row {
 }
 
 impl Group {
-    /// Starts an event with its first use.
+    /// Creates an event with its first use.
     pub(super) fn new(event: Event, first: Use) -> Self {
         let (last, limited) = (event.at, u64::from(first.limit == Limit::Beyond));
         Self { event, kind: first.kind, count: 1, limited, written: 0, last }
@@ -83,13 +83,13 @@ impl Group {
     }
 
     /// Counts another use.
-    pub(super) fn add(&mut self, seen: Use) {
+    pub(super) fn add(&mut self, token_use: Use) {
         self.count += 1;
-        self.limited += u64::from(seen.limit == Limit::Beyond);
+        self.limited += u64::from(token_use.limit == Limit::Beyond);
         self.last = self.last.max(time::whole_micros(time::now()));
     }
 
-    /// Returns the event with its counts, and takes the counts for written.
+    /// Returns the event with its counts, and marks them as written.
     pub(super) fn aggregate(&mut self) -> Aggregate {
         let mut event = self
             .event
@@ -97,13 +97,13 @@ impl Group {
             .with("count", self.count)
             .with("first", self.event.at.to_string())
             .with("last", self.last.to_string());
-        if self.kind == Kind::Denied && self.limited > 0 {
+        if self.kind == UseKind::Denied && self.limited > 0 {
             event = event.with("rate_limited", self.limited);
         }
         let row = if self.written == 0 { Row::New } else { Row::Old };
         let new = self.count - self.written;
         self.written = self.count;
-        let uses = if self.kind == Kind::Limited { new } else { 0 };
+        let uses = if self.kind == UseKind::Limited { new } else { 0 };
         let used = event.name == name::USED;
         let last = event.asset.filter(|_| used).map(|token| LastUse { token, at: self.last });
         Aggregate { event, row, uses, last }

@@ -1,7 +1,7 @@
-//! The events of one minute, in bounded number: counts uses and yields batches of events to write.
+//! The events of one minute, limited in number: counts uses and yields batches of events to write.
 
-use super::group::{Aggregate, Group, Key};
-use super::uses::{Kind, Use};
+use super::group::{Aggregate, Group, GroupKey};
+use super::uses::{Use, UseKind};
 use crate::audit::Event;
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
@@ -12,26 +12,27 @@ use std::time::{Duration, Instant};
 pub(in crate::audit) const UPDATE_EVERY: Duration = Duration::from_secs(2);
 /// Maximum number of aggregated events in one batch of the queue.
 const BATCH: usize = 512;
-/// Maximum number of unwritten events of earlier minutes; beyond it a minute is prolonged instead.
-const MAX_OVER: usize = 4_096;
+/// Maximum number of unwritten events of earlier minutes; beyond it, the current minute is
+/// extended.
+const MAX_EARLIER: usize = 4_096;
 
-/// The outcome of counting a use.
+/// The result of counting a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::audit) enum Counted {
     /// The use is counted.
     Done,
-    /// The use is counted, and the writer has to know.
+    /// The use is counted, and the writer must be notified.
     Wake,
-    /// The minute has no room for another event of this kind.
+    /// The limit of events for this kind and minute is reached.
     Full,
 }
 
-/// Which counts to write.
+/// The events to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::audit) enum What {
-    /// New events, and counts that grew, if the last update is long enough ago.
+pub(in crate::audit) enum Flush {
+    /// New events, and also changed counts if the last update is long enough ago.
     Due,
-    /// Everything.
+    /// All events.
     All,
 }
 
@@ -39,60 +40,60 @@ pub(in crate::audit) enum What {
 #[derive(Debug, Default)]
 pub(super) struct Minute {
     number: u64,
-    groups: HashMap<Key, Group>,
-    /// The number of addresses that each token has events for.
-    addresses: HashMap<(Kind, Uuid), u32>,
-    /// The number of events.
-    events: [u32; Kind::COUNT],
+    groups: HashMap<GroupKey, Group>,
+    /// The number of addresses with their own events, by token.
+    addresses: HashMap<(UseKind, Uuid), u32>,
+    /// The number of events, by kind.
+    events: [u32; UseKind::COUNT],
     /// Events that have no row yet.
-    fresh: VecDeque<Key>,
+    fresh: VecDeque<GroupKey>,
     /// Events whose counts have grown since they were written.
-    grown: VecDeque<Key>,
+    grown: VecDeque<GroupKey>,
     /// Events of earlier minutes.
-    over: VecDeque<Aggregate>,
-    /// The number of grown counts that the current update still has to write.
-    pass: usize,
-    /// When the last update began.
+    earlier: VecDeque<Aggregate>,
+    /// The number of changed counts that the current update still has to write.
+    to_update: usize,
+    /// The start of the last update.
     updated: Option<Instant>,
 }
 
 impl Minute {
-    /// Returns `true` if [`Minute::take`] would take something.
-    pub(super) fn is_due(&self, what: What) -> bool {
-        !self.fresh.is_empty() || !self.over.is_empty() || self.updates_are_due(what)
+    /// Returns `true` if [`Minute::take`] would return any event.
+    pub(super) fn is_due(&self, flush: Flush) -> bool {
+        !self.fresh.is_empty() || !self.earlier.is_empty() || self.updates_are_due(flush)
     }
 
-    /// Returns `true` if counts have grown since they were written.
+    /// Returns `true` if counts have grown since they were last written.
     pub(super) fn has_grown(&self) -> bool {
         !self.grown.is_empty()
     }
 
-    /// Begins a minute, if it has not begun.
+    /// Starts a minute, unless it has started.
     pub(super) fn enter(&mut self, number: u64) {
-        if self.number == number || self.over.len() >= MAX_OVER {
+        if self.number == number || self.earlier.len() >= MAX_EARLIER {
             return;
         }
         self.number = number;
         for key in self.fresh.drain(..).chain(self.grown.drain(..)) {
-            self.over.extend(self.groups.get_mut(&key).map(Group::aggregate));
+            self.earlier.extend(self.groups.get_mut(&key).map(Group::aggregate));
         }
         self.groups.clear();
         self.addresses.clear();
-        self.events = [0; Kind::COUNT];
-        self.pass = 0;
+        self.events = [0; UseKind::COUNT];
+        self.to_update = 0;
     }
 
-    /// Counts a use; `event` is called if it is the first of its event.
+    /// Counts a use. Calls `event` if the use is the first of an event.
     pub(super) fn count(
         &mut self,
-        seen: Use,
+        token_use: Use,
         event: impl FnOnce() -> Result<Event, RandomError>,
     ) -> Result<Counted, RandomError> {
-        let Some(key) = self.key(seen) else { return Ok(Counted::Full) };
+        let Some(key) = self.key(token_use) else { return Ok(Counted::Full) };
         if let Some(group) = self.groups.get_mut(&key) {
-            // A group with unwritten uses is in one of the lists already.
+            // A group with unwritten uses is already in one of the lists.
             let settled = group.is_written();
-            group.add(seen);
+            group.add(token_use);
             if settled {
                 self.grown.push_back(key);
             }
@@ -100,7 +101,7 @@ impl Minute {
             return Ok(if first { Counted::Wake } else { Counted::Done });
         }
         let event = key.covering(event()?);
-        self.groups.insert(key, Group::new(event, seen));
+        self.groups.insert(key, Group::new(event, token_use));
         self.fresh.push_back(key);
         self.updated.get_or_insert_with(Instant::now);
         if let Some(token) = key.token {
@@ -112,10 +113,10 @@ impl Minute {
         Ok(Counted::Wake)
     }
 
-    /// Returns the event that counts a use, or `None` if there is no room for it.
-    fn key(&self, seen: Use) -> Option<Key> {
-        let Use { kind, token, address, caller, .. } = seen;
-        let exact = Key { kind, token: Some(token), address: Some(address), caller };
+    /// Returns the key of the event that counts a use, or `None` if the limit is reached.
+    fn key(&self, token_use: Use) -> Option<GroupKey> {
+        let Use { kind, token, address, caller, .. } = token_use;
+        let exact = GroupKey { kind, token: Some(token), address: Some(address), caller };
         if self.groups.contains_key(&exact) {
             return Some(exact);
         }
@@ -125,41 +126,41 @@ impl Minute {
         if !crowded && room {
             return Some(exact);
         }
-        if kind == Kind::Introspected {
+        if kind == UseKind::Introspected {
             return None;
         }
-        let token_only = Key { address: None, caller: None, ..exact };
+        let token_only = GroupKey { address: None, caller: None, ..exact };
         if crowded && (room || self.groups.contains_key(&token_only)) {
             return Some(token_only);
         }
-        Some(Key { token: None, ..token_only })
+        Some(GroupKey { token: None, ..token_only })
     }
 
-    /// Returns `true` if grown counts have to be written.
-    fn updates_are_due(&self, what: What) -> bool {
+    /// Returns `true` if changed counts are due.
+    fn updates_are_due(&self, flush: Flush) -> bool {
         let long_ago = || self.updated.is_none_or(|at| at.elapsed() >= UPDATE_EVERY);
-        self.pass > 0 || (!self.grown.is_empty() && (what == What::All || long_ago()))
+        self.to_update > 0 || (!self.grown.is_empty() && (flush == Flush::All || long_ago()))
     }
 
-    /// Takes what has to be written, a batch at most.
-    pub(super) fn take(&mut self, what: What) -> Vec<Aggregate> {
+    /// Takes at most one batch of events to write.
+    pub(super) fn take(&mut self, flush: Flush) -> Vec<Aggregate> {
         let mut taken: Vec<Aggregate> = Vec::new();
-        let over = self.over.len().min(BATCH);
-        taken.extend(self.over.drain(..over));
+        let earlier = self.earlier.len().min(BATCH);
+        taken.extend(self.earlier.drain(..earlier));
         while taken.len() < BATCH
             && let Some(key) = self.fresh.pop_front()
         {
             taken.extend(self.groups.get_mut(&key).map(Group::aggregate));
         }
-        if self.pass == 0 && self.updates_are_due(what) {
-            self.pass = self.grown.len();
+        if self.to_update == 0 && self.updates_are_due(flush) {
+            self.to_update = self.grown.len();
             self.updated = Some(Instant::now());
         }
-        while self.pass > 0
+        while self.to_update > 0
             && taken.len() < BATCH
             && let Some(key) = self.grown.pop_front()
         {
-            self.pass -= 1;
+            self.to_update -= 1;
             taken.extend(self.groups.get_mut(&key).map(Group::aggregate));
         }
         taken
@@ -174,7 +175,7 @@ mod tests {
     use crate::audit::{Actor, method, name};
     use std::net::IpAddr;
 
-    fn used(kind: Kind, token: u32, address: u32) -> Use {
+    fn used(kind: UseKind, token: u32, address: u32) -> Use {
         let mut id = [0; 16];
         id[..4].copy_from_slice(&token.to_be_bytes());
         Use {
@@ -186,17 +187,17 @@ mod tests {
         }
     }
 
-    fn count(minute: &mut Minute, seen: Use) -> Counted {
+    fn count(minute: &mut Minute, token_use: Use) -> Counted {
         let actor = Actor { user: None, auth_method: method::BEARER, token: None, request: None };
-        let event = || actor.event(name::DENIED, Some(seen.token));
-        minute.count(seen, event).expect("random bytes")
+        let event = || actor.event(name::DENIED, Some(token_use.token));
+        minute.count(token_use, event).expect("random bytes")
     }
 
-    /// Takes everything, in batches.
+    /// Takes all events, in batches.
     fn drained(minute: &mut Minute) -> Vec<Aggregate> {
         let mut all = Vec::new();
         loop {
-            let batch = minute.take(What::All);
+            let batch = minute.take(Flush::All);
             assert!(batch.len() <= BATCH);
             if batch.is_empty() {
                 return all;
@@ -212,31 +213,31 @@ mod tests {
     #[test]
     fn uses_of_one_token_from_one_address_are_one_event_whose_count_grows() {
         let mut minute = Minute::default();
-        let seen = used(Kind::Denied, 1, 1);
-        assert_eq!(count(&mut minute, seen), Counted::Wake);
-        assert_eq!(count(&mut minute, seen), Counted::Done);
+        let token_use = used(UseKind::Denied, 1, 1);
+        assert_eq!(count(&mut minute, token_use), Counted::Wake);
+        assert_eq!(count(&mut minute, token_use), Counted::Done);
         let first = drained(&mut minute);
         assert_eq!((first.len(), first[0].row, counted(&first[0])), (1, Row::New, 2));
-        assert_eq!(count(&mut minute, seen), Counted::Wake);
-        assert!(minute.take(What::Due).is_empty(), "counts are not written all the time");
+        assert_eq!(count(&mut minute, token_use), Counted::Wake);
+        assert!(minute.take(Flush::Due).is_empty(), "changed counts wait for the next update");
         let second = drained(&mut minute);
         assert_eq!((second.len(), second[0].row, counted(&second[0])), (1, Row::Old, 3));
         assert_eq!(second[0].event.id, first[0].event.id);
         assert!(drained(&mut minute).is_empty());
         minute.enter(1);
-        count(&mut minute, seen);
+        count(&mut minute, token_use);
         let next = drained(&mut minute);
         assert_eq!((next[0].row, counted(&next[0])), (Row::New, 1));
         assert_ne!(next[0].event.id, first[0].event.id);
     }
 
     #[test]
-    fn however_many_tokens_and_addresses_there_are_the_events_are_bounded_and_no_use_is_lost() {
+    fn the_number_of_events_is_limited_and_no_use_is_lost() {
         let mut minute = Minute::default();
-        let max = Kind::Denied.max_events() as usize;
+        let max = UseKind::Denied.max_events() as usize;
         for address in 0..1_000 {
             for token in 0..100 {
-                count(&mut minute, used(Kind::Denied, token, address));
+                count(&mut minute, used(UseKind::Denied, token, address));
             }
         }
         let events = drained(&mut minute);
@@ -245,7 +246,7 @@ mod tests {
         assert!(minute.groups.len() <= max + 1);
         let mut single = Minute::default();
         for address in 0..1_000 {
-            count(&mut single, used(Kind::Denied, 1, address));
+            count(&mut single, used(UseKind::Denied, 1, address));
         }
         let events = drained(&mut single);
         assert_eq!(events.len(), 17);
@@ -253,27 +254,27 @@ mod tests {
     }
 
     #[test]
-    fn unwritten_events_of_earlier_minutes_are_bounded() {
+    fn unwritten_events_of_earlier_minutes_are_limited() {
         let mut minute = Minute::default();
         for number in 1..10_000 {
             minute.enter(number);
             for token in 0..40 {
-                count(&mut minute, used(Kind::Denied, token, 1));
+                count(&mut minute, used(UseKind::Denied, token, 1));
             }
         }
-        assert!(minute.over.len() <= MAX_OVER + 40);
+        assert!(minute.earlier.len() <= MAX_EARLIER + 40);
         let total: u64 = drained(&mut minute).iter().map(counted).sum();
         assert_eq!(total, 9_999 * 40);
     }
 
     #[test]
-    fn a_kind_that_fits_no_more_is_said_to_be_full() {
+    fn a_kind_without_aggregation_is_full_at_its_limit() {
         let mut minute = Minute::default();
-        let max = Kind::Introspected.max_events();
+        let max = UseKind::Introspected.max_events();
         for token in 0..max {
-            assert_ne!(count(&mut minute, used(Kind::Introspected, token, 1)), Counted::Full);
+            assert_ne!(count(&mut minute, used(UseKind::Introspected, token, 1)), Counted::Full);
         }
-        assert_eq!(count(&mut minute, used(Kind::Introspected, max, 1)), Counted::Full);
+        assert_eq!(count(&mut minute, used(UseKind::Introspected, max, 1)), Counted::Full);
         assert_eq!(drained(&mut minute).len(), max as usize);
     }
 }

@@ -4,9 +4,9 @@ use super::*;
 use crate::store::Missing;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-const PERSON: &str = "00000000-0000-4000-8000-000000000001";
+const USER: &str = "00000000-0000-4000-8000-000000000001";
 
-/// Filters that an index answers.
+/// Filters that are served by an index.
 fn indexed() -> [String; 10] {
     [
         "@evt.name:access_token.created".to_owned(),
@@ -15,20 +15,20 @@ fn indexed() -> [String; 10] {
         "@usr.email:nobody@example.com".to_owned(),
         "@usr.email:u7@example.com @evt.name:access_token.used".to_owned(),
         "@usr.email:u7@example.com @action:denied".to_owned(),
-        format!("@usr.id:{PERSON}"),
-        format!("@usr.id:{PERSON} @auth_method:application_key"),
-        format!("@asset.id:{PERSON}"),
-        format!("@asset.id:{PERSON} @evt.name:access_token.used"),
+        format!("@usr.id:{USER}"),
+        format!("@usr.id:{USER} @auth_method:application_key"),
+        format!("@asset.id:{USER}"),
+        format!("@asset.id:{USER} @evt.name:access_token.used"),
     ]
 }
 
 fn page(sort: &str) -> Page {
-    // In the middle of the events: the planner knows that few are near their ends.
+    // In the middle of the events: the planner has statistics about their ends.
     let middle = Cursor { at: 20_000, sequence: 20_000 };
     Page::parse(None, Some(&middle.encode()), Some(sort)).expect("a page")
 }
 
-/// The plan of each query of a filter on SQLite.
+/// Returns the query plan of each query of a filter on SQLite.
 async fn sqlite_plan(store: &Store, filter: &str, sort: &str) -> Vec<String> {
     let filter = Filter::parse(filter).expect("a filter");
     let Store::Sqlite(pools) = store else { panic!("not SQLite") };
@@ -45,7 +45,7 @@ async fn sqlite_plan(store: &Store, filter: &str, sort: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_search_for_a_name_a_token_or_a_person_scans_all_events_on_sqlite() {
+async fn searches_for_a_name_a_token_or_a_user_do_not_scan_all_events_on_sqlite() {
     let dir = tempfile::tempdir().expect("a directory");
     let url = format!("sqlite:{}", dir.path().join("unit.db").display());
     let store = Store::open(&url, Missing::Create).await.expect("a new database");
@@ -61,7 +61,7 @@ async fn no_search_for_a_name_a_token_or_a_person_scans_all_events_on_sqlite() {
     }
 }
 
-/// 200 people with five tokens each, and 40 uses of each token; one event in 500 is not a use.
+/// 200 users with five tokens each, and 40 uses of each token; one event in 500 is not a use.
 const FILL: &str = "
 INSERT INTO users (id, email, name, permissions, created_at)
 SELECT decode('00000000000040008000' || lpad(to_hex(i), 12, '0'), 'hex'), 'u' || i || '@example.com', 'U', 1, 1
@@ -80,7 +80,7 @@ ANALYZE;
 ";
 
 #[tokio::test]
-async fn no_search_for_a_name_a_token_or_a_person_scans_all_events_on_postgres() {
+async fn searches_for_a_name_a_token_or_a_user_do_not_scan_all_events_on_postgres() {
     let server = std::env::var("DDPATROL_TEST_POSTGRES").unwrap_or_else(|_| {
         panic!("this test needs PostgreSQL: scripts/postgres.sh run cargo nextest run -p ddpatrol-service")
     });
@@ -104,7 +104,7 @@ async fn no_search_for_a_name_a_token_or_a_person_scans_all_events_on_postgres()
             let plan: Vec<String> =
                 query.build_query_scalar().fetch_all(&pools.reader).await.expect("a plan");
             let plan = plan.join("\n");
-            // The index by time finds everything only by reading everything.
+            // The index by time has to read every event to find these.
             if plan.contains("Seq Scan on audit_events") || plan.contains("audit_events_by_time") {
                 scans.push(format!("{filter} {sort}\n{plan}"));
             }
@@ -112,12 +112,12 @@ async fn no_search_for_a_name_a_token_or_a_person_scans_all_events_on_postgres()
     }
     store.close().await;
     let drop = run(format!("DROP DATABASE {name} WITH (FORCE)"));
-    admin.execute(drop).await.expect("it is dropped");
+    admin.execute(drop).await.expect("the database is dropped");
     assert!(scans.is_empty(), "{}", scans.join("\n"));
 }
 
 #[test]
-fn a_person_is_searched_by_two_indexes_unless_the_filter_needs_only_one() {
+fn a_user_is_searched_by_two_indexes_unless_one_suffices() {
     let chosen = |filter| indexes(&Filter::parse(filter).expect("a filter"));
     assert_eq!(chosen("*"), [Index::Time]);
     assert_eq!(chosen("@usr.email:a"), [Index::ChangesByEmail, Index::UsesOfTokens]);

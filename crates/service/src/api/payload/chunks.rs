@@ -1,4 +1,4 @@
-//! Long answers, sent in pieces: the body of an answer comes in, the same bytes go out.
+//! Long responses, sent in chunks: the input is the body of a response, the output the same bytes.
 
 use crate::api::budget::Reservation;
 use axum::body::{Body, Bytes, HttpBody};
@@ -6,26 +6,26 @@ use hyper::body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The length of the pieces in which a long answer is written, in bytes.
-pub(super) const PIECE: usize = 16 * 1024;
+/// The length of the chunks in which a long response is written, in bytes.
+pub(super) const CHUNK: usize = 16 * 1024;
 
-/// A long answer, which is copied piece by piece to the connection so that its memory stays
+/// A long response. It is copied chunk by chunk to the connection, so that its memory stays
 /// reserved until most of it is read.
 #[derive(Debug)]
-pub(super) struct Pieces {
+pub(super) struct ChunkedBody {
     body: Body,
     rest: Bytes,
-    #[expect(dead_code, reason = "its drop gives the memory back")]
+    #[expect(dead_code, reason = "releases the memory when dropped")]
     memory: [Reservation; 2],
 }
 
-impl Pieces {
+impl ChunkedBody {
     pub(super) fn new(body: Body, memory: [Reservation; 2]) -> Self {
         Self { body, rest: Bytes::new(), memory }
     }
 }
 
-impl HttpBody for Pieces {
+impl HttpBody for ChunkedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -42,9 +42,9 @@ impl HttpBody for Pieces {
                 ended => return Poll::Ready(ended),
             }
         }
-        let length = PIECE.min(self.rest.len());
-        let piece = self.rest.split_to(length);
-        Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(&piece)))))
+        let length = CHUNK.min(self.rest.len());
+        let chunk = self.rest.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(&chunk)))))
     }
 
     fn is_end_stream(&self) -> bool {

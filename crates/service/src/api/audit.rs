@@ -1,6 +1,6 @@
-//! The audit trail, in Datadog's public envelope.
+//! The endpoint of the audit trail, in Datadog's public format.
 
-use super::error::{ApiError, Errors, JSON_API, Refusals, json};
+use super::error::{ApiError, Errors, JSON_API, TokenErrors, json};
 use super::guard::Caller;
 use super::query::Query;
 use super::searches;
@@ -25,18 +25,18 @@ const PARAMETERS: [&str; 5] =
 pub struct EventsDocument {
     /// The events.
     pub data: Vec<EventResource>,
-    /// Where the page ends.
+    /// The end of the page.
     pub meta: EventsMeta,
 }
 
-/// What is known of a page of events.
+/// The metadata of a page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventsMeta {
-    /// Where it ends.
+    /// The end of the page.
     pub page: EventsPage,
 }
 
-/// Where a page of events ends.
+/// The end of a page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventsPage {
     /// The cursor of the next page; absent on the last one.
@@ -53,42 +53,42 @@ pub struct EventResource {
     /// Always `audit`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What happened.
+    /// The attributes of the event.
     pub attributes: EventAttributes,
 }
 
-/// What happened.
+/// The attributes of an event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventAttributes {
-    /// When.
+    /// The time of the event.
     #[schema(format = "date-time")]
     pub timestamp: String,
-    /// In a sentence.
+    /// A description in one sentence.
     pub message: String,
-    /// Words to find it by.
+    /// Tags to search for.
     pub tags: Vec<String>,
-    /// Who did what with which token: `evt`, `usr`, `http`, `network`, `action`, `asset`,
-    /// `auth_method`, `metadata`.
+    /// The actor, the action and the tokens involved: `evt`, `usr`, `http`, `network`, `action`,
+    /// `asset`, `auth_method`, `metadata`.
     #[schema(value_type = Object)]
     pub attributes: Value,
 }
 
-/// Reads the audit trail.
+/// Searches the audit trail.
 #[utoipa::path(
     get, path = "/api/v2/audit/events", tag = "Audit",
     params(
-        ("filter[query]" = Option<String>, Query, description = "@evt.name, @auth_method, @action, @asset.id, @usr.id, @usr.email, each with :VALUE; all must hold"),
-        ("filter[from]" = Option<String>, Query, description = "The first moment that counts, RFC 3339", format = "date-time"),
-        ("filter[to]" = Option<String>, Query, description = "The first moment that no longer counts, RFC 3339", format = "date-time"),
-        ("page[limit]" = Option<u32>, Query, description = "How many events in a page", minimum = 1, maximum = 1000),
-        ("page[cursor]" = Option<String>, Query, description = "meta.page.after of the page before"),
-        ("sort" = Option<String>, Query, description = "Earliest or latest first", pattern = "^-?timestamp$"),
+        ("filter[query]" = Option<String>, Query, description = "@evt.name, @auth_method, @action, @asset.id, @usr.id, @usr.email, each followed by :VALUE; all must match"),
+        ("filter[from]" = Option<String>, Query, description = "Start of the time range (inclusive), RFC 3339", format = "date-time"),
+        ("filter[to]" = Option<String>, Query, description = "End of the time range (exclusive), RFC 3339", format = "date-time"),
+        ("page[limit]" = Option<u32>, Query, description = "Number of events per page", minimum = 1, maximum = 1000),
+        ("page[cursor]" = Option<String>, Query, description = "meta.page.after of the previous page"),
+        ("sort" = Option<String>, Query, description = "Sort by time, ascending or descending", pattern = "^-?timestamp$"),
     ),
     responses(
         (status = 200, description = "A page of events", body = EventsDocument, content_type = "application/vnd.api+json"),
-        (status = 400, description = "A faulty parameter, or a search that takes too long", body = Errors, content_type = "application/vnd.api+json"),
-        (status = 403, description = "No permission", body = Errors, content_type = "application/vnd.api+json"),
-        Refusals,
+        (status = 400, description = "Invalid parameter, or the search takes too long", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 403, description = "Missing permission", body = Errors, content_type = "application/vnd.api+json"),
+        TokenErrors,
     ),
     security(("bearer" = []), ("application_key" = [])),
 )]
@@ -97,14 +97,14 @@ pub async fn events(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    caller.must(&[Permission::AuditLogsRead])?;
+    caller.require(&[Permission::AuditLogsRead])?;
     let query = Query::parse(query.as_deref(), &PARAMETERS)?;
     let mut filter = Filter::parse(query.get("filter[query]").unwrap_or_default())?;
     filter.from = moment(&query, "filter[from]")?;
     filter.to = moment(&query, "filter[to]")?;
     let mut page =
         Page::parse(query.get("page[limit]"), query.get("page[cursor]"), query.get("sort"))?;
-    // One more than requested, to find out if there is a next page.
+    // One more than requested, to detect whether there is a next page.
     let asked = page.limit as usize;
     page.limit += 1;
     let search = service.store.events(&filter, &page);
@@ -118,7 +118,7 @@ pub async fn events(
 }
 
 fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiError> {
-    let problem = || FilterError { field, problem: "a time in RFC 3339".to_owned() };
+    let problem = || FilterError { field, problem: "must be a time in RFC 3339".to_owned() };
     query.get(field).map(|text| text.parse().map_err(|_| problem().into())).transpose()
 }
 
