@@ -1,4 +1,4 @@
-"""Fixtures: the binary, a database of each kind, and servers on them. What is missing fails."""
+"""Fixtures: the binary, a database of each kind, and servers on them. A missing requirement is a failure."""
 
 import itertools
 import os
@@ -11,13 +11,13 @@ from github import GitHub
 from server import Server
 
 CLASSES = "tokens_read tokens_write tokens_revoke validate audit leaks introspect authentication".split()
-# So high that no test reaches them, and the headers are there all the same.
+# High enough that no test reaches them, while the headers are still sent.
 HIGH_LIMITS = [part for name in CLASSES for part in ("--rate-limit", f"{name}=1000000/60")]
 NUMBERS = itertools.count()
 
 
 def required(name):
-    """The value of an environment variable that scripts/python.sh sets."""
+    """Returns an environment variable that scripts/python.sh sets."""
     value = os.environ.get(name)
     assert value, f"{name} is not set: run scripts/python.sh"
     return value
@@ -33,7 +33,7 @@ def binary():
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory):
-    """Makes empty databases of a kind; those of PostgreSQL are dropped in the end."""
+    """Returns a function that creates empty databases; those on PostgreSQL are dropped at the end."""
     made = []
 
     def make(kind):
@@ -55,7 +55,7 @@ def new_database(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def server(request, binary, new_database):
-    """A server whose rate limits no test reaches, on each kind of database."""
+    """A server with rate limits that no test reaches, on each kind of database."""
     options = [*HIGH_LIMITS, "--clock-agreement", "1"]
     running = Server(binary, new_database(request.param), *options).start()
     yield running
@@ -64,7 +64,7 @@ def server(request, binary, new_database):
 
 @pytest.fixture
 def serve(binary, new_database):
-    """Starts servers with options of their own, on SQLite unless told."""
+    """Returns a function that starts servers with given options, by default on SQLite."""
     started = []
 
     def start(*options, kind="sqlite"):
@@ -85,6 +85,6 @@ def github():
 
 @pytest.fixture(autouse=True)
 def no_credentials_from_outside(monkeypatch):
-    """Keeps credentials in the environment from the client."""
+    """Hides credentials in the environment from the client."""
     for name in [name for name in os.environ if name.startswith("DD_")]:
         monkeypatch.delenv(name)

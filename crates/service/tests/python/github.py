@@ -1,4 +1,4 @@
-"""A stand-in for GitHub's secret scanning: it shows public keys on loopback and signs alerts."""
+"""A stand-in for GitHub's secret scanning: serves public keys on loopback and signs alerts."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class GitHub:
-    """Keys by identifier, and how often they were fetched."""
+    """The keys by identifier, and the number of fetches."""
 
     def __init__(self):
         self.private = ec.generate_private_key(ec.SECP256R1())
@@ -36,7 +36,7 @@ class GitHub:
         self.url = f"http://127.0.0.1:{self.listener.server_port}/keys"
 
     def document(self):
-        """The keys as GitHub shows them."""
+        """Returns the keys in GitHub's format."""
         return {
             "public_keys": [
                 {"key_identifier": name, "key": key, "is_current": name == "current"}
@@ -53,13 +53,13 @@ class GitHub:
         self.listener.server_close()
 
     def headers(self, body, private=None, identifier="current"):
-        """The headers of a signed alert."""
+        """Returns the headers of a signed alert."""
         signature = (private or self.private).sign(body, ec.ECDSA(hashes.SHA256()))
         return signed(identifier, base64.b64encode(signature).decode())
 
 
 def signed(identifier, signature):
-    """The headers that carry a signature."""
+    """Returns the headers with a given signature."""
     return {
         "Content-Type": "application/json",
         "Github-Public-Key-Identifier": identifier,
@@ -68,19 +68,19 @@ def signed(identifier, signature):
 
 
 def public(private):
-    """The public half of a key, as PEM."""
+    """Returns the public key of a private key, as PEM."""
     return private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     ).decode()
 
 
 def digest(token):
-    """How feedback names a token without telling it."""
+    """Returns the hash by which feedback identifies a token."""
     return base64.b64encode(hashlib.sha256(token.encode()).digest()).decode()
 
 
 def alert(*tokens):
-    """The body of an alert."""
+    """Returns the body of an alert."""
     entries = [
         {"token": token, "type": "ddpatrol_pat", "url": f"https://example.com/{n}", "source": "commit"}
         for n, token in enumerate(tokens)

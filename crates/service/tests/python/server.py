@@ -19,24 +19,24 @@ START_SECONDS = 30
 
 
 def in_days(days):
-    """A time so many days ahead, as a client writes it."""
+    """Returns the time in a number of days, as a client formats it."""
     ahead = datetime.now(timezone.utc) + timedelta(days=days)
     return ahead.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def creation(name, scopes=("dashboards_read",), expires_at=None):
-    """The body of a creation."""
+    """Returns the body of a request that creates a token."""
     attributes = {"name": name, "scopes": list(scopes), "expires_at": expires_at or in_days(30)}
     return {"data": {"type": "personal_access_tokens", "attributes": attributes}}
 
 
 def environment():
-    """The environment without what would steer the service or a client."""
+    """Returns the environment without variables that configure the service or a client."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DATABASE_"))}
 
 
 class Server:
-    """`ddpatrold serve` on a free port, and what is known of it."""
+    """`ddpatrold serve` on a free port, and its state."""
 
     def __init__(self, binary, database, *options):
         self.binary, self.database, self.options = binary, database, options
@@ -46,7 +46,7 @@ class Server:
         self.session.trust_env = False
 
     def start(self):
-        """Starts the process and waits until it serves."""
+        """Starts the process and waits until it accepts connections."""
         self.process = subprocess.Popen(
             [self.binary, "serve", "--listen", "127.0.0.1:0", "--database", self.database]
             + list(self.options),
@@ -73,7 +73,7 @@ class Server:
         listening.wait(START_SECONDS)
         if self.url is None or self.process.poll() is not None:
             self.process.kill()
-            raise AssertionError("ddpatrold does not serve:\n" + "".join(self.errors))
+            raise AssertionError("ddpatrold did not start:\n" + "".join(self.errors))
         if self.admin_token is None:
             self.admin_token = self._first_token()
         return self
@@ -82,13 +82,13 @@ class Server:
         end = time.monotonic() + 5
         while time.monotonic() < end:
             if self.output:
-                assert len(self.output) == 1, "the token stands alone on standard output"
+                assert len(self.output) == 1, "only the token is on standard output"
                 return self.output[0]
             time.sleep(0.01)
-        raise AssertionError("no administrator's token on standard output")
+        raise AssertionError("the administrator's token is not on standard output")
 
     def stop(self, how=signal.SIGTERM):
-        """Ends the process and returns its status."""
+        """Stops the process and returns its status."""
         if self.process is None:
             return None
         self.process.send_signal(how)
@@ -111,20 +111,20 @@ class Server:
         return done.stdout.strip()
 
     def person(self, email, permissions=(), scopes=("dashboards_read",), expires_in="300d"):
-        """Adds a user with permissions and returns the token that the command line issued."""
+        """Adds a user with permissions and returns a token issued on the command line."""
         grants = [part for name in permissions for part in ("--permission", name)]
         self.admin("user", "add", email, *grants)
         return self.issue(email, scopes, expires_in)
 
     def issue(self, user, scopes, expires_in="300d", name="by command line"):
-        """A user's next token, by the command line."""
+        """Issues a token to a user on the command line."""
         wanted = [part for scope in scopes for part in ("--scope", scope)]
         return self.admin(
             "token", "issue", "--user", user, "--name", name, *wanted, "--expires-in", expires_in
         )
 
     def request(self, method, path, token=None, **options):
-        """A request with a token as Bearer; the administrator's unless told (`token=False`: none)."""
+        """Sends a request with a Bearer token, by default the administrator's (`token=False`: without one)."""
         headers = dict(options.pop("headers", {}))
         if token is None:
             token = self.admin_token
@@ -141,25 +141,25 @@ class Server:
         return self.request("POST", path, token, **options)
 
     def create(self, name, token=None, **options):
-        """Creates a token that must come to be, and returns its resource with the key."""
+        """Creates a token, checks for success, and returns its resource with the key."""
         answer = self.post(TOKENS, token, json=creation(name, **options))
         assert answer.status_code == 201, answer.text
         return answer.json()["data"]
 
     def is_accepted(self, token):
-        """Whether a token is live; any answer but 200 and 401 is a failure."""
+        """Returns `True` if a token is live; any status but 200 and 401 is a failure."""
         status = self.get(VALIDATE, token).status_code
         assert status in (200, 401), status
         return status == 200
 
     def report_leaks(self, *entries):
-        """A leak report, and its results."""
+        """Sends a leak report and returns its results."""
         answer = self.post("/leaks/v1/reports", False, json={"reports": list(entries)})
         assert answer.status_code == 200, answer.text
         return answer.json()["results"]
 
     def events(self, query="", token=None, **parameters):
-        """All events that a query finds, through every page."""
+        """Returns all events that match a query, from every page."""
         found, cursor = [], None
         while True:
             params = {"filter[query]": query, "page[limit]": 100, **parameters}
@@ -174,7 +174,7 @@ class Server:
                 return found
 
     def wait_for_events(self, query, count, seconds=10):
-        """Events of a query once there are so many: those of use are written in batches."""
+        """Returns the events of a query once there are `count` of them: uses are written in batches."""
         end = time.monotonic() + seconds
         while True:
             found = self.events(query)

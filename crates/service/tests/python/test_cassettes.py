@@ -1,8 +1,8 @@
-"""Every recorded exchange for personal access tokens, replayed: the service answers with the same
+"""Replays every recorded exchange for personal access tokens: the service responds with the same
 keys, types, status and content type, and with every value that the request determines.
 
-The recordings' times are in the past: an expiry keeps its fraction of a second and its distance to
-the recording. Their `key` is masked, so only its length class and shape can be compared.
+The recorded times are in the past, so an expiry keeps its fraction of a second and its distance to
+the recording. The recorded `key` is masked, so only its length class and format can be compared.
 """
 
 import json
@@ -18,12 +18,12 @@ from token_format import SHAPE, alias
 CASSETTES = sorted((Path(__file__).parent.parent / "data" / "cassettes").glob("*.json"))
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?Z")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-# Fields that a recording may have as null or as a time, by what happened before it.
+# Fields that may be null or a time in a recording, depending on earlier requests.
 NULL_OR_TIME = {"last_used_at", "expires_at"}
 
 
 def moment(text):
-    """A time of either side, at the precision that Python has."""
+    """Parses a time of either side, with Python's precision."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     parsed = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
@@ -31,10 +31,10 @@ def moment(text):
 
 
 def shifted(text, recorded_at):
-    """A recorded time as far from now as it was from its recording; the fraction stays.
+    """Returns a recorded time with the same distance from now as from its recording, and the same fraction.
 
-    An hour is taken off: the recordings ask for a year and some milliseconds, and nothing may outlive
-    the administrator's token, which lives for a year from the server's start."""
+    One hour is subtracted: the recordings request a year and some milliseconds, and no token may outlive
+    the administrator's token, which expires a year after the server's start."""
     recorded = datetime.strptime(recorded_at, "%a, %d %b %Y %H:%M:%S GMT")
     distance = moment(text) - recorded.replace(tzinfo=timezone.utc)
     now = datetime.now(timezone.utc)
@@ -43,14 +43,14 @@ def shifted(text, recorded_at):
 
 
 def trimmed(text):
-    """A time without the zeros that say nothing, as answers have it."""
+    """Returns a time without trailing zeros, as responses contain it."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     fraction = fraction.rstrip("0")
     return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def check_shape(ours, theirs, path=""):
-    """The same keys and types, all the way down."""
+    """Checks that keys and types are the same at every level."""
     name = path.rpartition(".")[2]
     if isinstance(theirs, dict):
         assert isinstance(ours, dict), path
@@ -72,12 +72,12 @@ def check_shape(ours, theirs, path=""):
 
 
 def fraction(text):
-    """The digits behind a time's point."""
+    """Returns the digits of the fraction of a second."""
     return TIME.fullmatch(text).group(1) or ""
 
 
 class Replay:
-    """A cassette under way: its ids and ours, and what was asked for."""
+    """A cassette being replayed: its identifiers and ours, and the requested values."""
 
     def __init__(self, server, cassette):
         self.server, self.cassette = server, cassette
@@ -108,7 +108,7 @@ class Replay:
         self.compare(answer.json(), json.loads(text), request["method"], answer.text)
 
     def body(self, request, recorded_at):
-        """The recorded body with our ids and a time ahead of now."""
+        """Returns the recorded body with our identifiers and a time in the future."""
         if not isinstance(request["body"], dict):
             return None
         body = json.loads(request["body"]["string"])
@@ -136,7 +136,7 @@ class Replay:
             assert self.key not in text
 
     def compare_list(self, ours, theirs):
-        """Other tokens are in the list too, on both sides; the recording's own is there once."""
+        """Compares lists that also contain other tokens, on both sides; the recorded one must occur once."""
         new_id = list(self.ids.values())[0]
         mine = [token for token in theirs["data"] if token["id"] in self.ids][0]
         for token in ours["data"]:
@@ -169,28 +169,28 @@ class Replay:
             self.created = created_at
         else:
             assert len(fraction(created_at)) <= 6
-            assert moment(created_at) == moment(self.created), "reads cut off to microseconds"
+            assert moment(created_at) == moment(self.created), "reads are truncated to microseconds"
             assert attributes["last_used_at"] is None
         if "modified_at" in attributes:
             assert len(fraction(attributes["modified_at"])) <= 6
             assert moment(attributes["modified_at"]) >= moment(created_at)
 
 
-def test_the_recordings_are_there():
+def test_all_recordings_exist():
     assert len(CASSETTES) == 5
 
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
-def test_a_recorded_exchange_is_answered_as_datadog_answered_it(server, path):
+def test_the_response_to_a_recorded_request_is_datadogs(server, path):
     Replay(server, json.loads(path.read_text())).run()
 
 
-def test_create_gives_nanoseconds_and_reads_give_microseconds(server):
+def test_creations_return_nanoseconds_and_reads_microseconds(server):
     digits = {len(fraction(server.create(f"n{n}")["attributes"]["created_at"])) for n in range(8)}
-    assert max(digits) > 6, "of eight times one has more than microseconds"
+    assert max(digits) > 6, "one of eight times has more precision than microseconds"
 
 
-def test_the_recorded_aliases_spell_their_ids():
+def test_the_recorded_aliases_encode_their_ids():
     pairs = set()
     for path in CASSETTES:
         for interaction in json.loads(path.read_text())["http_interactions"]:
@@ -199,4 +199,4 @@ def test_the_recorded_aliases_spell_their_ids():
             for token in data if isinstance(data, list) else [data]:
                 pairs.add((token["id"], token["attributes"]["public_portion"]))
     assert len(pairs) == 7
-    assert all(alias(token_id) == spelled for token_id, spelled in pairs)
+    assert all(alias(token_id) == recorded for token_id, recorded in pairs)

@@ -1,5 +1,5 @@
-"""The official Python client against the service: every operation, both kinds of credentials, and
-the client's own typed errors."""
+"""The official Python client with the service: every operation, both kinds of credentials, and the
+client's own typed errors."""
 
 import time
 import uuid
@@ -46,7 +46,7 @@ TYPE = PersonalAccessTokensType.PERSONAL_ACCESS_TOKENS
 
 
 def configuration(server, token, credentials="bearer", **options):
-    """The client's configuration with a token in one of the ways that it knows."""
+    """Returns a client configuration with a token in one of the supported headers."""
     made = Configuration(host=server.url, **options)
     if credentials in ("bearer", "all"):
         made.access_token = token
@@ -58,7 +58,7 @@ def configuration(server, token, credentials="bearer", **options):
 
 @pytest.fixture
 def keys(request, server):
-    """The client's key management, with the administrator's token."""
+    """The client's key management API with the administrator's token."""
     with ApiClient(configuration(server, server.admin_token, request.param)) as client:
         yield KeyManagementApi(client)
 
@@ -95,7 +95,7 @@ def unique(name):
 
 
 @every_credential
-def test_a_token_lives_from_create_to_revoke(server, keys):
+def test_the_life_of_a_token_from_creation_to_revocation(server, keys):
     name = unique("life")
     made = keys.create_personal_access_token(wanted(name)).data
     token = made.attributes.key
@@ -127,12 +127,12 @@ def test_a_token_lives_from_create_to_revoke(server, keys):
 
 
 @every_credential
-def test_validate_says_ok(keys):
+def test_validation_returns_ok(keys):
     assert str(keys.validate_api_key().status) == "ok"
 
 
 @one_credential
-def test_the_whole_token_is_in_creates_answer_only(server, keys):
+def test_only_the_response_to_the_creation_contains_the_whole_token(server, keys):
     made = keys.create_personal_access_token(wanted(unique("once"))).data
     key = made.attributes.key
     secret = SHAPE.fullmatch(key).group(2)
@@ -152,7 +152,7 @@ def test_the_whole_token_is_in_creates_answer_only(server, keys):
 
 
 @one_credential
-def test_pages_hold_every_token_once(keys):
+def test_pages_contain_every_token_once(keys):
     tag = unique("paged")
     made = {keys.create_personal_access_token(wanted(f"{tag} {n}")).data.id for n in range(5)}
     seen = []
@@ -166,7 +166,7 @@ def test_pages_hold_every_token_once(keys):
 
 
 @one_credential
-def test_every_sort_orders_and_its_minus_reverses(server, keys):
+def test_every_sort_key_and_its_reverse(server, keys):
     tag = unique("sorted")
     made = []
     for name, days in (("b", 30), ("a", 60), ("c", 45)):
@@ -195,7 +195,7 @@ def test_every_sort_orders_and_its_minus_reverses(server, keys):
 
 
 @one_credential
-def test_leaked_tokens_are_listed_sorted_and_explained(server, keys):
+def test_leaked_tokens_are_listed_sorted_and_described(server, keys):
     tag = unique("leaky")
     sound = keys.create_personal_access_token(wanted(f"{tag} sound")).data
     leaked = keys.create_personal_access_token(wanted(f"{tag} leaked")).data
@@ -205,16 +205,16 @@ def test_leaked_tokens_are_listed_sorted_and_explained(server, keys):
     page = keys.list_personal_access_tokens(filter=tag, filter_leaked=True, include=LEAKS)
     assert [token.id for token in page.data] == [leaked.id]
     assert page.meta.page.total_filtered_count == 1
-    told = page.data[0].relationships.leak_information.data
-    assert str(told.type) == "leaked_keys"
+    record = page.data[0].relationships.leak_information.data
+    assert str(record.type) == "leaked_keys"
     included, = page.included
-    assert included.id == told.id
+    assert included.id == record.id
     assert included.attributes.leak_source == "ddpatrol"
     age = datetime.now(timezone.utc) - included.attributes.date
     assert abs(age) < timedelta(minutes=1)
 
     one = keys.get_personal_access_token(leaked.id, include=LEAKS)
-    assert one.included[0].id == told.id
+    assert one.included[0].id == record.id
     other = keys.get_personal_access_token(sound.id, include=LEAKS)
     assert other.data.relationships.leak_information.data is None
     for sort in ("leaked", "-leaked"):
@@ -223,7 +223,7 @@ def test_leaked_tokens_are_listed_sorted_and_explained(server, keys):
 
 
 @one_credential
-def test_lists_are_narrowed_by_owner(server, keys):
+def test_lists_are_filtered_by_owner(server, keys):
     tag = unique("owned")
     emails = [f"{uuid.uuid4().hex}@example.com" for _ in range(2)]
     scopes = ["user_app_keys", "dashboards_read"]
@@ -240,7 +240,7 @@ def test_lists_are_narrowed_by_owner(server, keys):
 
 
 @one_credential
-def test_a_faulty_request_is_an_api_exception_that_names_the_field(keys):
+def test_an_invalid_request_is_an_api_exception_with_the_field(keys):
     with pytest.raises(ApiException) as refused:
         keys.create_personal_access_token(wanted(unique("long"), days=400))
     assert refused.value.status == 400
@@ -251,7 +251,7 @@ def test_a_faulty_request_is_an_api_exception_that_names_the_field(keys):
 
 
 @one_credential
-def test_what_a_caller_may_not_do_is_a_forbidden_exception(server, keys):
+def test_a_request_without_permission_is_a_forbidden_exception(server, keys):
     token = server.person(f"{uuid.uuid4().hex}@example.com", ["user_app_keys"])
     with ApiClient(configuration(server, token)) as client:
         with pytest.raises(ForbiddenException) as refused:
@@ -260,7 +260,7 @@ def test_what_a_caller_may_not_do_is_a_forbidden_exception(server, keys):
 
 
 @one_credential
-def test_a_token_that_does_not_exist_is_a_not_found_exception(keys):
+def test_a_missing_token_is_a_not_found_exception(keys):
     missing = str(uuid.uuid4())
     for call in (
         lambda: keys.get_personal_access_token(missing),
@@ -273,14 +273,14 @@ def test_a_token_that_does_not_exist_is_a_not_found_exception(keys):
 
 
 def wait_for_a_fresh_window(server):
-    """Waits until the window has room again, so that a test begins at its start."""
+    """Waits for the next window of the rate limit."""
     answer = server.get(VALIDATE)
     time.sleep(int(answer.headers["X-RateLimit-Reset"]) + 0.1)
 
 
-def test_too_many_requests_are_an_exception_without_retry_and_a_wait_with_it(serve):
-    """Datadog tells X-RateLimit-Reset alone: beside a Retry-After the client's HTTP library would wait
-    and ask again by itself, although the client was told not to retry."""
+def test_too_many_requests_raise_without_retry_and_wait_with_it(serve):
+    """Datadog sends X-RateLimit-Reset only: with Retry-After, the client's HTTP library would wait and
+    repeat the request by itself, even with retries disabled in the client."""
     server = serve("--rate-limit", "validate=2/3")
     with ApiClient(configuration(server, server.admin_token)) as client:
         keys = KeyManagementApi(client)
@@ -303,7 +303,7 @@ def test_too_many_requests_are_an_exception_without_retry_and_a_wait_with_it(ser
     assert reset - 1 <= waited <= reset + 3
 
 
-def test_a_creation_refused_for_its_rate_is_made_once_by_the_retry(serve):
+def test_a_rate_limited_creation_is_carried_out_once_by_the_retry(serve):
     server = serve("--rate-limit", "tokens_write=1/3")
     server.post("/api/v2/personal_access_tokens", json=creation("first"))
     with ApiClient(configuration(server, server.admin_token, enable_retry=True)) as client:

@@ -1,5 +1,4 @@
-"""What the command line refuses, and how it says so; how long events are kept. How the service behaves
-while it runs is tested in `tests/it`."""
+"""Errors of the command line, and the retention of events. `tests/it` tests the running service."""
 
 import sqlite3
 import subprocess
@@ -32,20 +31,20 @@ def run(binary, *arguments):
         ["--on-leak", "ignore"],
     ],
 )
-def test_what_cannot_be_served_is_refused_with_a_reason(binary, tmp_path, options):
+def test_an_invalid_configuration_is_rejected_with_a_reason(binary, tmp_path, options):
     given = options if "--database" in options else ["--database", f"sqlite:{tmp_path}/x.db", *options]
     done = run(binary, "serve", *given)
     assert done.returncode == 2, done
     assert done.stderr.strip() and "hidden" not in done.stderr and "panicked" not in done.stderr
 
 
-def test_an_administration_of_no_database_is_an_error_and_makes_none(binary, tmp_path):
+def test_admin_on_a_missing_database_is_an_error_and_creates_none(binary, tmp_path):
     done = run(binary, "admin", "--database", f"sqlite:{tmp_path}/typo.db", "user", "list")
     assert done.returncode == 2 and "typo.db" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_events_beyond_their_retention_are_forgotten_and_younger_ones_kept(serve, binary):
+def test_events_beyond_their_retention_are_deleted_and_newer_ones_kept(serve, binary):
     server = serve()
     server.create("kept")
     path = server.database.removeprefix("sqlite:")
@@ -59,7 +58,7 @@ def test_events_beyond_their_retention_are_forgotten_and_younger_ones_kept(serve
     try:
         end = time.monotonic() + 30
         while again.events("@evt.name:user.created"):
-            assert time.monotonic() < end, "the old event is forgotten"
+            assert time.monotonic() < end, "the old event is deleted"
             time.sleep(0.1)
         assert len(again.events("@evt.name:access_token.created")) == 2
     finally:

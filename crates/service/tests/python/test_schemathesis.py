@@ -1,4 +1,4 @@
-"""Generated requests from the service's own OpenAPI document: no 5xx, no answer outside the schema."""
+"""Requests generated from the service's OpenAPI document: no 5xx, no response outside of the schema."""
 
 import pytest
 import schemathesis
@@ -14,9 +14,9 @@ from schemathesis.specs.openapi.checks import (
 
 from server import TOKENS, VALIDATE, Server
 
-# What the issue asks for. Others of schemathesis' checks are left out: they want a fault found by the
-# schema to be refused where the service is deliberately lenient (members that it does not know), and
-# they drop the credentials of a caller to see a 401, which test_wire.py does.
+# The required checks. schemathesis has others that do not apply: they expect requests that violate the schema to be
+# rejected where the service is deliberately lenient (unknown members), and they drop the caller's credentials to expect
+# a 401, which test_wire.py tests.
 EXAMPLES = 60
 CHECKS = [
     not_a_server_error,
@@ -38,7 +38,7 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def generous(binary, new_database, github):
-    """A server without rate limits: 429 would hide every other answer."""
+    """A server without rate limits: 429 would hide every other response."""
     options = ("--no-rate-limit", "--github-keys-url", github.url)
     running = Server(binary, new_database("sqlite"), *options).start()
     yield running
@@ -47,11 +47,11 @@ def generous(binary, new_database, github):
 
 @pytest.fixture(scope="module")
 def schema(generous):
-    """The served document."""
+    """The OpenAPI document of the server."""
     return schemathesis.openapi.from_url(generous.url + "/api/v2/openapi.json")
 
 
-def test_the_document_names_every_operation_and_all_are_tested_here(generous):
+def test_the_document_contains_every_operation_and_all_are_tested_here(generous):
     document = generous.get("/api/v2/openapi.json").json()
     methods = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
     named = {
@@ -82,5 +82,5 @@ def test_no_generated_request_is_answered_outside_the_schema(generous, schema, m
 
 
 def takes_input(operation):
-    """Whether an operation has anything that could be faulty."""
+    """Returns `True` if an operation has any input that could be invalid."""
     return bool(list(operation.iter_parameters()) or operation.body)

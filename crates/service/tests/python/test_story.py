@@ -1,5 +1,5 @@
-"""One story on both databases, whose transcripts must be the same; and what no database, log or answer
-may hold: a token."""
+"""One sequence of requests on both databases with the same transcript; and no token in any database,
+log or response."""
 
 import json
 import re
@@ -18,7 +18,7 @@ NAMES = ["alpha", "Beta", "100%", "a_b", "Ärger", "ärgern", "zeta"]
 
 
 class Transcript:
-    """Requests and their answers, with what is random named by when it came first."""
+    """Requests and their responses; random values are replaced by numbered names."""
 
     def __init__(self, server):
         self.server, self.lines, self.names, self.keys = server, [], {}, set()
@@ -32,7 +32,7 @@ class Transcript:
     def plain(self, text):
         text = TIME.sub("TIME", KEY.sub("KEY", text))
         text = UUID.sub(lambda found: self.name(found[0]), text)
-        # A use is written moments later.
+        # A use is written a little later.
         text = re.sub(r'"last_used_at":("TIME"|null)', '"last_used_at":"MAYBE"', text)
         text = re.sub(r'"(exp|iat)":\d+', r'"\1":"SECONDS"', text)
         return re.sub(r'"public_portion":"\w{22}"', '"public_portion":"ALIAS"', text)
@@ -41,8 +41,8 @@ class Transcript:
         return self.names.setdefault(value, f"ID{len(self.names)}")
 
 
-def tell(server):
-    """The life of some tokens, as far as requests can tell it."""
+def run_story(server):
+    """Runs requests that cover the life of some tokens."""
     story = Transcript(server)
     ada = server.person("ada@example.com", ["user_app_keys"], ["user_app_keys", "dashboards_read"])
     story.keys.add(ada)
@@ -86,21 +86,21 @@ def address_free(lines):
     return [re.sub(r"127\.0\.0\.1:\d+", "HOST", line) for line in lines]
 
 
-def test_the_story_is_the_same_on_both_databases_and_no_token_is_kept(binary, new_database):
-    told, kept = {}, {}
+def test_transcripts_are_the_same_on_both_databases_and_no_token_is_stored(binary, new_database):
+    transcripts, kept = {}, {}
     for kind in ("sqlite", "postgres"):
         database = new_database(kind)
         server = Server(binary, database, *HIGH_LIMITS).start()
         agent = {"User-Agent": f"curl {server.admin_token}"}
         server.get(f"/api/v2/personal_access_tokens/{server.admin_token}", headers=agent)
-        story = tell(server)
+        story = run_story(server)
         story.keys.add(server.admin_token)
         log = "".join(server.errors)
         assert server.stop() == 0
-        told[kind] = address_free(story.lines)
+        transcripts[kind] = address_free(story.lines)
         kept[kind] = (story.keys, log + rows(kind, database), files(kind, database))
-    assert told["sqlite"] == told["postgres"]
-    assert len(told["sqlite"]) >= 35
+    assert transcripts["sqlite"] == transcripts["postgres"]
+    assert len(transcripts["sqlite"]) >= 35
     for keys, text, raw in kept.values():
         assert len(keys) == len(NAMES) + 3
         assert "access_token.created" in text and "[redacted]" in text
@@ -110,7 +110,7 @@ def test_the_story_is_the_same_on_both_databases_and_no_token_is_kept(binary, ne
 
 
 def rows(kind, database):
-    """Every row of every table, as text."""
+    """Returns every row of every table, as text."""
     tables = ("organization", "users", "tokens", "audit_events")
     if kind == "sqlite":
         connection = sqlite3.connect(database.removeprefix("sqlite:"))
@@ -122,7 +122,7 @@ def rows(kind, database):
 
 
 def files(kind, database):
-    """The bytes of SQLite's files."""
+    """Returns the bytes of SQLite's files."""
     if kind == "postgres":
         return b""
     from pathlib import Path

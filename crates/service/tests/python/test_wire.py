@@ -1,5 +1,5 @@
-"""What the service promises on the wire beyond what the official client sees: error texts, refusals,
-limits, permissions, leak intake, OAuth's ways and the audit trail."""
+"""The wire format beyond the official client: error messages, limits, permissions, leak reports,
+OAuth and the audit trail."""
 
 import base64
 import http.client
@@ -29,7 +29,7 @@ def email():
 
 
 def errors(answer, status=400):
-    """The texts of a refusal, after its status and shape were checked."""
+    """Returns the messages of an error response after checking its status and format."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == JSON_API
     body = answer.json()
@@ -44,12 +44,11 @@ def update(token_id, **attributes):
 
 
 def expiring(server, seconds=1):
-    """A token of the administrator's that ends in seconds: the command line allows what the API does
-    not."""
+    """Issues a token of the administrator that expires in seconds, which only the command line allows."""
     return server.issue("admin@localhost", ["dashboards_read"], f"{seconds}s")
 
 
-# Error texts
+# Error messages
 
 FAULTS = {
     "no data": ({}, "data"),
@@ -72,7 +71,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_creation_is_refused_and_the_text_names_the_field(server, fault):
+def test_an_invalid_creation_is_rejected_with_the_field(server, fault):
     body, field = FAULTS[fault]
     assert field in " ".join(errors(server.post(TOKENS, json=body)))
 
@@ -84,12 +83,12 @@ def test_every_attribute_of_a_creation_is_required(server, field):
     assert field in " ".join(errors(server.post(TOKENS, json=body)))
 
 
-def test_a_refused_expiry_tells_what_is_allowed(server):
+def test_the_error_for_an_expiry_states_the_allowed_range(server):
     text = " ".join(errors(server.post(TOKENS, json=creation("x", expires_at=in_days(400)))))
     assert "24 hours" in text and "year" in text
 
 
-def test_an_unknown_scope_is_named_with_known_ones_like_it(server):
+def test_the_error_for_an_unknown_scope_lists_similar_ones(server):
     texts = errors(server.post(TOKENS, json=creation("x", scopes=["metrics_read", "dashboards_raed"])))
     text = " ".join(texts)
     assert "dashboards_raed" in text and "metrics_read" not in text
@@ -101,13 +100,13 @@ def test_an_expiry_of_a_day_and_of_nearly_a_year_is_allowed(server):
         server.create(f"days {days}", expires_at=in_days(days))
 
 
-def test_a_body_that_is_no_json_is_a_400(server):
+def test_a_body_that_is_not_json_is_a_400(server):
     headers = {"Content-Type": "application/json"}
     for body in (b"", b"{", b"null", b"[]", b"\xff"):
         errors(server.post(TOKENS, data=body, headers=headers))
 
 
-def test_a_faulty_query_is_refused_and_the_text_names_the_parameter(server):
+def test_an_invalid_query_is_rejected_with_the_parameter(server):
     for name, value in {
         "page[size]": "101", "page[number]": "-1", "sort": "colour", "include": "owner",
         "filter[leaked]": "perhaps", "filter[owned_by]": "me",
@@ -117,7 +116,7 @@ def test_a_faulty_query_is_refused_and_the_text_names_the_parameter(server):
         assert "page[size]" in " ".join(errors(server.get(TOKENS, params={"page[size]": value})))
 
 
-def test_an_update_with_another_id_or_an_expiry_is_refused(server):
+def test_an_update_with_another_id_or_an_expiry_is_rejected(server):
     made, other = server.create("one"), server.create("other")
     path = f"{TOKENS}/{made['id']}"
     text = " ".join(errors(server.request("PATCH", path, json=update(other["id"], name="x"))))
@@ -145,7 +144,7 @@ def test_a_name_may_be_any_text_and_is_read_back(server):
         assert seen["attributes"]["name"] == name
 
 
-def test_a_filter_takes_wildcards_of_sql_for_what_they_are(server):
+def test_a_filter_takes_sql_wildcards_literally(server):
     tag = uuid.uuid4().hex
     made = server.create(f"{tag} 100%_sure")
     server.create(f"{tag} 100 percent")
@@ -154,10 +153,10 @@ def test_a_filter_takes_wildcards_of_sql_for_what_they_are(server):
         assert [token["id"] for token in found["data"]] == [made["id"]], text
 
 
-# Who is there
+# Authentication
 
 
-def test_a_401_is_the_same_whatever_is_wrong_with_a_token(server):
+def test_a_401_is_the_same_for_every_cause(server):
     expired = expiring(server)
     revoked, live = server.create("revoked"), server.create("live")
     assert server.request("DELETE", f"{TOKENS}/{revoked['id']}").status_code == 204
@@ -191,22 +190,22 @@ def test_a_401_is_the_same_whatever_is_wrong_with_a_token(server):
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "dd-application-key"])
-def test_a_token_is_taken_from_either_header_in_any_case(server, name):
+def test_a_token_is_accepted_in_either_header_in_any_case(server, name):
     key = server.admin_token
     value = f"Bearer {key}" if name.lower() == "authorization" else key
-    for spelled in (name, name.upper()):
-        answer = server.get(VALIDATE, False, headers={spelled: value})
+    for variant in (name, name.upper()):
+        answer = server.get(VALIDATE, False, headers={variant: value})
         assert answer.status_code == 200 and answer.json() == {"status": "ok"}
 
 
-def test_an_api_key_beside_a_valid_token_is_not_looked_at(server):
+def test_an_api_key_with_a_valid_token_is_ignored(server):
     headers = {"dd-application-key": server.admin_token, "dd-api-key": "nonsense"}
     assert server.get(VALIDATE, False, headers=headers).status_code == 200
     alone = {"dd-api-key": server.admin_token}
     errors(server.get(VALIDATE, False, headers=alone), 401)
 
 
-def test_of_several_credentials_one_live_token_is_enough(server):
+def test_one_live_token_among_several_credentials_suffices(server):
     made = server.create("dead")
     server.request("DELETE", f"{TOKENS}/{made['id']}")
     dead = made["attributes"]["key"]
@@ -216,7 +215,7 @@ def test_of_several_credentials_one_live_token_is_enough(server):
         assert server.get(VALIDATE, bearer, headers=headers).status_code == 200
 
 
-def test_a_revoked_token_is_refused_at_once(server):
+def test_a_revoked_token_is_rejected_at_once(server):
     for _ in range(20):
         made = server.create("short")
         key = made["attributes"]["key"]
@@ -225,7 +224,7 @@ def test_a_revoked_token_is_refused_at_once(server):
         assert not server.is_accepted(key)
 
 
-def test_to_revoke_again_is_a_204_and_a_second_event_is_not_written(server):
+def test_a_repeated_revocation_is_a_204_without_a_second_event(server):
     made = server.create("twice")
     for _ in range(2):
         answer = server.request("DELETE", f"{TOKENS}/{made['id']}")
@@ -234,7 +233,7 @@ def test_to_revoke_again_is_a_204_and_a_second_event_is_not_written(server):
     assert len(found) == 1
 
 
-def test_an_id_that_is_none_is_a_404(server):
+def test_an_unknown_or_invalid_id_is_a_404(server):
     for token_id in (str(uuid.uuid4()), "none", "0", alias(str(uuid.uuid4())), "%00", "a%2Fb"):
         path = f"{TOKENS}/{token_id}"
         errors(server.get(path), 404)
@@ -242,10 +241,10 @@ def test_an_id_that_is_none_is_a_404(server):
         errors(server.request("PATCH", path, json=update(token_id, name="x")), 404)
 
 
-# Who may what
+# Permissions
 
 
-def test_a_token_without_the_scope_has_nothing_of_its_owners_permission(server):
+def test_a_token_without_the_scope_does_not_have_its_owners_permission(server):
     who = email()
     weak = server.person(who, ["user_app_keys"], ["dashboards_read"])
     assert server.is_accepted(weak)
@@ -255,7 +254,7 @@ def test_a_token_without_the_scope_has_nothing_of_its_owners_permission(server):
     assert server.get(TOKENS, strong).status_code == 200
 
 
-def test_a_scope_gives_nothing_that_the_owner_lacks(server):
+def test_a_scope_does_not_grant_a_permission_that_the_owner_lacks(server):
     scopes = MANAGE + ["org_app_keys_read", "org_app_keys_write", "audit_logs_read"]
     token = server.person(email(), ["tokens_introspect"], scopes)
     assert server.is_accepted(token)
@@ -264,7 +263,7 @@ def test_a_scope_gives_nothing_that_the_owner_lacks(server):
     errors(server.get(EVENTS, token), 403)
 
 
-def test_ones_own_tokens_are_managed_and_others_are_not_there(server):
+def test_a_user_manages_their_own_tokens_and_does_not_see_others(server):
     mine = server.person(email(), ["user_app_keys"], MANAGE)
     made = server.create("mine", mine)
     foreign = server.create("theirs")
@@ -285,7 +284,7 @@ def test_ones_own_tokens_are_managed_and_others_are_not_there(server):
     assert server.is_accepted(foreign["attributes"]["key"])
 
 
-def test_org_read_sees_everything_and_changes_nothing_of_others(server):
+def test_org_read_sees_all_tokens_and_changes_no_others(server):
     made = server.create("the organization's")
     reader = server.person(
         email(), ["user_app_keys", "org_app_keys_read"], MANAGE + ["org_app_keys_read"]
@@ -299,7 +298,7 @@ def test_org_read_sees_everything_and_changes_nothing_of_others(server):
     assert server.is_accepted(made["attributes"]["key"])
 
 
-def test_org_write_changes_and_revokes_for_anybody(server):
+def test_org_write_changes_and_revokes_the_tokens_of_all_users(server):
     owner = server.person(email(), ["user_app_keys"], MANAGE)
     made = server.create("to be managed", owner)
     writer = server.person(
@@ -313,7 +312,7 @@ def test_org_write_changes_and_revokes_for_anybody(server):
     assert not server.is_accepted(made["attributes"]["key"])
 
 
-def test_no_token_makes_one_with_scopes_or_a_life_beyond_its_own(server):
+def test_a_token_cannot_create_one_with_more_scopes_or_a_longer_life(server):
     token = server.person(email(), ["user_app_keys"], MANAGE, expires_in="10d")
     more = creation("x", scopes=["dashboards_read", "monitors_write"], expires_at=in_days(5))
     assert "monitors_write" in " ".join(errors(server.post(TOKENS, token, json=more), 403))
@@ -325,7 +324,7 @@ def test_no_token_makes_one_with_scopes_or_a_life_beyond_its_own(server):
     assert "monitors_write" in " ".join(errors(answer, 403))
 
 
-def test_a_disabled_users_tokens_are_refused(server):
+def test_a_disabled_users_tokens_are_rejected(server):
     who = email()
     token = server.person(who)
     server.admin("user", "disable", who)
@@ -346,7 +345,7 @@ def test_the_command_line_revokes_by_id_and_by_alias(server):
         assert not server.is_accepted(key)
 
 
-# The wire itself
+# Requests and responses
 
 
 def test_brackets_may_be_plain_or_percent_encoded(server):
@@ -367,7 +366,7 @@ def test_brackets_may_be_plain_or_percent_encoded(server):
         connection.close()
 
 
-def test_answers_are_json_api_and_say_so(server):
+def test_responses_are_json_api_with_its_content_type(server):
     made = server.post(TOKENS, json=creation("typed"))
     token_id = made.json()["data"]["id"]
     path = f"{TOKENS}/{token_id}"
@@ -383,14 +382,14 @@ def test_answers_are_json_api_and_say_so(server):
     assert kind in (JSON_API, "application/json")
 
 
-def test_a_body_is_taken_as_json_or_json_api(server):
+def test_a_body_is_accepted_as_json_or_json_api(server):
     for kind in ("application/json", "application/json; charset=utf-8", JSON_API):
         body = json.dumps(creation(kind)).encode()
         answer = server.post(TOKENS, data=body, headers={"Content-Type": kind})
         assert answer.status_code == 201, kind
 
 
-def test_every_answer_to_a_token_carries_its_rate_limit(server):
+def test_every_response_to_a_token_contains_its_rate_limit(server):
     for path, name in ((TOKENS, "tokens_read"), (VALIDATE, "validate"), (EVENTS, "audit")):
         headers = server.get(path).headers
         assert headers["X-RateLimit-Name"] == name
@@ -406,13 +405,13 @@ def test_every_answer_to_a_token_carries_its_rate_limit(server):
     assert asked.headers["X-RateLimit-Name"] == "introspect"
 
 
-def test_beyond_the_limit_is_a_429_that_tells_when_to_come_back(serve):
+def test_a_request_beyond_the_limit_is_a_429_with_the_time_to_wait(serve):
     server = serve("--rate-limit", "tokens_read=2/60", "--rate-limit", "leaks=2/60")
     for send, name in (
         (lambda: server.get(TOKENS), "tokens_read"),
         (lambda: server.post(REPORTS, False, json={"reports": []}), "leaks"),
     ):
-        # Five requests cross at most one window's end.
+        # Five requests cross the end of at most one window.
         answers = [send() for _ in range(5)]
         refused = [answer for answer in answers if answer.status_code == 429]
         assert refused and all(answer.status_code in (200, 429) for answer in answers)
@@ -453,7 +452,7 @@ def test_a_second_start_prints_no_token_and_the_first_still_works(serve):
 # Leak reports
 
 
-def test_a_report_answers_each_entry_in_order_whatever_the_others_are(server):
+def test_a_report_returns_a_result_for_each_entry_in_order(server):
     old = expiring(server)
     live, dead = server.create("live"), server.create("dead")
     server.request("DELETE", f"{TOKENS}/{dead['id']}")
@@ -485,7 +484,7 @@ def test_a_report_answers_each_entry_in_order_whatever_the_others_are(server):
     assert not server.is_accepted(key)
 
 
-def test_to_repeat_a_report_changes_nothing(server):
+def test_a_repeated_report_changes_nothing(server):
     made = server.create("reported twice")
     entry = {"token": made["attributes"]["key"], "source": "ddpatrol"}
     path = f"{TOKENS}/{made['id']}?include=leak_information"
@@ -501,7 +500,7 @@ def test_to_repeat_a_report_changes_nothing(server):
         assert len(found) <= 1, name
 
 
-def test_by_the_policy_flag_a_leaked_token_stays_live_and_is_marked(serve):
+def test_with_the_policy_flag_a_leaked_token_stays_live_and_is_listed_as_leaked(serve):
     server = serve("--on-leak", "flag")
     made = server.create("flagged")
     key = made["attributes"]["key"]
@@ -512,7 +511,7 @@ def test_by_the_policy_flag_a_leaked_token_stays_live_and_is_marked(serve):
     assert [token["id"] for token in listed["data"]] == [made["id"]]
 
 
-def test_a_report_of_ten_thousand_is_taken_and_one_more_is_a_413(server):
+def test_a_report_of_ten_thousand_entries_is_accepted_and_one_more_is_a_413(server):
     made = [server.create(f"many {n}")["attributes"]["key"] for n in range(20)]
     entries = [{"token": mint(n)} for n in range(10_000 - len(made))]
     step = len(entries) // len(made)
@@ -535,7 +534,7 @@ def test_a_body_beyond_eight_mebibytes_is_a_413(server):
     assert server.get("/healthz", False).status_code == 200
 
 
-def test_a_report_that_is_none_is_a_400(server):
+def test_an_invalid_report_is_a_400(server):
     for body in ({}, {"reports": {}}, [], {"reports": "x"}, None):
         errors(server.post(REPORTS, False, data=json.dumps(body), headers={
             "Content-Type": "application/json"}))
@@ -546,7 +545,7 @@ def test_a_report_that_is_none_is_a_400(server):
 
 @pytest.fixture(scope="module")
 def partner(binary, new_database, github):
-    """A server that believes the stand-in's keys."""
+    """A server that uses the stand-in's keys."""
     from server import Server
 
     options = (*HIGH_LIMITS, "--github-keys-url", github.url)
@@ -555,7 +554,7 @@ def partner(binary, new_database, github):
     running.stop()
 
 
-def test_a_signed_alert_revokes_and_is_answered_with_labels(partner, github):
+def test_a_signed_alert_revokes_and_returns_labels(partner, github):
     made = partner.create("on github")
     key, other = made["attributes"]["key"], mint(77)
     body = alert(other, key, "not a token")
@@ -572,7 +571,7 @@ def test_a_signed_alert_revokes_and_is_answered_with_labels(partner, github):
     assert "github" in seen["included"][0]["attributes"]["leak_source"].lower()
 
 
-def test_an_alert_with_a_bad_signature_is_refused_and_changes_nothing(partner, github):
+def test_an_alert_with_a_bad_signature_is_rejected_and_changes_nothing(partner, github):
     key = partner.create("not leaked")["attributes"]["key"]
     body = alert(key)
     good = github.headers(body)
@@ -607,7 +606,7 @@ def test_githubs_keys_are_fetched_once_for_many_alerts(partner, github):
 
 
 @pytest.mark.parametrize("key, status", [("public_key", 200), ("must_fail_under", 401)])
-def test_the_published_signature_holds_under_its_key_and_no_other(serve, github, key, status):
+def test_the_published_signature_is_valid_for_its_key_and_no_other(serve, github, key, status):
     vector = json.loads(VECTOR.read_text())
     identifier = vector["key_identifier"]
     github.keys[identifier] = vector[key]
@@ -623,7 +622,7 @@ def test_the_published_signature_holds_under_its_key_and_no_other(serve, github,
         assert answer.json() == [{**expected, "label": "false_positive"}]
 
 
-def test_a_key_of_another_kind_does_not_spoil_the_others(serve, github):
+def test_a_key_of_another_type_does_not_affect_the_others(serve, github):
     github.keys["p384"] = public(ec.generate_private_key(ec.SECP384R1()))
     try:
         server = serve("--github-keys-url", github.url)
@@ -634,10 +633,10 @@ def test_a_key_of_another_kind_does_not_spoil_the_others(serve, github):
     assert answer.status_code == 200, answer.text
 
 
-# OAuth's ways
+# OAuth
 
 
-def test_rfc_7009_whoever_holds_a_token_revokes_it_and_hears_nothing_of_others(server):
+def test_rfc_7009_revokes_a_token_and_reveals_nothing_about_others(server):
     made = server.create("held")
     key = made["attributes"]["key"]
     for form in (
@@ -660,25 +659,25 @@ def test_oauth_requests_without_a_token_in_a_form_are_invalid_requests(server):
             assert answer.json()["error"] == "invalid_request"
 
 
-def test_rfc_7662_tells_a_live_token_and_says_only_inactive_of_others(server):
+def test_rfc_7662_describes_a_live_token_and_only_reports_others_as_inactive(server):
     made = server.create("asked about", scopes=["dashboards_read", "metrics_read"])
     key = made["attributes"]["key"]
-    told = server.post("/oauth2/introspect", data={"token": key})
-    assert told.status_code == 200
-    assert told.headers["Content-Type"].startswith("application/json")
-    body = told.json()
+    response = server.post("/oauth2/introspect", data={"token": key})
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("application/json")
+    body = response.json()
     assert body["active"] is True and body["scope"].split() == ["dashboards_read", "metrics_read"]
     assert body["sub"] == made["relationships"]["owned_by"]["data"]["id"]
     end = datetime.fromisoformat(made["attributes"]["expires_at"].replace("Z", "+00:00"))
     assert body["exp"] == int(end.timestamp())
     assert abs(body["iat"] - time.time()) < 60
-    assert key not in told.text
+    assert key not in response.text
     server.request("DELETE", f"{TOKENS}/{made['id']}")
     for token in (key, mint(9), with_wrong_checksum(key), "x"):
         assert server.post("/oauth2/introspect", data={"token": token}).json() == {"active": False}
 
 
-def test_introspection_needs_the_scope_and_the_permission(server):
+def test_introspection_requires_the_scope_and_the_permission(server):
     errors(server.post("/oauth2/introspect", False, data={"token": mint(1)}), 401)
     without_scope = server.person(email(), ["tokens_introspect"], ["dashboards_read"])
     without_permission = server.person(email(), [], ["tokens_introspect"])
@@ -697,7 +696,7 @@ def names(found):
     return [event["attributes"]["attributes"]["evt"]["name"] for event in found]
 
 
-def test_the_trail_tells_a_tokens_story_in_order_in_the_public_envelope(server):
+def test_the_trail_contains_a_tokens_events_in_order_in_the_public_format(server):
     made = server.create("storied")
     token_id, key = made["id"], made["attributes"]["key"]
     path = f"{TOKENS}/{token_id}"
@@ -708,9 +707,9 @@ def test_the_trail_tells_a_tokens_story_in_order_in_the_public_envelope(server):
     assert not server.is_accepted(key)
     wanted = ["created", "updated", "used", "leak_reported", "revoked"]
     found = server.wait_for_events(f"@asset.id:{token_id}", 6)
-    told = [name.removeprefix("access_token.") for name in names(found)]
-    assert set(wanted) <= set(told), told
-    places = {name: told.index(name) for name in wanted}
+    found_names = [name.removeprefix("access_token.") for name in names(found)]
+    assert set(wanted) <= set(found_names), found_names
+    places = {name: found_names.index(name) for name in wanted}
     assert places["created"] < places["updated"] < places["used"]
     assert places["used"] < min(places["leak_reported"], places["revoked"])
 
@@ -724,7 +723,7 @@ def test_the_trail_tells_a_tokens_story_in_order_in_the_public_envelope(server):
         assert inner["action"] and inner["auth_method"] and isinstance(inner["metadata"], dict)
         assert alias(token_id) in json.dumps(event)
         assert SHAPE.fullmatch(key).group(2) not in json.dumps(event)
-    used = found[told.index("used")]["attributes"]["attributes"]
+    used = found[found_names.index("used")]["attributes"]["attributes"]
     assert used["http"]["method"] == "GET" and used["http"]["status_code"] == 200
     assert used["http"]["url_details"]["path"] == VALIDATE
     assert used["http"]["useragent"] == "story/1.0"
@@ -735,7 +734,7 @@ def test_the_trail_tells_a_tokens_story_in_order_in_the_public_envelope(server):
     assert used["auth_method"] != created["auth_method"], "one by dd-application-key, one by Bearer"
 
 
-def test_every_answered_use_is_in_the_trail_once(server):
+def test_the_trail_contains_every_answered_use_once(server):
     made = server.create("used often")
     key = made["attributes"]["key"]
     for n in range(50):
@@ -795,7 +794,7 @@ def test_the_trail_is_filtered_by_name_method_token_user_and_time(server):
     assert server.events(query, **{"filter[from]": hour_ago, "filter[to]": in_days(1)}) == by_id
 
 
-def test_a_faulty_question_to_the_trail_is_a_400_that_names_the_parameter(server):
+def test_an_invalid_search_of_the_trail_is_a_400_with_the_parameter(server):
     for name, value in {
         "filter[query]": "@nope:1", "filter[from]": "yesterday", "filter[to]": "x",
         "page[limit]": "0", "page[cursor]": "x", "sort": "name",
@@ -803,20 +802,20 @@ def test_a_faulty_question_to_the_trail_is_a_400_that_names_the_parameter(server
         assert name in " ".join(errors(server.get(EVENTS, params={name: value})))
 
 
-def test_the_trail_needs_audit_logs_read(server):
+def test_the_trail_requires_audit_logs_read(server):
     token = server.person(email(), ["user_app_keys"], MANAGE)
     assert "audit_logs_read" in " ".join(errors(server.get(EVENTS, token), 403))
     reader = server.person(email(), ["audit_logs_read"], ["audit_logs_read"])
     assert server.get(EVENTS, reader).status_code == 200
 
 
-def test_a_token_stops_working_at_its_second_and_its_end_is_told_once(server):
+def test_a_token_expires_at_its_second_with_one_event(server):
     token = expiring(server, seconds=2)
     begun = time.monotonic()
     accepted = 0
     while server.is_accepted(token):
         accepted += 1
-        assert time.monotonic() - begun < 2.2, "it is used all the time, so it is in every cache"
+        assert time.monotonic() - begun < 2.2, "the token is in use, so it is cached everywhere"
     assert accepted and time.monotonic() - begun > 1
     token_id = id_of(token)
     query = f"@evt.name:access_token.expired @asset.id:{token_id}"

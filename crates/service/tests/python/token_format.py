@@ -1,6 +1,6 @@
-"""The token's format by other means than the service's: base62, checksum, and tokens never issued.
+"""The token's format, implemented independently of the service: base62, checksum, unissued tokens.
 
-Shares nothing with the product, so that it can serve as an oracle.
+Shares no code with the product, so that it can serve as an oracle.
 """
 
 import random
@@ -13,7 +13,7 @@ SHAPE = re.compile(r"ddpat_([0-7][0-9A-Za-z]{21})_([0-9A-Za-z]{43})([0-9A-Za-z]{
 
 
 def base62(value, width):
-    """Writes a number in base62, zeros on the left."""
+    """Formats a number in base62, padded with zeros."""
     digits = []
     while value:
         value, digit = divmod(value, 62)
@@ -22,12 +22,12 @@ def base62(value, width):
 
 
 def alias(token_id):
-    """Spells a UUID as a token does."""
+    """Encodes a UUID as the alias of a token."""
     return base62(uuid.UUID(token_id).int, 22)
 
 
 def id_of(token):
-    """The UUID that a token spells."""
+    """Decodes the UUID of a token."""
     value = 0
     for character in SHAPE.fullmatch(token).group(1):
         value = value * 62 + ALPHABET.index(character)
@@ -35,12 +35,12 @@ def id_of(token):
 
 
 def checksum(secret):
-    """The six characters that prove a secret."""
+    """Returns the checksum of a secret, six characters."""
     return base62(zlib.crc32(secret.encode()), 6)
 
 
 def mint(seed):
-    """A token that proves itself and that nobody issued."""
+    """Returns a valid token that was never issued."""
     rng = random.Random(seed)
     token_id = uuid.UUID(int=rng.getrandbits(128), version=4)
     secret = base62(rng.getrandbits(256), 43)
@@ -48,11 +48,11 @@ def mint(seed):
 
 
 def with_other_secret(token, seed=1):
-    """A token with the same id, a right checksum and a secret that is not its own."""
+    """Returns a token with the same identifier, a correct checksum and a different secret."""
     name = SHAPE.fullmatch(token).group(1)
     return f"ddpat_{name}_{mint(seed)[29:]}"
 
 
 def with_wrong_checksum(token):
-    """The same token with a checksum that does not hold."""
+    """Returns the same token with a wrong checksum."""
     return token[:-1] + ("0" if token[-1] != "0" else "1")
