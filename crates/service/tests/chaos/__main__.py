@@ -68,7 +68,7 @@ def main():
         options.summary.write_text(report)
     failed = any(run.system.violations.counts for run in runs)
     if failed:
-        log(f"logs are kept in {folder}")
+        log(f"logs: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0

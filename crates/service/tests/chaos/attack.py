@@ -1,11 +1,11 @@
-"""Attackers, in a process of their own so that they do not slow the load down.
+"""Attackers, in a separate process so that they do not slow down the load.
 
-    python -m chaos.attack PORT NETWORK flood < TOKENS      checks of tokens, one a line
+    python -m chaos.attack PORT NETWORK flood < TOKENS      checks of tokens, one per line
     python -m chaos.attack PORT NETWORK silent              connections that fall silent
     python -m chaos.attack PORT NETWORK bodies PATH SHAPE   bodies of 8 MiB: `entries` or `garbage`
 
-NETWORK (0 to 255) chooses the addresses, so that the limits per address begin anew with each attack.
-Each runs until SIGTERM, then prints what happened as JSON.
+NETWORK (0 to 255) selects the addresses, so that each attack starts with new limits per address. An
+attack runs until SIGTERM and then prints its results as JSON.
 """
 
 import json
@@ -24,7 +24,7 @@ FLOOD_CONNECTIONS, FLOOD_BATCH = 32, 16
 SILENT_CONNECTIONS = 400
 BODY_CONNECTIONS, HELD_BODIES = 6, 6
 BODY_BYTES = 8 * 1024 * 1024
-# What a silent connection sends before it falls silent.
+# The data that a silent connection sends first.
 OPENINGS = [
     b"", b"P", b"PRI * HT", b"GET /healthz HTTP/1.1\r\n",
     b"POST /leaks/v1/reports HTTP/1.1\r\nHost: x\r\nContent-Le",
@@ -33,21 +33,21 @@ STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 
 
 class Attack:
-    """What all attackers share: the port, the addresses, the end and the counts."""
+    """The common part of all attackers: the port, the addresses, the end and the counts."""
 
     def __init__(self, port, network):
         self._port, self._network, self.over = port, network, threading.Event()
         self.counts, self.result = Counter(), {}
 
     def connect(self, number):
-        """Opens a connection from one of the attackers' addresses, which are not the load's."""
+        """Opens a connection from one of the attackers' addresses, which the load does not use."""
         source = f"127.1.{self._network}.{1 + number % ADDRESSES}"
         return socket.create_connection(
             ("127.0.0.1", self._port), timeout=10, source_address=(source, 0)
         )
 
     def run(self, work, connections):
-        """Repeats `work` on so many threads until the end."""
+        """Repeats `work` on a number of threads until the end."""
         for number in range(connections):
             threading.Thread(target=self._repeat, args=(work, number), daemon=True).start()
         self.over.wait()
@@ -61,19 +61,19 @@ class Attack:
                 self.over.wait(0.05)
 
     def follow(self, parent):
-        """Ends with the process that started the attack."""
+        """Exits when the process that started the attack ends."""
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
     def finish(self):
-        """Prints what happened, and ends the process."""
+        """Prints the results and exits."""
         print(json.dumps({**self.result, "answers": dict(self.counts)}), flush=True)
         os._exit(0)
 
 
 def flood(attack, tokens):
-    """Sends checks with these tokens as fast as they are answered, several at a time."""
+    """Sends checks of these tokens as fast as they are answered, several at a time."""
     head = "GET /api/v2/validate_keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
     requests = [f"{head}{token}\r\n\r\n".encode() for token in tokens]
 
@@ -94,16 +94,16 @@ def flood(attack, tokens):
                     for found in STATUS.finditer(rest):
                         attack.counts[found[1].decode()] += 1
                         missing, end = missing - 1, found.end()
-                    # The next answer's first line may be cut by the end of the piece.
+                    # The first line of the next response may be truncated at the end of the data.
                     rest = rest[max(end, len(rest) - 11):]
 
     attack.run(work, FLOOD_CONNECTIONS)
 
 
 def silent(attack):
-    """Keeps connections open that send a little or nothing, and measures when the service closes them.
+    """Keeps idle connections open, and measures when the service closes them.
 
-    Each that is closed is replaced.
+    Each closed connection is replaced.
     """
     opened, closed, refused, slowest = {}, 0, 0, 0.0
     while not attack.over.wait(0.1):
@@ -150,7 +150,7 @@ def body(shape):
 
 
 def bodies(attack, path, shape):
-    """Sends bodies of 8 MiB, several at once, and holds others back one byte before their end."""
+    """Sends several bodies of 8 MiB at a time, and withholds the last byte of some."""
     content = body(shape)
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -158,7 +158,7 @@ def bodies(attack, path, shape):
     ).encode()
 
     def work(number):
-        # Each request comes from the next address: the limit per address is not what is tested.
+        # Each request comes from the next address: the limit per address is not under test.
         turn = attack.counts["sent"]
         attack.counts["sent"] += 1
         with attack.connect(turn) as stream:
@@ -167,7 +167,7 @@ def bodies(attack, path, shape):
             try:
                 stream.sendall(head + (content[:-1] if held else content))
             except OSError:
-                # The service may answer before it has read everything.
+                # The service may respond before it has read everything.
                 pass
             answer = stream.recv(4096)
             for found in STATUS.finditer(answer):
@@ -177,7 +177,7 @@ def bodies(attack, path, shape):
 
 
 def main():
-    """Runs the attacker that the arguments name."""
+    """Runs the attacker given by the arguments."""
     attack = Attack(int(sys.argv[1]), int(sys.argv[2]))
     signal.signal(signal.SIGTERM, lambda *_: attack.over.set())
     threading.Thread(target=attack.follow, args=(os.getppid(),), daemon=True).start()

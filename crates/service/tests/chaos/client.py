@@ -1,6 +1,6 @@
-"""A small HTTP client: one connection, kept alive, from a loopback address of its own.
+"""A small HTTP client: one persistent connection from its own loopback address.
 
-The addresses vary so that the limits per address, which stay at their defaults, bind only attackers.
+The addresses vary so that the default limits per address affect only attackers.
 """
 
 import http.client
@@ -12,23 +12,23 @@ TOKENS = "/api/v2/personal_access_tokens"
 VALIDATE = "/api/v2/validate_keys"
 REPORTS = "/leaks/v1/reports"
 OAUTH_REVOKE = "/oauth2/revoke"
-# After this many requests a connection and its address are replaced.
+# Number of requests after which a connection and its address are replaced.
 REQUESTS_PER_ADDRESS = 40
 
 
 class Unanswered(Exception):
-    """No whole answer came: the request may have been carried out or not."""
+    """No complete response: the request may have been carried out or not."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: int
     body: bytes
 
     def json(self):
-        """The body, parsed."""
+        """Returns the parsed body."""
         return json.loads(self.body)
 
 
@@ -41,7 +41,7 @@ class Client:
         self._connection, self._left = None, 0
 
     def close(self):
-        """Closes the connection; the next request opens another from another address."""
+        """Closes the connection; the next request opens another one from another address."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -55,7 +55,7 @@ class Client:
         self._left = REQUESTS_PER_ADDRESS
 
     def request(self, method, path, token=None, body=None):
-        """Sends a request and returns its answer.
+        """Sends a request and returns the response.
 
         A dictionary is sent as JSON, a string as a form. Raises [`Unanswered`].
         """
@@ -80,7 +80,7 @@ class Client:
         return answer
 
     def ask(self, method, path, token=None):
-        """Sends a request that may be repeated: again, if an idle connection was closed meanwhile."""
+        """Sends a request that can be repeated, and repeats it if an idle connection was closed."""
         reused = self._connection is not None
         try:
             return self.request(method, path, token)

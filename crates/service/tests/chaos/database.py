@@ -1,4 +1,4 @@
-"""The databases under test, each on a disk of its own, read directly and not through the service."""
+"""The databases under test, each on its own disk; they are read directly and not through the service."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ class Sqlite:
     kind, replicas = "SQLite", 1
 
     def __init__(self, folder, minutes):
-        # The load writes about 6 MiB a minute.
+        # The load writes about 6 MiB per minute.
         self.disk = Disk(folder / "sqlite", int(128 + 12 * minutes))
         self.path = self.disk.path / "ddpatrol.db"
         self.url = f"sqlite:{self.path}"
@@ -47,7 +47,7 @@ class Sqlite:
             return connection.execute(statement.format(hex="hex(asset_id)")).fetchall()
 
     def bring_up(self):
-        """Nothing to do: the database is a library in the service."""
+        """Does nothing: the database is a library in the service."""
 
     def remove(self):
         """Removes the database and its disk."""
@@ -55,7 +55,7 @@ class Sqlite:
 
 
 class Postgres:
-    """A PostgreSQL cluster of its own, used by two replicas."""
+    """A separate PostgreSQL cluster, used by two replicas."""
 
     kind, replicas = "PostgreSQL", 2
 
@@ -94,14 +94,14 @@ class Postgres:
         return done.returncode == 0
 
     def _is_ready(self):
-        # `pg_isready` succeeds before connections are possible when the server starts anew.
+        # `pg_isready` succeeds before connections are possible while the server restarts.
         try:
             return self.query("SELECT 1") == [("1",)]
         except (subprocess.SubprocessError, OSError):
             return False
 
     def query(self, statement):
-        """Returns the rows of a statement, as texts."""
+        """Returns the rows of a statement as strings."""
         done = subprocess.run(
             [self.bin / "psql", "--no-psqlrc", "-qtAX", "-F", "|", "-v", "ON_ERROR_STOP=1",
              "-c", statement.format(hex="encode(asset_id, 'hex')"), self.url],
@@ -111,12 +111,12 @@ class Postgres:
         return [tuple(line.split("|")) for line in done.stdout.splitlines()]
 
     def bring_up(self):
-        """Starts the server unless it runs, and returns when it accepts connections."""
+        """Starts the server unless it is running, and returns when it accepts connections."""
         end = time.monotonic() + 60
         while not self._is_ready():
             if time.monotonic() > end:
-                raise RuntimeError(f"PostgreSQL does not start: see {self.logs[0]}")
-            # Smaller than usual, so that the disk need not be large.
+                raise RuntimeError(f"PostgreSQL did not start: see {self.logs[0]}")
+            # Smaller than usual, so that a small disk suffices.
             settings = (
                 f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
                 " -c max_connections=100 -c max_wal_size=64MB -c min_wal_size=32MB"

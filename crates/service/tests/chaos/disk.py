@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Disk:
-    """A tmpfs of its own for one database."""
+    """A separate tmpfs for one database."""
 
     def __init__(self, path, mebibytes):
         self.path = Path(path)
@@ -24,12 +24,12 @@ class Disk:
         self._device = self.path.stat().st_dev
 
     def fill(self):
-        """Takes all space that is left, however little; repeated calls take what became free."""
+        """Fills the remaining space; repeated calls fill space that was released."""
         with open(self._filler, "ab", buffering=0) as filler:
             if os.fstat(filler.fileno()).st_dev != self._device:
                 # Without the tmpfs this would fill the machine's own disk.
                 self._filler.unlink()
-                raise OSError(f"the small disk on {self.path} is not mounted any more")
+                raise OSError(f"the small disk on {self.path} is no longer mounted")
             for size in (1 << 20, 1 << 12):
                 try:
                     while filler.write(b"\0" * size) == size:
@@ -38,16 +38,16 @@ class Disk:
                     continue
 
     def empty(self):
-        """Gives back all space that [`fill`] took."""
+        """Releases all space that [`fill`] used."""
         self._filler.unlink(missing_ok=True)
 
     def used(self):
-        """Returns the bytes in use, the filler included."""
+        """Returns the number of bytes in use, including the filler."""
         space = os.statvfs(self.path)
         return (space.f_blocks - space.f_bfree) * space.f_frsize
 
     def files(self):
-        """Returns all files but the filler."""
+        """Returns all files except for the filler."""
         return [p for p in self.path.rglob("*") if p.is_file() and p != self._filler]
 
     def remove(self):

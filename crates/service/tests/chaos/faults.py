@@ -1,4 +1,4 @@
-"""The faults: each begins, goes on by itself, and ends so that the system can recover."""
+"""The faults: each begins, continues in the background, and ends so that the system can recover."""
 
 import json
 import random
@@ -13,22 +13,22 @@ from .attack import ADDRESSES
 from .load import Worker
 from .tokens import unknown
 
-# The service must close a silent connection within fifteen seconds; three more for a busy machine.
+# The service must close a silent connection within 15 seconds; three more for a busy machine.
 SILENT_LIMIT = 18.0
 REVOKED_TOKENS = 20
-# How long a fault may take to show an effect, beyond its duration.
+# Maximum time until a fault has an effect, beyond its duration.
 EFFECT_SECONDS = 15.0
 CLOCKS = {"+400": "+400d", "-1": "-1h", "+2": "+2m"}
 
 
 class Fault:
-    """A fault. After its end the run starts the database where it does not run."""
+    """A fault. After its end, the run starts the database if necessary."""
 
     def __init__(self, system, kind, seed):
         self.system, self.kind, self.seed = system, kind, seed
         self.rng = random.Random(seed)
         self.over = threading.Event()
-        # Rows of refused uses that the fault may add to the audit trail each minute.
+        # Rows of rejected uses that the fault may add to the audit trail per minute.
         self.rows_per_minute = 0
 
     def begin(self):
@@ -43,7 +43,7 @@ class Fault:
 
 
 class Repeated(Fault):
-    """A fault that does something again and again."""
+    """A fault that repeats a step."""
 
     def begin(self):
         self.over.clear()
@@ -58,7 +58,7 @@ class Repeated(Fault):
             self.system.harness_failed(error)
 
     def step(self):
-        """Does it once."""
+        """Performs one step."""
         raise NotImplementedError
 
     def end(self):
@@ -67,7 +67,7 @@ class Repeated(Fault):
 
 
 class DiskFull(Repeated):
-    """No space on the database's disk, however much the database frees."""
+    """No space on the database's disk, whatever the database releases."""
 
     _refused = False
     _writer = None
@@ -86,7 +86,7 @@ class DiskFull(Repeated):
         self.over.wait(0.05)
 
     def _write(self):
-        """Changes names, long ones, until a change is refused for want of space."""
+        """Changes names to long ones until a change is rejected for lack of space."""
         while not self._refused and not self.over.is_set():
             token = self.system.ledger.reserve(self.rng)
             if token is None:
@@ -97,7 +97,7 @@ class DiskFull(Repeated):
                     status = self._writer.update(token, name=f"{self.rng.randrange(10**9)} {'n' * 240}")
             finally:
                 self.system.ledger.release(token)
-            # Beside a clock that is ahead all tokens are refused, and only readiness shows it.
+            # With a clock that is ahead, all tokens are rejected, and only readiness shows the full disk.
             self._refused = status is None or status >= 500 or self._writer.is_unready()
 
     def has_effect(self):
@@ -109,7 +109,7 @@ class DiskFull(Repeated):
 
 
 class Kill(Repeated):
-    """`kill -9` of a replica, again and again."""
+    """Repeated `kill -9` of replicas."""
 
     def step(self):
         self.rng.choice(self.system.replicas).kill()
@@ -117,7 +117,7 @@ class Kill(Repeated):
 
 
 class DatabaseStopped(Fault):
-    """PostgreSQL stopped as by a crash."""
+    """PostgreSQL stopped like in a crash."""
 
     def begin(self):
         for replica in self.system.replicas:
@@ -126,7 +126,7 @@ class DatabaseStopped(Fault):
 
 
 class DatabasePaused(Fault):
-    """PostgreSQL stopped by SIGSTOP: connections stay open, nothing is answered."""
+    """PostgreSQL stopped by SIGSTOP: connections stay open without any response."""
 
     def begin(self):
         for replica in self.system.replicas:
@@ -154,7 +154,7 @@ class Attacked(Fault):
     arguments = ()
 
     def tokens(self):
-        """Returns the tokens that the attack uses."""
+        """Returns the tokens of the attack."""
         return []
 
     def begin(self):
@@ -181,14 +181,14 @@ class Attacked(Fault):
         try:
             result = json.loads(text)
         except ValueError:
-            raise RuntimeError(f"{self.kind}: the attacker failed: {text!r}") from None
-        self.judge(result)
+            raise RuntimeError(f"{self.kind}: invalid output of the attacker: {text!r}") from None
+        self.evaluate(result)
         self.system.log(f"{self.kind}: {text.strip()}")
         answers = result.get("answers", {})
         self.system.attacks += sum(n for status, n in answers.items() if status.isdigit())
 
-    def judge(self, result):
-        """Judges what happened to the attack."""
+    def evaluate(self, result):
+        """Checks the results of the attack."""
         accepted = result["answers"].get("200", 0)
         if accepted and self.arguments == ("flood",):
             self.system.violations.add("dead token accepted", f"{self.kind}: {accepted} answers of 200")
@@ -216,7 +216,7 @@ class UnknownFlood(Attacked):
 
 
 class GarbageFlood(Attacked):
-    """A flood of what is no token."""
+    """A flood of strings that are not tokens."""
 
     arguments = ("flood",)
 
@@ -231,17 +231,17 @@ class ReportBodies(Attacked):
 
 
 class AlertBodies(Attacked):
-    """8 MiB in place of GitHub's alerts."""
+    """Bodies of 8 MiB instead of GitHub's alerts."""
 
     arguments = ("bodies", "/leaks/v1/github", "garbage")
 
 
 class Silent(Attacked):
-    """Connections that send a little or nothing."""
+    """Idle connections."""
 
     arguments = ("silent",)
 
-    def judge(self, result):
+    def evaluate(self, result):
         late = max(result["oldest"], result["slowest"])
         if late > SILENT_LIMIT:
             self.system.violations.add(

@@ -1,4 +1,4 @@
-"""Ledger of acknowledged changes, and the rules that answers and databases are judged by.
+"""The ledger of acknowledged changes, and the rules for checking responses and databases.
 
 Pure: no input or output. Times are seconds of the monotonic clock.
 """
@@ -8,7 +8,7 @@ import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-# How long another replica may accept a token after its revocation was acknowledged, in seconds.
+# Maximum time in seconds that another replica may accept a token after the acknowledgement of its revocation.
 # docs/service.md promises this bound.
 PROPAGATION = 1.0
 CREATED, REVOKED_EVENT = "access_token.created", "access_token.revoked"
@@ -19,7 +19,7 @@ class State(enum.Enum):
     """Revocation state of a token."""
 
     LIVE = "live"
-    # A revocation was sent and not acknowledged: the token may be live or dead.
+    # A revocation was sent but not acknowledged: the token may be live or dead.
     ASKED = "asked"
     REVOKED = "revoked"
 
@@ -40,15 +40,15 @@ class Token:
     revoked_on: int = 0
     # A worker is changing the token: changes of one token never overlap.
     busy: bool = False
-    # The product lost the token; it was reported once and is not checked again.
+    # The product lost the token; the loss was reported once, and the token is no longer checked.
     lost: bool = False
-    # Missing audit events were reported.
+    # Missing audit events have been reported.
     events_reported: bool = False
 
 
 @dataclass(frozen=True)
 class Check:
-    """An answered check of a token: when and where it began, and the ledger's state around it."""
+    """An answered check of a token: its time and replica, and the ledger's state before and after."""
 
     status: int
     replica: int
@@ -58,8 +58,8 @@ class Check:
     clocks_right: bool
 
 
-def judge_check(token, check):
-    """Returns the violation that a check's answer proves, or `None`."""
+def evaluate_check(token, check):
+    """Returns the violation that the response to a check proves, or `None`."""
     if check.status == 200 and check.before is State.REVOKED:
         late = check.begun - token.revoked_at
         bound = 0.0 if check.replica == token.revoked_on else PROPAGATION
@@ -74,10 +74,10 @@ def judge_check(token, check):
     return None
 
 
-def judge_listing(tokens, listed):
+def evaluate_listing(tokens, listed):
     """Yields a token and a violation for each acknowledged change that a listing contradicts.
 
-    `listed` maps ids to names. No change may be under way.
+    `listed` maps identifiers to names. No change may be in progress.
     """
     for token in tokens:
         if token.lost:
@@ -91,10 +91,10 @@ def judge_listing(tokens, listed):
             yield token, f"token {token.id}: its acknowledged name {token.name!r} is lost, found {name!r}"
 
 
-def judge_events(tokens, events):
+def evaluate_events(tokens, events):
     """Yields a token and a violation for each acknowledged change without exactly one audit event.
 
-    No token lives long enough to expire, whatever a wrong clock shows.
+    No token lives long enough to expire, even with a wrong clock.
 
     `events` maps pairs of token id and event name to counts.
     """
@@ -106,7 +106,7 @@ def judge_events(tokens, events):
         if revoked not in allowed and not token.lost:
             yield token, f"token {token.id}: {revoked} events of its revocation, expected {allowed[-1]}"
         if events.get((token.id, EXPIRED), 0):
-            yield token, f"token {token.id}: an event of its expiry, weeks early"
+            yield token, f"token {token.id}: an expiry event weeks too early"
 
 
 class Ledger:
@@ -126,7 +126,7 @@ class Ledger:
             self.acknowledged["creation"] += 1
 
     def live_count(self):
-        """Returns how many tokens are not revoked."""
+        """Returns the number of tokens that are not revoked."""
         return len(self._live)
 
     def live(self):
@@ -150,7 +150,7 @@ class Ledger:
         return rng.choice(live) if live else None
 
     def choose_dead(self, rng):
-        """Returns a revoked token, every other time one of the last, or `None`."""
+        """Returns a revoked token, with equal probability a recent or any one, or `None`."""
         with self._lock:
             pool = self._recent if rng.random() < 0.5 else self._dead
             return pool[rng.randrange(len(pool))] if pool else None
@@ -161,7 +161,7 @@ class Ledger:
             free = [t for t in self._live.values() if not (t.busy or t.manager or t.lost)]
             if not free:
                 return None
-            # Revocations that were not acknowledged are repeated first.
+            # Revocations without an acknowledgement are repeated first.
             asked = [t for t in free if t.state is State.ASKED]
             token = rng.choice(asked or free)
             token.busy = True

@@ -1,4 +1,4 @@
-"""The load: creations, updates, revocations and checks, each acknowledged change in the ledger."""
+"""The load: creations, updates, revocations and checks; each acknowledged change is in the ledger."""
 
 import random
 import threading
@@ -8,19 +8,19 @@ from datetime import datetime, timedelta, timezone
 from urllib.parse import urlencode
 
 from .client import OAUTH_REVOKE, REPORTS, TOKENS, VALIDATE, Client, Unanswered
-from .ledger import Check, State, Token, judge_check
+from .ledger import Check, State, Token, evaluate_check
 
-# How long one request of the load may take, in seconds.
+# Maximum duration of a request of the load, in seconds.
 REQUEST_SECONDS = 10
-# Live tokens beyond which no further ones are created: all of them are checked after each fault.
+# Number of live tokens beyond which no more are created: all of them are checked after each fault.
 MAX_LIVE = 100
-# Pauses between two requests of a worker, in seconds. Default limits are 300 changes a minute and
-# person; the changes are spread over all managers.
+# Pauses between two requests of a worker, in seconds. Default limits are 300 changes per minute and user; the changes
+# are distributed over all managers.
 CHANGE_PAUSE, LIVE_PAUSE, DEAD_PAUSE = 0.08, 0.005, 0.015
 
 
 class Gate:
-    """Lets requests pass, until it is closed and none is under way."""
+    """Admits requests until it is closed and no request is in progress."""
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -37,7 +37,7 @@ class Gate:
             self._changed.notify_all()
 
     def close(self):
-        """Closes the gate and waits until no request is under way."""
+        """Closes the gate and waits until no request is in progress."""
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: self._under_way == 0)
@@ -50,14 +50,14 @@ class Gate:
 
 
 def creation(name):
-    """The body of a creation."""
+    """Returns the body of a request that creates a token."""
     expires_at = (datetime.now(timezone.utc) + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     attributes = {"name": name, "scopes": ["dashboards_read"], "expires_at": expires_at}
     return {"data": {"type": "personal_access_tokens", "attributes": attributes}}
 
 
 class Worker:
-    """Makes requests for one thread; methods return the answer's status, or `None` without one."""
+    """Sends requests in one thread; methods return the status of the response, or `None` without one."""
 
     def __init__(self, system, seed):
         self.system, self.ledger, self.rng = system, system.ledger, random.Random(seed)
@@ -80,7 +80,7 @@ class Worker:
         return answer
 
     def is_unready(self):
-        """Returns `True` if a replica answers that it is not ready."""
+        """Returns `True` if a replica reports that it is not ready."""
         try:
             answer = self.clients[self._replica()].request("GET", "/readyz")
         except Unanswered:
@@ -110,7 +110,7 @@ class Worker:
         if answer is not None and answer.status == 200:
             self.ledger.renamed(token, name)
         elif answer is not None and answer.status == 404 and token.state is State.LIVE:
-            self._lost(token, f"replica {replica} does not know it on an update")
+            self._lost(token, f"replica {replica} reported it as missing on an update")
         return answer and answer.status
 
     def _lost(self, token, how):
@@ -119,7 +119,7 @@ class Worker:
             self.system.violations.add("change lost", f"token {token.id} is live and {how}")
 
     def revoke(self, token, replica=None):
-        """Revokes a reserved token: through the API, as leaked, or by OAuth."""
+        """Revokes a reserved token through the API, a leak report or OAuth."""
         replica = self._replica() if replica is None else replica
         way = self.rng.choice(("api", "api", "leak", "oauth"))
         self.ledger.revoking(token)
@@ -159,7 +159,7 @@ class Worker:
             self.ledger.release(token)
 
     def check(self, token, replica):
-        """Checks a token and judges the answer."""
+        """Checks a token and evaluates the response."""
         right = self.system.clocks_right
         before, begun = token.state, time.monotonic()
         answer = self._send(replica, "GET", VALIDATE, token.secret)
@@ -167,7 +167,7 @@ class Worker:
             return None
         right = right and self.system.clocks_right
         check = Check(answer.status, replica, begun, before, token.state, right)
-        violation = judge_check(token, check)
+        violation = evaluate_check(token, check)
         if violation:
             kind = "revoked token accepted" if answer.status == 200 else "live token refused"
             token.lost = token.lost or kind == "live token refused"
@@ -188,7 +188,7 @@ class Worker:
 
 
 class Load:
-    """The threads that make the load."""
+    """The threads that generate the load."""
 
     def __init__(self, system, seed):
         self._system, self._stop = system, threading.Event()
@@ -218,13 +218,13 @@ class Load:
             self._stop.wait(pause)
 
     def stop(self):
-        """Stops the load and waits until no request is under way."""
+        """Stops the load and waits until no request is in progress."""
         self._stop.set()
         for thread in self._threads:
             thread.join(2 * REQUEST_SECONDS)
 
 
 def answers(requests):
-    """Returns the counted answers as a short text, without the rare ones."""
+    """Returns the counted statuses as a short text, without the rare ones."""
     statuses = Counter({k: v for k, v in requests.items() if isinstance(k, int)})
     return ", ".join(f"{count} × {status}" for status, count in statuses.most_common(6))

@@ -5,7 +5,7 @@ import socket
 
 
 def free_port():
-    """Returns a port of 127.0.0.1 that nothing listens on."""
+    """Returns a free port of 127.0.0.1."""
     while True:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as probe:

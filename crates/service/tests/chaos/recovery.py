@@ -10,14 +10,14 @@ from .load import Worker
 
 # The bound on recovery, in seconds after the end of the last fault.
 BOUND = 5.0
-# How long the recovery is watched beyond the bound, for the report.
+# Maximum time that the recovery is observed, for the report.
 GIVE_UP = 20.0
 PROBE_SECONDS = 2.0
 
 
 @dataclass
 class Outcome:
-    """The recovery of one replica: seconds, or `None`, and what was still missing."""
+    """The recovery of one replica: seconds or `None`, and the last problem."""
 
     seconds: float | None = None
     missing: str = ""
@@ -36,7 +36,7 @@ class Probe:
         self.outcome = Outcome()
 
     def run(self):
-        """Probes until everything works or the time is over."""
+        """Probes until everything works or the time is up."""
         steps = [self._tokens, self._ready, self._change]
         while steps and time.monotonic() < self._last:
             try:
@@ -56,30 +56,30 @@ class Probe:
         self._client.close()
 
     def _tokens(self):
-        """Returns what keeps a live token from being accepted, or `None`."""
+        """Returns the problem with a live token, or `None`."""
         while self._left:
             token = self._left[-1]
             status = self._client.ask("GET", VALIDATE, token.secret).status
             if status == 401:
                 self._system.count("possibly refused")
             if status != 200 and token.state is State.LIVE and not token.lost:
-                # The others first: all of them are tried before this one is tried again.
+                # The other tokens first: all of them are tried before this one is tried again.
                 self._left.insert(0, self._left.pop())
-                return f"live token {token.id} was answered {status}, {len(self._left)} tokens left"
+                return f"live token {token.id} got status {status}, {len(self._left)} tokens left"
             self._left.pop()
         return None
 
     def _ready(self):
         status = self._client.ask("GET", "/readyz").status
-        return None if status == 200 else f"/readyz was answered {status}"
+        return None if status == 200 else f"/readyz got status {status}"
 
     def _change(self):
         status = self._worker.create(self._replica.number)
-        return None if status == 201 else f"a creation was answered {status}"
+        return None if status == 201 else f"a creation got status {status}"
 
 
 def probe_all(system, ended, seed, seconds=GIVE_UP):
-    """Probes all replicas at once, for so many seconds at most, and returns their outcomes."""
+    """Probes all replicas in parallel with a time limit, and returns their outcomes."""
     probes = [Probe(system, r, ended, f"{seed} {r.number}", seconds) for r in system.replicas]
     threads = [threading.Thread(target=probe.run, daemon=True) for probe in probes]
     for thread in threads:
@@ -90,7 +90,7 @@ def probe_all(system, ended, seed, seconds=GIVE_UP):
 
 
 def recover(system, kinds, ended, seed):
-    """Waits for the recovery and judges it; returns the slowest replica's seconds, or `None`."""
+    """Waits for the recovery and checks its time. Returns the slowest replica's seconds, or `None`."""
     outcomes = probe_all(system, ended, seed)
     for replica, outcome in zip(system.replicas, outcomes):
         after = f"{replica.name} after {' + '.join(kinds)}"
@@ -108,8 +108,8 @@ def recover(system, kinds, ended, seed):
 
 
 def repair(system, seed):
-    """Restarts the replicas and gives up lost tokens, so that the run can show other failures."""
-    system.log("restarting the replicas to go on")
+    """Restarts the replicas and gives up lost tokens, so that the run can find other failures."""
+    system.log("restarting the replicas to continue")
     for replica in system.replicas:
         replica.kill()
     for replica in system.replicas:
@@ -117,5 +117,5 @@ def repair(system, seed):
     for outcome in probe_all(system, time.monotonic(), f"{seed} repair", BOUND):
         for token in outcome.refused:
             token.lost = True
-            system.violations.add("change lost", f"live token {token.id} is refused even after a restart")
+            system.violations.add("change lost", f"live token {token.id} is rejected even after a restart")
     system.renew_lost_managers()

@@ -1,4 +1,4 @@
-"""One `ddpatrold serve`, supervised as an init system does: it is started again when it ends."""
+"""One `ddpatrold serve`, supervised like by an init system: it is restarted when it exits."""
 
 import os
 import re
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from .ports import free_port
 
-# A whole token, as it must not occur in any log.
+# A whole token, which must not occur in any log.
 TOKEN = re.compile(rb"ddpat_[0-7][0-9A-Za-z]{21}_[0-9A-Za-z]{49}")
 LISTENING = b"listening on "
-# How long the supervisor waits before it starts the service again.
+# Delay before the supervisor restarts the service.
 RESTART_PAUSE = 0.2
 DESCRIPTORS = 1024
 # The service stops its open requests within thirty seconds.
@@ -43,7 +43,7 @@ class Clock:
         new.rename(self._path)
 
     def environment(self):
-        """Returns the environment that a process with this clock needs."""
+        """Returns the environment for a process with this clock."""
         return {
             "LD_PRELOAD": faketime_library(), "FAKETIME_TIMESTAMP_FILE": str(self._path),
             "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -51,7 +51,7 @@ class Clock:
 
 
 class Replica:
-    """A replica on a fixed port, through all its restarts."""
+    """A replica on a fixed port, across restarts."""
 
     def __init__(self, number, program, database, folder, violations, clock=None):
         self.number, self.program, self.database, self.clock = number, program, database, clock
@@ -60,9 +60,9 @@ class Replica:
         self.log = folder / f"{database.kind.lower()}-{number}.log"
         self.serving = threading.Event()
         self.process, self.spawned_at = None, 0.0
-        # Peaks of resident memory in bytes: of the whole run, and since `new_peak`.
+        # Peaks of resident memory in bytes: during the whole run, and since `new_peak`.
         self.starts, self.idle, self.peak, self.recent_peak = 0, 0, 0, 0
-        # Set while a start may fail, because the database is out of order.
+        # Set while a start may fail because the database is not available.
         self.may_fail_to_start = False
         self._violations = violations
         self._killed = self._stopping = False
@@ -70,11 +70,11 @@ class Replica:
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
 
     def start(self, seconds=60):
-        """Starts the supervision and waits until the replica serves."""
+        """Starts the supervision and waits until the replica accepts connections."""
         self._supervisor.start()
         threading.Thread(target=self._measure, daemon=True).start()
         if not self.serving.wait(seconds):
-            raise RuntimeError(f"{self.name} does not serve: see {self.log}")
+            raise RuntimeError(f"{self.name} did not start: see {self.log}")
 
     def _spawn(self):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "RUST_LOG"))}
@@ -100,13 +100,13 @@ class Replica:
                 return
             if not self._killed and (served or not self.may_fail_to_start):
                 lines = " | ".join(self._last_lines)
-                self._violations.add("exit", f"{self.name} ended by itself with status {status}: {lines}")
+                self._violations.add("exit", f"{self.name} exited unexpectedly with status {status}: {lines}")
             if not self._killed:
                 time.sleep(RESTART_PAUSE)
             self._killed = False
 
     def _read_log(self, stream):
-        """Keeps the log of a process until it ends, and judges each line."""
+        """Stores the log of a process until it exits, and checks each line."""
         with open(self.log, "ab") as log:
             for line in stream:
                 log.write(line)
@@ -140,7 +140,7 @@ class Replica:
         self.peak = max(self.peak, self.recent_peak)
 
     def new_peak(self):
-        """Returns the peak of resident memory since the last call and begins a new one."""
+        """Returns the peak of resident memory since the last call, and starts a new measurement."""
         self._measure_once()
         peak, self.recent_peak = self.recent_peak, 0
         try:
@@ -151,7 +151,7 @@ class Replica:
         return peak
 
     def kill(self):
-        """Ends the process as `kill -9` does; the supervisor starts it again at once."""
+        """Kills the process like `kill -9`; the supervisor restarts it at once."""
         process = self.process
         if process.poll() is None:
             self._measure_once()
@@ -170,7 +170,7 @@ class Replica:
         return done.stdout.strip()
 
     def stop(self):
-        """Stops the replica as an operator does; anything but a clean exit is a violation."""
+        """Stops the replica like an operator; anything but a clean exit is a violation."""
         self._stopping = True
         if self.process is None:
             return
@@ -184,7 +184,7 @@ class Replica:
             self._violations.add("exit", f"{self.name}: status {status} on SIGTERM, expected 0")
 
     def discard(self):
-        """Ends the process, whatever its state."""
+        """Kills the process in any state."""
         self._stopping = True
         if self.process is not None and self.process.poll() is None:
             self.process.kill()

@@ -6,7 +6,7 @@ from .system import MEBIBYTE
 
 
 def table(heads, rows):
-    """Returns a table; the first column's head is usually empty."""
+    """Returns a table; the head of the first column is usually empty."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 

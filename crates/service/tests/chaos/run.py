@@ -13,7 +13,7 @@ from .system import HarnessError, System
 from .verification import Verification
 
 WARM_UP = 4.0
-# How long the load runs undisturbed between two slots, in seconds.
+# Time of undisturbed load between two slots, in seconds.
 UNDISTURBED = 1.0
 
 
@@ -83,7 +83,7 @@ class Run:
         system.log(f"{shown}, {system.ledger.live_count()} live tokens")
 
     def _hold(self, faults, until):
-        """Waits until the slot's time is over and every fault has had an effect."""
+        """Waits until the end of the slot and until every fault has had an effect."""
         last = until + EFFECT_SECONDS
         while time.monotonic() < until or not all(fault.has_effect() for fault in faults):
             if time.monotonic() > last or self.system.failures:

@@ -1,4 +1,4 @@
-"""The schedule of faults: which, when and for how long, computed from a seed alone."""
+"""The schedule of faults: kinds, times and durations, computed only from a seed."""
 
 import random
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ COMMON = [
     "8 MiB reports", "8 MiB alerts", "silent connections",
 ]
 KINDS = {"SQLite": COMMON, "PostgreSQL": COMMON + ["database stopped", "database paused"]}
-# Silent connections must be closed within fifteen seconds: the fault lasts a little longer.
+# Silent connections must be closed within 15 seconds: the fault lasts a little longer.
 SILENT_SECONDS = 19.0
-# What recovery, verification and a pause take after a slot, when all is well.
+# Duration of a successful recovery, the verification and a pause after a slot.
 PAUSE_SECONDS = 1.2
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Faults that happen at the same time, and how long they last."""
+    """Faults that occur at the same time, and their duration."""
 
     kinds: tuple
     seconds: float
 
 
-# Groups of faults that exclude each other: a database that does not run writes to no full disk, and a
-# replica that is killed closes silent connections at once.
+# Groups of faults that exclude each other: a stopped database does not write to a full disk, and a killed replica
+# closes silent connections at once.
 EXCLUSIVE = [
     {kind for kind in COMMON if kind.startswith("clock")},
     {"disk full", "database stopped", "database paused"},
@@ -33,11 +33,11 @@ EXCLUSIVE = [
 
 
 def conflict(one, other):
-    """Returns `True` if two kinds of fault cannot happen at the same time."""
+    """Returns `True` if two kinds of faults cannot occur at the same time."""
     return one == other or any(one in group and other in group for group in EXCLUSIVE)
 
 
-# Shortest and longest slots, in seconds: while there is little time, and otherwise.
+# Bounds of the duration of slots, in seconds: for short runs, and otherwise.
 SHORT, LONG = (4.0, 6.0), (4.0, 12.0)
 
 
@@ -56,7 +56,7 @@ def paired(rng, kinds):
 
 
 def take_pair(kinds):
-    """Removes and returns the last kind and, where there is one, another that can happen with it."""
+    """Removes and returns the last kind and, if possible, another one that can occur with it."""
     first = kinds.pop()
     second = next((kind for kind in kinds if not conflict(first, kind)), None)
     if second is None:
@@ -66,9 +66,9 @@ def take_pair(kinds):
 
 
 def schedule(kind, seconds, seed, only=()):
-    """Returns the slots of a run: every kind once, then more until the time is over.
+    """Returns the slots of a run: every kind once, then more until the time is used up.
 
-    `only` restricts the kinds; those that the database does not have are ignored.
+    `only` restricts the kinds; kinds that the database does not support are ignored.
     """
     rng = random.Random(f"{kind} {seed}")
     kinds = [one for one in KINDS[kind] if not only or one in only]
@@ -83,5 +83,5 @@ def schedule(kind, seconds, seed, only=()):
 
 
 def duration(slots):
-    """Returns about how long these slots take, in seconds."""
+    """Returns the approximate duration of these slots, in seconds."""
     return sum(slot.seconds + PAUSE_SECONDS for slot in slots)

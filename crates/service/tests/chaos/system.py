@@ -13,19 +13,19 @@ from .load import Gate
 from .replica import Clock, Replica
 
 DATABASES = {"sqlite": Sqlite, "postgres": Postgres}
-# People whose tokens make the changes: so many that the default limits per person do not bind.
+# Users whose tokens make the changes; enough that the default limits per user are not reached.
 MANAGERS = 24
 MEBIBYTE = 1024 * 1024
-# Memory above idle that requests without a valid token may take: the issue's bound.
+# Maximum memory above idle for requests without a valid token.
 UNAUTHENTICATED_BYTES = 64 * MEBIBYTE
-# Memory above idle for everything else: the audit queue (8,192 events of about 1 KiB), the page
-# cache of each SQLite connection (2 MiB) or the buffers of the PostgreSQL connections, the cache of
-# tokens, and what the allocator keeps of them.
+# Maximum memory above idle for everything else: the audit queue (8,192 events of about 1 KiB), the page cache of each
+# SQLite connection (2 MiB) or the buffers of the PostgreSQL connections, the cache of tokens, and the allocator's
+# overhead.
 AUTHENTICATED_BYTES = 32 * MEBIBYTE
 
 
 class HarnessError(Exception):
-    """The run cannot go on."""
+    """The run cannot continue."""
 
 
 class System:
@@ -63,7 +63,7 @@ class System:
         self.disk_at_start = self.database.disk.used()
 
     def _manager(self, number):
-        """Issues a manager's token by the command line."""
+        """Issues a manager's token on the command line."""
         secret = self.replicas[0].admin(
             "token", "issue", "--user", f"manager{number}@example.com", "--name", f"manager {number}",
             "--scope", "user_app_keys", "--scope", "dashboards_read", "--expires-in", "300d",
@@ -77,13 +77,13 @@ class System:
         return token
 
     def renew_lost_managers(self):
-        """Replaces the managers' tokens that the product lost, so that the run can go on."""
+        """Replaces the managers' tokens that the product lost, so that the run can continue."""
         for number, token in enumerate(self.managers):
             if token.lost:
                 self.managers[number] = self._manager(number)
 
     def count(self, what):
-        """Counts a request or an answer."""
+        """Counts a request or a response."""
         with self._count_lock:
             self.requests[what] += 1
 
@@ -96,7 +96,7 @@ class System:
         return replica.idle + UNAUTHENTICATED_BYTES + AUTHENTICATED_BYTES
 
     def remove(self):
-        """Ends everything and removes the database."""
+        """Stops all processes and removes the database."""
         for replica in self.replicas:
             replica.discard()
         self.database.remove()

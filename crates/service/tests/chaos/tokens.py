@@ -1,4 +1,4 @@
-"""Well-formed tokens that nobody issued, by the format of `../python/token_format.py`."""
+"""Well-formed tokens that were never issued, in the format of `../python/token_format.py`."""
 
 import uuid
 
@@ -6,7 +6,7 @@ from token_format import alias, base62, checksum
 
 
 def unknown(rng):
-    """Returns a token with a right checksum that was never issued."""
+    """Returns a token with a correct checksum that was never issued."""
     identity = uuid.UUID(int=rng.getrandbits(128), version=4)
     secret = base62(rng.getrandbits(255), 43)
     return f"ddpat_{alias(str(identity))}_{secret}{checksum(secret)}"

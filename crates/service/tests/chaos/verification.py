@@ -1,29 +1,29 @@
 """Verification between the slots: the ledger against listings, audit trail, memory and storage.
 
-No change is under way meanwhile.
+No change is in progress during a verification.
 """
 
 import time
 
 from .client import TOKENS, VALIDATE, Client, Unanswered
 from .database import EVENT_COUNTS, EVENTS_BY_TOKEN, TOKENS_WITHOUT_EVENT, uuid_text
-from .ledger import Check, State, judge_check, judge_events, judge_listing
+from .ledger import Check, State, evaluate_check, evaluate_events, evaluate_listing
 from .replica import TOKEN
 from .system import MEBIBYTE, HarnessError
 
 PAGE = 100
-# Revoked tokens that are checked on each replica after each slot; all of them in the end.
+# Number of revoked tokens that are checked on each replica after each slot; at the end, all of them are.
 DEAD_SAMPLE = 60
 ANSWER_SECONDS = 20
-# Bound on a replica's log, in bytes a second: the load's own failures, at most some hundred lines.
+# Maximum growth of a replica's log, in bytes per second: the load's own failures, at most some hundred lines.
 LOG_RATE = 128 * 1024
-# Audit events of refused uses in a slot beyond those that are accounted for: of managers in `_get`.
+# Audit events of rejected uses in a slot beyond the expected ones: those of managers in `_get`.
 SLACK_ROWS = 30
-# Allowed events that are carried to the next slot: an aggregate is written up to a minute late.
+# Expected events that are carried over to the next slot: an aggregate is written up to a minute late.
 CARRIED_ROWS = 2_500
-# How long a use may wait in the audit queue.
+# Maximum time that a use waits in the audit queue.
 QUEUE_SECONDS = 2.0
-# Events of changes and of live tokens: the load's own. All other events come from refused uses.
+# Events of changes and of live tokens, which the load causes. All other events come from rejected uses.
 OWN_EVENTS = {
     "access_token.created", "access_token.updated", "access_token.revoked", "access_token.used",
     "access_token.expired", "access_token.leak_reported", "user.created", "user.updated",
@@ -31,7 +31,7 @@ OWN_EVENTS = {
 
 
 class Verification:
-    """Judges the state between the slots."""
+    """Checks the state between the slots."""
 
     def __init__(self, system):
         self._system, self._violations = system, system.violations
@@ -40,7 +40,7 @@ class Verification:
         self._clients = [Client(r.port, 5, f"verify {r.number}") for r in system.replicas]
 
     def verify(self, seconds, rows_per_minute, last=False):
-        """Judges everything after a slot of `seconds`, with the audit rows that its faults may add."""
+        """Checks everything after a slot of `seconds`, with the audit rows that its faults may add."""
         system = self._system
         system.gate.close()
         try:
@@ -55,7 +55,7 @@ class Verification:
             system.gate.open()
 
     def _get(self, replica, path, token):
-        """Returns an answer of 200 or 401; after a fault no request may fail for long."""
+        """Returns a response of 200 or 401; after a fault, no request may fail for long."""
         end = time.monotonic() + ANSWER_SECONDS
         problem = ""
         while time.monotonic() < end:
@@ -71,7 +71,7 @@ class Verification:
         raise HarnessError(f"no answer to GET {path}: {problem}")
 
     def _listings(self):
-        """Every acknowledged change is listed, to each manager its own."""
+        """Checks that every acknowledged change is listed to its manager."""
         by_owner = {}
         for token in self._system.ledger.all():
             by_owner.setdefault(token.owner, []).append(token)
@@ -87,20 +87,20 @@ class Verification:
                 listed |= {item["id"]: item["attributes"]["name"] for item in data}
                 page += 1
                 if len(data) < PAGE:
-                    self._judge(judge_listing(by_owner.get(manager.owner, []), listed))
+                    self._report(evaluate_listing(by_owner.get(manager.owner, []), listed))
                     break
 
-    def _judge(self, violations):
+    def _report(self, violations):
         for token, text in violations:
-            # Each is reported once; what is lost stays lost.
+            # Each violation is reported once; a lost change stays lost.
             token.lost = True
             self._violations.add("change lost", text)
 
     def _events(self):
-        """Every acknowledged creation and revocation has exactly one audit event."""
+        """Checks that every acknowledged creation and revocation has exactly one audit event."""
         rows = self._system.database.query(EVENTS_BY_TOKEN)
         events = {(uuid_text(token), name): int(count) for token, name, count in rows}
-        for token, text in judge_events(self._system.ledger.all(), events):
+        for token, text in evaluate_events(self._system.ledger.all(), events):
             if not token.events_reported:
                 token.events_reported = True
                 self._violations.add("audit", text)
@@ -109,14 +109,14 @@ class Verification:
             self._violations.add("audit", f"{orphans} tokens without an event of their creation")
 
     def _dead_tokens(self, tokens):
-        """No revoked token is accepted by any replica."""
+        """Checks that no replica accepts a revoked token."""
         for number in range(len(self._clients)):
             for token in tokens:
                 begun = time.monotonic()
                 status = self._get(number, VALIDATE, token.secret).status
                 self._system.count("possibly refused")
                 check = Check(status, number, begun, State.REVOKED, State.REVOKED, True)
-                violation = judge_check(token, check)
+                violation = evaluate_check(token, check)
                 if violation:
                     self._violations.add("revoked token accepted", violation)
 
@@ -128,7 +128,7 @@ class Verification:
                 self._violations.add("memory", text)
 
     def _logs(self, seconds):
-        """Logs are storage too: failures of many requests are not logged one by one without limit."""
+        """Checks the growth of the logs: failures of many requests must not be logged individually without limit."""
         for replica in self._system.replicas:
             size = replica.log.stat().st_size
             grown, bound = size - self._log_sizes.get(replica.number, 0), LOG_RATE * (seconds + 10)
@@ -137,29 +137,29 @@ class Verification:
                 self._violations.add("log", f"{replica.name}: log grew by {grown // 1024} KiB")
 
     def _storage(self, seconds, rows_per_minute):
-        """Refused uses add at most one event for each token, address and minute."""
+        """Checks that rejected uses add at most one event per token, address and minute."""
         found = self._refused_events()
         uses = self._system.requests["possibly refused"]
-        # A slot touches one minute more than its length. The load uses an address once.
+        # A slot covers one minute more than its length. The load uses an address once.
         allowed = uses - self._refusable + rows_per_minute * (int(seconds / 60) + 2) + SLACK_ROWS
         self._refusable = uses
         self.allowed_rows += allowed
         if found > max(self.refused_rows, self.allowed_rows):
-            text = f"refused uses added {found - self.refused_rows} audit events, at most {allowed} allowed"
+            text = f"rejected uses added {found - self.refused_rows} audit events, at most {allowed} allowed"
             self._violations.add("storage", text)
-            # What still waits in the audit queue belongs to this slot too.
+            # Events that still wait in the audit queue belong to this slot, too.
             time.sleep(QUEUE_SECONDS)
             found = self.allowed_rows = self._refused_events()
         self.refused_rows = found
         self.allowed_rows = min(self.allowed_rows, found + CARRIED_ROWS)
 
     def _refused_events(self):
-        """Returns how many audit events of refused uses there are."""
+        """Returns the number of audit events of rejected uses."""
         rows = self._system.database.query(EVENT_COUNTS)
         return sum(int(count) for name, count in rows if name not in OWN_EVENTS)
 
     def tokens_at_rest(self):
-        """No whole token is in any file of the database or its logs."""
+        """Checks that no file of the database or its logs contains a whole token."""
         database = self._system.database
         for path in [*database.disk.files(), *database.logs]:
             try:
