@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goes through the whole life of a token with the real programs, as the README shows it: issued, leaked
-# into a git history, found, verified, revoked, refused, audited. Prints the session as it goes.
+# Runs the whole life of a token with the real programs, as in the README: the token is issued, leaked
+# into a Git history, found, verified, revoked, rejected and audited. Prints the session.
 #
 #   scripts/journey.sh [FOLDER OF THE BINARIES]
 set -euo pipefail
@@ -23,23 +23,23 @@ git config --global init.defaultBranch main
 
 fail() { echo "journey: $*" >&2; exit 1; }
 say() { printf '\n$ %s\n' "$*"; }
-# Runs a command that must end with a code, shows and keeps what it prints.
+# Runs a command that must exit with a given code. Prints and stores its output.
 expect() {
   local code=$1 got=0
   shift
   say "$*"
   "$@" > output || got=$?
   cat output
-  [ "$got" = "$code" ] || fail "'$*' ended with $got, not $code"
+  [ "$got" = "$code" ] || fail "'$*' exited with $got, expected $code"
 }
-holds() { grep -qF -- "$1" output || fail "no '$1' in the output"; }
+holds() { grep -qF -- "$1" output || fail "missing in the output: '$1'"; }
 
 say "ddpatrold serve"
 ddpatrold serve --listen 127.0.0.1:0 > admin-token 2> log &
 server=$!
 for _ in $(seq 300); do
   if grep -q "listening on" log; then break; fi
-  kill -0 "$server" 2> /dev/null || { cat log; fail "the service has ended"; }
+  kill -0 "$server" 2> /dev/null || { cat log; fail "the service has exited"; }
   sleep 0.1
 done
 issuer=$(sed -n 's/.*listening on //p' log)
@@ -95,7 +95,7 @@ field '["included"][0]["attributes"]' < leaked | tee output
 holds "'leak_source': 'ddpatrol'"
 
 say "GET /api/v2/audit/events?filter[query]=@asset.id:$id"
-# The refused uses are one event, whose count is updated every two seconds.
+# The rejected uses are one event, whose count is updated every two seconds.
 for _ in $(seq 100); do
   api GET "/api/v2/audit/events?filter[query]=@asset.id:$id&page[limit]=100" "$admin" > events
   denied=$(python3 - events << 'PYTHON'
@@ -108,7 +108,7 @@ PYTHON
   [ "$denied" -lt 3 ] || break
   sleep 0.1
 done
-[ "$denied" = 3 ] || fail "the trail counts $denied refused uses"
+[ "$denied" = 3 ] || fail "the audit trail counts $denied rejected uses, expected 3"
 python3 - events > output << 'PYTHON'
 import json, sys
 for event in json.load(open(sys.argv[1]))["data"]:
@@ -120,6 +120,6 @@ names=$(awk '{print $2}' output | tr '\n' ' ')
 want="access_token.created access_token.used access_token.used access_token.leak_reported"
 want="$want access_token.revoked access_token.denied "
 [ "$names" = "$want" ] || fail "unexpected events in the audit trail: $names"
-if grep -rqF -- "$token" output events leaked; then fail "an answer holds the token"; fi
+if grep -rqF -- "$token" output events leaked; then fail "a response contains the token"; fi
 echo
 echo "journey: from its issue to its audit"

@@ -1,4 +1,4 @@
-"""Measures the service's CPU per check of a token beside an empty handler: see load.sh."""
+"""Measures the service's CPU time per token check, compared with an empty handler: see load.sh."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ ANSWERED, AUDITED = "ddpatrold_token_uses_total", "ddpatrold_audited_uses_total"
 EMPTY, CHECK = "/healthz", "/api/v2/validate_keys"
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# The token comes by the environment: arguments can be read by everybody on the machine.
+# The token is passed in the environment, because any user of the machine can read arguments.
 LUA = """
 local token = os.getenv("DDPATROL_LOAD_TOKEN")
 if token then wrk.headers["Authorization"] = "Bearer " .. token end
@@ -38,7 +38,7 @@ end
 
 
 class Round(NamedTuple):
-    """One run of wrk: requests, server CPU microseconds a request, latencies, requests a second."""
+    """One run of wrk: requests, server CPU microseconds per request, latencies, requests per second."""
 
     answered: int
     cpu: float
@@ -48,7 +48,7 @@ class Round(NamedTuple):
 
 
 class Server:
-    """A running `ddpatrold` on a database of its own."""
+    """A running `ddpatrold` on its own database."""
 
     def __init__(self, program: str, database: str) -> None:
         self.database = database
@@ -67,7 +67,7 @@ class Server:
             found = re.search(r"listening on (http://\S+)", line)
             if found:
                 return found.group(1)
-        raise SystemExit("error: ddpatrold does not serve")
+        raise SystemExit("error: ddpatrold did not start")
 
     def _mint(self) -> str:
         ahead = datetime.now(timezone.utc) + timedelta(days=30)
@@ -84,35 +84,35 @@ class Server:
             return json.load(answer)["data"]["attributes"]["key"]
 
     def cpu(self) -> float:
-        """CPU seconds of the process so far, of all its threads."""
+        """Returns the CPU seconds of the process so far, for all threads."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def counter(self, name: str) -> int:
-        """One of the server's own counters."""
+        """Returns one of the server's own counters."""
         with urllib.request.urlopen(self.url + "/metrics", timeout=30) as answer:
             text = answer.read().decode()
         found = re.search(rf"^{name}(?:\{{.*\}})? (\d+)", text, re.MULTILINE)
         if not found:
-            raise SystemExit(f"error: no counter {name} in /metrics")
+            raise SystemExit(f"error: counter {name} not found in /metrics")
         return int(found.group(1))
 
     def settle(self) -> None:
-        """Waits until every answered use is written: the writing is part of what a check costs."""
+        """Waits until every answered use is written, since writing is part of the cost of a check."""
         end = time.monotonic() + 60
         while self.counter(ANSWERED) != self.counter(AUDITED):
             if time.monotonic() > end:
-                raise SystemExit("error: uses are answered that are not written after a minute")
+                raise SystemExit("error: some answered uses were not written within a minute")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Ends the process as an operator does."""
+        """Stops the process like an operator."""
         self.process.terminate()
         if self.process.wait(60) != 0:
             raise SystemExit("error: ddpatrold did not stop cleanly")
 
     def uses(self) -> int:
-        """Uses in the audit trail, read from the database itself."""
+        """Returns the number of uses in the audit trail, read directly from the database."""
         if self.database.startswith("sqlite:"):
             with sqlite3.connect(self.database.removeprefix("sqlite:")) as connection:
                 return connection.execute(USES).fetchone()[0]
@@ -129,7 +129,7 @@ def psql(database: str, statement: str) -> str:
 
 
 def load(server: Server, path: str, options: argparse.Namespace, script: str) -> Round:
-    """Runs wrk once; every answer must be a 2xx."""
+    """Runs wrk once; every response must be a 2xx."""
     environment = dict(os.environ)
     if path == CHECK:
         environment["DDPATROL_LOAD_TOKEN"] = server.token
@@ -152,7 +152,7 @@ def load(server: Server, path: str, options: argparse.Namespace, script: str) ->
 
 
 def measure(database: str, options: argparse.Namespace, script: str) -> tuple[str, bool]:
-    """Measures on one database: a row of the table, and whether the trail is whole."""
+    """Measures on one database. Returns a row of the table, and whether the audit trail is complete."""
     server = Server(options.ddpatrold, database)
     try:
         for path in (EMPTY, CHECK):
@@ -169,7 +169,7 @@ def measure(database: str, options: argparse.Namespace, script: str) -> tuple[st
         server.stop()
     audited = server.uses()
     seen = sum(done.answered for done in rounds[CHECK])
-    # wrk closes its connections while requests are under way: the server has answered these too.
+    # wrk closes its connections while requests are in progress; the server has answered these, too.
     in_flight = answered - begun - seen
     whole = audited == answered and 0 <= in_flight <= options.connections * options.rounds
 
@@ -209,7 +209,7 @@ def main() -> int:
             whole = whole and sound
     print(
         f"{os.cpu_count()} processors, {options.connections} connections, medians of "
-        f"{options.rounds} rounds of {options.seconds} s in turn after one that warms; CPU is the "
+        f"{options.rounds} rounds of {options.seconds} s in turn after a warm-up; CPU is the "
         "server's own (user and system), latencies are those of a check.\n\n"
         "| database | µs CPU, empty handler | µs CPU, check | difference | p50 ms | p99 ms "
         "| checks/s | checks that wrk counted | uses answered | uses audited |\n"
@@ -217,7 +217,7 @@ def main() -> int:
     )
     print("\n".join(rows))
     if not whole:
-        print("error: the uses audited are not those answered", file=sys.stderr)
+        print("error: the audited uses differ from the answered ones", file=sys.stderr)
     return 0 if whole else 1
 
 

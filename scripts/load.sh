@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Measures what a check of a token costs the service, on SQLite and on PostgreSQL:
+# Measures the cost of a token check in the service, on SQLite and on PostgreSQL:
 #
 #   scripts/load.sh [--seconds N] [--rounds N] [--connections N] [--ddpatrold FILE]
 #
-# wrk asks /healthz (an empty handler in the same setup) and /api/v2/validate_keys in turn; the
-# server's own CPU time per request and the latency come out as a table for benches/record/, and the
-# uses in the audit trail must be those that were answered. Needs wrk, PostgreSQL, cargo and Python.
+# Runs wrk on /healthz (an empty handler in the same setup) and /api/v2/validate_keys in turn. Prints
+# the server's own CPU time per request and the latency as a table for benches/record/, and checks that
+# the audit trail contains every answered use. Requires wrk, PostgreSQL, cargo and Python.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -16,7 +16,7 @@ case " $* " in
     ;;
 esac
 command -v wrk >/dev/null || {
-  echo "error: no wrk here (Debian: apt-get install wrk)" >&2
+  echo "error: wrk not found (Debian: apt-get install wrk)" >&2
   exit 2
 }
 if [[ " $*" != *" --ddpatrold"* ]]; then

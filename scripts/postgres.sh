@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command beside a throw-away PostgreSQL:
+# Runs a command with a temporary PostgreSQL server:
 #
 #   scripts/postgres.sh run COMMAND...
 #
-# The cluster comes from the machine's own binaries (Debian package postgresql), lives in a temporary
-# directory, listens on a free port of 127.0.0.1 alone and is gone when COMMAND ends. COMMAND finds
-# its address in DDPATROL_TEST_POSTGRES and makes its own databases there; its status is returned.
-# Settings that bear on durability are PostgreSQL's own (fsync is on).
+# The cluster uses the installed binaries (Debian package postgresql), is stored in a temporary
+# directory, listens on a free port of 127.0.0.1, and is removed when COMMAND ends. COMMAND finds its
+# address in DDPATROL_TEST_POSTGRES and creates its own databases there; its status is returned.
+# The settings for durability are PostgreSQL's defaults (fsync is on).
 set -euo pipefail
 
 if [ $# -lt 2 ] || [ "$1" != run ]; then
@@ -21,14 +21,14 @@ binaries() {
   initdb=$(find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1)
   if [ -z "$initdb" ]; then
     initdb=$(command -v initdb) || {
-      echo "error: no PostgreSQL server here (Debian: apt-get install postgresql)" >&2
+      echo "error: no PostgreSQL server found (Debian: apt-get install postgresql)" >&2
       return 1
     }
   fi
   dirname "$initdb"
 }
 
-# Runs a command as the cluster's user: PostgreSQL refuses to run as root.
+# Runs a command as the cluster's user, because PostgreSQL refuses to run as root.
 as_owner() {
   if [ "$(id -u)" = 0 ]; then
     (cd / && exec runuser -u "$owner" -- "$@")
@@ -44,7 +44,7 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-# Stops the server and removes the cluster, whatever happened before.
+# Stops the server and removes the cluster, in any state.
 remove() {
   as_owner "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true
   rm -rf "$dir"
@@ -74,7 +74,7 @@ as_owner "$bin/initdb" --pgdata "$dir/data" --username ddpatrol --auth trust --e
 }
 rm -f "$dir.log"
 
-# Another program may take the port between the question and the start: a few are tried.
+# Another program may take the free port before the server starts, so several ports are tried.
 port=
 for _ in 1 2 3 4 5; do
   port=$(free_port)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the tests in a folder of Python's against the built program:
+# Runs the Python tests in a folder against the built program:
 #
 #   scripts/pytest.sh tests/matrix [PYTEST ARGUMENTS...]       every encoding, container and source
 #   scripts/pytest.sh tests/advice [PYTEST ARGUMENTS...]       the commands in reports, with git-filter-repo
-#   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, by the real pre-commit
-#   scripts/pytest.sh tests/hook_managers [PYTEST ARGUMENTS...]   the hooks beside husky, lefthook, simple-git-hooks
+#   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, with the real pre-commit
+#   scripts/pytest.sh tests/hook_managers [PYTEST ARGUMENTS...]   the hooks together with husky, lefthook, simple-git-hooks
 #
-# DDPATROL names the program (default: the debug build, which is built). The packages in the folder's
-# requirements.txt and package-lock.json are installed under the target directory.
+# DDPATROL is the path of the program (default: the debug program, after building it). The packages in
+# the folder's requirements.txt and package-lock.json are installed in the target directory.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tests=$root/$1

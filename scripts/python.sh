@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the service's outside tests, written in Python, against the real `ddpatrold`:
+# Runs the service's Python tests against the real `ddpatrold`:
 #
 #   scripts/python.sh [PYTEST ARGUMENTS...]
 #
-# DDPATROLD names the program (default: the debug build, which is built), DDPATROL_TEST_POSTGRES a
-# PostgreSQL (default: a throw-away one).
+# DDPATROLD is the path of the program (default: the debug program, after building it).
+# DDPATROL_TEST_POSTGRES is the URL of a PostgreSQL server (default: a temporary server).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tests=$root/crates/service/tests/python
