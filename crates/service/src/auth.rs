@@ -55,7 +55,7 @@ impl TokenParser {
     /// Creates a parser of personal access tokens.
     ///
     /// # Errors
-    /// [`FormatError`] if the built-in format is faulty.
+    /// [`FormatError`] if the built-in format is invalid.
     pub fn new() -> Result<Self, FormatError> {
         Ok(Self(access_token(PERSONAL_PREFIX)?))
     }
@@ -213,7 +213,7 @@ impl Authenticator {
     /// Verifies a presented token.
     ///
     /// # Errors
-    /// [`AuthError`] where the database fails or is too slow.
+    /// [`AuthError`] if the database fails or is too slow.
     pub async fn verify(&self, presented: PresentedToken) -> Result<Verdict, AuthError> {
         let cache = self.lock().fresh(presented.id);
         let token = match cache {
@@ -230,7 +230,7 @@ impl Authenticator {
     /// only if the cached state is stale.
     ///
     /// # Errors
-    /// [`AuthError`] where the database fails or is too slow.
+    /// [`AuthError`] if the database fails or is too slow.
     pub async fn reverify(&self, token: &CachedToken) -> Result<Verdict, AuthError> {
         self.verify(PresentedToken { id: token.id, digest: token.digest }).await
     }

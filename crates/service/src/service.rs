@@ -59,7 +59,7 @@ pub struct Service {
     pub queue: Queue,
     /// Compares clocks.
     pub clock: Monitor,
-    /// The counters.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The scopes that tokens may carry.
     pub scopes: Replaceable<KnownScopes>,
@@ -114,7 +114,7 @@ pub struct FirstAdministrator {
 /// Mints a token.
 ///
 /// # Errors
-/// [`RandomError`] where the system's random source fails.
+/// [`RandomError`] if the system's random source fails.
 pub fn mint(request: TokenRequest) -> Result<Minted, RandomError> {
     let minted = datadog::mint_personal_access_token()?;
     let token = NewToken {
@@ -168,7 +168,7 @@ impl Service {
     /// Creates a service.
     ///
     /// # Errors
-    /// [`FormatError`] if the built-in format is faulty.
+    /// [`FormatError`] if the built-in format is invalid.
     pub fn new(store: Store, settings: Settings) -> Result<Self, FormatError> {
         let metrics = Arc::new(Metrics::default());
         Ok(Self {

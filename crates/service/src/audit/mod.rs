@@ -127,7 +127,6 @@ impl Request {
 ///
 /// The result is at most one replacement longer than the string. A row with many short strings that
 /// resemble tokens therefore takes no more memory than was reserved for the request.
-/// look-alikes of tokens takes no more memory than the request was charged for.
 #[must_use]
 pub fn clean(text: &str) -> String {
     redact_within(text, longest_redacted(text.len()).min(MAX_TEXT))

@@ -62,9 +62,9 @@ pub struct AlertEntry {
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     pub kind: String,
-    /// The URL where it was found.
+    /// The URL where the token was found.
     pub url: String,
-    /// The kind of content where it was found.
+    /// The kind of content where the token was found.
     pub source: String,
 }
 

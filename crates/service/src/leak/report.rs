@@ -35,7 +35,7 @@ pub struct ReportEntry {
     /// The name of the reporter.
     #[schema(nullable = false)]
     pub source: Option<String>,
-    /// The URL where it was report.
+    /// The URL where the token was found.
     #[schema(nullable = false)]
     pub url: Option<String>,
     /// The location at that URL: a path, a commit, a line.

@@ -256,7 +256,7 @@ impl BodyReader {
         Ok(())
     }
 
-    /// Reserves memory for the parsed form of a body and its answer.
+    /// Reserves memory for the parsed form of a body and its response.
     async fn reserve_parsed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
         let entries = match self.payload {
             Payload::Token => return Ok(()),
@@ -275,7 +275,7 @@ impl BodyReader {
         raise(&mut self.memory, OVERHEAD + 2 * length + entries * ENTRY).await
     }
 
-    /// Keeps the memory of a long answer reserved until the client has read it.
+    /// Keeps the memory of a long response reserved until the client has read it.
     pub(super) fn answer(self, response: Response) -> Response {
         // The handler has dropped the body and everything parsed from it.
         let length = response.body().size_hint().exact();

@@ -158,7 +158,7 @@ impl SearchState {
         self.waiting.iter().filter(|waiting| is(&waiting.searcher)).count()
     }
 
-    /// Rejects searches excess the limits after a new search of a user.
+    /// Rejects searches beyond the limits after a new search of a user.
     fn reject_excess(&mut self, user: Uuid) {
         let of_user = self.count_waiting(|searcher| searcher.user == user);
         if of_user + self.slots_of(user) > MAX_PER_USER {
