@@ -1,5 +1,5 @@
 //! Creates, reads, updates and revokes tokens, and records expired ones. Each change is written
-//! with its event. [`super::token_rows`] contains the rows.
+//! with its event. The rows are in `token_rows`.
 
 pub use super::token_rows::{Leak, NewToken, Token};
 
