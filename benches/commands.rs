@@ -1,9 +1,9 @@
-//! The built command: memory on a large file, CPU and wall on a file tree and at start-up beside
-//! ripgrep's, CPU and memory for each further place of a token.
+//! Benchmarks of the command: memory on a large file; CPU and wall time on a file tree and at start-up,
+//! compared with ripgrep; CPU and memory for each further location of a token.
 //!
 //! `cargo bench --bench commands -- TREE` with `rg` on the PATH; TREE holds source files (20,000 or
 //! more for a record). Commands run in turn, several rounds. `cargo bench --bench commands -- places`
-//! measures further places only; `DDPATROL` names another binary for that.
+//! measures further locations only; `DDPATROL` names another binary for that.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 15;
 const LARGE_LEN: usize = 4_000_000_000;
-/// How many places of one token there are.
+/// Number of locations of the token.
 const PLACES: usize = 100_000;
-/// What runs a command and prints the peak of its memory, as a process of its own.
+/// The argument that makes this program run a command and print the peak of its memory.
 const PEAK: &str = "--peak";
 
 fn main() {
@@ -55,7 +55,7 @@ fn rg(path: &Path) -> Command {
     command
 }
 
-/// Peak memory on a file of 4 GB; this runs first, since the kernel tells only the largest child.
+/// Peak memory on a file of 4 GB; this runs first, since the kernel reports only the largest child.
 fn large_file(folder: &Path) {
     let path = folder.join("large");
     let line = b"let some = source_text(that, repeats); // and holds no token, only npm_config\n";
@@ -90,15 +90,15 @@ fn compare_tree(tree: &Path) {
     let count = |key: &str| report["summary"][key].as_u64().expect("a count");
     println!("{} files, {} bytes, {} proven", count("files"), count("bytes"), count("proven"));
     assert!(report["complete"].as_bool().expect("a verdict"), "all files were read");
-    // Every file in which ripgrep finds a head must have been read by us; it reads as many.
+    // Both programs must read the same number of files.
     let files = Command::new("rg").args(["-uuu", "--files"]).arg(tree).output().expect("rg runs");
     let listed = files.stdout.iter().filter(|&&byte| byte == b'\n').count();
     assert_eq!(listed as u64, count("files"), "both read the same files");
     compare("a file tree", ROUNDS, &mut || ddpatrol(&arguments, tree), &mut || rg(tree));
 }
 
-/// What a further place of a token costs: a log with the token in every line, beside one of the same
-/// length with the token in one.
+/// The cost of a further location of a token: a log with the token in every line, compared with one of the
+/// same length with the token in one line.
 fn further_places(folder: &Path) {
     let token = sample();
     let line = |n: usize, token: &str| {
@@ -140,7 +140,7 @@ fn further_places(folder: &Path) {
             let (cpu, peak) = measure(&all, PLACES);
             let further = (PLACES - 1) as f64;
             println!(
-                "{title}, {format}: {:.2} microseconds and {:.0} bytes for each further place",
+                "{title}, {format}: {:.2} microseconds and {:.0} bytes for each further location",
                 (cpu - few_cpu) * 1e6 / further,
                 (peak as f64 - few_peak as f64) / further,
             );
@@ -148,7 +148,7 @@ fn further_places(folder: &Path) {
     }
 }
 
-/// A token that the built-in rules prove.
+/// Returns a token that the built-in rules prove.
 fn sample() -> String {
     let format = datadog::access_token(datadog::PERSONAL_PREFIX).expect("the format is valid");
     let mut state = 7_u64;
@@ -171,7 +171,7 @@ fn measured(arguments: &[&str], path: &Path) -> Command {
     command
 }
 
-/// Returns the peak memory of a command in bytes: that of the only child of a process of its own.
+/// Returns the peak memory of a command in bytes, measured by a separate process with one child.
 fn peak(command: &Command) -> u64 {
     let mut own = Command::new(std::env::current_exe().expect("this program"));
     own.arg(PEAK).arg(command.get_program()).args(command.get_args());
@@ -215,7 +215,7 @@ fn compare(
     }
 }
 
-/// Runs a command and tells the CPU and wall time that it took.
+/// Runs a command. Returns its output, CPU time and wall time.
 fn run(command: &mut Command) -> (Output, Duration, Duration) {
     let cpu = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage of children");

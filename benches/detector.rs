@@ -1,4 +1,4 @@
-//! The detector in memory: its rate beside `memmem`'s, and what one decision costs.
+//! Benchmarks of the detector in memory: its rate compared with `memmem`, and the cost of one check.
 //!
 //! `cargo bench --bench detector [-- FOLDER]`; the text is 64 MB of the `.rs` files below FOLDER,
 //! by default the sources of this project's dependencies.
@@ -24,7 +24,7 @@ fn main() {
     let folder = folder.map_or_else(dependencies, PathBuf::from);
     let mut text = Vec::with_capacity(TEXT_LEN + 1_000_000);
     gather(&folder, &mut text);
-    assert!(text.len() >= TEXT_LEN, "{} holds only {} bytes", folder.display(), text.len());
+    assert!(text.len() >= TEXT_LEN, "{} contains only {} bytes", folder.display(), text.len());
     text.truncate(TEXT_LEN);
     println!("text: {} bytes of .rs files below {}", text.len(), folder.display());
     rates(&mut text);
@@ -65,14 +65,14 @@ fn sample(format: &Format, seed: u64) -> Vec<u8> {
     format.mint(format.choices()[0], &mut fill).expose().to_vec()
 }
 
-/// The whole detector against `memmem` with one needle, over the same bytes.
+/// Compares the whole detector with `memmem` for one needle, over the same bytes.
 fn rates(text: &mut [u8]) {
     let rules = rules::builtin().expect("the built-in rules compile");
     let one = rules.restricted_to(&["datadog-pat".to_owned()]).expect("a built-in rule");
     let formats = |rules: &RuleSet| -> Vec<Format> {
         rules.rules().iter().filter(|it| it.provable).map(|it| it.format.clone()).collect()
     };
-    // Ten tokens of Datadog and one of each other rule, so that there is something to count.
+    // Ten Datadog tokens and one of each rule, for the count.
     let other: Vec<Format> = formats(&rules);
     for at in 0..10 {
         let token = sample(&other[1], at);
@@ -106,7 +106,7 @@ fn rates(text: &mut [u8]) {
     print_rates("rates", text.len(), &timings);
 }
 
-/// One needle after the other by `memmem` against all at once by the packed searcher.
+/// Compares `memmem` for one needle after the other with the packed searcher for all needles at once.
 fn switch(text: &[u8]) {
     let rules = rules::builtin().expect("the built-in rules compile");
     let heads: Vec<&[u8]> = rules.rules().iter().map(|rule| rule.format.head()).collect();
@@ -148,7 +148,7 @@ fn print_rates(title: &str, len: usize, timings: &[Timing]) {
     }
 }
 
-/// What the format's check costs for one candidate.
+/// The cost of checking one candidate.
 fn decisions() {
     const COUNT: usize = 100_000;
     let format = datadog::access_token(datadog::PERSONAL_PREFIX).expect("the format is valid");
@@ -180,7 +180,7 @@ fn decisions() {
             COUNT,
             work(keep(typos), |check| matches!(check, Check::Shaped { .. })),
         ),
-        ("a checksum out of range", COUNT, work(keep(overflows), |check| check == Check::Unlike)),
+        ("a checksum out of range", COUNT, work(keep(overflows), |check| check == Check::NoMatch)),
     ];
     println!("decisions");
     for timing in compare(ROUNDS, &mut contenders) {

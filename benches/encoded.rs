@@ -1,7 +1,8 @@
-//! Hostile encoded text: what 16 MB of it cost, one thread, and whether a budget ended the decoding.
+//! Benchmarks of hostile encoded text: the cost of 16 MB on one thread, and whether the budget ended the
+//! decoding.
 //!
-//! `cargo bench --bench encoded`. Each input begins with a token three deep in base64, which must be
-//! found before any time counts.
+//! `cargo bench --bench encoded`. Each input begins with a token in three levels of base64, which
+//! must be found before any time counts.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
@@ -54,7 +55,7 @@ fn main() {
     }
 }
 
-/// The inputs, each of about [`LEN`] bytes.
+/// Returns the inputs, each of about [`LEN`] bytes.
 fn inputs() -> Vec<(&'static str, Vec<u8>)> {
     let text = |len| fill(b"Some text, 1 or 23 lazy Dogs and then 7 more words of it; ", len);
     let deep = |levels: i32, content: &[u8]| {

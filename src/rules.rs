@@ -1,15 +1,15 @@
-//! The rules of the program: those that are built in, and those in files that users name.
+//! Loads rules: the built-in ones, and those in files that the user names.
 //!
-//! Input: the files in `rules/`, which are part of the binary, and paths. Output: a [`RuleSet`]. What a
-//! rule file may contain is defined by `ddpatrol_detect::rules`.
+//! Input: the files in `rules/`, which are part of the binary, and paths. Output: a [`RuleSet`]. The format
+//! of rule files is defined by `ddpatrol_detect::rules`.
 
-pub use ddpatrol_detect::rules::{Rule, RuleError, RuleSet, Vector, place, selftest};
+pub use ddpatrol_detect::rules::{Rule, RuleError, RuleSet, Vector, line_column, selftest};
 
 use crate::decode;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 
-/// The rule files that are part of the binary.
+/// The rule files in the binary.
 const BUILTIN: [(&str, &str); 7] = [
     ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
     ("rules/datadog.toml", include_str!("../rules/datadog.toml")),
@@ -23,7 +23,7 @@ const BUILTIN: [(&str, &str); 7] = [
 /// Compiles the built-in rules.
 ///
 /// # Errors
-/// None in a released binary: the tests compile the same files.
+/// Never in a released binary: the tests compile the same files.
 pub fn builtin() -> Result<RuleSet, RuleError> {
     let mut set = RuleSet::default();
     for (path, text) in BUILTIN {
@@ -32,7 +32,7 @@ pub fn builtin() -> Result<RuleSet, RuleError> {
     Ok(set)
 }
 
-/// Why the rules in a file or folder could not be added.
+/// The rules in a file or folder could not be added.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleFileError {
     /// A rule file or folder could not be read.
@@ -40,21 +40,21 @@ pub enum RuleFileError {
     Unread {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A folder contains no rule file.
-    #[error("no rules in {}: a folder of rules holds files that end in .toml", .0.display())]
+    #[error("no rules in {}: rule files must end in .toml", .0.display())]
     NoRules(PathBuf),
-    /// A rule file is wrong.
+    /// A rule file is invalid.
     #[error(transparent)]
     Rule(#[from] RuleError),
 }
 
-/// Adds the rules of a file, or of all files in a folder that end in `.toml`, by name.
+/// Adds the rules of a file, or of all files in a folder that end in `.toml`, sorted by name.
 ///
 /// # Errors
-/// An unreadable path, a folder without rules, or what [`RuleSet::add_text`] refuses.
+/// An unreadable path, a folder without rules, or an error of [`RuleSet::add_text`].
 pub fn add_path(rules: &mut RuleSet, path: &Path, links: Links) -> Result<(), RuleFileError> {
     let unread = |path: &Path| {
         let path = path.to_owned();
@@ -89,7 +89,7 @@ mod tests {
     use ddpatrol_token::{Check, datadog};
 
     #[test]
-    fn every_builtin_rule_verifies_its_samples_and_its_published_vectors() {
+    fn every_builtin_rule_matches_its_samples_and_vectors() {
         let set = builtin().expect("the built-in rules compile");
         assert_eq!(set.rules().len(), 18);
         for rule in set.rules() {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn scanner_and_issuer_mean_the_same_format() {
+    fn scanner_and_issuer_use_the_same_format() {
         let set = builtin().expect("the built-in rules compile");
         for (id, prefix) in [
             ("datadog-pat", datadog::PERSONAL_PREFIX),

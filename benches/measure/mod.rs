@@ -1,12 +1,11 @@
-//! Compares contenders in one process: in turn, several rounds, CPU seconds before wall seconds.
+//! Compares contenders in one process, in turn, over several rounds, by CPU time.
 //!
-//! Every contender returns a count, which must be what was expected of it before any time counts:
-//! a wrong answer cannot be fast.
+//! Every contender returns a count, which must equal the expected one: wrong results are not timed.
 
 use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
-/// One contender's CPU seconds per round.
+/// The CPU time of one contender per round.
 pub(crate) struct Timing {
     /// Its name.
     pub(crate) name: String,
@@ -16,10 +15,10 @@ pub(crate) struct Timing {
     pub(crate) least: Duration,
 }
 
-/// A named piece of work that returns the count by which it is checked.
+/// A name, the expected count, and work that returns a count.
 pub(crate) type Contender<'a> = (&'a str, usize, Box<dyn FnMut() -> usize + 'a>);
 
-/// The CPU time of this thread.
+/// Returns the CPU time of this thread.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("the clock exists");
     Duration::new(time.tv_sec() as u64, time.tv_nsec() as u32)
@@ -32,14 +31,14 @@ fn cpu() -> Duration {
 pub(crate) fn compare(rounds: usize, contenders: &mut [Contender<'_>]) -> Vec<Timing> {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); contenders.len()];
     for (name, expected, work) in contenders.iter_mut() {
-        assert_eq!(work(), *expected, "{name} finds what is there");
+        assert_eq!(work(), *expected, "{name} returns the expected count");
     }
     for _ in 0..rounds {
         for ((name, expected, work), times) in contenders.iter_mut().zip(&mut times) {
             let before = cpu();
             let count = work();
             times.push(cpu() - before);
-            assert_eq!(count, *expected, "{name} finds what is there");
+            assert_eq!(count, *expected, "{name} returns the expected count");
         }
     }
     let timing = |((name, ..), mut times): (&Contender<'_>, Vec<Duration>)| {

@@ -1,4 +1,4 @@
-//! Any bytes: whatever they are taken for, the walk ends within its limits.
+//! Any bytes in any detected format: the walk ends within its limits.
 
 #![no_main]
 

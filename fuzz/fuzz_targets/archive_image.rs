@@ -1,4 +1,4 @@
-//! The documents of a container image of any bytes, packed as `docker save` and OCI layouts are.
+//! A container image whose documents are any bytes, packed like `docker save` and OCI layouts.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as an rpm, and as the cpio in one.
+//! Any bytes as an rpm, a cpio and an ar archive.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! Any bytes as a 7z, whose headers get checksums that hold.
+//! Any bytes as a 7z with valid checksums of its headers.
 //!
-//! The input is the header that stands at the end, and what stands before it.
+//! The input is the header at the end, and the data before it.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a database of SQLite.
+//! Any bytes as an SQLite database.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as each of the compressed streams.
+//! Any bytes as a stream of each compression format.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! Any bytes as a tar, whose headers get checksums that hold.
+//! Any bytes as a tar with valid checksums of its headers.
 //!
-//! Each block whose first byte is odd is taken for a header.
+//! Each block whose first byte is odd counts as a header.
 
 #![no_main]
 

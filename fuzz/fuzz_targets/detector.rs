@@ -1,10 +1,10 @@
-//! Any bytes: windows find what the whole finds, and what is printed of them passes the gate.
+//! Any bytes: windows yield the same matches as the whole, and the redactor masks every token.
 
 #![no_main]
 
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Haystack, Match, Scratch, Within};
+use ddpatrol::detect::{ContentKind, Detector, Haystack, Match, Scratch};
 use ddpatrol::redact::Redactor;
 use ddpatrol::rules;
 use ddpatrol::source::window::Windows;
@@ -24,8 +24,8 @@ struct Collect(Scratch, Vec<(u64, usize, usize)>);
 
 impl BlobSink for Collect {
     fn blob(&mut self, blob: &Blob<'_>) {
-        let within = Within::Text { offset: blob.offset };
-        let haystack = Haystack { bytes: blob.bytes, within };
+        let kind = ContentKind::Blob { offset: blob.offset };
+        let haystack = Haystack { bytes: blob.bytes, kind };
         DETECTOR.find(haystack, blob.own.clone(), &mut self.0, |found: Match, _: &[u8]| {
             self.1.push((blob.offset + found.start as u64, found.end - found.start, found.rule));
             let _ = blob.position_at(found.start);

@@ -1,8 +1,7 @@
-//! A pack and its index of any bytes: every object comes or an error does, nothing panics.
+//! A pack and its index of any bytes: every object is read or yields an error, and nothing panics.
 //!
-//! The input is the length of the index in two bytes, the index, the pack. An index that does not
-//! fit is replaced by one that lists the entries at the first offsets, so that the fuzzer reaches
-//! the entries soon.
+//! The input is an index, three offsets and the entries of a pack. The pack is walked with that index, and
+//! with a valid index that lists the three offsets, so that the fuzzer reaches the entries soon.
 
 #![no_main]
 
@@ -17,13 +16,13 @@ use std::sync::Arc;
 struct Look;
 
 impl Visitor for Look {
-    type Kept = Vec<u8>;
+    type BaseData = Vec<u8>;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Vec<u8>>) -> Result<Vec<u8>, Fault> {
         assert!(base.is_none_or(|base| base == object.base()), "the base is the base");
         let mut read = Vec::new();
         object.read(0..object.len() as usize, &mut read);
-        assert_eq!(object.whole()?, read, "both ways lead to the same bytes");
+        assert_eq!(object.assemble()?, read, "both ways yield the same bytes");
         Ok(read)
     }
 

@@ -1,4 +1,4 @@
-//! Any text as a rule file: refused with a place, or rules that check themselves without a panic.
+//! Any text as a rule file: rejected with a position, or accepted and checked without a panic.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! What the fuzz targets for archives share: walks any bytes, with small limits, and checks that the
-//! walk ends, that no limit is exceeded, and that every path lies below the archive's.
+//! Shared code of the fuzz targets for archives: walks any bytes with small limits, and checks that the
+//! walk ends, that no limit is exceeded, and that every path is below that of the archive.
 
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
@@ -10,7 +10,7 @@ use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;
 use std::path::Path;
 
-/// Bytes that may be unpacked of one input.
+/// Maximum number of bytes unpacked from one input.
 const UNPACKED: u64 = 4 << 20;
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl MemberSink for Count {
             Counted::Member => self.members += 1,
             Counted::Archive | Counted::Input(_) => {}
         }
-        // One read more than the limit is counted before the walk ends.
+        // The walk may count one read beyond the limit before it ends.
         assert!(self.unpacked <= UNPACKED + (1 << 20) && self.members <= 10_001);
     }
 
@@ -59,16 +59,16 @@ fn options() -> ArchiveOptions {
     }
 }
 
-/// Walks bytes as what they are taken for, read at any offset and as a stream.
+/// Walks bytes as an archive of this format, from memory and as a stream.
 pub fn walk_as(format: Format, bytes: &[u8]) {
     let found = Found { path: Path::new("x"), format, layer: None };
     let mut whole = Cursor::new(bytes);
-    // Bytes in memory can be read; the walk tells everything else.
+    // Reads from memory never fail; the walk reports all other errors to the sink.
     let _ = walk(Input::Whole(&mut whole), &found, &options(), &mut Count::default());
     let _ = walk(Input::Stdin(&mut &*bytes), &found, &options(), &mut Count::default());
 }
 
-/// Walks bytes as what they are.
+/// Walks bytes in their detected format.
 pub fn walk_any(bytes: &[u8], name: &str) {
     if let Some(format) = detect(bytes, Path::new(name)) {
         walk_as(format, bytes);

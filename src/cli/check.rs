@@ -215,7 +215,7 @@ fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<E
 fn uuid(rule: &Rule, token: &[u8]) -> Option<Uuid> {
     match rule.format.check(token) {
         Check::Proven { split, .. } => rule.format.uuid(split, token).map(|(uuid, _)| uuid),
-        Check::Shaped { .. } | Check::Unlike => None,
+        Check::Shaped { .. } | Check::NoMatch => None,
     }
 }
 

@@ -86,7 +86,7 @@ impl Decided {
         let all = rules.clone();
         for out in &config.leave_out {
             let place = || format!("{}:{}:{}", path.display(), out.line, out.column);
-            rules.leave_out(&out.name).with_context(place)?;
+            rules.remove(&out.name).with_context(place)?;
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;

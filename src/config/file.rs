@@ -1,7 +1,7 @@
 //! The written form of a configuration. Unknown keys and wrong values are refused with their place.
 
 use super::settings::{Config, ConfigError, Level, Named};
-use crate::rules::place::{self, Place};
+use crate::rules::line_column::{self, LineColumn};
 use ddpatrol_scan::finding::suppression::Allowed;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -60,7 +60,7 @@ struct Text<'a> {
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let place = Text { path, text };
     let file: File = toml::from_str(text).map_err(|error| {
-        place.error(error.span().unwrap_or(0..0), place::with_suggestion(error.message()))
+        place.error(error.span().unwrap_or(0..0), line_column::with_suggestion(error.message()))
     })?;
     let fail_on = file.fail_on.map(|level| place.level(&level)).transpose()?;
     let mut allowed = Vec::new();
@@ -89,12 +89,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
 
 impl Text<'_> {
     fn error(&self, span: Range<usize>, message: String) -> ConfigError {
-        let Place { line, column } = place::of(self.text, span.start);
+        let LineColumn { line, column } = line_column::of(self.text, span.start);
         ConfigError { path: self.path.to_owned(), line, column, message }
     }
 
     fn named(&self, name: &Spanned<String>) -> Named {
-        let Place { line, column } = place::of(self.text, name.span().start);
+        let LineColumn { line, column } = line_column::of(self.text, name.span().start);
         Named { name: name.get_ref().clone(), line, column }
     }
 
@@ -105,7 +105,7 @@ impl Text<'_> {
             "never" => Ok(Level::Never),
             other => {
                 let known = ["proven", "shaped", "never"];
-                let near = place::nearest(other, known)
+                let near = line_column::nearest(other, known)
                     .map(|near| format!("; did you mean \"{near}\"?"))
                     .unwrap_or_default();
                 let message = format!(

@@ -65,7 +65,7 @@ impl MemberSink for Members<'_> {
         let mut window = MatchWindow::new(blob);
         let detector = self.walk.detector;
         let on_match = &mut self.on_match;
-        let haystack = Haystack { bytes: blob.bytes, within };
+        let haystack = Haystack { bytes: blob.bytes, kind: within };
         detector.find(haystack, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);
         });

@@ -2,17 +2,17 @@
 //!
 //! Input: the origin of the bytes, or the kind of the object. It searches nothing itself.
 
-use crate::detect::Within;
+use crate::detect::ContentKind;
 use crate::source::git::TreeNames;
 use ddpatrol_pack::{HashKind, Kind};
 use ddpatrol_scan::blob::Origin;
 use std::ops::Range;
 
 /// Returns the kind of bytes that an origin has.
-pub(super) fn within(origin: Origin<'_>, offset: u64) -> Within {
+pub(super) fn within(origin: Origin<'_>, offset: u64) -> ContentKind {
     match origin {
-        Origin::Object(_, Kind::Tree) => Within::Names,
-        _ => Within::Text { offset },
+        Origin::Object(_, Kind::Tree) => ContentKind::TreeNames,
+        _ => ContentKind::Blob { offset },
     }
 }
 

@@ -3,8 +3,8 @@
 //! Input: an object. Output: the same bytes and pieces, in the detector's terms. Nothing is copied or
 //! searched here.
 
-use crate::detect::Within;
-use crate::detect::version::{From, Piece, Version};
+use crate::detect::ContentKind;
+use crate::detect::delta::{DeltaObject, Piece, PieceSource};
 use ddpatrol_pack::{Kind, Object};
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use std::ops::Range;
 #[derive(Clone, Copy)]
 pub(super) struct ObjectVersion<'a>(pub(super) &'a Object<'a>);
 
-impl Version for ObjectVersion<'_> {
+impl DeltaObject for ObjectVersion<'_> {
     #[inline]
-    fn within(&self) -> Within {
-        if self.0.kind() == Kind::Tree { Within::Names } else { Within::WHOLE }
+    fn kind(&self) -> ContentKind {
+        if self.0.kind() == Kind::Tree { ContentKind::TreeNames } else { ContentKind::WHOLE }
     }
 
     #[inline]
@@ -42,8 +42,8 @@ impl Version for ObjectVersion<'_> {
     fn piece(&self, index: usize) -> Piece {
         let ddpatrol_pack::Piece { at, len, from } = self.0.pieces()[index];
         let from = match from {
-            ddpatrol_pack::From::Base(at) => From::Base(at),
-            ddpatrol_pack::From::Fresh(at) => From::Fresh(at),
+            ddpatrol_pack::PieceSource::Base(at) => PieceSource::Base(at),
+            ddpatrol_pack::PieceSource::Fresh(at) => PieceSource::Fresh(at),
         };
         Piece { at, len, from }
     }

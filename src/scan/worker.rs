@@ -4,11 +4,11 @@ use super::engine::{Engine, IsArchive, Numbers};
 use super::members;
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
-use crate::detect::version::{Found, Head, Heads};
+use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 
 use crate::source::{BlobSink, Code, Seen, Severity, Signs, Sink, Sinks, add, archive};
-use ddpatrol_pack::{Fault, From, Kind, Object};
+use ddpatrol_pack::{Fault, Kind, Object, PieceSource};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{Gatherer, MatchWindow};
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
@@ -73,7 +73,7 @@ impl BlobSink for Worker<'_> {
             }
             gatherer.add(&mut window, (found, token));
         };
-        let haystack = Haystack { bytes: blob.bytes, within };
+        let haystack = Haystack { bytes: blob.bytes, kind: within };
         scan.detector.find(haystack, blob.own.clone(), scratch, &mut on_match);
         if run.is_interrupted() {
             return;
@@ -88,7 +88,7 @@ impl Worker<'_> {
         let Self { engine, scratch, numbers, found: list, .. } = self;
         let mut names = names(blob.origin, blob.bytes);
         let within = within(blob.origin, blob.offset);
-        let haystack = Haystack { bytes: blob.bytes, within };
+        let haystack = Haystack { bytes: blob.bytes, kind: within };
         engine.scan.detector.find(haystack, blob.own.clone(), scratch, |found, token| {
             if names.as_mut().is_none_or(|names| names.contain(&found)) {
                 let span = span(&found, blob.offset);
@@ -138,7 +138,7 @@ impl Worker<'_> {
 
 impl Worker<'_> {
     /// Records the tokens of an object that was searched, or whose tokens follow from its delta base.
-    fn record(&mut self, heads: &Heads, holder: Holder) {
+    fn record(&mut self, heads: &DeltaCandidates, holder: Holder) {
         let found = heads.list.iter().filter_map(|it| Some((it.start, it.found?)));
         self.found.extend(found.map(|(start, found)| {
             let (offset, len) = (u64::from(start), u64::from(found.len));
@@ -165,37 +165,44 @@ impl Sink for Worker<'_> {
         // The contents of an archive do not follow from those of its delta base.
         let base = base.filter(|_| !is_open);
         let version = ObjectVersion(object);
-        let inherited =
-            base.and_then(|base| detector.inherit(&version, &base.heads, &mut self.scratch));
+        let inherited = base
+            .and_then(|base| detector.reuse_candidates(&version, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
             self.record(&heads, Holder::Object(id, kind));
             return Ok(Seen { heads, signs, may_end_as_zip });
         }
-        let bytes = object.whole()?;
-        let mut heads = Heads::default();
+        let bytes = object.assemble()?;
+        let mut heads = DeltaCandidates::default();
         let origin = Origin::Object(id, kind);
         let mut names = names(origin, bytes);
         let Self { engine, scratch, numbers, .. } = self;
-        let haystack = Haystack { bytes, within: within(origin, 0) };
+        let haystack = Haystack { bytes, kind: within(origin, 0) };
         let part = own(kind, bytes);
-        heads.is_intricate = detector.heads(haystack, part, scratch, |place, found| {
-            let is_text =
-                |(found, _): &(Match, _)| names.as_mut().is_none_or(|names| names.contain(found));
-            let found = found.filter(is_text).map(|(found, token)| {
-                let TokenNo(token) = numbers.of(engine, found, token);
-                let len = (found.end - found.start) as u32;
-                Found { token, len, encoding: found.encoding }
+        heads.needs_full_scan =
+            detector.find_candidates(haystack, part, scratch, |place, found| {
+                let is_text = |(found, _): &(Match, _)| {
+                    names.as_mut().is_none_or(|names| names.contain(found))
+                };
+                let found = found.filter(is_text).map(|(found, token)| {
+                    let TokenNo(token) = numbers.of(engine, found, token);
+                    let len = (found.end - found.start) as u32;
+                    DeltaMatch { token, len, encoding: found.encoding }
+                });
+                let (from, start) = (place.inspected_start as u32, place.start as u32);
+                heads.list.push(DeltaCandidate {
+                    inspected_start: from,
+                    start,
+                    inspected_end: place.inspected_end as u32,
+                    found,
+                });
             });
-            let (from, start) = (place.from as u32, place.start as u32);
-            heads.list.push(Head { from, start, reach: place.reach as u32, found });
-        });
         self.record(&heads, Holder::Object(id, kind));
         heads.list.sort_by_key(|head| head.start);
         self.report_overrun(origin);
         if is_open {
             let holder = Holder::Object(id, kind);
             let is_archive = self.engine.record_members(holder, bytes, &mut self.numbers);
-            heads.is_intricate |= is_archive == IsArchive::Yes;
+            heads.needs_full_scan |= is_archive == IsArchive::Yes;
         }
         Ok(Seen { heads, signs, may_end_as_zip })
     }
@@ -209,8 +216,8 @@ impl Worker<'_> {
         }
         let head = members::HEAD.min(object.len() as usize);
         let first = object.pieces().first();
-        let is_copied =
-            first.is_some_and(|it| it.from == From::Base(0) && it.len as usize >= members::HEAD);
+        let is_copied = first
+            .is_some_and(|it| it.from == PieceSource::Base(0) && it.len as usize >= members::HEAD);
         if let (true, Some(base)) = (is_copied, base) {
             return base.signs;
         }

@@ -114,7 +114,7 @@ fn rules_are_added_restricted_and_refused_with_their_place() {
     assert!(ran.code() == Some(0) && ran.stdout().contains("ok      example"), "{ran:?}");
     tree.write("double.toml", rule.replace("example", "npm-token"));
     let ran = tree.run(&["rules", "check", "double.toml"]);
-    assert!(ran.code() == Some(2) && ran.stderr().contains("exists already"), "{ran:?}");
+    assert!(ran.code() == Some(2) && ran.stderr().contains("duplicate rule id"), "{ran:?}");
     for args in [&["scan", "--rules", "wrong.toml"][..], &["rules", "check", "wrong.toml"]] {
         let ran = tree.run(args);
         assert_eq!(ran.code(), Some(2));
@@ -131,9 +131,9 @@ fn check_explains_a_token_from_standard_input() {
     let ran = tree.run_with_input(&["check"], format!("{}\n", token(1)).as_bytes());
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     let text = ran.stdout();
-    assert!(text.contains("UUID ") && text.contains("crc32 over <SECRET> agrees"), "{text}");
+    assert!(text.contains("UUID ") && text.contains("crc32 over <SECRET> matches"), "{text}");
     for (input, code, told) in [
-        (fake(1), 1, "crc32 disagrees over <SECRET>, over <ALIAS>_<SECRET>"),
+        (fake(1), 1, "crc32 does not match over <SECRET>, over <ALIAS>_<SECRET>"),
         (token(1)[..60].to_owned(), 1, "too short"),
         (format!("ddpat_{}", &token(1)[29..]), 1, "*** (22 characters)"),
         ("hello".to_owned(), 1, "Not a token of a known format"),

@@ -4,7 +4,7 @@ use crate::mint::{self, Random};
 use crate::oracle;
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch, Within};
+use ddpatrol::detect::{ContentKind, Detector, Evidence, Haystack, Scratch};
 use ddpatrol::rules;
 use ddpatrol::source::window::{End, Windows};
 use ddpatrol::source::{BlobSink, Run};
@@ -139,8 +139,8 @@ struct Collect<'a> {
 impl BlobSink for Collect<'_> {
     fn blob(&mut self, blob: &Blob<'_>) {
         let found = &mut self.found;
-        let within = Within::Text { offset: blob.offset };
-        let haystack = Haystack { bytes: blob.bytes, within };
+        let within = ContentKind::Blob { offset: blob.offset };
+        let haystack = Haystack { bytes: blob.bytes, kind: within };
         self.detector.find(haystack, blob.own.clone(), &mut self.scratch, |it, _| {
             let position = blob.position_at(it.start);
             let start = blob.offset + it.start as u64;

@@ -6,7 +6,7 @@ use crate::mint::{self, Random};
 use crate::tree::Tree;
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
-use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch, Within};
+use ddpatrol::detect::{ContentKind, Detector, Evidence, Haystack, Scratch};
 use ddpatrol::source::window::Windows;
 use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
@@ -357,8 +357,8 @@ struct Collect<'a> {
 
 impl BlobSink for Collect<'_> {
     fn blob(&mut self, blob: &Blob<'_>) {
-        let within = Within::Text { offset: blob.offset };
-        let haystack = Haystack { bytes: blob.bytes, within };
+        let within = ContentKind::Blob { offset: blob.offset };
+        let haystack = Haystack { bytes: blob.bytes, kind: within };
         let found = &mut self.found;
         self.detector.find(haystack, blob.own.clone(), &mut Scratch::default(), |it, secret| {
             if secret == self.token.as_bytes() {

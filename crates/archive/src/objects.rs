@@ -141,11 +141,11 @@ impl Sender<'_> {
 }
 
 impl Visitor for Sender<'_> {
-    type Kept = ();
+    type BaseData = ();
 
     fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), PackFault> {
         let (kind, id) = (object.kind(), object.id());
-        let bytes = object.whole()?.to_vec();
+        let bytes = object.assemble()?.to_vec();
         let id = if self.ids == Ids::Made { made(kind, &bytes).unwrap_or(id) } else { id };
         self.len += bytes.len();
         self.held.push(Whole { kind, id, bytes });

@@ -1,31 +1,31 @@
-//! The budget of a search: how much work the content of encoded text may cost.
+//! The budget of a search: the work that decoding nested content may cost.
 //!
-//! Input: the length of the searched bytes, then the work that is done. Output: whether decoding may
-//! continue. The budget measures work, never time, so that the same input always gives the same
-//! result. It does not limit the search of the bytes themselves.
+//! Input: the length of the searched bytes, then the work done. Output: whether decoding may continue.
+//! The budget counts work instead of time, so that the same input always gives the same result. It does
+//! not limit the search of the input bytes themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The work that every search may spend, however few bytes it searches: a short text may hold one
-/// file that compresses well.
+/// The work that every search may spend, even on few bytes: a short text may contain a file that
+/// compresses well.
 const LEAST: u64 = 1 << 20;
 
-/// The work that each searched byte adds. One unit costs at most about a nanosecond.
+/// The work added per searched byte. One unit takes about a nanosecond at most.
 const PER_BYTE: u64 = 32;
 
-/// Work per byte of decoded text, and its search.
+/// Work for decoding and searching one byte of base64 text.
 pub(super) const DECODED: u64 = 2;
-/// Work per byte that was unpacked, and its search.
+/// Work for decompressing and searching one byte.
 pub(super) const UNPACKED: u64 = 1;
-/// Work per byte of a run in decoded content: more is done there than elsewhere.
+/// Work per byte of a run in decoded content, where most checks happen.
 pub(super) const RUN: u64 = 4;
-/// Work per place in decoded content where a token may begin.
+/// Work per candidate in decoded content.
 pub(super) const PLACE: u64 = 128;
-/// Work per byte that is decoded from such a place.
+/// Work per byte decoded at a candidate.
 pub(super) const TRIED: u64 = 4;
 
-/// What is left of the work that a search may spend on decoded content.
+/// The remaining work that a search may spend on decoded content.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     left: u64,
@@ -34,7 +34,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Makes a budget that ends when `stop` becomes true.
+    /// Creates a budget whose searches end when `stop` becomes `true`.
     pub(super) fn interruptible(stop: Arc<AtomicBool>) -> Self {
         Self { stop: Some(stop), ..Self::default() }
     }
@@ -44,35 +44,35 @@ impl Budget {
         self.left = LEAST + PER_BYTE * len as u64;
     }
 
-    /// Takes work off the budget.
+    /// Charges work to the budget.
     #[inline]
     pub(super) fn spend(&mut self, work: u64) {
         self.left = self.left.saturating_sub(work);
     }
 
-    /// Returns `true` if nothing is left for work that remains to be done, and records that.
+    /// Returns `true` if the budget is used up while work remains, and records that.
     pub(super) fn is_spent(&mut self) -> bool {
         self.is_exceeded |= self.is_empty();
         self.is_empty()
     }
 
-    /// Returns `true` if nothing is left.
+    /// Returns `true` if the budget is used up.
     pub(super) fn is_empty(&self) -> bool {
         self.left == 0
     }
 
-    /// Records that something was not decoded to its end.
+    /// Records that content was not decoded to its end.
     pub(super) fn exceed(&mut self) {
         self.is_exceeded = true;
     }
 
-    /// Returns `true` if the search shall end.
+    /// Returns `true` if the search must end.
     #[inline]
     pub(super) fn is_interrupted(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
-    /// Returns `true`, once, if something was not decoded to its end.
+    /// Returns `true` if content was not decoded to its end, and clears the flag.
     #[inline]
     pub(super) fn take_exceeded(&mut self) -> bool {
         std::mem::take(&mut self.is_exceeded)

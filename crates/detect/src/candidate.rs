@@ -1,23 +1,23 @@
-//! Candidates, places where a token may be, and the matches among them.
+//! Candidates (positions where a token may begin) and matches.
 //!
-//! Input: none, these are plain data. Output: what a search reports of a place: which bytes the
-//! decision depends on, and the token that is there, if any. It decides nothing.
+//! Plain data: the bytes that the decision on a candidate depends on, and the match, if any. This file
+//! decides nothing.
 
 use super::encoding::Encoding;
 use serde::{Deserialize, Serialize};
 
-/// How sure a match is.
+/// The evidence of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Evidence {
-    /// The shape and the ranges match, the checksum does not.
+    /// The shape and the ranges match, but the checksum does not.
     Shaped,
     /// The shape, the ranges and the checksum match.
     Proven,
 }
 
 impl Evidence {
-    /// Returns the word for it in reports: `shaped`, `proven`.
+    /// Returns the name in reports: `shaped` or `proven`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,13 +32,13 @@ impl Evidence {
 pub struct Match {
     /// The index of its rule.
     pub rule: usize,
-    /// The offset of its first byte, encoded as it may be.
+    /// The offset of its first byte, encoded or not.
     pub start: usize,
     /// The offset after its last byte.
     pub end: usize,
-    /// How sure it is.
+    /// Its evidence.
     pub evidence: Evidence,
-    /// In what it is encoded.
+    /// Its encoding.
     pub encoding: Encoding,
 }
 
@@ -50,19 +50,19 @@ impl Match {
     }
 }
 
-/// A place that was searched, and the token found there.
+/// A candidate and the match found there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// The offset of the first byte that the decision depends on.
-    pub(super) from: usize,
-    /// The offset at which the token begins, or would begin.
+    pub(super) inspected_start: usize,
+    /// The offset at which a token would begin.
     pub(super) start: usize,
     /// The offset after the last byte that the decision depends on.
-    pub(super) reach: usize,
+    pub(super) inspected_end: usize,
     pub(super) found: Option<Match>,
 }
 
-/// A place where a token of a rule could begin.
+/// A position where a token of a rule could begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PossibleToken {
     /// The index of the rule.
@@ -72,5 +72,5 @@ pub(super) struct PossibleToken {
     pub(super) longest_end: Option<usize>,
 }
 
-/// Takes candidates with the bytes of their tokens.
+/// Receives candidates with the bytes of their tokens.
 pub(super) type OnCandidate<'a> = &'a mut dyn FnMut(Candidate, &[u8]);

@@ -1,31 +1,31 @@
-//! The detector: one search for plain and encoded tokens, and for the tokens of versions.
+//! The detector: one search for plain tokens, encoded tokens, and tokens in delta objects.
 //!
-//! Input: a rule set, then bytes. Output: matches, candidates, or spans to mask. What it needs to
-//! search is in a [`Scratch`], of which each worker has its own.
+//! Input: a rule set, then bytes. Output: matches, candidates, or spans to mask. The state of a search is
+//! in a [`Scratch`], one per worker.
 
 use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
+use super::delta::junctions::{DeltaCheck, Junctions};
+use super::delta::{self, DeltaCandidates, DeltaObject};
 use super::encoded::EncodedSearch;
-use super::encoded::decode::FURTHEST_BACK;
-use super::encoded::disguised::MaskSpans;
+use super::encoded::decode::LOOKBEHIND;
 use super::encoded::literals::Literals;
+use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
-use super::encoded::start::continued;
-use super::matcher::{HeadPlace, Matcher};
+use super::encoded::start::decode_after_head;
+use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
 use super::search::{Haystack, Level, Search};
-use super::version::junctions::{Junctions, News};
-use super::version::{self, Heads, Version};
 use crate::rules::RuleSet;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many bytes are searched between two checks of the budget and of an interruption.
-const STRETCH: usize = 64 * 1024;
+/// Number of bytes searched between two checks for an exceeded budget or an interruption.
+const CHUNK: usize = 64 * 1024;
 
-/// Finds the tokens of a rule set; immutable and shared by all workers.
+/// Finds the tokens of a rule set. Immutable; all workers share it.
 #[derive(Debug)]
 pub struct Detector {
     matcher: Matcher,
@@ -33,16 +33,16 @@ pub struct Detector {
     junctions: Junctions,
 }
 
-/// The needles of a rule set could not be searched for.
+/// The searcher for the needles of a rule set could not be built.
 #[derive(Debug, thiserror::Error)]
-#[error("the heads of the rules cannot be searched for: {0}")]
+#[error("the heads of the rules cannot be compiled: {0}")]
 pub struct DetectorError(#[from] aho_corasick::BuildError);
 
 impl Detector {
     /// Prepares the search for the tokens of `rules`.
     ///
     /// # Errors
-    /// [`DetectorError`] if there are more rules than can be searched for at once.
+    /// [`DetectorError`] if there are more rules than one searcher supports.
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
         let literals = Literals::new(matcher.provable_heads())?;
@@ -56,118 +56,120 @@ impl Detector {
         self.matcher.rules()
     }
 
-    /// Returns how many bytes must follow a place so that the search can decide there: the longest
+    /// Returns the number of bytes after a position that the search needs to decide there: the longest
     /// token, in its widest encoding, and the byte after it.
     #[must_use]
     pub fn lookahead(&self) -> usize {
         self.matcher.lookahead()
     }
 
-    /// Returns how many bytes before a place must be known, so that a token that is recognized there
-    /// can begin before it.
+    /// Returns the number of bytes before a position that the search needs: an encoded token that is
+    /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        FURTHEST_BACK
+        LOOKBEHIND
     }
 
-    /// Calls `on_match` with every token that is recognized within `own`, and its bytes as they were
-    /// issued.
+    /// Calls `on_match` with every token that is recognized within `part`, and its decoded bytes.
     ///
-    /// The bytes before and after `own` are context: [`Detector::lookbehind`] before,
-    /// [`Detector::lookahead`] after, fewer only where the input itself begins or ends. A token that
-    /// is not encoded is recognized where it begins, and such tokens come in ascending order; an encoded
-    /// one may begin before the place where it is recognized.
+    /// The bytes around `part` are context: [`Detector::lookbehind`] bytes before it and
+    /// [`Detector::lookahead`] after it, fewer only at the beginning and end of the input. A plain token
+    /// is recognized where it begins, and plain tokens are reported in ascending order. An encoded token
+    /// may begin before the position where it is recognized.
     pub fn find(
         &self,
         haystack: Haystack<'_>,
-        own: Range<usize>,
+        part: Range<usize>,
         scratch: &mut Scratch,
         on_match: impl FnMut(Match, &[u8]),
     ) {
-        let search = Search::raw(haystack, own);
+        let search = Search::raw(haystack, part);
         self.each_match(&search, scratch, on_match);
     }
 
-    /// Calls `on_match` with every match of a search, each once.
+    /// Calls `on_match` once with every match of a search.
     fn each_match(
         &self,
         search: &Search<'_>,
         scratch: &mut Scratch,
         mut on_match: impl FnMut(Match, &[u8]),
     ) {
-        self.each_once(search, scratch, &mut |candidate, token| {
+        self.each_distinct(search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found {
                 on_match(found, token);
             }
         });
     }
 
-    /// Calls `on_head` with every candidate in `own`: the bytes that the decision on it depends on, and
-    /// the token found there.
+    /// Calls `on_candidate` with every candidate in `part`: the range that the decision depends on, and the
+    /// token found there.
     ///
-    /// Returns `true` if something may be encoded beyond these bytes.
-    pub fn heads(
+    /// Returns `true` if encoded content may depend on bytes outside these ranges.
+    pub fn find_candidates(
         &self,
         haystack: Haystack<'_>,
-        own: Range<usize>,
+        part: Range<usize>,
         scratch: &mut Scratch,
-        mut on_head: impl FnMut(version::Range, Option<(Match, &[u8])>),
+        mut on_candidate: impl FnMut(delta::InspectedRange, Option<(Match, &[u8])>),
     ) -> bool {
-        scratch.is_intricate = false;
-        let search = Search::raw(haystack, own);
-        self.each_once(&search, scratch, &mut |candidate, token| {
-            let Candidate { from, start, reach, found } = candidate;
-            on_head(version::Range { from, start, reach }, found.map(|found| (found, token)));
+        scratch.needs_full_scan = false;
+        let search = Search::raw(haystack, part);
+        self.each_distinct(&search, scratch, &mut |candidate, token| {
+            let Candidate { inspected_start, start, inspected_end, found } = candidate;
+            on_candidate(
+                delta::InspectedRange { inspected_start, start, inspected_end },
+                found.map(|found| (found, token)),
+            );
         });
-        scratch.is_intricate
+        scratch.needs_full_scan
     }
 
-    /// Returns the places of a version if they follow from those of its base; `None` if the whole
-    /// version is to be searched, with [`Detector::heads`].
+    /// Returns the candidates of a delta object if they follow from those of its base. Returns `None` if
+    /// the whole object must be searched with [`Detector::find_candidates`].
     #[must_use]
-    pub fn inherit(
+    pub fn reuse_candidates(
         &self,
-        version: &impl Version,
-        base: &Heads,
+        object: &impl DeltaObject,
+        base: &DeltaCandidates,
         scratch: &mut Scratch,
-    ) -> Option<Heads> {
+    ) -> Option<DeltaCandidates> {
         let Self { matcher, literals, junctions } = self;
-        let news = News { matcher, literals, junctions };
-        if base.is_intricate || news.may_be_in(version, &mut scratch.window) {
+        let check = DeltaCheck { matcher, literals, junctions };
+        if base.needs_full_scan || check.may_differ(object, &mut scratch.window) {
             return None;
         }
-        base.inherited((0..version.piece_count()).map(|index| version.piece(index)))
+        base.reused((0..object.piece_count()).map(|index| object.piece(index)))
     }
 
-    /// Lists everything that decodes to the head of a rule and further characters: what may be an
-    /// encoded token, proven or not, cut off or not.
+    /// Lists the spans that decode to the head of a rule and further characters: possible encoded tokens,
+    /// proven or not, complete or cut off.
     #[must_use]
-    pub fn disguised(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
+    pub fn mask_spans(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
         MaskSpans { matcher: &self.matcher, literals: &self.literals }.list(bytes, scratch)
     }
 
-    /// Calls `on_place` with every rule and place where one of its tokens could begin, whatever its
-    /// checksum and the text around it.
-    pub(super) fn candidates(
+    /// Calls `on_token` with every position where a token of a rule could begin, whatever its checksum and
+    /// the text around it.
+    pub(super) fn possible_tokens(
         &self,
         bytes: &[u8],
         scratch: &mut Scratch,
-        mut on_place: impl FnMut(PossibleToken),
+        mut on_token: impl FnMut(PossibleToken),
     ) {
         self.matcher.each_head(bytes, 0..bytes.len(), |head| {
             for &rule in head.rules {
                 self.matcher.ends(rule, bytes, head.start, scratch);
                 let longest_end = scratch.ends.last().copied();
-                on_place(PossibleToken { rule, start: head.start, longest_end });
+                on_token(PossibleToken { rule, start: head.start, longest_end });
             }
         });
     }
 
-    /// Calls `on` with every candidate, and only once with a match to which several literals lead.
-    fn each_once(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
+    /// Calls `on` with every candidate, but only once with an encoded match that several literals find.
+    fn each_distinct(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let mut reported: HashSet<(Match, u64)> = HashSet::new();
         scratch.budget.start(search.bytes.len());
-        self.sweep(search, scratch, &mut |candidate, token| {
+        self.search_chunks(search, scratch, &mut |candidate, token| {
             if let Some(found) = candidate.found.filter(|found| !found.encoding.is_plain()) {
                 let mut hasher = DefaultHasher::new();
                 token.hash(&mut hasher);
@@ -179,40 +181,40 @@ impl Detector {
         });
     }
 
-    /// Searches a part stretch by stretch, until the scan is interrupted or, in decoded content, the
-    /// budget is spent.
-    fn sweep(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
+    /// Searches a part chunk by chunk, until the scan is interrupted or, in decoded content, the budget is
+    /// spent.
+    fn search_chunks(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let outer = std::mem::take(&mut scratch.progress);
         let is_decoded = search.level == Level::Decoded;
-        let Range { start, end } = search.own;
-        for start in (start..end).step_by(STRETCH) {
-            let own = start..end.min(start + STRETCH);
+        let Range { start, end } = search.part;
+        for start in (start..end).step_by(CHUNK) {
+            let part = start..end.min(start + CHUNK);
             if scratch.budget.is_interrupted() || is_decoded && scratch.budget.is_spent() {
                 break;
             }
-            self.each(&Search { own, ..search.clone() }, scratch, on);
+            self.search_chunk(&Search { part, ..search.clone() }, scratch, on);
         }
         scratch.progress = outer;
     }
 
-    /// Searches every place where a token may be.
-    fn each(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        self.matcher.each_head(search.bytes, search.own.clone(), |head| {
-            self.plain(search, head, scratch, on);
+    /// Searches one chunk for plain and encoded tokens.
+    fn search_chunk(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
+        self.matcher.each_head(search.bytes, search.part.clone(), |head| {
+            self.decide_head(search, head, scratch, on);
         });
-        let sweep = |search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>| {
-            self.sweep(search, scratch, on);
+        let search_chunks = |search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>| {
+            self.search_chunks(search, scratch, on);
         };
         let (matcher, literals) = (&self.matcher, &self.literals);
-        let nested = NestedSearch { search_bytes: &sweep };
+        let nested = NestedSearch { search_bytes: &search_chunks };
         EncodedSearch { matcher, literals, nested }.run(search, scratch, on);
     }
 
-    /// Decides on a place where a head is that is not encoded.
-    fn plain(
+    /// Checks a plain head for the tokens of its rules.
+    fn decide_head(
         &self,
         search: &Search<'_>,
-        HeadPlace { rules, start }: HeadPlace<'_>,
+        HeadHit { rules, start }: HeadHit<'_>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
@@ -220,29 +222,32 @@ impl Detector {
         search.spend(&mut scratch.budget, budget::PLACE);
         let longest = rules.iter().map(|&it| self.matcher.rule(it).format.max_len()).max();
         let longest = longest.unwrap_or(0);
-        let mut reach = start + longest + 1;
-        let from = start.saturating_sub(1);
+        let mut inspected_end = start + longest + 1;
+        let inspected_start = start.saturating_sub(1);
         let (mut shaped, mut is_proven) = (Vec::new(), false);
         for &rule in rules {
             let Some(found) = self.matcher.decide(rule, bytes, start, scratch) else { continue };
             if found.evidence == Evidence::Proven {
                 is_proven = true;
-                let candidate = Candidate { from, start, reach, found: Some(found) };
+                let candidate =
+                    Candidate { inspected_start, start, inspected_end, found: Some(found) };
                 on(candidate, &bytes[found.start..found.end]);
             } else {
                 shaped.push(found);
             }
         }
         if !is_proven {
-            let looked = continued(&self.matcher, search, start..start + longest, scratch, on);
-            reach = looked.map_or(reach, |looked| reach.max(looked));
+            let read_end =
+                decode_after_head(&self.matcher, search, start..start + longest, scratch, on);
+            inspected_end = read_end.map_or(inspected_end, |read_end| inspected_end.max(read_end));
         }
         for found in &shaped {
-            let candidate = Candidate { from, start, reach, found: Some(*found) };
+            let candidate =
+                Candidate { inspected_start, start, inspected_end, found: Some(*found) };
             on(candidate, &bytes[found.start..found.end]);
         }
         if !is_proven && shaped.is_empty() {
-            on(Candidate { from, start, reach, found: None }, &[]);
+            on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The encodings of tokens, from the outermost inwards.
 //!
-//! Input: layers. Output: their order and names. Nothing is decoded here.
+//! Input: layers. Output: their order and names. This file decodes nothing.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -8,19 +8,19 @@ use std::fmt;
 /// One encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// Base64, standard or URL-safe, padded or not, perhaps folded over lines.
+    /// Base64, standard or URL-safe, with or without padding and line breaks.
     Base64,
-    /// Hexadecimal digits, two a byte.
+    /// Hexadecimal digits, two per byte.
     Hex,
-    /// UTF-16, the low byte first.
+    /// Little-endian UTF-16.
     Utf16Le,
-    /// UTF-16, the high byte first.
+    /// Big-endian UTF-16.
     Utf16Be,
     /// Percent-encoding: `%5F`.
     Percent,
     /// Escapes of JSON and JavaScript: `\u005f`, `\u{5f}`.
     Unicode,
-    /// Escapes of C and its kin: `\x5f`.
+    /// Escapes of C and related languages: `\x5f`.
     HexEscape,
     /// Character references of HTML and XML: `&#95;`, `&#x5f;`.
     Html,
@@ -35,7 +35,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// Returns what people call it.
+    /// Returns the name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,16 +55,16 @@ impl Layer {
     }
 }
 
-/// How many layers are told; more than the deepest search goes through.
-const MOST: usize = 8;
+/// Maximum number of layers: more than the deepest search decodes.
+const MAX_LAYERS: usize = 8;
 
-/// In what a token is encoded: nothing, or layers, the outermost first.
+/// The encoding of a token: none, or layers, the outermost first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Encoding([Option<Layer>; MOST]);
+pub struct Encoding([Option<Layer>; MAX_LAYERS]);
 
 impl Encoding {
     /// No encoding.
-    pub const PLAIN: Self = Self([None; MOST]);
+    pub const PLAIN: Self = Self([None; MAX_LAYERS]);
 
     /// Returns `true` if there is no layer.
     #[must_use]
@@ -72,7 +72,7 @@ impl Encoding {
         self.0[0].is_none()
     }
 
-    /// Returns the outermost layer: what the text itself is.
+    /// Returns the outermost layer, which encodes the text itself.
     #[must_use]
     pub fn outermost(self) -> Option<Layer> {
         self.0[0]
@@ -84,7 +84,7 @@ impl Encoding {
         matches!(self.0[0], Some(Layer::Utf16Le | Layer::Utf16Be))
     }
 
-    /// Adds layers within these.
+    /// Appends layers inside these.
     #[must_use]
     pub fn with(mut self, layers: impl IntoIterator<Item = Layer>) -> Self {
         let free = self.0.iter_mut().skip_while(|it| it.is_some());
@@ -97,9 +97,9 @@ impl Encoding {
         self.0.into_iter().flatten()
     }
 
-    /// Puts the layers of `outer` around these.
+    /// Wraps these layers in those of `outer`.
     #[must_use]
-    pub fn within(self, outer: Self) -> Self {
+    pub fn wrapped_in(self, outer: Self) -> Self {
         outer.with(self.layers())
     }
 }
@@ -124,10 +124,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_are_told_from_the_outermost_inwards() {
+    fn layers_are_listed_from_the_outermost_inwards() {
         let inner = Encoding::PLAIN.with([Layer::Base64, Layer::Utf16Le]);
         let outer = Encoding::PLAIN.with([Layer::Base64, Layer::Gzip]);
-        assert_eq!(inner.within(outer).to_string(), "base64 of gzip of base64 of UTF-16LE");
+        assert_eq!(inner.wrapped_in(outer).to_string(), "base64 of gzip of base64 of UTF-16LE");
         assert!(Encoding::PLAIN.is_plain() && !inner.is_plain());
         assert_eq!(Encoding::PLAIN.to_string(), "");
     }

@@ -1,22 +1,22 @@
-//! Finds access tokens in bytes, and masks them in text that goes out.
+//! Finds access tokens in bytes, and masks them in output.
 //!
 //! Input: the texts of rule files ([`rules`]), then bytes. Output: matches ([`Detector`]), or text
 //! without secrets ([`redact`]). The crate does no I/O and contains no rules: the program reads rule
 //! files and the content to search.
 //!
-//! The prefilter finds the literal heads, the shape's automaton the ends that a candidate can have, and
-//! the format's checksum decides (`matcher`). Encoded tokens are found by the literals of encoded heads
-//! in runs long enough to contain a token, and decoded from there (`encoded`). Versions of git objects
-//! reuse the result of their delta base ([`version`]). [`Detector`] puts these together.
+//! A prefilter finds the literal heads of tokens. For each candidate, an automaton finds the possible ends,
+//! and the checksum of the format decides (`matcher`). Encoded tokens are found by the literals of encoded
+//! heads in runs that are long enough for a token, and decoded from there (`encoded`). Git objects that are
+//! stored as deltas reuse the result of their base ([`delta`]). [`Detector`] combines these parts.
 //!
 //! Contract:
-//! - No false negative: a token of a rule's format is found wherever it is, at the first or last byte,
-//!   in binary data, glued to other text on either side, back to back with others.
-//! - Every *proven* match has a correct checksum. The text around it never vetoes that.
-//! - *Shaped* is a candidate whose checksum fails (or whose format has none); a base62 character or `_`
-//!   directly before it, or a base62 character directly after it, makes it no match at all.
-//! - Of the candidates that begin at one place, at most one per rule is reported: a proven one if
-//!   there is any, else the longest.
+//! - No false negatives: every token of a rule's format is found, at the first or last byte, in binary
+//!   data, adjacent to other text, and back to back with other tokens.
+//! - Every *proven* match has a correct checksum, whatever text surrounds it.
+//! - A *shaped* match has a wrong checksum, or its format has no checksum. A candidate with a base62
+//!   character or `_` directly before it, or a base62 character directly after it, is not shaped.
+//! - At each position at most one match per rule is reported: a proven one if there is one, else the
+//!   longest.
 //!
 //! # Examples
 //! ```
@@ -63,6 +63,7 @@
 
 mod budget;
 mod candidate;
+pub mod delta;
 mod detector;
 mod encoded;
 pub mod encoding;
@@ -73,10 +74,9 @@ pub mod rules;
 mod scratch;
 mod search;
 mod shape;
-pub mod version;
 
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};
-pub use encoded::is_open;
+pub use encoded::may_continue_base64;
 pub use scratch::Scratch;
-pub use search::{Haystack, Within};
+pub use search::{ContentKind, Haystack};

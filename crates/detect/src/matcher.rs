@@ -1,11 +1,11 @@
 //! Finds the heads of the rules and decides whether a token begins there.
 //!
-//! Input: the rules; then bytes and a place in them. Output: the places of the rules' literal heads,
-//! and the token of a rule that begins at a place, by the shape and the checksum of its format. It
-//! decodes nothing and knows no limits.
+//! Input: the rules; then bytes and a position. Output: the positions of the rules' literal heads, and the
+//! token of a rule that begins at a position, by the shape and the checksum of its format. It decodes
+//! nothing and has no limits.
 
 use super::candidate::{Evidence, Match};
-use super::encoded::decode::{WIDEST_CHARACTER, WIDEST_LOOK};
+use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN};
 use super::encoding::Encoding;
 use super::prefilter::Prefilter;
 use super::scratch::Scratch;
@@ -16,7 +16,7 @@ use ddpatrol_token::{ByteSet, Check};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The rules, prepared for deciding on candidates.
+/// The rules, prepared for checking candidates.
 #[derive(Debug)]
 pub(super) struct Matcher {
     rules: Arc<RuleSet>,
@@ -27,7 +27,7 @@ pub(super) struct Matcher {
     heads: Vec<RuleHead>,
     longest_head: usize,
     prefilter: Prefilter,
-    /// For each needle the rules whose head begins with it.
+    /// For each needle, the rules whose head begins with it.
     by_needle: Vec<Vec<usize>>,
     shapes: Shapes,
 }
@@ -48,9 +48,9 @@ pub(super) struct DecodedToken {
     pub(super) len: usize,
 }
 
-/// A place where a head is, and the rules whose head it may be.
+/// A hit of the prefilter, and the rules whose head may be there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HeadPlace<'a> {
+pub(super) struct HeadHit<'a> {
     pub(super) rules: &'a [usize],
     pub(super) start: usize,
 }
@@ -102,7 +102,7 @@ impl Matcher {
         &self.rules.rules()[rule]
     }
 
-    /// Returns the literals that heads are found by.
+    /// Returns the needles by which heads are found.
     pub(super) fn needles(&self) -> Vec<&[u8]> {
         needles(self.rules.rules())
     }
@@ -116,27 +116,27 @@ impl Matcher {
         self.longest_head
     }
 
-    /// Returns the number of bytes behind a place that a decision there can depend on: the longest
-    /// token, in its widest encoding, and the byte after it.
+    /// Returns the maximum number of bytes after a position that the decision there depends on: the
+    /// longest token, in its widest encoding, and the byte after it.
     pub(super) fn lookahead(&self) -> usize {
-        let widest = WIDEST_CHARACTER * self.longest_provable + WIDEST_LOOK;
+        let widest = MAX_ENCODED_LEN * self.longest_provable + DECODE_LOOKAHEAD;
         (self.rules.max_len() + 1).max(widest)
     }
 
-    /// Calls `on_head` with every head that begins within `own`, in ascending order.
+    /// Calls `on_head` with every head that begins within `part`, in ascending order.
     #[inline]
     pub(super) fn each_head(
         &self,
         bytes: &[u8],
-        own: Range<usize>,
-        mut on_head: impl FnMut(HeadPlace<'_>),
+        part: Range<usize>,
+        mut on_head: impl FnMut(HeadHit<'_>),
     ) {
-        self.prefilter.find(bytes, own, |hit| {
-            on_head(HeadPlace { rules: &self.by_needle[hit.needle], start: hit.start });
+        self.prefilter.find(bytes, part, |hit| {
+            on_head(HeadHit { rules: &self.by_needle[hit.needle], start: hit.start });
         });
     }
 
-    /// Returns `true` if a head is anywhere in `bytes`.
+    /// Returns `true` if `bytes` contains a head.
     #[inline]
     pub(super) fn has_head(&self, bytes: &[u8]) -> bool {
         self.prefilter.is_match(bytes)
@@ -148,7 +148,7 @@ impl Matcher {
         self.shapes.ends(&self.rules, rule, CandidateStart { bytes, start }, scratch);
     }
 
-    /// Decides on one candidate: a rule and the place where its head may be.
+    /// Checks one candidate: a rule, and the position where its head may be.
     pub(super) fn decide(
         &self,
         rule: usize,
@@ -158,7 +158,7 @@ impl Matcher {
     ) -> Option<Match> {
         let description = self.rule(rule);
         let free_before = start == 0 || !is_word(bytes[start - 1]);
-        // Without a checksum nothing can overrule the boundary, so that the walk can be spared.
+        // Without a checksum no proof can override the word boundary: skip the automaton.
         if !description.provable && description.format.checksum().is_none() && !free_before {
             return None;
         }
@@ -176,18 +176,18 @@ impl Matcher {
         }
         let shaped = |&&end: &&usize| {
             let free_after = bytes.get(end).is_none_or(|&byte| !ByteSet::BASE62.contains(byte));
-            free_after && description.format.check(&bytes[start..end]) != Check::Unlike
+            free_after && description.format.check(&bytes[start..end]) != Check::NoMatch
         };
         scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
     }
 
-    /// Returns the greatest length of the tokens that may begin with these decoded bytes.
+    /// Returns the maximum length of tokens that begin with these decoded bytes.
     pub(super) fn longest_from(&self, bytes: &[u8]) -> Option<usize> {
         let heads = self.heads.iter().filter(|head| bytes.starts_with(&head.text));
         heads.map(|head| head.longest).max()
     }
 
-    /// Finds a proven token at the very beginning of decoded bytes.
+    /// Finds a proven token at the beginning of decoded bytes.
     pub(super) fn decide_decoded(
         &self,
         bytes: &[u8],
@@ -205,7 +205,7 @@ impl Matcher {
     }
 }
 
-/// Returns the heads of the rules without those that begin with another, through which they are found.
+/// Returns the heads of the rules, without heads that begin with another head: the shorter one finds them.
 fn needles(rules: &[Rule]) -> Vec<&[u8]> {
     let mut needles: Vec<&[u8]> = rules.iter().map(|rule| rule.format.head()).collect();
     needles.sort_unstable();
@@ -213,7 +213,7 @@ fn needles(rules: &[Rule]) -> Vec<&[u8]> {
     needles
 }
 
-/// Returns `true` if `byte` directly before a head makes an unproven candidate part of a word.
+/// Returns `true` if `byte`, directly before a head, makes an unproven candidate part of a word.
 fn is_word(byte: u8) -> bool {
     byte == b'_' || ByteSet::BASE62.contains(byte)
 }

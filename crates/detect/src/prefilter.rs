@@ -1,8 +1,8 @@
-//! Finds where a token could begin: every occurrence of the rules' literal heads, by SIMD.
+//! Finds positions where a token could begin: every occurrence of the rules' literal heads, with SIMD.
 //!
 //! Input: needles, then bytes. Output: hits. It does not decide whether a token begins at a hit.
 //!
-//! Contract: no false negative, whatever surrounds an occurrence, overlapping occurrences included.
+//! Contract: every occurrence is found, whatever surrounds it, including overlapping occurrences.
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, BuildError, Input, MatchKind, Span};
@@ -25,15 +25,15 @@ pub struct Prefilter {
     longest: usize,
 }
 
-/// One needle goes to `memmem`, more to one packed searcher: two needles already run 1.5 to 2
-/// times as fast packed as in two passes (`benches/record`, "switch").
+/// `memmem` searches for a single needle, one packed searcher for several: with two needles that is
+/// already 1.5 to 2 times as fast as two passes (`benches/record`, "switch").
 #[derive(Debug)]
 enum Searcher {
     Nothing,
     One(Box<memmem::Finder<'static>>),
-    /// Its patterns are the needles of these indices.
+    /// The searcher, and the needle index of each of its patterns.
     Packed(Box<packed::Searcher>, Vec<usize>),
-    /// Where the processor has no vector instructions that the packed searcher knows.
+    /// For processors without vector instructions that the packed searcher supports.
     Automaton(AhoCorasick),
 }
 
@@ -50,7 +50,7 @@ impl Prefilter {
             _ => {
                 let mut config = packed::Config::new();
                 config.heuristic_pattern_limits(false);
-                let order = by_likeness(needles);
+                let order = by_similarity(needles);
                 let patterns = order.iter().map(|&at| &needles[at]);
                 match config.builder().extend(patterns).build() {
                     Some(searcher) => Searcher::Packed(Box::new(searcher), order),
@@ -65,17 +65,17 @@ impl Prefilter {
         Ok(Self { searcher, longest })
     }
 
-    /// Calls `on_hit` for every needle that begins within `own`, in ascending order.
+    /// Calls `on_hit` for every needle that begins within `part`, in ascending order.
     #[inline]
-    pub fn find(&self, bytes: &[u8], own: Range<usize>, mut on_hit: impl FnMut(Hit)) {
-        let limit = bytes.len().min(own.end.saturating_add(self.longest.saturating_sub(1)));
-        let mut at = own.start;
+    pub fn find(&self, bytes: &[u8], part: Range<usize>, mut on_hit: impl FnMut(Hit)) {
+        let limit = bytes.len().min(part.end.saturating_add(self.longest.saturating_sub(1)));
+        let mut at = part.start;
         // Each search starts one byte after the last hit, so that overlapping needles are found.
-        while at < own.end {
+        while at < part.end {
             let Some(hit) = self.next(&bytes[..limit], at) else {
                 break;
             };
-            if hit.start >= own.end {
+            if hit.start >= part.end {
                 break;
             }
             on_hit(hit);
@@ -109,12 +109,12 @@ impl Prefilter {
     }
 }
 
-/// Orders needles so that the packed searcher keeps those together that begin alike.
+/// Orders needles so that the packed searcher groups those with similar beginnings.
 ///
-/// Every eighth pattern (of more than 32 every sixteenth) goes into the same bucket, and it looks
-/// closely wherever each of the first bytes is one that any pattern of the bucket has there: `ghm_`
-/// too, if `ghp_` and `npm_` share one. The more alike they are the seldomer that is.
-fn by_likeness<N: AsRef<[u8]>>(needles: &[N]) -> Vec<usize> {
+/// The searcher puts every eighth pattern (every sixteenth, if there are more than 32) into the same
+/// bucket. It verifies a position if each of its first bytes occurs there in any pattern of the bucket:
+/// `ghm_`, too, if `ghp_` and `npm_` share a bucket. Similar patterns in a bucket make that rare.
+fn by_similarity<N: AsRef<[u8]>>(needles: &[N]) -> Vec<usize> {
     let mut sorted: Vec<usize> = (0..needles.len()).collect();
     sorted.sort_by_key(|&at| needles[at].as_ref());
     let buckets = if needles.len() > 32 { 16 } else { 8 };
@@ -132,15 +132,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn hits(needles: &[&str], bytes: &[u8], own: Range<usize>) -> Vec<(usize, usize)> {
+    fn hits(needles: &[&str], bytes: &[u8], part: Range<usize>) -> Vec<(usize, usize)> {
         let mut hits = Vec::new();
         let prefilter = Prefilter::new(needles).expect("few needles");
-        prefilter.find(bytes, own, |hit| hits.push((hit.start, hit.needle)));
+        prefilter.find(bytes, part, |hit| hits.push((hit.start, hit.needle)));
         hits
     }
 
-    fn oracle(needles: &[&str], bytes: &[u8], own: Range<usize>) -> Vec<(usize, usize)> {
-        own.flat_map(|at| {
+    fn oracle(needles: &[&str], bytes: &[u8], part: Range<usize>) -> Vec<(usize, usize)> {
+        part.flat_map(|at| {
             let begins =
                 move |(_, needle): &(usize, &&str)| bytes[at..].starts_with(needle.as_bytes());
             needles.iter().enumerate().filter(begins).map(move |(index, _)| (at, index))
@@ -167,14 +167,14 @@ mod tests {
     fn needles_that_begin_alike_share_a_bucket() {
         for (len, buckets) in [(2, 8), (8, 8), (17, 8), (32, 8), (33, 16), (100, 16)] {
             let needles: Vec<String> = (0..len).map(|at| format!("{:03}", at * 7 % len)).collect();
-            let order = by_likeness(&needles);
+            let order = by_similarity(&needles);
             let mut all = order.clone();
             all.sort_unstable();
             assert_eq!(all, (0..len).collect::<Vec<_>>());
             for bucket in 0..buckets.min(len) {
-                let own = order.iter().skip(bucket).step_by(buckets).map(|&at| &needles[at]);
-                let own: Vec<usize> = own.map(|it| it.parse().expect("digits")).collect();
-                assert!(own.windows(2).all(|pair| pair[1] == pair[0] + 1), "{len}: {own:?}");
+                let part = order.iter().skip(bucket).step_by(buckets).map(|&at| &needles[at]);
+                let part: Vec<usize> = part.map(|it| it.parse().expect("digits")).collect();
+                assert!(part.windows(2).all(|pair| pair[1] == pair[0] + 1), "{len}: {part:?}");
             }
         }
     }
@@ -185,15 +185,15 @@ mod tests {
             bytes in "[abc_]{0,200}", from in 0_usize..200, to in 0_usize..200,
         ) {
             let bytes = bytes.as_bytes();
-            let own = from.min(bytes.len())..to.min(bytes.len());
+            let part = from.min(bytes.len())..to.min(bytes.len());
             let digit = |at: usize, place: u32| &"abc_"[at / 4_usize.pow(place) % 4..][..1];
             let many: Vec<String> =
                 (0..64).map(|at| [0, 1, 2].map(|place| digit(at, place)).concat()).collect();
             let many: Vec<&str> = many.iter().map(|it| &**it).collect();
             for needles in [&["aba"][..], &["ab", "ba_", "cab", "c_c"], &many[7..27], &many[3..50]] {
                 prop_assert_eq!(
-                    hits(needles, bytes, own.clone()),
-                    oracle(needles, bytes, own.clone())
+                    hits(needles, bytes, part.clone()),
+                    oracle(needles, bytes, part.clone())
                 );
             }
         }

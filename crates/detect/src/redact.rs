@@ -1,9 +1,9 @@
-//! The redactor: masks everything that looks like a token in text that goes out.
+//! The redactor: masks everything that looks like a token in output.
 //!
-//! Input: bytes from anywhere (a path, a line of a file, an error, an argument). Output: [`Clean`] text,
-//! the only text that reports and messages are made of. It masks more than the detector reports: every
-//! candidate of every rule, proven or not, and the beginnings of tokens that were cut off. The parts that
-//! a rule calls public (prefix, alias) remain. It does not escape text for its destination.
+//! Input: any bytes (a path, a line of a file, an error, an argument). Output: [`Clean`] text, the only
+//! text that reports and messages consist of. It masks more than the detector reports: every candidate of
+//! every rule, proven or not, and the beginnings of tokens that are cut off. Parts that a rule declares
+//! public (prefix, alias) remain. It does not escape text for its destination.
 
 use crate::candidate::PossibleToken;
 use crate::encoded::looks_like_base64;
@@ -14,18 +14,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// How many characters of what could be a cut-off secret are masked.
+/// The minimum length of a cut-off secret that is masked, in characters.
 const SHORTEST_MASKED: usize = 8;
-/// Fewer lower-case letters than this, and nothing else, are taken for a word: `npm_installer`. One
-/// in a thousand secrets begins with eight of them.
+/// Text of lower-case letters only, shorter than this, counts as a word: `npm_installer`. One in a thousand
+/// secrets begins with eight lower-case letters.
 const LONGEST_WORD: usize = 20;
 
-/// The shortest run of base64 in which a secret may be encoded more than once, in characters.
-const LEAST_RUN: usize = 40;
+/// The minimum length of a run of base64 that may contain a secret encoded more than once, in characters.
+const MIN_RUN: usize = 40;
 
-/// The long runs that are masked.
+/// Which long runs are masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Run {
+enum RunFilter {
     /// Runs that mix lower case, upper case and digits, as base64 does.
     Mixed,
     /// All runs, because not all characters of a run are known.
@@ -36,24 +36,24 @@ fn is_base64(byte: u8) -> bool {
     ByteSet::BASE64URL.contains(byte) || matches!(byte, b'+' | b'/')
 }
 
-/// Masks secrets. It knows all rules, also those that a scan was restricted from.
+/// Masks secrets of all rules, including those that the scan does not use.
 ///
-/// All workers share one; each masks through a [`Masker`] of its own.
+/// All workers share one redactor; each masks with its own [`Masker`].
 #[derive(Debug)]
 pub struct Redactor {
     detector: Detector,
 }
 
-/// A redactor and the memory that one worker searches with, reused from text to text.
+/// A redactor and the search state of one worker, reused for every text.
 #[derive(Debug)]
 pub struct Masker<'a> {
     redactor: &'a Redactor,
     scratch: Scratch,
 }
 
-/// Bytes that have passed the gate.
+/// Bytes whose secrets are masked.
 ///
-/// They are still not safe for every place: the writer of each format escapes them for it.
+/// The writer of each format must still escape them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clean(Vec<u8>);
 
@@ -64,19 +64,19 @@ impl Clean {
         &self.0
     }
 
-    /// Drops zeros: what is left of UTF-16 reads as text.
+    /// Removes zeros, so that UTF-16 is readable as text.
     #[must_use]
     pub fn without_zeros(mut self) -> Self {
         self.0.retain(|&byte| byte != 0);
         self
     }
 
-    /// Returns the text, with bytes that are no UTF-8 spelled as `\xNN`.
+    /// Returns the text, with bytes that are not UTF-8 escaped as `\xNN`.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match std::str::from_utf8(&self.0) {
             Ok(text) => Cow::Borrowed(text),
-            Err(_) => Cow::Owned(spell(&self.0)),
+            Err(_) => Cow::Owned(escape_invalid(&self.0)),
         }
     }
 
@@ -93,15 +93,15 @@ impl Serialize for Clean {
     }
 }
 
-/// Reads text that the caller has cleaned: every string of a saved report passes a [`Redactor`] before
-/// it is deserialized.
+/// Deserializes text that the caller has masked: every string of a saved report passes a [`Redactor`]
+/// before.
 impl<'de> Deserialize<'de> for Clean {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(text.into_bytes()))
     }
 }
 
-fn spell(bytes: &[u8]) -> String {
+fn escape_invalid(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -113,7 +113,7 @@ fn spell(bytes: &[u8]) -> String {
 }
 
 impl Redactor {
-    /// Makes a gate that knows the rules of `detector`.
+    /// Creates a redactor for the rules of `detector`.
     #[must_use]
     pub fn new(detector: Detector) -> Self {
         Self { detector }
@@ -125,9 +125,9 @@ impl Redactor {
         Masker { redactor: self, scratch: Scratch::default() }
     }
 
-    /// Returns how many bytes around what is shown must be seen so that no secret is cut into it.
+    /// Returns the number of bytes around a displayed part that the masker needs to find secrets cut by it.
     #[must_use]
-    pub fn reach(&self) -> usize {
+    pub fn context_len(&self) -> usize {
         self.detector.lookahead()
     }
 
@@ -139,10 +139,10 @@ impl Redactor {
 }
 
 impl Masker<'_> {
-    /// Returns how many bytes around what is shown must be seen so that no secret is cut into it.
+    /// Returns the number of bytes around a displayed part that the masker needs to find secrets cut by it.
     #[must_use]
-    pub fn reach(&self) -> usize {
-        self.redactor.reach()
+    pub fn context_len(&self) -> usize {
+        self.redactor.context_len()
     }
 
     /// Masks the secrets in `bytes`.
@@ -151,53 +151,54 @@ impl Masker<'_> {
         self.clean_part(bytes, 0..bytes.len())
     }
 
-    /// Masks the secrets in `bytes` and returns what is left of `part`.
+    /// Masks the secrets in `bytes` and returns the masked `part`.
     ///
-    /// The bytes around the part are looked at, so that a token that reaches into it is masked.
+    /// The bytes around the part are inspected, so that a token that overlaps it is masked.
     #[must_use]
     pub fn clean_part(&mut self, bytes: &[u8], part: Range<usize>) -> Clean {
         self.mask(bytes, part, Vec::new())
     }
 
-    /// Masks the secrets in a line of content, and `matched`, which holds one in disguise.
+    /// Masks the secrets in a line of content, and `matched`, which contains an encoded one.
     ///
-    /// What is encoded more than once is not told from other data here, so all of a long run that may
-    /// be base64 is masked; a line of content can bear that, a path could not.
+    /// Secrets that are encoded more than once are not decoded here, so every long run that may be base64 is
+    /// masked as a whole. That suits lines of content; paths would lose too much.
     #[must_use]
     pub fn clean_line(&mut self, bytes: &[u8], part: Range<usize>, matched: Range<usize>) -> Clean {
         // A multiple of four, so that encodings keep their alignment.
-        let surplus = matched.len().saturating_sub(2 * self.reach()) / 4 * 4;
+        let surplus = matched.len().saturating_sub(2 * self.context_len()) / 4 * 4;
         if surplus == 0 {
-            return self.mask_line(bytes, part, &matched, Run::Mixed);
+            return self.mask_line(bytes, part, &matched, RunFilter::Mixed);
         }
-        // All of the match is masked, so its middle cannot matter: it may be megabytes.
-        let cut = matched.start + self.reach();
+        // The whole match is masked, so its middle, which may be megabytes, is skipped.
+        let cut = matched.start + self.context_len();
         let short = [&bytes[..cut], &bytes[cut + surplus..]].concat();
         let moved = |at: usize| if at > cut { at.saturating_sub(surplus).max(cut) } else { at };
         let part = moved(part.start)..moved(part.end);
         let matched = matched.start..matched.end - surplus;
-        self.mask_line(&short, part, &matched, Run::Any)
+        self.mask_line(&short, part, &matched, RunFilter::Any)
     }
 
-    /// Masks the secrets in a line, `matched`, and long runs of base64; of runs that reach into `matched`
-    /// those of the given kind.
+    /// Masks the secrets in a line, `matched`, and long runs of base64. `kind` selects among runs that overlap
+    /// `matched`.
     fn mask_line(
         &mut self,
         bytes: &[u8],
         part: Range<usize>,
         matched: &Range<usize>,
-        kind: Run,
+        kind: RunFilter,
     ) -> Clean {
         let mut masked = vec![matched.clone()];
         let mut at = part.start;
         while at < part.end {
             let run = bytes[at..].iter().take_while(|&&it| is_base64(it)).count();
-            // A run that the part cuts is seen from where it begins.
+            // A run that the part cuts is evaluated from its beginning.
             let before = bytes[..at].iter().rev().take_while(|&&it| is_base64(it)).count();
             let whole = at - before..at + run;
             let is_in = whole.start < matched.end && matched.start < whole.end;
-            let is_told = is_in && kind == Run::Any || looks_like_base64(&bytes[whole.clone()]);
-            if whole.len() >= LEAST_RUN && is_told {
+            let is_masked =
+                is_in && kind == RunFilter::Any || looks_like_base64(&bytes[whole.clone()]);
+            if whole.len() >= MIN_RUN && is_masked {
                 masked.push(whole);
             }
             at += run.max(1);
@@ -205,10 +206,10 @@ impl Masker<'_> {
         self.mask(bytes, part, masked)
     }
 
-    fn mask(&mut self, bytes: &[u8], part: Range<usize>, further: Vec<Range<usize>>) -> Clean {
+    fn mask(&mut self, bytes: &[u8], part: Range<usize>, extra: Vec<Range<usize>>) -> Clean {
         let mut clean = Vec::with_capacity(part.len());
         let mut at = part.start;
-        for masked in self.secrets(bytes, further) {
+        for masked in self.secrets(bytes, extra) {
             let end = masked.end.min(part.end);
             if end <= at {
                 continue;
@@ -225,30 +226,31 @@ impl Masker<'_> {
         Clean(clean)
     }
 
-    /// Lists the parts to be masked, in ascending order, without overlaps.
-    fn secrets(&mut self, bytes: &[u8], further: Vec<Range<usize>>) -> Vec<Range<usize>> {
-        let mut secrets = further;
+    /// Lists the spans to mask, in ascending order, without overlaps.
+    fn secrets(&mut self, bytes: &[u8], extra: Vec<Range<usize>>) -> Vec<Range<usize>> {
+        let mut secrets = extra;
         let Self { redactor: Redactor { detector }, scratch } = self;
-        detector.candidates(bytes, scratch, |place| {
+        detector.possible_tokens(bytes, scratch, |place| {
             let PossibleToken { rule, start, longest_end } = place;
             let format = &detector.rules().rules()[rule].format;
             let public = start + format.public_len();
-            let mut like = start + format.matching_prefix(&bytes[start..]);
+            let mut matched_end = start + format.matching_prefix(&bytes[start..]);
             if format.layouts().iter().any(|layout| layout.variable().is_some()) {
-                // A segment of any length may have swallowed what follows it.
-                let rest = bytes[like..].iter().take_while(|&&it| ByteSet::BASE64URL.contains(it));
-                like += rest.count();
+                // A segment of variable length may have consumed the following segments.
+                let rest =
+                    bytes[matched_end..].iter().take_while(|&&it| ByteSet::BASE64URL.contains(it));
+                matched_end += rest.count();
             }
             let is_word =
                 |text: &[u8]| text.len() < LONGEST_WORD && text.iter().all(u8::is_ascii_lowercase);
-            if like >= public + SHORTEST_MASKED && !is_word(&bytes[public..like]) {
-                secrets.push(public..like);
+            if matched_end >= public + SHORTEST_MASKED && !is_word(&bytes[public..matched_end]) {
+                secrets.push(public..matched_end);
             }
             if let Some(end) = longest_end {
                 secrets.push(public..end);
             }
         });
-        secrets.extend(detector.disguised(bytes, scratch));
+        secrets.extend(detector.mask_spans(bytes, scratch));
         secrets.sort_by_key(|secret| (secret.start, secret.end));
         let mut merged: Vec<Range<usize>> = Vec::new();
         for secret in secrets {

@@ -1,29 +1,29 @@
-//! Input of a search: bytes, the part of them to decide on, and the limits.
+//! Parameters of a search: the bytes, the part to decide on, and the limits.
 //!
-//! Input: bytes and the kind of content. Output: a description that the parts of the search share. It
-//! searches nothing itself.
+//! Input: bytes and the kind of content. Output: a value that all parts of the search share. This file
+//! searches nothing.
 
 use super::budget::Budget;
 use std::ops::Range;
 
-/// How often base64 of base64 is decoded.
+/// Maximum nesting depth of decoded content, such as base64 of base64.
 pub(super) const DEPTH: usize = 3;
 
-/// What kind of bytes are searched.
+/// The kind of content that is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Within {
-    /// Content of any kind.
-    Text {
-        /// The offset of the first byte in the whole content.
+pub enum ContentKind {
+    /// Any content except a git tree.
+    Blob {
+        /// The offset of the searched bytes in the whole content.
         offset: u64,
     },
-    /// A git tree, of which only the names are searched.
-    Names,
+    /// A git tree, whose names alone are searched.
+    TreeNames,
 }
 
-impl Within {
-    /// Content from its beginning.
-    pub const WHOLE: Self = Self::Text { offset: 0 };
+impl ContentKind {
+    /// Content that is searched from its beginning.
+    pub const WHOLE: Self = Self::Blob { offset: 0 };
 }
 
 /// Bytes to search, with their kind.
@@ -32,54 +32,54 @@ pub struct Haystack<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
     /// The kind of content.
-    pub within: Within,
+    pub kind: ContentKind,
 }
 
 impl<'a> Haystack<'a> {
-    /// Describes content that is complete.
+    /// Creates a haystack from complete content.
     #[must_use]
     #[inline]
     pub const fn whole(bytes: &'a [u8]) -> Self {
-        Self { bytes, within: Within::WHOLE }
+        Self { bytes, kind: ContentKind::WHOLE }
     }
 }
 
-/// Whether bytes are searched without a limit.
+/// Whether the budget limits a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    /// They are those of the input, or as many as the input encodes: no limit.
+    /// The input itself, or content no longer than the input that encodes it: unlimited.
     Raw,
-    /// They are the content of base64: as far as the budget allows.
+    /// The content of base64: limited by the budget.
     Decoded,
 }
 
-/// What is to be searched.
+/// One search.
 #[derive(Clone, Debug)]
 pub(super) struct Search<'a> {
     pub(super) bytes: &'a [u8],
-    /// The part whose candidates are reported; the bytes around it are context.
-    pub(super) own: Range<usize>,
-    /// How many times content that is encoded as a whole is still decoded.
+    /// The range whose candidates are reported. The bytes around it are context.
+    pub(super) part: Range<usize>,
+    /// The number of further levels of nested content to decode.
     pub(super) depth: usize,
-    pub(super) within: Within,
+    pub(super) kind: ContentKind,
     pub(super) level: Level,
 }
 
 impl<'a> Search<'a> {
-    /// Describes the search of a part of the input.
+    /// Creates the search of a part of the input.
     #[inline]
-    pub(super) fn raw(haystack: Haystack<'a>, own: Range<usize>) -> Self {
-        let Haystack { bytes, within } = haystack;
-        Self { bytes, own, depth: DEPTH, within, level: Level::Raw }
+    pub(super) fn raw(haystack: Haystack<'a>, part: Range<usize>) -> Self {
+        let Haystack { bytes, kind } = haystack;
+        Self { bytes, part, depth: DEPTH, kind, level: Level::Raw }
     }
 
-    /// Describes the search of all of `bytes`, which were decoded from these.
+    /// Creates the search of `bytes`, which were decoded from the bytes of this search.
     pub(super) fn inner<'b>(&self, bytes: &'b [u8], level: Level) -> Search<'b> {
-        let (own, depth) = (0..bytes.len(), self.depth - 1);
-        Search { bytes, own, depth, within: Within::WHOLE, level }
+        let (part, depth) = (0..bytes.len(), self.depth - 1);
+        Search { bytes, part, depth, kind: ContentKind::WHOLE, level }
     }
 
-    /// Takes work off the budget, unless the searched bytes are those of the input.
+    /// Charges work to the budget, if the budget limits this search.
     #[inline]
     pub(super) fn spend(&self, budget: &mut Budget, work: u64) {
         if self.level == Level::Decoded {

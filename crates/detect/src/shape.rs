@@ -1,8 +1,8 @@
 //! Finds where a candidate can end: an anchored automaton over the layouts of every rule.
 //!
-//! One lazy DFA serves all rules, each anchored by its own pattern. The automaton is compiled when
-//! the first candidate turns up, its states are made as input reaches them, and each worker keeps
-//! its own. It narrows the ends down; the format's check decides.
+//! Input: a candidate. Output: the offsets where it can end, on which the format's check decides. One
+//! lazy DFA serves all rules, each with a pattern of its own. It is compiled at the first candidate; each
+//! worker caches its states.
 
 use super::scratch::Scratch;
 use crate::rules::RuleSet;
@@ -13,7 +13,7 @@ use regex_automata::{Anchored, Input, MatchKind, PatternID};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-/// The automaton, once a candidate asked for it.
+/// The automaton, compiled at the first candidate.
 #[derive(Debug, Default)]
 pub(super) struct Shapes(OnceLock<Option<DFA>>);
 
@@ -43,7 +43,7 @@ impl Shapes {
             None => false,
         };
         if !found {
-            // Every length is a candidate: slower, and never wrong.
+            // Fall back to every admissible length: slower, with the same result.
             scratch.ends.clear();
             let lens = format.layouts().iter().flat_map(|it| it.min_len()..=it.max_len());
             scratch.ends.extend(lens.map(|len| start + len).filter(|&end| end <= limit));
@@ -53,7 +53,7 @@ impl Shapes {
     }
 }
 
-/// Runs the automaton; returns `false` if it gave up.
+/// Runs the automaton. Returns `false` if it gave up.
 fn search(dfa: &DFA, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) -> bool {
     let cache: &mut Cache = scratch.cache.get_or_insert_with(|| dfa.create_cache());
     let Ok(pattern) = PatternID::new(rule) else {
@@ -87,7 +87,7 @@ fn compile(rules: &RuleSet) -> Option<DFA> {
         .ok()
 }
 
-/// Writes the layouts of a format as a regular expression.
+/// Formats the layouts of a format as a regular expression.
 fn expression(format: &Format) -> String {
     let layouts: Vec<String> = format.layouts().iter().map(|it| branch(format, it)).collect();
     layouts.join("|")

@@ -1,6 +1,6 @@
 //! Trees: their entries, and which of them are new against the delta base.
 
-use ddpatrol_pack::{From, Object, Piece};
+use ddpatrol_pack::{Object, Piece, PieceSource};
 
 /// One entry of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +213,7 @@ pub(super) fn walk(
 /// `at` in the result; empty if none does. `last` is where the search in the base ended last.
 #[inline]
 fn copied<'a>(piece: &Piece, at: usize, base: &'a Starts, last: &mut usize) -> &'a [u32] {
-    let From::Base(from) = piece.from else { return &[] };
+    let PieceSource::Base(from) = piece.from else { return &[] };
     let here = from + (at as u32 - piece.at);
     let end = from + piece.len;
     // Mostly the entries between were passed over just now.
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn entries_copied_whole_are_not_fresh_and_all_others_are() {
         let base = tree(&[("a", 1), ("b", 2), ("c", 3)]);
-        let all = [Piece { at: 0, len: base.len() as u32, from: From::Fresh(0) }];
+        let all = [Piece { at: 0, len: base.len() as u32, from: PieceSource::Fresh(0) }];
         let (names, base_starts) = fresh(&base, (&all, None)).expect("it is whole");
         assert_eq!(names, [b"a", b"b", b"c"]);
         assert_eq!(base_starts, [0, 29, 58, 87]);
@@ -276,9 +276,9 @@ mod tests {
         let result = tree(&[("a", 1), ("b", 9), ("c", 3)]);
         for (before, after) in [(38, 58), (40, 60), (29, 58), (33, 70)] {
             let pieces = [
-                Piece { at: 0, len: before, from: From::Base(0) },
-                Piece { at: before, len: after - before, from: From::Fresh(0) },
-                Piece { at: after, len: 87 - after, from: From::Base(after) },
+                Piece { at: 0, len: before, from: PieceSource::Base(0) },
+                Piece { at: before, len: after - before, from: PieceSource::Fresh(0) },
+                Piece { at: after, len: 87 - after, from: PieceSource::Base(after) },
             ];
             let known = (&pieces[..], Some(&base_starts));
             let (names, starts) = fresh(&result, known).expect("it is whole");
@@ -292,7 +292,7 @@ mod tests {
     fn a_broken_tree_is_told() {
         let whole = tree(&[("a", 1)]);
         for cut in 1..whole.len() {
-            let all = [Piece { at: 0, len: cut as u32, from: From::Fresh(0) }];
+            let all = [Piece { at: 0, len: cut as u32, from: PieceSource::Fresh(0) }];
             assert_eq!(fresh(&whole[..cut], (&all, None)), None, "{cut}");
         }
     }

@@ -1,6 +1,7 @@
-//! Deltas: a list of pieces, each copied from the base or fresh.
+//! Deltas: lists of pieces, each copied from the base or fresh.
 //!
-//! The form is described in git's `gitformat-pack(5)`.
+//! Input: inflated deltas, in the format of git's `gitformat-pack(5)`. Output: pieces and fresh bytes, and
+//! assembled objects. It does not find bases.
 
 use crate::Fault;
 use crate::inflate::Buffer;
@@ -12,13 +13,13 @@ pub struct Piece {
     pub at: u32,
     /// Its length in bytes, never 0.
     pub len: u32,
-    /// Where it is from.
-    pub from: From,
+    /// The source of its bytes.
+    pub from: PieceSource,
 }
 
-/// Where a piece is from.
+/// The source of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum PieceSource {
     /// The base, at this offset.
     Base(u32),
     /// The object's own fresh bytes, at this offset among them.
@@ -26,7 +27,7 @@ pub enum From {
 }
 
 impl Piece {
-    /// The offset after its last byte.
+    /// Returns the offset after its last byte.
     #[must_use]
     #[inline]
     pub fn end(&self) -> u32 {
@@ -34,10 +35,10 @@ impl Piece {
     }
 }
 
-/// Reads a delta in `buffer` on a base of `base_len` bytes: writes the pieces, leaves only the fresh
-/// bytes in the buffer, one after the other, and returns the length of the result.
+/// Reads a delta in `buffer` on a base of `base_len` bytes: writes the pieces, keeps only the concatenated
+/// fresh bytes in the buffer, and returns the length of the result.
 ///
-/// Pieces that continue each other are joined, so that two neighbours never are both fresh.
+/// Pieces that continue each other are joined, so that no two adjacent pieces are fresh.
 pub(crate) fn parse(
     buffer: &mut Buffer,
     base_len: u64,
@@ -63,9 +64,9 @@ pub(crate) fn parse(
         let (from, size) = if op & 0x80 != 0 {
             let CopyOperands { offset, size } = copy(delta, &mut at, op)?;
             if offset + size > base_len {
-                return Err(Fault::Delta("it copies from beyond its base"));
+                return Err(Fault::Delta("it copies beyond the end of its base"));
             }
-            (From::Base(offset as u32), size)
+            (PieceSource::Base(offset as u32), size)
         } else if op == 0 {
             return Err(Fault::Delta("it has a reserved instruction"));
         } else {
@@ -76,16 +77,16 @@ pub(crate) fn parse(
             move_back(delta, at, fresh, size);
             at += size;
             fresh += size;
-            (From::Fresh((fresh - size) as u32), size as u64)
+            (PieceSource::Fresh((fresh - size) as u32), size as u64)
         };
         if len + size > claimed {
-            return Err(Fault::Delta("its result is longer than it says"));
+            return Err(Fault::Delta("its result is longer than stated"));
         }
         push(pieces, Piece { at: len as u32, len: size as u32, from });
         len += size;
     }
     if len != claimed {
-        return Err(Fault::Delta("its result is shorter than it says"));
+        return Err(Fault::Delta("its result is shorter than stated"));
     }
     *room_len = fresh;
     Ok(len)
@@ -123,7 +124,8 @@ fn copy(delta: &[u8], at: &mut usize, op: u8) -> Result<CopyOperands, Fault> {
 fn push(pieces: &mut Vec<Piece>, piece: Piece) {
     if let Some(last) = pieces.last_mut() {
         let continues = match (last.from, piece.from) {
-            (From::Base(a), From::Base(b)) | (From::Fresh(a), From::Fresh(b)) => a + last.len == b,
+            (PieceSource::Base(a), PieceSource::Base(b))
+            | (PieceSource::Fresh(a), PieceSource::Fresh(b)) => a + last.len == b,
             _ => false,
         };
         if continues {
@@ -150,14 +152,14 @@ fn varint(delta: &[u8], at: &mut usize) -> Result<u64, Fault> {
     }
 }
 
-/// Most pieces are shorter than this, and are copied with so many bytes at once: that needs neither a
-/// call nor a branch that depends on their length.
+/// Pieces up to this length, which most are, are copied as this many bytes at once, without a call or a
+/// branch that depends on their length.
 const SHORT: usize = 32;
 
 /// Moves `size` bytes at `at` back to `to`.
 #[inline]
 fn move_back(bytes: &mut [u8], at: usize, to: usize, size: usize) {
-    // What is written beyond the bytes lies before what is still to be read.
+    // The surplus overwrites only bytes that were read before.
     if size <= SHORT
         && to + SHORT <= at + size
         && let Some(&short) = bytes.get(at..).and_then(<[u8]>::first_chunk::<SHORT>)
@@ -168,7 +170,7 @@ fn move_back(bytes: &mut [u8], at: usize, to: usize, size: usize) {
     }
 }
 
-/// Puts an object together from its base and its fresh bytes.
+/// Assembles an object from its base and its fresh bytes.
 pub(crate) fn apply(
     base: &[u8],
     fresh: &[u8],
@@ -178,12 +180,12 @@ pub(crate) fn apply(
     let mut rest = result.take(pieces.last().map_or(0, Piece::end) as usize)?;
     for piece in pieces {
         let (from, start) = match piece.from {
-            From::Base(at) => (base, at as usize),
-            From::Fresh(at) => (fresh, at as usize),
+            PieceSource::Base(at) => (base, at as usize),
+            PieceSource::Fresh(at) => (fresh, at as usize),
         };
         let len = piece.len as usize;
         let from = &from[start..];
-        // What is written beyond the piece is written again by the next one.
+        // The next piece overwrites the surplus.
         if len <= SHORT
             && let (Some(own), Some(short)) =
                 (rest.first_chunk_mut::<SHORT>(), from.first_chunk::<SHORT>())

@@ -1,15 +1,18 @@
-//! The header of one entry: kind, length, delta base.
+//! Entry headers.
+//!
+//! Input: the bytes of a pack and an offset. Output: kind, length and delta base of the entry. It inflates
+//! nothing.
 
 use crate::{Fault, HashKind, Kind, ObjectId};
 
-/// What an entry says it is.
+/// The kind of an entry, as stated in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryKind {
     /// A whole object.
     Whole(Kind),
-    /// A delta on the entry so many bytes before.
+    /// A delta on the entry at this distance before it, in bytes.
     OffsetDelta(u64),
-    /// A delta on a named object.
+    /// A delta on the object with this id.
     RefDelta(ObjectId),
 }
 
@@ -17,9 +20,9 @@ pub(crate) enum EntryKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: EntryKind,
-    /// The length of the inflated data, as claimed: of the object, or of the delta.
+    /// The stated length of the inflated data: of the object, or of the delta.
     pub(crate) size: u64,
-    /// Where the compressed data begin in the pack.
+    /// The offset of the compressed data in the pack.
     pub(crate) data: usize,
 }
 

@@ -1,20 +1,20 @@
-//! What can be wrong with a pack, and where.
+//! Errors of packs and indices, with path, offset and object id.
 
 use crate::ObjectId;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Something in a pack or its index that cannot be read.
+/// A part of a pack or its index cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub struct PackError {
     /// The pack or index.
     pub path: PathBuf,
-    /// The offset of the entry in the pack, where one is concerned.
+    /// The offset of the entry in the pack, if the error is about an entry.
     pub offset: Option<u64>,
-    /// The object, where its id is known.
+    /// The id of the object, if known.
     pub id: Option<ObjectId>,
-    /// What is wrong.
+    /// The error.
     #[source]
     pub fault: Fault,
 }
@@ -32,7 +32,7 @@ impl fmt::Display for PackError {
     }
 }
 
-/// What is wrong.
+/// The error in a pack, an index or an entry.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -40,23 +40,23 @@ pub enum Fault {
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
     /// The file has another signature.
-    #[error("it does not begin as a {0} does")]
+    #[error("it has no {0} signature")]
     Signature(&'static str),
-    /// The file has a version that is not known.
-    #[error("{0} version {1} is not known")]
+    /// The file has an unknown version.
+    #[error("unknown {0} version {1}")]
     Version(&'static str, u32),
-    /// The file ends before what it announces.
+    /// The file is shorter than its headers state.
     #[error("it is truncated")]
     Truncated,
-    /// The index's tables do not fit its length.
-    #[error("its tables do not fit its length")]
+    /// The tables of the index do not match its length.
+    #[error("its length does not match its tables")]
     IndexLength,
-    /// Pack and index count differently.
+    /// Pack and index state different numbers of objects.
     #[error("the pack has {pack} objects, its index {index}")]
     Count {
-        /// What the pack's header says.
+        /// The number in the header of the pack.
         pack: u32,
-        /// What the index holds.
+        /// The number in the index.
         index: u32,
     },
     /// The index belongs to another state of the pack.
@@ -65,31 +65,31 @@ pub enum Fault {
     /// The index points outside the pack.
     #[error("the index points outside the pack")]
     Offset,
-    /// An entry's header makes no sense.
+    /// The header of an entry is invalid.
     #[error("its header is broken")]
     Header,
-    /// An entry's delta base does not lie in the pack.
-    #[error("its delta base lies outside the pack")]
+    /// The offset of a delta base is outside the pack.
+    #[error("its delta base is outside the pack")]
     BaseOffset,
-    /// An entry's delta base is not in this pack.
+    /// A delta base is not in this pack.
     #[error("its delta base {0} is not in the pack")]
     BaseMissing(ObjectId),
-    /// An object that others are made from cannot be read.
+    /// A delta base cannot be read.
     #[error("its delta base cannot be read")]
     BaseBroken,
-    /// A chain of deltas leads back to itself.
-    #[error("its chain of deltas leads back to itself")]
+    /// A delta chain is a cycle.
+    #[error("its delta chain is a cycle")]
     Cycle,
     /// The compressed data are broken.
     #[error("its compressed data are broken")]
     Deflate,
-    /// The data are shorter or longer than the header says.
-    #[error("its data are not as long as its header says")]
+    /// The data are shorter or longer than the header states.
+    #[error("the length of its data differs from its header")]
     Length,
-    /// A delta makes no sense.
+    /// A delta is invalid.
     #[error("its delta is broken: {0}")]
     Delta(&'static str),
     /// The object is larger than memory allows.
-    #[error("it is too large to be put together: {0} bytes")]
+    #[error("it is too large for memory: {0} bytes")]
     TooLarge(u64),
 }

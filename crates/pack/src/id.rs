@@ -1,9 +1,9 @@
-//! Object ids: SHA-1 or SHA-256.
+//! Object ids (SHA-1 or SHA-256) and object kinds. No hash is computed here.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How a repository names its objects.
+/// The hash function of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HashKind {
     /// 20 bytes.
@@ -25,20 +25,20 @@ impl HashKind {
     }
 }
 
-/// The name of an object.
+/// The id of an object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     bytes: [u8; 32],
     kind: HashKind,
 }
 
-/// A text or a run of bytes is no object id.
+/// A text or some bytes are not an object id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an object id has 40 or 64 hexadecimal digits")]
 pub struct IdError;
 
 impl ObjectId {
-    /// Takes an id from its 20 or 32 bytes.
+    /// Creates an id from its 20 or 32 bytes.
     ///
     /// # Errors
     /// [`IdError`] for any other number of bytes.
@@ -78,13 +78,13 @@ impl ObjectId {
         &self.bytes[..self.kind.len()]
     }
 
-    /// Tells how it was computed.
+    /// Returns the hash function that computed it.
     #[must_use]
     pub const fn kind(&self) -> HashKind {
         self.kind
     }
 
-    /// Tells whether it is all zeros, which git writes where there is no object.
+    /// Returns `true` if it is all zeros, which git writes for a missing object.
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.bytes == [0; 32]
@@ -124,7 +124,7 @@ impl fmt::Debug for ObjectId {
     }
 }
 
-/// What an object is.
+/// The kind of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A commit.
@@ -141,7 +141,7 @@ impl Kind {
     /// All kinds, in the order of their numbers in packs.
     pub const ALL: [Self; 4] = [Self::Commit, Self::Tree, Self::Blob, Self::Tag];
 
-    /// Returns git's word for it.
+    /// Returns git's name for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -152,7 +152,7 @@ impl Kind {
         }
     }
 
-    /// Reads git's word for it.
+    /// Parses git's name for it.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)

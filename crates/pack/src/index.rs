@@ -1,7 +1,8 @@
-//! Pack indices, versions 1 and 2: where each object begins.
+//! Pack indices, versions 1 and 2.
 //!
-//! The tables are described in git's `gitformat-pack(5)`. What they say is checked against the
-//! file's length once; the names are searched by the fanout table only if that is in order.
+//! Input: an index file. Output: the offset of each object. Git's `gitformat-pack(5)` describes the tables.
+//! Their lengths are checked against the length of the file once; lookups use the fanout table only if it
+//! is sorted. Offsets are not checked against the pack.
 
 use crate::map::{be32, be64, map, prefetch};
 use crate::{Fault, HashKind, ObjectId, PackError};
@@ -26,7 +27,7 @@ impl Index {
     /// Maps an index and checks its tables against its length.
     ///
     /// # Errors
-    /// [`PackError`] if the file cannot be mapped or its tables do not fit.
+    /// [`PackError`] if the file cannot be mapped or its tables do not match its length.
     pub fn open(path: &Path, hash: HashKind) -> Result<Self, PackError> {
         let map = map(path)?;
         Self::new(map, hash).map_err(|fault| PackError {
@@ -65,13 +66,13 @@ impl Index {
         Ok(index)
     }
 
-    /// Returns how many objects it lists.
+    /// Returns the number of objects in the index.
     #[must_use]
     pub fn len(&self) -> u32 {
         self.count
     }
 
-    /// Tells whether it lists no object.
+    /// Returns `true` if the index lists no object.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -84,15 +85,15 @@ impl Index {
         ObjectId::from_bytes(self.name(position)?).ok()
     }
 
-    /// Returns the first eight bytes of the id at a position, most significant first: what nearly
-    /// always tells it from all others.
+    /// Returns the first eight bytes of the id at a position, most significant first. They are nearly always
+    /// unique.
     #[must_use]
     #[inline]
     pub fn key(&self, position: u32) -> Option<u64> {
         self.name(position)?.first_chunk().copied().map(u64::from_be_bytes)
     }
 
-    /// Tells whether `id` stands at a position.
+    /// Returns `true` if `id` is at a position.
     #[must_use]
     #[inline]
     pub fn is_at(&self, position: u32, id: &[u8]) -> bool {
@@ -108,13 +109,13 @@ impl Index {
         }
     }
 
-    /// Has the id at a position fetched ahead of its use.
+    /// Prefetches the id at a position.
     #[inline]
     pub(crate) fn prefetch(&self, position: u32) {
         prefetch(&self.map, self.place(position));
     }
 
-    /// Returns the offset of the object at a position; `None` if the tables have none.
+    /// Returns the offset of the object at a position; `None` if the tables do not contain it.
     #[must_use]
     #[inline]
     pub fn offset(&self, position: u32) -> Option<u64> {
@@ -131,7 +132,7 @@ impl Index {
             return Some(u64::from(low));
         }
         let large = table + n * 4 + (low & 0x7fff_ffff) as usize * 8;
-        // Up to the end of the file, trailer and all: so far git reads too.
+        // Like git, read up to the end of the file, including the trailer.
         be64(&self.map, large)
     }
 
@@ -147,15 +148,14 @@ impl Index {
         self.find_between(id, low, self.fan(first))
     }
 
-    /// Finds the position of an object from `low` on and before `high`, for those who keep a finer
-    /// table than the index does.
+    /// Finds the position of an object in `low..high`, for callers with a finer table than the fanout.
     #[must_use]
     #[inline]
     pub fn find_between(&self, id: &[u8], mut low: u32, mut high: u32) -> Option<u32> {
         if id.len() != self.hash.len() {
             return None;
         }
-        // Eight bytes nearly always decide, and are compared at once.
+        // The first eight bytes, which nearly always decide, are compared at once.
         let (key, rest) = id.split_first_chunk::<8>()?;
         let key = u64::from_be_bytes(*key);
         while low < high {
@@ -175,7 +175,7 @@ impl Index {
         None
     }
 
-    /// Returns the checksum of the pack that it was made for.
+    /// Returns the checksum of the pack that the index was made for.
     #[must_use]
     pub fn pack_checksum(&self) -> &[u8] {
         let (len, hash) = (self.map.len(), self.hash.len());
@@ -196,7 +196,7 @@ impl Index {
         self.map.get(start..start + self.hash.len())
     }
 
-    /// Where the id at a position begins.
+    /// Returns the offset in the index of the id at a position.
     #[inline]
     fn place(&self, position: u32) -> usize {
         let (hash, at) = (self.hash.len(), position as usize);
@@ -207,8 +207,7 @@ impl Index {
     }
 }
 
-/// Reads what comes after the first eight bytes of an id of SHA-1, most significant first, so that it
-/// is compared without a call.
+/// Reads the last 12 bytes of a SHA-1 id, most significant first, to compare them without a function call.
 #[inline]
 fn words(rest: &[u8]) -> Option<(u64, u32)> {
     let (first, last) = rest.split_first_chunk::<8>()?;

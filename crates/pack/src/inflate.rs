@@ -1,19 +1,22 @@
 //! Inflates the data of one entry into a reused buffer.
+//!
+//! Input: compressed data and the length that the header states. Output: exactly that many bytes, or an
+//! error. It reads no headers of entries.
 
 use crate::Fault;
 use flate2::bufread::ZlibDecoder;
 use libdeflater::{DecompressionError, Decompressor};
 use std::io::Read;
 
-/// Above this length data are inflated piece by piece, so that memory grows with what there is, not
-/// with what a header claims.
+/// Above this length, data are inflated step by step, so that memory grows with the actual length, not with
+/// the length that a header states.
 pub(crate) const LARGE: u64 = 64 << 20;
 
-/// The most that deflate can make of one byte (zlib's technical notes: 1032 to 1).
+/// Maximum compression ratio of deflate (zlib's technical notes: 1032 to 1).
 const MOST_RATIO: u64 = 1032;
 
-/// Room behind the data that is asked for and not used: libdeflate leaves its fast loop where less
-/// than 299 bytes are free, and that would be most of a short entry.
+/// Spare room after the data: libdeflate leaves its fast loop if fewer than 299 bytes are free, which would
+/// be most of a short entry.
 const SPARE: usize = 320;
 
 /// Bytes in a buffer that is never shrunk, and never cleared before it is written.
@@ -37,12 +40,12 @@ impl Buffer {
         self.room.capacity()
     }
 
-    /// Cuts the bytes and returns them for rewriting.
+    /// Returns the room and the length, to rewrite both.
     pub(crate) fn parts(&mut self) -> (&mut [u8], &mut usize) {
         (&mut self.room, &mut self.len)
     }
 
-    /// Gives `len` bytes of any content.
+    /// Resizes the buffer to `len` bytes of unspecified content.
     pub(crate) fn take(&mut self, len: usize) -> Result<&mut [u8], Fault> {
         if self.room.len() < len {
             let more = len - self.room.len();
@@ -56,8 +59,8 @@ impl Buffer {
 
 /// Inflates entries; each worker has its own.
 pub(crate) struct Inflater {
-    /// For what begins with a block of fixed codes, as short entries do: it need not make them anew
-    /// after every one that has codes of its own.
+    /// For data that begin with a block of fixed codes, as short entries do. It need not rebuild the fixed
+    /// codes after an entry with dynamic codes.
     fixed: Decompressor,
     other: Decompressor,
 }
@@ -69,7 +72,7 @@ impl Default for Inflater {
 }
 
 impl Inflater {
-    /// Inflates exactly `size` bytes from the beginning of `data`; what follows them is left.
+    /// Inflates exactly `size` bytes from the beginning of `data`, and ignores further data.
     pub(crate) fn inflate(
         &mut self,
         data: &[u8],
@@ -84,7 +87,7 @@ impl Inflater {
         }
         let len = usize::try_from(size).map_err(|_| Fault::TooLarge(size))?;
         let room = buffer.take(len + SPARE)?;
-        // The kind of the first block stands behind the two bytes of the header and one bit.
+        // The type of the first block follows the two bytes of the header and one bit.
         let is_fixed = data.get(2).is_some_and(|byte| byte >> 1 & 3 == 1);
         let decompressor = if is_fixed { &mut self.fixed } else { &mut self.other };
         match decompressor.zlib_decompress(data, room) {

@@ -1,4 +1,7 @@
-//! The entries of a pack and the forest that their deltas make, in the order in which they are walked.
+//! The entries of a pack and their delta trees, in walk order.
+//!
+//! Input: a pack and its index. Output: entries, each with its base, kind and children, and errors for
+//! broken ones. It reads headers only and inflates nothing.
 
 use crate::entry::EntryKind;
 use crate::pack::DeltaBase;
@@ -8,10 +11,11 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// The number of headers between the one that is read and the one that is prefetched.
+/// Number of headers between the one that is read and the one that is prefetched.
 const AHEAD: usize = 16;
-/// The number of bytes that are mapped at once.
+/// Number of bytes that are mapped at once.
 const POPULATED: u64 = 4 << 20;
+
 /// The number of an entry in a layout. Not its position in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EntryNo(u32);
@@ -23,24 +27,23 @@ impl EntryNo {
     }
 }
 
-/// Stands for no number in an [`Entry`]: there are millions of entries, and `Option<u32>` would take
-/// eight bytes.
+/// Stands for `None` in an [`Entry`]: there are millions of entries, and `Option<u32>` takes eight bytes.
 const NONE: u32 = u32::MAX;
 
-/// What is known of the kind of an entry.
+/// The kind of an entry, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It is the kind of the base, which is not known yet.
+    /// The kind of its base, which is not known yet.
     Unknown,
     /// The bases are being followed.
     Followed,
     /// The kind.
     Known(Kind),
-    /// The header or the place of the base is broken.
+    /// The header is broken, or the base is not in the pack.
     BrokenHeader,
-    /// An entry that this one is made from is broken.
+    /// A delta base is broken.
     BrokenBase,
-    /// The chain of deltas leads back to itself.
+    /// The delta chain is a cycle.
     Cycle,
 }
 
@@ -52,7 +55,7 @@ pub(crate) struct Entry {
     base: u32,
     /// The position in the index, or [`NONE`].
     position: u32,
-    /// The inflated length, as claimed, as far as 32 bits hold it: a weight, not a size.
+    /// The stated inflated length, at most `u32::MAX`: a weight, not a size.
     pub(crate) weight: u32,
     state: State,
 }
@@ -72,7 +75,7 @@ impl Entry {
         (self.position != NONE).then_some(self.position)
     }
 
-    /// Returns the kind of the root; `None` if the entry or one that it is made from is broken.
+    /// Returns the kind of the root; `None` if the entry or one of its bases is broken.
     #[inline]
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self.state {
@@ -84,13 +87,13 @@ impl Entry {
 
 /// An offset in the pack, and its position in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct EntryOffset {
     offset: u64,
     /// `None` if the index does not list the entry.
     position: Option<u32>,
 }
 
-/// Children of an entry that follow each other in the list of all children.
+/// Children of an entry: a range of the list of all children.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Children {
     pub(crate) start: u32,
@@ -107,7 +110,7 @@ impl Children {
 /// The children of all entries.
 #[derive(Debug)]
 struct Tree {
-    /// For each entry the start of its children in `children`, and the end of the last one's.
+    /// For each entry the start of its children in `children`; then the end of the last range.
     first: Vec<u32>,
     children: Vec<EntryNo>,
 }
@@ -134,14 +137,14 @@ impl Layout {
         pool: Option<&ThreadPool>,
         failed: &mut dyn FnMut(PackError),
     ) -> Self {
-        let mut places = places(pack, failed);
-        let Headers { mut entries, missing } = headers(pack, &places, pool);
+        let mut offsets = offsets(pack, failed);
+        let Headers { mut entries, missing } = headers(pack, &offsets, pool);
         if !missing.is_empty() {
-            // The index lacks entries that others are made from; git would not notice either.
-            let unlisted = closure(pack, &places, missing).into_iter();
-            places.extend(unlisted.map(|offset| Place { offset, position: None }));
-            places.sort_unstable();
-            entries = headers(pack, &places, pool).entries;
+            // The index does not list some delta bases. Git does not notice that either.
+            let unlisted = closure(pack, &offsets, missing).into_iter();
+            offsets.extend(unlisted.map(|offset| EntryOffset { offset, position: None }));
+            offsets.sort_unstable();
+            entries = headers(pack, &offsets, pool).entries;
         }
         follow(pack, &mut entries, failed);
         let order = bases_first(&entries, &Tree::new(&entries));
@@ -168,7 +171,7 @@ impl Layout {
         &self.entries
     }
 
-    /// Lists the numbers of the entries: a base comes before the entries that are made from it.
+    /// Lists the numbers of the entries. A base comes before the deltas on it.
     pub(crate) fn numbers(
         &self,
     ) -> impl DoubleEndedIterator<Item = EntryNo> + ExactSizeIterator + use<> {
@@ -182,10 +185,10 @@ impl Layout {
         Children { start: first[number.index()], end: first[number.index() + 1] }
     }
 
-    /// Returns the entry at a place in the list of all children.
+    /// Returns the entry at an index of the list of all children.
     #[inline]
-    pub(crate) fn child(&self, place: u32) -> EntryNo {
-        self.tree.children[place as usize]
+    pub(crate) fn child(&self, index: u32) -> EntryNo {
+        self.tree.children[index as usize]
     }
 }
 
@@ -219,8 +222,8 @@ impl Tree {
     }
 }
 
-/// Lists the entries in the order in which they are walked, the broken ones at the end: each family from
-/// its base down, so that the next entry of a walk is the next one in memory.
+/// Lists the entries in walk order, the broken ones at the end: each tree from its root down, so that the
+/// next entry of a walk is the next one in memory.
 fn bases_first(entries: &[Entry], tree: &Tree) -> Vec<EntryNo> {
     let mut order = Vec::with_capacity(entries.len());
     let mut open = Vec::new();
@@ -237,29 +240,29 @@ fn bases_first(entries: &[Entry], tree: &Tree) -> Vec<EntryNo> {
     order
 }
 
-/// Lists the places of the entries in the index, in ascending order.
-fn places(pack: &Pack, failed: &mut dyn FnMut(PackError)) -> Vec<Place> {
+/// Lists the offsets in the index, in ascending order, with their positions.
+fn offsets(pack: &Pack, failed: &mut dyn FnMut(PackError)) -> Vec<EntryOffset> {
     let index = pack.index();
     let end = pack.entries().len() as u64;
-    let mut places = Vec::with_capacity(index.len() as usize);
+    let mut offsets = Vec::with_capacity(index.len() as usize);
     for position in 0..index.len() {
         match index.offset(position) {
             Some(offset) if offset >= 12 && offset < end => {
-                places.push(Place { offset, position: Some(position) });
+                offsets.push(EntryOffset { offset, position: Some(position) });
             }
             offset => failed(pack.error(offset, index.id(position), Fault::Offset)),
         }
     }
-    places.sort_unstable();
-    places
+    offsets.sort_unstable();
+    offsets
 }
 
-/// Lists the offsets of the bases that are not in the index, directly or through other such bases.
-fn closure(pack: &Pack, places: &[Place], missing: Vec<u64>) -> BTreeSet<u64> {
+/// Lists the offsets of all bases that are not in the index, including bases of such bases.
+fn closure(pack: &Pack, offsets: &[EntryOffset], missing: Vec<u64>) -> BTreeSet<u64> {
     let mut known = BTreeSet::new();
     let mut open = missing;
     while let Some(offset) = open.pop() {
-        let is_entry = places.binary_search_by_key(&offset, |place| place.offset).is_ok();
+        let is_entry = offsets.binary_search_by_key(&offset, |it| it.offset).is_ok();
         if offset < 12 || is_entry || !known.insert(offset) {
             continue;
         }
@@ -273,16 +276,16 @@ fn closure(pack: &Pack, places: &[Place], missing: Vec<u64>) -> BTreeSet<u64> {
 }
 
 /// Reads all headers.
-fn headers(pack: &Pack, places: &[Place], pool: Option<&ThreadPool>) -> Headers {
-    let Some(pool) = pool else { return read_headers(pack, places, 0..places.len()) };
-    let share = places.len().div_ceil(pool.current_num_threads()).max(1);
-    let shares: Vec<Range<usize>> = (0..places.len())
+fn headers(pack: &Pack, offsets: &[EntryOffset], pool: Option<&ThreadPool>) -> Headers {
+    let Some(pool) = pool else { return read_headers(pack, offsets, 0..offsets.len()) };
+    let share = offsets.len().div_ceil(pool.current_num_threads()).max(1);
+    let shares: Vec<Range<usize>> = (0..offsets.len())
         .step_by(share)
-        .map(|start| start..places.len().min(start + share))
+        .map(|start| start..offsets.len().min(start + share))
         .collect();
-    let read = |range| read_headers(pack, places, range);
+    let read = |range| read_headers(pack, offsets, range);
     let parts: Vec<Headers> = pool.install(|| shares.into_par_iter().map(read).collect());
-    let mut all = Headers { entries: Vec::with_capacity(places.len()), missing: Vec::new() };
+    let mut all = Headers { entries: Vec::with_capacity(offsets.len()), missing: Vec::new() };
     for part in parts {
         all.entries.extend(part.entries);
         all.missing.extend(part.missing);
@@ -290,16 +293,16 @@ fn headers(pack: &Pack, places: &[Place], pool: Option<&ThreadPool>) -> Headers 
     all
 }
 
-fn read_headers(pack: &Pack, places: &[Place], range: Range<usize>) -> Headers {
+fn read_headers(pack: &Pack, offsets: &[EntryOffset], range: Range<usize>) -> Headers {
     let mut headers = Headers { entries: Vec::with_capacity(range.len()), missing: Vec::new() };
     let mut populated = 0;
     for at in range {
-        let Place { offset, position } = places[at];
+        let EntryOffset { offset, position } = offsets[at];
         if offset >= populated {
             populated = offset + POPULATED;
             pack.populate(offset, POPULATED as usize);
         }
-        if let Some(ahead) = places.get(at + AHEAD) {
+        if let Some(ahead) = offsets.get(at + AHEAD) {
             pack.prefetch(ahead.offset);
         }
         let position = position.unwrap_or(NONE);
@@ -310,7 +313,7 @@ fn read_headers(pack: &Pack, places: &[Place], range: Range<usize>) -> Headers {
             match (header.kind, pack.delta_base(offset, &header)) {
                 (EntryKind::Whole(kind), _) => entry.state = State::Known(kind),
                 (_, DeltaBase::At(base)) if base >= 12 && base < pack.entries().len() as u64 => {
-                    match find(places, at, base) {
+                    match find(offsets, at, base) {
                         Some(base) => (entry.base, entry.state) = (base.0, State::Unknown),
                         None => headers.missing.push(base),
                     }
@@ -326,12 +329,12 @@ fn read_headers(pack: &Pack, places: &[Place], range: Range<usize>) -> Headers {
 /// Finds the entry at an offset; the entries shortly before `near` are tried first, in growing steps,
 /// since most bases are close.
 #[inline]
-fn find(places: &[Place], near: usize, offset: u64) -> Option<EntryNo> {
-    let (mut low, mut high, mut step) = (0, places.len(), 16);
-    if places[near].offset > offset {
+fn find(offsets: &[EntryOffset], near: usize, offset: u64) -> Option<EntryNo> {
+    let (mut low, mut high, mut step) = (0, offsets.len(), 16);
+    if offsets[near].offset > offset {
         high = near;
         while step < near {
-            if places[near - step].offset <= offset {
+            if offsets[near - step].offset <= offset {
                 low = near - step;
                 break;
             }
@@ -339,11 +342,11 @@ fn find(places: &[Place], near: usize, offset: u64) -> Option<EntryNo> {
             step *= 4;
         }
     }
-    let at = places[low..high].binary_search_by_key(&offset, |place| place.offset).ok()?;
+    let at = offsets[low..high].binary_search_by_key(&offset, |it| it.offset).ok()?;
     u32::try_from(low + at).ok().map(EntryNo)
 }
 
-/// Gives every delta the kind of its root, and reports those that have none to `failed`.
+/// Sets the kind of every delta to that of its root, and reports entries without a kind to `failed`.
 fn follow(pack: &Pack, entries: &mut [Entry], failed: &mut dyn FnMut(PackError)) {
     let mut chain = Vec::new();
     for start in 0..entries.len() {
@@ -365,15 +368,17 @@ fn follow(pack: &Pack, entries: &mut [Entry], failed: &mut dyn FnMut(PackError))
             State::Known(_) => continue,
             State::Cycle => Fault::Cycle,
             State::BrokenBase => Fault::BaseBroken,
-            State::Unknown | State::Followed | State::BrokenHeader => why(pack, entry.offset),
+            State::Unknown | State::Followed | State::BrokenHeader => {
+                header_error(pack, entry.offset)
+            }
         };
         let id = entry.position().and_then(|position| pack.index().id(position));
         failed(pack.error(Some(entry.offset), id, fault));
     }
 }
 
-/// Returns the reason why an entry's header cannot be used.
-fn why(pack: &Pack, offset: u64) -> Fault {
+/// Returns the error in the header of an entry.
+fn header_error(pack: &Pack, offset: u64) -> Fault {
     match pack.header(offset) {
         Err(fault) => fault,
         Ok(header) => match pack.delta_base(offset, &header) {

@@ -1,8 +1,8 @@
 //! Reads git packfiles once, in order, by type.
 //!
-//! In come a pack and its index; out come objects, each with its id, its kind and the pieces that it
-//! is made of: bytes copied from its delta base and fresh bytes. It knows nothing of tokens,
-//! repositories or loose objects, computes no hash, and never trusts a length.
+//! Input: a pack and its index. Output: objects, each with its id, its kind and its pieces: bytes copied
+//! from its delta base, and fresh bytes. The crate does not handle tokens, repositories or loose objects,
+//! computes no hash, and never trusts a length.
 //!
 //! # Examples
 //! Lists the blobs of a pack with their lengths, on two threads:
@@ -18,7 +18,7 @@
 //! struct Blobs(Vec<(ObjectId, u64)>);
 //!
 //! impl Visitor for Blobs {
-//!     type Kept = ();
+//!     type BaseData = ();
 //!
 //!     fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
 //!         self.0.push((object.id(), object.len()));
@@ -66,13 +66,13 @@
 //! ```
 
 mod delta;
+mod delta_stack;
 mod entry;
 mod error;
 mod id;
 mod index;
 mod inflate;
 mod layout;
-mod levels;
 mod map;
 mod pack;
 mod plan;
@@ -81,11 +81,11 @@ mod visitor;
 mod walk;
 mod worker;
 
-pub use delta::{From, Piece};
+pub use delta::{Piece, PieceSource};
 pub use error::{Fault, PackError};
 pub use id::{HashKind, IdError, Kind, ObjectId};
 pub use index::Index;
 pub use map::MappedFile;
-pub use pack::{Elsewhere, Pack, Reader};
+pub use pack::{ExternalBases, Pack, Reader};
 pub use visitor::{Object, Visitor};
 pub use walk::{DeltaForest, Kinds, WalkOptions};

@@ -9,8 +9,7 @@ use std::path::Path;
 
 /// A file of a git directory, mapped into memory.
 ///
-/// Only for files that are never changed once they have their name: packs, indices, objects of
-/// Git LFS.
+/// Only for files that never change after they are renamed into place: packs, indices, objects of Git LFS.
 #[derive(Debug)]
 pub struct MappedFile(Mmap);
 
@@ -34,15 +33,15 @@ impl Deref for MappedFile {
 
 fn map_file(file: &File) -> io::Result<Mmap> {
     // SAFETY: these files are written under another name, renamed into place and never changed;
-    // git maps them in the same way. Only someone who truncates the file while we read can harm
-    // us: the process ends by a signal, it reads nothing foreign.
+    // git maps them in the same way. If the file is truncated while it is read, a signal ends the process;
+    // it never reads foreign memory.
     #[expect(unsafe_code, reason = "there is no other way to map a file")]
     unsafe {
         Mmap::map(file)
     }
 }
 
-/// Maps a file that git never changes once it has its name.
+/// Maps a file that git never changes after it is renamed into place.
 pub(crate) fn map(path: &Path) -> Result<Mmap, PackError> {
     let open = || {
         // Opening a FIFO would wait for a writer, and a device has no end.
@@ -60,14 +59,14 @@ pub(crate) fn map(path: &Path) -> Result<Mmap, PackError> {
     })
 }
 
-/// Has the processor fetch the bytes around `at`, while it does other things.
+/// Prefetches the bytes around `at` into the cache.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8], at: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(byte) = bytes.get(at) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: it reads nothing that a program can see, and the address is that of a byte.
-        #[expect(unsafe_code, reason = "there is no other way to tell the processor")]
+        // SAFETY: a prefetch has no visible effect, and the address is valid.
+        #[expect(unsafe_code, reason = "there is no safe prefetch instruction")]
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast());
         }

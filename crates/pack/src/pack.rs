@@ -1,4 +1,7 @@
-//! A pack with its index, open for walking and for single reads.
+//! A pack with its index, opened for walks and for single reads.
+//!
+//! Input: the path of a pack. Output: headers, delta bases and single objects. It does not search loose
+//! objects or other packs: the caller supplies external delta bases.
 
 use crate::delta::{Piece, apply, parse};
 use crate::entry::{EntryKind, Header, header};
@@ -8,7 +11,7 @@ use crate::{Fault, HashKind, Index, Kind, ObjectId, PackError};
 use memmap2::Mmap;
 use std::path::{Path, PathBuf};
 
-/// The longest chain of deltas that a single read follows; git writes at most 4,095.
+/// Maximum length of a delta chain in a single read; git writes at most 4,095.
 const LONGEST_CHAIN: usize = 100_000;
 
 /// A pack and its index.
@@ -20,7 +23,7 @@ pub struct Pack {
     hash: HashKind,
 }
 
-/// What single reads reuse.
+/// The buffers of single reads.
 #[derive(Default)]
 pub struct Reader {
     inflater: Inflater,
@@ -45,14 +48,14 @@ struct Step {
     header: Header,
 }
 
-/// Gives a delta base that is not to be had from the pack itself.
-pub type Elsewhere<'a> = &'a mut dyn FnMut(&ObjectId) -> Option<(Kind, Vec<u8>)>;
+/// Returns a delta base that cannot be read from the pack itself.
+pub type ExternalBases<'a> = &'a mut dyn FnMut(&ObjectId) -> Option<(Kind, Vec<u8>)>;
 
 impl Pack {
-    /// Maps the pack at `path`, which ends in `.pack`, and the index beside it.
+    /// Maps the pack at `path`, which ends in `.pack`, and the index next to it.
     ///
     /// # Errors
-    /// [`PackError`] if one of them cannot be mapped or is none.
+    /// [`PackError`] if one of them cannot be mapped or has another format.
     pub fn open(path: &Path, hash: HashKind) -> Result<Self, PackError> {
         let index = Index::open(&path.with_extension("idx"), hash)?;
         let map = map(path)?;
@@ -71,11 +74,10 @@ impl Pack {
         }
     }
 
-    /// Compares what pack and index say of each other, without reading the entries: an error names
-    /// what git itself would refuse.
+    /// Checks that pack and index belong together, as git does, without reading the entries.
     ///
     /// # Errors
-    /// [`PackError`] if they count differently or were not made for each other.
+    /// [`PackError`] if the number of objects or the checksum of the pack differs.
     pub fn check(&self) -> Result<(), PackError> {
         let (pack, index) = (be32(&self.map, 8).unwrap_or(0), self.index.len());
         if pack != index {
@@ -87,7 +89,7 @@ impl Pack {
         Ok(())
     }
 
-    /// Returns where it lies.
+    /// Returns the path of the pack.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -105,13 +107,13 @@ impl Pack {
         self.map.len() as u64
     }
 
-    /// Tells whether it holds no object.
+    /// Returns `true` if the pack contains no object.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    /// The bytes of header and entries, without the trailer.
+    /// Returns the bytes of header and entries, without the trailer.
     #[inline]
     pub(crate) fn entries(&self) -> &[u8] {
         &self.map[..self.map.len() - self.hash.len()]
@@ -125,19 +127,19 @@ impl Pack {
         header(self.entries(), offset, self.hash)
     }
 
-    /// Has the entry at an offset fetched ahead of its use.
+    /// Prefetches the entry at an offset.
     #[inline]
     pub(crate) fn prefetch(&self, offset: u64) {
         prefetch(&self.map, offset as usize);
     }
 
-    /// Has the bytes from an offset on mapped at one go, where the system can: page by page that
-    /// costs more than reading them.
+    /// Maps the pages from an offset on at once, if the system supports it: mapping them one by one costs
+    /// more than reading them.
     pub(crate) fn populate(&self, offset: u64, len: usize) {
         #[cfg(target_os = "linux")]
         if let Ok(at) = usize::try_from(offset) {
             let len = len.min(self.map.len().saturating_sub(at));
-            // A system that is too old for this maps them one by one.
+            // Older systems map them one by one.
             let _ = self.map.advise_range(memmap2::Advice::PopulateRead, at, len);
         }
         #[cfg(not(target_os = "linux"))]
@@ -170,15 +172,15 @@ impl Pack {
 
     /// Reads the object at `offset`.
     ///
-    /// A base that cannot be read here is asked of `elsewhere`, as git does.
+    /// A base that cannot be read from this pack is requested from `external_bases`, as git does.
     ///
     /// # Errors
-    /// [`PackError`] if the entry or one that it is made from cannot be read.
+    /// [`PackError`] if the entry or one of its delta bases cannot be read.
     pub fn read(
         &self,
         offset: u64,
         reader: &mut Reader,
-        elsewhere: Elsewhere<'_>,
+        external_bases: ExternalBases<'_>,
     ) -> Result<(Kind, Vec<u8>), PackError> {
         let fail = |at: u64, fault| self.error(Some(at), self.id_at(at), fault);
         let mut chain: Vec<Step> = Vec::new();
@@ -199,7 +201,7 @@ impl Pack {
                     }
                     DeltaBase::Missing(id) => {
                         chain.push(Step { offset: at, header });
-                        elsewhere(&id).ok_or_else(|| fail(at, Fault::BaseMissing(id)))
+                        external_bases(&id).ok_or_else(|| fail(at, Fault::BaseMissing(id)))
                     }
                     DeltaBase::None => self.whole(&header, reader).map_err(|fault| fail(at, fault)),
                 },
@@ -207,10 +209,10 @@ impl Pack {
             };
             match found {
                 Ok(found) => break found,
-                // The object itself: its caller knows what other copies there are.
+                // For the object itself, the caller searches for other copies.
                 Err(error) if chain.is_empty() => return Err(error),
                 Err(error) => {
-                    let again = self.id_at(at).and_then(|id| elsewhere(&id));
+                    let again = self.id_at(at).and_then(|id| external_bases(&id));
                     break again.ok_or(error)?;
                 }
             }
@@ -221,7 +223,7 @@ impl Pack {
                 Ok(result) => result,
                 Err(fault) if chain.is_empty() => return Err(fail(at, fault)),
                 Err(fault) => {
-                    let again = self.id_at(at).and_then(|id| elsewhere(&id));
+                    let again = self.id_at(at).and_then(|id| external_bases(&id));
                     again.ok_or_else(|| fail(at, fault))?.1
                 }
             };
@@ -253,7 +255,7 @@ impl Pack {
         reader.inflater.inflate(data, header.size, &mut reader.buffer)
     }
 
-    /// Finds the id of the entry at an offset: slow, for what is broken.
+    /// Finds the id of the entry at an offset. Slow; for errors only.
     pub(crate) fn id_at(&self, offset: u64) -> Option<ObjectId> {
         let here = |&position: &u32| self.index.offset(position) == Some(offset);
         (0..self.index.len()).find(here).and_then(|position| self.index.id(position))

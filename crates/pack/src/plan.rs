@@ -1,14 +1,14 @@
-//! The plan of a walk: which entries are wanted, and the jobs that the workers get.
+//! The plan of a walk: the wanted entries, divided into jobs for the workers.
 //!
-//! Input: the layout of a pack and the wanted entries. Output: jobs of about equal weight in the order of
-//! the pack. Nothing is inflated here.
+//! Input: the layout of a pack and the wanted entries. Output: jobs of about equal weight in pack order.
+//! This file inflates nothing.
 
 use crate::layout::{Children, Entry, EntryNo, Layout};
 
 /// The cost of an entry in addition to its bytes, in bytes: a call of the inflater and of the visitor.
 const OVERHEAD: u64 = 400;
 
-/// What one walk visits: the wanted entries, cut into jobs.
+/// The wanted entries of one walk, divided into jobs.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     layout: &'a Layout,
@@ -16,31 +16,30 @@ pub(crate) struct Plan<'a> {
     pub(crate) jobs: Vec<Job>,
 }
 
-/// What a walk needs to know of an entry.
+/// The properties of an entry in a walk.
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
-    /// The children that are walked with it: as in the layout, without those that belong to a job of
-    /// their own.
+    /// Its children, without those in separate jobs.
     children: Children,
     is_wanted: bool,
     /// Whether it or an entry below it is wanted.
     has_wanted: bool,
 }
 
-/// A part of a family that one worker walks at a stretch.
+/// A part of a delta tree that one worker walks without interruption.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
-    /// The entry to begin at.
+    /// The first entry.
     pub(crate) entry: EntryNo,
     /// Its children to be walked.
     pub(crate) children: Children,
-    /// Whether the entry itself is walked, or only needed for its children.
+    /// Whether the entry itself is visited, or only its children.
     pub(crate) own: bool,
-    /// About how much work it is.
+    /// The approximate amount of work.
     pub(crate) weight: u64,
 }
 
-/// The least weight that is worth a job of its own.
+/// Minimum weight of a separate job.
 const LEAST_JOB: u64 = 4 << 20;
 
 impl<'a> Plan<'a> {
@@ -80,7 +79,7 @@ impl<'a> Plan<'a> {
         self.nodes[entry.index()].has_wanted
     }
 
-    /// Cuts what is wanted into jobs of about equal weight, in the order of the pack.
+    /// Divides the wanted entries into jobs of about equal weight, in pack order.
     pub(crate) fn new(
         layout: &'a Layout,
         threads: usize,
@@ -110,7 +109,7 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// Makes a job of whatever exceeds `most`, from the leaves up.
+    /// Makes a job of each group of children that exceeds `most`, from the leaves up.
     fn cut(&mut self, mut weights: Vec<u64>, most: u64) {
         for entry in self.layout.numbers().rev() {
             let mut rest = self.children(entry);

@@ -1,7 +1,7 @@
-//! The pack and the layout of its entries, which objects are inflated from.
+//! A pack with the layout of its entries.
 //!
-//! Input: the number of an entry. Output: its inflated data, an object or a delta. No delta is
-//! applied here.
+//! Input: the number of an entry. Output: its inflated data, an object or a delta. This file applies no
+//! delta.
 
 use crate::inflate::{Buffer, Inflater};
 use crate::layout::{EntryNo, Layout};

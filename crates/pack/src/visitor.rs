@@ -1,50 +1,50 @@
-//! Visitors, and the objects that they are shown.
+//! Visitors, and the objects that they receive.
 //!
-//! Input: the levels of a worker. Output: one object with its pieces, its fresh bytes and its base; it is
-//! put together only when the visitor asks. Nothing is walked here.
+//! Input: the delta stack of a worker. Output: an object with its pieces, fresh bytes and base, which is
+//! assembled only on request. This file walks nothing.
 
-use crate::levels::Levels;
+use crate::delta_stack::DeltaStack;
 use crate::{Fault, Kind, ObjectId, PackError, Piece};
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// Takes the objects of one worker.
+/// Receives the objects of one worker.
 pub trait Visitor {
-    /// What is remembered of an object while those made from it are visited.
-    type Kept: Send;
+    /// Data about an object, stored while the deltas on it are visited.
+    type BaseData: Send;
 
-    /// Visits an object. `base` is what was kept of its delta base; `None` if there is no base, or if
-    /// this walk did not visit it: then all bytes are new.
+    /// Visits an object and returns data for the visits of the deltas on it. `base` is the data of its delta
+    /// base, or `None` if there is no base, or this walk did not visit it.
     fn visit(
         &mut self,
         object: &mut Object<'_>,
-        base: Option<&Self::Kept>,
-    ) -> Result<Self::Kept, Fault>;
+        base: Option<&Self::BaseData>,
+    ) -> Result<Self::BaseData, Fault>;
 
-    /// Visits an object that is too large to be held: `len` bytes from `content`.
+    /// Visits an object that is too large for memory: `len` bytes from `content`.
     ///
     /// # Errors
     /// The error of reading from `content`.
     fn stream(&mut self, id: ObjectId, len: u64, content: &mut dyn Read) -> io::Result<()>;
 
-    /// Receives an object that cannot be read.
+    /// Receives the error of an object that cannot be read.
     fn failed(&mut self, error: PackError);
 
-    /// Returns `true` if the walk is to stop.
+    /// Returns `true` if the walk must stop.
     fn is_stopped(&self) -> bool;
 }
 
-/// An object in its place in a family.
+/// An object in its delta tree.
 pub struct Object<'a> {
     pub(crate) id: ObjectId,
     pub(crate) kind: Kind,
     pub(crate) position: u32,
     pub(crate) is_base: bool,
-    pub(crate) levels: &'a mut Levels,
+    pub(crate) stack: &'a mut DeltaStack,
 }
 
 impl Object<'_> {
-    /// Returns its id, as the index has it.
+    /// Returns its id in the index.
     #[must_use]
     pub fn id(&self) -> ObjectId {
         self.id
@@ -62,7 +62,7 @@ impl Object<'_> {
         self.position
     }
 
-    /// Returns `true` if other objects are deltas on it, so that it is put together in any case.
+    /// Returns `true` if other objects are deltas on it, so that it is assembled in any case.
     #[must_use]
     pub fn is_base(&self) -> bool {
         self.is_base
@@ -71,7 +71,7 @@ impl Object<'_> {
     /// Returns its length in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.levels.len()
+        self.stack.len()
     }
 
     /// Returns `true` if it has no bytes.
@@ -80,50 +80,50 @@ impl Object<'_> {
         self.len() == 0
     }
 
-    /// Returns the pieces that it is made of, in order, without gaps. An object that is no delta
-    /// has one fresh piece, or none if it is empty.
+    /// Returns its pieces, in order, without gaps. An object that is not a delta has one fresh piece, or
+    /// none if it is empty.
     #[must_use]
     #[inline]
     pub fn pieces(&self) -> &[Piece] {
-        self.levels.pieces()
+        self.stack.pieces()
     }
 
     /// Returns all its fresh bytes, in the order of the pieces.
     #[must_use]
     #[inline]
     pub fn fresh(&self) -> &[u8] {
-        self.levels.fresh()
+        self.stack.fresh()
     }
 
-    /// Returns the bytes of the delta base; empty for an object that is no delta.
+    /// Returns the bytes of the delta base. Empty for an object that is not a delta.
     #[must_use]
     #[inline]
     pub fn base(&self) -> &[u8] {
-        self.levels.base()
+        self.stack.base()
     }
 
-    /// Appends the bytes of a range to `out`, without putting the object together.
+    /// Appends the bytes of a range to `out`, without assembling the object.
     ///
     /// # Panics
     /// If the range exceeds the object.
     pub fn read(&self, range: Range<usize>, out: &mut Vec<u8>) {
-        self.levels.read(range, out);
+        self.stack.read(range, out);
     }
 
-    /// Returns all bytes. They are put together once.
+    /// Returns all bytes; assembles them at the first call.
     ///
     /// # Errors
-    /// [`Fault`] if memory does not suffice.
-    pub fn whole(&mut self) -> Result<&[u8], Fault> {
-        self.levels.whole()
+    /// [`Fault`] if there is not enough memory.
+    pub fn assemble(&mut self) -> Result<&[u8], Fault> {
+        self.stack.assemble()
     }
 
     /// Returns all bytes, and the pieces.
     ///
     /// # Errors
-    /// As [`Object::whole`].
-    pub fn whole_with_pieces(&mut self) -> Result<(&[u8], &[Piece]), Fault> {
-        self.levels.whole()?;
-        Ok((self.levels.top(), self.levels.pieces()))
+    /// As [`Object::assemble`].
+    pub fn assemble_with_pieces(&mut self) -> Result<(&[u8], &[Piece]), Fault> {
+        self.stack.assemble()?;
+        Ok((self.stack.top(), self.stack.pieces()))
     }
 }

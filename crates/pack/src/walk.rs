@@ -1,7 +1,8 @@
-//! Walks the forest of a pack from base to leaves, so that each entry is inflated once.
+//! Walks the delta trees of a pack from roots to leaves, so that each entry is inflated once.
 //!
-//! An object that nothing is made from is not put together unless the visitor asks: it sees the
-//! pieces, the fresh bytes and the base. Most versions of a file are decided by what they added.
+//! Input: a pack and the kinds of objects wanted. Output: calls of visitors. An object without deltas on it
+//! is assembled only on request: for most versions of a file the pieces, the fresh bytes and the base
+//! suffice.
 
 use crate::layout::{Entry, Layout};
 use crate::plan::{Job, Plan};
@@ -33,21 +34,21 @@ impl Kinds {
     }
 }
 
-/// Which objects a walk visits, and its threads and memory.
+/// The objects that a walk visits, its threads and its memory.
 #[derive(Clone, Copy)]
 pub struct WalkOptions<'a> {
-    /// The kinds of objects to be visited; others are never inflated.
+    /// The kinds of objects to visit; others are never inflated.
     pub kinds: Kinds,
     /// The worker threads; with `None` the calling thread is the only worker.
     pub pool: Option<&'a ThreadPool>,
-    /// How many bytes the buffers of all workers may hold together. What exceeds it is made again
-    /// when it is needed; a single object may exceed it.
+    /// Maximum size of the buffers of all workers together, in bytes. Objects beyond it are rebuilt when
+    /// needed; a single object may exceed it.
     pub budget: usize,
-    /// Objects not to be visited, by position in the index, because they were seen elsewhere.
+    /// Returns `true` for objects to skip, by position in the index.
     pub skip: Option<&'a (dyn Fn(u32) -> bool + Sync)>,
 }
 
-/// The entries of a pack, ready to be walked as often as needed.
+/// The entries of a pack as delta trees, which can be walked several times.
 pub struct DeltaForest {
     pack: Arc<Pack>,
     layout: Layout,
@@ -71,9 +72,8 @@ impl DeltaForest {
         &self.pack
     }
 
-    /// Lists the deltas among the objects of a kind: the positions of each and of its base. Bases
-    /// mostly come before what is made from them; where deltas name their bases by id they need
-    /// not.
+    /// Lists the deltas among the objects of a kind, as the positions of each delta and of its base. Bases
+    /// come before the deltas on them, unless deltas refer to their bases by id.
     pub fn deltas(&self, kind: Kind) -> impl Iterator<Item = (u32, u32)> {
         let entries = self.layout.entries().iter();
         entries.filter(move |entry| entry.kind() == Some(kind)).filter_map(|entry| {
@@ -85,8 +85,8 @@ impl DeltaForest {
     /// Walks the wanted objects. `make` creates a visitor for each worker that gets work; the visitors
     /// are returned at the end, in no particular order.
     ///
-    /// Every object that can be read is visited once; [`Visitor::failed`] receives the others. A panic of
-    /// a visitor is passed on to the caller.
+    /// Every readable object is visited once; [`Visitor::failed`] receives the errors of the others. A panic
+    /// of a visitor propagates to the caller.
     pub fn walk<V: Visitor + Send>(
         &self,
         options: &WalkOptions<'_>,
@@ -126,7 +126,7 @@ impl DeltaForest {
     }
 }
 
-/// Joins small jobs that follow each other in the pack.
+/// Joins small adjacent jobs.
 fn batches(jobs: &[Job], threads: usize) -> Vec<Range<usize>> {
     let most = jobs.iter().map(|job| job.weight).sum::<u64>() / (threads as u64 * 48) + 1;
     let (mut batches, mut start, mut sum) = (Vec::new(), 0, 0);

@@ -1,12 +1,12 @@
-//! One worker of a walk: goes down forest and shows each wanted object to the visitor.
+//! One worker of a walk: descends the delta trees and passes each wanted object to the visitor.
 //!
 //! Input: a plan and its jobs. Output: calls of the visitor. It decides neither which objects are wanted
 //! nor which worker gets a job.
 
+use crate::delta_stack::{BaseUse, DeltaStack};
 use crate::entry::EntryKind;
 use crate::inflate::LARGE;
 use crate::layout::{Children, Entry, EntryNo};
-use crate::levels::{Above, Levels};
 use crate::plan::{Job, Plan};
 use crate::source::Source;
 use crate::visitor::{Object, Visitor};
@@ -18,26 +18,27 @@ use std::io::{self, Read};
 pub(crate) struct Worker<'a, V: Visitor> {
     source: Source<'a>,
     plan: &'a Plan<'a>,
-    levels: Levels,
-    open: Vec<Open<V::Kept>>,
+    stack: DeltaStack,
+    open: Vec<OpenBase<V::BaseData>>,
     pub(crate) visitor: V,
 }
 
-/// What was kept of the object of a level, and its children that are still to come.
-struct Open<K> {
-    kept: Option<K>,
+/// The visitor's data about an object on the stack, and its remaining children.
+struct OpenBase<D> {
+    data: Option<D>,
     children: Children,
 }
 
 impl<'a, V: Visitor> Worker<'a, V> {
-    /// Creates a worker whose buffers hold at most `budget` bytes, a single object excepted.
+    /// Creates a worker whose buffers have at most `budget` bytes in total, unless a single object
+    /// exceeds that.
     pub(crate) fn new(source: Source<'a>, plan: &'a Plan<'a>, budget: usize, visitor: V) -> Self {
-        Self { source, plan, levels: Levels::new(budget), open: Vec::new(), visitor }
+        Self { source, plan, stack: DeltaStack::new(budget), open: Vec::new(), visitor }
     }
 
     /// Walks the entries of a job.
     pub(crate) fn run(&mut self, job: &Job) {
-        self.levels.clear();
+        self.stack.clear();
         self.open.clear();
         if job.own {
             if !self.enter(job.entry, job.children) {
@@ -46,10 +47,10 @@ impl<'a, V: Visitor> Worker<'a, V> {
         } else if !self.descend(job) {
             return;
         }
-        while let Some(Open { children, .. }) = self.open.last_mut() {
+        while let Some(OpenBase { children, .. }) = self.open.last_mut() {
             let Some(child) = self.plan.next_child(children) else {
                 self.open.pop();
-                self.levels.pop();
+                self.stack.pop();
                 continue;
             };
             if !self.plan.has_wanted(child) {
@@ -59,14 +60,14 @@ impl<'a, V: Visitor> Worker<'a, V> {
                 return;
             }
             let children = self.plan.children(child);
-            self.look_ahead(children);
+            self.prefetch_next(children);
             self.enter(child, children);
         }
     }
 
     /// Prefetches the entry that follows an entry with these children.
     #[inline]
-    fn look_ahead(&self, children: Children) {
+    fn prefetch_next(&self, children: Children) {
         let open = self.open.iter().rev().map(|open| open.children);
         let mut all = std::iter::once(children).chain(open);
         let Some(next) = all.find_map(|children| self.plan.first_child(children)) else {
@@ -79,7 +80,7 @@ impl<'a, V: Visitor> Worker<'a, V> {
         }
     }
 
-    /// Goes down to an entry that another worker visits; returns `false` if it cannot be read.
+    /// Descends to an entry that another worker visits. Returns `false` if it cannot be read.
     fn descend(&mut self, job: &Job) -> bool {
         let mut chain = vec![job.entry];
         while let Some(&last) = chain.last()
@@ -88,20 +89,20 @@ impl<'a, V: Visitor> Worker<'a, V> {
             chain.push(base);
         }
         while let Some(entry) = chain.pop() {
-            let above = if self.open.is_empty() { Above::Needed } else { Above::Done };
-            let pushed = self.levels.push(self.source, entry);
-            if pushed.and_then(|()| self.levels.settle(above)).is_err() {
-                // The worker that visits that entry reports the fault; here its descendants are lost.
+            let base_use = if self.open.is_empty() { BaseUse::Needed } else { BaseUse::Done };
+            let pushed = self.stack.push(self.source, entry);
+            if pushed.and_then(|()| self.stack.settle(base_use)).is_err() {
+                // The worker that visits the entry reports the error; this one reports its descendants.
                 self.lose_children(job.children);
                 return false;
             }
             let children = if entry == job.entry { job.children } else { Children::default() };
-            self.open.push(Open { kept: None, children });
+            self.open.push(OpenBase { data: None, children });
         }
         true
     }
 
-    /// Visits an entry, one level below the last; returns `false` if it cannot be read.
+    /// Visits an entry, one level below the last. Returns `false` if it cannot be read.
     fn enter(&mut self, at: EntryNo, children: Children) -> bool {
         let entry = *self.source.layout.entry(at);
         let is_wanted = self.plan.is_wanted(at);
@@ -116,44 +117,44 @@ impl<'a, V: Visitor> Worker<'a, V> {
                 }
             }
         }
-        if let Err(fault) = self.levels.push(self.source, at) {
+        if let Err(fault) = self.stack.push(self.source, at) {
             if is_wanted {
                 self.fail(&entry, fault);
             }
             self.lose_children(children);
             return false;
         }
-        let mut kept = None;
+        let mut data = None;
         if is_wanted
             && let (Some(position), Some(kind)) = (entry.position(), entry.kind())
             && let Some(id) = self.source.pack.index().id(position)
         {
-            let levels = &mut self.levels;
-            let base = self.open.last().and_then(|open| open.kept.as_ref());
+            let stack = &mut self.stack;
+            let base = self.open.last().and_then(|open| open.data.as_ref());
             let is_base = !children.is_empty();
-            let mut object = Object { id, kind, position, is_base, levels };
+            let mut object = Object { id, kind, position, is_base, stack };
             match self.visitor.visit(&mut object, base) {
-                Ok(value) => kept = Some(value),
+                Ok(value) => data = Some(value),
                 Err(fault) => self.fail(&entry, fault),
             }
         }
         if children.is_empty() {
-            self.levels.pop();
+            self.stack.pop();
             return true;
         }
-        let is_last = self.open.last().is_some_and(|open| open.children.is_empty());
-        let above = if is_last { Above::Done } else { Above::Needed };
-        if let Err(fault) = self.levels.settle(above) {
-            self.levels.pop();
+        let is_last_child = self.open.last().is_some_and(|open| open.children.is_empty());
+        let base_use = if is_last_child { BaseUse::Done } else { BaseUse::Needed };
+        if let Err(fault) = self.stack.settle(base_use) {
+            self.stack.pop();
             self.fail(&entry, fault);
             self.lose_children(children);
             return false;
         }
-        self.open.push(Open { kept, children });
+        self.open.push(OpenBase { data, children });
         true
     }
 
-    /// Passes a large blob to the visitor without holding it; returns `None` if it is not large.
+    /// Streams a large blob to the visitor. Returns `None` if the entry is not a large blob.
     fn stream(&mut self, entry: &Entry) -> Option<Result<(), Fault>> {
         let pack = self.source.pack;
         let header = pack.header(entry.offset).ok().filter(|it| it.size > LARGE)?;
@@ -162,7 +163,8 @@ impl<'a, V: Visitor> Worker<'a, V> {
         }
         let id = pack.index().id(entry.position()?)?;
         let data = pack.entries().get(header.data..)?;
-        let mut reader = Counted { inner: ZlibDecoder::new(data), left: header.size, fault: None };
+        let mut reader =
+            LengthCheck { inner: ZlibDecoder::new(data), left: header.size, fault: None };
         let read = self.visitor.stream(id, header.size, &mut reader);
         if self.visitor.is_stopped() {
             return Some(Ok(()));
@@ -195,16 +197,16 @@ impl<'a, V: Visitor> Worker<'a, V> {
     }
 }
 
-/// Counts what is read, and refuses more than was announced.
-struct Counted<R> {
+/// Counts the bytes read, and fails on more than the header states.
+struct LengthCheck<R> {
     inner: R,
     left: u64,
     fault: Option<Fault>,
 }
 
-impl<R: Read> Counted<R> {
-    /// Checks that the announced length was read and that the data end there. A visitor that reads no
-    /// more than that has checked neither their end nor their checksum.
+impl<R: Read> LengthCheck<R> {
+    /// Checks that the stated length was read and that the data end there. This also verifies the checksum,
+    /// which follows the data.
     fn finish(mut self) -> Result<(), Fault> {
         let is_whole = self.left == 0 && self.fault.is_none();
         let is_end = is_whole && matches!(self.read(&mut [0]), Ok(0));
@@ -212,7 +214,7 @@ impl<R: Read> Counted<R> {
     }
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for LengthCheck<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer).inspect_err(|_| self.fault = Some(Fault::Deflate))?;
         match self.left.checked_sub(read as u64) {

@@ -4,7 +4,7 @@
 
 use crate::blob::Blob;
 use crate::run::Run;
-use ddpatrol_detect::version::Heads;
+use ddpatrol_detect::delta::DeltaCandidates;
 use ddpatrol_pack::{Fault, Object};
 
 /// Takes the blobs of one worker.
@@ -27,7 +27,7 @@ pub trait Sink: BlobSink {
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// The places that were searched.
-    pub heads: Heads,
+    pub heads: DeltaCandidates,
     /// What its first bytes look like.
     pub signs: Signs,
     /// Whether it contains a byte that occurs in the end of every zip.

@@ -1,8 +1,7 @@
-//! Base62 of fixed width, both ways: 32-bit checksums, 128-bit identifiers, 256-bit secrets.
+//! Encodes and decodes base62 of fixed width: 32-bit checksums, 128-bit identifiers, 256-bit secrets.
 //!
-//! The alphabet is `0-9A-Za-z`, in that order; the most significant digit comes first; numbers
-//! are padded on the left with `0` to their fixed width. That is the form of the GitHub token
-//! checksum and of Datadog's alias.
+//! The alphabet is `0-9A-Za-z`, in that order; the most significant digit comes first; numbers are padded
+//! on the left with `0` to their fixed width. The GitHub token checksum and Datadog's alias use this form.
 
 /// The digits, by value.
 pub const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -33,7 +32,7 @@ pub fn digit(byte: u8) -> Option<u8> {
     (value != NO_DIGIT).then_some(value)
 }
 
-/// Spells a 32-bit number in 6 characters.
+/// Encodes a 32-bit number in 6 characters.
 #[must_use]
 pub fn encode_u32(mut value: u32) -> [u8; U32_WIDTH] {
     let mut text = [b'0'; U32_WIDTH];
@@ -44,9 +43,9 @@ pub fn encode_u32(mut value: u32) -> [u8; U32_WIDTH] {
     text
 }
 
-/// Reads a 32-bit number from its 6 characters.
+/// Decodes a 32-bit number from its 6 characters.
 ///
-/// `None` for another length, a character outside the alphabet, or a number above `4gfFC3`.
+/// Returns `None` for another length, a character outside the alphabet, or a number above `4gfFC3`.
 #[must_use]
 #[inline]
 pub fn decode_u32(text: &[u8]) -> Option<u32> {
@@ -56,7 +55,7 @@ pub fn decode_u32(text: &[u8]) -> Option<u32> {
     u32::try_from(decode_short(text)?).ok()
 }
 
-/// Spells a 128-bit number in 22 characters.
+/// Encodes a 128-bit number in 22 characters.
 #[must_use]
 pub fn encode_u128(mut value: u128) -> [u8; U128_WIDTH] {
     let mut text = [b'0'; U128_WIDTH];
@@ -67,9 +66,9 @@ pub fn encode_u128(mut value: u128) -> [u8; U128_WIDTH] {
     text
 }
 
-/// Reads a 128-bit number from its 22 characters.
+/// Decodes a 128-bit number from its 22 characters.
 ///
-/// `None` for another length, a character outside the alphabet, or a number above
+/// Returns `None` for another length, a character outside the alphabet, or a number above
 /// `7n42DGM5Tflk9n8mt7Fhc7`.
 #[must_use]
 pub fn decode_u128(text: &[u8]) -> Option<u128> {
@@ -87,7 +86,7 @@ pub fn decode_u128(text: &[u8]) -> Option<u128> {
         .checked_add(u128::from(decode_short(low)?))
 }
 
-/// Reads at most ten digits.
+/// Decodes at most ten digits.
 #[inline]
 fn decode_short(text: &[u8]) -> Option<u64> {
     debug_assert!(text.len() <= 10);
@@ -98,7 +97,7 @@ fn decode_short(text: &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// Spells a 256-bit number, given as 32 bytes with the most significant first, in 43 characters.
+/// Encodes a 256-bit number, given as 32 bytes with the most significant first, in 43 characters.
 #[must_use]
 pub fn encode_u256(bytes: &[u8; 32]) -> [u8; U256_WIDTH] {
     let mut limbs = [0_u32; 8];
@@ -118,9 +117,9 @@ pub fn encode_u256(bytes: &[u8; 32]) -> [u8; U256_WIDTH] {
     text
 }
 
-/// Reads a 256-bit number from its 43 characters, as 32 bytes with the most significant first.
+/// Decodes a 256-bit number from its 43 characters, as 32 bytes with the most significant first.
 ///
-/// `None` for another length, a character outside the alphabet, or a number of 2^256 and above.
+/// Returns `None` for another length, a character outside the alphabet, or a number of 2^256 and above.
 #[must_use]
 pub fn decode_u256(text: &[u8]) -> Option<[u8; 32]> {
     if text.len() != U256_WIDTH {
@@ -151,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn largest_numbers_are_spelled_as_published_and_one_more_is_refused() {
+    fn the_largest_numbers_are_encoded_and_larger_ones_are_rejected() {
         assert_eq!(&encode_u32(u32::MAX), b"4gfFC3");
         assert_eq!(decode_u32(b"4gfFC3"), Some(u32::MAX));
         assert_eq!(decode_u32(b"4gfFC4"), None);
@@ -183,7 +182,7 @@ mod tests {
         }
 
         #[test]
-        fn what_decodes_is_spelled_the_same_again(text in "[0-9A-Za-z]{43}") {
+        fn encoding_undoes_decoding(text in "[0-9A-Za-z]{43}") {
             let text = text.as_bytes();
             if let Some(value) = decode_u32(&text[..6]) {
                 prop_assert_eq!(&encode_u32(value)[..], &text[..6]);

@@ -1,10 +1,10 @@
-//! Sets of byte values: the alphabets that the segments of a token are drawn from.
+//! Sets of byte values: the alphabets of the segments of tokens.
 
 use std::fmt;
 
 /// A set of byte values, 256 bits wide.
 ///
-/// Its textual form is a bracketed class as regular expressions have it: `[0-9A-Za-z_]`.
+/// Its textual form is a bracketed class as in regular expressions: `[0-9A-Za-z_]`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteSet([u64; 4]);
 
@@ -35,14 +35,14 @@ impl ByteSet {
         self
     }
 
-    /// Tells whether `byte` is a member.
+    /// Returns `true` if `byte` is a member.
     #[must_use]
     #[inline]
     pub const fn contains(&self, byte: u8) -> bool {
         self.0[byte as usize / 64] >> (byte as usize % 64) & 1 == 1
     }
 
-    /// Tells whether all of `bytes` are members.
+    /// Returns `true` if all of `bytes` are members.
     #[must_use]
     #[inline]
     pub fn contains_all(&self, bytes: &[u8]) -> bool {
@@ -64,13 +64,13 @@ impl ByteSet {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Tells whether there is no member.
+    /// Returns `true` if the set has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0 == [0; 4]
     }
 
-    /// Looks an alphabet up by name, or reads a bracketed class of printable ASCII characters.
+    /// Parses the name of an alphabet, or a bracketed class of printable ASCII characters.
     ///
     /// Names: `base62`, `base36`, `base32`, `base64url`, `hex`, `hex-upper`. A class is
     /// `[A-Za-z0-9._-]`: members and ranges, no negation, `-` last.
@@ -120,7 +120,7 @@ impl ByteSet {
         ranges
     }
 
-    /// Returns the name that [`ByteSet::parse`] knows the set by, if it has one.
+    /// Returns the name that [`ByteSet::parse`] accepts for the set, if there is one.
     #[must_use]
     pub fn name(&self) -> Option<&'static str> {
         ["base62", "base36", "base32", "base64url", "hex", "hex-upper"]
@@ -156,14 +156,14 @@ mod tests {
     use super::ByteSet;
 
     #[test]
-    fn names_and_classes_are_read() {
+    fn names_and_classes_are_parsed() {
         assert_eq!(ByteSet::parse("base62").map(|set| set.len()), Some(62));
         assert_eq!(ByteSet::parse("[A-Za-z0-9_-]"), Some(ByteSet::BASE64URL));
         assert_eq!(ByteSet::parse("[0-9a-f]").and_then(|set| set.name()), Some("hex"));
     }
 
     #[test]
-    fn what_is_no_class_is_refused() {
+    fn invalid_classes_are_rejected() {
         for text in ["", "[]", "base63", "[z-a]", "[^a]", "[a b]", "[é]", "a-z"] {
             assert_eq!(ByteSet::parse(text), None, "{text:?}");
         }

@@ -1,9 +1,9 @@
 //! Datadog's personal access token, `ddpat_<ALIAS>_<SECRET><CHECKSUM>`: the format and its issuance.
 //!
 //! Published: the parts and their order, a 32-byte secret, a CRC-32 "following the GitHub checksum
-//! standard". Read from recorded API traffic: the alias is the token's UUID in 22 base62
-//! characters. Not published: the spelled length of the secret and what exactly the checksum
-//! covers; every plausible reading is detected, one is issued.
+//! standard". Known from recorded API traffic: the alias is the token's UUID in 22 base62 characters. Not
+//! published: the encoded length of the secret, and the bytes that the checksum covers. All plausible
+//! variants are detected; one is issued.
 
 use crate::format::{Format, FormatError, Lengths, Segment};
 use crate::mint::{RandomError, system_random};
@@ -40,7 +40,7 @@ pub fn access_token(prefix: &str) -> Result<Format, FormatError> {
 /// A freshly minted token.
 #[derive(Debug)]
 pub struct Minted {
-    /// The token's identifier, which its alias spells.
+    /// The token's identifier, which its alias encodes.
     pub id: Uuid,
     /// The whole token.
     pub token: Secret,
@@ -71,7 +71,7 @@ mod tests {
     use crate::Check;
 
     #[test]
-    fn what_is_minted_proves_itself_and_spells_its_id() {
+    fn a_minted_token_is_proven_and_encodes_its_id() {
         let format = access_token(PERSONAL_PREFIX).expect("the format is valid");
         let minted = mint_personal_access_token().expect("the system has random bytes");
         let token = minted.token.expose();

@@ -1,30 +1,31 @@
-//! Explains a token part by part: what holds, what does not, and what would be right.
+//! Explains a token part by part.
 //!
-//! Takes any bytes, also such as are no token; shows what is public and never what is secret.
+//! Input: any bytes, also if they are not a token. Output: for each part of the format whether it is valid,
+//! and why. Public parts are shown, secret parts never.
 
 use crate::checksum::Checksum;
 use crate::format::{Check, Format, Kind, Layout, Piece, Segment};
 use crate::{Uuid, secret::MASK};
 
-/// What can be said of one candidate under one format.
+/// The explanation of one candidate under one format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The parts, in order.
     pub parts: Vec<PartReport>,
-    /// Whether the candidate proves itself.
+    /// Whether the candidate is proven.
     pub proven: bool,
 }
 
-/// What can be said of one part.
+/// The explanation of one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartReport {
     /// The segment's name, or `literal`.
     pub name: String,
-    /// The part as it may be shown: public text, or the mask and a count of characters.
+    /// The part for display: public text, or the mask and the number of characters.
     pub shown: String,
-    /// Why it holds or what is wrong.
+    /// The reason why it is valid or not.
     pub note: String,
-    /// Whether it holds.
+    /// Whether it is valid.
     pub holds: bool,
 }
 
@@ -35,7 +36,7 @@ impl Format {
         let check = self.check(candidate);
         let layout = match check {
             Check::Proven { split, .. } | Check::Shaped { split } => self.layout_of(split),
-            Check::Unlike => self.nearest(candidate.len()),
+            Check::NoMatch => self.nearest(candidate.len()),
         };
         let mut parts = Vec::new();
         let mut rest = candidate;
@@ -61,13 +62,13 @@ impl Format {
                 holds: false,
             });
         }
-        // Beside a wrong literal nobody knows what stands where, so nothing passes for public.
+        // If a literal is wrong, the positions of the other parts are unknown, so none is shown as public.
         if parts.iter().any(|part| part.name == "literal" && !part.holds) {
             let secrets = parts.iter_mut().filter(|part| part.name != "literal");
             secrets.filter(|part| !part.shown.starts_with(MASK)).for_each(|part| {
                 part.shown = count(part.shown.len());
                 if part.holds {
-                    part.note = "cannot be told".to_owned();
+                    part.note = "unknown".to_owned();
                 }
             });
         }
@@ -77,7 +78,7 @@ impl Format {
         Explanation { parts, proven: matches!(check, Check::Proven { .. }) }
     }
 
-    /// Adds to the checksum's part what it was compared with.
+    /// Adds the result of the comparison to the part of the checksum.
     fn explain_checksum(&self, check: Check, parts: &mut [PartReport]) {
         let Some(checksum) = self.checksum() else {
             return;
@@ -89,10 +90,10 @@ impl Format {
         };
         let algorithm = checksum.algorithm.name();
         if let Check::Proven { coverage, .. } = check {
-            part.note = format!("{algorithm} over {} agrees", checksum.over[coverage].source);
+            part.note = format!("{algorithm} over {} matches", checksum.over[coverage].source);
         } else {
             let over: Vec<&str> = checksum.over.iter().map(|c| &*c.source).collect();
-            part.note = format!("{algorithm} disagrees over {}", over.join(", over "));
+            part.note = format!("{algorithm} does not match over {}", over.join(", over "));
             part.holds = false;
         }
     }
@@ -132,9 +133,9 @@ fn explain_literal(literal: &[u8], rest: &[u8]) -> ExplainedPart {
     let same = literal.iter().zip(rest).take_while(|(a, b)| a == b).count();
     let holds = same == literal.len();
     let note = if holds {
-        "as the format has it".to_owned()
+        "matches the format".to_owned()
     } else {
-        format!("should read `{}`", literal.escape_ascii())
+        format!("expected `{}`", literal.escape_ascii())
     };
     let part = PartReport {
         name: "literal".to_owned(),
@@ -171,7 +172,7 @@ fn explain_segment(segment: &Segment, wanted: usize, rest: &[u8]) -> ExplainedPa
 
 fn explain_uuid(text: &[u8]) -> Note {
     let Some(uuid) = Uuid::from_alias(text) else {
-        return Note::fails("spells a number of 2^128 or more, so no UUID".to_owned());
+        return Note::fails("encodes a number of 2^128 or more, which is not a UUID".to_owned());
     };
     let variant = if uuid.is_rfc_variant() { "RFC 9562 variant" } else { "another variant" };
     Note::holds(format!("UUID {uuid} (version {}, {variant})", uuid.version()))
@@ -181,7 +182,7 @@ fn explain_range(checksum: &Checksum, text: &[u8]) -> Note {
     if checksum.is_in_range(text) {
         Note::holds(format!("{} characters of {}", text.len(), checksum.encoding.set()))
     } else {
-        Note::fails(format!("spells no value of {}", checksum.algorithm.name()))
+        Note::fails(format!("does not encode a {} value", checksum.algorithm.name()))
     }
 }
 

@@ -1,10 +1,9 @@
-//! What a self-proving access token is: its alphabet, checksum, format, and how one is parsed,
+//! Access tokens with a checksum: their alphabets, checksums and formats, and how they are parsed,
 //! explained and minted.
 //!
-//! In come byte slices and format descriptions; out come verdicts, explanations and new tokens.
-//! The crate does no I/O (the system's random source excepted, for minting) and the check of a
-//! candidate allocates nothing. The scanner and the issuance service share it, so that both mean
-//! the same thing by "token".
+//! Input: byte slices and format descriptions. Output: verdicts, explanations and new tokens. The crate
+//! does no I/O (except for the system's random source, for minting), and checking a candidate allocates
+//! nothing. The scanner and the issuance service share it, so that both use the same formats.
 //!
 //! # Examples
 //! A format is described once, then mints and checks tokens:
@@ -25,12 +24,12 @@
 //! failed.map_or(Ok(()), Err)?;
 //! assert!(format.check(token.expose()).is_proven());
 //!
-//! // Any other checksum proves nothing.
+//! // A wrong checksum proves nothing.
 //! let mut damaged = token.expose().to_vec();
 //! let last = damaged.len() - 1;
 //! damaged[last] ^= 1;
 //! assert!(!format.check(&damaged).is_proven());
-//! assert_eq!(format.check(b"exk_short"), Check::Unlike);
+//! assert_eq!(format.check(b"exk_short"), Check::NoMatch);
 //! assert_eq!(format.redact(token.expose()), "exk_***");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,9 +1,9 @@
-//! Mints tokens: samples of any format, for `rules check` and tests.
+//! Mints tokens of any format, for `rules check` and tests.
 //!
-//! Random bytes come from the caller, so that samples can be repeated from a seed; an issuer
-//! passes [`system_random`]. Characters are drawn without bias.
+//! Input: a choice and random bytes. Output: a token. The caller supplies the random bytes, so that samples
+//! are reproducible from a seed; an issuer passes [`system_random`]. Characters are drawn without bias.
 
-use crate::checksum::Item;
+use crate::checksum::TemplateItem;
 use crate::format::{Format, Kind, Piece, Segment};
 use crate::{Secret, Uuid};
 
@@ -32,7 +32,7 @@ pub struct Choice {
 }
 
 impl Format {
-    /// Lists the choices for minting: all layouts, the shortest and the longest variable segment, all
+    /// Lists the choices for minting: all layouts, minimum and maximum length of the variable segment, all
     /// coverages.
     #[must_use]
     pub fn choices(&self) -> Vec<Choice> {
@@ -70,10 +70,10 @@ impl Format {
                 continue;
             };
             let pieces = checksum.over[coverage].items.iter().map(|item| match item {
-                Item::Literal(bytes) => &**bytes,
-                Item::Segment(at) => &*texts[*at],
+                TemplateItem::Literal(bytes) => &**bytes,
+                TemplateItem::Segment(at) => &*texts[*at],
             });
-            texts[index] = checksum.spell(pieces).as_bytes().to_vec();
+            texts[index] = checksum.encode(pieces).as_bytes().to_vec();
         }
         let mut token = Vec::with_capacity(layout.max_len());
         for piece in layout.pieces() {
@@ -97,8 +97,7 @@ fn draw(segment: &Segment, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Vec<u
         }
         Kind::Text => {
             let members: Vec<u8> = segment.set.iter().collect();
-            // Bytes at or above the largest multiple of the alphabet's size would favour its
-            // first characters.
+            // Bytes from the largest multiple of the alphabet's size on would favour the first characters.
             let limit = 256 / members.len() * members.len();
             let mut text = Vec::with_capacity(len);
             let mut byte = [0];

@@ -1,24 +1,24 @@
-//! A secret that does not print itself and does not outlive its use.
+//! A secret that is masked when printed, and wiped from memory when dropped.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// What stands in place of a secret wherever one would have been printed.
+/// The mask that replaces a secret in output.
 pub const MASK: &str = "***";
 
-/// Bytes that redact themselves in `Debug`, `Display` and `Serialize` and are wiped on drop.
+/// Bytes that are masked in `Debug`, `Display` and `Serialize` and are wiped on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Box<[u8]>>);
 
 impl Secret {
-    /// Takes a copy of `bytes`.
+    /// Copies `bytes`.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// Hands out the secret itself; every call is a place where it could leak.
+    /// Returns the secret itself. Every call is a possible leak.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -48,7 +48,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn no_way_of_printing_shows_the_secret() {
+    fn printing_never_shows_the_secret() {
         let secret = Secret::new(b"hunter2");
         let json = serde_json::to_string(&secret).expect("a string serializes");
         for text in [format!("{secret}"), format!("{secret:?}"), format!("{secret:#?}"), json] {

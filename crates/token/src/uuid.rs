@@ -1,23 +1,23 @@
 //! Universally unique identifiers and their base62 aliases.
 //!
-//! Datadog's alias is the identifier as one big-endian 128-bit number in 22 base62 characters,
-//! which recorded API traffic shows for every pair of `id` and `public_portion`.
+//! Datadog's alias is the identifier as a big-endian 128-bit number in 22 base62 characters, which recorded
+//! API traffic confirms for every pair of `id` and `public_portion`.
 
 use crate::base62;
 use std::fmt;
 
-/// A 128-bit identifier as RFC 9562 has it.
+/// A 128-bit identifier according to RFC 9562.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uuid([u8; 16]);
 
 impl Uuid {
-    /// Wraps 16 bytes, the most significant first.
+    /// Creates an identifier from 16 bytes, the most significant first.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Makes a version-4 identifier from 16 random bytes.
+    /// Creates a version-4 identifier from 16 random bytes.
     #[must_use]
     pub const fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -31,7 +31,7 @@ impl Uuid {
         &self.0
     }
 
-    /// Reads the hyphenated form, `da1bd5f8-847b-4aec-a33d-11b04ebde244`, in either case.
+    /// Parses the hyphenated form, `da1bd5f8-847b-4aec-a33d-11b04ebde244`, in either case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
@@ -54,25 +54,25 @@ impl Uuid {
         Some(Self(bytes))
     }
 
-    /// Spells the alias: 22 base62 characters.
+    /// Returns the alias: 22 base62 characters.
     #[must_use]
     pub fn alias(&self) -> [u8; base62::U128_WIDTH] {
         base62::encode_u128(u128::from_be_bytes(self.0))
     }
 
-    /// Reads an alias; `None` if it is not 22 base62 characters or spells 2^128 and above.
+    /// Parses an alias. Returns `None` if it is not 22 base62 characters or encodes 2^128 or more.
     #[must_use]
     pub fn from_alias(alias: &[u8]) -> Option<Self> {
         base62::decode_u128(alias).map(|value| Self(value.to_be_bytes()))
     }
 
-    /// Returns the version number, 0 to 15; evidence only, never part of a decision.
+    /// Returns the version number, 0 to 15. For display only; no decision depends on it.
     #[must_use]
     pub const fn version(&self) -> u8 {
         self.0[6] >> 4
     }
 
-    /// Tells whether the variant is the one of RFC 9562.
+    /// Returns `true` if the variant is that of RFC 9562.
     #[must_use]
     pub const fn is_rfc_variant(&self) -> bool {
         self.0[8] >> 6 == 0b10
@@ -112,7 +112,7 @@ mod tests {
     ];
 
     #[test]
-    fn recorded_identifiers_and_aliases_spell_each_other() {
+    fn recorded_identifiers_and_aliases_match() {
         for (id, alias) in RECORDED {
             let uuid = Uuid::parse(id).expect("a recorded id");
             assert_eq!(uuid.alias(), alias.as_bytes());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_identifier_is_refused() {
+    fn invalid_identifiers_are_rejected() {
         for text in
             ["", "da1bd5f8-847b-4aec-a33d-11b04ebde24", "da1bd5f88847b-4aec-a33d-11b04ebde244"]
         {
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn alias_and_text_undo_themselves(bytes: [u8; 16]) {
+        fn alias_and_text_round_trip(bytes: [u8; 16]) {
             let uuid = Uuid::from_bytes(bytes);
             prop_assert_eq!(Uuid::from_alias(&uuid.alias()), Some(uuid));
             prop_assert_eq!(Uuid::parse(&uuid.to_string()), Some(uuid));

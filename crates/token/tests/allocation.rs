@@ -1,9 +1,9 @@
-//! The decision on a candidate allocates nothing, whatever the verdict.
+//! Checking a candidate allocates nothing, whatever the verdict.
 
 use ddpatrol_token::{Check, datadog};
 
 #[test]
-fn a_decision_allocates_nothing() {
+fn a_check_allocates_nothing() {
     let format = datadog::access_token(datadog::PERSONAL_PREFIX).expect("the format is valid");
     let minted = datadog::mint_personal_access_token().expect("the system has random bytes");
     let token = minted.token.expose();
@@ -19,7 +19,7 @@ fn a_decision_allocates_nothing() {
         }
     });
     assert_eq!(counted.count_total, 0);
-    assert!(matches!(checks[..], [Check::Proven { .. }, Check::Shaped { .. }, Check::Unlike]));
+    assert!(matches!(checks[..], [Check::Proven { .. }, Check::Shaped { .. }, Check::NoMatch]));
     let counted = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8])));
     assert_eq!(counted.count_total, 1, "the counter counts");
 }

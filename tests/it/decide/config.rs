@@ -169,7 +169,7 @@ fn what_is_wrong_with_it_is_an_error_with_its_place() {
     tree.write("x", "clean");
     for (text, words) in [
         ("alow = []", ".ddpatrol.toml:1:1: unknown field `alow`"),
-        ("[rules]\nleave_out = [\"npm\"]", ".ddpatrol.toml:2:14: there is no rule `npm`"),
+        ("[rules]\nleave_out = [\"npm\"]", ".ddpatrol.toml:2:14: unknown rule `npm`"),
         ("[rules]\nadd = [\"none.toml\"]", "none.toml"),
         ("baseline = \"none.json\"", "the baseline none.json does not exist"),
         ("exclude = [\"a[\"]", "no pattern of .gitignore"),

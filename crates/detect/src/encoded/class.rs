@@ -1,21 +1,21 @@
-//! Classes of bytes: which of them encoded text is made of, and how many in a row make a run.
+//! Byte classes of encoded text, and the minimum length of a run.
 //!
 //! Input: a byte. Output: whether a run of base64, hex, escaped text or UTF-16 can contain it. It finds no
 //! runs.
 
-/// The length of the shortest run that is searched, in characters. The base64 of the shortest
-/// token has 53; lines that base64 is folded into must be at least this long.
-pub(crate) const LEAST: usize = 40;
+/// The minimum length of a run, in characters. The base64 of the shortest token has 53 characters; folded
+/// base64 must have lines at least this long.
+pub(crate) const MIN_RUN: usize = 40;
 
 /// The characters of base64, in both alphabets, and of hex.
 const RUN: u8 = 1;
-/// The same, and those of escapes of text.
+/// The characters of [`RUN`] and those of escape sequences.
 pub(super) const TEXT: u8 = 2;
-/// The characters that begin an escape.
+/// The characters that begin an escape sequence.
 pub(super) const MARK: u8 = 4;
 const NUL: u8 = 8;
 
-/// The classes of every byte.
+/// The classes of each byte.
 pub(super) static CLASS: [u8; 256] = {
     let mut class = [0; 256];
     let mut at = 0;

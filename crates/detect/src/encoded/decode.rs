@@ -1,21 +1,22 @@
-//! Decodes from a place on, as far as a token needs.
+//! Decodes from a position, as many bytes as a token needs.
 //!
-//! Input: text, a place in it and how it is encoded there. Output: the decoded bytes, each with where it
-//! ends in the text. It does not decide whether they are a token.
+//! Input: text, a position and a scheme. Output: the decoded bytes, each with the offset of its end in the
+//! text. It does not decide whether they are a token.
 
-use super::class::{LEAST, is_run};
+use super::class::{MIN_RUN, is_run};
 use crate::encoding::Layer;
 
-/// How many bytes before a match's anchor it may begin: the escaped form of the longest head.
-pub(crate) const FURTHEST_BACK: usize = 160;
+/// Maximum distance from the start of a match to the literal that finds it: the escaped form of the
+/// longest head.
+pub(crate) const LOOKBEHIND: usize = 160;
 
-/// How many bytes an encoded character takes at the most.
-pub(crate) const WIDEST_CHARACTER: usize = 10;
+/// Maximum length of an encoded character, in bytes.
+pub(crate) const MAX_ENCODED_LEN: usize = 10;
 
-/// How many bytes behind a decoded token are read, to see that the encoded text does not go on.
-pub(crate) const WIDEST_LOOK: usize = 96;
+/// Number of bytes read after a decoded token, to check that the encoded text ends there.
+pub(crate) const DECODE_LOOKAHEAD: usize = 96;
 
-/// Decoded bytes and, for each, the offset after the last byte that spells it.
+/// Decoded bytes and, for each, the end offset of its encoded form.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) bytes: Vec<u8>,
@@ -33,7 +34,7 @@ impl Decoded {
         self.ends.push(end);
     }
 
-    /// Takes every other byte, if those between are zero: UTF-16 that was encoded once more.
+    /// Removes the zero bytes of UTF-16 that was encoded again.
     fn halve(&mut self) {
         let units = self.bytes.chunks_exact(2).take_while(|unit| unit[1] == 0).count();
         for at in 0..units {
@@ -45,21 +46,21 @@ impl Decoded {
     }
 }
 
-/// How to read on from a place.
+/// A way to decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// Base64 whose first character has so many bits (0, 2, 4) of what stands before.
+    /// Base64 whose first character has `skip` bits (0, 2 or 4) of the preceding text.
     Base64 { skip: u8 },
-    /// The same of UTF-16, the low byte first.
+    /// Base64 of little-endian UTF-16.
     Base64Utf16 { skip: u8 },
     /// Hexadecimal digits.
     Hex,
-    /// Characters that may be escaped, in one of the ways of text.
+    /// Characters that may be escaped in this way.
     Text(Layer),
 }
 
 impl Scheme {
-    /// Names the layers.
+    /// Lists the layers that the scheme decodes.
     pub(crate) fn layers(self) -> impl Iterator<Item = Layer> {
         let (first, second) = match self {
             Self::Base64 { .. } => (Layer::Base64, None),
@@ -85,8 +86,8 @@ impl Scheme {
     }
 }
 
-/// Returns the value of a base64 digit, in both alphabets.
-pub(super) const fn digit64(byte: u8) -> Option<u8> {
+/// Returns the value of a base64 digit, in either alphabet.
+pub(super) const fn base64_digit(byte: u8) -> Option<u8> {
     Some(match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,
@@ -97,19 +98,19 @@ pub(super) const fn digit64(byte: u8) -> Option<u8> {
     })
 }
 
-pub(super) fn digit16(byte: u8) -> Option<u8> {
+pub(super) fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
-/// Decodes base64 whose first character has `skip` bits of the text before it.
+/// Decodes base64 whose first character has `skip` bits of the preceding text.
 fn base64(bytes: &[u8], start: usize, skip: u8, limit: usize, out: &mut Decoded) {
     let (mut held, mut bits) = (0_u32, 0_u32);
     let mut at = start;
     let mut is_first = true;
     while out.bytes.len() < limit {
         let Some(&byte) = bytes.get(at) else { return };
-        let Some(digit) = digit64(byte) else {
-            match fold(bytes, at).or_else(|| joint(bytes, at)) {
+        let Some(digit) = base64_digit(byte) else {
+            match skip_fold(bytes, at).or_else(|| skip_join(bytes, at)) {
                 Some(next) if !is_first => at = next,
                 _ => return,
             }
@@ -130,12 +131,12 @@ fn base64(bytes: &[u8], start: usize, skip: u8, limit: usize, out: &mut Decoded)
 
 fn hex(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
     for (at, pair) in bytes[start..].chunks_exact(2).take(limit).enumerate() {
-        let Some((high, low)) = digit16(pair[0]).zip(digit16(pair[1])) else { return };
+        let Some((high, low)) = hex_digit(pair[0]).zip(hex_digit(pair[1])) else { return };
         out.push(high << 4 | low, start + 2 * at + 2);
     }
 }
 
-/// Appends every other byte as long as those between are zero: the characters of UTF-16 that ASCII has.
+/// Appends the characters of UTF-16 up to the first one that is not ASCII.
 pub(super) fn utf16(bytes: &[u8], first: usize, out: &mut Vec<u8>) {
     let mut at = first;
     while let Some(&byte) = bytes.get(at).filter(|&&byte| byte != 0) {
@@ -159,7 +160,7 @@ fn text(bytes: &[u8], start: usize, layer: Layer, limit: usize, out: &mut Decode
             continue;
         }
         if layer == Layer::Split
-            && let Some(next) = joint(bytes, at)
+            && let Some(next) = skip_join(bytes, at)
         {
             at = next;
             continue;
@@ -174,7 +175,7 @@ fn text(bytes: &[u8], start: usize, layer: Layer, limit: usize, out: &mut Decode
     }
 }
 
-/// One escape in text.
+/// One decoded escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unescaped {
     /// The byte that the escape encodes; `None` for a soft line break.
@@ -193,7 +194,7 @@ impl Unescaped {
 /// Reads the escape at the beginning of `text`.
 pub(super) fn escape(layer: Layer, text: &[u8]) -> Option<Unescaped> {
     let pair = |at: usize| {
-        let (high, low) = (digit16(*text.get(at)?)?, digit16(*text.get(at + 1)?)?);
+        let (high, low) = (hex_digit(*text.get(at)?)?, hex_digit(*text.get(at + 1)?)?);
         Some(high << 4 | low)
     };
     match layer {
@@ -224,7 +225,7 @@ fn braced(text: &[u8]) -> Option<Unescaped> {
     Some(Unescaped::byte(u8::try_from(value).ok()?, close + 1))
 }
 
-/// Reads a character reference of HTML.
+/// Reads an HTML character reference.
 fn reference(text: &[u8]) -> Option<Unescaped> {
     let close = text.iter().take(12).position(|&byte| byte == b';')?;
     let name = std::str::from_utf8(&text[1..close]).ok()?;
@@ -243,16 +244,16 @@ fn reference(text: &[u8]) -> Option<Unescaped> {
     Some(Unescaped::byte(u8::try_from(value).ok()?, close + 1))
 }
 
-/// How much may stand between the end of a line and the next one's first character.
-const WIDEST: usize = 80;
+/// Maximum number of bytes between the end of one line or literal and the first character of the next.
+const MAX_GAP: usize = 80;
 
-/// How far around a line of base64 is looked, at the most, to see whether it goes on.
-pub(super) const AROUND: usize = WIDEST + 2 * LEAST + 2;
+/// Maximum number of bytes around a line of base64 that decide whether it continues.
+pub(super) const FOLD_CONTEXT: usize = MAX_GAP + 2 * MIN_RUN + 2;
 
-/// Passes over the end of a line and what stands before the next one's text: white space, the marks
-/// of comments and quotations. The end of a line may be escaped: `\n`.
-pub(super) fn fold(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = &bytes[at..bytes.len().min(at + WIDEST)];
+/// Skips a line break and the whitespace, comment mark or quotation mark before the text of the next line.
+/// The line break may be written as `\n`.
+pub(super) fn skip_fold(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = &bytes[at..bytes.len().min(at + MAX_GAP)];
     let ends = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"];
     let mut len = ends.into_iter().find(|end| rest.starts_with(end))?.len();
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
@@ -261,27 +262,27 @@ pub(super) fn fold(bytes: &[u8], at: usize) -> Option<usize> {
     if let Some(mark) = marks.into_iter().find(|mark| rest[len..].starts_with(mark)) {
         let behind = len + mark.len();
         let blanks = rest[behind..].iter().take_while(|byte| is_blank(byte)).count();
-        // Without a blank it would be text: base64 can begin with two slashes.
+        // A mark without a blank may be text: base64 can begin with two slashes.
         if blanks > 0 {
             len = behind + blanks;
         }
     }
-    rest.get(len).filter(|&&byte| digit64(byte).is_some()).map(|_| at + len)
+    rest.get(len).filter(|&&byte| base64_digit(byte).is_some()).map(|_| at + len)
 }
 
-/// Passes over what joins two string literals: the first one's end, an operator or a line's end, the
-/// second one's beginning; or a backslash at the end of a line.
-pub(super) fn joint(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = &bytes[at..bytes.len().min(at + WIDEST)];
+/// Skips the characters that join two string literals: the closing quote, an operator or a line break, and
+/// the opening quote; or a backslash at the end of a line.
+pub(super) fn skip_join(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = &bytes[at..bytes.len().min(at + MAX_GAP)];
     let blanks =
         |from: usize| rest[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     for end in [&b"\\\r\n"[..], b"\\\n"] {
         if rest.starts_with(end) {
-            // The next line may be indented within a literal's quotes, or not be.
+            // The next line may be indented inside the quotes.
             return Some(at + end.len() + blanks(end.len()));
         }
     }
-    // Quotes may be escaped where code stands in a string of other code.
+    // Quotes may be escaped in code inside a string.
     let quote = |from: usize| {
         let escaped = rest[from..].iter().take_while(|&&byte| byte == b'\\').count().min(3);
         let mark = *rest.get(from + escaped)?;
@@ -299,7 +300,7 @@ pub(super) fn joint(bytes: &[u8], at: usize) -> Option<usize> {
             len += 1 + blanks(len + 1);
         }
     }
-    // What says of what kind the second literal is: b"…", r"…", f"…", L"…", u8"…".
+    // The second literal may have a prefix: b"…", r"…", f"…", L"…", u8"…".
     let prefix = rest[len..].iter().take(2).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     if let Some(opened) = quote(len) {
         return Some(at + opened);
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_decoded_as_far_as_it_goes() {
+    fn text_is_decoded_to_its_end() {
         for (scheme, text, plain) in [
             (Scheme::Base64 { skip: 0 }, "aGVsbG8gd29ybGQ= x", "hello world"),
             (Scheme::Base64 { skip: 0 }, "aGVs\n  # bG8gd2\\n9ybGQ", "hello world"),
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_are_joined_as_languages_join_them() {
+    fn literals_are_joined_as_in_common_languages() {
         for joined in [
             "a\" + \"b",
             "a' 'b",
@@ -367,10 +368,10 @@ mod tests {
         for folded in
             ["A\nb", "A\r\n  b", "A\\nb", "A\\r\\nb", "A\n// b", "A\n * b", "A\n#   b", "A\n> b"]
         {
-            assert_eq!(fold(folded.as_bytes(), 1), Some(folded.len() - 1), "{folded}");
+            assert_eq!(skip_fold(folded.as_bytes(), 1), Some(folded.len() - 1), "{folded}");
         }
         for apart in ["A b", "A\n\nb", "A\n# # b", "A\n:b"] {
-            assert_eq!(fold(apart.as_bytes(), 1), None, "{apart}");
+            assert_eq!(skip_fold(apart.as_bytes(), 1), None, "{apart}");
         }
     }
 }

@@ -1,16 +1,15 @@
 //! The literals of the encoded forms of the rules' heads, and the searchers for them.
 //!
-//! Input: the heads of the rules whose tokens are searched for in encoded text. Output: where literals
-//! are in a run, with what they may be the encoded form of. What is there is decided by decoding
-//! ([`super::start`]).
+//! Input: the heads of the rules whose tokens are searched for in encoded text. Output: searchers for their
+//! literals, and the forms that a literal may belong to. Decoding decides ([`super::start`]).
 
-use super::class::{LEAST, is_run};
-use super::deep::looks_like_base64;
+use super::base64_run::looks_like_base64;
+use super::class::{MIN_RUN, is_run};
 use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
 use crate::prefilter::Prefilter;
 use aho_corasick::BuildError;
 
-/// What is searched for in long runs.
+/// The literals to search for in long runs.
 #[derive(Debug)]
 pub(crate) struct Literals {
     pub(super) needles: Vec<RunNeedle>,
@@ -18,7 +17,7 @@ pub(crate) struct Literals {
     pub(super) longest: usize,
     pub(super) escapes: Vec<EscapeNeedle>,
     pub(super) escape_prefilter: Prefilter,
-    /// For each byte by whose escaped forms heads are found, the parts of these heads before it.
+    /// For each anchor character, the parts of heads before it.
     before: Vec<Vec<Box<[u8]>>>,
 }
 
@@ -29,12 +28,12 @@ impl Literals {
         heads.dedup();
         let mut before: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
         for head in &heads {
-            let (byte, at) = needles::telling(head);
+            let (byte, at) = needles::anchor(head);
             before[usize::from(byte)].push(head[..at].into());
         }
         let bytes = (0..=u8::MAX).filter(|&byte| !before[usize::from(byte)].is_empty());
-        let escapes = needles::of_escapes(&bytes.collect::<Vec<u8>>());
-        let needles = needles::of_runs(&heads);
+        let escapes = needles::escape_needles(&bytes.collect::<Vec<u8>>());
+        let needles = needles::run_needles(&heads);
         let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
         let prefilter = Prefilter::new(&texts)?;
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
@@ -43,14 +42,14 @@ impl Literals {
         Ok(Self { needles, prefilter, longest, escapes, escape_prefilter, before })
     }
 
-    /// Returns, for each head that `escape` may be a part of, what comes before that part.
+    /// Returns, for each head with this anchor character, the part of the head before it.
     pub(super) fn before(&self, escape: Escape) -> impl Iterator<Item = &[u8]> {
         self.before[usize::from(escape.byte)].iter().map(|before| &**before)
     }
 
-    /// Returns `true` if a new run may contain an encoded token.
-    pub(crate) fn concerns(&self, run: &[u8]) -> bool {
-        let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= LEAST);
+    /// Returns `true` if a run may contain an encoded token.
+    pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
+        let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
         parts.any(|part| self.prefilter.is_match(part) || looks_like_base64(part))
             || self.escape_prefilter.is_match(run)
     }

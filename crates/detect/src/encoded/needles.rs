@@ -1,7 +1,7 @@
-//! Derives what to search for: from each rule's head the literals of its encoded forms.
+//! Derives the needles: from the head of each rule, the literals of its encoded forms.
 //!
-//! Literals are cut to a few characters, so that forms and heads share them: what a hit means is
-//! decided by decoding from it.
+//! Input: heads. Output: needles, each with the forms that it may belong to. Literals are cut to a few
+//! characters, so that several forms and heads share them; decoding from a hit decides.
 
 use super::decode::Scheme;
 use crate::encoding::Layer;
@@ -18,23 +18,22 @@ pub(super) struct RunNeedle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) scheme: Scheme,
-    /// How many characters before the literal the token begins.
+    /// The number of characters from the start of the token to the literal.
     pub(super) back: usize,
 }
 
-/// A character of a head, escaped in one of the ways of text.
+/// An escaped character of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Escape {
     pub(super) layer: Layer,
     pub(super) byte: u8,
 }
 
-/// The fewest characters that a literal may have; heads of three bytes and fewer are not searched for
-/// in all forms.
+/// The minimum length of a literal. Heads of three bytes or fewer are not searched in all forms.
 const SHORTEST: usize = 3;
 
 /// Derives the literals of base64 and hex.
-pub(super) fn of_runs(heads: &[&[u8]]) -> Vec<RunNeedle> {
+pub(super) fn run_needles(heads: &[&[u8]]) -> Vec<RunNeedle> {
     let mut all: BTreeMap<Vec<u8>, Vec<Form>> = BTreeMap::new();
     let mut add = |text: Vec<u8>, form: Form| {
         if text.len() >= SHORTEST {
@@ -63,10 +62,10 @@ pub(super) fn of_runs(heads: &[&[u8]]) -> Vec<RunNeedle> {
     merge(all)
 }
 
-/// Gives the forms of a literal that begins with another one to that one.
+/// Merges each literal into the literal that is its prefix.
 fn merge(all: BTreeMap<Vec<u8>, Vec<Form>>) -> Vec<RunNeedle> {
     let mut needles: Vec<RunNeedle> = Vec::new();
-    // In order, what begins with another comes behind it.
+    // In this order a literal comes after its prefix.
     for (text, forms) in all {
         match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
             Some(shorter) => {
@@ -85,8 +84,8 @@ fn cut(mut text: Vec<u8>, len: usize) -> Vec<u8> {
     text
 }
 
-/// Spells the base64 characters that do not depend on what stands around `text`, of which so many
-/// bytes stand before it in its group of three; in both alphabets where they differ.
+/// Encodes `text`, with `before` bytes before it in its group of three, and returns the base64 characters
+/// that do not depend on the surrounding bytes; in both alphabets if they differ.
 fn base64(text: &[u8], before: usize) -> Vec<Vec<u8>> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bit = |at: usize| {
@@ -106,14 +105,14 @@ fn base64(text: &[u8], before: usize) -> Vec<Vec<u8>> {
     if url == standard { vec![standard] } else { vec![standard, url] }
 }
 
-/// Returns the character of a head by which its escaped forms are found, and its offset: the last one
-/// that is no letter and no digit, since that one is escaped if any is; or else the first.
-pub(super) fn telling(head: &[u8]) -> (u8, usize) {
+/// Returns the character of a head by which its escaped forms are found, and its offset: the last one that
+/// is neither letter nor digit, since it is escaped if any character is; or else the first.
+pub(super) fn anchor(head: &[u8]) -> (u8, usize) {
     let at = head.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(0);
     (head[at], at)
 }
 
-/// A literal that is searched for in long runs, and what it may be the escaped form of.
+/// A literal that is searched for in long runs, and the escapes that it may encode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct EscapeNeedle {
     pub(super) text: Vec<u8>,
@@ -121,11 +120,12 @@ pub(super) struct EscapeNeedle {
 }
 
 /// Derives the literals of escaped characters.
-pub(super) fn of_escapes(telling: &[u8]) -> Vec<EscapeNeedle> {
-    let mut all: Vec<(Vec<u8>, Escape)> = telling.iter().flat_map(|&byte| of_text(byte)).collect();
+pub(super) fn escape_needles(anchors: &[u8]) -> Vec<EscapeNeedle> {
+    let mut all: Vec<(Vec<u8>, Escape)> =
+        anchors.iter().flat_map(|&byte| escaped_forms(byte)).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let mut needles: Vec<EscapeNeedle> = Vec::new();
-    // In order, what begins with another literal comes behind it.
+    // In this order a literal comes after its prefix.
     for (text, escape) in all {
         match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
             Some(shorter) => shorter.escapes.push(escape),
@@ -135,8 +135,8 @@ pub(super) fn of_escapes(telling: &[u8]) -> Vec<EscapeNeedle> {
     needles
 }
 
-/// Spells the escaped forms of a character.
-fn of_text(byte: u8) -> Vec<(Vec<u8>, Escape)> {
+/// Returns the escaped forms of a character.
+fn escaped_forms(byte: u8) -> Vec<(Vec<u8>, Escape)> {
     let forms = [
         (Layer::Percent, vec![format!("%{byte:02X}"), format!("%{byte:02x}")]),
         (Layer::QuotedPrintable, vec![format!("={byte:02X}"), format!("={byte:02x}")]),
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_literal_that_begins_with_another_shares_its_hits() {
-        let needles = of_runs(&[b"ddpat_", b"ddsat_", b"ghp_", b"gho_"]);
+        let needles = run_needles(&[b"ddpat_", b"ddsat_", b"ghp_", b"gho_"]);
         for (at, needle) in needles.iter().enumerate() {
             let others = needles.iter().enumerate().filter(|(other, _)| *other != at);
             for (_, other) in others {
@@ -202,9 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn the_telling_character_is_the_last_that_is_escaped() {
-        assert_eq!(telling(b"github_pat_"), (b'_', 10));
-        assert_eq!(telling(b"glpat-"), (b'-', 5));
-        assert_eq!(telling(b"ATATT"), (b'A', 0));
+    fn the_anchor_is_the_last_character_that_is_escaped() {
+        assert_eq!(anchor(b"github_pat_"), (b'_', 10));
+        assert_eq!(anchor(b"glpat-"), (b'-', 5));
+        assert_eq!(anchor(b"ATATT"), (b'A', 0));
     }
 }

@@ -1,18 +1,17 @@
-//! Searches the content of encoded text: UTF-16, and base64 of text, gzip or zlib, three deep.
+//! Searches nested content: UTF-16, and base64 of text, gzip or zlib, up to three levels deep.
 //!
 //! Input: runs and stretches that begin in the searched part. Output: the tokens found in their content,
-//! with the place of the text that encodes them. The content is searched by the function that the caller
-//! passes.
+//! with the span of the text that encodes them. A function of the caller searches the content.
 //!
-//! Text is decoded once, however many of its lines look like a beginning, and at most as far as the
-//! budget allows ([`crate::budget`]). The search of UTF-16 that is not itself decoded content is
-//! not limited, since it never costs more than its length.
+//! Text is decoded once, even if several of its lines look like its beginning, and only as far as the
+//! budget allows ([`crate::budget`]). UTF-16 in the input itself is searched without a limit, since the
+//! cost is linear in its length.
 
+use super::base64_run::{self, Content, looks_like_base64};
 use super::class::is_run;
-use super::decode::{FURTHEST_BACK, utf16};
-use super::deep::{self, Content, looks_like_base64};
-use super::order;
-use super::stream::{Feed, Stream};
+use super::decode::{LOOKBEHIND, utf16};
+use super::endianness;
+use super::stream::{Base64Reader, Base64Stream};
 use crate::budget::{self, Budget};
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
@@ -22,17 +21,17 @@ use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 use std::ops::Range;
 
-/// How many bytes are decoded or unpacked between two looks at the budget.
+/// Number of bytes decoded or decompressed between two checks of the budget.
 const STEP: usize = 64 * 1024;
 
-/// How much of one packed content is unpacked at the outermost level, in bytes; at every further level
-/// half of it. It bounds memory; the budget bounds work.
-const MOST_UNPACKED: usize = 64 << 20;
+/// Maximum decompressed size of one stream at the outermost level, in bytes; half of that at each further
+/// level. It limits memory; the budget limits work.
+const MAX_UNPACKED: usize = 64 << 20;
 
 /// Searches bytes for tokens, encoded or not, within the budget.
 pub(crate) type SearchBytes<'a> = &'a dyn Fn(&Search<'_>, &mut Scratch, OnCandidate<'_>);
 
-/// Base64 that holds compressed data.
+/// Base64 of compressed data.
 #[derive(Clone, Copy, Debug)]
 struct Packed {
     /// The offset of its first character.
@@ -44,14 +43,13 @@ struct Packed {
 /// The search of encoded content.
 #[derive(Clone, Copy)]
 pub(crate) struct NestedSearch<'a> {
-    /// Searches the decoded content, which may have encoded content in turn.
+    /// Searches the decoded content, which may contain further encoded content.
     pub(crate) search_bytes: SearchBytes<'a>,
 }
 
 impl NestedSearch<'_> {
-    /// Decodes a stretch of UTF-16 to its end, however little of it lies in the searched part, and
-    /// searches it.
-    pub(super) fn wide(
+    /// Decodes a stretch of UTF-16 to its end, even beyond the searched part, and searches it.
+    pub(super) fn utf16(
         &self,
         search: &Search<'_>,
         stretch: &Range<usize>,
@@ -66,9 +64,9 @@ impl NestedSearch<'_> {
         if search.depth == 0 || is_known {
             return;
         }
-        // Tokens begin before the searched part.
+        // Tokens may begin before the searched part.
         let mut first = stretch.start;
-        let least = stretch.start.saturating_sub(2 * FURTHEST_BACK);
+        let least = stretch.start.saturating_sub(2 * LOOKBEHIND);
         while first >= least + 2 && bytes[first - 1] == 0 && bytes[first - 2] != 0 {
             first -= 2;
         }
@@ -77,22 +75,30 @@ impl NestedSearch<'_> {
         search.spend(&mut scratch.budget, budget::DECODED * text.len() as u64);
         let last = bytes.len().min(first + 2 * text.len());
         scratch.progress.utf16 = stretch.start..last;
-        let own = (stretch.start - first) / 2..text.len();
-        let inner = Search { own, ..search.inner(&text, search.level) };
-        self.inner(&inner, scratch, &mut |found, token| {
+        let part = (stretch.start - first) / 2..text.len();
+        let inner = Search { part, ..search.inner(&text, search.level) };
+        self.search_decoded(&inner, scratch, &mut |found, token| {
             let (start, end) = (first + 2 * found.start, first + 2 * found.end);
-            let layer = order::order(search, start, end - 2);
+            let layer = endianness::byte_order(search, start, end - 2);
             let back = usize::from(layer == Layer::Utf16Be);
             let (start, end) = (start.saturating_sub(back), (end - back).min(bytes.len()));
-            let encoding = found.encoding.within(Encoding::PLAIN.with([layer]));
+            let encoding = found.encoding.wrapped_in(Encoding::PLAIN.with([layer]));
             let found = Match { start, end, encoding, ..found };
-            on(Candidate { from: first, start, reach: last, found: Some(found) }, token);
+            on(
+                Candidate {
+                    inspected_start: first,
+                    start,
+                    inspected_end: last,
+                    found: Some(found),
+                },
+                token,
+            );
         });
         scratch.give_back(text);
     }
 
     /// Decodes base64 that begins in the searched part, and searches its content.
-    pub(super) fn whole(
+    pub(super) fn base64(
         &self,
         search: &Search<'_>,
         run: &Range<usize>,
@@ -105,37 +111,43 @@ impl NestedSearch<'_> {
         }
         let before = run.start.checked_sub(1).map(|at| bytes[at]);
         let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte))
-            || deep::continues(bytes, run.start);
-        // Padding ends base64, and what is assigned begins behind the sign.
+            || base64_run::continues(bytes, run.start);
+        // Padding ends base64, and an assigned value begins after the `=`.
         let mut next = run.start;
         for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
             let at = next;
             next += part.len();
             let part = part.strip_suffix(b"=").unwrap_or(part);
             let is_continued = is_cut && at == run.start;
-            if part.len() < deep::SHORTEST || at >= search.own.end || is_continued {
+            if part.len() < base64_run::SHORTEST || at >= search.part.end || is_continued {
                 continue;
             }
-            if !looks_like_base64(&part[..deep::SHORTEST]) {
+            if !looks_like_base64(&part[..base64_run::SHORTEST]) {
                 continue;
             }
-            let Some(content) = deep::content(part) else { continue };
-            scratch.is_intricate = true;
+            let Some(content) = base64_run::content(part) else { continue };
+            scratch.needs_full_scan = true;
             match content {
                 Content::Text if scratch.progress.chains.iter().any(|it| it.includes(at)) => {}
-                // The rest may be free of content that would be decoded.
+                // `is_spent` records an overrun only if there is content to decode.
                 _ if scratch.budget.is_spent() => {}
-                Content::Text => self.text(search, at, scratch, on),
+                Content::Text => self.base64_text(search, at, scratch, on),
                 Content::Packed(layer) => {
-                    self.packed(search, Packed { at, layer }, scratch, on);
+                    self.base64_packed(search, Packed { at, layer }, scratch, on);
                 }
             }
         }
     }
 
     /// Decodes base64 of text.
-    fn text(&self, search: &Search<'_>, at: usize, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        let mut stream = Stream::new(search.bytes, at);
+    fn base64_text(
+        &self,
+        search: &Search<'_>,
+        at: usize,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let mut stream = Base64Stream::new(search.bytes, at);
         let mut text = scratch.buffer();
         while !stream.is_over() && !scratch.budget.is_interrupted() && !scratch.budget.is_spent() {
             let before = text.len();
@@ -143,16 +155,16 @@ impl NestedSearch<'_> {
             scratch.budget.spend(budget::DECODED * (text.len() - before) as u64);
         }
         let layers = Encoding::PLAIN.with([Layer::Base64]);
-        let reach = stream.end();
-        self.inner(&search.inner(&text, Level::Decoded), scratch, &mut |found, token| {
-            // A token that is encoded no further is found without this.
+        let inspected_end = stream.end();
+        self.search_decoded(&search.inner(&text, Level::Decoded), scratch, &mut |found, token| {
+            // The ordinary search finds tokens with a single level of base64.
             let wide = Encoding::PLAIN.with([Layer::Utf16Le]);
             if found.encoding.is_plain() || found.encoding == wide {
                 return;
             }
             let (start, end) = (stream.start_of(found.start), stream.end_of(found.end));
-            let found = Match { start, end, encoding: found.encoding.within(layers), ..found };
-            on(Candidate { from: at, start, reach, found: Some(found) }, token);
+            let found = Match { start, end, encoding: found.encoding.wrapped_in(layers), ..found };
+            on(Candidate { inspected_start: at, start, inspected_end, found: Some(found) }, token);
         });
         scratch.give_back(text);
         let chains = &mut scratch.progress.chains;
@@ -160,17 +172,17 @@ impl NestedSearch<'_> {
         chains.push(stream.into_chain());
     }
 
-    /// Unpacks what base64 holds.
-    fn packed(
+    /// Decompresses and searches the content of base64.
+    fn base64_packed(
         &self,
         search: &Search<'_>,
         Packed { at, layer }: Packed,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
-        let mut feed = Feed::new(Stream::new(search.bytes, at));
+        let mut feed = Base64Reader::new(Base64Stream::new(search.bytes, at));
         let mut content = scratch.buffer();
-        let most = MOST_UNPACKED >> (DEPTH - search.depth);
+        let most = MAX_UNPACKED >> (DEPTH - search.depth);
         match layer {
             Layer::Zlib => {
                 let decoder = ZlibDecoder::new(&mut feed);
@@ -184,16 +196,28 @@ impl NestedSearch<'_> {
         scratch.budget.spend(budget::DECODED * feed.consumed() as u64);
         let end = feed.end();
         let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
-        self.inner(&search.inner(&content, Level::Decoded), scratch, &mut |found, token| {
-            let encoding = found.encoding.within(layers);
-            let found = Match { start: at, end, encoding, ..found };
-            on(Candidate { from: at, start: at, reach: end, found: Some(found) }, token);
-        });
+        self.search_decoded(
+            &search.inner(&content, Level::Decoded),
+            scratch,
+            &mut |found, token| {
+                let encoding = found.encoding.wrapped_in(layers);
+                let found = Match { start: at, end, encoding, ..found };
+                on(
+                    Candidate {
+                        inspected_start: at,
+                        start: at,
+                        inspected_end: end,
+                        found: Some(found),
+                    },
+                    token,
+                );
+            },
+        );
         scratch.give_back(content);
     }
 
-    /// Searches what was decoded.
-    fn inner(
+    /// Searches decoded content.
+    fn search_decoded(
         &self,
         inner: &Search<'_>,
         scratch: &mut Scratch,
@@ -208,8 +232,8 @@ impl NestedSearch<'_> {
     }
 }
 
-/// Unpacks at most `most` bytes, fewer if the budget ends before; of broken streams what precedes the
-/// fault.
+/// Decompresses at most `most` bytes, or fewer if the budget is used up. A broken stream yields the bytes
+/// before the error.
 fn unpack(mut decoder: impl Read, most: usize, out: &mut Vec<u8>, budget: &mut Budget) {
     while !budget.is_interrupted() {
         if out.len() >= most || budget.is_empty() {
@@ -231,28 +255,28 @@ fn unpack(mut decoder: impl Read, most: usize, out: &mut Vec<u8>, budget: &mut B
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Within;
+    use crate::search::ContentKind;
     use std::cell::RefCell;
 
-    /// Returns the contents that are searched, with the depth, when `text` is searched twice.
+    /// Searches `text` twice and returns the nested contents that were searched, each with its depth.
     fn contents(text: &[u8], depth: usize) -> Vec<(Vec<u8>, usize)> {
         let contents = RefCell::new(Vec::new());
         let record = |search: &Search<'_>, _: &mut Scratch, _: OnCandidate<'_>| {
             contents.borrow_mut().push((search.bytes.to_vec(), search.depth));
         };
         let nested = NestedSearch { search_bytes: &record };
-        let own = 0..text.len();
+        let part = 0..text.len();
         let search = Search {
             bytes: text,
-            own: own.clone(),
+            part: part.clone(),
             depth,
-            within: Within::WHOLE,
+            kind: ContentKind::WHOLE,
             level: Level::Raw,
         };
         let mut scratch = Scratch::default();
         scratch.budget.start(text.len());
         for _ in 0..2 {
-            nested.whole(&search, &own, &mut scratch, &mut |_, _| {});
+            nested.base64(&search, &part, &mut scratch, &mut |_, _| {});
         }
         contents.into_inner()
     }

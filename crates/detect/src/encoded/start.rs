@@ -1,10 +1,10 @@
-//! Decodes from a place where a token may begin, and decides on the decoded bytes.
+//! Decodes from a position where a token may begin, and checks the decoded bytes.
 //!
-//! Input: a place, and how to decode from it. Output: a candidate, with the proven token that begins
-//! there, if any. It does not search for places.
+//! Input: a position and the scheme to decode with. Output: a candidate, with the proven token that begins
+//! there, if any. It does not search for positions.
 
 use super::class::is_run;
-use super::decode::{Scheme, Unescaped, WIDEST_CHARACTER, WIDEST_LOOK, escape};
+use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Scheme, Unescaped, escape};
 use crate::budget;
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
@@ -13,17 +13,17 @@ use crate::scratch::Scratch;
 use crate::search::Search;
 use std::ops::Range;
 
-/// Where to decode from, and the bytes that this depends on.
+/// A position to decode from, and the range of bytes that its choice depended on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) scheme: Scheme,
     pub(super) start: usize,
-    pub(super) from: usize,
-    pub(super) reach: usize,
+    pub(super) inspected_start: usize,
+    pub(super) inspected_end: usize,
 }
 
 impl Start {
-    /// Decodes from the place and decides on the decoded bytes.
+    /// Decodes from the position and checks the decoded bytes.
     pub(super) fn decide(
         self,
         matcher: &Matcher,
@@ -31,10 +31,10 @@ impl Start {
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
-        let Self { scheme, start, from, reach } = self;
+        let Self { scheme, start, inspected_start, inspected_end } = self;
         let bytes = search.bytes;
         let mut out = std::mem::take(&mut scratch.decoded);
-        // At most places no token begins, which the first bytes show.
+        // The first bytes rule out most positions.
         scheme.decode(bytes, start, matcher.longest_head(), &mut out);
         let mut found = None;
         if let Some(longest) = matcher.longest_from(&out.bytes) {
@@ -43,21 +43,24 @@ impl Start {
         }
         let work = budget::PLACE + budget::TRIED * out.bytes.len() as u64;
         search.spend(&mut scratch.budget, work);
-        let looked = out.ends.last().copied().unwrap_or(start) + WIDEST_LOOK;
+        let read_end = out.ends.last().copied().unwrap_or(start) + DECODE_LOOKAHEAD;
         let token = found.map_or(&[][..], |token| &out.bytes[..token.len]);
         let found = found.map(|DecodedToken { rule, len }| {
             let end = out.ends[len - 1];
             let encoding = Encoding::PLAIN.with(scheme.layers());
             Match { rule, start, end, evidence: Evidence::Proven, encoding }
         });
-        on(Candidate { from, start, reach: reach.max(looked), found }, token);
+        on(
+            Candidate { inspected_start, start, inspected_end: inspected_end.max(read_end), found },
+            token,
+        );
         scratch.decoded = out;
     }
 }
 
-/// Decodes a token of at most this range whose head is not encoded, but escaped or split text follows
-/// it. If that finds no token, returns the offset up to which it read, if it read anything.
-pub(crate) fn continued(
+/// Decodes a token within `token` whose head is plain, but followed by escaped or split text. If there is
+/// no token, returns the end of the bytes read, if any were read.
+pub(crate) fn decode_after_head(
     matcher: &Matcher,
     search: &Search<'_>,
     token: Range<usize>,
@@ -68,11 +71,11 @@ pub(crate) fn continued(
     let Range { start, end } = token;
     let mut at = start;
     let limit = bytes.len().min(end);
-    let (mut looked, mut is_unquoted) = (None, false);
+    let (mut read_end, mut is_unquoted) = (None, false);
     loop {
         let rest = &bytes[at..limit];
         let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
-            return looked;
+            return read_end;
         };
         at += stop;
         let layer = match (bytes[at], bytes.get(at + 1)) {
@@ -81,7 +84,7 @@ pub(crate) fn continued(
             (b'\\', Some(b'u')) => Layer::Unicode,
             (b'\\', Some(b'x')) => Layer::HexEscape,
             (b'\\' | b'"' | b'\'' | b'`', _) => Layer::Split,
-            // One attempt passes over all escapes of this kind.
+            // One attempt decodes all escapes of this kind.
             (b'=', _) if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
                 is_unquoted = true;
                 Layer::QuotedPrintable
@@ -91,12 +94,17 @@ pub(crate) fn continued(
                 at += 1;
                 continue;
             }
-            _ => return looked,
+            _ => return read_end,
         };
         let mut is_found = false;
-        let place = Start { scheme: Scheme::Text(layer), start, from: start, reach: start };
+        let place = Start {
+            scheme: Scheme::Text(layer),
+            start,
+            inspected_start: start,
+            inspected_end: start,
+        };
         place.decide(matcher, search, scratch, &mut |candidate, token| {
-            looked = looked.max(Some(candidate.reach));
+            read_end = read_end.max(Some(candidate.inspected_end));
             is_found = candidate.found.is_some();
             if is_found {
                 on(candidate, token);
@@ -106,17 +114,17 @@ pub(crate) fn continued(
             return None;
         }
         if layer != Layer::QuotedPrintable {
-            return looked;
+            return read_end;
         }
         at += 1;
     }
 }
 
-/// Returns where the characters before an escaped one begin, each escaped or not.
-pub(super) fn backwards(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -> Option<usize> {
+/// Returns the start of the characters `before`, which end at `at` and may be escaped each.
+pub(super) fn head_start(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -> Option<usize> {
     let mut at = at;
     for &byte in before.iter().rev() {
-        let escaped = (3..=WIDEST_CHARACTER).find(|&len| {
+        let escaped = (3..=MAX_ENCODED_LEN).find(|&len| {
             let text = at.checked_sub(len).map(|from| &bytes[from..at]);
             let text = text.filter(|text| matches!(text[0], b'%' | b'\\' | b'&' | b'='));
             let wanted = Unescaped { byte: Some(byte), len };

@@ -1,20 +1,20 @@
 //! Decodes long base64 step by step.
 //!
-//! Input: text and where base64 begins in it. Output: the decoded bytes, as many as are asked for, and
-//! for each of them where it is in the text. Positions are kept per line, not per byte: a decoder that
-//! noted one for every byte would need nine times the memory. It knows no budget.
+//! Input: text and the offset of base64 in it. Output: the decoded bytes, as many as requested, and the
+//! position of each in the text. Positions are stored per line: one per byte would take nine times the
+//! memory. It has no budget.
 
-use super::decode::{digit64, fold, joint};
+use super::decode::{base64_digit, skip_fold, skip_join};
 use std::io::{self, BufRead, Read};
 
-/// What [`DIGITS`] has for characters that are no digits.
+/// The value in [`DIGITS`] of characters that are not digits.
 const NONE: u8 = 64;
 
 static DIGITS: [u8; 256] = {
     let mut digits = [NONE; 256];
     let mut at = 0;
     while at < 256 {
-        if let Some(digit) = digit64(at as u8) {
+        if let Some(digit) = base64_digit(at as u8) {
             digits[at] = digit;
         }
         at += 1;
@@ -22,7 +22,7 @@ static DIGITS: [u8; 256] = {
     digits
 };
 
-/// Where digits that follow each other begin in the text: those of a line or of a string literal.
+/// Consecutive digits in the text, such as a line or a string literal.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     /// The number of digits before.
@@ -31,9 +31,9 @@ struct Segment {
     at: usize,
 }
 
-/// Base64 that is decoded from its beginning on.
+/// A decoder of base64.
 #[derive(Debug)]
-pub(super) struct Stream<'a> {
+pub(super) struct Base64Stream<'a> {
     text: &'a [u8],
     at: usize,
     held: u32,
@@ -43,7 +43,7 @@ pub(super) struct Stream<'a> {
     is_over: bool,
 }
 
-impl<'a> Stream<'a> {
+impl<'a> Base64Stream<'a> {
     pub(super) fn new(text: &'a [u8], start: usize) -> Self {
         let segments = vec![Segment { digit: 0, at: start }];
         Self { text, at: start, held: 0, bits: 0, digits: 0, segments, is_over: false }
@@ -54,7 +54,7 @@ impl<'a> Stream<'a> {
         self.is_over
     }
 
-    /// Decodes `most` further bytes or a few more, fewer at the end, and appends them to `out`.
+    /// Decodes at least `most` further bytes, if there are as many, and appends them to `out`.
     pub(super) fn read(&mut self, most: usize, out: &mut Vec<u8>) {
         let limit = out.len() + most;
         while out.len() < limit && !self.is_over {
@@ -65,7 +65,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Decodes whole groups; `true` if there were as many.
+    /// Decodes `most` whole groups of four digits. Returns `true` if there were as many.
     fn groups(&mut self, most: usize, out: &mut Vec<u8>) -> bool {
         let (groups, _) = self.text[self.at..].as_chunks::<4>();
         let mut count = 0;
@@ -84,9 +84,9 @@ impl<'a> Stream<'a> {
         count == most
     }
 
-    /// Decodes one digit, or passes over what separates two lines.
+    /// Decodes one digit, or skips the characters between two lines.
     fn digit(&mut self, out: &mut Vec<u8>) {
-        if let Some(digit) = self.text.get(self.at).and_then(|&byte| digit64(byte)) {
+        if let Some(digit) = self.text.get(self.at).and_then(|&byte| base64_digit(byte)) {
             self.held = self.held << 6 | u32::from(digit);
             self.bits += 6;
             if self.bits >= 8 {
@@ -101,7 +101,7 @@ impl<'a> Stream<'a> {
         let next = if self.digits == 0 || self.at >= self.text.len() {
             None
         } else {
-            fold(self.text, self.at).or_else(|| joint(self.text, self.at))
+            skip_fold(self.text, self.at).or_else(|| skip_join(self.text, self.at))
         };
         match next {
             Some(next) => {
@@ -123,7 +123,7 @@ impl<'a> Stream<'a> {
         self.offset(8 * index / 6)
     }
 
-    /// Returns the offset in the text behind the last digit of the first `len` decoded bytes.
+    /// Returns the offset in the text after the last digit of the first `len` decoded bytes.
     pub(super) fn end_of(&self, len: usize) -> usize {
         match (8 * len).checked_sub(1) {
             Some(bit) => self.offset(bit / 6) + 1,
@@ -131,12 +131,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Returns the offset behind what was decoded so far.
+    /// Returns the end of the text decoded so far.
     pub(super) fn end(&self) -> usize {
         self.at
     }
 
-    /// Ends the decoding and keeps what tells which text was decoded.
+    /// Ends the decoding and returns a record of the decoded lines.
     pub(super) fn into_chain(self) -> Chain {
         Chain { end: self.at, segments: self.segments }
     }
@@ -150,8 +150,8 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// Returns `true` if a line that was decoded begins at `at` with a whole group: what base64 that
-    /// begins there decodes to was decoded, too.
+    /// Returns `true` if a decoded line begins at `at` with a whole group. Then the content of base64 that
+    /// begins there was decoded, too.
     pub(super) fn includes(&self, at: usize) -> bool {
         let found = self.segments.binary_search_by_key(&at, |segment| segment.at);
         found.is_ok_and(|index| self.segments[index].digit.is_multiple_of(4))
@@ -162,20 +162,20 @@ impl Chain {
     }
 }
 
-/// How many bytes are decoded at a time for a decompressor.
+/// Number of bytes decoded at a time for a decompressor.
 const STEP: usize = 8 << 10;
 
-/// Feeds a decompressor with as much base64 as it takes.
+/// A reader of base64 for a decompressor.
 #[derive(Debug)]
-pub(super) struct Feed<'a> {
-    stream: Stream<'a>,
+pub(super) struct Base64Reader<'a> {
+    stream: Base64Stream<'a>,
     buffer: Vec<u8>,
     at: usize,
     consumed: usize,
 }
 
-impl<'a> Feed<'a> {
-    pub(super) fn new(stream: Stream<'a>) -> Self {
+impl<'a> Base64Reader<'a> {
+    pub(super) fn new(stream: Base64Stream<'a>) -> Self {
         Self { stream, buffer: Vec::new(), at: 0, consumed: 0 }
     }
 
@@ -184,13 +184,13 @@ impl<'a> Feed<'a> {
         self.consumed
     }
 
-    /// Returns the offset in the text behind what was consumed.
+    /// Returns the offset in the text after the consumed bytes.
     pub(super) fn end(&self) -> usize {
         self.stream.end_of(self.consumed)
     }
 }
 
-impl BufRead for Feed<'_> {
+impl BufRead for Base64Reader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.buffer.len() {
             self.buffer.clear();
@@ -206,7 +206,7 @@ impl BufRead for Feed<'_> {
     }
 }
 
-impl Read for Feed<'_> {
+impl Read for Base64Reader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let len = self.fill_buf()?.read(out)?;
         self.consume(len);
@@ -222,7 +222,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn steps_decode_what_one_byte_after_the_other_decodes(
+        fn decoding_in_steps_yields_the_same_bytes(
             lines in prop::collection::vec(("[A-Za-z0-9+/_-]{1,40}", 0..6_usize), 1..12),
             step in 1..50_usize,
         ) {
@@ -233,7 +233,7 @@ mod tests {
             }
             let mut naive = Decoded::default();
             Scheme::Base64 { skip: 0 }.decode(text.as_bytes(), 5, usize::MAX, &mut naive);
-            let (mut stream, mut out) = (Stream::new(text.as_bytes(), 5), Vec::new());
+            let (mut stream, mut out) = (Base64Stream::new(text.as_bytes(), 5), Vec::new());
             while !stream.is_over() {
                 stream.read(step, &mut out);
             }
@@ -243,7 +243,7 @@ mod tests {
                 prop_assert!(stream.start_of(index) < end);
             }
             let mut fed = Vec::new();
-            Feed::new(Stream::new(text.as_bytes(), 5)).read_to_end(&mut fed).expect("in memory");
+            Base64Reader::new(Base64Stream::new(text.as_bytes(), 5)).read_to_end(&mut fed).expect("in memory");
             prop_assert_eq!(fed, naive.bytes);
         }
     }
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_chain_includes_lines_that_begin_with_a_whole_group() {
         let text = b"aGVsbG8g\nd29ybGQ\naGVs";
-        let mut stream = Stream::new(text, 0);
+        let mut stream = Base64Stream::new(text, 0);
         stream.read(100, &mut Vec::new());
         let chain = stream.into_chain();
         let included = (0..text.len()).filter(|&at| chain.includes(at));

@@ -1,12 +1,11 @@
-//! What the redactor masks. Tokens are minted with a CRC of one bit at a time, which shares nothing with
-//! the product.
+//! Tests of the redactor. Tokens are minted with a bitwise CRC that is independent of the product.
 
 use super::*;
 use crate::rules::RuleSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A token with a public alias, and one of any length without a checksum.
+/// A token with a public alias.
 const RULES: &str = r#"
 issuer = "Example"
 
@@ -97,7 +96,7 @@ fn overlapping_candidates_are_masked_as_one() {
 }
 
 #[test]
-fn a_token_that_proves_nothing_is_masked_too() {
+fn a_token_with_a_wrong_checksum_is_masked_too() {
     let mut wrong = token(SECRET).into_bytes();
     let last = wrong.len() - 1;
     wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
@@ -105,7 +104,7 @@ fn a_token_that_proves_nothing_is_masked_too() {
 }
 
 #[test]
-fn the_beginning_of_a_token_is_masked_from_eight_characters_on() {
+fn the_beginning_of_a_token_is_masked_from_eight_secret_characters() {
     let cut = |len: usize| cleaned(&format!("exk_{ALIAS}_{}", &SECRET[..len]));
     assert_eq!(cut(8), MASKED);
     assert_eq!(cut(23), MASKED);
@@ -114,7 +113,7 @@ fn the_beginning_of_a_token_is_masked_from_eight_characters_on() {
 }
 
 #[test]
-fn a_word_in_lower_case_is_no_cut_off_secret() {
+fn a_lower_case_word_is_not_a_cut_off_secret() {
     let word = |len: usize| {
         cleaned(&format!("exk_{ALIAS}_{}", "installer".repeat(3).get(..len).expect("27 letters")))
     };
@@ -123,7 +122,7 @@ fn a_word_in_lower_case_is_no_cut_off_secret() {
 }
 
 #[test]
-fn a_part_is_masked_by_what_is_around_it() {
+fn a_part_is_masked_with_its_context() {
     let token = token(SECRET);
     let redactor = redactor();
     let text = format!("a {token} b");
@@ -134,11 +133,11 @@ fn a_part_is_masked_by_what_is_around_it() {
     let secret = 2 + 4 + ALIAS.len() + 1;
     let end = 2 + token.len();
     assert_eq!(part(0..text.len()), format!("a {MASKED} b"));
-    // A part that begins or ends within the secret, or is all within it.
+    // Parts that begin or end within the secret, or are inside it.
     assert_eq!(part(secret + 9..text.len()), "*** b");
     assert_eq!(part(0..secret + 3), format!("a exk_{ALIAS}_***"));
     assert_eq!(part(secret + 1..secret + 3), "***");
-    // A part that the secret touches only.
+    // Parts adjacent to the secret.
     assert_eq!(part(0..secret), format!("a exk_{ALIAS}_"));
     assert_eq!(part(end..text.len()), " b");
     assert_eq!(part(5..5), "");
@@ -158,7 +157,7 @@ fn encoded_tokens_are_masked_whole() {
 }
 
 #[test]
-fn bytes_that_are_not_utf_8_stay_and_are_shown_as_escapes() {
+fn bytes_that_are_not_utf_8_are_kept_and_escaped_in_text() {
     let token = token(SECRET);
     let bytes = [b"\xff\xfe".as_slice(), token.as_bytes(), b"\x80"].concat();
     let masked = redactor().clean(&bytes);
@@ -171,7 +170,7 @@ fn bytes_that_are_not_utf_8_stay_and_are_shown_as_escapes() {
 }
 
 #[test]
-fn of_a_line_the_match_and_long_runs_of_base64_are_masked() {
+fn in_a_line_the_match_and_long_runs_of_base64_are_masked() {
     let redactor = redactor();
     let run = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9w";
     let line = format!("x MATCH {run} word");
@@ -179,9 +178,9 @@ fn of_a_line_the_match_and_long_runs_of_base64_are_masked() {
         redactor.masker().clean_line(text.as_bytes(), part, matched).text().into_owned()
     };
     assert_eq!(clean(&line, 0..line.len(), 2..7), "x *** *** word");
-    // A run that the part cuts is seen as a whole.
+    // A run that the part cuts is evaluated as a whole.
     assert_eq!(clean(&line, 0..20, 2..7), "x *** ***");
-    // A short run, and a long one that is no base64, stay.
+    // A short run and a long run that is not base64 are kept.
     let short = format!("x MATCH {} word", &run[..39]);
     assert_eq!(clean(&short, 0..short.len(), 2..7), format!("x *** {} word", &run[..39]));
     let words = format!("x MATCH {} word", "a".repeat(60));
@@ -189,9 +188,9 @@ fn of_a_line_the_match_and_long_runs_of_base64_are_masked() {
 }
 
 #[test]
-fn of_a_long_match_only_its_ends_are_read() {
+fn only_the_ends_of_a_long_match_are_read() {
     let redactor = redactor();
-    let reach = redactor.reach();
+    let reach = redactor.context_len();
     for len in [2 * reach, 2 * reach + 5, 3 * reach, 50 * reach] {
         let text = format!("before {} after", "x".repeat(len));
         let matched = 7..7 + len;
@@ -203,7 +202,7 @@ fn of_a_long_match_only_its_ends_are_read() {
 }
 
 #[test]
-fn a_masker_masks_the_same_however_often_it_was_used() {
+fn a_masker_can_be_reused() {
     let redactor = redactor();
     let mut masker = redactor.masker();
     let text = format!("a {} b {}", token(SECRET), "QUJD".repeat(30));

@@ -1,20 +1,20 @@
 //! Compiles rule files.
 //!
-//! Input: a rule file's text. Output: rules, or an error with line, column and what would be right. It
-//! reads no files.
+//! Input: the text of a rule file. Output: rules, or an error with line, column and remedy. It reads no
+//! files.
 
 use super::error::RuleError;
 use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
-use super::place::{self, Place};
+use super::line_column::{self, LineColumn};
 use super::rule::{Rule, Vector};
-use ddpatrol_token::format::Place as FormatPlace;
+use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{Algorithm, ByteSet, Encoding, Format, FormatError, Lengths, Segment, Uuid};
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
-/// The text of one rule file and its name, for errors.
-struct Text<'a> {
+/// The text of one rule file, and its path for errors.
+struct RuleText<'a> {
     path: &'a Path,
     text: &'a str,
 }
@@ -24,24 +24,22 @@ type Result<T> = std::result::Result<T, RuleError>;
 /// Compiles the rules of one file.
 ///
 /// # Errors
-/// The first fault, with file, line, column and what would be right.
+/// The first error, with file, line, column and remedy.
 pub(super) fn compile(path: &Path, text: &str) -> Result<Vec<Rule>> {
-    let source = Text { path, text };
+    let source = RuleText { path, text };
     let file: RuleFile = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        source.error(span, place::with_suggestion(error.message()))
+        source.error(span, line_column::with_suggestion(error.message()))
     })?;
     if file.token.is_empty() {
-        return Err(
-            source.error(0..0, "there is no rule in this file; write a [[token]]".to_owned())
-        );
+        return Err(source.error(0..0, "no rules in this file; add a [[token]] table".to_owned()));
     }
     file.token.iter().map(|token| source.rule(&file.issuer, token)).collect()
 }
 
-impl Text<'_> {
+impl RuleText<'_> {
     fn error(&self, span: Range<usize>, message: String) -> RuleError {
-        let Place { line, column } = place::of(self.text, span.start);
+        let LineColumn { line, column } = line_column::of(self.text, span.start);
         RuleError::Fault { path: self.path.to_owned(), line, column, message }
     }
 
@@ -51,7 +49,7 @@ impl Text<'_> {
         let valid_id = id.starts_with(|c: char| c.is_ascii_lowercase())
             && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !valid_id {
-            let message = format!("`{id}` is no rule id; use lower-case letters, digits and `-`");
+            let message = format!("invalid rule id `{id}`; use lower-case letters, digits and `-`");
             return Err(self.error(table.id.span(), message));
         }
         let segments: Vec<Segment> = table
@@ -79,12 +77,12 @@ impl Text<'_> {
         })
     }
 
-    /// Decides whether the rule may call its matches proven.
+    /// Returns `true` if matches of the rule can be proven.
     fn provable(&self, table: &TokenTable, format: &Format, vectors: &[Vector]) -> Result<bool> {
         if let Some(evidence) = &table.evidence {
             if evidence.get_ref() != "shaped" {
                 let message = format!(
-                    "`{}` is no evidence; leave it out, or write \"shaped\"",
+                    "unknown evidence `{}`; remove it, or write \"shaped\"",
                     evidence.get_ref()
                 );
                 return Err(self.error(evidence.span(), message));
@@ -93,7 +91,7 @@ impl Text<'_> {
         }
         let shows_checksum = |vector: &Vector| !matches!(vector, Vector::Alias { .. });
         if format.checksum().is_some() && !vectors.iter().any(shows_checksum) {
-            let message = "the checksum is claimed but not shown: add [[token.vectors]] with a \
+            let message = "no vector confirms the checksum: add [[token.vectors]] with a \
                            `token` published by someone else, or write evidence = \"shaped\"";
             return Err(self.error(table.format.span(), message.to_owned()));
         }
@@ -106,25 +104,25 @@ impl Text<'_> {
             return self.checksum(name, spanned);
         }
         if let Some(over) = table.over.as_ref().and_then(|over| over.first()) {
-            let message = "`over` belongs to a checksum; add `algorithm`, or remove it";
+            let message = "`over` is only valid for a checksum; add `algorithm`, or remove `over`";
             return Err(self.error(over.span(), message.to_owned()));
         }
         if let Some(target) = &table.decodes_to {
             if target.get_ref() != "uuid" {
-                let message = format!("`{}` is not known; use \"uuid\"", target.get_ref());
+                let message = format!("unknown value `{}`; use \"uuid\"", target.get_ref());
                 return Err(self.error(target.span(), message));
             }
             let encoding = table.encoding.as_ref().map(|encoding| encoding.get_ref().as_str());
             if encoding != Some("base62") || table.alphabet.is_some() || table.length.is_some() {
-                let message = "a segment that decodes to a uuid has encoding = \"base62\", \
-                               and its alphabet and length follow from that";
+                let message = "a segment that decodes to a uuid needs encoding = \"base62\" \
+                               and neither `alphabet` nor `length`";
                 return Err(self.error(spanned.span(), message.to_owned()));
             }
             return Ok(Segment::uuid(name));
         }
         if let Some(encoding) = &table.encoding {
-            let message = "`encoding` goes with `decodes_to` or `algorithm`; \
-                           for plain characters write `alphabet`";
+            let message = "`encoding` is only valid with `decodes_to` or `algorithm`; \
+                           for plain characters use `alphabet`";
             return Err(self.error(encoding.span(), message.to_owned()));
         }
         let (Some(alphabet), Some(length)) = (&table.alphabet, &table.length) else {
@@ -133,7 +131,7 @@ impl Text<'_> {
         };
         let set = ByteSet::parse(alphabet.get_ref()).ok_or_else(|| {
             let message = format!(
-                "`{}` is no alphabet; use base62, base36, base32, base64url, hex, hex-upper \
+                "unknown alphabet `{}`; use base62, base36, base32, base64url, hex, hex-upper \
                  or a class such as [A-Za-z0-9._-]",
                 alphabet.get_ref()
             );
@@ -157,23 +155,24 @@ impl Text<'_> {
         let length = table.length.as_ref().ok_or_else(|| need("length"))?;
         let over = table.over.as_ref().ok_or_else(|| need("over"))?;
         if table.alphabet.is_some() || table.decodes_to.is_some() || table.public.is_some() {
-            let message = "a checksum has `algorithm`, `encoding`, `length` and `over` only";
+            let message = "a checksum accepts only `algorithm`, `encoding`, `length` and `over`";
             return Err(self.error(spanned.span(), message.to_owned()));
         }
         let width = match length.get_ref() {
             Length::OneOf(lens) if lens.len() == 1 => lens[0],
             _ => {
-                let message = "a checksum has one length".to_owned();
+                let message = "a checksum must have exactly one length".to_owned();
                 return Err(self.error(length.span(), message));
             }
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
-            let message = format!("`{}` is not known; use crc32 or sha256", algorithm.get_ref());
+            let message =
+                format!("unknown algorithm `{}`; use crc32 or sha256", algorithm.get_ref());
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
             let message = format!(
-                "`{}` is not known; use base62, base36, base32, hex or hex-upper",
+                "unknown encoding `{}`; use base62, base36, base32, hex or hex-upper",
                 encoding.get_ref()
             );
             self.error(encoding.span(), message)
@@ -203,7 +202,7 @@ impl Text<'_> {
                 ..
             } => {
                 let uuid = Uuid::parse(uuid)
-                    .ok_or_else(|| self.error(spanned.span(), format!("`{uuid}` is no UUID")))?;
+                    .ok_or_else(|| self.error(spanned.span(), format!("invalid UUID `{uuid}`")))?;
                 Vector::Alias { uuid, alias: alias.clone(), source }
             }
             VectorTable {
@@ -215,25 +214,25 @@ impl Text<'_> {
                 ..
             } => Vector::Checksum { of: of.clone(), checksum: checksum.clone(), source },
             _ => {
-                let message = "a vector is a `token` in pieces, or `uuid` with `alias`, \
-                               or `checksum_of` with `checksum`";
+                let message = "a vector needs `token` (in pieces), or `uuid` and `alias`, \
+                               or `checksum_of` and `checksum`";
                 return Err(self.error(spanned.span(), message.to_owned()));
             }
         };
         vector.verify(format).map_err(|what| {
-            self.error(spanned.span(), format!("the vector does not hold: {what}"))
+            self.error(spanned.span(), format!("the vector does not match: {what}"))
         })?;
         Ok(vector)
     }
 }
 
-/// Finds the span that a format error is about.
+/// Returns the span of a format error.
 fn span_of(error: &FormatError, table: &TokenTable) -> Range<usize> {
     let pattern = table.format.span();
     match &error.place {
-        FormatPlace::Pattern => pattern,
-        FormatPlace::Segment(name) => table.segments.get(name).map_or(pattern, Spanned::span),
-        FormatPlace::Coverage { segment: name, index } => table
+        FormatPart::Pattern => pattern,
+        FormatPart::Segment(name) => table.segments.get(name).map_or(pattern, Spanned::span),
+        FormatPart::Coverage { segment: name, index } => table
             .segments
             .get(name)
             .and_then(|segment| segment.get_ref().over.as_ref()?.get(*index).map(Spanned::span))

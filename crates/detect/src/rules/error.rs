@@ -1,13 +1,13 @@
-//! Why rules cannot be used: wrong files, and ids that are unknown or taken.
+//! Errors in rules: invalid files, and unknown or duplicate ids.
 //!
-//! Input: the file and what is wrong with it. Output: a message. This file detects no errors.
+//! Input: the file and the error in it. Output: a message. This file detects no errors.
 
 use std::path::PathBuf;
 
-/// Why rules could not be used.
+/// Rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
-    /// A rule file is wrong.
+    /// A rule file is invalid.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Fault {
         /// The file.
@@ -16,19 +16,19 @@ pub enum RuleError {
         line: usize,
         /// The column in characters, from 1.
         column: usize,
-        /// What is wrong and what would be right.
+        /// The error and how to fix it.
         message: String,
     },
-    /// Two rules have one id.
-    #[error("{}: rule `{id}` exists already; give it an id of its own", path.display())]
-    Twice {
-        /// The file of the second.
+    /// Two rules have the same id.
+    #[error("{}: duplicate rule id `{id}`; choose another id", path.display())]
+    Duplicate {
+        /// The file of the second rule.
         path: PathBuf,
         /// The id.
         id: String,
     },
     /// No rule has this id.
-    #[error("there is no rule `{id}`; `ddpatrol rules list` shows them{}", suggestion(near))]
+    #[error("unknown rule `{id}`; `ddpatrol rules list` lists all rules{}", suggestion(near))]
     Unknown {
         /// The id.
         id: String,

@@ -1,7 +1,6 @@
 //! The tables and keys of a rule file, with the span of each value.
 //!
-//! Input: TOML. Output: tables; unknown keys and wrong types are errors. The values are interpreted in
-//! `compile`.
+//! Input: TOML. Output: tables; unknown keys and wrong types are errors. `compile` interprets the values.
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -56,7 +55,7 @@ pub(super) struct SegmentTable {
     pub(super) public: Option<bool>,
 }
 
-/// One `[[token.vectors]]`: something published that must hold.
+/// One `[[token.vectors]]`: published data that the rule must agree with.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VectorTable {

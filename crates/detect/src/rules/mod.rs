@@ -1,13 +1,13 @@
 //! Rules: the formats of tokens.
 //!
-//! Input: the texts of TOML files, one per issuer. Output: a [`RuleSet`]. A rule reads like the vendor's
-//! page; a new checksummed format is a new file, not new code. This module reads no files and searches
-//! nothing.
+//! Input: the texts of TOML files, one per issuer. Output: a [`RuleSet`]. A rule states a format as its
+//! vendor documents it; a new format with a checksum needs a new file, no new code. This module reads no
+//! files and searches nothing.
 
 mod compile;
 mod error;
 mod file;
-pub mod place;
+pub mod line_column;
 mod rule;
 pub mod selftest;
 
@@ -23,32 +23,32 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// Adds the rules of one file's text; `path` is for errors.
+    /// Adds the rules in the text of one file. Errors name `path`.
     ///
     /// # Errors
-    /// A fault in the text, or an id that exists already.
+    /// An error in the text, or a duplicate id.
     pub fn add_text(&mut self, path: &Path, text: &str) -> Result<(), RuleError> {
         for rule in compile::compile(path, text)? {
             if self.rules.iter().any(|known| known.id == rule.id) {
-                return Err(RuleError::Twice { path: path.to_owned(), id: rule.id });
+                return Err(RuleError::Duplicate { path: path.to_owned(), id: rule.id });
             }
             self.rules.push(rule);
         }
         Ok(())
     }
 
-    /// Leaves out the rule with this id.
+    /// Removes the rule with this id.
     ///
     /// # Errors
-    /// No rule has it.
-    pub fn leave_out(&mut self, id: &str) -> Result<(), RuleError> {
-        self.known(id)?;
+    /// No rule has the id.
+    pub fn remove(&mut self, id: &str) -> Result<(), RuleError> {
+        self.require(id)?;
         self.rules.retain(|rule| rule.id != id);
         Ok(())
     }
 
-    /// Requires that a rule has this id.
-    fn known(&self, id: &str) -> Result<(), RuleError> {
+    /// Fails unless a rule has this id.
+    fn require(&self, id: &str) -> Result<(), RuleError> {
         if self.get(id).is_some() {
             return Ok(());
         }
@@ -60,12 +60,12 @@ impl RuleSet {
         Err(RuleError::Unknown { id: id.to_owned(), near })
     }
 
-    /// Keeps only the rules with these ids.
+    /// Returns a set of only the rules with these ids.
     ///
     /// # Errors
     /// An id that no rule has.
     pub fn restricted_to(&self, ids: &[String]) -> Result<Self, RuleError> {
-        ids.iter().try_for_each(|id| self.known(id))?;
+        ids.iter().try_for_each(|id| self.require(id))?;
         let kept = self.rules.iter().filter(|rule| ids.contains(&rule.id));
         Ok(Self { rules: kept.cloned().collect() })
     }
@@ -82,7 +82,7 @@ impl RuleSet {
         &self.rules
     }
 
-    /// Returns the longest span that any rule can match, in bytes.
+    /// Returns the maximum length of a token of any rule, in bytes.
     #[must_use]
     pub fn max_len(&self) -> usize {
         self.rules.iter().map(|rule| rule.format.max_len()).max().unwrap_or(0)

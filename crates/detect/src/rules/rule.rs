@@ -1,7 +1,7 @@
-//! One rule: what a kind of token is called and looks like, and what was published about it.
+//! A rule: the name, issuer, format and published vectors of one kind of token.
 //!
-//! Input: the parts of a rule, from `compile`. Output: a [`Rule`], and whether its format agrees with
-//! a published [`Vector`]. This file reads no rule files.
+//! Input: the parts of a rule, from `compile`. Output: a [`Rule`], and whether its format agrees with a
+//! published [`Vector`]. This file reads no rule files.
 
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
@@ -11,24 +11,24 @@ use ddpatrol_token::{Kind, Uuid};
 pub struct Rule {
     /// The identifier: lower-case letters, digits and `-`.
     pub id: String,
-    /// What people call the token.
+    /// The display name.
     pub name: String,
-    /// Who issues it.
+    /// The issuer.
     pub issuer: String,
-    /// Where the issuer describes it.
+    /// The URL of the issuer's documentation.
     pub documentation: Option<String>,
-    /// How it is revoked, in a sentence; `{id}` stands for the token's identifier.
+    /// How to revoke a token, in a sentence; `{id}` is replaced by the token's identifier.
     pub advice: Option<String>,
-    /// Its format.
+    /// The format.
     pub format: Format,
-    /// Whether a match can be proven; otherwise it is shaped at best.
+    /// Whether a match can be proven. If not, all matches are shaped.
     pub provable: bool,
-    /// What was published by others and must hold.
+    /// Published data that the format must agree with.
     pub vectors: Vec<Vector>,
 }
 
 impl Rule {
-    /// Returns how a token with this identifier is revoked.
+    /// Returns how to revoke a token with this identifier.
     #[must_use]
     pub fn advice_for(&self, id: Option<Uuid>) -> Option<String> {
         let advice = self.advice.as_deref()?;
@@ -36,32 +36,32 @@ impl Rule {
     }
 }
 
-/// Something published by someone else that a rule must agree with.
+/// Data published by others that a rule must agree with.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Vector {
     /// A whole token.
     Token {
         /// The token.
         token: Vec<u8>,
-        /// Who published it.
+        /// The publisher.
         source: String,
     },
-    /// An identifier and the alias that spells it.
+    /// An identifier and its alias.
     Alias {
         /// The identifier.
         uuid: Uuid,
         /// Its alias.
         alias: String,
-        /// Who published them.
+        /// The publisher.
         source: String,
     },
-    /// A text and its checksum in the format's spelling.
+    /// A text and its checksum, encoded as in the format.
     Checksum {
         /// The covered text.
         of: String,
-        /// The spelled checksum.
+        /// The encoded checksum.
         checksum: String,
-        /// Who published them.
+        /// The publisher.
         source: String,
     },
 }
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Vector {
 }
 
 impl Vector {
-    /// Returns who published it.
+    /// Returns the publisher.
     #[must_use]
     pub fn source(&self) -> &str {
         match self {
@@ -83,21 +83,23 @@ impl Vector {
         }
     }
 
-    /// Checks that `format` agrees with what was published.
+    /// Checks that `format` agrees with the vector.
     ///
     /// # Errors
-    /// What disagrees, in words; never the token itself.
+    /// A description of the difference, without the token itself.
     pub fn verify(&self, format: &Format) -> Result<(), String> {
         match self {
             Self::Token { token, .. } => match format.check(token) {
                 Check::Proven { .. } => Ok(()),
                 Check::Shaped { .. } if format.checksum().is_none() => Ok(()),
-                Check::Shaped { .. } => Err("its checksum fails under every coverage".to_owned()),
-                Check::Unlike => {
+                Check::Shaped { .. } => {
+                    Err("the checksum does not match under any coverage".to_owned())
+                }
+                Check::NoMatch => {
                     let explanation = format.explain(token);
                     let fault = explanation.parts.iter().find(|part| !part.holds);
                     Err(fault.map_or_else(
-                        || "it has another shape".to_owned(),
+                        || "the token has another shape".to_owned(),
                         |part| format!("{}: {}", part.name, part.note),
                     ))
                 }
@@ -109,16 +111,16 @@ impl Vector {
                 if Uuid::from_alias(alias.as_bytes()) == Some(*uuid) {
                     Ok(())
                 } else {
-                    Err(format!("`{alias}` does not spell {uuid}"))
+                    Err(format!("`{alias}` is not the alias of {uuid}"))
                 }
             }
             Self::Checksum { of, checksum, .. } => {
                 let declared = format.checksum().ok_or("the format has no checksum")?;
-                let spelled = declared.compute(of.as_bytes());
-                if spelled == *checksum {
+                let encoded = declared.compute(of.as_bytes());
+                if encoded == *checksum {
                     Ok(())
                 } else {
-                    Err(format!("the checksum of `{of}` is `{spelled}`, not `{checksum}`"))
+                    Err(format!("the checksum of `{of}` is `{encoded}`, not `{checksum}`"))
                 }
             }
         }

@@ -1,24 +1,23 @@
-//! Checks every rule against itself and against what others published: `rules check`.
+//! Checks a rule against minted samples and published vectors, for `rules check`.
 //!
-//! For each rule: samples of every layout, length and coverage are minted and must verify; each
-//! sample with one character changed must not; the published vectors must hold. A rule that only
-//! verifies what it minted itself proves nothing, so a provable rule without a vector is refused
-//! when it is loaded.
+//! Input: a rule. Output: counts and errors. Samples of every layout, length and coverage are minted and
+//! must verify; each sample with one character changed must not; the published vectors must match. A rule
+//! that verifies only its own samples proves nothing, so loading refuses a provable rule without a vector.
 
 use super::rule::Rule;
 use ddpatrol_token::Check;
 use ddpatrol_token::mint::{RandomError, system_random};
 
-/// What the check of one rule found.
+/// The result of checking one rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// How many samples were minted and verified.
+    /// Number of samples that were minted and verified.
     pub samples: usize,
-    /// How many damaged samples were refused.
+    /// Number of damaged samples that were rejected.
     pub damaged: usize,
-    /// How many published vectors held.
+    /// Number of published vectors that matched.
     pub vectors: usize,
-    /// What went wrong, in words.
+    /// Descriptions of the errors.
     pub faults: Vec<String>,
 }
 
@@ -40,7 +39,7 @@ pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
             failed = system_random(bytes).err();
         }
         if failed.is_some() {
-            // Any bytes end the drawing of characters; the failure is returned below.
+            // Any bytes end the drawing of characters. The error is returned below.
             bytes.fill(0);
         }
     };
@@ -50,23 +49,23 @@ pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
         let expected = |check| match check {
             Check::Proven { .. } => true,
             Check::Shaped { .. } => rule.format.checksum().is_none(),
-            Check::Unlike => false,
+            Check::NoMatch => false,
         };
         if expected(rule.format.check(token)) {
             outcome.samples += 1;
         } else {
             outcome.faults.push(format!("a minted sample does not verify ({choice:?})"));
         }
-        // What is covered by the checksum, and the checksum itself, cannot change unnoticed.
+        // A change to the covered characters or the checksum must not verify.
         if rule.format.checksum().is_some() {
-            refuse_damage(rule, token, &mut outcome);
+            check_damaged(rule, token, &mut outcome);
         }
     }
     failed.map_or(Ok(outcome), Err)
 }
 
 /// Changes every character that the checksum protects, one at a time.
-fn refuse_damage(rule: &Rule, token: &[u8], outcome: &mut Outcome) {
+fn check_damaged(rule: &Rule, token: &[u8], outcome: &mut Outcome) {
     let Check::Proven { split, coverage } = rule.format.check(token) else {
         return;
     };
@@ -74,7 +73,9 @@ fn refuse_damage(rule: &Rule, token: &[u8], outcome: &mut Outcome) {
         let mut damaged = token.to_vec();
         damaged[at] = if damaged[at] == b'a' { b'b' } else { b'a' };
         if matches!(rule.format.check(&damaged), Check::Proven { .. }) {
-            outcome.faults.push(format!("a sample with character {} changed verifies", at + 1));
+            outcome
+                .faults
+                .push(format!("a sample verifies although character {} was changed", at + 1));
         } else {
             outcome.damaged += 1;
         }

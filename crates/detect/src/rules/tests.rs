@@ -1,4 +1,4 @@
-//! Wrong rule files are refused with place and remedy.
+//! Invalid rule files are rejected with position and remedy.
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn a_good_file_is_compiled() {
 }
 
 #[test]
-fn a_wrong_file_is_refused_with_line_column_and_remedy() {
+fn an_invalid_file_is_rejected_with_line_column_and_remedy() {
     for (from, to, place, remedy) in [
         ("length = 30", "lenght = 30", "x.toml:10:1:", "expected one of `alphabet`, `length`"),
         ("length = 30", "length = \"30\"", "x.toml:10:10:", "a length such as 30"),
@@ -49,13 +49,13 @@ fn a_wrong_file_is_refused_with_line_column_and_remedy() {
         ("[\"<SECRET>\"]", "[\"<SECRET>\", \"<X>\"]", "x.toml:16:21:", "describe it"),
         ("crc32", "crc31", "x.toml:13:13:", "use crc32 or sha256"),
         ("0zNvy2", "0zNvy3", "x.toml:18:1:", "is `0zNvy2`"),
-        ("checksum = \"0zNvy2\"\n", "", "x.toml:18:1:", "a vector is"),
+        ("checksum = \"0zNvy2\"\n", "", "x.toml:18:1:", "a vector needs"),
         ("example-key", "Example Key", "x.toml:4:6:", "use lower-case letters"),
         ("name = \"Example Key\"", "", "x.toml:3:1:", "missing field `name`"),
         ("[token.segments.CRC]", "[token.segments.CRC", "x.toml:12:20:", "]"),
     ] {
         let text = GOOD.replacen(from, to, 1);
-        assert_ne!(text, GOOD, "{from:?} stands in the good file");
+        assert_ne!(text, GOOD, "{from:?} occurs in the good file");
         let message = compile(&text).expect_err("a wrong file").to_string();
         assert!(message.starts_with(place), "{message:?} should start with {place:?}");
         assert!(message.contains(remedy), "{message:?} should contain {remedy:?}");
@@ -63,7 +63,7 @@ fn a_wrong_file_is_refused_with_line_column_and_remedy() {
 }
 
 #[test]
-fn a_checksum_without_a_published_vector_is_no_proof() {
+fn a_checksum_without_a_published_vector_is_rejected() {
     let (without, _) = GOOD.split_once("[[token.vectors]]").expect("the good file has a vector");
     let message = compile(without).expect_err("no vector").to_string();
     assert!(message.contains("published by someone else"), "{message}");
@@ -72,10 +72,10 @@ fn a_checksum_without_a_published_vector_is_no_proof() {
 }
 
 #[test]
-fn an_id_stands_for_one_rule_and_an_unknown_one_is_refused_with_what_resembles_it() {
+fn duplicate_and_unknown_ids_are_rejected() {
     let mut set = compile(GOOD).expect("a good file");
     let twice = set.add_text(Path::new("y.toml"), GOOD).expect_err("the same id again");
-    assert!(twice.to_string().contains("y.toml: rule `example-key` exists already"), "{twice}");
+    assert!(twice.to_string().contains("y.toml: duplicate rule id `example-key`"), "{twice}");
     let mut builtin = RuleSet::default();
     let text = include_str!("../../../../rules/datadog.toml");
     builtin.add_text(Path::new("datadog.toml"), text).expect("a good file");

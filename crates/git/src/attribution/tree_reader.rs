@@ -187,7 +187,7 @@ impl TreeVisitor<'_> {
 }
 
 impl Visitor for TreeVisitor<'_> {
-    type Kept = Option<Kept>;
+    type BaseData = Option<Kept>;
 
     fn visit(
         &mut self,
@@ -196,7 +196,7 @@ impl Visitor for TreeVisitor<'_> {
     ) -> Result<Option<Kept>, Fault> {
         let number = self.first + object.position();
         let id_len = object.id().as_bytes().len();
-        let whole = object.whole_with_pieces()?;
+        let whole = object.assemble_with_pieces()?;
         Ok(self.tree(number, whole, base.and_then(Option::as_ref), id_len))
     }
 

@@ -221,7 +221,7 @@ impl<'a> Worker<'a> {
 }
 
 impl Visitor for Worker<'_> {
-    type Kept = Kept;
+    type BaseData = Kept;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
         let seen = match &mut self.sink {
@@ -235,13 +235,13 @@ impl Visitor for Worker<'_> {
                 self.note_pointer(object);
             }
             Kind::Blob => {}
-            Kind::Commit => self.commit(number, object.whole()?),
-            Kind::Tag => self.tag(number, object.whole()?),
+            Kind::Commit => self.commit(number, object.assemble()?),
+            Kind::Tag => self.tag(number, object.assemble()?),
             Kind::Tree => {
                 let id_len = object.id().as_bytes().len();
                 let base = base.and_then(|base| base.starts.as_ref());
                 if object.is_base() || base.is_none() {
-                    let (bytes, pieces) = object.whole_with_pieces()?;
+                    let (bytes, pieces) = object.assemble_with_pieces()?;
                     starts = self.tree(number, &mut Tree::Whole(bytes), (pieces, base), id_len);
                 } else {
                     let window = std::mem::take(&mut self.window);

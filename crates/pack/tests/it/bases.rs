@@ -1,4 +1,4 @@
-//! Delta bases that are far, missing, broken, not listed, or made from what is made from them.
+//! Delta bases that are far, missing, broken, unlisted, or part of a cycle.
 
 use crate::craft::{self, Base, Delta, Entry, Pair, id};
 use crate::effect::{Subject, contents, crafted, walked};
@@ -10,7 +10,7 @@ fn offset(pack: &Pack, id: ObjectId) -> u64 {
     pack.index().offset(position).expect("it has an offset")
 }
 
-/// Reads an object; `other`, a blob, lies elsewhere.
+/// Reads an object; `other` is a blob outside the pack.
 fn read(
     pack: &Pack,
     wanted: ObjectId,
@@ -24,7 +24,7 @@ fn read(
 }
 
 #[test]
-fn deltas_on_each_other_are_a_cycle_and_all_else_comes() {
+fn cycles_are_reported_and_other_objects_are_visited() {
     let copy = || Delta::new(4, 4).copy(0, 4).done();
     let entries = [
         Entry::new(1, Base::Blob, b"root".to_vec()),
@@ -38,12 +38,12 @@ fn deltas_on_each_other_are_a_cycle_and_all_else_comes() {
     ];
     let (repo, outcome) = crafted(&entries);
     assert_eq!(contents(&outcome), [(1, &b"root"[..]), (8, b"oot")]);
-    let mut told: Vec<_> = outcome.failures.iter().map(|it| (it.1, &it.2[..])).collect();
-    told.sort();
-    let cycle = "its chain of deltas leads back to itself";
+    let mut reported: Vec<_> = outcome.failures.iter().map(|it| (it.1, &it.2[..])).collect();
+    reported.sort();
+    let cycle = "its delta chain is a cycle";
     let mut expected: Vec<_> = (2..8).map(|it| (Some(id(it)), cycle)).collect();
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let pack = repo.open();
     for number in 2..8 {
         let error = read(&pack, id(number), None).expect_err("it has no root");
@@ -54,7 +54,7 @@ fn deltas_on_each_other_are_a_cycle_and_all_else_comes() {
 }
 
 #[test]
-fn what_is_made_from_entries_that_the_index_lacks_comes() {
+fn deltas_on_entries_that_the_index_does_not_list_are_visited() {
     let unlisted = |entry: Entry| Entry { listed: false, ..entry };
     let delta = |tail: &[u8]| Delta::new(4, 5).copy(0, 4).insert(tail).done();
     let entries = [
@@ -72,7 +72,7 @@ fn what_is_made_from_entries_that_the_index_lacks_comes() {
 }
 
 #[test]
-fn a_base_that_is_not_in_the_pack_is_named_and_can_come_from_elsewhere() {
+fn a_base_outside_the_pack_is_named_and_can_be_supplied() {
     let entries = [
         Entry::new(1, Base::Named(id(9)), Delta::new(4, 2).copy(1, 2).done()),
         Entry::new(2, Base::Entry(0), Delta::new(2, 3).copy(0, 2).insert(b"m").done()),
@@ -84,11 +84,11 @@ fn a_base_that_is_not_in_the_pack_is_named_and_can_come_from_elsewhere() {
     assert!(outcome.failures.iter().any(|it| it.1 == Some(id(2))));
     let pack = repo.open();
     let read = read(&pack, id(2), Some((id(9), b"base")));
-    assert_eq!(read.expect("its base is elsewhere"), (Kind::Blob, b"asm".to_vec()));
+    assert_eq!(read.expect("its base is supplied"), (Kind::Blob, b"asm".to_vec()));
 }
 
 #[test]
-fn a_base_that_is_broken_here_is_taken_from_elsewhere() {
+fn a_broken_base_can_be_supplied() {
     let broken = Entry {
         raw: Some(b"no compressed data".to_vec()),
         ..Entry::new(1, Base::Blob, b"root".to_vec())
@@ -110,12 +110,12 @@ fn a_base_that_is_broken_here_is_taken_from_elsewhere() {
         let error = read(&pack, id(3), None).expect_err("its base is broken");
         assert_eq!(error.id, Some(id(lacking)));
         let read = read(&pack, id(3), Some((id(lacking), b"root")));
-        assert_eq!(read.expect("its base is elsewhere"), (Kind::Blob, b"roots".to_vec()));
+        assert_eq!(read.expect("its base is supplied"), (Kind::Blob, b"roots".to_vec()));
     }
 }
 
 #[test]
-fn a_base_that_the_index_does_not_place_is_taken_from_elsewhere() {
+fn a_base_with_a_wrong_offset_can_be_supplied() {
     let entries = [
         Entry::new(1, Base::Blob, b"root".to_vec()),
         Entry::new(2, Base::Named(id(1)), Delta::new(4, 2).copy(0, 2).done()),
@@ -128,15 +128,15 @@ fn a_base_that_the_index_does_not_place_is_taken_from_elsewhere() {
         let (repo, outcome) = walked(&Pair { index: craft::index(&listed), ..pair.clone() });
         assert_eq!((outcome.objects.len(), outcome.failures.len()), (0, 2));
         let pack = repo.open();
-        let error = read(&pack, id(2), None).expect_err("its base is nowhere");
+        let error = read(&pack, id(2), None).expect_err("its base is missing");
         assert_eq!(error.id, Some(id(1)));
         let read = read(&pack, id(2), Some((id(1), b"root")));
-        assert_eq!(read.expect("its base is elsewhere"), (Kind::Blob, b"ro".to_vec()));
+        assert_eq!(read.expect("its base is supplied"), (Kind::Blob, b"ro".to_vec()));
     }
 }
 
 #[test]
-fn two_names_for_one_entry_both_come_with_all_that_is_made_from_it() {
+fn two_ids_of_one_entry_are_both_visited_with_the_deltas_on_it() {
     let entries = [
         Entry::new(1, Base::Blob, b"root".to_vec()),
         Entry::new(2, Base::Entry(0), Delta::new(4, 2).copy(0, 2).done()),
@@ -151,7 +151,7 @@ fn two_names_for_one_entry_both_come_with_all_that_is_made_from_it() {
 }
 
 #[test]
-fn a_chain_deeper_than_any_of_gits_comes() {
+fn a_chain_longer_than_any_of_git_is_visited() {
     let mut entries = vec![Entry::new(0, Base::Blob, b"0".to_vec())];
     let mut expected = vec![(0, b"0".to_vec())];
     for number in 1..9000_u64 {
@@ -175,7 +175,7 @@ fn a_chain_deeper_than_any_of_gits_comes() {
 }
 
 #[test]
-fn a_base_before_the_first_entry_is_told_with_the_delta_that_wants_it() {
+fn a_base_before_the_first_entry_is_reported_with_the_delta() {
     for back in [1 << 40, 20, 1] {
         let delta = Delta::new(4, 4).copy(0, 4).done();
         let entries = [
@@ -185,10 +185,11 @@ fn a_base_before_the_first_entry_is_told_with_the_delta_that_wants_it() {
         ];
         let (repo, outcome) = crafted(&entries);
         assert_eq!(contents(&outcome), [(3, &b"root"[..])]);
-        let mut told: Vec<_> = outcome.failures.iter().map(|it| (it.0, it.1, &it.2[..])).collect();
-        told.sort();
-        assert_eq!(told[0], (Some(12), Some(id(1)), "its delta base lies outside the pack"));
-        assert_eq!((told.len(), told[1].1), (2, Some(id(2))));
+        let mut reported: Vec<_> =
+            outcome.failures.iter().map(|it| (it.0, it.1, &it.2[..])).collect();
+        reported.sort();
+        assert_eq!(reported[0], (Some(12), Some(id(1)), "its delta base is outside the pack"));
+        assert_eq!((reported.len(), reported[1].1), (2, Some(id(2))));
         let pack = repo.open();
         let error = read(&pack, id(2), None).expect_err("there is no root");
         assert_eq!((error.offset, error.id), (Some(12), Some(id(1))), "{error}");
@@ -197,17 +198,17 @@ fn a_base_before_the_first_entry_is_told_with_the_delta_that_wants_it() {
 }
 
 #[test]
-fn a_delta_that_lies_is_told_why() {
+fn an_invalid_delta_is_reported_with_the_reason() {
     let plain = |bytes: &[u8]| bytes.to_vec();
     let broken = [
-        (Delta::new(4, 4).copy(1, 4).done(), "it copies from beyond its base"),
-        (Delta::new(4, 1).copy(4, 1).done(), "it copies from beyond its base"),
-        (Delta::new(4, 4).copy(u32::MAX, 4).done(), "it copies from beyond its base"),
+        (Delta::new(4, 4).copy(1, 4).done(), "it copies beyond the end of its base"),
+        (Delta::new(4, 1).copy(4, 1).done(), "it copies beyond the end of its base"),
+        (Delta::new(4, 4).copy(u32::MAX, 4).done(), "it copies beyond the end of its base"),
         (Delta::new(3, 3).copy(0, 3).done(), "its base has another length"),
         (Delta::new(5, 4).copy(0, 4).done(), "its base has another length"),
-        (Delta::new(4, 3).copy(0, 4).done(), "its result is longer than it says"),
-        (Delta::new(4, 3).copy(0, 2).insert(b"ab").done(), "its result is longer than it says"),
-        (Delta::new(4, 5).copy(0, 4).done(), "its result is shorter than it says"),
+        (Delta::new(4, 3).copy(0, 4).done(), "its result is longer than stated"),
+        (Delta::new(4, 3).copy(0, 2).insert(b"ab").done(), "its result is longer than stated"),
+        (Delta::new(4, 5).copy(0, 4).done(), "its result is shorter than stated"),
         (plain(&[4, 4, 0]), "it has a reserved instruction"),
         (plain(&[4, 4, 4, b'a', b'b', b'c']), "it is truncated"),
         (plain(&[4, 4, 0x91, 0]), "it is truncated"),
@@ -226,11 +227,11 @@ fn a_delta_that_lies_is_told_why() {
     assert_eq!(contents(&outcome), [(0, &b"root"[..])]);
     let pack = repo.open();
     for ((_, why), number) in broken.iter().zip(1..) {
-        let told = outcome.failures.iter().filter(|it| it.1 == Some(id(number)));
-        let told: Vec<_> = told.map(|it| &it.2[..]).collect();
-        assert_eq!(told, [format!("its delta is broken: {why}")], "{number}");
+        let reported = outcome.failures.iter().filter(|it| it.1 == Some(id(number)));
+        let reported: Vec<_> = reported.map(|it| &it.2[..]).collect();
+        assert_eq!(reported, [format!("its delta is broken: {why}")], "{number}");
         let error = read(&pack, id(number), None).expect_err("it is broken");
-        assert_eq!(error.fault.to_string(), told[0]);
+        assert_eq!(error.fault.to_string(), reported[0]);
     }
 }
 
@@ -243,12 +244,12 @@ fn a_large_offset_is_read_wherever_git_reads_it() {
     pair.index[index - 40..index - 20].copy_from_slice(&trailer[..20]);
     let (_, outcome) = walked(&pair);
     assert_eq!(contents(&outcome), [(1, &b"root"[..])]);
-    // The index has no large offsets: its trailer stands where the first would.
+    // The index has no large offsets: its trailer is where the first one would be.
     pair.index[index - 44..index - 40].copy_from_slice(&[0x80, 0, 0, 0]);
     let (_, outcome) = walked(&pair);
     assert_eq!(contents(&outcome), [(1, &b"root"[..])]);
     pair.index[index - 44..index - 40].copy_from_slice(&[0x80, 0, 0, 5]);
     let (_, outcome) = walked(&pair);
-    let told = (None, Some(id(1)), "the index points outside the pack".to_owned());
-    assert_eq!((outcome.objects.len(), outcome.failures), (0, vec![told]));
+    let reported = (None, Some(id(1)), "the index points outside the pack".to_owned());
+    assert_eq!((outcome.objects.len(), outcome.failures), (0, vec![reported]));
 }

@@ -1,4 +1,4 @@
-//! Broken packs: nothing panics, nothing is lost without a word, and what git still reads we read.
+//! Broken packs: nothing panics, every lost object is reported, and everything that git reads is read.
 
 use crate::craft::{self, Entry, Pair};
 use crate::effect::Subject;
@@ -7,20 +7,20 @@ use crate::random::Random;
 use ddpatrol_pack::HashKind;
 use std::ops::Range;
 
-/// How often each kind of damage is done, and how many of these git is asked about too.
+/// Number of times that each kind of damage is done, and how many of these are compared with git.
 const TIMES: usize = 400;
 const ASKED: usize = 57;
 
 const SMALL: History = History { files: 2, versions: 12, lines: 12, seed: 9 };
 
-/// Where the parts of an entry lie in the pack.
+/// The positions of the parts of an entry in the pack.
 struct Place {
     header: Range<usize>,
     base: Range<usize>,
     data: Range<usize>,
 }
 
-/// Where the parts of an index of version 2 lie.
+/// The positions of the parts of an index, version 2.
 struct Tables {
     fanout: Range<usize>,
     names: Range<usize>,
@@ -64,7 +64,7 @@ impl Subject {
         }
     }
 
-    /// All entries that have a base, or all.
+    /// Returns the wanted entries.
     fn places(&self, is_wanted: fn(&Place) -> bool) -> Vec<Place> {
         let pack = &self.clean.pack;
         let mut offsets = self.offsets();
@@ -100,14 +100,15 @@ fn flip(bytes: &mut [u8], range: Range<usize>, random: &mut Random) {
     };
 }
 
-/// Puts another of the parts of `width` bytes that make up a table in place of one.
+/// Overwrites one record of a table with another; records are `width` bytes long.
 fn swap(bytes: &mut [u8], table: Range<usize>, width: usize, random: &mut Random) {
     let mut part = || table.start + width * random.below(table.len() / width);
     let (from, to) = (part(), part());
     bytes.copy_within(from..from + width, to);
 }
 
-/// Breaks the subjects in turn and asks git `to_ask` times; every `share`-th damage must show.
+/// Breaks the subjects in turn and compares with git `to_ask` times. At least one in `share` damages must
+/// change the outcome.
 fn run(
     subjects: &[Subject],
     (share, to_ask): (usize, usize),
@@ -132,7 +133,7 @@ fn pick(mut places: Vec<Place>, random: &mut Random) -> Place {
 }
 
 #[test]
-fn a_broken_kind_or_length_is_told() {
+fn a_broken_kind_or_length_is_reported() {
     run(&both(), (2, ASKED), &mut |subject, random, pair| {
         let place = pick(subject.places(|_| true), random).header;
         flip(&mut pair.pack, place, random);
@@ -140,7 +141,7 @@ fn a_broken_kind_or_length_is_told() {
 }
 
 #[test]
-fn a_broken_distance_to_the_base_is_told() {
+fn a_broken_distance_to_the_base_is_reported() {
     run(&counted(), (2, ASKED), &mut |subject, random, pair| {
         let place = pick(subject.places(|place| !place.base.is_empty()), random).base;
         flip(&mut pair.pack, place, random);
@@ -148,7 +149,7 @@ fn a_broken_distance_to_the_base_is_told() {
 }
 
 #[test]
-fn a_broken_name_of_the_base_is_told() {
+fn a_broken_id_of_the_base_is_reported() {
     run(&named(), (2, ASKED), &mut |subject, random, pair| {
         let place = pick(subject.places(|place| !place.base.is_empty()), random).base;
         match random.below(2) {
@@ -162,7 +163,7 @@ fn a_broken_name_of_the_base_is_told() {
 }
 
 #[test]
-fn broken_compressed_data_are_told() {
+fn broken_compressed_data_are_reported() {
     run(&both(), (2, ASKED), &mut |subject, random, pair| {
         let place = pick(subject.places(|_| true), random).data;
         flip(&mut pair.pack, place, random);
@@ -170,7 +171,7 @@ fn broken_compressed_data_are_told() {
 }
 
 #[test]
-fn a_broken_delta_is_told_though_its_compressed_data_are_right() {
+fn a_broken_delta_with_intact_compression_is_reported() {
     let family = craft::family(&mut Random(12), 24);
     let entries: Vec<Entry> = family.into_iter().map(|it| it.0).collect();
     let subject = Subject::new(HashKind::Sha1, craft::pair(&entries));
@@ -192,16 +193,16 @@ fn a_broken_delta_is_told_though_its_compressed_data_are_right() {
 }
 
 #[test]
-fn a_broken_fanout_is_survived() {
-    // Where the table is out of order we do without it, and git without the index: that shows only
-    // with git.
+fn a_broken_fanout_is_tolerated() {
+    // If the table is not sorted, this crate ignores it, and git ignores the index: only git's result
+    // differs.
     run(&both(), (2, TIMES), &mut |subject, random, pair| {
         let fanout = subject.tables().fanout;
         match random.below(3) {
             0 => flip(&mut pair.index, fanout, random),
             1 => swap(&mut pair.index, fanout, 4, random),
             _ => {
-                // In order, but it hides all names that begin with this byte.
+                // Sorted, but it hides all ids that begin with this byte.
                 let first = subject.ids[random.below(subject.ids.len())].as_bytes()[0];
                 let at = fanout.start + 4 * usize::from(first.max(1));
                 pair.index.copy_within(at..at + 4, at - 4);
@@ -211,7 +212,7 @@ fn a_broken_fanout_is_survived() {
 }
 
 #[test]
-fn names_are_found_without_a_fanout_in_order() {
+fn ids_are_found_without_a_sorted_fanout() {
     for subject in named() {
         let at = subject.tables().fanout.start;
         for first in [0, 100, 254] {
@@ -224,7 +225,7 @@ fn names_are_found_without_a_fanout_in_order() {
 }
 
 #[test]
-fn broken_names_are_survived() {
+fn broken_ids_are_tolerated() {
     run(&both(), (2, ASKED), &mut |subject, random, pair| {
         let names = subject.tables().names;
         match random.below(2) {
@@ -235,7 +236,7 @@ fn broken_names_are_survived() {
 }
 
 #[test]
-fn broken_offsets_are_told() {
+fn broken_offsets_are_reported() {
     run(&both(), (2, ASKED), &mut |subject, random, pair| {
         let offsets = subject.tables().offsets;
         match random.below(2) {
@@ -246,12 +247,12 @@ fn broken_offsets_are_told() {
 }
 
 #[test]
-fn broken_large_offsets_are_told() {
+fn broken_large_offsets_are_reported() {
     let repo = Repo::packed(HashKind::Sha1, SMALL, &[], &["--depth=8", "--window=10"]);
     let path = repo.pack();
     let [pack, index] = ["pack", "idx"].map(|it| path.with_extension(it).display().to_string());
     std::fs::remove_file(&index).expect("the index goes");
-    // The first entry must have a short offset: git knows no index where all are long.
+    // The first entry must have a short offset: git writes no index in which all are long.
     repo.run(&["index-pack", "--index-version=2,0xd", "-o", &index, &pack], b"");
     let subject = Subject::of(&repo);
     assert_eq!(subject.tables().large.len(), 8 * (subject.ids.len() - 1));
@@ -265,8 +266,8 @@ fn broken_large_offsets_are_told() {
 }
 
 #[test]
-fn broken_trailers_are_told() {
-    // Nobody reads the checksum of the index itself.
+fn broken_trailers_are_reported() {
+    // The checksum of the index itself is not read.
     run(&both(), (2, ASKED), &mut |subject, random, pair| {
         let (hash, len) = (subject.hash().len(), pair.pack.len());
         match random.below(5) {
@@ -277,7 +278,7 @@ fn broken_trailers_are_told() {
 }
 
 #[test]
-fn broken_heads_are_told() {
+fn broken_file_headers_are_reported() {
     run(&both(), (2, ASKED), &mut |_, random, pair| match random.below(2) {
         0 => flip(&mut pair.index, 0..8, random),
         _ => flip(&mut pair.pack, 0..12, random),
@@ -285,21 +286,21 @@ fn broken_heads_are_told() {
 }
 
 #[test]
-fn a_truncated_pack_is_told() {
+fn a_truncated_pack_is_reported() {
     run(&both(), (1, ASKED), &mut |_, random, pair| {
         pair.pack.truncate(random.below(pair.pack.len()));
     });
 }
 
 #[test]
-fn a_truncated_index_is_told() {
+fn a_truncated_index_is_reported() {
     run(&both(), (1, ASKED), &mut |_, random, pair| {
         pair.index.truncate(random.below(pair.index.len()));
     });
 }
 
 #[test]
-fn many_broken_bytes_at_once_are_survived() {
+fn many_broken_bytes_at_once_are_tolerated() {
     run(&both(), (1, ASKED), &mut |_, random, pair| {
         for _ in 0..1 + random.below(40) {
             let (pack, index) = (12..pair.pack.len(), 8..pair.index.len());

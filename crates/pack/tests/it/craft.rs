@@ -1,4 +1,4 @@
-//! Packs and indices written by hand, so that they can say what git never would.
+//! Handcrafted packs and indices, including content that git never writes.
 
 use crate::random::Random;
 use ddpatrol_pack::ObjectId;
@@ -6,19 +6,19 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::io::Write;
 
-/// What git compares of pack and index; it computes none of it when it only reads.
+/// The checksum of the pack, which git compares in pack and index but does not compute when it reads.
 const CHECKSUM: [u8; 20] = [0xab; 20];
 
-/// What an entry is made from.
+/// The delta base of an entry.
 #[derive(Clone, Copy)]
 pub(crate) enum Base {
-    /// Nothing: a blob.
+    /// None: a blob.
     Blob,
     /// The entry with this number, which comes before it.
     Entry(usize),
-    /// What lies so many bytes before it.
+    /// Whatever is at this distance before it, in bytes.
     Back(u64),
-    /// The object of this name.
+    /// The object with this id.
     Named(ObjectId),
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct Entry {
     pub(crate) base: Base,
     /// Its content, or the delta.
     pub(crate) data: Vec<u8>,
-    /// The length that its header gives, where that is not the right one.
+    /// The length that its header states, if that is wrong.
     pub(crate) claimed: Option<u64>,
-    /// What stands after the header in place of the compressed data.
+    /// Bytes after the header in place of the compressed data.
     pub(crate) raw: Option<Vec<u8>>,
     /// Whether the index lists it.
     pub(crate) listed: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Pair {
     pub(crate) index: Vec<u8>,
 }
 
-/// The id of an object of which only the name counts.
+/// Returns the id of object `number`, whose content does not match the id.
 pub(crate) fn id(number: u64) -> ObjectId {
     ObjectId::from_bytes(&Random(number << 32).bytes(20)).expect("20 bytes")
 }
@@ -189,7 +189,7 @@ impl Delta {
     }
 }
 
-/// A family of blobs with their contents, each made from a random one before it.
+/// Makes a tree of blobs with their contents, each a delta on a random earlier one.
 pub(crate) fn family(random: &mut Random, count: u64) -> Vec<(Entry, Vec<u8>)> {
     let len = 200 + random.below(800);
     let root = random.bytes(len);

@@ -1,11 +1,11 @@
-//! What comes of a walk over a pack that may be broken, with what must hold of any.
+//! The outcome of a walk over a pack that may be broken, with checks that apply to every pack.
 
 use crate::craft::{self, Base, Entry, Pair};
 use crate::git::{Objects, Repo};
 use crate::pool::pool;
 use ddpatrol_pack::{
-    DeltaForest, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, Reader,
-    Visitor, WalkOptions,
+    DeltaForest, Fault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError, PieceSource,
+    Reader, Visitor, WalkOptions,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -15,16 +15,16 @@ use std::sync::Arc;
 /// One error: offset, object and the fault's text.
 pub(crate) type Failure = (Option<u64>, Option<ObjectId>, String);
 
-/// All that can be told of a pack.
+/// Everything that was read from a pack.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// By position in the index.
     pub(crate) objects: BTreeMap<u32, (ObjectId, Kind, Vec<u8>)>,
     /// Sorted.
     pub(crate) failures: Vec<Failure>,
-    /// What `open` or `check` refuses.
+    /// The error of `open` or `check`.
     pub(crate) refusal: Option<String>,
-    /// Where the index finds the ids that were asked for.
+    /// The offsets that the index returns for the requested ids.
     pub(crate) found: Vec<Option<u64>>,
 }
 
@@ -37,15 +37,15 @@ pub(crate) struct Collect {
 }
 
 impl Visitor for Collect {
-    type Kept = Vec<u8>;
+    type BaseData = Vec<u8>;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Vec<u8>>) -> Result<Vec<u8>, Fault> {
         let mut made = Vec::new();
         for piece in object.pieces() {
             assert_eq!(piece.at as usize, made.len());
             let (bytes, at) = match piece.from {
-                From::Base(at) => (object.base(), at),
-                From::Fresh(at) => (object.fresh(), at),
+                PieceSource::Base(at) => (object.base(), at),
+                PieceSource::Fresh(at) => (object.fresh(), at),
             };
             made.extend_from_slice(&bytes[at as usize..][..piece.len as usize]);
         }
@@ -53,7 +53,7 @@ impl Visitor for Collect {
             assert!(base == object.base(), "{} has another base", object.id());
         }
         assert_eq!(made.len() as u64, object.len());
-        assert!(object.whole()? == made);
+        assert!(object.assemble()? == made);
         self.objects.push((object.position(), object.id(), object.kind(), made.clone()));
         Ok(made)
     }
@@ -100,7 +100,7 @@ pub(crate) fn outcome(
         for (position, id, kind, content) in visitor.objects {
             assert_eq!(pack.index().id(position), Some(id));
             let twice = outcome.objects.insert(position, (id, kind, content));
-            assert!(twice.is_none(), "{id} came twice");
+            assert!(twice.is_none(), "{id} was visited twice");
         }
         assert!(visitor.streamed.is_empty());
         errors.extend(visitor.errors);
@@ -116,7 +116,7 @@ pub(crate) fn outcome(
     outcome
 }
 
-/// Every error names its place, and every object came or is named by an error.
+/// Checks that every error has a position, and that every object was visited or is named by an error.
 fn compare_errors(pack: &Pack, outcome: &Outcome, errors: &[PackError]) {
     let all: BTreeMap<u64, BTreeSet<ObjectId>> =
         (0..pack.index().len()).fold(BTreeMap::new(), |mut all, position| {
@@ -137,11 +137,11 @@ fn compare_errors(pack: &Pack, outcome: &Outcome, errors: &[PackError]) {
     for position in 0..pack.index().len() {
         let id = pack.index().id(position).expect("the index has it");
         let known = outcome.objects.contains_key(&position) || named.contains(&id);
-        assert!(known, "{id} is lost without a word");
+        assert!(known, "{id} was neither visited nor reported");
     }
 }
 
-/// A pack in order, to be broken in many ways.
+/// An intact pack, to be broken in many ways.
 pub(crate) struct Subject {
     repo: Repo,
     pub(crate) clean: Pair,
@@ -181,7 +181,7 @@ impl Subject {
         self.repo
     }
 
-    /// Walks a broken copy; tells whether that shows.
+    /// Walks a broken copy. Also returns `true` if the outcome differs.
     pub(crate) fn walk(&self, pair: &Pair) -> (Outcome, bool) {
         write(&self.repo, pair);
         let path = self.repo.path().join("objects/pack/pack-1.pack");
@@ -194,7 +194,8 @@ impl Subject {
         (one, shows)
     }
 
-    /// Compares what came of the last walk with what git reads; tells whether the damage shows.
+    /// Compares the outcome of the last walk with git. Returns `true` if git's result differs from the intact
+    /// pack.
     pub(crate) fn compare(&self, outcome: &Outcome) -> bool {
         let mut ids: BTreeSet<ObjectId> = self.ids.iter().copied().collect();
         ids.extend(outcome.objects.values().map(|object| object.0));
@@ -240,7 +241,7 @@ pub(crate) fn crafted(entries: &[Entry]) -> (Repo, Outcome) {
     walked(&craft::pair(entries))
 }
 
-/// The contents of hand-written objects by their numbers.
+/// Returns the contents of handcrafted objects by their numbers.
 pub(crate) fn contents(outcome: &Outcome) -> Vec<(u64, &[u8])> {
     let number = |id| (0..100).find(|&number| craft::id(number) == id).expect("one of ours");
     let mut contents: Vec<_> =

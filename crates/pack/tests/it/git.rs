@@ -1,4 +1,4 @@
-//! Repositories made and read by git itself.
+//! Repositories that git itself writes and reads.
 
 use crate::random::Random;
 use ddpatrol_pack::{HashKind, Kind, ObjectId, Pack};
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 /// Objects by id.
 pub(crate) type Objects = BTreeMap<ObjectId, (Kind, Vec<u8>)>;
 
-/// A bare repository that goes with its directory.
+/// A bare repository in a temporary directory.
 pub(crate) struct Repo {
     dir: TempDir,
     pub(crate) hash: HashKind,
 }
 
-/// What a history is made of.
+/// The parameters of a history.
 #[derive(Clone, Copy)]
 pub(crate) struct History {
     pub(crate) files: usize,
@@ -28,7 +28,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Tells it to `git fast-import`: every version edits one file, every tenth is tagged.
+    /// Returns the input of `git fast-import`: every version edits one file, every tenth is tagged.
     fn stream(self) -> Vec<u8> {
         const WHO: &str = "Test <test@example.com> 1700000000 +0000";
         let mut random = Random(self.seed);
@@ -73,7 +73,7 @@ impl Repo {
         repo
     }
 
-    /// A history in one pack: `config` and `options` are those of `git repack -adf`.
+    /// Creates a history in one pack; `config` and `options` are those of `git repack -adf`.
     pub(crate) fn packed(
         hash: HashKind,
         history: History,
@@ -88,7 +88,7 @@ impl Repo {
         repo
     }
 
-    /// Blobs of one name in one pack: `options` are those of `git pack-objects`.
+    /// Creates blobs of one name in one pack; `options` are those of `git pack-objects`.
     pub(crate) fn of_blobs(
         blobs: &mut dyn Iterator<Item = Vec<u8>>,
         options: &[&str],
@@ -111,7 +111,7 @@ impl Repo {
         repo
     }
 
-    /// Blobs in one pack, each made from the one before.
+    /// Creates blobs in one pack, each a delta on the previous one.
     pub(crate) fn of_chain(blobs: &mut dyn Iterator<Item = Vec<u8>>, depth: usize) -> Self {
         let repo = Self::init(HashKind::Sha1);
         repo.import(blobs, &[&format!("--depth={depth}")]);
@@ -153,7 +153,7 @@ impl Repo {
         output.stdout
     }
 
-    /// The only pack.
+    /// Returns the path of the only pack.
     pub(crate) fn pack(&self) -> PathBuf {
         let entries = self.path().join("objects/pack").read_dir().expect("a directory");
         let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -167,7 +167,7 @@ impl Repo {
         Arc::new(Pack::open(&self.pack(), self.hash).expect("git's own pack opens"))
     }
 
-    /// All objects as git reads them.
+    /// Returns all objects as git reads them.
     pub(crate) fn objects(&self) -> Objects {
         let output = self.run(&["cat-file", "--batch-all-objects", "--batch"], b"");
         let mut reader = &output[..];
@@ -178,7 +178,7 @@ impl Repo {
         objects
     }
 
-    /// The delta base of each object that has one, and the length of the longest chain.
+    /// Returns the delta base of each delta, and the length of the longest chain.
     pub(crate) fn bases(&self) -> (BTreeMap<ObjectId, ObjectId>, usize) {
         let pack = self.pack().display().to_string();
         let output = String::from_utf8(self.run(&["verify-pack", "-v", &pack], b"")).expect("text");
@@ -192,7 +192,7 @@ impl Repo {
         (bases.collect(), depth)
     }
 
-    /// Reads objects as git does, one by one; those that it cannot read are left out.
+    /// Reads objects with git, one by one, without those that git cannot read.
     pub(crate) fn readable(&self, ids: &[ObjectId]) -> Objects {
         let mut objects = Objects::new();
         let mut batch = None;
@@ -201,7 +201,7 @@ impl Repo {
             match asked {
                 Some((_, Some(object))) => drop(objects.insert(*id, object)),
                 Some((_, None)) => {}
-                // It died on this one.
+                // Git died on this object.
                 None => batch = None,
             }
         }
@@ -211,7 +211,7 @@ impl Repo {
 
 type Answer = (ObjectId, Option<(Kind, Vec<u8>)>);
 
-/// Reads what `git cat-file --batch` says to one id.
+/// Reads the answer of `git cat-file --batch` for one id.
 fn answer(reader: &mut impl BufRead) -> Option<Answer> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -219,7 +219,7 @@ fn answer(reader: &mut impl BufRead) -> Option<Answer> {
     let id = words.next()?.parse().expect("an id");
     let Some(kind) = Kind::from_name(words.next()?.as_bytes()) else { return Some((id, None)) };
     let len: u64 = words.next()?.parse().expect("a length");
-    // Of a broken delta git tells the length that it claims before it dies.
+    // For a broken delta git prints the stated length before it dies.
     let mut content = Vec::new();
     reader.take(len + 1).read_to_end(&mut content).ok()?;
     content.pop()?;

@@ -1,4 +1,4 @@
-//! Objects above 64 MB, those that only claim to be, and other lengths that are wrong.
+//! Objects above 64 MB, objects whose header states such a length, and other wrong lengths.
 
 use crate::craft::{self, Base, Delta, Entry};
 use crate::effect::{Collect, contents, crafted};
@@ -19,14 +19,14 @@ fn options() -> WalkOptions<'static> {
     WalkOptions { kinds: Kinds::ALL, pool: None, budget: 1 << 20, skip: None }
 }
 
-/// Many bytes that shrink well.
+/// Returns many bytes that compress well.
 fn content(len: usize) -> Vec<u8> {
     let mut random = Random(21);
     let line: Vec<u8> = (0..20).flat_map(|_| random.line()).collect();
     line.iter().copied().cycle().take(len).collect()
 }
 
-/// Writes a pack by hand and walks it; visitors are made by `make`.
+/// Writes a handcrafted pack and walks it with a visitor from `make`.
 fn walk<V: Visitor + Send>(entries: &[Entry], make: fn() -> V) -> V {
     let pair = craft::pair(entries);
     let directory = tempfile::tempdir().expect("a directory");
@@ -39,7 +39,7 @@ fn walk<V: Visitor + Send>(entries: &[Entry], make: fn() -> V) -> V {
 }
 
 #[test]
-fn a_large_blob_of_git_is_streamed() {
+fn a_large_blob_that_git_packed_is_streamed() {
     let content = content(LARGE + 4321);
     let repo = Repo::init(HashKind::Sha1);
     let args = ["-c", "core.compression=1", "hash-object", "-w", "--stdin"];
@@ -57,7 +57,7 @@ fn a_large_blob_of_git_is_streamed() {
 }
 
 #[test]
-fn the_largest_object_that_is_held_is_visited() {
+fn the_largest_object_that_is_not_streamed_is_visited() {
     let blob = content(LARGE);
     let visitor = walk(&[Entry::new(1, Base::Blob, blob.clone())], Collect::default);
     assert!(visitor.errors.is_empty() && visitor.streamed.is_empty());
@@ -65,7 +65,7 @@ fn the_largest_object_that_is_held_is_visited() {
 }
 
 #[test]
-fn large_bases_and_large_results_of_deltas_come() {
+fn large_bases_and_large_results_of_deltas_are_visited() {
     let root = content(LARGE + 99);
     let len = root.len() as u64;
     // 1,100 times the same 64 KiB, and a delta on that.
@@ -88,12 +88,12 @@ fn large_bases_and_large_results_of_deltas_come() {
     assert!(contents(&outcome) == expected);
 }
 
-/// What a broken large blob makes a visitor fail with, that reads all and one that reads no more
-/// than it was told.
+/// Returns the errors of a broken large blob, with a visitor that reads to the end and with one that reads
+/// only the stated length.
 fn faults(entry: &Entry) -> [String; 2] {
     struct Exact(Vec<PackError>);
     impl Visitor for Exact {
-        type Kept = ();
+        type BaseData = ();
         fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
             panic!("{} is large", object.id());
         }
@@ -119,7 +119,7 @@ fn faults(entry: &Entry) -> [String; 2] {
 }
 
 #[test]
-fn a_large_blob_that_is_broken_is_told_however_it_is_read() {
+fn a_broken_large_blob_is_reported_however_it_is_read() {
     let blob = Entry::new(1, Base::Blob, content(LARGE + 1000));
     let claiming = |len| Entry { claimed: Some(len as u64), ..blob.clone() };
     let length = Fault::Length.to_string();
@@ -136,7 +136,7 @@ fn a_large_blob_that_is_broken_is_told_however_it_is_read() {
 }
 
 #[test]
-fn a_length_that_is_wrong_by_little_is_told() {
+fn a_slightly_wrong_length_is_reported() {
     let mut random = Random(23);
     let entries: Vec<Entry> = (0..1200)
         .map(|number| {
@@ -165,19 +165,20 @@ fn a_length_that_is_wrong_by_little_is_told() {
 
 #[test]
 #[cfg(unix)]
-fn what_a_header_merely_claims_is_never_allocated() {
+fn a_length_that_only_a_header_states_is_never_allocated() {
     let program = std::env::current_exe().expect("this program");
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -v 400000 && exec \"$0\" --ignored --exact \"$1\""]);
-    let output = limited.arg(program).arg("large::claims_are_told_in_little_memory").output();
+    let output =
+        limited.arg(program).arg("large::wrong_lengths_are_reported_in_little_memory").output();
     let output = output.expect("sh starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]
-#[ignore = "what_a_header_merely_claims_is_never_allocated runs it in limited memory"]
-fn claims_are_told_in_little_memory() {
+#[ignore = "a_length_that_only_a_header_states_is_never_allocated runs it in limited memory"]
+fn wrong_lengths_are_reported_in_little_memory() {
     let delta = |base, len| Delta::new(base, len).copy(0, 4).done();
     let claiming = |number, base, claimed| {
         let data = if matches!(base, Base::Blob) { b"root".to_vec() } else { delta(4, 4) };
@@ -210,7 +211,7 @@ fn claims_are_told_in_little_memory() {
         let expected = match number % 10 {
             0..=2 => matches!(fault, Fault::Length),
             3 => matches!(fault, Fault::BaseBroken),
-            // Nobody can hold a result that its 32 bits cannot count.
+            // Lengths of results are limited to 32 bits.
             _ => matches!(fault, Fault::Delta(_) | Fault::TooLarge(4294967296..)),
         };
         assert!(expected, "{number}: {fault:?}");

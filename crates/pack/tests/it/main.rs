@@ -1,4 +1,4 @@
-//! Integration tests: git says what is in a pack.
+//! Integration tests: packs are compared with git.
 
 mod bases;
 mod corrupt;

@@ -1,4 +1,4 @@
-//! Seeded numbers and texts: the same in every run.
+//! Seeded numbers and texts, the same in every run.
 
 /// SplitMix64, as published by Sebastiano Vigna (<https://prng.di.unimi.it/splitmix64.c>).
 pub(crate) struct Random(pub(crate) u64);
@@ -12,12 +12,12 @@ impl Random {
         value ^ (value >> 31)
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    /// A line of 1 to 80 bytes that deflate cannot shrink much.
+    /// Returns a line of 1 to 80 bytes that compresses badly.
     pub(crate) fn line(&mut self) -> Vec<u8> {
         let len = 1 + self.below(79);
         let mut line: Vec<u8> = (0..len).map(|_| b'!' + self.below(90) as u8).collect();

@@ -1,12 +1,12 @@
-//! Packs that are in order: the walk gives what git gives, piece by piece.
+//! Intact packs: a walk yields the same objects as git.
 
 use crate::git::{History, Objects, Repo};
 use crate::pool::pool;
 use crate::random::Random;
 use crate::workers::heavy;
 use ddpatrol_pack::{
-    DeltaForest, Fault, From, HashKind, Kind, Kinds, Object, ObjectId, PackError, Reader, Visitor,
-    WalkOptions,
+    DeltaForest, Fault, HashKind, Kind, Kinds, Object, ObjectId, PackError, PieceSource, Reader,
+    Visitor, WalkOptions,
 };
 use rayon::ThreadPool;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 const EDITED: History = History { files: 3, versions: 300, lines: 60, seed: 1 };
 const LIMITS: [(usize, usize); 5] = [(1, 192 << 20), (2, 192 << 20), (8, 1 << 20), (1, 1), (2, 1)];
 
-/// What git says of a pack.
+/// The content of a pack according to git.
 struct Truth {
     objects: Objects,
     bases: BTreeMap<ObjectId, ObjectId>,
@@ -43,19 +43,19 @@ struct Compare<'a> {
     truth: &'a Truth,
     random: Random,
     seen: Vec<ObjectId>,
-    /// How many were visited as deltas on a base that was visited before, and how many without.
+    /// Number of deltas visited with and without the data of their base.
     with_base: usize,
     without_base: usize,
 }
 
 impl Visitor for Compare<'_> {
-    type Kept = (ObjectId, Vec<u8>);
+    type BaseData = (ObjectId, Vec<u8>);
 
     fn visit(
         &mut self,
         object: &mut Object<'_>,
-        base: Option<&Self::Kept>,
-    ) -> Result<Self::Kept, Fault> {
+        base: Option<&Self::BaseData>,
+    ) -> Result<Self::BaseData, Fault> {
         let id = object.id();
         let (kind, content) = &self.truth.objects[&id];
         assert_eq!(object.kind(), *kind, "{id}");
@@ -65,7 +65,7 @@ impl Visitor for Compare<'_> {
         compare_pieces(object, content);
         self.compare_ranges(object, content);
         if self.random.below(2) == 0 {
-            assert_eq!(object.whole()?, content, "{id}");
+            assert_eq!(object.assemble()?, content, "{id}");
             compare_pieces(object, content);
             self.compare_ranges(object, content);
         }
@@ -116,7 +116,7 @@ impl Compare<'_> {
     }
 }
 
-/// Compares what the pieces make with the content, and the pieces with what is promised of them.
+/// Compares the assembled pieces with the content, and checks the guarantees for pieces.
 fn compare_pieces(object: &Object<'_>, content: &[u8]) {
     let (mut made, mut fresh, mut was_fresh) = (Vec::new(), 0, false);
     for piece in object.pieces() {
@@ -124,21 +124,21 @@ fn compare_pieces(object: &Object<'_>, content: &[u8]) {
         assert!(piece.len > 0, "{}", object.id());
         let len = piece.len as usize;
         match piece.from {
-            From::Base(at) => made.extend_from_slice(&object.base()[at as usize..][..len]),
-            From::Fresh(at) => {
+            PieceSource::Base(at) => made.extend_from_slice(&object.base()[at as usize..][..len]),
+            PieceSource::Fresh(at) => {
                 assert!(!was_fresh && at as usize == fresh, "{}", object.id());
                 made.extend_from_slice(&object.fresh()[fresh..][..len]);
                 fresh += len;
             }
         }
-        was_fresh = matches!(piece.from, From::Fresh(_));
+        was_fresh = matches!(piece.from, PieceSource::Fresh(_));
         assert_eq!(piece.end() as usize, made.len());
     }
     assert_eq!(fresh, object.fresh().len(), "{}", object.id());
     assert!(made == content, "{}", object.id());
 }
 
-/// What came of a walk.
+/// The outcome of a walk.
 #[derive(Default)]
 struct Seen {
     ids: BTreeSet<ObjectId>,
@@ -161,7 +161,7 @@ fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
     let mut seen = Seen::default();
     for visitor in forest.walk(options, &make) {
         for id in visitor.seen {
-            assert!(seen.ids.insert(id), "{id} came twice");
+            assert!(seen.ids.insert(id), "{id} was visited twice");
         }
         seen.with_base += visitor.with_base;
         seen.without_base += visitor.without_base;
@@ -169,7 +169,7 @@ fn walk(repo: &Repo, truth: &Truth, options: &WalkOptions<'_>) -> Seen {
     seen
 }
 
-/// Walks a pack, whose forest are small, within all limits, and reads each object by itself.
+/// Walks a pack of small delta trees with all limits, and reads each object separately.
 fn compare(repo: &Repo) -> Truth {
     let truth = Truth::of(repo);
     assert!(!truth.objects.is_empty());
@@ -195,7 +195,7 @@ fn compare_reads(repo: &Repo, truth: &Truth) {
     }
 }
 
-/// How many entries of the pack are deltas on a named base, and on one so many bytes before.
+/// Counts the deltas with a base id, and those with a base offset.
 fn delta_forms(repo: &Repo) -> (usize, usize) {
     let (pack, bytes) = (repo.open(), std::fs::read(repo.pack()).expect("a pack"));
     let offsets = (0..pack.index().len()).map(|at| pack.index().offset(at).expect("an offset"));
@@ -205,7 +205,7 @@ fn delta_forms(repo: &Repo) -> (usize, usize) {
 }
 
 #[test]
-fn a_history_is_walked_as_git_has_it() {
+fn a_history_is_walked_as_in_git() {
     let truth = compare(&Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]));
     assert!(truth.depth > 10, "{} is not deep", truth.depth);
     assert!(Kind::ALL.iter().all(|&kind| !truth.of_kind(kind).is_empty()));
@@ -213,7 +213,7 @@ fn a_history_is_walked_as_git_has_it() {
 }
 
 #[test]
-fn a_sha_256_history_is_walked_as_git_has_it() {
+fn a_sha_256_history_is_walked_as_in_git() {
     let repo = Repo::packed(HashKind::Sha256, EDITED, &[], &["--depth=50", "--window=20"]);
     assert!(compare(&repo).objects.keys().all(|id| id.kind() == HashKind::Sha256));
 }
@@ -228,7 +228,7 @@ fn the_first_version_of_the_index_is_read() {
 }
 
 #[test]
-fn deltas_on_named_bases_are_walked_as_git_has_them() {
+fn deltas_with_base_ids_are_walked_as_in_git() {
     for hash in [HashKind::Sha1, HashKind::Sha256] {
         let config = ["repack.useDeltaBaseOffset=false"];
         let repo = Repo::packed(hash, EDITED, &config, &["--depth=50", "--window=20"]);
@@ -239,13 +239,13 @@ fn deltas_on_named_bases_are_walked_as_git_has_them() {
 }
 
 #[test]
-fn chains_of_one_delta_are_walked_as_git_has_them() {
+fn chains_of_one_delta_are_walked_as_in_git() {
     let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=1", "--window=20"]);
     assert_eq!(compare(&repo).depth, 1);
 }
 
 #[test]
-fn the_deepest_chain_that_git_makes_is_walked() {
+fn the_longest_chain_that_git_writes_is_walked() {
     let mut random = Random(2);
     let mut text: Vec<u8> = (0..30).flat_map(|_| random.line()).collect();
     let mut versions = (0..5000).map(|_| {
@@ -266,7 +266,7 @@ fn the_deepest_chain_that_git_makes_is_walked() {
 }
 
 #[test]
-fn a_pack_without_deltas_holds_thousands_of_tiny_objects() {
+fn a_pack_of_thousands_of_tiny_objects_without_deltas_is_walked() {
     let mut random = Random(3);
     let mut blobs = (0..5000).map(|_| {
         let len = random.below(24);
@@ -278,7 +278,7 @@ fn a_pack_without_deltas_holds_thousands_of_tiny_objects() {
 }
 
 #[test]
-fn a_family_too_heavy_for_one_worker_is_cut_and_comes_whole() {
+fn a_tree_too_heavy_for_one_worker_is_divided_and_visited_completely() {
     let repo = heavy();
     let truth = Truth::of(&repo);
     let mut apart = 0;
@@ -289,7 +289,7 @@ fn a_family_too_heavy_for_one_worker_is_cut_and_comes_whole() {
         assert_eq!(seen.with_base + seen.without_base, truth.bases.len());
         apart += seen.without_base;
     }
-    assert!(apart > 0, "no family was cut");
+    assert!(apart > 0, "no tree was divided");
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn only_the_wanted_kinds_are_visited() {
 }
 
 #[test]
-fn what_is_skipped_is_not_visited_and_all_else_is() {
+fn only_skipped_objects_are_not_visited() {
     let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
     let truth = Truth::of(&repo);
     let (pack, bases) = (repo.open(), truth.bases.values().collect::<BTreeSet<_>>());
@@ -334,7 +334,7 @@ fn what_is_skipped_is_not_visited_and_all_else_is() {
 }
 
 #[test]
-fn families_can_be_walked_again() {
+fn a_forest_can_be_walked_again() {
     let repo = Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"]);
     let truth = Truth::of(&repo);
     let pack = repo.open();

@@ -24,8 +24,8 @@ fn edited() -> Repo {
     Repo::packed(HashKind::Sha1, EDITED, &[], &["--depth=50", "--window=20"])
 }
 
-/// Two versions differ in up to 120 kB: some 10 MB of deltas in few forest, while a job takes 4 MiB, so
-/// forest are cut into several jobs.
+/// Two versions differ in up to 120 kB: about 10 MB of deltas in few trees, while a job has 4 MiB, so trees
+/// are divided into several jobs.
 pub(crate) fn heavy() -> Repo {
     let mut random = Random(4);
     let base = random.bytes(400_000);
@@ -63,7 +63,7 @@ struct Count<'a> {
 }
 
 impl Visitor for Panic {
-    type Kept = Vec<u8>;
+    type BaseData = Vec<u8>;
 
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Vec<u8>>) -> Result<Vec<u8>, Fault> {
         assert_ne!(object.position(), 7, "the seventh");
@@ -84,7 +84,7 @@ impl Visitor for Panic {
 }
 
 impl Visitor for Count<'_> {
-    type Kept = ();
+    type BaseData = ();
 
     fn visit(&mut self, _: &mut Object<'_>, _: Option<&()>) -> Result<(), Fault> {
         self.visited.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl Visitor for Count<'_> {
 
 #[test]
 fn the_errors_of_every_worker_reach_the_caller() {
-    // In every third family the delta copies from beyond its base. `crafted` compares 1, 2 and 8 threads.
+    // In every third tree the delta copies from beyond its base. `crafted` compares 1, 2 and 8 threads.
     let mut entries = Vec::new();
     for family in 0..30 {
         let end = if family % 3 == 0 { 4 } else { 0 };

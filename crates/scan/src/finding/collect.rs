@@ -37,7 +37,7 @@ impl Token {
         let format = &detector.rules().rules()[found.rule].format;
         let uuid = match format.check(token) {
             Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
-            Check::Unlike => None,
+            Check::NoMatch => None,
         };
         Self {
             rule: found.rule,
@@ -133,7 +133,7 @@ impl Told<'_> {
 /// Returns the context that a window needs for what is collected from it.
 #[must_use]
 pub fn context(detector: &Detector, redactor: &Redactor) -> Context {
-    let shown = (snippet::REACH + redactor.reach()).max(inline::REACH);
+    let shown = (snippet::REACH + redactor.context_len()).max(inline::REACH);
     Context { before: shown + detector.lookbehind(), after: detector.lookahead() + shown }
 }
 

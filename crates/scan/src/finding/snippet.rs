@@ -24,8 +24,8 @@ pub(crate) fn around(
     let end = memchr::memchr(b'\n', &bytes[matched.end..most])
         .map_or_else(|| char_start(bytes, most), |at| matched.end + at);
     let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    let from = start.saturating_sub(masker.reach());
-    let to = bytes.len().min(end + masker.reach());
+    let from = start.saturating_sub(masker.context_len());
+    let to = bytes.len().min(end + masker.context_len());
     let part = start - from..end - from;
     if encoding.is_plain() {
         return masker.clean_part(&bytes[from..to], part);

@@ -10,7 +10,7 @@ pub use push::{OnWindow, PushWindows, Window};
 use super::read_full::{Filled, read_full};
 use super::{BlobSink, Issue, Run};
 use crate::blob::{Context, Origin};
-use ddpatrol_detect::is_open;
+use ddpatrol_detect::may_continue_base64;
 use std::io::{self, Read};
 
 /// The length to which a window grows to hold base64 that is decoded whole, in bytes.
@@ -70,7 +70,7 @@ impl Windows {
             let before = total;
             let mut state = self.fill(reader, &mut total);
             let mut more = STEP;
-            while matches!(state, State::Full) && is_open(self.windows.bytes()) {
+            while matches!(state, State::Full) && may_continue_base64(self.windows.bytes()) {
                 if self.windows.window_len() >= MOST {
                     self.report_part(origin, run);
                     break;

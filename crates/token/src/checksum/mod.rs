@@ -1,6 +1,7 @@
-//! The checksums that tokens carry: the algorithm, how its value is spelled, what it covers.
+//! Checksums of tokens: algorithm, encoding and coverage.
 //!
-//! Adding a format with a listed algorithm is data; a new algorithm is a variant here.
+//! Input: the covered bytes. Output: the encoded checksum. A new algorithm needs a new variant here; a new
+//! format with an existing algorithm needs only a rule file.
 
 mod shift;
 
@@ -13,14 +14,14 @@ use sha2::{Digest, Sha256};
 /// How a checksum is computed from the covered bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// CRC-32 as zlib and IEEE 802.3 have it, a 32-bit number.
+    /// CRC-32 of zlib and IEEE 802.3, a 32-bit number.
     Crc32,
-    /// SHA-256, of which the first characters of the spelled digest are kept.
+    /// The first characters of the encoded SHA-256 digest.
     Sha256,
 }
 
 impl Algorithm {
-    /// Looks an algorithm up by its name in rule files: `crc32`, `sha256`.
+    /// Parses the name of an algorithm in rule files: `crc32`, `sha256`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -40,7 +41,7 @@ impl Algorithm {
     }
 }
 
-/// How the value of a checksum is spelled.
+/// The encoding of the value of a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// `0-9A-Za-z`, a number padded on the left with `0`.
@@ -51,12 +52,12 @@ pub enum Encoding {
     Hex,
     /// `0-9A-F`, a number padded on the left with `0`.
     HexUpper,
-    /// RFC 4648 base32 of bytes: five bits a character from the first byte on.
+    /// RFC 4648 base32 of bytes: five bits per character from the first byte on.
     Base32,
 }
 
 impl Encoding {
-    /// Looks an encoding up by its name in rule files: `base62`, `base36`, `base32`, `hex`,
+    /// Parses the name of an encoding in rule files: `base62`, `base36`, `base32`, `hex`,
     /// `hex-upper`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -93,16 +94,16 @@ impl Encoding {
     }
 }
 
-/// What a checksum covers: literals and segments, in order.
+/// The literals and segments that a checksum covers, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    /// The text it was written as, `<ALIAS>_<SECRET>`.
+    /// The text in the rule file: `<ALIAS>_<SECRET>`.
     pub source: String,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<TemplateItem>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Item {
+pub(crate) enum TemplateItem {
     Literal(Box<[u8]>),
     Segment(usize),
 }
@@ -112,31 +113,32 @@ pub(crate) enum Item {
 pub struct Checksum {
     /// How it is computed.
     pub algorithm: Algorithm,
-    /// How it is spelled.
+    /// How it is encoded.
     pub encoding: Encoding,
     /// The number of characters.
     pub width: usize,
-    /// What it may cover; each is tried, in this order.
+    /// The possible coverages, tried in this order.
     pub over: Vec<Coverage>,
 }
 
-/// The widest spelled checksum, in characters.
+/// Maximum width of an encoded checksum, in characters.
 pub const MAX_WIDTH: usize = 32;
 
-/// A computed checksum, spelled.
-pub(crate) struct Spelled {
+/// A computed checksum in its encoding.
+pub(crate) struct EncodedChecksum {
     text: [u8; MAX_WIDTH],
     width: usize,
 }
 
-impl Spelled {
+impl EncodedChecksum {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text[..self.width]
     }
 }
 
 impl Checksum {
-    /// The smallest width that holds every value, in characters; for SHA-256 any width will do.
+    /// Returns the minimum width for all values, in characters. `None` for SHA-256, which is truncated to any
+    /// width.
     #[must_use]
     pub const fn required_width(algorithm: Algorithm, encoding: Encoding) -> Option<usize> {
         match (algorithm, encoding) {
@@ -147,8 +149,8 @@ impl Checksum {
         }
     }
 
-    /// Tells whether `text` can be a checksum of this kind at all: the alphabet, the width and,
-    /// for a number, the range.
+    /// Returns `true` if `text` can be a checksum of this kind: if alphabet, width and, for a number, range
+    /// are valid.
     #[must_use]
     #[inline]
     pub fn is_in_range(&self, text: &[u8]) -> bool {
@@ -158,7 +160,8 @@ impl Checksum {
         }
     }
 
-    /// Reads a spelled CRC-32; `None` for another width, a foreign character or a larger number.
+    /// Decodes a CRC-32. Returns `None` for another width, a character outside the alphabet or a larger
+    /// number.
     #[inline]
     pub(crate) fn crc32(&self, text: &[u8]) -> Option<u32> {
         if text.len() != self.width {
@@ -186,34 +189,34 @@ impl Checksum {
         }
     }
 
-    /// Computes the checksum of `covered` and spells it.
+    /// Computes and encodes the checksum of `covered`.
     #[must_use]
     pub fn compute(&self, covered: &[u8]) -> String {
-        String::from_utf8_lossy(self.spell(std::iter::once(covered)).as_bytes()).into_owned()
+        String::from_utf8_lossy(self.encode(std::iter::once(covered)).as_bytes()).into_owned()
     }
 
-    /// Spells the checksum of the concatenation of `pieces`.
-    pub(crate) fn spell<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Spelled {
+    /// Computes and encodes the checksum of the concatenation of `pieces`.
+    pub(crate) fn encode<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> EncodedChecksum {
         match self.algorithm {
             Algorithm::Crc32 => {
                 let mut hasher = crc32fast::Hasher::new();
                 pieces.for_each(|piece| hasher.update(piece));
                 let (value, digits) = (hasher.finalize(), self.encoding.digits());
                 match self.encoding {
-                    Encoding::Base32 => spell_bits(&value.to_be_bytes(), digits, self.width),
-                    _ => spell_number(value, digits, self.width),
+                    Encoding::Base32 => encode_bits(&value.to_be_bytes(), digits, self.width),
+                    _ => encode_number(value, digits, self.width),
                 }
             }
             Algorithm::Sha256 => {
                 let mut hasher = Sha256::new();
                 pieces.for_each(|piece| hasher.update(piece));
-                spell_bits(&hasher.finalize(), self.encoding.digits(), self.width)
+                encode_bits(&hasher.finalize(), self.encoding.digits(), self.width)
             }
         }
     }
 }
 
-/// Reads a number with its most significant digit first; `None` above 32 bits.
+/// Decodes a number, the most significant digit first. Returns `None` above 32 bits.
 #[inline]
 fn read_number(text: &[u8], base: u64, digit: impl Fn(u8) -> Option<u8>) -> Option<u32> {
     let mut value = 0_u64;
@@ -226,7 +229,7 @@ fn read_number(text: &[u8], base: u64, digit: impl Fn(u8) -> Option<u8>) -> Opti
     u32::try_from(value).ok()
 }
 
-/// Reads the first 32 bits of base32; `None` if the bits after them are not zero.
+/// Decodes the first 32 bits of base32. Returns `None` if further bits are not zero.
 fn read_bits(text: &[u8]) -> Option<u32> {
     let mut value = 0_u64;
     for (at, &byte) in text.iter().enumerate() {
@@ -245,18 +248,18 @@ fn read_bits(text: &[u8]) -> Option<u32> {
     (value & 0b111 == 0).then_some((value >> 3) as u32)
 }
 
-/// Spells a number with its most significant digit first, padded on the left with digit 0.
-fn spell_number(mut value: u32, digits: &[u8], width: usize) -> Spelled {
+/// Encodes a number, the most significant digit first, padded on the left with digit 0.
+fn encode_number(mut value: u32, digits: &[u8], width: usize) -> EncodedChecksum {
     let mut text = [digits[0]; MAX_WIDTH];
     for byte in text[..width].iter_mut().rev() {
         *byte = digits[value as usize % digits.len()];
         value /= digits.len() as u32;
     }
-    Spelled { text, width }
+    EncodedChecksum { text, width }
 }
 
-/// Spells bytes by equal groups of bits from the first byte on; `digits` has 16 or 32 members.
-fn spell_bits(bytes: &[u8], digits: &[u8], width: usize) -> Spelled {
+/// Encodes bytes in equal groups of bits from the first byte on; `digits` has 16 or 32 members.
+fn encode_bits(bytes: &[u8], digits: &[u8], width: usize) -> EncodedChecksum {
     let group = digits.len().ilog2();
     let mut text = [digits[0]; MAX_WIDTH];
     let (mut bits, mut held) = (0_u32, 0_u32);
@@ -270,26 +273,26 @@ fn spell_bits(bytes: &[u8], digits: &[u8], width: usize) -> Spelled {
         *byte = digits[(bits >> held) as usize & (digits.len() - 1)];
         bits &= (1 << held) - 1;
     }
-    Spelled { text, width }
+    EncodedChecksum { text, width }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn spelled(algorithm: Algorithm, encoding: Encoding, width: usize, input: &[u8]) -> String {
+    fn encoded(algorithm: Algorithm, encoding: Encoding, width: usize, input: &[u8]) -> String {
         let checksum = Checksum { algorithm, encoding, width, over: Vec::new() };
-        let spelled = checksum.spell(std::iter::once(input));
-        String::from_utf8(spelled.as_bytes().to_vec()).expect("digits are ASCII")
+        let encoded = checksum.encode(std::iter::once(input));
+        String::from_utf8(encoded.as_bytes().to_vec()).expect("digits are ASCII")
     }
 
     #[test]
-    fn github_standard_spells_hello_as_published() {
-        assert_eq!(spelled(Algorithm::Crc32, Encoding::Base62, 6, b"hello"), "0zNvy2");
+    fn github_checksum_of_hello_is_as_published() {
+        assert_eq!(encoded(Algorithm::Crc32, Encoding::Base62, 6, b"hello"), "0zNvy2");
     }
 
     #[test]
-    fn crc32_is_spelled_in_every_alphabet() {
+    fn crc32_is_encoded_in_every_alphabet() {
         // The check value of CRC-32/ISO-HDLC is cbf43926.
         for (encoding, width, text) in [
             (Encoding::Hex, 8, "cbf43926"),
@@ -297,15 +300,15 @@ mod tests {
             (Encoding::Base36, 7, "1kl8mjq"),
             (Encoding::Base32, 7, "ZP2DSJQ"),
         ] {
-            assert_eq!(spelled(Algorithm::Crc32, encoding, width, b"123456789"), text);
+            assert_eq!(encoded(Algorithm::Crc32, encoding, width, b"123456789"), text);
         }
     }
 
     #[test]
     fn sha256_keeps_the_first_characters() {
         // The digest of the empty string begins e3b0c442 98.
-        assert_eq!(spelled(Algorithm::Sha256, Encoding::Base32, 8, b""), "4OYMIQUY");
-        assert_eq!(spelled(Algorithm::Sha256, Encoding::Hex, 8, b""), "e3b0c442");
+        assert_eq!(encoded(Algorithm::Sha256, Encoding::Base32, 8, b""), "4OYMIQUY");
+        assert_eq!(encoded(Algorithm::Sha256, Encoding::Hex, 8, b""), "e3b0c442");
     }
 
     #[test]

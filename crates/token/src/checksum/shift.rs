@@ -1,7 +1,7 @@
 //! Appends zero bytes to a CRC-32 without hashing them: a linear map, tabulated for one length.
 //!
-//! With it the CRC of a concatenation follows from the CRCs of its parts, so that each segment of
-//! a candidate is hashed once however many coverages are tried: `crc(a b) = shift(crc(a)) ^ crc(b)`.
+//! With it the CRC of a concatenation follows from the CRCs of its parts: `crc(a b) = shift(crc(a)) ^
+//! crc(b)`. Each segment of a candidate is hashed once, however many coverages are tried.
 
 /// The map for one number of bytes: for each of the eight nibbles its sixteen images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ impl Shift {
     /// Tabulates the map that appends `len` zero bytes.
     pub(crate) fn new(len: usize) -> Self {
         let zeros = vec![0; len];
-        // What hashing zeros does to a CRC is affine; taking away what it does to 0 leaves the map.
+        // Hashing zeros is an affine map of the CRC; subtracting the image of 0 leaves the linear map.
         let hash = |crc| {
             let mut hasher = crc32fast::Hasher::new_with_initial(crc);
             hasher.update(&zeros);

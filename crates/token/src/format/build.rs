@@ -1,30 +1,32 @@
-//! From the written form of a format to its layouts, with errors that say what would be right.
+//! Builds a format from its written form.
+//!
+//! Input: a pattern and segments. Output: layouts, or an error with a remedy. It reads no rule files.
 
 use super::{
     CrcPlan, CrcTerm, Format, Kind, Layout, LengthRange, Lengths, MAX_PIECES, MAX_TOKEN_LEN,
     MIN_HEAD_LEN, Piece, Segment,
 };
-use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, Item, MAX_WIDTH, Shift};
+use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, MAX_WIDTH, Shift, TemplateItem};
 use crate::{base62, byteset::ByteSet};
 
-/// The most layouts that the listed lengths of a format may multiply to.
+/// Maximum number of layouts of a format.
 const MAX_LAYOUTS: usize = 64;
 
-/// Why a description is not a usable format.
+/// A description is not a valid format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {hint}")]
 pub struct FormatError {
-    /// Where the fault lies: in a pattern, a segment, or a coverage.
-    pub place: Place,
-    /// What is wrong.
+    /// The part with the error: the pattern, a segment, or a coverage.
+    pub place: FormatPart,
+    /// The error.
     pub what: String,
-    /// What would be right.
+    /// The remedy.
     pub hint: String,
 }
 
 /// The part of a description that an error is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FormatPart {
     /// The pattern.
     Pattern,
     /// The segment with this name.
@@ -39,7 +41,7 @@ pub enum Place {
 }
 
 fn error<T>(
-    place: Place,
+    place: FormatPart,
     what: impl Into<String>,
     hint: impl Into<String>,
 ) -> Result<T, FormatError> {
@@ -50,12 +52,12 @@ impl Format {
     /// Builds a format from its pattern and the segments that it names.
     ///
     /// # Errors
-    /// [`FormatError`] names the pattern, segment or coverage at fault and what would be right.
+    /// [`FormatError`] with the pattern, segment or coverage and the remedy.
     pub fn new(pattern: &str, mut segments: Vec<Segment>) -> Result<Self, FormatError> {
         if segments.len() > MAX_PIECES {
             return error(
-                Place::Pattern,
-                format!("{} segments are described", segments.len()),
+                FormatPart::Pattern,
+                format!("{} segments described", segments.len()),
                 format!("a format has at most {MAX_PIECES}"),
             );
         }
@@ -63,7 +65,7 @@ impl Format {
             check_segment(segment)?;
         }
         resolve_coverages(&mut segments)?;
-        let items = parse_template(pattern, &segments, &Place::Pattern)?;
+        let items = parse_template(pattern, &segments, &FormatPart::Pattern)?;
         let head = check_pattern(&items, &segments)?;
         let layouts = expand(&items, &segments)?;
         Ok(Self { pattern: pattern.to_owned(), segments, layouts, head })
@@ -71,13 +73,13 @@ impl Format {
 }
 
 impl Segment {
-    /// Describes a segment of plain characters; it is taken to be secret.
+    /// Describes a secret segment of plain characters.
     #[must_use]
     pub fn text(name: &str, set: ByteSet, lengths: Lengths) -> Self {
         Self { name: name.to_owned(), kind: Kind::Text, set, lengths, public: false }
     }
 
-    /// Describes a segment that spells a UUID in 22 base62 characters; it is public.
+    /// Describes a public segment that encodes a UUID in 22 base62 characters.
     #[must_use]
     pub fn uuid(name: &str) -> Self {
         Self {
@@ -89,7 +91,7 @@ impl Segment {
         }
     }
 
-    /// Describes the checksum, spelled in `width` characters and covering one of `over`.
+    /// Describes the checksum, which has `width` characters and covers one of `over`.
     #[must_use]
     pub fn checksum(
         name: &str,
@@ -112,13 +114,13 @@ impl Segment {
 }
 
 fn check_segment(segment: &Segment) -> Result<(), FormatError> {
-    let place = || Place::Segment(segment.name.clone());
+    let place = || FormatPart::Segment(segment.name.clone());
     let valid_name = segment.name.starts_with(|c: char| c.is_ascii_uppercase())
         && segment.name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if !valid_name {
         return error(
             place(),
-            format!("`{}` is no segment name", segment.name),
+            format!("invalid segment name `{}`", segment.name),
             "use upper-case letters, digits and `_`, a letter first",
         );
     }
@@ -129,7 +131,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
     if !lengths_hold {
         return error(
             place(),
-            format!("segment `{}` has no usable length", segment.name),
+            format!("segment `{}` has no valid length", segment.name),
             format!("give one or more lengths above 0, or min below max, up to {MAX_TOKEN_LEN}"),
         );
     }
@@ -140,7 +142,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
     if required.is_some_and(|width| checksum.width < width) || checksum.width > MAX_WIDTH {
         return error(
             place(),
-            format!("a checksum of {} characters cannot hold its value", checksum.width),
+            format!("{} characters are too few or too many for the checksum", checksum.width),
             format!("use {} to {MAX_WIDTH} characters", required.unwrap_or(6)),
         );
     }
@@ -148,16 +150,20 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
         if matches!(checksum.encoding, Encoding::Base62 | Encoding::Base36) {
             return error(
                 place(),
-                "sha256 cannot be spelled in an alphabet whose size is no power of two",
+                "sha256 needs an alphabet whose size is a power of two",
                 "use base32, hex or hex-upper",
             );
         }
         if checksum.width < 6 {
-            return error(place(), "too few characters prove nothing", "use 6 or more");
+            return error(place(), "too few characters for a proof", "use 6 or more");
         }
     }
     if checksum.over.is_empty() {
-        return error(place(), "the checksum covers nothing", "name what it covers in `over`");
+        return error(
+            place(),
+            "the checksum covers nothing",
+            "list the covered segments in `over`",
+        );
     }
     Ok(())
 }
@@ -172,15 +178,15 @@ fn resolve_coverages(segments: &mut [Segment]) -> Result<(), FormatError> {
         checksums += 1;
         if checksums > 1 {
             return error(
-                Place::Segment(segment.name.clone()),
-                "a format has one checksum",
+                FormatPart::Segment(segment.name.clone()),
+                "a format has at most one checksum",
                 "remove the second",
             );
         }
         for (index, coverage) in checksum.over.iter_mut().enumerate() {
-            let place = Place::Coverage { segment: segment.name.clone(), index };
+            let place = FormatPart::Coverage { segment: segment.name.clone(), index };
             coverage.items = parse_template(&coverage.source, &described, &place)?;
-            let is_checksum = |item: &Item| matches!(item, Item::Segment(at) if matches!(described[*at].kind, Kind::Checksum(_)));
+            let is_checksum = |item: &TemplateItem| matches!(item, TemplateItem::Segment(at) if matches!(described[*at].kind, Kind::Checksum(_)));
             if coverage.items.iter().any(is_checksum) {
                 return error(
                     place,
@@ -188,7 +194,7 @@ fn resolve_coverages(segments: &mut [Segment]) -> Result<(), FormatError> {
                     "name only segments other than the checksum",
                 );
             }
-            if !coverage.items.iter().any(|item| matches!(item, Item::Segment(_))) {
+            if !coverage.items.iter().any(|item| matches!(item, TemplateItem::Segment(_))) {
                 return error(place, "the coverage names no segment", "write it as `<SECRET>`");
             }
         }
@@ -196,12 +202,12 @@ fn resolve_coverages(segments: &mut [Segment]) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// Reads literals and `<NAME>` references.
+/// Parses literals and `<NAME>` references.
 fn parse_template(
     text: &str,
     segments: &[Segment],
-    place: &Place,
-) -> Result<Vec<Item>, FormatError> {
+    place: &FormatPart,
+) -> Result<Vec<TemplateItem>, FormatError> {
     let mut items = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -217,7 +223,7 @@ fn parse_template(
                     format!("describe it, or use one of: {}", names.join(", ")),
                 );
             };
-            items.push(Item::Segment(index));
+            items.push(TemplateItem::Segment(index));
             rest = after;
         } else {
             let len = rest.find('<').unwrap_or(rest.len());
@@ -225,36 +231,36 @@ fn parse_template(
             if !literal.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'>') {
                 return error(
                     place.clone(),
-                    format!("`{}` is no literal", literal.escape_default()),
+                    format!("invalid literal `{}`", literal.escape_default()),
                     "use printable ASCII without spaces, `<` and `>`",
                 );
             }
-            items.push(Item::Literal(literal.as_bytes().into()));
+            items.push(TemplateItem::Literal(literal.as_bytes().into()));
             rest = &rest[len..];
         }
     }
     Ok(items)
 }
 
-/// Checks one pattern as a whole and returns its literal head.
-fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, FormatError> {
-    let Some(Item::Literal(head)) = items.first() else {
+/// Checks a pattern as a whole and returns its head.
+fn check_pattern(items: &[TemplateItem], segments: &[Segment]) -> Result<Box<[u8]>, FormatError> {
+    let Some(TemplateItem::Literal(head)) = items.first() else {
         return error(
-            Place::Pattern,
+            FormatPart::Pattern,
             "the format does not begin with a literal",
             format!("begin with {MIN_HEAD_LEN} or more fixed characters, as in `abc_<SECRET>`"),
         );
     };
     if head.len() < MIN_HEAD_LEN {
         return error(
-            Place::Pattern,
+            FormatPart::Pattern,
             format!("the literal `{}` is too short to be searched for", head.escape_ascii()),
             format!("begin with {MIN_HEAD_LEN} or more fixed characters"),
         );
     }
     if items.len() > MAX_PIECES {
         return error(
-            Place::Pattern,
+            FormatPart::Pattern,
             format!("the format has {} pieces", items.len()),
             format!("use at most {MAX_PIECES}"),
         );
@@ -262,23 +268,23 @@ fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, Form
     let used: Vec<usize> = items
         .iter()
         .filter_map(|item| match item {
-            Item::Segment(index) => Some(*index),
-            Item::Literal(_) => None,
+            TemplateItem::Segment(index) => Some(*index),
+            TemplateItem::Literal(_) => None,
         })
         .collect();
     for (at, index) in used.iter().enumerate() {
         if used[..at].contains(index) {
             return error(
-                Place::Pattern,
-                format!("segment `{}` stands twice in the format", segments[*index].name),
-                "describe the second under a name of its own",
+                FormatPart::Pattern,
+                format!("segment `{}` occurs twice in the format", segments[*index].name),
+                "describe the second one under another name",
             );
         }
     }
     let ranged = |index: &&usize| matches!(segments[**index].lengths, Lengths::Range { .. });
     if used.iter().filter(ranged).count() > 1 {
         return error(
-            Place::Pattern,
+            FormatPart::Pattern,
             "more than one segment has a range of lengths",
             "list the lengths of all but one of them",
         );
@@ -286,16 +292,16 @@ fn check_pattern(items: &[Item], segments: &[Segment]) -> Result<Box<[u8]>, Form
     if let Some(unused) = (0..segments.len()).find(|index| !used.contains(index)) {
         let name = &segments[unused].name;
         return error(
-            Place::Segment(name.clone()),
+            FormatPart::Segment(name.clone()),
             format!("segment `{name}` is described but not used"),
-            format!("put <{name}> into the format or remove the description"),
+            format!("add <{name}> to the format or remove its description"),
         );
     }
     Ok(head.clone())
 }
 
-/// Multiplies the listed lengths out into layouts, the first-listed lengths first.
-fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatError> {
+/// Expands the listed lengths into layouts, the first-listed lengths first.
+fn expand(items: &[TemplateItem], segments: &[Segment]) -> Result<Vec<Layout>, FormatError> {
     let mut layouts =
         vec![Layout { pieces: Vec::new(), fixed_len: 0, variable: None, plans: Vec::new() }];
     for item in items {
@@ -309,8 +315,10 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
                 longer.push(next);
             };
             match item {
-                Item::Literal(bytes) => push(Piece::Literal(bytes.clone()), bytes.len(), None),
-                Item::Segment(index) => match &segments[*index].lengths {
+                TemplateItem::Literal(bytes) => {
+                    push(Piece::Literal(bytes.clone()), bytes.len(), None);
+                }
+                TemplateItem::Segment(index) => match &segments[*index].lengths {
                     Lengths::OneOf(lengths) => {
                         for &len in lengths {
                             push(Piece::Segment { index: *index, len: Some(len) }, len, None);
@@ -326,17 +334,17 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
         layouts = longer;
         if layouts.len() > MAX_LAYOUTS {
             return error(
-                Place::Pattern,
-                format!("the listed lengths multiply to {} arrangements", layouts.len()),
-                format!("stay at or below {MAX_LAYOUTS}"),
+                FormatPart::Pattern,
+                format!("the listed lengths make {} layouts", layouts.len()),
+                format!("use at most {MAX_LAYOUTS}"),
             );
         }
     }
     if let Some(layout) = layouts.iter().find(|layout| layout.max_len() > MAX_TOKEN_LEN) {
         return error(
-            Place::Pattern,
+            FormatPart::Pattern,
             format!("a token could be {} bytes long", layout.max_len()),
-            format!("stay at or below {MAX_TOKEN_LEN}"),
+            format!("use at most {MAX_TOKEN_LEN}"),
         );
     }
     for segment in segments {
@@ -347,14 +355,14 @@ fn expand(items: &[Item], segments: &[Segment]) -> Result<Vec<Layout>, FormatErr
     Ok(layouts)
 }
 
-/// Plans the CRC-32 of every coverage, where all lengths are fixed.
+/// Plans the CRC-32 of every coverage, if all lengths are fixed.
 fn plans(layout: &Layout, checksum: &Checksum) -> Vec<CrcPlan> {
     if checksum.algorithm != Algorithm::Crc32 || layout.variable.is_some() {
         return Vec::new();
     }
-    let len = |item: &Item| match item {
-        Item::Literal(bytes) => bytes.len(),
-        Item::Segment(wanted) => layout
+    let len = |item: &TemplateItem| match item {
+        TemplateItem::Literal(bytes) => bytes.len(),
+        TemplateItem::Segment(wanted) => layout
             .pieces
             .iter()
             .find_map(|piece| match piece {
@@ -370,11 +378,13 @@ fn plans(layout: &Layout, checksum: &Checksum) -> Vec<CrcPlan> {
             let shift = (after > 0).then(|| Shift::new(after));
             after += len(item);
             match item {
-                Item::Literal(bytes) => {
+                TemplateItem::Literal(bytes) => {
                     let own = crc32fast::hash(bytes);
                     plan.constant ^= shift.map_or(own, |shift| shift.apply(own));
                 }
-                Item::Segment(segment) => plan.terms.push(CrcTerm { segment: *segment, shift }),
+                TemplateItem::Segment(segment) => {
+                    plan.terms.push(CrcTerm { segment: *segment, shift });
+                }
             }
         }
         plan

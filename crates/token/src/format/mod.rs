@@ -1,33 +1,32 @@
-//! A token's format: literals and segments, and the decision whether bytes are such a token.
+//! Token formats: literals and segments, and the check whether bytes are a token of a format.
 //!
-//! A format is written as vendors publish it, `ddpat_<ALIAS>_<SECRET><CHECKSUM>`, with every
-//! segment described beside it. [`Format::check`] takes exactly the bytes of one candidate and
-//! allocates nothing; finding where a candidate ends is the caller's work ([`Format::layouts`]
-//! gives the shapes).
+//! A format is written as vendors publish it, `ddpat_<ALIAS>_<SECRET><CHECKSUM>`, with a description of
+//! every segment. [`Format::check`] takes exactly the bytes of one candidate and allocates nothing. It does
+//! not find where a candidate ends; [`Format::layouts`] lists the possible shapes.
 
 mod build;
 
-pub use build::{FormatError, Place};
+pub use build::{FormatError, FormatPart};
 
-use crate::checksum::{Checksum, Item, Shift};
+use crate::checksum::{Checksum, Shift, TemplateItem};
 use crate::secret::MASK;
 use crate::{ByteSet, Uuid};
 
-/// The most pieces (literals and segments) that one layout has.
+/// Maximum number of pieces (literals and segments) in a layout.
 pub const MAX_PIECES: usize = 12;
-/// The longest token that a format may describe, in bytes.
+/// Maximum length of a token, in bytes.
 pub const MAX_TOKEN_LEN: usize = 4096;
-/// The fewest bytes that a format begins with literally.
+/// Minimum length of the head of a format, in bytes.
 pub const MIN_HEAD_LEN: usize = 3;
 
-/// What a segment means.
+/// The kind of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Characters of an alphabet, without further meaning.
     Text,
-    /// A base62 number below 2^128 that spells a UUID.
+    /// A UUID as a base62 number below 2^128.
     Uuid,
-    /// The checksum that decides.
+    /// The checksum.
     Checksum(Checksum),
 }
 
@@ -50,13 +49,13 @@ pub enum Lengths {
 pub struct Segment {
     /// The name between `<` and `>`.
     pub name: String,
-    /// What it means.
+    /// The kind.
     pub kind: Kind,
-    /// The characters it is made of.
+    /// The alphabet.
     pub set: ByteSet,
-    /// How many they are.
+    /// The possible lengths.
     pub lengths: Lengths,
-    /// Whether it may be shown: an identifier rather than a secret.
+    /// Whether it may be shown, as an identifier rather than a secret.
     pub public: bool,
 }
 
@@ -84,8 +83,8 @@ pub struct Layout {
     pieces: Vec<Piece>,
     fixed_len: usize,
     variable: Option<LengthRange>,
-    /// For each coverage how its CRC-32 follows from those of the segments; empty where the
-    /// lengths are not fixed, or the checksum is no CRC-32.
+    /// For each coverage, how its CRC-32 follows from those of the segments. Empty if the lengths are not
+    /// fixed, or the checksum is not a CRC-32.
     plans: Vec<CrcPlan>,
 }
 
@@ -93,7 +92,7 @@ pub struct Layout {
 /// constant, each shifted by the number of bytes that come after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct CrcPlan {
-    /// What the literals contribute.
+    /// The contribution of the literals.
     constant: u32,
     terms: Vec<CrcTerm>,
 }
@@ -134,24 +133,24 @@ pub struct Split {
 /// The verdict on the bytes of one candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Shape, ranges and checksum hold; `coverage` is the index of the coverage that matched.
+    /// Shape, ranges and checksum match; `coverage` is the index of the coverage that matched.
     Proven {
         /// How the candidate divides into segments.
         split: Split,
         /// The index into [`Checksum::over`].
         coverage: usize,
     },
-    /// Shape and ranges hold; the checksum fails under every coverage, or there is none.
+    /// Shape and ranges match; the checksum matches under no coverage, or there is none.
     Shaped {
         /// How the candidate divides into segments.
         split: Split,
     },
     /// Not a token of this format.
-    Unlike,
+    NoMatch,
 }
 
 impl Check {
-    /// Tells whether a checksum holds.
+    /// Returns `true` if the checksum matches.
     #[must_use]
     pub const fn is_proven(self) -> bool {
         matches!(self, Self::Proven { .. })
@@ -230,7 +229,7 @@ impl Format {
         self.layouts.iter().map(Layout::max_len).max().unwrap_or(0)
     }
 
-    /// Returns the checksum that decides, or `None` where nothing can be proven.
+    /// Returns the checksum, or `None` if tokens of the format cannot be proven.
     #[must_use]
     pub fn checksum(&self) -> Option<&Checksum> {
         self.segments.iter().find_map(|segment| match &segment.kind {
@@ -239,12 +238,12 @@ impl Format {
         })
     }
 
-    /// Decides whether `candidate` is, from its first to its last byte, a token of this format.
+    /// Checks whether `candidate`, as a whole, is a token of this format.
     ///
-    /// Every layout of that length is tried with every coverage; a proof under any of them wins.
+    /// Every layout of its length is tried with every coverage. A match of any checksum proves it.
     #[must_use]
     pub fn check(&self, candidate: &[u8]) -> Check {
-        let mut shaped = Check::Unlike;
+        let mut shaped = Check::NoMatch;
         for (index, layout) in self.layouts.iter().enumerate() {
             if candidate.len() < layout.min_len() || candidate.len() > layout.max_len() {
                 continue;
@@ -254,7 +253,7 @@ impl Format {
             if let Some(coverage) = self.proof(split, &spans) {
                 return Check::Proven { split, coverage };
             }
-            if shaped == Check::Unlike {
+            if shaped == Check::NoMatch {
                 shaped = Check::Shaped { split };
             }
         }
@@ -297,13 +296,15 @@ impl Format {
         Uuid::from_alias(alias).map(|uuid| (uuid, alias))
     }
 
-    /// Lists the offsets of the bytes in which no single change can go unnoticed: those that the
-    /// coverage covers, and the checksum itself.
+    /// Lists the offsets of the bytes in which every single change is detected: the covered bytes, and the
+    /// checksum itself.
     #[must_use]
     pub fn protected(&self, split: Split, coverage: usize) -> Vec<usize> {
         let covered = |index: usize| match (&self.segments[index].kind, self.checksum()) {
             (Kind::Checksum(_), _) => true,
-            (_, Some(checksum)) => checksum.over[coverage].items.contains(&Item::Segment(index)),
+            (_, Some(checksum)) => {
+                checksum.over[coverage].items.contains(&TemplateItem::Segment(index))
+            }
             _ => false,
         };
         let mut offsets = Vec::new();
@@ -318,7 +319,7 @@ impl Format {
         offsets
     }
 
-    /// Returns how many bytes of every token, from its first, may be shown.
+    /// Returns the number of bytes at the start of every token that may be shown.
     #[must_use]
     pub fn public_len(&self) -> usize {
         let public_len = |layout: &Layout| {
@@ -335,15 +336,15 @@ impl Format {
         self.layouts.iter().map(public_len).min().unwrap_or(0)
     }
 
-    /// Spells a token of this format for a report: what is public, then `***`.
+    /// Formats a token for a report: the public part, then `***`.
     #[must_use]
     pub fn redact(&self, token: &[u8]) -> String {
         let public = &token[..self.public_len().min(token.len())];
         format!("{}{MASK}", public.escape_ascii())
     }
 
-    /// Returns how many bytes, from the first, agree with some layout: of a token all, of one that
-    /// was cut off what is left, of something else how far it resembles one.
+    /// Returns the length of the longest prefix that agrees with a layout. For a token, complete or cut off,
+    /// that is its length.
     #[must_use]
     pub fn matching_prefix(&self, bytes: &[u8]) -> usize {
         self.layouts.iter().map(|layout| self.agreeing(layout, bytes)).max().unwrap_or(0)
@@ -394,23 +395,23 @@ impl Format {
         Some(spans)
     }
 
-    /// Returns the index of the coverage under which the checksum of a shaped candidate holds.
+    /// Returns the index of the coverage under which the checksum of a shaped candidate matches.
     fn proof(&self, split: Split, spans: &Spans<'_>) -> Option<usize> {
-        let (stands, checksum) =
+        let (actual, checksum) =
             self.segments.iter().zip(spans).find_map(|(segment, span)| match &segment.kind {
                 Kind::Checksum(checksum) => Some((*span, checksum)),
                 Kind::Text | Kind::Uuid => None,
             })?;
         let plans = &self.layouts[split.layout].plans;
         if !plans.is_empty() {
-            return planned_proof(plans, checksum.crc32(stands)?, spans);
+            return planned_proof(plans, checksum.crc32(actual)?, spans);
         }
         checksum.over.iter().position(|coverage| {
             let pieces = coverage.items.iter().map(|item| match item {
-                Item::Literal(bytes) => &**bytes,
-                Item::Segment(index) => spans[*index],
+                TemplateItem::Literal(bytes) => &**bytes,
+                TemplateItem::Segment(index) => spans[*index],
             });
-            checksum.spell(pieces).as_bytes() == stands
+            checksum.encode(pieces).as_bytes() == actual
         })
     }
 }
@@ -430,13 +431,12 @@ fn planned_proof(plans: &[CrcPlan], wanted: u32, spans: &[&[u8]; MAX_PIECES]) ->
 }
 
 impl Segment {
-    /// Tells whether `bytes`, of an admissible length, can stand in this segment.
+    /// Returns `true` if this segment can contain `bytes`, which have an admissible length.
     #[inline]
     fn admits(&self, bytes: &[u8]) -> bool {
         match &self.kind {
             Kind::Text => self.set.contains_all(bytes),
-            // 7n42DGM5Tflk9n8mt7Fhc7 is the largest: what begins with a smaller digit needs no
-            // arithmetic.
+            // 7n42DGM5Tflk9n8mt7Fhc7 is the largest: text with a smaller first digit needs no arithmetic.
             Kind::Uuid => {
                 self.set.contains_all(bytes)
                     && (bytes[0] < b'7' || Uuid::from_alias(bytes).is_some())

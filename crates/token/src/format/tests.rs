@@ -1,4 +1,4 @@
-//! Properties of every format: what is minted is proven, what is damaged is not, nothing panics.
+//! Properties of every format: minted tokens are proven, damaged ones are not, nothing panics.
 
 use super::*;
 use crate::{Algorithm, Encoding, datadog};
@@ -27,7 +27,7 @@ fn gitlab() -> Format {
     .expect("the format is valid")
 }
 
-/// A source of bytes that is the same for the same seed.
+/// Returns a source of bytes that depend only on the seed.
 fn seeded(mut state: u64) -> impl FnMut(&mut [u8]) {
     move |bytes| {
         for byte in bytes {
@@ -39,7 +39,7 @@ fn seeded(mut state: u64) -> impl FnMut(&mut [u8]) {
 
 proptest! {
     #[test]
-    fn every_way_to_mint_is_parsed_back_and_every_changed_character_is_refused(seed: u64) {
+    fn every_choice_is_proven_and_every_changed_character_is_rejected(seed: u64) {
         for format in [datadog(), gitlab()] {
             let public_len = format.public_len();
             for choice in format.choices() {
@@ -69,7 +69,7 @@ proptest! {
             let _ = format.check(&bytes);
             let _ = format.redact(&bytes);
             let _ = format.explain(&bytes);
-            // Also bytes that begin as a token does.
+            // Also bytes that begin like a token.
             let choices = format.choices();
             let choice = choices[seed as usize % choices.len()];
             let minted = format.mint(choice, &mut seeded(seed));
@@ -81,29 +81,29 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_secret_is_explained_or_redacted(seed: u64) {
+    fn explanation_and_redaction_never_show_the_secret(seed: u64) {
         let format = datadog();
         let minted = format.mint(format.choices()[0], &mut seeded(seed));
         let token = std::str::from_utf8(minted.expose()).expect("tokens are ASCII");
-        let told = format!("{:?} {}", format.explain(token.as_bytes()), format.redact(token.as_bytes()));
+        let output = format!("{:?} {}", format.explain(token.as_bytes()), format.redact(token.as_bytes()));
         for at in 29..token.len() - 6 {
-            prop_assert!(!told.contains(&token[at..at + 6]));
+            prop_assert!(!output.contains(&token[at..at + 6]));
         }
-        prop_assert!(told.contains(&token[6..28]), "the alias is public");
+        prop_assert!(output.contains(&token[6..28]), "the alias is public");
     }
 }
 
 #[test]
-fn alias_and_checksum_that_overflow_are_no_token() {
+fn an_overflowing_alias_or_checksum_does_not_match() {
     let format = datadog();
     let minted = format.mint(format.choices()[0], &mut seeded(7));
     let mut token = minted.expose().to_vec();
     token[6..28].copy_from_slice(b"7n42DGM5Tflk9n8mt7Fhc8");
-    assert_eq!(format.check(&token), Check::Unlike);
+    assert_eq!(format.check(&token), Check::NoMatch);
     let mut token = minted.expose().to_vec();
     let end = token.len();
     token[end - 6..].copy_from_slice(b"4gfFC4");
-    assert_eq!(format.check(&token), Check::Unlike);
+    assert_eq!(format.check(&token), Check::NoMatch);
     token[end - 6..].copy_from_slice(b"4gfFC3");
     assert!(matches!(format.check(&token), Check::Shaped { .. }));
 }
@@ -115,7 +115,7 @@ fn a_published_gitlab_token_is_proven() {
 }
 
 #[test]
-fn explanation_names_the_fault_and_its_place() {
+fn the_explanation_names_error_and_position() {
     let format = datadog();
     let minted = format.mint(format.choices()[0], &mut seeded(3));
     let token = minted.expose().to_vec();
@@ -135,17 +135,17 @@ fn explanation_names_the_fault_and_its_place() {
     assert_eq!(note(&bad), "rest: too long: a token has 78 or 67 or 65 characters");
     let mut bad = token;
     bad[40] = if bad[40] == b'a' { b'b' } else { b'a' };
-    assert!(note(&bad).starts_with("CHECKSUM: crc32 disagrees over <SECRET>, over <ALIAS>_"));
+    assert!(note(&bad).starts_with("CHECKSUM: crc32 does not match over <SECRET>, over <ALIAS>_"));
 }
 
 #[test]
-fn faulty_descriptions_are_refused_with_what_would_be_right() {
+fn invalid_descriptions_are_rejected_with_remedy() {
     let secret = || Segment::text("SECRET", ByteSet::BASE62, Lengths::OneOf(vec![30]));
     let crc = |width, over: &[&str]| {
         Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, width, over)
     };
     let message = |pattern: &str, segments: Vec<Segment>| {
-        Format::new(pattern, segments).expect_err("a faulty description").to_string()
+        Format::new(pattern, segments).expect_err("an invalid description").to_string()
     };
     for (text, pattern, segments) in [
         ("begin with a literal", "<SECRET>", vec![secret()]),
@@ -153,9 +153,9 @@ fn faulty_descriptions_are_refused_with_what_would_be_right() {
         ("`NAME` is not described", "abc_<NAME>", vec![secret()]),
         ("is not closed", "abc_<SECRET", vec![secret()]),
         ("not used", "abc_def", vec![secret()]),
-        ("stands twice", "abc_<SECRET><SECRET>", vec![secret()]),
-        ("no literal", "abc d_<SECRET>", vec![secret()]),
-        ("cannot hold its value", "abc_<SECRET><CRC>", vec![secret(), crc(5, &["<SECRET>"])]),
+        ("occurs twice", "abc_<SECRET><SECRET>", vec![secret()]),
+        ("invalid literal", "abc d_<SECRET>", vec![secret()]),
+        ("too few or too many", "abc_<SECRET><CRC>", vec![secret(), crc(5, &["<SECRET>"])]),
         ("cannot cover itself", "abc_<SECRET><CRC>", vec![secret(), crc(6, &["<CRC>"])]),
         ("covers nothing", "abc_<SECRET><CRC>", vec![secret(), crc(6, &[])]),
         ("names no segment", "abc_<SECRET><CRC>", vec![secret(), crc(6, &["abc_"])]),

@@ -1,22 +1,23 @@
-//! Classifies many bytes at once: which of them can be part of encoded text.
+//! Classifies many bytes at once as characters of encoded text or not.
 //!
-//! Input: bytes. Output: bit masks of where enough of them in a row end.
+//! Input: bytes. Output: bit masks that mark where [`MIN_RUN`] such characters in a row end. It finds no
+//! beginnings.
 //!
-//! A byte is looked up in two tables, by its upper and by its lower four bits, with one instruction for
-//! 32 bytes each: the way of simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON per Second").
+//! Two shuffles classify 32 bytes at a time, one by their upper and one by their lower four bits, as in
+//! simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON per Second").
 
-use super::class::{LEAST, is_probe};
+use super::class::{MIN_RUN, is_probe};
 
-/// How many bytes a mask stands for.
+/// Number of bytes per mask.
 pub(super) const WIDTH: usize = 64;
 
-/// How many masks are made at a time.
-const MOST: usize = 32;
+/// Number of masks per block.
+const MAX_MASKS: usize = 32;
 
-/// How many bytes are looked at at a time.
-pub(super) const BLOCK: usize = MOST * WIDTH;
+/// Number of bytes per block.
+pub(super) const BLOCK: usize = MAX_MASKS * WIDTH;
 
-/// For each lower half of a byte the upper halves with which it makes a byte that counts.
+/// For each lower half of a byte, the set of upper halves that make a probe byte.
 static BY_LOW: [u8; 16] = {
     let mut by_low = [0; 16];
     let mut at = 0;
@@ -29,64 +30,68 @@ static BY_LOW: [u8; 16] = {
     by_low
 };
 
-/// Masks of consecutive bytes: one bit for each, the lowest for the first.
+/// Masks of consecutive bytes, one bit per byte, the lowest bit for the first byte. Probe bytes are those
+/// that encoded text can contain ([`is_probe`]).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Masks {
-    /// The bytes that count, behind the last ones of the block before.
-    counts: [u64; MOST + 1],
-    /// The bytes with which [`LEAST`] that count end.
-    ends: [u64; MOST],
-    /// Whether the byte before the next ones is zero.
+    /// The probe bytes, preceded by the last mask of the previous block.
+    probes: [u64; MAX_MASKS + 1],
+    /// The bytes at which [`MIN_RUN`] probe bytes in a row end.
+    ends: [u64; MAX_MASKS],
+    /// 1 if the last byte of the previous block is zero, else 0.
     after_zero: u64,
 }
 
 impl Masks {
     pub(super) fn new() -> Self {
-        Self { counts: [0; MOST + 1], ends: [0; MOST], after_zero: 0 }
+        Self { probes: [0; MAX_MASKS + 1], ends: [0; MAX_MASKS], after_zero: 0 }
     }
 
-    /// Marks the bytes with which [`LEAST`] in a row end, of at most [`BLOCK`] bytes that follow those
-    /// before. Of zeros in a row only the first counts: text has none, and binary data have many.
+    /// Marks the bytes at which [`MIN_RUN`] probe bytes in a row end, in at most [`BLOCK`] bytes that follow the
+    /// previous ones. Of consecutive zeros only the first probes: text has none, and binary data have many.
     pub(super) fn ends(&mut self, bytes: &[u8]) -> &[u64] {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has what the function is compiled for.
-            #[expect(unsafe_code, reason = "there is no other way to use what was detected")]
-            return unsafe { wide(self, bytes) };
+            // SAFETY: the processor supports the instructions that the function is compiled for.
+            #[expect(
+                unsafe_code,
+                reason = "calling a function for a detected CPU feature is unsafe"
+            )]
+            return unsafe { avx2(self, bytes) };
         }
-        plain(self, bytes)
+        scalar(self, bytes)
     }
 }
 
-/// Makes the masks byte by byte.
-fn plain<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
-    each(masks, bytes, |block| {
-        let counts = mark(block, is_probe);
-        (counts, if block.contains(&0) { mark(block, |byte| byte == 0) } else { 0 })
+/// Builds the masks byte by byte.
+fn scalar<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
+    build(masks, bytes, |block| {
+        let probes = bits_where(block, is_probe);
+        (probes, if block.contains(&0) { bits_where(block, |byte| byte == 0) } else { 0 })
     })
 }
 
-/// Marks the bytes that are what is asked for.
+/// Returns a mask of the bytes that match.
 #[inline(always)]
-fn mark(block: &[u8; WIDTH], is_it: impl Fn(u8) -> bool) -> u64 {
-    block.iter().rev().fold(0, |marks, &byte| marks << 1 | u64::from(is_it(byte)))
+fn bits_where(block: &[u8; WIDTH], is_match: impl Fn(u8) -> bool) -> u64 {
+    block.iter().rev().fold(0, |marks, &byte| marks << 1 | u64::from(is_match(byte)))
 }
 
-/// Makes the masks with `mask`, which returns the bytes that count and those that are zero.
+/// Builds the masks with `mask`, which returns the probe bytes and the zero bytes.
 #[inline(always)]
-fn each<'a>(
+fn build<'a>(
     masks: &'a mut Masks,
     bytes: &[u8],
     mask: impl Fn(&[u8; WIDTH]) -> (u64, u64),
 ) -> &'a [u64] {
-    let Masks { counts, ends, .. } = masks;
+    let Masks { probes, ends, .. } = masks;
     let mut after_zero = masks.after_zero;
-    let mut set = |word: &mut u64, (counts, zeros): (u64, u64)| {
-        *word = counts & !(zeros & (zeros << 1 | after_zero));
+    let mut set = |word: &mut u64, (probes, zeros): (u64, u64)| {
+        *word = probes & !(zeros & (zeros << 1 | after_zero));
         after_zero = zeros >> (WIDTH - 1);
     };
     let (blocks, rest) = bytes.as_chunks::<WIDTH>();
-    let mut words = counts[1..].iter_mut();
+    let mut words = probes[1..].iter_mut();
     for (block, word) in blocks.iter().zip(&mut words) {
         set(word, mask(block));
     }
@@ -97,18 +102,18 @@ fn each<'a>(
     }
     masks.after_zero = after_zero;
     let len = bytes.len().div_ceil(WIDTH);
-    for (end, pair) in ends[..len].iter_mut().zip(counts[..=len].windows(2)) {
+    for (end, pair) in ends[..len].iter_mut().zip(probes[..=len].windows(2)) {
         *end = ends_of(pair[1], pair[0]);
     }
-    counts[0] = counts[len];
+    probes[0] = probes[len];
     &ends[..len]
 }
 
-/// Marks the bits with which [`LEAST`] set ones end, where `before` are those before the lowest.
+/// Marks the bits at which [`MIN_RUN`] set bits in a row end; `before` is the previous mask.
 #[inline(always)]
 fn ends_of(bits: u64, before: u64) -> u64 {
-    const { assert!(LEAST == 32 + 8 && LEAST < WIDTH) };
-    // Those that end a row twice as long, of those that end one, with what the word before has.
+    const { assert!(MIN_RUN == 32 + 8 && MIN_RUN < WIDTH) };
+    // From the ends of rows of one length to the ends of rows of twice that length, in both masks.
     let twice = |(bits, before): (u64, u64), len: u32| {
         (bits & (bits << len | before >> (64 - len)), before & before << len)
     };
@@ -119,7 +124,7 @@ fn ends_of(bits: u64, before: u64) -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn wide<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
+fn avx2<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
     use std::arch::x86_64::*;
     let lane =
         |low: u64, high: u64| _mm256_set_epi64x(high as i64, low as i64, high as i64, low as i64);
@@ -135,17 +140,17 @@ fn wide<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
         let [a, b, c, d] = [0, 1, 2, 3].map(|at| i64::from_le_bytes(words[at]));
         _mm256_set_epi64x(d, c, b, a)
     };
-    let strange = |bytes: __m256i| {
-        // What is not ASCII has its highest bit set, and then no entry of the first table.
+    let others = |bytes: __m256i| {
+        // A byte that is not ASCII has its highest bit set, for which the first shuffle yields zero.
         let low = _mm256_shuffle_epi8(by_low, bytes);
         let high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
         let both = _mm256_and_si256(low, _mm256_shuffle_epi8(by_high, high));
         _mm256_movemask_epi8(_mm256_cmpeq_epi8(both, zero)) as u32
     };
-    each(masks, bytes, |block| {
+    build(masks, bytes, |block| {
         let (halves, _) = block.as_chunks::<32>();
         let (first, second) = (load(&halves[0]), load(&halves[1]));
-        let counts = !(u64::from(strange(first)) | u64::from(strange(second)) << 32);
+        let probes = !(u64::from(others(first)) | u64::from(others(second)) << 32);
         // Text has no zeros.
         let least = _mm256_cmpeq_epi8(_mm256_min_epu8(first, second), zero);
         let mut zeros = 0;
@@ -153,7 +158,7 @@ fn wide<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
             let of = |bytes| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, zero)) as u32;
             zeros = u64::from(of(first)) | u64::from(of(second)) << 32;
         }
-        (counts, zeros)
+        (probes, zeros)
     })
 }
 
@@ -162,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mask_has_the_bytes_that_count() {
+    fn a_mask_has_the_probe_bytes() {
         let mut bytes: Vec<u8> = (0..=255).flat_map(|byte| [byte, b' ', byte, byte]).collect();
         bytes.extend([b'a', 0, b'b', 0, 0, 0, b'c']);
         for len in [bytes.len(), 1000, 64, 63, 1] {
@@ -172,27 +177,27 @@ mod tests {
             for (at, &byte) in bytes.iter().enumerate() {
                 let is_second = byte == 0 && at > 0 && bytes[at - 1] == 0;
                 let expected = is_probe(byte) && !is_second;
-                let found = masks.counts[1 + at / WIDTH] >> (at % WIDTH) & 1 == 1;
+                let found = masks.probes[1 + at / WIDTH] >> (at % WIDTH) & 1 == 1;
                 assert_eq!(found, expected, "{byte} at {at} of {len}");
             }
             let rest = len % WIDTH;
-            assert!(rest == 0 || masks.counts[1 + len / WIDTH] >> rest == 0);
+            assert!(rest == 0 || masks.probes[1 + len / WIDTH] >> rest == 0);
         }
     }
 
     #[test]
-    fn zeros_in_a_row_are_known_across_masks() {
+    fn consecutive_zeros_are_recognized_across_masks() {
         let mut masks = Masks::new();
         masks.ends(&[0; WIDTH]);
-        assert_eq!(masks.counts[1], 1);
+        assert_eq!(masks.probes[1], 1);
         masks.ends(&[0; WIDTH]);
-        assert_eq!(masks.counts[1], 0);
+        assert_eq!(masks.probes[1], 0);
     }
 
     #[test]
-    fn rows_end_where_enough_bytes_stand_wherever_blocks_meet() {
+    fn ends_of_rows_are_found_across_blocks() {
         for from in 0..3 * WIDTH {
-            for len in [LEAST - 1, LEAST, LEAST + 1, 3 * WIDTH] {
+            for len in [MIN_RUN - 1, MIN_RUN, MIN_RUN + 1, 3 * WIDTH] {
                 let mut bytes = vec![b' '; from];
                 bytes.resize(from + len, b'a');
                 bytes.resize(BLOCK, b' ');
@@ -202,7 +207,7 @@ mod tests {
                     ends.extend(masks.ends(&bytes[first..]));
                     for at in 0..bytes.len() {
                         let found = ends[at / WIDTH] >> (at % WIDTH) & 1 == 1;
-                        let expected = (from + LEAST - 1..from + len).contains(&at);
+                        let expected = (from + MIN_RUN - 1..from + len).contains(&at);
                         assert_eq!(found, expected, "{at} of {len} from {from}, {first}");
                     }
                 }
@@ -211,12 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn byte_by_byte_the_masks_are_the_same() {
+    fn vector_and_scalar_masks_are_equal() {
         let bytes: Vec<u8> = (0..BLOCK as u32).map(|at| (at * at / 7 % 131) as u8).collect();
         for len in [BLOCK, 777, 40] {
             let (mut wide, mut narrow) = (Masks::new(), Masks::new());
-            assert_eq!(wide.ends(&bytes[..len]), plain(&mut narrow, &bytes[..len]));
-            assert_eq!(wide.counts, narrow.counts);
+            assert_eq!(wide.ends(&bytes[..len]), scalar(&mut narrow, &bytes[..len]));
+            assert_eq!(wide.probes, narrow.probes);
         }
     }
 }

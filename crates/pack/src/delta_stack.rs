@@ -1,55 +1,54 @@
-//! The objects from the base of a family down to the one being visited.
+//! The objects from the root of a delta tree down to the one being visited.
 //!
-//! The last one is there as its pieces and fresh bytes; those above it, from which others are still
-//! to be made, are put together. An object that nothing is made from is put together only when
-//! asked for. Buffers are reused; once they exceed the budget, objects far above are dropped and
-//! made again when they are needed.
+//! Input: entries to push and pop. Output: the pieces, fresh bytes and base of the last object. The objects
+//! above it, which are delta bases, are assembled; the last object is assembled only on request. Buffers
+//! are reused. If they exceed the budget, objects near the root are dropped and rebuilt when needed.
 
 use crate::Fault;
-use crate::delta::{From, Piece, apply, parse};
+use crate::delta::{Piece, PieceSource, apply, parse};
 use crate::inflate::{Buffer, Inflater};
 use crate::layout::EntryNo;
 use crate::source::Source;
 use std::ops::Range;
 
-/// How many unused buffers are kept.
+/// Maximum number of unused buffers.
 const MOST_SPARE: usize = 8;
 
-/// One object.
-struct Level {
+/// One object on the stack.
+struct StackEntry {
     entry: EntryNo,
     len: u64,
-    /// Its bytes, once they are put together and until they are dropped.
+    /// Its bytes, while they are assembled and not dropped.
     whole: Option<Buffer>,
 }
 
-/// Whether further objects are made from the one above the last one.
+/// Whether the base of the last object has further deltas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Above {
+pub(crate) enum BaseUse {
     /// Its bytes are still needed.
     Needed,
     /// Its bytes can be dropped.
     Done,
 }
 
-/// The levels of one worker.
-pub(crate) struct Levels {
+/// The stack of one worker.
+pub(crate) struct DeltaStack {
     inflater: Inflater,
-    levels: Vec<Level>,
-    /// The fresh bytes and the pieces of the last level, unless that is the first.
+    stack: Vec<StackEntry>,
+    /// The fresh bytes of the last object, unless it is the first.
     fresh: Buffer,
     pieces: Vec<Piece>,
     spare: Vec<Buffer>,
     budget: usize,
-    /// Bytes in the buffers of the levels.
+    /// Total capacity of the buffers on the stack, in bytes.
     held: usize,
 }
 
-impl Levels {
+impl DeltaStack {
     pub(crate) fn new(budget: usize) -> Self {
         Self {
             inflater: Inflater::default(),
-            levels: Vec::new(),
+            stack: Vec::new(),
             fresh: Buffer::default(),
             pieces: Vec::new(),
             spare: Vec::new(),
@@ -59,98 +58,103 @@ impl Levels {
     }
 
     pub(crate) fn clear(&mut self) {
-        while !self.levels.is_empty() {
+        while !self.stack.is_empty() {
             self.pop();
         }
     }
 
-    /// The length of the last object.
+    /// Returns the length of the last object.
     pub(crate) fn len(&self) -> u64 {
-        self.levels.last().map_or(0, |level| level.len)
+        self.stack.last().map_or(0, |level| level.len)
     }
 
-    /// The pieces of the last object.
+    /// Returns the pieces of the last object.
     #[inline]
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
 
-    /// The fresh bytes of the last object.
+    /// Returns the fresh bytes of the last object.
     #[inline]
     pub(crate) fn fresh(&self) -> &[u8] {
-        match &self.levels[..] {
+        match &self.stack[..] {
             [only] => only.whole.as_ref().map_or(&[], Buffer::bytes),
             _ => self.fresh.bytes(),
         }
     }
 
-    /// The bytes of the object that the last one is made from.
+    /// Returns the bytes of the base of the last object.
     #[inline]
     pub(crate) fn base(&self) -> &[u8] {
-        let base = self.levels.len().checked_sub(2).and_then(|at| self.levels[at].whole.as_ref());
+        let base = self.stack.len().checked_sub(2).and_then(|at| self.stack[at].whole.as_ref());
         base.map_or(&[], Buffer::bytes)
     }
 
-    /// Goes one level up.
+    /// Removes the last object.
     pub(crate) fn pop(&mut self) {
-        if let Some(level) = self.levels.pop() {
+        if let Some(level) = self.stack.pop() {
             self.give_back(level.whole);
         }
     }
 
-    /// Goes one level down, to an entry made from the last one, which is put together.
+    /// Adds an entry whose base is the last object; assembles the base.
     pub(crate) fn push(&mut self, source: Source<'_>, entry: EntryNo) -> Result<(), Fault> {
-        let mut level = Level { entry, len: 0, whole: None };
-        if self.levels.is_empty() {
+        let mut level = StackEntry { entry, len: 0, whole: None };
+        if self.stack.is_empty() {
             let mut whole = self.spare.pop().unwrap_or_default();
             source.inflate(entry, &mut self.inflater, &mut whole)?;
             level.len = whole.bytes().len() as u64;
             self.pieces.clear();
-            // A longer object is no base: a delta cannot tell its length.
+            // A longer object cannot be a base: a delta cannot encode its length.
             let len = u32::try_from(level.len).map_err(|_| Fault::TooLarge(level.len))?;
             if len > 0 {
-                self.pieces.push(Piece { at: 0, len, from: From::Fresh(0) });
+                self.pieces.push(Piece { at: 0, len, from: PieceSource::Fresh(0) });
             }
             self.held += whole.room();
             level.whole = Some(whole);
         } else {
-            let base = self.levels.len() - 1;
-            self.remake(source, base)?;
-            level.len = self.open(source, entry, self.levels[base].len)?;
+            let base = self.stack.len() - 1;
+            self.rebuild(source, base)?;
+            level.len = self.read_delta(source, entry, self.stack[base].len)?;
         }
-        self.levels.push(level);
+        self.stack.push(level);
         Ok(())
     }
 
-    /// Inflates a delta and reads its pieces; returns the length of its object.
-    fn open(&mut self, source: Source<'_>, entry: EntryNo, base_len: u64) -> Result<u64, Fault> {
+    /// Inflates a delta and reads its pieces. Returns the length of its object.
+    fn read_delta(
+        &mut self,
+        source: Source<'_>,
+        entry: EntryNo,
+        base_len: u64,
+    ) -> Result<u64, Fault> {
         source.inflate(entry, &mut self.inflater, &mut self.fresh)?;
         parse(&mut self.fresh, base_len, &mut self.pieces)
     }
 
-    /// The bytes of the last object, once it is put together.
+    /// Returns the bytes of the last object, if it is assembled.
     pub(crate) fn top(&self) -> &[u8] {
-        self.levels.last().and_then(|level| level.whole.as_ref()).map_or(&[], Buffer::bytes)
+        self.stack.last().and_then(|level| level.whole.as_ref()).map_or(&[], Buffer::bytes)
     }
 
-    /// Puts the last object together.
-    pub(crate) fn whole(&mut self) -> Result<&[u8], Fault> {
-        let last = self.levels.len() - 1;
-        if self.levels[last].whole.is_none() {
+    /// Assembles the last object.
+    pub(crate) fn assemble(&mut self) -> Result<&[u8], Fault> {
+        let last = self.stack.len() - 1;
+        if self.stack[last].whole.is_none() {
             let mut whole = self.spare.pop().unwrap_or_default();
             apply(self.base(), self.fresh.bytes(), &self.pieces, &mut whole)?;
             self.held += whole.room();
-            self.levels[last].whole = Some(whole);
+            self.stack[last].whole = Some(whole);
         }
         Ok(self.top())
     }
 
-    /// Prepares for the objects that are made from the last one.
-    pub(crate) fn settle(&mut self, above: Above) -> Result<(), Fault> {
-        self.whole()?;
-        let last = self.levels.len() - 1;
-        if above == Above::Done && last > 0 {
-            let whole = self.levels[last - 1].whole.take();
+    /// Prepares for deltas on the last object.
+    pub(crate) fn settle(&mut self, base: BaseUse) -> Result<(), Fault> {
+        self.assemble()?;
+        let last = self.stack.len() - 1;
+        if base == BaseUse::Done && last > 0 {
+            let whole = self.stack[last - 1].whole.take();
             self.give_back(whole);
         }
         for at in 0..last {
@@ -158,7 +162,7 @@ impl Levels {
                 break;
             }
             self.spare.clear();
-            let whole = self.levels[at].whole.take();
+            let whole = self.stack[at].whole.take();
             self.held -= whole.map_or(0, |whole| whole.room());
         }
         Ok(())
@@ -174,21 +178,21 @@ impl Levels {
         }
     }
 
-    /// Makes the object of a level that was dropped again. This overwrites the pieces.
-    fn remake(&mut self, source: Source<'_>, at: usize) -> Result<(), Fault> {
-        if self.levels[at].whole.is_some() {
+    /// Rebuilds the object of a level, if it was dropped. This overwrites the pieces.
+    fn rebuild(&mut self, source: Source<'_>, at: usize) -> Result<(), Fault> {
+        if self.stack[at].whole.is_some() {
             return Ok(());
         }
-        let held = (0..at).rev().find(|&above| self.levels[above].whole.is_some());
+        let held = (0..at).rev().find(|&above| self.stack[above].whole.is_some());
         let mut bytes = Buffer::default();
         if held.is_none() {
-            source.inflate(self.levels[0].entry, &mut self.inflater, &mut bytes)?;
+            source.inflate(self.stack[0].entry, &mut self.inflater, &mut bytes)?;
         }
         let mut result = Buffer::default();
         for step in held.unwrap_or(0) + 1..=at {
-            self.open(source, self.levels[step].entry, self.levels[step - 1].len)?;
+            self.read_delta(source, self.stack[step].entry, self.stack[step - 1].len)?;
             let above = Some(step - 1).filter(|&above| Some(above) == held);
-            let base = match above.and_then(|above| self.levels[above].whole.as_ref()) {
+            let base = match above.and_then(|above| self.stack[above].whole.as_ref()) {
                 Some(whole) => whole.bytes(),
                 None => bytes.bytes(),
             };
@@ -196,7 +200,7 @@ impl Levels {
             std::mem::swap(&mut bytes, &mut result);
         }
         self.held += bytes.room();
-        self.levels[at].whole = Some(bytes);
+        self.stack[at].whole = Some(bytes);
         Ok(())
     }
 
@@ -210,8 +214,8 @@ impl Levels {
             let end = range.end.min(piece.end() as usize);
             let skip = start - piece.at as usize;
             let (bytes, from) = match piece.from {
-                From::Fresh(from) => (self.fresh(), from as usize + skip),
-                From::Base(from) => (self.base(), from as usize + skip),
+                PieceSource::Fresh(from) => (self.fresh(), from as usize + skip),
+                PieceSource::Base(from) => (self.base(), from as usize + skip),
             };
             out.extend_from_slice(&bytes[from..from + (end - start)]);
             start = end;

@@ -1,22 +1,22 @@
-//! Lists what may be an encoded token, proven or not, so that it can be masked.
+//! Lists possible encoded tokens, proven or not, so that they can be masked.
 //!
-//! Input: bytes that are to be shown. Output: spans. It lists more than the search would find: tokens
-//! that are cut off, and those in runs too short to be searched. It masks nothing itself.
+//! Input: bytes for output. Output: spans. It lists more than the search finds, such as tokens that are
+//! cut off, and tokens in runs too short for the search. It masks nothing itself.
 
 use super::class::is_run;
 use super::decode::{self, Decoded, Scheme};
 use super::literals::Literals;
-use super::start::backwards;
+use super::start::head_start;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use ddpatrol_token::Format;
 use std::ops::Range;
 
-/// The number of decoded characters behind a head from which on a span is masked.
-const FEWEST_TOLD: usize = 4;
+/// The minimum number of decoded characters after a head for a span to be masked.
+const MIN_SECRET: usize = 4;
 
-/// The search for what is to be masked.
+/// The search for spans to mask.
 #[derive(Clone, Copy)]
 pub(crate) struct MaskSpans<'a> {
     pub(crate) matcher: &'a Matcher,
@@ -24,55 +24,56 @@ pub(crate) struct MaskSpans<'a> {
 }
 
 impl MaskSpans<'_> {
-    /// Lists everything that decodes to the head of a rule and further characters: what may be an
-    /// encoded token, proven or not, cut off or not.
+    /// Lists the spans that decode to the head of a rule and further characters: possible encoded tokens,
+    /// proven or not, complete or cut off.
     pub(crate) fn list(self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
         let Self { matcher, literals } = self;
         let mut spans = Vec::new();
         let mut out = Decoded::default();
-        let mut look = |scheme: Scheme, start: usize| -> Option<Range<usize>> {
-            // At most places no token begins, which the first bytes show.
+        let mut decode_at = |scheme: Scheme, start: usize| -> Option<Range<usize>> {
+            // The first bytes rule out most positions.
             scheme.decode(bytes, start, matcher.longest_head(), &mut out);
             let longest = matcher.longest_from(&out.bytes)?;
             scheme.decode(bytes, start, longest, &mut out);
             let head = matcher.provable_heads().find(|head| out.bytes.starts_with(head));
-            let is_told = head.and_then(|head| out.ends.get(head.len() + FEWEST_TOLD)).is_some();
-            out.ends.last().filter(|_| is_told).map(|&end| start..end)
+            let is_long_enough =
+                head.and_then(|head| out.ends.get(head.len() + MIN_SECRET)).is_some();
+            out.ends.last().filter(|_| is_long_enough).map(|&end| start..end)
         };
         literals.prefilter.find(bytes, 0..bytes.len(), |hit| {
             for form in &literals.needles[hit.needle].forms {
                 if let Some(start) = hit.start.checked_sub(form.back) {
-                    spans.extend(look(form.scheme, start));
+                    spans.extend(decode_at(form.scheme, start));
                 }
             }
         });
         literals.escape_prefilter.find(bytes, 0..bytes.len(), |hit| {
             for escape in &literals.escapes[hit.needle].escapes {
                 for before in literals.before(*escape) {
-                    if let Some(start) = backwards(bytes, hit.start, before, escape.layer) {
-                        spans.extend(look(Scheme::Text(escape.layer), start));
+                    if let Some(start) = head_start(bytes, hit.start, before, escape.layer) {
+                        spans.extend(decode_at(Scheme::Text(escape.layer), start));
                     }
                 }
             }
         });
         matcher.each_head(bytes, 0..bytes.len(), |head| {
             for &rule in head.rules {
-                // A token that is not encoded does not go on, whatever follows its `=`.
+                // A proven plain token ends here, even if it ends in `=` and more text follows.
                 matcher.ends(rule, bytes, head.start, scratch);
                 let format = &matcher.rule(rule).format;
                 let is_proven = |&end: &usize| format.check(&bytes[head.start..end]).is_proven();
                 if scratch.ends.iter().any(is_proven) {
                     continue;
                 }
-                going_on(bytes, head.start, format, &mut spans);
+                partly_encoded(bytes, head.start, format, &mut spans);
             }
         });
-        self.wide(bytes, &mut spans);
+        self.utf16(bytes, &mut spans);
         spans
     }
 
-    /// The same for UTF-16, of whatever length.
-    fn wide(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
+    /// Lists the spans of UTF-16 that begin with a head, of any length.
+    fn utf16(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
         if memchr::memchr(0, bytes).is_none() {
             return;
         }
@@ -92,8 +93,8 @@ impl MaskSpans<'_> {
     }
 }
 
-/// Lists what is escaped or split behind a head that is not.
-fn going_on(bytes: &[u8], start: usize, format: &Format, spans: &mut Vec<Range<usize>>) {
+/// Lists spans whose head is plain but whose remaining characters are escaped or split.
+fn partly_encoded(bytes: &[u8], start: usize, format: &Format, spans: &mut Vec<Range<usize>>) {
     let (public, longest) = (format.public_len(), format.max_len());
     let token = &bytes[start..bytes.len().min(start + longest)];
     let is_plain = |&&byte: &&u8| byte != b'=' && (is_run(byte) || byte == b'.');
@@ -113,8 +114,8 @@ fn going_on(bytes: &[u8], start: usize, format: &Format, spans: &mut Vec<Range<u
     for layer in layers {
         Scheme::Text(layer).decode(bytes, start, longest, &mut out);
         let Some(&end) = out.ends.last() else { continue };
-        // A token that is not encoded is masked as such.
-        if end - start != out.bytes.len() && out.bytes.len() > public + FEWEST_TOLD {
+        // Plain tokens are masked elsewhere.
+        if end - start != out.bytes.len() && out.bytes.len() > public + MIN_SECRET {
             spans.push(out.ends.get(public.wrapping_sub(1)).copied().unwrap_or(start)..end);
         }
     }

@@ -1,46 +1,46 @@
-//! Decides by its first characters whether a long run of base64 is worth decoding.
+//! Decides by the first characters of a long run of base64 whether it is worth decoding.
 //!
-//! Input: a run. Output: whether it holds text, gzip or zlib, as far as its beginning shows. It decodes
-//! only that beginning.
+//! Input: a run. Output: the kind of its content (text, gzip or zlib), if any. It decodes only the
+//! beginning.
 
-use super::class::{LEAST, is_run};
-use super::decode::{digit64, fold};
+use super::class::{MIN_RUN, is_run};
+use super::decode::{base64_digit, skip_fold};
 use crate::encoding::Layer;
 
-/// The length of the shortest run that is decoded whole, in characters.
+/// The minimum length of a run that is decoded as nested content, in characters.
 pub(super) const SHORTEST: usize = 64;
 
-/// What a run holds.
+/// The content of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Text,
     Packed(Layer),
 }
 
-/// Returns `true` if the characters of a run are mixed as those of base64 are: names, paths and
-/// hexadecimal digits are not.
+/// Returns `true` if a run mixes lower case, upper case and digits as base64 does. Most names, paths and
+/// hexadecimal numbers do not.
 pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| run.iter().any(is);
     any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
 }
 
-/// Returns `true` if base64 that is decoded whole may go on behind `bytes`.
-pub fn is_open(bytes: &[u8]) -> bool {
+/// Returns `true` if base64 with nested content may continue after the end of `bytes`.
+pub fn may_continue_base64(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(256)..];
-    let is_its = |byte: &&u8| is_run(**byte) || byte.is_ascii_whitespace();
-    let len = tail.iter().rev().take_while(is_its).count();
+    let belongs = |byte: &&u8| is_run(**byte) || byte.is_ascii_whitespace();
+    let len = tail.iter().rev().take_while(belongs).count();
     let tail = &tail[tail.len() - len..];
     let longest = tail.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
-    len >= SHORTEST && longest >= Some(LEAST) && looks_like_base64(tail)
+    len >= SHORTEST && longest >= Some(MIN_RUN) && looks_like_base64(tail)
 }
 
-/// Returns the kind of content of the base64 that begins at the start of `run`, if it is worth decoding.
+/// Returns the content of a run of base64, if it is worth decoding.
 pub(super) fn content(run: &[u8]) -> Option<Content> {
     let mut first = [0; 48];
     for (group, out) in run.chunks_exact(4).zip(first.chunks_exact_mut(3)) {
         let mut bits = 0;
         for &byte in group {
-            bits = bits << 6 | u32::from(digit64(byte)?);
+            bits = bits << 6 | u32::from(base64_digit(byte)?);
         }
         out.copy_from_slice(&bits.to_be_bytes()[1..]);
     }
@@ -66,13 +66,14 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
 
 /// Returns `true` if the run that begins at `start` continues the line before.
 pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
-    let least = start.saturating_sub(LEAST);
+    let least = start.saturating_sub(MIN_RUN);
     let Some(end) = memchr::memrchr(b'\n', &bytes[least..start]).map(|at| least + at) else {
         return false;
     };
     let end = if end > 0 && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    let line = bytes[..end].iter().rev().take(LEAST).take_while(|&&byte| digit64(byte).is_some());
-    line.count() == LEAST && fold(bytes, end) == Some(start)
+    let line =
+        bytes[..end].iter().rev().take(MIN_RUN).take_while(|&&byte| base64_digit(byte).is_some());
+    line.count() == MIN_RUN && skip_fold(bytes, end) == Some(start)
 }
 
 #[cfg(test)]
@@ -80,13 +81,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_that_goes_on_is_told_from_other_text() {
+    fn open_base64_is_distinguished_from_other_text() {
         let base64 =
             "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
         for open in
             [base64.to_owned(), format!("{base64}\n  {base64}\n  eyJ"), format!("k: {base64}\n")]
         {
-            assert!(is_open(open.as_bytes()), "{open}");
+            assert!(may_continue_base64(open.as_bytes()), "{open}");
         }
         for closed in [
             "just Some words and Others 1 2 3 without any punctuation that go on and on and on",
@@ -94,13 +95,13 @@ mod tests {
             "eyJhcGlWZXJzaW9uIjoidjEi",
             "",
         ] {
-            assert!(!is_open(closed.as_bytes()), "{closed}");
+            assert!(!may_continue_base64(closed.as_bytes()), "{closed}");
         }
-        assert!(!is_open(format!("{base64}\", \"x\"").as_bytes()));
+        assert!(!may_continue_base64(format!("{base64}\", \"x\"").as_bytes()));
     }
 
     #[test]
-    fn what_is_worth_a_look_is_told_by_its_first_characters() {
+    fn the_first_characters_determine_the_content() {
         let text =
             "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
         assert_eq!(content(text.as_bytes()), Some(Content::Text));

@@ -1,29 +1,29 @@
-//! Places in texts that people write (rules, configuration), and suggestions for misspelled names.
+//! Lines and columns in rule and configuration files, and suggestions for misspelled names.
 //!
-//! Input: a text and an offset, or a word and the names that are known. Output: line and column, or the
-//! nearest name. Nothing is parsed here.
+//! Input: a text and an offset, or a word and the known names. Output: line and column, or the nearest
+//! name. This file parses nothing.
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LineColumn {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
 }
 
-/// Finds the place of an offset in bytes.
+/// Returns the line and column of a byte offset.
 #[must_use]
-pub fn of(text: &str, offset: usize) -> Place {
+pub fn of(text: &str, offset: usize) -> LineColumn {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Place {
+    LineColumn {
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
     }
 }
 
-/// Finds the name that most resembles `word`, if any does.
+/// Returns the name most similar to `word`, if any is similar enough.
 #[must_use]
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |name: &str| strsim::osa_distance(&word.to_lowercase(), name);
@@ -31,7 +31,7 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     (distance <= (word.chars().count() / 3).max(1)).then_some(name)
 }
 
-/// Adds to serde's words about an unknown key which one may have been meant.
+/// Adds a suggestion to serde's message about an unknown key.
 #[must_use]
 pub fn with_suggestion(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
@@ -47,13 +47,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_counts_lines_and_characters() {
-        assert_eq!(of("a\né = x", 5), Place { line: 2, column: 3 });
-        assert_eq!(of("", 9), Place { line: 1, column: 1 });
+    fn lines_and_characters_are_counted() {
+        assert_eq!(of("a\né = x", 5), LineColumn { line: 2, column: 3 });
+        assert_eq!(of("", 9), LineColumn { line: 1, column: 1 });
     }
 
     #[test]
-    fn a_slip_is_recognized_and_another_word_is_not() {
+    fn a_typo_is_recognized_and_another_word_is_not() {
         assert_eq!(nearest("alow", ["allow", "rules"]), Some("allow"));
         assert_eq!(nearest("fail-on", ["fail_on", "rules"]), Some("fail_on"));
         assert_eq!(nearest("color", ["allow", "rules"]), None);

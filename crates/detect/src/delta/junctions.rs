@@ -1,0 +1,257 @@
+//! Checks the new parts of a delta object: its fresh bytes, and the junctions of its pieces.
+//!
+//! Input: an object as pieces of its delta base and fresh bytes. Output: whether it may contain a token
+//! that its base does not. It does not search for the tokens.
+//!
+//! A few bytes on either side decide most junctions, without a branch that depends on the text: objects
+//! have dozens of pieces, and few of them can contain a token.
+
+use crate::delta::{DeltaObject, Piece, PieceSource};
+use crate::encoded::literals::Literals;
+use crate::encoded::runs::{self, EncodedRun};
+use crate::encoded::{MIN_RUN, is_text};
+use crate::matcher::Matcher;
+use crate::search::ContentKind;
+use std::ops::Range;
+
+/// The pairs of adjacent bytes that occur in needles, to rule out junctions that no needle crosses.
+#[derive(Debug)]
+pub(crate) struct Junctions {
+    pairs: Box<[u64; 1024]>,
+    longest: usize,
+}
+
+impl Junctions {
+    pub(crate) fn new<N: AsRef<[u8]>>(needles: &[N]) -> Self {
+        let mut pairs = Box::new([0; 1024]);
+        for pair in needles.iter().flat_map(|needle| needle.as_ref().windows(2)) {
+            let at = usize::from(pair[0]) << 8 | usize::from(pair[1]);
+            pairs[at >> 6] |= 1 << (at & 63);
+        }
+        let longest = needles.iter().map(|needle| needle.as_ref().len()).max().unwrap_or(0);
+        Self { pairs, longest }
+    }
+
+    #[inline]
+    fn may_join(&self, before: u8, after: u8) -> bool {
+        let at = usize::from(before) << 8 | usize::from(after);
+        self.pairs[at >> 6] >> (at & 63) & 1 == 1
+    }
+}
+
+/// Number of bytes on either side of a junction that are inspected at once.
+const PROBE_LEN: usize = 16;
+
+/// Marks the bytes that no run contains, the first byte in the lowest bit: those below `#`, and those that
+/// are not ASCII.
+#[cfg(target_feature = "sse2")]
+#[inline]
+fn non_run_bytes(bytes: [u8; PROBE_LEN]) -> u16 {
+    use std::arch::x86_64::{_mm_cmpgt_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    let bytes = u128::from_le_bytes(bytes);
+    let (low, high) = (bytes as i64, (bytes >> 64) as i64);
+    // SAFETY: the compilation target supports these instructions.
+    #[expect(unsafe_code, reason = "the intrinsics are unsafe although the target supports them")]
+    let enough = unsafe {
+        // As signed numbers, bytes that are not ASCII are negative.
+        let least = _mm_set1_epi8(b'#' as i8 - 1);
+        _mm_movemask_epi8(_mm_cmpgt_epi8(_mm_set_epi64x(high, low), least))
+    };
+    !enough as u16
+}
+
+/// Marks the bytes that no run contains, byte by byte.
+#[cfg(not(target_feature = "sse2"))]
+#[inline]
+fn non_run_bytes(bytes: [u8; PROBE_LEN]) -> u16 {
+    let marks = |marks: u16, byte: &u8| marks << 1 | u16::from(!(b'#'..0x80).contains(byte));
+    bytes.iter().rev().fold(0, marks)
+}
+
+/// Returns the bytes before `end`, padded with zeros on the left.
+#[inline]
+fn before(bytes: &[u8], end: usize) -> [u8; PROBE_LEN] {
+    if let Some(near) = bytes[..end].last_chunk() {
+        return *near;
+    }
+    let mut near = [0; PROBE_LEN];
+    near[PROBE_LEN - end..].copy_from_slice(&bytes[..end]);
+    near
+}
+
+/// The border between two pieces.
+#[derive(Clone, Copy, Debug)]
+struct Junction {
+    /// The offset of the second piece.
+    at: usize,
+    /// The last byte of the first piece.
+    last: u8,
+    /// The first byte of the second piece.
+    first: u8,
+}
+
+/// The bytes before a junction.
+#[derive(Clone, Copy, Debug)]
+struct PieceEnd {
+    /// The last byte before.
+    last: Option<u8>,
+    /// The number of bytes before that may belong to a run, at most [`MIN_RUN`].
+    run: usize,
+}
+
+/// The check whether an object may contain a token that its base does not.
+#[derive(Clone, Copy)]
+pub(crate) struct DeltaCheck<'a> {
+    pub(crate) matcher: &'a Matcher,
+    pub(crate) literals: &'a Literals,
+    pub(crate) junctions: &'a Junctions,
+}
+
+impl DeltaCheck<'_> {
+    /// Returns `true` if an object may contain a token that its base does not: if a needle, or a run that
+    /// may be an encoded token, is in the fresh bytes or crosses a junction.
+    pub(crate) fn may_differ(self, object: &impl DeltaObject, window: &mut Vec<u8>) -> bool {
+        let (fresh, base) = (object.fresh(), object.base());
+        let is_text = object.kind() != ContentKind::TreeNames;
+        // UTF-16 contains zeros: without zeros in or next to the fresh bytes, no UTF-16 is new.
+        if self.matcher.has_head(fresh)
+            || is_text && memchr::memchr(0, fresh).is_some()
+            || self.has_new_runs(fresh)
+        {
+            return true;
+        }
+        let pieces = object.piece_count();
+        let mut near = PieceEnd { last: None, run: 0 };
+        // The runs before this offset were searched.
+        let mut searched = 0;
+        for index in 0..pieces {
+            let piece = object.piece(index);
+            let (source, start) = match piece.from {
+                PieceSource::Fresh(at) => (fresh, at as usize),
+                PieceSource::Base(at) => (base, at as usize),
+            };
+            let (at, len) = (piece.at as usize, piece.len as usize);
+            let bytes = &source[start..start + len];
+            let tail = non_run_bytes(before(source, start + len));
+            let head = match bytes.first_chunk().map(|head| non_run_bytes(*head)) {
+                Some(0) => bytes.iter().take(MIN_RUN).take_while(is_run_byte).count(),
+                Some(strange) => strange.trailing_zeros() as usize,
+                None => len,
+            };
+            if near.run + head >= MIN_RUN {
+                let Some(end) = self.has_new_run(object, index, searched, window) else {
+                    return true;
+                };
+                searched = end;
+            }
+            let first = bytes[0];
+            let junction = |last| Junction { at, last, first };
+            if near.last.is_some_and(|last| self.is_new_literal(object, junction(last), window))
+                || is_text && near.last.is_some_and(|last| last == 0 || first == 0)
+            {
+                return true;
+            }
+            near.last = bytes.last().copied();
+            // In a short piece only its own bytes count.
+            let own = u16::MAX << PROBE_LEN.saturating_sub(len);
+            near.run = match tail & own {
+                0 => match bytes.iter().rev().take(MIN_RUN).take_while(is_run_byte).count() {
+                    all if all == len => MIN_RUN.min(near.run + len),
+                    some => some,
+                },
+                strange => strange.leading_zeros() as usize,
+            };
+        }
+        near.run >= MIN_RUN && self.has_new_run(object, pieces, searched, window).is_none()
+    }
+
+    /// Returns `true` if a needle crosses the junction.
+    #[inline]
+    fn is_new_literal(
+        &self,
+        object: &impl DeltaObject,
+        Junction { at, last, first }: Junction,
+        window: &mut Vec<u8>,
+    ) -> bool {
+        let longest = self.junctions.longest;
+        self.junctions.may_join(last, first) && {
+            let from = at.saturating_sub(longest);
+            let to = (at + longest).min(object.size());
+            self.matcher.has_head(read(object, from..to, window))
+        }
+    }
+
+    /// Searches the run around the beginning of a piece, unless it ends before `searched`. Returns `None`
+    /// if it may be an encoded token, else the end of the run.
+    fn has_new_run(
+        &self,
+        object: &impl DeltaObject,
+        index: usize,
+        searched: usize,
+        window: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let pieces = object.piece_count();
+        let at = if index < pieces { object.piece(index).at as usize } else { object.size() };
+        if at < searched {
+            return Some(searched);
+        }
+        let (mut start, mut end) = (at, at);
+        for before in (0..index).rev() {
+            let bytes = bytes_of(object, object.piece(before));
+            let len = bytes.iter().rev().take_while(is_run_byte).count();
+            start -= len;
+            if len < bytes.len() {
+                break;
+            }
+        }
+        for after in index..pieces {
+            let bytes = bytes_of(object, object.piece(after));
+            let len = bytes.iter().take_while(is_run_byte).count();
+            end += len;
+            if len < bytes.len() {
+                break;
+            }
+        }
+        let is_long = end - start >= MIN_RUN;
+        (!is_long || !self.literals.may_contain_token(read(object, start..end, window)))
+            .then_some(end)
+    }
+
+    /// Returns `true` if a run in the fresh bytes may be an encoded token. Here all fresh bytes count as
+    /// adjacent, which can only make runs longer.
+    #[inline]
+    fn has_new_runs(&self, fresh: &[u8]) -> bool {
+        fresh.len() >= MIN_RUN && self.search_runs(fresh)
+    }
+
+    /// Returns `true` if a run in `bytes` may be an encoded token.
+    fn search_runs(&self, bytes: &[u8]) -> bool {
+        let mut is_new = false;
+        runs::walk(bytes, 0..bytes.len(), |long| {
+            let (EncodedRun::Base64OrHex(long)
+            | EncodedRun::Escaped(long)
+            | EncodedRun::Utf16(long)) = long;
+            is_new = is_new || self.literals.may_contain_token(&bytes[long]);
+        });
+        is_new
+    }
+}
+
+#[inline]
+fn is_run_byte(byte: &&u8) -> bool {
+    is_text(**byte)
+}
+
+fn bytes_of(object: &impl DeltaObject, piece: Piece) -> &[u8] {
+    let (source, start) = match piece.from {
+        PieceSource::Fresh(at) => (object.fresh(), at as usize),
+        PieceSource::Base(at) => (object.base(), at as usize),
+    };
+    &source[start..start + piece.len as usize]
+}
+
+fn read<'a>(object: &impl DeltaObject, range: Range<usize>, window: &'a mut Vec<u8>) -> &'a [u8] {
+    window.clear();
+    object.read(range, window);
+    window
+}

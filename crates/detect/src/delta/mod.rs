@@ -1,0 +1,184 @@
+//! Derives the candidates of a delta object from those of its base.
+//!
+//! Input: a [`DeltaObject`] and the candidates of its base. Output: the candidates of the object, if they
+//! follow from these. It searches no bytes for tokens, and does not depend on how objects are stored.
+//!
+//! Contract: the result is that of a search of the whole object. The object is searched as a whole unless
+//! it cannot contain new tokens: no needle occurs in its fresh bytes or across a junction of two pieces, no
+//! run that may be an encoded token is new or touches a junction, and every copied candidate of the base is
+//! copied together with all bytes that the decision on it depends on.
+
+pub(super) mod junctions;
+
+use crate::encoding::Encoding;
+use crate::search::ContentKind;
+
+/// An object that consists of bytes copied from its delta base and of fresh bytes.
+///
+/// The methods are called for every object of a history, most of them for every piece. Implementations
+/// should return stored values and be marked `#[inline]`.
+pub trait DeltaObject {
+    /// Returns the kind of content.
+    fn kind(&self) -> ContentKind;
+
+    /// Returns the length in bytes.
+    fn size(&self) -> usize;
+
+    /// Returns the bytes of the delta base. Empty if the object is not a delta.
+    fn base(&self) -> &[u8];
+
+    /// Returns all fresh bytes, in the order of the pieces.
+    fn fresh(&self) -> &[u8];
+
+    /// Returns the number of pieces, which are adjacent and in order.
+    fn piece_count(&self) -> usize;
+
+    /// Returns the piece at an index below [`DeltaObject::piece_count`].
+    fn piece(&self, index: usize) -> Piece;
+
+    /// Appends the bytes of a range to `out`.
+    fn read(&self, range: std::ops::Range<usize>, out: &mut Vec<u8>);
+}
+
+/// A run of bytes of an object.
+///
+/// The pack reader has its own type for the pieces of an object, because neither crate depends on the
+/// other. The scanner converts one into the other, which copies four numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The offset in the object.
+    pub at: u32,
+    /// The length in bytes, never 0.
+    pub len: u32,
+    /// The origin of the bytes.
+    pub from: PieceSource,
+}
+
+/// The origin of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceSource {
+    /// The delta base, at this offset.
+    Base(u32),
+    /// The fresh bytes, at this offset among them.
+    Fresh(u32),
+}
+
+/// A candidate in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaCandidate {
+    /// The offset of the first byte that the decision depends on.
+    pub inspected_start: u32,
+    /// The offset at which a token would begin.
+    pub start: u32,
+    /// The offset after the last byte that the decision depends on.
+    pub inspected_end: u32,
+    /// The token found there.
+    pub found: Option<DeltaMatch>,
+}
+
+/// A token found in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaMatch {
+    /// The visitor's number for the token.
+    pub token: u32,
+    /// The length in bytes of its encoded form.
+    pub len: u32,
+    /// Its encoding.
+    pub encoding: Encoding,
+}
+
+/// The candidates of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeltaCandidates {
+    /// The candidates, in ascending order of their starts.
+    pub list: Vec<DeltaCandidate>,
+    /// Whether encoded content may depend on further bytes, so that objects based on this one must be
+    /// searched as a whole.
+    pub needs_full_scan: bool,
+}
+
+impl DeltaCandidates {
+    /// Returns the candidates of an object whose base has these, if its other bytes contain none. Returns
+    /// `None` if a candidate was copied without all bytes that the decision on it depends on.
+    pub(super) fn reused(&self, pieces: impl Iterator<Item = Piece>) -> Option<Self> {
+        let mut candidates = Self::default();
+        if self.list.is_empty() {
+            return Some(candidates);
+        }
+        for piece in pieces {
+            let PieceSource::Base(from) = piece.from else { continue };
+            let end = from + piece.len;
+            let first = self.list.partition_point(|candidate| candidate.start < from);
+            for candidate in self.list[first..].iter().take_while(|candidate| candidate.start < end)
+            {
+                // The byte before a candidate counts, too. A head cut by the end of the piece may
+                // continue.
+                if candidate.inspected_start < from
+                    || candidate.start == from
+                    || candidate.inspected_end > end
+                {
+                    return None;
+                }
+                let shift = |at: u32| at - from + piece.at;
+                let (start, inspected_end) =
+                    (shift(candidate.start), shift(candidate.inspected_end));
+                candidates.list.push(DeltaCandidate {
+                    inspected_start: shift(candidate.inspected_start),
+                    start,
+                    inspected_end,
+                    ..*candidate
+                });
+            }
+        }
+        candidates.list.sort_by_key(|candidate| candidate.start);
+        Some(candidates)
+    }
+}
+
+/// The range of bytes that the decision on a candidate depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InspectedRange {
+    /// The offset of the first byte that the decision depends on.
+    pub inspected_start: usize,
+    /// The offset at which a token may begin.
+    pub start: usize,
+    /// The offset after the last byte that the decision depends on.
+    pub inspected_end: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(starts: &[u32]) -> DeltaCandidates {
+        let candidate = |&start: &u32| DeltaCandidate {
+            inspected_start: start - 1,
+            start,
+            inspected_end: start + 10,
+            found: None,
+        };
+        DeltaCandidates { list: starts.iter().map(candidate).collect(), needs_full_scan: false }
+    }
+
+    fn copied(at: u32, len: u32, from: u32) -> Piece {
+        Piece { at, len, from: PieceSource::Base(from) }
+    }
+
+    #[test]
+    fn candidates_move_with_the_pieces_that_copy_them() {
+        let fresh = Piece { at: 0, len: 5, from: PieceSource::Fresh(0) };
+        let pieces = [fresh, copied(5, 50, 100), copied(55, 20, 0)];
+        let inherited = |base: &DeltaCandidates| base.reused(pieces.into_iter());
+        assert_eq!(inherited(&candidates(&[3, 110, 300])), Some(candidates(&[15, 58])));
+        assert_eq!(inherited(&candidates(&[])), Some(DeltaCandidates::default()));
+    }
+
+    #[test]
+    fn a_candidate_copied_without_its_context_is_searched_again() {
+        let base = candidates(&[20]);
+        assert!(base.reused([copied(0, 11, 19)].into_iter()).is_some());
+        for cut in [copied(0, 10, 19), copied(0, 11, 20), copied(0, 1, 20)] {
+            assert_eq!(base.reused([cut].into_iter()), None, "{cut:?}");
+        }
+    }
+}
