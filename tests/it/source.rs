@@ -7,7 +7,7 @@ use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
 use ddpatrol::source::files::{Files, FilesOptions, UserRules};
-use ddpatrol::source::{BlobSink, Run, Seen, Severity, Sink, Sinks, Source};
+use ddpatrol::source::{BlobSink, Run, ScannedObject, Severity, Sink, Sinks, Source};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -235,7 +235,11 @@ impl<F: Fn(&Path) + Sync> BlobSink for Meddler<'_, F> {
 }
 
 impl<F: Fn(&Path) + Sync> Sink for Meddler<'_, F> {
-    fn object(&mut self, _: &mut Object<'_>, _: Option<&Seen>) -> Result<Seen, Fault> {
+    fn object(
+        &mut self,
+        _: &mut Object<'_>,
+        _: Option<&ScannedObject>,
+    ) -> Result<ScannedObject, Fault> {
         unreachable!("no git objects are read")
     }
 }

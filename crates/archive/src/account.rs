@@ -4,9 +4,9 @@
 //! which all count here. It knows neither formats nor readers.
 
 use super::fault::Fault;
+use super::member_path::MemberPlace;
 use super::options::ArchiveOptions;
-use super::place::Place;
-use super::sink::{Counted, Histories, MemberSink, Packed};
+use super::sink::{ExtractedRepo, GitHandling, MemberSink, WalkCount};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, UnpackLimit};
 use ddpatrol_scan::window::PushWindows;
@@ -74,7 +74,7 @@ impl<'a> Account<'a> {
 
     /// Counts an archive that is opened.
     pub(super) fn count_archive(&self) {
-        self.sink.borrow_mut().count(Counted::Archive);
+        self.sink.borrow_mut().count(WalkCount::Archive);
     }
 
     /// Reports something below the outermost archive that was not scanned.
@@ -83,27 +83,27 @@ impl<'a> Account<'a> {
     }
 
     /// Reports, once for the outermost archive, the limit that ended the walk.
-    pub(super) fn report_limit(&self, place: &Place) {
+    pub(super) fn report_limit(&self, place: &MemberPlace) {
         if let Some(Stop::Limit(limit)) = self.stopped.get() {
             self.sink.borrow_mut().issue(ArchiveIssue::Incomplete(limit), &place.path);
         }
     }
 
     /// Hands on a repository.
-    pub(super) fn found(&self, packed: Packed) {
+    pub(super) fn found(&self, packed: ExtractedRepo) {
         self.sink.borrow_mut().repository(packed);
     }
 
     /// Returns the treatment of packs.
-    pub(super) fn histories(&self) -> Histories {
-        self.sink.borrow().histories()
+    pub(super) fn git_handling(&self) -> GitHandling {
+        self.sink.borrow().git_handling()
     }
 
     /// Yields the name of a member whose content is not scanned.
-    pub(super) fn name(&self, parent: &Place, name: &[u8]) -> Result<(), Fault> {
+    pub(super) fn name(&self, parent: &MemberPlace, name: &[u8]) -> Result<(), Fault> {
         self.check().map_err(|_| Fault::Stopped)?;
         self.members.set(self.members.get() + 1);
-        self.sink.borrow_mut().count(Counted::Member);
+        self.sink.borrow_mut().count(WalkCount::Member);
         let limit = self.options.limits.members;
         if self.members.get() > limit {
             self.stopped.set(Some(Stop::Limit(UnpackLimit::Members(limit))));
@@ -127,7 +127,7 @@ impl<'a> Account<'a> {
     }
 
     /// Reports something that was not scanned, unless the walk has ended.
-    pub(super) fn report(&self, place: &Place, fault: impl Into<Fault>) {
+    pub(super) fn report(&self, place: &MemberPlace, fault: impl Into<Fault>) {
         let Fault::Issue(issue) = fault.into() else { return };
         if self.is_stopped() {
             return;
@@ -158,12 +158,12 @@ impl<'a> Account<'a> {
         let len = len as u64;
         if level == Level::Stdin {
             self.outermost.set(self.outermost.get() + len);
-            self.sink.borrow_mut().count(Counted::Input(len));
+            self.sink.borrow_mut().count(WalkCount::Input(len));
             return;
         }
         let unpacked = self.unpacked.get() + len;
         self.unpacked.set(unpacked);
-        self.sink.borrow_mut().count(Counted::Unpacked(len));
+        self.sink.borrow_mut().count(WalkCount::Unpacked(len));
         if let Some(limit) = self.exceeded_limit(unpacked) {
             self.stopped.set(Some(Stop::Limit(limit)));
         }

@@ -5,7 +5,7 @@
 
 use super::bytes::{fill, skip};
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Damage;
 use std::io::Read;
@@ -14,7 +14,11 @@ use std::io::Read;
 const TABLE: u64 = 16 << 20;
 const HEADER: usize = 60;
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     skip(reader, 8)?;
     let mut table = Vec::new();
     loop {

@@ -7,11 +7,11 @@
 
 use super::fault::Fault;
 use super::index_pack::index_pack;
+use super::member_path::MemberPlace;
 use super::objects::{self, Ids};
-use super::place::Place;
-use super::repository::{is_name, new_folder, write};
-use super::sink::{Histories, Packed};
-use super::survey::Survey;
+use super::pack_scan::PackScan;
+use super::repo_extractor::{is_name, new_folder, write};
+use super::sink::{ExtractedRepo, GitHandling};
 use super::walker::Walker;
 use ddpatrol_pack::HashKind;
 use ddpatrol_scan::issue::{ArchiveLimit, Damage, Unsupported};
@@ -21,9 +21,13 @@ use std::sync::Arc;
 /// The longest header of a bundle that is held.
 const HEADER: usize = 64 << 20;
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
-    let histories = walker.account().histories();
-    if histories == Histories::Skipped {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
+    let histories = walker.account().git_handling();
+    if histories == GitHandling::Skipped {
         return Err(Unsupported::GitObjects.into());
     }
     let mut reader = BufReader::new(reader);
@@ -32,12 +36,12 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         references = header(&mut reader)?;
     }
     let folder = new_folder()?;
-    if histories == Histories::Objects {
+    if histories == GitHandling::Objects {
         for reference in &references {
             walker.account().name(place, &reference.name)?;
         }
         let mut pack = walker.spool(&mut reader)?;
-        let survey = Survey::read(walker, &mut pack)?;
+        let survey = PackScan::read(walker, &mut pack)?;
         if !survey.is_simple {
             let name = index_pack(&mut pack, folder.path(), &|| walker.account().check().is_err())?;
             let path = folder.path().join(name);
@@ -60,7 +64,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     })?;
     let git_dir = place.content().path;
     let root = git_dir.clone();
-    walker.account().found(Packed { folder: Arc::new(folder), git_dir, root });
+    walker.account().found(ExtractedRepo { folder: Arc::new(folder), git_dir, root });
     Ok(())
 }
 

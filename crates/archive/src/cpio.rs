@@ -6,7 +6,7 @@
 use super::bytes::{fill, skip};
 use super::cpio_header::{Header, binary};
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{Damage, Unsupported};
 use std::io::{Cursor, Read};
@@ -15,7 +15,11 @@ use std::io::{Cursor, Read};
 const LONGEST: u64 = 64 << 10;
 const TRAILER: &[u8] = b"TRAILER!!!";
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     loop {
         let Some(header) = next(reader)? else { return Ok(()) };
         if header.name == 0 || header.name > LONGEST {
@@ -38,7 +42,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
 }
 
 /// Opens what follows the last member behind its padding.
-fn behind(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+fn behind(walker: &Walker<'_>, place: &MemberPlace, reader: &mut dyn Read) -> Result<(), Fault> {
     let mut part = [0; 512];
     loop {
         let len = fill(reader, &mut part)?;

@@ -7,7 +7,7 @@
 
 use super::{cpio_header, tar_header};
 use ddpatrol_pack::Kind;
-use ddpatrol_scan::Signs;
+use ddpatrol_scan::ArchiveHint;
 use std::path::Path;
 
 /// How many first bytes are looked at.
@@ -209,11 +209,11 @@ pub const END_OF_ZIP: u8 = super::zip_directory::END[2];
 
 /// Returns what the first [`HEAD`] bytes of a file look like, whatever its name.
 #[must_use]
-pub fn signs(head: &[u8]) -> Signs {
+pub fn archive_hint(head: &[u8]) -> ArchiveHint {
     if detect(head, Path::new("")).is_some() {
-        return Signs::Archive;
+        return ArchiveHint::Archive;
     }
-    if may_end_as_zip(head) { Signs::PerhapsAtEnd } else { Signs::None }
+    if may_end_as_zip(head) { ArchiveHint::PerhapsAtEnd } else { ArchiveHint::None }
 }
 
 /// Tells whether bytes that are the whole of a file seem to end as a zip does.

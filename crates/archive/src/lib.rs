@@ -32,19 +32,19 @@ mod format;
 pub mod image;
 mod index_pack;
 mod layers;
+mod member_path;
 mod objects;
 mod options;
-mod parts;
+mod pack_scan;
 mod pdf;
-mod place;
 mod readers;
-mod repository;
+mod repo_extractor;
 mod rpm;
 mod sevenz;
 mod sink;
+mod slice_reader;
 mod sqlite;
 mod stream;
-mod survey;
 mod tar;
 mod tar_header;
 mod tee;
@@ -57,14 +57,14 @@ mod zip;
 mod zip_directory;
 
 pub use format::{
-    END_OF_ZIP, Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip, signs,
+    END_OF_ZIP, Format, HEAD, archive_hint, detect, ends_as_zip, is_program, may_end_as_zip,
 };
 
 pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
-pub use sink::{Counted, Histories, MemberSink, Packed, Packs};
+pub use sink::{ExtractedRepo, ExtractedRepos, GitHandling, MemberSink, WalkCount};
 pub use stream::content_name;
-pub use walker::Found;
+pub use walker::ArchiveFile;
 pub use zip_directory::END_REACH;
 
 use ddpatrol_scan::blob::Blob;
@@ -84,24 +84,24 @@ pub enum Input<'a> {
 
 /// How a source reads archives.
 #[derive(Clone, Debug)]
-pub struct Unpacking {
+pub struct ArchiveSettings {
     /// How deep and how far.
     pub options: ArchiveOptions,
     /// Where the repositories in archives are listed; without it they are not unpacked.
-    pub repositories: Option<Packs>,
+    pub repositories: Option<ExtractedRepos>,
 }
 
 /// A sink that passes on to a sink and counts in the run.
-pub struct Visit<'a> {
+pub struct RunSink<'a> {
     /// Looks at windows and names.
     pub sink: &'a mut dyn BlobSink,
     /// Takes issues and counts.
     pub run: &'a Run,
     /// Takes repositories.
-    pub repositories: Option<&'a Packs>,
+    pub repositories: Option<&'a ExtractedRepos>,
 }
 
-impl MemberSink for Visit<'_> {
+impl MemberSink for RunSink<'_> {
     fn blob(&mut self, blob: &Blob<'_>) {
         self.sink.blob(blob);
     }
@@ -110,13 +110,13 @@ impl MemberSink for Visit<'_> {
         self.run.report(issue, Some(path.to_owned()));
     }
 
-    fn count(&mut self, counted: Counted) {
+    fn count(&mut self, counted: WalkCount) {
         let tally = &self.run.tally;
         match counted {
-            Counted::Archive => add(&tally.archives, 1),
-            Counted::Member => add(&tally.members, 1),
-            Counted::Input(len) => add(&tally.bytes, len),
-            Counted::Unpacked(len) => add(&tally.unpacked, len),
+            WalkCount::Archive => add(&tally.archives, 1),
+            WalkCount::Member => add(&tally.members, 1),
+            WalkCount::Input(len) => add(&tally.bytes, len),
+            WalkCount::Unpacked(len) => add(&tally.unpacked, len),
         }
     }
 
@@ -124,14 +124,14 @@ impl MemberSink for Visit<'_> {
         self.run.is_interrupted()
     }
 
-    fn histories(&self) -> Histories {
+    fn git_handling(&self) -> GitHandling {
         match self.repositories {
-            Some(_) => Histories::Repositories,
-            None => Histories::Skipped,
+            Some(_) => GitHandling::Repositories,
+            None => GitHandling::Skipped,
         }
     }
 
-    fn repository(&mut self, packed: Packed) {
+    fn repository(&mut self, packed: ExtractedRepo) {
         if let Some(list) = self.repositories {
             lock(list).push(packed);
         }
@@ -144,7 +144,7 @@ impl MemberSink for Visit<'_> {
 /// What reading the input itself fails with.
 pub fn walk(
     input: Input<'_>,
-    found: &Found<'_>,
+    found: &ArchiveFile<'_>,
     options: &ArchiveOptions,
     sink: &mut dyn MemberSink,
 ) -> io::Result<()> {

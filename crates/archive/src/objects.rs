@@ -6,7 +6,7 @@
 
 use super::fault::Fault;
 use super::format::loose_header;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_pack::{
     DeltaForest, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
@@ -61,7 +61,7 @@ pub(super) enum Ids {
 /// Takes the objects of a pack: the pack's index lies beside it.
 pub(super) fn read_pack(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     path: &Path,
     ids: Ids,
 ) -> Result<(), Fault> {
@@ -86,7 +86,7 @@ pub(super) fn read_pack(
     })
 }
 
-fn take(walker: &Walker<'_>, place: &Place, items: &Receiver<Item>) -> Result<(), Fault> {
+fn take(walker: &Walker<'_>, place: &MemberPlace, items: &Receiver<Item>) -> Result<(), Fault> {
     while let Ok(item) = items.recv() {
         match item {
             Item::Objects(objects) => {
@@ -209,7 +209,7 @@ impl Read for Parts<'_> {
 /// Takes a loose object: its content is a member that is named by its kind.
 pub(super) fn read_loose(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let mut decoder = ZlibDecoder::new(reader);

@@ -8,7 +8,7 @@
 
 use super::decode_error::DecodeError;
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveIssue, Unsupported};
 use std::io::{self, BufRead, BufReader, Read};
@@ -37,7 +37,11 @@ const FILTERS: [(&[u8], Option<Filter>); 9] = [
     (b"Crypt", None),
 ];
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     let mut scanner = Scanner {
         reader: BufReader::with_capacity(64 << 10, reader),
         kept: Vec::new(),

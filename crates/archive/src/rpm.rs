@@ -6,13 +6,17 @@
 use super::bytes::{fill, skip};
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::{Source, Walker};
 use ddpatrol_scan::issue::Damage;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     skip(reader, 96)?;
     let signature = header(reader)?;
     skip(reader, signature.next_multiple_of(8) - signature)?;

@@ -5,7 +5,7 @@
 
 use super::bytes::Bytes;
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::stream::MEMORY;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
@@ -17,7 +17,7 @@ const LIMIT: usize = MEMORY as usize / 1024;
 
 pub(super) fn read(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     mut bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     let password = Password::empty();

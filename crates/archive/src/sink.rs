@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// An event of the walk that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum WalkCount {
     /// An archive that was opened.
     Archive,
     /// A member that was scanned.
@@ -21,7 +21,7 @@ pub enum Counted {
 
 /// The treatment of git's packs and repositories in archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Histories {
+pub enum GitHandling {
     /// They are scanned as raw bytes, and packs are reported.
     Skipped,
     /// Their objects are scanned as members.
@@ -37,20 +37,20 @@ pub trait MemberSink {
     /// Reports something below or in the archive that was not read.
     fn issue(&mut self, issue: ArchiveIssue, path: &Path);
     /// Counts.
-    fn count(&mut self, counted: Counted);
+    fn count(&mut self, counted: WalkCount);
     /// Returns `true` if the walk shall end.
     fn is_interrupted(&self) -> bool;
     /// Returns the treatment of git's packs and repositories in archives.
-    fn histories(&self) -> Histories {
-        Histories::Skipped
+    fn git_handling(&self) -> GitHandling {
+        GitHandling::Skipped
     }
     /// Takes a repository that lay in an archive.
-    fn repository(&mut self, _: Packed) {}
+    fn repository(&mut self, _: ExtractedRepo) {}
 }
 
 /// A repository that lay in an archive.
 #[derive(Clone, Debug)]
-pub struct Packed {
+pub struct ExtractedRepo {
     /// Where it lies now; the folder goes with the last of these.
     pub folder: Arc<TempDir>,
     /// The path by which reports name its git directory.
@@ -60,4 +60,4 @@ pub struct Packed {
 }
 
 /// The repositories that walks have met in archives.
-pub type Packs = Arc<Mutex<Vec<Packed>>>;
+pub type ExtractedRepos = Arc<Mutex<Vec<ExtractedRepo>>>;

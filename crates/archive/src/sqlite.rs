@@ -7,12 +7,16 @@
 use super::bytes::{Bytes, fill};
 use super::decode_error::DecodeError;
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Damage;
 use std::io::{self, Read, SeekFrom};
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut head = [0; 100];

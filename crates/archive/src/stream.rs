@@ -9,7 +9,7 @@ use super::bytes::skip;
 use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Unsupported;
 use ddpatrol_scan::{Filled, read_full};
@@ -26,7 +26,7 @@ const BUFFER: usize = 64 << 10;
 
 pub(super) fn read(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     format: Format,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {

@@ -9,7 +9,7 @@ use super::bytes::{Bytes, fill, skip};
 use super::fault::Fault;
 use super::image;
 use super::layers::{Documents, Layers};
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::tar_header::{BLOCK, Extended, Header, extend};
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveLimit, Damage};
@@ -22,7 +22,7 @@ const LONGEST: u64 = 1 << 20;
 /// Reads a tar that comes as a stream; an image is held to be read twice.
 pub(super) fn read_stream(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let beginning = begin(reader)?;
@@ -36,7 +36,7 @@ pub(super) fn read_stream(
 /// Reads a tar that can be read twice.
 pub(super) fn read_whole(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
@@ -123,7 +123,7 @@ fn list(
 /// One pass over a tar.
 struct Reader<'a, 'w> {
     walker: &'a Walker<'w>,
-    place: &'a Place,
+    place: &'a MemberPlace,
     extended: Extended,
     /// Blocks that are no headers, since the last header.
     strays: u64,
@@ -132,7 +132,7 @@ struct Reader<'a, 'w> {
 }
 
 impl<'a, 'w> Reader<'a, 'w> {
-    fn new(walker: &'a Walker<'w>, place: &'a Place) -> Self {
+    fn new(walker: &'a Walker<'w>, place: &'a MemberPlace) -> Self {
         Self { walker, place, extended: Extended::default(), strays: 0, ended: false }
     }
 

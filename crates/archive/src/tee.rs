@@ -7,7 +7,7 @@
 use super::account::{Account, Level};
 use super::bytes::Bytes;
 use super::format::HEAD;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use ddpatrol_scan::blob::Origin;
 use ddpatrol_scan::read_full;
 use ddpatrol_scan::window::{PushWindows, Window};
@@ -15,7 +15,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// A member's bytes on their way.
 pub(super) struct Tee<'t, 'w> {
-    scanned: Scanned<'t, 'w>,
+    scanned: ScanWindows<'t, 'w>,
     inner: &'t mut dyn Read,
     windows: PushWindows,
     head: [u8; HEAD],
@@ -28,13 +28,13 @@ pub(super) struct Tee<'t, 'w> {
 
 /// The member whose windows go to the sink.
 #[derive(Clone, Copy)]
-struct Scanned<'t, 'w> {
+struct ScanWindows<'t, 'w> {
     account: &'t Account<'w>,
-    place: &'t Place,
+    place: &'t MemberPlace,
     level: Level,
 }
 
-impl Scanned<'_, '_> {
+impl ScanWindows<'_, '_> {
     fn visit(&self, window: Window<'_>) {
         if window.is_empty() {
             return;
@@ -58,12 +58,12 @@ pub(super) enum Failure {
 impl<'t, 'w> Tee<'t, 'w> {
     pub(super) fn new(
         account: &'t Account<'w>,
-        place: &'t Place,
+        place: &'t MemberPlace,
         level: Level,
         inner: &'t mut dyn Read,
     ) -> Self {
         Self {
-            scanned: Scanned { account, place, level },
+            scanned: ScanWindows { account, place, level },
             inner,
             windows: account.borrow_windows(),
             head: [0; HEAD],

@@ -7,10 +7,10 @@ use super::account::{Account, Level};
 use super::bytes::{Bytes, Exact};
 use super::fault::Fault;
 use super::format::{Format, detect, is_program};
+use super::member_path::MemberPlace;
 use super::options::ArchiveOptions;
-use super::place::Place;
-use super::repository::Keeper;
-use super::sink::{Histories, MemberSink, Packed};
+use super::repo_extractor::RepoExtractor;
+use super::sink::{ExtractedRepo, GitHandling, MemberSink};
 use super::tee::{Failure, Tee};
 use super::zip_directory;
 use ddpatrol_scan::issue::ArchiveLimit;
@@ -24,13 +24,13 @@ const HELD: usize = 4 << 20;
 
 /// Reads an archive of a format, and hands its members to the walker.
 pub(super) type ReadFormat =
-    for<'w, 's> fn(&Walker<'w>, Format, &Place, Source<'s>) -> Result<(), Fault>;
+    for<'w, 's> fn(&Walker<'w>, Format, &MemberPlace, Source<'s>) -> Result<(), Fault>;
 
 /// One walk of one outermost archive.
 pub(super) struct Walker<'a> {
     account: Account<'a>,
     read_format: ReadFormat,
-    keeper: Option<Keeper>,
+    extractor: Option<RepoExtractor>,
 }
 
 /// Bytes that a format is read from.
@@ -41,7 +41,7 @@ pub(super) enum Source<'s> {
 
 /// An archive and what is known of it.
 #[derive(Clone, Debug)]
-pub struct Found<'a> {
+pub struct ArchiveFile<'a> {
     /// The path that the paths of its members begin with.
     pub path: &'a Path,
     /// Its format.
@@ -56,8 +56,9 @@ impl<'a> Walker<'a> {
         sink: &'a mut dyn MemberSink,
         read_format: ReadFormat,
     ) -> Self {
-        let keeper = (sink.histories() == Histories::Repositories).then(Keeper::default);
-        Self { account: Account::new(options, sink), read_format, keeper }
+        let extractor =
+            (sink.git_handling() == GitHandling::Repositories).then(RepoExtractor::default);
+        Self { account: Account::new(options, sink), read_format, extractor }
     }
 
     /// Returns the counts and limits of the walk.
@@ -66,8 +67,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Walks bytes that the caller scans itself.
-    pub(super) fn whole(&self, found: &Found<'_>, bytes: &mut dyn Bytes) -> io::Result<()> {
-        let place = Place::top(found.path, found.layer.clone());
+    pub(super) fn whole(&self, found: &ArchiveFile<'_>, bytes: &mut dyn Bytes) -> io::Result<()> {
+        let place = MemberPlace::top(found.path, found.layer.clone());
         self.account.set_outermost(bytes.seek(SeekFrom::End(0))?);
         bytes.seek(SeekFrom::Start(0))?;
         let outcome = self.open(found.format, &place, Source::Whole(bytes));
@@ -76,8 +77,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Walks standard input, and yields its own bytes on the way.
-    pub(super) fn stdin(&self, found: &Found<'_>, reader: &mut dyn Read) -> io::Result<()> {
-        let place = Place::top(found.path, None);
+    pub(super) fn stdin(&self, found: &ArchiveFile<'_>, reader: &mut dyn Read) -> io::Result<()> {
+        let place = MemberPlace::top(found.path, None);
         let mut tee = Tee::new(&self.account, &place, Level::Stdin, reader);
         let outcome = self.open(found.format, &place, Source::Stream(&mut tee));
         let failure = tee.finish();
@@ -88,15 +89,15 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn end(&self, place: &Place, outcome: Result<(), Fault>) {
+    fn end(&self, place: &MemberPlace, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
             self.account.report(place, fault);
         }
-        if let (Some(keeper), Ok(())) = (&self.keeper, self.account.check()) {
+        if let (Some(extractor), Ok(())) = (&self.extractor, self.account.check()) {
             let mut report = |path: &Path, issue| self.account.report_at(path, issue);
             let is_stopped = || self.account.check().is_err();
-            let mut found = |packed: Packed| self.account.found(packed);
-            keeper.finish(&mut found, &mut report, &is_stopped);
+            let mut found = |packed: ExtractedRepo| self.account.found(packed);
+            extractor.finish(&mut found, &mut report, &is_stopped);
         }
         self.account.report_limit(place);
     }
@@ -105,7 +106,7 @@ impl<'a> Walker<'a> {
     pub(super) fn open(
         &self,
         format: Format,
-        place: &Place,
+        place: &MemberPlace,
         source: Source<'_>,
     ) -> Result<(), Fault> {
         self.account.count_archive();
@@ -115,19 +116,19 @@ impl<'a> Walker<'a> {
     /// Takes one member: yields its name and content, and opens it if it is an archive.
     pub(super) fn member(
         &self,
-        parent: &Place,
+        parent: &MemberPlace,
         name: &[u8],
         content: &mut dyn Read,
     ) -> Result<(), Fault> {
         self.account.name(parent, name)?;
         let place = parent.member(name);
         let limit = self.account.options().limits.spool;
-        let Some(keeper) = &self.keeper else { return self.content(&place, content) };
-        match keeper.keep(parent, name, limit, content) {
+        let Some(extractor) = &self.extractor else { return self.content(&place, content) };
+        match extractor.capture(parent, name, limit, content) {
             Ok(mut keeping) => {
                 let tee = Tee::new(&self.account, &place, Level::Member, &mut keeping);
                 let failure = tee.finish();
-                keeper.take(keeping, limit);
+                extractor.take(keeping, limit);
                 if let Some(Failure::New(error)) = failure {
                     self.account.report(&place, error);
                 }
@@ -138,7 +139,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Takes the content of a place.
-    pub(super) fn content(&self, place: &Place, content: &mut dyn Read) -> Result<(), Fault> {
+    pub(super) fn content(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
         let mut tee = Tee::new(&self.account, place, Level::Member, content);
         let format = detect(tee.peek(), Path::new(&place.base));
         let outcome = match format {
@@ -164,7 +165,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Opens the zip that a program or script may end with.
-    fn behind_program(&self, place: &Place, content: &mut dyn Read) -> Result<(), Fault> {
+    fn behind_program(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
         let mut spool = self.spool(content)?;
         if zip_directory::has_end(&mut spool)? {
             self.open(Format::Zip, place, Source::Whole(&mut spool))?;
@@ -201,7 +202,7 @@ impl Walker<'_> {
     /// Takes a member of a known length out of a stream, and reads on to its end.
     pub(super) fn sized(
         &self,
-        parent: &Place,
+        parent: &MemberPlace,
         name: &[u8],
         len: u64,
         reader: &mut dyn Read,

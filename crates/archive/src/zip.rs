@@ -9,8 +9,8 @@
 use super::bytes::{Bytes, fill, skip};
 use super::decode_error::DecodeError;
 use super::fault::Fault;
-use super::parts::{Taken, View};
-use super::place::Place;
+use super::member_path::MemberPlace;
+use super::slice_reader::{CoveredRanges, SliceReader};
 use super::stream::MEMORY;
 use super::walker::Walker;
 use super::zip_directory::{Directory, find_directory, u16_at, u32_at, u64_at};
@@ -27,7 +27,7 @@ const PART: usize = 256 << 10;
 
 /// An entry.
 #[derive(Debug)]
-struct Entry {
+struct ZipEntry {
     flags: u16,
     method: u16,
     crc: Option<u32>,
@@ -37,7 +37,11 @@ struct Entry {
     name: Vec<u8>,
 }
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
     let (mut open, mut directories) = (Vec::new(), 0);
     open.push(0..len);
@@ -45,7 +49,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         walker.account().check().map_err(|_| Fault::Stopped)?;
         let is_whole = range == (0..len);
         let (start, part_len) = (range.start, range.end - range.start);
-        let mut part = View::new(bytes, range)?;
+        let mut part = SliceReader::new(bytes, range)?;
         // In a part, an empty directory may be something else's: a program's that writes zips, say.
         let found = find_directory(&mut part)?.filter(|it| is_whole || it.start < it.end);
         let Some(directory) = found else {
@@ -60,7 +64,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         if directories > MOST_DIRECTORIES {
             return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
         }
-        let mut taken = Taken::default();
+        let mut taken = CoveredRanges::default();
         read_directory(walker, place, &mut part, directory, &mut taken)?;
         taken.add(directory.start..directory.after);
         open.extend(taken.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
@@ -71,10 +75,10 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
 /// Reads what the directory lists, and takes note of where that lies.
 fn read_directory(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
     directory: Directory,
-    taken: &mut Taken,
+    taken: &mut CoveredRanges,
 ) -> Result<(), Fault> {
     let mut at = directory.start;
     let mut part = Vec::new();
@@ -102,12 +106,12 @@ fn read_directory(
 }
 
 /// Reads an entry of the directory; `None` if there is none, or not the whole of it.
-fn parse_entry(part: &[u8]) -> Option<(Entry, usize)> {
+fn parse_entry(part: &[u8]) -> Option<(ZipEntry, usize)> {
     let fixed = part.get(..ENTRY_LEN).filter(|it| it.starts_with(b"PK\x01\x02"))?;
     let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(fixed, at)));
     let len = ENTRY_LEN + name + extra + comment;
     let rest = part.get(ENTRY_LEN..len)?;
-    let mut entry = Entry {
+    let mut entry = ZipEntry {
         flags: u16_at(fixed, 8),
         method: u16_at(fixed, 10),
         crc: Some(u32_at(fixed, 16)),
@@ -120,7 +124,7 @@ fn parse_entry(part: &[u8]) -> Option<(Entry, usize)> {
     Some((entry, len))
 }
 
-impl Entry {
+impl ZipEntry {
     /// Takes what does not fit 32 bits from the extra fields.
     fn widen(&mut self, mut extra: &[u8]) {
         while let Some(head) = extra.get(..4) {
@@ -152,9 +156,9 @@ impl Entry {
 /// Reads one entry of the directory; returns where it lies.
 fn read_entry(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
-    entry: &Entry,
+    entry: &ZipEntry,
     base: u64,
 ) -> Result<Option<Range<u64>>, Fault> {
     let is_folder = entry.name.ends_with(b"/") && entry.len == 0;
@@ -190,8 +194,8 @@ fn local_len(local: &[u8; 30]) -> u64 {
 /// Reads the content of an entry.
 fn content(
     walker: &Walker<'_>,
-    place: &Place,
-    entry: &Entry,
+    place: &MemberPlace,
+    entry: &ZipEntry,
     packed: &mut dyn BufRead,
 ) -> Result<(), Fault> {
     let report = |fault: Fault| {
@@ -271,7 +275,7 @@ enum Sure {
 /// Reads the entries of a zip without a directory, one behind the other.
 fn read_in_order(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
     sure: Sure,
 ) -> Result<(), Fault> {
@@ -297,7 +301,7 @@ fn read_in_order(
         (&mut reader).take(extra_len).read_to_end(&mut extra)?;
         let flags = u16_at(&fixed, 2);
         let is_known = flags & 8 == 0;
-        let mut entry = Entry {
+        let mut entry = ZipEntry {
             flags,
             method: u16_at(&fixed, 4),
             crc: is_known.then(|| u32_at(&fixed, 10)),

@@ -110,15 +110,15 @@ const STRIDE: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub struct Positions<'a> {
     bytes: &'a [u8],
-    first: Mark,
-    last: Mark,
+    first: Checkpoint,
+    last: Checkpoint,
     /// The positions passed so far, in ascending order.
-    marks: Vec<Mark>,
+    marks: Vec<Checkpoint>,
 }
 
 /// An index and its position.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct Checkpoint {
     index: usize,
     position: Position,
     /// The index after the last newline before it, if there is one.
@@ -128,7 +128,7 @@ struct Mark {
 impl<'a> Positions<'a> {
     /// Prepares for bytes of which the first is at `start`.
     pub fn new(bytes: &'a [u8], start: Position) -> Self {
-        let first = Mark { index: 0, position: start, line_start: None };
+        let first = Checkpoint { index: 0, position: start, line_start: None };
         Self { bytes, first, last: first, marks: Vec::new() }
     }
 

@@ -17,13 +17,13 @@ pub struct Run {
     /// Counts of what was scanned and skipped.
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
-    repositories: Mutex<Vec<Scanned>>,
+    repositories: Mutex<Vec<ScannedRepo>>,
     notes: Mutex<Vec<String>>,
 }
 
 /// A repository whose history was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scanned {
+pub struct ScannedRepo {
     /// The folder that it was reached by.
     pub root: PathBuf,
     /// The commit that is checked out.
@@ -89,13 +89,13 @@ impl Run {
     }
 
     /// Notes a repository whose history was read.
-    pub fn scanned(&self, repository: Scanned) {
+    pub fn scanned(&self, repository: ScannedRepo) {
         lock(&self.repositories).push(repository);
     }
 
     /// Takes the repositories, in the order in which they were read.
     #[must_use]
-    pub fn take_repositories(&self) -> Vec<Scanned> {
+    pub fn take_repositories(&self) -> Vec<ScannedRepo> {
         std::mem::take(&mut lock(&self.repositories))
     }
 

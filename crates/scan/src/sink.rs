@@ -20,23 +20,27 @@ pub trait Sink: BlobSink {
     ///
     /// # Errors
     /// [`Fault`] if the object cannot be put together.
-    fn object(&mut self, object: &mut Object<'_>, base: Option<&Seen>) -> Result<Seen, Fault>;
+    fn object(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&ScannedObject>,
+    ) -> Result<ScannedObject, Fault>;
 }
 
 /// What is known of a searched object, as far as its deltas need it.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct ScannedObject {
     /// The places that were searched.
     pub heads: Heads,
     /// What its first bytes look like.
-    pub signs: Signs,
+    pub hint: ArchiveHint,
     /// Whether it contains a byte that occurs in the end of every zip.
     pub may_end_as_zip: bool,
 }
 
 /// What the first bytes of a file or object look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Signs {
+pub enum ArchiveHint {
     /// No archive.
     #[default]
     None,

@@ -84,7 +84,7 @@ fn the_ratio_matters_from_a_gibibyte_on() {
     assert!(account.check().is_ok());
     account.took(1, Level::Member);
     assert!(account.check().is_err());
-    account.report_limit(&Place::top(Path::new("a"), None));
+    account.report_limit(&MemberPlace::top(Path::new("a"), None));
     let words = "not read to its end: it unpacks to more than 1000 bytes for each of its own";
     assert_eq!(collected.issues(), [("", words)]);
 }

@@ -15,13 +15,13 @@ pub const SCHEMA: &str = "ddpatrol-baseline/1";
 /// The tokens that are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
-    entries: BTreeMap<Fingerprint, Entry>,
+    entries: BTreeMap<Fingerprint, BaselineEntry>,
 }
 
 /// A token that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct BaselineEntry {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// The rule's identifier.
@@ -35,7 +35,7 @@ pub struct Entry {
     pub places: BTreeSet<String>,
 }
 
-impl Entry {
+impl BaselineEntry {
     /// Returns `true` if the token is known at a place.
     #[must_use]
     pub fn has(&self, place: &str) -> bool {
@@ -47,7 +47,7 @@ impl Entry {
 #[serde(deny_unknown_fields)]
 struct File {
     schema: String,
-    tokens: Vec<Entry>,
+    tokens: Vec<BaselineEntry>,
 }
 
 /// A baseline cannot be read.
@@ -75,7 +75,7 @@ pub enum BaselineError {
 
 /// What an update of a baseline changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Changed {
+pub struct BaselineChanges {
     /// Tokens that were added.
     pub added: usize,
     /// Tokens that were dropped, because they were not found any more.
@@ -124,13 +124,13 @@ impl Baseline {
     }
 
     /// Lists the entries, by fingerprint.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &BaselineEntry> {
         self.entries.values()
     }
 
     /// Returns the entry of a token.
     #[must_use]
-    pub fn get(&self, fingerprint: Fingerprint) -> Option<&Entry> {
+    pub fn get(&self, fingerprint: Fingerprint) -> Option<&BaselineEntry> {
         self.entries.get(&fingerprint)
     }
 
@@ -141,23 +141,23 @@ impl Baseline {
         scan: &BaselineScan<'_>,
         rule: &dyn Fn(usize) -> String,
         masker: &mut Masker<'_>,
-    ) -> Changed {
-        let BaselineScan { findings, roots, reach } = *scan;
-        let mut changed = Changed::default();
+    ) -> BaselineChanges {
+        let BaselineScan { findings, roots, coverage } = *scan;
+        let mut changed = BaselineChanges::default();
         let old = std::mem::take(&mut self.entries);
         for finding in findings {
             let places = finding.locations.iter().map(|place| roots.key(place, masker));
             let mut places: BTreeSet<String> = places.collect();
             let known = old.get(&finding.fingerprint);
             let elsewhere = known.iter().flat_map(|it| &it.places);
-            let elsewhere = elsewhere.filter(|place| !reach.covers(place));
+            let elsewhere = elsewhere.filter(|place| !coverage.covers(place));
             // Versions before this one wrote tokens in names as they are.
             places.extend(elsewhere.map(|it| masked(it, masker)));
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
             self.entries.insert(
                 finding.fingerprint,
-                Entry {
+                BaselineEntry {
                     fingerprint: finding.fingerprint,
                     rule: rule(finding.rule),
                     token: finding.token.redacted.clone(),
@@ -170,7 +170,7 @@ impl Baseline {
             if self.entries.contains_key(&fingerprint) {
                 continue;
             }
-            if reach.covers_all(&entry) {
+            if coverage.covers_all(&entry) {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
@@ -190,12 +190,12 @@ pub struct BaselineScan<'a> {
     /// The folders that paths count from.
     pub roots: &'a Roots,
     /// The places that the scan covered.
-    pub reach: &'a Reach,
+    pub coverage: &'a Coverage,
 }
 
 /// How far a scan looked: what it did not find there is gone, what is elsewhere may still be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
+pub enum Coverage {
     /// It looked at everything that the baseline may know.
     All,
     /// It looked at what lies below these paths, spelled as the baseline does.
@@ -205,7 +205,7 @@ pub enum Reach {
     Unknown,
 }
 
-impl Reach {
+impl Coverage {
     fn covers(&self, place: &str) -> bool {
         let is_below = |folder: &String| {
             let rest = place.strip_prefix(&**folder);
@@ -220,7 +220,7 @@ impl Reach {
 
     /// Returns `true` if the scan covered all places of an entry.
     #[must_use]
-    pub fn covers_all(&self, entry: &Entry) -> bool {
+    pub fn covers_all(&self, entry: &BaselineEntry) -> bool {
         *self == Self::All
             || !entry.places.is_empty() && entry.places.iter().all(|place| self.covers(place))
     }
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn a_baseline_is_read_as_it_was_written() {
         let fingerprint = Fingerprint::of(b"a token");
-        let entry = Entry {
+        let entry = BaselineEntry {
             fingerprint,
             rule: "datadog-pat".to_owned(),
             token: "ddpat_***".to_owned(),
@@ -339,8 +339,8 @@ mod tests {
         Roots { here: "/w".into(), tops: vec!["/w".into()] }
     }
 
-    fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> Entry {
-        Entry {
+    fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> BaselineEntry {
+        BaselineEntry {
             fingerprint: Fingerprint::of(token(seed).as_bytes()),
             rule: "old-rule".to_owned(),
             token: "old***".to_owned(),
@@ -349,12 +349,16 @@ mod tests {
         }
     }
 
-    fn known(entries: Vec<Entry>) -> Baseline {
+    fn known(entries: Vec<BaselineEntry>) -> Baseline {
         Baseline { entries: entries.into_iter().map(|it| (it.fingerprint, it)).collect() }
     }
 
-    fn updated(baseline: &mut Baseline, findings: &[Finding], reach: &Reach) -> Changed {
-        let scan = BaselineScan { findings, roots: &roots(), reach };
+    fn updated(
+        baseline: &mut Baseline,
+        findings: &[Finding],
+        coverage: &Coverage,
+    ) -> BaselineChanges {
+        let scan = BaselineScan { findings, roots: &roots(), coverage };
         baseline.update(&scan, &|rule| format!("rule-{rule}"), &mut redactor().masker())
     }
 
@@ -368,8 +372,8 @@ mod tests {
         let mut baseline = known(vec![entry(1, Some("rotated"), &["gone", "a"])]);
         let findings =
             [finding(1, vec![location("a")]), finding(2, vec![location("b"), location("c")])];
-        let changed = updated(&mut baseline, &findings, &Reach::All);
-        assert_eq!(changed, Changed { added: 1, dropped: 0, kept: 1 });
+        let changed = updated(&mut baseline, &findings, &Coverage::All);
+        assert_eq!(changed, BaselineChanges { added: 1, dropped: 0, kept: 1 });
         assert_eq!(places(&baseline, 1), ["a"]);
         assert_eq!(places(&baseline, 2), ["b", "c"]);
         let first = baseline.get(findings[0].fingerprint).expect("it is known");
@@ -379,22 +383,22 @@ mod tests {
     #[test]
     fn what_was_not_found_is_dropped_only_where_the_scan_covered_it() {
         let entries = || vec![entry(1, None, &["x/a", "x/b!/c"]), entry(2, None, &["x/a", "y"])];
-        let after = |reach: &Reach| {
+        let after = |coverage: &Coverage| {
             let mut baseline = known(entries());
-            let changed = updated(&mut baseline, &[], reach);
+            let changed = updated(&mut baseline, &[], coverage);
             (changed.dropped, changed.kept)
         };
-        assert_eq!(after(&Reach::All), (2, 0));
-        assert_eq!(after(&Reach::Unknown), (0, 2));
-        assert_eq!(after(&Reach::Below(vec!["x".to_owned()])), (1, 1));
-        assert_eq!(after(&Reach::Below(vec!["x".to_owned(), "y".to_owned()])), (2, 0));
+        assert_eq!(after(&Coverage::All), (2, 0));
+        assert_eq!(after(&Coverage::Unknown), (0, 2));
+        assert_eq!(after(&Coverage::Below(vec!["x".to_owned()])), (1, 1));
+        assert_eq!(after(&Coverage::Below(vec!["x".to_owned(), "y".to_owned()])), (2, 0));
     }
 
     #[test]
     fn places_outside_of_the_scan_stay() {
         let mut baseline = known(vec![entry(1, None, &["x/gone", "y/b"])]);
-        let reach = Reach::Below(vec!["x".to_owned()]);
-        updated(&mut baseline, &[finding(1, vec![location("x/a")])], &reach);
+        let coverage = Coverage::Below(vec!["x".to_owned()]);
+        updated(&mut baseline, &[finding(1, vec![location("x/a")])], &coverage);
         assert_eq!(places(&baseline, 1), ["x/a", "y/b"]);
     }
 
@@ -402,23 +406,23 @@ mod tests {
     fn secrets_in_paths_are_masked_also_in_old_entries() {
         let hidden = format!("{}/x", token(9));
         let mut baseline = known(vec![entry(1, None, &[&hidden]), entry(2, None, &[&hidden])]);
-        updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Reach::Unknown);
+        updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Coverage::Unknown);
         assert!(!baseline.text().contains(&token(9)[30..]), "{}", baseline.text());
         assert_eq!(baseline.text().matches(&token(9)[..20]).count(), 2);
     }
 
     #[test]
     fn a_folder_covers_what_is_in_it_and_in_its_archives() {
-        let reach = Reach::Below(vec!["a/b".to_owned()]);
+        let coverage = Coverage::Below(vec!["a/b".to_owned()]);
         for (place, is_covered) in
             [("a/b", true), ("a/b/c", true), ("a/b!/c", true), ("a/bc", false), ("a", false)]
         {
-            assert_eq!(reach.covers(place), is_covered, "{place}");
+            assert_eq!(coverage.covers(place), is_covered, "{place}");
         }
         // Nothing is known of where an entry without places is.
         let nowhere = entry(1, None, &[]);
-        assert!(!reach.covers_all(&nowhere) && Reach::All.covers_all(&nowhere));
-        assert!(!Reach::Unknown.covers_all(&entry(1, None, &["a/b"])));
+        assert!(!coverage.covers_all(&nowhere) && Coverage::All.covers_all(&nowhere));
+        assert!(!Coverage::Unknown.covers_all(&entry(1, None, &["a/b"])));
     }
 
     #[test]

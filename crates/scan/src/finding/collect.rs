@@ -1,9 +1,8 @@
 //! Collects matches into findings: one per token, however many places and workers found it.
 
-use super::spots::Gathered;
+use super::spots::TokenLocations;
 use super::{
-    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
-    snippet,
+    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, dedup, inline, snippet,
 };
 use crate::blob::Context;
 use crate::lock::lock;
@@ -104,7 +103,7 @@ impl From<&Token> for Finding {
 
 /// What is told of a match: its identity, the line around it, what the line says about it.
 #[derive(Debug)]
-pub struct Told<'a> {
+pub struct MatchDescriber<'a> {
     /// What found it.
     pub detector: &'a Detector,
     /// What masks it.
@@ -113,7 +112,7 @@ pub struct Told<'a> {
     pub inline: InlineAllow,
 }
 
-impl Told<'_> {
+impl MatchDescriber<'_> {
     /// Reads what the line of a token says about it; a message or a name says nothing.
     pub fn inline(
         &mut self,
@@ -143,7 +142,7 @@ pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
 
 impl Collector {
     /// Adds places of a token.
-    pub fn add(&self, token: &Token, gathered: Gathered) {
+    pub fn add(&self, token: &Token, gathered: TokenLocations) {
         self.add_locations(token, gathered.finish());
     }
 
@@ -176,8 +175,8 @@ impl Collector {
         // An interrupted scan may know of objects whose places it did not get to.
         findings.retain(|finding| !finding.locations.is_empty());
         for finding in &mut findings {
-            members::lead(&mut finding.locations);
-            members::drop_transient(&mut finding.locations);
+            dedup::lead(&mut finding.locations);
+            dedup::drop_transient(&mut finding.locations);
             finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
             HeldObject::tidy(&mut finding.objects);

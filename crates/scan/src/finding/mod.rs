@@ -6,31 +6,31 @@
 
 pub mod baseline;
 mod collect;
-pub mod decisions;
+mod dedup;
 mod fingerprint;
-mod gather;
 mod inline;
 mod member_path;
-mod members;
-mod sights;
 mod snippet;
 mod spots;
 pub mod suppression;
+pub mod suppressor;
 #[cfg(test)]
 mod tests;
-mod wide;
+mod utf16;
+mod window_matches;
+mod worker_collector;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
-pub use collect::{Told, context};
+pub use collect::{MatchDescriber, context};
+pub use dedup::STDIN;
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use gather::{Common, Gatherer, MatchWindow, Seen, Tokens};
 pub use inline::{Inline, InlineAllow};
 pub use member_path::{archives, is_member};
-pub use members::STDIN;
-pub use sights::{Matched, Sights};
 use snippet::around;
-pub use spots::{Gathered, end_of};
 pub use spots::{Spot, Spots};
+pub use spots::{TokenLocations, end_of};
+pub use window_matches::{Matched, WindowMatches};
+pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector};
 
 use crate::blob::{Origin, Position};
 use crate::commit::Commit;

@@ -83,7 +83,7 @@ struct Shape {
 
 /// One place, without what all places of the token in its content have in common.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct MatchPosition {
     pub offset: u64,
     pub len: u64,
     pub start: Position,
@@ -122,37 +122,37 @@ impl Location {
         Extent::new(self.len, self.start, self.end)
     }
 
-    fn stands_for(&self, sight: &Sight) -> bool {
-        self.encoding == sight.encoding
-            && self.inline == sight.inline
-            && self.extent() == Extent::new(sight.len, sight.start, sight.end)
+    fn stands_for(&self, position: &MatchPosition) -> bool {
+        self.encoding == position.encoding
+            && self.inline == position.inline
+            && self.extent() == Extent::new(position.len, position.start, position.end)
     }
 }
 
 /// The places of one token in one content.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct TokenLocations {
     locations: Vec<Location>,
     /// The location that stands for the last further place.
     last: Option<usize>,
     by_shape: HashMap<Shape, usize>,
 }
 
-impl Gathered {
+impl TokenLocations {
     /// Adds a place; `whole` makes a location of it, with the text around it, which is called for few.
     /// Returns the location if it was made.
     pub fn add(
         &mut self,
-        sight: Sight,
-        whole: impl FnOnce(Sight) -> Location,
+        position: MatchPosition,
+        whole: impl FnOnce(MatchPosition) -> Location,
     ) -> Option<&Location> {
         if self.locations.len() < MOST_WHOLE {
-            self.locations.push(whole(sight));
+            self.locations.push(whole(position));
             return self.locations.last();
         }
-        let spot = Spot { offset: sight.offset, start: sight.start };
+        let spot = Spot { offset: position.offset, start: position.start };
         let last = self.last.and_then(|last| self.locations.get_mut(last));
-        if let Some(last) = last.filter(|it| it.stands_for(&sight)) {
+        if let Some(last) = last.filter(|it| it.stands_for(&position)) {
             last.further.push(spot);
             return None;
         }
@@ -161,9 +161,9 @@ impl Gathered {
             self.by_shape = shapes.collect();
         }
         let key = Shape {
-            extent: Extent::new(sight.len, sight.start, sight.end),
-            encoding: sight.encoding,
-            inline: sight.inline.clone(),
+            extent: Extent::new(position.len, position.start, position.end),
+            encoding: position.encoding,
+            inline: position.inline.clone(),
         };
         if let Some(&known) = self.by_shape.get(&key) {
             self.last = Some(known);
@@ -172,7 +172,7 @@ impl Gathered {
         }
         self.last = Some(self.locations.len());
         self.by_shape.insert(key, self.locations.len());
-        self.locations.push(whole(sight));
+        self.locations.push(whole(position));
         self.locations.last()
     }
 

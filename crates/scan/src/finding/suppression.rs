@@ -1,7 +1,7 @@
 //! Why a finding does not count: an inline comment, the allow list or the baseline.
 //!
 //! Input: none, these are plain data. Output: suppressions of findings, entries of the allow list, and
-//! entries that no finding needed. They are applied in [`super::decisions`].
+//! entries that no finding needed. They are applied in [`super::suppressor`].
 
 use super::fingerprint::Fingerprint;
 use jiff::civil::Date;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// By what a finding does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum SuppressionKind {
     /// By `ddpatrol:allow` in the line.
     Inline,
     /// By the allow list of the configuration.
@@ -19,7 +19,7 @@ pub enum By {
     Baseline,
 }
 
-impl By {
+impl SuppressionKind {
     /// Returns the words for it in reports.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -35,7 +35,7 @@ impl By {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suppression {
     /// By what.
-    pub by: By,
+    pub by: SuppressionKind,
     /// Why, in the words of whoever decided it.
     pub reason: Option<String>,
     /// The last day on which it holds.
@@ -44,7 +44,7 @@ pub struct Suppression {
 
 /// An entry of the allow list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed {
+pub struct AllowlistEntry {
     /// The token that is allowed.
     pub fingerprint: Fingerprint,
     /// Why.
@@ -55,9 +55,9 @@ pub struct Allowed {
 
 /// A decision that no finding needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unused {
+pub struct UnusedSuppression {
     /// Where it stands.
-    pub by: By,
+    pub by: SuppressionKind,
     /// The token that it is about.
     pub fingerprint: Fingerprint,
     /// Its reason, or the token that the baseline knows.

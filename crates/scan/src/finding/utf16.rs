@@ -12,7 +12,7 @@ const STRIDE: usize = 4 * 1024;
 
 /// How many lines end before a byte, and where the last of them does.
 #[derive(Clone, Copy, Debug, Default)]
-struct Mark {
+struct LineMark {
     at: usize,
     lines: u64,
     line_start: Option<usize>,
@@ -20,18 +20,18 @@ struct Mark {
 
 /// Positions of matches in one window.
 #[derive(Clone, Debug)]
-pub(crate) struct Places<'a> {
+pub(crate) struct TextPositions<'a> {
     bytes: &'a [u8],
     /// The offset of the window in its content.
     offset: u64,
     positions: Positions<'a>,
     newline: [u8; 2],
     /// Lines of UTF-16 passed so far, in ascending order.
-    marks: Vec<Mark>,
-    last: Mark,
+    marks: Vec<LineMark>,
+    last: LineMark,
 }
 
-impl<'a> Places<'a> {
+impl<'a> TextPositions<'a> {
     /// Prepares for a window at an offset whose first byte is at `start`.
     pub(crate) fn new(bytes: &'a [u8], offset: u64, start: Position) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl<'a> Places<'a> {
             positions: Positions::new(bytes, start),
             newline: [0; 2],
             marks: Vec::new(),
-            last: Mark::default(),
+            last: LineMark::default(),
         }
     }
 
@@ -91,20 +91,21 @@ impl<'a> Places<'a> {
     }
 
     /// Counts the lines of UTF-16 that end before `at`.
-    fn lines_before(&mut self, at: usize, encoding: Encoding) -> Mark {
+    fn lines_before(&mut self, at: usize, encoding: Encoding) -> LineMark {
         // A newline is a character of two bytes; its one byte is part of others, too.
         let newline = match encoding.outermost() {
             Some(Layer::Utf16Be) => [0, b'\n'],
             _ => [b'\n', 0],
         };
         if newline != self.newline {
-            (self.newline, self.last) = (newline, Mark::default());
+            (self.newline, self.last) = (newline, LineMark::default());
             self.marks.clear();
         }
         let at = at & !1;
         if at < self.last.at {
             let known = self.marks.partition_point(|mark| mark.at <= at);
-            self.last = known.checked_sub(1).map_or_else(Mark::default, |known| self.marks[known]);
+            self.last =
+                known.checked_sub(1).map_or_else(LineMark::default, |known| self.marks[known]);
         }
         while at - self.last.at > STRIDE {
             self.advance(self.last.at + STRIDE);

@@ -13,7 +13,7 @@ const LONGEST: usize = 4_096;
 
 /// A place in an archive, or the outermost archive itself.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct MemberPlace {
     /// What its own bytes are told as.
     pub(super) path: PathBuf,
     /// What the paths of its members begin with.
@@ -26,7 +26,7 @@ pub(super) struct Place {
     pub(super) image: Option<Arc<super::layers::Layers>>,
 }
 
-impl Place {
+impl MemberPlace {
     /// The outermost archive.
     pub(super) fn top(path: &Path, layer: Option<Arc<str>>) -> Self {
         let path = path.to_owned();
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn hostile_names_are_labels_below_the_archive() {
-        let top = Place::top(Path::new("x/a.zip"), None);
+        let top = MemberPlace::top(Path::new("x/a.zip"), None);
         let path = |name: &[u8]| top.member(name).path;
         assert_eq!(path(b"b/c"), Path::new("x/a.zip!/b/c"));
         assert_eq!(path(b"./b"), Path::new("x/a.zip!/b"));

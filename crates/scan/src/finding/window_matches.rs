@@ -1,13 +1,13 @@
 //! Describes the matches in one window: where they begin and end, what their lines say about them, and
 //! the text around them.
 //!
-//! In come matches; out come [`Sight`]s and masked text. It does not collect them. Every token in packed
+//! In come matches; out come [`MatchPosition`]s and masked text. It does not collect them. Every token in packed
 //! content is at the place of the whole, which can be megabytes: such a place is read and masked once,
 //! however many tokens it holds.
 
-use super::collect::Told;
-use super::spots::Sight;
-use super::wide::Places;
+use super::collect::MatchDescriber;
+use super::spots::MatchPosition;
+use super::utf16::TextPositions;
 use super::{Part, around};
 use crate::blob::Position;
 use ddpatrol_detect::encoding::Encoding;
@@ -30,57 +30,67 @@ pub struct Matched {
 /// What is known of a long match.
 #[derive(Debug)]
 struct Known {
-    sight: Sight,
+    position: MatchPosition,
     snippet: Option<Clean>,
 }
 
 /// The descriptions of matches in one window, which is part of a content of one kind.
 #[derive(Debug)]
-pub struct Sights<'a> {
+pub struct WindowMatches<'a> {
     bytes: &'a [u8],
     offset: u64,
-    places: Places<'a>,
+    positions: TextPositions<'a>,
     long: HashMap<Matched, Known>,
 }
 
-impl<'a> Sights<'a> {
+impl<'a> WindowMatches<'a> {
     /// Prepares for a window at an offset whose first byte is at `start`.
     pub fn new(bytes: &'a [u8], offset: u64, start: Position) -> Self {
-        let places = Places::new(bytes, offset, start);
-        Self { bytes, offset, places, long: HashMap::new() }
+        let positions = TextPositions::new(bytes, offset, start);
+        Self { bytes, offset, positions, long: HashMap::new() }
     }
 
     /// Describes a match without the text around it.
-    pub fn sight(&mut self, told: &mut Told<'_>, part: Part, matched: &Matched) -> Sight {
+    pub fn position(
+        &mut self,
+        describer: &mut MatchDescriber<'_>,
+        part: Part,
+        matched: &Matched,
+    ) -> MatchPosition {
         if matched.range.len() < LONG {
-            return self.describe(told, part, matched);
+            return self.describe(describer, part, matched);
         }
         if let Some(known) = self.long.get(matched) {
-            return known.sight.clone();
+            return known.position.clone();
         }
-        let sight = self.describe(told, part, matched);
-        let known = Known { sight: sight.clone(), snippet: None };
+        let position = self.describe(describer, part, matched);
+        let known = Known { position: position.clone(), snippet: None };
         self.long.insert(matched.clone(), known);
-        sight
+        position
     }
 
-    fn describe(&mut self, told: &mut Told<'_>, part: Part, matched: &Matched) -> Sight {
+    fn describe(
+        &mut self,
+        describer: &mut MatchDescriber<'_>,
+        part: Part,
+        matched: &Matched,
+    ) -> MatchPosition {
         let Matched { range, encoding } = matched;
-        let (start, end) = self.places.of(range, *encoding);
-        Sight {
+        let (start, end) = self.positions.of(range, *encoding);
+        MatchPosition {
             offset: self.offset + range.start as u64,
             len: range.len() as u64,
             start,
             end,
             encoding: *encoding,
-            inline: told.inline(part, self.bytes, range.clone(), *encoding),
+            inline: describer.inline(part, self.bytes, range.clone(), *encoding),
         }
     }
 
     /// Masks the text around a match.
-    pub fn snippet(&mut self, told: &mut Told<'_>, matched: &Matched) -> Clean {
+    pub fn snippet(&mut self, describer: &mut MatchDescriber<'_>, matched: &Matched) -> Clean {
         let Matched { range, encoding } = matched;
-        let mut mask = || around(&mut told.masker, self.bytes, range.clone(), *encoding);
+        let mut mask = || around(&mut describer.masker, self.bytes, range.clone(), *encoding);
         match self.long.get_mut(matched) {
             Some(known) => known.snippet.get_or_insert_with(mask).clone(),
             None => mask(),

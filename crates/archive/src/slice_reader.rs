@@ -10,9 +10,9 @@ const LEAST_GAP: u64 = 30;
 
 /// Where the entries of a directory lie.
 #[derive(Debug, Default)]
-pub(super) struct Taken(Vec<Range<u64>>);
+pub(super) struct CoveredRanges(Vec<Range<u64>>);
 
-impl Taken {
+impl CoveredRanges {
     pub(super) fn add(&mut self, range: Range<u64>) {
         match self.0.last_mut() {
             // Most entries follow each other, some with a descriptor between them.
@@ -42,20 +42,20 @@ impl Taken {
 }
 
 /// A part of bytes as bytes of its own.
-pub(super) struct View<'a> {
+pub(super) struct SliceReader<'a> {
     bytes: &'a mut dyn Bytes,
     range: Range<u64>,
     at: u64,
 }
 
-impl<'a> View<'a> {
+impl<'a> SliceReader<'a> {
     pub(super) fn new(bytes: &'a mut dyn Bytes, range: Range<u64>) -> io::Result<Self> {
         bytes.seek(SeekFrom::Start(range.start))?;
         Ok(Self { bytes, at: range.start, range })
     }
 }
 
-impl Read for View<'_> {
+impl Read for SliceReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.range.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let most = left.min(buffer.len());
@@ -65,7 +65,7 @@ impl Read for View<'_> {
     }
 }
 
-impl Seek for View<'_> {
+impl Seek for SliceReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let at = match to {
             SeekFrom::Start(at) => self.range.start.checked_add(at),

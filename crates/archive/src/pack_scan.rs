@@ -25,7 +25,7 @@ const NAMED_DELTA: u8 = 7;
 const HELD: u64 = 64 << 20;
 
 /// Where the entries of a pack are.
-pub(super) struct Survey {
+pub(super) struct PackScan {
     /// The offsets of all entries, if the pack is simple.
     offsets: Vec<u32>,
     /// Where the last of them ends.
@@ -36,7 +36,7 @@ pub(super) struct Survey {
     pub(super) damage: Option<Damage>,
 }
 
-impl Survey {
+impl PackScan {
     /// Reads over a pack. It fails if its objects exceed the limits.
     pub(super) fn read(walker: &Walker<'_>, pack: &mut dyn Bytes) -> Result<Self, Fault> {
         let len = pack.seek(SeekFrom::End(0))?;

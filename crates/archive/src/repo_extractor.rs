@@ -7,8 +7,8 @@
 
 use super::fault::Fault;
 use super::index_pack::index_pack;
-use super::place::Place;
-use super::sink::Packed;
+use super::member_path::MemberPlace;
+use super::sink::ExtractedRepo;
 use ddpatrol_pack::HashKind;
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit};
 use std::cell::{Cell, RefCell};
@@ -28,7 +28,7 @@ const FILE: u64 = 4 << 10;
 
 /// What a member is to a repository.
 #[derive(Debug, PartialEq, Eq)]
-enum Part {
+enum RepoFile {
     /// An object or a part of a pack.
     Object {
         /// The folder below `objects`.
@@ -44,15 +44,15 @@ enum Part {
 
 /// Repositories of one walk.
 #[derive(Debug, Default)]
-pub(super) struct Keeper {
-    kept: RefCell<BTreeMap<PathBuf, Kept>>,
+pub(super) struct RepoExtractor {
+    kept: RefCell<BTreeMap<PathBuf, CapturedRepo>>,
     used: Cell<u64>,
     held: Cell<u64>,
 }
 
 /// What was kept of a repository.
 #[derive(Debug, Default)]
-struct Kept {
+struct CapturedRepo {
     folder: Option<TempDir>,
     is_wide: bool,
     head: Vec<u8>,
@@ -62,10 +62,10 @@ struct Kept {
 }
 
 /// A member's reader that copies what passes.
-pub(super) struct Keeping<'r> {
+pub(super) struct CapturingReader<'r> {
     inner: &'r mut dyn Read,
     git_dir: PathBuf,
-    part: Part,
+    part: RepoFile,
     copy: Copy,
     room: u64,
     issue: Option<ArchiveIssue>,
@@ -76,17 +76,17 @@ enum Copy {
     Memory(Vec<u8>),
 }
 
-impl Keeper {
+impl RepoExtractor {
     /// Returns a reader that keeps a member, if it is part of a repository.
-    pub(super) fn keep<'r>(
+    pub(super) fn capture<'r>(
         &self,
-        parent: &Place,
+        parent: &MemberPlace,
         name: &[u8],
         limit: u64,
         inner: &'r mut dyn Read,
-    ) -> Result<Keeping<'r>, &'r mut dyn Read> {
+    ) -> Result<CapturingReader<'r>, &'r mut dyn Read> {
         let Some((folder, part)) = part(name) else { return Err(inner) };
-        let is_text = !matches!(part, Part::Object { .. });
+        let is_text = !matches!(part, RepoFile::Object { .. });
         if is_text && self.held.get() + LINE > TEXT {
             // Where so many names look like references, they belong to no repository.
             return Err(inner);
@@ -98,14 +98,14 @@ impl Keeper {
         let mut room = limit.saturating_sub(self.used.get());
         let mut issue = None;
         let copy = match &part {
-            Part::Object { folder, name } => match kept.open(folder, name) {
+            RepoFile::Object { folder, name } => match kept.open(folder, name) {
                 Ok(file) => Copy::File(file),
                 Err(error) => {
                     issue = Some(ArchiveIssue::Unreadable(error));
                     Copy::Memory(Vec::new())
                 }
             },
-            Part::Text("packed-refs" | "shallow") => {
+            RepoFile::Text("packed-refs" | "shallow") => {
                 room = TEXT - self.held.get();
                 Copy::Memory(Vec::new())
             }
@@ -114,12 +114,12 @@ impl Keeper {
                 Copy::Memory(Vec::new())
             }
         };
-        Ok(Keeping { inner, git_dir, part, copy, room, issue })
+        Ok(CapturingReader { inner, git_dir, part, copy, room, issue })
     }
 
     /// Takes what was copied.
-    pub(super) fn take(&self, keeping: Keeping<'_>, limit: u64) {
-        let Keeping { git_dir, part, copy, room, issue, .. } = keeping;
+    pub(super) fn take(&self, keeping: CapturingReader<'_>, limit: u64) {
+        let CapturingReader { git_dir, part, copy, room, issue, .. } = keeping;
         let mut all = self.kept.borrow_mut();
         let Some(kept) = all.get_mut(&git_dir) else { return };
         if let Some(issue) = issue {
@@ -136,16 +136,16 @@ impl Keeper {
             }
         }
         match (part, copy) {
-            (Part::Text("HEAD"), Copy::Memory(text)) => kept.head = text,
-            (Part::Text("shallow"), Copy::Memory(text)) => kept.shallow = text,
-            (Part::Text(_), Copy::Memory(text)) => {
+            (RepoFile::Text("HEAD"), Copy::Memory(text)) => kept.head = text,
+            (RepoFile::Text("shallow"), Copy::Memory(text)) => kept.shallow = text,
+            (RepoFile::Text(_), Copy::Memory(text)) => {
                 for line in text.split(|&byte| byte == b'\n') {
                     let Some((id, name)) = line.split_once_byte(b' ') else { continue };
                     // A reference of its own file stands above this list.
                     kept.references.entry(name.to_vec()).or_insert_with(|| id.to_vec());
                 }
             }
-            (Part::Reference(name), Copy::Memory(text)) => {
+            (RepoFile::Reference(name), Copy::Memory(text)) => {
                 kept.references.insert(name, text.trim_ascii_end().to_vec());
             }
             (_, _) => {}
@@ -155,7 +155,7 @@ impl Keeper {
     /// Ends the walk: turns the kept files into repositories and reports those that cannot be read.
     pub(super) fn finish(
         &self,
-        found: &mut dyn FnMut(Packed),
+        found: &mut dyn FnMut(ExtractedRepo),
         report: &mut dyn FnMut(&Path, ArchiveIssue),
         is_stopped: &dyn Fn() -> bool,
     ) {
@@ -176,12 +176,12 @@ impl Keeper {
                 Some(name) if name == ".git" => git_dir.parent().unwrap_or(&git_dir).to_owned(),
                 _ => git_dir.clone(),
             };
-            found(Packed { folder: Arc::new(folder), git_dir, root });
+            found(ExtractedRepo { folder: Arc::new(folder), git_dir, root });
         }
     }
 }
 
-impl Kept {
+impl CapturedRepo {
     /// Opens a file for an object or a part of a pack.
     fn open(&mut self, folder: &str, name: &str) -> io::Result<File> {
         if self.folder.is_none() {
@@ -260,7 +260,7 @@ pub(super) fn is_name(name: &[u8]) -> bool {
 }
 
 /// Tells what part of which folder's repository a member is.
-fn part(name: &[u8]) -> Option<(&[u8], Part)> {
+fn part(name: &[u8]) -> Option<(&[u8], RepoFile)> {
     let parts: Vec<&[u8]> = name.rsplitn(4, |&byte| byte == b'/').collect();
     let (&last, above) = parts.split_first()?;
     let folder = |depth: usize| {
@@ -275,14 +275,15 @@ fn part(name: &[u8]) -> Option<(&[u8], Part)> {
         && is_hex(pair)
         && is_hex(last)
     {
-        return Some((folder(3), Part::Object { folder: text(pair), name: text(last) }));
+        return Some((folder(3), RepoFile::Object { folder: text(pair), name: text(last) }));
     }
     if let [b"pack", b"objects", ..] = above {
         let (stem, kind) = last.strip_prefix(b"pack-")?.split_once_byte(b'.')?;
         let is_known = matches!(kind, b"pack" | b"idx" | b"promisor");
         let is_plain = stem.iter().all(u8::is_ascii_alphanumeric) && (1..=64).contains(&stem.len());
-        return (is_known && is_plain)
-            .then(|| (folder(3), Part::Object { folder: "pack".to_owned(), name: text(last) }));
+        return (is_known && is_plain).then(|| {
+            (folder(3), RepoFile::Object { folder: "pack".to_owned(), name: text(last) })
+        });
     }
     let at = if name.starts_with(b"refs/") {
         Some(0)
@@ -292,10 +293,10 @@ fn part(name: &[u8]) -> Option<(&[u8], Part)> {
     if let Some(at) = at {
         let reference = name[at..].to_vec();
         let is_kept = is_name(&reference);
-        return is_kept.then(|| (&name[..at.saturating_sub(1)], Part::Reference(reference)));
+        return is_kept.then(|| (&name[..at.saturating_sub(1)], RepoFile::Reference(reference)));
     }
     let text = ["HEAD", "packed-refs", "shallow"].into_iter().find(|it| it.as_bytes() == last)?;
-    Some((folder(1), Part::Text(text)))
+    Some((folder(1), RepoFile::Text(text)))
 }
 
 /// Splits bytes in two.
@@ -310,7 +311,7 @@ impl Split for [u8] {
     }
 }
 
-impl Read for Keeping<'_> {
+impl Read for CapturingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(buffer)?;
         let kept = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
@@ -319,7 +320,7 @@ impl Read for Keeping<'_> {
             Copy::File(file) => file.write_all(&buffer[..kept]),
             Copy::Memory(text) => text.write_all(&buffer[..kept]),
         };
-        let is_line = matches!(self.part, Part::Reference(_) | Part::Text("HEAD"));
+        let is_line = matches!(self.part, RepoFile::Reference(_) | RepoFile::Text("HEAD"));
         if kept < len && !is_line {
             self.issue.get_or_insert(ArchiveIssue::Limit(ArchiveLimit::Repository));
         }
@@ -340,14 +341,14 @@ mod tests {
     fn parts_of_repositories_are_known_by_where_they_lie() {
         let (pair, rest) = ("ab", "0".repeat(38));
         let object = |prefix: &str| format!("{prefix}objects/{pair}/{rest}");
-        let expected = || Part::Object { folder: pair.to_owned(), name: rest.clone() };
+        let expected = || RepoFile::Object { folder: pair.to_owned(), name: rest.clone() };
         for (prefix, folder) in [("", ""), (".git/", ".git"), ("a/b.git/", "a/b.git")] {
             let name = object(prefix);
             assert_eq!(part(name.as_bytes()), Some((folder.as_bytes(), expected())));
         }
-        let reference = Part::Reference(b"refs/heads/x/y".to_vec());
+        let reference = RepoFile::Reference(b"refs/heads/x/y".to_vec());
         assert_eq!(part(b"a/.git/refs/heads/x/y"), Some((&b"a/.git"[..], reference)));
-        assert_eq!(part(b"a/.git/HEAD"), Some((&b"a/.git"[..], Part::Text("HEAD"))));
+        assert_eq!(part(b"a/.git/HEAD"), Some((&b"a/.git"[..], RepoFile::Text("HEAD"))));
         for name in ["objects/pack/../x", "objects/pack/pack-../a.idx", "a/objects/ab/xyz", "x"] {
             assert_eq!(part(name.as_bytes()), None, "{name}");
         }
