@@ -1,7 +1,7 @@
 //! The account of a walk: counts and limits, the sink, and why the walk ends early.
 //!
-//! All state is in cells, since a member is read through the readers of all the archives around it,
-//! which all count here. It knows neither formats nor readers.
+//! The state is in cells, because a member is read through the readers of all archives around it, and all
+//! of them count here. Formats and readers are not known here.
 
 use super::fault::Fault;
 use super::member_path::MemberPlace;
@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
 
-/// The ratio is checked once this many bytes were unpacked: a small file of zeros is no bomb.
+/// The ratio is checked only above this many unpacked bytes: a small file of zeros is not a bomb.
 const GRACE: u64 = 1 << 30;
 
 /// Counts, limits and the sink of one walk.
@@ -22,7 +22,7 @@ pub(super) struct Account<'a> {
     options: &'a ArchiveOptions,
     sink: RefCell<&'a mut dyn MemberSink>,
     windows: RefCell<Vec<PushWindows>>,
-    /// The folders of the last member, whose names were scanned.
+    /// The folders of the last member; their names were scanned.
     folders: RefCell<Vec<u8>>,
     outermost: Cell<u64>,
     unpacked: Cell<u64>,
@@ -31,16 +31,16 @@ pub(super) struct Account<'a> {
     stopped: Cell<Option<Stop>>,
 }
 
-/// The level of bytes: only those of members count as unpacked.
+/// The origin of bytes that were read: only those of members count as unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    /// They are standard input itself.
+    /// Standard input itself.
     Stdin,
-    /// They were unpacked.
+    /// A member that was unpacked.
     Member,
 }
 
-/// Why a walk ends before its end.
+/// The reason why a walk stops early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     Interrupted,
@@ -89,12 +89,12 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Hands on a repository.
-    pub(super) fn found(&self, packed: ExtractedRepo) {
-        self.sink.borrow_mut().repository(packed);
+    /// Forwards an extracted repository.
+    pub(super) fn repository(&self, repo: ExtractedRepo) {
+        self.sink.borrow_mut().repository(repo);
     }
 
-    /// Returns the treatment of packs.
+    /// Returns the treatment of packs and repositories.
     pub(super) fn git_handling(&self) -> GitHandling {
         self.sink.borrow().git_handling()
     }
@@ -109,12 +109,12 @@ impl<'a> Account<'a> {
             self.stopped.set(Some(Stop::Limit(UnpackLimit::Members(limit))));
             return Err(Fault::Stopped);
         }
-        // Members repeat the names of their folders: what the last name has, too, was scanned.
+        // Members repeat the names of their folders; the part shared with the last name was scanned.
         let mut folders = self.folders.borrow_mut();
         let common = folders.iter().zip(name).take_while(|(a, b)| a == b).count();
         let known = memchr::memrchr(b'/', &name[..common]).map_or(0, |slash| slash + 1);
         let new = &name[known..];
-        // The shortest head has three bytes, and few names hold more than a head.
+        // The shortest head has three bytes, and short names cannot hold a token.
         if new.len() > 8 {
             let place = parent.member(name);
             let blob = Blob::whole(Origin::Name(&place.path), new);
@@ -145,7 +145,7 @@ impl<'a> Account<'a> {
         self.stopped.get().is_some()
     }
 
-    /// Fails if the walk is to end.
+    /// Fails if the walk must end.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.stopped.get().is_none() && self.sink.borrow().is_interrupted() {
             self.stopped.set(Some(Stop::Interrupted));
@@ -154,7 +154,7 @@ impl<'a> Account<'a> {
     }
 
     /// Counts bytes that were read.
-    pub(super) fn took(&self, len: usize, level: Level) {
+    pub(super) fn count_bytes(&self, len: usize, level: Level) {
         let len = len as u64;
         if level == Level::Stdin {
             self.outermost.set(self.outermost.get() + len);
@@ -169,7 +169,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Fails if it is known beforehand that so many bytes more would be too many.
+    /// Fails if unpacking `len` more bytes would exceed a limit.
     pub(super) fn expect(&self, len: u64) -> Result<(), Fault> {
         match self.exceeded_limit(self.unpacked.get().saturating_add(len)) {
             None => Ok(()),

@@ -1,7 +1,7 @@
-//! cpio: the new form with and without checksums, the old portable form, the old binary form.
+//! cpio: the new format with and without checksums, the old portable format, the old binary format.
 //!
-//! In comes a stream; its members go to the walker. What follows the last member may be another
-//! archive, as in the first file system of a Linux kernel, and is opened as a member of its own.
+//! Input: a stream. Output: its members, to the walker. Data after the last member may be another archive,
+//! as in the initial file system of a Linux kernel; it is opened as a member named `next`.
 
 use super::bytes::{fill, skip};
 use super::cpio_header::{Header, binary};
@@ -11,7 +11,7 @@ use super::walker::Walker;
 use ddpatrol_scan::issue::{Damage, Unsupported};
 use std::io::{Cursor, Read};
 
-/// The longest name that is held.
+/// Maximum length of a name, in bytes.
 const LONGEST: u64 = 64 << 10;
 const TRAILER: &[u8] = b"TRAILER!!!";
 
@@ -41,7 +41,7 @@ pub(super) fn read(
     }
 }
 
-/// Opens what follows the last member behind its padding.
+/// Opens the data that follows the last member and its padding.
 fn behind(walker: &Walker<'_>, place: &MemberPlace, reader: &mut dyn Read) -> Result<(), Fault> {
     let mut part = [0; 512];
     loop {

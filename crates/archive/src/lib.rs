@@ -1,15 +1,15 @@
 //! Opens archives and compressed files, recognized by their content, down to plain bytes.
 //!
-//! Input: bytes, and a name for them. Output: windows of every member, the names of members, and issues,
-//! to a [`MemberSink`]. Members stream through windows of constant size; formats that must be read from their
-//! end are held in a bounded buffer that spills into a nameless temporary file. The name of a member is
-//! a label and never reaches the file system. The raw bytes of a nested archive are pushed as well, so
-//! that a member that cannot be unpacked is still searched as it is; pushing the outermost bytes is up
-//! to the caller, unless they come as a stream.
+//! Input: bytes and a name for them. Output: windows of every member, member names and issues, pushed to
+//! a [`MemberSink`]. Members stream through windows of constant size. Formats that must be read from
+//! their end are held in a bounded buffer that spills into an unnamed temporary file. A member name is a
+//! label and never reaches the file system. The raw bytes of a nested archive are pushed as well, so
+//! that a member that cannot be unpacked is still searched in its raw form. The caller pushes the raw
+//! bytes of the outermost archive, unless they come as a stream.
 //!
-//! The container formats are read here and not by other crates, because none of them offers every member
-//! of a name that occurs twice, the members behind damage, and sizes that are not believed. Compressed
-//! streams and 7z are decoded by other crates.
+//! The container formats are implemented here, because no other crate reads all members of a name that
+//! occurs twice, reads on after damage, and does not trust recorded sizes. Other crates decode compressed
+//! streams and 7z.
 //!
 //! # Examples
 //! ```
@@ -74,30 +74,30 @@ use ddpatrol_scan::{BlobSink, Run, add};
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 
-/// What is to be walked.
+/// The bytes of an archive to walk.
 pub enum Input<'a> {
-    /// Bytes that the caller looks at itself, as they are: only what they hold is walked.
+    /// Bytes whose raw form the caller scans itself; only the members are pushed.
     Whole(&'a mut dyn Bytes),
-    /// Standard input, which is looked at as it is and walked in one pass.
+    /// Standard input; its raw bytes and its members are pushed in one pass.
     Stdin(&'a mut dyn Read),
 }
 
 /// How a source reads archives.
 #[derive(Clone, Debug)]
 pub struct ArchiveSettings {
-    /// How deep and how far.
+    /// Limits on nesting and size.
     pub options: ArchiveOptions,
-    /// Where the repositories in archives are listed; without it they are not unpacked.
+    /// The list for repositories found in archives; `None` leaves them unextracted.
     pub repositories: Option<ExtractedRepos>,
 }
 
-/// A sink that passes on to a sink and counts in the run.
+/// Forwards blobs to a sink, and issues and counts to a run.
 pub struct RunSink<'a> {
-    /// Looks at windows and names.
+    /// Scans windows and names.
     pub sink: &'a mut dyn BlobSink,
-    /// Takes issues and counts.
+    /// Receives issues and counts.
     pub run: &'a Run,
-    /// Takes repositories.
+    /// Receives repositories.
     pub repositories: Option<&'a ExtractedRepos>,
 }
 
@@ -138,10 +138,10 @@ impl MemberSink for RunSink<'_> {
     }
 }
 
-/// Walks an archive; what was not looked at is told to `sink`.
+/// Walks an archive; issues are reported to `sink`.
 ///
 /// # Errors
-/// What reading the input itself fails with.
+/// Errors of reading the input itself.
 pub fn walk(
     input: Input<'_>,
     found: &ArchiveFile<'_>,
@@ -155,11 +155,11 @@ pub fn walk(
     }
 }
 
-/// Tells what bytes are that can be read at any offset; reads their beginning, and their end if that
-/// may show a zip behind something else.
+/// Detects the format of seekable bytes. Reads their beginning, and also their end if a zip may follow
+/// other content.
 ///
 /// # Errors
-/// What reading fails with.
+/// Errors of reading.
 pub fn detect_whole(bytes: &mut dyn Bytes, name: &Path) -> io::Result<Option<Format>> {
     let mut head = [0; HEAD];
     bytes.seek(SeekFrom::Start(0))?;

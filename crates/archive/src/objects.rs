@@ -1,8 +1,8 @@
-//! Git objects as members: where an archive's repositories cannot be read as such, since it is itself
-//! an object of one, what they hold is looked at all the same.
+//! Yields git objects as members, for archives that are git objects themselves: their repositories are not
+//! read with their histories.
 //!
-//! In comes a pack with its index, or one loose object; out go the objects as members, named by their
-//! kinds and ids: `a.bundle!/blob/<id>`. Which commit brought what is not told of these.
+//! Input: a pack with its index, or one loose object. Output: the objects as members, named by kind and
+//! id: `a.bundle!/blob/<id>`. Commits are not attributed.
 
 use super::fault::Fault;
 use super::format::loose_header;
@@ -22,43 +22,43 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// How many bytes the buffers of the pack's reader may hold.
+/// Maximum size of the buffers of the pack reader, in bytes.
 const BUDGET: usize = 96 << 20;
-/// How much of a large object is handed on at a time.
+/// Bytes of a large object sent at a time.
 const PART: usize = 1 << 20;
-/// How many bytes of a loose object its kind and length take at the most.
+/// Maximum length of the header of a loose object, in bytes.
 const HEADER: usize = 32;
-/// How many bytes of objects are handed on at a time: each time a thread wakes.
+/// Bytes of objects sent at a time, since each message wakes a thread.
 const HANDED: usize = 1 << 20;
 
-/// What a pack's reader hands on.
+/// A message from the pack reader.
 enum Item {
     Objects(Vec<Whole>),
-    /// An object that is too large to be held, of which the parts follow.
+    /// An object that is too large to hold; its parts follow.
     Large(ObjectId),
     Part(Vec<u8>),
-    /// The last part of it came before; whether that was its end.
+    /// The end of a large object, or the error that ended it.
     End(io::Result<()>),
     Failed(PackError),
 }
 
-/// An object that is held.
+/// An object in memory.
 struct Whole {
     kind: Kind,
     id: ObjectId,
     bytes: Vec<u8>,
 }
 
-/// Where the ids of objects are from.
+/// The source of object ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ids {
-    /// They are in the pack's index.
+    /// The index of the pack.
     Indexed,
-    /// They are made from the objects.
-    Made,
+    /// Hashes of the objects.
+    Computed,
 }
 
-/// Takes the objects of a pack: the pack's index lies beside it.
+/// Yields the objects of a pack whose index is in the same folder.
 pub(super) fn read_pack(
     walker: &Walker<'_>,
     place: &MemberPlace,
@@ -68,7 +68,7 @@ pub(super) fn read_pack(
     let pack = Arc::new(Pack::open(path, HashKind::Sha1).map_err(Damage::Pack)?);
     let (sender, items) = sync_channel(1);
     let stopped = AtomicBool::new(false);
-    // The walker counts in cells, so it stays on this thread, and the pack is read on another.
+    // The walker counts in cells, so it stays on this thread; another thread reads the pack.
     std::thread::scope(|scope| {
         let stopped = &stopped;
         std::thread::Builder::new().spawn_scoped(scope, move || {
@@ -79,7 +79,7 @@ pub(super) fn read_pack(
             forest.walk(&options, &make).iter_mut().for_each(Sender::flush);
         })?;
         let outcome = take(walker, place, &items);
-        // Whoever still sends is told so by this, or by having nobody to send to.
+        // The sender stops at this flag, or when the channel is closed.
         stopped.store(true, Ordering::Relaxed);
         drop(items);
         outcome
@@ -99,7 +99,7 @@ fn take(walker: &Walker<'_>, place: &MemberPlace, items: &Receiver<Item>) -> Res
                 walker.member(place, &name(Kind::Blob, id), &mut parts)?;
             }
             Item::Failed(error) => walker.account().report(place, Damage::Pack(error)),
-            // What is left of a large one that was not read to its end.
+            // The rest of a large object that was not read to its end.
             Item::Part(_) | Item::End(_) => {}
         }
     }
@@ -110,14 +110,14 @@ fn name(kind: Kind, id: ObjectId) -> Vec<u8> {
     format!("{}/{id}", kind.name()).into_bytes()
 }
 
-/// Makes the id of an object, as git does.
-fn made(kind: Kind, bytes: &[u8]) -> Option<ObjectId> {
+/// Computes the id of an object, as git does.
+fn object_id(kind: Kind, bytes: &[u8]) -> Option<ObjectId> {
     let header = format!("{} {}\0", kind.name(), bytes.len());
     let hash = Sha1::new().chain_update(header).chain_update(bytes).finalize();
     ObjectId::from_bytes(&hash).ok()
 }
 
-/// Hands objects on to the thread of the walker.
+/// Sends objects to the thread of the walker.
 struct Sender<'a> {
     sender: SyncSender<Item>,
     stopped: &'a AtomicBool,
@@ -146,7 +146,7 @@ impl Visitor for Sender<'_> {
     fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), PackFault> {
         let (kind, id) = (object.kind(), object.id());
         let bytes = object.whole()?.to_vec();
-        let id = if self.ids == Ids::Made { made(kind, &bytes).unwrap_or(id) } else { id };
+        let id = if self.ids == Ids::Computed { object_id(kind, &bytes).unwrap_or(id) } else { id };
         self.len += bytes.len();
         self.held.push(Whole { kind, id, bytes });
         if self.len >= HANDED {
@@ -180,7 +180,7 @@ impl Visitor for Sender<'_> {
     }
 }
 
-/// The content of a large object, part by part.
+/// Reads the content of a large object from its parts.
 struct Parts<'a> {
     items: &'a Receiver<Item>,
     part: Cursor<Vec<u8>>,
@@ -206,7 +206,7 @@ impl Read for Parts<'_> {
     }
 }
 
-/// Takes a loose object: its content is a member that is named by its kind.
+/// Yields the content of a loose object as a member named by its kind.
 pub(super) fn read_loose(
     walker: &Walker<'_>,
     place: &MemberPlace,

@@ -1,4 +1,4 @@
-//! The reader of each format.
+//! Dispatches to the reader of each format.
 
 use super::bytes::Bytes;
 use super::fault::Fault;
@@ -9,7 +9,7 @@ use super::walker::{Source, Walker};
 use super::{ar, bundle, cpio, objects, pdf, rpm, sevenz, sqlite, stream, tar, zip};
 use std::io::{self, Read};
 
-/// Reads an archive of a format: its members go to the walker.
+/// Reads an archive of a format and passes its members to the walker.
 pub(super) fn read(
     walker: &Walker<'_>,
     format: Format,

@@ -1,9 +1,9 @@
-//! Git repositories that lie in an archive: kept aside while their members pass, read afterwards.
+//! Extracts git repositories from an archive while their members are scanned.
 //!
-//! In come the members of a walk; those that are parts of a repository's store (loose objects, packs,
-//! references) are copied into a private temporary folder, from which the repository is read like any
-//! other. No name of a member reaches the file system: objects and packs are spelled anew from their
-//! digits, references become lines of one file of ours, the configuration is our own.
+//! Input: the members of a walk. Output: repositories in private temporary folders, with copies of the loose
+//! objects, packs and references; they are read later like any other repository. No member name reaches the
+//! file system: the file names of objects and packs are rebuilt from their hexadecimal digits, references are
+//! written to one `packed-refs` file, and the configuration is always the same.
 
 use super::fault::Fault;
 use super::index_pack::index_pack;
@@ -19,14 +19,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// The most that is held in memory: references, of all repositories together.
+/// Maximum size of the references of all repositories together, in bytes.
 const TEXT: u64 = 64 << 20;
-/// The most that is kept of a file that holds one reference. Git's own limit for a name is lower.
+/// Maximum size of a file that holds one reference, in bytes. Git limits names to less.
 const LINE: u64 = 4 << 10;
-/// What a file takes at the least, in the file system or in memory.
+/// Minimum size that a file counts for, on disk or in memory.
 const FILE: u64 = 4 << 10;
 
-/// What a member is to a repository.
+/// The role of a member in a repository.
 #[derive(Debug, PartialEq, Eq)]
 enum RepoFile {
     /// An object or a part of a pack.
@@ -36,32 +36,33 @@ enum RepoFile {
         /// The name in the folder.
         name: String,
     },
-    /// The file of this name beside the objects.
+    /// A text file of this name in the git directory.
     Text(&'static str),
     /// A reference.
     Reference(Vec<u8>),
 }
 
-/// Repositories of one walk.
+/// Captures the repositories of one walk.
 #[derive(Debug, Default)]
 pub(super) struct RepoExtractor {
-    kept: RefCell<BTreeMap<PathBuf, CapturedRepo>>,
+    captured: RefCell<BTreeMap<PathBuf, CapturedRepo>>,
     used: Cell<u64>,
     held: Cell<u64>,
 }
 
-/// What was kept of a repository.
+/// The captured files of a repository.
 #[derive(Debug, Default)]
 struct CapturedRepo {
     folder: Option<TempDir>,
-    is_wide: bool,
+    /// Whether its object ids are SHA-256.
+    is_sha256: bool,
     head: Vec<u8>,
     shallow: Vec<u8>,
     references: BTreeMap<Vec<u8>, Vec<u8>>,
     issue: Option<ArchiveIssue>,
 }
 
-/// A member's reader that copies what passes.
+/// Reads a member and captures a copy of its bytes.
 pub(super) struct CapturingReader<'r> {
     inner: &'r mut dyn Read,
     git_dir: PathBuf,
@@ -77,7 +78,7 @@ enum Copy {
 }
 
 impl RepoExtractor {
-    /// Returns a reader that keeps a member, if it is part of a repository.
+    /// Returns a reader that captures a member, or `inner` if it is not part of a repository.
     pub(super) fn capture<'r>(
         &self,
         parent: &MemberPlace,
@@ -88,17 +89,17 @@ impl RepoExtractor {
         let Some((folder, part)) = part(name) else { return Err(inner) };
         let is_text = !matches!(part, RepoFile::Object { .. });
         if is_text && self.held.get() + LINE > TEXT {
-            // Where so many names look like references, they belong to no repository.
+            // An archive with so many names that look like references is not a repository.
             return Err(inner);
         }
         let git_dir =
             if folder.is_empty() { parent.content().path } else { parent.member(folder).path };
-        let mut kept = self.kept.borrow_mut();
-        let kept = kept.entry(git_dir.clone()).or_default();
+        let mut captured = self.captured.borrow_mut();
+        let captured = captured.entry(git_dir.clone()).or_default();
         let mut room = limit.saturating_sub(self.used.get());
         let mut issue = None;
         let copy = match &part {
-            RepoFile::Object { folder, name } => match kept.open(folder, name) {
+            RepoFile::Object { folder, name } => match captured.open(folder, name) {
                 Ok(file) => Copy::File(file),
                 Err(error) => {
                     issue = Some(ArchiveIssue::Unreadable(error));
@@ -117,54 +118,54 @@ impl RepoExtractor {
         Ok(CapturingReader { inner, git_dir, part, copy, room, issue })
     }
 
-    /// Takes what was copied.
-    pub(super) fn take(&self, keeping: CapturingReader<'_>, limit: u64) {
-        let CapturingReader { git_dir, part, copy, room, issue, .. } = keeping;
-        let mut all = self.kept.borrow_mut();
-        let Some(kept) = all.get_mut(&git_dir) else { return };
+    /// Stores a captured member.
+    pub(super) fn take(&self, reader: CapturingReader<'_>, limit: u64) {
+        let CapturingReader { git_dir, part, copy, room, issue, .. } = reader;
+        let mut all = self.captured.borrow_mut();
+        let Some(captured) = all.get_mut(&git_dir) else { return };
         if let Some(issue) = issue {
-            kept.issue.get_or_insert(issue);
+            captured.issue.get_or_insert(issue);
         }
         match &copy {
             Copy::File(_) => {
                 let used = limit.saturating_sub(room).max(self.used.get());
                 self.used.set(used.saturating_add(FILE));
             }
-            // The name is held, too; parsed, a list takes about twice its length.
+            // The name is held too; a parsed list takes about twice its length.
             Copy::Memory(text) => {
                 self.held.set(TEXT.min(self.held.get() + FILE + 2 * text.len() as u64));
             }
         }
         match (part, copy) {
-            (RepoFile::Text("HEAD"), Copy::Memory(text)) => kept.head = text,
-            (RepoFile::Text("shallow"), Copy::Memory(text)) => kept.shallow = text,
+            (RepoFile::Text("HEAD"), Copy::Memory(text)) => captured.head = text,
+            (RepoFile::Text("shallow"), Copy::Memory(text)) => captured.shallow = text,
             (RepoFile::Text(_), Copy::Memory(text)) => {
                 for line in text.split(|&byte| byte == b'\n') {
                     let Some((id, name)) = line.split_once_byte(b' ') else { continue };
-                    // A reference of its own file stands above this list.
-                    kept.references.entry(name.to_vec()).or_insert_with(|| id.to_vec());
+                    // A reference in its own file takes precedence over this list.
+                    captured.references.entry(name.to_vec()).or_insert_with(|| id.to_vec());
                 }
             }
             (RepoFile::Reference(name), Copy::Memory(text)) => {
-                kept.references.insert(name, text.trim_ascii_end().to_vec());
+                captured.references.insert(name, text.trim_ascii_end().to_vec());
             }
             (_, _) => {}
         }
     }
 
-    /// Ends the walk: turns the kept files into repositories and reports those that cannot be read.
+    /// Turns the captured files into repositories, and reports those that cannot be read.
     pub(super) fn finish(
         &self,
         found: &mut dyn FnMut(ExtractedRepo),
         report: &mut dyn FnMut(&Path, ArchiveIssue),
         is_stopped: &dyn Fn() -> bool,
     ) {
-        for (git_dir, mut kept) in self.kept.take() {
-            let Some(folder) = kept.folder.take() else { continue };
-            if let Some(issue) = kept.issue.take() {
+        for (git_dir, mut captured) in self.captured.take() {
+            let Some(folder) = captured.folder.take() else { continue };
+            if let Some(issue) = captured.issue.take() {
                 report(&git_dir, issue);
             }
-            if let Err(fault) = kept.write(folder.path(), is_stopped) {
+            if let Err(fault) = captured.write(folder.path(), is_stopped) {
                 if is_stopped() {
                     return;
                 }
@@ -182,24 +183,24 @@ impl RepoExtractor {
 }
 
 impl CapturedRepo {
-    /// Opens a file for an object or a part of a pack.
+    /// Creates a file for an object or a part of a pack.
     fn open(&mut self, folder: &str, name: &str) -> io::Result<File> {
         if self.folder.is_none() {
             self.folder = Some(new_folder()?);
         }
         let Some(top) = &self.folder else { return Err(io::ErrorKind::NotFound.into()) };
-        self.is_wide |= folder.len() == 2 && name.len() == 62;
+        self.is_sha256 |= folder.len() == 2 && name.len() == 62;
         let path = top.path().join("objects").join(folder);
         std::fs::create_dir_all(&path)?;
         File::create(path.join(name))
     }
 
-    /// Writes what makes objects a repository.
+    /// Adds the files that make a folder of objects a repository.
     fn write(&self, folder: &Path, is_stopped: &dyn Fn() -> bool) -> Result<(), Fault> {
         let is_id = |id: &[u8]| matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit);
-        let is_wide =
-            self.is_wide || self.references.values().any(|id| id.len() == 64 && is_id(id));
-        let hash = if is_wide { HashKind::Sha256 } else { HashKind::Sha1 };
+        let is_sha256 =
+            self.is_sha256 || self.references.values().any(|id| id.len() == 64 && is_id(id));
+        let hash = if is_sha256 { HashKind::Sha256 } else { HashKind::Sha1 };
         let mut list = Vec::new();
         for (name, id) in self.references.iter().filter(|(name, id)| is_id(id) && is_name(name)) {
             list.extend([&id[..], b" ", name, b"\n"].concat());
@@ -209,7 +210,7 @@ impl CapturedRepo {
         let head = if is_head { head } else { b"ref: refs/heads/main" };
         let lines = self.shallow.split(|&byte| byte == b'\n').filter(|line| is_id(line));
         let shallow: Vec<u8> = lines.flat_map(|line| [line, b"\n"].concat()).collect();
-        write(folder, &[head, b"\n"].concat(), &list, hash)?;
+        write_repo(folder, &[head, b"\n"].concat(), &list, hash)?;
         if !shallow.is_empty() {
             std::fs::write(folder.join("shallow"), shallow)?;
         }
@@ -227,13 +228,13 @@ impl CapturedRepo {
     }
 }
 
-/// Makes a folder that only this user can enter.
+/// Creates a temporary folder that only this user can access.
 pub(super) fn new_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("ddpatrol-").tempdir()
 }
 
-/// Turns a folder with objects into a repository with these references.
-pub(super) fn write(
+/// Turns a folder of objects into a repository with these references.
+pub(super) fn write_repo(
     folder: &Path,
     head: &[u8],
     references: &[u8],
@@ -253,13 +254,13 @@ pub(super) fn write(
     std::fs::write(folder.join("config"), config)
 }
 
-/// Tells whether a text can be a line's reference: git's own rules are stricter.
+/// Returns `true` if a name can be written to `packed-refs`. The rules of git are stricter.
 pub(super) fn is_name(name: &[u8]) -> bool {
     let is_plain = |&byte: &u8| byte > b' ' && byte != 0x7f;
     name.starts_with(b"refs/") && name.len() <= 4_096 && name.iter().all(is_plain)
 }
 
-/// Tells what part of which folder's repository a member is.
+/// Returns the role of a member in a repository, and the git directory; `None` if it has no role.
 fn part(name: &[u8]) -> Option<(&[u8], RepoFile)> {
     let parts: Vec<&[u8]> = name.rsplitn(4, |&byte| byte == b'/').collect();
     let (&last, above) = parts.split_first()?;
@@ -292,8 +293,9 @@ fn part(name: &[u8]) -> Option<(&[u8], RepoFile)> {
     };
     if let Some(at) = at {
         let reference = name[at..].to_vec();
-        let is_kept = is_name(&reference);
-        return is_kept.then(|| (&name[..at.saturating_sub(1)], RepoFile::Reference(reference)));
+        let is_captured = is_name(&reference);
+        return is_captured
+            .then(|| (&name[..at.saturating_sub(1)], RepoFile::Reference(reference)));
     }
     let text = ["HEAD", "packed-refs", "shallow"].into_iter().find(|it| it.as_bytes() == last)?;
     Some((folder(1), RepoFile::Text(text)))
@@ -314,18 +316,18 @@ impl Split for [u8] {
 impl Read for CapturingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(buffer)?;
-        let kept = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
-        self.room -= kept as u64;
+        let captured = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
+        self.room -= captured as u64;
         let written = match &mut self.copy {
-            Copy::File(file) => file.write_all(&buffer[..kept]),
-            Copy::Memory(text) => text.write_all(&buffer[..kept]),
+            Copy::File(file) => file.write_all(&buffer[..captured]),
+            Copy::Memory(text) => text.write_all(&buffer[..captured]),
         };
         let is_line = matches!(self.part, RepoFile::Reference(_) | RepoFile::Text("HEAD"));
-        if kept < len && !is_line {
+        if captured < len && !is_line {
             self.issue.get_or_insert(ArchiveIssue::Limit(ArchiveLimit::Repository));
         }
         if let Err(error) = written {
-            // The member is looked at all the same; that the copy has a gap is told.
+            // The member is scanned regardless; the incomplete copy is reported.
             self.room = 0;
             self.issue.get_or_insert(ArchiveIssue::Unreadable(error));
         }
@@ -338,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_repositories_are_known_by_where_they_lie() {
+    fn repository_files_are_recognized_by_their_paths() {
         let (pair, rest) = ("ab", "0".repeat(38));
         let object = |prefix: &str| format!("{prefix}objects/{pair}/{rest}");
         let expected = || RepoFile::Object { folder: pair.to_owned(), name: rest.clone() };

@@ -1,7 +1,7 @@
 //! rpm: a lead, two headers, and a compressed cpio.
 //!
-//! In comes a stream; the cpio's members go to the walker as members of the package itself. The
-//! headers (descriptions, scripts, the change log) are not compressed: the raw search sees them.
+//! Input: a stream. Output: the members of the cpio, to the walker, as members of the package. The headers
+//! (descriptions, scripts, the change log) are not compressed, so the raw search covers them.
 
 use super::bytes::{fill, skip};
 use super::fault::Fault;
@@ -32,7 +32,7 @@ pub(super) fn read(
     }
 }
 
-/// Passes over a header; returns the length of its store.
+/// Skips a header; returns the length of its data store.
 fn header(reader: &mut dyn Read) -> Result<u64, Fault> {
     let mut fixed = [0; 16];
     if fill(reader, &mut fixed)? < fixed.len() || !fixed.starts_with(b"\x8e\xad\xe8\x01") {

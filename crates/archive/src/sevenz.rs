@@ -1,7 +1,7 @@
 //! 7z, read by `sevenz-rust2`.
 //!
-//! In come bytes that can be read at any offset; members go to the walker, block by block, so that a
-//! damaged or encrypted block takes no other with it.
+//! Input: seekable bytes. Output: members, to the walker. Blocks are decoded one by one, so that a damaged
+//! or encrypted block does not affect the others.
 
 use super::bytes::Bytes;
 use super::fault::Fault;
@@ -12,7 +12,7 @@ use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
 use std::io::Read;
 
-/// The memory for dictionaries and models, and for what the header unpacks to, in KiB.
+/// Maximum memory for dictionaries, models and the unpacked header, in KiB.
 const LIMIT: usize = MEMORY as usize / 1024;
 
 pub(super) fn read(
@@ -41,7 +41,7 @@ pub(super) fn read(
         });
         let Err(error) = read else { continue };
         if walker.account().reported() != reported {
-            // The member at which it broke was reported.
+            // The failure was already reported for the member in which it occurred.
             begun += 1;
         }
         let left = names.len().saturating_sub(begun.max(1) - 1);
@@ -59,7 +59,7 @@ pub(super) fn read(
                 issue => issue,
             };
             walker.account().report(&place.member(first), issue);
-            // What cannot be read has a name all the same; the first one's may have been looked at.
+            // The names of unreadable members are scanned too; the first one may be scanned twice.
             for name in &names[names.len() - left..] {
                 walker.account().name(place, name.as_bytes())?;
             }

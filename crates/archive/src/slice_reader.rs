@@ -1,14 +1,14 @@
-//! Parts of an archive's bytes: what a directory accounts for, what it leaves out, and a part as bytes of
-//! its own.
+//! Slices of an archive's bytes: the ranges that a directory covers, the gaps between them, and a reader
+//! over one range.
 
 use super::bytes::Bytes;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// What lies between entries and is no longer than this is the descriptor of one.
+/// Shorter gaps between entries are data descriptors, in bytes.
 const LEAST_GAP: u64 = 30;
 
-/// Where the entries of a directory lie.
+/// The ranges of the entries of a directory.
 #[derive(Debug, Default)]
 pub(super) struct CoveredRanges(Vec<Range<u64>>);
 
@@ -26,7 +26,7 @@ impl CoveredRanges {
         }
     }
 
-    /// Lists what lies between them and before `end`, and could hold an entry.
+    /// Lists the gaps before `end` that are long enough to hold an entry.
     pub(super) fn gaps(mut self, end: u64) -> Vec<Range<u64>> {
         self.0.sort_unstable_by_key(|range| range.start);
         self.0.push(end..end);
@@ -41,7 +41,7 @@ impl CoveredRanges {
     }
 }
 
-/// A part of bytes as bytes of its own.
+/// A seekable reader over one range of other bytes.
 pub(super) struct SliceReader<'a> {
     bytes: &'a mut dyn Bytes,
     range: Range<u64>,

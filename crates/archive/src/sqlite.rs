@@ -1,8 +1,7 @@
-//! SQLite: values that are too long for a page and go on in others.
+//! SQLite: values that are too long for one page and continue on overflow pages.
 //!
-//! In come the bytes of a database. What lies within one page the raw search has seen; here each
-//! payload that overflows is put together and goes to the walker as a member. Freed pages are seen by
-//! the raw search only, and so is a write-ahead log.
+//! Input: the bytes of a database. Output: each payload that overflows, reassembled, as a member to the
+//! walker. Values within one page, free pages and the write-ahead log are covered by the raw search only.
 
 use super::bytes::{Bytes, fill};
 use super::decode_error::DecodeError;
@@ -58,14 +57,14 @@ struct Database {
     pages: u64,
 }
 
-/// The kind of a b-tree: the cells of a table have a row number, and longer payloads.
+/// The kind of a b-tree. Table cells have a row number and longer payloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tree {
     Table,
     Index,
 }
 
-/// A payload that overflows: its whole length, and where its first part lies in the page.
+/// A payload that overflows: its total length, and the range of its first part in the page.
 struct Cell {
     len: u64,
     start: usize,
@@ -93,7 +92,7 @@ impl Database {
         (0..count.min(self.size / 2)).filter_map(cell).collect()
     }
 
-    /// Reads a cell, if it overflows.
+    /// Parses a cell; `None` unless it overflows.
     fn cell(&self, page: &[u8], start: usize, tree: Tree) -> Option<Cell> {
         let (len, mut start) = varint(page, start)?;
         if tree == Tree::Table {
@@ -115,7 +114,7 @@ impl Database {
     }
 }
 
-/// A payload as it is put together.
+/// Reads a payload across its overflow pages.
 struct Payload<'a> {
     file: &'a Database,
     bytes: &'a mut dyn Bytes,
@@ -137,7 +136,7 @@ impl<'a> Payload<'a> {
 impl Read for Payload<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.part.len() {
-            // Each page takes from what is left, so that a chain in a circle ends.
+            // Each page reduces `left`, so a cyclic chain of pages ends.
             if self.left == 0 {
                 return Ok(0);
             }
@@ -162,7 +161,7 @@ impl Read for Payload<'_> {
     }
 }
 
-/// Reads a number of one to nine bytes; returns it and where it ends.
+/// Parses a variable-length integer of one to nine bytes; returns it and the offset of its end.
 fn varint(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
     let mut value = 0_u64;
     for at in 0..9 {

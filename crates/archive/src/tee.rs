@@ -1,8 +1,8 @@
-//! A reader that shows what passes through it.
+//! A reader that also pushes the bytes it reads to the sink.
 //!
-//! In goes a member's reader; whoever reads the member's bytes as an archive gets them from here, and
-//! on the way they go through windows to the sink, are counted, and held against the limits. What is
-//! left unread is read at the end, so that all of it is scanned.
+//! Input: the reader of a member. Output: the same bytes to the reader of its format, and windows of them to
+//! the sink; they are counted and checked against the limits. The rest is read at the end, so that the
+//! whole member is scanned.
 
 use super::account::{Account, Level};
 use super::bytes::Bytes;
@@ -13,7 +13,7 @@ use ddpatrol_scan::read_full;
 use ddpatrol_scan::window::{PushWindows, Window};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// A member's bytes on their way.
+/// Reads a member and pushes its bytes to the sink.
 pub(super) struct Tee<'t, 'w> {
     scanned: ScanWindows<'t, 'w>,
     inner: &'t mut dyn Read,
@@ -22,11 +22,11 @@ pub(super) struct Tee<'t, 'w> {
     head_len: usize,
     head_at: usize,
     ended: bool,
-    /// Why it cannot be read any further.
+    /// The failure that ended reading.
     pub(super) failed: Option<Failure>,
 }
 
-/// The member whose windows go to the sink.
+/// Pushes the windows of a member to the sink.
 #[derive(Clone, Copy)]
 struct ScanWindows<'t, 'w> {
     account: &'t Account<'w>,
@@ -47,11 +47,11 @@ impl ScanWindows<'_, '_> {
     }
 }
 
-/// The reason why reading failed.
+/// A failure to read a member.
 pub(super) enum Failure {
-    /// This error, which is not reported yet.
+    /// An error that is not reported yet.
     New(io::Error),
-    /// An error that was reported, for instance by the reader of an archive around it.
+    /// An error that is already reported, for example by the reader of an archive around the member.
     Reported,
 }
 
@@ -74,19 +74,19 @@ impl<'t, 'w> Tee<'t, 'w> {
         }
     }
 
-    /// Reads the beginning and keeps it to be read again.
+    /// Returns the beginning without consuming it.
     pub(super) fn peek(&mut self) -> &[u8] {
         if self.head_len > 0 {
             return &self.head[..self.head_len];
         }
         let mut head = [0; HEAD];
-        // As long as there is no head, `self` reads from the member. An error is kept in `failed`.
+        // While there is no head, `self` reads from the member. An error is kept in `failed`.
         self.head_len = read_full(self, &mut head).len;
         self.head = head;
         &self.head[..self.head_len]
     }
 
-    /// Reads what is left, and ends the windows.
+    /// Reads the rest and finishes the windows.
     pub(super) fn finish(mut self) -> Option<Failure> {
         while !self.ended && self.failed.is_none() {
             let reported = self.scanned.account.reported();
@@ -94,7 +94,7 @@ impl<'t, 'w> Tee<'t, 'w> {
                 Ok(()) => self.inner.read(self.windows.room()),
                 Err(error) => Err(error),
             };
-            match self.took(read, reported) {
+            match self.record(read, reported) {
                 Ok(len) => {
                     let scanned = self.scanned;
                     self.windows.advance(len, &mut |window| scanned.visit(window));
@@ -109,34 +109,34 @@ impl<'t, 'w> Tee<'t, 'w> {
         self.failed
     }
 
-    /// Reads on from the member.
+    /// Reads more from the member.
     fn pull(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);
         }
         if self.failed.is_some() {
-            return Err(io::Error::other("it cannot be read on"));
+            return Err(io::Error::other("reading failed before"));
         }
         let reported = self.scanned.account.reported();
         let read = match self.scanned.account.check() {
             Ok(()) => self.inner.read(buffer),
             Err(error) => Err(error),
         };
-        let len = self.took(read, reported)?;
+        let len = self.record(read, reported)?;
         let scanned = self.scanned;
         self.windows.push(&buffer[..len], &mut |window| scanned.visit(window));
         Ok(len)
     }
 
-    /// Counts what was read, or keeps why nothing was.
-    fn took(&mut self, read: io::Result<usize>, reported: u64) -> io::Result<usize> {
+    /// Counts the bytes that were read, or keeps the failure.
+    fn record(&mut self, read: io::Result<usize>, reported: u64) -> io::Result<usize> {
         match read {
             Ok(0) => {
                 self.ended = true;
                 Ok(0)
             }
             Ok(len) => {
-                self.scanned.account.took(len, self.scanned.level);
+                self.scanned.account.count_bytes(len, self.scanned.level);
                 Ok(len)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
@@ -164,8 +164,8 @@ impl Read for Tee<'_, '_> {
     }
 }
 
-/// Bytes of an archive, of which each read fails once the walk is to end: decoders may read a whole
-/// archive before they return a single byte.
+/// Bytes of an archive whose reads fail once the walk must end: a decoder may read a whole archive before
+/// it returns a single byte.
 pub(super) struct Polled<'p, 'w> {
     account: &'p Account<'w>,
     inner: &'p mut dyn Bytes,

@@ -1,10 +1,10 @@
-//! zip: jar, war, apk, whl, nupkg, docx, xlsx, ipa; also behind a program or script.
+//! zip: jar, war, apk, whl, nupkg, docx, xlsx, ipa; also appended to a program or script.
 //!
-//! In come bytes that can be read at any offset. What the central directory lists goes to the walker,
-//! each entry for itself, also two of one name. Where there is no directory, the entries are read one
-//! after the other as they lie there, and that is told; and so they are where the directory leaves bytes
-//! out: entries that were deleted from it, and another zip before this one. Methods: stored, deflate, deflate64, bzip2,
-//! lzma, zstd, xz. What is encrypted is told.
+//! Input: seekable bytes. Output: the entries of the central directory, to the walker, including several of
+//! one name. Without a directory the entries are read in file order, and an issue is reported. Bytes that
+//! the directory does not cover are read in file order too: they hold deleted entries, or another zip
+//! before this one. Methods: stored, deflate, deflate64, bzip2, lzma, zstd, xz. Encrypted entries are
+//! reported.
 
 use super::bytes::{Bytes, fill, skip};
 use super::decode_error::DecodeError;
@@ -20,12 +20,12 @@ use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use std::ops::Range;
 
 const ENTRY_LEN: usize = 46;
-/// How many directories are read of one file: zips may follow each other.
+/// Maximum number of directories in one file: zips may be concatenated.
 const MOST_DIRECTORIES: usize = 1_000;
-/// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
+/// Bytes of the directory held at a time; the longest entry has 46 + 3 * 65,535 bytes.
 const PART: usize = 256 << 10;
 
-/// An entry.
+/// An entry, from its central or local header.
 #[derive(Debug)]
 struct ZipEntry {
     flags: u16,
@@ -50,7 +50,7 @@ pub(super) fn read(
         let is_whole = range == (0..len);
         let (start, part_len) = (range.start, range.end - range.start);
         let mut part = SliceReader::new(bytes, range)?;
-        // In a part, an empty directory may be something else's: a program's that writes zips, say.
+        // In a part, an empty directory may be a constant of a program that writes zips.
         let found = find_directory(&mut part)?.filter(|it| is_whole || it.start < it.end);
         let Some(directory) = found else {
             if is_whole {
@@ -64,21 +64,21 @@ pub(super) fn read(
         if directories > MOST_DIRECTORIES {
             return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
         }
-        let mut taken = CoveredRanges::default();
-        read_directory(walker, place, &mut part, directory, &mut taken)?;
-        taken.add(directory.start..directory.after);
-        open.extend(taken.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
+        let mut covered = CoveredRanges::default();
+        read_directory(walker, place, &mut part, directory, &mut covered)?;
+        covered.add(directory.start..directory.after);
+        open.extend(covered.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
     }
     Ok(())
 }
 
-/// Reads what the directory lists, and takes note of where that lies.
+/// Reads the entries of the directory, and adds their ranges to `covered`.
 fn read_directory(
     walker: &Walker<'_>,
     place: &MemberPlace,
     bytes: &mut dyn Bytes,
     directory: Directory,
-    taken: &mut CoveredRanges,
+    covered: &mut CoveredRanges,
 ) -> Result<(), Fault> {
     let mut at = directory.start;
     let mut part = Vec::new();
@@ -92,12 +92,12 @@ fn read_directory(
         while let Some((entry, len)) = parse_entry(&part[used..]) {
             used += len;
             if let Some(range) = read_entry(walker, place, bytes, &entry, directory.base)? {
-                taken.add(range);
+                covered.add(range);
             }
         }
         if used == 0 {
             walker.account().report(place, Damage::ZipDirectory);
-            taken.add(0..directory.start);
+            covered.add(0..directory.start);
             return read_in_order(walker, place, bytes, Sure::Yes);
         }
         at += used as u64;
@@ -105,7 +105,7 @@ fn read_directory(
     Ok(())
 }
 
-/// Reads an entry of the directory; `None` if there is none, or not the whole of it.
+/// Parses an entry of the directory; `None` if there is no complete one.
 fn parse_entry(part: &[u8]) -> Option<(ZipEntry, usize)> {
     let fixed = part.get(..ENTRY_LEN).filter(|it| it.starts_with(b"PK\x01\x02"))?;
     let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(fixed, at)));
@@ -125,7 +125,7 @@ fn parse_entry(part: &[u8]) -> Option<(ZipEntry, usize)> {
 }
 
 impl ZipEntry {
-    /// Takes what does not fit 32 bits from the extra fields.
+    /// Replaces values that do not fit 32 bits by those of the zip64 extra field.
     fn widen(&mut self, mut extra: &[u8]) {
         while let Some(head) = extra.get(..4) {
             let (id, len) = (u16_at(head, 0), usize::from(u16_at(head, 2)));
@@ -143,7 +143,7 @@ impl ZipEntry {
         }
     }
 
-    /// Tells whether its content can be read.
+    /// Returns `true` if the content can be decoded.
     fn is_readable(&self) -> bool {
         !self.is_encrypted() && matches!(self.method, 0 | 8 | 9 | 12 | 14 | 93 | 95)
     }
@@ -153,7 +153,7 @@ impl ZipEntry {
     }
 }
 
-/// Reads one entry of the directory; returns where it lies.
+/// Reads one entry of the directory; returns its range.
 fn read_entry(
     walker: &Walker<'_>,
     place: &MemberPlace,
@@ -180,13 +180,13 @@ fn read_entry(
     bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
     let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
     content(walker, place, entry, &mut packed)?;
-    // Behind what it really takes others may lie, whatever the directory says of its length.
+    // Other entries may begin right after the bytes that were consumed, whatever the recorded length.
     let left = packed.get_ref().limit() + packed.buffer().len() as u64;
     let taken = if entry.is_readable() { entry.packed - left } else { entry.packed };
     Ok(Some(start..start.saturating_add(30 + skipped).saturating_add(taken)))
 }
 
-/// Returns how long a local header is, with name and extra fields.
+/// Returns the length of a local header, with name and extra fields.
 fn local_len(local: &[u8; 30]) -> u64 {
     30 + u64::from(u16_at(local, 26)) + u64::from(u16_at(local, 28))
 }
@@ -223,7 +223,7 @@ fn content(
     walker.member(place, &entry.name, &mut checked)
 }
 
-/// Opens lzma as zip has it: a version, the properties with their length, then the stream.
+/// Opens an lzma stream of a zip: a version, the properties with their length, then the data.
 fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 'a>> {
     let mut head = [0; 9];
     packed.read_exact(&mut head)?;
@@ -240,7 +240,7 @@ fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 
     Ok(Box::new(reader))
 }
 
-/// Content whose checksum is compared at its end.
+/// Reads content and compares its checksum at the end.
 struct Checked<R> {
     decoder: R,
     crc: Option<u32>,
@@ -264,15 +264,15 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// Whether what bears the mark of an entry surely is one.
+/// Whether the signature of an entry proves that one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sure {
     Yes,
-    /// The mark may also be part of something else: of a program that reads zips, say.
+    /// The signature may also be a constant of a program that reads zips.
     No,
 }
 
-/// Reads the entries of a zip without a directory, one behind the other.
+/// Reads the entries of a zip without a directory, in file order.
 fn read_in_order(
     walker: &Walker<'_>,
     place: &MemberPlace,
@@ -317,7 +317,7 @@ fn read_in_order(
             let left = packed.limit();
             skip(&mut reader, left)?;
         } else if matches!(entry.method, 8 | 9 | 12) {
-            // These know their own end.
+            // Streams of these methods mark their own end.
             content(walker, place, &entry, &mut reader)?;
         } else {
             walker.account().report(&place.member(&entry.name), Damage::ZipEntryUnsized);
@@ -326,8 +326,8 @@ fn read_in_order(
     Ok(())
 }
 
-/// Reads the name of what may be an entry; `None` if it is none, and then it is read again from behind its
-/// mark, since it may hide one.
+/// Reads the name of a possible entry. If the name is implausible, returns `None` and seeks back to just
+/// after the signature, since an entry may begin within the bytes read.
 fn likely_name(
     reader: &mut BufReader<&mut dyn Bytes>,
     fixed: &[u8; 26],
@@ -337,7 +337,7 @@ fn likely_name(
     let mut name = vec![0; len];
     let (mut read, mut is_likely) = (0, is_known && fixed[0] < 64 && len > 0);
     while is_likely && read < len {
-        // Piece by piece: a mark has bytes that a name has not, so none is read over far.
+        // In pieces: a signature contains bytes that names do not, so reading stops soon after one.
         let to = len.min(read + 64);
         let filled = fill(reader, &mut name[read..to])?;
         is_likely = filled == to - read && !name[read..to].iter().any(u8::is_ascii_control);
@@ -350,7 +350,7 @@ fn likely_name(
     Ok(None)
 }
 
-/// Reads on to behind the mark of the next entry; `false` if there is none.
+/// Seeks to just after the signature of the next entry; returns `false` if there is none.
 fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
     const MARK: &[u8; 4] = b"PK\x03\x04";
     let mut seen = 0;
