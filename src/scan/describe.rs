@@ -66,16 +66,16 @@ impl<'a> Describer<'a> {
             trace: placement.trace.clone(),
             change_status: placement.change_status.clone(),
         };
-        let mut gathered = TokenLocations::default();
+        let mut collected = TokenLocations::default();
         for span in placement.spans.iter() {
             if run.is_interrupted() {
                 break;
             }
             let matched = content.matched(span);
             let seen = WindowMatch { token: &token, window: &mut content.window, matched };
-            common.gather(&mut gathered, &mut self.describer, seen, scan.on_match);
+            common.add_match(&mut collected, &mut self.describer, seen, scan.on_match);
         }
-        let mut locations = gathered.finish();
+        let mut locations = collected.finish();
         locations.extend(self.in_members(placement, content, &token));
         if locations.is_empty() {
             return;

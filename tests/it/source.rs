@@ -155,7 +155,7 @@ fn a_path_that_is_missing_is_an_error_and_the_others_are_scanned() {
     tree.write("x", "nothing");
     let ran = tree.run(&["scan", "nope", "x"]);
     assert_eq!(ran.code(), Some(2));
-    assert!(ran.stdout().contains("nope: there is no such file or folder"), "{ran:?}");
+    assert!(ran.stdout().contains("nope: no such file or folder"), "{ran:?}");
     assert!(ran.stdout().contains("Scanned 1 file"), "{ran:?}");
 }
 

@@ -1,5 +1,5 @@
-//! Reads until a buffer is full. `Read::read` may return less, and `Read::read_exact` loses the length
-//! of what it has read when it fails.
+//! Reads until a buffer is full. `Read::read` may return less, and `Read::read_exact` does not return the
+//! number of bytes read before a failure.
 
 use std::io::{self, Read};
 

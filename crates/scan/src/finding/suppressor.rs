@@ -1,7 +1,7 @@
-//! Decides which findings do not count: by an inline comment, the allow list or the baseline.
+//! Marks the findings that an inline comment, the allow list or the baseline suppresses.
 //!
-//! Input: findings, and what was decided about tokens before. Output: the same findings, marked, and the
-//! decisions that no finding needed. Nothing is removed: suppressed findings are still reported.
+//! Input: findings, the allow list and the baseline. Output: the same findings, marked, and the entries that
+//! no finding needed. No finding is removed: suppressed findings are still reported.
 
 use super::baseline::{Baseline, Coverage, Roots};
 use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
@@ -11,24 +11,24 @@ use jiff::civil::Date;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// What was decided about tokens before the scan.
+/// The allow list and baseline of a scan.
 #[derive(Clone, Debug, Default)]
 pub struct Suppressor {
     /// The allow list.
     pub allowed: Vec<AllowlistEntry>,
-    /// The tokens that are known.
+    /// The baseline.
     pub baseline: Option<Baseline>,
-    /// Where the paths of the baseline begin.
+    /// The folders that paths of the baseline are relative to.
     pub roots: Roots,
-    /// How far the scan looks.
+    /// The places that the scan covers.
     pub coverage: Coverage,
-    /// The day on which this scan runs.
+    /// The date of the scan.
     pub today: Date,
 }
 
 impl Suppressor {
-    /// Marks the findings that do not count. Returns the decisions that no finding needed, as far as the
-    /// scan would have found their tokens.
+    /// Marks suppressed findings. Returns the entries that no finding needed, if the scan would have found
+    /// their tokens.
     pub fn apply(
         &self,
         findings: &mut [Finding],
@@ -103,8 +103,8 @@ impl Suppressor {
     }
 }
 
-/// Suppresses a finding whose own lines allow it: a comment is at each of its places, or at another
-/// place of the same path, so that it covers the versions of a file before the comment was written.
+/// Suppresses a finding if each of its locations has an inline comment, or another location at the same path
+/// has one: it covers the versions of a file before the comment was written.
 fn inline(finding: &Finding) -> Option<Suppression> {
     let counts = |place: &&Location| place.inline.as_ref().is_some_and(|it| it.counts);
     let covered: HashSet<&PathBuf> =
@@ -129,7 +129,7 @@ mod tests {
     use crate::finding::tests::{clean, finding, location, redactor, token};
 
     #[test]
-    fn an_entry_holds_through_its_last_day() {
+    fn an_entry_applies_through_its_last_day() {
         let entry = |day| AllowlistEntry {
             fingerprint: Fingerprint::of(b"x"),
             reason: "a test".to_owned(),
@@ -201,7 +201,7 @@ mod tests {
         let unused = expired.apply(&mut found, &mut redactor().masker());
         assert_eq!(found[0].suppression, None);
         assert_eq!(unused.iter().map(|it| it.expired).collect::<Vec<_>>(), [Some(last)]);
-        // Another entry for the token may still hold.
+        // Another entry for the token may still apply.
         let renewed = vec![allowed(1, Some(last)), allowed(1, None)];
         let renewed = Suppressor { allowed: renewed, ..decisions() };
         assert_eq!(
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_the_baseline_does_not_know_is_new() {
+    fn a_place_that_is_not_in_the_baseline_is_new() {
         let it = Suppressor { baseline: Some(known(1, &["a"])), ..decisions() };
         let mut found = finding(1, vec![location("a"), location("b")]);
         assert_eq!(applied(&it, &mut found).0, Some(SuppressionKind::Baseline));
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(new, [false, true]);
         let reason = found.suppression.and_then(|it| it.reason);
         assert_eq!(reason.as_deref(), Some("rotated"));
-        // What is allowed has no news.
+        // Allowed findings have no new places.
         let it = Suppressor { allowed: vec![allowed(1, None)], ..it };
         let mut found = finding(1, vec![location("b")]);
         assert_eq!(applied(&it, &mut found), (Some(SuppressionKind::Allow), vec![]));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_are_unused_only_where_the_scan_would_have_found_their_tokens() {
+    fn entries_are_unused_only_if_the_scan_would_have_found_their_tokens() {
         let of = |coverage| {
             let last = Date::constant(2026, 1, 1);
             let it = Suppressor {
@@ -243,7 +243,7 @@ mod tests {
             [SuppressionKind::Allow, SuppressionKind::Allow, SuppressionKind::Baseline]
         );
         assert_eq!(of(Coverage::Unknown), []);
-        // An expired entry is of no use whatever was scanned.
+        // An expired entry is unused, whatever was scanned.
         assert_eq!(
             of(Coverage::Below(vec!["x".to_owned()])),
             [SuppressionKind::Allow, SuppressionKind::Baseline]
@@ -256,7 +256,7 @@ mod tests {
         let by = |places| applied(&decisions(), &mut finding(1, places)).0;
         assert_eq!(by(vec![commented("a", true), location("a")]), Some(SuppressionKind::Inline));
         assert_eq!(by(vec![commented("a", true), location("b")]), None);
-        // Neither the name of the file nor what a comment that does not count is at.
+        // It covers no file names, and a comment that does not count covers nothing.
         let name = Location { part: Part::Name, ..location("a") };
         assert_eq!(by(vec![commented("a", true), name]), None);
         assert_eq!(by(vec![commented("a", false), location("a")]), None);

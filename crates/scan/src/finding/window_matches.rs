@@ -1,9 +1,8 @@
-//! Describes the matches in one window: where they begin and end, what their lines say about them, and
-//! the text around them.
+//! Describes the matches in one window: positions, inline comments, and the text around them.
 //!
-//! In come matches; out come [`MatchPosition`]s and masked text. It does not collect them. Every token in packed
-//! content is at the place of the whole, which can be megabytes: such a place is read and masked once,
-//! however many tokens it holds.
+//! Input: matches. Output: [`MatchPosition`]s and masked text. Matches are not collected here. All tokens in
+//! an encoded run are at the position of the run, which can have megabytes: such a run is described and
+//! masked once for all its tokens.
 
 use super::collect::MatchDescriber;
 use super::spots::MatchPosition;
@@ -15,7 +14,7 @@ use ddpatrol_detect::redact::Clean;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The length from which on matches are described once, in bytes.
+/// Minimum length of a match whose description is cached, in bytes.
 const LONG: usize = 4 * 1024;
 
 /// A match without its token.
@@ -27,14 +26,14 @@ pub struct Matched {
     pub encoding: Encoding,
 }
 
-/// What is known of a long match.
+/// The cached description of a long match.
 #[derive(Debug)]
 struct Known {
     position: MatchPosition,
     snippet: Option<Clean>,
 }
 
-/// The descriptions of matches in one window, which is part of a content of one kind.
+/// Describes the matches in one window.
 #[derive(Debug)]
 pub struct WindowMatches<'a> {
     bytes: &'a [u8],
@@ -44,7 +43,7 @@ pub struct WindowMatches<'a> {
 }
 
 impl<'a> WindowMatches<'a> {
-    /// Prepares for a window at an offset whose first byte is at `start`.
+    /// Creates the descriptions for a window at an offset, whose first byte is at `start`.
     pub fn new(bytes: &'a [u8], offset: u64, start: Position) -> Self {
         let positions = TextPositions::new(bytes, offset, start);
         Self { bytes, offset, positions, long: HashMap::new() }

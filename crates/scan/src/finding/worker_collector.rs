@@ -1,8 +1,8 @@
-//! Gathers the matches that one worker finds: in come windows and matches, out go the places of each
-//! token to the [`Collector`], content by content.
+//! Collects the matches of one worker.
 //!
-//! Describing a token and taking the collector's lock cost far more than finding it once more, so both
-//! are done once for each content. A gatherer keeps what it has until it is dropped.
+//! Input: windows and matches. Output: the locations of each token, to the [`Collector`], one content at a
+//! time. Describing a token and locking the collector cost far more than finding the token again, so both
+//! happen once per content. The rest is flushed when the worker's collector is dropped.
 
 use super::spots::{MatchPosition, Spots, TokenLocations};
 use super::{
@@ -17,12 +17,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How many contents are open at once: an archive's windows alternate with those of its members.
+/// Maximum number of open contents: windows of an archive alternate with those of its members.
 const MOST_OPEN: usize = 8;
-/// After so many tokens the descriptions are dropped when the next content begins.
+/// Maximum number of token descriptions kept when the next content begins.
 const MOST_TOKENS: usize = 4096;
 
-/// Descriptions of tokens, each made once.
+/// Numbered descriptions of tokens.
 #[derive(Debug, Default)]
 pub struct Tokens {
     list: Vec<Token>,
@@ -54,12 +54,12 @@ impl Tokens {
         &self.list[number]
     }
 
-    /// Returns how many there are.
+    /// Returns the number of tokens.
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Forgets all.
+    /// Removes all tokens.
     pub fn clear(&mut self) {
         self.list.clear();
         self.by_hash.clear();
@@ -67,18 +67,18 @@ impl Tokens {
     }
 }
 
-/// What all places of a token in one content have in common.
+/// The data shared by all locations in one content.
 #[derive(Clone, Debug)]
 pub struct LocationContext {
-    /// The file or folder; `None` is standard input.
+    /// The file or folder; `None` for standard input.
     pub path: Option<PathBuf>,
     /// The part of the input.
     pub part: Part,
-    /// The layer of a container image, in words.
+    /// The description of a container image layer.
     pub layer: Option<Arc<str>>,
-    /// The commits, for a place in a history.
+    /// The attribution, for content of a history.
     pub trace: Option<Arc<Trace>>,
-    /// The status against the base, for a place in a change.
+    /// The status relative to the base, for content of a change.
     pub change_status: Option<ChangeStatus>,
 }
 
@@ -88,15 +88,15 @@ pub struct WindowMatch<'a, 'w> {
     pub token: &'a Token,
     /// Describes matches in the window.
     pub window: &'a mut WindowMatches<'w>,
-    /// Where the token is in the window.
+    /// The position of the token in the window.
     pub matched: Matched,
 }
 
 impl LocationContext {
-    /// Adds a match to the places of its token, and calls `on_match` with it.
-    pub fn gather(
+    /// Adds a match to the locations of its token, and calls `on_match` with it.
+    pub fn add_match(
         &self,
-        gathered: &mut TokenLocations,
+        locations: &mut TokenLocations,
         describer: &mut MatchDescriber<'_>,
         seen: WindowMatch<'_, '_>,
         on_match: Option<OnMatch<'_>>,
@@ -104,7 +104,7 @@ impl LocationContext {
         let WindowMatch { token, window, matched } = seen;
         let position = window.position(describer, self.part, &matched);
         let bare = on_match.map(|on_match| (on_match, position.clone()));
-        let added = gathered
+        let added = locations
             .add(position, |position| self.location(position, window.snippet(describer, &matched)));
         let Some((on_match, position)) = bare else { return };
         match added {
@@ -143,7 +143,7 @@ struct Content {
     tokens: ByToken,
 }
 
-/// A window whose matches are gathered.
+/// A window whose matches are collected.
 pub struct MatchWindow<'a> {
     blob: &'a Blob<'a>,
     matches: WindowMatches<'a>,
@@ -151,7 +151,7 @@ pub struct MatchWindow<'a> {
 }
 
 impl<'a> MatchWindow<'a> {
-    /// Prepares for the matches in a window.
+    /// Creates the state for the matches in a window.
     #[must_use]
     pub fn new(blob: &'a Blob<'a>) -> Self {
         let matches = WindowMatches::new(blob.bytes, blob.offset, blob.position);
@@ -159,7 +159,7 @@ impl<'a> MatchWindow<'a> {
     }
 }
 
-/// The places of each token, by its number.
+/// The locations of each token, by its number.
 #[derive(Debug, Default)]
 pub(crate) struct ByToken {
     list: Vec<(usize, TokenLocations)>,
@@ -167,7 +167,7 @@ pub(crate) struct ByToken {
 }
 
 impl ByToken {
-    /// Returns the places of a token.
+    /// Returns the locations of a token.
     pub(crate) fn of(&mut self, token: usize) -> &mut TokenLocations {
         let next = self.list.len();
         let at = match self.list.last() {
@@ -180,24 +180,24 @@ impl ByToken {
         &mut self.list[at].1
     }
 
-    /// Returns all.
+    /// Returns the locations of all tokens.
     pub(crate) fn into_list(self) -> Vec<(usize, TokenLocations)> {
         self.list
     }
 }
 
-/// Gathers the matches of one worker.
+/// Collects the matches of one worker.
 pub struct WorkerCollector<'a> {
     describer: MatchDescriber<'a>,
     collector: &'a Collector,
     on_match: Option<OnMatch<'a>>,
     tokens: Tokens,
-    /// The contents whose windows may go on, the last one last.
+    /// The contents that may have more windows, the most recent last.
     open: Vec<Content>,
 }
 
 impl<'a> WorkerCollector<'a> {
-    /// Creates a gatherer that hands its places to `collector`, and calls `on_match` with each match.
+    /// Creates a collector that forwards locations to `collector`, and calls `on_match` with each match.
     #[must_use]
     pub fn new(
         describer: MatchDescriber<'a>,
@@ -219,10 +219,10 @@ impl<'a> WorkerCollector<'a> {
         let matched = Matched { range: found.start..found.end, encoding: found.encoding };
         let seen = WindowMatch { token: tokens.get(number), window: matches, matched };
         let Content { common, tokens: by_token } = content;
-        common.gather(by_token.of(number), describer, seen, *on_match);
+        common.add_match(by_token.of(number), describer, seen, *on_match);
     }
 
-    /// Finds the content of a window, or begins one.
+    /// Makes the content of a window the current one, and begins it if it is new.
     fn enter(&mut self, blob: &Blob<'_>) {
         let (path, part) = Location::place(blob.origin);
         let is_it = |it: &Content| it.common.path == path && it.common.part == part;
@@ -253,8 +253,8 @@ impl<'a> WorkerCollector<'a> {
     }
 
     fn close(&self, content: Content) {
-        for (token, gathered) in content.tokens.into_list() {
-            self.collector.add(self.tokens.get(token), gathered);
+        for (token, locations) in content.tokens.into_list() {
+            self.collector.add(self.tokens.get(token), locations);
         }
     }
 
