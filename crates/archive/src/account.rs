@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 
 /// The ratio is checked only above this many unpacked bytes: a small file of zeros is not a bomb.
-const GRACE: u64 = 1 << 30;
+const MIN_RATIO_BYTES: u64 = 1 << 30;
 
 /// Counts, limits and the sink of one walk.
 pub(super) struct Account<'a> {
@@ -27,13 +27,12 @@ pub(super) struct Account<'a> {
     outermost: Cell<u64>,
     unpacked: Cell<u64>,
     members: Cell<u64>,
-    reported: Cell<u64>,
     stopped: Cell<Option<Stop>>,
 }
 
 /// The origin of bytes that were read: only those of members count as unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum ByteOrigin {
     /// Standard input itself.
     Stdin,
     /// A member that was unpacked.
@@ -57,7 +56,6 @@ impl<'a> Account<'a> {
             outermost: Cell::default(),
             unpacked: Cell::default(),
             members: Cell::default(),
-            reported: Cell::default(),
             stopped: Cell::default(),
         }
     }
@@ -132,13 +130,7 @@ impl<'a> Account<'a> {
         if self.is_stopped() {
             return;
         }
-        self.reported.set(self.reported.get() + 1);
         self.sink.borrow_mut().issue(issue, &place.path);
-    }
-
-    /// Returns the number of issues that were reported so far.
-    pub(super) fn reported(&self) -> u64 {
-        self.reported.get()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -154,9 +146,9 @@ impl<'a> Account<'a> {
     }
 
     /// Counts bytes that were read.
-    pub(super) fn count_bytes(&self, len: usize, level: Level) {
+    pub(super) fn count_bytes(&self, len: usize, origin: ByteOrigin) {
         let len = len as u64;
-        if level == Level::Stdin {
+        if origin == ByteOrigin::Stdin {
             self.outermost.set(self.outermost.get() + len);
             self.sink.borrow_mut().count(WalkCount::Input(len));
             return;
@@ -184,7 +176,7 @@ impl<'a> Account<'a> {
             return Some(UnpackLimit::Bytes(limits.unpacked));
         }
         let most = limits.ratio.saturating_mul(self.outermost.get());
-        (unpacked > GRACE.max(most)).then_some(UnpackLimit::Ratio(limits.ratio))
+        (unpacked > MIN_RATIO_BYTES.max(most)).then_some(UnpackLimit::Ratio(limits.ratio))
     }
 
     pub(super) fn blob(&self, blob: &Blob<'_>) {

@@ -12,7 +12,7 @@ use ddpatrol_scan::issue::{Damage, Unsupported};
 use std::io::{Cursor, Read};
 
 /// Maximum length of a name, in bytes.
-const LONGEST: u64 = 64 << 10;
+const MAX_NAME: u64 = 64 << 10;
 const TRAILER: &[u8] = b"TRAILER!!!";
 
 pub(super) fn read(
@@ -22,7 +22,7 @@ pub(super) fn read(
 ) -> Result<(), Fault> {
     loop {
         let Some(header) = next(reader)? else { return Ok(()) };
-        if header.name == 0 || header.name > LONGEST {
+        if header.name == 0 || header.name > MAX_NAME {
             return Err(Damage::NameLength.into());
         }
         let mut name = Vec::new();

@@ -4,7 +4,7 @@
 //! folders. Output: for the blob of a layer, a description with the command that created it. The files of
 //! layers are read like those of any other tar, including those that a later layer deletes.
 
-use super::layers::{self, LONGEST};
+use super::layers::{self, MAX_DOCUMENT};
 use ddpatrol_scan::regular::{self, Links};
 use std::io::Read;
 use std::path::{Component, Path};
@@ -35,7 +35,7 @@ pub fn of_folder(path: &Path) -> Option<Arc<str>> {
         let path = is_below.then(|| root.join(name))?;
         let mut text = Vec::new();
         let file = regular::open(&path, Links::Refuse).ok()?;
-        file.take(LONGEST).read_to_end(&mut text).ok()?;
+        file.take(MAX_DOCUMENT).read_to_end(&mut text).ok()?;
         serde_json::from_slice(&text).ok()
     };
     let name = path.strip_prefix(root).ok()?;

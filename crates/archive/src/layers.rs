@@ -9,11 +9,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Maximum length of a manifest or configuration, in bytes. Docker Hub accepts manifests of 4 MiB.
-pub(super) const LONGEST: u64 = 4 << 20;
+pub(super) const MAX_DOCUMENT: u64 = 4 << 20;
 /// Maximum number of documents kept from one image file.
-const MOST: usize = 4_096;
+const MAX_DOCUMENTS: usize = 4_096;
 /// Maximum length of a command in the description of a layer, in characters.
-const COMMAND: usize = 500;
+const MAX_COMMAND: usize = 500;
 
 /// The documents of an image stored in one file, by member name.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Documents {
     /// # Errors
     /// Errors of reading the content.
     pub(super) fn take(&mut self, name: &[u8], len: u64, content: &mut dyn Read) -> io::Result<()> {
-        if len == 0 || len > LONGEST || self.0.len() == MOST {
+        if len == 0 || len > MAX_DOCUMENT || self.0.len() == MAX_DOCUMENTS {
             return Ok(());
         }
         let mut first = [0];
@@ -79,7 +79,7 @@ impl Layers {
     /// Follows an OCI index to its manifests. Indexes may refer to other indexes; in practice they nest at
     /// most three deep.
     fn index(&mut self, document: Document<'_>, index: &Value, depth: usize) {
-        for entry in list(&index["manifests"]).take(MOST) {
+        for entry in list(&index["manifests"]).take(MAX_DOCUMENTS) {
             let Some(manifest) = digest(entry).and_then(|name| document(name.as_bytes())) else {
                 continue;
             };
@@ -113,7 +113,7 @@ impl Layers {
                 text.push_str(&format!(", of the image {image}"));
             }
             if let Some(command) = commands.get(at).filter(|it| !it.is_empty()) {
-                let short: String = command.chars().take(COMMAND).collect();
+                let short: String = command.chars().take(MAX_COMMAND).collect();
                 let more = if short.len() < command.len() { "…" } else { "" };
                 text.push_str(&format!(", created by `{short}{more}`"));
             }

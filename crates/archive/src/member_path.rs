@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Maximum length of a member name in a path, in bytes. File systems allow 4,096.
-const LONGEST: usize = 4_096;
+const MAX_NAME: usize = 4_096;
 
 /// A place in an archive, or the outermost archive itself.
 #[derive(Clone, Debug)]
@@ -59,8 +59,8 @@ impl MemberPlace {
 /// Returns the path of a member, such as `a.jar!/b/c`.
 fn join(base: &Path, name: &[u8]) -> PathBuf {
     let name = inside(name);
-    let is_cut = name.len() > LONGEST;
-    let name = &name[..name.len().min(LONGEST)];
+    let is_cut = name.len() > MAX_NAME;
+    let name = &name[..name.len().min(MAX_NAME)];
     let mut path = base.as_os_str().to_owned();
     path.push("!/");
     path.push(text(name));

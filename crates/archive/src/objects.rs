@@ -29,11 +29,11 @@ const PART: usize = 1 << 20;
 /// Maximum length of the header of a loose object, in bytes.
 const HEADER: usize = 32;
 /// Bytes of objects sent at a time, since each message wakes a thread.
-const HANDED: usize = 1 << 20;
+const MAX_BATCH: usize = 1 << 20;
 
 /// A message from the pack reader.
-enum Item {
-    Objects(Vec<Whole>),
+enum Message {
+    Objects(Vec<LoadedObject>),
     /// An object that is too large to hold; its parts follow.
     Large(ObjectId),
     Part(Vec<u8>),
@@ -43,7 +43,7 @@ enum Item {
 }
 
 /// An object in memory.
-struct Whole {
+struct LoadedObject {
     kind: Kind,
     id: ObjectId,
     bytes: Vec<u8>,
@@ -72,11 +72,12 @@ pub(super) fn read_pack(
     std::thread::scope(|scope| {
         let stopped = &stopped;
         std::thread::Builder::new().spawn_scoped(scope, move || {
-            let failed = |error| drop(sender.send(Item::Failed(error)));
+            let failed = |error| drop(sender.send(Message::Failed(error)));
             let forest = DeltaForest::new(pack, None, failed);
             let options = WalkOptions { kinds: Kinds::ALL, pool: None, budget: BUDGET, skip: None };
-            let make = || Sender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
-            forest.walk(&options, &make).iter_mut().for_each(Sender::flush);
+            let make =
+                || ObjectSender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
+            forest.walk(&options, &make).iter_mut().for_each(ObjectSender::flush);
         })?;
         let outcome = take(walker, place, &items);
         // The sender stops at this flag, or when the channel is closed.
@@ -86,21 +87,21 @@ pub(super) fn read_pack(
     })
 }
 
-fn take(walker: &Walker<'_>, place: &MemberPlace, items: &Receiver<Item>) -> Result<(), Fault> {
+fn take(walker: &Walker<'_>, place: &MemberPlace, items: &Receiver<Message>) -> Result<(), Fault> {
     while let Ok(item) = items.recv() {
         match item {
-            Item::Objects(objects) => {
-                for Whole { kind, id, bytes } in objects {
+            Message::Objects(objects) => {
+                for LoadedObject { kind, id, bytes } in objects {
                     walker.member(place, &name(kind, id), &mut Cursor::new(bytes))?;
                 }
             }
-            Item::Large(id) => {
-                let mut parts = Parts { items, part: Cursor::default(), has_ended: false };
+            Message::Large(id) => {
+                let mut parts = PartReader { items, part: Cursor::default(), has_ended: false };
                 walker.member(place, &name(Kind::Blob, id), &mut parts)?;
             }
-            Item::Failed(error) => walker.account().report(place, Damage::Pack(error)),
+            Message::Failed(error) => walker.account().report(place, Damage::Pack(error)),
             // The rest of a large object that was not read to its end.
-            Item::Part(_) | Item::End(_) => {}
+            Message::Part(_) | Message::End(_) => {}
         }
     }
     Ok(())
@@ -118,29 +119,29 @@ fn object_id(kind: Kind, bytes: &[u8]) -> Option<ObjectId> {
 }
 
 /// Sends objects to the thread of the walker.
-struct Sender<'a> {
-    sender: SyncSender<Item>,
+struct ObjectSender<'a> {
+    sender: SyncSender<Message>,
     stopped: &'a AtomicBool,
     ids: Ids,
-    held: Vec<Whole>,
+    held: Vec<LoadedObject>,
     len: usize,
 }
 
-impl Sender<'_> {
+impl ObjectSender<'_> {
     fn flush(&mut self) {
         self.len = 0;
         let held = std::mem::take(&mut self.held);
-        self.send(Item::Objects(held));
+        self.send(Message::Objects(held));
     }
 
-    fn send(&self, item: Item) {
+    fn send(&self, item: Message) {
         if self.sender.send(item).is_err() {
             self.stopped.store(true, Ordering::Relaxed);
         }
     }
 }
 
-impl Visitor for Sender<'_> {
+impl Visitor for ObjectSender<'_> {
     type Kept = ();
 
     fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), PackFault> {
@@ -148,8 +149,8 @@ impl Visitor for Sender<'_> {
         let bytes = object.whole()?.to_vec();
         let id = if self.ids == Ids::Computed { object_id(kind, &bytes).unwrap_or(id) } else { id };
         self.len += bytes.len();
-        self.held.push(Whole { kind, id, bytes });
-        if self.len >= HANDED {
+        self.held.push(LoadedObject { kind, id, bytes });
+        if self.len >= MAX_BATCH {
             self.flush();
         }
         Ok(())
@@ -157,22 +158,22 @@ impl Visitor for Sender<'_> {
 
     fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
         self.flush();
-        self.send(Item::Large(id));
+        self.send(Message::Large(id));
         loop {
             let mut part = Vec::with_capacity(PART);
             let read = (&mut *content).take(PART as u64).read_to_end(&mut part);
             let is_end = part.is_empty() || read.is_err() || self.is_stopped();
-            self.send(Item::Part(part));
+            self.send(Message::Part(part));
             if is_end {
                 let copy = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
-                self.send(Item::End(read.as_ref().map(|_| ()).map_err(copy)));
+                self.send(Message::End(read.as_ref().map(|_| ()).map_err(copy)));
                 return read.map(|_| ());
             }
         }
     }
 
     fn failed(&mut self, error: PackError) {
-        self.send(Item::Failed(error));
+        self.send(Message::Failed(error));
     }
 
     fn is_stopped(&self) -> bool {
@@ -181,13 +182,13 @@ impl Visitor for Sender<'_> {
 }
 
 /// Reads the content of a large object from its parts.
-struct Parts<'a> {
-    items: &'a Receiver<Item>,
+struct PartReader<'a> {
+    items: &'a Receiver<Message>,
     part: Cursor<Vec<u8>>,
     has_ended: bool,
 }
 
-impl Read for Parts<'_> {
+impl Read for PartReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let len = self.part.read(buffer)?;
@@ -195,8 +196,8 @@ impl Read for Parts<'_> {
                 return Ok(len);
             }
             match self.items.recv() {
-                Ok(Item::Part(part)) => self.part = Cursor::new(part),
-                Ok(Item::End(Err(error))) => {
+                Ok(Message::Part(part)) => self.part = Cursor::new(part),
+                Ok(Message::End(Err(error))) => {
                     self.has_ended = true;
                     return Err(io::Error::new(io::ErrorKind::InvalidData, error));
                 }

@@ -21,7 +21,7 @@ const TRAILER: usize = 20;
 const OFFSET_DELTA: u8 = 6;
 const NAMED_DELTA: u8 = 7;
 /// Maximum size of an object held in memory, in bytes.
-const HELD: u64 = 64 << 20;
+const MAX_OBJECT: u64 = 64 << 20;
 
 /// The offsets of the entries of a pack.
 pub(super) struct PackScan {
@@ -151,15 +151,15 @@ fn entry(
     if content.total_out() != size {
         return Err(invalid().into());
     }
-    Ok(kind != NAMED_DELTA && len.max(size) <= HELD)
+    Ok(kind != NAMED_DELTA && len.max(size) <= MAX_OBJECT)
 }
 
 /// Fails if an object or delta is too large to hold in memory, here or in libgit2.
 fn held(len: u64) -> Result<(), Fault> {
-    if len <= HELD {
+    if len <= MAX_OBJECT {
         return Ok(());
     }
-    Err(ArchiveLimit::PackDelta { len, limit: HELD }.into())
+    Err(ArchiveLimit::PackDelta { len, limit: MAX_OBJECT }.into())
 }
 
 /// Reads a number of which each byte has seven bits, the lowest first.

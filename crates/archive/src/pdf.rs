@@ -60,7 +60,7 @@ pub(super) fn read(
         if filters.is_empty() {
             continue;
         }
-        let mut decoder: Box<dyn Read + '_> = Box::new(Raw(&mut scanner.reader));
+        let mut decoder: Box<dyn Read + '_> = Box::new(Unbuffered(&mut scanner.reader));
         // A deflate filter reads the input in place if it is the first, else it buffers the output before it.
         for (at, filter) in filters.iter().enumerate() {
             decoder = match filter {
@@ -172,9 +172,9 @@ impl Scanner<'_> {
 }
 
 /// Reads without buffering.
-struct Raw<'r, R>(&'r mut R);
+struct Unbuffered<'r, R>(&'r mut R);
 
-impl<R: Read> Read for Raw<'_, R> {
+impl<R: Read> Read for Unbuffered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // One byte at a time, so that nothing after the end of the stream is consumed.
         match buffer.first_mut() {

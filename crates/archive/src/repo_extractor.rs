@@ -20,11 +20,11 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Maximum size of the references of all repositories together, in bytes.
-const TEXT: u64 = 64 << 20;
+const MAX_TEXT: u64 = 64 << 20;
 /// Maximum size of a file that holds one reference, in bytes. Git limits names to less.
-const LINE: u64 = 4 << 10;
+const MAX_LINE: u64 = 4 << 10;
 /// Minimum size that a file counts for, on disk or in memory.
-const FILE: u64 = 4 << 10;
+const MIN_FILE: u64 = 4 << 10;
 
 /// The role of a member in a repository.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,12 +67,12 @@ pub(super) struct CapturingReader<'r> {
     inner: &'r mut dyn Read,
     git_dir: PathBuf,
     part: RepoFile,
-    copy: Copy,
+    copy: CaptureTarget,
     room: u64,
     issue: Option<ArchiveIssue>,
 }
 
-enum Copy {
+enum CaptureTarget {
     File(File),
     Memory(Vec<u8>),
 }
@@ -88,7 +88,7 @@ impl RepoExtractor {
     ) -> Result<CapturingReader<'r>, &'r mut dyn Read> {
         let Some((folder, part)) = part(name) else { return Err(inner) };
         let is_text = !matches!(part, RepoFile::Object { .. });
-        if is_text && self.held.get() + LINE > TEXT {
+        if is_text && self.held.get() + MAX_LINE > MAX_TEXT {
             // An archive with so many names that look like references is not a repository.
             return Err(inner);
         }
@@ -100,19 +100,19 @@ impl RepoExtractor {
         let mut issue = None;
         let copy = match &part {
             RepoFile::Object { folder, name } => match captured.open(folder, name) {
-                Ok(file) => Copy::File(file),
+                Ok(file) => CaptureTarget::File(file),
                 Err(error) => {
                     issue = Some(ArchiveIssue::Unreadable(error));
-                    Copy::Memory(Vec::new())
+                    CaptureTarget::Memory(Vec::new())
                 }
             },
             RepoFile::Text("packed-refs" | "shallow") => {
-                room = TEXT - self.held.get();
-                Copy::Memory(Vec::new())
+                room = MAX_TEXT - self.held.get();
+                CaptureTarget::Memory(Vec::new())
             }
             _ => {
-                room = LINE;
-                Copy::Memory(Vec::new())
+                room = MAX_LINE;
+                CaptureTarget::Memory(Vec::new())
             }
         };
         Ok(CapturingReader { inner, git_dir, part, copy, room, issue })
@@ -127,26 +127,26 @@ impl RepoExtractor {
             captured.issue.get_or_insert(issue);
         }
         match &copy {
-            Copy::File(_) => {
+            CaptureTarget::File(_) => {
                 let used = limit.saturating_sub(room).max(self.used.get());
-                self.used.set(used.saturating_add(FILE));
+                self.used.set(used.saturating_add(MIN_FILE));
             }
             // The name is held too; a parsed list takes about twice its length.
-            Copy::Memory(text) => {
-                self.held.set(TEXT.min(self.held.get() + FILE + 2 * text.len() as u64));
+            CaptureTarget::Memory(text) => {
+                self.held.set(MAX_TEXT.min(self.held.get() + MIN_FILE + 2 * text.len() as u64));
             }
         }
         match (part, copy) {
-            (RepoFile::Text("HEAD"), Copy::Memory(text)) => captured.head = text,
-            (RepoFile::Text("shallow"), Copy::Memory(text)) => captured.shallow = text,
-            (RepoFile::Text(_), Copy::Memory(text)) => {
+            (RepoFile::Text("HEAD"), CaptureTarget::Memory(text)) => captured.head = text,
+            (RepoFile::Text("shallow"), CaptureTarget::Memory(text)) => captured.shallow = text,
+            (RepoFile::Text(_), CaptureTarget::Memory(text)) => {
                 for line in text.split(|&byte| byte == b'\n') {
                     let Some((id, name)) = line.split_once_byte(b' ') else { continue };
                     // A reference in its own file takes precedence over this list.
                     captured.references.entry(name.to_vec()).or_insert_with(|| id.to_vec());
                 }
             }
-            (RepoFile::Reference(name), Copy::Memory(text)) => {
+            (RepoFile::Reference(name), CaptureTarget::Memory(text)) => {
                 captured.references.insert(name, text.trim_ascii_end().to_vec());
             }
             (_, _) => {}
@@ -302,12 +302,12 @@ fn part(name: &[u8]) -> Option<(&[u8], RepoFile)> {
 }
 
 /// Splits bytes in two.
-trait Split {
+trait SplitOnce {
     /// Splits at the first byte of this value.
     fn split_once_byte(&self, at: u8) -> Option<(&[u8], &[u8])>;
 }
 
-impl Split for [u8] {
+impl SplitOnce for [u8] {
     fn split_once_byte(&self, at: u8) -> Option<(&[u8], &[u8])> {
         memchr::memchr(at, self).map(|at| (&self[..at], &self[at + 1..]))
     }
@@ -319,8 +319,8 @@ impl Read for CapturingReader<'_> {
         let captured = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
         self.room -= captured as u64;
         let written = match &mut self.copy {
-            Copy::File(file) => file.write_all(&buffer[..captured]),
-            Copy::Memory(text) => text.write_all(&buffer[..captured]),
+            CaptureTarget::File(file) => file.write_all(&buffer[..captured]),
+            CaptureTarget::Memory(text) => text.write_all(&buffer[..captured]),
         };
         let is_line = matches!(self.part, RepoFile::Reference(_) | RepoFile::Text("HEAD"));
         if captured < len && !is_line {

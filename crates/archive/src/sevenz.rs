@@ -10,7 +10,7 @@ use super::stream::MEMORY;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
-use std::io::Read;
+use std::io::{self, Read};
 
 /// Maximum memory for dictionaries, models and the unpacked header, in KiB.
 const LIMIT: usize = MEMORY as usize / 1024;
@@ -30,17 +30,19 @@ pub(super) fn read(
         let decoder =
             BlockDecoder::new_with_memory_limit(1, LIMIT, block, &archive, &password, &mut bytes);
         let names: Vec<String> = decoder.entries().iter().map(|it| it.name().to_owned()).collect();
-        let (mut begun, mut reported) = (0, walker.account().reported());
+        let (mut begun, mut has_failed) = (0, false);
         let read = decoder.for_each_entries(&mut |entry: &ArchiveEntry, content: &mut dyn Read| {
             begun += 1;
             if !entry.has_stream() {
                 return Ok(true);
             }
-            reported = walker.account().reported();
-            Ok(walker.member(place, entry.name().as_bytes(), content).is_ok())
+            let mut member = FailureProbe { inner: content, has_failed: false };
+            let outcome = walker.member(place, entry.name().as_bytes(), &mut member);
+            has_failed = member.has_failed;
+            Ok(outcome.is_ok())
         });
         let Err(error) = read else { continue };
-        if walker.account().reported() != reported {
+        if has_failed {
             // The failure was already reported for the member in which it occurred.
             begun += 1;
         }
@@ -66,6 +68,21 @@ pub(super) fn read(
         }
     }
     Ok(())
+}
+
+/// Reads a member and records whether reading failed.
+struct FailureProbe<'r> {
+    inner: &'r mut dyn Read,
+    has_failed: bool,
+}
+
+impl Read for FailureProbe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        self.has_failed |=
+            read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
 }
 
 /// Converts an error of the decoder.

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 /// Shorter gaps between entries are data descriptors, in bytes.
-const LEAST_GAP: u64 = 30;
+const MIN_GAP: u64 = 30;
 
 /// The ranges of the entries of a directory.
 #[derive(Debug, Default)]
@@ -17,8 +17,7 @@ impl CoveredRanges {
         match self.0.last_mut() {
             // Most entries follow each other, some with a descriptor between them.
             Some(last)
-                if last.start <= range.start
-                    && range.start <= last.end.saturating_add(LEAST_GAP) =>
+                if last.start <= range.start && range.start <= last.end.saturating_add(MIN_GAP) =>
             {
                 last.end = last.end.max(range.end);
             }
@@ -32,7 +31,7 @@ impl CoveredRanges {
         self.0.push(end..end);
         let (mut gaps, mut at) = (Vec::new(), 0_u64);
         for range in self.0 {
-            if range.start.min(end) > at.saturating_add(LEAST_GAP) {
+            if range.start.min(end) > at.saturating_add(MIN_GAP) {
                 gaps.push(at..range.start.min(end));
             }
             at = at.max(range.end);

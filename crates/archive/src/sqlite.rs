@@ -65,7 +65,7 @@ enum Tree {
 }
 
 /// A payload that overflows: its total length, and the range of its first part in the page.
-struct Cell {
+struct OverflowCell {
     len: u64,
     start: usize,
     end: usize,
@@ -73,7 +73,7 @@ struct Cell {
 
 impl Database {
     /// Lists the payloads of a page that overflow.
-    fn cells(&self, page: &[u8], number: u64) -> Vec<Cell> {
+    fn cells(&self, page: &[u8], number: u64) -> Vec<OverflowCell> {
         let header = if number == 1 { 100 } else { 0 };
         let (pointers, lead, tree) = match page[header] {
             // The leaf of a table: the length, the row, the payload.
@@ -93,7 +93,7 @@ impl Database {
     }
 
     /// Parses a cell; `None` unless it overflows.
-    fn cell(&self, page: &[u8], start: usize, tree: Tree) -> Option<Cell> {
+    fn cell(&self, page: &[u8], start: usize, tree: Tree) -> Option<OverflowCell> {
         let (len, mut start) = varint(page, start)?;
         if tree == Tree::Table {
             start = varint(page, start)?.1;
@@ -110,7 +110,7 @@ impl Database {
         let local = least + (len - least) % (usable - 4);
         let local = usize::try_from(if local <= most { local } else { least }).ok()?;
         let end = start.checked_add(local)?;
-        (end + 4 <= page.len()).then_some(Cell { len, start, end })
+        (end + 4 <= page.len()).then_some(OverflowCell { len, start, end })
     }
 }
 
@@ -125,7 +125,7 @@ struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    fn new(file: &'a Database, page: &[u8], bytes: &'a mut dyn Bytes, cell: Cell) -> Self {
+    fn new(file: &'a Database, page: &[u8], bytes: &'a mut dyn Bytes, cell: OverflowCell) -> Self {
         let part = page[cell.start..cell.end].to_vec();
         let next = u64::from(u32_at(page, cell.end));
         let left = cell.len - part.len() as u64;

@@ -36,7 +36,7 @@ pub(super) fn read(
     if let (Format::Brotli, 0, Some(_)) = (format, len, &error) {
         return Err(Unsupported::Brotli.into());
     }
-    let mut content = Cursor::new(&head[..len]).chain(Failing(error)).chain(decoder);
+    let mut content = Cursor::new(&head[..len]).chain(FailOnRead(error)).chain(decoder);
     match detect(&head[..len], Path::new("")) {
         Some(Format::Tar | Format::Cpio) => walker.content(&place.content(), &mut content),
         _ => walker.member(place, &name, &mut content),
@@ -89,9 +89,9 @@ pub fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Yields an error that occurred after the bytes before it.
-struct Failing(Option<io::Error>);
+struct FailOnRead(Option<io::Error>);
 
-impl Read for Failing {
+impl Read for FailOnRead {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
     }
@@ -171,13 +171,13 @@ impl<R: BufRead> Read for Gzip<R> {
 
 /// Reads the streams of an xz file.
 pub(super) fn xz<'a>(reader: impl Read + 'a) -> impl Read + 'a {
-    Steps(lzma_rust2::XzReader::new_mem_limit(reader, true, MEMORY / 1024))
+    SmallReads(lzma_rust2::XzReader::new_mem_limit(reader, true, MEMORY / 1024))
 }
 
 /// Reads in small steps: a decoder that fails drops what it has decoded in the same call.
-struct Steps<R>(R);
+struct SmallReads<R>(R);
 
-impl<R: Read> Read for Steps<R> {
+impl<R: Read> Read for SmallReads<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = buffer.len().min(512);
         self.0.read(&mut buffer[..len])
@@ -272,18 +272,18 @@ impl<R: BufRead> Read for Zstd<R> {
 
 /// The frames of an lz4 file.
 struct Lz4<R: Read> {
-    decoder: lz4_flex::frame::FrameDecoder<Ending<R>>,
+    decoder: lz4_flex::frame::FrameDecoder<EndTracker<R>>,
     is_legacy: bool,
     is_over: bool,
 }
 
 /// Records whether its reader has ended.
-struct Ending<R> {
+struct EndTracker<R> {
     reader: R,
     ended: bool,
 }
 
-impl<R: Read> Read for Ending<R> {
+impl<R: Read> Read for EndTracker<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(buffer)?;
         self.ended |= len == 0 && !buffer.is_empty();
@@ -294,7 +294,7 @@ impl<R: Read> Read for Ending<R> {
 impl<R: BufRead> Lz4<R> {
     fn new(mut reader: R) -> Self {
         let is_legacy = reader.fill_buf().is_ok_and(|head| head.first() == Some(&0x02));
-        let decoder = lz4_flex::frame::FrameDecoder::new(Ending { reader, ended: false });
+        let decoder = lz4_flex::frame::FrameDecoder::new(EndTracker { reader, ended: false });
         Self { decoder, is_legacy, is_over: false }
     }
 }

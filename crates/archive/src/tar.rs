@@ -16,7 +16,7 @@ use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
 /// Maximum length of an extended header, in bytes; a path has at most a few thousand bytes.
-const LONGEST: u64 = 1 << 20;
+const MAX_EXTENDED: u64 = 1 << 20;
 
 /// Reads a tar from a stream. A container image is buffered, because it is read twice.
 pub(super) fn read_stream(
@@ -29,7 +29,7 @@ pub(super) fn read_stream(
     if beginning.is_image {
         return read_whole(walker, place, &mut walker.spool(&mut whole)?);
     }
-    Reader::new(walker, place).read(&mut whole)
+    TarReader::new(walker, place).read(&mut whole)
 }
 
 /// Reads a seekable tar.
@@ -39,7 +39,7 @@ pub(super) fn read_whole(
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
-    let Beginning { is_image, .. } = begin(bytes)?;
+    let TarStart { is_image, .. } = begin(bytes)?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut place = place.clone();
     if is_image {
@@ -47,7 +47,7 @@ pub(super) fn read_whole(
         bytes.seek(SeekFrom::Start(0))?;
     }
     let mut buffered = io::BufReader::with_capacity(64 << 10, bytes);
-    Reader::new(walker, &place).read(&mut buffered)
+    TarReader::new(walker, &place).read(&mut buffered)
 }
 
 /// Finds the layers of an image. Errors are ignored: reading the members meets and reports them.
@@ -60,14 +60,14 @@ fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
 }
 
 /// The beginning of a tar, up to the header of the first member.
-struct Beginning {
+struct TarStart {
     bytes: Vec<u8>,
     /// Whether the first member has a name that occurs in container images.
     is_image: bool,
 }
 
 /// Reads up to the header of the first member that has a name of its own.
-fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<Beginning> {
+fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<TarStart> {
     let mut bytes = Vec::new();
     // The folder `.` and extended headers may precede it.
     while bytes.len() < 32 * BLOCK {
@@ -81,10 +81,10 @@ fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<Beginning> {
         }
         let name = header.name.strip_prefix(b"./").unwrap_or(&header.name);
         if !matches!(name, b"" | b".") {
-            return Ok(Beginning { bytes, is_image: image::is_like(name) });
+            return Ok(TarStart { bytes, is_image: image::is_like(name) });
         }
     }
-    Ok(Beginning { bytes, is_image: false })
+    Ok(TarStart { bytes, is_image: false })
 }
 
 /// Lists the members of a tar, and seeks over unread content.
@@ -101,7 +101,7 @@ fn list(
         at += BLOCK as u64;
         let Some(mut header) = Header::parse(&block) else { continue };
         match header.kind {
-            b'x' | b'L' if header.len <= LONGEST => {
+            b'x' | b'L' if header.len <= MAX_EXTENDED => {
                 let mut record = Vec::new();
                 bytes.take(header.len).read_to_end(&mut record)?;
                 extend(&mut extended, header.kind, &record);
@@ -119,7 +119,7 @@ fn list(
 }
 
 /// One pass over a tar.
-struct Reader<'a, 'w> {
+struct TarReader<'a, 'w> {
     walker: &'a Walker<'w>,
     place: &'a MemberPlace,
     extended: Extended,
@@ -129,7 +129,7 @@ struct Reader<'a, 'w> {
     ended: bool,
 }
 
-impl<'a, 'w> Reader<'a, 'w> {
+impl<'a, 'w> TarReader<'a, 'w> {
     fn new(walker: &'a Walker<'w>, place: &'a MemberPlace) -> Self {
         Self { walker, place, extended: Extended::default(), strays: 0, ended: false }
     }
@@ -172,7 +172,7 @@ impl<'a, 'w> Reader<'a, 'w> {
     /// Reads one member, or an extended header of the next one.
     fn read_entry(&mut self, mut header: Header, reader: &mut dyn Read) -> Result<(), Fault> {
         match header.kind {
-            b'x' | b'L' if header.len <= LONGEST => {
+            b'x' | b'L' if header.len <= MAX_EXTENDED => {
                 let mut record = Vec::new();
                 reader.take(header.len).read_to_end(&mut record)?;
                 if (record.len() as u64) < header.len {
@@ -183,8 +183,8 @@ impl<'a, 'w> Reader<'a, 'w> {
                 return Ok(());
             }
             b'x' | b'L' | b'g' | b'K' => {
-                if header.len > LONGEST {
-                    self.walker.account().report(self.place, ArchiveLimit::TarHeader(LONGEST));
+                if header.len > MAX_EXTENDED {
+                    self.walker.account().report(self.place, ArchiveLimit::TarHeader(MAX_EXTENDED));
                 }
                 skip(reader, header.len.saturating_add(header.padding()))?;
                 return Ok(());

@@ -4,7 +4,7 @@
 //! the sink; they are counted and checked against the limits. The rest is read at the end, so that the
 //! whole member is scanned.
 
-use super::account::{Account, Level};
+use super::account::{Account, ByteOrigin};
 use super::bytes::Bytes;
 use super::format::HEAD;
 use super::member_path::MemberPlace;
@@ -31,7 +31,7 @@ pub(super) struct Tee<'t, 'w> {
 struct ScanWindows<'t, 'w> {
     account: &'t Account<'w>,
     place: &'t MemberPlace,
-    level: Level,
+    origin: ByteOrigin,
 }
 
 impl ScanWindows<'_, '_> {
@@ -39,9 +39,9 @@ impl ScanWindows<'_, '_> {
         if window.is_empty() {
             return;
         }
-        let origin = match self.level {
-            Level::Stdin => Origin::Stdin,
-            Level::Member => Origin::File(&self.place.path),
+        let origin = match self.origin {
+            ByteOrigin::Stdin => Origin::Stdin,
+            ByteOrigin::Member => Origin::File(&self.place.path),
         };
         self.account.blob(&window.blob(origin, self.place.layer.as_ref()));
     }
@@ -51,19 +51,19 @@ impl ScanWindows<'_, '_> {
 pub(super) enum Failure {
     /// An error that is not reported yet.
     New(io::Error),
-    /// An error that is already reported, for example by the reader of an archive around the member.
-    Reported,
+    /// The walk ended; its reason is reported once, for the outermost archive.
+    Stopped,
 }
 
 impl<'t, 'w> Tee<'t, 'w> {
     pub(super) fn new(
         account: &'t Account<'w>,
         place: &'t MemberPlace,
-        level: Level,
+        origin: ByteOrigin,
         inner: &'t mut dyn Read,
     ) -> Self {
         Self {
-            scanned: ScanWindows { account, place, level },
+            scanned: ScanWindows { account, place, origin },
             inner,
             windows: account.borrow_windows(),
             head: [0; HEAD],
@@ -89,12 +89,11 @@ impl<'t, 'w> Tee<'t, 'w> {
     /// Reads the rest and finishes the windows.
     pub(super) fn finish(mut self) -> Option<Failure> {
         while !self.ended && self.failed.is_none() {
-            let reported = self.scanned.account.reported();
             let read = match self.scanned.account.check() {
                 Ok(()) => self.inner.read(self.windows.room()),
                 Err(error) => Err(error),
             };
-            match self.record(read, reported) {
+            match self.record(read) {
                 Ok(len) => {
                     let scanned = self.scanned;
                     self.windows.advance(len, &mut |window| scanned.visit(window));
@@ -117,35 +116,32 @@ impl<'t, 'w> Tee<'t, 'w> {
         if self.failed.is_some() {
             return Err(io::Error::other("reading failed before"));
         }
-        let reported = self.scanned.account.reported();
         let read = match self.scanned.account.check() {
             Ok(()) => self.inner.read(buffer),
             Err(error) => Err(error),
         };
-        let len = self.record(read, reported)?;
+        let len = self.record(read)?;
         let scanned = self.scanned;
         self.windows.push(&buffer[..len], &mut |window| scanned.visit(window));
         Ok(len)
     }
 
     /// Counts the bytes that were read, or keeps the failure.
-    fn record(&mut self, read: io::Result<usize>, reported: u64) -> io::Result<usize> {
+    fn record(&mut self, read: io::Result<usize>) -> io::Result<usize> {
         match read {
             Ok(0) => {
                 self.ended = true;
                 Ok(0)
             }
             Ok(len) => {
-                self.scanned.account.count_bytes(len, self.scanned.level);
+                self.scanned.account.count_bytes(len, self.scanned.origin);
                 Ok(len)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let account = self.scanned.account;
-                let is_reported = account.reported() != reported || account.is_stopped();
                 let again = io::Error::new(error.kind(), error.to_string());
-                self.failed =
-                    Some(if is_reported { Failure::Reported } else { Failure::New(error) });
+                let is_stopped = self.scanned.account.is_stopped();
+                self.failed = Some(if is_stopped { Failure::Stopped } else { Failure::New(error) });
                 Err(again)
             }
         }

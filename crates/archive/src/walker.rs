@@ -3,7 +3,7 @@
 //! Input: members, from the reader of each format. Output: blobs, names and issues, to the sink. Formats
 //! are not parsed here; counts and limits are in [`Account`].
 
-use super::account::{Account, Level};
+use super::account::{Account, ByteOrigin};
 use super::bytes::{Bytes, Exact};
 use super::fault::Fault;
 use super::format::{Format, detect, is_program};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tempfile::SpooledTempFile;
 
 /// Bytes of a nested archive held in memory before it spills into a temporary file.
-const HELD: usize = 4 << 20;
+const MAX_IN_MEMORY: usize = 4 << 20;
 
 /// Reads an archive of a format and passes its members to the walker.
 pub(super) type ReadFormat =
@@ -79,7 +79,7 @@ impl<'a> Walker<'a> {
     /// Walks standard input, and also yields its raw bytes.
     pub(super) fn stdin(&self, file: &ArchiveFile<'_>, reader: &mut dyn Read) -> io::Result<()> {
         let place = MemberPlace::top(file.path, None);
-        let mut tee = Tee::new(&self.account, &place, Level::Stdin, reader);
+        let mut tee = Tee::new(&self.account, &place, ByteOrigin::Stdin, reader);
         let outcome = self.open(file.format, &place, Source::Stream(&mut tee));
         let failure = tee.finish();
         self.end(&place, if failure.is_some() { Ok(()) } else { outcome });
@@ -126,7 +126,7 @@ impl<'a> Walker<'a> {
         let Some(extractor) = &self.extractor else { return self.content(&place, content) };
         match extractor.capture(parent, name, limit, content) {
             Ok(mut captured) => {
-                let tee = Tee::new(&self.account, &place, Level::Member, &mut captured);
+                let tee = Tee::new(&self.account, &place, ByteOrigin::Member, &mut captured);
                 let failure = tee.finish();
                 extractor.take(captured, limit);
                 if let Some(Failure::New(error)) = failure {
@@ -140,7 +140,7 @@ impl<'a> Walker<'a> {
 
     /// Yields the content of a member, and opens it if it is an archive.
     pub(super) fn content(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
-        let mut tee = Tee::new(&self.account, place, Level::Member, content);
+        let mut tee = Tee::new(&self.account, place, ByteOrigin::Member, content);
         let format = detect(tee.peek(), Path::new(&place.base));
         let outcome = match format {
             None if is_program(tee.peek()) && place.depth < self.account.options().depth => {
@@ -155,7 +155,7 @@ impl<'a> Walker<'a> {
         // The content was scanned as far as it could be read; the failure is reported once.
         let outcome = match tee.finish() {
             Some(Failure::New(error)) => Err(error.into()),
-            Some(Failure::Reported) => Ok(()),
+            Some(Failure::Stopped) => Ok(()),
             None => outcome,
         };
         if let Err(fault) = outcome {
@@ -175,7 +175,7 @@ impl<'a> Walker<'a> {
 
     /// Buffers a stream so that it can be read at any offset.
     pub(super) fn spool(&self, reader: &mut dyn Read) -> Result<SpooledTempFile, Fault> {
-        let mut spool = SpooledTempFile::new(HELD);
+        let mut spool = SpooledTempFile::new(MAX_IN_MEMORY);
         let limit = self.account.options().limits.spool;
         let mut buffer = vec![0; 64 << 10];
         let mut held = 0;

@@ -21,7 +21,7 @@ use std::ops::Range;
 
 const ENTRY_LEN: usize = 46;
 /// Maximum number of directories in one file: zips may be concatenated.
-const MOST_DIRECTORIES: usize = 1_000;
+const MAX_DIRECTORIES: usize = 1_000;
 /// Bytes of the directory held at a time; the longest entry has 46 + 3 * 65,535 bytes.
 const PART: usize = 256 << 10;
 
@@ -56,13 +56,13 @@ pub(super) fn read(
             if is_whole {
                 walker.account().report(place, Damage::ZipDirectoryMissing);
             }
-            let sure = if is_whole { Sure::Yes } else { Sure::No };
-            read_in_order(walker, place, &mut part, sure)?;
+            let signature = if is_whole { Signature::Certain } else { Signature::Possible };
+            read_in_order(walker, place, &mut part, signature)?;
             continue;
         };
         directories += 1;
-        if directories > MOST_DIRECTORIES {
-            return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
+        if directories > MAX_DIRECTORIES {
+            return Err(ArchiveLimit::ZipDirectories(MAX_DIRECTORIES).into());
         }
         let mut covered = CoveredRanges::default();
         read_directory(walker, place, &mut part, directory, &mut covered)?;
@@ -98,7 +98,7 @@ fn read_directory(
         if used == 0 {
             walker.account().report(place, Damage::ZipDirectory);
             covered.add(0..directory.start);
-            return read_in_order(walker, place, bytes, Sure::Yes);
+            return read_in_order(walker, place, bytes, Signature::Certain);
         }
         at += used as u64;
     }
@@ -266,10 +266,10 @@ impl<R: Read> Read for Checked<R> {
 
 /// Whether the signature of an entry proves that one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sure {
-    Yes,
+enum Signature {
+    Certain,
     /// The signature may also be a constant of a program that reads zips.
-    No,
+    Possible,
 }
 
 /// Reads the entries of a zip without a directory, in file order.
@@ -277,7 +277,7 @@ fn read_in_order(
     walker: &Walker<'_>,
     place: &MemberPlace,
     bytes: &mut dyn Bytes,
-    sure: Sure,
+    signature: Signature,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(64 << 10, bytes);
@@ -288,13 +288,13 @@ fn read_in_order(
             return Ok(());
         }
         let [name_len, extra_len] = [22, 24].map(|at| u64::from(u16_at(&fixed, at)));
-        let name = match sure {
-            Sure::Yes => {
+        let name = match signature {
+            Signature::Certain => {
                 let mut name = Vec::new();
                 (&mut reader).take(name_len).read_to_end(&mut name)?;
                 Some(name)
             }
-            Sure::No => likely_name(&mut reader, &fixed)?,
+            Signature::Possible => likely_name(&mut reader, &fixed)?,
         };
         let Some(name) = name else { continue };
         let mut extra = Vec::new();

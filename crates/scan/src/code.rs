@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_name_of_its_own_that_the_documentation_lists() {
+    fn every_code_has_a_unique_name_that_the_documentation_lists() {
         let documentation = include_str!("../../../docs/json.md");
         for (at, code) in Code::ALL.iter().enumerate() {
             let listed = format!("| `{}` |", code.name());

@@ -83,9 +83,9 @@ fn the_ratio_is_checked_above_one_gibibyte() {
     let mut collected = Collected::default();
     let account = Account::new(&options, &mut collected);
     account.set_outermost(1_000);
-    account.count_bytes(1 << 30, Level::Member);
+    account.count_bytes(1 << 30, ByteOrigin::Member);
     assert!(account.check().is_ok());
-    account.count_bytes(1, Level::Member);
+    account.count_bytes(1, ByteOrigin::Member);
     assert!(account.check().is_err());
     account.report_limit(&MemberPlace::top(Path::new("a"), None));
     let words = "not read to its end: it unpacks to more than 1000 times its own size";

@@ -294,7 +294,7 @@ mod tests {
     use crate::finding::tests::{finding, location, redactor, token, trace};
 
     #[test]
-    fn a_baseline_is_read_as_it_was_written() {
+    fn a_baseline_survives_a_round_trip_through_json() {
         let fingerprint = Fingerprint::of(b"a token");
         let entry = BaselineEntry {
             fingerprint,
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_count_from_the_top_of_the_work_tree() {
+    fn paths_are_relative_to_the_root_of_the_work_tree() {
         let roots = Roots { here: "/w/tree/sub".into(), tops: vec!["/w/tree".into()] };
         assert_eq!(roots.below(Path::new("a")), "sub/a");
         assert_eq!(roots.below(Path::new("../b")), "b");
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_in_paths_are_masked_also_in_old_entries() {
+    fn tokens_in_paths_are_masked_in_new_and_old_entries() {
         let hidden = format!("{}/x", token(9));
         let mut baseline = known(vec![entry(1, None, &[&hidden]), entry(2, None, &[&hidden])]);
         updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Coverage::Unknown);

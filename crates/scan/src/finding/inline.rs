@@ -15,7 +15,7 @@ const WORD: &[u8] = b"ddpatrol:allow";
 pub(super) const REACH: usize = 512;
 
 /// Maximum length of a reason, in characters.
-const LONGEST_REASON: usize = 200;
+const MAX_REASON_CHARS: usize = 200;
 
 /// The treatment of `ddpatrol:allow` comments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,9 +82,9 @@ fn text_after_word(text: &[u8]) -> Option<Vec<u8>> {
     let lower = text.to_ascii_lowercase();
     let parts = memmem::find_iter(&lower, WORD).map(|at| (&text[..at], &text[at + WORD.len()..]));
     // Part of a longer word does not count.
-    let goes_on = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
+    let is_word_byte = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
     let mut whole = parts.filter(|(before, after)| {
-        !before.last().is_some_and(goes_on) && !after.first().is_some_and(goes_on)
+        !before.last().is_some_and(is_word_byte) && !after.first().is_some_and(is_word_byte)
     });
     whole.next().map(|(_, after)| after.to_owned())
 }
@@ -97,7 +97,7 @@ fn trim_reason(text: &str) -> String {
         text = text.strip_suffix(closer).unwrap_or(text).trim_end();
     }
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    if letters < 3 { String::new() } else { text.chars().take(LONGEST_REASON).collect() }
+    if letters < 3 { String::new() } else { text.chars().take(MAX_REASON_CHARS).collect() }
 }
 
 #[cfg(test)]
@@ -170,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_token_precedes_what_is_before_it() {
+    fn a_comment_after_the_token_takes_precedence_over_one_before_it() {
         let both = "/* ddpatrol:allow the first */ TOKEN // ddpatrol:allow the second";
         assert_eq!(reason(both), Some((true, "the second".to_owned())));
     }
 
     #[test]
-    fn only_so_much_of_a_line_is_read() {
+    fn a_line_is_read_up_to_a_limit() {
         let line = |len: usize| format!("TOKEN{}ddpatrol:allow a test", " ".repeat(len));
         let word_end = WORD.len() + " a test".len();
         assert!(reason(&line(REACH - word_end)).is_some());
@@ -201,6 +201,6 @@ mod tests {
         assert!(masked.starts_with("like ddpat_") && !masked.contains(&secret[30..]), "{masked}");
         let (_, cut) =
             reason(&format!("TOKEN # ddpatrol:allow {}", "é".repeat(240))).expect("a reason");
-        assert_eq!(cut, "é".repeat(LONGEST_REASON));
+        assert_eq!(cut, "é".repeat(MAX_REASON_CHARS));
     }
 }

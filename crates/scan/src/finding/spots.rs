@@ -75,7 +75,7 @@ struct Extent {
 
 /// The properties shared by places that one location can represent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Shape {
+struct SpotGroup {
     extent: Extent,
     encoding: Encoding,
     inline: Option<Inline>,
@@ -135,7 +135,7 @@ pub struct TokenLocations {
     locations: Vec<Location>,
     /// The location that represents the last further place.
     last: Option<usize>,
-    by_shape: HashMap<Shape, usize>,
+    by_group: HashMap<SpotGroup, usize>,
 }
 
 impl TokenLocations {
@@ -156,22 +156,22 @@ impl TokenLocations {
             last.further.push(spot);
             return None;
         }
-        if self.by_shape.is_empty() {
-            let shapes = self.locations.iter().enumerate().map(|(at, it)| (shape(it), at));
-            self.by_shape = shapes.collect();
+        if self.by_group.is_empty() {
+            let groups = self.locations.iter().enumerate().map(|(at, it)| (shape(it), at));
+            self.by_group = groups.collect();
         }
-        let key = Shape {
+        let key = SpotGroup {
             extent: Extent::new(position.len, position.start, position.end),
             encoding: position.encoding,
             inline: position.inline.clone(),
         };
-        if let Some(&known) = self.by_shape.get(&key) {
+        if let Some(&known) = self.by_group.get(&key) {
             self.last = Some(known);
             self.locations[known].further.push(spot);
             return None;
         }
         self.last = Some(self.locations.len());
-        self.by_shape.insert(key, self.locations.len());
+        self.by_group.insert(key, self.locations.len());
         self.locations.push(full(position));
         self.locations.last()
     }
@@ -181,7 +181,7 @@ impl TokenLocations {
         if self.locations.iter().all(|it| it.further.is_empty()) {
             return self.locations;
         }
-        let mut known: Vec<(u64, Shape)> =
+        let mut known: Vec<(u64, SpotGroup)> =
             self.locations.iter().map(|it| (it.offset, shape(it))).collect();
         known.sort_unstable_by_key(|it| it.0);
         for location in self.locations.iter_mut().filter(|it| !it.further.is_empty()) {
@@ -195,9 +195,9 @@ impl TokenLocations {
     }
 }
 
-fn shape(location: &Location) -> Shape {
+fn shape(location: &Location) -> SpotGroup {
     let Location { encoding, inline, .. } = location;
-    Shape { extent: location.extent(), encoding: *encoding, inline: inline.clone() }
+    SpotGroup { extent: location.extent(), encoding: *encoding, inline: inline.clone() }
 }
 
 /// Returns the end of a further place, whose representative extends from `start` to `end`.

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allow_list_precedes_the_baseline_and_that_an_inline_comment() {
+    fn the_allow_list_takes_precedence_over_the_baseline_and_inline_comments() {
         let found = || finding(1, vec![commented("a", true)]);
         let mut all = decisions();
         all.allowed = vec![allowed(1, None)];

@@ -28,7 +28,7 @@ pub struct Matched {
 
 /// The cached description of a long match.
 #[derive(Debug)]
-struct Known {
+struct CachedMatch {
     position: MatchPosition,
     snippet: Option<Clean>,
 }
@@ -39,7 +39,7 @@ pub struct WindowMatches<'a> {
     bytes: &'a [u8],
     offset: u64,
     positions: TextPositions<'a>,
-    long: HashMap<Matched, Known>,
+    long: HashMap<Matched, CachedMatch>,
 }
 
 impl<'a> WindowMatches<'a> {
@@ -63,7 +63,7 @@ impl<'a> WindowMatches<'a> {
             return known.position.clone();
         }
         let position = self.describe(describer, part, matched);
-        let known = Known { position: position.clone(), snippet: None };
+        let known = CachedMatch { position: position.clone(), snippet: None };
         self.long.insert(matched.clone(), known);
         position
     }

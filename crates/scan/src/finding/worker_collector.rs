@@ -18,9 +18,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Maximum number of open contents: windows of an archive alternate with those of its members.
-const MOST_OPEN: usize = 8;
+const MAX_OPEN: usize = 8;
 /// Maximum number of token descriptions kept when the next content begins.
-const MOST_TOKENS: usize = 4096;
+const MAX_TOKENS: usize = 4096;
 
 /// Numbered descriptions of tokens.
 #[derive(Debug, Default)]
@@ -239,11 +239,11 @@ impl<'a> WorkerCollector<'a> {
             }
             None => {}
         }
-        if self.open.len() >= MOST_OPEN {
+        if self.open.len() >= MAX_OPEN {
             let content = self.open.remove(0);
             self.close(content);
         }
-        if self.tokens.len() > MOST_TOKENS {
+        if self.tokens.len() > MAX_TOKENS {
             self.close_all();
             self.tokens.clear();
         }

@@ -176,7 +176,7 @@ fn damage_rows() -> Vec<Row> {
             "damaged: no central directory; entries were read in file order";
         Damage::ZipDirectory = Damage::ZipDirectory,
             Opaque, "archive.damaged",
-            "damaged: central directory is damaged; entries were read in file order";
+            "damaged: invalid central directory; entries were read in file order";
         Damage::ZipEntryMisplaced = Damage::ZipEntryMisplaced,
             Opaque, "archive.damaged", "damaged: local header is not at the offset given by the central directory";
         Damage::ZipEntryUnsized = Damage::ZipEntryUnsized,

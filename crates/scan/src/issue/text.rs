@@ -79,7 +79,7 @@ impl Display for Damage {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
             Self::ZipDirectoryMissing => "no central directory; entries were read in file order",
-            Self::ZipDirectory => "central directory is damaged; entries were read in file order",
+            Self::ZipDirectory => "invalid central directory; entries were read in file order",
             Self::ZipEntryMisplaced => {
                 "local header is not at the offset given by the central directory"
             }

@@ -15,7 +15,7 @@ use ddpatrol_detect::is_open;
 use std::io::{self, Read};
 
 /// Maximum length of a window that grows to hold a run of base64, in bytes.
-const MOST: usize = 16 << 20;
+const MAX_WINDOW: usize = 16 << 20;
 /// Bytes by which a window grows first; the amount doubles each time. If every line of a log has a token, one
 /// is often at the end of a window, and ends soon after.
 const STEP: usize = 4 * 1024;
@@ -72,11 +72,11 @@ impl Windows {
             let mut state = self.fill(reader, &mut total);
             let mut more = STEP;
             while matches!(state, State::Full) && is_open(self.windows.bytes()) {
-                if self.windows.window_len() >= MOST {
+                if self.windows.window_len() >= MAX_WINDOW {
                     self.report_part(origin, run);
                     break;
                 }
-                self.windows.grow(MOST.min(self.windows.window_len() + more));
+                self.windows.grow(MAX_WINDOW.min(self.windows.window_len() + more));
                 more *= 2;
                 state = self.fill(reader, &mut total);
             }
@@ -118,7 +118,7 @@ impl Windows {
             Origin::File(path) => Some(path.to_owned()),
             _ => None,
         };
-        run.report(Issue::EncodedTooLong { limit: MOST }, path);
+        run.report(Issue::EncodedTooLong { limit: MAX_WINDOW }, path);
     }
 }
 
