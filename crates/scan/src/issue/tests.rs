@@ -67,7 +67,7 @@ fn rows() -> Vec<Row> {
         Issue::IndexUnreadable { .. } = Issue::IndexUnreadable { source: "why".into() },
             Opaque, "git.index-unreadable",
             "cannot read the index, so tracked files that match ignore rules were skipped \
-             (--no-ignore scans them): why";
+             (--no-ignore reads them): why";
         Issue::LfsMissing { .. } = Issue::LfsMissing { source: "not here".into() },
             Opaque, "git.lfs-missing", "not here";
         Issue::LfsSkipped = Issue::LfsSkipped,

@@ -27,7 +27,7 @@ impl Display for Issue {
             Self::IndexUnreadable { source } => write!(
                 f,
                 "cannot read the index, so tracked files that match ignore rules were skipped \
-                 (--no-ignore scans them): {source}"
+                 (--no-ignore reads them): {source}"
             ),
             Self::LfsSkipped => f.write_str(
                 "its Git LFS object was not scanned; run `git lfs checkout` to replace the pointer \
