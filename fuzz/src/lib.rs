@@ -4,7 +4,7 @@
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::archive::{
-    ArchiveOptions, Counted, Format, Found, Histories, Input, Limits, MemberSink, detect, walk,
+    ArchiveOptions, WalkCount, Format, ArchiveFile, GitHandling, Input, Limits, MemberSink, detect, walk,
 };
 use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;
@@ -32,11 +32,11 @@ impl MemberSink for Count {
         assert!(!issue.to_string().is_empty());
     }
 
-    fn count(&mut self, counted: Counted) {
+    fn count(&mut self, counted: WalkCount) {
         match counted {
-            Counted::Unpacked(len) => self.unpacked += len,
-            Counted::Member => self.members += 1,
-            Counted::Archive | Counted::Input(_) => {}
+            WalkCount::Unpacked(len) => self.unpacked += len,
+            WalkCount::Member => self.members += 1,
+            WalkCount::Archive | WalkCount::Input(_) => {}
         }
         // The walk may count one read beyond the limit before it ends.
         assert!(self.unpacked <= UNPACKED + (1 << 20) && self.members <= 10_001);
@@ -46,8 +46,8 @@ impl MemberSink for Count {
         false
     }
 
-    fn histories(&self) -> Histories {
-        Histories::Objects
+    fn git_handling(&self) -> GitHandling {
+        GitHandling::Objects
     }
 }
 
@@ -61,7 +61,7 @@ fn options() -> ArchiveOptions {
 
 /// Walks bytes as an archive of this format, from memory and as a stream.
 pub fn walk_as(format: Format, bytes: &[u8]) {
-    let found = Found { path: Path::new("x"), format, layer: None };
+    let found = ArchiveFile { path: Path::new("x"), format, layer: None };
     let mut whole = Cursor::new(bytes);
     // Reads from memory never fail; the walk reports all other errors to the sink.
     let _ = walk(Input::Whole(&mut whole), &found, &options(), &mut Count::default());

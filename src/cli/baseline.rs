@@ -9,8 +9,8 @@ use super::session::Ended;
 use crate::config::{Level, NAME};
 use crate::decode;
 use anyhow::{Context, bail};
-use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan, Reach};
-use ddpatrol_scan::finding::decisions::Decisions;
+use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan, Coverage};
+use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::io::{self, ErrorKind, Write};
@@ -41,7 +41,7 @@ fn write(mut args: ScanArgs, old: Old) -> anyhow::Result<Exit> {
 }
 
 fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
-    let Decisions { roots, reach, .. } = &ended.decided.decisions;
+    let Suppressor { roots, coverage, .. } = &ended.decided.decisions;
     let named = ended.decided.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
     let failed = || format!("the baseline {} cannot be written", shown(&path));
@@ -58,11 +58,11 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
         (Err(error), _) => return Err(error).with_context(failed),
     };
     // What could not be looked at may still hold what it held.
-    let reach = if ended.outcome.is_complete(false) { reach } else { &Reach::Unknown };
+    let coverage = if ended.outcome.is_complete(false) { coverage } else { &Coverage::Unknown };
     let known: Vec<_> =
         ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
     let rule = |at: usize| ended.rules.rules()[at].id.clone();
-    let scan = BaselineScan { findings: &known, roots, reach };
+    let scan = BaselineScan { findings: &known, roots, coverage };
     let changed = baseline.update(&scan, &rule, &mut ended.gate.masker());
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

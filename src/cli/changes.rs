@@ -14,7 +14,7 @@ use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Stag
 use crate::source::git::repo::{Environment, Operation, Progress, Repository};
 use anyhow::Context;
 use ddpatrol_pack::ObjectId;
-use ddpatrol_scan::finding::baseline::{Reach, Roots};
+use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
         ground: Ground::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top.clone()] },
         heed: Heed::Baseline,
-        reach: Reach::Unknown,
+        reach: Coverage::Unknown,
         default_report: Some(ReportFormat::Text),
         finish: &|_| Ok(()),
     };
@@ -147,7 +147,7 @@ impl Judging<'_> {
             ground,
             roots: Roots { here: top.clone(), tops: vec![top] },
             heed: Heed::Baseline,
-            reach: Reach::Unknown,
+            reach: Coverage::Unknown,
             default_report: Some(ReportFormat::Text),
             finish: &|_| Ok(()),
         }

@@ -11,8 +11,8 @@ use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::InlineAllow;
-use ddpatrol_scan::finding::baseline::{Baseline, Reach, Roots, lexical};
-use ddpatrol_scan::finding::decisions::Decisions;
+use ddpatrol_scan::finding::baseline::{Baseline, Coverage, Roots, lexical};
+use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -49,7 +49,7 @@ pub(super) struct Decided {
     pub(super) rules: RuleSet,
     pub(super) exclude: Exclude,
     pub(super) fail_on: Level,
-    pub(super) decisions: Decisions,
+    pub(super) decisions: Suppressor,
     pub(super) inline: InlineAllow,
     /// What the user should know of it.
     pub(super) notes: Vec<String>,
@@ -107,11 +107,11 @@ impl Decided {
             rules,
             exclude,
             fail_on: telling.fail_on.or(config.fail_on).unwrap_or(Level::Proven),
-            decisions: Decisions {
+            decisions: Suppressor {
                 allowed: config.allowed,
                 baseline: known,
                 roots,
-                reach: Reach::default(),
+                coverage: Coverage::default(),
                 today: today(),
             },
             inline,

@@ -8,7 +8,7 @@ use super::session::{self, Ended, Inputs, Scene, Task};
 use super::signals;
 use crate::scan::Input;
 use crate::shell::quote;
-use crate::source::archive::{Packs, Unpacking};
+use crate::source::archive::{ArchiveSettings, ExtractedRepos};
 use crate::source::files::{Files, FilesOptions, Met, UserRules};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
@@ -17,7 +17,7 @@ use crate::source::repositories::Repositories;
 use crate::source::stdin::Stdin;
 use crate::source::{Code, Run, Severity};
 use anyhow::Context;
-use ddpatrol_scan::finding::baseline::{Reach, Roots};
+use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
@@ -65,9 +65,9 @@ pub(super) fn run_then(
 }
 
 /// Tells how far a scan looks: at all that a baseline knows if it covers the work trees that it touches.
-fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
+fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
     if !is_whole(args) {
-        return Reach::Unknown;
+        return Coverage::Unknown;
     }
     let (mut plain, mut paths) = (Vec::new(), Vec::new());
     for path in args.paths.iter().filter(|path| path.as_os_str() != "-") {
@@ -86,10 +86,14 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
     let baseline = baseline.and_then(|it| it.parent()?.canonicalize().ok());
     grounds.extend(baseline);
     if grounds.iter().all(|ground| paths.iter().any(|path| ground.starts_with(path))) {
-        return Reach::All;
+        return Coverage::All;
     }
     // A part of a work tree is looked at without its history, so nothing can be said of what it had.
-    if roots.tops.is_empty() && !plain.is_empty() { Reach::Below(plain) } else { Reach::Unknown }
+    if roots.tops.is_empty() && !plain.is_empty() {
+        Coverage::Below(plain)
+    } else {
+        Coverage::Unknown
+    }
 }
 
 /// Tells whether a scan looks at all there is below its paths.
@@ -152,9 +156,9 @@ fn sources(
     let Scene { context, own, workers, .. } = scene;
     let (context, threads) = (*context, workers.count());
     let mut sources = Inputs::new();
-    let packs = (!args.what.files_only).then(Packs::default);
+    let packs = (!args.what.files_only).then(ExtractedRepos::default);
     let options = args.telling.archives.options(context);
-    let archives = options.map(|options| Unpacking { options, repositories: packs.clone() });
+    let archives = options.map(|options| ArchiveSettings { options, repositories: packs.clone() });
     let (stdin, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| path == Path::new("-"));
     if !stdin.is_empty() {

@@ -19,7 +19,7 @@ use crate::source::Run;
 use crate::source::git::repo::Operation;
 use anyhow::bail;
 use ddpatrol_scan::blob::Context;
-use ddpatrol_scan::finding::baseline::{Reach, Roots};
+use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Fingerprint, Location, Occurrence, context};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::workers::Workers;
@@ -49,7 +49,7 @@ pub(super) struct Task<'a> {
     /// The merge or similar that the commit of what is staged ends.
     pub(super) operation: Option<Operation>,
     /// How far it looks: which decisions could be needed, so that those that are not are told.
-    pub(super) reach: Reach,
+    pub(super) reach: Coverage,
     /// The report where the user asks for none.
     pub(super) default_report: Option<ReportFormat>,
     /// What follows a scan that was not interrupted.
@@ -90,7 +90,7 @@ pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyh
     let telling = task.telling;
     let roots = std::mem::take(&mut task.roots);
     let mut decided = Decided::read(telling, &task.ground, roots, task.heed)?;
-    decided.decisions.reach = task.reach.clone();
+    decided.decisions.coverage = task.reach.clone();
     std::mem::take(&mut decided.notes).into_iter().for_each(|note| run.note(note));
     let all = Arc::new(decided.known.clone());
     let wanted = if telling.rules.only.is_empty() {

@@ -8,7 +8,7 @@ use super::scan::user_rules;
 use super::session::{Inputs, Scene};
 use crate::scan::Input;
 use crate::source::add;
-use crate::source::archive::{ArchiveOptions, Unpacking};
+use crate::source::archive::{ArchiveOptions, ArchiveSettings};
 use crate::source::files::{Files, FilesOptions};
 use crate::source::git::repo::{Change, Status};
 use crate::source::text::Text;
@@ -118,7 +118,7 @@ impl Selection {
             }
             let mut own = scene.own.clone();
             own.extend(self.staged.iter().filter_map(|path| path.canonicalize().ok()));
-            let unpacking = archives.map(|options| Unpacking { options, repositories: None });
+            let unpacking = archives.map(|options| ArchiveSettings { options, repositories: None });
             sources.push(Input::source(Files::new(FilesOptions {
                 paths,
                 no_ignore,

@@ -2,7 +2,7 @@
 
 use super::settings::{Config, ConfigError, Level, Named};
 use crate::rules::line_column::{self, LineColumn};
-use ddpatrol_scan::finding::suppression::Allowed;
+use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -117,7 +117,10 @@ impl Text<'_> {
     }
 
     /// Reads an entry of the allow list; returns where its fingerprint stands, too.
-    fn allowed(&self, entry: &Spanned<AllowTable>) -> Result<(Allowed, Range<usize>), ConfigError> {
+    fn allowed(
+        &self,
+        entry: &Spanned<AllowTable>,
+    ) -> Result<(AllowlistEntry, Range<usize>), ConfigError> {
         let AllowTable { fingerprint, reason, expires } = entry.get_ref();
         let at = fingerprint.span();
         let fingerprint = fingerprint
@@ -130,7 +133,7 @@ impl Text<'_> {
             return Err(self.error(reason.span(), message));
         }
         let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;
-        Ok((Allowed { fingerprint, reason: text.to_owned(), expires }, at))
+        Ok((AllowlistEntry { fingerprint, reason: text.to_owned(), expires }, at))
     }
 
     fn day(&self, day: &Spanned<Day>) -> Result<Date, ConfigError> {

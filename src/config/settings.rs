@@ -1,6 +1,6 @@
 //! The settings of a project, and the error of a configuration.
 
-use ddpatrol_scan::finding::suppression::Allowed;
+use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use std::path::PathBuf;
 
 /// From what on findings make the exit code 1.
@@ -28,7 +28,7 @@ pub struct Config {
     /// The file of known tokens.
     pub baseline: Option<PathBuf>,
     /// Tokens that do not count.
-    pub allowed: Vec<Allowed>,
+    pub allowed: Vec<AllowlistEntry>,
 }
 
 /// A name and where it stands, for errors.

@@ -11,7 +11,7 @@ use super::document::{
 };
 use crate::detect::Evidence;
 use ddpatrol_scan::finding::Part;
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
@@ -183,8 +183,8 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
 
 fn suppression(suppression: &SuppressionRecord) -> Suppression {
     let kind = match suppression.by {
-        By::Inline => "inSource",
-        By::Allow | By::Baseline => "external",
+        SuppressionKind::Inline => "inSource",
+        SuppressionKind::Allow | SuppressionKind::Baseline => "external",
     };
     let mut told = Suppression::builder().kind(json!(kind)).status(json!("accepted")).build();
     told.justification = Some(suppression.line());

@@ -10,7 +10,7 @@ use crate::source::Severity;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::commit::{Commit, Signature};
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 use ddpatrol_scan::finding::{
     Finding, Fingerprint, Location, Part, Removed, Spots, TokenId, Trace,
 };
@@ -110,7 +110,7 @@ pub(super) fn record(locations: Vec<Place>) -> Record {
     record
 }
 
-pub(super) fn suppressed(by: By) -> SuppressionRecord {
+pub(super) fn suppressed(by: SuppressionKind) -> SuppressionRecord {
     SuppressionRecord { by, reason: Some(clean("an example")), expires: None }
 }
 

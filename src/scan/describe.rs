@@ -9,8 +9,8 @@ use crate::redact::Clean;
 use crate::source::archive;
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{
-    Common, Gathered, Location, Matched, Occurrence, OnMatch, Seen, Sights, Spots, Token, Told,
-    end_of, plain,
+    Location, LocationContext, MatchDescriber, Matched, Occurrence, OnMatch, Spots, Token,
+    TokenLocations, WindowMatch, WindowMatches, end_of, plain,
 };
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement};
 use std::path::Path;
@@ -19,12 +19,12 @@ use std::sync::Arc;
 /// Describes placements.
 pub(super) struct Describer<'a> {
     engine: &'a Engine<'a>,
-    told: Told<'a>,
+    describer: MatchDescriber<'a>,
 }
 
 impl<'a> Describer<'a> {
     pub(super) fn new(engine: &'a Engine<'a>) -> Self {
-        Self { engine, told: engine.scan.told() }
+        Self { engine, describer: engine.scan.describer() }
     }
 
     /// Adds the locations of placements. `read` returns the bytes of a holder, or reports why it cannot
@@ -59,23 +59,23 @@ impl<'a> Describer<'a> {
     fn place(&mut self, placement: &Placement, content: &mut Content<'_>) {
         let Engine { scan, run, collector, .. } = self.engine;
         let token = Arc::clone(self.engine.sightings().token(placement.token));
-        let common = Common {
+        let common = LocationContext {
             path: placement.path.as_deref().map(plain),
             part: placement.part,
             layer: None,
             trace: placement.trace.clone(),
             change_status: placement.change_status.clone(),
         };
-        let mut gathered = Gathered::default();
+        let mut collected = TokenLocations::default();
         for span in placement.spans.iter() {
             if run.is_interrupted() {
                 break;
             }
             let matched = content.matched(span);
-            let seen = Seen { token: &token, sights: &mut content.sights, matched };
-            common.gather(&mut gathered, &mut self.told, seen, scan.on_match);
+            let seen = WindowMatch { token: &token, window: &mut content.window, matched };
+            common.add_match(&mut collected, &mut self.describer, seen, scan.on_match);
         }
-        let mut locations = gathered.finish();
+        let mut locations = collected.finish();
         locations.extend(self.in_members(placement, content, &token));
         if locations.is_empty() {
             return;
@@ -119,12 +119,12 @@ impl<'a> Describer<'a> {
 /// Bytes that hold tokens.
 struct Content<'a> {
     bytes: &'a [u8],
-    sights: Sights<'a>,
+    window: WindowMatches<'a>,
 }
 
 impl<'a> Content<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, sights: Sights::new(bytes, 0, Position::start_of(bytes)) }
+        Self { bytes, window: WindowMatches::new(bytes, 0, Position::start_of(bytes)) }
     }
 
     /// Returns the match at a span, cut at the end of the bytes: they may have changed since they were

@@ -8,7 +8,7 @@ use super::sightings::{Novelty, Sightings};
 use crate::detect::{Evidence, Match, Scratch};
 use crate::source::archive::Format;
 use crate::source::{Run, add};
-use ddpatrol_scan::finding::{Collector, Gatherer, Location, Tokens};
+use ddpatrol_scan::finding::{Collector, Location, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
 use std::path::Path;
@@ -78,7 +78,7 @@ impl<'a> Engine<'a> {
         let Some((walk, format)) = self.archive(bytes) else { return IsArchive::No };
         let path = members::object_path(holder);
         let collector = Collector::default();
-        let mut gatherer = Gatherer::new(self.scan.told(), &collector, None);
+        let mut gatherer = WorkerCollector::new(self.scan.describer(), &collector, None);
         walk.walk(bytes, format, &path, &mut |window, found, secret| {
             numbers.of(self, found, secret);
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {

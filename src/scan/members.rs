@@ -6,7 +6,7 @@
 use super::scope::within;
 use crate::detect::{Detector, Haystack, Match, Scratch};
 use crate::source::archive::{
-    self, ArchiveOptions, Counted, Format, Found, Histories, Input, MemberSink,
+    self, ArchiveFile, ArchiveOptions, Format, GitHandling, Input, MemberSink, WalkCount,
 };
 use crate::source::{Code, Run, Severity, add};
 use ddpatrol_scan::blob::{Blob, Origin};
@@ -43,7 +43,7 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     /// Calls `on_match` with every match in the members of an archive; their paths begin with `path`.
     pub(super) fn walk(&self, bytes: &[u8], format: Format, path: &Path, on_match: OnMember<'_>) {
-        let found = Found { path, format, layer: None };
+        let found = ArchiveFile { path, format, layer: None };
         let scratch = Scratch::interruptible(self.run.stop_flag());
         let mut members = Members { walk: self, scratch, on_match };
         let input = Input::Whole(&mut Cursor::new(bytes));
@@ -78,13 +78,13 @@ impl MemberSink for Members<'_> {
         self.walk.run.report(issue, Some(path.to_owned()));
     }
 
-    fn count(&mut self, counted: Counted) {
+    fn count(&mut self, counted: WalkCount) {
         let tally = &self.walk.run.tally;
         match counted {
-            Counted::Archive => add(&tally.archives, 1),
-            Counted::Member => add(&tally.members, 1),
-            Counted::Unpacked(len) => add(&tally.unpacked, len),
-            Counted::Input(_) => {}
+            WalkCount::Archive => add(&tally.archives, 1),
+            WalkCount::Member => add(&tally.members, 1),
+            WalkCount::Unpacked(len) => add(&tally.unpacked, len),
+            WalkCount::Input(_) => {}
         }
     }
 
@@ -93,8 +93,8 @@ impl MemberSink for Members<'_> {
     }
 
     /// A repository in a git object has no place to be read from.
-    fn histories(&self) -> Histories {
-        Histories::Objects
+    fn git_handling(&self) -> GitHandling {
+        GitHandling::Objects
     }
 }
 

@@ -4,7 +4,7 @@ use crate::detect::Detector;
 use crate::redact::Redactor;
 use crate::source::archive::ArchiveOptions;
 use ddpatrol_scan::blob::Context;
-use ddpatrol_scan::finding::{InlineAllow, OnMatch, Told, context};
+use ddpatrol_scan::finding::{InlineAllow, MatchDescriber, OnMatch, context};
 
 /// The detector and the settings of a scan.
 pub struct Scan<'a> {
@@ -29,7 +29,11 @@ impl Scan<'_> {
         context(self.detector, self.redactor)
     }
 
-    pub(super) fn told(&self) -> Told<'_> {
-        Told { detector: self.detector, masker: self.redactor.masker(), inline: self.inline }
+    pub(super) fn describer(&self) -> MatchDescriber<'_> {
+        MatchDescriber {
+            detector: self.detector,
+            masker: self.redactor.masker(),
+            inline: self.inline,
+        }
     }
 }

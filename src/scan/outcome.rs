@@ -2,9 +2,9 @@
 
 use crate::config::Exclude;
 use crate::source::repositories::root_of;
-use crate::source::{Diagnostic, Scanned, Severity, Tally};
+use crate::source::{Diagnostic, ScannedRepo, Severity, Tally};
 use ddpatrol_scan::finding::baseline::Roots;
-use ddpatrol_scan::finding::suppression::Unused;
+use ddpatrol_scan::finding::suppression::UnusedSuppression;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,11 +18,11 @@ pub struct Outcome {
     /// Notes for the user on how the scan interpreted its input.
     pub notes: Vec<String>,
     /// The repositories whose history was read.
-    pub repositories: Vec<Scanned>,
+    pub repositories: Vec<ScannedRepo>,
     /// The counts of what was scanned and skipped.
     pub counts: Counts,
     /// Entries of the allow list and the baseline that match no finding.
-    pub unused: Vec<Unused>,
+    pub unused: Vec<UnusedSuppression>,
     /// Whether the scan was interrupted.
     pub interrupted: bool,
 }

@@ -7,10 +7,12 @@ use super::version::ObjectVersion;
 use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 
-use crate::source::{BlobSink, Code, Seen, Severity, Signs, Sink, Sinks, add, archive};
+use crate::source::{
+    ArchiveHint, BlobSink, Code, ScannedObject, Severity, Sink, Sinks, add, archive,
+};
 use ddpatrol_pack::{Fault, Kind, Object, PieceSource};
 use ddpatrol_scan::blob::{Blob, Origin};
-use ddpatrol_scan::finding::{Gatherer, MatchWindow};
+use ddpatrol_scan::finding::{MatchWindow, WorkerCollector};
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
 use std::path::Path;
 
@@ -20,7 +22,7 @@ pub(super) struct Worker<'a> {
     scratch: Scratch,
     /// The first or the last bytes of an object.
     part: Vec<u8>,
-    gatherer: Gatherer<'a>,
+    gatherer: WorkerCollector<'a>,
     numbers: Numbers,
     /// The tokens of the object that is read.
     found: Vec<(TokenNo, EncodedSpan)>,
@@ -33,7 +35,7 @@ impl<'a> Worker<'a> {
             engine,
             scratch: engine.scratch(),
             part: Vec::new(),
-            gatherer: Gatherer::new(scan.told(), collector, scan.on_match),
+            gatherer: WorkerCollector::new(scan.describer(), collector, scan.on_match),
             numbers: Numbers::default(),
             found: Vec::new(),
         }
@@ -149,13 +151,17 @@ impl Worker<'_> {
 }
 
 impl Sink for Worker<'_> {
-    fn object(&mut self, object: &mut Object<'_>, base: Option<&Seen>) -> Result<Seen, Fault> {
+    fn object(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&ScannedObject>,
+    ) -> Result<ScannedObject, Fault> {
         let detector = self.engine.scan.detector;
         let (id, kind) = (object.id(), object.kind());
-        let signs = self.signs(object, base);
+        let hint = self.hint(object, base);
         let may_end_as_zip = kind == Kind::Blob && may_end_as_zip(object, base);
-        let is_open = signs == Signs::Archive
-            || signs == Signs::PerhapsAtEnd && may_end_as_zip && {
+        let is_open = hint == ArchiveHint::Archive
+            || hint == ArchiveHint::PerhapsAtEnd && may_end_as_zip && {
                 // Scripts and programs are many; few of them end as a zip does.
                 let len = object.len() as usize;
                 self.part.clear();
@@ -169,7 +175,7 @@ impl Sink for Worker<'_> {
             .and_then(|base| detector.reuse_candidates(&version, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
             self.record(&heads, Holder::Object(id, kind));
-            return Ok(Seen { heads, signs, may_end_as_zip });
+            return Ok(ScannedObject { heads, hint, may_end_as_zip });
         }
         let bytes = object.assemble()?;
         let mut heads = DeltaCandidates::default();
@@ -204,31 +210,31 @@ impl Sink for Worker<'_> {
             let is_archive = self.engine.record_members(holder, bytes, &mut self.numbers);
             heads.needs_full_scan |= is_archive == IsArchive::Yes;
         }
-        Ok(Seen { heads, signs, may_end_as_zip })
+        Ok(ScannedObject { heads, hint, may_end_as_zip })
     }
 }
 
 impl Worker<'_> {
     /// Returns what the first bytes of an object look like: in most cases, those of its base do.
-    fn signs(&mut self, object: &Object<'_>, base: Option<&Seen>) -> Signs {
+    fn hint(&mut self, object: &Object<'_>, base: Option<&ScannedObject>) -> ArchiveHint {
         if object.kind() != Kind::Blob || self.engine.scan.archives.is_none() {
-            return Signs::None;
+            return ArchiveHint::None;
         }
         let head = members::HEAD.min(object.len() as usize);
         let first = object.pieces().first();
         let is_copied = first
             .is_some_and(|it| it.from == PieceSource::Base(0) && it.len as usize >= members::HEAD);
         if let (true, Some(base)) = (is_copied, base) {
-            return base.signs;
+            return base.hint;
         }
         self.part.clear();
         object.read(0..head, &mut self.part);
-        archive::signs(&self.part)
+        archive::archive_hint(&self.part)
     }
 }
 
 /// Returns `true` if an object contains a byte that occurs in the end of every zip.
-fn may_end_as_zip(object: &Object<'_>, base: Option<&Seen>) -> bool {
+fn may_end_as_zip(object: &Object<'_>, base: Option<&ScannedObject>) -> bool {
     // Of a delta whose base was not seen nothing is known.
     base.map_or(!object.base().is_empty(), |base| base.may_end_as_zip)
         || memchr::memchr(archive::END_OF_ZIP, object.fresh()).is_some()

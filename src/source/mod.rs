@@ -14,6 +14,6 @@ pub use ddpatrol_git as git;
 pub(crate) use ddpatrol_scan::add;
 pub use ddpatrol_scan::window;
 pub use ddpatrol_scan::{
-    BlobSink, Code, Diagnostic, Issue, Run, Scanned, Seen, Severity, Signs, Sink, Sinks, Source,
-    Tally,
+    ArchiveHint, BlobSink, Code, Diagnostic, Issue, Run, ScannedObject, ScannedRepo, Severity,
+    Sink, Sinks, Source, Tally,
 };

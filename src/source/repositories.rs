@@ -2,7 +2,7 @@
 //! and their submodules; each once.
 
 use super::admin_files::AdminFiles;
-use crate::source::archive::{Packed, Packs};
+use crate::source::archive::{ExtractedRepo, ExtractedRepos};
 use crate::source::files::{FilesOptions, Met};
 use crate::source::{Code, Run, Severity};
 use ddpatrol_git::history::{History, HistoryOptions};
@@ -18,7 +18,7 @@ pub struct Repositories {
     named: Vec<(Repository, PathBuf)>,
     met: Met,
     /// Those that lay in archives.
-    packs: Packs,
+    packs: ExtractedRepos,
     options: HistoryOptions,
     /// How the files of the repositories themselves are read.
     files: FilesOptions,
@@ -31,7 +31,7 @@ impl Repositories {
     pub fn new(
         named: Vec<(Repository, PathBuf)>,
         met: Met,
-        packs: Packs,
+        packs: ExtractedRepos,
         options: HistoryOptions,
         files: FilesOptions,
     ) -> Self {
@@ -105,7 +105,7 @@ impl Repositories {
         packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
         // A state names repositories by where they lie, which these do not do for long.
         let options = HistoryOptions { state: None, ..self.options.clone() };
-        for Packed { folder, git_dir, root } in packs {
+        for ExtractedRepo { folder, git_dir, root } in packs {
             if run.is_interrupted() {
                 return;
             }

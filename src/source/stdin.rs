@@ -4,7 +4,7 @@
 //! If it begins as an archive, its members are looked at as it passes; nothing of it is kept but what
 //! some formats must have whole.
 
-use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
+use super::archive::{self, ArchiveFile, ArchiveSettings, HEAD, Input, RunSink};
 use super::window::{End, Windows};
 use super::{Issue, Run, Sink, Sinks, Source, add};
 use ddpatrol_scan::blob::{Context, Origin};
@@ -29,13 +29,13 @@ pub struct Stdin<F> {
     /// The path by which the user named the stream; `None` for standard input.
     path: Option<PathBuf>,
     context: Context,
-    archives: Option<Unpacking>,
+    archives: Option<ArchiveSettings>,
 }
 
 impl<F> Stdin<F> {
     /// Wraps a function that opens the input on the reading thread; without options for archives they
     /// are looked at as they are.
-    pub fn new(open: F, context: Context, archives: Option<Unpacking>) -> Self {
+    pub fn new(open: F, context: Context, archives: Option<ArchiveSettings>) -> Self {
         Self { open, path: None, context, archives }
     }
 
@@ -77,14 +77,14 @@ struct Look<'a> {
     /// Its path, if it has one.
     path: Option<&'a Path>,
     context: Context,
-    archives: Option<&'a Unpacking>,
+    archives: Option<&'a ArchiveSettings>,
     run: &'a Run,
 }
 
 impl Look<'_> {
     /// Looks at all of it.
     fn at(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
-        let Some(Unpacking { options, repositories }) = self.archives else {
+        let Some(ArchiveSettings { options, repositories }) = self.archives else {
             return self.plain(&mut reader, &mut *sink);
         };
         let repositories = repositories.as_ref();
@@ -98,8 +98,8 @@ impl Look<'_> {
         let mut whole = Cursor::new(head).chain(reader);
         let path = self.path.unwrap_or(Path::new(STDIN));
         if let Some(format) = archive::detect(head, Path::new("")) {
-            let found = Found { path, format, layer: None };
-            let mut sink = Visit { sink: &mut *sink, run: self.run, repositories };
+            let found = ArchiveFile { path, format, layer: None };
+            let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
         if !archive::is_program(head) {
@@ -114,8 +114,8 @@ impl Look<'_> {
         let mut kept = keeping.kept;
         kept.rewind()?;
         let Some(format) = archive::detect_whole(&mut kept, Path::new(""))? else { return Ok(()) };
-        let found = Found { path, format, layer: None };
-        let mut sink = Visit { sink: &mut *sink, run: self.run, repositories };
+        let found = ArchiveFile { path, format, layer: None };
+        let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
         archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
     }
 

@@ -337,7 +337,7 @@ fn quiet_prints_findings_and_errors_only() {
     tree.write("x", token(1));
     let ran = tree.run(&["scan", "-q", "x", "nope"]);
     assert!(ran.stdout().starts_with("x:1:1: proven") && !ran.stdout().contains("Scanned"));
-    assert_eq!(ran.stderr(), "ddpatrol: nope: there is no such file or folder\n");
+    assert_eq!(ran.stderr(), "ddpatrol: nope: no such file or folder\n");
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn sarif_carries_what_github_asks_for() {
         let invocation = &run["invocations"][0];
         assert_eq!(invocation["executionSuccessful"], false);
         let told = &invocation["toolExecutionNotifications"][0]["message"]["text"];
-        assert_eq!(told, "nope: there is no such file or folder");
+        assert_eq!(told, "nope: no such file or folder");
     }
     assert_eq!(
         tree.run_with_input(&["scan", "--report", "sarif", "-"], token.as_bytes()).json()["runs"]

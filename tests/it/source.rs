@@ -7,7 +7,7 @@ use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::config::Exclude;
 use ddpatrol::source::files::{Files, FilesOptions, UserRules};
-use ddpatrol::source::{BlobSink, Run, Seen, Severity, Sink, Sinks, Source};
+use ddpatrol::source::{BlobSink, Run, ScannedObject, Severity, Sink, Sinks, Source};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
 
@@ -155,7 +155,7 @@ fn a_path_that_is_missing_is_an_error_and_the_others_are_scanned() {
     tree.write("x", "nothing");
     let ran = tree.run(&["scan", "nope", "x"]);
     assert_eq!(ran.code(), Some(2));
-    assert!(ran.stdout().contains("nope: there is no such file or folder"), "{ran:?}");
+    assert!(ran.stdout().contains("nope: no such file or folder"), "{ran:?}");
     assert!(ran.stdout().contains("Scanned 1 file"), "{ran:?}");
 }
 
@@ -235,7 +235,11 @@ impl<F: Fn(&Path) + Sync> BlobSink for Meddler<'_, F> {
 }
 
 impl<F: Fn(&Path) + Sync> Sink for Meddler<'_, F> {
-    fn object(&mut self, _: &mut Object<'_>, _: Option<&Seen>) -> Result<Seen, Fault> {
+    fn object(
+        &mut self,
+        _: &mut Object<'_>,
+        _: Option<&ScannedObject>,
+    ) -> Result<ScannedObject, Fault> {
         unreachable!("no git objects are read")
     }
 }

@@ -1,12 +1,12 @@
 //! The account of a walk: counts and limits, the sink, and why the walk ends early.
 //!
-//! All state is in cells, since a member is read through the readers of all the archives around it,
-//! which all count here. It knows neither formats nor readers.
+//! The state is in cells, because a member is read through the readers of all archives around it, and all
+//! of them count here. Formats and readers are not known here.
 
 use super::fault::Fault;
+use super::member_path::MemberPlace;
 use super::options::ArchiveOptions;
-use super::place::Place;
-use super::sink::{Counted, Histories, MemberSink, Packed};
+use super::sink::{ExtractedRepo, GitHandling, MemberSink, WalkCount};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, UnpackLimit};
 use ddpatrol_scan::window::PushWindows;
@@ -14,33 +14,32 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
 
-/// The ratio is checked once this many bytes were unpacked: a small file of zeros is no bomb.
-const GRACE: u64 = 1 << 30;
+/// The ratio is checked only above this many unpacked bytes: a small file of zeros is not a bomb.
+const MIN_RATIO_BYTES: u64 = 1 << 30;
 
 /// Counts, limits and the sink of one walk.
 pub(super) struct Account<'a> {
     options: &'a ArchiveOptions,
     sink: RefCell<&'a mut dyn MemberSink>,
     windows: RefCell<Vec<PushWindows>>,
-    /// The folders of the last member, whose names were scanned.
+    /// The folders of the last member; their names were scanned.
     folders: RefCell<Vec<u8>>,
     outermost: Cell<u64>,
     unpacked: Cell<u64>,
     members: Cell<u64>,
-    reported: Cell<u64>,
     stopped: Cell<Option<Stop>>,
 }
 
-/// The level of bytes: only those of members count as unpacked.
+/// The origin of bytes that were read: only those of members count as unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// They are standard input itself.
+pub(super) enum ByteOrigin {
+    /// Standard input itself.
     Stdin,
-    /// They were unpacked.
+    /// A member that was unpacked.
     Member,
 }
 
-/// Why a walk ends before its end.
+/// The reason why a walk stops early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     Interrupted,
@@ -57,7 +56,6 @@ impl<'a> Account<'a> {
             outermost: Cell::default(),
             unpacked: Cell::default(),
             members: Cell::default(),
-            reported: Cell::default(),
             stopped: Cell::default(),
         }
     }
@@ -74,7 +72,7 @@ impl<'a> Account<'a> {
 
     /// Counts an archive that is opened.
     pub(super) fn count_archive(&self) {
-        self.sink.borrow_mut().count(Counted::Archive);
+        self.sink.borrow_mut().count(WalkCount::Archive);
     }
 
     /// Reports something below the outermost archive that was not scanned.
@@ -83,38 +81,38 @@ impl<'a> Account<'a> {
     }
 
     /// Reports, once for the outermost archive, the limit that ended the walk.
-    pub(super) fn report_limit(&self, place: &Place) {
+    pub(super) fn report_limit(&self, place: &MemberPlace) {
         if let Some(Stop::Limit(limit)) = self.stopped.get() {
             self.sink.borrow_mut().issue(ArchiveIssue::Incomplete(limit), &place.path);
         }
     }
 
-    /// Hands on a repository.
-    pub(super) fn found(&self, packed: Packed) {
-        self.sink.borrow_mut().repository(packed);
+    /// Forwards an extracted repository.
+    pub(super) fn repository(&self, repo: ExtractedRepo) {
+        self.sink.borrow_mut().repository(repo);
     }
 
-    /// Returns the treatment of packs.
-    pub(super) fn histories(&self) -> Histories {
-        self.sink.borrow().histories()
+    /// Returns the treatment of packs and repositories.
+    pub(super) fn git_handling(&self) -> GitHandling {
+        self.sink.borrow().git_handling()
     }
 
     /// Yields the name of a member whose content is not scanned.
-    pub(super) fn name(&self, parent: &Place, name: &[u8]) -> Result<(), Fault> {
+    pub(super) fn name(&self, parent: &MemberPlace, name: &[u8]) -> Result<(), Fault> {
         self.check().map_err(|_| Fault::Stopped)?;
         self.members.set(self.members.get() + 1);
-        self.sink.borrow_mut().count(Counted::Member);
+        self.sink.borrow_mut().count(WalkCount::Member);
         let limit = self.options.limits.members;
         if self.members.get() > limit {
             self.stopped.set(Some(Stop::Limit(UnpackLimit::Members(limit))));
             return Err(Fault::Stopped);
         }
-        // Members repeat the names of their folders: what the last name has, too, was scanned.
+        // Members repeat the names of their folders; the part shared with the last name was scanned.
         let mut folders = self.folders.borrow_mut();
         let common = folders.iter().zip(name).take_while(|(a, b)| a == b).count();
         let known = memchr::memrchr(b'/', &name[..common]).map_or(0, |slash| slash + 1);
         let new = &name[known..];
-        // The shortest head has three bytes, and few names hold more than a head.
+        // The shortest head has three bytes, and short names cannot hold a token.
         if new.len() > 8 {
             let place = parent.member(name);
             let blob = Blob::whole(Origin::Name(&place.path), new);
@@ -127,25 +125,19 @@ impl<'a> Account<'a> {
     }
 
     /// Reports something that was not scanned, unless the walk has ended.
-    pub(super) fn report(&self, place: &Place, fault: impl Into<Fault>) {
+    pub(super) fn report(&self, place: &MemberPlace, fault: impl Into<Fault>) {
         let Fault::Issue(issue) = fault.into() else { return };
         if self.is_stopped() {
             return;
         }
-        self.reported.set(self.reported.get() + 1);
         self.sink.borrow_mut().issue(issue, &place.path);
-    }
-
-    /// Returns the number of issues that were reported so far.
-    pub(super) fn reported(&self) -> u64 {
-        self.reported.get()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.get().is_some()
     }
 
-    /// Fails if the walk is to end.
+    /// Fails if the walk must end.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.stopped.get().is_none() && self.sink.borrow().is_interrupted() {
             self.stopped.set(Some(Stop::Interrupted));
@@ -154,22 +146,22 @@ impl<'a> Account<'a> {
     }
 
     /// Counts bytes that were read.
-    pub(super) fn took(&self, len: usize, level: Level) {
+    pub(super) fn count_bytes(&self, len: usize, origin: ByteOrigin) {
         let len = len as u64;
-        if level == Level::Stdin {
+        if origin == ByteOrigin::Stdin {
             self.outermost.set(self.outermost.get() + len);
-            self.sink.borrow_mut().count(Counted::Input(len));
+            self.sink.borrow_mut().count(WalkCount::Input(len));
             return;
         }
         let unpacked = self.unpacked.get() + len;
         self.unpacked.set(unpacked);
-        self.sink.borrow_mut().count(Counted::Unpacked(len));
+        self.sink.borrow_mut().count(WalkCount::Unpacked(len));
         if let Some(limit) = self.exceeded_limit(unpacked) {
             self.stopped.set(Some(Stop::Limit(limit)));
         }
     }
 
-    /// Fails if it is known beforehand that so many bytes more would be too many.
+    /// Fails if unpacking `len` more bytes would exceed a limit.
     pub(super) fn expect(&self, len: u64) -> Result<(), Fault> {
         match self.exceeded_limit(self.unpacked.get().saturating_add(len)) {
             None => Ok(()),
@@ -184,7 +176,7 @@ impl<'a> Account<'a> {
             return Some(UnpackLimit::Bytes(limits.unpacked));
         }
         let most = limits.ratio.saturating_mul(self.outermost.get());
-        (unpacked > GRACE.max(most)).then_some(UnpackLimit::Ratio(limits.ratio))
+        (unpacked > MIN_RATIO_BYTES.max(most)).then_some(UnpackLimit::Ratio(limits.ratio))
     }
 
     pub(super) fn blob(&self, blob: &Blob<'_>) {

@@ -1,26 +1,30 @@
 //! ar: static libraries and Debian packages.
 //!
-//! In comes a stream that begins with `!<arch>`; its members go to the walker. Names are those of the
-//! plain, the GNU and the BSD form; GNU's table of long names is held up to a limit.
+//! Input: a stream that begins with `!<arch>`. Output: its members, to the walker. Plain, GNU and BSD names
+//! are supported; the GNU table of long names is held up to a limit.
 
 use super::bytes::{fill, skip};
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Damage;
 use std::io::Read;
 
-/// How much of the table of long names is held.
+/// Maximum length of the table of long names, in bytes.
 const TABLE: u64 = 16 << 20;
 const HEADER: usize = 60;
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     skip(reader, 8)?;
     let mut table = Vec::new();
     loop {
         let mut header = [0; HEADER];
         let len = fill(reader, &mut header)?;
-        // What is odd is padded, but not by every program at the end.
+        // Members of odd length are padded, but some programs omit the padding at the end.
         if len == 0 || header[..len] == [b'\n'] {
             return Ok(());
         }

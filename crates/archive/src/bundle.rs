@@ -1,29 +1,32 @@
-//! Git bundles, and packs that lie outside of a repository.
+//! Git bundles, and packs outside of a repository.
 //!
-//! In comes a stream; out goes a repository of the objects and references in it, in a private
-//! temporary folder, or its objects as members. The pack's index is made by libgit2 where one is needed.
-//! A bundle that builds on commits that are not in it cannot be read where its objects build on others
-//! that are not.
+//! Input: a stream. Output: a repository with its objects and references, in a private temporary folder,
+//! or its objects as members. libgit2 indexes the pack where an index is needed. Deltas of a thin bundle
+//! whose bases are not in the bundle cannot be read.
 
 use super::fault::Fault;
 use super::index_pack::index_pack;
+use super::member_path::MemberPlace;
 use super::objects::{self, Ids};
-use super::place::Place;
-use super::repository::{is_name, new_folder, write};
-use super::sink::{Histories, Packed};
-use super::survey::Survey;
+use super::pack_scan::PackScan;
+use super::repo_extractor::{is_name, new_folder, write_repo};
+use super::sink::{ExtractedRepo, GitHandling};
 use super::walker::Walker;
 use ddpatrol_pack::HashKind;
 use ddpatrol_scan::issue::{ArchiveLimit, Damage, Unsupported};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
-/// The longest header of a bundle that is held.
+/// Maximum length of the header of a bundle, in bytes.
 const HEADER: usize = 64 << 20;
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
-    let histories = walker.account().histories();
-    if histories == Histories::Skipped {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
+    let handling = walker.account().git_handling();
+    if handling == GitHandling::Skipped {
         return Err(Unsupported::GitObjects.into());
     }
     let mut reader = BufReader::new(reader);
@@ -32,20 +35,20 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         references = header(&mut reader)?;
     }
     let folder = new_folder()?;
-    if histories == Histories::Objects {
+    if handling == GitHandling::Objects {
         for reference in &references {
             walker.account().name(place, &reference.name)?;
         }
         let mut pack = walker.spool(&mut reader)?;
-        let survey = Survey::read(walker, &mut pack)?;
-        if !survey.is_simple {
+        let scan = PackScan::read(walker, &mut pack)?;
+        if !scan.is_simple {
             let name = index_pack(&mut pack, folder.path(), &|| walker.account().check().is_err())?;
             let path = folder.path().join(name);
             return objects::read_pack(walker, place, &path, Ids::Indexed);
         }
-        let path = survey.write(&mut pack, folder.path())?;
-        objects::read_pack(walker, place, &path, Ids::Made)?;
-        return survey.damage.map_or(Ok(()), |damage| Err(damage.into()));
+        let path = scan.write(&mut pack, folder.path())?;
+        objects::read_pack(walker, place, &path, Ids::Computed)?;
+        return scan.damage.map_or(Ok(()), |damage| Err(damage.into()));
     }
     let head = references.iter().find(|it| it.name == b"HEAD").map(|it| it.id.clone());
     let head = head.unwrap_or_else(|| b"ref: refs/heads/main".to_vec());
@@ -53,14 +56,14 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     for Reference { id, name } in references.iter().filter(|it| is_name(&it.name)) {
         list.extend([id, &b" "[..], name, b"\n"].concat());
     }
-    write(folder.path(), &[&head[..], b"\n"].concat(), &list, HashKind::Sha1)?;
+    write_repo(folder.path(), &[&head[..], b"\n"].concat(), &list, HashKind::Sha1)?;
     let mut pack = walker.spool(&mut reader)?;
     index_pack(&mut pack, &folder.path().join("objects/pack"), &|| {
         walker.account().check().is_err()
     })?;
     let git_dir = place.content().path;
     let root = git_dir.clone();
-    walker.account().found(Packed { folder: Arc::new(folder), git_dir, root });
+    walker.account().repository(ExtractedRepo { folder: Arc::new(folder), git_dir, root });
     Ok(())
 }
 
@@ -71,7 +74,7 @@ struct Reference {
     name: Vec<u8>,
 }
 
-/// Reads the header of a bundle: its references.
+/// Reads the references in the header of a bundle.
 fn header(reader: &mut dyn BufRead) -> Result<Vec<Reference>, Fault> {
     let mut references = Vec::new();
     let mut held = 0;

@@ -1,4 +1,4 @@
-//! Reading bytes: at any offset, until a buffer is full, or a known number of them.
+//! Reads bytes at any offset, until a buffer is full, or up to a known length.
 
 use super::decode_error::DecodeError;
 use super::fault::Fault;
@@ -16,12 +16,12 @@ pub(super) fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::
     read_full(reader, buffer).complete()
 }
 
-/// Reads on to a fixed length, which may be past the end.
+/// Skips `len` bytes, or fewer at the end of the input; returns the number skipped.
 pub(super) fn skip(reader: &mut (impl Read + ?Sized), len: u64) -> io::Result<u64> {
     io::copy(&mut reader.take(len), &mut io::sink())
 }
 
-/// The bytes of one member of a known length: a member that ends early is an error.
+/// A member of known length; reading fails if the input ends early.
 pub(super) struct Exact<'a, R: ?Sized> {
     inner: &'a mut R,
     left: u64,
@@ -32,7 +32,7 @@ impl<'a, R: Read + ?Sized> Exact<'a, R> {
         Self { inner, left: len }
     }
 
-    /// Reads on to the end of the member.
+    /// Skips to the end of the member.
     pub(super) fn rest(self) -> Result<(), Fault> {
         if skip(self.inner, self.left)? < self.left {
             return Err(Damage::MemberCut.into());
@@ -40,7 +40,7 @@ impl<'a, R: Read + ?Sized> Exact<'a, R> {
         Ok(())
     }
 
-    /// Returns `true` if all of it was read.
+    /// Returns `true` if the whole member was read.
     pub(super) fn is_done(&self) -> bool {
         self.left == 0
     }

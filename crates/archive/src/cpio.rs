@@ -1,24 +1,28 @@
-//! cpio: the new form with and without checksums, the old portable form, the old binary form.
+//! cpio: the new format with and without checksums, the old portable format, the old binary format.
 //!
-//! In comes a stream; its members go to the walker. What follows the last member may be another
-//! archive, as in the first file system of a Linux kernel, and is opened as a member of its own.
+//! Input: a stream. Output: its members, to the walker. Data after the last member may be another archive,
+//! as in the initial file system of a Linux kernel; it is opened as a member named `next`.
 
 use super::bytes::{fill, skip};
 use super::cpio_header::{Header, binary};
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{Damage, Unsupported};
 use std::io::{Cursor, Read};
 
-/// The longest name that is held.
-const LONGEST: u64 = 64 << 10;
+/// Maximum length of a name, in bytes.
+const MAX_NAME: u64 = 64 << 10;
 const TRAILER: &[u8] = b"TRAILER!!!";
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     loop {
         let Some(header) = next(reader)? else { return Ok(()) };
-        if header.name == 0 || header.name > LONGEST {
+        if header.name == 0 || header.name > MAX_NAME {
             return Err(Damage::NameLength.into());
         }
         let mut name = Vec::new();
@@ -37,8 +41,8 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     }
 }
 
-/// Opens what follows the last member behind its padding.
-fn behind(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+/// Opens the data that follows the last member and its padding.
+fn behind(walker: &Walker<'_>, place: &MemberPlace, reader: &mut dyn Read) -> Result<(), Fault> {
     let mut part = [0; 512];
     loop {
         let len = fill(reader, &mut part)?;

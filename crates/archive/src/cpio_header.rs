@@ -1,6 +1,6 @@
-//! The header of a member of a cpio archive, and how the old binary form of it is recognized.
+//! The header of a cpio member, and detection of its old binary format.
 
-/// A member's header: the lengths of its name and content, and to what they are padded.
+/// The header of a member: the lengths of its name and content, and their alignment.
 pub(super) struct Header {
     pub(super) name: u64,
     pub(super) len: u64,
@@ -8,7 +8,8 @@ pub(super) struct Header {
     pub(super) align: u64,
 }
 
-/// Returns `true` if bytes begin as the old binary form does: its mark and a name that ends.
+/// Returns `true` if bytes begin with a header of the old binary format: its magic number and a
+/// terminated name.
 pub(super) fn is_binary(head: &[u8]) -> bool {
     let Some(header) = head.first_chunk::<26>().and_then(binary) else { return false };
     let end = usize::try_from(header.name).unwrap_or_default().saturating_add(26);
@@ -16,7 +17,7 @@ pub(super) fn is_binary(head: &[u8]) -> bool {
     matches!(name.split_last(), Some((0, text)) if !text.is_empty() && !text.contains(&0))
 }
 
-/// Reads a header of the old binary form, in either byte order.
+/// Parses a header of the old binary format, in either byte order.
 pub(super) fn binary(header: &[u8; 26]) -> Option<Header> {
     let word = |at: usize| match header[..2] {
         [0xc7, 0x71] => Some(u64::from(u16::from_le_bytes([header[at], header[at + 1]]))),

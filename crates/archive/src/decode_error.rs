@@ -1,27 +1,27 @@
-//! Errors of the decoders in this folder. They reach the walk as the source of an I/O error.
+//! Errors of the decoders in this folder. The walk receives them as the source of an I/O error.
 
 use std::io;
 
 /// The reason why a decoder rejects its input.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(super) enum DecodeError {
-    #[error("its checksum does not agree")]
+    #[error("checksum mismatch")]
     Checksum,
-    #[error("a frame's checksum does not agree")]
+    #[error("frame checksum mismatch")]
     FrameChecksum,
-    #[error("it is cut off")]
+    #[error("unexpected end of data")]
     CutOff,
-    #[error("its lzma properties have another length than five")]
+    #[error("lzma properties are not five bytes long")]
     LzmaProperties,
-    #[error("its lzma dictionary is too large")]
+    #[error("lzma dictionary is too large")]
     LzmaDictionary,
-    #[error("it asks for a window of {requested} bytes; the most is {max}")]
+    #[error("window of {requested} bytes exceeds the limit of {max} bytes")]
     ZstdWindow { requested: u64, max: u64 },
-    #[error("a value goes on in a page that does not exist")]
+    #[error("a value continues in a page that does not exist")]
     SqlitePage,
-    #[error("no hexadecimal digit")]
+    #[error("invalid hexadecimal digit")]
     HexDigit,
-    #[error("no character of ASCII85")]
+    #[error("invalid ASCII85 character")]
     Ascii85,
 }
 

@@ -1,4 +1,4 @@
-//! Why reading an archive or a member ends early.
+//! The reasons why reading an archive or a member ends early.
 
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 /// A reason to stop reading an archive or a member.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It has a problem, which is reported for it.
+    /// A problem of the archive or member, reported for it.
     Issue(ArchiveIssue),
     /// The whole walk ends; the reason is reported once, for the outermost archive.
     Stopped,

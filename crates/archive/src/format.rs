@@ -1,21 +1,21 @@
-//! What bytes are, by their beginning.
+//! Detects formats by their first bytes.
 //!
-//! In come the first bytes of a file; out comes the format, or nothing, which is what almost all
-//! files are: the first byte alone rules out most. It reads nothing itself. A zip may also stand
-//! behind something else (a self-extractor, a script); [`may_end_as_zip`] says whose end is worth a
-//! look. Only brotli has no mark of its own and is known by the name `.br`.
+//! Input: the first bytes of a file. Output: the format, or `None`; the first byte alone rules out most
+//! files. Nothing is read here. A zip may also follow other content (a self-extractor, a script);
+//! [`may_end_as_zip`] selects the files whose end should be checked. Only brotli has no magic number and is
+//! detected by the extension `.br`.
 
 use super::{cpio_header, tar_header};
 use ddpatrol_pack::Kind;
-use ddpatrol_scan::Signs;
+use ddpatrol_scan::ArchiveHint;
 use std::path::Path;
 
-/// How many first bytes are looked at.
+/// Number of first bytes needed for detection.
 pub const HEAD: usize = 1_024;
 
 /// A format that is unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are called what everybody calls them")]
+#[expect(missing_docs, reason = "the names are those of the formats")]
 pub enum Format {
     Zip,
     Tar,
@@ -34,19 +34,19 @@ pub enum Format {
     Pdf,
     Bundle,
     Pack,
-    /// An object of git in a file of its own.
+    /// A loose git object.
     Loose,
 }
 
 impl Format {
-    /// Tells whether it is one compressed stream, not a container of members.
+    /// Returns `true` for a single compressed stream, `false` for a container of members.
     #[must_use]
     pub const fn is_stream(self) -> bool {
         use Format::{Brotli, Bzip2, Gzip, Lz4, Lzma, Xz, Zstd};
         matches!(self, Gzip | Bzip2 | Xz | Lzma | Zstd | Lz4 | Brotli)
     }
 
-    /// What people call it.
+    /// Returns the name for reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Format {
     }
 }
 
-/// Tells what bytes that begin with `head` are. `name` decides only about brotli.
+/// Detects the format of bytes that begin with `head`. Only brotli depends on `name`.
 #[must_use]
 pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
     let by_magic = match head.first()? {
@@ -111,7 +111,7 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
     Some(by_magic)
 }
 
-/// A tar begins with a name, so any byte may come first; brotli is known by its name only.
+/// Detects tar, whose first byte may be any, and brotli, which is known only by its name.
 fn by_rest(head: &[u8], name: &Path) -> Option<Format> {
     if tar_header::is_header(head) {
         return Some(Format::Tar);
@@ -123,7 +123,7 @@ fn is_pack(head: &[u8]) -> bool {
     head.starts_with(b"PACK\0\0\0\x02") || head.starts_with(b"PACK\0\0\0\x03")
 }
 
-/// A loose object is zlib's, which has no mark to speak of; what it begins with is one.
+/// Returns `true` for a zlib stream whose content begins with the header of a git object.
 fn is_loose(head: &[u8]) -> bool {
     let is_zlib = matches!(head, [0x78, flags, ..] if (0x7800 + u16::from(*flags)) % 31 == 0);
     let mut start = [0; 32];
@@ -134,7 +134,7 @@ fn is_loose(head: &[u8]) -> bool {
         && loose_header(&start[..inflater.total_out() as usize]).is_some()
 }
 
-/// Reads what the content of a loose object begins with: its kind, and where the object itself begins.
+/// Parses the header of a loose object; returns its kind and the length of the header.
 pub(super) fn loose_header(start: &[u8]) -> Option<(Kind, usize)> {
     let space = memchr::memchr(b' ', start)?;
     let kind = Kind::from_name(&start[..space])?;
@@ -156,8 +156,8 @@ fn is_bzip2(head: &[u8]) -> bool {
     head.starts_with(b"BZh") && head.len() > 9 && head[3].is_ascii_digit() && is_block(&head[4..])
 }
 
-/// The lzma format has no mark; what it has is told by liblzma's own rules for guessing: the usual
-/// properties, a dictionary of a size that encoders choose, and a plausible length.
+/// Detects lzma, which has no magic number, by the heuristics of liblzma: the usual properties, a
+/// dictionary size that encoders choose, and a plausible length.
 fn is_lzma(head: &[u8]) -> bool {
     let Some(&[_, a, b, c, d, ref len @ .., first]) = head.first_chunk::<14>() else {
         return false;
@@ -170,7 +170,7 @@ fn is_lzma(head: &[u8]) -> bool {
     is_size && first == 0 && (len == u64::MAX || len < 1 << 38)
 }
 
-/// Tells whether a skippable frame is followed by a frame whose mark begins with `next`.
+/// Returns `true` if skippable frames are followed by a frame whose magic number begins with `next`.
 fn is_skippable(head: &[u8], next: u8) -> bool {
     let mut rest = head;
     let mut is_any = false;
@@ -179,7 +179,7 @@ fn is_skippable(head: &[u8], next: u8) -> bool {
             return false;
         }
         let len = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        // A frame that reaches beyond the head is taken for zstd's, which has them more often.
+        // A frame that extends beyond the head is assumed to be zstd, where such frames are more common.
         let Some(after) = rest.get(8..).and_then(|it| it.get(len..)) else { return next == 0x28 };
         rest = after;
         is_any = true;
@@ -187,36 +187,36 @@ fn is_skippable(head: &[u8], next: u8) -> bool {
     is_any && rest.first() == Some(&next)
 }
 
-/// Tells whether a zip may stand behind this beginning, so that the end is worth a look: programs,
-/// scripts, and whatever else is no text.
+/// Returns `true` if a zip may follow content that begins like this: programs, scripts, and other content
+/// that is not text.
 #[must_use]
 pub fn may_end_as_zip(head: &[u8]) -> bool {
     is_program(head) || memchr::memchr(0, &head[..head.len().min(512)]).is_some()
 }
 
-/// Tells whether this is the beginning of a program or a script, which archives are put behind.
+/// Returns `true` for the beginning of a program or script, to which archives are often appended.
 #[must_use]
 pub fn is_program(head: &[u8]) -> bool {
-    let marks: [&[u8]; 5] = [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"];
-    // Java's classes share the mark of macOS's programs for several processors; in theirs a version of
-    // 45 or more follows, in these the number of processors.
+    let magic: [&[u8]; 5] = [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"];
+    // Java class files share the magic number of universal macOS programs. A version of 45 or more follows
+    // in class files, the number of architectures in programs.
     let is_fat = head.starts_with(b"\xca\xfe\xba\xbe\0\0\0") && head.get(7) < Some(&45);
-    is_fat || marks.iter().any(|mark| head.starts_with(mark))
+    is_fat || magic.iter().any(|mark| head.starts_with(mark))
 }
 
-/// A byte that the end of every zip has, and text has not.
+/// A byte that occurs in the end record of every zip, and not in text.
 pub const END_OF_ZIP: u8 = super::zip_directory::END[2];
 
-/// Returns what the first [`HEAD`] bytes of a file look like, whatever its name.
+/// Classifies the first [`HEAD`] bytes of a file, regardless of its name.
 #[must_use]
-pub fn signs(head: &[u8]) -> Signs {
+pub fn archive_hint(head: &[u8]) -> ArchiveHint {
     if detect(head, Path::new("")).is_some() {
-        return Signs::Archive;
+        return ArchiveHint::Archive;
     }
-    if may_end_as_zip(head) { Signs::PerhapsAtEnd } else { Signs::None }
+    if may_end_as_zip(head) { ArchiveHint::PerhapsAtEnd } else { ArchiveHint::None }
 }
 
-/// Tells whether bytes that are the whole of a file seem to end as a zip does.
+/// Returns `true` if the bytes of a whole file contain an end record of a zip near their end.
 #[must_use]
 pub fn ends_as_zip(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(super::zip_directory::END_REACH)..];

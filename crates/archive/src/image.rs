@@ -1,17 +1,16 @@
-//! Container images: which layer a blob is, and what created it.
+//! Container images: identifies layers and the commands that created them.
 //!
-//! In come the manifests and configurations of what `docker save` writes and of OCI layouts, packed or
-//! as folders; out comes, for a layer's blob, a sentence that names the layer and the command that
-//! created it. The layers' files are read like those of any other tar, those too that a later layer
-//! deletes; this only says what they belong to.
+//! Input: the manifests and configurations of `docker save` archives and OCI layouts, packed or as
+//! folders. Output: for the blob of a layer, a description with the command that created it. The files of
+//! layers are read like those of any other tar, including those that a later layer deletes.
 
-use super::layers::{self, LONGEST};
+use super::layers::{self, MAX_DOCUMENT};
 use ddpatrol_scan::regular::{self, Links};
 use std::io::Read;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-/// Tells whether a tar whose first member has this name may be an image.
+/// Returns `true` if a tar whose first member has this name may be an image.
 pub(super) fn is_like(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"sha256:").unwrap_or(name);
     let is_digest = || name.len() >= 64 && name[..64].iter().all(u8::is_ascii_hexdigit);
@@ -20,7 +19,8 @@ pub(super) fn is_like(name: &[u8]) -> bool {
     name == b"blobs" || known.iter().any(|it| name.starts_with(it)) || is_digest()
 }
 
-/// Says which layer a file of an OCI layout's folder is: `blobs/sha256/DIGEST` beside `oci-layout`.
+/// Returns the description of the layer that a file of an OCI layout folder is: `blobs/sha256/DIGEST` beside
+/// `oci-layout`.
 #[must_use]
 pub fn of_folder(path: &Path) -> Option<Arc<str>> {
     let algorithm = path.parent()?;
@@ -35,7 +35,7 @@ pub fn of_folder(path: &Path) -> Option<Arc<str>> {
         let path = is_below.then(|| root.join(name))?;
         let mut text = Vec::new();
         let file = regular::open(&path, Links::Refuse).ok()?;
-        file.take(LONGEST).read_to_end(&mut text).ok()?;
+        file.take(MAX_DOCUMENT).read_to_end(&mut text).ok()?;
         serde_json::from_slice(&text).ok()
     };
     let name = path.strip_prefix(root).ok()?;

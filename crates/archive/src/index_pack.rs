@@ -1,7 +1,7 @@
-//! Indexing of a pack by libgit2.
+//! Indexes a pack with libgit2.
 //!
-//! In comes a pack, out go the pack and its index in a folder. Nothing is believed of the header but
-//! what the pack's length allows.
+//! Input: a pack. Output: the pack and its index, in a folder. The object count in the header is checked
+//! against the length of the pack before it is used.
 
 use super::bytes::{Bytes, fill};
 use super::fault::Fault;
@@ -9,7 +9,7 @@ use ddpatrol_scan::issue::Damage;
 use std::io::{self, SeekFrom, Write};
 use std::path::Path;
 
-/// Writes a pack and its index into a folder; returns the pack's name there.
+/// Writes a pack and its index into a folder; returns the file name of the pack.
 pub(super) fn index_pack(
     pack: &mut dyn Bytes,
     folder: &Path,
@@ -20,7 +20,7 @@ pub(super) fn index_pack(
     let mut head = [0; 12];
     fill(pack, &mut head)?;
     let count = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
-    // Room is made for as many as the header claims, so it must be as many as there can be.
+    // libgit2 allocates for as many objects as the header claims, so the number must be possible.
     if !head.starts_with(b"PACK") || u64::from(count) > len / 8 {
         return Err(Damage::PackHeader.into());
     }
@@ -28,7 +28,7 @@ pub(super) fn index_pack(
     let mut indexer = git2::Indexer::new(None, folder, 0, false).map_err(fault)?;
     indexer.progress(|_| !is_stopped());
     indexer.write_all(&head)?;
-    // Each byte may inflate to a thousand, and the progress callback runs between objects only.
+    // Each byte may inflate to a thousand, and the progress callback runs only between objects.
     let mut buffer = vec![0; 8 << 10];
     loop {
         let len = fill(pack, &mut buffer)?;

@@ -1,21 +1,21 @@
 //! The layers of a container image, from its manifests and configurations.
 //!
-//! In come the documents of an image, out goes a sentence for each layer that names it and the command
-//! that created it. It reads no layer.
+//! Input: the JSON documents of an image. Output: a description of each layer, with the command that
+//! created it. Layers themselves are not read.
 
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// The longest manifest or configuration that is read. Docker Hub takes manifests of 4 MiB.
-pub(super) const LONGEST: u64 = 4 << 20;
-/// Maximum number of documents that are kept of one image file.
-const MOST: usize = 4_096;
+/// Maximum length of a manifest or configuration, in bytes. Docker Hub accepts manifests of 4 MiB.
+pub(super) const MAX_DOCUMENT: u64 = 4 << 20;
+/// Maximum number of documents kept from one image file.
+const MAX_DOCUMENTS: usize = 4_096;
 /// Maximum length of a command in the description of a layer, in characters.
-const COMMAND: usize = 500;
+const MAX_COMMAND: usize = 500;
 
-/// The documents of an image that is one file, by the names of their members.
+/// The documents of an image stored in one file, by member name.
 #[derive(Debug, Default)]
 pub(super) struct Documents(HashMap<Vec<u8>, Value>);
 
@@ -23,9 +23,9 @@ impl Documents {
     /// Keeps a member if it is a JSON document of an acceptable length.
     ///
     /// # Errors
-    /// What reading the content fails with.
+    /// Errors of reading the content.
     pub(super) fn take(&mut self, name: &[u8], len: u64, content: &mut dyn Read) -> io::Result<()> {
-        if len == 0 || len > LONGEST || self.0.len() == MOST {
+        if len == 0 || len > MAX_DOCUMENT || self.0.len() == MAX_DOCUMENTS {
             return Ok(());
         }
         let mut first = [0];
@@ -40,18 +40,18 @@ impl Documents {
         Ok(())
     }
 
-    /// Returns the layers that the documents describe, if they describe any.
+    /// Returns the layers that the documents describe; `None` if there are none.
     pub(super) fn layers(&self) -> Option<Layers> {
         layers(&|name| self.0.get(name).cloned())
     }
 }
 
-/// The layers of the images in one file or folder: by the name of the member that holds each.
+/// Descriptions of the layers of the images in one file or folder, by member name.
 #[derive(Debug, Default)]
 pub(super) struct Layers(HashMap<Vec<u8>, Arc<str>>);
 
 impl Layers {
-    /// Says what a member is, if it is a layer.
+    /// Returns the description of a member; `None` if it is not a layer.
     pub(super) fn layer(&self, name: &[u8]) -> Option<Arc<str>> {
         self.0.get(name.strip_prefix(b"./").unwrap_or(name)).cloned()
     }
@@ -76,10 +76,10 @@ pub(super) fn layers(document: Document<'_>) -> Option<Layers> {
 }
 
 impl Layers {
-    /// Follows an OCI index to its manifests. Indices may name indices; more than three deep they do
-    /// not in practice.
+    /// Follows an OCI index to its manifests. Indexes may refer to other indexes; in practice they nest at
+    /// most three deep.
     fn index(&mut self, document: Document<'_>, index: &Value, depth: usize) {
-        for entry in list(&index["manifests"]).take(MOST) {
+        for entry in list(&index["manifests"]).take(MAX_DOCUMENTS) {
             let Some(manifest) = digest(entry).and_then(|name| document(name.as_bytes())) else {
                 continue;
             };
@@ -95,7 +95,7 @@ impl Layers {
         }
     }
 
-    /// Notes the layers of one image.
+    /// Adds the layers of one image.
     fn add(&mut self, names: Vec<String>, config: Option<&Value>, image: &str) {
         let none = Value::Null;
         let config = config.unwrap_or(&none);
@@ -113,7 +113,7 @@ impl Layers {
                 text.push_str(&format!(", of the image {image}"));
             }
             if let Some(command) = commands.get(at).filter(|it| !it.is_empty()) {
-                let short: String = command.chars().take(COMMAND).collect();
+                let short: String = command.chars().take(MAX_COMMAND).collect();
                 let more = if short.len() < command.len() { "…" } else { "" };
                 text.push_str(&format!(", created by `{short}{more}`"));
             }
@@ -122,7 +122,7 @@ impl Layers {
     }
 }
 
-/// Names the blob of a descriptor: `blobs/sha256/DIGEST`.
+/// Returns the member name of a descriptor's blob: `blobs/sha256/DIGEST`.
 fn digest(descriptor: &Value) -> Option<String> {
     let (algorithm, digest) = descriptor["digest"].as_str()?.split_once(':')?;
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -1,15 +1,15 @@
 //! Opens archives and compressed files, recognized by their content, down to plain bytes.
 //!
-//! Input: bytes, and a name for them. Output: windows of every member, the names of members, and issues,
-//! to a [`MemberSink`]. Members stream through windows of constant size; formats that must be read from their
-//! end are held in a bounded buffer that spills into a nameless temporary file. The name of a member is
-//! a label and never reaches the file system. The raw bytes of a nested archive are pushed as well, so
-//! that a member that cannot be unpacked is still searched as it is; pushing the outermost bytes is up
-//! to the caller, unless they come as a stream.
+//! Input: bytes and a name for them. Output: windows of every member, member names and issues, pushed to
+//! a [`MemberSink`]. Members stream through windows of constant size. Formats that must be read from
+//! their end are held in a bounded buffer that spills into an unnamed temporary file. A member name is a
+//! label and never reaches the file system. The raw bytes of a nested archive are pushed as well, so
+//! that a member that cannot be unpacked is still searched in its raw form. The caller pushes the raw
+//! bytes of the outermost archive, unless they come as a stream.
 //!
-//! The container formats are read here and not by other crates, because none of them offers every member
-//! of a name that occurs twice, the members behind damage, and sizes that are not believed. Compressed
-//! streams and 7z are decoded by other crates.
+//! The container formats are implemented here, because no other crate reads all members of a name that
+//! occurs twice, reads on after damage, and does not trust recorded sizes. Other crates decode compressed
+//! streams and 7z.
 //!
 //! # Examples
 //! ```
@@ -32,19 +32,19 @@ mod format;
 pub mod image;
 mod index_pack;
 mod layers;
+mod member_path;
 mod objects;
 mod options;
-mod parts;
+mod pack_scan;
 mod pdf;
-mod place;
 mod readers;
-mod repository;
+mod repo_extractor;
 mod rpm;
 mod sevenz;
 mod sink;
+mod slice_reader;
 mod sqlite;
 mod stream;
-mod survey;
 mod tar;
 mod tar_header;
 mod tee;
@@ -57,14 +57,14 @@ mod zip;
 mod zip_directory;
 
 pub use format::{
-    END_OF_ZIP, Format, HEAD, detect, ends_as_zip, is_program, may_end_as_zip, signs,
+    END_OF_ZIP, Format, HEAD, archive_hint, detect, ends_as_zip, is_program, may_end_as_zip,
 };
 
 pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
-pub use sink::{Counted, Histories, MemberSink, Packed, Packs};
+pub use sink::{ExtractedRepo, ExtractedRepos, GitHandling, MemberSink, WalkCount};
 pub use stream::content_name;
-pub use walker::Found;
+pub use walker::ArchiveFile;
 pub use zip_directory::END_REACH;
 
 use ddpatrol_scan::blob::Blob;
@@ -74,34 +74,34 @@ use ddpatrol_scan::{BlobSink, Run, add};
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 
-/// What is to be walked.
+/// The bytes of an archive to walk.
 pub enum Input<'a> {
-    /// Bytes that the caller looks at itself, as they are: only what they hold is walked.
+    /// Bytes whose raw form the caller scans itself; only the members are pushed.
     Whole(&'a mut dyn Bytes),
-    /// Standard input, which is looked at as it is and walked in one pass.
+    /// Standard input; its raw bytes and its members are pushed in one pass.
     Stdin(&'a mut dyn Read),
 }
 
 /// How a source reads archives.
 #[derive(Clone, Debug)]
-pub struct Unpacking {
-    /// How deep and how far.
+pub struct ArchiveSettings {
+    /// Limits on nesting and size.
     pub options: ArchiveOptions,
-    /// Where the repositories in archives are listed; without it they are not unpacked.
-    pub repositories: Option<Packs>,
+    /// The list for repositories found in archives; `None` leaves them unextracted.
+    pub repositories: Option<ExtractedRepos>,
 }
 
-/// A sink that passes on to a sink and counts in the run.
-pub struct Visit<'a> {
-    /// Looks at windows and names.
+/// Forwards blobs to a sink, and issues and counts to a run.
+pub struct RunSink<'a> {
+    /// Scans windows and names.
     pub sink: &'a mut dyn BlobSink,
-    /// Takes issues and counts.
+    /// Receives issues and counts.
     pub run: &'a Run,
-    /// Takes repositories.
-    pub repositories: Option<&'a Packs>,
+    /// Receives repositories.
+    pub repositories: Option<&'a ExtractedRepos>,
 }
 
-impl MemberSink for Visit<'_> {
+impl MemberSink for RunSink<'_> {
     fn blob(&mut self, blob: &Blob<'_>) {
         self.sink.blob(blob);
     }
@@ -110,13 +110,13 @@ impl MemberSink for Visit<'_> {
         self.run.report(issue, Some(path.to_owned()));
     }
 
-    fn count(&mut self, counted: Counted) {
+    fn count(&mut self, counted: WalkCount) {
         let tally = &self.run.tally;
         match counted {
-            Counted::Archive => add(&tally.archives, 1),
-            Counted::Member => add(&tally.members, 1),
-            Counted::Input(len) => add(&tally.bytes, len),
-            Counted::Unpacked(len) => add(&tally.unpacked, len),
+            WalkCount::Archive => add(&tally.archives, 1),
+            WalkCount::Member => add(&tally.members, 1),
+            WalkCount::Input(len) => add(&tally.bytes, len),
+            WalkCount::Unpacked(len) => add(&tally.unpacked, len),
         }
     }
 
@@ -124,27 +124,27 @@ impl MemberSink for Visit<'_> {
         self.run.is_interrupted()
     }
 
-    fn histories(&self) -> Histories {
+    fn git_handling(&self) -> GitHandling {
         match self.repositories {
-            Some(_) => Histories::Repositories,
-            None => Histories::Skipped,
+            Some(_) => GitHandling::Repositories,
+            None => GitHandling::Skipped,
         }
     }
 
-    fn repository(&mut self, packed: Packed) {
+    fn repository(&mut self, packed: ExtractedRepo) {
         if let Some(list) = self.repositories {
             lock(list).push(packed);
         }
     }
 }
 
-/// Walks an archive; what was not looked at is told to `sink`.
+/// Walks an archive; issues are reported to `sink`.
 ///
 /// # Errors
-/// What reading the input itself fails with.
+/// Errors of reading the input itself.
 pub fn walk(
     input: Input<'_>,
-    found: &Found<'_>,
+    found: &ArchiveFile<'_>,
     options: &ArchiveOptions,
     sink: &mut dyn MemberSink,
 ) -> io::Result<()> {
@@ -155,11 +155,11 @@ pub fn walk(
     }
 }
 
-/// Tells what bytes are that can be read at any offset; reads their beginning, and their end if that
-/// may show a zip behind something else.
+/// Detects the format of seekable bytes. Reads their beginning, and also their end if a zip may follow
+/// other content.
 ///
 /// # Errors
-/// What reading fails with.
+/// Errors of reading.
 pub fn detect_whole(bytes: &mut dyn Bytes, name: &Path) -> io::Result<Option<Format>> {
     let mut head = [0; HEAD];
     bytes.seek(SeekFrom::Start(0))?;

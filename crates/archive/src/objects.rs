@@ -1,12 +1,12 @@
-//! Git objects as members: where an archive's repositories cannot be read as such, since it is itself
-//! an object of one, what they hold is looked at all the same.
+//! Yields git objects as members, for archives that are git objects themselves: their repositories are not
+//! read with their histories.
 //!
-//! In comes a pack with its index, or one loose object; out go the objects as members, named by their
-//! kinds and ids: `a.bundle!/blob/<id>`. Which commit brought what is not told of these.
+//! Input: a pack with its index, or one loose object. Output: the objects as members, named by kind and
+//! id: `a.bundle!/blob/<id>`. Commits are not attributed.
 
 use super::fault::Fault;
 use super::format::loose_header;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_pack::{
     DeltaForest, Fault as PackFault, HashKind, Kind, Kinds, Object, ObjectId, Pack, PackError,
@@ -22,85 +22,86 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// How many bytes the buffers of the pack's reader may hold.
+/// Maximum size of the buffers of the pack reader, in bytes.
 const BUDGET: usize = 96 << 20;
-/// How much of a large object is handed on at a time.
+/// Bytes of a large object sent at a time.
 const PART: usize = 1 << 20;
-/// How many bytes of a loose object its kind and length take at the most.
+/// Maximum length of the header of a loose object, in bytes.
 const HEADER: usize = 32;
-/// How many bytes of objects are handed on at a time: each time a thread wakes.
-const HANDED: usize = 1 << 20;
+/// Bytes of objects sent at a time, since each message wakes a thread.
+const MAX_BATCH: usize = 1 << 20;
 
-/// What a pack's reader hands on.
-enum Item {
-    Objects(Vec<Whole>),
-    /// An object that is too large to be held, of which the parts follow.
+/// A message from the pack reader.
+enum Message {
+    Objects(Vec<LoadedObject>),
+    /// An object that is too large to hold; its parts follow.
     Large(ObjectId),
     Part(Vec<u8>),
-    /// The last part of it came before; whether that was its end.
+    /// The end of a large object, or the error that ended it.
     End(io::Result<()>),
     Failed(PackError),
 }
 
-/// An object that is held.
-struct Whole {
+/// An object in memory.
+struct LoadedObject {
     kind: Kind,
     id: ObjectId,
     bytes: Vec<u8>,
 }
 
-/// Where the ids of objects are from.
+/// The source of object ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ids {
-    /// They are in the pack's index.
+    /// The index of the pack.
     Indexed,
-    /// They are made from the objects.
-    Made,
+    /// Hashes of the objects.
+    Computed,
 }
 
-/// Takes the objects of a pack: the pack's index lies beside it.
+/// Yields the objects of a pack whose index is in the same folder.
 pub(super) fn read_pack(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     path: &Path,
     ids: Ids,
 ) -> Result<(), Fault> {
     let pack = Arc::new(Pack::open(path, HashKind::Sha1).map_err(Damage::Pack)?);
     let (sender, items) = sync_channel(1);
     let stopped = AtomicBool::new(false);
-    // The walker counts in cells, so it stays on this thread, and the pack is read on another.
+    // The walker counts in cells, so it stays on this thread; another thread reads the pack.
     std::thread::scope(|scope| {
         let stopped = &stopped;
         std::thread::Builder::new().spawn_scoped(scope, move || {
-            let failed = |error| drop(sender.send(Item::Failed(error)));
+            let failed = |error| drop(sender.send(Message::Failed(error)));
             let forest = DeltaForest::new(pack, None, failed);
             let options = WalkOptions { kinds: Kinds::ALL, pool: None, budget: BUDGET, skip: None };
-            let make = || Sender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
-            forest.walk(&options, &make).iter_mut().for_each(Sender::flush);
+            let make =
+                || ObjectSender { sender: sender.clone(), stopped, ids, held: Vec::new(), len: 0 };
+            forest.walk(&options, &make).iter_mut().for_each(ObjectSender::flush);
         })?;
         let outcome = take(walker, place, &items);
-        // Whoever still sends is told so by this, or by having nobody to send to.
+        // The sender stops at this flag, or when the channel is closed.
         stopped.store(true, Ordering::Relaxed);
         drop(items);
         outcome
     })
 }
 
-fn take(walker: &Walker<'_>, place: &Place, items: &Receiver<Item>) -> Result<(), Fault> {
+fn take(walker: &Walker<'_>, place: &MemberPlace, items: &Receiver<Message>) -> Result<(), Fault> {
     while let Ok(item) = items.recv() {
         match item {
-            Item::Objects(objects) => {
-                for Whole { kind, id, bytes } in objects {
+            Message::Objects(objects) => {
+                for LoadedObject { kind, id, bytes } in objects {
                     walker.member(place, &name(kind, id), &mut Cursor::new(bytes))?;
                 }
             }
-            Item::Large(id) => {
-                let mut parts = Parts { items, part: Cursor::default(), has_ended: false };
+            Message::Large(id) => {
+                let mut parts = PartReader { items, part: Cursor::default(), has_ended: false };
                 walker.member(place, &name(Kind::Blob, id), &mut parts)?;
             }
-            Item::Failed(error) => walker.account().report(place, Damage::Pack(error)),
-            // What is left of a large one that was not read to its end.
-            Item::Part(_) | Item::End(_) => {}
+            Message::Failed(error) => walker.account().report(place, Damage::Pack(error)),
+            // The rest of a large object that was not read to its end.
+            Message::Part(_) | Message::End(_) => {}
         }
     }
     Ok(())
@@ -110,46 +111,46 @@ fn name(kind: Kind, id: ObjectId) -> Vec<u8> {
     format!("{}/{id}", kind.name()).into_bytes()
 }
 
-/// Makes the id of an object, as git does.
-fn made(kind: Kind, bytes: &[u8]) -> Option<ObjectId> {
+/// Computes the id of an object, as git does.
+fn object_id(kind: Kind, bytes: &[u8]) -> Option<ObjectId> {
     let header = format!("{} {}\0", kind.name(), bytes.len());
     let hash = Sha1::new().chain_update(header).chain_update(bytes).finalize();
     ObjectId::from_bytes(&hash).ok()
 }
 
-/// Hands objects on to the thread of the walker.
-struct Sender<'a> {
-    sender: SyncSender<Item>,
+/// Sends objects to the thread of the walker.
+struct ObjectSender<'a> {
+    sender: SyncSender<Message>,
     stopped: &'a AtomicBool,
     ids: Ids,
-    held: Vec<Whole>,
+    held: Vec<LoadedObject>,
     len: usize,
 }
 
-impl Sender<'_> {
+impl ObjectSender<'_> {
     fn flush(&mut self) {
         self.len = 0;
         let held = std::mem::take(&mut self.held);
-        self.send(Item::Objects(held));
+        self.send(Message::Objects(held));
     }
 
-    fn send(&self, item: Item) {
+    fn send(&self, item: Message) {
         if self.sender.send(item).is_err() {
             self.stopped.store(true, Ordering::Relaxed);
         }
     }
 }
 
-impl Visitor for Sender<'_> {
+impl Visitor for ObjectSender<'_> {
     type BaseData = ();
 
     fn visit(&mut self, object: &mut Object<'_>, _: Option<&()>) -> Result<(), PackFault> {
         let (kind, id) = (object.kind(), object.id());
         let bytes = object.assemble()?.to_vec();
-        let id = if self.ids == Ids::Made { made(kind, &bytes).unwrap_or(id) } else { id };
+        let id = if self.ids == Ids::Computed { object_id(kind, &bytes).unwrap_or(id) } else { id };
         self.len += bytes.len();
-        self.held.push(Whole { kind, id, bytes });
-        if self.len >= HANDED {
+        self.held.push(LoadedObject { kind, id, bytes });
+        if self.len >= MAX_BATCH {
             self.flush();
         }
         Ok(())
@@ -157,22 +158,22 @@ impl Visitor for Sender<'_> {
 
     fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
         self.flush();
-        self.send(Item::Large(id));
+        self.send(Message::Large(id));
         loop {
             let mut part = Vec::with_capacity(PART);
             let read = (&mut *content).take(PART as u64).read_to_end(&mut part);
             let is_end = part.is_empty() || read.is_err() || self.is_stopped();
-            self.send(Item::Part(part));
+            self.send(Message::Part(part));
             if is_end {
                 let copy = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
-                self.send(Item::End(read.as_ref().map(|_| ()).map_err(copy)));
+                self.send(Message::End(read.as_ref().map(|_| ()).map_err(copy)));
                 return read.map(|_| ());
             }
         }
     }
 
     fn failed(&mut self, error: PackError) {
-        self.send(Item::Failed(error));
+        self.send(Message::Failed(error));
     }
 
     fn is_stopped(&self) -> bool {
@@ -180,14 +181,14 @@ impl Visitor for Sender<'_> {
     }
 }
 
-/// The content of a large object, part by part.
-struct Parts<'a> {
-    items: &'a Receiver<Item>,
+/// Reads the content of a large object from its parts.
+struct PartReader<'a> {
+    items: &'a Receiver<Message>,
     part: Cursor<Vec<u8>>,
     has_ended: bool,
 }
 
-impl Read for Parts<'_> {
+impl Read for PartReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let len = self.part.read(buffer)?;
@@ -195,8 +196,8 @@ impl Read for Parts<'_> {
                 return Ok(len);
             }
             match self.items.recv() {
-                Ok(Item::Part(part)) => self.part = Cursor::new(part),
-                Ok(Item::End(Err(error))) => {
+                Ok(Message::Part(part)) => self.part = Cursor::new(part),
+                Ok(Message::End(Err(error))) => {
                     self.has_ended = true;
                     return Err(io::Error::new(io::ErrorKind::InvalidData, error));
                 }
@@ -206,10 +207,10 @@ impl Read for Parts<'_> {
     }
 }
 
-/// Takes a loose object: its content is a member that is named by its kind.
+/// Yields the content of a loose object as a member named by its kind.
 pub(super) fn read_loose(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let mut decoder = ZlibDecoder::new(reader);

@@ -1,4 +1,4 @@
-//! Options of a walk: how deep and how far archives are read.
+//! Options of a walk: nesting depth and size limits.
 
 use ddpatrol_scan::blob::Context;
 
@@ -13,16 +13,16 @@ pub struct ArchiveOptions {
     pub context: Context,
 }
 
-/// Limits on one outermost archive; reaching one is reported.
+/// Limits on one outermost archive. Exceeding one is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes unpacked in all, those of nested archives counted at every level.
+    /// Total unpacked bytes; those of nested archives count at every level.
     pub unpacked: u64,
-    /// Bytes unpacked for each byte of the outermost archive, once a gibibyte is unpacked.
+    /// Unpacked bytes per byte of the outermost archive, checked above one gibibyte.
     pub ratio: u64,
-    /// Members in all.
+    /// Total members.
     pub members: u64,
-    /// Bytes of one nested archive that must be held to be read.
+    /// Bytes of one nested archive that must be buffered.
     pub spool: u64,
 }
 
@@ -36,7 +36,7 @@ impl ArchiveOptions {
     /// Default of the maximum nesting depth.
     pub const DEPTH: usize = 8;
 
-    /// The default depth and limits.
+    /// Creates options with the default depth and limits.
     #[must_use]
     pub fn new(context: Context) -> Self {
         Self { depth: Self::DEPTH, limits: Limits::default(), context }

@@ -1,22 +1,21 @@
 //! PDF: the streams of its objects.
 //!
-//! In comes a PDF as a stream. Every stream whose first filters are FlateDecode, ASCIIHexDecode or
-//! ASCII85Decode goes to the walker, object streams and metadata like all others, with these undone.
-//! No cross-reference table is needed: streams are found by their keywords, and a deflated one knows its
-//! own end. Text that is placed in pieces stays in pieces; predictors are not undone; images are left
-//! as they are.
+//! Input: a PDF as a stream. Output: every stream whose first filters are FlateDecode, ASCIIHexDecode or
+//! ASCII85Decode, decoded, to the walker; object streams and metadata included. No cross-reference table
+//! is needed: streams are found by their keywords, and a deflated stream marks its own end. Text that is
+//! placed in pieces is not joined, predictors are not reversed, and images are not decoded.
 
 use super::decode_error::DecodeError;
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveIssue, Unsupported};
 use std::io::{self, BufRead, BufReader, Read};
 
-/// How much before a stream is kept: its dictionary.
+/// Bytes kept before a stream; they hold its dictionary.
 const KEPT: usize = 4 << 10;
 
-/// What a stream is packed with.
+/// A filter that encodes a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filter {
     Flate,
@@ -37,7 +36,11 @@ const FILTERS: [(&[u8], Option<Filter>); 9] = [
     (b"Crypt", None),
 ];
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     let mut scanner = Scanner {
         reader: BufReader::with_capacity(64 << 10, reader),
         kept: Vec::new(),
@@ -57,8 +60,8 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
         if filters.is_empty() {
             continue;
         }
-        let mut decoder: Box<dyn Read + '_> = Box::new(Raw(&mut scanner.reader));
-        // A filter that follows deflate needs its output buffered; the first reads in place.
+        let mut decoder: Box<dyn Read + '_> = Box::new(Unbuffered(&mut scanner.reader));
+        // A deflate filter reads the input in place if it is the first, else it buffers the output before it.
         for (at, filter) in filters.iter().enumerate() {
             decoder = match filter {
                 Filter::Flate if at == 0 => {
@@ -95,7 +98,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     Ok(())
 }
 
-/// Finds the name of an object and the filters of its stream in the text before it.
+/// Parses the name of an object and the filters of its stream from the text before the stream.
 fn dictionary(text: &[u8], number: u64) -> (String, Vec<Filter>) {
     let start = memchr::memmem::rfind(text, b" obj").unwrap_or(0);
     let before = text[..start].rsplit(|byte| matches!(byte, b'\n' | b'\r')).next();
@@ -121,7 +124,7 @@ fn dictionary(text: &[u8], number: u64) -> (String, Vec<Filter>) {
     for word in rest[..end].split(|byte| b"/[ \r\n\t".contains(byte)).filter(|it| !it.is_empty()) {
         match FILTERS.iter().find(|(known, _)| *known == word) {
             Some((_, Some(filter))) => filters.push(*filter),
-            // An image: what unpacks to it is looked at packed.
+            // An image: the data is scanned without decoding it.
             _ => break,
         }
     }
@@ -135,7 +138,7 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Reads on to the first byte of the next stream; keeps the text before it.
+    /// Advances to the first byte of the next stream, and keeps the text before it.
     fn next_stream(&mut self) -> io::Result<bool> {
         loop {
             let part = match self.reader.fill_buf() {
@@ -146,7 +149,7 @@ impl Scanner<'_> {
             if part.is_empty() {
                 return Ok(false);
             }
-            // A line at a time: the keyword ends one, but binary data may have no lines.
+            // Line by line, since the keyword ends a line; binary data may have no lines.
             let len = memchr::memchr(b'\n', part).map_or(part.len(), |at| at + 1);
             self.kept.extend_from_slice(&part[..len]);
             self.reader.consume(len);
@@ -168,12 +171,12 @@ impl Scanner<'_> {
     }
 }
 
-/// Reads on in place.
-struct Raw<'r, R>(&'r mut R);
+/// Reads without buffering.
+struct Unbuffered<'r, R>(&'r mut R);
 
-impl<R: Read> Read for Raw<'_, R> {
+impl<R: Read> Read for Unbuffered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // One byte at a time, so that nothing behind the end of the stream is taken.
+        // One byte at a time, so that nothing after the end of the stream is consumed.
         match buffer.first_mut() {
             Some(first) => self.0.read(std::slice::from_mut(first)),
             None => Ok(0),
@@ -181,7 +184,7 @@ impl<R: Read> Read for Raw<'_, R> {
     }
 }
 
-/// Takes a failure for the end, and keeps it: whether it matters is known when all was read.
+/// Treats a failure as the end, and keeps it: whether it matters is known only after the whole file.
 struct Lenient<R> {
     inner: R,
     failure: Option<io::Error>,
@@ -202,7 +205,7 @@ impl<R: Read> Read for Lenient<R> {
     }
 }
 
-/// Undoes ASCIIHexDecode, up to `>`.
+/// Decodes ASCIIHex data, up to `>`.
 struct Hex<R> {
     inner: R,
     ended: bool,
@@ -237,7 +240,7 @@ impl<R: Read> Read for Hex<R> {
     }
 }
 
-/// Undoes ASCII85Decode, up to `~>`.
+/// Decodes ASCII85 data, up to `~>`.
 struct Ascii85<R> {
     inner: R,
     ready: [u8; 4],
@@ -247,7 +250,7 @@ struct Ascii85<R> {
 }
 
 impl<R: Read> Ascii85<R> {
-    /// Decodes the next group; `false` at the end.
+    /// Decodes the next group; returns `false` at the end.
     fn group(&mut self) -> io::Result<bool> {
         let (mut value, mut len) = (0_u32, 0_usize);
         while len < 5 && !self.ended {

@@ -1,19 +1,19 @@
-//! The reader of each format.
+//! Dispatches to the reader of each format.
 
 use super::bytes::Bytes;
 use super::fault::Fault;
 use super::format::Format;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::tee::Polled;
 use super::walker::{Source, Walker};
 use super::{ar, bundle, cpio, objects, pdf, rpm, sevenz, sqlite, stream, tar, zip};
 use std::io::{self, Read};
 
-/// Reads an archive of a format: its members go to the walker.
+/// Reads an archive of a format and passes its members to the walker.
 pub(super) fn read(
     walker: &Walker<'_>,
     format: Format,
-    place: &Place,
+    place: &MemberPlace,
     source: Source<'_>,
 ) -> Result<(), Fault> {
     match source {
@@ -27,7 +27,7 @@ pub(super) fn read(
 fn open_stream(
     walker: &Walker<'_>,
     format: Format,
-    place: &Place,
+    place: &MemberPlace,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     match format {
@@ -43,7 +43,7 @@ fn open_stream(
 fn open_whole(
     walker: &Walker<'_>,
     format: Format,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     match format {
@@ -58,7 +58,7 @@ fn open_whole(
 fn seekable(
     walker: &Walker<'_>,
     format: Format,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     match format {
@@ -71,7 +71,7 @@ fn seekable(
 fn streamed(
     walker: &Walker<'_>,
     format: Format,
-    place: &Place,
+    place: &MemberPlace,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     match format {

@@ -1,18 +1,22 @@
 //! rpm: a lead, two headers, and a compressed cpio.
 //!
-//! In comes a stream; the cpio's members go to the walker as members of the package itself. The
-//! headers (descriptions, scripts, the change log) are not compressed: the raw search sees them.
+//! Input: a stream. Output: the members of the cpio, to the walker, as members of the package. The headers
+//! (descriptions, scripts, the change log) are not compressed, so the raw search covers them.
 
 use super::bytes::{fill, skip};
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::{Source, Walker};
 use ddpatrol_scan::issue::Damage;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
     skip(reader, 96)?;
     let signature = header(reader)?;
     skip(reader, signature.next_multiple_of(8) - signature)?;
@@ -28,7 +32,7 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, reader: &mut dyn Read) ->
     }
 }
 
-/// Passes over a header; returns the length of its store.
+/// Skips a header; returns the length of its data store.
 fn header(reader: &mut dyn Read) -> Result<u64, Fault> {
     let mut fixed = [0; 16];
     if fill(reader, &mut fixed)? < fixed.len() || !fixed.starts_with(b"\x8e\xad\xe8\x01") {

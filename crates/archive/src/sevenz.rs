@@ -1,23 +1,23 @@
 //! 7z, read by `sevenz-rust2`.
 //!
-//! In come bytes that can be read at any offset; members go to the walker, block by block, so that a
-//! damaged or encrypted block takes no other with it.
+//! Input: seekable bytes. Output: members, to the walker. Blocks are decoded one by one, so that a damaged
+//! or encrypted block does not affect the others.
 
 use super::bytes::Bytes;
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::stream::MEMORY;
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Damage, Unsupported};
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
-use std::io::Read;
+use std::io::{self, Read};
 
-/// The memory for dictionaries and models, and for what the header unpacks to, in KiB.
+/// Maximum memory for dictionaries, models and the unpacked header, in KiB.
 const LIMIT: usize = MEMORY as usize / 1024;
 
 pub(super) fn read(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     mut bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     let password = Password::empty();
@@ -30,18 +30,20 @@ pub(super) fn read(
         let decoder =
             BlockDecoder::new_with_memory_limit(1, LIMIT, block, &archive, &password, &mut bytes);
         let names: Vec<String> = decoder.entries().iter().map(|it| it.name().to_owned()).collect();
-        let (mut begun, mut reported) = (0, walker.account().reported());
+        let (mut begun, mut has_failed) = (0, false);
         let read = decoder.for_each_entries(&mut |entry: &ArchiveEntry, content: &mut dyn Read| {
             begun += 1;
             if !entry.has_stream() {
                 return Ok(true);
             }
-            reported = walker.account().reported();
-            Ok(walker.member(place, entry.name().as_bytes(), content).is_ok())
+            let mut member = FailureProbe { inner: content, has_failed: false };
+            let outcome = walker.member(place, entry.name().as_bytes(), &mut member);
+            has_failed = member.has_failed;
+            Ok(outcome.is_ok())
         });
         let Err(error) = read else { continue };
-        if walker.account().reported() != reported {
-            // The member at which it broke was reported.
+        if has_failed {
+            // The failure was already reported for the member in which it occurred.
             begun += 1;
         }
         let left = names.len().saturating_sub(begun.max(1) - 1);
@@ -59,13 +61,28 @@ pub(super) fn read(
                 issue => issue,
             };
             walker.account().report(&place.member(first), issue);
-            // What cannot be read has a name all the same; the first one's may have been looked at.
+            // The names of unreadable members are scanned too; the first one may be scanned twice.
             for name in &names[names.len() - left..] {
                 walker.account().name(place, name.as_bytes())?;
             }
         }
     }
     Ok(())
+}
+
+/// Reads a member and records whether reading failed.
+struct FailureProbe<'r> {
+    inner: &'r mut dyn Read,
+    has_failed: bool,
+}
+
+impl Read for FailureProbe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        self.has_failed |=
+            read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
 }
 
 /// Converts an error of the decoder.

@@ -1,4 +1,4 @@
-//! The receiver of a walk: windows of members, counts, what was not read, and repositories.
+//! The receiver of a walk: windows of members, counts, issues and repositories.
 
 use ddpatrol_scan::blob::Blob;
 use ddpatrol_scan::issue::ArchiveIssue;
@@ -6,58 +6,58 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// An event of the walk that is counted.
+/// An event of the walk to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum WalkCount {
     /// An archive that was opened.
     Archive,
     /// A member that was scanned.
     Member,
-    /// So many bytes of standard input.
+    /// Bytes of standard input.
     Input(u64),
-    /// So many bytes that were unpacked.
+    /// Bytes that were unpacked.
     Unpacked(u64),
 }
 
 /// The treatment of git's packs and repositories in archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Histories {
+pub enum GitHandling {
     /// They are scanned as raw bytes, and packs are reported.
     Skipped,
     /// Their objects are scanned as members.
     Objects,
-    /// They are unpacked and handed on, to be read with their histories.
+    /// They are extracted, to be read with their histories.
     Repositories,
 }
 
-/// Takes what a walk brings.
+/// Receives the results of a walk.
 pub trait MemberSink {
-    /// Looks at a window of a member, or at a name.
+    /// Scans a window of a member, or a name.
     fn blob(&mut self, blob: &Blob<'_>);
-    /// Reports something below or in the archive that was not read.
+    /// Reports a part of the archive or of a member that was not read.
     fn issue(&mut self, issue: ArchiveIssue, path: &Path);
-    /// Counts.
-    fn count(&mut self, counted: Counted);
-    /// Returns `true` if the walk shall end.
+    /// Counts an event.
+    fn count(&mut self, event: WalkCount);
+    /// Returns `true` if the walk must end.
     fn is_interrupted(&self) -> bool;
     /// Returns the treatment of git's packs and repositories in archives.
-    fn histories(&self) -> Histories {
-        Histories::Skipped
+    fn git_handling(&self) -> GitHandling {
+        GitHandling::Skipped
     }
-    /// Takes a repository that lay in an archive.
-    fn repository(&mut self, _: Packed) {}
+    /// Receives a repository that was extracted from an archive.
+    fn repository(&mut self, _: ExtractedRepo) {}
 }
 
-/// A repository that lay in an archive.
+/// A repository that was extracted from an archive.
 #[derive(Clone, Debug)]
-pub struct Packed {
-    /// Where it lies now; the folder goes with the last of these.
+pub struct ExtractedRepo {
+    /// The folder that holds it; removed with the last reference to it.
     pub folder: Arc<TempDir>,
-    /// The path by which reports name its git directory.
+    /// The path of its git directory in reports.
     pub git_dir: PathBuf,
-    /// The prefix of the paths of its files.
+    /// The path prefix of its files in reports.
     pub root: PathBuf,
 }
 
-/// The repositories that walks have met in archives.
-pub type Packs = Arc<Mutex<Vec<Packed>>>;
+/// The repositories that walks have extracted from archives.
+pub type ExtractedRepos = Arc<Mutex<Vec<ExtractedRepo>>>;

@@ -1,18 +1,21 @@
-//! SQLite: values that are too long for a page and go on in others.
+//! SQLite: values that are too long for one page and continue on overflow pages.
 //!
-//! In come the bytes of a database. What lies within one page the raw search has seen; here each
-//! payload that overflows is put together and goes to the walker as a member. Freed pages are seen by
-//! the raw search only, and so is a write-ahead log.
+//! Input: the bytes of a database. Output: each payload that overflows, reassembled, as a member to the
+//! walker. Values within one page, free pages and the write-ahead log are covered by the raw search only.
 
 use super::bytes::{Bytes, fill};
 use super::decode_error::DecodeError;
 use super::fault::Fault;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Damage;
 use std::io::{self, Read, SeekFrom};
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut head = [0; 100];
@@ -54,15 +57,15 @@ struct Database {
     pages: u64,
 }
 
-/// The kind of a b-tree: the cells of a table have a row number, and longer payloads.
+/// The kind of a b-tree. Table cells have a row number and longer payloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tree {
     Table,
     Index,
 }
 
-/// A payload that overflows: its whole length, and where its first part lies in the page.
-struct Cell {
+/// A payload that overflows: its total length, and the range of its first part in the page.
+struct OverflowCell {
     len: u64,
     start: usize,
     end: usize,
@@ -70,7 +73,7 @@ struct Cell {
 
 impl Database {
     /// Lists the payloads of a page that overflow.
-    fn cells(&self, page: &[u8], number: u64) -> Vec<Cell> {
+    fn cells(&self, page: &[u8], number: u64) -> Vec<OverflowCell> {
         let header = if number == 1 { 100 } else { 0 };
         let (pointers, lead, tree) = match page[header] {
             // The leaf of a table: the length, the row, the payload.
@@ -89,8 +92,8 @@ impl Database {
         (0..count.min(self.size / 2)).filter_map(cell).collect()
     }
 
-    /// Reads a cell, if it overflows.
-    fn cell(&self, page: &[u8], start: usize, tree: Tree) -> Option<Cell> {
+    /// Parses a cell; `None` unless it overflows.
+    fn cell(&self, page: &[u8], start: usize, tree: Tree) -> Option<OverflowCell> {
         let (len, mut start) = varint(page, start)?;
         if tree == Tree::Table {
             start = varint(page, start)?.1;
@@ -107,11 +110,11 @@ impl Database {
         let local = least + (len - least) % (usable - 4);
         let local = usize::try_from(if local <= most { local } else { least }).ok()?;
         let end = start.checked_add(local)?;
-        (end + 4 <= page.len()).then_some(Cell { len, start, end })
+        (end + 4 <= page.len()).then_some(OverflowCell { len, start, end })
     }
 }
 
-/// A payload as it is put together.
+/// Reads a payload across its overflow pages.
 struct Payload<'a> {
     file: &'a Database,
     bytes: &'a mut dyn Bytes,
@@ -122,7 +125,7 @@ struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    fn new(file: &'a Database, page: &[u8], bytes: &'a mut dyn Bytes, cell: Cell) -> Self {
+    fn new(file: &'a Database, page: &[u8], bytes: &'a mut dyn Bytes, cell: OverflowCell) -> Self {
         let part = page[cell.start..cell.end].to_vec();
         let next = u64::from(u32_at(page, cell.end));
         let left = cell.len - part.len() as u64;
@@ -133,7 +136,7 @@ impl<'a> Payload<'a> {
 impl Read for Payload<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.part.len() {
-            // Each page takes from what is left, so that a chain in a circle ends.
+            // Each page reduces `left`, so a cyclic chain of pages ends.
             if self.left == 0 {
                 return Ok(0);
             }
@@ -158,7 +161,7 @@ impl Read for Payload<'_> {
     }
 }
 
-/// Reads a number of one to nine bytes; returns it and where it ends.
+/// Parses a variable-length integer of one to nine bytes; returns it and the offset of its end.
 fn varint(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
     let mut value = 0_u64;
     for at in 0..9 {

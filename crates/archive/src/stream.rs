@@ -1,15 +1,14 @@
 //! Single compressed streams: gzip, bzip2, xz, lzma, zstd, lz4, brotli.
 //!
-//! In comes a compressed stream; its content goes to the walker as one member, or as the archive that
-//! it is if it is a tar or cpio. Streams that follow each other in one file are read one after the
-//! other, as the programs do that made them. What trails behind the last one is not unpacked; the raw
-//! search has seen it.
+//! Input: a compressed stream. Output: its content, to the walker, as one member, or as an archive if it is a
+//! tar or cpio. Concatenated streams are all read, as the standard programs do. Data after the last stream
+//! is not unpacked; the raw search covers it.
 
 use super::bytes::skip;
 use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Unsupported;
 use ddpatrol_scan::{Filled, read_full};
@@ -19,14 +18,14 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-/// The memory that a decoder may ask for. The largest dictionaries that the programs use without being
-/// told to are 64 MiB (xz) and 128 MiB (zstd).
+/// Maximum memory of a decoder, in bytes. The largest dictionaries that the programs use by default are
+/// 64 MiB (xz) and 128 MiB (zstd).
 pub(super) const MEMORY: u32 = 1 << 30;
 const BUFFER: usize = 64 << 10;
 
 pub(super) fn read(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     format: Format,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
@@ -37,7 +36,7 @@ pub(super) fn read(
     if let (Format::Brotli, 0, Some(_)) = (format, len, &error) {
         return Err(Unsupported::Brotli.into());
     }
-    let mut content = Cursor::new(&head[..len]).chain(Failing(error)).chain(decoder);
+    let mut content = Cursor::new(&head[..len]).chain(FailOnRead(error)).chain(decoder);
     match detect(&head[..len], Path::new("")) {
         Some(Format::Tar | Format::Cpio) => walker.content(&place.content(), &mut content),
         _ => walker.member(place, &name, &mut content),
@@ -74,8 +73,8 @@ fn open<'a>(format: Format, reader: impl Read + 'a) -> io::Result<Opened<'a>> {
     Ok(Opened { name, decoder })
 }
 
-/// Returns the name of the content of a compressed file with this file name, if it follows from the
-/// file name; `None` if the file stores a name or holds an archive of named members.
+/// Returns the name of the content of a compressed file, derived from `file_name`; `None` if the file stores a
+/// name or contains an archive.
 pub fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
     let format = detect(&bytes[..bytes.len().min(HEAD)], Path::new(""))?;
     if !format.is_stream() {
@@ -89,16 +88,16 @@ pub fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
     (!is_archive).then(|| strip(file_name, format))
 }
 
-/// A failure that comes when what was read before it has been looked at.
-struct Failing(Option<io::Error>);
+/// Yields an error that occurred after the bytes before it.
+struct FailOnRead(Option<io::Error>);
 
-impl Read for Failing {
+impl Read for FailOnRead {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
     }
 }
 
-/// Names the content of a compressed file: `d.env.gz` holds `d.env`.
+/// Derives the name of the content of a compressed file: `d.env` for `d.env.gz`.
 fn strip(name: &[u8], format: Format) -> Vec<u8> {
     let suffixes: &[(&[u8], &[u8])] = match format {
         Format::Gzip => &[(b".gz", b""), (b".tgz", b".tar"), (b".svgz", b".svg"), (b".z", b"")],
@@ -117,7 +116,7 @@ fn strip(name: &[u8], format: Format) -> Vec<u8> {
     b"content".to_vec()
 }
 
-/// The members of a gzip file.
+/// Reads the members of a gzip file.
 struct Gzip<R> {
     member: Option<GzDecoder<R>>,
 }
@@ -127,7 +126,7 @@ impl<R: BufRead> Gzip<R> {
         Self { member: Some(GzDecoder::new(reader)) }
     }
 
-    /// The name that the first header gives, if it is one.
+    /// Returns the file name in the first header, if it is valid.
     fn name(&self) -> Option<Vec<u8>> {
         let name = self.member.as_ref()?.header()?.filename()?;
         let last = name.rsplit(|&byte| byte == b'/' || byte == b'\\').next()?;
@@ -149,7 +148,7 @@ impl<R: BufRead> Read for Gzip<R> {
                 return len;
             }
             let mut reader = member.into_inner();
-            // Tapes pad with zeros.
+            // Tapes are padded with zeros.
             loop {
                 let rest = reader.fill_buf()?;
                 let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
@@ -172,13 +171,13 @@ impl<R: BufRead> Read for Gzip<R> {
 
 /// Reads the streams of an xz file.
 pub(super) fn xz<'a>(reader: impl Read + 'a) -> impl Read + 'a {
-    Steps(lzma_rust2::XzReader::new_mem_limit(reader, true, MEMORY / 1024))
+    SmallReads(lzma_rust2::XzReader::new_mem_limit(reader, true, MEMORY / 1024))
 }
 
 /// Reads in small steps: a decoder that fails drops what it has decoded in the same call.
-struct Steps<R>(R);
+struct SmallReads<R>(R);
 
-impl<R: Read> Read for Steps<R> {
+impl<R: Read> Read for SmallReads<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = buffer.len().min(512);
         self.0.read(&mut buffer[..len])
@@ -206,7 +205,7 @@ enum ZstdState<R: Read> {
 }
 
 impl<R: BufRead> Zstd<R> {
-    /// Begins the next frame, or passes over one that is to be skipped.
+    /// Begins the next frame, or skips a skippable one.
     fn next(mut reader: R) -> io::Result<ZstdState<R>> {
         if reader.fill_buf()?.is_empty() {
             return Ok(ZstdState::Ended);
@@ -244,7 +243,7 @@ impl<R: BufRead> Read for Zstd<R> {
                         let one = BlockDecodingStrategy::UptoBlocks(1);
                         if let Err(error) = decoder.decode_blocks(&mut *reader, one) {
                             self.failure = Some(io::Error::other(error));
-                            // The decoder keeps back a window until the frame ends; so it gets an end.
+                            // The decoder withholds a window until the frame ends, so the frame is ended.
                             let all = BlockDecodingStrategy::All;
                             if decoder.decode_blocks(&mut &LAST_BLOCK[..], all).is_err() {
                                 break;
@@ -260,8 +259,8 @@ impl<R: BufRead> Read for Zstd<R> {
                         return Err(error);
                     }
                     let (decoder, reader) = *frame;
-                    let said = decoder.get_checksum_from_data();
-                    if said.is_some() && said != decoder.get_calculated_checksum() {
+                    let recorded = decoder.get_checksum_from_data();
+                    if recorded.is_some() && recorded != decoder.get_calculated_checksum() {
                         return Err(DecodeError::FrameChecksum.into());
                     }
                     ZstdState::Between(reader)
@@ -273,18 +272,18 @@ impl<R: BufRead> Read for Zstd<R> {
 
 /// The frames of an lz4 file.
 struct Lz4<R: Read> {
-    decoder: lz4_flex::frame::FrameDecoder<Ending<R>>,
+    decoder: lz4_flex::frame::FrameDecoder<EndTracker<R>>,
     is_legacy: bool,
     is_over: bool,
 }
 
-/// Notes that its reader has ended.
-struct Ending<R> {
+/// Records whether its reader has ended.
+struct EndTracker<R> {
     reader: R,
     ended: bool,
 }
 
-impl<R: Read> Read for Ending<R> {
+impl<R: Read> Read for EndTracker<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(buffer)?;
         self.ended |= len == 0 && !buffer.is_empty();
@@ -295,7 +294,7 @@ impl<R: Read> Read for Ending<R> {
 impl<R: BufRead> Lz4<R> {
     fn new(mut reader: R) -> Self {
         let is_legacy = reader.fill_buf().is_ok_and(|head| head.first() == Some(&0x02));
-        let decoder = lz4_flex::frame::FrameDecoder::new(Ending { reader, ended: false });
+        let decoder = lz4_flex::frame::FrameDecoder::new(EndTracker { reader, ended: false });
         Self { decoder, is_legacy, is_over: false }
     }
 }
@@ -310,8 +309,8 @@ impl<R: BufRead> Read for Lz4<R> {
             if len > 0 {
                 return Ok(len);
             }
-            // Zero is the end of a frame, or of the input: after a frame there may be another, and an
-            // input that ends before its frame does was cut off, which the decoder does not tell.
+            // Zero is the end of a frame or of the input. Another frame may follow a frame. An input that ends
+            // within a frame is truncated, which the decoder does not report.
             let source = self.decoder.get_mut();
             if source.ended {
                 self.is_over = true;

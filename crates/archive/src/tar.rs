@@ -1,28 +1,27 @@
-//! tar: the old form, ustar, GNU's, PAX, sparse members.
+//! tar: the old format, ustar, GNU, PAX, sparse members.
 //!
-//! In comes a stream of blocks; members go to the walker as they pass. A header is one if its checksum
-//! holds. After a damaged one the next good one is looked for, block by block; archives that were
-//! put one behind the other are read on. Of sparse members the stored parts are looked at, without
-//! the holes: places count in what is stored.
+//! Input: a stream of blocks. Output: members, to the walker. A header is recognized by its checksum. After
+//! a damaged header, reading resumes at the next valid one; concatenated archives are read too. The stored
+//! parts of sparse members are scanned without the holes, and offsets count in the stored bytes.
 
 use super::bytes::{Bytes, fill, skip};
 use super::fault::Fault;
 use super::image;
 use super::layers::{Documents, Layers};
-use super::place::Place;
+use super::member_path::MemberPlace;
 use super::tar_header::{BLOCK, Extended, Header, extend};
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveLimit, Damage};
 use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
-/// The longest extended header that is held; a path in one has at most a few thousand bytes.
-const LONGEST: u64 = 1 << 20;
+/// Maximum length of an extended header, in bytes; a path has at most a few thousand bytes.
+const MAX_EXTENDED: u64 = 1 << 20;
 
-/// Reads a tar that comes as a stream; an image is held to be read twice.
+/// Reads a tar from a stream. A container image is buffered, because it is read twice.
 pub(super) fn read_stream(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let beginning = begin(reader)?;
@@ -30,17 +29,17 @@ pub(super) fn read_stream(
     if beginning.is_image {
         return read_whole(walker, place, &mut walker.spool(&mut whole)?);
     }
-    Reader::new(walker, place).read(&mut whole)
+    TarReader::new(walker, place).read(&mut whole)
 }
 
-/// Reads a tar that can be read twice.
+/// Reads a seekable tar.
 pub(super) fn read_whole(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
-    let Beginning { is_image, .. } = begin(bytes)?;
+    let TarStart { is_image, .. } = begin(bytes)?;
     bytes.seek(SeekFrom::Start(0))?;
     let mut place = place.clone();
     if is_image {
@@ -48,11 +47,10 @@ pub(super) fn read_whole(
         bytes.seek(SeekFrom::Start(0))?;
     }
     let mut buffered = io::BufReader::with_capacity(64 << 10, bytes);
-    Reader::new(walker, &place).read(&mut buffered)
+    TarReader::new(walker, &place).read(&mut buffered)
 }
 
-/// Finds the layers of an image. Where that fails, reading the members fails in the same way and
-/// reports it.
+/// Finds the layers of an image. Errors are ignored: reading the members meets and reports them.
 fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
     let mut documents = Documents::default();
     let mut take =
@@ -62,16 +60,16 @@ fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
 }
 
 /// The beginning of a tar, up to the header of the first member.
-struct Beginning {
+struct TarStart {
     bytes: Vec<u8>,
-    /// Whether the name of the first member is one of a container image.
+    /// Whether the first member has a name that occurs in container images.
     is_image: bool,
 }
 
 /// Reads up to the header of the first member that has a name of its own.
-fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<Beginning> {
+fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<TarStart> {
     let mut bytes = Vec::new();
-    // The folder `.` and extended headers may come before.
+    // The folder `.` and extended headers may precede it.
     while bytes.len() < 32 * BLOCK {
         let mut block = [0; BLOCK];
         let len = fill(reader, &mut block)?;
@@ -83,17 +81,17 @@ fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<Beginning> {
         }
         let name = header.name.strip_prefix(b"./").unwrap_or(&header.name);
         if !matches!(name, b"" | b".") {
-            return Ok(Beginning { bytes, is_image: image::is_like(name) });
+            return Ok(TarStart { bytes, is_image: image::is_like(name) });
         }
     }
-    Ok(Beginning { bytes, is_image: false })
+    Ok(TarStart { bytes, is_image: false })
 }
 
-/// Goes over the members of a tar without reading their content.
+/// Lists the members of a tar, and seeks over unread content.
 fn list(
     walker: &Walker<'_>,
     bytes: &mut dyn Bytes,
-    see: &mut dyn FnMut(&Header, &mut dyn Read) -> io::Result<()>,
+    on_member: &mut dyn FnMut(&Header, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut block = [0; BLOCK];
     let mut extended = Extended::default();
@@ -103,7 +101,7 @@ fn list(
         at += BLOCK as u64;
         let Some(mut header) = Header::parse(&block) else { continue };
         match header.kind {
-            b'x' | b'L' if header.len <= LONGEST => {
+            b'x' | b'L' if header.len <= MAX_EXTENDED => {
                 let mut record = Vec::new();
                 bytes.take(header.len).read_to_end(&mut record)?;
                 extend(&mut extended, header.kind, &record);
@@ -111,7 +109,7 @@ fn list(
             b'x' | b'L' | b'g' | b'K' => {}
             _ => {
                 header.apply(&mut extended);
-                see(&header, &mut bytes.take(header.len))?;
+                on_member(&header, &mut bytes.take(header.len))?;
             }
         }
         let Some(next) = at.checked_add(header.len + header.padding()) else { break };
@@ -121,18 +119,18 @@ fn list(
 }
 
 /// One pass over a tar.
-struct Reader<'a, 'w> {
+struct TarReader<'a, 'w> {
     walker: &'a Walker<'w>,
-    place: &'a Place,
+    place: &'a MemberPlace,
     extended: Extended,
-    /// Blocks that are no headers, since the last header.
+    /// The number of blocks since the last header that should be headers and are not.
     strays: u64,
-    /// Whether the mark of the end was met.
+    /// Whether the end marker was read.
     ended: bool,
 }
 
-impl<'a, 'w> Reader<'a, 'w> {
-    fn new(walker: &'a Walker<'w>, place: &'a Place) -> Self {
+impl<'a, 'w> TarReader<'a, 'w> {
+    fn new(walker: &'a Walker<'w>, place: &'a MemberPlace) -> Self {
         Self { walker, place, extended: Extended::default(), strays: 0, ended: false }
     }
 
@@ -142,13 +140,13 @@ impl<'a, 'w> Reader<'a, 'w> {
         loop {
             let len = fill(reader, &mut block)?;
             if len < BLOCK {
-                self.tell_strays();
+                self.report_strays();
                 let is_cut = len > 0 && !self.ended && self.strays == 0;
                 return if is_cut { Err(Damage::HeaderCut.into()) } else { Ok(()) };
             }
             self.walker.account().check().map_err(|_| Fault::Stopped)?;
             if block.iter().all(|&byte| byte == 0) {
-                self.tell_strays();
+                self.report_strays();
                 self.ended = any;
                 continue;
             }
@@ -156,14 +154,14 @@ impl<'a, 'w> Reader<'a, 'w> {
                 self.strays += 1;
                 continue;
             };
-            self.tell_strays();
+            self.report_strays();
             (any, self.ended) = (true, false);
-            self.one(header, reader)?;
+            self.read_entry(header, reader)?;
         }
     }
 
-    /// Tells of blocks that should have been headers; behind the mark of the end anything may lie.
-    fn tell_strays(&mut self) {
+    /// Reports blocks that should be headers. After the end marker any data is allowed.
+    fn report_strays(&mut self) {
         if self.strays > 0 && !self.ended {
             let damage = Damage::BlocksSkipped { blocks: self.strays };
             self.walker.account().report(self.place, damage);
@@ -171,10 +169,10 @@ impl<'a, 'w> Reader<'a, 'w> {
         self.strays = 0;
     }
 
-    /// Reads one member, or what is said of the next.
-    fn one(&mut self, mut header: Header, reader: &mut dyn Read) -> Result<(), Fault> {
+    /// Reads one member, or an extended header of the next one.
+    fn read_entry(&mut self, mut header: Header, reader: &mut dyn Read) -> Result<(), Fault> {
         match header.kind {
-            b'x' | b'L' if header.len <= LONGEST => {
+            b'x' | b'L' if header.len <= MAX_EXTENDED => {
                 let mut record = Vec::new();
                 reader.take(header.len).read_to_end(&mut record)?;
                 if (record.len() as u64) < header.len {
@@ -185,8 +183,8 @@ impl<'a, 'w> Reader<'a, 'w> {
                 return Ok(());
             }
             b'x' | b'L' | b'g' | b'K' => {
-                if header.len > LONGEST {
-                    self.walker.account().report(self.place, ArchiveLimit::TarHeader(LONGEST));
+                if header.len > MAX_EXTENDED {
+                    self.walker.account().report(self.place, ArchiveLimit::TarHeader(MAX_EXTENDED));
                 }
                 skip(reader, header.len.saturating_add(header.padding()))?;
                 return Ok(());

@@ -1,6 +1,7 @@
 //! Headers of a tar: the block before a member, and the extended headers before that.
 //!
-//! In comes a block of 512 bytes, out goes what it says of the member. It reads no content.
+//! Input: a block of 512 bytes, or the content of an extended header. Output: the name, length and type of
+//! the member. No content is read.
 
 /// The size of a block, in bytes.
 pub(super) const BLOCK: usize = 512;
@@ -21,12 +22,12 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Option<Self> {
-        let said = octal(&block[148..156])?;
-        // The checksum counts itself as spaces; old programs took the bytes for signed.
+        let recorded = octal(&block[148..156])?;
+        // The checksum field counts as spaces; old programs summed signed bytes.
         let rest = || block[..148].iter().chain(&block[156..]);
         let sum: u64 = 8 * 32 + rest().map(|&byte| u64::from(byte)).sum::<u64>();
         let signed: i64 = 8 * 32 + rest().map(|&byte| i64::from(byte.cast_signed())).sum::<i64>();
-        if said != sum && i64::try_from(said) != Ok(signed) {
+        if recorded != sum && i64::try_from(recorded) != Ok(signed) {
             return None;
         }
         let kind = block[156];
@@ -37,7 +38,7 @@ impl Header {
         if is_ustar && !prefix.is_empty() {
             name = [prefix, b"/", &name].concat();
         }
-        // Links, devices and folders have no content, whatever the length says.
+        // Links, devices and folders have no content, whatever their length field.
         let len = if matches!(kind, b'1'..=b'6') { 0 } else { len };
         Some(Self { name, len, kind, is_extended: kind == b'S' && block[482] != 0 })
     }
@@ -63,7 +64,7 @@ fn octal(field: &[u8]) -> Option<u64> {
     })
 }
 
-/// Reads a length: octal digits, or big-endian where the first bit is set.
+/// Parses a length: octal digits, or a big-endian number if the first bit is set.
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 == 0 {
         let is_empty = field.iter().all(|&byte| byte == 0 || byte == b' ');
@@ -72,7 +73,7 @@ fn number(field: &[u8]) -> Option<u64> {
     let (high, low) = field.split_at(field.len() - 8);
     let is_small = high[0] == 0x80 && high[1..].iter().all(|&byte| byte == 0);
     let value = u64::from_be_bytes(low.try_into().ok()?);
-    // Longer than half of what fits is no length.
+    // Larger values would overflow offsets.
     (is_small && value < 1 << 62).then_some(value)
 }
 
@@ -84,7 +85,7 @@ pub(super) struct Extended {
 }
 
 impl Extended {
-    /// Reads the records of a PAX header: `LENGTH KEY=VALUE` and a line feed, the length its own.
+    /// Parses the records of a PAX header: `LENGTH KEY=VALUE` and a line feed; the length includes itself.
     fn pax(&mut self, mut records: &[u8]) {
         while let Some(space) = memchr::memchr(b' ', records) {
             let len = std::str::from_utf8(&records[..space]).ok().and_then(|it| it.parse().ok());

@@ -1,69 +1,69 @@
-//! A reader that shows what passes through it.
+//! A reader that also pushes the bytes it reads to the sink.
 //!
-//! In goes a member's reader; whoever reads the member's bytes as an archive gets them from here, and
-//! on the way they go through windows to the sink, are counted, and held against the limits. What is
-//! left unread is read at the end, so that all of it is scanned.
+//! Input: the reader of a member. Output: the same bytes to the reader of its format, and windows of them to
+//! the sink; they are counted and checked against the limits. The rest is read at the end, so that the
+//! whole member is scanned.
 
-use super::account::{Account, Level};
+use super::account::{Account, ByteOrigin};
 use super::bytes::Bytes;
 use super::format::HEAD;
-use super::place::Place;
+use super::member_path::MemberPlace;
 use ddpatrol_scan::blob::Origin;
 use ddpatrol_scan::read_full;
 use ddpatrol_scan::window::{PushWindows, Window};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// A member's bytes on their way.
+/// Reads a member and pushes its bytes to the sink.
 pub(super) struct Tee<'t, 'w> {
-    scanned: Scanned<'t, 'w>,
+    scanned: ScanWindows<'t, 'w>,
     inner: &'t mut dyn Read,
     windows: PushWindows,
     head: [u8; HEAD],
     head_len: usize,
     head_at: usize,
     ended: bool,
-    /// Why it cannot be read any further.
+    /// The failure that ended reading.
     pub(super) failed: Option<Failure>,
 }
 
-/// The member whose windows go to the sink.
+/// Pushes the windows of a member to the sink.
 #[derive(Clone, Copy)]
-struct Scanned<'t, 'w> {
+struct ScanWindows<'t, 'w> {
     account: &'t Account<'w>,
-    place: &'t Place,
-    level: Level,
+    place: &'t MemberPlace,
+    origin: ByteOrigin,
 }
 
-impl Scanned<'_, '_> {
+impl ScanWindows<'_, '_> {
     fn visit(&self, window: Window<'_>) {
         if window.is_empty() {
             return;
         }
-        let origin = match self.level {
-            Level::Stdin => Origin::Stdin,
-            Level::Member => Origin::File(&self.place.path),
+        let origin = match self.origin {
+            ByteOrigin::Stdin => Origin::Stdin,
+            ByteOrigin::Member => Origin::File(&self.place.path),
         };
         self.account.blob(&window.blob(origin, self.place.layer.as_ref()));
     }
 }
 
-/// The reason why reading failed.
+/// A failure to read a member.
 pub(super) enum Failure {
-    /// This error, which is not reported yet.
+    /// An error that is not reported yet.
     New(io::Error),
-    /// An error that was reported, for instance by the reader of an archive around it.
-    Reported,
+    /// The walk ended; its reason is reported once, for the outermost archive.
+    Stopped,
 }
 
 impl<'t, 'w> Tee<'t, 'w> {
     pub(super) fn new(
         account: &'t Account<'w>,
-        place: &'t Place,
-        level: Level,
+        place: &'t MemberPlace,
+        origin: ByteOrigin,
         inner: &'t mut dyn Read,
     ) -> Self {
         Self {
-            scanned: Scanned { account, place, level },
+            scanned: ScanWindows { account, place, origin },
             inner,
             windows: account.borrow_windows(),
             head: [0; HEAD],
@@ -74,27 +74,26 @@ impl<'t, 'w> Tee<'t, 'w> {
         }
     }
 
-    /// Reads the beginning and keeps it to be read again.
+    /// Returns the beginning without consuming it.
     pub(super) fn peek(&mut self) -> &[u8] {
         if self.head_len > 0 {
             return &self.head[..self.head_len];
         }
         let mut head = [0; HEAD];
-        // As long as there is no head, `self` reads from the member. An error is kept in `failed`.
+        // While there is no head, `self` reads from the member. An error is kept in `failed`.
         self.head_len = read_full(self, &mut head).len;
         self.head = head;
         &self.head[..self.head_len]
     }
 
-    /// Reads what is left, and ends the windows.
+    /// Reads the rest and finishes the windows.
     pub(super) fn finish(mut self) -> Option<Failure> {
         while !self.ended && self.failed.is_none() {
-            let reported = self.scanned.account.reported();
             let read = match self.scanned.account.check() {
                 Ok(()) => self.inner.read(self.windows.room()),
                 Err(error) => Err(error),
             };
-            match self.took(read, reported) {
+            match self.record(read) {
                 Ok(len) => {
                     let scanned = self.scanned;
                     self.windows.advance(len, &mut |window| scanned.visit(window));
@@ -109,43 +108,40 @@ impl<'t, 'w> Tee<'t, 'w> {
         self.failed
     }
 
-    /// Reads on from the member.
+    /// Reads more from the member.
     fn pull(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);
         }
         if self.failed.is_some() {
-            return Err(io::Error::other("it cannot be read on"));
+            return Err(io::Error::other("reading failed before"));
         }
-        let reported = self.scanned.account.reported();
         let read = match self.scanned.account.check() {
             Ok(()) => self.inner.read(buffer),
             Err(error) => Err(error),
         };
-        let len = self.took(read, reported)?;
+        let len = self.record(read)?;
         let scanned = self.scanned;
         self.windows.push(&buffer[..len], &mut |window| scanned.visit(window));
         Ok(len)
     }
 
-    /// Counts what was read, or keeps why nothing was.
-    fn took(&mut self, read: io::Result<usize>, reported: u64) -> io::Result<usize> {
+    /// Counts the bytes that were read, or keeps the failure.
+    fn record(&mut self, read: io::Result<usize>) -> io::Result<usize> {
         match read {
             Ok(0) => {
                 self.ended = true;
                 Ok(0)
             }
             Ok(len) => {
-                self.scanned.account.took(len, self.scanned.level);
+                self.scanned.account.count_bytes(len, self.scanned.origin);
                 Ok(len)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let account = self.scanned.account;
-                let is_reported = account.reported() != reported || account.is_stopped();
                 let again = io::Error::new(error.kind(), error.to_string());
-                self.failed =
-                    Some(if is_reported { Failure::Reported } else { Failure::New(error) });
+                let is_stopped = self.scanned.account.is_stopped();
+                self.failed = Some(if is_stopped { Failure::Stopped } else { Failure::New(error) });
                 Err(again)
             }
         }
@@ -164,8 +160,8 @@ impl Read for Tee<'_, '_> {
     }
 }
 
-/// Bytes of an archive, of which each read fails once the walk is to end: decoders may read a whole
-/// archive before they return a single byte.
+/// Bytes of an archive whose reads fail once the walk must end: a decoder may read a whole archive before
+/// it returns a single byte.
 pub(super) struct Polled<'p, 'w> {
     account: &'p Account<'w>,
     inner: &'p mut dyn Bytes,

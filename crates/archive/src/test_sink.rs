@@ -1,6 +1,6 @@
 //! A sink for unit tests that keeps everything a walk yields.
 
-use super::{ArchiveOptions, Counted, Format, Found, Input, Limits, MemberSink, walk};
+use super::{ArchiveFile, ArchiveOptions, Format, Input, Limits, MemberSink, WalkCount, walk};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;
@@ -29,7 +29,7 @@ impl Collected {
     }
 
     pub(super) fn walk_with(&mut self, bytes: &[u8], format: Format, options: &ArchiveOptions) {
-        let found = Found { path: Path::new(PATH), format, layer: None };
+        let found = ArchiveFile { path: Path::new(PATH), format, layer: None };
         let mut bytes = Cursor::new(bytes);
         walk(Input::Whole(&mut bytes), &found, options, self).expect("memory can be read");
     }
@@ -79,8 +79,8 @@ impl MemberSink for Collected {
         self.issues.push((name(path), issue.to_string()));
     }
 
-    fn count(&mut self, counted: Counted) {
-        if let Counted::Unpacked(len) = counted {
+    fn count(&mut self, counted: WalkCount) {
+        if let WalkCount::Unpacked(len) = counted {
             self.unpacked += len;
         }
     }

@@ -1,11 +1,11 @@
-//! Builds zips for unit tests, byte by byte from APPNOTE.TXT, so that every field can be wrong.
+//! Builds zips for unit tests, byte by byte from APPNOTE.TXT, so that tests can make any field wrong.
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use std::io::Write;
 
 /// The value of a field whose real value is in a zip64 extra field.
-pub(super) const WIDE: u32 = u32::MAX;
+pub(super) const ZIP64: u32 = u32::MAX;
 
 /// The fields of a header of an entry. The same type serves for local and central headers.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,7 @@ impl Header {
     }
 }
 
-/// A zip as it is built.
+/// A zip under construction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Zip {
     /// The entries, with their local headers.

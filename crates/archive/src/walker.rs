@@ -1,16 +1,16 @@
 //! The walk: opens members that are archives, and yields the others to the sink.
 //!
-//! It knows no format; the reader of each format hands it members. Counts and limits are in
-//! [`Account`].
+//! Input: members, from the reader of each format. Output: blobs, names and issues, to the sink. Formats
+//! are not parsed here; counts and limits are in [`Account`].
 
-use super::account::{Account, Level};
+use super::account::{Account, ByteOrigin};
 use super::bytes::{Bytes, Exact};
 use super::fault::Fault;
 use super::format::{Format, detect, is_program};
+use super::member_path::MemberPlace;
 use super::options::ArchiveOptions;
-use super::place::Place;
-use super::repository::Keeper;
-use super::sink::{Histories, MemberSink, Packed};
+use super::repo_extractor::RepoExtractor;
+use super::sink::{ExtractedRepo, GitHandling, MemberSink};
 use super::tee::{Failure, Tee};
 use super::zip_directory;
 use ddpatrol_scan::issue::ArchiveLimit;
@@ -19,34 +19,34 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::SpooledTempFile;
 
-/// How much of a nested archive is held in memory before it spills into a temporary file, in bytes.
-const HELD: usize = 4 << 20;
+/// Bytes of a nested archive held in memory before it spills into a temporary file.
+const MAX_IN_MEMORY: usize = 4 << 20;
 
-/// Reads an archive of a format, and hands its members to the walker.
+/// Reads an archive of a format and passes its members to the walker.
 pub(super) type ReadFormat =
-    for<'w, 's> fn(&Walker<'w>, Format, &Place, Source<'s>) -> Result<(), Fault>;
+    for<'w, 's> fn(&Walker<'w>, Format, &MemberPlace, Source<'s>) -> Result<(), Fault>;
 
-/// One walk of one outermost archive.
+/// The walk of one outermost archive.
 pub(super) struct Walker<'a> {
     account: Account<'a>,
     read_format: ReadFormat,
-    keeper: Option<Keeper>,
+    extractor: Option<RepoExtractor>,
 }
 
-/// Bytes that a format is read from.
+/// The bytes of an archive.
 pub(super) enum Source<'s> {
     Stream(&'s mut dyn Read),
     Whole(&'s mut dyn Bytes),
 }
 
-/// An archive and what is known of it.
+/// An archive to walk.
 #[derive(Clone, Debug)]
-pub struct Found<'a> {
-    /// The path that the paths of its members begin with.
+pub struct ArchiveFile<'a> {
+    /// The path prefix of its members.
     pub path: &'a Path,
     /// Its format.
     pub format: Format,
-    /// The layer of a container image that it is, in words.
+    /// The description of the container image layer that the archive is.
     pub layer: Option<Arc<str>>,
 }
 
@@ -56,8 +56,9 @@ impl<'a> Walker<'a> {
         sink: &'a mut dyn MemberSink,
         read_format: ReadFormat,
     ) -> Self {
-        let keeper = (sink.histories() == Histories::Repositories).then(Keeper::default);
-        Self { account: Account::new(options, sink), read_format, keeper }
+        let extractor =
+            (sink.git_handling() == GitHandling::Repositories).then(RepoExtractor::default);
+        Self { account: Account::new(options, sink), read_format, extractor }
     }
 
     /// Returns the counts and limits of the walk.
@@ -66,20 +67,20 @@ impl<'a> Walker<'a> {
     }
 
     /// Walks bytes that the caller scans itself.
-    pub(super) fn whole(&self, found: &Found<'_>, bytes: &mut dyn Bytes) -> io::Result<()> {
-        let place = Place::top(found.path, found.layer.clone());
+    pub(super) fn whole(&self, file: &ArchiveFile<'_>, bytes: &mut dyn Bytes) -> io::Result<()> {
+        let place = MemberPlace::top(file.path, file.layer.clone());
         self.account.set_outermost(bytes.seek(SeekFrom::End(0))?);
         bytes.seek(SeekFrom::Start(0))?;
-        let outcome = self.open(found.format, &place, Source::Whole(bytes));
+        let outcome = self.open(file.format, &place, Source::Whole(bytes));
         self.end(&place, outcome);
         Ok(())
     }
 
-    /// Walks standard input, and yields its own bytes on the way.
-    pub(super) fn stdin(&self, found: &Found<'_>, reader: &mut dyn Read) -> io::Result<()> {
-        let place = Place::top(found.path, None);
-        let mut tee = Tee::new(&self.account, &place, Level::Stdin, reader);
-        let outcome = self.open(found.format, &place, Source::Stream(&mut tee));
+    /// Walks standard input, and also yields its raw bytes.
+    pub(super) fn stdin(&self, file: &ArchiveFile<'_>, reader: &mut dyn Read) -> io::Result<()> {
+        let place = MemberPlace::top(file.path, None);
+        let mut tee = Tee::new(&self.account, &place, ByteOrigin::Stdin, reader);
+        let outcome = self.open(file.format, &place, Source::Stream(&mut tee));
         let failure = tee.finish();
         self.end(&place, if failure.is_some() { Ok(()) } else { outcome });
         match failure {
@@ -88,15 +89,15 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn end(&self, place: &Place, outcome: Result<(), Fault>) {
+    fn end(&self, place: &MemberPlace, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
             self.account.report(place, fault);
         }
-        if let (Some(keeper), Ok(())) = (&self.keeper, self.account.check()) {
+        if let (Some(extractor), Ok(())) = (&self.extractor, self.account.check()) {
             let mut report = |path: &Path, issue| self.account.report_at(path, issue);
             let is_stopped = || self.account.check().is_err();
-            let mut found = |packed: Packed| self.account.found(packed);
-            keeper.finish(&mut found, &mut report, &is_stopped);
+            let mut found = |repo: ExtractedRepo| self.account.repository(repo);
+            extractor.finish(&mut found, &mut report, &is_stopped);
         }
         self.account.report_limit(place);
     }
@@ -105,29 +106,29 @@ impl<'a> Walker<'a> {
     pub(super) fn open(
         &self,
         format: Format,
-        place: &Place,
+        place: &MemberPlace,
         source: Source<'_>,
     ) -> Result<(), Fault> {
         self.account.count_archive();
         (self.read_format)(self, format, place, source)
     }
 
-    /// Takes one member: yields its name and content, and opens it if it is an archive.
+    /// Yields the name and content of one member, and opens it if it is an archive.
     pub(super) fn member(
         &self,
-        parent: &Place,
+        parent: &MemberPlace,
         name: &[u8],
         content: &mut dyn Read,
     ) -> Result<(), Fault> {
         self.account.name(parent, name)?;
         let place = parent.member(name);
         let limit = self.account.options().limits.spool;
-        let Some(keeper) = &self.keeper else { return self.content(&place, content) };
-        match keeper.keep(parent, name, limit, content) {
-            Ok(mut keeping) => {
-                let tee = Tee::new(&self.account, &place, Level::Member, &mut keeping);
+        let Some(extractor) = &self.extractor else { return self.content(&place, content) };
+        match extractor.capture(parent, name, limit, content) {
+            Ok(mut captured) => {
+                let tee = Tee::new(&self.account, &place, ByteOrigin::Member, &mut captured);
                 let failure = tee.finish();
-                keeper.take(keeping, limit);
+                extractor.take(captured, limit);
                 if let Some(Failure::New(error)) = failure {
                     self.account.report(&place, error);
                 }
@@ -137,9 +138,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Takes the content of a place.
-    pub(super) fn content(&self, place: &Place, content: &mut dyn Read) -> Result<(), Fault> {
-        let mut tee = Tee::new(&self.account, place, Level::Member, content);
+    /// Yields the content of a member, and opens it if it is an archive.
+    pub(super) fn content(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
+        let mut tee = Tee::new(&self.account, place, ByteOrigin::Member, content);
         let format = detect(tee.peek(), Path::new(&place.base));
         let outcome = match format {
             None if is_program(tee.peek()) && place.depth < self.account.options().depth => {
@@ -151,10 +152,10 @@ impl<'a> Walker<'a> {
             }
             Some(format) => self.open(format, place, Source::Stream(&mut tee)),
         };
-        // Its content was scanned as far as it could be read; the reason for the end is reported once.
+        // The content was scanned as far as it could be read; the failure is reported once.
         let outcome = match tee.finish() {
             Some(Failure::New(error)) => Err(error.into()),
-            Some(Failure::Reported) => Ok(()),
+            Some(Failure::Stopped) => Ok(()),
             None => outcome,
         };
         if let Err(fault) = outcome {
@@ -163,8 +164,8 @@ impl<'a> Walker<'a> {
         self.account.check().map_err(|_| Fault::Stopped)
     }
 
-    /// Opens the zip that a program or script may end with.
-    fn behind_program(&self, place: &Place, content: &mut dyn Read) -> Result<(), Fault> {
+    /// Opens a zip that is appended to a program or script.
+    fn behind_program(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
         let mut spool = self.spool(content)?;
         if zip_directory::has_end(&mut spool)? {
             self.open(Format::Zip, place, Source::Whole(&mut spool))?;
@@ -172,9 +173,9 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// Holds a stream so that it can be read at any offset.
+    /// Buffers a stream so that it can be read at any offset.
     pub(super) fn spool(&self, reader: &mut dyn Read) -> Result<SpooledTempFile, Fault> {
-        let mut spool = SpooledTempFile::new(HELD);
+        let mut spool = SpooledTempFile::new(MAX_IN_MEMORY);
         let limit = self.account.options().limits.spool;
         let mut buffer = vec![0; 64 << 10];
         let mut held = 0;
@@ -183,7 +184,7 @@ impl<'a> Walker<'a> {
                 Ok(0) => break,
                 Ok(len) => len,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // What came before may be readable; the reader itself tells why no more came.
+                // The data before the error may be readable; the reader keeps the error.
                 Err(_) => break,
             };
             held += len as u64;
@@ -198,17 +199,17 @@ impl<'a> Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// Takes a member of a known length out of a stream, and reads on to its end.
+    /// Yields a member of known length from a stream, and skips to its end.
     pub(super) fn sized(
         &self,
-        parent: &Place,
+        parent: &MemberPlace,
         name: &[u8],
         len: u64,
         reader: &mut dyn Read,
     ) -> Result<(), Fault> {
         let mut content = Exact::new(reader, len);
         self.member(parent, name, &mut content)?;
-        // A member that could not be read to its end was told; nothing follows it.
+        // The failure of the member is already reported, and nothing after it can be read.
         if content.is_done() { Ok(()) } else { content.rest().map_err(|_| Fault::Stopped) }
     }
 }

@@ -1,16 +1,16 @@
-//! zip: jar, war, apk, whl, nupkg, docx, xlsx, ipa; also behind a program or script.
+//! zip: jar, war, apk, whl, nupkg, docx, xlsx, ipa; also appended to a program or script.
 //!
-//! In come bytes that can be read at any offset. What the central directory lists goes to the walker,
-//! each entry for itself, also two of one name. Where there is no directory, the entries are read one
-//! after the other as they lie there, and that is told; and so they are where the directory leaves bytes
-//! out: entries that were deleted from it, and another zip before this one. Methods: stored, deflate, deflate64, bzip2,
-//! lzma, zstd, xz. What is encrypted is told.
+//! Input: seekable bytes. Output: the entries of the central directory, to the walker, including several of
+//! one name. Without a directory the entries are read in file order, and an issue is reported. Bytes that
+//! the directory does not cover are read in file order too: they hold deleted entries, or another zip
+//! before this one. Methods: stored, deflate, deflate64, bzip2, lzma, zstd, xz. Encrypted entries are
+//! reported.
 
 use super::bytes::{Bytes, fill, skip};
 use super::decode_error::DecodeError;
 use super::fault::Fault;
-use super::parts::{Taken, View};
-use super::place::Place;
+use super::member_path::MemberPlace;
+use super::slice_reader::{CoveredRanges, SliceReader};
 use super::stream::MEMORY;
 use super::walker::Walker;
 use super::zip_directory::{Directory, find_directory, u16_at, u32_at, u64_at};
@@ -20,14 +20,14 @@ use std::io::{self, BufRead, BufReader, Read, SeekFrom};
 use std::ops::Range;
 
 const ENTRY_LEN: usize = 46;
-/// How many directories are read of one file: zips may follow each other.
-const MOST_DIRECTORIES: usize = 1_000;
-/// So much of the directory is held; the longest entry has 46 + 3 * 65,535 bytes.
+/// Maximum number of directories in one file: zips may be concatenated.
+const MAX_DIRECTORIES: usize = 1_000;
+/// Bytes of the directory held at a time; the longest entry has 46 + 3 * 65,535 bytes.
 const PART: usize = 256 << 10;
 
-/// An entry.
+/// An entry, from its central or local header.
 #[derive(Debug)]
-struct Entry {
+struct ZipEntry {
     flags: u16,
     method: u16,
     crc: Option<u32>,
@@ -37,7 +37,11 @@ struct Entry {
     name: Vec<u8>,
 }
 
-pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) -> Result<(), Fault> {
+pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
     let len = bytes.seek(SeekFrom::End(0))?;
     let (mut open, mut directories) = (Vec::new(), 0);
     open.push(0..len);
@@ -45,36 +49,36 @@ pub(super) fn read(walker: &Walker<'_>, place: &Place, bytes: &mut dyn Bytes) ->
         walker.account().check().map_err(|_| Fault::Stopped)?;
         let is_whole = range == (0..len);
         let (start, part_len) = (range.start, range.end - range.start);
-        let mut part = View::new(bytes, range)?;
-        // In a part, an empty directory may be something else's: a program's that writes zips, say.
+        let mut part = SliceReader::new(bytes, range)?;
+        // In a part, an empty directory may be a constant of a program that writes zips.
         let found = find_directory(&mut part)?.filter(|it| is_whole || it.start < it.end);
         let Some(directory) = found else {
             if is_whole {
                 walker.account().report(place, Damage::ZipDirectoryMissing);
             }
-            let sure = if is_whole { Sure::Yes } else { Sure::No };
-            read_in_order(walker, place, &mut part, sure)?;
+            let signature = if is_whole { Signature::Certain } else { Signature::Possible };
+            read_in_order(walker, place, &mut part, signature)?;
             continue;
         };
         directories += 1;
-        if directories > MOST_DIRECTORIES {
-            return Err(ArchiveLimit::ZipDirectories(MOST_DIRECTORIES).into());
+        if directories > MAX_DIRECTORIES {
+            return Err(ArchiveLimit::ZipDirectories(MAX_DIRECTORIES).into());
         }
-        let mut taken = Taken::default();
-        read_directory(walker, place, &mut part, directory, &mut taken)?;
-        taken.add(directory.start..directory.after);
-        open.extend(taken.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
+        let mut covered = CoveredRanges::default();
+        read_directory(walker, place, &mut part, directory, &mut covered)?;
+        covered.add(directory.start..directory.after);
+        open.extend(covered.gaps(part_len).into_iter().map(|it| start + it.start..start + it.end));
     }
     Ok(())
 }
 
-/// Reads what the directory lists, and takes note of where that lies.
+/// Reads the entries of the directory, and adds their ranges to `covered`.
 fn read_directory(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
     directory: Directory,
-    taken: &mut Taken,
+    covered: &mut CoveredRanges,
 ) -> Result<(), Fault> {
     let mut at = directory.start;
     let mut part = Vec::new();
@@ -88,26 +92,26 @@ fn read_directory(
         while let Some((entry, len)) = parse_entry(&part[used..]) {
             used += len;
             if let Some(range) = read_entry(walker, place, bytes, &entry, directory.base)? {
-                taken.add(range);
+                covered.add(range);
             }
         }
         if used == 0 {
             walker.account().report(place, Damage::ZipDirectory);
-            taken.add(0..directory.start);
-            return read_in_order(walker, place, bytes, Sure::Yes);
+            covered.add(0..directory.start);
+            return read_in_order(walker, place, bytes, Signature::Certain);
         }
         at += used as u64;
     }
     Ok(())
 }
 
-/// Reads an entry of the directory; `None` if there is none, or not the whole of it.
-fn parse_entry(part: &[u8]) -> Option<(Entry, usize)> {
+/// Parses an entry of the directory; `None` if there is no complete one.
+fn parse_entry(part: &[u8]) -> Option<(ZipEntry, usize)> {
     let fixed = part.get(..ENTRY_LEN).filter(|it| it.starts_with(b"PK\x01\x02"))?;
     let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(fixed, at)));
     let len = ENTRY_LEN + name + extra + comment;
     let rest = part.get(ENTRY_LEN..len)?;
-    let mut entry = Entry {
+    let mut entry = ZipEntry {
         flags: u16_at(fixed, 8),
         method: u16_at(fixed, 10),
         crc: Some(u32_at(fixed, 16)),
@@ -120,8 +124,8 @@ fn parse_entry(part: &[u8]) -> Option<(Entry, usize)> {
     Some((entry, len))
 }
 
-impl Entry {
-    /// Takes what does not fit 32 bits from the extra fields.
+impl ZipEntry {
+    /// Replaces values that do not fit 32 bits by those of the zip64 extra field.
     fn widen(&mut self, mut extra: &[u8]) {
         while let Some(head) = extra.get(..4) {
             let (id, len) = (u16_at(head, 0), usize::from(u16_at(head, 2)));
@@ -139,7 +143,7 @@ impl Entry {
         }
     }
 
-    /// Tells whether its content can be read.
+    /// Returns `true` if the content can be decoded.
     fn is_readable(&self) -> bool {
         !self.is_encrypted() && matches!(self.method, 0 | 8 | 9 | 12 | 14 | 93 | 95)
     }
@@ -149,12 +153,12 @@ impl Entry {
     }
 }
 
-/// Reads one entry of the directory; returns where it lies.
+/// Reads one entry of the directory; returns its range.
 fn read_entry(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
-    entry: &Entry,
+    entry: &ZipEntry,
     base: u64,
 ) -> Result<Option<Range<u64>>, Fault> {
     let is_folder = entry.name.ends_with(b"/") && entry.len == 0;
@@ -176,13 +180,13 @@ fn read_entry(
     bytes.seek_relative(i64::try_from(skipped).unwrap_or_default())?;
     let mut packed = BufReader::with_capacity(16 << 10, bytes.take(entry.packed));
     content(walker, place, entry, &mut packed)?;
-    // Behind what it really takes others may lie, whatever the directory says of its length.
+    // Other entries may begin right after the bytes that were consumed, whatever the recorded length.
     let left = packed.get_ref().limit() + packed.buffer().len() as u64;
     let taken = if entry.is_readable() { entry.packed - left } else { entry.packed };
     Ok(Some(start..start.saturating_add(30 + skipped).saturating_add(taken)))
 }
 
-/// Returns how long a local header is, with name and extra fields.
+/// Returns the length of a local header, with name and extra fields.
 fn local_len(local: &[u8; 30]) -> u64 {
     30 + u64::from(u16_at(local, 26)) + u64::from(u16_at(local, 28))
 }
@@ -190,8 +194,8 @@ fn local_len(local: &[u8; 30]) -> u64 {
 /// Reads the content of an entry.
 fn content(
     walker: &Walker<'_>,
-    place: &Place,
-    entry: &Entry,
+    place: &MemberPlace,
+    entry: &ZipEntry,
     packed: &mut dyn BufRead,
 ) -> Result<(), Fault> {
     let report = |fault: Fault| {
@@ -219,7 +223,7 @@ fn content(
     walker.member(place, &entry.name, &mut checked)
 }
 
-/// Opens lzma as zip has it: a version, the properties with their length, then the stream.
+/// Opens an lzma stream of a zip: a version, the properties with their length, then the data.
 fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 'a>> {
     let mut head = [0; 9];
     packed.read_exact(&mut head)?;
@@ -236,7 +240,7 @@ fn lzma<'a>(packed: &'a mut dyn BufRead, len: u64) -> io::Result<Box<dyn Read + 
     Ok(Box::new(reader))
 }
 
-/// Content whose checksum is compared at its end.
+/// Reads content and compares its checksum at the end.
 struct Checked<R> {
     decoder: R,
     crc: Option<u32>,
@@ -260,20 +264,20 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// Whether what bears the mark of an entry surely is one.
+/// Whether the signature of an entry proves that one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sure {
-    Yes,
-    /// The mark may also be part of something else: of a program that reads zips, say.
-    No,
+enum Signature {
+    Certain,
+    /// The signature may also be a constant of a program that reads zips.
+    Possible,
 }
 
-/// Reads the entries of a zip without a directory, one behind the other.
+/// Reads the entries of a zip without a directory, in file order.
 fn read_in_order(
     walker: &Walker<'_>,
-    place: &Place,
+    place: &MemberPlace,
     bytes: &mut dyn Bytes,
-    sure: Sure,
+    signature: Signature,
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(64 << 10, bytes);
@@ -284,20 +288,20 @@ fn read_in_order(
             return Ok(());
         }
         let [name_len, extra_len] = [22, 24].map(|at| u64::from(u16_at(&fixed, at)));
-        let name = match sure {
-            Sure::Yes => {
+        let name = match signature {
+            Signature::Certain => {
                 let mut name = Vec::new();
                 (&mut reader).take(name_len).read_to_end(&mut name)?;
                 Some(name)
             }
-            Sure::No => likely_name(&mut reader, &fixed)?,
+            Signature::Possible => likely_name(&mut reader, &fixed)?,
         };
         let Some(name) = name else { continue };
         let mut extra = Vec::new();
         (&mut reader).take(extra_len).read_to_end(&mut extra)?;
         let flags = u16_at(&fixed, 2);
         let is_known = flags & 8 == 0;
-        let mut entry = Entry {
+        let mut entry = ZipEntry {
             flags,
             method: u16_at(&fixed, 4),
             crc: is_known.then(|| u32_at(&fixed, 10)),
@@ -313,7 +317,7 @@ fn read_in_order(
             let left = packed.limit();
             skip(&mut reader, left)?;
         } else if matches!(entry.method, 8 | 9 | 12) {
-            // These know their own end.
+            // Streams of these methods mark their own end.
             content(walker, place, &entry, &mut reader)?;
         } else {
             walker.account().report(&place.member(&entry.name), Damage::ZipEntryUnsized);
@@ -322,8 +326,8 @@ fn read_in_order(
     Ok(())
 }
 
-/// Reads the name of what may be an entry; `None` if it is none, and then it is read again from behind its
-/// mark, since it may hide one.
+/// Reads the name of a possible entry. If the name is implausible, returns `None` and seeks back to just
+/// after the signature, since an entry may begin within the bytes read.
 fn likely_name(
     reader: &mut BufReader<&mut dyn Bytes>,
     fixed: &[u8; 26],
@@ -333,7 +337,7 @@ fn likely_name(
     let mut name = vec![0; len];
     let (mut read, mut is_likely) = (0, is_known && fixed[0] < 64 && len > 0);
     while is_likely && read < len {
-        // Piece by piece: a mark has bytes that a name has not, so none is read over far.
+        // In pieces: a signature contains bytes that names do not, so reading stops soon after one.
         let to = len.min(read + 64);
         let filled = fill(reader, &mut name[read..to])?;
         is_likely = filled == to - read && !name[read..to].iter().any(u8::is_ascii_control);
@@ -346,7 +350,7 @@ fn likely_name(
     Ok(None)
 }
 
-/// Reads on to behind the mark of the next entry; `false` if there is none.
+/// Seeks to just after the signature of the next entry; returns `false` if there is none.
 fn seek_local(reader: &mut dyn BufRead) -> io::Result<bool> {
     const MARK: &[u8; 4] = b"PK\x03\x04";
     let mut seen = 0;

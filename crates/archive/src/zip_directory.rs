@@ -1,33 +1,33 @@
 //! The end of a zip: its end record, which locates the central directory.
 //!
-//! In come bytes that can be read at any offset, out goes where the directory is. It reads no entry.
+//! Input: seekable bytes. Output: the range of the directory. No entry is read.
 
 use super::bytes::{Bytes, fill};
 use std::io::{self, SeekFrom};
 
 const END_LEN: usize = 22;
-/// The end record may have a comment behind it, whose length has two bytes.
+/// Maximum length of the end record with its comment, whose length field has two bytes.
 pub const END_REACH: usize = END_LEN + 0xffff;
-/// The mark of the end record.
+/// The signature of the end record.
 pub(super) const END: &[u8] = b"PK\x05\x06";
 
-/// Where the central directory lies.
+/// The range of the central directory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Directory {
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Where the end record ends, with its comment.
+    /// The end of the end record with its comment.
     pub(super) after: u64,
-    /// The amount to add to offsets, if the zip is behind something else.
+    /// The amount to add to offsets, for a zip that follows other content.
     pub(super) base: u64,
 }
 
-/// Returns `true` if bytes end as a zip does.
+/// Returns `true` if the bytes end with a zip that is not empty.
 pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
     Ok(find_directory(bytes)?.is_some_and(|it| it.start < it.end))
 }
 
-/// Finds the end record: the last that fits.
+/// Finds the last consistent end record.
 pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
     let len = bytes.seek(SeekFrom::End(0))?;
     let from = len.saturating_sub(END_REACH as u64);
@@ -43,13 +43,13 @@ pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directo
         }
         let end = from + at as u64;
         let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
-        // Some programs write the record of large zips without need, so it is always looked for.
-        let record = wide_record(bytes, end)?.unwrap_or(Record { at: end, size, offset });
+        // Some programs write a zip64 record without need, so it is always searched.
+        let record = zip64_record(bytes, end)?.unwrap_or(Record { at: end, size, offset });
         let Record { at: end, size, offset } = record;
         // Bytes before the zip shift the directory from the offset in the record.
         let Some(start) = end.checked_sub(size) else { continue };
         let Some(base) = start.checked_sub(offset) else { continue };
-        // Programs that read zips hold the mark, too.
+        // Programs that read zips contain the signature too.
         let mut first = [0; 4];
         bytes.seek(SeekFrom::Start(start))?;
         if start < end && (fill(bytes, &mut first)? < 4 || first != *b"PK\x01\x02") {
@@ -61,22 +61,22 @@ pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directo
     Ok(None)
 }
 
-/// An end record: its own offset, and the size and offset that it gives for the directory.
+/// An end record: its own offset, and the recorded size and offset of the directory.
 struct Record {
     at: u64,
     size: u64,
     offset: u64,
 }
 
-/// Reads the record of large zips, whose locator ends at `end`.
-fn wide_record(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<Record>> {
+/// Reads the zip64 end record, whose locator ends at `end`.
+fn zip64_record(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<Record>> {
     let Some(locator) = end.checked_sub(20) else { return Ok(None) };
     let mut record = [0; 56];
     bytes.seek(SeekFrom::Start(locator))?;
     if fill(bytes, &mut record[..20])? < 20 || !record.starts_with(b"PK\x06\x07") {
         return Ok(None);
     }
-    // Behind something else the offset is short; without extensions the record ends at the locator.
+    // After other content the offset is too small; without extensions the record ends at the locator.
     for at in [u64_at(&record, 8), locator.saturating_sub(56)] {
         let is_there = bytes.seek(SeekFrom::Start(at)).is_ok();
         if is_there && fill(bytes, &mut record)? == 56 && record.starts_with(b"PK\x06\x06") {
@@ -87,17 +87,17 @@ fn wide_record(bytes: &mut dyn Bytes, end: u64) -> io::Result<Option<Record>> {
     Ok(None)
 }
 
-/// Reads two bytes, the low one first.
+/// Reads a little-endian number of two bytes.
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-/// Reads four bytes, the lowest first.
+/// Reads a little-endian number of four bytes.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
 }
 
-/// Reads eight bytes, the lowest first.
+/// Reads a little-endian number of eight bytes.
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }

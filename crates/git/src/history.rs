@@ -18,7 +18,7 @@ use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Scanned, Severity, Sinks, add};
+use ddpatrol_scan::{Code, Run, ScannedRepo, Severity, Sinks, add};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -106,7 +106,7 @@ impl History {
             return None;
         }
         let refs = self.read_refs(run);
-        run.scanned(Scanned { root: self.root.clone(), head: refs.head });
+        run.scanned(ScannedRepo { root: self.root.clone(), head: refs.head });
         let cache = self.cache();
         let known = cache.as_ref().and_then(Cache::known);
         Some(OpenHistory {

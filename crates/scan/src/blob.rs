@@ -1,15 +1,15 @@
-//! A blob: bytes to be searched, and where they are from.
+//! A blob: bytes to search, with their origin.
 //!
-//! A blob arrives whole or as consecutive windows. A window carries its offset and position in the
-//! whole, since some inputs cannot be read twice, and says which of its bytes are its own: the
-//! others are context that another window owns.
+//! A blob is whole, or one of consecutive windows. A window records its offset and position in the whole,
+//! since some inputs cannot be read twice, and the range of bytes that it owns; the others are context
+//! that another window owns. Nothing is read here.
 
 use ddpatrol_pack::{Kind, ObjectId};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where bytes are from.
+/// The origin of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin<'a> {
     /// The content of a file.
@@ -22,13 +22,13 @@ pub enum Origin<'a> {
     Object(ObjectId, Kind),
     /// The Git LFS object whose pointer is this blob.
     Lfs(ObjectId),
-    /// A text that the source knows by this number, such as a name in a change.
+    /// A text that the source identifies by this number, such as a name in a change.
     Text(u32),
     /// The name of a git reference of the repository at this path.
     Ref(&'a Path, &'a [u8]),
 }
 
-/// A place in text.
+/// A line and column in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line, from 1; lines end with `\n`.
@@ -40,21 +40,21 @@ pub struct Position {
 /// One window of a blob, or the whole of it.
 #[derive(Clone, Debug)]
 pub struct Blob<'a> {
-    /// Where the bytes are from.
+    /// The origin of the bytes.
     pub origin: Origin<'a>,
-    /// The bytes: those of the window itself and its context.
+    /// The bytes of the window and its context.
     pub bytes: &'a [u8],
     /// The offset of the first byte in the whole.
     pub offset: u64,
     /// The position of the first byte in the whole.
     pub position: Position,
-    /// The part of `bytes` in which a token that begins there is this window's.
+    /// The part of `bytes` that the window owns: tokens that begin there are reported for it.
     pub own: Range<usize>,
-    /// The layer of a container image that it lies in, in words.
+    /// The description of the container image layer around it.
     pub layer: Option<&'a Arc<str>>,
 }
 
-/// How much context the windows of a stream keep, in bytes.
+/// The context of the windows of a stream, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     /// Before the first own byte.
@@ -64,7 +64,7 @@ pub struct Context {
 }
 
 impl<'a> Blob<'a> {
-    /// Wraps bytes that are all there is.
+    /// Creates a blob that is not split into windows.
     #[must_use]
     pub fn whole(origin: Origin<'a>, bytes: &'a [u8]) -> Self {
         let position = Position::start_of(bytes);
@@ -90,7 +90,7 @@ impl Position {
         Self { line: 1, column }
     }
 
-    /// Moves over `bytes`.
+    /// Advances past `bytes`.
     pub fn advance(&mut self, bytes: &[u8]) {
         match memchr::memrchr(b'\n', bytes) {
             Some(last) => {
@@ -102,7 +102,7 @@ impl Position {
     }
 }
 
-/// How many bytes apart the positions are that [`Positions`] remembers.
+/// Distance between the positions that [`Positions`] caches, in bytes.
 const STRIDE: usize = 4 * 1024;
 
 /// Computes positions in a blob, in any order: each costs at most the distance to the last one or
@@ -110,15 +110,15 @@ const STRIDE: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub struct Positions<'a> {
     bytes: &'a [u8],
-    first: Mark,
-    last: Mark,
+    first: Checkpoint,
+    last: Checkpoint,
     /// The positions passed so far, in ascending order.
-    marks: Vec<Mark>,
+    marks: Vec<Checkpoint>,
 }
 
 /// An index and its position.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct Checkpoint {
     index: usize,
     position: Position,
     /// The index after the last newline before it, if there is one.
@@ -128,7 +128,7 @@ struct Mark {
 impl<'a> Positions<'a> {
     /// Prepares for bytes of which the first is at `start`.
     pub fn new(bytes: &'a [u8], start: Position) -> Self {
-        let first = Mark { index: 0, position: start, line_start: None };
+        let first = Checkpoint { index: 0, position: start, line_start: None };
         Self { bytes, first, last: first, marks: Vec::new() }
     }
 
@@ -148,8 +148,8 @@ impl<'a> Positions<'a> {
         self.last.position
     }
 
-    /// Returns where the line of the index that was asked for last begins, if that is in the bytes and
-    /// not at their beginning.
+    /// Returns the start of the line of the last queried index; `None` if no newline precedes it in the
+    /// bytes.
     pub fn line_start(&self) -> Option<usize> {
         self.last.line_start
     }
@@ -166,9 +166,9 @@ impl<'a> Positions<'a> {
 
 /// Counts the UTF-16 code units of UTF-8 text.
 ///
-/// It looks at each byte alone, so that text can be cut anywhere: a byte that is no continuation
-/// counts one, the lead of a four-byte sequence two. In other encodings that is one per byte below
-/// 0x80 and a guess above.
+/// Each byte is counted independently, so text can be split anywhere: a byte that is not a continuation
+/// counts one, the first byte of a four-byte sequence two. In other encodings the result is exact for
+/// bytes below 0x80 and a guess above.
 #[must_use]
 pub fn utf16_len(bytes: &[u8]) -> u64 {
     let units =

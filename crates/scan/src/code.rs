@@ -1,10 +1,10 @@
-//! Stable codes of what was not scanned. Reports show them, and `docs/json.md` lists them.
+//! Stable codes of issues. Reports show them, and `docs/json.md` lists them.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
-        /// Why something was not scanned. The names are stable; new ones may be added.
+        /// The code of an issue. The names are stable; new ones may be added.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Code {
             $($(#[$doc])+ #[serde(rename = $name)] $variant,)+
@@ -26,7 +26,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A path that was named does not exist.
+    /// A path on the command line does not exist.
     FileMissing = "file.missing",
     /// A file or folder cannot be read.
     FileUnreadable = "file.unreadable",
@@ -52,7 +52,7 @@ codes! {
     ArchiveLimit = "limit.archive",
     /// An archive unpacks to more bytes than allowed.
     UnpackedSize = "limit.unpacked-size",
-    /// An archive unpacks to more bytes for each of its own than allowed.
+    /// The unpacked size of an archive exceeds the allowed multiple of its own size.
     UnpackRatio = "limit.unpack-ratio",
     /// An archive has more members than allowed.
     Members = "limit.members",
@@ -60,7 +60,7 @@ codes! {
     ObjectSize = "limit.object-size",
     /// Encoded text is too long or too deeply nested to be decoded as a whole.
     Decoding = "limit.decoding",
-    /// A repository cannot be opened or asked.
+    /// A repository cannot be opened or queried.
     RepositoryUnreadable = "git.repository-unreadable",
     /// A path is not a repository.
     NotARepository = "git.not-a-repository",
@@ -84,7 +84,7 @@ codes! {
     LfsMissing = "git.lfs-missing",
     /// A Git LFS object cannot be read.
     LfsUnreadable = "git.lfs-unreadable",
-    /// A Git LFS object is here and was not scanned.
+    /// A Git LFS object exists and was not scanned.
     LfsSkipped = "git.lfs-skipped",
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_name_of_its_own_that_the_documentation_lists() {
+    fn every_code_has_a_unique_name_that_the_documentation_lists() {
         let documentation = include_str!("../../../docs/json.md");
         for (at, code) in Code::ALL.iter().enumerate() {
             let listed = format!("| `{}` |", code.name());

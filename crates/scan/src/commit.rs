@@ -1,9 +1,8 @@
-//! A commit as findings and reports show it. How it is read from a repository is in
-//! `source::git::commits`.
+//! Commits as findings and reports show them. The git source reads them from repositories.
 
 use ddpatrol_pack::ObjectId;
 
-/// A person and a moment, as a commit or tag names them.
+/// The person and time recorded in a commit or tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signature {
     /// The name.
@@ -16,7 +15,7 @@ pub struct Signature {
     pub offset: i32,
 }
 
-/// A commit as people know it.
+/// The fields of a commit that reports show.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Commit {
     /// Its id.

@@ -1,15 +1,15 @@
 //! Paths inside archives and git objects, which anybody can write.
 //!
-//! Takes the name of a member or the path of a tree entry; returns a path that does not lead out of
-//! what it is appended to. The result is a label for reports and never reaches the file system.
+//! Input: the name of a member or the path of a tree entry. Output: a path that cannot leave the archive
+//! or tree. It is a label for reports and never reaches the file system.
 
 use std::borrow::Cow;
 
-/// Returns a name without what could lead out of the archive or tree that holds it.
+/// Removes the parts of a name that could lead out of its archive or tree.
 ///
-/// As `unzip` and `tar` do, this drops leading separators, drive letters and `./`, and resolves `..`
-/// without going above the top. A backslash separates components too, as it does on Windows; a name in
-/// which nothing is dropped keeps it, because elsewhere it is part of file names (`dev-x\x2dy.mount`).
+/// Like `unzip` and `tar`, it drops leading separators, drive letters and `./`, and resolves `..`
+/// without going above the top. A backslash separates components too, as it does on Windows; a name from
+/// which nothing is dropped keeps it, because on other systems it is part of file names (`dev-x\x2dy.mount`).
 /// Two names can have the same result. If `..` leaves nothing of a name, the result is `_`.
 pub fn inside(name: &[u8]) -> Cow<'_, [u8]> {
     let name = without_root(name);
@@ -54,7 +54,7 @@ fn without_root(mut name: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns `true` if what follows a drive letter makes it one: a separator, nothing, or `..`.
+/// Returns `true` if `rest` follows a drive letter: it is empty, or begins with a separator or `..`.
 fn is_root(rest: &[u8]) -> bool {
     rest.first().is_none_or(|&byte| is_separator(byte)) || components(rest).next() == Some(b"..")
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_leads_out_of_what_holds_it() {
+    fn no_name_leads_out_of_its_archive_or_tree() {
         for (name, wanted) in [
             (r"b/c", "b/c"),
             (r"./b", "b"),

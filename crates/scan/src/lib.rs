@@ -1,8 +1,8 @@
-//! The vocabulary that sources, the scan and reports share.
+//! The data types that sources, the scan and reports share.
 //!
 //! Sources push [`blob::Blob`]s to [`BlobSink`]s and report what they cannot read to a [`Run`]. Matches
-//! become [`finding::Finding`]s; in git objects they are [`sighting::Sighting`]s first, until it is known
-//! which commit and path they belong to. The crate searches nothing and knows no file format.
+//! become [`finding::Finding`]s; matches in git objects are [`sighting::Sighting`]s until their commits and
+//! paths are known. Nothing is searched here, and no file format is parsed.
 //!
 //! # Examples
 //! ```
@@ -37,5 +37,5 @@ pub mod workers;
 pub use code::Code;
 pub use issue::{Issue, Severity};
 pub use read_full::{Filled, read_full};
-pub use run::{Diagnostic, Run, Scanned, Tally, add};
-pub use sink::{BlobSink, Seen, Signs, Sink, Sinks, Source};
+pub use run::{Diagnostic, Run, ScannedRepo, Tally, add};
+pub use sink::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, Source};

@@ -1,4 +1,4 @@
-//! Counts and sizes as people read them. Numbers go in, text comes out.
+//! Formats counts and sizes for people. Input: numbers. Output: text.
 
 use std::fmt::Display;
 

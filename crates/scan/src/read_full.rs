@@ -1,5 +1,5 @@
-//! Reads until a buffer is full. `Read::read` may return less, and `Read::read_exact` loses the length
-//! of what it has read when it fails.
+//! Reads until a buffer is full. `Read::read` may return less, and `Read::read_exact` does not return the
+//! number of bytes read before a failure.
 
 use std::io::{self, Read};
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_is_retried_and_a_failure_keeps_what_was_read() {
+    fn an_interruption_is_retried_and_a_failure_keeps_the_bytes_read() {
         let mut buffer = [0; 8];
         let filled = read_full(&mut Halting(0), &mut buffer);
         assert_eq!((filled.len, &buffer[..2]), (2, &[1, 3][..]));

@@ -1,14 +1,13 @@
 //! Reads files that a scanned tree controls: regular files only, up to a size limit.
 //!
-//! Input is a path; output is an open file or its bytes. A FIFO, socket or device is an error, and
-//! opening one never blocks: `.gitignore -> /dev/zero` would otherwise be read forever. Nothing is
-//! interpreted here.
+//! Input: a path. Output: an open file or its bytes. A FIFO, socket or device is an error, and opening one
+//! never blocks: `.gitignore -> /dev/zero` would otherwise be read forever. Contents are not parsed here.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Size limit for files of a work tree that steer a scan (configuration, rules, baseline, ignore
+/// Size limit for files of a work tree that configure a scan (configuration, rules, baseline, ignore
 /// files) and for small text files of a git directory, in bytes.
 pub const MAX_TEXT: u64 = 16 << 20;
 
@@ -38,7 +37,7 @@ pub fn open(path: &Path, links: Links) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file whole.
+/// Reads a whole regular file.
 ///
 /// # Errors
 /// The errors of [`open`], and [`io::ErrorKind::FileTooLarge`] for a file of more than `limit` bytes.
@@ -78,7 +77,7 @@ fn check(metadata: &Metadata) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-/// Names what a path is, for messages: `a named pipe`.
+/// Returns the kind of a file for messages: `a named pipe`.
 #[must_use]
 pub fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_symlink() {
@@ -90,7 +89,7 @@ pub fn kind(metadata: &Metadata) -> &'static str {
     special_kind(metadata.file_type())
 }
 
-/// Names a file type that is neither a regular file, a folder nor a link.
+/// Returns the kind of a file that is neither a regular file, a folder nor a link.
 #[cfg(unix)]
 pub fn special_kind(kind: std::fs::FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
@@ -103,7 +102,7 @@ pub fn special_kind(kind: std::fs::FileType) -> &'static str {
     }
 }
 
-/// Names a file type that is neither a regular file, a folder nor a link.
+/// Returns the kind of a file that is neither a regular file, a folder nor a link.
 #[cfg(not(unix))]
 pub fn special_kind(_: std::fs::FileType) -> &'static str {
     "a special file"

@@ -1,5 +1,5 @@
-//! What all workers of a scan share: the request to stop, the counts, and the list of what was not
-//! scanned. It reads nothing and prints nothing.
+//! The shared state of a scan: the request to stop, the counts, and the list of issues. Nothing is read or
+//! printed here.
 
 use super::code::Code;
 use super::issue::{Issue, Severity};
@@ -17,26 +17,26 @@ pub struct Run {
     /// Counts of what was scanned and skipped.
     pub tally: Tally,
     diagnostics: Mutex<Vec<Diagnostic>>,
-    repositories: Mutex<Vec<Scanned>>,
+    repositories: Mutex<Vec<ScannedRepo>>,
     notes: Mutex<Vec<String>>,
 }
 
 /// A repository whose history was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scanned {
-    /// The folder that it was reached by.
+pub struct ScannedRepo {
+    /// Its folder, as the source reached it.
     pub root: PathBuf,
     /// The commit that is checked out.
     pub head: Option<ObjectId>,
 }
 
 impl Run {
-    /// Asks all workers to stop after at most one buffer's work.
+    /// Asks all workers to stop; each finishes at most one buffer.
     pub fn interrupt(&self) {
         self.interrupted.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the flag that [`Run::interrupt`] sets, for work that outlives a look at it.
+    /// Returns the flag that [`Run::interrupt`] sets, for code that polls it without the run.
     #[must_use]
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)
@@ -49,7 +49,7 @@ impl Run {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Notes that all sources were read, or that reading them was given up.
+    /// Records that no source is being read any more.
     pub fn finish(&self) {
         self.finished.store(true, Ordering::Relaxed);
     }
@@ -77,7 +77,7 @@ impl Run {
         self.report(Issue::Message { severity, code, message: message.into() }, path);
     }
 
-    /// Notes what the user should know of how the scan was understood.
+    /// Adds a note for the user about how the scan was interpreted.
     pub fn note(&self, note: impl Into<String>) {
         lock(&self.notes).push(note.into());
     }
@@ -88,25 +88,25 @@ impl Run {
         std::mem::take(&mut lock(&self.notes))
     }
 
-    /// Notes a repository whose history was read.
-    pub fn scanned(&self, repository: Scanned) {
+    /// Records a repository whose history was read.
+    pub fn scanned(&self, repository: ScannedRepo) {
         lock(&self.repositories).push(repository);
     }
 
     /// Takes the repositories, in the order in which they were read.
     #[must_use]
-    pub fn take_repositories(&self) -> Vec<Scanned> {
+    pub fn take_repositories(&self) -> Vec<ScannedRepo> {
         std::mem::take(&mut lock(&self.repositories))
     }
 
-    /// Counts what should have been read and could not be.
+    /// Returns the number of diagnostics with [`Severity::Unread`].
     #[must_use]
     pub fn unread(&self) -> usize {
         let list = lock(&self.diagnostics);
         list.iter().filter(|it| it.severity() == Severity::Unread).count()
     }
 
-    /// Returns how many diagnostics there are, for [`Run::diagnostics_since`].
+    /// Returns the number of diagnostics, for [`Run::diagnostics_since`].
     #[must_use]
     pub fn diagnostics_len(&self) -> usize {
         lock(&self.diagnostics).len()
@@ -119,7 +119,7 @@ impl Run {
         list.get(index..).unwrap_or_default().to_vec()
     }
 
-    /// Takes the diagnostics, sorted by path, severity, code and words, each once.
+    /// Takes the diagnostics, sorted by path, severity, code and message, without duplicates.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
         let diagnostics = std::mem::take(&mut *lock(&self.diagnostics));
@@ -139,12 +139,12 @@ impl Run {
 pub struct Diagnostic {
     /// The path, if there is one.
     pub path: Option<PathBuf>,
-    /// What was not scanned, and why.
+    /// The reason why it was not scanned.
     pub issue: Arc<Issue>,
 }
 
 impl Diagnostic {
-    /// Returns how much the issue matters.
+    /// Returns the severity of the issue.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.issue.severity()
@@ -156,7 +156,7 @@ impl Diagnostic {
         self.issue.code()
     }
 
-    /// Returns the issue in words.
+    /// Returns the message of the issue.
     #[must_use]
     pub fn message(&self) -> String {
         self.issue.to_string()
@@ -172,7 +172,7 @@ impl Diagnostic {
 pub struct Tally {
     /// Files read, standard input included.
     pub files: AtomicU64,
-    /// Files of repositories themselves that were read: configuration, hooks and the like.
+    /// Administrative files of git directories that were read, such as configuration and hooks.
     pub git_files: AtomicU64,
     /// Bytes read.
     pub bytes: AtomicU64,
@@ -182,11 +182,11 @@ pub struct Tally {
     pub members: AtomicU64,
     /// Bytes unpacked from archives.
     pub unpacked: AtomicU64,
-    /// Files left out because `.gitignore` and its kin name them.
+    /// Files skipped because of `.gitignore` and similar files.
     pub ignored: AtomicU64,
-    /// Files and folders left out by `--exclude` and the configuration.
+    /// Files and folders skipped by `--exclude` and the configuration.
     pub excluded: AtomicU64,
-    /// Files left out by `--max-file-size`.
+    /// Files skipped by `--max-file-size`.
     pub too_large: AtomicU64,
     /// Symbolic links, which are not followed.
     pub symlinks: AtomicU64,
@@ -196,7 +196,7 @@ pub struct Tally {
     pub git_folders: AtomicU64,
     /// Git objects read.
     pub objects: AtomicU64,
-    /// Git objects that there are to be read, as far as is known.
+    /// Git objects to read, as far as known.
     pub objects_known: AtomicU64,
     /// Matches that are shaped only.
     pub shaped: AtomicU64,

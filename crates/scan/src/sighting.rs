@@ -1,8 +1,7 @@
-//! Tokens seen in git objects, and the places that they turn out to have.
+//! Tokens found in git objects, and their places once attribution has determined them.
 //!
 //! A scan records a [`Sighting`] for each token in each object, without a path or a commit. Attribution
-//! and the classification of changes are functions from sightings to [`Placement`]s. Nothing is read or
-//! searched here.
+//! and the classification of changes turn sightings into [`Placement`]s. Nothing is read or searched here.
 
 use crate::finding::{ChangeStatus, Fingerprint, HeldObject, Location, Part, Span, Trace};
 use ddpatrol_detect::encoding::Encoding;
@@ -10,11 +9,11 @@ use ddpatrol_pack::{Kind, ObjectId};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The number of a token among all tokens that a scan has seen in git objects.
+/// The number of a token among all tokens that a scan has found in git objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenNo(pub u32);
 
-/// Identifies a token from one scan to the next, without revealing it.
+/// Identifies a token across scans, without revealing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenKey {
     /// The index of its rule.
@@ -23,19 +22,19 @@ pub struct TokenKey {
     pub fingerprint: Fingerprint,
 }
 
-/// The bytes that a token was seen in.
+/// The bytes that contain a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Holder {
     /// A git object of this kind.
     Object(ObjectId, Kind),
     /// The Git LFS object whose pointer is this blob.
     Lfs(ObjectId),
-    /// A text that the source knows by this number: a name in a change, for example.
+    /// A text that the source identifies by this number, such as a name in a change.
     Text(u32),
 }
 
 impl Holder {
-    /// Returns the id of the git object, or of the blob that is the pointer.
+    /// Returns the id of the git object, or of the LFS pointer.
     #[must_use]
     pub fn id(self) -> Option<ObjectId> {
         match self {
@@ -45,7 +44,7 @@ impl Holder {
     }
 }
 
-/// A range of bytes that holds a token, and how the token is encoded in it.
+/// A range of bytes that contains a token, and the encoding of the token in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EncodedSpan {
     /// The offset of the first byte.
@@ -56,22 +55,22 @@ pub struct EncodedSpan {
     pub encoding: Encoding,
 }
 
-/// A token seen in the bytes of one holder.
+/// A token found in the bytes of one holder.
 #[derive(Clone, Debug)]
 pub struct Sighting {
     /// The token.
     pub token: TokenNo,
-    /// The bytes that it was seen in.
+    /// The bytes that contain it.
     pub holder: Holder,
-    /// Where it is in them, in ascending order; empty if only members hold it.
+    /// Its positions in the bytes, in ascending order; empty if only members contain it.
     pub spans: Arc<[EncodedSpan]>,
-    /// Where it is in the members of the archive that the bytes are. The path of each location is the
-    /// part that follows the path of the archive, such as `!/a.env`.
+    /// Its locations in members, if the bytes are an archive. The path of each location is the part after
+    /// the path of the archive, such as `!/a.env`.
     pub members: Arc<[Location]>,
 }
 
 impl Sighting {
-    /// Returns the git object that holds the token; `None` for other holders.
+    /// Returns the git object that contains the token; `None` for other holders.
     #[must_use]
     pub fn object(&self) -> Option<HeldObject> {
         match self.holder {
@@ -81,32 +80,31 @@ impl Sighting {
     }
 }
 
-/// A place of a token: the path, the part of the repository and the commit of what was sighted.
+/// A place of a sighting: path, part of the repository and commit.
 #[derive(Clone, Debug)]
 pub struct Placement {
     /// The token.
     pub token: TokenNo,
-    /// The bytes that hold it.
+    /// The bytes that contain it.
     pub holder: Holder,
-    /// The name that the spans lie in; `None` if they lie in the bytes of the holder itself.
+    /// The name that the spans refer to; `None` if they refer to the bytes of the holder.
     pub name: Option<Vec<u8>>,
-    /// Where the token is in the bytes or in the name.
+    /// The positions of the token in the bytes or in the name.
     pub spans: Arc<[EncodedSpan]>,
-    /// Where it is in the members of an archive; see [`Sighting::members`].
+    /// Its locations in the members of an archive; see [`Sighting::members`].
     pub members: Arc<[Location]>,
-    /// The path; `None` where no commit gives the object one.
+    /// The path; `None` if no commit gives the object a path.
     pub path: Option<PathBuf>,
-    /// The part of the repository that the bytes are.
+    /// The kind of content that contains the token.
     pub part: Part,
-    /// The commit that introduced the token there, and what became of it; `None` for what is not
-    /// committed yet.
+    /// The commits that introduced and removed the token there; `None` for uncommitted content.
     pub trace: Option<Arc<Trace>>,
-    /// Whether the token is new in a change; `None` outside of changes.
+    /// The status relative to the base of a change; `None` outside of changes.
     pub change_status: Option<ChangeStatus>,
 }
 
 impl Placement {
-    /// Creates the placement of a sighting in the bytes of its holder, without a path.
+    /// Creates a placement without a path for a sighting.
     #[must_use]
     pub fn of(sighting: &Sighting, part: Part) -> Self {
         Self {
@@ -122,8 +120,8 @@ impl Placement {
         }
     }
 
-    /// Returns the git object of a change that holds the token; `None` for names, for what is not
-    /// committed yet, and outside of changes, whose objects are known from the sightings.
+    /// Returns the git object of a change that contains the token. Returns `None` for names, uncommitted
+    /// content, and scans that are not changes: there the sightings give the objects.
     #[must_use]
     pub fn object_of_change(&self) -> Option<HeldObject> {
         let trace = self.trace.as_ref().filter(|trace| trace.kind != Kind::Tree)?;

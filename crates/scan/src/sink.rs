@@ -7,42 +7,46 @@ use crate::run::Run;
 use ddpatrol_detect::delta::DeltaCandidates;
 use ddpatrol_pack::{Fault, Object};
 
-/// Takes the blobs of one worker.
+/// Receives the blobs of one worker.
 pub trait BlobSink: Send {
     /// Searches one blob or window.
     fn blob(&mut self, blob: &Blob<'_>);
 }
 
-/// Takes the blobs and the packed git objects of one worker.
+/// Receives the blobs and the packed git objects of one worker.
 pub trait Sink: BlobSink {
     /// Searches an object of a pack. `base` is the result for its delta base, if the same sink has
     /// searched that.
     ///
     /// # Errors
-    /// [`Fault`] if the object cannot be put together.
-    fn object(&mut self, object: &mut Object<'_>, base: Option<&Seen>) -> Result<Seen, Fault>;
+    /// [`Fault`] if the object cannot be assembled.
+    fn object(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&ScannedObject>,
+    ) -> Result<ScannedObject, Fault>;
 }
 
-/// What is known of a searched object, as far as its deltas need it.
+/// The results for a searched object that its deltas need.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct ScannedObject {
     /// The places that were searched.
     pub heads: DeltaCandidates,
-    /// What its first bytes look like.
-    pub signs: Signs,
+    /// Whether its first bytes indicate an archive.
+    pub hint: ArchiveHint,
     /// Whether it contains a byte that occurs in the end of every zip.
     pub may_end_as_zip: bool,
 }
 
-/// What the first bytes of a file or object look like.
+/// Whether the first bytes of a file or object indicate an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Signs {
+pub enum ArchiveHint {
     /// No archive.
     #[default]
     None,
     /// An archive.
     Archive,
-    /// Something, such as a program, whose end may be that of a zip.
+    /// Content, such as a program, that a zip may follow.
     PerhapsAtEnd,
 }
 
@@ -54,6 +58,6 @@ pub trait Sinks: Sync {
 
 /// A source of blobs.
 pub trait Source: Sync {
-    /// Pushes all blobs to sinks; returns when all were searched or `run` was interrupted.
+    /// Pushes all blobs to sinks. Returns when all are searched or `run` is interrupted.
     fn read(&self, sinks: &dyn Sinks, run: &Run);
 }

@@ -35,8 +35,8 @@ impl Workers {
         self.pool.get_or_init(|| (self.count > 1).then(start).flatten()).as_ref()
     }
 
-    /// Deals out the items to the workers one by one, in order, and returns the states of the workers
-    /// that got any. The calling thread processes the items itself if there are at most `few`.
+    /// Distributes the items to the workers one by one, in order, and returns the states of the workers
+    /// that received any. The calling thread processes the items itself if there are at most `few`.
     pub fn fold<T: Sync, S: Send>(
         &self,
         items: &[T],

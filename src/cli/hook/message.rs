@@ -9,7 +9,7 @@ use crate::cli::signals;
 use crate::scan::Input;
 use crate::source::text::Text;
 use anyhow::Context;
-use ddpatrol_scan::finding::baseline::{Reach, Roots};
+use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 
 /// What git puts between a message and what it shows only: `git commit --verbose`.
@@ -32,7 +32,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         ground: Ground::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
         heed: Heed::Baseline,
-        reach: Reach::Unknown,
+        reach: Coverage::Unknown,
         default_report: Some(crate::cli::args::ReportFormat::Text),
         finish: &|_| Ok(()),
     };

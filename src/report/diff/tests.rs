@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::*;
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 
 fn found(fingerprint: &str, paths: &[&str]) -> Record {
     let locations = paths.iter().map(|path| place_at(path)).collect();
@@ -44,7 +44,8 @@ fn tokens_are_new_gone_or_unchanged_by_fingerprint_and_rule() {
 
 #[test]
 fn what_does_not_count_is_in_neither_report() {
-    let known = || Record { suppression: Some(suppressed(By::Allow)), ..found("a", &["x"]) };
+    let known =
+        || Record { suppression: Some(suppressed(SuppressionKind::Allow)), ..found("a", &["x"]) };
     let it = between(vec![known()], vec![found("a", &["x"])]);
     assert_eq!((fingerprints(&it.new), it.gone.len(), it.unchanged.len()), (vec!["a"], 0, 0));
     let it = between(vec![found("a", &["x"])], vec![known()]);

@@ -1,10 +1,10 @@
 //! Tokens that do not count, as a report has them: counts, reasons and unused entries.
 //!
 //! Plain data, written to and read from JSON, and the lines that formats show of them. What counts is
-//! decided in [`ddpatrol_scan::finding::decisions`].
+//! decided in [`ddpatrol_scan::finding::suppressor`].
 
 use crate::redact::Clean;
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 use serde::{Deserialize, Serialize};
 
 /// Tokens that were found and do not count.
@@ -32,7 +32,7 @@ impl SuppressedCounts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuppressionRecord {
     /// By what: `inline`, `allow` or `baseline`.
-    pub by: By,
+    pub by: SuppressionKind,
     /// Why, in the words of whoever decided it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Clean>,
@@ -45,7 +45,7 @@ pub struct SuppressionRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnusedRecord {
     /// The list that it is in: `allow` or `baseline`.
-    pub by: By,
+    pub by: SuppressionKind,
     /// The fingerprint that it names.
     pub fingerprint: String,
     /// Its reason, or the token that the baseline knows.
@@ -105,9 +105,9 @@ impl UnusedRecord {
     #[must_use]
     pub fn line(&self) -> String {
         let place = match self.by {
-            By::Allow => "allow list",
-            By::Baseline => "baseline",
-            By::Inline => "file",
+            SuppressionKind::Allow => "allow list",
+            SuppressionKind::Baseline => "baseline",
+            SuppressionKind::Inline => "file",
         };
         let (fingerprint, what) = (&self.fingerprint, self.what.text());
         match &self.expired {

@@ -17,8 +17,8 @@ use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
-use crate::source::{Diagnostic, Scanned};
-use ddpatrol_scan::finding::suppression::{By, Suppression, Unused};
+use crate::source::{Diagnostic, ScannedRepo};
+use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSuppression};
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, plain};
 use std::path::Path;
 
@@ -106,7 +106,7 @@ impl<'a> DocumentBuilder<'a> {
         }
     }
 
-    fn repository(&mut self, scanned: &Scanned, base: Base<'_>) -> RepositoryRecord {
+    fn repository(&mut self, scanned: &ScannedRepo, base: Base<'_>) -> RepositoryRecord {
         let path = self.path(&scanned.root);
         RepositoryRecord {
             head: scanned.head.map(|id| id.to_string()),
@@ -156,7 +156,7 @@ impl<'a> DocumentBuilder<'a> {
         SuppressionRecord { by: suppression.by, reason, expires }
     }
 
-    fn unused(&mut self, unused: &Unused) -> UnusedRecord {
+    fn unused(&mut self, unused: &UnusedSuppression) -> UnusedRecord {
         UnusedRecord {
             by: unused.by,
             fingerprint: unused.fingerprint.to_string(),
@@ -285,14 +285,14 @@ impl ChangeStatusWord {
 
 impl SuppressedCounts {
     fn new(findings: &[Record]) -> Self {
-        let by = |wanted: By| {
+        let by = |wanted: SuppressionKind| {
             let all = findings.iter().filter_map(|it| it.suppression.as_ref());
             all.filter(move |it| it.by == wanted)
         };
         Self {
-            inline: by(By::Inline).count(),
-            allowed: by(By::Allow).count(),
-            baseline: by(By::Baseline).count(),
+            inline: by(SuppressionKind::Inline).count(),
+            allowed: by(SuppressionKind::Allow).count(),
+            baseline: by(SuppressionKind::Baseline).count(),
             new_places: findings
                 .iter()
                 .flat_map(|it| &it.locations)

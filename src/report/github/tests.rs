@@ -5,7 +5,7 @@ use crate::report::document::UnusedRecord;
 use crate::report::tests::*;
 use crate::report::trace::GitPlace;
 use crate::source::Severity;
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 
 fn lines(document: &Document) -> Vec<String> {
     let mut out = Vec::new();
@@ -39,7 +39,7 @@ fn the_level_says_whether_a_finding_fails() {
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("a")]) };
     assert_eq!(level(&shaped), Some("notice"));
     let mut known = record(vec![place("a")]);
-    known.suppression = Some(suppressed(By::Baseline));
+    known.suppression = Some(suppressed(SuppressionKind::Baseline));
     assert_eq!(level(&known), None);
     known.locations[0].new_place = true;
     assert_eq!(level(&known), Some("warning"));
@@ -129,7 +129,7 @@ fn of_each_level_ten_are_written_and_the_rest_is_counted() {
     document.findings.extend(vec![shaped; MOST]);
     document.diagnostics = vec![note(Severity::Opaque)];
     document.unused = vec![UnusedRecord {
-        by: By::Baseline,
+        by: SuppressionKind::Baseline,
         fingerprint: "f".to_owned(),
         what: clean("t"),
         expired: None,

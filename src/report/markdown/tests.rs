@@ -5,7 +5,7 @@ use crate::report::document::ChangeStatusWord;
 use crate::report::tests::{clean, document, git, note, place, record, suppressed, verified};
 use crate::report::trace::GitPlace;
 use crate::source::Severity;
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 
 fn text(document: &Document) -> String {
     let mut out = Vec::new();
@@ -63,7 +63,7 @@ fn a_row_has_the_first_place_and_counts_the_others() {
 
 #[test]
 fn the_next_step_depends_on_the_state() {
-    let known = Record { suppression: Some(suppressed(By::Allow)), ..record(vec![]) };
+    let known = Record { suppression: Some(suppressed(SuppressionKind::Allow)), ..record(vec![]) };
     assert_eq!(next(&known), "does not count: on the allow list: an example");
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![]) };
     assert_eq!(next(&shaped), "look at it: no checksum proves it");
@@ -111,7 +111,7 @@ fn a_place_says_who_brought_the_token_and_what_became_of_it() {
 #[test]
 fn what_does_not_count_is_in_a_section_of_its_own() {
     let known = |new_place| Record {
-        suppression: Some(suppressed(By::Baseline)),
+        suppression: Some(suppressed(SuppressionKind::Baseline)),
         ..record(vec![Place { new_place, ..place("a") }])
     };
     let title = "<details><summary>What does not count</summary>";

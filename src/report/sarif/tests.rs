@@ -103,7 +103,11 @@ fn results_beyond_the_limit_are_counted() {
 #[test]
 fn suppressed_findings_are_left_out_or_marked() {
     let by = |by| Record { suppression: Some(suppressed(by)), ..record(vec![place("a")]) };
-    let document = document(vec![by(By::Inline), by(By::Allow), record(vec![place("b")])]);
+    let document = document(vec![
+        by(SuppressionKind::Inline),
+        by(SuppressionKind::Allow),
+        record(vec![place("b")]),
+    ]);
     let run = run_of(&document);
     assert_eq!(run["results"].as_array().map(Vec::len), Some(1));
     let left_out = "2 findings do not count and are left out.";
@@ -197,7 +201,7 @@ fn gaps_notes_and_unused_entries_are_notifications() {
     document.interrupted = true;
     document.complete = false;
     document.unused = vec![UnusedRecord {
-        by: By::Allow,
+        by: SuppressionKind::Allow,
         fingerprint: "f".to_owned(),
         what: clean("an example"),
         expired: Some("2026-01-01".to_owned()),

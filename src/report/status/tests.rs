@@ -4,7 +4,7 @@ use super::*;
 use crate::report::document::InlineRecord;
 use crate::report::tests::*;
 use crate::report::trace::GitPlace;
-use ddpatrol_scan::finding::suppression::By;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 
 fn in_git(git: GitPlace) -> Place {
     Place { git: Some(git), ..place("a") }
@@ -27,7 +27,7 @@ fn a_change_passes_only_if_no_place_is_new() {
 fn a_suppressed_finding_is_listed_only_at_a_new_place() {
     let mut it = record(vec![place("a")]);
     assert!(it.is_listed() && it.is_to_do());
-    it.suppression = Some(suppressed(By::Baseline));
+    it.suppression = Some(suppressed(SuppressionKind::Baseline));
     assert!(!it.is_listed() && !it.is_to_do());
     it.locations[0].new_place = true;
     assert!(it.is_listed() && !it.is_to_do());

@@ -2,7 +2,7 @@
 
 use super::ignored::UserRules;
 use crate::config::Exclude;
-use crate::source::archive::Unpacking;
+use crate::source::archive::ArchiveSettings;
 use ddpatrol_scan::blob::Context;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ pub struct FilesOptions {
     /// The context that windows keep.
     pub context: Context,
     /// How archives are unpacked; without it only their own bytes are scanned.
-    pub archives: Option<Unpacking>,
+    pub archives: Option<ArchiveSettings>,
     /// The list to which the walk adds the repositories that it finds; without it they are counted as
     /// skipped.
     pub repositories: Option<Met>,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// What the bytes of a file have shown while they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signs {
+pub(super) enum ArchiveHint {
     /// It is no archive.
     None,
     /// It is one of this format.
@@ -25,7 +25,7 @@ pub(super) struct Watched<'a> {
     path: &'a Path,
     reads: u32,
     pub(super) before: Option<Metadata>,
-    pub(super) signs: Signs,
+    pub(super) hint: ArchiveHint,
     /// The pointer that the file is, where Git LFS has not put the content in its place.
     pub(super) pointer: Option<Pointer>,
 }
@@ -39,7 +39,7 @@ enum Extent {
 
 impl<'a> Watched<'a> {
     pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
-        Self { file, path, reads: 0, before: None, signs: Signs::None, pointer: None }
+        Self { file, path, reads: 0, before: None, hint: ArchiveHint::None, pointer: None }
     }
 
     /// Recognizes the file by its bytes.
@@ -49,10 +49,10 @@ impl<'a> Watched<'a> {
             self.pointer = Pointer::parse(bytes);
         }
         let ends_as_zip = || !is_whole || archive::ends_as_zip(bytes);
-        self.signs = match archive::detect(bytes, self.path) {
-            Some(format) => Signs::Format(format),
-            None if archive::may_end_as_zip(bytes) && ends_as_zip() => Signs::Perhaps,
-            None => Signs::None,
+        self.hint = match archive::detect(bytes, self.path) {
+            Some(format) => ArchiveHint::Format(format),
+            None if archive::may_end_as_zip(bytes) && ends_as_zip() => ArchiveHint::Perhaps,
+            None => ArchiveHint::None,
         };
     }
 }

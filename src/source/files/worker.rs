@@ -8,9 +8,9 @@ use super::ignored::{Entry, Ignored, Rules};
 use super::left_out::LeftOut;
 use super::options::FilesOptions;
 use super::tracked::Tracked;
-use super::watched::{Signs, Watched, changed};
+use super::watched::{ArchiveHint, Watched, changed};
 use crate::config::PathKind;
-use crate::source::archive::{self, Found, Input, Visit, image};
+use crate::source::archive::{self, ArchiveFile, Input, RunSink, image};
 use crate::source::git::lfs::Pointer;
 use crate::source::window::{End, Windows};
 use crate::source::{Issue, Run, Sink, add};
@@ -228,7 +228,7 @@ impl Worker<'_> {
         let mut watched = Watched::new(&mut file, path);
         let origin = Origin::File(path);
         let end = self.windows.push_all(origin, &mut watched, &mut *self.sink, self.run);
-        let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
+        let (before, hint, pointer) = (watched.before, watched.hint, watched.pointer);
         match end {
             End::Whole(len) => {
                 let tally = &self.run.tally;
@@ -240,7 +240,7 @@ impl Worker<'_> {
                 if let Some(pointer) = pointer.filter(|_| !is_store) {
                     lock(self.pointers).push((path.to_owned(), pointer));
                 }
-                self.unpack(path, &mut file, signs)
+                self.unpack(path, &mut file, hint)
             }
             End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),
@@ -249,18 +249,18 @@ impl Worker<'_> {
 }
 
 impl Worker<'_> {
-    /// Walks a file that shows signs of an archive.
-    fn unpack(&mut self, path: &Path, file: &mut File, signs: Signs) -> io::Result<()> {
+    /// Walks a file that looks like an archive.
+    fn unpack(&mut self, path: &Path, file: &mut File, hint: ArchiveHint) -> io::Result<()> {
         let Some(archives) = &self.options.archives else { return Ok(()) };
-        let format = match signs {
-            Signs::None => None,
-            Signs::Format(format) => Some(format),
-            Signs::Perhaps => archive::detect_whole(file, path)?,
+        let format = match hint {
+            ArchiveHint::None => None,
+            ArchiveHint::Format(format) => Some(format),
+            ArchiveHint::Perhaps => archive::detect_whole(file, path)?,
         };
         let Some(format) = format else { return Ok(()) };
-        let found = Found { path, format, layer: image::of_folder(path) };
+        let found = ArchiveFile { path, format, layer: image::of_folder(path) };
         let repositories = archives.repositories.as_ref();
-        let mut sink = Visit { sink: &mut *self.sink, run: self.run, repositories };
+        let mut sink = RunSink { sink: &mut *self.sink, run: self.run, repositories };
         archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)
     }
 }

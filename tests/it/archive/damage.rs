@@ -75,7 +75,7 @@ open('a.tgz', 'wb').write(gzip.compress(data))";
     let ran = tree.run(&[&JSON[..], &["a.tgz"]].concat());
     assert!(places(&ran).contains(&"a.tgz!/s3:401:6".to_owned()), "{ran:?}");
     assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(3), "what lies raw is seen");
-    assert!(told(&ran)[0].2.contains("no header where one should be"), "{ran:?}");
+    assert!(told(&ran)[0].2.contains("no header where one is expected"), "{ran:?}");
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn the_names_of_encrypted_members_are_looked_at_and_all_of_them_are_told() {
     assert_eq!(ran.places().len(), 1, "{ran:?}");
     assert_eq!(
         ran.json()["diagnostics"][0]["message"],
-        "not unpacked: it is encrypted, and 2 members behind it",
+        "not unpacked: it is encrypted, together with 2 members after it",
         "{ran:?}"
     );
     let ran = tree.run(&[&JSON[..], &["cut.7z"]].concat());

@@ -267,6 +267,6 @@ open('a.pack', 'wb').write(pack + hashlib.sha1(pack).digest())
     let report = ran.json();
     let told = &report["diagnostics"][0];
     assert_eq!((ran.code(), told["kind"].as_str()), (Some(2), Some("unread")), "{ran:?}");
-    let what = "the pack has a delta of 73400322 bytes; 67108864 are the most that is held";
+    let what = "a delta of 73400322 bytes in the pack exceeds the limit of 67108864 bytes";
     assert!(told["message"].as_str().is_some_and(|message| message.contains(what)), "{told}");
 }

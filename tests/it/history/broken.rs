@@ -201,7 +201,7 @@ fn what_is_no_repository_is_an_error() {
     assert_eq!(tree.run(&["scan", "folder"]).code(), Some(0), "files need no repository");
     let ran = tree.run(&["scan", "nope"]);
     assert_eq!(ran.code(), Some(2));
-    assert!(ran.stdout().contains("nope: there is no such file or folder"), "{ran:?}");
+    assert!(ran.stdout().contains("nope: no such file or folder"), "{ran:?}");
 }
 
 #[test]

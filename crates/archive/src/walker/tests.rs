@@ -29,7 +29,7 @@ fn an_archive_beyond_the_depth_is_reported_and_its_bytes_are_scanned() {
     let walked = walk(&outer, &ArchiveOptions { depth: 1, ..options() });
     assert_eq!(names(&walked), ["b.zip", "d"]);
     assert_eq!(walked.members[0].1, inner);
-    let words = "not read: it is a zip archive in 1 others (--archive-depth)";
+    let words = "not read: zip archive inside 1 other archive; raise --archive-depth to open it";
     assert_eq!(walked.issues(), [("b.zip", words)]);
 }
 
@@ -63,29 +63,32 @@ fn the_limit_on_members_ends_the_walk_and_is_reported_once() {
 }
 
 #[test]
-fn an_archive_that_is_too_long_to_be_held_is_reported_and_the_next_is_read() {
+fn a_nested_archive_above_the_limit_is_reported_and_the_next_is_read() {
     let inner = zip(&[("c", &[b'x'; 200])]);
     let limits = Limits { spool: 100, ..options().limits };
     let outer = zip(&[("b.zip", &inner), ("d", b"next")]);
     let walked = walk(&outer, &ArchiveOptions { limits, ..options() });
     assert_eq!(names(&walked), ["b.zip", "d"]);
     assert_eq!(walked.members[0].1, inner);
-    assert_eq!(walked.issues(), [("b.zip", "not read: 100 bytes are the most that is held of it")]);
+    assert_eq!(
+        walked.issues(),
+        [("b.zip", "not read: exceeds the limit of 100 bytes for a nested archive")]
+    );
 }
 
 #[test]
-fn the_ratio_matters_from_a_gibibyte_on() {
+fn the_ratio_is_checked_above_one_gibibyte() {
     let limits = Limits { unpacked: u64::MAX, ratio: 1_000, ..options().limits };
     let options = ArchiveOptions { limits, ..options() };
     let mut collected = Collected::default();
     let account = Account::new(&options, &mut collected);
     account.set_outermost(1_000);
-    account.took(1 << 30, Level::Member);
+    account.count_bytes(1 << 30, ByteOrigin::Member);
     assert!(account.check().is_ok());
-    account.took(1, Level::Member);
+    account.count_bytes(1, ByteOrigin::Member);
     assert!(account.check().is_err());
-    account.report_limit(&Place::top(Path::new("a"), None));
-    let words = "not read to its end: it unpacks to more than 1000 bytes for each of its own";
+    account.report_limit(&MemberPlace::top(Path::new("a"), None));
+    let words = "not read to its end: it unpacks to more than 1000 times its own size";
     assert_eq!(collected.issues(), [("", words)]);
 }
 

@@ -1,6 +1,6 @@
 use super::super::format::Format;
 use super::super::test_sink::Collected;
-use super::super::test_zip::{Header, WIDE, Zip, end_record, extra};
+use super::super::test_zip::{Header, ZIP64, Zip, end_record, extra};
 
 fn walk(bytes: &[u8]) -> Collected {
     Collected::walk(bytes, Format::Zip)
@@ -11,7 +11,7 @@ fn text(name: &'static str, content: &str) -> (&'static str, String) {
 }
 
 const NO_DIRECTORY: (&str, &str) =
-    ("", "damaged: it has no central directory; its entries are read as they lie");
+    ("", "damaged: no central directory; entries were read in file order");
 
 #[test]
 fn sizes_in_a_data_descriptor_are_not_needed() {
@@ -42,7 +42,8 @@ fn a_stored_entry_without_a_size_is_read_by_the_directory_only() {
     assert_eq!(whole.issues(), []);
     let cut = walk(&zip.entries);
     assert_eq!(cut.texts(), [text("b", "second")]);
-    let unsized_entry = ("a", "damaged: how long it is stood in the directory only");
+    let unsized_entry =
+        ("a", "damaged: entry size is recorded only in the central directory, which is missing");
     assert_eq!(cut.issues(), [NO_DIRECTORY, unsized_entry]);
 }
 
@@ -53,9 +54,9 @@ fn zip64_fields_replace_only_those_that_do_not_fit() {
     let offset = 0_u64.to_le_bytes();
     let header = Header::stored("a", content);
     for (packed, size, at, wide) in [
-        (WIDE, WIDE, WIDE, [len, len, offset].concat()),
-        (header.packed, header.len, WIDE, offset.to_vec()),
-        (header.packed, WIDE, 0, len.to_vec()),
+        (ZIP64, ZIP64, ZIP64, [len, len, offset].concat()),
+        (header.packed, header.len, ZIP64, offset.to_vec()),
+        (header.packed, ZIP64, 0, len.to_vec()),
     ] {
         // Another extra field may come first.
         let extra = [extra(0x5455, b"\x01date"), extra(1, &wide)].concat();
@@ -81,7 +82,7 @@ fn a_zip64_end_record_locates_the_directory() {
     let wide = record(zip.directory.len() as u64, zip.entries.len() as u64);
     assert_eq!(wide.len(), 56);
     let locator = [&b"PK\x06\x07"[..], &[0; 4], &at.to_le_bytes(), &1_u32.to_le_bytes()].concat();
-    let end = end_record(u16::MAX, WIDE, WIDE);
+    let end = end_record(u16::MAX, ZIP64, ZIP64);
     let parts = [&zip.entries[..], &zip.directory, &wide, &locator, &end].concat();
     // Behind a prefix the offset in the locator is too short, so the record is found by its length.
     for prefix in [&b""[..], b"#!/bin/sh\n"] {
@@ -92,7 +93,7 @@ fn a_zip64_end_record_locates_the_directory() {
 }
 
 #[test]
-fn names_keep_their_bytes_in_whatever_encoding() {
+fn names_keep_their_bytes_in_any_encoding() {
     let mut zip = Zip::default();
     zip.add(&Header { name: b"caf\x82".to_vec(), ..Header::stored("", b"cp437") }, b"cp437");
     zip.add(&Header { flags: 0x800, ..Header::stored("café", b"utf-8") }, b"utf-8");
@@ -134,7 +135,7 @@ fn a_damaged_directory_is_reported_and_the_entries_are_read_in_order() {
     // The first entry is in the part of the directory that can be read.
     let expected = [text("a", "first"), text("a", "first"), text("b", "second")];
     assert_eq!(walked.texts(), expected);
-    let words = "damaged: its central directory; its entries are read as they lie";
+    let words = "damaged: invalid central directory; entries were read in file order";
     assert_eq!(walked.issues(), [("", words)]);
 }
 
@@ -174,9 +175,9 @@ fn an_entry_that_cannot_be_read_is_reported_and_the_next_is_read() {
     let encrypted = Header { flags: 1, ..header.clone() };
     let unknown = Header { method: 97, ..header.clone() };
     for (header, words) in [
-        (wrong_crc, "damaged, or cannot be read to its end: its checksum does not agree"),
+        (wrong_crc, "damaged, or cannot be read to its end: checksum mismatch"),
         (encrypted, "not unpacked: it is encrypted"),
-        (unknown, "not unpacked: its method 97 is not known"),
+        (unknown, "not unpacked: unsupported compression method 97"),
     ] {
         let mut zip = Zip::default();
         zip.add(&header, b"content");
@@ -194,7 +195,10 @@ fn an_offset_without_a_local_header_is_reported_and_the_next_is_read() {
     zip.list(&Header::stored("a", b"content"), 7);
     let walked = walk(&zip.finish());
     assert_eq!(walked.texts(), [text("b", "second")]);
-    assert_eq!(walked.issues(), [("a", "damaged: it does not lie where it should")]);
+    assert_eq!(
+        walked.issues(),
+        [("a", "damaged: local header is not at the offset given by the central directory")]
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::trees::{self, Entries, EntryKind, Starts, Tree, Window};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Visitor};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::window::{End, Windows};
-use ddpatrol_scan::{Run, Seen, Sink, add};
+use ddpatrol_scan::{Run, ScannedObject, Sink, add};
 use std::io::{self, Read};
 
 /// Loose objects above this length are looked at in windows.
@@ -48,7 +48,7 @@ pub(super) struct Worker<'a> {
 
 /// What is remembered of an object while its deltas are looked at.
 pub(super) struct Kept {
-    seen: Seen,
+    seen: ScannedObject,
     starts: Option<Starts>,
 }
 
@@ -226,7 +226,7 @@ impl Visitor for Worker<'_> {
     fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
         let seen = match &mut self.sink {
             Some(sink) => sink.object(object, base.map(|base| &base.seen))?,
-            None => Seen::default(),
+            None => ScannedObject::default(),
         };
         let number = self.first + object.position();
         let mut starts = None;

@@ -1,7 +1,7 @@
-//! The baseline: tokens that are known already, by fingerprint, with the places where they are known.
+//! The baseline: known tokens, by fingerprint, with their known places.
 //!
-//! A JSON file comes in and goes out. It holds no secret. A token stays known wherever it moves; the
-//! places serve to show where it has come to since.
+//! Input and output: a JSON file without secrets. A token stays known if it moves; places are recorded to
+//! report new ones. Files are read and written elsewhere.
 
 use super::{Finding, Fingerprint, Location, Part};
 use ddpatrol_detect::redact::Masker;
@@ -9,33 +9,33 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-/// The name and version of the form.
+/// The name and version of the format.
 pub const SCHEMA: &str = "ddpatrol-baseline/1";
 
-/// The tokens that are known.
+/// The known tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
-    entries: BTreeMap<Fingerprint, Entry>,
+    entries: BTreeMap<Fingerprint, BaselineEntry>,
 }
 
-/// A token that is known.
+/// A known token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct BaselineEntry {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// The rule's identifier.
     pub rule: String,
     /// The token with its secret masked.
     pub token: String,
-    /// Why it is not dealt with, for those who read the file.
+    /// The reason why it is accepted, for readers of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where it is known to stand: paths, and words in parentheses for what has no path.
+    /// Its known places: paths, or descriptions in parentheses for places without a path.
     pub places: BTreeSet<String>,
 }
 
-impl Entry {
+impl BaselineEntry {
     /// Returns `true` if the token is known at a place.
     #[must_use]
     pub fn has(&self, place: &str) -> bool {
@@ -47,13 +47,13 @@ impl Entry {
 #[serde(deny_unknown_fields)]
 struct File {
     schema: String,
-    tokens: Vec<Entry>,
+    tokens: Vec<BaselineEntry>,
 }
 
-/// A baseline cannot be read.
+/// The reason why a baseline cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
-    /// It is no baseline.
+    /// It is not a baseline.
     #[error(
         "line {line}, column {column}: {message}; `ddpatrol baseline create` writes a baseline"
     )]
@@ -62,23 +62,23 @@ pub enum BaselineError {
         line: usize,
         /// The column, from 1.
         column: usize,
-        /// What is wrong.
+        /// The error.
         message: String,
     },
-    /// It has another form.
-    #[error("it has the form {0:?}; this program reads {SCHEMA:?}")]
+    /// It has another format.
+    #[error("unsupported schema {0:?}: expected {SCHEMA:?}")]
     Schema(String),
-    /// It names one token twice.
-    #[error("it names the token {0} twice: remove one of the entries")]
+    /// It lists a token twice.
+    #[error("token {0} is listed twice; remove one of the entries")]
     Twice(Fingerprint),
 }
 
-/// What an update of a baseline changed.
+/// The changes that an update made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Changed {
+pub struct BaselineChanges {
     /// Tokens that were added.
     pub added: usize,
-    /// Tokens that were dropped, because they were not found any more.
+    /// Tokens that were removed, because they were not found any more.
     pub dropped: usize,
     /// Tokens that stay.
     pub kept: usize,
@@ -88,7 +88,7 @@ impl Baseline {
     /// Reads the text of a baseline.
     ///
     /// # Errors
-    /// [`BaselineError`] with the place of what is wrong.
+    /// [`BaselineError`] with the position of the error.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let file: File = serde_json::from_str(text).map_err(|error| {
             let message = error.to_string();
@@ -112,10 +112,10 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// Spells the baseline, a token after the other, so that changes show well.
+    /// Formats the baseline with one token after the other, so that diffs are readable.
     ///
     /// # Panics
-    /// Never: all of it can be spelled in JSON.
+    /// Never: all values can be serialized as JSON.
     #[must_use]
     pub fn text(&self) -> String {
         let tokens = self.entries.values().cloned().collect();
@@ -124,40 +124,40 @@ impl Baseline {
     }
 
     /// Lists the entries, by fingerprint.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &BaselineEntry> {
         self.entries.values()
     }
 
     /// Returns the entry of a token.
     #[must_use]
-    pub fn get(&self, fingerprint: Fingerprint) -> Option<&Entry> {
+    pub fn get(&self, fingerprint: Fingerprint) -> Option<&BaselineEntry> {
         self.entries.get(&fingerprint)
     }
 
-    /// Takes in what a scan found; `rule` names the rules. A token that was not found is dropped if the
-    /// scan covered all of its places. Reasons are kept.
+    /// Updates the baseline with the findings of a scan; `rule` returns the name of a rule. A token that was not
+    /// found is removed if the scan covered all its places. Reasons are kept.
     pub fn update(
         &mut self,
         scan: &BaselineScan<'_>,
         rule: &dyn Fn(usize) -> String,
         masker: &mut Masker<'_>,
-    ) -> Changed {
-        let BaselineScan { findings, roots, reach } = *scan;
-        let mut changed = Changed::default();
+    ) -> BaselineChanges {
+        let BaselineScan { findings, roots, coverage } = *scan;
+        let mut changed = BaselineChanges::default();
         let old = std::mem::take(&mut self.entries);
         for finding in findings {
             let places = finding.locations.iter().map(|place| roots.key(place, masker));
             let mut places: BTreeSet<String> = places.collect();
             let known = old.get(&finding.fingerprint);
             let elsewhere = known.iter().flat_map(|it| &it.places);
-            let elsewhere = elsewhere.filter(|place| !reach.covers(place));
-            // Versions before this one wrote tokens in names as they are.
+            let elsewhere = elsewhere.filter(|place| !coverage.covers(place));
+            // Earlier versions did not mask tokens in names.
             places.extend(elsewhere.map(|it| masked(it, masker)));
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
             self.entries.insert(
                 finding.fingerprint,
-                Entry {
+                BaselineEntry {
                     fingerprint: finding.fingerprint,
                     rule: rule(finding.rule),
                     token: finding.token.redacted.clone(),
@@ -170,7 +170,7 @@ impl Baseline {
             if self.entries.contains_key(&fingerprint) {
                 continue;
             }
-            if reach.covers_all(&entry) {
+            if coverage.covers_all(&entry) {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
@@ -182,30 +182,30 @@ impl Baseline {
     }
 }
 
-/// What a scan found, and how far it looked.
+/// The findings of a scan, and the places it covered.
 #[derive(Clone, Copy, Debug)]
 pub struct BaselineScan<'a> {
     /// The findings that count.
     pub findings: &'a [Finding],
-    /// The folders that paths count from.
+    /// The folders that paths are relative to.
     pub roots: &'a Roots,
     /// The places that the scan covered.
-    pub reach: &'a Reach,
+    pub coverage: &'a Coverage,
 }
 
-/// How far a scan looked: what it did not find there is gone, what is elsewhere may still be.
+/// The places that a scan covered: tokens that it did not find there are gone, those elsewhere may remain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
-    /// It looked at everything that the baseline may know.
+pub enum Coverage {
+    /// Every place that the baseline may list.
     All,
-    /// It looked at what lies below these paths, spelled as the baseline does.
+    /// Places below these paths, in the notation of the baseline.
     Below(Vec<String>),
-    /// It cannot be said.
+    /// Unknown.
     #[default]
     Unknown,
 }
 
-impl Reach {
+impl Coverage {
     fn covers(&self, place: &str) -> bool {
         let is_below = |folder: &String| {
             let rest = place.strip_prefix(&**folder);
@@ -220,24 +220,24 @@ impl Reach {
 
     /// Returns `true` if the scan covered all places of an entry.
     #[must_use]
-    pub fn covers_all(&self, entry: &Entry) -> bool {
+    pub fn covers_all(&self, entry: &BaselineEntry) -> bool {
         *self == Self::All
             || !entry.places.is_empty() && entry.places.iter().all(|place| self.covers(place))
     }
 }
 
-/// The folders that the paths in a baseline count from: the tops of the scanned work trees, so that a
-/// path reads the same wherever the scan was started.
+/// The folders that paths in a baseline are relative to: the roots of the scanned work trees, so that paths do
+/// not depend on the current directory.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
-    /// The folder that relative paths count from.
+    /// The current directory of the scan.
     pub here: PathBuf,
-    /// The tops.
+    /// The roots of the scanned work trees.
     pub tops: Vec<PathBuf>,
 }
 
 impl Roots {
-    /// Spells a place so that a baseline can know it: a token in a path is masked.
+    /// Returns the name of a place in a baseline; tokens in paths are masked.
     #[must_use]
     pub fn key(&self, place: &Location, masker: &mut Masker<'_>) -> String {
         match (&place.path, place.part) {
@@ -251,13 +251,13 @@ impl Roots {
         }
     }
 
-    /// Returns a path that counts from the root of the file system.
+    /// Returns the absolute path.
     #[must_use]
     pub fn whole(&self, path: &Path) -> PathBuf {
         lexical(&self.here.join(path))
     }
 
-    /// Spells a path so that a baseline can know it.
+    /// Returns the name of a path in a baseline.
     #[must_use]
     pub fn below(&self, path: &Path) -> String {
         let whole = self.whole(path);
@@ -273,7 +273,7 @@ fn masked(place: &str, masker: &mut Masker<'_>) -> String {
     masker.clean(place.as_bytes()).text().into_owned()
 }
 
-/// Resolves `.` and `..` without looking at the file system: what a history has may be gone.
+/// Resolves `.` and `..` without the file system: paths of a history may no longer exist.
 pub fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -294,9 +294,9 @@ mod tests {
     use crate::finding::tests::{finding, location, redactor, token, trace};
 
     #[test]
-    fn a_baseline_is_read_as_it_was_written() {
+    fn a_baseline_survives_a_round_trip_through_json() {
         let fingerprint = Fingerprint::of(b"a token");
-        let entry = Entry {
+        let entry = BaselineEntry {
             fingerprint,
             rule: "datadog-pat".to_owned(),
             token: "ddpat_***".to_owned(),
@@ -308,27 +308,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_baseline_is_refused_with_its_place() {
-        let told = |text: &str| Baseline::parse(text).expect_err("it is wrong").to_string();
-        assert!(told("[").starts_with("line 1, column 1"), "{}", told("["));
+    fn an_invalid_baseline_is_rejected_with_the_position_of_the_error() {
+        let error = |text: &str| Baseline::parse(text).expect_err("it is wrong").to_string();
+        assert!(error("[").starts_with("line 1, column 1"), "{}", error("["));
         let other = r#"{"schema": "x", "tokens": []}"#;
-        assert!(told(other).contains("\"x\""), "{}", told(other));
+        assert!(error(other).contains("\"x\""), "{}", error(other));
         let unknown = "{\"schema\": \"ddpatrol-baseline/1\",\n\"token\": []}";
         assert!(
-            told(unknown).contains("line 2") && told(unknown).contains("`tokens`"),
+            error(unknown).contains("line 2") && error(unknown).contains("`tokens`"),
             "{}",
-            told(unknown)
+            error(unknown)
         );
         let entry = format!(
             r#"{{"fingerprint":"{}","rule":"r","token":"t","places":[]}}"#,
             Fingerprint::of(b"x")
         );
         let twice = format!(r#"{{"schema":"{SCHEMA}","tokens":[{entry},{entry}]}}"#);
-        assert!(told(&twice).contains("twice"), "{}", told(&twice));
+        assert!(error(&twice).contains("twice"), "{}", error(&twice));
     }
 
     #[test]
-    fn paths_count_from_the_top_of_the_work_tree() {
+    fn paths_are_relative_to_the_root_of_the_work_tree() {
         let roots = Roots { here: "/w/tree/sub".into(), tops: vec!["/w/tree".into()] };
         assert_eq!(roots.below(Path::new("a")), "sub/a");
         assert_eq!(roots.below(Path::new("../b")), "b");
@@ -339,8 +339,8 @@ mod tests {
         Roots { here: "/w".into(), tops: vec!["/w".into()] }
     }
 
-    fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> Entry {
-        Entry {
+    fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> BaselineEntry {
+        BaselineEntry {
             fingerprint: Fingerprint::of(token(seed).as_bytes()),
             rule: "old-rule".to_owned(),
             token: "old***".to_owned(),
@@ -349,12 +349,16 @@ mod tests {
         }
     }
 
-    fn known(entries: Vec<Entry>) -> Baseline {
+    fn known(entries: Vec<BaselineEntry>) -> Baseline {
         Baseline { entries: entries.into_iter().map(|it| (it.fingerprint, it)).collect() }
     }
 
-    fn updated(baseline: &mut Baseline, findings: &[Finding], reach: &Reach) -> Changed {
-        let scan = BaselineScan { findings, roots: &roots(), reach };
+    fn updated(
+        baseline: &mut Baseline,
+        findings: &[Finding],
+        coverage: &Coverage,
+    ) -> BaselineChanges {
+        let scan = BaselineScan { findings, roots: &roots(), coverage };
         baseline.update(&scan, &|rule| format!("rule-{rule}"), &mut redactor().masker())
     }
 
@@ -364,12 +368,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_becomes_known_and_keeps_its_reason() {
+    fn found_tokens_are_added_and_known_ones_keep_their_reason() {
         let mut baseline = known(vec![entry(1, Some("rotated"), &["gone", "a"])]);
         let findings =
             [finding(1, vec![location("a")]), finding(2, vec![location("b"), location("c")])];
-        let changed = updated(&mut baseline, &findings, &Reach::All);
-        assert_eq!(changed, Changed { added: 1, dropped: 0, kept: 1 });
+        let changed = updated(&mut baseline, &findings, &Coverage::All);
+        assert_eq!(changed, BaselineChanges { added: 1, dropped: 0, kept: 1 });
         assert_eq!(places(&baseline, 1), ["a"]);
         assert_eq!(places(&baseline, 2), ["b", "c"]);
         let first = baseline.get(findings[0].fingerprint).expect("it is known");
@@ -377,52 +381,52 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_found_is_dropped_only_where_the_scan_covered_it() {
+    fn tokens_that_were_not_found_are_removed_only_if_the_scan_covered_their_places() {
         let entries = || vec![entry(1, None, &["x/a", "x/b!/c"]), entry(2, None, &["x/a", "y"])];
-        let after = |reach: &Reach| {
+        let after = |coverage: &Coverage| {
             let mut baseline = known(entries());
-            let changed = updated(&mut baseline, &[], reach);
+            let changed = updated(&mut baseline, &[], coverage);
             (changed.dropped, changed.kept)
         };
-        assert_eq!(after(&Reach::All), (2, 0));
-        assert_eq!(after(&Reach::Unknown), (0, 2));
-        assert_eq!(after(&Reach::Below(vec!["x".to_owned()])), (1, 1));
-        assert_eq!(after(&Reach::Below(vec!["x".to_owned(), "y".to_owned()])), (2, 0));
+        assert_eq!(after(&Coverage::All), (2, 0));
+        assert_eq!(after(&Coverage::Unknown), (0, 2));
+        assert_eq!(after(&Coverage::Below(vec!["x".to_owned()])), (1, 1));
+        assert_eq!(after(&Coverage::Below(vec!["x".to_owned(), "y".to_owned()])), (2, 0));
     }
 
     #[test]
     fn places_outside_of_the_scan_stay() {
         let mut baseline = known(vec![entry(1, None, &["x/gone", "y/b"])]);
-        let reach = Reach::Below(vec!["x".to_owned()]);
-        updated(&mut baseline, &[finding(1, vec![location("x/a")])], &reach);
+        let coverage = Coverage::Below(vec!["x".to_owned()]);
+        updated(&mut baseline, &[finding(1, vec![location("x/a")])], &coverage);
         assert_eq!(places(&baseline, 1), ["x/a", "y/b"]);
     }
 
     #[test]
-    fn secrets_in_paths_are_masked_also_in_old_entries() {
+    fn tokens_in_paths_are_masked_in_new_and_old_entries() {
         let hidden = format!("{}/x", token(9));
         let mut baseline = known(vec![entry(1, None, &[&hidden]), entry(2, None, &[&hidden])]);
-        updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Reach::Unknown);
+        updated(&mut baseline, &[finding(1, vec![location(&hidden)])], &Coverage::Unknown);
         assert!(!baseline.text().contains(&token(9)[30..]), "{}", baseline.text());
         assert_eq!(baseline.text().matches(&token(9)[..20]).count(), 2);
     }
 
     #[test]
-    fn a_folder_covers_what_is_in_it_and_in_its_archives() {
-        let reach = Reach::Below(vec!["a/b".to_owned()]);
+    fn a_folder_covers_its_files_and_the_members_of_its_archives() {
+        let coverage = Coverage::Below(vec!["a/b".to_owned()]);
         for (place, is_covered) in
             [("a/b", true), ("a/b/c", true), ("a/b!/c", true), ("a/bc", false), ("a", false)]
         {
-            assert_eq!(reach.covers(place), is_covered, "{place}");
+            assert_eq!(coverage.covers(place), is_covered, "{place}");
         }
-        // Nothing is known of where an entry without places is.
+        // The places of an entry without places are unknown.
         let nowhere = entry(1, None, &[]);
-        assert!(!reach.covers_all(&nowhere) && Reach::All.covers_all(&nowhere));
-        assert!(!Reach::Unknown.covers_all(&entry(1, None, &["a/b"])));
+        assert!(!coverage.covers_all(&nowhere) && Coverage::All.covers_all(&nowhere));
+        assert!(!Coverage::Unknown.covers_all(&entry(1, None, &["a/b"])));
     }
 
     #[test]
-    fn places_without_a_lasting_path_have_words() {
+    fn places_without_a_stable_path_have_descriptions() {
         let redactor = redactor();
         let key = |place: &Location| roots().key(place, &mut redactor.masker());
         let part = |part| Location { part, ..location("a") };

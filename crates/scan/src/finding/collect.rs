@@ -1,9 +1,10 @@
-//! Collects matches into findings: one per token, however many places and workers found it.
+//! Collects matches into findings: one per token, across all places and workers.
+//!
+//! Input: tokens and their locations, from all workers. Output: sorted findings. Nothing is searched here.
 
-use super::spots::Gathered;
+use super::spots::TokenLocations;
 use super::{
-    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, inline, members,
-    snippet,
+    Finding, Fingerprint, HeldObject, InlineAllow, Location, Part, TokenId, dedup, inline, snippet,
 };
 use crate::blob::Context;
 use crate::lock::lock;
@@ -20,9 +21,9 @@ use std::sync::Mutex;
 pub struct Token {
     /// The index of its rule.
     pub rule: usize,
-    /// How sure it is.
+    /// Its evidence.
     pub evidence: Evidence,
-    /// Its identity, as far as it may be told.
+    /// The parts of its identity that reports show.
     pub id: TokenId,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
@@ -31,7 +32,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// Describes what was matched: `token` are its bytes.
+    /// Describes a match; `token` are its bytes.
     #[must_use]
     pub fn new(detector: &Detector, found: Match, token: &[u8]) -> Self {
         let format = &detector.rules().rules()[found.rule].format;
@@ -62,7 +63,7 @@ pub struct Occurrence<'a> {
     pub location: &'a Location,
 }
 
-/// Takes every match as it is found, on the worker that found it.
+/// Receives every match as it is found, on the worker that found it.
 pub type OnMatch<'a> = &'a (dyn Fn(Occurrence<'_>) + Sync);
 
 impl From<Occurrence<'_>> for Finding {
@@ -102,19 +103,19 @@ impl From<&Token> for Finding {
     }
 }
 
-/// What is told of a match: its identity, the line around it, what the line says about it.
+/// The tools that describe a match: detector, masker, and the mode of inline comments.
 #[derive(Debug)]
-pub struct Told<'a> {
-    /// What found it.
+pub struct MatchDescriber<'a> {
+    /// The detector that finds matches.
     pub detector: &'a Detector,
-    /// What masks it.
+    /// The masker for the text around matches.
     pub masker: Masker<'a>,
-    /// Whether its own line may allow it.
+    /// The treatment of inline comments.
     pub inline: InlineAllow,
 }
 
-impl Told<'_> {
-    /// Reads what the line of a token says about it; a message or a name says nothing.
+impl MatchDescriber<'_> {
+    /// Reads the inline comment in the line of a token; `None` for messages and names.
     pub fn inline(
         &mut self,
         part: Part,
@@ -130,7 +131,7 @@ impl Told<'_> {
     }
 }
 
-/// Returns the context that a window needs for what is collected from it.
+/// Returns the context that windows need to describe matches.
 #[must_use]
 pub fn context(detector: &Detector, redactor: &Redactor) -> Context {
     let shown = (snippet::REACH + redactor.context_len()).max(inline::REACH);
@@ -143,8 +144,8 @@ pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
 
 impl Collector {
     /// Adds places of a token.
-    pub fn add(&self, token: &Token, gathered: Gathered) {
-        self.add_locations(token, gathered.finish());
+    pub fn add(&self, token: &Token, locations: TokenLocations) {
+        self.add_locations(token, locations.finish());
     }
 
     /// Adds locations of a token.
@@ -157,7 +158,7 @@ impl Collector {
         self.0.into_inner().unwrap_or_else(|poison| poison.into_inner()).into_values()
     }
 
-    /// Adds a git object that holds a token.
+    /// Adds a git object that contains a token.
     pub fn add_object(&self, token: &Token, object: HeldObject) {
         self.with(token, |finding| finding.objects.push(object));
     }
@@ -168,21 +169,21 @@ impl Collector {
         change(findings.entry(key).or_insert_with(|| Finding::from(token)));
     }
 
-    /// Returns the findings: sorted by evidence, then by their first place; each place once.
+    /// Returns the findings, sorted by evidence and then by first location, without duplicate locations.
     #[must_use]
     pub fn finish(self) -> Vec<Finding> {
         let findings = self.0.into_inner().unwrap_or_else(|poison| poison.into_inner());
         let mut findings: Vec<Finding> = findings.into_values().collect();
-        // An interrupted scan may know of objects whose places it did not get to.
+        // An interrupted scan may have objects whose locations are not determined yet.
         findings.retain(|finding| !finding.locations.is_empty());
         for finding in &mut findings {
-            members::lead(&mut finding.locations);
-            members::drop_transient(&mut finding.locations);
+            dedup::drop_containers(&mut finding.locations);
+            dedup::drop_transient(&mut finding.locations);
             finding.locations.sort_by(|a, b| leading(a).cmp(&leading(b)).then_with(|| a.cmp(b)));
             finding.locations.dedup();
             HeldObject::tidy(&mut finding.objects);
         }
-        // What has a path comes before what has none.
+        // Locations with a path sort before those without.
         let first =
             |finding: &Finding| finding.locations.first().is_some_and(|it| it.path.is_none());
         findings.sort_by(|a, b| {
@@ -197,8 +198,8 @@ impl Collector {
     }
 }
 
-/// By what places are ordered: where a token came into history, what can be reached, the earliest;
-/// then what no commit holds; then files.
+/// Returns the first sort key of locations: introduced in reachable commits, introduced in unreachable commits,
+/// objects without a commit, files; each by date.
 fn leading(location: &Location) -> (u8, i64) {
     match location.trace.as_deref() {
         Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.date),

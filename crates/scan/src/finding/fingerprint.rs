@@ -1,16 +1,16 @@
 //! The fingerprint of a token, which identifies it in reports, allow lists and baselines.
 //!
 //! Input: the bytes of a token, or 32 hexadecimal digits. Output: 128 bits of a hash, which do not reveal
-//! the token. Fingerprints are not secret.
+//! the token and are not secret.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// Identifies a token without revealing it: 128 bits of a hash keyed for this purpose alone.
+/// Identifies a token without revealing it: 128 bits of a hash with a prefix for this purpose.
 ///
-/// It depends on nothing but the token, so it survives moves, rebases and reformatting. A service
+/// It depends only on the token, so it survives moves, rebases and reformatting. A service
 /// that stores digests of tokens keys them differently.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);
@@ -49,9 +49,9 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// A text is not a fingerprint.
+/// The text is not a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a fingerprint has 32 hexadecimal digits, as reports show it")]
+#[error("not a fingerprint: expected 32 hexadecimal digits, as in reports")]
 pub struct FingerprintError;
 
 impl Serialize for Fingerprint {

@@ -1,7 +1,7 @@
 //! Reads `ddpatrol:allow REASON` in the line of a token.
 //!
-//! In come bytes and where a token lies in them; out comes what its line says. Whether that counts
-//! is the caller's to say: a change must not allow itself.
+//! Input: bytes and the range of a token. Output: the comment in its line. The caller decides whether it
+//! counts: a change must not allow itself.
 
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::{Clean, Masker};
@@ -11,34 +11,34 @@ use std::ops::Range;
 /// The word, in any case.
 const WORD: &[u8] = b"ddpatrol:allow";
 
-/// How many bytes before and after a token are looked at, within its line.
+/// Bytes searched before and after a token, within its line.
 pub(super) const REACH: usize = 512;
 
-/// How many characters of a reason are kept.
-const LONGEST_REASON: usize = 200;
+/// Maximum length of a reason, in characters.
+const MAX_REASON_CHARS: usize = 200;
 
-/// Whether `ddpatrol:allow` is heeded.
+/// The treatment of `ddpatrol:allow` comments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InlineAllow {
-    /// It suppresses what stands in its line.
+    /// They suppress the tokens in their line.
     #[default]
     Counts,
-    /// It is shown, and suppresses nothing: whoever wrote it is the one who is judged.
+    /// They are shown and suppress nothing, because their author is the one who is judged.
     Shown,
-    /// It is not looked for.
+    /// They are ignored.
     Ignored,
 }
 
-/// What the line of a token says about it.
+/// The inline comment in the line of a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Inline {
-    /// Whether it suppresses the place.
+    /// Whether it suppresses the location.
     pub counts: bool,
-    /// The reason; empty if none is given, and then it does not count.
+    /// The reason; a comment without a reason does not count.
     pub reason: Clean,
 }
 
-/// Reads what the line around `token` says, if anything.
+/// Reads the comment in the line around `token`.
 pub(super) fn read(
     allow: InlineAllow,
     masker: &mut Masker<'_>,
@@ -54,21 +54,22 @@ pub(super) fn read(
     let start =
         memchr::memrchr(b'\n', &bytes[least..token.start]).map_or(least, |at| least + at + 1);
     let end = memchr::memchr(b'\n', &bytes[token.end..most]).map_or(most, |at| token.end + at);
-    if !encoding.is_utf16() && !may_say(&bytes[start..end]) {
+    if !encoding.is_utf16() && !may_have_comment(&bytes[start..end]) {
         return None;
     }
     let part = |range: Range<usize>| -> Vec<u8> {
         let is_text = |byte: &u8| *byte != 0 || !encoding.is_utf16();
         bytes[range].iter().copied().filter(is_text).collect()
     };
-    let reason = said(&part(token.end..end)).or_else(|| said(&part(start..token.start)))?;
-    let reason = spell(&masker.clean(&reason).text());
+    let reason = text_after_word(&part(token.end..end))
+        .or_else(|| text_after_word(&part(start..token.start)))?;
+    let reason = trim_reason(&masker.clean(&reason).text());
     let counts = allow == InlineAllow::Counts && !reason.is_empty();
     Some(Inline { counts, reason: masker.clean(reason.as_bytes()) })
 }
 
-/// Returns `false` if a line does not have the word: the fast answer for most lines.
-fn may_say(line: &[u8]) -> bool {
+/// Returns `false` if a line does not contain the word: the fast path for most lines.
+fn may_have_comment(line: &[u8]) -> bool {
     let colon = WORD.iter().position(|&byte| byte == b':').unwrap_or(0);
     memchr::memchr_iter(b':', line).any(|at| {
         let word = at.checked_sub(colon).and_then(|start| line.get(start..start + WORD.len()));
@@ -76,27 +77,27 @@ fn may_say(line: &[u8]) -> bool {
     })
 }
 
-/// Returns what follows the word.
-fn said(text: &[u8]) -> Option<Vec<u8>> {
+/// Returns the text after the word.
+fn text_after_word(text: &[u8]) -> Option<Vec<u8>> {
     let lower = text.to_ascii_lowercase();
     let parts = memmem::find_iter(&lower, WORD).map(|at| (&text[..at], &text[at + WORD.len()..]));
-    // A longer word is another word.
-    let goes_on = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
+    // Part of a longer word does not count.
+    let is_word_byte = |it: &u8| matches!(it, b'-' | b'_') || it.is_ascii_alphanumeric();
     let mut whole = parts.filter(|(before, after)| {
-        !before.last().is_some_and(goes_on) && !after.first().is_some_and(goes_on)
+        !before.last().is_some_and(is_word_byte) && !after.first().is_some_and(is_word_byte)
     });
     whole.next().map(|(_, after)| after.to_owned())
 }
 
-/// Takes the marks of the comment around a reason away; what has no letters is none.
-fn spell(text: &str) -> String {
+/// Removes comment delimiters around a reason. Text with fewer than three letters is not a reason.
+fn trim_reason(text: &str) -> String {
     let is_mark = |c: char| c.is_whitespace() || "\"'`:=-–—(,;#/".contains(c);
     let mut text = text.trim_start_matches(is_mark).trim_end();
     for closer in ["-->", "*/", "#}", "%>", "\"", "'", ")", "]]"] {
         text = text.strip_suffix(closer).unwrap_or(text).trim_end();
     }
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    if letters < 3 { String::new() } else { text.chars().take(LONGEST_REASON).collect() }
+    if letters < 3 { String::new() } else { text.chars().take(MAX_REASON_CHARS).collect() }
 }
 
 #[cfg(test)]
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn it_holds_for_its_own_line_and_word_only() {
+    fn it_applies_only_to_its_line_and_only_as_a_whole_word() {
         for line in [
             "# ddpatrol:allow the next line\nTOKEN",
             "TOKEN\n# ddpatrol:allow the last line",
@@ -154,7 +155,7 @@ mod tests {
             assert_eq!(reason(line), None, "{line}");
         }
     }
-    /// What the line of the five bytes at `at` says.
+    /// Reads the comment in the line of the five bytes at `at`.
     fn read_at(allow: InlineAllow, bytes: &[u8], at: usize, encoding: Encoding) -> Option<Inline> {
         read(allow, &mut redactor().masker(), bytes, at..at + 5, encoding)
     }
@@ -169,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_token_precedes_what_is_before_it() {
+    fn a_comment_after_the_token_takes_precedence_over_one_before_it() {
         let both = "/* ddpatrol:allow the first */ TOKEN // ddpatrol:allow the second";
         assert_eq!(reason(both), Some((true, "the second".to_owned())));
     }
 
     #[test]
-    fn only_so_much_of_a_line_is_read() {
+    fn a_line_is_read_up_to_a_limit() {
         let line = |len: usize| format!("TOKEN{}ddpatrol:allow a test", " ".repeat(len));
         let word_end = WORD.len() + " a test".len();
         assert!(reason(&line(REACH - word_end)).is_some());
@@ -200,6 +201,6 @@ mod tests {
         assert!(masked.starts_with("like ddpat_") && !masked.contains(&secret[30..]), "{masked}");
         let (_, cut) =
             reason(&format!("TOKEN # ddpatrol:allow {}", "é".repeat(240))).expect("a reason");
-        assert_eq!(cut, "é".repeat(LONGEST_REASON));
+        assert_eq!(cut, "é".repeat(MAX_REASON_CHARS));
     }
 }

@@ -1,9 +1,9 @@
-//! Virtual paths of what archives contain, taken apart: `a.zip!/b/c.env` is the member `b/c.env` of
-//! `a.zip`, and `a.tar.gz!` is the decompressed content of `a.tar.gz`.
+//! Parses virtual paths of archive members: `a.zip!/b/c.env` is the member `b/c.env` of `a.zip`, and
+//! `a.tar.gz!` is the decompressed content of `a.tar.gz`.
 //!
-//! Input: paths of locations and of git directories. Output: the archives that lead to them. The file
-//! system is not consulted, so a folder whose name ends in `!` looks like an archive; callers that care
-//! check which of the archives exist.
+//! Input: paths of locations and of git directories. Output: the archives in them. The file system
+//! is not consulted, so a folder whose name ends in `!` looks like an archive; callers that care check
+//! which of the archives exist.
 
 use std::path::{Path, PathBuf};
 

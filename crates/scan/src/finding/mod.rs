@@ -1,36 +1,35 @@
-//! Findings: one per token, with every place where it stands.
+//! Findings: one per token, with all its locations.
 //!
-//! A match is a span in a blob; a finding is owned, survives the blob, and keeps its secret in a
-//! type that does not print itself. Text taken from the input has passed the redactor before it is
-//! stored here.
+//! A match is a span in a blob. A finding is owned, outlives the blob, and keeps its secret in a type that
+//! cannot be printed. Text from the input is redacted before it is stored here.
 
 pub mod baseline;
 mod collect;
-pub mod decisions;
+mod dedup;
 mod fingerprint;
-mod gather;
 mod inline;
 mod member_path;
-mod members;
-mod sights;
 mod snippet;
 mod spots;
 pub mod suppression;
+pub mod suppressor;
 #[cfg(test)]
 mod tests;
-mod wide;
+mod utf16;
+mod window_matches;
+mod worker_collector;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
-pub use collect::{Told, context};
+pub use collect::{MatchDescriber, context};
+pub use dedup::STDIN;
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use gather::{Common, Gatherer, MatchWindow, Seen, Tokens};
 pub use inline::{Inline, InlineAllow};
 pub use member_path::{archives, is_member};
-pub use members::STDIN;
-pub use sights::{Matched, Sights};
 use snippet::around;
-pub use spots::{Gathered, end_of};
 pub use spots::{Spot, Spots};
+pub use spots::{TokenLocations, end_of};
+pub use window_matches::{Matched, WindowMatches};
+pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector};
 
 use crate::blob::{Origin, Position};
 use crate::commit::Commit;
@@ -51,7 +50,7 @@ pub struct TokenId {
     pub redacted: String,
     /// The alias, where the format has one.
     pub alias: Option<String>,
-    /// The identifier that the alias spells.
+    /// The UUID that the alias encodes.
     pub uuid: Option<Uuid>,
 }
 
@@ -60,25 +59,25 @@ pub struct TokenId {
 pub struct Finding {
     /// The index of its rule.
     pub rule: usize,
-    /// How sure it is.
+    /// Its evidence.
     pub evidence: Evidence,
-    /// Its identity, as far as it may be told.
+    /// The parts of its identity that reports show.
     pub token: TokenId,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// The token itself.
     pub secret: Secret,
-    /// Every place where it stands: those where it came into a repository first, the earliest
-    /// leading; never empty.
+    /// All its locations, never empty. Those where it was introduced into a repository come first, in
+    /// order of time.
     pub locations: Vec<Location>,
-    /// Every git object that holds it, sorted.
+    /// Every git object that contains it, sorted.
     pub objects: Vec<HeldObject>,
-    /// Why it does not count, if it does not.
+    /// The suppression, if it does not count.
     pub suppression: Option<Suppression>,
 }
 
 impl Finding {
-    /// Tells whether any of its places is new, or lies in no change.
+    /// Returns `true` if any location is new or not part of a change.
     #[must_use]
     pub fn is_new(&self) -> bool {
         let is_new =
@@ -87,16 +86,16 @@ impl Finding {
     }
 }
 
-/// A git object that holds a token.
+/// A git object that contains a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeldObject {
     /// The object.
     pub id: ObjectId,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Where the token is in it, in ascending order; empty if only members of an archive hold it.
+    /// The positions of the token, in ascending order; empty if only members of an archive contain it.
     pub spans: Arc<[Span]>,
-    /// Whether the object is an archive whose members hold the token.
+    /// Whether the object is an archive whose members contain the token.
     pub is_in_members: bool,
 }
 
@@ -110,7 +109,7 @@ pub struct Span {
 }
 
 impl HeldObject {
-    /// Sorts objects that hold one token, each once, with all the spans that any of the entries has.
+    /// Sorts the objects of one token and merges duplicates, with the spans of all of them.
     pub fn tidy(objects: &mut Vec<Self>) {
         objects.sort_unstable();
         objects.dedup_by(|next, kept| {
@@ -127,7 +126,7 @@ impl HeldObject {
     }
 }
 
-/// What part of an input a location lies in.
+/// The part of an input that contains a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -135,9 +134,9 @@ pub enum Part {
     Content,
     /// The name of the file or folder.
     Name,
-    /// A commit: its message, or who made it.
+    /// A commit: its message, author or committer.
     Commit,
-    /// An annotated tag: its message, or who made it.
+    /// An annotated tag: its message or tagger.
     Tag,
     /// The name of a branch, a tag or another reference.
     Ref,
@@ -157,36 +156,37 @@ impl Part {
     }
 }
 
-/// How a token came into a repository, and what became of it.
+/// The attribution of a location: the commits that introduced and removed the token, and the refs that
+/// contain it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trace {
-    /// The git directory, as it was reached.
+    /// The path of the git directory, as the source reached it.
     pub repository: PathBuf,
-    /// The object that holds the token.
+    /// The object that contains the token.
     pub object: ObjectId,
-    /// What the object is.
+    /// The kind of the object.
     pub kind: Kind,
-    /// The commit that brought the token to this path; `None` if no commit holds the object.
+    /// The commit that introduced the token at this path; `None` if no commit contains the object.
     pub introduced: Option<Arc<Commit>>,
-    /// Whether what comes before that commit is not here, as where the history of a shallow clone begins,
-    /// so that the token may be older.
+    /// Whether the parents of that commit are missing, as at the boundary of a shallow clone, so that the
+    /// token may be older.
     pub at_boundary: bool,
-    /// The commits that took it away from this path.
+    /// The commits that removed it from this path.
     pub removed: Removed,
-    /// Whether it stands at this path in what is checked out.
+    /// Whether the checked-out commit contains it at this path.
     pub in_head: bool,
-    /// Whether a reference reaches the commit; if none does, only a reflog may, or nothing.
+    /// Whether a reference reaches the commit. If not, at most a reflog does.
     pub reachable: bool,
-    /// Some references that reach it.
+    /// Some of the references that reach it.
     pub refs: Vec<Vec<u8>>,
-    /// How many reach it.
+    /// The number of references that reach it.
     pub refs_total: usize,
-    /// A date by which places can be ordered: no commit's is earlier than its parents'.
+    /// A date for ordering locations; never earlier than those of the parents of the commit.
     pub date: i64,
 }
 
 impl Trace {
-    /// Creates the trace of an object of which nothing else is known.
+    /// Creates the trace of an object without commits.
     #[must_use]
     pub fn new(repository: PathBuf, object: ObjectId, kind: Kind) -> Self {
         Self {
@@ -205,63 +205,63 @@ impl Trace {
     }
 }
 
-/// The commits that took a token away from a path: all places at the path share them.
+/// The commits that removed a token from a path; all locations at the path share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Removed {
-    /// The first ones, in order of time.
+    /// The first commits, in order of time.
     pub first: Arc<Vec<Arc<Commit>>>,
-    /// How many there are.
+    /// The total number.
     pub total: usize,
 }
 
-/// One place where a token is.
+/// One place of a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The file or folder; `None` is standard input.
+    /// The file or folder; `None` for standard input.
     pub path: Option<PathBuf>,
-    /// Whether it stands in the content or in the name.
+    /// The part of the input that contains it.
     pub part: Part,
     /// The offset of its first byte in that part.
     pub offset: u64,
-    /// Its length in bytes, encoded as it is.
+    /// Its encoded length in bytes.
     pub len: u64,
-    /// Where it begins.
+    /// The position of its first byte.
     pub start: Position,
-    /// Where it ends, exclusive.
+    /// The position after its last byte.
     pub end: Position,
     /// The line around it, masked.
     pub snippet: Clean,
-    /// In what it is encoded there.
+    /// Its encoding.
     pub encoding: Encoding,
-    /// How it came in, for a place in a repository's history.
+    /// Its attribution, for a location in a history.
     pub trace: Option<Arc<Trace>>,
-    /// How it stands against the base, for a place in a change.
+    /// Its status relative to the base, for a location in a change.
     pub change_status: Option<ChangeStatus>,
-    /// What its own line says about it.
+    /// The inline comment in its line.
     pub inline: Option<Inline>,
-    /// Whether the baseline knows the token, but not here.
+    /// Whether the baseline contains the token, but not this place.
     pub is_new_place: bool,
-    /// The layer of a container image that it lies in, in words.
+    /// The description of the container image layer around it.
     pub layer: Option<Arc<str>>,
-    /// Further places in the same content that differ from this one in where they begin only.
+    /// Further places in the same content that differ from this one only in their start.
     pub further: Spots,
 }
 
-/// How a token in a change stands against the base of the change.
+/// The status of a token relative to the base of a change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeStatus {
-    /// No version of a changed path in the base holds it.
+    /// No version of the changed paths in the base contains it.
     New,
-    /// The base has it at this other path.
+    /// The base contains it at this other path.
     Moved(PathBuf),
-    /// The base has it at this path.
+    /// The base contains it at the same path.
     Preexisting,
-    /// It is new, but in commits that are not part of what is judged and not pushed yet either.
+    /// It is in other unpushed commits, which are not judged.
     AlsoUnpushed,
 }
 
 impl Location {
-    /// Names the place of an origin.
+    /// Returns the path and part of an origin.
     fn place(origin: Origin<'_>) -> (Option<PathBuf>, Part) {
         match origin {
             Origin::File(path) => (Some(plain(path)), Part::Content),

@@ -1,16 +1,18 @@
-//! The line around a match, masked and cut to a length that a report can show.
+//! The line around a match, masked and truncated for reports.
+//!
+//! Input: bytes and the range of a match. Output: masked text. Nothing is searched except by the masker.
 
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::{Clean, Masker};
 use std::ops::Range;
 
-/// How many bytes are shown before and after a match.
+/// Bytes shown before and after a match.
 pub(super) const REACH: usize = 60;
 
 /// Cuts the line around `matched` out of `bytes` and masks it.
 ///
-/// More is looked at on both sides, so that a neighbouring token of which only a part is shown, be
-/// it of a rule that the scan leaves out, is masked too.
+/// More bytes are searched on both sides, so that a neighbouring token is masked even if it is only partly
+/// shown or its rule is disabled.
 pub(crate) fn around(
     masker: &mut Masker<'_>,
     bytes: &[u8],
@@ -36,7 +38,7 @@ pub(crate) fn around(
     if encoding.is_utf16() { line.without_zeros() } else { line }
 }
 
-/// Moves forward to the next byte that begins a character.
+/// Returns the offset of the next byte that begins a character.
 fn char_start(bytes: &[u8], mut at: usize) -> usize {
     let limit = bytes.len().min(at + 3);
     while at > 0 && at < limit && bytes[at] & 0xc0 == 0x80 {

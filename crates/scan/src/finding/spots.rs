@@ -1,7 +1,8 @@
-//! Further places of a token in one content, held in a few bytes each.
+//! Further places of a token in one content, in a few bytes each.
 //!
-//! The first places of a token in a content are [`Location`]s with all that is known of them; beyond
-//! [`MOST_WHOLE`], a location stands for all that differ from it in where they begin only.
+//! Input: positions of matches. Output: [`Location`]s. The first [`MAX_FULL`] places of a token in a content
+//! are full locations. Beyond them, one location represents all places that differ from it only in their
+//! start; these are its spots. Nothing is read here.
 
 use super::{Inline, Location};
 use crate::blob::Position;
@@ -9,10 +10,10 @@ use ddpatrol_detect::encoding::Encoding;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many places of a token in one content have a location of their own.
-pub(crate) const MOST_WHOLE: usize = 100;
+/// Maximum number of full locations of a token in one content.
+pub(crate) const MAX_FULL: usize = 100;
 
-/// Where a further place begins.
+/// The start of a further place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
     /// The offset of the first byte.
@@ -21,7 +22,7 @@ pub struct Spot {
     pub start: Position,
 }
 
-/// The further places that a location stands for, in ascending order; cheap to clone.
+/// The further places that a location represents, in ascending order; cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spots(Option<Arc<Vec<Spot>>>);
 
@@ -32,7 +33,7 @@ impl Spots {
         self.list().len()
     }
 
-    /// Returns `true` if there is none.
+    /// Returns `true` if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -48,7 +49,7 @@ impl Spots {
         Arc::make_mut(self.0.get_or_insert_default()).push(spot);
     }
 
-    /// Sorts the places, and drops those that occur twice and those for which `is_known` is true.
+    /// Sorts the places, and removes duplicates and those for which `is_known` returns `true`.
     fn tidy(&mut self, is_known: impl Fn(&Spot) -> bool) {
         let Some(list) = &mut self.0 else { return };
         let list = Arc::make_mut(list);
@@ -63,27 +64,26 @@ impl Spots {
     }
 }
 
-/// Where a match ends, seen from where it begins: with an offset and a position of its beginning the
-/// end follows.
+/// The extent of a match, relative to its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Extent {
     len: u64,
     lines: u64,
-    /// The width, or the column of the end if that is in another line.
+    /// The width; the column of the end if it is on another line.
     columns: u64,
 }
 
-/// What places have in common that one location can stand for.
+/// The properties shared by places that one location can represent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Shape {
+struct SpotGroup {
     extent: Extent,
     encoding: Encoding,
     inline: Option<Inline>,
 }
 
-/// One place, without what all places of the token in its content have in common.
+/// The position of one match, without the data shared by all places of the token in its content.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct MatchPosition {
     pub offset: u64,
     pub len: u64,
     pub start: Position,
@@ -101,14 +101,14 @@ impl Extent {
 }
 
 impl Location {
-    /// Returns the number of places that the location stands for.
+    /// Returns the number of places that the location represents.
     #[must_use]
     pub fn count(&self) -> usize {
         1 + self.further.len()
     }
 
-    /// Returns `true` if another place in the same content, both without the text around them, is as
-    /// this one, but for where it begins and ends.
+    /// Returns `true` if another location in the same content differs only in its position, and neither has a
+    /// snippet.
     pub fn differs_in_position_only(&self, other: &Self) -> bool {
         let same = |a: &Self, b: &Self| {
             (&a.snippet, a.encoding, a.part, a.len) == (&b.snippet, b.encoding, b.part, b.len)
@@ -122,66 +122,66 @@ impl Location {
         Extent::new(self.len, self.start, self.end)
     }
 
-    fn stands_for(&self, sight: &Sight) -> bool {
-        self.encoding == sight.encoding
-            && self.inline == sight.inline
-            && self.extent() == Extent::new(sight.len, sight.start, sight.end)
+    fn represents(&self, position: &MatchPosition) -> bool {
+        self.encoding == position.encoding
+            && self.inline == position.inline
+            && self.extent() == Extent::new(position.len, position.start, position.end)
     }
 }
 
 /// The places of one token in one content.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct TokenLocations {
     locations: Vec<Location>,
-    /// The location that stands for the last further place.
+    /// The location that represents the last further place.
     last: Option<usize>,
-    by_shape: HashMap<Shape, usize>,
+    by_group: HashMap<SpotGroup, usize>,
 }
 
-impl Gathered {
-    /// Adds a place; `whole` makes a location of it, with the text around it, which is called for few.
-    /// Returns the location if it was made.
+impl TokenLocations {
+    /// Adds a place. `full` creates a location with the text around it; it is called for few places. Returns
+    /// the location if one was created.
     pub fn add(
         &mut self,
-        sight: Sight,
-        whole: impl FnOnce(Sight) -> Location,
+        position: MatchPosition,
+        full: impl FnOnce(MatchPosition) -> Location,
     ) -> Option<&Location> {
-        if self.locations.len() < MOST_WHOLE {
-            self.locations.push(whole(sight));
+        if self.locations.len() < MAX_FULL {
+            self.locations.push(full(position));
             return self.locations.last();
         }
-        let spot = Spot { offset: sight.offset, start: sight.start };
+        let spot = Spot { offset: position.offset, start: position.start };
         let last = self.last.and_then(|last| self.locations.get_mut(last));
-        if let Some(last) = last.filter(|it| it.stands_for(&sight)) {
+        if let Some(last) = last.filter(|it| it.represents(&position)) {
             last.further.push(spot);
             return None;
         }
-        if self.by_shape.is_empty() {
-            let shapes = self.locations.iter().enumerate().map(|(at, it)| (shape(it), at));
-            self.by_shape = shapes.collect();
+        if self.by_group.is_empty() {
+            let groups = self.locations.iter().enumerate().map(|(at, it)| (shape(it), at));
+            self.by_group = groups.collect();
         }
-        let key = Shape {
-            extent: Extent::new(sight.len, sight.start, sight.end),
-            encoding: sight.encoding,
-            inline: sight.inline.clone(),
+        let key = SpotGroup {
+            extent: Extent::new(position.len, position.start, position.end),
+            encoding: position.encoding,
+            inline: position.inline.clone(),
         };
-        if let Some(&known) = self.by_shape.get(&key) {
+        if let Some(&known) = self.by_group.get(&key) {
             self.last = Some(known);
             self.locations[known].further.push(spot);
             return None;
         }
         self.last = Some(self.locations.len());
-        self.by_shape.insert(key, self.locations.len());
-        self.locations.push(whole(sight));
+        self.by_group.insert(key, self.locations.len());
+        self.locations.push(full(position));
         self.locations.last()
     }
 
-    /// Returns the locations, each place in them once.
+    /// Returns the locations without duplicate places.
     pub fn finish(mut self) -> Vec<Location> {
         if self.locations.iter().all(|it| it.further.is_empty()) {
             return self.locations;
         }
-        let mut known: Vec<(u64, Shape)> =
+        let mut known: Vec<(u64, SpotGroup)> =
             self.locations.iter().map(|it| (it.offset, shape(it))).collect();
         known.sort_unstable_by_key(|it| it.0);
         for location in self.locations.iter_mut().filter(|it| !it.further.is_empty()) {
@@ -195,12 +195,12 @@ impl Gathered {
     }
 }
 
-fn shape(location: &Location) -> Shape {
+fn shape(location: &Location) -> SpotGroup {
     let Location { encoding, inline, .. } = location;
-    Shape { extent: location.extent(), encoding: *encoding, inline: inline.clone() }
+    SpotGroup { extent: location.extent(), encoding: *encoding, inline: inline.clone() }
 }
 
-/// Returns where a further place ends whose leader extends from `start` to `end`.
+/// Returns the end of a further place, whose representative extends from `start` to `end`.
 #[must_use]
 pub fn end_of(spot: &Spot, (start, end): (Position, Position)) -> Position {
     if end.line == start.line {

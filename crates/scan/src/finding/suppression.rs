@@ -1,26 +1,26 @@
-//! Why a finding does not count: an inline comment, the allow list or the baseline.
+//! Suppressions of findings: an inline comment, the allow list or the baseline.
 //!
-//! Input: none, these are plain data. Output: suppressions of findings, entries of the allow list, and
-//! entries that no finding needed. They are applied in [`super::decisions`].
+//! Plain data without logic: suppressions, entries of the allow list, and entries that no finding needed.
+//! [`super::suppressor`] applies them.
 
 use super::fingerprint::Fingerprint;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-/// By what a finding does not count.
+/// The source of a suppression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
-    /// By `ddpatrol:allow` in the line.
+pub enum SuppressionKind {
+    /// A `ddpatrol:allow` comment in the line.
     Inline,
-    /// By the allow list of the configuration.
+    /// The allow list of the configuration.
     Allow,
-    /// By the baseline.
+    /// The baseline.
     Baseline,
 }
 
-impl By {
-    /// Returns the words for it in reports.
+impl SuppressionKind {
+    /// Returns its description in reports.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -31,37 +31,37 @@ impl By {
     }
 }
 
-/// Why a finding does not count.
+/// The reason why a finding does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suppression {
-    /// By what.
-    pub by: By,
-    /// Why, in the words of whoever decided it.
+    /// Its source.
+    pub by: SuppressionKind,
+    /// The reason that its author gave.
     pub reason: Option<String>,
-    /// The last day on which it holds.
+    /// The last day on which it applies.
     pub expires: Option<Date>,
 }
 
 /// An entry of the allow list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed {
+pub struct AllowlistEntry {
     /// The token that is allowed.
     pub fingerprint: Fingerprint,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The last day on which it is.
+    /// The last day on which it applies.
     pub expires: Option<Date>,
 }
 
-/// A decision that no finding needed.
+/// A suppression that no finding needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unused {
-    /// Where it stands.
-    pub by: By,
-    /// The token that it is about.
+pub struct UnusedSuppression {
+    /// Its source.
+    pub by: SuppressionKind,
+    /// The token that it suppresses.
     pub fingerprint: Fingerprint,
-    /// Its reason, or the token that the baseline knows.
+    /// Its reason, or the masked token of the baseline.
     pub what: String,
-    /// The day after which it no longer held, if that is why.
+    /// The last day on which it applied, if it has expired.
     pub expired: Option<Date>,
 }

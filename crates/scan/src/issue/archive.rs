@@ -15,11 +15,11 @@ pub enum ArchiveIssue {
     Encrypted,
     /// It uses a feature that is not supported.
     Unsupported(Unsupported),
-    /// It exceeds a limit, so it was not read.
+    /// It exceeds a limit and was not read.
     Limit(ArchiveLimit),
     /// The outermost archive was not read to its end, because it exceeds a limit on the whole.
     Incomplete(UnpackLimit),
-    /// It cannot be read, or not to its end: a decoder or the file system failed.
+    /// A decoder or the file system failed, possibly after a part was read.
     Unreadable(io::Error),
     /// An archive in a git object cannot be opened.
     NotOpened(io::Error),
@@ -34,11 +34,11 @@ pub enum Damage {
     ZipDirectory,
     /// A zip entry has no local header at the offset that the central directory gives.
     ZipEntryMisplaced,
-    /// The size of a zip entry is recorded in the central directory only, which is missing.
+    /// The size of a zip entry is recorded only in the central directory, which is missing.
     ZipEntryUnsized,
-    /// There is no header where one is expected.
+    /// A header is missing.
     HeaderMissing,
-    /// Blocks of a tar that should be headers and are not.
+    /// Blocks of a tar that should be headers are not.
     BlocksSkipped {
         /// The number of blocks.
         blocks: u64,
@@ -51,7 +51,7 @@ pub enum Damage {
     BundleHeaderCut,
     /// The archive ends within a member.
     MemberCut,
-    /// The length of a name is zero or absurdly large.
+    /// The length of a name is zero or too large.
     NameLength,
     /// A name has no length.
     NameLengthMissing,
@@ -71,7 +71,7 @@ pub enum Damage {
         number: u64,
         /// The number of objects that the header gives.
         count: u32,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A pack cannot be indexed.
@@ -122,7 +122,7 @@ pub enum Unsupported {
     },
     /// The cpio of an rpm, whose lengths are in the header of the rpm.
     RpmCpio,
-    /// A file has the name of a brotli file and is none.
+    /// A file has the extension of brotli, but different content.
     Brotli,
     /// Packed git objects, in a scan that does not read histories.
     GitObjects,
@@ -145,7 +145,7 @@ pub enum ArchiveLimit {
         /// The number of archives around it.
         depth: usize,
     },
-    /// The number of bytes that are held of a nested archive.
+    /// The number of bytes of a nested archive that can be buffered.
     Held(u64),
     /// A limit that the objects of a pack would exceed.
     Unpack(UnpackLimit),
@@ -168,12 +168,12 @@ pub enum ArchiveLimit {
     Memory,
 }
 
-/// A limit on all that the outermost archive unpacks to.
+/// A limit on the total unpacked content of the outermost archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnpackLimit {
     /// The number of bytes, `--max-unpacked`.
     Bytes(u64),
-    /// The number of bytes for each byte of the archive.
+    /// The number of unpacked bytes per byte of the archive.
     Ratio(u64),
     /// The number of members.
     Members(u64),
@@ -194,7 +194,7 @@ impl ArchiveIssue {
         }
     }
 
-    /// Returns how much it matters.
+    /// Returns the severity.
     pub(super) fn severity(&self) -> Severity {
         use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof, Unsupported};
         match self {

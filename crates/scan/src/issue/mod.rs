@@ -1,7 +1,7 @@
-//! Issues: what a scan could not read, as data with a stable code and a severity.
+//! Issues: content that was not scanned, with a stable code and a severity.
 //!
-//! A source reports an issue together with the path that it concerns. Issues keep the error that
-//! caused them; the words for people are made in `text`, and nowhere in the sources.
+//! A source reports an issue together with the path that it concerns. Issues keep the error that caused
+//! them. Messages are formatted in `text`, not in the sources.
 
 mod archive;
 mod text;
@@ -17,15 +17,15 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It should have been read and could not be: the result is incomplete.
+    /// It could not be read although it should have been: the result is incomplete.
     Unread,
-    /// It cannot be read by its nature or was left out by a limit that the user set: the result is
-    /// incomplete only under `--strict`.
+    /// It cannot be read by nature, or exceeds a limit that the user set: the result is incomplete only with
+    /// `--strict`.
     Opaque,
 }
 
 impl Severity {
-    /// Returns the word for it in reports: `unread`, `opaque`.
+    /// Returns its name in reports: `unread`, `opaque`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,19 +47,19 @@ pub enum Stream {
     Named,
 }
 
-/// Something that was not scanned, and why.
+/// Content that was not scanned, and the reason.
 #[derive(Debug)]
 pub enum Issue {
     /// A path that the user named does not exist.
     PathMissing,
     /// A file or folder cannot be read.
     FileUnreadable {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The walk over files and folders cannot enter something for another reason than an I/O error.
+    /// The walk over files and folders failed for another reason than an I/O error.
     WalkFailed {
-        /// Why.
+        /// The cause.
         source: Cause,
     },
     /// A path that the user named is a device or socket.
@@ -77,7 +77,7 @@ pub enum Issue {
         /// The size of the file in bytes.
         size: u64,
     },
-    /// One of a repository's own text files, such as a log, exceeds the limit for such files.
+    /// A text file of a git directory, such as a reflog, exceeds the limit for such files.
     StoreFileSize {
         /// The size of the file in bytes.
         size: u64,
@@ -86,12 +86,12 @@ pub enum Issue {
     FileChanged,
     /// A file with ignore rules cannot be read, so its rules are not applied.
     IgnoreRules {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The index of a repository cannot be read, so tracked files that are ignored are not known.
+    /// The index of a repository cannot be read, so tracked files that match ignore rules are skipped.
     IndexUnreadable {
-        /// Why.
+        /// The cause.
         source: Cause,
     },
     /// A file is a Git LFS pointer whose object is missing.
@@ -107,28 +107,28 @@ pub enum Issue {
     StreamUnreadable {
         /// Which stream.
         stream: Stream,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A program that was read as a stream is too long to look for an archive at its end.
+    /// A program that was read as a stream is too long to search for an archive at its end.
     StreamSpool {
         /// The limit in bytes.
         limit: u64,
     },
-    /// Encoded text is too long for one window, so nested encodings are decoded in its first part only.
+    /// Encoded text is too long for one window, so nested encodings are decoded only in its first part.
     EncodedTooLong {
         /// The size of the largest window in bytes.
         limit: usize,
     },
     /// A problem of an archive or of a member.
     Archive(ArchiveIssue),
-    /// A problem of a part of the program that has no typed issues yet.
+    /// An issue from a part of the program without typed issues yet.
     Message {
-        /// How much it matters.
+        /// Its severity.
         severity: Severity,
         /// Its stable code.
         code: Code,
-        /// The words.
+        /// The message.
         message: String,
     },
 }
@@ -156,7 +156,7 @@ impl Issue {
         }
     }
 
-    /// Returns how much it matters.
+    /// Returns the severity.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {

@@ -15,7 +15,7 @@ const UNTYPED: [Code; 10] = [
     Code::LfsUnreadable,
 ];
 
-/// An issue, with its severity, code and words.
+/// An issue, with its severity, code and message.
 type Row = (Issue, Severity, &'static str, &'static str);
 
 /// Makes rows from the variants of an enum. A variant without a row does not compile, because the
@@ -47,50 +47,49 @@ fn pack_error() -> ddpatrol_pack::PackError {
 fn rows() -> Vec<Row> {
     rows! { Issue => |issue| issue;
         Issue::PathMissing = Issue::PathMissing,
-            Unread, "file.missing", "there is no such file or folder";
+            Unread, "file.missing", "no such file or folder";
         Issue::FileUnreadable { .. } = Issue::FileUnreadable { source: io_error(OTHER) },
             Unread, "file.unreadable", "cannot be read: why";
         Issue::WalkFailed { .. } = Issue::WalkFailed { source: "a loop".into() },
             Unread, "file.unreadable", "a loop";
         Issue::SpecialPath { .. } = Issue::SpecialPath { kind: "a device" },
-            Unread, "file.special", "not read: it is a device; `-` reads standard input";
+            Unread, "file.special", "not read: it is a device; use `-` for standard input";
         Issue::SpecialFile { .. } = Issue::SpecialFile { kind: "a socket" },
             Opaque, "file.special", "not read: it is a socket";
         Issue::FileSize { .. } = Issue::FileSize { size: 7 },
             Opaque, "limit.file-size", "not read: 7 bytes exceed --max-file-size";
         Issue::StoreFileSize { .. } = Issue::StoreFileSize { size: 7 },
-            Unread, "limit.file-size", "not scanned: 7 bytes exceed the limit for such a file";
+            Unread, "limit.file-size", "not scanned: 7 bytes exceed the limit for files of a git directory";
         Issue::FileChanged = Issue::FileChanged,
-            Unread, "file.changed", "it changed while it was read; scan it again";
+            Unread, "file.changed", "changed while it was read; scan it again";
         Issue::IgnoreRules { .. } = Issue::IgnoreRules { source: io_error(OTHER) },
-            Opaque, "file.ignore-rules", "these ignore rules are not applied: why";
+            Opaque, "file.ignore-rules", "ignore rules not applied: why";
         Issue::IndexUnreadable { .. } = Issue::IndexUnreadable { source: "why".into() },
             Opaque, "git.index-unreadable",
-            "the index cannot be read, so files in it that an ignore file names are left out \
+            "cannot read the index, so tracked files that match ignore rules were skipped \
              (--no-ignore reads them): why";
         Issue::LfsMissing { .. } = Issue::LfsMissing { source: "not here".into() },
             Opaque, "git.lfs-missing", "not here";
         Issue::LfsSkipped = Issue::LfsSkipped,
             Opaque, "git.lfs-skipped",
-            "its Git LFS object is not scanned; `git lfs checkout` puts it in the place of this \
-             pointer";
+            "its Git LFS object was not scanned; run `git lfs checkout` to replace the pointer with \
+             the object";
         Issue::SubmoduleMissing = Issue::SubmoduleMissing,
             Opaque, "git.submodule-missing",
-            "the submodule is not checked out, so it is not scanned; \
-             `git submodule update --init --recursive` checks it out";
+            "submodule not checked out, so it was not scanned; run \
+             `git submodule update --init --recursive`";
         Issue::StreamUnreadable { stream: Stream::Stdin, .. } =
             Issue::StreamUnreadable { stream: Stream::Stdin, source: io_error(OTHER) },
-            Unread, "stream.unreadable", "standard input could not be read to its end: why";
+            Unread, "stream.unreadable", "cannot read standard input to its end: why";
         Issue::StreamUnreadable { stream: Stream::Named, .. } =
             Issue::StreamUnreadable { stream: Stream::Named, source: io_error(OTHER) },
-            Unread, "stream.unreadable", "the stream could not be read to its end: why";
+            Unread, "stream.unreadable", "cannot read the stream to its end: why";
         Issue::StreamSpool { .. } = Issue::StreamSpool { limit: 9 },
             Unread, "limit.archive",
-            "an archive at its end was not looked for: input exceeds the limit of 9 bytes";
+            "not searched for an archive at its end: the input exceeds the limit of 9 bytes";
         Issue::EncodedTooLong { .. } = Issue::EncodedTooLong { limit: 16 << 20 },
             Opaque, "limit.decoding",
-            "it has base64 of more than 16 MiB, of which what is encoded once more is looked for in \
-             the first part only";
+            "base64 longer than 16 MiB: nested encodings were decoded only in its first part";
         Issue::Message { .. } =
             Issue::Message { severity: Severity::Opaque, code: Code::ObjectSize, message: "words".into() },
             Opaque, "limit.object-size", "words";
@@ -116,57 +115,57 @@ fn archive_rows() -> Vec<Row> {
             "not read to its end: it unpacks to more than 5 bytes (--max-unpacked)";
         A::Incomplete(U::Ratio(_)) = A::Incomplete(U::Ratio(5)),
             Unread, "limit.unpack-ratio",
-            "not read to its end: it unpacks to more than 5 bytes for each of its own";
+            "not read to its end: it unpacks to more than 5 times its own size";
         A::Incomplete(U::Members(_)) = A::Incomplete(U::Members(5)),
             Unread, "limit.members",
             "not read to its end: it unpacks to more than 5 members";
         A::Limit(L::Depth { .. }) = A::Limit(L::Depth { format: "tar", depth: 8 }),
             Unread, "limit.archive",
-            "not read: it is a tar archive in 8 others (--archive-depth)";
+            "not read: tar archive inside 8 other archives; raise --archive-depth to open it";
         A::Limit(L::Held(_)) = A::Limit(L::Held(5)),
-            Unread, "limit.archive", "not read: 5 bytes are the most that is held of it";
+            Unread, "limit.archive", "not read: exceeds the limit of 5 bytes for a nested archive";
         A::Limit(L::Unpack(_)) = A::Limit(L::Unpack(U::Bytes(5))),
             Unread, "limit.archive",
             "not read: it unpacks to more than 5 bytes (--max-unpacked)";
         A::Limit(L::ZipDirectories(_)) = A::Limit(L::ZipDirectories(5)),
-            Unread, "limit.archive", "not read: it has more than 5 central directories";
+            Unread, "limit.archive", "not read: more than 5 central directories";
         A::Limit(L::TarHeader(_)) = A::Limit(L::TarHeader(5)),
-            Unread, "limit.archive", "not read: a header has more than 5 bytes";
+            Unread, "limit.archive", "not read: a header exceeds the limit of 5 bytes";
         A::Limit(L::BundleHeader(_)) = A::Limit(L::BundleHeader(5)),
-            Unread, "limit.archive", "not read: its header has more than 5 bytes";
+            Unread, "limit.archive", "not read: its header exceeds the limit of 5 bytes";
         A::Limit(L::PackDelta { .. }) = A::Limit(L::PackDelta { len: 6, limit: 5 }),
             Unread, "limit.archive",
-            "not read: the pack has a delta of 6 bytes; 5 are the most that is held";
+            "not read: a delta of 6 bytes in the pack exceeds the limit of 5 bytes";
         A::Limit(L::Repository) = A::Limit(L::Repository),
-            Unread, "limit.archive", "not read: a repository in it is too large to be unpacked";
+            Unread, "limit.archive", "not read: a repository in it exceeds the size limit";
         A::Limit(L::Memory) = A::Limit(L::Memory),
-            Unread, "limit.archive", "not read: it needs too much memory";
+            Unread, "limit.archive", "not read: its decoder needs too much memory";
         A::Unsupported(N::ZipMethod(_)) = A::Unsupported(N::ZipMethod(7)),
-            Opaque, "archive.unsupported", "not unpacked: its method 7 is not known";
+            Opaque, "archive.unsupported", "not unpacked: unsupported compression method 7";
         A::Unsupported(N::SevenZMethod(_)) =
             A::Unsupported(N::SevenZMethod("X".into())),
-            Opaque, "archive.unsupported", "not unpacked: its method X is not known";
+            Opaque, "archive.unsupported", "not unpacked: unsupported compression method X";
         A::Unsupported(N::SevenZVersion { .. }) =
             A::Unsupported(N::SevenZVersion { major: 1, minor: 2 }),
-            Opaque, "archive.unsupported", "not unpacked: its version 1.2 is not known";
+            Opaque, "archive.unsupported", "not unpacked: unsupported version 1.2";
         A::Unsupported(N::EncryptedBlock { .. }) =
             A::Unsupported(N::EncryptedBlock { members: 2 }),
-            Opaque, "archive.unsupported", "not unpacked: it is encrypted, and 2 members behind it";
+            Opaque, "archive.unsupported", "not unpacked: it is encrypted, together with 2 members after it";
         A::Unsupported(N::RpmCpio) = A::Unsupported(N::RpmCpio),
             Opaque, "archive.unsupported",
-            "not unpacked: an rpm's cpio whose lengths stand in the rpm's header only";
+            "not unpacked: cpio whose file sizes are recorded only in the rpm header";
         A::Unsupported(N::Brotli) = A::Unsupported(N::Brotli),
             Opaque, "archive.unsupported",
-            "not unpacked: it is named .br and does not read as brotli";
+            "not unpacked: named .br, but not valid brotli";
         A::Unsupported(N::GitObjects) = A::Unsupported(N::GitObjects),
             Opaque, "archive.unsupported",
-            "not unpacked: packed git objects, which are not read where histories are not";
+            "not unpacked: packed git objects, which a scan without git histories does not read";
         A::Unsupported(N::Sha256Bundle) = A::Unsupported(N::Sha256Bundle),
-            Opaque, "archive.unsupported", "not unpacked: it names its objects by SHA-256";
+            Opaque, "archive.unsupported", "not unpacked: a bundle with SHA-256 object ids, which is not supported";
         A::Unsupported(N::Lzw { .. }) = A::Unsupported(N::Lzw { streams: 3 }),
-            Opaque, "archive.unsupported", "not unpacked: 3 of its streams are packed with LZW";
+            Opaque, "archive.unsupported", "not unpacked: 3 LZW-compressed streams";
         A::Damaged(_) = A::Damaged(Damage::Checksum),
-            Opaque, "archive.damaged", "damaged: a checksum does not agree";
+            Opaque, "archive.damaged", "damaged: checksum mismatch";
     }
 }
 
@@ -174,66 +173,66 @@ fn damage_rows() -> Vec<Row> {
     rows! { Damage => |damage| ArchiveIssue::Damaged(damage).into();
         Damage::ZipDirectoryMissing = Damage::ZipDirectoryMissing,
             Opaque, "archive.damaged",
-            "damaged: it has no central directory; its entries are read as they lie";
+            "damaged: no central directory; entries were read in file order";
         Damage::ZipDirectory = Damage::ZipDirectory,
             Opaque, "archive.damaged",
-            "damaged: its central directory; its entries are read as they lie";
+            "damaged: invalid central directory; entries were read in file order";
         Damage::ZipEntryMisplaced = Damage::ZipEntryMisplaced,
-            Opaque, "archive.damaged", "damaged: it does not lie where it should";
+            Opaque, "archive.damaged", "damaged: local header is not at the offset given by the central directory";
         Damage::ZipEntryUnsized = Damage::ZipEntryUnsized,
-            Opaque, "archive.damaged", "damaged: how long it is stood in the directory only";
+            Opaque, "archive.damaged", "damaged: entry size is recorded only in the central directory, which is missing";
         Damage::HeaderMissing = Damage::HeaderMissing,
-            Opaque, "archive.damaged", "damaged: no header where one should be";
+            Opaque, "archive.damaged", "damaged: no header where one is expected";
         Damage::BlocksSkipped { .. } = Damage::BlocksSkipped { blocks: 2 },
             Opaque, "archive.damaged",
-            "damaged: no header where one should be; 2 blocks of 512 bytes were passed over";
+            "damaged: no header where one is expected; skipped 2 blocks of 512 bytes";
         Damage::HeaderCut = Damage::HeaderCut,
-            Opaque, "archive.damaged", "damaged: it ends within a header";
+            Opaque, "archive.damaged", "damaged: truncated within a header";
         Damage::OwnHeaderCut = Damage::OwnHeaderCut,
-            Opaque, "archive.damaged", "damaged: it ends within its header";
+            Opaque, "archive.damaged", "damaged: truncated within its header";
         Damage::BundleHeaderCut = Damage::BundleHeaderCut,
             Opaque, "archive.damaged",
-            "damaged: it ends within its header, or a line of that is too long";
+            "damaged: truncated within its header, or a header line is too long";
         Damage::MemberCut = Damage::MemberCut,
-            Opaque, "archive.damaged", "damaged: it ends within a member";
+            Opaque, "archive.damaged", "damaged: truncated within a member";
         Damage::NameLength = Damage::NameLength,
-            Opaque, "archive.damaged", "damaged: a name has an impossible length";
+            Opaque, "archive.damaged", "damaged: invalid name length";
         Damage::NameLengthMissing = Damage::NameLengthMissing,
-            Opaque, "archive.damaged", "damaged: a name has no length";
+            Opaque, "archive.damaged", "damaged: name without a length";
         Damage::NameTableCut = Damage::NameTableCut,
-            Opaque, "archive.damaged", "damaged: it ends within its table of names";
+            Opaque, "archive.damaged", "damaged: truncated within its table of names";
         Damage::PageSize = Damage::PageSize,
-            Opaque, "archive.damaged", "damaged: its pages have an impossible size";
+            Opaque, "archive.damaged", "damaged: invalid page size";
         Damage::LooseHeaderMissing = Damage::LooseHeaderMissing,
-            Opaque, "archive.damaged", "damaged: it has no header";
+            Opaque, "archive.damaged", "damaged: no object header";
         Damage::PackHeader = Damage::PackHeader,
-            Opaque, "archive.damaged", "damaged: the pack's header is wrong";
+            Opaque, "archive.damaged", "damaged: invalid pack header";
         Damage::PackChecksum = Damage::PackChecksum,
-            Opaque, "archive.damaged", "damaged: the pack: its checksum is wrong";
+            Opaque, "archive.damaged", "damaged: pack checksum mismatch";
         Damage::PackObject { .. } =
             Damage::PackObject { number: 1, count: 3, source: io_error(OTHER) },
-            Opaque, "archive.damaged", "damaged: the pack: object 1 of 3: why";
+            Opaque, "archive.damaged", "damaged: pack object 1 of 3: why";
         Damage::PackIndex { .. } =
             Damage::PackIndex { message: "why".into() },
-            Opaque, "archive.damaged", "damaged: the pack: why";
+            Opaque, "archive.damaged", "damaged: pack: why";
         Damage::Pack(_) = Damage::Pack(pack_error()),
-            Opaque, "archive.damaged", "damaged: the pack: it is truncated";
+            Opaque, "archive.damaged", "damaged: pack: it is truncated";
         Damage::Checksum = Damage::Checksum,
-            Opaque, "archive.damaged", "damaged: a checksum does not agree";
+            Opaque, "archive.damaged", "damaged: checksum mismatch";
         Damage::SevenZHeader = Damage::SevenZHeader,
-            Opaque, "archive.damaged", "damaged: its header is wrong";
+            Opaque, "archive.damaged", "damaged: invalid header";
         Damage::Decoder { .. } = Damage::Decoder { message: "why".into() },
             Opaque, "archive.damaged", "damaged: why";
         Damage::Block(_) = Damage::Block(io_error(OTHER)),
             Opaque, "archive.damaged", "damaged: why";
         Damage::Following { .. } =
             Damage::Following { damage: Damage::Checksum.into(), members: 1 },
-            Opaque, "archive.damaged", "damaged: a checksum does not agree; and 1 member behind it";
+            Opaque, "archive.damaged", "damaged: checksum mismatch; lost with 1 member after it";
     }
 }
 
 #[test]
-fn every_issue_has_a_severity_a_code_and_words() {
+fn every_issue_has_a_severity_a_code_and_a_message() {
     let rows = rows().into_iter().chain(archive_rows()).chain(damage_rows()).collect::<Vec<_>>();
     for (issue, severity, code, words) in &rows {
         let actual = (issue.severity(), issue.code().name(), issue.to_string());
@@ -249,7 +248,7 @@ fn every_issue_has_a_severity_a_code_and_words() {
 }
 
 #[test]
-fn an_io_error_of_the_file_system_matters_more_than_one_of_a_decoder() {
+fn an_io_error_of_the_file_system_is_more_severe_than_one_of_a_decoder() {
     for (kind, severity) in [
         (io::ErrorKind::InvalidData, Severity::Opaque),
         (io::ErrorKind::UnexpectedEof, Severity::Opaque),

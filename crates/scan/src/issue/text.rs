@@ -1,4 +1,5 @@
-//! The words of issues, for people. The codes are the stable interface; words may change.
+//! The messages of issues. Input: issues. Output: text for people. Codes are the stable interface; messages
+//! may change.
 
 use super::archive::{ArchiveIssue, ArchiveLimit, Damage, UnpackLimit, Unsupported};
 use super::{Issue, Stream};
@@ -8,49 +9,48 @@ use std::fmt::{Display, Formatter, Result};
 impl Display for Issue {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::PathMissing => f.write_str("there is no such file or folder"),
+            Self::PathMissing => f.write_str("no such file or folder"),
             Self::FileUnreadable { source } => write!(f, "cannot be read: {source}"),
             Self::WalkFailed { source } | Self::LfsMissing { source } => write!(f, "{source}"),
             Self::SpecialPath { kind } => {
-                write!(f, "not read: it is {kind}; `-` reads standard input")
+                write!(f, "not read: it is {kind}; use `-` for standard input")
             }
             Self::SpecialFile { kind } => write!(f, "not read: it is {kind}"),
             Self::FileSize { size } => write!(f, "not read: {size} bytes exceed --max-file-size"),
             Self::StoreFileSize { size } => {
-                write!(f, "not scanned: {size} bytes exceed the limit for such a file")
+                write!(f, "not scanned: {size} bytes exceed the limit for files of a git directory")
             }
-            Self::FileChanged => f.write_str("it changed while it was read; scan it again"),
+            Self::FileChanged => f.write_str("changed while it was read; scan it again"),
             Self::IgnoreRules { source } => {
-                write!(f, "these ignore rules are not applied: {source}")
+                write!(f, "ignore rules not applied: {source}")
             }
             Self::IndexUnreadable { source } => write!(
                 f,
-                "the index cannot be read, so files in it that an ignore file names are left out \
+                "cannot read the index, so tracked files that match ignore rules were skipped \
                  (--no-ignore reads them): {source}"
             ),
             Self::LfsSkipped => f.write_str(
-                "its Git LFS object is not scanned; `git lfs checkout` puts it in the place of \
-                 this pointer",
+                "its Git LFS object was not scanned; run `git lfs checkout` to replace the pointer \
+                 with the object",
             ),
             Self::SubmoduleMissing => f.write_str(
-                "the submodule is not checked out, so it is not scanned; \
-                 `git submodule update --init --recursive` checks it out",
+                "submodule not checked out, so it was not scanned; run \
+                 `git submodule update --init --recursive`",
             ),
             Self::StreamUnreadable { stream, source } => {
                 let name = match stream {
                     Stream::Stdin => "standard input",
                     Stream::Named => "the stream",
                 };
-                write!(f, "{name} could not be read to its end: {source}")
+                write!(f, "cannot read {name} to its end: {source}")
             }
             Self::StreamSpool { limit } => write!(
                 f,
-                "an archive at its end was not looked for: input exceeds the limit of {limit} bytes"
+                "not searched for an archive at its end: the input exceeds the limit of {limit} bytes"
             ),
             Self::EncodedTooLong { limit } => write!(
                 f,
-                "it has base64 of more than {} MiB, of which what is encoded once more is looked \
-                 for in the first part only",
+                "base64 longer than {} MiB: nested encodings were decoded only in its first part",
                 limit >> 20
             ),
             Self::Archive(issue) => issue.fmt(f),
@@ -78,39 +78,41 @@ impl Display for ArchiveIssue {
 impl Display for Damage {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
-            Self::ZipDirectoryMissing => {
-                "it has no central directory; its entries are read as they lie"
+            Self::ZipDirectoryMissing => "no central directory; entries were read in file order",
+            Self::ZipDirectory => "invalid central directory; entries were read in file order",
+            Self::ZipEntryMisplaced => {
+                "local header is not at the offset given by the central directory"
             }
-            Self::ZipDirectory => "its central directory; its entries are read as they lie",
-            Self::ZipEntryMisplaced => "it does not lie where it should",
-            Self::ZipEntryUnsized => "how long it is stood in the directory only",
-            Self::HeaderMissing => "no header where one should be",
-            Self::HeaderCut => "it ends within a header",
-            Self::OwnHeaderCut => "it ends within its header",
-            Self::BundleHeaderCut => "it ends within its header, or a line of that is too long",
-            Self::MemberCut => "it ends within a member",
-            Self::NameLength => "a name has an impossible length",
-            Self::NameLengthMissing => "a name has no length",
-            Self::NameTableCut => "it ends within its table of names",
-            Self::PageSize => "its pages have an impossible size",
-            Self::LooseHeaderMissing => "it has no header",
-            Self::PackHeader => "the pack's header is wrong",
-            Self::PackChecksum => "the pack: its checksum is wrong",
-            Self::Checksum => "a checksum does not agree",
-            Self::SevenZHeader => "its header is wrong",
+            Self::ZipEntryUnsized => {
+                "entry size is recorded only in the central directory, which is missing"
+            }
+            Self::HeaderMissing => "no header where one is expected",
+            Self::HeaderCut => "truncated within a header",
+            Self::OwnHeaderCut => "truncated within its header",
+            Self::BundleHeaderCut => "truncated within its header, or a header line is too long",
+            Self::MemberCut => "truncated within a member",
+            Self::NameLength => "invalid name length",
+            Self::NameLengthMissing => "name without a length",
+            Self::NameTableCut => "truncated within its table of names",
+            Self::PageSize => "invalid page size",
+            Self::LooseHeaderMissing => "no object header",
+            Self::PackHeader => "invalid pack header",
+            Self::PackChecksum => "pack checksum mismatch",
+            Self::Checksum => "checksum mismatch",
+            Self::SevenZHeader => "invalid header",
             Self::Decoder { message } => message,
             Self::BlocksSkipped { blocks } => {
                 let missing = Self::HeaderMissing;
-                return write!(f, "{missing}; {blocks} blocks of 512 bytes were passed over");
+                return write!(f, "{missing}; skipped {blocks} blocks of 512 bytes");
             }
             Self::PackObject { number, count, source } => {
-                return write!(f, "the pack: object {number} of {count}: {source}");
+                return write!(f, "pack object {number} of {count}: {source}");
             }
-            Self::PackIndex { message } => return write!(f, "the pack: {message}"),
-            Self::Pack(error) => return write!(f, "the pack: {}", error.fault),
+            Self::PackIndex { message } => return write!(f, "pack: {message}"),
+            Self::Pack(error) => return write!(f, "pack: {}", error.fault),
             Self::Block(error) => return error.fmt(f),
             Self::Following { damage, members } => {
-                return write!(f, "{damage}; and {} behind it", count(*members, "member"));
+                return write!(f, "{damage}; lost with {} after it", count(*members, "member"));
             }
         })
     }
@@ -119,23 +121,25 @@ impl Display for Damage {
 impl Display for Unsupported {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::ZipMethod(method) => write!(f, "its method {method} is not known"),
-            Self::SevenZMethod(name) => write!(f, "its method {name} is not known"),
+            Self::ZipMethod(method) => write!(f, "unsupported compression method {method}"),
+            Self::SevenZMethod(name) => write!(f, "unsupported compression method {name}"),
             Self::SevenZVersion { major, minor } => {
-                write!(f, "its version {major}.{minor} is not known")
+                write!(f, "unsupported version {major}.{minor}")
             }
             Self::EncryptedBlock { members } => {
-                write!(f, "it is encrypted, and {} behind it", count(*members, "member"))
+                write!(f, "it is encrypted, together with {} after it", count(*members, "member"))
             }
             Self::RpmCpio => {
-                f.write_str("an rpm's cpio whose lengths stand in the rpm's header only")
+                f.write_str("cpio whose file sizes are recorded only in the rpm header")
             }
-            Self::Brotli => f.write_str("it is named .br and does not read as brotli"),
+            Self::Brotli => f.write_str("named .br, but not valid brotli"),
             Self::GitObjects => {
-                f.write_str("packed git objects, which are not read where histories are not")
+                f.write_str("packed git objects, which a scan without git histories does not read")
             }
-            Self::Sha256Bundle => f.write_str("it names its objects by SHA-256"),
-            Self::Lzw { streams } => write!(f, "{streams} of its streams are packed with LZW"),
+            Self::Sha256Bundle => {
+                f.write_str("a bundle with SHA-256 object ids, which is not supported")
+            }
+            Self::Lzw { streams } => write!(f, "{}", count(*streams, "LZW-compressed stream")),
         }
     }
 }
@@ -144,20 +148,23 @@ impl Display for ArchiveLimit {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Depth { format, depth } => {
-                write!(f, "it is a {format} archive in {depth} others (--archive-depth)")
+                let others = count(*depth, "other archive");
+                write!(f, "{format} archive inside {others}; raise --archive-depth to open it")
             }
-            Self::Held(limit) => write!(f, "{limit} bytes are the most that is held of it"),
+            Self::Held(limit) => {
+                write!(f, "exceeds the limit of {limit} bytes for a nested archive")
+            }
             Self::Unpack(limit) => limit.fmt(f),
             Self::ZipDirectories(limit) => {
-                write!(f, "it has more than {limit} central directories")
+                write!(f, "more than {limit} central directories")
             }
-            Self::TarHeader(limit) => write!(f, "a header has more than {limit} bytes"),
-            Self::BundleHeader(limit) => write!(f, "its header has more than {limit} bytes"),
+            Self::TarHeader(limit) => write!(f, "a header exceeds the limit of {limit} bytes"),
+            Self::BundleHeader(limit) => write!(f, "its header exceeds the limit of {limit} bytes"),
             Self::PackDelta { len, limit } => {
-                write!(f, "the pack has a delta of {len} bytes; {limit} are the most that is held")
+                write!(f, "a delta of {len} bytes in the pack exceeds the limit of {limit} bytes")
             }
-            Self::Repository => f.write_str("a repository in it is too large to be unpacked"),
-            Self::Memory => f.write_str("it needs too much memory"),
+            Self::Repository => f.write_str("a repository in it exceeds the size limit"),
+            Self::Memory => f.write_str("its decoder needs too much memory"),
         }
     }
 }
@@ -167,7 +174,7 @@ impl Display for UnpackLimit {
         f.write_str("it unpacks to more than ")?;
         match self {
             Self::Bytes(limit) => write!(f, "{limit} bytes (--max-unpacked)"),
-            Self::Ratio(limit) => write!(f, "{limit} bytes for each of its own"),
+            Self::Ratio(limit) => write!(f, "{limit} times its own size"),
             Self::Members(limit) => write!(f, "{limit} members"),
         }
     }

@@ -1,7 +1,8 @@
-//! Reads a stream through one reused buffer, as windows that overlap by what the search needs.
+//! Reads a stream through one reused buffer, as windows that overlap.
 //!
-//! Memory stays constant however large the input is. A window keeps context before the bytes it
-//! owns and after them; offset and text position of every window are kept up as bytes are dropped.
+//! Input: a reader. Output: windows, to a sink. Memory is constant for any input size. A window has context
+//! before and after the bytes it owns; its offset and text position are tracked as bytes are dropped.
+//! Nothing is searched here.
 
 mod push;
 
@@ -13,45 +14,45 @@ use crate::blob::{Context, Origin};
 use ddpatrol_detect::may_continue_base64;
 use std::io::{self, Read};
 
-/// The length to which a window grows to hold base64 that is decoded whole, in bytes.
-const MOST: usize = 16 << 20;
-/// The number of bytes by which a window grows first; then twice as many each time. A token in every
-/// line of a log is often at the end of a window, and ends soon after.
+/// Maximum length of a window that grows to hold a run of base64, in bytes.
+const MAX_WINDOW: usize = 16 << 20;
+/// Bytes by which a window grows first; the amount doubles each time. If every line of a log has a token, one
+/// is often at the end of a window, and ends soon after.
 const STEP: usize = 4 * 1024;
 
-/// One worker's buffer.
+/// The buffer of one worker.
 #[derive(Debug)]
 pub struct Windows {
     windows: PushWindows,
-    /// Whether it was reported that encoded text of the input exceeds the largest window.
+    /// Whether [`Issue::EncodedTooLong`] was reported for the input.
     has_reported: bool,
 }
 
 /// How a stream ended.
 #[derive(Debug)]
 pub enum End {
-    /// All of it was scanned: so many bytes.
+    /// All bytes were scanned; this is their number.
     Whole(u64),
     /// The scan was interrupted.
     Interrupted,
-    /// Reading failed; what came before was scanned.
+    /// Reading failed; the bytes before were scanned.
     Failed(io::Error),
 }
 
 impl Windows {
-    /// Makes a buffer for windows with this context.
+    /// Creates a buffer for windows with this context.
     #[must_use]
     pub fn new(context: Context) -> Self {
         Self { windows: PushWindows::new(context), has_reported: false }
     }
 
-    /// Makes a buffer of `size` bytes, or more where the context needs it.
+    /// Creates a buffer of `size` bytes, or more if the context needs it.
     #[must_use]
     pub fn with_size(context: Context, size: usize) -> Self {
         Self { windows: PushWindows::with_size(context, size), has_reported: false }
     }
 
-    /// Pushes what `reader` yields to `sink`, and counts the bytes as they are read.
+    /// Pushes the bytes of `reader` to `sink`, and counts them.
     pub fn push_all(
         &mut self,
         origin: Origin<'_>,
@@ -71,11 +72,11 @@ impl Windows {
             let mut state = self.fill(reader, &mut total);
             let mut more = STEP;
             while matches!(state, State::Full) && may_continue_base64(self.windows.bytes()) {
-                if self.windows.window_len() >= MOST {
+                if self.windows.window_len() >= MAX_WINDOW {
                     self.report_part(origin, run);
                     break;
                 }
-                self.windows.grow(MOST.min(self.windows.window_len() + more));
+                self.windows.grow(MAX_WINDOW.min(self.windows.window_len() + more));
                 more *= 2;
                 state = self.fill(reader, &mut total);
             }
@@ -108,7 +109,7 @@ impl Windows {
         }
     }
 
-    /// Reports, once for an input, that encoded text is too long to be decoded at once.
+    /// Reports, once per input, that encoded text is too long to be decoded as a whole.
     fn report_part(&mut self, origin: Origin<'_>, run: &Run) {
         if std::mem::replace(&mut self.has_reported, true) {
             return;
@@ -117,7 +118,7 @@ impl Windows {
             Origin::File(path) => Some(path.to_owned()),
             _ => None,
         };
-        run.report(Issue::EncodedTooLong { limit: MOST }, path);
+        run.report(Issue::EncodedTooLong { limit: MAX_WINDOW }, path);
     }
 }
 

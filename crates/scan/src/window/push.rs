@@ -1,7 +1,7 @@
-//! Windows over bytes that are pushed: bytes come in as they are read, windows go out as they fill.
+//! Splits pushed bytes into overlapping windows.
 //!
-//! The overlap between windows is computed here, for readers and for the members of archives. Nothing is
-//! read or searched here.
+//! Input: bytes, as they are read. Output: windows, as they fill, both for readers and for members of
+//! archives. Nothing is read or searched here.
 
 use crate::blob::{Blob, Context, Origin, Position};
 use std::ops::Range;
@@ -15,7 +15,7 @@ const WINDOW: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct PushWindows {
     buffer: Vec<u8>,
-    /// The length of the buffer where it was not grown.
+    /// The length of the buffer unless it has grown.
     size: usize,
     context: Context,
     filled: usize,
@@ -33,7 +33,7 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Returns `true` if no byte is the window's own: for input without bytes.
+    /// Returns `true` if the window owns no byte, as for empty input.
     pub fn is_empty(&self) -> bool {
         self.own.is_empty()
     }
@@ -45,16 +45,16 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Takes windows.
+/// Receives windows.
 pub type OnWindow<'a> = &'a mut dyn FnMut(Window<'_>);
 
 impl PushWindows {
-    /// Makes a buffer for windows with this context.
+    /// Creates a buffer for windows with this context.
     pub fn new(context: Context) -> Self {
         Self::with_size(context, WINDOW)
     }
 
-    /// Makes a buffer of `size` bytes, or more where the context needs it.
+    /// Creates a buffer of `size` bytes, or more if the context needs it.
     pub fn with_size(context: Context, size: usize) -> Self {
         let least = context.before + 2 * context.after + 1;
         let size = size.max(least);
@@ -62,14 +62,14 @@ impl PushWindows {
         Self { buffer, size, context, filled: 0, own_start: 0, offset: 0, position: None }
     }
 
-    /// Forgets everything, to be used for other bytes.
+    /// Clears the buffer for other bytes.
     pub fn reset(&mut self) {
         (self.filled, self.own_start, self.offset, self.position) = (0, 0, 0, None);
         self.buffer.truncate(self.size);
         self.buffer.shrink_to(self.size);
     }
 
-    /// Returns the room that bytes can be read into; it is never empty.
+    /// Returns the free part of the buffer, to read bytes into; it is never empty.
     pub fn room(&mut self) -> &mut [u8] {
         &mut self.buffer[self.filled..]
     }
@@ -89,12 +89,12 @@ impl PushWindows {
         self.buffer.resize(len, 0);
     }
 
-    /// Adds `len` bytes that were read into the room, and keeps the window even if it is full.
+    /// Adds `len` bytes that were read into the free part, and keeps the window even if it is full.
     pub fn add(&mut self, len: usize) {
         self.filled += len;
     }
 
-    /// Adds `len` bytes that were read into the room; yields the window if it is full.
+    /// Adds `len` bytes that were read into the free part; yields the window if it is full.
     pub fn advance(&mut self, len: usize, on_window: OnWindow<'_>) {
         self.add(len);
         if self.filled == self.buffer.len() {
@@ -113,7 +113,7 @@ impl PushWindows {
         }
     }
 
-    /// Yields a window that is full, and begins the next one with the context that both share.
+    /// Yields a full window, and begins the next one with the shared context.
     pub fn next(&mut self, on_window: OnWindow<'_>) {
         let own_end = self.filled - self.context.after;
         let mut position = self.show(own_end, on_window);
@@ -121,7 +121,7 @@ impl PushWindows {
         position.advance(&self.buffer[..dropped]);
         self.buffer.copy_within(dropped..self.filled, 0);
         self.filled -= dropped;
-        // A window that has grown shrinks again, but leaves room.
+        // A grown window shrinks again, but keeps a free byte.
         self.buffer.truncate(self.size.max(self.filled + 1));
         self.own_start = own_end - dropped;
         self.offset += dropped as u64;
@@ -134,7 +134,7 @@ impl PushWindows {
         self.reset();
     }
 
-    /// Yields the bytes as a window; returns the position of the first one.
+    /// Yields the bytes as a window; returns the position of the first byte.
     fn show(&self, own_end: usize, on_window: OnWindow<'_>) -> Position {
         let bytes = self.bytes();
         let position = self.position.unwrap_or_else(|| Position::start_of(bytes));
@@ -151,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_is_some_windows_own_exactly_once(
+        fn every_byte_is_owned_by_exactly_one_window(
             len in 0..3_000_000_usize, piece in 1..400_000_usize,
         ) {
             let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::{finding, location, trace};
-use crate::source::Scanned;
+use crate::source::ScannedRepo;
 use ddpatrol_scan::finding::{ChangeStatus, Finding};
 use std::fs;
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ fn a_folder_is_in_the_repository_that_it_is() {
 }
 
 fn base_of(here: &Path, findings: Vec<Finding>, repositories: &[&str]) -> String {
-    let scanned = |root: &&str| Scanned { root: root.into(), head: None };
+    let scanned = |root: &&str| ScannedRepo { root: root.into(), head: None };
     let repositories = repositories.iter().map(scanned).collect();
     let outcome = Outcome { findings, repositories, ..Outcome::default() };
     let base = paths(here).base(&outcome);

@@ -48,7 +48,7 @@ fn place_of(location: Location) -> Place {
     document.findings.remove(0).locations.remove(0)
 }
 
-fn suppression(by: By) -> Option<Suppression> {
+fn suppression(by: SuppressionKind) -> Option<Suppression> {
     Some(Suppression { by, reason: Some(format!("because of {}", token(9))), expires: None })
 }
 
@@ -68,7 +68,10 @@ fn findings_keep_their_order_and_all_their_places() {
 fn only_proven_findings_that_count_are_counted() {
     let proven = finding(vec![location("a"), location("b")]);
     let shaped = Finding { evidence: Evidence::Shaped, ..finding(vec![location("c")]) };
-    let known = Finding { suppression: suppression(By::Baseline), ..finding(vec![location("d")]) };
+    let known = Finding {
+        suppression: suppression(SuppressionKind::Baseline),
+        ..finding(vec![location("d")])
+    };
     let summary = of(vec![proven, shaped, known]).summary;
     assert_eq!((summary.proven, summary.proven_locations), (1, 2));
     assert_eq!(summary.suppressed, SuppressedCounts { baseline: 1, ..Default::default() });
@@ -81,7 +84,13 @@ fn suppressed_findings_are_counted_by_what_suppresses_them() {
         let record = record(vec![place("a"), new.clone()]);
         Record { suppression: Some(suppressed(by)), ..record }
     };
-    let records = [by(By::Inline), by(By::Allow), by(By::Allow), by(By::Baseline), record(vec![])];
+    let records = [
+        by(SuppressionKind::Inline),
+        by(SuppressionKind::Allow),
+        by(SuppressionKind::Allow),
+        by(SuppressionKind::Baseline),
+        record(vec![]),
+    ];
     let counts = SuppressedCounts { inline: 1, allowed: 2, baseline: 1, new_places: 4 };
     assert_eq!(SuppressedCounts::new(&records), counts);
     assert_eq!(counts.total(), 4);
@@ -148,17 +157,20 @@ fn all_text_of_a_scan_is_masked() {
     };
     let issue = Arc::new(message(Severity::Opaque, token(15)));
     let diagnostic = Diagnostic { path: Some(path(14)), issue };
-    let unused = Unused {
-        by: By::Allow,
+    let unused = UnusedSuppression {
+        by: SuppressionKind::Allow,
         fingerprint: finding(vec![]).fingerprint,
         what: token(16),
         expired: None,
     };
     let outcome = Outcome {
-        findings: vec![Finding { suppression: suppression(By::Allow), ..finding(vec![place]) }],
+        findings: vec![Finding {
+            suppression: suppression(SuppressionKind::Allow),
+            ..finding(vec![place])
+        }],
         diagnostics: vec![diagnostic],
         notes: vec![token(17)],
-        repositories: vec![Scanned { root: path(18), head: None }],
+        repositories: vec![ScannedRepo { root: path(18), head: None }],
         unused: vec![unused],
         ..Outcome::default()
     };
@@ -197,7 +209,7 @@ fn a_streamed_match_has_no_steps_objects_or_base_of_uris() {
         is_in_members: false,
         spans: Arc::new([Span { offset: 1, len: 2 }]),
     };
-    let known = suppression(By::Inline);
+    let known = suppression(SuppressionKind::Inline);
     let found = Finding {
         objects: vec![held],
         suppression: known,
@@ -206,7 +218,7 @@ fn a_streamed_match_has_no_steps_objects_or_base_of_uris() {
     let streamed = with_builder(Choices::default(), |it| it.occurrence(&found));
     assert!(streamed.steps.is_empty() && streamed.objects.is_empty());
     assert_eq!(streamed.locations[0].uri, None);
-    assert_eq!(streamed.suppression.map(|it| it.by), Some(By::Inline));
+    assert_eq!(streamed.suppression.map(|it| it.by), Some(SuppressionKind::Inline));
     let whole = of(vec![found]).findings.remove(0);
     assert_eq!(whole.objects.len(), 1);
 }

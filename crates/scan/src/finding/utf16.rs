@@ -1,18 +1,18 @@
-//! Lines and columns of matches in UTF-16, whose characters have two bytes.
+//! Lines and columns of matches, including those in UTF-16, whose code units have two bytes.
 //!
-//! In come positions that count bytes; out come positions that count characters, as far as the
-//! beginning of the line is known. It reads nothing but the bytes of the window.
+//! Input: byte ranges in a window. Output: positions in code units, if the start of the line is in the
+//! window. Only the bytes of the window are read.
 
 use crate::blob::{Position, Positions};
 use ddpatrol_detect::encoding::{Encoding, Layer};
 use std::ops::Range;
 
-/// How many bytes apart the line counts are that are remembered.
+/// Distance between cached line counts, in bytes.
 const STRIDE: usize = 4 * 1024;
 
-/// How many lines end before a byte, and where the last of them does.
+/// The number of lines that end before a byte, and the start of its line.
 #[derive(Clone, Copy, Debug, Default)]
-struct Mark {
+struct LineMark {
     at: usize,
     lines: u64,
     line_start: Option<usize>,
@@ -20,19 +20,19 @@ struct Mark {
 
 /// Positions of matches in one window.
 #[derive(Clone, Debug)]
-pub(crate) struct Places<'a> {
+pub(crate) struct TextPositions<'a> {
     bytes: &'a [u8],
     /// The offset of the window in its content.
     offset: u64,
     positions: Positions<'a>,
     newline: [u8; 2],
     /// Lines of UTF-16 passed so far, in ascending order.
-    marks: Vec<Mark>,
-    last: Mark,
+    marks: Vec<LineMark>,
+    last: LineMark,
 }
 
-impl<'a> Places<'a> {
-    /// Prepares for a window at an offset whose first byte is at `start`.
+impl<'a> TextPositions<'a> {
+    /// Creates the positions for a window at an offset, whose first byte is at `start`.
     pub(crate) fn new(bytes: &'a [u8], offset: u64, start: Position) -> Self {
         Self {
             bytes,
@@ -40,11 +40,11 @@ impl<'a> Places<'a> {
             positions: Positions::new(bytes, start),
             newline: [0; 2],
             marks: Vec::new(),
-            last: Mark::default(),
+            last: LineMark::default(),
         }
     }
 
-    /// Returns where a match begins and ends.
+    /// Returns the start and end of a match.
     pub(crate) fn of(
         &mut self,
         matched: &Range<usize>,
@@ -55,15 +55,15 @@ impl<'a> Places<'a> {
         let mut end = start;
         end.advance(&self.bytes[matched.clone()]);
         if encoding.is_utf16() {
-            self.wide(start..end, line_start, matched, encoding)
+            self.in_utf16(start..end, line_start, matched, encoding)
         } else {
             (start, end)
         }
     }
 
-    /// Converts positions that count bytes to those that count UTF-16 units, if the line begins within the
-    /// window. If all of the content is UTF-16, lines are counted in it, too.
-    fn wide(
+    /// Converts positions in bytes to positions in UTF-16 code units, if the line begins within the window. If
+    /// the whole content is UTF-16, lines are counted in UTF-16 too.
+    fn in_utf16(
         &mut self,
         counted: Range<Position>,
         line_start: Option<usize>,
@@ -91,20 +91,21 @@ impl<'a> Places<'a> {
     }
 
     /// Counts the lines of UTF-16 that end before `at`.
-    fn lines_before(&mut self, at: usize, encoding: Encoding) -> Mark {
-        // A newline is a character of two bytes; its one byte is part of others, too.
+    fn lines_before(&mut self, at: usize, encoding: Encoding) -> LineMark {
+        // A newline has two bytes; a single newline byte may be part of another character.
         let newline = match encoding.outermost() {
             Some(Layer::Utf16Be) => [0, b'\n'],
             _ => [b'\n', 0],
         };
         if newline != self.newline {
-            (self.newline, self.last) = (newline, Mark::default());
+            (self.newline, self.last) = (newline, LineMark::default());
             self.marks.clear();
         }
         let at = at & !1;
         if at < self.last.at {
             let known = self.marks.partition_point(|mark| mark.at <= at);
-            self.last = known.checked_sub(1).map_or_else(Mark::default, |known| self.marks[known]);
+            self.last =
+                known.checked_sub(1).map_or_else(LineMark::default, |known| self.marks[known]);
         }
         while at - self.last.at > STRIDE {
             self.advance(self.last.at + STRIDE);

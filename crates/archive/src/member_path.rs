@@ -1,6 +1,6 @@
-//! Where a member stands: its virtual path, how deep it lies, and what made it.
+//! The place of a member: its virtual path, nesting depth and container image layer.
 //!
-//! Takes member names as the archive has them; returns paths that are labels only and stay below that
+//! Input: member names as recorded in the archive. Output: paths, which are labels and stay below the path
 //! of the archive. Nothing here touches the file system.
 
 use ddpatrol_scan::label::inside;
@@ -8,32 +8,32 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The longest member name that a path shows whole. File systems end at 4,096.
-const LONGEST: usize = 4_096;
+/// Maximum length of a member name in a path, in bytes. File systems allow 4,096.
+const MAX_NAME: usize = 4_096;
 
 /// A place in an archive, or the outermost archive itself.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    /// What its own bytes are told as.
+pub(super) struct MemberPlace {
+    /// The path under which its own bytes are reported.
     pub(super) path: PathBuf,
-    /// What the paths of its members begin with.
+    /// The path prefix of its members.
     pub(super) base: PathBuf,
-    /// How many archives it lies in.
+    /// The number of archives around it.
     pub(super) depth: usize,
-    /// The layer of a container image that it lies in, in words.
+    /// The description of the container image layer around it.
     pub(super) layer: Option<Arc<str>>,
-    /// The layers of an image, where this is one.
+    /// The layers, if it is a container image.
     pub(super) image: Option<Arc<super::layers::Layers>>,
 }
 
-impl Place {
-    /// The outermost archive.
+impl MemberPlace {
+    /// Returns the place of the outermost archive.
     pub(super) fn top(path: &Path, layer: Option<Arc<str>>) -> Self {
         let path = path.to_owned();
         Self { base: path.clone(), path, depth: 0, layer, image: None }
     }
 
-    /// A member of this archive.
+    /// Returns the place of a member of this archive.
     pub(super) fn member(&self, name: &[u8]) -> Self {
         let image = self.image.as_ref();
         let layer = image.and_then(|image| image.layer(name)).or_else(|| self.layer.clone());
@@ -41,8 +41,8 @@ impl Place {
         Self { base: path.clone(), path, depth: self.depth + 1, layer, image: None }
     }
 
-    /// An archive that this compressed one is all about: `c.tar.gz!/d.env` names no `c.tar`. Its own
-    /// bytes read `c.tar.gz!`.
+    /// Returns the place of the archive inside a compressed file. Its bytes are at `c.tar.gz!`, its members
+    /// at `c.tar.gz!/d.env`, without a `c.tar`.
     pub(super) fn content(&self) -> Self {
         let mut path = self.base.clone().into_os_string();
         path.push("!");
@@ -50,7 +50,7 @@ impl Place {
         Self { path: path.into(), base: self.base.clone(), depth: self.depth, layer, image: None }
     }
 
-    /// The last component of its path.
+    /// Returns the last component of the path.
     pub(super) fn name(&self) -> &[u8] {
         self.base.file_name().map_or(b"", |name| name.as_encoded_bytes())
     }
@@ -59,8 +59,8 @@ impl Place {
 /// Returns the path of a member, such as `a.jar!/b/c`.
 fn join(base: &Path, name: &[u8]) -> PathBuf {
     let name = inside(name);
-    let is_cut = name.len() > LONGEST;
-    let name = &name[..name.len().min(LONGEST)];
+    let is_cut = name.len() > MAX_NAME;
+    let name = &name[..name.len().min(MAX_NAME)];
     let mut path = base.as_os_str().to_owned();
     path.push("!/");
     path.push(text(name));
@@ -73,9 +73,9 @@ fn join(base: &Path, name: &[u8]) -> PathBuf {
 #[cfg(unix)]
 fn text(name: &[u8]) -> OsString {
     use std::os::unix::ffi::OsStringExt;
-    // A path that holds NUL cannot be passed on by anything.
-    let spell = |&byte: &u8| if byte == 0 { b'?' } else { byte };
-    OsString::from_vec(name.iter().map(spell).collect())
+    // No system call accepts a path that contains NUL.
+    let printable = |&byte: &u8| if byte == 0 { b'?' } else { byte };
+    OsString::from_vec(name.iter().map(printable).collect())
 }
 
 #[cfg(not(unix))]
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn hostile_names_are_labels_below_the_archive() {
-        let top = Place::top(Path::new("x/a.zip"), None);
+        let top = MemberPlace::top(Path::new("x/a.zip"), None);
         let path = |name: &[u8]| top.member(name).path;
         assert_eq!(path(b"b/c"), Path::new("x/a.zip!/b/c"));
         assert_eq!(path(b"./b"), Path::new("x/a.zip!/b"));

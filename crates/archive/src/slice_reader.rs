@@ -1,24 +1,23 @@
-//! Parts of an archive's bytes: what a directory accounts for, what it leaves out, and a part as bytes of
-//! its own.
+//! Slices of an archive's bytes: the ranges that a directory covers, the gaps between them, and a reader
+//! over one range.
 
 use super::bytes::Bytes;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// What lies between entries and is no longer than this is the descriptor of one.
-const LEAST_GAP: u64 = 30;
+/// Shorter gaps between entries are data descriptors, in bytes.
+const MIN_GAP: u64 = 30;
 
-/// Where the entries of a directory lie.
+/// The ranges of the entries of a directory.
 #[derive(Debug, Default)]
-pub(super) struct Taken(Vec<Range<u64>>);
+pub(super) struct CoveredRanges(Vec<Range<u64>>);
 
-impl Taken {
+impl CoveredRanges {
     pub(super) fn add(&mut self, range: Range<u64>) {
         match self.0.last_mut() {
             // Most entries follow each other, some with a descriptor between them.
             Some(last)
-                if last.start <= range.start
-                    && range.start <= last.end.saturating_add(LEAST_GAP) =>
+                if last.start <= range.start && range.start <= last.end.saturating_add(MIN_GAP) =>
             {
                 last.end = last.end.max(range.end);
             }
@@ -26,13 +25,13 @@ impl Taken {
         }
     }
 
-    /// Lists what lies between them and before `end`, and could hold an entry.
+    /// Lists the gaps before `end` that are long enough to hold an entry.
     pub(super) fn gaps(mut self, end: u64) -> Vec<Range<u64>> {
         self.0.sort_unstable_by_key(|range| range.start);
         self.0.push(end..end);
         let (mut gaps, mut at) = (Vec::new(), 0_u64);
         for range in self.0 {
-            if range.start.min(end) > at.saturating_add(LEAST_GAP) {
+            if range.start.min(end) > at.saturating_add(MIN_GAP) {
                 gaps.push(at..range.start.min(end));
             }
             at = at.max(range.end);
@@ -41,21 +40,21 @@ impl Taken {
     }
 }
 
-/// A part of bytes as bytes of its own.
-pub(super) struct View<'a> {
+/// A seekable reader over one range of other bytes.
+pub(super) struct SliceReader<'a> {
     bytes: &'a mut dyn Bytes,
     range: Range<u64>,
     at: u64,
 }
 
-impl<'a> View<'a> {
+impl<'a> SliceReader<'a> {
     pub(super) fn new(bytes: &'a mut dyn Bytes, range: Range<u64>) -> io::Result<Self> {
         bytes.seek(SeekFrom::Start(range.start))?;
         Ok(Self { bytes, at: range.start, range })
     }
 }
 
-impl Read for View<'_> {
+impl Read for SliceReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.range.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let most = left.min(buffer.len());
@@ -65,7 +64,7 @@ impl Read for View<'_> {
     }
 }
 
-impl Seek for View<'_> {
+impl Seek for SliceReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let at = match to {
             SeekFrom::Start(at) => self.range.start.checked_add(at),

@@ -1,13 +1,13 @@
-//! Gathers the matches that one worker finds: in come windows and matches, out go the places of each
-//! token to the [`Collector`], content by content.
+//! Collects the matches of one worker.
 //!
-//! Describing a token and taking the collector's lock cost far more than finding it once more, so both
-//! are done once for each content. A gatherer keeps what it has until it is dropped.
+//! Input: windows and matches. Output: the locations of each token, to the [`Collector`], one content at a
+//! time. Describing a token and locking the collector cost far more than finding the token again, so both
+//! happen once per content. The rest is flushed when the worker's collector is dropped.
 
-use super::spots::{Gathered, Sight, Spots};
+use super::spots::{MatchPosition, Spots, TokenLocations};
 use super::{
-    ChangeStatus, Collector, Location, Matched, Occurrence, OnMatch, Part, Sights, Token, Told,
-    Trace,
+    ChangeStatus, Collector, Location, MatchDescriber, Matched, Occurrence, OnMatch, Part, Token,
+    Trace, WindowMatches,
 };
 use crate::blob::Blob;
 use ddpatrol_detect::redact::Clean;
@@ -17,12 +17,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How many contents are open at once: an archive's windows alternate with those of its members.
-const MOST_OPEN: usize = 8;
-/// After so many tokens the descriptions are dropped when the next content begins.
-const MOST_TOKENS: usize = 4096;
+/// Maximum number of open contents: windows of an archive alternate with those of its members.
+const MAX_OPEN: usize = 8;
+/// Maximum number of token descriptions kept when the next content begins.
+const MAX_TOKENS: usize = 4096;
 
-/// Descriptions of tokens, each made once.
+/// Numbered descriptions of tokens.
 #[derive(Debug, Default)]
 pub struct Tokens {
     list: Vec<Token>,
@@ -54,12 +54,12 @@ impl Tokens {
         &self.list[number]
     }
 
-    /// Returns how many there are.
+    /// Returns the number of tokens.
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Forgets all.
+    /// Removes all tokens.
     pub fn clear(&mut self) {
         self.list.clear();
         self.by_hash.clear();
@@ -67,68 +67,68 @@ impl Tokens {
     }
 }
 
-/// What all places of a token in one content have in common.
+/// The data shared by all locations in one content.
 #[derive(Clone, Debug)]
-pub struct Common {
-    /// The file or folder; `None` is standard input.
+pub struct LocationContext {
+    /// The file or folder; `None` for standard input.
     pub path: Option<PathBuf>,
     /// The part of the input.
     pub part: Part,
-    /// The layer of a container image, in words.
+    /// The description of a container image layer.
     pub layer: Option<Arc<str>>,
-    /// The commits, for a place in a history.
+    /// The attribution, for content of a history.
     pub trace: Option<Arc<Trace>>,
-    /// The status against the base, for a place in a change.
+    /// The status relative to the base, for content of a change.
     pub change_status: Option<ChangeStatus>,
 }
 
 /// One match, and the window that it is in.
-pub struct Seen<'a, 'w> {
+pub struct WindowMatch<'a, 'w> {
     /// The token.
     pub token: &'a Token,
     /// Describes matches in the window.
-    pub sights: &'a mut Sights<'w>,
-    /// Where the token is in the window.
+    pub window: &'a mut WindowMatches<'w>,
+    /// The position of the token in the window.
     pub matched: Matched,
 }
 
-impl Common {
-    /// Adds a match to the places of its token, and calls `on_match` with it.
-    pub fn gather(
+impl LocationContext {
+    /// Adds a match to the locations of its token, and calls `on_match` with it.
+    pub fn add_match(
         &self,
-        gathered: &mut Gathered,
-        told: &mut Told<'_>,
-        seen: Seen<'_, '_>,
+        locations: &mut TokenLocations,
+        describer: &mut MatchDescriber<'_>,
+        seen: WindowMatch<'_, '_>,
         on_match: Option<OnMatch<'_>>,
     ) {
-        let Seen { token, sights, matched } = seen;
-        let sight = sights.sight(told, self.part, &matched);
-        let bare = on_match.map(|on_match| (on_match, sight.clone()));
-        let added =
-            gathered.add(sight, |sight| self.location(sight, sights.snippet(told, &matched)));
-        let Some((on_match, sight)) = bare else { return };
+        let WindowMatch { token, window, matched } = seen;
+        let position = window.position(describer, self.part, &matched);
+        let bare = on_match.map(|on_match| (on_match, position.clone()));
+        let added = locations
+            .add(position, |position| self.location(position, window.snippet(describer, &matched)));
+        let Some((on_match, position)) = bare else { return };
         match added {
             Some(location) => on_match(Occurrence { token, location }),
             None => {
-                let location = &self.location(sight, Clean::default());
+                let location = &self.location(position, Clean::default());
                 on_match(Occurrence { token, location });
             }
         }
     }
 
-    fn location(&self, sight: Sight, snippet: Clean) -> Location {
+    fn location(&self, position: MatchPosition, snippet: Clean) -> Location {
         Location {
             path: self.path.clone(),
             part: self.part,
-            offset: sight.offset,
-            len: sight.len,
-            start: sight.start,
-            end: sight.end,
+            offset: position.offset,
+            len: position.len,
+            start: position.start,
+            end: position.end,
             snippet,
-            encoding: sight.encoding,
+            encoding: position.encoding,
             trace: self.trace.clone(),
             change_status: self.change_status.clone(),
-            inline: sight.inline,
+            inline: position.inline,
             is_new_place: false,
             layer: self.layer.clone(),
             further: Spots::default(),
@@ -139,86 +139,90 @@ impl Common {
 /// The matches in one content.
 #[derive(Debug)]
 struct Content {
-    common: Common,
+    common: LocationContext,
     tokens: ByToken,
 }
 
-/// A window whose matches are gathered.
+/// A window whose matches are collected.
 pub struct MatchWindow<'a> {
     blob: &'a Blob<'a>,
-    sights: Sights<'a>,
+    matches: WindowMatches<'a>,
     is_entered: bool,
 }
 
 impl<'a> MatchWindow<'a> {
-    /// Prepares for the matches in a window.
+    /// Creates the state for the matches in a window.
     #[must_use]
     pub fn new(blob: &'a Blob<'a>) -> Self {
-        let sights = Sights::new(blob.bytes, blob.offset, blob.position);
-        Self { blob, sights, is_entered: false }
+        let matches = WindowMatches::new(blob.bytes, blob.offset, blob.position);
+        Self { blob, matches, is_entered: false }
     }
 }
 
-/// The places of each token, by its number.
+/// The locations of each token, by its number.
 #[derive(Debug, Default)]
 pub(crate) struct ByToken {
-    list: Vec<(usize, Gathered)>,
+    list: Vec<(usize, TokenLocations)>,
     by_number: HashMap<usize, usize>,
 }
 
 impl ByToken {
-    /// Returns the places of a token.
-    pub(crate) fn of(&mut self, token: usize) -> &mut Gathered {
+    /// Returns the locations of a token.
+    pub(crate) fn of(&mut self, token: usize) -> &mut TokenLocations {
         let next = self.list.len();
         let at = match self.list.last() {
             Some((last, _)) if *last == token => next - 1,
             _ => *self.by_number.entry(token).or_insert(next),
         };
         if at == next {
-            self.list.push((token, Gathered::default()));
+            self.list.push((token, TokenLocations::default()));
         }
         &mut self.list[at].1
     }
 
-    /// Returns all.
-    pub(crate) fn into_list(self) -> Vec<(usize, Gathered)> {
+    /// Returns the locations of all tokens.
+    pub(crate) fn into_list(self) -> Vec<(usize, TokenLocations)> {
         self.list
     }
 }
 
-/// Gathers the matches of one worker.
-pub struct Gatherer<'a> {
-    told: Told<'a>,
+/// Collects the matches of one worker.
+pub struct WorkerCollector<'a> {
+    describer: MatchDescriber<'a>,
     collector: &'a Collector,
     on_match: Option<OnMatch<'a>>,
     tokens: Tokens,
-    /// The contents whose windows may go on, the last one last.
+    /// The contents that may have more windows, the most recent last.
     open: Vec<Content>,
 }
 
-impl<'a> Gatherer<'a> {
-    /// Creates a gatherer that hands its places to `collector`, and calls `on_match` with each match.
+impl<'a> WorkerCollector<'a> {
+    /// Creates a collector that forwards locations to `collector`, and calls `on_match` with each match.
     #[must_use]
-    pub fn new(told: Told<'a>, collector: &'a Collector, on_match: Option<OnMatch<'a>>) -> Self {
-        Self { told, collector, on_match, tokens: Tokens::default(), open: Vec::new() }
+    pub fn new(
+        describer: MatchDescriber<'a>,
+        collector: &'a Collector,
+        on_match: Option<OnMatch<'a>>,
+    ) -> Self {
+        Self { describer, collector, on_match, tokens: Tokens::default(), open: Vec::new() }
     }
 
     /// Adds a match in a window.
     pub fn add(&mut self, window: &mut MatchWindow<'_>, (found, secret): (Match, &[u8])) {
-        let MatchWindow { blob, sights, is_entered } = window;
+        let MatchWindow { blob, matches, is_entered } = window;
         if !std::mem::replace(is_entered, true) {
             self.enter(blob);
         }
-        let Self { told, tokens, open, on_match, .. } = self;
+        let Self { describer, tokens, open, on_match, .. } = self;
         let Some(content) = open.last_mut() else { return };
-        let number = tokens.number(told.detector, found, secret);
+        let number = tokens.number(describer.detector, found, secret);
         let matched = Matched { range: found.start..found.end, encoding: found.encoding };
-        let seen = Seen { token: tokens.get(number), sights, matched };
+        let seen = WindowMatch { token: tokens.get(number), window: matches, matched };
         let Content { common, tokens: by_token } = content;
-        common.gather(by_token.of(number), told, seen, *on_match);
+        common.add_match(by_token.of(number), describer, seen, *on_match);
     }
 
-    /// Finds the content of a window, or begins one.
+    /// Makes the content of a window the current one, and begins it if it is new.
     fn enter(&mut self, blob: &Blob<'_>) {
         let (path, part) = Location::place(blob.origin);
         let is_it = |it: &Content| it.common.path == path && it.common.part == part;
@@ -235,22 +239,22 @@ impl<'a> Gatherer<'a> {
             }
             None => {}
         }
-        if self.open.len() >= MOST_OPEN {
+        if self.open.len() >= MAX_OPEN {
             let content = self.open.remove(0);
             self.close(content);
         }
-        if self.tokens.len() > MOST_TOKENS {
+        if self.tokens.len() > MAX_TOKENS {
             self.close_all();
             self.tokens.clear();
         }
         let layer = blob.layer.cloned();
-        let common = Common { path, part, layer, trace: None, change_status: None };
+        let common = LocationContext { path, part, layer, trace: None, change_status: None };
         self.open.push(Content { common, tokens: ByToken::default() });
     }
 
     fn close(&self, content: Content) {
-        for (token, gathered) in content.tokens.into_list() {
-            self.collector.add(self.tokens.get(token), gathered);
+        for (token, locations) in content.tokens.into_list() {
+            self.collector.add(self.tokens.get(token), locations);
         }
     }
 
@@ -261,7 +265,7 @@ impl<'a> Gatherer<'a> {
     }
 }
 
-impl Drop for Gatherer<'_> {
+impl Drop for WorkerCollector<'_> {
     fn drop(&mut self) {
         self.close_all();
     }

@@ -1,9 +1,8 @@
-//! What a pack holds, told by reading over it once: where its entries begin, and how long their objects
-//! are, before any is put together.
+//! Scans the entry headers of a pack: offsets and object sizes, before any object is assembled.
 //!
-//! In comes a pack without an index; out goes the pack with one, in which ids stand for offsets: whoever
-//! reads all objects needs no other, and making a true one costs more than all else. What libgit2 is
-//! needed for after all (deltas that name their bases, objects too large to be held) is told.
+//! Input: a pack without an index. Output: the pack with an index whose ids are offsets. Reading all objects
+//! needs no other index, and computing a real one costs more than everything else. [`PackScan::is_simple`]
+//! is `false` for packs that need libgit2: deltas that name their base by id, or objects too large to hold.
 
 use super::bytes::{Bytes, fill};
 use super::fault::Fault;
@@ -15,29 +14,29 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// How many bytes a pack has before its first entry, and behind its last one.
+/// Lengths of the header and of the trailing checksum of a pack, in bytes.
 const HEADER: usize = 12;
 const TRAILER: usize = 20;
-/// The numbers of the kinds of entries that build on others, by offset and by id.
+/// The type numbers of delta entries: base by offset, base by id.
 const OFFSET_DELTA: u8 = 6;
 const NAMED_DELTA: u8 = 7;
-/// The longest object that is held in memory.
-const HELD: u64 = 64 << 20;
+/// Maximum size of an object held in memory, in bytes.
+const MAX_OBJECT: u64 = 64 << 20;
 
-/// Where the entries of a pack are.
-pub(super) struct Survey {
+/// The offsets of the entries of a pack.
+pub(super) struct PackScan {
     /// The offsets of all entries, if the pack is simple.
     offsets: Vec<u32>,
-    /// Where the last of them ends.
+    /// The offset of the end of the last entry.
     end: u64,
-    /// Whether all can be read by their offsets alone, each held in memory.
+    /// Whether all objects fit in memory and no delta names its base by id.
     pub(super) is_simple: bool,
-    /// Why there are no more of them, or what is wrong with the whole.
+    /// The damage that ended the scan, or a wrong checksum.
     pub(super) damage: Option<Damage>,
 }
 
-impl Survey {
-    /// Reads over a pack. It fails if its objects exceed the limits.
+impl PackScan {
+    /// Scans the entry headers of a pack. Fails if its objects exceed the limits.
     pub(super) fn read(walker: &Walker<'_>, pack: &mut dyn Bytes) -> Result<Self, Fault> {
         let len = pack.seek(SeekFrom::End(0))?;
         pack.seek(SeekFrom::Start(0))?;
@@ -50,7 +49,7 @@ impl Survey {
         if held < HEADER || !head.starts_with(b"PACK") {
             return Err(Damage::PackHeader.into());
         }
-        let mut survey =
+        let mut scan =
             Self { offsets: Vec::new(), end: HEADER as u64, is_simple: true, damage: None };
         let mut total = 0_u64;
         for number in 0..count {
@@ -66,33 +65,33 @@ impl Survey {
                         return Err(Fault::Stopped);
                     }
                     let number = u64::from(number) + 1;
-                    survey.damage = Some(Damage::PackObject { number, count, source });
-                    return Ok(survey);
+                    scan.damage = Some(Damage::PackObject { number, count, source });
+                    return Ok(scan);
                 }
                 Err(fault) => return Err(fault),
             };
-            let offset = u32::try_from(survey.end);
-            survey.is_simple &= is_simple && offset.is_ok();
-            survey.offsets.extend(offset);
-            survey.end = reader.at;
+            let offset = u32::try_from(scan.end);
+            scan.is_simple &= is_simple && offset.is_ok();
+            scan.offsets.extend(offset);
+            scan.end = reader.at;
         }
         let (hash, mut trailer) = (reader.hash.finalize(), [0; TRAILER]);
-        pack.seek(SeekFrom::Start(survey.end))?;
+        pack.seek(SeekFrom::Start(scan.end))?;
         fill(pack, &mut trailer)?;
         if hash[..] != trailer {
-            survey.damage = Some(Damage::PackChecksum);
+            scan.damage = Some(Damage::PackChecksum);
         }
-        Ok(survey)
+        Ok(scan)
     }
 
-    /// Writes what could be read of the pack into a folder, and its index beside it; returns its path.
+    /// Writes the readable part of the pack and an index into a folder; returns the path of the pack.
     pub(super) fn write(&self, pack: &mut dyn Bytes, folder: &Path) -> io::Result<PathBuf> {
         let path = folder.join("a.pack");
         pack.seek(SeekFrom::Start(0))?;
         let mut file = File::create(&path)?;
         io::copy(&mut (&mut *pack).take(self.end), &mut file)?;
         file.write_all(&[0; TRAILER])?;
-        // The first form of an index, see gitformat-pack(5). All ids begin with a zero.
+        // Index version 1, see gitformat-pack(5). The first byte of every id counts as zero.
         let mut index = BufWriter::new(File::create(path.with_extension("idx"))?);
         for _ in 0..256 {
             index.write_all(&(self.offsets.len() as u32).to_be_bytes())?;
@@ -108,11 +107,11 @@ impl Survey {
     }
 }
 
-/// How many bytes are inflated between two looks at the wish to stop.
+/// Bytes inflated between two checks for interruption.
 const STEP: u64 = 4 << 20;
 
-/// Reads over an entry, if its object is not too long; returns whether the object can be held, and made by
-/// offsets alone.
+/// Scans an entry, unless its object exceeds the limits. Returns `true` if the object fits in memory and is
+/// not a delta that names its base by id.
 fn entry(
     reader: &mut Hashed<impl Read>,
     fits: &mut dyn FnMut(u64) -> Result<(), Fault>,
@@ -137,13 +136,12 @@ fn entry(
         number(&mut content)?;
         len = number(&mut content)?;
     }
-    // A delta is inflated before its object is made.
+    // A delta is inflated before it is applied.
     fits(len.max(size))?;
     if kind == OFFSET_DELTA || kind == NAMED_DELTA {
         held(len.max(size))?;
     }
-    // One byte more than there should be, so that a longer one is noticed and a right one is read to
-    // its end, where its checksum is.
+    // One more byte than recorded: a longer entry is detected, and a correct one is read to its checksum.
     let rest = size.saturating_sub(content.total_out()).saturating_add(1);
     let mut rest = (&mut content).take(rest);
     // A small entry may inflate to a very large object.
@@ -153,15 +151,15 @@ fn entry(
     if content.total_out() != size {
         return Err(invalid().into());
     }
-    Ok(kind != NAMED_DELTA && len.max(size) <= HELD)
+    Ok(kind != NAMED_DELTA && len.max(size) <= MAX_OBJECT)
 }
 
-/// Fails if what must be held in memory, by libgit2 if not by us, is too long for that.
+/// Fails if an object or delta is too large to hold in memory, here or in libgit2.
 fn held(len: u64) -> Result<(), Fault> {
-    if len <= HELD {
+    if len <= MAX_OBJECT {
         return Ok(());
     }
-    Err(ArchiveLimit::PackDelta { len, limit: HELD }.into())
+    Err(ArchiveLimit::PackDelta { len, limit: MAX_OBJECT }.into())
 }
 
 /// Reads a number of which each byte has seven bits, the lowest first.

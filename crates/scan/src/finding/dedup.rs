@@ -1,8 +1,8 @@
-//! Places in archives: what a member shows, the archive's own bytes need not show again.
+//! Removes locations that repeat others.
 //!
-//! In come the places of one token; a place in the raw bytes of an archive goes if a member of it is
-//! among the others. A tar and a zip that does not compress show every token twice otherwise. So do places
-//! where git repeats what commits say. It reads nothing.
+//! Input: the locations of one token. Output: the same, without the raw bytes of an archive if one of its
+//! members contains the token, and without reflogs and unfinished messages if it occurs elsewhere.
+//! Otherwise a tar or uncompressed zip would show every token twice. Nothing is read here.
 
 use super::{Location, Part, archives};
 use ddpatrol_pack::ObjectId;
@@ -10,11 +10,10 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// The path of standard input, where one is needed: the first component of its members' paths.
+/// The path of standard input, used as the first component of the paths of its members.
 pub const STDIN: &str = "stdin";
 
-/// Drops the places in git's reflogs and messages in progress, which repeat what commits say, if there are
-/// others.
+/// Removes locations in reflogs and unfinished messages of git, which repeat commits, if there are others.
 pub(super) fn drop_transient(places: &mut Vec<Location>) {
     let is_transient =
         |place: &Location| place.trace.is_none() && place.path.as_deref().is_some_and(is_transient);
@@ -23,8 +22,7 @@ pub(super) fn drop_transient(places: &mut Vec<Location>) {
     }
 }
 
-/// Tells whether a path is that of a reflog or a message in progress, below a folder that is called as a
-/// repository is.
+/// Returns `true` for the path of a reflog or an unfinished message below a folder whose name ends in `.git`.
 fn is_transient(path: &Path) -> bool {
     let ends = |part: &OsStr, ends: &[&str]| {
         ends.iter().any(|end| part.as_encoded_bytes().ends_with(end.as_bytes()))
@@ -36,8 +34,8 @@ fn is_transient(path: &Path) -> bool {
         || below.last().is_some_and(|name| ends(name, &["_EDITMSG", "_MSG"]))
 }
 
-/// Drops the places in archives whose members show the token.
-pub(super) fn lead(places: &mut Vec<Location>) {
+/// Removes locations in the raw bytes of archives whose members contain the token.
+pub(super) fn drop_containers(places: &mut Vec<Location>) {
     let mut containers = HashSet::new();
     for place in places.iter() {
         let Some(path) = place.path.as_deref() else { continue };
@@ -62,7 +60,7 @@ pub(super) fn lead(places: &mut Vec<Location>) {
     });
 }
 
-/// Names the object that holds a place in a repository: versions of an archive are not each other.
+/// Returns the git object that contains a location, to distinguish the versions of an archive.
 fn object(place: &Location) -> Option<ObjectId> {
     place.trace.as_deref().map(|trace| trace.object)
 }
@@ -80,7 +78,7 @@ mod tests {
     }
 
     fn led(paths: &[&str]) -> Vec<String> {
-        left(&paths.iter().map(|it| location(it)).collect::<Vec<_>>(), lead)
+        left(&paths.iter().map(|it| location(it)).collect::<Vec<_>>(), drop_containers)
     }
 
     #[test]
@@ -99,33 +97,36 @@ mod tests {
     #[test]
     fn a_member_of_standard_input_replaces_it() {
         let stdin = Location { path: None, ..location("") };
-        assert_eq!(left(&[stdin.clone(), location("stdin!/a")], lead), ["stdin!/a"]);
-        assert_eq!(left(&[stdin, location("a.zip!/a")], lead), ["", "a.zip!/a"]);
+        assert_eq!(left(&[stdin.clone(), location("stdin!/a")], drop_containers), ["stdin!/a"]);
+        assert_eq!(left(&[stdin, location("a.zip!/a")], drop_containers), ["", "a.zip!/a"]);
     }
 
     #[test]
     fn only_the_content_of_the_same_version_is_replaced() {
         let name = Location { part: Part::Name, ..location("a.zip") };
-        assert_eq!(left(&[name, location("a.zip!/b")], lead), ["a.zip", "a.zip!/b"]);
+        assert_eq!(left(&[name, location("a.zip!/b")], drop_containers), ["a.zip", "a.zip!/b"]);
         let old = Location { trace: Some(trace("r")), ..location("a.zip") };
-        assert_eq!(left(&[old.clone(), location("a.zip!/b")], lead), ["a.zip", "a.zip!/b"]);
+        assert_eq!(
+            left(&[old.clone(), location("a.zip!/b")], drop_containers),
+            ["a.zip", "a.zip!/b"]
+        );
         let old_member = Location { trace: Some(trace("r")), ..location("a.zip!/b") };
-        assert_eq!(left(&[old, old_member], lead), ["a.zip!/b"]);
+        assert_eq!(left(&[old, old_member], drop_containers), ["a.zip!/b"]);
     }
 
     #[test]
     fn reflogs_and_unfinished_messages_are_dropped_if_the_token_is_elsewhere() {
-        let passing = [
+        let transient = [
             ".git/logs/HEAD",
             "r/.git/COMMIT_EDITMSG",
             "bare.git/MERGE_MSG",
             "r/.git/worktrees/w/logs/HEAD",
         ];
-        for path in passing {
+        for path in transient {
             assert_eq!(left(&[location(path), location("a")], drop_transient), ["a"], "{path}");
         }
-        let all: Vec<Location> = passing.iter().map(|it| location(it)).collect();
-        assert_eq!(left(&all, drop_transient), passing);
+        let all: Vec<Location> = transient.iter().map(|it| location(it)).collect();
+        assert_eq!(left(&all, drop_transient), transient);
         for path in ["logs/HEAD", ".git/config", ".git/logs.txt", "x/MERGE_MSG"] {
             let places = [location(path), location("a")];
             assert_eq!(left(&places, drop_transient), [path, "a"], "{path}");

@@ -1,46 +1,50 @@
-//! Decides which findings do not count: by an inline comment, the allow list or the baseline.
+//! Marks the findings that an inline comment, the allow list or the baseline suppresses.
 //!
-//! Input: findings, and what was decided about tokens before. Output: the same findings, marked, and the
-//! decisions that no finding needed. Nothing is removed: suppressed findings are still reported.
+//! Input: findings, the allow list and the baseline. Output: the same findings, marked, and the entries that
+//! no finding needed. No finding is removed: suppressed findings are still reported.
 
-use super::baseline::{Baseline, Reach, Roots};
-use super::suppression::{Allowed, By, Suppression, Unused};
+use super::baseline::{Baseline, Coverage, Roots};
+use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
 use super::{Finding, Fingerprint, Location, Part};
 use ddpatrol_detect::redact::Masker;
 use jiff::civil::Date;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// What was decided about tokens before the scan.
+/// The allow list and baseline of a scan.
 #[derive(Clone, Debug, Default)]
-pub struct Decisions {
+pub struct Suppressor {
     /// The allow list.
-    pub allowed: Vec<Allowed>,
-    /// The tokens that are known.
+    pub allowed: Vec<AllowlistEntry>,
+    /// The baseline.
     pub baseline: Option<Baseline>,
-    /// Where the paths of the baseline begin.
+    /// The folders that paths of the baseline are relative to.
     pub roots: Roots,
-    /// How far the scan looks.
-    pub reach: Reach,
-    /// The day on which this scan runs.
+    /// The places that the scan covers.
+    pub coverage: Coverage,
+    /// The date of the scan.
     pub today: Date,
 }
 
-impl Decisions {
-    /// Marks the findings that do not count. Returns the decisions that no finding needed, as far as the
-    /// scan would have found their tokens.
-    pub fn apply(&self, findings: &mut [Finding], masker: &mut Masker<'_>) -> Vec<Unused> {
+impl Suppressor {
+    /// Marks suppressed findings. Returns the entries that no finding needed, if the scan would have found
+    /// their tokens.
+    pub fn apply(
+        &self,
+        findings: &mut [Finding],
+        masker: &mut Masker<'_>,
+    ) -> Vec<UnusedSuppression> {
         let mut needed = HashSet::new();
         for finding in &mut *findings {
             finding.suppression = self.allowed(finding, &mut needed);
             if let Some(entry) = self.baseline.as_ref().and_then(|it| it.get(finding.fingerprint)) {
-                needed.insert((By::Baseline, finding.fingerprint));
+                needed.insert((SuppressionKind::Baseline, finding.fingerprint));
                 if finding.suppression.is_none() {
                     for place in &mut finding.locations {
                         place.is_new_place = !entry.has(&self.roots.key(place, masker));
                     }
                     let reason = entry.reason.clone();
-                    let (by, expires) = (By::Baseline, None);
+                    let (by, expires) = (SuppressionKind::Baseline, None);
                     finding.suppression = Some(Suppression { by, reason, expires });
                 }
             }
@@ -54,41 +58,43 @@ impl Decisions {
     fn allowed(
         &self,
         finding: &Finding,
-        needed: &mut HashSet<(By, Fingerprint)>,
+        needed: &mut HashSet<(SuppressionKind, Fingerprint)>,
     ) -> Option<Suppression> {
-        let is_its = |it: &&Allowed| it.fingerprint == finding.fingerprint;
+        let is_its = |it: &&AllowlistEntry| it.fingerprint == finding.fingerprint;
         let entry = self.allowed.iter().filter(is_its).find(|it| !self.has_expired(it))?;
-        needed.insert((By::Allow, finding.fingerprint));
+        needed.insert((SuppressionKind::Allow, finding.fingerprint));
         Some(Suppression {
-            by: By::Allow,
+            by: SuppressionKind::Allow,
             reason: Some(entry.reason.clone()),
             expires: entry.expires,
         })
     }
 
-    fn has_expired(&self, entry: &Allowed) -> bool {
+    fn has_expired(&self, entry: &AllowlistEntry) -> bool {
         entry.expires.is_some_and(|last| last < self.today)
     }
 
-    fn unused(&self, needed: &HashSet<(By, Fingerprint)>) -> Vec<Unused> {
+    fn unused(&self, needed: &HashSet<(SuppressionKind, Fingerprint)>) -> Vec<UnusedSuppression> {
         let is_needed = |by, fingerprint| needed.contains(&(by, fingerprint));
-        if self.reach == Reach::Unknown {
+        if self.coverage == Coverage::Unknown {
             return Vec::new();
         }
-        let is_unused =
-            |it: &&Allowed| self.reach == Reach::All && !is_needed(By::Allow, it.fingerprint);
+        let is_unused = |it: &&AllowlistEntry| {
+            self.coverage == Coverage::All && !is_needed(SuppressionKind::Allow, it.fingerprint)
+        };
         let allowed = self.allowed.iter().filter(|it| self.has_expired(it) || is_unused(it));
-        let allowed = allowed.map(|it| Unused {
-            by: By::Allow,
+        let allowed = allowed.map(|it| UnusedSuppression {
+            by: SuppressionKind::Allow,
             fingerprint: it.fingerprint,
             what: it.reason.clone(),
             expired: it.expires.filter(|_| self.has_expired(it)),
         });
         let known = self.baseline.iter().flat_map(Baseline::entries);
-        let known = known
-            .filter(|it| self.reach.covers_all(it) && !is_needed(By::Baseline, it.fingerprint));
-        let known = known.map(|it| Unused {
-            by: By::Baseline,
+        let known = known.filter(|it| {
+            self.coverage.covers_all(it) && !is_needed(SuppressionKind::Baseline, it.fingerprint)
+        });
+        let known = known.map(|it| UnusedSuppression {
+            by: SuppressionKind::Baseline,
             fingerprint: it.fingerprint,
             what: it.token.clone(),
             expired: None,
@@ -97,8 +103,8 @@ impl Decisions {
     }
 }
 
-/// Suppresses a finding whose own lines allow it: a comment is at each of its places, or at another
-/// place of the same path, so that it covers the versions of a file before the comment was written.
+/// Suppresses a finding if each of its locations has an inline comment, or another location at the same path
+/// has one: it covers the versions of a file before the comment was written.
 fn inline(finding: &Finding) -> Option<Suppression> {
     let counts = |place: &&Location| place.inline.as_ref().is_some_and(|it| it.counts);
     let covered: HashSet<&PathBuf> =
@@ -113,7 +119,7 @@ fn inline(finding: &Finding) -> Option<Suppression> {
     }
     let first = finding.locations.iter().find(counts)?.inline.as_ref()?;
     let reason = Some(first.reason.text().into_owned());
-    Some(Suppression { by: By::Inline, reason, expires: None })
+    Some(Suppression { by: SuppressionKind::Inline, reason, expires: None })
 }
 
 #[cfg(test)]
@@ -123,20 +129,20 @@ mod tests {
     use crate::finding::tests::{clean, finding, location, redactor, token};
 
     #[test]
-    fn an_entry_holds_through_its_last_day() {
-        let entry = |day| Allowed {
+    fn an_entry_applies_through_its_last_day() {
+        let entry = |day| AllowlistEntry {
             fingerprint: Fingerprint::of(b"x"),
             reason: "a test".to_owned(),
             expires: Some(Date::constant(2026, 1, day)),
         };
         let today = Date::constant(2026, 1, 15);
-        let decisions = Decisions { today, ..Decisions::default() };
+        let decisions = Suppressor { today, ..Suppressor::default() };
         assert!(!decisions.has_expired(&entry(15)) && !decisions.has_expired(&entry(16)));
         assert!(decisions.has_expired(&entry(14)));
     }
-    fn allowed(seed: u64, expires: Option<Date>) -> Allowed {
+    fn allowed(seed: u64, expires: Option<Date>) -> AllowlistEntry {
         let fingerprint = Fingerprint::of(token(seed).as_bytes());
-        Allowed { fingerprint, reason: "an example".to_owned(), expires }
+        AllowlistEntry { fingerprint, reason: "an example".to_owned(), expires }
     }
 
     fn known(seed: u64, places: &[&str]) -> Baseline {
@@ -150,11 +156,11 @@ mod tests {
         Baseline::parse(&text).expect("a baseline")
     }
 
-    fn decisions() -> Decisions {
+    fn decisions() -> Suppressor {
         let roots = Roots { here: "/w".into(), tops: vec!["/w".into()] };
-        Decisions {
+        Suppressor {
             roots,
-            reach: Reach::All,
+            coverage: Coverage::All,
             today: Date::constant(2026, 1, 15),
             ..Default::default()
         }
@@ -164,87 +170,99 @@ mod tests {
         Location { inline: Some(Inline { counts, reason: clean("a test") }), ..location(path) }
     }
 
-    fn applied(decisions: &Decisions, finding: &mut Finding) -> (Option<By>, Vec<By>) {
+    fn applied(
+        decisions: &Suppressor,
+        finding: &mut Finding,
+    ) -> (Option<SuppressionKind>, Vec<SuppressionKind>) {
         let findings = std::slice::from_mut(finding);
         let unused = decisions.apply(findings, &mut redactor().masker());
         (finding.suppression.as_ref().map(|it| it.by), unused.iter().map(|it| it.by).collect())
     }
 
     #[test]
-    fn the_allow_list_precedes_the_baseline_and_that_an_inline_comment() {
+    fn the_allow_list_takes_precedence_over_the_baseline_and_inline_comments() {
         let found = || finding(1, vec![commented("a", true)]);
         let mut all = decisions();
         all.allowed = vec![allowed(1, None)];
         all.baseline = Some(known(1, &["a"]));
-        assert_eq!(applied(&all, &mut found()), (Some(By::Allow), vec![]));
+        assert_eq!(applied(&all, &mut found()), (Some(SuppressionKind::Allow), vec![]));
         all.allowed.clear();
-        assert_eq!(applied(&all, &mut found()), (Some(By::Baseline), vec![]));
+        assert_eq!(applied(&all, &mut found()), (Some(SuppressionKind::Baseline), vec![]));
         all.baseline = None;
-        assert_eq!(applied(&all, &mut found()), (Some(By::Inline), vec![]));
+        assert_eq!(applied(&all, &mut found()), (Some(SuppressionKind::Inline), vec![]));
         assert_eq!(applied(&all, &mut finding(1, vec![location("a")])), (None, vec![]));
     }
 
     #[test]
     fn an_expired_entry_does_not_suppress_and_is_reported() {
         let last = Date::constant(2026, 1, 14);
-        let expired = Decisions { allowed: vec![allowed(1, Some(last))], ..decisions() };
+        let expired = Suppressor { allowed: vec![allowed(1, Some(last))], ..decisions() };
         let mut found = [finding(1, vec![location("a")])];
         let unused = expired.apply(&mut found, &mut redactor().masker());
         assert_eq!(found[0].suppression, None);
         assert_eq!(unused.iter().map(|it| it.expired).collect::<Vec<_>>(), [Some(last)]);
-        // Another entry for the token may still hold.
+        // Another entry for the token may still apply.
         let renewed = vec![allowed(1, Some(last)), allowed(1, None)];
-        let renewed = Decisions { allowed: renewed, ..decisions() };
-        assert_eq!(applied(&renewed, &mut finding(1, vec![location("a")])).0, Some(By::Allow));
+        let renewed = Suppressor { allowed: renewed, ..decisions() };
+        assert_eq!(
+            applied(&renewed, &mut finding(1, vec![location("a")])).0,
+            Some(SuppressionKind::Allow)
+        );
     }
 
     #[test]
-    fn a_place_that_the_baseline_does_not_know_is_new() {
-        let it = Decisions { baseline: Some(known(1, &["a"])), ..decisions() };
+    fn a_place_that_is_not_in_the_baseline_is_new() {
+        let it = Suppressor { baseline: Some(known(1, &["a"])), ..decisions() };
         let mut found = finding(1, vec![location("a"), location("b")]);
-        assert_eq!(applied(&it, &mut found).0, Some(By::Baseline));
+        assert_eq!(applied(&it, &mut found).0, Some(SuppressionKind::Baseline));
         let new: Vec<bool> = found.locations.iter().map(|it| it.is_new_place).collect();
         assert_eq!(new, [false, true]);
         let reason = found.suppression.and_then(|it| it.reason);
         assert_eq!(reason.as_deref(), Some("rotated"));
-        // What is allowed has no news.
-        let it = Decisions { allowed: vec![allowed(1, None)], ..it };
+        // Allowed findings have no new places.
+        let it = Suppressor { allowed: vec![allowed(1, None)], ..it };
         let mut found = finding(1, vec![location("b")]);
-        assert_eq!(applied(&it, &mut found), (Some(By::Allow), vec![]));
+        assert_eq!(applied(&it, &mut found), (Some(SuppressionKind::Allow), vec![]));
         assert!(!found.locations[0].is_new_place);
     }
 
     #[test]
-    fn decisions_are_unused_only_where_the_scan_would_have_found_their_tokens() {
-        let of = |reach| {
+    fn entries_are_unused_only_if_the_scan_would_have_found_their_tokens() {
+        let of = |coverage| {
             let last = Date::constant(2026, 1, 1);
-            let it = Decisions {
+            let it = Suppressor {
                 allowed: vec![allowed(2, None), allowed(3, Some(last))],
                 baseline: Some(known(4, &["x/a"])),
-                reach,
+                coverage,
                 ..decisions()
             };
             applied(&it, &mut finding(1, vec![location("a")])).1
         };
-        assert_eq!(of(Reach::All), [By::Allow, By::Allow, By::Baseline]);
-        assert_eq!(of(Reach::Unknown), []);
-        // An expired entry is of no use whatever was scanned.
-        assert_eq!(of(Reach::Below(vec!["x".to_owned()])), [By::Allow, By::Baseline]);
-        assert_eq!(of(Reach::Below(vec!["y".to_owned()])), [By::Allow]);
+        assert_eq!(
+            of(Coverage::All),
+            [SuppressionKind::Allow, SuppressionKind::Allow, SuppressionKind::Baseline]
+        );
+        assert_eq!(of(Coverage::Unknown), []);
+        // An expired entry is unused, whatever was scanned.
+        assert_eq!(
+            of(Coverage::Below(vec!["x".to_owned()])),
+            [SuppressionKind::Allow, SuppressionKind::Baseline]
+        );
+        assert_eq!(of(Coverage::Below(vec!["y".to_owned()])), [SuppressionKind::Allow]);
     }
 
     #[test]
     fn a_comment_covers_other_versions_of_its_file_and_no_other_place() {
         let by = |places| applied(&decisions(), &mut finding(1, places)).0;
-        assert_eq!(by(vec![commented("a", true), location("a")]), Some(By::Inline));
+        assert_eq!(by(vec![commented("a", true), location("a")]), Some(SuppressionKind::Inline));
         assert_eq!(by(vec![commented("a", true), location("b")]), None);
-        // Neither the name of the file nor what a comment that does not count is at.
+        // It covers no file names, and a comment that does not count covers nothing.
         let name = Location { part: Part::Name, ..location("a") };
         assert_eq!(by(vec![commented("a", true), name]), None);
         assert_eq!(by(vec![commented("a", false), location("a")]), None);
         // Standard input has no path that could cover another place of it.
         let stdin = |place: Location| Location { path: None, ..place };
-        assert_eq!(by(vec![stdin(commented("", true))]), Some(By::Inline));
+        assert_eq!(by(vec![stdin(commented("", true))]), Some(SuppressionKind::Inline));
         assert_eq!(by(vec![stdin(commented("", true)), stdin(location(""))]), None);
     }
 }
