@@ -7,8 +7,9 @@ use super::version::ObjectVersion;
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 
-use crate::source::{BlobSink, Code, Seen, Severity, Signs, Sink, Sinks, add, archive};
+use crate::source::{BlobSink, Seen, Signs, Sink, Sinks, add, archive};
 use ddpatrol_pack::{Fault, From, Kind, Object};
+use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{Gatherer, MatchWindow};
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
@@ -130,8 +131,7 @@ impl Worker<'_> {
             && archive::detect(blob.bytes, Path::new("")).is_some()
         {
             let path = members::synthetic(blob.origin);
-            let message = "an archive in a git object this large is not opened";
-            self.engine.run.report_message(Severity::Opaque, Code::ObjectSize, Some(path), message);
+            self.engine.run.report(Issue::ArchiveInLargeObject, Some(path));
         }
     }
 }

@@ -14,7 +14,7 @@ use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::commit::Commit;
 use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Run, Severity, add};
+use ddpatrol_scan::{Diagnostic, Issue, Run, Severity, add};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -218,7 +218,8 @@ impl Recall<'_> {
         add(&run.tally.shaped, *shaped);
         run.note(format!("nothing is new in {} since the state was written", self.root.display()));
         for (code, gap) in gaps {
-            run.report_message(Severity::Opaque, *code, Some(self.root.to_owned()), gap.clone());
+            let (severity, code, message) = (Severity::Opaque, *code, gap.clone());
+            run.report(Issue::Recorded { severity, code, message }, Some(self.root.to_owned()));
         }
         issues.iter().for_each(|issue| issue.report(run));
     }

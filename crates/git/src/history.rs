@@ -4,7 +4,7 @@
 //! objects and git objects to the sinks, and hands the sightings back for attribution. The history
 //! knows neither the detector nor findings.
 
-use super::attribution::Attributor;
+use super::attribution::{Attributor, Partial};
 use super::cache::{Cache, KeyOf, Read, Recall, Recalled};
 use super::lfs::{Content, Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
@@ -15,10 +15,10 @@ use super::store::{ReadError, Store};
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
-use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Scanned, Severity, Sinks, add};
+use ddpatrol_scan::{Code, Run, Scanned, Sinks, add};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -95,14 +95,10 @@ impl History {
     pub fn open<'a>(&'a self, run: &'a Run) -> Option<OpenHistory<'a>> {
         let (unread, shaped) = (run.unread(), run.tally.shaped.load(Ordering::Relaxed));
         let shallow = self.read_shallow(run);
-        let folders = self.repository.object_folders();
-        let store = Store::open(&folders, self.repository.hash, &mut |problem| {
-            self.report(run, Severity::Unread, Code::StoreUnreadable, problem.to_string());
-        });
+        let store = Store::reporting(&self.repository, run, &self.root);
         if let Some(special) = store.special() {
             // Programs that are asked about objects would wait for it.
-            let message = format!("the history is not scanned: {special}");
-            self.report(run, Severity::Unread, Code::RepositoryUnreadable, message);
+            self.report(run, GitIssue::StoreBlocked { source: special.into() });
             return None;
         }
         let refs = self.read_refs(run);
@@ -126,8 +122,8 @@ impl History {
         })
     }
 
-    fn report(&self, run: &Run, kind: Severity, code: Code, message: impl Into<String>) {
-        run.report_message(kind, code, Some(self.root.clone()), message);
+    fn report(&self, run: &Run, issue: GitIssue) {
+        run.report(issue, Some(self.root.clone()));
     }
 
     /// Returns what earlier scans have stored, if the user keeps a state.
@@ -139,42 +135,31 @@ impl History {
     /// Lists the commits at which a shallow clone ends, and reports that it is one.
     fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
         let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, Severity::Unread, Code::RepositoryUnreadable, error.to_string());
+            self.report(run, GitIssue::RepositoryUnreadable { source: error.into() });
             Vec::new()
         });
         if shallow.is_empty() {
             return shallow;
         }
-        let named: Vec<String> = shallow.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-        let more = if shallow.len() > MOST_NAMED { ", …" } else { "" };
-        let message = format!(
-            "this is a shallow clone: what lies before {} ({}{more}) is not here; \
-             `git fetch --unshallow` brings it",
-            count(shallow.len(), "commit"),
-            named.join(", "),
-        );
-        self.report(run, Severity::Opaque, Code::ShallowClone, message);
+        let first = shallow.iter().take(MOST_NAMED).copied().collect();
+        self.report(run, GitIssue::ShallowClone { count: shallow.len(), first });
         shallow
     }
 
     /// Lists the references, and reports broken ones.
     fn read_refs(&self, run: &Run) -> Refs {
         let refs = self.repository.refs().unwrap_or_else(|error| {
-            let message = format!("where tokens came in is not known: {error}");
-            self.report(run, Severity::Unread, Code::Reference, message);
+            self.report(run, GitIssue::RefsUnreadable { source: error.into() });
             Refs::default()
         });
         for broken in &refs.broken {
             // A name without an object, such as that of a remote's former HEAD, loses nothing.
-            let is_lost = !matches!(broken.problem, Problem::Dangling(_));
-            let kind = if is_lost { Severity::Unread } else { Severity::Opaque };
-            let name = String::from_utf8_lossy(&broken.name);
-            self.report(
-                run,
-                kind,
-                Code::Reference,
-                format!("reference {name}: {}", broken.problem),
-            );
+            let (name, source) = (broken.name.clone(), broken.problem.clone().into());
+            let issue = match broken.problem {
+                Problem::Dangling(_) => GitIssue::RefDangling { name, source },
+                _ => GitIssue::RefBroken { name, source },
+            };
+            self.report(run, issue);
         }
         refs
     }
@@ -260,7 +245,8 @@ impl<'a> OpenHistory<'a> {
             run: self.run,
             means: self.means(),
         };
-        self.gaps = attributor.missing(is_partial || self.store.is_partial());
+        let is_partial = is_partial || self.store.is_partial();
+        self.gaps = attributor.missing(if is_partial { Partial::Yes } else { Partial::No });
         attributor.attribute(sightings)
     }
 
@@ -291,8 +277,8 @@ impl<'a> OpenHistory<'a> {
     }
 
     /// Reports a holder that can no longer be read.
-    pub fn report_unreadable(&self, error: &ReadError) {
-        self.report(Severity::Unread, Code::ObjectUnreadable, error.to_string());
+    pub fn report_unreadable(&self, error: ReadError) {
+        self.report(GitIssue::ObjectUnreadable { source: error.into() });
     }
 
     /// Returns the names of the files of the Git LFS objects that were pushed.
@@ -313,15 +299,15 @@ impl<'a> OpenHistory<'a> {
         ObjectReader { means: self.means(), sinks, run: self.run }
     }
 
-    fn report(&self, kind: Severity, code: Code, message: impl Into<String>) {
-        self.history.report(self.run, kind, code, message);
+    fn report(&self, issue: GitIssue) {
+        self.history.report(self.run, issue);
     }
 
     /// Reports objects that could not be read.
     fn report_broken(&self) {
         let broken: BTreeSet<_> = self.objects.broken.iter().map(|(_, message)| message).collect();
         for message in broken {
-            self.report(Severity::Unread, Code::ObjectUnreadable, message.clone());
+            self.report(GitIssue::ObjectUnreadable { source: message.clone().into() });
         }
     }
 
@@ -332,10 +318,8 @@ impl<'a> OpenHistory<'a> {
             let id = &reference.target;
             let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
             if objects.catalog.find(id.as_bytes()).is_none() && !is_broken() {
-                let name = String::from_utf8_lossy(&reference.name);
-                let message =
-                    format!("reference {name}: its object {id} was not read; scan it again");
-                self.report(Severity::Unread, Code::Reference, message);
+                let name = reference.name.clone();
+                self.report(GitIssue::RefNotRead { name, target: *id });
             }
         }
     }
@@ -348,13 +332,8 @@ impl<'a> OpenHistory<'a> {
         let lost: Vec<&Pointer> =
             pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
         let Some(first) = lost.first() else { return false };
-        let objects = count(lost.len(), "Git LFS object");
-        let verb = if lost.len() == 1 { "is" } else { "are" };
-        let message = format!(
-            "{objects} of the history {verb} not here, the first is {}; `git lfs fetch --all` gets them",
-            first.oid()
-        );
-        self.report(Severity::Opaque, Code::LfsMissing, message);
+        let first = first.oid().to_owned();
+        self.report(GitIssue::LfsObjectsMissing { count: lost.len(), first });
         true
     }
 }

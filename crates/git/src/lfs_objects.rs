@@ -9,9 +9,10 @@ use super::repo::Repository;
 use super::store::{ReadError, Store};
 use ddpatrol_pack::{HashKind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::sighting::Holder;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks, add};
+use ddpatrol_scan::{Run, Sinks, add};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -60,12 +61,7 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
-                        return run.report_message(
-                            Severity::Unread,
-                            Code::LfsUnreadable,
-                            path,
-                            error.to_string(),
-                        );
+                        return run.report(GitIssue::LfsUnreadable { source: error.into() }, path);
                     }
                 };
                 add(&run.tally.git_files, 1);

@@ -11,7 +11,7 @@ use ddpatrol_scan::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular::{self, Links};
 use ddpatrol_scan::sighting::TokenKey;
-use ddpatrol_scan::{Code, Diagnostic, Run, Severity};
+use ddpatrol_scan::{Code, Diagnostic, Issue, Run, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,12 +140,8 @@ impl KnownIssue {
 
     /// Reports the issue again.
     pub(super) fn report(&self, run: &Run) {
-        run.report_message(
-            Severity::Opaque,
-            self.code,
-            Some(PathBuf::from(&self.path)),
-            self.message.clone(),
-        );
+        let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
+        run.report(Issue::Recorded { severity, code, message }, Some(PathBuf::from(&self.path)));
     }
 }
 

@@ -4,9 +4,11 @@
 //! is), and lists what there is for those who read everything. It never writes.
 
 use super::commits::tag_target;
-use super::repo::SpecialFile;
 use super::repo::guard::check_folder;
+use super::repo::{Repository, SpecialFile};
 use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
+use ddpatrol_scan::Run;
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
@@ -68,8 +70,22 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens the object folders `folders` and their alternates; `problem` is told what cannot be
-    /// used.
+    /// Opens the store of a repository, with the folders that the environment adds. Calls `problem`
+    /// with each folder or pack that cannot be used.
+    pub(super) fn of(repository: &Repository, problem: &mut dyn FnMut(StoreError)) -> Self {
+        Self::open(&repository.object_folders(), repository.hash, problem)
+    }
+
+    /// Opens the store of a repository, and reports at `path` what cannot be used.
+    pub(super) fn reporting(repository: &Repository, run: &Run, path: &Path) -> Self {
+        Self::of(repository, &mut |problem| {
+            let issue = GitIssue::StoreUnreadable { source: problem.into() };
+            run.report(issue, Some(path.to_owned()));
+        })
+    }
+
+    /// Opens object folders and their alternates. Calls `problem` with each folder or pack that cannot
+    /// be used.
     pub fn open(folders: &[PathBuf], hash: HashKind, problem: &mut dyn FnMut(StoreError)) -> Self {
         let mut store =
             Self { hash, folders: Vec::new(), packs: Vec::new(), opened: BTreeSet::new() };

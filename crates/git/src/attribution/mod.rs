@@ -23,8 +23,9 @@ use super::commits::describe;
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::finding::Part;
+use ddpatrol_scan::issue::{GitIssue, NamedBy};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
-use ddpatrol_scan::{Code, Severity};
+use ddpatrol_scan::{Code, Issue};
 use held::{BlobSightings, NameMatch, NameSightings};
 use history::History;
 use marks::marked;
@@ -33,12 +34,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use trace::Tracer;
 
-/// Maximum number of missing objects named.
+/// Whether a repository promises objects that it has not fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partial {
+    Yes,
+    No,
+}
+
+/// Maximum number of missing objects that the issue names.
 const MOST_NAMED: usize = 3;
 
 impl Attributor<'_> {
-    /// Reports objects that others name and that are missing; returns the messages.
-    pub(super) fn missing(&self, is_partial: bool) -> Vec<(Code, String)> {
+    /// Reports objects that others name and that are missing; returns the codes and messages.
+    pub(super) fn missing(&self, is_partial: Partial) -> Vec<(Code, String)> {
         let is_missing = |(id, _): &&(ObjectId, u32)| {
             self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
         };
@@ -53,30 +61,18 @@ impl Attributor<'_> {
         if from.is_empty() {
             return Vec::new();
         }
-        let named: Vec<String> = from.keys().take(MOST_NAMED).map(ToString::to_string).collect();
-        let more = if from.len() > MOST_NAMED { ", …" } else { "" };
-        let (count, named) = (from.len(), format!("{}{more}", named.join(", ")));
-        let objects = if count == 1 { "object" } else { "objects" };
-        let (kind, code, message) = if is_partial {
-            let what = "this is a partial clone: it was promised";
-            let message = format!("{what} {count} {objects} that it never fetched ({named})");
-            (Severity::Opaque, Code::PartialClone, message)
+        let named_by = if is_partial == Partial::Yes {
+            NamedBy::PartialClone
         } else if self.is_reachable(from.values().flatten().copied()) {
-            (
-                Severity::Unread,
-                Code::ObjectMissing,
-                format!("{count} {objects} missing ({named}); `git fsck` tells more"),
-            )
+            NamedBy::Reachable
         } else {
-            let what = "that only unreachable history names";
-            (
-                Severity::Opaque,
-                Code::ObjectMissing,
-                format!("{count} {objects} {what} missing ({named})"),
-            )
+            NamedBy::Unreachable
         };
-        self.run.report_message(kind, code, Some(self.root.to_owned()), message.clone());
-        vec![(code, message)]
+        let first = from.keys().take(MOST_NAMED).copied().collect();
+        let issue = Issue::Git(GitIssue::ObjectsMissing { count: from.len(), first, named_by });
+        let recorded = (issue.code(), issue.to_string());
+        self.run.report(issue, Some(self.root.to_owned()));
+        vec![recorded]
     }
 
     /// Returns `true` if a reference may reach one of these objects.

@@ -8,7 +8,8 @@ use super::set::{Base, ChangeSet, Item, sorted_base};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
-use ddpatrol_scan::{Code, Run, Severity, Sink, Sinks, add};
+use ddpatrol_scan::issue::GitIssue;
+use ddpatrol_scan::{Run, Sink, Sinks, add};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl History<'_> {
                         tags.push((id, bytes));
                     }
                     Ok(_) => {}
-                    Err(error) => self.report(&error),
+                    Err(error) => self.report(error),
                 }
             }
         }
@@ -96,7 +97,7 @@ impl History<'_> {
                 break;
             }
             if let Err(error) = self.read_commit(id, rank + at, &mut reading) {
-                self.report(&error);
+                self.report(error);
             }
         }
         reading.set
@@ -118,16 +119,8 @@ impl History<'_> {
         reading.sink.blob(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
         let is_boundary = self.shallow.contains(id);
         if is_boundary {
-            let message = format!(
-                "the shallow clone begins at commit {id}, within the range: everything in it \
-                 counts as brought by it"
-            );
-            self.run.report_message(
-                Severity::Opaque,
-                Code::ShallowClone,
-                Some(self.repository.git_dir.clone()),
-                message,
-            );
+            let issue = GitIssue::ShallowRange { commit: *id };
+            self.run.report(issue, Some(self.repository.git_dir.clone()));
         }
         if links.parents.is_empty() && !(self.bases.is_empty() && self.also.is_empty()) {
             self.run.note(format!(
@@ -206,20 +199,22 @@ impl History<'_> {
             match read() {
                 // A reference to an object that is not here says nothing.
                 Err(ReadError::Missing(id)) if id == *commit && self.also.contains(commit) => {}
-                Err(error) => self.report(&error),
+                Err(error) => self.report(error),
                 Ok(()) => {}
             }
         }
         Base { versions: sorted_base(versions), roots, ..Base::default() }
     }
 
-    pub(super) fn report(&self, error: &ReadError) {
-        let path = Some(self.repository.git_dir.clone());
-        let code = match error {
-            ReadError::Missing(_) => Code::ObjectMissing,
-            ReadError::Broken { .. } => Code::ObjectUnreadable,
+    pub(super) fn report(&self, error: ReadError) {
+        let is_missing = matches!(error, ReadError::Missing(_));
+        let source = error.into();
+        let issue = if is_missing {
+            GitIssue::ObjectMissing { source }
+        } else {
+            GitIssue::ObjectUnreadable { source }
         };
-        self.run.report_message(Severity::Unread, code, path, error.to_string());
+        self.run.report(issue, Some(self.repository.git_dir.clone()));
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {

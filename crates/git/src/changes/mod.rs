@@ -9,7 +9,6 @@ mod classify;
 mod diff;
 mod introduced;
 mod new_branch;
-mod open;
 mod part;
 mod push;
 mod range;

@@ -8,17 +8,19 @@ use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::super::tree_path::join;
-use super::blobs::{BlobReader, Unread};
+use super::blobs::BlobReader;
 use super::classify::{ByBlob, Classification};
 use super::diff::Trees;
 use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, last_name};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::issue::{Cause, GitIssue};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks};
-use std::collections::{BTreeSet, HashSet};
+use ddpatrol_scan::{Issue, Run, Sinks};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A change: what is staged, a range of commits or a push.
 pub trait Change: Sync {
@@ -70,8 +72,8 @@ impl<'a> ChangePart<'a> {
     pub fn push(&self, sinks: &dyn Sinks) {
         let blobs = self.set.items.iter().filter_map(|item| item.blob).collect();
         let unread = self.blob_reader().push(blobs, sinks);
-        self.report(&unread);
-        self.report_lfs(&unread);
+        self.report(unread.errors);
+        self.report_lfs(&unread.lfs);
         let mut sink = sinks.sink();
         for (number, text) in (0..).zip(&self.texts) {
             sink.blob(&Blob::whole(Origin::Text(number), text.bytes()));
@@ -98,7 +100,7 @@ impl<'a> ChangePart<'a> {
         let old = holders.iter().flat_map(|item| &item.before).copied();
         let old = old.chain(base.versions.iter().map(|it| it.1)).collect();
         let unread = self.blob_reader().push(old, sinks);
-        self.report(&unread);
+        self.report(unread.errors);
         self.find_names(&names, &mut base);
         base
     }
@@ -149,15 +151,8 @@ impl<'a> ChangePart<'a> {
     }
 
     /// Reports a holder that can no longer be read.
-    pub fn report_unreadable(&self, error: &ReadError) {
-        let git_dir = self.source.repository.git_dir.clone();
-        let run = self.source.run;
-        run.report_message(
-            Severity::Unread,
-            Code::ObjectUnreadable,
-            Some(git_dir),
-            error.to_string(),
-        );
+    pub fn report_unreadable(&self, error: ReadError) {
+        self.report_object(error.into());
     }
 
     fn blob_reader(&self) -> BlobReader<'_> {
@@ -165,34 +160,28 @@ impl<'a> ChangePart<'a> {
         BlobReader { store, lfs: &self.lfs, run, workers }
     }
 
-    fn report(&self, unread: &Unread) {
-        for error in &unread.errors {
-            let git_dir = self.source.repository.git_dir.clone();
-            let run = self.source.run;
-            run.report_message(
-                Severity::Unread,
-                Code::ObjectUnreadable,
-                Some(git_dir),
-                error.clone(),
-            );
-        }
+    fn report(&self, errors: Vec<Cause>) {
+        errors.into_iter().for_each(|source| self.report_object(source));
+    }
+
+    fn report_object(&self, source: Cause) {
+        let git_dir = self.source.repository.git_dir.clone();
+        self.source.run.report(GitIssue::ObjectUnreadable { source }, Some(git_dir));
     }
 
     /// Reports the Git LFS objects of the change that cannot be read.
-    fn report_lfs(&self, unread: &Unread) {
-        if unread.lfs.is_empty() {
+    fn report_lfs(&self, unread: &HashMap<ObjectId, Arc<LfsError>>) {
+        if unread.is_empty() {
             return;
         }
         for item in &self.set.items {
-            let Some(error) = item.blob.and_then(|id| unread.lfs.get(&id)) else { continue };
-            let (kind, code) = match error {
-                LfsError::Missing(_) | LfsError::Size { .. } => {
-                    (Severity::Opaque, Code::LfsMissing)
-                }
-                LfsError::Read { .. } => (Severity::Unread, Code::LfsUnreadable),
+            let Some(error) = item.blob.and_then(|id| unread.get(&id)) else { continue };
+            let source = Arc::clone(error).into();
+            let issue = match **error {
+                LfsError::Missing(_) | LfsError::Size { .. } => Issue::LfsMissing { source },
+                LfsError::Read { .. } => GitIssue::LfsUnreadable { source }.into(),
             };
-            let path = join(Path::new(""), &item.path);
-            self.source.run.report_message(kind, code, Some(path), error.to_string());
+            self.source.run.report(issue, Some(join(Path::new(""), &item.path)));
         }
     }
 }

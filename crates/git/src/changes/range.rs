@@ -2,16 +2,16 @@
 
 use super::super::commits;
 use super::super::repo::{RepoError, Repository};
-use super::super::store::Store;
+use super::super::store::{Store, StoreError};
 use super::diff::Trees;
 use super::introduced::History;
 use super::new_branch;
-use super::open::open_store_with;
 use super::part::{Change, ChangePart, PartSource};
 use super::set::{ChangeSet, Item, NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks};
+use ddpatrol_scan::{Run, Sinks};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub struct Range {
     pub(super) repository: Repository,
     pub(super) store: Store,
     /// What of the store cannot be used.
-    problems: Vec<String>,
+    problems: Vec<Arc<StoreError>>,
     pub(super) commits: Vec<ObjectId>,
     /// The bases that were named.
     pub(super) bases: Vec<ObjectId>,
@@ -120,7 +120,7 @@ impl Range {
     /// Opens a repository; there are no commits yet.
     pub(super) fn open(repository: Repository, options: RangeOptions) -> Self {
         let mut problems = Vec::new();
-        let store = open_store_with(&repository, &mut |problem| problems.push(problem));
+        let store = Store::of(&repository, &mut |problem| problems.push(Arc::new(problem)));
         Self {
             repository,
             store,
@@ -323,7 +323,7 @@ impl Range {
                         .into_iter()
                         .for_each(|it| add([name, &b"/"[..], &it.path].concat(), it.blob));
                 }
-                Err(error) => history.report(&error),
+                Err(error) => history.report(error),
             }
         }
         set
@@ -352,12 +352,8 @@ impl Range {
 impl Change for Range {
     fn read(&self, sinks: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         for problem in &self.problems {
-            run.report_message(
-                Severity::Unread,
-                Code::StoreUnreadable,
-                Some(self.repository.git_dir.clone()),
-                problem.clone(),
-            );
+            let issue = GitIssue::StoreUnreadable { source: Arc::clone(problem).into() };
+            run.report(issue, Some(self.repository.git_dir.clone()));
         }
         let history = History {
             repository: &self.repository,

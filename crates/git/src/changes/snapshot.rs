@@ -4,7 +4,6 @@ use super::super::commits;
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
-use super::open::open_store;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::Run;
 use std::path::{Component, Path};
@@ -23,7 +22,7 @@ impl Snapshot {
     /// # Errors
     /// [`ReadError`] if the commit cannot be read.
     pub fn new(repository: &Repository, commit: ObjectId, run: &Run) -> Result<Self, ReadError> {
-        let store = open_store(repository, run);
+        let store = Store::reporting(repository, run, &repository.git_dir);
         let (_, bytes) = store.read(&commit, &mut Reader::default())?;
         let nameless =
             || ReadError::Broken { id: commit, cause: "the commit names no tree".into() };

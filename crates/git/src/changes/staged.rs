@@ -8,12 +8,12 @@ use super::super::commits;
 use super::super::repo::{self, Progress, Repository, Status};
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
-use super::open::open_store;
 use super::part::{Change, ChangePart, PartSource};
 use super::set::{Base, ChangeSet, Item, Scope, sorted_base};
 use ddpatrol_pack::{ObjectId, Reader};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks};
+use ddpatrol_scan::{Run, Sinks};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ struct Others<'a> {
     roots: Vec<ObjectId>,
     trees: Trees<'a>,
     /// Why something of them cannot be read.
-    errors: BTreeSet<String>,
+    errors: BTreeMap<String, ReadError>,
 }
 
 impl<'a> Others<'a> {
@@ -57,19 +57,19 @@ impl<'a> Others<'a> {
             let cause = || "the commit names no tree".into();
             commits::links(&bytes).ok_or_else(|| ReadError::Broken { id: *id, cause: cause() })
         };
-        let mut errors = BTreeSet::new();
+        let mut errors = BTreeMap::new();
         let mut commits = progress.sources.clone();
         for id in &progress.reverted {
             match links(id) {
                 Ok(links) => commits.extend(links.parents),
-                Err(error) => drop(errors.insert(error.to_string())),
+                Err(error) => drop(errors.insert(error.to_string(), error)),
             }
         }
         let mut roots = Vec::new();
         for id in commits {
             match links(&id) {
                 Ok(links) => roots.push(links.tree),
-                Err(error) => drop(errors.insert(error.to_string())),
+                Err(error) => drop(errors.insert(error.to_string(), error)),
             }
         }
         Self { roots, trees: Trees::new(store), errors }
@@ -84,7 +84,7 @@ impl<'a> Others<'a> {
                 self.trees.blob_at(root, path)
             }) {
                 Ok(blob) => blobs.extend(blob),
-                Err(error) => drop(self.errors.insert(error.to_string())),
+                Err(error) => drop(self.errors.insert(error.to_string(), error)),
             }
         }
         (blobs, is_any)
@@ -162,16 +162,12 @@ impl Change for Staged {
         if self.changes.is_empty() {
             run.note("nothing is staged");
         }
-        let store = open_store(&self.repository, run);
+        let store = Store::reporting(&self.repository, run, &self.repository.git_dir);
         let mut others = Others::new(&self.progress, &store);
         let (set, versions) = self.list(&mut others, run);
-        for error in &others.errors {
-            run.report_message(
-                Severity::Unread,
-                Code::ObjectUnreadable,
-                Some(self.repository.git_dir.clone()),
-                error.clone(),
-            );
+        for (_, error) in std::mem::take(&mut others.errors) {
+            let issue = GitIssue::ObjectUnreadable { source: error.into() };
+            run.report(issue, Some(self.repository.git_dir.clone()));
         }
         let base = |_: &BTreeSet<&[u8]>| self.base(&others.roots, &store, versions.clone());
         let source = PartSource {

@@ -46,7 +46,7 @@ pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<
 
 fn store(repository: &Repository) -> Store {
     // What cannot be opened is reported by the code that reads the objects.
-    Store::open(&repository.object_folders(), repository.hash, &mut |_| ())
+    Store::of(repository, &mut |_| ())
 }
 
 /// Tags are read by our own store: libgit2 1.9 reads on for ever in a loose one that was cut off.

@@ -1,5 +1,7 @@
 //! The words of issues, for people. The codes are the stable interface; words may change.
 
+mod git;
+
 use super::archive::{ArchiveIssue, ArchiveLimit, Damage, UnpackLimit, Unsupported};
 use super::{Issue, Stream};
 use crate::quantity::count;
@@ -53,8 +55,16 @@ impl Display for Issue {
                  for in the first part only",
                 limit >> 20
             ),
+            Self::DecodingLimit => f.write_str(
+                "its base64 was decoded in part only: the content exceeds the limits on decoding; \
+                 decode it and scan the result",
+            ),
+            Self::ArchiveInLargeObject => {
+                f.write_str("archives in git objects of this size are not opened")
+            }
             Self::Archive(issue) => issue.fmt(f),
-            Self::Message { message, .. } => f.write_str(message),
+            Self::Git(issue) => issue.fmt(f),
+            Self::Recorded { message, .. } => f.write_str(message),
         }
     }
 }
