@@ -107,7 +107,7 @@ impl Repositories {
             }
             match Repository::at(folder.path()) {
                 Ok(Some(repository)) => {
-                    let repository = repository.told_as(git_dir);
+                    let repository = repository.reported_as(git_dir);
                     let history = History::new(repository, root, options.clone());
                     on_entry(Entry { history: &history, admin_files: None });
                 }

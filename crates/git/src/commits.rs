@@ -1,12 +1,12 @@
-//! Commits: what their objects say, and the graph that they make.
+//! Commits: parses commit and tag objects, and builds the graph of commits. No object is read here.
 
-use super::catalog::NONE;
+use super::object_index::NONE;
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::commit::{Commit, Signature};
 
-/// The links of a commit, as its object has them.
+/// The links of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Links {
+pub(super) struct CommitLinks {
     pub(super) tree: ObjectId,
     pub(super) parents: Vec<ObjectId>,
     /// The committer's clock, in seconds since 1970.
@@ -31,8 +31,8 @@ fn id(hex: &[u8]) -> Option<ObjectId> {
     ObjectId::from_hex(hex).ok()
 }
 
-/// Reads tree, parents and time; `None` if the commit names no tree.
-pub(super) fn links(object: &[u8]) -> Option<Links> {
+/// Parses tree, parents and time; `None` if the commit names no tree.
+pub(super) fn links(object: &[u8]) -> Option<CommitLinks> {
     let mut tree = None;
     let (mut parents, mut time) = (Vec::new(), 0);
     let mut rest = object;
@@ -49,10 +49,10 @@ pub(super) fn links(object: &[u8]) -> Option<Links> {
             break;
         }
     }
-    Some(Links { tree: tree?, parents, time })
+    Some(CommitLinks { tree: tree?, parents, time })
 }
 
-/// Reads `Name <email> seconds +hhmm`, forgiving what git forgives.
+/// Parses `Name <email> seconds +hhmm` as leniently as git does.
 fn signature(text: &[u8]) -> Signature {
     let open = memchr::memchr(b'<', text).unwrap_or(text.len());
     let close = memchr::memrchr(b'>', text).filter(|&close| close > open).unwrap_or(text.len());
@@ -68,7 +68,7 @@ fn signature(text: &[u8]) -> Signature {
     }
 }
 
-/// Reads what people know of a commit or, with its tagger, of a tag.
+/// Parses author, committer and subject of a commit, or the tagger and subject of a tag.
 pub(super) fn describe(id: ObjectId, object: &[u8]) -> Commit {
     let (header, message) = header(object);
     let first = |key| values(header, key).next().map(signature);
@@ -79,26 +79,26 @@ pub(super) fn describe(id: ObjectId, object: &[u8]) -> Commit {
     Commit { id, author, committer, subject: subject.trim_ascii().to_vec() }
 }
 
-/// What a tag points to.
+/// Returns the object to which a tag points.
 pub(crate) fn tag_target(object: &[u8]) -> Option<ObjectId> {
     values(header(object).0, "object").next().and_then(id)
 }
 
-/// All commits of a store, by numbers of their own, parents before children.
+/// All commits of a store, numbered so that parents come before children.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// The number of each commit in the catalog.
+    /// The number of each commit in the object index.
     pub(super) numbers: Vec<u32>,
     /// The number of each commit's tree, or [`NONE`].
     pub(super) trees: Vec<u32>,
-    /// A date that is later than that of every parent, whatever the clocks said.
+    /// The date of each commit, made later than the dates of all its parents.
     pub(super) dates: Vec<i64>,
     parents: Vec<u32>,
     starts: Vec<u32>,
     by_number: Vec<u32>,
 }
 
-/// A commit with its links as numbers of the catalog.
+/// A commit with its links as numbers of the object index.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) number: u32,
@@ -108,11 +108,11 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Resolves the links of a commit, whose numbers are `found` in their order; what is not there is
-    /// told to `missing`.
+    /// Resolves the links of a commit; `found` yields their numbers in order. Calls `missing` with each
+    /// object that does not exist.
     pub(super) fn new(
         number: u32,
-        links: &Links,
+        links: &CommitLinks,
         found: &mut dyn Iterator<Item = Option<u32>>,
         missing: &mut dyn FnMut(ObjectId),
     ) -> Self {
@@ -128,15 +128,15 @@ impl Node {
     }
 }
 
-impl Links {
-    /// The tree and the parents.
+impl CommitLinks {
+    /// Returns the ids of the tree and the parents.
     pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
         std::iter::once(&self.tree).chain(&self.parents).map(ObjectId::as_bytes)
     }
 }
 
 impl Graph {
-    /// Orders commits so that parents come before children. `len` is that of the catalog.
+    /// Orders commits so that parents come before children. `len` is the length of the object index.
     pub(super) fn new(mut nodes: Vec<Node>, len: usize) -> Self {
         nodes.sort_by_key(|node| node.number);
         nodes.dedup_by_key(|node| node.number);
@@ -180,7 +180,7 @@ impl Graph {
         graph
     }
 
-    /// How many commits there are.
+    /// Returns the number of commits.
     pub(super) fn len(&self) -> usize {
         self.numbers.len()
     }
@@ -190,12 +190,12 @@ impl Graph {
         &self.parents[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
 
-    /// Finds a commit by its number in the catalog.
+    /// Finds a commit by its number in the object index.
     pub(super) fn find(&self, number: u32) -> Option<u32> {
         self.by_number.get(number as usize).copied().filter(|&at| at != NONE)
     }
 
-    /// Marks every commit that one of `tips` reaches.
+    /// Returns, for each commit, whether one of `tips` reaches it.
     pub(super) fn reachable(&self, tips: impl IntoIterator<Item = u32>) -> Vec<bool> {
         let mut reached = vec![false; self.len()];
         tips.into_iter().for_each(|tip| reached[tip as usize] = true);
@@ -207,7 +207,7 @@ impl Graph {
         reached
     }
 
-    /// For each of `wanted` lists the indices of the tips that reach it.
+    /// Returns, for each of `wanted`, the indices of the tips that reach it.
     pub(super) fn reached_by(&self, wanted: &[u32], tips: &[Option<u32>]) -> Vec<Vec<u32>> {
         let mut lists = Vec::with_capacity(wanted.len());
         for part in wanted.chunks(64) {
@@ -229,7 +229,7 @@ impl Graph {
     }
 }
 
-/// Lists the children of every node: those of node `at` from `starts[at]` to `starts[at + 1]`.
+/// Returns `starts` and the children of all nodes: those of node `at` are at `starts[at]..starts[at + 1]`.
 fn children(nodes: &[Node], parents_of: &dyn Fn(&Node) -> Vec<u32>) -> (Vec<u32>, Vec<u32>) {
     let mut starts = vec![0_u32; nodes.len() + 1];
     for parent in nodes.iter().flat_map(parents_of) {
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_commit_says_is_read() {
+    fn commits_are_parsed() {
         let object = b"tree 1111111111111111111111111111111111111111\n\
             parent 2222222222222222222222222222222222222222\n\
             author A U Thor <a@example.com> 1700000000 +0530\n\
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn parents_come_before_children_whatever_the_clocks_say() {
+    fn parents_come_before_children_even_if_clocks_were_wrong() {
         let node = |number, parents: &[u32], time| Node {
             number,
             tree: NONE,

@@ -2,7 +2,7 @@
 //!
 //! Input: entries of trees that may lead to a token. Output: those that do. Trees are not read here.
 
-use super::super::catalog::NONE;
+use super::super::object_index::NONE;
 use super::held::NameMatch;
 use super::marks::Marks;
 use std::collections::{HashMap, HashSet};
@@ -17,6 +17,16 @@ pub(super) enum Child {
     Blob(u32),
     /// The name itself, which holds a token at this offset.
     Name(NameMatch),
+}
+
+impl Child {
+    /// Returns the token in the name; `None` for trees and blobs.
+    pub(super) fn in_name(&self) -> Option<&NameMatch> {
+        match self {
+            Self::Name(found) => Some(found),
+            Self::Tree(_) | Self::Blob(_) => None,
+        }
+    }
 }
 
 /// An entry that leads to a token.
@@ -93,7 +103,7 @@ impl CandidateTrees {
         (self.entries, self.trees) = (entries, trees);
     }
 
-    /// The entries of a tree that lead to a token, by name.
+    /// Returns the entries of a tree that lead to a token, sorted by name.
     pub(super) fn entries(&self, tree: u32) -> &[Candidate] {
         self.trees.get(&tree).map_or(&[], |range| &self.entries[range.clone()])
     }

@@ -3,8 +3,8 @@
 //! Input: the graph of commits, the candidate trees, and the sightings in blobs. Output: which commit
 //! introduced or removed which token at which path. Nothing is read here.
 
-use super::super::catalog::NONE;
 use super::super::commits::Graph;
+use super::super::object_index::NONE;
 use super::candidate_trees::{Candidate, CandidateTrees, Child};
 use super::held::{BlobSightings, NameMatch};
 use ddpatrol_scan::sighting::TokenNo;
@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 /// A token that a commit introduced at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct IntroducedToken {
     pub(super) token: TokenNo,
     pub(super) commit: u32,
     pub(super) path: u32,
@@ -24,9 +24,9 @@ pub(super) struct Change {
     pub(super) holder: u32,
 }
 
-impl Change {
+impl IntroducedToken {
     pub(super) fn key(&self) -> Key {
-        Key { token: self.token, path: self.path, part: PathPart::of(self.in_name.is_some()) }
+        Key { token: self.token, path: self.path, part: PathPart::of(self.in_name.as_ref()) }
     }
 }
 
@@ -38,8 +38,9 @@ pub(super) enum PathPart {
 }
 
 impl PathPart {
-    fn of(is_name: bool) -> Self {
-        if is_name { Self::Name } else { Self::Content }
+    /// Returns the part of a token that is in a name, or not.
+    fn of(in_name: Option<&NameMatch>) -> Self {
+        if in_name.is_some() { Self::Name } else { Self::Content }
     }
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Key {
 /// The changes of all commits.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) introduced: Vec<Change>,
+    pub(super) introduced: Vec<IntroducedToken>,
     /// The commits that removed a token from a path.
     pub(super) removed: HashMap<Key, Vec<u32>>,
     pub(super) in_head: HashSet<Key>,
@@ -138,11 +139,15 @@ impl<'a> Compare<'a> {
         self.only(own, parents, &mut Vec::new(), &mut |path, it| found.push((path.to_vec(), it)));
         for (path, Only { token, name, child, holder }) in found {
             let path = self.changes.path(&path);
-            let in_name = match child {
-                Child::Name(found) => Some(found),
-                Child::Tree(_) | Child::Blob(_) => None,
-            };
-            self.changes.introduced.push(Change { token, commit, path, name, in_name, holder });
+            let in_name = child.in_name().copied();
+            self.changes.introduced.push(IntroducedToken {
+                token,
+                commit,
+                path,
+                name,
+                in_name,
+                holder,
+            });
         }
     }
 
@@ -160,7 +165,7 @@ impl<'a> Compare<'a> {
         let mut found = Vec::new();
         self.only(tree, others, &mut Vec::new(), &mut |path, it| found.push((path.to_vec(), it)));
         let key = |(path, it): (Vec<u32>, Only)| {
-            let part = PathPart::of(matches!(it.child, Child::Name(_)));
+            let part = PathPart::of(it.child.in_name());
             Key { token: it.token, path: self.changes.path(&path), part }
         };
         found.into_iter().map(key).collect()

@@ -10,7 +10,7 @@ use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::HashMap;
 
 /// The commits, and which of them the references reach.
-pub(super) struct History {
+pub(super) struct CommitHistory {
     pub(super) graph: Graph,
     /// The commit of each reference, most important reference first.
     pub(super) tips: Vec<Option<u32>>,
@@ -22,25 +22,25 @@ pub(super) struct History {
     pub(super) head: Option<u32>,
 }
 
-impl History {
+impl CommitHistory {
     /// Builds the graph. Commits that named missing objects are read again.
     pub(super) fn new(attributor: &Attributor<'_>) -> Self {
         let mut graph_nodes = attributor.objects.links.nodes.clone();
-        // What was missing when a commit was read may have appeared since.
+        // An object that was missing when a commit was read may have appeared since.
         let late: HashMap<u32, ()> =
             attributor.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
         let mut reader = Reader::default();
         for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
-            let id = attributor.objects.catalog.id(node.number);
+            let id = attributor.objects.index.id(node.number);
             let bytes = id.and_then(|id| attributor.store.read(&id, &mut reader).ok());
             let links = bytes.and_then(|(_, bytes)| commits::links(&bytes));
             if let Some(links) = links {
-                let catalog = &attributor.objects.catalog;
-                let mut found = links.ids().map(|id| catalog.find(id));
+                let index = &attributor.objects.index;
+                let mut found = links.ids().map(|id| index.find(id));
                 *node = Node::new(node.number, &links, &mut found, &mut |_| {});
             }
         }
-        let graph = Graph::new(graph_nodes, attributor.objects.catalog.len());
+        let graph = Graph::new(graph_nodes, attributor.objects.index.len());
         let mut list: Vec<&Ref> = attributor.refs.list.iter().collect();
         list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
         let find = |id: &ObjectId| graph.find(attributor.number(id)?);

@@ -1,6 +1,6 @@
 //! Sets of objects, and the trees that may hold one of a set's objects.
 //!
-//! It uses the links that were collected while the objects were read, and reads none itself.
+//! Input: the links that were collected while the objects were read. No object is read here.
 
 use super::super::objects::Objects;
 use ddpatrol_pack::Kind;
@@ -33,7 +33,7 @@ impl Marks {
 /// The links contain only those entries of a tree that its delta base does not have, so a tree is
 /// marked with its base: too many are marked, never too few.
 pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Marks {
-    let mut marks = Marks::new(objects.catalog.len());
+    let mut marks = Marks::new(objects.index.len());
     seeds.for_each(|seed| {
         marks.add(seed);
     });

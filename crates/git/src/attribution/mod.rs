@@ -18,8 +18,8 @@ mod tree_reader;
 
 pub(super) use attributor::Attributor;
 
-use super::catalog::NONE;
 use super::commits::describe;
+use super::object_index::NONE;
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::finding::Part;
@@ -27,7 +27,7 @@ use ddpatrol_scan::issue::{GitIssue, NamedBy};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::{Code, Issue};
 use held::{BlobSightings, NameMatch, NameSightings};
-use history::History;
+use history::CommitHistory;
 use marks::marked;
 use placements::Placer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +78,7 @@ impl Attributor<'_> {
     /// Returns `true` if a reference may reach one of these objects.
     fn is_reachable(&self, objects: impl Iterator<Item = u32>) -> bool {
         let marks = marked(self.objects, objects);
-        let History { graph, reachable, .. } = History::new(self);
+        let CommitHistory { graph, reachable, .. } = CommitHistory::new(self);
         let is_marked = |number: u32| number != NONE && marks.has(number);
         (0..graph.len())
             .any(|at| reachable[at] && (is_marked(graph.numbers[at]) || is_marked(graph.trees[at])))
@@ -90,7 +90,7 @@ impl Attributor<'_> {
         if sightings.is_empty() {
             return Vec::new();
         }
-        let history = History::new(self);
+        let history = CommitHistory::new(self);
         let tracer = Tracer { attributor: self, history: &history };
         let (mut blobs, mut trees) = (BlobSightings::default(), NameSightings::new());
         for sighting in sightings {

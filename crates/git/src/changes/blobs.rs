@@ -1,6 +1,6 @@
 //! Pushes the blobs of a change to sinks, and the Git LFS objects behind pointers among them.
 //!
-//! Input: ids of blobs. Output: their bytes, to the sinks, and what cannot be read.
+//! Input: ids of blobs. Output: their bytes, pushed to the sinks, and the blobs that cannot be read.
 
 use super::super::lfs::{Lfs, LfsError, Pointer};
 use super::super::store::Store;
@@ -12,12 +12,12 @@ use ddpatrol_scan::{Run, Sink, Sinks, add};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What cannot be read of blobs.
+/// Blobs and Git LFS objects that cannot be read.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     /// The pointers whose objects cannot be read.
     pub(super) lfs: HashMap<ObjectId, Arc<LfsError>>,
-    /// Why blobs cannot be read.
+    /// The errors of the blobs.
     pub(super) errors: Vec<Cause>,
 }
 
@@ -28,7 +28,7 @@ struct BlobWorker<'a> {
     unread: Unread,
 }
 
-/// Up to this number of blobs, starting threads takes longer than searching them.
+/// Up to this number of blobs, one thread is faster than starting several.
 const FEW: usize = 32;
 
 /// Reads blobs and pushes them.

@@ -1,8 +1,8 @@
 //! A part of a change: the versions of paths that it introduces, and the steps of scanning them.
 //!
-//! A scan takes the steps in order: it lets the part push its blobs and names, then, if they hold
-//! tokens, the versions of the base, and hands both lists of sightings back for classification. The part
-//! knows neither the detector nor findings.
+//! A scan takes the steps in order: the part pushes its blobs and names, then, if these contain tokens,
+//! the versions of the base; then it classifies both lists of sightings. The part knows neither the
+//! detector nor findings.
 
 use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::repo::Repository;
@@ -22,25 +22,24 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A change: what is staged, a range of commits or a push.
+/// A change: staged content, a range of commits or a push.
 pub trait Change: Sync {
     /// Reads the change part by part, the oldest first. Pushes commits and tags to `sinks`, and
     /// calls `on_part` with each part.
     fn read(&self, sinks: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>));
 }
 
-/// Reads what the base of a change has: its versions of all changed paths, and of the paths that hold
-/// tokens.
+/// Reads the base of a change: its versions of all changed paths, and of the paths that hold tokens.
 pub(super) type ReadBase<'a> = &'a dyn Fn(&BTreeSet<&[u8]>) -> Base;
 
-/// Where a part of a change is read from.
+/// The repository from which a part of a change is read.
 pub(super) struct PartSource<'a> {
     pub(super) repository: &'a Repository,
     pub(super) store: &'a Store,
     pub(super) run: &'a Run,
     pub(super) workers: &'a Workers,
     pub(super) base: ReadBase<'a>,
-    /// Reads which tags the other side has.
+    /// Reads the tags of the other side.
     pub(super) old_tags: &'a dyn Fn() -> HashSet<ObjectId>,
 }
 
@@ -68,7 +67,7 @@ impl<'a> ChangePart<'a> {
         Self { lfs: Lfs::new(source.repository), source, set, scope, texts }
     }
 
-    /// Pushes the blobs of the part, and the names that are new with it.
+    /// Pushes the blobs and the new names of the part.
     pub fn push(&self, sinks: &dyn Sinks) {
         let blobs = self.set.items.iter().filter_map(|item| item.blob).collect();
         let unread = self.blob_reader().push(blobs, sinks);
@@ -80,8 +79,8 @@ impl<'a> ChangePart<'a> {
         }
     }
 
-    /// Reads what the base has at the paths that hold tokens, and pushes it; `sightings` are those in
-    /// the part. Most changes hold no token; then nothing of the base is read.
+    /// Reads the base's versions of the paths that hold tokens, and pushes them; `sightings` are those in
+    /// the part. Without sightings, as in most changes, the base is not read.
     #[must_use]
     pub fn push_base(&self, sightings: &[Sighting], sinks: &dyn Sinks) -> Base {
         let new = ByBlob::new(sightings);
@@ -105,7 +104,7 @@ impl<'a> ChangePart<'a> {
         base
     }
 
-    /// Finds out which paths with these last components the base has.
+    /// Finds the paths with these last components that the base has.
     fn find_names(&self, names: &HashSet<&[u8]>, base: &mut Base) {
         let mut trees = Trees::new(self.source.store);
         for item in self.set.items.iter().filter(|item| item.is_new && !names.is_empty()) {
@@ -128,7 +127,7 @@ impl<'a> ChangePart<'a> {
     }
 
     /// Returns the places of the tokens in the part; `new` are the sightings in the part, `old` those in
-    /// what was pushed of the base.
+    /// the base.
     #[must_use]
     pub fn classify(&self, new: &[Sighting], base: &Base, old: &[Sighting]) -> Vec<Placement> {
         let Repository { work_tree, git_dir, .. } = self.source.repository;
@@ -137,7 +136,7 @@ impl<'a> ChangePart<'a> {
         Classification { set, scope, texts, new, base, old, top: &top }.classify()
     }
 
-    /// Reads the bytes that hold a token; `None` for texts.
+    /// Reads the bytes of a holder; `None` for texts.
     pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
         let id = holder.id()?;
         let bytes = match self.source.store.read(&id, reader) {
@@ -150,7 +149,7 @@ impl<'a> ChangePart<'a> {
         Some(object.map(Content::Lfs).map_err(|error| broken(error.into())))
     }
 
-    /// Reports a holder that can no longer be read.
+    /// Reports that a holder can no longer be read.
     pub fn report_unreadable(&self, error: ReadError) {
         self.report_object(error.into());
     }

@@ -1,29 +1,32 @@
-//! Gives every object of a store a number, and finds objects by id.
+//! Numbers the objects of a store, and finds objects by id.
+//!
+//! Input: packs and ids of loose objects. Output: numbers. No object is read here.
 
+use super::trees::EntryKind;
 use ddpatrol_pack::{ObjectId, Pack};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// No object.
 pub(super) const NONE: u32 = u32::MAX;
-/// How many bits of an id the finer tables of large packs go by, at the most.
+/// Maximum number of leading bits of an id that select an entry of a pack's table.
 const MOST_BITS: u32 = 22;
 
 /// The objects of a store.
 #[derive(Debug, Default)]
-pub(super) struct Catalog {
+pub(super) struct ObjectIndex {
     packs: Vec<Part>,
     loose: HashMap<ObjectId, u32>,
     loose_ids: Vec<(u32, ObjectId)>,
     len: u32,
 }
 
-/// One pack: its objects have the numbers from `first` on, in the order of its index.
+/// A pack. Its objects are numbered from `first` on, in the order of its index.
 #[derive(Debug)]
 struct Part {
     pack: Arc<Pack>,
     first: u32,
-    /// For every beginning of an id the position of the first that is not smaller.
+    /// For every value of the leading bits: the position of the first id that is not smaller.
     table: Vec<u32>,
     bits: u32,
 }
@@ -52,8 +55,8 @@ impl Part {
         Some(self.first + position)
     }
 
-    /// Finds those that are not found yet. Each step touches memory for all of them, and none of what
-    /// it reads decides what the next one reads: so the processor need not wait for one by one.
+    /// Looks up the ids that are not found yet. Each step reads memory for all ids, and the reads of a
+    /// step do not depend on each other, so cache misses overlap.
     fn find_all<'a>(&self, ids: impl Iterator<Item = &'a [u8]> + Clone, lookups: &mut [Lookup]) {
         let index = self.pack.index();
         for (id, lookup) in ids.clone().zip(&mut *lookups) {
@@ -83,7 +86,7 @@ fn slot(id: &[u8], bits: u32) -> usize {
     (u64::from(first) >> (32 - bits)) as usize
 }
 
-impl Catalog {
+impl ObjectIndex {
     /// Adds a pack and returns the number of its first object.
     pub(super) fn add_pack(&mut self, pack: Arc<Pack>) -> u32 {
         let first = self.len;
@@ -92,7 +95,7 @@ impl Catalog {
         first
     }
 
-    /// Adds a loose object; `None` if it is there already.
+    /// Adds a loose object; `None` if the index has it already.
     pub(super) fn add_loose(&mut self, id: ObjectId) -> Option<u32> {
         if self.find(id.as_bytes()).is_some() {
             return None;
@@ -104,12 +107,12 @@ impl Catalog {
         Some(number)
     }
 
-    /// How many numbers there are.
+    /// Returns the number of objects, counting copies in several packs separately.
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Finds the number of an object: that in the first pack that has it.
+    /// Returns the number of an object in the first pack that contains it.
     #[inline]
     pub(super) fn find(&self, id: &[u8]) -> Option<u32> {
         if let Some(number) = self.packs.iter().find_map(|part| part.find(id)) {
@@ -118,8 +121,8 @@ impl Catalog {
         self.find_loose(id)
     }
 
-    /// Finds the numbers of many objects. Where the tables are larger than the processor's caches, a
-    /// look-up alone mostly waits for memory; many at a time wait together.
+    /// Returns the numbers of many objects. Lookups are batched to overlap cache misses, since the tables
+    /// of large packs exceed the processor's caches.
     pub(super) fn find_all<'a>(
         &'a self,
         ids: impl Iterator<Item = &'a [u8]> + Clone,
@@ -140,7 +143,7 @@ impl Catalog {
         self.loose.get(&ObjectId::from_bytes(id).ok()?).copied()
     }
 
-    /// Tells whether an object of the pack with that first number lies in an earlier pack too.
+    /// Returns `true` if an earlier pack than the one at `first` contains the object, too.
     pub(super) fn is_earlier(&self, first: u32, id: &ObjectId) -> bool {
         let earlier = self.packs.iter().take_while(|part| part.first < first);
         earlier.into_iter().any(|part| part.find(id.as_bytes()).is_some())
@@ -160,17 +163,25 @@ impl Catalog {
     }
 }
 
-/// Entries of trees whose objects are to be looked up.
+/// Entries of trees whose objects will be looked up.
 #[derive(Debug)]
 pub(super) struct Pending {
     id_len: usize,
     ids: Vec<u8>,
-    /// The tree of each, and whether it names a tree.
-    from: Vec<(u32, bool)>,
+    entries: Vec<PendingEntry>,
     lookups: Vec<Lookup>,
 }
 
-/// How far the look-up of one id has come.
+/// An entry of a tree whose object is to be looked up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PendingEntry {
+    /// The number of the tree that has the entry.
+    pub(super) tree: u32,
+    /// The kind of the object.
+    pub(super) kind: EntryKind,
+}
+
+/// The state of the lookup of one id.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lookup {
     low: u32,
@@ -179,36 +190,36 @@ pub(super) struct Lookup {
     found: Option<u32>,
 }
 
-/// So many entries are looked up at a time.
+/// The number of entries that are looked up at a time.
 const TOGETHER: usize = 256;
 
 impl Pending {
     pub(super) fn new(id_len: usize) -> Self {
-        Self { id_len, ids: Vec::new(), from: Vec::new(), lookups: Vec::new() }
+        Self { id_len, ids: Vec::new(), entries: Vec::new(), lookups: Vec::new() }
     }
 
-    /// Adds an entry of the tree with that number; tells whether there are enough to look them up.
+    /// Adds an entry with its id; returns `true` if there are enough to look them up.
     #[inline]
-    pub(super) fn add(&mut self, id: &[u8], tree: u32, is_tree: bool) -> bool {
+    pub(super) fn add(&mut self, id: &[u8], entry: PendingEntry) -> bool {
         debug_assert_eq!(id.len(), self.id_len);
         self.ids.extend_from_slice(id);
-        self.from.push((tree, is_tree));
-        self.from.len() >= TOGETHER
+        self.entries.push(entry);
+        self.entries.len() >= TOGETHER
     }
 
-    /// Looks all up, and calls `on_entry` with the id of each, its tree, whether it names a tree, and
-    /// its number, if it is there.
+    /// Looks up all entries, and calls `on_entry` with the id of each, the entry, and the number of the
+    /// object, if it exists.
     pub(super) fn resolve(
         &mut self,
-        catalog: &Catalog,
-        mut on_entry: impl FnMut(&[u8], u32, bool, Option<u32>),
+        index: &ObjectIndex,
+        mut on_entry: impl FnMut(&[u8], PendingEntry, Option<u32>),
     ) {
         let ids = self.ids.chunks_exact(self.id_len);
-        let found = catalog.find_all(ids.clone(), &mut self.lookups);
-        for ((id, &(tree, is_tree)), found) in ids.zip(&self.from).zip(found) {
-            on_entry(id, tree, is_tree, found);
+        let found = index.find_all(ids.clone(), &mut self.lookups);
+        for ((id, entry), found) in ids.zip(&self.entries).zip(found) {
+            on_entry(id, *entry, found);
         }
         self.ids.clear();
-        self.from.clear();
+        self.entries.clear();
     }
 }
