@@ -24,6 +24,7 @@ pub mod commits;
 pub mod history;
 pub mod lfs;
 mod lfs_objects;
+mod numbers;
 mod object_index;
 mod objects;
 pub mod repo;

@@ -2,13 +2,12 @@
 //!
 //! Input: packs and ids of loose objects. Output: numbers. No object is read here.
 
+use super::numbers::ObjectNo;
 use super::trees::EntryKind;
 use ddpatrol_pack::{ObjectId, Pack};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// No object.
-pub(super) const NONE: u32 = u32::MAX;
 /// Maximum number of leading bits of an id that select an entry of a pack's table.
 const MOST_BITS: u32 = 22;
 
@@ -16,8 +15,8 @@ const MOST_BITS: u32 = 22;
 #[derive(Debug, Default)]
 pub(super) struct ObjectIndex {
     packs: Vec<Part>,
-    loose: HashMap<ObjectId, u32>,
-    loose_ids: Vec<(u32, ObjectId)>,
+    loose: HashMap<ObjectId, ObjectNo>,
+    loose_ids: Vec<(ObjectNo, ObjectId)>,
     len: u32,
 }
 
@@ -25,14 +24,14 @@ pub(super) struct ObjectIndex {
 #[derive(Debug)]
 struct Part {
     pack: Arc<Pack>,
-    first: u32,
+    first: ObjectNo,
     /// For every value of the leading bits: the position of the first id that is not smaller.
     table: Vec<u32>,
     bits: u32,
 }
 
 impl Part {
-    fn new(pack: Arc<Pack>, first: u32) -> Self {
+    fn new(pack: Arc<Pack>, first: ObjectNo) -> Self {
         let index = pack.index();
         let bits = (index.len().max(1).ilog2() + 1).min(MOST_BITS);
         let mut table = Vec::with_capacity((1 << bits) + 1);
@@ -48,11 +47,11 @@ impl Part {
     }
 
     #[inline]
-    fn find(&self, id: &[u8]) -> Option<u32> {
+    fn find(&self, id: &[u8]) -> Option<ObjectNo> {
         let slot = slot(id, self.bits);
         let position =
             self.pack.index().find_between(id, self.table[slot], self.table[slot + 1])?;
-        Some(self.first + position)
+        Some(self.first.plus(position))
     }
 
     /// Looks up the ids that are not found yet. Each step reads memory for all ids, and the reads of a
@@ -75,7 +74,7 @@ impl Part {
                 true => Some(lookup.low),
                 false => index.find_between(id, lookup.low, lookup.high),
             };
-            lookup.found = position.map(|position| self.first + position);
+            lookup.found = position.map(|position| self.first.plus(position));
         }
     }
 }
@@ -88,19 +87,19 @@ fn slot(id: &[u8], bits: u32) -> usize {
 
 impl ObjectIndex {
     /// Adds a pack and returns the number of its first object.
-    pub(super) fn add_pack(&mut self, pack: Arc<Pack>) -> u32 {
-        let first = self.len;
+    pub(super) fn add_pack(&mut self, pack: Arc<Pack>) -> ObjectNo {
+        let first = ObjectNo::new(self.len);
         self.len += pack.index().len();
         self.packs.push(Part::new(pack, first));
         first
     }
 
     /// Adds a loose object; `None` if the index has it already.
-    pub(super) fn add_loose(&mut self, id: ObjectId) -> Option<u32> {
+    pub(super) fn add_loose(&mut self, id: ObjectId) -> Option<ObjectNo> {
         if self.find(id.as_bytes()).is_some() {
             return None;
         }
-        let number = self.len;
+        let number = ObjectNo::new(self.len);
         self.len += 1;
         self.loose.insert(id, number);
         self.loose_ids.push((number, id));
@@ -114,7 +113,7 @@ impl ObjectIndex {
 
     /// Returns the number of an object in the first pack that contains it.
     #[inline]
-    pub(super) fn find(&self, id: &[u8]) -> Option<u32> {
+    pub(super) fn find(&self, id: &[u8]) -> Option<ObjectNo> {
         if let Some(number) = self.packs.iter().find_map(|part| part.find(id)) {
             return Some(number);
         }
@@ -127,7 +126,7 @@ impl ObjectIndex {
         &'a self,
         ids: impl Iterator<Item = &'a [u8]> + Clone,
         lookups: &'a mut Vec<Lookup>,
-    ) -> impl Iterator<Item = Option<u32>> {
+    ) -> impl Iterator<Item = Option<ObjectNo>> {
         lookups.clear();
         lookups.extend(ids.clone().map(|_| Lookup::default()));
         for part in &self.packs {
@@ -136,7 +135,7 @@ impl ObjectIndex {
         ids.zip(lookups).map(|(id, lookup)| lookup.found.or_else(|| self.find_loose(id)))
     }
 
-    fn find_loose(&self, id: &[u8]) -> Option<u32> {
+    fn find_loose(&self, id: &[u8]) -> Option<ObjectNo> {
         if self.loose.is_empty() {
             return None;
         }
@@ -144,19 +143,20 @@ impl ObjectIndex {
     }
 
     /// Returns `true` if an earlier pack than the one at `first` contains the object, too.
-    pub(super) fn is_earlier(&self, first: u32, id: &ObjectId) -> bool {
+    pub(super) fn is_earlier(&self, first: ObjectNo, id: &ObjectId) -> bool {
         let earlier = self.packs.iter().take_while(|part| part.first < first);
         earlier.into_iter().any(|part| part.find(id.as_bytes()).is_some())
     }
 
     /// Returns the id of an object.
-    pub(super) fn id(&self, number: u32) -> Option<ObjectId> {
+    pub(super) fn id(&self, number: ObjectNo) -> Option<ObjectId> {
         let after = self.packs.partition_point(|part| part.first <= number);
         // Loose objects may have been added between packs.
         if let Some(part) = after.checked_sub(1).map(|at| &self.packs[at])
-            && number - part.first < part.pack.index().len()
+            && let position = (number.index() - part.first.index()) as u32
+            && position < part.pack.index().len()
         {
-            return part.pack.index().id(number - part.first);
+            return part.pack.index().id(position);
         }
         let at = self.loose_ids.binary_search_by_key(&number, |&(number, _)| number).ok()?;
         Some(self.loose_ids[at].1)
@@ -176,7 +176,7 @@ pub(super) struct Pending {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PendingEntry {
     /// The number of the tree that has the entry.
-    pub(super) tree: u32,
+    pub(super) tree: ObjectNo,
     /// The kind of the object.
     pub(super) kind: EntryKind,
 }
@@ -187,7 +187,7 @@ pub(super) struct Lookup {
     low: u32,
     high: u32,
     first: Option<u64>,
-    found: Option<u32>,
+    found: Option<ObjectNo>,
 }
 
 /// The number of entries that are looked up at a time.
@@ -212,7 +212,7 @@ impl Pending {
     pub(super) fn resolve(
         &mut self,
         index: &ObjectIndex,
-        mut on_entry: impl FnMut(&[u8], PendingEntry, Option<u32>),
+        mut on_entry: impl FnMut(&[u8], PendingEntry, Option<ObjectNo>),
     ) {
         let ids = self.ids.chunks_exact(self.id_len);
         let found = index.find_all(ids.clone(), &mut self.lookups);

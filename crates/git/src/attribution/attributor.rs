@@ -1,5 +1,6 @@
 //! The input of attribution: the objects and references of a repository. Nothing is read here.
 
+use super::super::numbers::ObjectNo;
 use super::super::objects::{Objects, WalkResources};
 use super::super::repo::{Refs, Repository};
 use super::super::store::Store;
@@ -21,7 +22,7 @@ pub(crate) struct Attributor<'a> {
 
 impl Attributor<'_> {
     /// Returns the number of an object, if it was read.
-    pub(super) fn number(&self, id: &ObjectId) -> Option<u32> {
+    pub(super) fn number(&self, id: &ObjectId) -> Option<ObjectNo> {
         self.objects.index.find(id.as_bytes())
     }
 }

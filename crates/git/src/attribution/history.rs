@@ -4,6 +4,7 @@
 //! Trees are not read.
 
 use super::super::commits::{self, Graph, Node};
+use super::super::numbers::{CommitNo, ObjectNo};
 use super::super::repo::Ref;
 use super::attributor::Attributor;
 use ddpatrol_pack::{ObjectId, Reader};
@@ -13,13 +14,13 @@ use std::collections::HashMap;
 pub(super) struct CommitHistory {
     pub(super) graph: Graph,
     /// The commit of each reference, most important reference first.
-    pub(super) tips: Vec<Option<u32>>,
+    pub(super) tips: Vec<Option<CommitNo>>,
     /// The names of the references, in the same order.
     pub(super) names: Vec<Vec<u8>>,
     /// For each commit: whether a reference or HEAD reaches it.
     pub(super) reachable: Vec<bool>,
     /// The commit that is checked out.
-    pub(super) head: Option<u32>,
+    pub(super) head: Option<CommitNo>,
 }
 
 impl CommitHistory {
@@ -27,7 +28,7 @@ impl CommitHistory {
     pub(super) fn new(attributor: &Attributor<'_>) -> Self {
         let mut graph_nodes = attributor.objects.links.nodes.clone();
         // An object that was missing when a commit was read may have appeared since.
-        let late: HashMap<u32, ()> =
+        let late: HashMap<ObjectNo, ()> =
             attributor.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
         let mut reader = Reader::default();
         for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
@@ -44,7 +45,7 @@ impl CommitHistory {
         let mut list: Vec<&Ref> = attributor.refs.list.iter().collect();
         list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
         let find = |id: &ObjectId| graph.find(attributor.number(id)?);
-        let tips: Vec<Option<u32>> =
+        let tips: Vec<Option<CommitNo>> =
             list.iter().map(|it| it.commit.as_ref().and_then(find)).collect();
         let head = attributor.refs.head.as_ref().and_then(find);
         let reachable = graph.reachable(tips.iter().flatten().copied().chain(head));

@@ -19,7 +19,7 @@ mod tree_reader;
 pub(super) use attributor::Attributor;
 
 use super::commits::describe;
-use super::object_index::NONE;
+use super::numbers::{CommitNo, ObjectNo};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::finding::Part;
@@ -47,15 +47,15 @@ const MOST_NAMED: usize = 3;
 impl Attributor<'_> {
     /// Reports objects that others name and that are missing; returns the codes and messages.
     pub(super) fn missing(&self, is_partial: Partial) -> Vec<(Code, String)> {
-        let is_missing = |(id, _): &&(ObjectId, u32)| {
+        let is_missing = |(id, _): &&(ObjectId, ObjectNo)| {
             self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
         };
-        let mut from: BTreeMap<ObjectId, Vec<u32>> = BTreeMap::new();
+        let mut from: BTreeMap<ObjectId, Vec<ObjectNo>> = BTreeMap::new();
         for &(id, parent) in self.objects.links.missing.iter().filter(is_missing) {
             from.entry(id).or_default().push(parent);
         }
         // A shallow clone names the parents of the commits where it begins.
-        let boundary: BTreeSet<u32> =
+        let boundary: BTreeSet<ObjectNo> =
             self.shallow.iter().filter_map(|id| self.number(id)).collect();
         from.retain(|_, parents| !parents.iter().all(|parent| boundary.contains(parent)));
         if from.is_empty() {
@@ -76,13 +76,14 @@ impl Attributor<'_> {
     }
 
     /// Returns `true` if a reference may reach one of these objects.
-    fn is_reachable(&self, objects: impl Iterator<Item = u32>) -> bool {
+    fn is_reachable(&self, objects: impl Iterator<Item = ObjectNo>) -> bool {
         let marks = marked(self.objects, objects);
         let CommitHistory { graph, reachable, .. } = CommitHistory::new(self);
-        let is_marked = |number: u32| number != NONE && marks.has(number);
-        (0..graph.len())
-            .any(|at| reachable[at] && (is_marked(graph.numbers[at]) || is_marked(graph.trees[at])))
-            || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
+        let is_marked = |number: ObjectNo| marks.has(number);
+        (0..graph.len()).any(|at| {
+            reachable[at]
+                && (is_marked(graph.numbers[at]) || graph.trees[at].is_some_and(is_marked))
+        }) || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
     /// Returns the places of all sightings in objects.
@@ -146,7 +147,8 @@ impl Attributor<'_> {
             }
         }
         let commit_of = |id: &ObjectId| history.graph.find(self.number(id)?);
-        let mut commits: Vec<u32> = messages.keys().filter_map(|(id, _)| commit_of(id)).collect();
+        let mut commits: Vec<CommitNo> =
+            messages.keys().filter_map(|(id, _)| commit_of(id)).collect();
         commits.sort_unstable();
         let lists = history.graph.reached_by(&commits, &history.tips);
         let head = history.head.filter(|_| !commits.is_empty());
@@ -165,7 +167,7 @@ impl Attributor<'_> {
                     commit.zip(commit.and_then(|it| commits.binary_search(&it).ok()))
                 {
                     tracer.fill(&mut trace, commit, &lists[at]);
-                    trace.in_head = in_head.get(commit as usize).is_some_and(|it| *it);
+                    trace.in_head = in_head.get(commit.index()).is_some_and(|it| *it);
                 }
                 trace.introduced = Some(described);
                 Part::Commit

@@ -3,7 +3,7 @@
 //! Input: the changes of all commits. Output: placements. Nothing is compared here.
 
 use super::super::commits::describe;
-use super::super::object_index::NONE;
+use super::super::numbers::{CommitNo, ObjectNo};
 use super::super::tree_names::EntryFinder;
 use super::super::tree_path::join;
 use super::super::trees::{self, EntryKind};
@@ -35,14 +35,15 @@ pub(super) struct Placer<'a> {
 /// Descriptions of commits, each read once, and lists of them, each built once.
 #[derive(Default)]
 struct Described {
-    commits: HashMap<u32, Arc<Commit>>,
+    commits: HashMap<CommitNo, Arc<Commit>>,
     removed: HashMap<Key, Removed>,
 }
 
 impl Placer<'_> {
     /// Adds the placements of all tokens that commits introduced.
     pub(super) fn place_introduced(&self, reader: &mut Reader, placements: &mut Vec<Placement>) {
-        let mut commits: Vec<u32> = self.changes.introduced.iter().map(|it| it.commit).collect();
+        let mut commits: Vec<CommitNo> =
+            self.changes.introduced.iter().map(|it| it.commit).collect();
         commits.sort_unstable();
         commits.dedup();
         let tips = self.history.graph.reached_by(&commits, &self.history.tips);
@@ -100,7 +101,7 @@ impl Placer<'_> {
             return known.clone();
         }
         let mut commits = commits.clone();
-        commits.sort_by_key(|&it| (self.history.graph.dates[it as usize], it));
+        commits.sort_by_key(|&it| (self.history.graph.dates[it.index()], it));
         let total = commits.len();
         let first = commits.into_iter().take(MOST_REMOVED);
         let first = first.filter_map(|it| described.get(self, it, reader)).collect();
@@ -118,8 +119,8 @@ impl Placer<'_> {
         let path = self.changes.path_bytes(change.path, self.trees);
         let graph = &self.history.graph;
         let parents = graph.parents(change.commit).iter();
-        parents.map(|&parent| graph.trees[parent as usize]).any(|tree| {
-            let mut at = Some(tree).filter(|&tree| tree != NONE);
+        parents.map(|&parent| graph.trees[parent.index()]).any(|tree| {
+            let mut at = tree;
             for name in path.split(|&byte| byte == b'/') {
                 let Some(id) = at.and_then(|number| objects.index.id(number)) else {
                     return true;
@@ -160,7 +161,8 @@ impl Placer<'_> {
         placements: &mut Vec<Placement>,
     ) {
         let is_unreachable = self.trees.unreachable(&self.history.graph.trees);
-        let mut blobs: Vec<u32> = self.blobs.blobs().filter(|&it| is_unreachable(it)).collect();
+        let mut blobs: Vec<ObjectNo> =
+            self.blobs.blobs().filter(|&it| is_unreachable(it)).collect();
         blobs.sort_unstable();
         for blob in blobs {
             let Some(trace) = self.trace_unreachable(blob, Kind::Blob) else { continue };
@@ -169,10 +171,10 @@ impl Placer<'_> {
                 ..Placement::of(sighting, Part::Content)
             }));
         }
-        let mut lone: Vec<(&u32, &Vec<NameMatch>)> =
+        let mut unreachable: Vec<(&ObjectNo, &Vec<NameMatch>)> =
             trees.iter().filter(|(tree, _)| is_unreachable(**tree)).collect();
-        lone.sort_unstable();
-        for (&tree, names) in lone {
+        unreachable.sort_unstable();
+        for (&tree, names) in unreachable {
             let Some(trace) = self.trace_unreachable(tree, Kind::Tree) else { continue };
             let Ok((_, bytes)) = self.attributor.store.read(&trace.object, reader) else {
                 continue;
@@ -191,7 +193,7 @@ impl Placer<'_> {
     }
 
     /// Creates the trace of an object that no commit contains.
-    fn trace_unreachable(&self, number: u32, kind: Kind) -> Option<Arc<Trace>> {
+    fn trace_unreachable(&self, number: ObjectNo, kind: Kind) -> Option<Arc<Trace>> {
         let id = self.attributor.objects.index.id(number)?;
         let tracer = self.tracer();
         let mut trace = tracer.new_trace(id, kind);
@@ -221,13 +223,13 @@ impl Described {
     fn get(
         &mut self,
         placer: &Placer<'_>,
-        commit: u32,
+        commit: CommitNo,
         reader: &mut Reader,
     ) -> Option<Arc<Commit>> {
         if let Some(known) = self.commits.get(&commit) {
             return Some(Arc::clone(known));
         }
-        let number = placer.history.graph.numbers[commit as usize];
+        let number = placer.history.graph.numbers[commit.index()];
         let id = placer.attributor.objects.index.id(number)?;
         let (_, bytes) = placer.attributor.store.read(&id, reader).ok()?;
         let described = Arc::new(describe(id, &bytes));

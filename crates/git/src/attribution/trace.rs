@@ -2,6 +2,7 @@
 //!
 //! The callers fill in which commits introduced and removed a token.
 
+use super::super::numbers::CommitNo;
 use super::attributor::Attributor;
 use super::history::CommitHistory;
 use ddpatrol_pack::{Kind, ObjectId};
@@ -51,9 +52,9 @@ impl Tracer<'_> {
     }
 
     /// Fills in the references that reach a commit, its date, and whether a shallow clone ends there.
-    pub(super) fn fill(&self, trace: &mut Trace, commit: u32, tips: &[u32]) {
+    pub(super) fn fill(&self, trace: &mut Trace, commit: CommitNo, tips: &[u32]) {
         let Self { attributor, history } = self;
-        trace.reachable = history.reachable[commit as usize];
+        trace.reachable = history.reachable[commit.index()];
         trace.refs_total = tips.len();
         let name = |&tip: &u32| history.names[tip as usize].clone();
         trace.refs = tips.iter().take(MOST_REFS).map(name).collect();
@@ -61,8 +62,8 @@ impl Tracer<'_> {
             // A detached HEAD is no reference, but it keeps what it reaches.
             (trace.refs, trace.refs_total) = (vec![b"HEAD".to_vec()], 1);
         }
-        trace.date = history.graph.dates[commit as usize];
-        let number = history.graph.numbers[commit as usize];
+        trace.date = history.graph.dates[commit.index()];
+        let number = history.graph.numbers[commit.index()];
         let id = attributor.objects.index.id(number);
         trace.at_boundary = id.is_some_and(|id| attributor.shallow.contains(&id));
     }

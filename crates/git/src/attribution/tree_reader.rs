@@ -2,6 +2,7 @@
 //!
 //! Input: the objects that hold tokens. Output: [`CandidateTrees`]. Trees that are not marked are skipped.
 
+use super::super::numbers::ObjectNo;
 use super::super::trees::{self, Copied, Entries, EntryKind, KnownEntries, Starts, TreeEntry};
 use super::attributor::Attributor;
 use super::candidate_trees::{Candidate, CandidateTrees, Child, WorkerTrees};
@@ -67,12 +68,12 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn part(&self, first: u32) -> TreeVisitor<'_> {
+    fn part(&self, first: ObjectNo) -> TreeVisitor<'_> {
         TreeVisitor { shared: self, first, part: WorkerTrees::default(), failed: Vec::new() }
     }
 
-    fn walk(&self, forest: &DeltaForest, first: u32) -> Vec<WorkerTrees> {
-        let is_unmarked = |position: u32| !self.marks.has(first + position);
+    fn walk(&self, forest: &DeltaForest, first: ObjectNo) -> Vec<WorkerTrees> {
+        let is_unmarked = |position: u32| !self.marks.has(first.plus(position));
         let options = WalkOptions {
             kinds: Kinds::of(&[Kind::Tree]),
             pool: self.attributor.resources.workers.pool(),
@@ -95,7 +96,7 @@ impl Shared<'_> {
     }
 
     fn read_loose(&self) -> WorkerTrees {
-        let mut visitor = self.part(0);
+        let mut visitor = self.part(ObjectNo::FIRST);
         let mut reader = Reader::default();
         for &(number, id) in &self.attributor.objects.loose {
             if !self.marks.has(number) {
@@ -111,7 +112,7 @@ impl Shared<'_> {
 
 struct TreeVisitor<'a> {
     shared: &'a Shared<'a>,
-    first: u32,
+    first: ObjectNo,
     part: WorkerTrees,
     /// Trees that cannot be read from the pack.
     failed: Vec<ObjectId>,
@@ -145,7 +146,7 @@ impl TreeVisitor<'_> {
     /// are candidates if they were candidates there. Returns `None` if the tree is broken.
     fn tree(
         &mut self,
-        number: u32,
+        number: ObjectNo,
         source: TreeBytes<'_>,
         base: Option<&ScannedTree>,
     ) -> Option<ScannedTree> {
@@ -173,7 +174,12 @@ impl TreeVisitor<'_> {
     }
 
     /// Adds an entry if it may lead to a token.
-    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, candidates: &mut Vec<(u32, Candidate)>) {
+    fn entry(
+        &mut self,
+        tree: ObjectNo,
+        entry: &TreeEntry<'_>,
+        candidates: &mut Vec<(u32, Candidate)>,
+    ) {
         let index = &self.shared.attributor.objects.index;
         let child = match entry.kind {
             EntryKind::Tree => {
@@ -208,7 +214,7 @@ impl Visitor for TreeVisitor<'_> {
         object: &mut Object<'_>,
         base: Option<&Option<ScannedTree>>,
     ) -> Result<Option<ScannedTree>, Fault> {
-        let number = self.first + object.position();
+        let number = self.first.plus(object.position());
         let id_len = object.id().as_bytes().len();
         let (bytes, pieces) = object.whole_with_pieces()?;
         let source = TreeBytes { bytes, pieces, id_len };

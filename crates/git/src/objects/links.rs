@@ -6,6 +6,7 @@
 
 use crate::commits::Node;
 use crate::lfs::Pointer;
+use crate::numbers::ObjectNo;
 use crate::object_index::{ObjectIndex, Pending, PendingEntry};
 use crate::trees::EntryKind;
 use ddpatrol_pack::ObjectId;
@@ -16,13 +17,13 @@ pub(crate) struct ObjectLinks {
     /// The commits.
     pub(crate) nodes: Vec<Node>,
     /// Tags and their targets.
-    pub(crate) tags: Vec<(u32, ObjectId)>,
+    pub(crate) tags: Vec<(ObjectNo, ObjectId)>,
     /// Child and parent of every tree entry that is a subtree and is not in the delta base of the tree.
-    pub(crate) subtrees: Vec<Vec<(u32, u32)>>,
+    pub(crate) subtrees: Vec<Vec<(ObjectNo, ObjectNo)>>,
     /// The same for entries that are blobs.
-    pub(crate) blobs: Vec<Vec<(u32, u32)>>,
+    pub(crate) blobs: Vec<Vec<(ObjectNo, ObjectNo)>>,
     /// Missing objects, each with the object that names it.
-    pub(crate) missing: Vec<(ObjectId, u32)>,
+    pub(crate) missing: Vec<(ObjectId, ObjectNo)>,
     /// The Git LFS pointers among the blobs.
     pub(crate) pointers: Vec<Pointer>,
 }

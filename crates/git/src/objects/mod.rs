@@ -10,6 +10,7 @@ mod worker;
 
 use super::cache::{Known, pack_name};
 use super::lfs::Pointer;
+use super::numbers::ObjectNo;
 use super::object_index::ObjectIndex;
 use super::store::Store;
 use ddpatrol_pack::{DeltaForest, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
@@ -38,9 +39,9 @@ pub(super) struct WalkResources<'a> {
 pub(super) struct Objects {
     pub(super) index: ObjectIndex,
     /// The packs, each with the number of its first object.
-    pub(super) packs: Vec<(DeltaForest, u32)>,
+    pub(super) packs: Vec<(DeltaForest, ObjectNo)>,
     /// The loose objects.
-    pub(super) loose: Vec<(u32, ObjectId)>,
+    pub(super) loose: Vec<(ObjectNo, ObjectId)>,
     pub(super) links: ObjectLinks,
     /// The numbers of packs and of loose objects that an earlier scan has read.
     known: (usize, usize),
@@ -76,7 +77,7 @@ struct LooseReader<'a> {
 impl ObjectReader<'_> {
     /// Creates a worker; `first` is the number of the first object of the walked pack. The worker pushes
     /// objects only if all `kinds` are walked.
-    fn worker<'a>(&'a self, index: &'a ObjectIndex, first: u32, kinds: Kinds) -> Worker<'a> {
+    fn worker<'a>(&'a self, index: &'a ObjectIndex, first: ObjectNo, kinds: Kinds) -> Worker<'a> {
         let sinks = self.sinks.filter(|_| kinds == Kinds::ALL);
         let sink = sinks.map(|sinks| sinks.sink());
         Worker::new(sink, self.run, self.resources.context, index, first)
@@ -103,7 +104,7 @@ impl ObjectReader<'_> {
     pub(super) fn read_links(&self, store: &Store, objects: &mut Objects) {
         let (packs, loose) = std::mem::take(&mut objects.known);
         let kinds = Kinds::of(&[Kind::Commit, Kind::Tree, Kind::Tag]);
-        let known: Vec<(DeltaForest, u32)> = objects.packs.drain(..packs).collect();
+        let known: Vec<(DeltaForest, ObjectNo)> = objects.packs.drain(..packs).collect();
         let none = HashSet::new();
         for (forest, first) in &known {
             // Broken objects were reported when they were read.
@@ -114,7 +115,7 @@ impl ObjectReader<'_> {
         let mut links = ObjectLinks::default();
         for &(number, id) in &objects.loose[..loose] {
             let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
-            let mut worker = self.worker(&objects.index, 0, kinds);
+            let mut worker = self.worker(&objects.index, ObjectNo::FIRST, kinds);
             worker.links_of(number, id, kind, &bytes);
             links.merge(worker.finish());
         }
@@ -156,7 +157,7 @@ impl ObjectReader<'_> {
                     add(&self.run.tally.objects_known, u64::from(pack.index().len()));
                 }
             }
-            let loose: Vec<(u32, ObjectId)> = store
+            let loose: Vec<(ObjectNo, ObjectId)> = store
                 .loose(&mut |problem| problems.push((None, problem.to_string())))
                 .into_iter()
                 .filter_map(|id| Some((objects.index.add_loose(id)?, id)))
@@ -195,7 +196,7 @@ impl ObjectReader<'_> {
         &self,
         objects: &mut Objects,
         forest: &DeltaForest,
-        first: u32,
+        first: ObjectNo,
         selection: Selection<'_>,
     ) -> Vec<PackError> {
         let Selection { done, kinds } = selection;
@@ -205,7 +206,7 @@ impl ObjectReader<'_> {
             let id = pack_index.id(position);
             id.is_some_and(|id| index.is_earlier(first, &id) || done.contains(&id))
         };
-        let is_alone = first == 0 && done.is_empty();
+        let is_alone = first == ObjectNo::FIRST && done.is_empty();
         let options = WalkOptions {
             kinds,
             pool: self.resources.workers.pool(),
@@ -227,12 +228,12 @@ impl ObjectReader<'_> {
         &self,
         store: &Store,
         objects: &mut Objects,
-        loose: &[(u32, ObjectId)],
+        loose: &[(ObjectNo, ObjectId)],
         vanished: &mut Vec<ObjectId>,
     ) {
         let index = &objects.index;
         let make = || LooseReader {
-            worker: self.worker(index, 0, Kinds::ALL),
+            worker: self.worker(index, ObjectNo::FIRST, Kinds::ALL),
             vanished: Vec::new(),
             failed: Vec::new(),
         };
@@ -277,8 +278,8 @@ impl ObjectReader<'_> {
                 continue;
             };
             let index = &objects.index;
-            let mut worker = self.worker(index, 0, Kinds::ALL);
-            worker.whole(index.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
+            let mut worker = self.worker(index, ObjectNo::FIRST, Kinds::ALL);
+            worker.whole(index.find(id.as_bytes()).unwrap_or(ObjectNo::FIRST), id, kind, &bytes);
             objects.links.merge(worker.finish());
         }
     }

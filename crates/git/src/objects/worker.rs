@@ -3,6 +3,7 @@
 use super::links::ObjectLinks;
 use crate::commits::{self, Node};
 use crate::lfs::Pointer;
+use crate::numbers::ObjectNo;
 use crate::object_index::{Lookup, ObjectIndex, Pending, PendingEntry};
 use crate::store::Store;
 use crate::trees::{self, Entries, EntryKind, KnownEntries, Starts, Tree, Window};
@@ -30,10 +31,10 @@ pub(super) struct Worker<'a> {
     run: &'a Run,
     context: Context,
     index: &'a ObjectIndex,
-    first: u32,
+    first: ObjectNo,
     window: Window,
     /// Commits whose links are not resolved yet.
-    commits: Vec<(u32, commits::CommitLinks)>,
+    commits: Vec<(ObjectNo, commits::CommitLinks)>,
     lookups: Vec<Lookup>,
     /// Entries of trees that are not resolved yet.
     pending: Option<Pending>,
@@ -60,7 +61,7 @@ impl<'a> Worker<'a> {
         run: &'a Run,
         context: Context,
         index: &'a ObjectIndex,
-        first: u32,
+        first: ObjectNo,
     ) -> Self {
         Self {
             sink,
@@ -107,7 +108,7 @@ impl<'a> Worker<'a> {
         self.links
     }
 
-    fn commit(&mut self, number: u32, bytes: &[u8]) {
+    fn commit(&mut self, number: ObjectNo, bytes: &[u8]) {
         self.commits.extend(commits::links(bytes).map(|links| (number, links)));
         if self.commits.len() >= COMMITS {
             self.resolve_commits();
@@ -127,7 +128,7 @@ impl<'a> Worker<'a> {
         self.commits.clear();
     }
 
-    fn tag(&mut self, number: u32, bytes: &[u8]) {
+    fn tag(&mut self, number: ObjectNo, bytes: &[u8]) {
         if let Some(target) = commits::tag_target(bytes) {
             self.links.tags.push((number, target));
             if self.index.find(target.as_bytes()).is_none() {
@@ -137,7 +138,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Pushes an object that was read whole, and collects its links.
-    pub(super) fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+    pub(super) fn whole(&mut self, number: ObjectNo, id: ObjectId, kind: Kind, bytes: &[u8]) {
         if let Some(sink) = &mut self.sink {
             sink.blob(&Blob::whole(Origin::Object(id, kind), bytes));
             self.count(bytes.len() as u64);
@@ -148,7 +149,7 @@ impl<'a> Worker<'a> {
         self.links_of(number, id, kind, bytes);
     }
 
-    pub(super) fn links_of(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+    pub(super) fn links_of(&mut self, number: ObjectNo, id: ObjectId, kind: Kind, bytes: &[u8]) {
         match kind {
             Kind::Commit => self.commit(number, bytes),
             Kind::Tag => self.tag(number, bytes),
@@ -163,7 +164,7 @@ impl<'a> Worker<'a> {
     /// Collects the links of a tree; returns the offsets of its entries, or `None` if it is broken.
     fn tree(
         &mut self,
-        number: u32,
+        number: ObjectNo,
         tree: &mut Tree<'_>,
         known: KnownEntries<'_>,
         id_len: usize,
@@ -181,7 +182,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads a loose object; returns `false` if it no longer exists.
-    pub(super) fn loose(&mut self, store: &Store, number: u32, id: ObjectId) -> io::Result<bool> {
+    pub(super) fn loose(
+        &mut self,
+        store: &Store,
+        number: ObjectNo,
+        id: ObjectId,
+    ) -> io::Result<bool> {
         let Some(mut loose) = store.open_loose(&id)? else { return Ok(false) };
         let (kind, len) = (loose.kind, loose.len);
         if kind == Kind::Blob && len > LARGE {
@@ -233,7 +239,7 @@ impl Visitor for Worker<'_> {
             Some(sink) => sink.object(object, base.map(|base| &base.seen))?,
             None => Seen::default(),
         };
-        let number = self.first + object.position();
+        let number = self.first.plus(object.position());
         let mut starts = None;
         match object.kind() {
             Kind::Blob if self.sink.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
