@@ -17,6 +17,7 @@ from pathlib import Path
 FOLDERS = [
     "crates/archive/src",
     "crates/detect/src",
+    "crates/git/src",
     "crates/pack/src",
     "crates/token/src",
     "src/cli",
@@ -24,6 +25,7 @@ FOLDERS = [
     "crates/scan/src",
     "src/report",
     "src/respond",
+    "src/scan",
     "src/source",
 ]
 # Files in these folders that are not free of them yet.

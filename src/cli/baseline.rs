@@ -8,6 +8,7 @@ use super::scan::run_then;
 use super::session::Ended;
 use crate::config::{Level, NAME};
 use crate::decode;
+use crate::scan::Strictness;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan, Coverage};
 use ddpatrol_scan::finding::suppressor::Suppressor;
@@ -58,7 +59,8 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
         (Err(error), _) => return Err(error).with_context(failed),
     };
     // What could not be looked at may still hold what it held.
-    let coverage = if ended.outcome.is_complete(false) { coverage } else { &Coverage::Unknown };
+    let coverage =
+        if ended.outcome.is_complete(Strictness::Default) { coverage } else { &Coverage::Unknown };
     let known: Vec<_> =
         ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
     let rule = |at: usize| ended.rules.rules()[at].id.clone();

@@ -157,7 +157,7 @@ impl Judging<'_> {
         if self.trust == Trust::Head {
             return Ok(Ground::Folder(top));
         }
-        let Some(base) = range.ground() else { return Ok(Ground::Nowhere { top }) };
+        let Some(base) = range.policy_base() else { return Ok(Ground::Nowhere { top }) };
         let open = |commit| Snapshot::new(range.repository(), commit, run).map(Box::new);
         let base = open(base).context("the configuration of the base cannot be read")?;
         // What is wrong with the head the scan itself will tell.

@@ -8,16 +8,18 @@ use super::session::{self, Ended, Inputs, Scene, Task};
 use super::signals;
 use crate::scan::Input;
 use crate::shell::quote;
+use crate::source::Run;
 use crate::source::archive::{ArchiveSettings, ExtractedRepos};
 use crate::source::files::{Files, FilesOptions, Met, UserRules};
+use crate::source::git::cache::State;
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
-use crate::source::git::state::State;
 use crate::source::repositories::Repositories;
 use crate::source::stdin::Stdin;
-use crate::source::{Code, Run, Severity};
 use anyhow::Context;
+use ddpatrol_scan::Issue;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
+use ddpatrol_scan::issue::GitIssue;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
@@ -289,22 +291,14 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                 named.push((repository, path));
             }
             Err(error) if only => {
-                run.report_message(
-                    Severity::Unread,
-                    Code::RepositoryUnreadable,
-                    Some(path),
-                    error.to_string(),
-                );
+                run.report(GitIssue::RepositoryUnreadable { source: error.into() }, Some(path));
             }
             Ok(None) if only => {
-                let (code, message) = match path.symlink_metadata() {
-                    Ok(_) => {
-                        let message = "not a git repository, nor the top of a work tree";
-                        (Code::NotARepository, message)
-                    }
-                    Err(_) => (Code::FileMissing, "no such file or folder"),
+                let issue = match path.symlink_metadata() {
+                    Ok(_) => GitIssue::NotARepository.into(),
+                    Err(_) => Issue::PathMissing,
                 };
-                run.report_message(Severity::Unread, code, Some(path), message);
+                run.report(issue, Some(path));
             }
             // The walk of the files meets a broken repository, and reports it.
             Ok(None) | Err(_) => files.push(path),

@@ -298,7 +298,7 @@ impl Session<'_> {
             .any(|finding| fails(finding.evidence) && (self.task.all || finding.is_new()))
         {
             Exit::Found
-        } else if failure.is_some() || !outcome.is_complete(self.args.strict) {
+        } else if failure.is_some() || !outcome.is_complete(self.args.strict.into()) {
             Exit::Failed
         } else {
             Exit::Good

@@ -10,7 +10,7 @@ use crate::scan::Input;
 use crate::source::add;
 use crate::source::archive::{ArchiveOptions, ArchiveSettings};
 use crate::source::files::{Files, FilesOptions};
-use crate::source::git::repo::{Change, Status};
+use crate::source::git::repo::{StagedChange, Status};
 use crate::source::text::Text;
 use anyhow::Context;
 use ddpatrol_scan::finding::baseline::lexical;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     /// The staged changes at the paths; of other changes, the versions that HEAD has.
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<StagedChange>,
     /// Paths that are not staged, and whose files are scanned whole.
     unstaged: Vec<PathBuf>,
     /// The staged files below folders among them.
@@ -31,7 +31,11 @@ pub(super) struct Selection {
 impl Selection {
     /// Selects from `changes`, whose paths are relative to `top`, by paths relative to the current
     /// folder.
-    pub(super) fn new(paths: &[PathBuf], changes: Vec<Change>, top: &Path) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        paths: &[PathBuf],
+        changes: Vec<StagedChange>,
+        top: &Path,
+    ) -> anyhow::Result<Self> {
         let here = std::env::current_dir().context("the current folder cannot be read")?;
         let mut places = Places { here, top, parents: HashMap::new() };
         let changed: HashSet<&[u8]> = changes.iter().map(|it| &it.path[..]).collect();
@@ -63,15 +67,15 @@ impl Selection {
                     || path.strip_prefix(&folder[..]).is_some_and(|rest| rest.starts_with(b"/"))
             })
         };
-        let (in_folders, others): (Vec<Change>, Vec<Change>) =
+        let (in_folders, others): (Vec<StagedChange>, Vec<StagedChange>) =
             changes.into_iter().partition(|it| is_below(&it.path));
         let staged = in_folders.iter().map(|it| top.join(path_of(&it.path))).collect();
-        let (mut chosen, rest): (Vec<Change>, Vec<Change>) =
+        let (mut chosen, rest): (Vec<StagedChange>, Vec<StagedChange>) =
             others.into_iter().partition(|it| selected.contains(&it.path));
         chosen.extend(in_folders);
         if !chosen.is_empty() {
             // The other changes are not judged, but a token may have moved from their old versions.
-            chosen.extend(rest.into_iter().map(|it| Change { new: None, ..it }));
+            chosen.extend(rest.into_iter().map(|it| StagedChange { new: None, ..it }));
         }
         Ok(Self { changes: chosen, unstaged, staged })
     }

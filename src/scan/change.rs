@@ -34,7 +34,7 @@ fn scan_part(engine: &Engine<'_>, part: &ChangePart<'_>) {
     {
         Ok(content) => Some(content),
         Err(error) => {
-            part.report_unreadable(&error);
+            part.report_unreadable(error);
             None
         }
     });

@@ -79,7 +79,7 @@ fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, placements: &[Placement
     {
         Ok(content) => Some(content),
         Err(error) => {
-            open.report_unreadable(&error);
+            open.report_unreadable(error);
             None
         }
     });

@@ -8,7 +8,8 @@ use crate::detect::{Detector, Haystack, Match, Scratch};
 use crate::source::archive::{
     self, ArchiveFile, ArchiveOptions, Format, GitHandling, Input, MemberSink, WalkCount,
 };
-use crate::source::{Code, Run, Severity, add};
+use crate::source::{Run, add};
+use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::MatchWindow;
 use ddpatrol_scan::issue::ArchiveIssue;
@@ -105,9 +106,7 @@ pub(super) fn report_overrun(run: &Run, origin: Origin<'_>) {
         Origin::Stdin => None,
         origin => Some(synthetic(origin)),
     };
-    let message = "its base64 was decoded in part only: what it holds exceeds the limits on decoding; \
-                   decode it and scan the result";
-    run.report_message(Severity::Unread, Code::Decoding, path, message);
+    run.report(Issue::DecodingLimit, path);
 }
 
 /// Returns the path by which reports name bytes that have none.

@@ -73,11 +73,27 @@ impl Counts {
     }
 }
 
+/// The issues that make a scan incomplete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// Unread content.
+    Default,
+    /// Unread and opaque content, `--strict`.
+    Strict,
+}
+
+impl From<bool> for Strictness {
+    fn from(strict: bool) -> Self {
+        if strict { Self::Strict } else { Self::Default }
+    }
+}
+
 impl Outcome {
-    /// Returns `true` if nothing was skipped; under `strict`, opaque input counts as skipped, too.
+    /// Returns `true` if everything was scanned that `strictness` requires.
     #[must_use]
-    pub fn is_complete(&self, strict: bool) -> bool {
-        let matters = |gap: &Diagnostic| strict || gap.severity() == Severity::Unread;
+    pub fn is_complete(&self, strictness: Strictness) -> bool {
+        let is_strict = strictness == Strictness::Strict;
+        let matters = |issue: &Diagnostic| is_strict || issue.severity() == Severity::Unread;
         !self.interrupted && !self.diagnostics.iter().any(matters)
     }
 

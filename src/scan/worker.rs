@@ -7,10 +7,9 @@ use super::version::ObjectVersion;
 use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 
-use crate::source::{
-    ArchiveHint, BlobSink, Code, ScannedObject, Severity, Sink, Sinks, add, archive,
-};
+use crate::source::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, add, archive};
 use ddpatrol_pack::{Fault, Kind, Object, PieceSource};
+use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{MatchWindow, WorkerCollector};
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
@@ -132,8 +131,7 @@ impl Worker<'_> {
             && archive::detect(blob.bytes, Path::new("")).is_some()
         {
             let path = members::synthetic(blob.origin);
-            let message = "an archive in a git object this large is not opened";
-            self.engine.run.report_message(Severity::Opaque, Code::ObjectSize, Some(path), message);
+            self.engine.run.report(Issue::ArchiveInLargeObject, Some(path));
         }
     }
 }

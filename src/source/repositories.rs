@@ -2,11 +2,12 @@
 //! and their submodules; each once.
 
 use super::admin_files::AdminFiles;
+use crate::source::Run;
 use crate::source::archive::{ExtractedRepo, ExtractedRepos};
 use crate::source::files::{FilesOptions, Met};
-use crate::source::{Code, Run, Severity};
 use ddpatrol_git::history::{History, HistoryOptions};
 use ddpatrol_git::repo::{RepoError, Repository};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::lock::lock;
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -59,13 +60,8 @@ impl Repositories {
             match Repository::at(root) {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
                 // A folder that only bears the name is read as files by whoever names it.
-                Ok(None) => run.report_message(
-                    Severity::Opaque,
-                    Code::NotARepository,
-                    Some(path),
-                    "it is no repository of git",
-                ),
-                Err(error) => report_unreadable(run, path, &error),
+                Ok(None) => run.report(GitIssue::NotAGitFolder, Some(path)),
+                Err(error) => report_unreadable(run, path, error),
             }
         }
         // Submodules come last: one that is checked out was met, and its paths are those of its work
@@ -84,11 +80,11 @@ impl Repositories {
                         match Repository::at(&folder) {
                             Ok(Some(inner)) => open.push_back((inner, folder)),
                             Ok(None) => {}
-                            Err(error) => report_unreadable(run, folder, &error),
+                            Err(error) => report_unreadable(run, folder, error),
                         }
                     }
                 }
-                Err(error) => report_unreadable(run, root.clone(), &error),
+                Err(error) => report_unreadable(run, root.clone(), error),
             }
             let common = repository.common_dir.clone();
             let files = AdminFiles { common, root: root.clone(), options: &self.files };
@@ -111,17 +107,12 @@ impl Repositories {
             }
             match Repository::at(folder.path()) {
                 Ok(Some(repository)) => {
-                    let repository = repository.told_as(git_dir);
+                    let repository = repository.reported_as(git_dir);
                     let history = History::new(repository, root, options.clone());
                     on_entry(Entry { history: &history, admin_files: None });
                 }
-                Ok(None) => run.report_message(
-                    Severity::Unread,
-                    Code::NotARepository,
-                    Some(git_dir),
-                    "it is no whole repository",
-                ),
-                Err(error) => report_unreadable(run, git_dir, &error),
+                Ok(None) => run.report(GitIssue::ExtractedIncomplete, Some(git_dir)),
+                Err(error) => report_unreadable(run, git_dir, error),
             }
         }
     }
@@ -137,6 +128,6 @@ pub fn root_of(path: &Path) -> &Path {
 }
 
 /// Reports a repository that cannot be opened or asked.
-fn report_unreadable(run: &Run, path: PathBuf, error: &RepoError) {
-    run.report_message(Severity::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
+fn report_unreadable(run: &Run, path: PathBuf, error: RepoError) {
+    run.report(GitIssue::RepositoryUnreadable { source: error.into() }, Some(path));
 }

@@ -1,12 +1,12 @@
-//! Commits: what their objects say, and the graph that they make.
+//! Commits: parses commit and tag objects, and builds the graph of commits. No object is read here.
 
-use super::catalog::NONE;
+use super::numbers::{CommitNo, ObjectNo};
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::commit::{Commit, Signature};
 
-/// The links of a commit, as its object has them.
+/// The links of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Links {
+pub(super) struct CommitLinks {
     pub(super) tree: ObjectId,
     pub(super) parents: Vec<ObjectId>,
     /// The committer's clock, in seconds since 1970.
@@ -31,8 +31,8 @@ fn id(hex: &[u8]) -> Option<ObjectId> {
     ObjectId::from_hex(hex).ok()
 }
 
-/// Reads tree, parents and time; `None` if the commit names no tree.
-pub(super) fn links(object: &[u8]) -> Option<Links> {
+/// Parses tree, parents and time; `None` if the commit names no tree.
+pub(super) fn links(object: &[u8]) -> Option<CommitLinks> {
     let mut tree = None;
     let (mut parents, mut time) = (Vec::new(), 0);
     let mut rest = object;
@@ -49,10 +49,10 @@ pub(super) fn links(object: &[u8]) -> Option<Links> {
             break;
         }
     }
-    Some(Links { tree: tree?, parents, time })
+    Some(CommitLinks { tree: tree?, parents, time })
 }
 
-/// Reads `Name <email> seconds +hhmm`, forgiving what git forgives.
+/// Parses `Name <email> seconds +hhmm` as leniently as git does.
 fn signature(text: &[u8]) -> Signature {
     let open = memchr::memchr(b'<', text).unwrap_or(text.len());
     let close = memchr::memrchr(b'>', text).filter(|&close| close > open).unwrap_or(text.len());
@@ -68,7 +68,7 @@ fn signature(text: &[u8]) -> Signature {
     }
 }
 
-/// Reads what people know of a commit or, with its tagger, of a tag.
+/// Parses author, committer and subject of a commit, or the tagger and subject of a tag.
 pub(super) fn describe(id: ObjectId, object: &[u8]) -> Commit {
     let (header, message) = header(object);
     let first = |key| values(header, key).next().map(signature);
@@ -79,148 +79,163 @@ pub(super) fn describe(id: ObjectId, object: &[u8]) -> Commit {
     Commit { id, author, committer, subject: subject.trim_ascii().to_vec() }
 }
 
-/// What a tag points to.
+/// Returns the object to which a tag points.
 pub(crate) fn tag_target(object: &[u8]) -> Option<ObjectId> {
     values(header(object).0, "object").next().and_then(id)
 }
 
-/// All commits of a store, by numbers of their own, parents before children.
+/// All commits of a store, numbered so that parents come before children.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// The number of each commit in the catalog.
-    pub(super) numbers: Vec<u32>,
-    /// The number of each commit's tree, or [`NONE`].
-    pub(super) trees: Vec<u32>,
-    /// A date that is later than that of every parent, whatever the clocks said.
+    /// The number of each commit in the object index.
+    pub(super) numbers: Vec<ObjectNo>,
+    /// The tree of each commit; `None` if it is missing.
+    pub(super) trees: Vec<Option<ObjectNo>>,
+    /// The date of each commit, made later than the dates of all its parents.
     pub(super) dates: Vec<i64>,
-    parents: Vec<u32>,
+    parents: Vec<CommitNo>,
     starts: Vec<u32>,
-    by_number: Vec<u32>,
+    by_number: Vec<Option<CommitNo>>,
 }
 
-/// A commit with its links as numbers of the catalog.
+/// A commit with its links as numbers of the object index.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    pub(super) number: u32,
-    pub(super) tree: u32,
-    pub(super) parents: Vec<u32>,
+    pub(super) number: ObjectNo,
+    /// The tree; `None` if it is missing.
+    pub(super) tree: Option<ObjectNo>,
+    /// The parents, without missing ones.
+    pub(super) parents: Vec<ObjectNo>,
     pub(super) time: i64,
 }
 
 impl Node {
-    /// Resolves the links of a commit, whose numbers are `found` in their order; what is not there is
-    /// told to `missing`.
+    /// Resolves the links of a commit; `found` yields their numbers in order. Calls `missing` with each
+    /// object that does not exist.
     pub(super) fn new(
-        number: u32,
-        links: &Links,
-        found: &mut dyn Iterator<Item = Option<u32>>,
+        number: ObjectNo,
+        links: &CommitLinks,
+        found: &mut dyn Iterator<Item = Option<ObjectNo>>,
         missing: &mut dyn FnMut(ObjectId),
     ) -> Self {
         let mut find = |id: &ObjectId| {
-            found.next().flatten().unwrap_or_else(|| {
+            let number = found.next().flatten();
+            if number.is_none() {
                 missing(*id);
-                NONE
-            })
+            }
+            number
         };
         let tree = find(&links.tree);
-        let parents = links.parents.iter().map(find).collect();
+        let parents = links.parents.iter().filter_map(find).collect();
         Self { number, tree, parents, time: links.time }
     }
 }
 
-impl Links {
-    /// The tree and the parents.
+impl CommitLinks {
+    /// Returns the ids of the tree and the parents.
     pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
         std::iter::once(&self.tree).chain(&self.parents).map(ObjectId::as_bytes)
     }
 }
 
 impl Graph {
-    /// Orders commits so that parents come before children. `len` is that of the catalog.
+    /// Orders commits so that parents come before children. `len` is the length of the object index.
     pub(super) fn new(mut nodes: Vec<Node>, len: usize) -> Self {
         nodes.sort_by_key(|node| node.number);
         nodes.dedup_by_key(|node| node.number);
-        let mut index = vec![NONE; len];
-        (0..).zip(&nodes).for_each(|(at, node)| index[node.number as usize] = at);
-        let find = |number: u32| index.get(number as usize).copied().filter(|&at| at != NONE);
-        let parents_of =
-            |node: &'_ Node| node.parents.iter().filter_map(|&it| find(it)).collect::<Vec<u32>>();
+        // Until the graph is built, commits are numbered in the order of `nodes`.
+        let mut index: Vec<Option<CommitNo>> = vec![None; len];
+        let numbers = || (0..).map(CommitNo::new);
+        numbers().zip(&nodes).for_each(|(at, node)| index[node.number.index()] = Some(at));
+        let find = |number: ObjectNo| index.get(number.index()).copied().flatten();
+        let parents_of = |node: &'_ Node| {
+            node.parents.iter().filter_map(|&it| find(it)).collect::<Vec<CommitNo>>()
+        };
         let (starts, children) = children(&nodes, &parents_of);
         let mut open: Vec<u32> = nodes.iter().map(|it| parents_of(it).len() as u32).collect();
-        let mut order: Vec<u32> =
-            (0..nodes.len() as u32).filter(|&at| open[at as usize] == 0).collect();
+        let mut order: Vec<CommitNo> =
+            numbers().take(nodes.len()).filter(|at| open[at.index()] == 0).collect();
         let mut next = 0;
         while let Some(&at) = order.get(next) {
-            let at = at as usize;
+            let at = at.index();
             for &child in &children[starts[at] as usize..starts[at + 1] as usize] {
-                open[child as usize] -= 1;
-                if open[child as usize] == 0 {
+                open[child.index()] -= 1;
+                if open[child.index()] == 0 {
                     order.push(child);
                 }
             }
             next += 1;
         }
-        let mut place = vec![NONE; nodes.len()];
-        (0..).zip(&order).for_each(|(new, &old)| place[old as usize] = new);
+        let mut place = vec![CommitNo::new(0); nodes.len()];
+        numbers().zip(&order).for_each(|(new, old)| place[old.index()] = new);
         let mut graph = Self::default();
         for &at in &order {
-            let node = &nodes[at as usize];
+            let node = &nodes[at.index()];
             let first = graph.parents.len();
             graph.starts.push(first as u32);
-            graph.parents.extend(parents_of(node).into_iter().map(|it| place[it as usize]));
-            let latest = graph.parents[first..].iter().map(|&it| graph.dates[it as usize]).max();
+            graph.parents.extend(parents_of(node).into_iter().map(|it| place[it.index()]));
+            let latest = graph.parents[first..].iter().map(|it| graph.dates[it.index()]).max();
             graph.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
             graph.numbers.push(node.number);
             graph.trees.push(node.tree);
         }
         graph.starts.push(graph.parents.len() as u32);
-        index.fill(NONE);
-        (0..).zip(&graph.numbers).for_each(|(at, &number)| index[number as usize] = at);
+        index.fill(None);
+        numbers().zip(&graph.numbers).for_each(|(at, number)| index[number.index()] = Some(at));
         graph.by_number = index;
         graph
     }
 
-    /// How many commits there are.
+    /// Returns the number of commits.
     pub(super) fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    pub(super) fn parents(&self, commit: u32) -> &[u32] {
-        let at = commit as usize;
+    /// Returns the numbers of all commits.
+    pub(super) fn commits(&self) -> impl DoubleEndedIterator<Item = CommitNo> + use<> {
+        (0..self.len() as u32).map(CommitNo::new)
+    }
+
+    pub(super) fn parents(&self, commit: CommitNo) -> &[CommitNo] {
+        let at = commit.index();
         &self.parents[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
 
-    /// Finds a commit by its number in the catalog.
-    pub(super) fn find(&self, number: u32) -> Option<u32> {
-        self.by_number.get(number as usize).copied().filter(|&at| at != NONE)
+    /// Finds a commit by its number in the object index.
+    pub(super) fn find(&self, number: ObjectNo) -> Option<CommitNo> {
+        self.by_number.get(number.index()).copied().flatten()
     }
 
-    /// Marks every commit that one of `tips` reaches.
-    pub(super) fn reachable(&self, tips: impl IntoIterator<Item = u32>) -> Vec<bool> {
+    /// Returns, for each commit, whether one of `tips` reaches it.
+    pub(super) fn reachable(&self, tips: impl IntoIterator<Item = CommitNo>) -> Vec<bool> {
         let mut reached = vec![false; self.len()];
-        tips.into_iter().for_each(|tip| reached[tip as usize] = true);
-        for commit in (0..self.len() as u32).rev() {
-            if reached[commit as usize] {
-                self.parents(commit).iter().for_each(|&it| reached[it as usize] = true);
+        tips.into_iter().for_each(|tip| reached[tip.index()] = true);
+        for commit in self.commits().rev() {
+            if reached[commit.index()] {
+                self.parents(commit).iter().for_each(|it| reached[it.index()] = true);
             }
         }
         reached
     }
 
-    /// For each of `wanted` lists the indices of the tips that reach it.
-    pub(super) fn reached_by(&self, wanted: &[u32], tips: &[Option<u32>]) -> Vec<Vec<u32>> {
+    /// Returns, for each of `wanted`, the indices of the tips that reach it.
+    pub(super) fn reached_by(
+        &self,
+        wanted: &[CommitNo],
+        tips: &[Option<CommitNo>],
+    ) -> Vec<Vec<u32>> {
         let mut lists = Vec::with_capacity(wanted.len());
         for part in wanted.chunks(64) {
             let mut masks = vec![0_u64; self.len()];
-            part.iter().enumerate().for_each(|(bit, &it)| masks[it as usize] |= 1 << bit);
-            for commit in 0..self.len() as u32 {
-                let own =
-                    self.parents(commit).iter().fold(0, |mask, &it| mask | masks[it as usize]);
-                masks[commit as usize] |= own;
+            part.iter().enumerate().for_each(|(bit, it)| masks[it.index()] |= 1 << bit);
+            for commit in self.commits() {
+                let own = self.parents(commit).iter().fold(0, |mask, it| mask | masks[it.index()]);
+                masks[commit.index()] |= own;
             }
             let reaches = |bit: usize| {
-                let reaches =
-                    |tip: &Option<u32>| tip.is_some_and(|it| masks[it as usize] >> bit & 1 == 1);
+                let reaches = |tip: &Option<CommitNo>| {
+                    tip.is_some_and(|it| masks[it.index()] >> bit & 1 == 1)
+                };
                 (0..).zip(tips).filter(|(_, tip)| reaches(tip)).map(|(at, _)| at).collect()
             };
             lists.extend((0..part.len()).map(reaches));
@@ -229,20 +244,23 @@ impl Graph {
     }
 }
 
-/// Lists the children of every node: those of node `at` from `starts[at]` to `starts[at + 1]`.
-fn children(nodes: &[Node], parents_of: &dyn Fn(&Node) -> Vec<u32>) -> (Vec<u32>, Vec<u32>) {
+/// Returns `starts` and the children of all nodes: those of node `at` are at `starts[at]..starts[at + 1]`.
+fn children(
+    nodes: &[Node],
+    parents_of: &dyn Fn(&Node) -> Vec<CommitNo>,
+) -> (Vec<u32>, Vec<CommitNo>) {
     let mut starts = vec![0_u32; nodes.len() + 1];
     for parent in nodes.iter().flat_map(parents_of) {
-        starts[parent as usize + 1] += 1;
+        starts[parent.index() + 1] += 1;
     }
     for at in 0..nodes.len() {
         starts[at + 1] += starts[at];
     }
     let mut next = starts.clone();
-    let mut children = vec![0; starts.last().copied().unwrap_or(0) as usize];
-    for (at, node) in (0..).zip(nodes) {
+    let mut children = vec![CommitNo::new(0); starts.last().copied().unwrap_or(0) as usize];
+    for (at, node) in (0..).map(CommitNo::new).zip(nodes) {
         for parent in parents_of(node) {
-            let slot = &mut next[parent as usize];
+            let slot = &mut next[parent.index()];
             children[*slot as usize] = at;
             *slot += 1;
         }
@@ -255,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_commit_says_is_read() {
+    fn commits_are_parsed() {
         let object = b"tree 1111111111111111111111111111111111111111\n\
             parent 2222222222222222222222222222222222222222\n\
             author A U Thor <a@example.com> 1700000000 +0530\n\
@@ -274,23 +292,24 @@ mod tests {
     }
 
     #[test]
-    fn parents_come_before_children_whatever_the_clocks_say() {
+    fn parents_come_before_children_even_if_clocks_were_wrong() {
+        let no = ObjectNo::new;
         let node = |number, parents: &[u32], time| Node {
-            number,
-            tree: NONE,
-            parents: parents.to_vec(),
+            number: no(number),
+            tree: None,
+            parents: parents.iter().copied().map(no).collect(),
             time,
         };
         let nodes =
             vec![node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
         let graph = Graph::new(nodes, 10);
         assert_eq!(graph.len(), 4);
-        assert_eq!(graph.numbers.first(), Some(&4));
-        assert_eq!(graph.numbers.last(), Some(&1));
+        assert_eq!(graph.numbers.first(), Some(&no(4)));
+        assert_eq!(graph.numbers.last(), Some(&no(1)));
         assert!(graph.dates.is_sorted());
-        let at = |number| graph.find(number).expect("it is there");
+        let at = |number| graph.find(no(number)).expect("it is there");
         let reached = graph.reachable([at(2)]);
-        assert!(reached[at(4) as usize] && !reached[at(3) as usize] && !reached[at(1) as usize]);
+        assert!(reached[at(4).index()] && !reached[at(3).index()] && !reached[at(1).index()]);
         let lists = graph.reached_by(&[at(4), at(3)], &[Some(at(1)), None, Some(at(2))]);
         assert_eq!(lists, [vec![0, 2], vec![0]]);
     }

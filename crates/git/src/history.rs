@@ -1,58 +1,57 @@
-//! The whole history of a repository: every object, then where each token was introduced.
+//! The whole history of a repository: pushes every object, then attributes the sightings.
 //!
-//! A scan opens a [`History`] and takes its steps in order: it lets the history push names, Git LFS
-//! objects and git objects to the sinks, and hands the sightings back for attribution. The history
-//! knows neither the detector nor findings.
+//! A scan opens a [`History`] and takes its steps in order: the history pushes names, Git LFS objects and
+//! git objects to the sinks, then attributes the sightings to commits and paths. The history knows
+//! neither the detector nor findings.
 
-use super::attribution::Attributor;
-use super::cache::{Cache, KeyOf, Read, Recall, Recalled};
+use super::attribution::{Attributor, Partial};
+use super::cache::{Cache, KeyOf, Known, Read, Recall, Recalled, State};
 use super::lfs::{Content, Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
-use super::objects::{Means, ObjectReader, Objects};
+use super::objects::{ObjectReader, Objects, WalkResources};
 use super::repo::{Problem, Refs, Repository};
-use super::state::{Known, State};
 use super::store::{ReadError, Store};
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
-use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, ScannedRepo, Severity, Sinks, add};
+use ddpatrol_scan::{Code, Run, ScannedRepo, Sinks, add};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// How many bytes the buffers of all workers may hold together.
+/// Maximum total size of the buffers of all workers in bytes.
 const BUDGET: usize = 192 << 20;
-/// How many missing objects are named.
+/// Maximum number of commits that the issue of a shallow clone names.
 const MOST_NAMED: usize = 3;
 
-/// What to read and how.
+/// Options for reading histories.
 #[derive(Clone, Debug)]
 pub struct HistoryOptions {
     /// The workers of the scan.
     pub workers: Arc<Workers>,
     /// The context that windows keep.
     pub context: Context,
-    /// What earlier scans have read.
+    /// The state of earlier scans.
     pub state: Option<Arc<State>>,
     /// Decides whether a text may be written to the state.
     pub redactor: Option<&'static Redactor>,
 }
 
-/// A repository whose history is to be read.
+/// A repository with its history.
 #[derive(Debug)]
 pub struct History {
     repository: Repository,
-    /// The folder that reports show paths in the repository below, as the user reached it.
+    /// The folder of the repository in reports, as the user named it.
     root: PathBuf,
     options: HistoryOptions,
 }
 
-/// A history that is being read.
+/// A history that has been opened.
 pub struct OpenHistory<'a> {
     history: &'a History,
     run: &'a Run,
@@ -66,9 +65,9 @@ pub struct OpenHistory<'a> {
     lfs: LfsObjects,
     cache: Option<Cache<'a>>,
     known: Option<&'a Known>,
-    /// What was reported and counted before this history.
+    /// The counts of the run before this history.
     before: Before,
-    /// What attribution reported as missing.
+    /// The issues about missing objects: code and message.
     gaps: Vec<(Code, String)>,
     lacks_lfs: bool,
 }
@@ -84,7 +83,7 @@ struct Before {
 }
 
 impl History {
-    /// Prepares to read a repository that was reached by `root`.
+    /// Creates the history of a repository that is reported as `root`.
     #[must_use]
     pub fn new(repository: Repository, root: PathBuf, options: HistoryOptions) -> Self {
         Self { repository, root, options }
@@ -95,14 +94,10 @@ impl History {
     pub fn open<'a>(&'a self, run: &'a Run) -> Option<OpenHistory<'a>> {
         let (unread, shaped) = (run.unread(), run.tally.shaped.load(Ordering::Relaxed));
         let shallow = self.read_shallow(run);
-        let folders = self.repository.object_folders();
-        let store = Store::open(&folders, self.repository.hash, &mut |problem| {
-            self.report(run, Severity::Unread, Code::StoreUnreadable, problem.to_string());
-        });
+        let store = Store::reporting(&self.repository, run, &self.root);
         if let Some(special) = store.special() {
-            // Programs that are asked about objects would wait for it.
-            let message = format!("the history is not scanned: {special}");
-            self.report(run, Severity::Unread, Code::RepositoryUnreadable, message);
+            // Git and libgit2 would block on it.
+            self.report(run, GitIssue::StoreBlocked { source: special.into() });
             return None;
         }
         let refs = self.read_refs(run);
@@ -126,55 +121,44 @@ impl History {
         })
     }
 
-    fn report(&self, run: &Run, kind: Severity, code: Code, message: impl Into<String>) {
-        run.report_message(kind, code, Some(self.root.clone()), message);
+    fn report(&self, run: &Run, issue: GitIssue) {
+        run.report(issue, Some(self.root.clone()));
     }
 
-    /// Returns what earlier scans have stored, if the user keeps a state.
+    /// Returns the cache, if the user keeps a state.
     fn cache(&self) -> Option<Cache<'_>> {
         let (state, redactor) = self.options.state.as_deref().zip(self.options.redactor)?;
         Some(Cache { state, redactor, root: &self.root, repository: &self.repository })
     }
 
-    /// Lists the commits at which a shallow clone ends, and reports that it is one.
+    /// Lists the commits at which a shallow clone ends, and reports the shallow clone.
     fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
         let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, Severity::Unread, Code::RepositoryUnreadable, error.to_string());
+            self.report(run, GitIssue::RepositoryUnreadable { source: error.into() });
             Vec::new()
         });
         if shallow.is_empty() {
             return shallow;
         }
-        let named: Vec<String> = shallow.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-        let more = if shallow.len() > MOST_NAMED { ", …" } else { "" };
-        let message = format!(
-            "this is a shallow clone: what lies before {} ({}{more}) is not here; \
-             `git fetch --unshallow` brings it",
-            count(shallow.len(), "commit"),
-            named.join(", "),
-        );
-        self.report(run, Severity::Opaque, Code::ShallowClone, message);
+        let first = shallow.iter().take(MOST_NAMED).copied().collect();
+        self.report(run, GitIssue::ShallowClone { count: shallow.len(), first });
         shallow
     }
 
     /// Lists the references, and reports broken ones.
     fn read_refs(&self, run: &Run) -> Refs {
         let refs = self.repository.refs().unwrap_or_else(|error| {
-            let message = format!("where tokens came in is not known: {error}");
-            self.report(run, Severity::Unread, Code::Reference, message);
+            self.report(run, GitIssue::RefsUnreadable { source: error.into() });
             Refs::default()
         });
         for broken in &refs.broken {
-            // A name without an object, such as that of a remote's former HEAD, loses nothing.
-            let is_lost = !matches!(broken.problem, Problem::Dangling(_));
-            let kind = if is_lost { Severity::Unread } else { Severity::Opaque };
-            let name = String::from_utf8_lossy(&broken.name);
-            self.report(
-                run,
-                kind,
-                Code::Reference,
-                format!("reference {name}: {}", broken.problem),
-            );
+            // A name without an object, such as that of a remote's former HEAD, loses no content.
+            let (name, source) = (broken.name.clone(), broken.problem.clone().into());
+            let issue = match broken.problem {
+                Problem::Dangling(_) => GitIssue::RefDangling { name, source },
+                _ => GitIssue::RefBroken { name, source },
+            };
+            self.report(run, issue);
         }
         refs
     }
@@ -207,8 +191,7 @@ impl<'a> OpenHistory<'a> {
         reader.search_again(&self.store, &mut Objects::default(), &ids);
     }
 
-    /// Returns what the earlier scan found, if the sightings in the objects that were pushed agree with
-    /// it.
+    /// Returns the results of the earlier scan, if the sightings in the pushed objects agree with them.
     #[must_use]
     pub fn resolve(
         &self,
@@ -221,7 +204,7 @@ impl<'a> OpenHistory<'a> {
         Some(recalled)
     }
 
-    /// Pushes all objects that an earlier scan has not read, and those that hold tokens.
+    /// Pushes all objects that an earlier scan has not read, and the objects that hold tokens.
     pub fn push_objects(&mut self, sinks: &dyn Sinks) {
         let reader = self.object_reader(Some(sinks));
         if let Some(known) = self.known {
@@ -234,8 +217,8 @@ impl<'a> OpenHistory<'a> {
         }
     }
 
-    /// Returns the places of the sightings in git objects and Git LFS objects, and reports what of the
-    /// repository is missing or broken.
+    /// Returns the places of the sightings in git objects and Git LFS objects, and reports missing and
+    /// broken objects.
     pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
         if let Some(known) = self.known {
             if !sightings.is_empty() || !known.gaps.is_empty() {
@@ -258,20 +241,21 @@ impl<'a> OpenHistory<'a> {
             refs: &self.refs,
             shallow: &self.shallow,
             run: self.run,
-            means: self.means(),
+            resources: self.resources(),
         };
-        self.gaps = attributor.missing(is_partial || self.store.is_partial());
+        let is_partial = is_partial || self.store.is_partial();
+        self.gaps = attributor.missing(if is_partial { Partial::Yes } else { Partial::No });
         attributor.attribute(sightings)
     }
 
-    /// Stores what was read and found for the next scan, if the user keeps a state.
+    /// Stores the results for the next scan, if the user keeps a state.
     pub fn remember(&self, sightings: &[Sighting], placements: &[Placement], key_of: KeyOf<'_>) {
         let Some(cache) = &self.cache else { return };
         let Before { unread, shaped, issues, reported } = self.before;
         let (before, run) = (issues, self.run);
         let issues = run.diagnostics_since(before);
         let issues = issues.get(..reported.saturating_sub(before)).unwrap_or_default();
-        // Of objects that are not read again, the pointers would not be known.
+        // The next scan would not know the pointers in objects that it does not read again.
         let is_incomplete = run.unread() > unread || run.is_interrupted() || self.lacks_lfs;
         match cache.issues(issues).filter(|_| !is_incomplete) {
             Some(issues) => {
@@ -285,14 +269,14 @@ impl<'a> OpenHistory<'a> {
         }
     }
 
-    /// Reads the bytes that hold a token; `None` if the history did not push such a holder.
+    /// Reads the bytes of a holder; `None` if the history pushes no such holder.
     pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
         self.lfs.read(holder, &self.store, reader)
     }
 
-    /// Reports a holder that can no longer be read.
-    pub fn report_unreadable(&self, error: &ReadError) {
-        self.report(Severity::Unread, Code::ObjectUnreadable, error.to_string());
+    /// Reports that a holder can no longer be read.
+    pub fn report_unreadable(&self, error: ReadError) {
+        self.report(GitIssue::ObjectUnreadable { source: error.into() });
     }
 
     /// Returns the names of the files of the Git LFS objects that were pushed.
@@ -301,65 +285,57 @@ impl<'a> OpenHistory<'a> {
         self.lfs.names()
     }
 
-    fn means(&self) -> Means<'a> {
+    fn resources(&self) -> WalkResources<'a> {
         let HistoryOptions { workers, context, .. } = &self.history.options;
-        Means { workers, budget: BUDGET, context: *context }
+        WalkResources { workers, budget: BUDGET, context: *context }
     }
 
     fn object_reader<'b>(&self, sinks: Option<&'b dyn Sinks>) -> ObjectReader<'b>
     where
         'a: 'b,
     {
-        ObjectReader { means: self.means(), sinks, run: self.run }
+        ObjectReader { resources: self.resources(), sinks, run: self.run }
     }
 
-    fn report(&self, kind: Severity, code: Code, message: impl Into<String>) {
-        self.history.report(self.run, kind, code, message);
+    fn report(&self, issue: GitIssue) {
+        self.history.report(self.run, issue);
     }
 
     /// Reports objects that could not be read.
     fn report_broken(&self) {
         let broken: BTreeSet<_> = self.objects.broken.iter().map(|(_, message)| message).collect();
         for message in broken {
-            self.report(Severity::Unread, Code::ObjectUnreadable, message.clone());
+            self.report(GitIssue::ObjectUnreadable { source: message.clone().into() });
         }
     }
 
-    /// Reports references to objects that were not among those that were read.
+    /// Reports references to objects that were not read.
     fn report_unread_refs(&self) {
         let Self { refs, objects, .. } = self;
         for reference in &refs.list {
             let id = &reference.target;
             let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
-            if objects.catalog.find(id.as_bytes()).is_none() && !is_broken() {
-                let name = String::from_utf8_lossy(&reference.name);
-                let message =
-                    format!("reference {name}: its object {id} was not read; scan it again");
-                self.report(Severity::Unread, Code::Reference, message);
+            if objects.index.find(id.as_bytes()).is_none() && !is_broken() {
+                let name = reference.name.clone();
+                self.report(GitIssue::RefNotRead { name, target: *id });
             }
         }
     }
 
-    /// Reports the Git LFS objects that the history points to and that are not here; returns `true` if
-    /// there are any.
+    /// Reports missing Git LFS objects to which the history points; returns `true` if there are any.
     fn report_missing_lfs(&self) -> bool {
         let store = Lfs::new(&self.history.repository);
         let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();
         let lost: Vec<&Pointer> =
             pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
         let Some(first) = lost.first() else { return false };
-        let objects = count(lost.len(), "Git LFS object");
-        let verb = if lost.len() == 1 { "is" } else { "are" };
-        let message = format!(
-            "{objects} of the history {verb} not here, the first is {}; `git lfs fetch --all` gets them",
-            first.oid()
-        );
-        self.report(Severity::Opaque, Code::LfsMissing, message);
+        let first = first.oid().to_owned();
+        self.report(GitIssue::LfsObjectsMissing { count: lost.len(), first });
         true
     }
 }
 
-/// Digests what places depend on beside the objects.
+/// Returns a digest of the input of attribution besides the objects.
 fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
     let mut digest = Sha256::new();
     digest.update(format!("{:?} {shallow:?}", refs.head));

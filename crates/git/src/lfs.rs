@@ -10,7 +10,7 @@ use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-/// A Git LFS pointer: what a repository stores in place of a large file.
+/// A Git LFS pointer, which a repository stores in place of a large file.
 ///
 /// See <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ const VERSIONS: [&str; 3] = [
 ];
 
 impl Pointer {
-    /// Pointers are shorter than this, in bytes. Git LFS takes longer blobs for content.
+    /// Pointers are shorter than this number of bytes. Git LFS treats longer blobs as content.
     pub const MAX_LEN: usize = 1024;
 
     /// Parses a whole blob; `None` if it is not a pointer.
@@ -58,8 +58,8 @@ impl Pointer {
         Some(Self { oid: oid?.to_owned(), size: size? })
     }
 
-    /// Describes an object of this SHA-256, in 64 lower-case hexadecimal digits, and this size;
-    /// `None` if it is something else than digits.
+    /// Creates the pointer of an object with this SHA-256 and size; `None` if `oid` is not 64 lower-case
+    /// hexadecimal digits.
     #[must_use]
     pub fn new(oid: &str, size: u64) -> Option<Self> {
         is_oid(oid).then(|| Self { oid: oid.to_owned(), size })
@@ -84,7 +84,7 @@ impl Pointer {
         self.size
     }
 
-    /// Returns the path of the object below a store of objects: `ab/cd/abcd…`.
+    /// Returns the path of the object in a folder of objects: `ab/cd/abcd…`.
     #[must_use]
     pub fn path_in(&self, objects: &Path) -> PathBuf {
         objects.join(&self.oid[..2]).join(&self.oid[2..4]).join(&self.oid)
@@ -104,7 +104,7 @@ fn is_oid(digits: &str) -> bool {
 /// The local Git LFS objects of a repository.
 #[derive(Clone, Debug)]
 pub struct Lfs {
-    /// The folders `objects`, the repository's own first.
+    /// The folders of objects, the repository's own first.
     folders: Vec<PathBuf>,
 }
 
@@ -112,18 +112,18 @@ pub struct Lfs {
 #[derive(Debug, thiserror::Error)]
 pub enum LfsError {
     /// The object was not fetched.
-    #[error("its Git LFS object {0} is not here; `git lfs fetch --all` gets it")]
+    #[error("its Git LFS object {0} is missing; `git lfs fetch --all` fetches it")]
     Missing(String),
-    /// The object has another size than the pointer says.
+    /// The size of the object differs from that in the pointer.
     #[error(
-        "its Git LFS object {oid} has {found} bytes instead of {expected}; `git lfs fsck` tells more"
+        "its Git LFS object {oid} has {found} bytes instead of {expected}; `git lfs fsck` shows details"
     )]
     Size {
         /// The object.
         oid: String,
         /// The size of the file.
         found: u64,
-        /// The size that the pointer says.
+        /// The size in the pointer.
         expected: u64,
     },
     /// The object cannot be read.
@@ -137,8 +137,8 @@ pub enum LfsError {
 }
 
 impl Lfs {
-    /// Finds the stores of a repository: its own, at `lfs.storage` or `lfs` in the common
-    /// directory, and those of the object folders that it borrows from.
+    /// Finds the Git LFS stores of a repository: its own, at `lfs.storage` or `lfs` in the common
+    /// directory, and those next to its alternates.
     #[must_use]
     pub fn new(repository: &Repository) -> Self {
         let mut folders = vec![repository.lfs_storage().join("objects")];
@@ -147,7 +147,7 @@ impl Lfs {
         Self { folders }
     }
 
-    /// Returns the file of an object; `None` if it is not here.
+    /// Returns the file of an object; `None` if it does not exist.
     #[must_use]
     pub fn path(&self, pointer: &Pointer) -> Option<PathBuf> {
         let paths = self.folders.iter().map(|folder| pointer.path_in(folder));
@@ -157,8 +157,8 @@ impl Lfs {
     /// Maps an object into memory.
     ///
     /// # Errors
-    /// [`LfsError`] if it is not here, is not a regular file, or has another size than the pointer
-    /// says.
+    /// [`LfsError`] if it does not exist, is not a regular file, or has another size than the pointer
+    /// gives.
     pub fn open(&self, pointer: &Pointer) -> Result<LfsObject, LfsError> {
         let missing = || LfsError::Missing(pointer.oid.clone());
         let path = self.path(pointer).ok_or_else(missing)?;
@@ -177,7 +177,7 @@ impl Lfs {
     }
 }
 
-/// The content of an object. It is mapped, so it takes no private memory however large it is.
+/// The content of an object. It is mapped, so large objects need no private memory.
 #[derive(Debug)]
 pub struct LfsObject(MappedFile);
 
@@ -189,12 +189,12 @@ impl Deref for LfsObject {
     }
 }
 
-/// The bytes that a blob stands for.
+/// The content of a blob, with Git LFS pointers resolved.
 #[derive(Debug)]
 pub enum Content {
-    /// Its own.
+    /// The bytes of the blob itself.
     Blob(Vec<u8>),
-    /// Those of the object, if it is a pointer.
+    /// The bytes of the Git LFS object, if the blob is a pointer.
     Lfs(LfsObject),
 }
 

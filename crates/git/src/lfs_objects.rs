@@ -1,17 +1,18 @@
-//! Git LFS objects of a history, each searched in place of its pointer's blob.
+//! Git LFS objects of a history, which are pushed under the ids of their pointers.
 //!
-//! Input: the local store of Git LFS, and the objects of the repository. Output: the objects, pushed to
-//! the sinks with the ids of their pointers, so that attribution finds their paths and commits. An
-//! object whose pointer is not in the repository is left to the scan of the store's files.
+//! Input: the local store of Git LFS, and the objects of the repository. Output: the Git LFS objects,
+//! pushed to the sinks with the ids of their pointers, so that attribution finds their paths and commits.
+//! Objects without a pointer in the repository are not read here; the scan of files reads them.
 
 use super::lfs::{Content, Lfs, Pointer};
 use super::repo::Repository;
 use super::store::{ReadError, Store};
 use ddpatrol_pack::{HashKind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::sighting::Holder;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks, add};
+use ddpatrol_scan::{Run, Sinks, add};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -29,7 +30,7 @@ impl LfsObjects {
     /// Finds the objects.
     pub(super) fn find(repository: &Repository, store: &Store) -> Self {
         let storage = repository.lfs_storage().join("objects");
-        // A store elsewhere is not part of the repository that is scanned.
+        // A store outside of the repository is not scanned.
         if !storage.starts_with(&repository.common_dir) || !storage.is_dir() {
             return Self::default();
         }
@@ -60,12 +61,7 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
-                        return run.report_message(
-                            Severity::Unread,
-                            Code::LfsUnreadable,
-                            path,
-                            error.to_string(),
-                        );
+                        return run.report(GitIssue::LfsUnreadable { source: error.into() }, path);
                     }
                 };
                 add(&run.tally.git_files, 1);
@@ -75,7 +71,7 @@ impl LfsObjects {
         );
     }
 
-    /// Lists the names of the objects' files.
+    /// Returns the file names of the objects.
     pub(super) fn names(&self) -> HashSet<String> {
         self.pointers.values().map(|it| it.oid().to_owned()).collect()
     }
@@ -95,7 +91,7 @@ impl LfsObjects {
         let Some((lfs, pointer)) = self.lfs.as_ref().zip(pointer) else {
             return Some(store.read(&id, reader).map(|(_, bytes)| Content::Blob(bytes)));
         };
-        // A failure means that the object has vanished or was damaged during the scan.
+        // A failure resources that the object has vanished or was damaged during the scan.
         let broken = |cause| ReadError::Broken { id, cause };
         Some(lfs.open(pointer).map(Content::Lfs).map_err(|error| broken(error.into())))
     }

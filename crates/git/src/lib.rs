@@ -19,15 +19,15 @@
 
 mod attribution;
 pub mod cache;
-mod catalog;
 pub mod changes;
 pub mod commits;
 pub mod history;
 pub mod lfs;
 mod lfs_objects;
+mod numbers;
+mod object_index;
 mod objects;
 pub mod repo;
-pub mod state;
 mod store;
 mod tree_names;
 mod tree_path;

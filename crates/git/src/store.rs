@@ -1,12 +1,14 @@
 //! The objects of a repository: packs and loose files, in its own folder and in its alternates.
 //!
-//! It reads single objects as git does (packs, then loose files, then whatever other copy there
-//! is), and lists what there is for those who read everything. It never writes.
+//! Single objects are read as git does: from packs, then from loose files, then from any other copy. For
+//! walks over all objects the store lists packs and loose objects. It never writes.
 
 use super::commits::tag_target;
-use super::repo::SpecialFile;
 use super::repo::guard::check_folder;
+use super::repo::{Repository, SpecialFile};
 use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
+use ddpatrol_scan::Run;
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
@@ -16,11 +18,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many alternates of alternates are followed, as git does.
+/// Maximum nesting depth of alternates, as in git.
 const DEEPEST_ALTERNATE: usize = 5;
-/// How many tags of tags are followed.
+/// Maximum length of a chain of tags.
 pub(super) const LONGEST_TAGS: usize = 100;
-/// The longest header of a loose object: a kind, a length, a zero.
+/// Maximum length of the header of a loose object: a kind, a length, a zero.
 const LONGEST_HEADER: u64 = 64;
 
 /// The object folders of a repository.
@@ -43,12 +45,12 @@ pub enum ReadError {
     Broken {
         /// The object.
         id: ObjectId,
-        /// What is wrong with the copy that was tried last.
+        /// The error of the copy that was tried last.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// Something about a store that is not as it should be.
+/// A part of a store that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A folder cannot be listed.
@@ -62,14 +64,28 @@ pub enum StoreError {
     /// A pack cannot be used.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// A pack has no index, so git does not see what it holds either.
-    #[error("{path}: the pack has no index; `git index-pack` makes one", path = .0.display())]
+    /// A pack has no index, so git does not find its objects either.
+    #[error("{path}: the pack has no index; `git index-pack` creates it", path = .0.display())]
     NoIndex(PathBuf),
 }
 
 impl Store {
-    /// Opens the object folders `folders` and their alternates; `problem` is told what cannot be
-    /// used.
+    /// Opens the store of a repository, with the folders that the environment adds. Calls `problem`
+    /// with each folder or pack that cannot be used.
+    pub(super) fn of(repository: &Repository, problem: &mut dyn FnMut(StoreError)) -> Self {
+        Self::open(&repository.object_folders(), repository.hash, problem)
+    }
+
+    /// Opens the store of a repository, and reports at `path` what cannot be used.
+    pub(super) fn reporting(repository: &Repository, run: &Run, path: &Path) -> Self {
+        Self::of(repository, &mut |problem| {
+            let issue = GitIssue::StoreUnreadable { source: problem.into() };
+            run.report(issue, Some(path.to_owned()));
+        })
+    }
+
+    /// Opens object folders and their alternates. Calls `problem` with each folder or pack that cannot
+    /// be used.
     pub fn open(folders: &[PathBuf], hash: HashKind, problem: &mut dyn FnMut(StoreError)) -> Self {
         let mut store =
             Self { hash, folders: Vec::new(), packs: Vec::new(), opened: BTreeSet::new() };
@@ -80,7 +96,7 @@ impl Store {
         store
     }
 
-    /// Returns how objects are named.
+    /// Returns the hash function of object ids.
     #[must_use]
     pub fn hash(&self) -> HashKind {
         self.hash
@@ -117,10 +133,10 @@ impl Store {
         }
     }
 
-    /// Opens packs that have appeared since the last time and returns how many.
+    /// Opens packs that have appeared since the last call, and returns their number.
     ///
-    /// A repack takes packs away and brings others, perhaps of the same names, at any moment: where one is
-    /// gone that was listed, all are listed again.
+    /// A repack can replace packs at any moment, even by packs of the same names. If a listed pack has
+    /// vanished, all packs are listed again.
     pub fn add_packs(&mut self, problem: &mut dyn FnMut(StoreError)) -> usize {
         let before = self.packs.len();
         for turn in 1..=LISTED {
@@ -137,13 +153,13 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // The order in which a folder lists its files must not show in results.
+        // Results must not depend on the order in which a folder lists its files.
         self.packs.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.path().cmp(b.path())));
         self.packs.len() - before
     }
 
-    /// Opens the packs that are listed and were not before; returns those that were gone by then, or whose
-    /// indices were.
+    /// Opens the packs that are not open yet; returns those that vanished, or whose indexes vanished,
+    /// before they were opened.
     fn list_packs(&mut self, problem: &mut dyn FnMut(StoreError)) -> Vec<PathBuf> {
         let mut gone = Vec::new();
         for folder in self.folders.clone() {
@@ -180,8 +196,8 @@ impl Store {
         gone
     }
 
-    /// Returns the first named pipe or device among the files of all folders: programs that read
-    /// objects would wait for it.
+    /// Returns the first named pipe or device among the files of all folders. Programs that read objects
+    /// would block on it.
     #[must_use]
     pub fn special(&self) -> Option<SpecialFile> {
         self.folders.iter().find_map(|folder| {
@@ -193,7 +209,7 @@ impl Store {
         })
     }
 
-    /// Lists the loose objects of all folders, sorted, each once.
+    /// Lists the loose objects of all folders, sorted and without duplicates.
     pub fn loose(&self, problem: &mut dyn FnMut(StoreError)) -> Vec<ObjectId> {
         let mut ids = Vec::new();
         for folder in &self.folders {
@@ -212,7 +228,7 @@ impl Store {
                 }
                 let files = match std::fs::read_dir(entry.path()) {
                     Ok(files) => files,
-                    // Git removes folders that it has emptied.
+                    // Git removes empty folders.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(source) => {
                         problem(StoreError::Folder { path: entry.path(), source });
@@ -229,19 +245,19 @@ impl Store {
         ids
     }
 
-    /// Tells whether objects may be missing because they were only promised: a pack says so.
+    /// Returns `true` if a pack comes from a promisor remote, so that objects may be missing.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.packs.iter().any(|pack| pack.path().with_extension("promisor").exists())
     }
 
-    /// Tells whether a pack holds an object.
+    /// Returns `true` if a pack contains an object.
     #[must_use]
     pub fn is_packed(&self, id: &ObjectId) -> bool {
         self.packs.iter().any(|pack| pack.index().find(id.as_bytes()).is_some())
     }
 
-    /// Returns `true` if a copy of an object is here, be it broken.
+    /// Returns `true` if a copy of an object exists, even a broken one.
     #[must_use]
     pub fn has(&self, id: &ObjectId) -> bool {
         let name = id.to_string();
@@ -250,13 +266,13 @@ impl Store {
         self.is_packed(id) || is_loose()
     }
 
-    /// Follows tags to the object that they lead to; returns its kind, too.
+    /// Follows tags to an object that is not a tag; returns its id and kind.
     ///
     /// # Errors
     /// [`ReadError`] if an object cannot be read, or a tag names none.
     pub fn peel(&self, id: &ObjectId, reader: &mut Reader) -> Result<(ObjectId, Kind), ReadError> {
         let mut next = *id;
-        // Ids are not verified, so tags can be made to form a circle.
+        // Ids are not verified, so crafted tags can form a cycle.
         for _ in 0..LONGEST_TAGS {
             match self.read(&next, reader)? {
                 (Kind::Tag, bytes) => {
@@ -270,10 +286,10 @@ impl Store {
         Err(ReadError::Broken { id: *id, cause: "its chain of tags is too long".into() })
     }
 
-    /// Opens a loose object; `None` if there is none of that name.
+    /// Opens a loose object; `None` if it does not exist.
     ///
     /// # Errors
-    /// What opening it or reading its header fails with.
+    /// Fails if the file cannot be opened, or its header cannot be read.
     pub fn open_loose(&self, id: &ObjectId) -> io::Result<Option<Loose>> {
         let name = id.to_string();
         let mut failure = None;
@@ -290,7 +306,7 @@ impl Store {
         failure.map_or(Ok(None), Err)
     }
 
-    /// Reads an object from the first copy that can be read.
+    /// Reads an object from its first intact copy.
     ///
     /// # Errors
     /// [`ReadError`] if there is none.
@@ -309,7 +325,7 @@ impl Store {
             let Some(position) = pack.index().find(id.as_bytes()) else { continue };
             let Some(offset) = pack.index().offset(position) else { continue };
             let mut elsewhere = |base: &ObjectId| {
-                // A base is asked for here only if its copy in that pack is broken.
+                // A base is read here only if its copy in the same pack is broken.
                 let again = depth < DEEPEST_ALTERNATE && base != id;
                 again.then(|| self.read_copy(base, pack, depth + 1)).flatten()
             };
@@ -329,7 +345,7 @@ impl Store {
         })
     }
 
-    /// Reads a copy of an object that does not lie in `besides`.
+    /// Reads a copy of an object outside of the pack `besides`.
     fn read_copy(&self, id: &ObjectId, besides: &Pack, depth: usize) -> Option<(Kind, Vec<u8>)> {
         let mut reader = Reader::default();
         for pack in self.packs.iter().filter(|pack| pack.path() != besides.path()) {
@@ -357,20 +373,20 @@ impl Store {
     }
 }
 
-/// How many times packs are listed until none is gone when it is opened.
+/// Maximum number of times that packs are listed, if some vanish before they are opened.
 const LISTED: usize = 25;
 
 fn is_gone(error: &PackError) -> bool {
     matches!(&error.fault, Fault::Io(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
-/// Git writes a pack under a name that begins with `tmp_` and renames it.
+/// Returns `true` if a pack is complete. Git writes it as `tmp_…` and then renames it.
 fn is_final(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default();
     !name.starts_with(b"tmp_") && !name.starts_with(b".")
 }
 
-/// Reads a line of `info/alternates`: a path, perhaps quoted as C does.
+/// Parses a line of `info/alternates`: a path, optionally quoted as in C.
 fn alternate(line: &[u8]) -> PathBuf {
     let line = match line {
         [b'"', quoted @ .., b'"'] => unquote(quoted),
@@ -413,10 +429,10 @@ fn unquote(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// A loose object, read as a stream that ends where its header says.
+/// A loose object, read as a stream. Content that is longer or shorter than its header gives is an error.
 #[derive(Debug)]
 pub struct Loose {
-    /// What it is.
+    /// The kind of the object.
     pub kind: Kind,
     /// Its length in bytes.
     pub len: u64,
@@ -442,7 +458,9 @@ impl Loose {
 impl Read for Loose {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.content.read(buffer)?;
-        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "its length is not as announced");
+        let wrong = || {
+            io::Error::new(io::ErrorKind::InvalidData, "its length differs from that in its header")
+        };
         if read == 0 && self.left > 0 && !buffer.is_empty() {
             return Err(wrong());
         }

@@ -1,29 +1,29 @@
-//! Names in a tree: which of them a match lies in.
+//! Finds the names in a tree that contain matches.
 //!
 //! Input: the bytes of a tree, and offsets in ascending order. Nothing is searched here.
 
 use super::trees;
 use ddpatrol_detect::Match;
 
-/// The names in a tree, for matches that come in ascending order.
+/// The names in a tree, for matches in ascending order.
 #[derive(Debug)]
 pub struct TreeNames<'a> {
     tree: &'a [u8],
     id_len: usize,
-    /// Where the next entry begins.
+    /// The offset of the next entry.
     at: usize,
-    /// The name of the last entry.
+    /// The range of the name of the last entry.
     name: std::ops::Range<usize>,
 }
 
 impl<'a> TreeNames<'a> {
-    /// Prepares for a tree whose ids have `id_len` bytes.
+    /// Creates the names of a tree whose ids have `id_len` bytes.
     #[must_use]
     pub fn new(tree: &'a [u8], id_len: usize) -> Self {
         Self { tree, id_len, at: 0, name: 0..0 }
     }
 
-    /// Returns `true` if a match lies in a name.
+    /// Returns `true` if a match is in a name.
     pub fn contain(&mut self, found: &Match) -> bool {
         while self.at <= found.start {
             let Some(entry) = trees::entry(self.tree, self.at, self.id_len) else { return false };
@@ -34,7 +34,7 @@ impl<'a> TreeNames<'a> {
     }
 }
 
-/// Finds the entries of a tree in whose names offsets are, for offsets in ascending order.
+/// Finds the entries of a tree whose names contain offsets, for offsets in ascending order.
 pub(crate) struct EntryFinder<'a> {
     tree: &'a [u8],
     id_len: usize,
@@ -46,7 +46,7 @@ impl<'a> EntryFinder<'a> {
         Self { tree, id_len, entry: trees::entry(tree, 0, id_len) }
     }
 
-    /// Returns the entry in whose name an offset is.
+    /// Returns the entry whose name contains an offset.
     pub(crate) fn around(&mut self, offset: usize) -> Option<trees::TreeEntry<'a>> {
         while self.entry.is_some_and(|entry| entry.end <= offset) {
             let end = self.entry.map_or(0, |entry| entry.end);

@@ -1,4 +1,7 @@
-//! Trees: their entries, and which of them are new against the delta base.
+//! Trees: parses entries, and finds those that the delta base does not have.
+//!
+//! Input: the bytes of a tree, and how they are assembled from its delta base. Output: entries. No object
+//! is read here.
 
 use ddpatrol_pack::{Object, Piece, PieceSource};
 
@@ -15,18 +18,18 @@ pub(super) struct TreeEntry<'a> {
     pub(super) end: usize,
 }
 
-/// What a tree's entry stands for.
+/// The kind of object that an entry names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryKind {
     Tree,
     /// A file or symbolic link.
     Blob,
-    /// A commit of a submodule, which lies in another repository.
+    /// A commit of a submodule, which is in another repository.
     Submodule,
 }
 
 impl TreeEntry<'_> {
-    /// The offset of the name in the tree.
+    /// Returns the offset of the name in the tree.
     pub(super) fn name_start(&self) -> usize {
         self.end - self.id.len() - 1 - self.name.len()
     }
@@ -38,7 +41,7 @@ pub(super) fn entry(tree: &[u8], start: usize, id_len: usize) -> Option<TreeEntr
     shape(tree, start, id_len).map(|shape| shape.entry(tree, id_len))
 }
 
-/// Where the parts of an entry are, in the bytes that it was read from.
+/// The offsets of the parts of an entry.
 struct Shape {
     kind: EntryKind,
     start: usize,
@@ -47,7 +50,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// Gives the entry; `bytes` are the ones that it was read from.
+    /// Returns the entry in `bytes`, from which the shape was parsed.
     #[inline]
     fn entry(self, bytes: &[u8], id_len: usize) -> TreeEntry<'_> {
         let Self { kind, start, name, id } = self;
@@ -71,42 +74,42 @@ fn shape(bytes: &[u8], start: usize, id_len: usize) -> Option<Shape> {
     Some(Shape { kind, start, name: start + space + 1, id: start + zero + 1 })
 }
 
-/// Where the entries of a tree begin, and where the last one ends.
+/// The offsets at which the entries of a tree begin, and the offset at which the last one ends.
 pub(super) type Starts = Vec<u32>;
 
-/// Entries that a tree has from its delta base.
+/// Consecutive entries that are copied from the delta base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Copied {
-    /// Where the first of them begins in the base.
+    /// The start of the first entry in the base.
     pub(super) from: u32,
-    /// Where the last of them ends in the base.
+    /// The end of the last entry in the base.
     pub(super) to: u32,
-    /// Where the first of them begins in the tree.
+    /// The start of the first entry in the tree.
     pub(super) at: u32,
 }
 
-/// Entries of a tree: one that is fresh, or some that the delta base has, too.
+/// Entries of a tree: one that is fresh, or some that are copied from the delta base.
 pub(super) enum Entries<'a> {
     Fresh(TreeEntry<'a>),
     Copied(Copied),
 }
 
-/// A tree whose entries are read.
+/// A tree to parse.
 pub(super) enum Tree<'a> {
-    /// One that is there as a whole.
+    /// The whole tree.
     Whole(&'a [u8]),
-    /// A version that nothing is made from: of it only what is fresh is read, into a window.
+    /// A delta that is no base of others. Only its fresh parts are read, into a window.
     Version(&'a Object<'a>, Window),
 }
 
-/// A part of a version.
+/// A part of a delta.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     start: usize,
     bytes: Vec<u8>,
 }
 
-/// How much of a version is read at a time: some entries, mostly.
+/// The number of bytes read at a time, enough for several entries.
 const WINDOW: usize = 320;
 
 impl Tree<'_> {
@@ -137,13 +140,14 @@ impl Tree<'_> {
 }
 
 impl Window {
-    /// Forgets what was read of another version.
+    /// Clears the window, for another delta.
     pub(super) fn emptied(mut self) -> Self {
         self.bytes.clear();
         self
     }
 
-    /// Reads from `start` until an entry is there, by growing steps: names may be of any length.
+    /// Reads from `start` in growing steps until the window contains an entry, since names may have any
+    /// length.
     fn fill(&mut self, object: &Object<'_>, start: usize, id_len: usize) -> Option<Shape> {
         let (len, mut end) = (object.len() as usize, start);
         self.start = start;
@@ -160,15 +164,25 @@ impl Window {
     }
 }
 
-/// Calls `on_entries` for the entries that are copied whole from the delta base and for each other one,
-/// in order. Returns where all begin, for those that are made from it; of a [`Tree::Version`] only where
-/// the last one ends. `None` if the tree is broken.
+/// The entries of a delta base, and how a tree is assembled from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownEntries<'a> {
+    /// The pieces of the tree; not read without a base.
+    pub(super) pieces: &'a [Piece],
+    /// The entries of the base; `None` if every entry is fresh.
+    pub(super) base: Option<&'a Starts>,
+}
+
+/// Calls `on_entries` with the entries that are copied whole from the delta base and with each other
+/// entry, in order. Returns the offsets of all entries, or only the end of the last one for a
+/// [`Tree::Version`]; `None` if the tree is broken.
 pub(super) fn walk(
     tree: &mut Tree<'_>,
-    (pieces, base): (&[Piece], Option<&Starts>),
+    known: KnownEntries<'_>,
     id_len: usize,
     mut on_entries: impl FnMut(Entries<'_>),
 ) -> Option<Starts> {
+    let KnownEntries { pieces, base } = known;
     let is_base = matches!(tree, Tree::Whole(_));
     let mut starts = Starts::with_capacity(base.filter(|_| is_base).map_or(0, Vec::len));
     let (mut at, mut piece, mut last) = (0, 0, 0);
@@ -180,8 +194,8 @@ pub(super) fn walk(
             }
             let copied = copied(&pieces[piece], at, base, &mut last);
             if !copied.is_empty() {
-                // An entry is copied whole if the next one begins in the piece or at its end.
-                // An entry can lie before where it lies in the base.
+                // An entry is copied whole if the next one begins in the piece or at its end. Its offset may be
+                // lower than in the base.
                 let shift = (at as u32).wrapping_sub(copied[0]);
                 let whole = copied.len() - 1;
                 if whole > 0 {
@@ -209,14 +223,15 @@ pub(super) fn walk(
     Some(starts)
 }
 
-/// Lists where entries of the base begin within a piece, or at its end, from the one that stands at
-/// `at` in the result; empty if none does. `last` is where the search in the base ended last.
+/// Returns the offsets of entries of the base within a piece or at its end, beginning with the entry
+/// that is at `at` in the result; empty if no entry is there. `last` is the index at which the previous
+/// search in the base ended.
 #[inline]
 fn copied<'a>(piece: &Piece, at: usize, base: &'a Starts, last: &mut usize) -> &'a [u32] {
     let PieceSource::Base(from) = piece.from else { return &[] };
     let here = from + (at as u32 - piece.at);
     let end = from + piece.len;
-    // Mostly the entries between were passed over just now.
+    // In most cases the search moves forward by few entries.
     let first = match base.get(*last) {
         Some(&start) if start <= here => *last + before(&base[*last..], |start| start < here),
         _ => base.partition_point(|&start| start < here),
@@ -230,7 +245,7 @@ fn copied<'a>(piece: &Piece, at: usize, base: &'a Starts, last: &mut usize) -> &
     &base[first..first + len]
 }
 
-/// Counts those at the beginning of ascending `starts` of which `is` holds, with growing steps.
+/// Counts the leading elements of ascending `starts` for which `is` returns `true`, in growing steps.
 #[inline]
 fn before(starts: &[u32], is: impl Fn(u32) -> bool) -> usize {
     let (mut low, mut step) = (0, 4);
@@ -249,13 +264,13 @@ mod tests {
     use super::*;
 
     fn tree(entries: &[(&str, u8)]) -> Vec<u8> {
-        let spell =
+        let encode =
             |(name, id): &(&str, u8)| [format!("100644 {name}\0").as_bytes(), &[*id; 20]].concat();
-        entries.iter().flat_map(spell).collect()
+        entries.iter().flat_map(encode).collect()
     }
 
-    /// The names of the fresh entries, and the starts of all.
-    fn fresh(tree: &[u8], known: (&[Piece], Option<&Starts>)) -> Option<(Vec<Vec<u8>>, Starts)> {
+    /// Returns the names of the fresh entries, and the offsets of all.
+    fn fresh(tree: &[u8], known: KnownEntries<'_>) -> Option<(Vec<Vec<u8>>, Starts)> {
         let mut fresh = Vec::new();
         let starts = walk(&mut Tree::Whole(tree), known, 20, |entries| {
             if let Entries::Fresh(entry) = entries {
@@ -269,10 +284,11 @@ mod tests {
     fn entries_copied_whole_are_not_fresh_and_all_others_are() {
         let base = tree(&[("a", 1), ("b", 2), ("c", 3)]);
         let all = [Piece { at: 0, len: base.len() as u32, from: PieceSource::Fresh(0) }];
-        let (names, base_starts) = fresh(&base, (&all, None)).expect("it is whole");
+        let (names, base_starts) =
+            fresh(&base, KnownEntries { pieces: &all, base: None }).expect("it is whole");
         assert_eq!(names, [b"a", b"b", b"c"]);
         assert_eq!(base_starts, [0, 29, 58, 87]);
-        // The id of b is another: the pieces are cut within the entry of b, wherever.
+        // The id of b differs; the pieces are cut at different places within the entry of b.
         let result = tree(&[("a", 1), ("b", 9), ("c", 3)]);
         for (before, after) in [(38, 58), (40, 60), (29, 58), (33, 70)] {
             let pieces = [
@@ -280,7 +296,7 @@ mod tests {
                 Piece { at: before, len: after - before, from: PieceSource::Fresh(0) },
                 Piece { at: after, len: 87 - after, from: PieceSource::Base(after) },
             ];
-            let known = (&pieces[..], Some(&base_starts));
+            let known = KnownEntries { pieces: &pieces, base: Some(&base_starts) };
             let (names, starts) = fresh(&result, known).expect("it is whole");
             assert_eq!(starts, base_starts);
             let expected: &[&[u8]] = if after > 58 { &[b"b", b"c"] } else { &[b"b"] };
@@ -289,11 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_tree_is_told() {
+    fn a_broken_tree_is_an_error() {
         let whole = tree(&[("a", 1)]);
         for cut in 1..whole.len() {
             let all = [Piece { at: 0, len: cut as u32, from: PieceSource::Fresh(0) }];
-            assert_eq!(fresh(&whole[..cut], (&all, None)), None, "{cut}");
+            let known = KnownEntries { pieces: &all, base: None };
+            assert_eq!(fresh(&whole[..cut], known), None, "{cut}");
         }
     }
 }

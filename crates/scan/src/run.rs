@@ -66,17 +66,6 @@ impl Run {
         lock(&self.diagnostics).push(Diagnostic { path, issue });
     }
 
-    /// Reports something that was not scanned and has no typed [`Issue`] yet.
-    pub fn report_message(
-        &self,
-        severity: Severity,
-        code: Code,
-        path: Option<PathBuf>,
-        message: impl Into<String>,
-    ) {
-        self.report(Issue::Message { severity, code, message: message.into() }, path);
-    }
-
     /// Adds a note for the user about how the scan was interpreted.
     pub fn note(&self, note: impl Into<String>) {
         lock(&self.notes).push(note.into());

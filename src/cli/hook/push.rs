@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::messages::complain;
 use crate::cli::session;
 use crate::cli::signals;
-use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Update};
+use crate::source::git::changes::{KnownRefs, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};
 use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
@@ -35,11 +35,11 @@ pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let options = RangeOptions { workers: session::workers(&args.telling.run) };
-    let push = Push { updates, has: Has::Tracked(tracking.clone()) };
+    let push = Push { updates, known_refs: KnownRefs::Tracked(tracking.clone()) };
     let also = match framework {
         Some(_) if remote.name.is_some() => {
             let pushed: Vec<ObjectId> = push.updates.iter().map(|it| it.new).collect();
-            Range::also_unpushed(repository.clone(), (&tracking, &pushed), options.clone())?
+            Range::also_unpushed(repository.clone(), &tracking, &pushed, options.clone())?
         }
         _ => None,
     };
@@ -127,7 +127,7 @@ pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let options = RangeOptions { workers: session::workers(&args.telling.run) };
-    let range = Range::of_push(repository, &Push { updates, has: Has::All }, options)?;
+    let range = Range::of_push(repository, &Push { updates, known_refs: KnownRefs::All }, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
     let exit = judging(&args.telling, &change, Trust::Base).judge(range, None)?;
     match exit {

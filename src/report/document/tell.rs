@@ -84,7 +84,7 @@ impl<'a> DocumentBuilder<'a> {
         Document {
             schema: SCHEMA.to_owned(),
             tool: Tool::default(),
-            complete: outcome.is_complete(self.options.strict),
+            complete: outcome.is_complete(self.options.strict.into()),
             interrupted: outcome.interrupted,
             summary,
             notes: outcome.notes.iter().map(|it| self.masker.clean(it.as_bytes())).collect(),

@@ -34,7 +34,7 @@ fn a_new_branch_is_held_against_all_other_references() {
     repo.git(&["checkout", "-q", "-b", "feature"]);
     repo.commit(&[("a", &format!("{}\nbeside", token(1)))], "beside");
     let range = format!("{ZEROS}..feature");
-    let note = &["a new branch: it is held against 1 other reference"];
+    let note = &["a new branch: it is compared with 1 other reference"];
     assert_range(&repo, &[&range], "0; 1 already there", note);
     repo.commit(&[("b", &token(2))], "more");
     assert_range(&repo, &[&range], "1; new b; 1 already there", note);
@@ -53,7 +53,7 @@ fn a_new_branch_with_no_other_reference_brings_everything() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.commit(&[("a", "gone")], "more");
     let range = format!("{ZEROS}..HEAD");
-    assert_range(&repo, &[&range], "1; new a", &["held against no other reference"]);
+    assert_range(&repo, &[&range], "1; new a", &["compared with no other reference"]);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_only_local_references_have_is_new_to_a_remote() {
     std::fs::write(clone.join("b"), "clean").expect("a file");
     git(&["add", "b"]);
     git(&["commit", "-q", "-m", "to be pushed"]);
-    let note = &["held against 1 remote-tracking reference"][..];
+    let note = &["compared with 1 remote-tracking reference"][..];
     let range = format!("{ZEROS}..feature");
     assert_range_in(&repo, &clone, &[&range], ("1; new a", note));
 }
@@ -81,7 +81,12 @@ fn what_only_local_references_have_is_new_to_a_remote() {
 fn a_deleted_branch_and_an_empty_range_pass_with_a_note() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.commit(&[("a", &token(2))], "more");
-    assert_range(&repo, &[&format!("HEAD..{ZEROS}")], "0", &["a deleted branch brings nothing"]);
+    assert_range(
+        &repo,
+        &[&format!("HEAD..{ZEROS}")],
+        "0",
+        &["a deleted branch introduces nothing"],
+    );
     assert_range(&repo, &["HEAD..HEAD"], "0", &["Note: BASE and HEAD are the same commit"]);
     assert_range(&repo, &["main..HEAD"], "0", &["BASE and HEAD are the same commit"]);
     assert_range(&repo, &["HEAD..HEAD~1"], "0", &["Note: BASE contains HEAD"]);
@@ -114,7 +119,7 @@ fn a_base_that_is_missing_is_an_error_that_says_how_to_get_it() {
     ] {
         let ran = repo.run(&[&["range"], revisions].concat());
         assert_fails_with(&ran, &[random, "fetch"]);
-        assert_eq!(ran.stderr().matches("no commit is called").count(), 1, "said once: {ran:?}");
+        assert_eq!(ran.stderr().matches("unknown revision").count(), 1, "said once: {ran:?}");
         assert_eq!(ran.stdout(), "");
     }
     let clone = repo.clone_to("shallow", &["--depth", "1"]);
@@ -122,7 +127,7 @@ fn a_base_that_is_missing_is_an_error_that_says_how_to_get_it() {
         let ran = repo.run_in(&clone, &["range", revision], &[]);
         assert_fails_with(&ran, &["git fetch --unshallow", "fetch-depth: 0"]);
     }
-    assert_fails_with(&repo.run(&["range", "no-such..HEAD"]), &["no commit is called", "no-such"]);
+    assert_fails_with(&repo.run(&["range", "no-such..HEAD"]), &["unknown revision", "no-such"]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn revisions_are_read_from_standard_input() {
         (format!("{base}..{two}\n"), "1; new b"),
         (format!("{two}\n^{base}\n"), "1; new b"),
         (format!("{two}\r\n\n^{base}"), "1; new b"),
-        // As `git rev-list` lists them: each alone is held against its parent.
+        // As `git rev-list` lists them: each is compared with its parent.
         (format!("{two}\n{one}\n"), "1; new b"),
         (format!("{two}\n"), "0; 1 already there"),
         // What git tells the hooks `pre-push` and `pre-receive`.
@@ -265,11 +265,11 @@ fn a_revision_is_never_an_option() {
     let option = format!("--output={}", output.display());
     for revision in [option.as_str(), "--all", "-h", "--git-dir=/", "^--all", "--all..HEAD"] {
         let ran = repo.run(&["range", "--", revision]);
-        assert_fails_with(&ran, &["no commit is called"]);
+        assert_fails_with(&ran, &["unknown revision"]);
         assert!(!output.exists());
     }
     let ran = repo.run(&["range", "HEAD", "--not=--all"]);
-    assert_fails_with(&ran, &["no commit is called \"--all\""]);
+    assert_fails_with(&ran, &["unknown revision \"--all\""]);
 }
 
 #[test]

@@ -196,7 +196,8 @@ fn what_is_no_repository_is_an_error() {
     for (path, told) in [("folder", not), ("folder/x", not), ("nope", "no such file")] {
         let ran = tree.run(&["scan", "--history-only", path]);
         assert_eq!(ran.code(), Some(2), "{path}: {ran:?}");
-        assert!(ran.stdout().contains(&format!("{path}: {told}")), "{ran:?}");
+        let is_reported = |line: &str| line.contains(&format!("{path}: ")) && line.contains(told);
+        assert!(ran.stdout().lines().any(is_reported), "{ran:?}");
     }
     assert_eq!(tree.run(&["scan", "folder"]).code(), Some(0), "files need no repository");
     let ran = tree.run(&["scan", "nope"]);
@@ -220,7 +221,7 @@ fn a_broken_git_file_or_folder_is_an_error_and_files_are_scanned_where_it_is_met
             assert_eq!(ran.code(), Some(2), "{ran:?}");
             let told = ran.stdout() + &ran.stderr();
             assert!(told.contains(&format!("{folder}/.git")), "{ran:?}");
-            assert!(told.contains("broken part of a git repository"), "{ran:?}");
+            assert!(told.contains("broken git repository"), "{ran:?}");
         }
     }
     let ran = tree.run(&["scan", "--report", "json"]);

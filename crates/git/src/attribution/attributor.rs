@@ -1,6 +1,7 @@
-//! What attribution reads: the objects and references of a repository, and where to report.
+//! The input of attribution: the objects and references of a repository. Nothing is read here.
 
-use super::super::objects::{Means, Objects};
+use super::super::numbers::ObjectNo;
+use super::super::objects::{Objects, WalkResources};
 use super::super::repo::{Refs, Repository};
 use super::super::store::Store;
 use ddpatrol_pack::ObjectId;
@@ -16,12 +17,12 @@ pub(crate) struct Attributor<'a> {
     pub(crate) refs: &'a Refs,
     pub(crate) shallow: &'a [ObjectId],
     pub(crate) run: &'a Run,
-    pub(crate) means: Means<'a>,
+    pub(crate) resources: WalkResources<'a>,
 }
 
 impl Attributor<'_> {
     /// Returns the number of an object, if it was read.
-    pub(super) fn number(&self, id: &ObjectId) -> Option<u32> {
-        self.objects.catalog.find(id.as_bytes())
+    pub(super) fn number(&self, id: &ObjectId) -> Option<ObjectNo> {
+        self.objects.index.find(id.as_bytes())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Input: entries of trees that may lead to a token. Output: those that do. Trees are not read here.
 
-use super::super::catalog::NONE;
+use super::super::numbers::ObjectNo;
 use super::held::NameMatch;
 use super::marks::Marks;
 use std::collections::{HashMap, HashSet};
@@ -12,11 +12,21 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Child {
     /// A tree below which a token is.
-    Tree(u32),
+    Tree(ObjectNo),
     /// A blob that holds tokens.
-    Blob(u32),
+    Blob(ObjectNo),
     /// The name itself, which holds a token at this offset.
     Name(NameMatch),
+}
+
+impl Child {
+    /// Returns the token in the name; `None` for trees and blobs.
+    pub(super) fn in_name(&self) -> Option<&NameMatch> {
+        match self {
+            Self::Name(found) => Some(found),
+            Self::Tree(_) | Self::Blob(_) => None,
+        }
+    }
 }
 
 /// An entry that leads to a token.
@@ -29,7 +39,7 @@ pub(super) struct Candidate {
 /// All trees below which tokens are.
 #[derive(Debug, Default)]
 pub(super) struct CandidateTrees {
-    trees: HashMap<u32, Range<usize>>,
+    trees: HashMap<ObjectNo, Range<usize>>,
     entries: Vec<Candidate>,
     names: Vec<Vec<u8>>,
 }
@@ -93,12 +103,12 @@ impl CandidateTrees {
         (self.entries, self.trees) = (entries, trees);
     }
 
-    /// The entries of a tree that lead to a token, by name.
-    pub(super) fn entries(&self, tree: u32) -> &[Candidate] {
+    /// Returns the entries of a tree that lead to a token, sorted by name.
+    pub(super) fn entries(&self, tree: ObjectNo) -> &[Candidate] {
         self.trees.get(&tree).map_or(&[], |range| &self.entries[range.clone()])
     }
 
-    pub(super) fn has(&self, tree: u32) -> bool {
+    pub(super) fn has(&self, tree: ObjectNo) -> bool {
         self.trees.contains_key(&tree)
     }
 
@@ -107,9 +117,9 @@ impl CandidateTrees {
     }
 
     /// Returns a test for objects to which none of the root trees `roots` leads.
-    pub(super) fn unreachable(&self, roots: &[u32]) -> impl Fn(u32) -> bool {
+    pub(super) fn unreachable(&self, roots: &[Option<ObjectNo>]) -> impl Fn(ObjectNo) -> bool {
         let mut reached = HashSet::new();
-        let mut open: Vec<u32> = roots.iter().copied().filter(|&it| it != NONE).collect();
+        let mut open: Vec<ObjectNo> = roots.iter().copied().flatten().collect();
         while let Some(tree) = open.pop() {
             if !self.has(tree) || !reached.insert(tree) {
                 continue;
@@ -131,7 +141,7 @@ impl CandidateTrees {
 /// The entries that one worker has found.
 #[derive(Default)]
 pub(super) struct WorkerTrees {
-    trees: Vec<(u32, Range<usize>)>,
+    trees: Vec<(ObjectNo, Range<usize>)>,
     entries: Vec<Candidate>,
     names: Vec<Vec<u8>>,
     numbers: HashMap<Vec<u8>, u32>,
@@ -150,7 +160,7 @@ impl WorkerTrees {
     }
 
     /// Adds the entries of a tree that may lead to a token.
-    pub(super) fn add(&mut self, tree: u32, entries: impl Iterator<Item = Candidate>) {
+    pub(super) fn add(&mut self, tree: ObjectNo, entries: impl Iterator<Item = Candidate>) {
         let start = self.entries.len();
         self.entries.extend(entries);
         self.trees.push((tree, start..self.entries.len()));
@@ -163,6 +173,10 @@ mod tests {
     use ddpatrol_detect::encoding::Encoding;
     use ddpatrol_scan::sighting::TokenNo;
 
+    fn no(index: u32) -> ObjectNo {
+        ObjectNo::new(index)
+    }
+
     fn worker_trees(trees: &[(u32, &[(&str, Child)])]) -> WorkerTrees {
         let mut part = WorkerTrees::default();
         for &(tree, entries) in trees {
@@ -170,29 +184,29 @@ mod tests {
                 .iter()
                 .map(|&(name, child)| Candidate { name: part.name(name.as_bytes()), child })
                 .collect();
-            part.add(tree, entries.into_iter());
+            part.add(no(tree), entries.into_iter());
         }
         part
     }
 
     fn names(all: &CandidateTrees, tree: u32) -> Vec<&[u8]> {
-        all.entries(tree).iter().map(|entry| all.name(entry.name)).collect()
+        all.entries(no(tree)).iter().map(|entry| all.name(entry.name)).collect()
     }
 
     #[test]
     fn entries_that_lead_to_no_token_are_removed() {
-        let root: &[_] = &[("docs", Child::Tree(2)), ("src", Child::Tree(1))];
+        let root: &[_] = &[("docs", Child::Tree(no(2))), ("src", Child::Tree(no(1)))];
         let all = CandidateTrees::new(
             vec![worker_trees(&[
                 (0, root),
-                (1, &[("key", Child::Blob(3))]),
-                (2, &[("a", Child::Tree(4))]),
+                (1, &[("key", Child::Blob(no(3)))]),
+                (2, &[("a", Child::Tree(no(4)))]),
             ])],
             5,
         );
         assert_eq!(names(&all, 0), [b"src"]);
         assert_eq!(names(&all, 1), [b"key"]);
-        assert!(!all.has(2) && !all.has(4));
+        assert!(!all.has(no(2)) && !all.has(no(4)));
     }
 
     #[test]
@@ -203,22 +217,25 @@ mod tests {
             len: 78,
             encoding: Encoding::PLAIN,
         });
-        let one = worker_trees(&[(0, &[("other", Child::Blob(2)), ("same", Child::Blob(3))])]);
+        let one =
+            worker_trees(&[(0, &[("other", Child::Blob(no(2))), ("same", Child::Blob(no(3)))])]);
         let two = worker_trees(&[(1, &[("same", name)])]);
         let all = CandidateTrees::new(vec![one, two], 4);
-        let same = all.entries(0).iter().find(|entry| entry.child == Child::Blob(3)).unwrap();
-        assert_eq!(all.entries(1), [Candidate { name: same.name, child: name }]);
+        let same =
+            all.entries(no(0)).iter().find(|entry| entry.child == Child::Blob(no(3))).unwrap();
+        assert_eq!(all.entries(no(1)), [Candidate { name: same.name, child: name }]);
     }
 
     #[test]
     fn objects_that_no_root_tree_leads_to_are_unreachable() {
         let trees: &[(u32, &[_])] = &[
-            (0, &[("src", Child::Tree(1))]),
-            (1, &[("key", Child::Blob(3))]),
-            (2, &[("old", Child::Blob(4))]),
+            (0, &[("src", Child::Tree(no(1)))]),
+            (1, &[("key", Child::Blob(no(3)))]),
+            (2, &[("old", Child::Blob(no(4)))]),
         ];
         let all = CandidateTrees::new(vec![worker_trees(trees)], 5);
-        let unreachable = all.unreachable(&[0, NONE]);
-        assert_eq!((0..5).filter(|&it| unreachable(it)).collect::<Vec<u32>>(), [2, 4]);
+        let roots = [Some(no(0)), None];
+        let unreachable = all.unreachable(&roots);
+        assert_eq!((0..5).filter(|&it| unreachable(no(it))).collect::<Vec<u32>>(), [2, 4]);
     }
 }

@@ -3,8 +3,8 @@
 //! Input: the graph of commits, the candidate trees, and the sightings in blobs. Output: which commit
 //! introduced or removed which token at which path. Nothing is read here.
 
-use super::super::catalog::NONE;
 use super::super::commits::Graph;
+use super::super::numbers::{CommitNo, ObjectNo};
 use super::candidate_trees::{Candidate, CandidateTrees, Child};
 use super::held::{BlobSightings, NameMatch};
 use ddpatrol_scan::sighting::TokenNo;
@@ -12,21 +12,21 @@ use std::collections::{HashMap, HashSet};
 
 /// A token that a commit introduced at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct IntroducedToken {
     pub(super) token: TokenNo,
-    pub(super) commit: u32,
+    pub(super) commit: CommitNo,
     pub(super) path: u32,
     /// The last component of the path.
     pub(super) name: u32,
     /// Where the token is in the name; `None` if it is in the content.
     pub(super) in_name: Option<NameMatch>,
     /// The blob that holds the token, or the tree that holds the name.
-    pub(super) holder: u32,
+    pub(super) holder: ObjectNo,
 }
 
-impl Change {
+impl IntroducedToken {
     pub(super) fn key(&self) -> Key {
-        Key { token: self.token, path: self.path, part: PathPart::of(self.in_name.is_some()) }
+        Key { token: self.token, path: self.path, part: PathPart::of(self.in_name.as_ref()) }
     }
 }
 
@@ -38,8 +38,9 @@ pub(super) enum PathPart {
 }
 
 impl PathPart {
-    fn of(is_name: bool) -> Self {
-        if is_name { Self::Name } else { Self::Content }
+    /// Returns the part of a token that is in a name, or not.
+    fn of(in_name: Option<&NameMatch>) -> Self {
+        if in_name.is_some() { Self::Name } else { Self::Content }
     }
 }
 
@@ -54,9 +55,9 @@ pub(super) struct Key {
 /// The changes of all commits.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) introduced: Vec<Change>,
+    pub(super) introduced: Vec<IntroducedToken>,
     /// The commits that removed a token from a path.
-    pub(super) removed: HashMap<Key, Vec<u32>>,
+    pub(super) removed: HashMap<Key, Vec<CommitNo>>,
     pub(super) in_head: HashSet<Key>,
     paths: Vec<Vec<u32>>,
     by_path: HashMap<Vec<u32>, u32>,
@@ -94,7 +95,7 @@ struct Only {
     token: TokenNo,
     name: u32,
     child: Child,
-    holder: u32,
+    holder: ObjectNo,
 }
 
 impl<'a> Compare<'a> {
@@ -107,10 +108,10 @@ impl<'a> Compare<'a> {
     }
 
     /// Compares all commits with their parents; `head` is the one that is checked out.
-    pub(super) fn run(mut self, head: Option<u32>) -> Changes {
-        for commit in 0..self.graph.len() as u32 {
+    pub(super) fn run(mut self, head: Option<CommitNo>) -> Changes {
+        for commit in self.graph.commits() {
             let own = self.candidate_tree(commit);
-            let parents: Vec<Option<u32>> =
+            let parents: Vec<Option<ObjectNo>> =
                 self.graph.parents(commit).iter().map(|&it| self.candidate_tree(it)).collect();
             if own.is_some() && !parents.contains(&own) {
                 self.introduced(commit, own, &parents);
@@ -128,25 +129,33 @@ impl<'a> Compare<'a> {
     }
 
     /// Returns the root tree of a commit, if tokens are below it.
-    fn candidate_tree(&self, commit: u32) -> Option<u32> {
-        let tree = self.graph.trees[commit as usize];
-        (tree != NONE && self.trees.has(tree)).then_some(tree)
+    fn candidate_tree(&self, commit: CommitNo) -> Option<ObjectNo> {
+        self.graph.trees[commit.index()].filter(|tree| self.trees.has(*tree))
     }
 
-    fn introduced(&mut self, commit: u32, own: Option<u32>, parents: &[Option<u32>]) {
+    fn introduced(
+        &mut self,
+        commit: CommitNo,
+        own: Option<ObjectNo>,
+        parents: &[Option<ObjectNo>],
+    ) {
         let mut found = Vec::new();
         self.only(own, parents, &mut Vec::new(), &mut |path, it| found.push((path.to_vec(), it)));
         for (path, Only { token, name, child, holder }) in found {
             let path = self.changes.path(&path);
-            let in_name = match child {
-                Child::Name(found) => Some(found),
-                Child::Tree(_) | Child::Blob(_) => None,
-            };
-            self.changes.introduced.push(Change { token, commit, path, name, in_name, holder });
+            let in_name = child.in_name().copied();
+            self.changes.introduced.push(IntroducedToken {
+                token,
+                commit,
+                path,
+                name,
+                in_name,
+                holder,
+            });
         }
     }
 
-    fn removed(&mut self, commit: u32, parent: Option<u32>, own: Option<u32>) {
+    fn removed(&mut self, commit: CommitNo, parent: Option<ObjectNo>, own: Option<ObjectNo>) {
         for key in self.keys(parent, &[own]) {
             let commits = self.changes.removed.entry(key).or_default();
             if commits.last() != Some(&commit) {
@@ -156,11 +165,11 @@ impl<'a> Compare<'a> {
     }
 
     /// Lists the tokens at paths below `tree` that none of `others` has there.
-    fn keys(&mut self, tree: Option<u32>, others: &[Option<u32>]) -> Vec<Key> {
+    fn keys(&mut self, tree: Option<ObjectNo>, others: &[Option<ObjectNo>]) -> Vec<Key> {
         let mut found = Vec::new();
         self.only(tree, others, &mut Vec::new(), &mut |path, it| found.push((path.to_vec(), it)));
         let key = |(path, it): (Vec<u32>, Only)| {
-            let part = PathPart::of(matches!(it.child, Child::Name(_)));
+            let part = PathPart::of(it.child.in_name());
             Key { token: it.token, path: self.changes.path(&path), part }
         };
         found.into_iter().map(key).collect()
@@ -169,8 +178,8 @@ impl<'a> Compare<'a> {
     /// Calls `on_only` for every token below `tree` that is at that path below none of `others`.
     fn only(
         &self,
-        tree: Option<u32>,
-        others: &[Option<u32>],
+        tree: Option<ObjectNo>,
+        others: &[Option<ObjectNo>],
         path: &mut Vec<u32>,
         on_only: &mut dyn FnMut(&[u32], Only),
     ) {
@@ -211,7 +220,7 @@ impl<'a> Compare<'a> {
                     }
                 }
                 Child::Tree(child) => {
-                    let trees: Vec<Option<u32>> = there
+                    let trees: Vec<Option<ObjectNo>> = there
                         .iter()
                         .filter_map(|it| match it {
                             Child::Tree(tree) => Some(Some(*tree)),
@@ -245,6 +254,12 @@ mod tests {
 
     const TOKEN: TokenNo = TokenNo(0);
     const OTHER: TokenNo = TokenNo(1);
+    /// The tree of a commit whose tree is missing.
+    const MISSING: u32 = 0;
+
+    fn no(index: u32) -> ObjectNo {
+        ObjectNo::new(index)
+    }
 
     /// A history drawn by hand: trees with their entries, blobs with their tokens, commits with their
     /// tree and parents, each object by its number. The numbers of commits begin at 100, so that
@@ -283,13 +298,13 @@ mod tests {
                     child: *child,
                 })
                 .collect();
-            worker.add(*tree, entries.into_iter());
+            worker.add(no(*tree), entries.into_iter());
         }
         let trees = CandidateTrees::new(vec![worker], 200);
         let nodes = (100..).zip(&drawing.commits).map(|(number, (tree, parents))| Node {
-            number,
-            tree: *tree,
-            parents: parents.iter().map(|parent| parent + 100).collect(),
+            number: no(number),
+            tree: (*tree != MISSING).then_some(no(*tree)),
+            parents: parents.iter().map(|parent| no(parent + 100)).collect(),
             time: i64::from(number),
         });
         let graph = Graph::new(nodes.collect(), 200);
@@ -299,14 +314,14 @@ mod tests {
             .flat_map(|(blob, tokens)| tokens.iter().map(|&it| (*blob, sighting(it))))
             .collect();
         let mut blobs = BlobSightings::default();
-        sightings.iter().for_each(|(blob, sighting)| blobs.add(*blob, sighting));
-        let changes = Compare::new(&trees, &graph, &blobs).run(drawing.head);
+        sightings.iter().for_each(|(blob, sighting)| blobs.add(no(*blob), sighting));
+        let changes = Compare::new(&trees, &graph, &blobs).run(drawing.head.map(CommitNo::new));
         let path = |path: u32| String::from_utf8(changes.path_bytes(path, &trees)).unwrap();
         let fact = |sign: &str, key: &Key| {
             let part = if key.part == PathPart::Name { " (name)" } else { "" };
             format!("{sign} {} {}{part}", path(key.path), key.token.0)
         };
-        let commit = |it: u32| graph.numbers[it as usize] - 100;
+        let commit = |it: CommitNo| graph.numbers[it.index()].index() - 100;
         let introduced = changes.introduced.iter();
         let mut facts: Vec<String> =
             introduced.map(|it| fact(&format!("+{}", commit(it.commit)), &it.key())).collect();
@@ -320,7 +335,7 @@ mod tests {
 
     /// One blob with a token at `key`, in tree 1; tree 2 has nothing that leads to a token.
     fn key_tree() -> Vec<(u32, Vec<(&'static str, Child)>)> {
-        vec![(1, vec![("key", Child::Blob(10))])]
+        vec![(1, vec![("key", Child::Blob(no(10)))])]
     }
 
     #[test]
@@ -350,7 +365,10 @@ mod tests {
     #[test]
     fn a_new_version_of_a_file_with_the_same_token_changes_nothing() {
         let drawing = Drawing {
-            trees: vec![(1, vec![("key", Child::Blob(10))]), (3, vec![("key", Child::Blob(11))])],
+            trees: vec![
+                (1, vec![("key", Child::Blob(no(10)))]),
+                (3, vec![("key", Child::Blob(no(11)))]),
+            ],
             blobs: vec![(10, vec![TOKEN]), (11, vec![TOKEN, OTHER])],
             commits: vec![(1, vec![]), (3, vec![0])],
             head: None,
@@ -379,9 +397,9 @@ mod tests {
     fn a_moved_file_is_removed_from_one_path_and_introduced_at_another() {
         let drawing = Drawing {
             trees: vec![
-                (1, vec![("old", Child::Blob(10))]),
-                (3, vec![("dir", Child::Tree(4))]),
-                (4, vec![("new", Child::Blob(10))]),
+                (1, vec![("old", Child::Blob(no(10)))]),
+                (3, vec![("dir", Child::Tree(no(4)))]),
+                (4, vec![("new", Child::Blob(no(10)))]),
             ],
             blobs: vec![(10, vec![TOKEN])],
             commits: vec![(1, vec![]), (3, vec![0])],
@@ -397,9 +415,9 @@ mod tests {
     fn a_folder_that_replaces_a_file_does_not_have_its_token() {
         let drawing = Drawing {
             trees: vec![
-                (1, vec![("key", Child::Blob(10))]),
-                (3, vec![("key", Child::Tree(4))]),
-                (4, vec![("key", Child::Blob(10))]),
+                (1, vec![("key", Child::Blob(no(10)))]),
+                (3, vec![("key", Child::Tree(no(4)))]),
+                (4, vec![("key", Child::Blob(no(10)))]),
             ],
             blobs: vec![(10, vec![TOKEN])],
             commits: vec![(1, vec![]), (3, vec![0])],
@@ -413,7 +431,7 @@ mod tests {
         let drawing = Drawing {
             trees: vec![
                 (1, vec![("ddpat_x", in_name(TOKEN))]),
-                (3, vec![("ddpat_x", in_name(TOKEN)), ("ddpat_x", Child::Blob(10))]),
+                (3, vec![("ddpat_x", in_name(TOKEN)), ("ddpat_x", Child::Blob(no(10)))]),
             ],
             blobs: vec![(10, vec![TOKEN])],
             commits: vec![(1, vec![]), (3, vec![0]), (1, vec![1])],
@@ -430,7 +448,7 @@ mod tests {
         let drawing = Drawing {
             trees: Vec::new(),
             blobs: Vec::new(),
-            commits: vec![(NONE, vec![]), (2, vec![0])],
+            commits: vec![(MISSING, vec![]), (2, vec![0])],
             head: Some(1),
         };
         assert!(attributed(&drawing).is_empty());

@@ -1,34 +1,35 @@
 //! The sightings by the objects that hold them. Objects and tokens are numbers.
 
+use super::super::numbers::ObjectNo;
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_scan::sighting::{Sighting, TokenNo};
 use std::collections::HashMap;
 
 /// For each blob that holds tokens: the sightings in it, by token in ascending order.
 #[derive(Default)]
-pub(super) struct BlobSightings<'a>(HashMap<u32, Vec<&'a Sighting>>);
+pub(super) struct BlobSightings<'a>(HashMap<ObjectNo, Vec<&'a Sighting>>);
 
 impl<'a> BlobSightings<'a> {
     /// Adds a sighting in a blob.
-    pub(super) fn add(&mut self, blob: u32, sighting: &'a Sighting) {
+    pub(super) fn add(&mut self, blob: ObjectNo, sighting: &'a Sighting) {
         let list = self.0.entry(blob).or_default();
         let at = list.partition_point(|it| it.token <= sighting.token);
         list.insert(at, sighting);
     }
 
     /// Returns the sightings in a blob.
-    pub(super) fn of(&self, blob: u32) -> &[&'a Sighting] {
+    pub(super) fn of(&self, blob: ObjectNo) -> &[&'a Sighting] {
         self.0.get(&blob).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the sighting of a token in a blob.
-    pub(super) fn find(&self, blob: u32, token: TokenNo) -> Option<&'a Sighting> {
+    pub(super) fn find(&self, blob: ObjectNo, token: TokenNo) -> Option<&'a Sighting> {
         let list = self.of(blob);
         list.binary_search_by_key(&token, |it| it.token).ok().map(|at| list[at])
     }
 
     /// Returns `true` if a blob holds any token.
-    pub(super) fn has(&self, blob: u32) -> bool {
+    pub(super) fn has(&self, blob: ObjectNo) -> bool {
         self.0.contains_key(&blob)
     }
 
@@ -37,7 +38,7 @@ impl<'a> BlobSightings<'a> {
     }
 
     /// Returns the numbers of the blobs.
-    pub(super) fn blobs(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn blobs(&self) -> impl Iterator<Item = ObjectNo> {
         self.0.keys().copied()
     }
 }
@@ -54,4 +55,4 @@ pub(super) struct NameMatch {
 }
 
 /// For each tree with tokens in its names: the matches, by offset in ascending order.
-pub(super) type NameSightings = HashMap<u32, Vec<NameMatch>>;
+pub(super) type NameSightings = HashMap<ObjectNo, Vec<NameMatch>>;

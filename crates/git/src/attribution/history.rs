@@ -4,47 +4,48 @@
 //! Trees are not read.
 
 use super::super::commits::{self, Graph, Node};
+use super::super::numbers::{CommitNo, ObjectNo};
 use super::super::repo::Ref;
 use super::attributor::Attributor;
 use ddpatrol_pack::{ObjectId, Reader};
 use std::collections::HashMap;
 
 /// The commits, and which of them the references reach.
-pub(super) struct History {
+pub(super) struct CommitHistory {
     pub(super) graph: Graph,
     /// The commit of each reference, most important reference first.
-    pub(super) tips: Vec<Option<u32>>,
+    pub(super) tips: Vec<Option<CommitNo>>,
     /// The names of the references, in the same order.
     pub(super) names: Vec<Vec<u8>>,
     /// For each commit: whether a reference or HEAD reaches it.
     pub(super) reachable: Vec<bool>,
     /// The commit that is checked out.
-    pub(super) head: Option<u32>,
+    pub(super) head: Option<CommitNo>,
 }
 
-impl History {
+impl CommitHistory {
     /// Builds the graph. Commits that named missing objects are read again.
     pub(super) fn new(attributor: &Attributor<'_>) -> Self {
         let mut graph_nodes = attributor.objects.links.nodes.clone();
-        // What was missing when a commit was read may have appeared since.
-        let late: HashMap<u32, ()> =
+        // An object that was missing when a commit was read may have appeared since.
+        let late: HashMap<ObjectNo, ()> =
             attributor.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
         let mut reader = Reader::default();
         for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
-            let id = attributor.objects.catalog.id(node.number);
+            let id = attributor.objects.index.id(node.number);
             let bytes = id.and_then(|id| attributor.store.read(&id, &mut reader).ok());
             let links = bytes.and_then(|(_, bytes)| commits::links(&bytes));
             if let Some(links) = links {
-                let catalog = &attributor.objects.catalog;
-                let mut found = links.ids().map(|id| catalog.find(id));
+                let index = &attributor.objects.index;
+                let mut found = links.ids().map(|id| index.find(id));
                 *node = Node::new(node.number, &links, &mut found, &mut |_| {});
             }
         }
-        let graph = Graph::new(graph_nodes, attributor.objects.catalog.len());
+        let graph = Graph::new(graph_nodes, attributor.objects.index.len());
         let mut list: Vec<&Ref> = attributor.refs.list.iter().collect();
         list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
         let find = |id: &ObjectId| graph.find(attributor.number(id)?);
-        let tips: Vec<Option<u32>> =
+        let tips: Vec<Option<CommitNo>> =
             list.iter().map(|it| it.commit.as_ref().and_then(find)).collect();
         let head = attributor.refs.head.as_ref().and_then(find);
         let reachable = graph.reachable(tips.iter().flatten().copied().chain(head));

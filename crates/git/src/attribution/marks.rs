@@ -1,7 +1,8 @@
 //! Sets of objects, and the trees that may hold one of a set's objects.
 //!
-//! It uses the links that were collected while the objects were read, and reads none itself.
+//! Input: the links that were collected while the objects were read. No object is read here.
 
+use super::super::numbers::ObjectNo;
 use super::super::objects::Objects;
 use ddpatrol_pack::Kind;
 
@@ -15,15 +16,15 @@ impl Marks {
     }
 
     #[inline]
-    pub(super) fn has(&self, number: u32) -> bool {
-        self.0[number as usize >> 6] >> (number & 63) & 1 == 1
+    pub(super) fn has(&self, number: ObjectNo) -> bool {
+        self.0[number.index() >> 6] >> (number.index() & 63) & 1 == 1
     }
 
     /// Adds a number; returns `true` if it is new.
     #[inline]
-    pub(super) fn add(&mut self, number: u32) -> bool {
+    pub(super) fn add(&mut self, number: ObjectNo) -> bool {
         let is_new = !self.has(number);
-        self.0[number as usize >> 6] |= 1 << (number & 63);
+        self.0[number.index() >> 6] |= 1 << (number.index() & 63);
         is_new
     }
 }
@@ -32,8 +33,8 @@ impl Marks {
 ///
 /// The links contain only those entries of a tree that its delta base does not have, so a tree is
 /// marked with its base: too many are marked, never too few.
-pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Marks {
-    let mut marks = Marks::new(objects.catalog.len());
+pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = ObjectNo>) -> Marks {
+    let mut marks = Marks::new(objects.index.len());
     seeds.for_each(|seed| {
         marks.add(seed);
     });
@@ -52,8 +53,8 @@ pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = u32>) -> Mar
         }
         for (forest, first) in &objects.packs {
             for (position, base) in forest.deltas(Kind::Tree) {
-                if marks.has(first + base) {
-                    grows |= marks.add(first + position);
+                if marks.has(first.plus(base)) {
+                    grows |= marks.add(first.plus(position));
                 }
             }
         }

@@ -18,75 +18,72 @@ mod tree_reader;
 
 pub(super) use attributor::Attributor;
 
-use super::catalog::NONE;
 use super::commits::describe;
+use super::numbers::{CommitNo, ObjectNo};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::finding::Part;
+use ddpatrol_scan::issue::{GitIssue, NamedBy};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
-use ddpatrol_scan::{Code, Severity};
+use ddpatrol_scan::{Code, Issue};
 use held::{BlobSightings, NameMatch, NameSightings};
-use history::History;
+use history::CommitHistory;
 use marks::marked;
 use placements::Placer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use trace::Tracer;
 
-/// Maximum number of missing objects named.
+/// Whether a repository promises objects that it has not fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partial {
+    Yes,
+    No,
+}
+
+/// Maximum number of missing objects that the issue names.
 const MOST_NAMED: usize = 3;
 
 impl Attributor<'_> {
-    /// Reports objects that others name and that are missing; returns the messages.
-    pub(super) fn missing(&self, is_partial: bool) -> Vec<(Code, String)> {
-        let is_missing = |(id, _): &&(ObjectId, u32)| {
+    /// Reports objects that others name and that are missing; returns the codes and messages.
+    pub(super) fn missing(&self, is_partial: Partial) -> Vec<(Code, String)> {
+        let is_missing = |(id, _): &&(ObjectId, ObjectNo)| {
             self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
         };
-        let mut from: BTreeMap<ObjectId, Vec<u32>> = BTreeMap::new();
+        let mut from: BTreeMap<ObjectId, Vec<ObjectNo>> = BTreeMap::new();
         for &(id, parent) in self.objects.links.missing.iter().filter(is_missing) {
             from.entry(id).or_default().push(parent);
         }
         // A shallow clone names the parents of the commits where it begins.
-        let boundary: BTreeSet<u32> =
+        let boundary: BTreeSet<ObjectNo> =
             self.shallow.iter().filter_map(|id| self.number(id)).collect();
         from.retain(|_, parents| !parents.iter().all(|parent| boundary.contains(parent)));
         if from.is_empty() {
             return Vec::new();
         }
-        let named: Vec<String> = from.keys().take(MOST_NAMED).map(ToString::to_string).collect();
-        let more = if from.len() > MOST_NAMED { ", …" } else { "" };
-        let (count, named) = (from.len(), format!("{}{more}", named.join(", ")));
-        let objects = if count == 1 { "object" } else { "objects" };
-        let (kind, code, message) = if is_partial {
-            let what = "this is a partial clone: it was promised";
-            let message = format!("{what} {count} {objects} that it never fetched ({named})");
-            (Severity::Opaque, Code::PartialClone, message)
+        let named_by = if is_partial == Partial::Yes {
+            NamedBy::PartialClone
         } else if self.is_reachable(from.values().flatten().copied()) {
-            (
-                Severity::Unread,
-                Code::ObjectMissing,
-                format!("{count} {objects} missing ({named}); `git fsck` tells more"),
-            )
+            NamedBy::Reachable
         } else {
-            let what = "that only unreachable history names";
-            (
-                Severity::Opaque,
-                Code::ObjectMissing,
-                format!("{count} {objects} {what} missing ({named})"),
-            )
+            NamedBy::Unreachable
         };
-        self.run.report_message(kind, code, Some(self.root.to_owned()), message.clone());
-        vec![(code, message)]
+        let first = from.keys().take(MOST_NAMED).copied().collect();
+        let issue = Issue::Git(GitIssue::ObjectsMissing { count: from.len(), first, named_by });
+        let recorded = (issue.code(), issue.to_string());
+        self.run.report(issue, Some(self.root.to_owned()));
+        vec![recorded]
     }
 
     /// Returns `true` if a reference may reach one of these objects.
-    fn is_reachable(&self, objects: impl Iterator<Item = u32>) -> bool {
+    fn is_reachable(&self, objects: impl Iterator<Item = ObjectNo>) -> bool {
         let marks = marked(self.objects, objects);
-        let History { graph, reachable, .. } = History::new(self);
-        let is_marked = |number: u32| number != NONE && marks.has(number);
-        (0..graph.len())
-            .any(|at| reachable[at] && (is_marked(graph.numbers[at]) || is_marked(graph.trees[at])))
-            || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
+        let CommitHistory { graph, reachable, .. } = CommitHistory::new(self);
+        let is_marked = |number: ObjectNo| marks.has(number);
+        (0..graph.len()).any(|at| {
+            reachable[at]
+                && (is_marked(graph.numbers[at]) || graph.trees[at].is_some_and(is_marked))
+        }) || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
     /// Returns the places of all sightings in objects.
@@ -94,7 +91,7 @@ impl Attributor<'_> {
         if sightings.is_empty() {
             return Vec::new();
         }
-        let history = History::new(self);
+        let history = CommitHistory::new(self);
         let tracer = Tracer { attributor: self, history: &history };
         let (mut blobs, mut trees) = (BlobSightings::default(), NameSightings::new());
         for sighting in sightings {
@@ -150,7 +147,8 @@ impl Attributor<'_> {
             }
         }
         let commit_of = |id: &ObjectId| history.graph.find(self.number(id)?);
-        let mut commits: Vec<u32> = messages.keys().filter_map(|(id, _)| commit_of(id)).collect();
+        let mut commits: Vec<CommitNo> =
+            messages.keys().filter_map(|(id, _)| commit_of(id)).collect();
         commits.sort_unstable();
         let lists = history.graph.reached_by(&commits, &history.tips);
         let head = history.head.filter(|_| !commits.is_empty());
@@ -169,7 +167,7 @@ impl Attributor<'_> {
                     commit.zip(commit.and_then(|it| commits.binary_search(&it).ok()))
                 {
                     tracer.fill(&mut trace, commit, &lists[at]);
-                    trace.in_head = in_head.get(commit as usize).is_some_and(|it| *it);
+                    trace.in_head = in_head.get(commit.index()).is_some_and(|it| *it);
                 }
                 trace.introduced = Some(described);
                 Part::Commit

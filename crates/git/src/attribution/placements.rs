@@ -2,16 +2,16 @@
 //!
 //! Input: the changes of all commits. Output: placements. Nothing is compared here.
 
-use super::super::catalog::NONE;
 use super::super::commits::describe;
+use super::super::numbers::{CommitNo, ObjectNo};
 use super::super::tree_names::EntryFinder;
 use super::super::tree_path::join;
 use super::super::trees::{self, EntryKind};
 use super::attributor::Attributor;
 use super::candidate_trees::CandidateTrees;
-use super::compare::{Change, Changes, Key};
+use super::compare::{Changes, IntroducedToken, Key};
 use super::held::{BlobSightings, NameMatch, NameSightings};
-use super::history::History;
+use super::history::CommitHistory;
 use super::trace::Tracer;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::commit::Commit;
@@ -28,27 +28,28 @@ pub(super) struct Placer<'a> {
     pub(super) attributor: &'a Attributor<'a>,
     pub(super) changes: &'a Changes,
     pub(super) trees: &'a CandidateTrees,
-    pub(super) history: &'a History,
+    pub(super) history: &'a CommitHistory,
     pub(super) blobs: &'a BlobSightings<'a>,
 }
 
-/// Commits as people know them, each read once, and lists of them, each made once.
+/// Descriptions of commits, each read once, and lists of them, each built once.
 #[derive(Default)]
 struct Described {
-    commits: HashMap<u32, Arc<Commit>>,
+    commits: HashMap<CommitNo, Arc<Commit>>,
     removed: HashMap<Key, Removed>,
 }
 
 impl Placer<'_> {
     /// Adds the placements of all tokens that commits introduced.
     pub(super) fn place_introduced(&self, reader: &mut Reader, placements: &mut Vec<Placement>) {
-        let mut commits: Vec<u32> = self.changes.introduced.iter().map(|it| it.commit).collect();
+        let mut commits: Vec<CommitNo> =
+            self.changes.introduced.iter().map(|it| it.commit).collect();
         commits.sort_unstable();
         commits.dedup();
         let tips = self.history.graph.reached_by(&commits, &self.history.tips);
         let mut described = Described::default();
-        // The placements in one blob follow each other, so that it is read once.
-        let mut introduced: Vec<&Change> = self.changes.introduced.iter().collect();
+        // Placements in the same blob are consecutive, so that the blob is read once.
+        let mut introduced: Vec<&IntroducedToken> = self.changes.introduced.iter().collect();
         introduced.sort_by_key(|it| (it.holder, it.name, it.path, it.token, it.commit));
         for change in introduced {
             if self.attributor.run.is_interrupted() {
@@ -75,12 +76,12 @@ impl Placer<'_> {
 
     fn trace(
         &self,
-        change: &Change,
+        change: &IntroducedToken,
         tips: &[u32],
         described: &mut Described,
         reader: &mut Reader,
     ) -> Option<Arc<Trace>> {
-        let id = self.attributor.objects.catalog.id(change.holder)?;
+        let id = self.attributor.objects.index.id(change.holder)?;
         let kind = if change.in_name.is_some() { Kind::Tree } else { Kind::Blob };
         let tracer = self.tracer();
         let mut trace = tracer.new_trace(id, kind);
@@ -93,14 +94,14 @@ impl Placer<'_> {
         Some(Arc::new(trace))
     }
 
-    /// Returns the commits that removed a token from a path, the same list for each location there.
+    /// Returns the commits that removed a token from a path. All locations at the path share the list.
     fn removed(&self, key: Key, described: &mut Described, reader: &mut Reader) -> Removed {
         let Some(commits) = self.changes.removed.get(&key) else { return Removed::default() };
         if let Some(known) = described.removed.get(&key) {
             return known.clone();
         }
         let mut commits = commits.clone();
-        commits.sort_by_key(|&it| (self.history.graph.dates[it as usize], it));
+        commits.sort_by_key(|&it| (self.history.graph.dates[it.index()], it));
         let total = commits.len();
         let first = commits.into_iter().take(MOST_REMOVED);
         let first = first.filter_map(|it| described.get(self, it, reader)).collect();
@@ -110,7 +111,7 @@ impl Placer<'_> {
     }
 
     /// Returns `true` if a parent's object at that path is missing, as in a partial clone.
-    fn lacks_parents(&self, change: &Change, reader: &mut Reader) -> bool {
+    fn lacks_parents(&self, change: &IntroducedToken, reader: &mut Reader) -> bool {
         let Attributor { objects, .. } = self.attributor;
         if objects.links.missing.is_empty() {
             return false;
@@ -118,10 +119,10 @@ impl Placer<'_> {
         let path = self.changes.path_bytes(change.path, self.trees);
         let graph = &self.history.graph;
         let parents = graph.parents(change.commit).iter();
-        parents.map(|&parent| graph.trees[parent as usize]).any(|tree| {
-            let mut at = Some(tree).filter(|&tree| tree != NONE);
+        parents.map(|&parent| graph.trees[parent.index()]).any(|tree| {
+            let mut at = tree;
             for name in path.split(|&byte| byte == b'/') {
-                let Some(id) = at.and_then(|number| objects.catalog.id(number)) else {
+                let Some(id) = at.and_then(|number| objects.index.id(number)) else {
                     return true;
                 };
                 let Ok((Kind::Tree, bytes)) = self.attributor.store.read(&id, reader) else {
@@ -140,7 +141,7 @@ impl Placer<'_> {
                 if found.kind == EntryKind::Submodule {
                     return false;
                 }
-                at = objects.catalog.find(found.id);
+                at = objects.index.find(found.id);
             }
             at.is_none()
         })
@@ -160,7 +161,8 @@ impl Placer<'_> {
         placements: &mut Vec<Placement>,
     ) {
         let is_unreachable = self.trees.unreachable(&self.history.graph.trees);
-        let mut blobs: Vec<u32> = self.blobs.blobs().filter(|&it| is_unreachable(it)).collect();
+        let mut blobs: Vec<ObjectNo> =
+            self.blobs.blobs().filter(|&it| is_unreachable(it)).collect();
         blobs.sort_unstable();
         for blob in blobs {
             let Some(trace) = self.trace_unreachable(blob, Kind::Blob) else { continue };
@@ -169,10 +171,10 @@ impl Placer<'_> {
                 ..Placement::of(sighting, Part::Content)
             }));
         }
-        let mut lone: Vec<(&u32, &Vec<NameMatch>)> =
+        let mut unreachable: Vec<(&ObjectNo, &Vec<NameMatch>)> =
             trees.iter().filter(|(tree, _)| is_unreachable(**tree)).collect();
-        lone.sort_unstable();
-        for (&tree, names) in lone {
+        unreachable.sort_unstable();
+        for (&tree, names) in unreachable {
             let Some(trace) = self.trace_unreachable(tree, Kind::Tree) else { continue };
             let Ok((_, bytes)) = self.attributor.store.read(&trace.object, reader) else {
                 continue;
@@ -191,8 +193,8 @@ impl Placer<'_> {
     }
 
     /// Creates the trace of an object that no commit contains.
-    fn trace_unreachable(&self, number: u32, kind: Kind) -> Option<Arc<Trace>> {
-        let id = self.attributor.objects.catalog.id(number)?;
+    fn trace_unreachable(&self, number: ObjectNo, kind: Kind) -> Option<Arc<Trace>> {
+        let id = self.attributor.objects.index.id(number)?;
         let tracer = self.tracer();
         let mut trace = tracer.new_trace(id, kind);
         tracer.name_tags(&mut trace, id);
@@ -221,14 +223,14 @@ impl Described {
     fn get(
         &mut self,
         placer: &Placer<'_>,
-        commit: u32,
+        commit: CommitNo,
         reader: &mut Reader,
     ) -> Option<Arc<Commit>> {
         if let Some(known) = self.commits.get(&commit) {
             return Some(Arc::clone(known));
         }
-        let number = placer.history.graph.numbers[commit as usize];
-        let id = placer.attributor.objects.catalog.id(number)?;
+        let number = placer.history.graph.numbers[commit.index()];
+        let id = placer.attributor.objects.index.id(number)?;
         let (_, bytes) = placer.attributor.store.read(&id, reader).ok()?;
         let described = Arc::new(describe(id, &bytes));
         self.commits.insert(commit, Arc::clone(&described));

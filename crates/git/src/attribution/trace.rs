@@ -1,9 +1,10 @@
 //! Builds the trace of an object: which references reach it, its date, and the boundary of a clone.
 //!
-//! Which commits brought and removed a token is filled in by the callers.
+//! The callers fill in which commits introduced and removed a token.
 
+use super::super::numbers::CommitNo;
 use super::attributor::Attributor;
-use super::history::History;
+use super::history::CommitHistory;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_scan::finding::Trace;
 
@@ -14,13 +15,13 @@ const MOST_REFS: usize = 10;
 #[derive(Clone, Copy)]
 pub(super) struct Tracer<'a> {
     pub(super) attributor: &'a Attributor<'a>,
-    pub(super) history: &'a History,
+    pub(super) history: &'a CommitHistory,
 }
 
 impl Tracer<'_> {
-    /// Creates the trace of an object of which nothing else is known.
+    /// Creates the trace of an object, without references and commits.
     pub(super) fn new_trace(&self, object: ObjectId, kind: Kind) -> Trace {
-        Trace::new(self.attributor.repository.told().to_owned(), object, kind)
+        Trace::new(self.attributor.repository.reported_path().to_owned(), object, kind)
     }
 
     /// Fills in the references that point to an object, or to a tag that leads to it.
@@ -30,7 +31,7 @@ impl Tracer<'_> {
         while let Some(&target) = leading.get(at) {
             let tags = self.attributor.objects.links.tags.iter().filter(|(_, it)| *it == target);
             let tags: Vec<_> =
-                tags.filter_map(|&(tag, _)| self.attributor.objects.catalog.id(tag)).collect();
+                tags.filter_map(|&(tag, _)| self.attributor.objects.index.id(tag)).collect();
             tags.into_iter().for_each(|tag| {
                 if !leading.contains(&tag) {
                     leading.push(tag);
@@ -51,9 +52,9 @@ impl Tracer<'_> {
     }
 
     /// Fills in the references that reach a commit, its date, and whether a shallow clone ends there.
-    pub(super) fn fill(&self, trace: &mut Trace, commit: u32, tips: &[u32]) {
+    pub(super) fn fill(&self, trace: &mut Trace, commit: CommitNo, tips: &[u32]) {
         let Self { attributor, history } = self;
-        trace.reachable = history.reachable[commit as usize];
+        trace.reachable = history.reachable[commit.index()];
         trace.refs_total = tips.len();
         let name = |&tip: &u32| history.names[tip as usize].clone();
         trace.refs = tips.iter().take(MOST_REFS).map(name).collect();
@@ -61,9 +62,9 @@ impl Tracer<'_> {
             // A detached HEAD is no reference, but it keeps what it reaches.
             (trace.refs, trace.refs_total) = (vec![b"HEAD".to_vec()], 1);
         }
-        trace.date = history.graph.dates[commit as usize];
-        let number = history.graph.numbers[commit as usize];
-        let id = attributor.objects.catalog.id(number);
+        trace.date = history.graph.dates[commit.index()];
+        let number = history.graph.numbers[commit.index()];
+        let id = attributor.objects.index.id(number);
         trace.at_boundary = id.is_some_and(|id| attributor.shallow.contains(&id));
     }
 }

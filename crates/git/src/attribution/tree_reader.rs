@@ -2,7 +2,8 @@
 //!
 //! Input: the objects that hold tokens. Output: [`CandidateTrees`]. Trees that are not marked are skipped.
 
-use super::super::trees::{self, Copied, Entries, EntryKind, Starts, TreeEntry};
+use super::super::numbers::ObjectNo;
+use super::super::trees::{self, Copied, Entries, EntryKind, KnownEntries, Starts, TreeEntry};
 use super::attributor::Attributor;
 use super::candidate_trees::{Candidate, CandidateTrees, Child, WorkerTrees};
 use super::held::{BlobSightings, NameMatch, NameSightings};
@@ -28,7 +29,7 @@ pub(super) fn find(
         parts.append(&mut shared.walk(forest, *first));
     }
     parts.push(shared.read_loose());
-    CandidateTrees::new(parts, objects.catalog.len())
+    CandidateTrees::new(parts, objects.index.len())
 }
 
 /// A filter that excludes most blobs without tokens at the cost of one memory access.
@@ -39,7 +40,7 @@ const BLOOM_BITS: u32 = 20;
 impl Bloom {
     fn new(attributor: &Attributor<'_>, blobs: &BlobSightings<'_>) -> Self {
         let mut bits = vec![0; 1 << (BLOOM_BITS - 6)];
-        for id in blobs.blobs().filter_map(|number| attributor.objects.catalog.id(number)) {
+        for id in blobs.blobs().filter_map(|number| attributor.objects.index.id(number)) {
             let at = Self::slot(id.as_bytes());
             bits[at >> 6] |= 1 << (at & 63);
         }
@@ -67,16 +68,16 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn part(&self, first: u32) -> TreeVisitor<'_> {
+    fn part(&self, first: ObjectNo) -> TreeVisitor<'_> {
         TreeVisitor { shared: self, first, part: WorkerTrees::default(), failed: Vec::new() }
     }
 
-    fn walk(&self, forest: &DeltaForest, first: u32) -> Vec<WorkerTrees> {
-        let is_unmarked = |position: u32| !self.marks.has(first + position);
+    fn walk(&self, forest: &DeltaForest, first: ObjectNo) -> Vec<WorkerTrees> {
+        let is_unmarked = |position: u32| !self.marks.has(first.plus(position));
         let options = WalkOptions {
             kinds: Kinds::of(&[Kind::Tree]),
-            pool: self.attributor.means.workers.pool(),
-            budget: self.attributor.means.budget,
+            pool: self.attributor.resources.workers.pool(),
+            budget: self.attributor.resources.budget,
             skip: Some(&is_unmarked),
         };
         let visitors = forest.walk(&options, &|| self.part(first));
@@ -84,25 +85,25 @@ impl Shared<'_> {
         let mut reader = Reader::default();
         for id in visitors.iter().flat_map(|visitor| &visitor.failed) {
             // Another copy may be intact, as in the first walk.
-            let number = self.attributor.objects.catalog.find(id.as_bytes());
+            let number = self.attributor.objects.index.find(id.as_bytes());
             if let (Some(number), Ok((Kind::Tree, bytes))) =
                 (number, self.attributor.store.read(id, &mut reader))
             {
-                again.tree(number, (&bytes, &[]), None, id.as_bytes().len());
+                again.tree(number, TreeBytes::alone(&bytes, *id), None);
             }
         }
         visitors.into_iter().chain([again]).map(|visitor| visitor.part).collect()
     }
 
     fn read_loose(&self) -> WorkerTrees {
-        let mut visitor = self.part(0);
+        let mut visitor = self.part(ObjectNo::FIRST);
         let mut reader = Reader::default();
         for &(number, id) in &self.attributor.objects.loose {
             if !self.marks.has(number) {
                 continue;
             }
             if let Ok((Kind::Tree, bytes)) = self.attributor.store.read(&id, &mut reader) {
-                visitor.tree(number, (&bytes, &[]), None, id.as_bytes().len());
+                visitor.tree(number, TreeBytes::alone(&bytes, id), None);
             }
         }
         visitor.part
@@ -111,33 +112,49 @@ impl Shared<'_> {
 
 struct TreeVisitor<'a> {
     shared: &'a Shared<'a>,
-    first: u32,
+    first: ObjectNo,
     part: WorkerTrees,
     /// Trees that cannot be read from the pack.
     failed: Vec<ObjectId>,
 }
 
 /// The state of a tree that is kept while its deltas are visited.
-struct Kept {
+struct ScannedTree {
     starts: Starts,
     /// The entries that may lead to a token, each with where it begins.
     candidates: Vec<(u32, Candidate)>,
 }
 
+/// The bytes of a tree, and how they were assembled from its delta base.
+struct TreeBytes<'a> {
+    bytes: &'a [u8],
+    /// The pieces; empty if there is no delta base.
+    pieces: &'a [Piece],
+    /// The length of an id in bytes.
+    id_len: usize,
+}
+
+impl<'a> TreeBytes<'a> {
+    /// Takes a tree without its delta base.
+    fn alone(bytes: &'a [u8], id: ObjectId) -> Self {
+        Self { bytes, pieces: &[], id_len: id.as_bytes().len() }
+    }
+}
+
 impl TreeVisitor<'_> {
-    /// Finds the entries of a tree that may lead to a token: among those that it has from its delta
-    /// base, those that did there; `None` if the tree is broken.
+    /// Finds the entries of a tree that may lead to a token. Entries that are copied from the delta base
+    /// are candidates if they were candidates there. Returns `None` if the tree is broken.
     fn tree(
         &mut self,
-        number: u32,
-        (bytes, pieces): (&[u8], &[Piece]),
-        base: Option<&Kept>,
-        id_len: usize,
-    ) -> Option<Kept> {
+        number: ObjectNo,
+        source: TreeBytes<'_>,
+        base: Option<&ScannedTree>,
+    ) -> Option<ScannedTree> {
         // If names of the tree hold tokens, every entry is visited.
         let base = base.filter(|_| !self.shared.trees.contains_key(&number));
         let mut candidates: Vec<(u32, Candidate)> = Vec::new();
-        let known = (pieces, base.map(|base| &base.starts));
+        let TreeBytes { bytes, pieces, id_len } = source;
+        let known = KnownEntries { pieces, base: base.map(|base| &base.starts) };
         let starts =
             trees::walk(&mut trees::Tree::Whole(bytes), known, id_len, |entries| match entries {
                 Entries::Fresh(entry) => self.entry(number, &entry, &mut candidates),
@@ -145,7 +162,7 @@ impl TreeVisitor<'_> {
                     let there = base.map_or(&[][..], |base| &base.candidates);
                     let first = there.partition_point(|(start, _)| *start < from);
                     let copied = there[first..].iter().take_while(|(start, _)| *start < to);
-                    // A name that holds a token is its own tree's.
+                    // Names with tokens are found in each tree itself.
                     let copied = copied.filter(|(_, it)| !matches!(it.child, Child::Name(_)));
                     candidates.extend(copied.map(|(start, it)| (start - from + at, *it)));
                 }
@@ -153,21 +170,24 @@ impl TreeVisitor<'_> {
         if !candidates.is_empty() {
             self.part.add(number, candidates.iter().map(|(_, entry)| *entry));
         }
-        Some(Kept { starts, candidates })
+        Some(ScannedTree { starts, candidates })
     }
 
     /// Adds an entry if it may lead to a token.
-    fn entry(&mut self, tree: u32, entry: &TreeEntry<'_>, candidates: &mut Vec<(u32, Candidate)>) {
-        let catalog = &self.shared.attributor.objects.catalog;
+    fn entry(
+        &mut self,
+        tree: ObjectNo,
+        entry: &TreeEntry<'_>,
+        candidates: &mut Vec<(u32, Candidate)>,
+    ) {
+        let index = &self.shared.attributor.objects.index;
         let child = match entry.kind {
-            EntryKind::Tree => catalog
-                .find(entry.id)
-                .filter(|&child| self.shared.marks.has(child))
-                .map(Child::Tree),
-            EntryKind::Blob if self.shared.bloom.may_have(entry.id) => catalog
-                .find(entry.id)
-                .filter(|child| self.shared.blobs.has(*child))
-                .map(Child::Blob),
+            EntryKind::Tree => {
+                index.find(entry.id).filter(|&child| self.shared.marks.has(child)).map(Child::Tree)
+            }
+            EntryKind::Blob if self.shared.bloom.may_have(entry.id) => {
+                index.find(entry.id).filter(|child| self.shared.blobs.has(*child)).map(Child::Blob)
+            }
             EntryKind::Blob | EntryKind::Submodule => None,
         };
         let start = entry.start as u32;
@@ -187,17 +207,18 @@ impl TreeVisitor<'_> {
 }
 
 impl Visitor for TreeVisitor<'_> {
-    type BaseData = Option<Kept>;
+    type BaseData = Option<ScannedTree>;
 
     fn visit(
         &mut self,
         object: &mut Object<'_>,
-        base: Option<&Option<Kept>>,
-    ) -> Result<Option<Kept>, Fault> {
-        let number = self.first + object.position();
+        base: Option<&Option<ScannedTree>>,
+    ) -> Result<Option<ScannedTree>, Fault> {
+        let number = self.first.plus(object.position());
         let id_len = object.id().as_bytes().len();
-        let whole = object.assemble_with_pieces()?;
-        Ok(self.tree(number, whole, base.and_then(Option::as_ref), id_len))
+        let (bytes, pieces) = object.assemble_with_pieces()?;
+        let source = TreeBytes { bytes, pieces, id_len };
+        Ok(self.tree(number, source, base.and_then(Option::as_ref)))
     }
 
     fn stream(&mut self, _: ObjectId, _: u64, _: &mut dyn Read) -> io::Result<()> {

@@ -1,22 +1,24 @@
 //! Pushes the blobs of a change to sinks, and the Git LFS objects behind pointers among them.
 //!
-//! Input: ids of blobs. Output: their bytes, to the sinks, and what cannot be read.
+//! Input: ids of blobs. Output: their bytes, pushed to the sinks, and the blobs that cannot be read.
 
 use super::super::lfs::{Lfs, LfsError, Pointer};
 use super::super::store::Store;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::issue::Cause;
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Sink, Sinks, add};
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// What cannot be read of blobs.
+/// Blobs and Git LFS objects that cannot be read.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     /// The pointers whose objects cannot be read.
-    pub(super) lfs: HashMap<ObjectId, LfsError>,
-    /// Why blobs cannot be read.
-    pub(super) errors: Vec<String>,
+    pub(super) lfs: HashMap<ObjectId, Arc<LfsError>>,
+    /// The errors of the blobs.
+    pub(super) errors: Vec<Cause>,
 }
 
 /// A worker that pushes blobs.
@@ -26,7 +28,7 @@ struct BlobWorker<'a> {
     unread: Unread,
 }
 
-/// Up to this number of blobs, starting threads takes longer than searching them.
+/// Up to this number of blobs, one thread is faster than starting several.
 const FEW: usize = 32;
 
 /// Reads blobs and pushes them.
@@ -66,9 +68,9 @@ impl BlobReader<'_> {
             Ok((Kind::Blob, bytes)) => bytes,
             Ok((kind, _)) => {
                 let message = format!("object {id} is a {}, not a blob", kind.name());
-                return unread.errors.push(message);
+                return unread.errors.push(message.into());
             }
-            Err(error) => return unread.errors.push(error.to_string()),
+            Err(error) => return unread.errors.push(error.into()),
         };
         let tally = &self.run.tally;
         add(&tally.objects, 1);
@@ -79,7 +81,7 @@ impl BlobReader<'_> {
                 add(&tally.bytes, object.len() as u64);
                 sink.blob(&Blob::whole(Origin::Lfs(id), &object));
             }
-            Some(Err(error)) => drop(unread.lfs.insert(id, error)),
+            Some(Err(error)) => drop(unread.lfs.insert(id, Arc::new(error))),
             None => {}
         }
     }

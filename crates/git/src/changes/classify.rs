@@ -12,16 +12,16 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What is classified.
+/// The input of the classification.
 pub(super) struct Classification<'a> {
     pub(super) set: &'a ChangeSet,
     pub(super) scope: Scope,
-    /// The texts that the numbers of [`Holder::Text`] stand for.
+    /// The texts to which the numbers of [`Holder::Text`] refer.
     pub(super) texts: &'a [ChangeText],
     /// The sightings in the change.
     pub(super) new: &'a [Sighting],
     pub(super) base: &'a Base,
-    /// The sightings in the versions that the base has, and in those that the change replaces.
+    /// The sightings in the versions of the base, and in the versions that the change replaces.
     pub(super) old: &'a [Sighting],
     /// The folder that names of references are reported at.
     pub(super) top: &'a Path,
@@ -82,7 +82,7 @@ impl Classification<'_> {
             let Holder::Object(id, kind) = sighting.holder else { return None };
             let part = match kind {
                 Kind::Commit => Part::Commit,
-                // A tag that the other side has may lead to this one.
+                // A tag of the other side may point to this one.
                 Kind::Tag if self.base.tags.contains(&id) => return None,
                 Kind::Tag => Part::Tag,
                 Kind::Tree | Kind::Blob => return None,
@@ -107,7 +107,7 @@ impl Classification<'_> {
             for sighting in new.of(blob) {
                 let change_status = change_status(item, paths.get(&sighting.token));
                 let had = item.before.iter().any(|id| old.holds(id, sighting.token));
-                // An earlier commit of the range introduced it: that one is reported.
+                // An earlier commit of the range introduced the token. It is reported there.
                 if had && change_status == ChangeStatus::New {
                     continue;
                 }
@@ -159,7 +159,7 @@ impl Classification<'_> {
     }
 }
 
-/// Classifies a token of an item that the base has at `paths`.
+/// Classifies a token of an item; `paths` are the paths at which the base has the token.
 fn change_status(item: &Item, paths: Option<&Vec<&[u8]>>) -> ChangeStatus {
     let Some(paths) = paths else { return ChangeStatus::New };
     let own = [Some(&item.path[..]), item.renamed_from.as_deref()];
@@ -224,7 +224,7 @@ mod tests {
             Self { set, scope: Scope::Judged, texts: Vec::new(), new, base, old }
         }
 
-        /// The places as `path status`, with the part of those that are not in a content.
+        /// Returns the places as `path status`, with the part unless it is the content.
         fn classified(&self) -> Vec<String> {
             let Self { set, scope, texts, new, base, old } = self;
             let top = Path::new("top");

@@ -6,29 +6,29 @@ use ddpatrol_pack::{Kind, ObjectId, Reader};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// A path that differs.
+/// A path whose content differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Differing {
     pub(super) path: Vec<u8>,
     /// The blob; `None` for a submodule.
     pub(super) blob: Option<ObjectId>,
-    /// What the others have at the path, if it is a blob.
+    /// The blobs that the other trees have at the path.
     pub(super) others: Vec<ObjectId>,
-    /// Whether none of the others has the path.
+    /// Whether none of the other trees has the path.
     pub(super) is_new: bool,
 }
 
-/// What a folder holds, by name.
+/// The entries of a folder, by name.
 type Folder = BTreeMap<Vec<u8>, (EntryKind, ObjectId)>;
 
-/// Reads trees, each once as long as it is remembered.
+/// Reads trees, and caches the most recent ones.
 pub(super) struct Trees<'a> {
     store: &'a Store,
     reader: Reader,
     known: HashMap<ObjectId, Arc<Folder>>,
 }
 
-/// How many folders are remembered.
+/// Maximum number of cached folders.
 const MOST_KNOWN: usize = 4096;
 
 impl<'a> Trees<'a> {
@@ -50,7 +50,7 @@ impl<'a> Trees<'a> {
             }
         }
         if kind != Kind::Tree || at != bytes.len() {
-            return Err(ReadError::Broken { id: *id, cause: "it is no proper tree".into() });
+            return Err(ReadError::Broken { id: *id, cause: "not a valid tree".into() });
         }
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
@@ -124,7 +124,7 @@ impl<'a> Trees<'a> {
         Ok(found.and_then(|(kind, id)| (kind == EntryKind::Blob).then_some(id)))
     }
 
-    /// Names what there is at a path, be it a blob or a tree.
+    /// Returns the id of the blob or tree at a path.
     pub(super) fn id_at(
         &mut self,
         tree: &ObjectId,
@@ -149,7 +149,7 @@ impl<'a> Trees<'a> {
         Ok(Some(blobs.map(|(name, _)| name.clone()).collect()))
     }
 
-    /// Tells whether there is something at a path.
+    /// Returns `true` if the tree has an entry at a path.
     pub(super) fn has(&mut self, tree: &ObjectId, path: &[u8]) -> Result<bool, ReadError> {
         Ok(self.entry_at(tree, path)?.is_some())
     }

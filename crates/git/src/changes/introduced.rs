@@ -1,4 +1,7 @@
-//! Reads what commits bring: tags, messages, and the versions of paths that no parent has.
+//! Reads the content that commits introduce: tags, messages, and the versions of paths that no parent has.
+//!
+//! Input: ids of commits. Output: a [`ChangeSet`], and messages pushed to the sinks. Blobs are read in
+//! `blobs`.
 
 use super::super::commits::{self, describe};
 use super::super::repo::Repository;
@@ -8,36 +11,37 @@ use super::set::{Base, ChangeSet, Item, sorted_base};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
-use ddpatrol_scan::{Code, Run, Severity, Sink, Sinks, add};
+use ddpatrol_scan::issue::GitIssue;
+use ddpatrol_scan::{Run, Sink, Sinks, add};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-/// The objects of a repository's history, and what is done with them.
-pub(super) struct History<'a> {
+/// Reads the commits and tags of a range.
+pub(super) struct RangeReader<'a> {
     pub(super) repository: &'a Repository,
     pub(super) store: &'a Store,
-    /// The commits whose parents a shallow clone left out.
+    /// The commits whose parents a shallow clone lacks.
     pub(super) shallow: Vec<ObjectId>,
-    /// The bases that were named.
+    /// The bases that the user named.
     pub(super) bases: &'a [ObjectId],
-    /// What else the other side has, mostly of other branches.
+    /// Further commits of the other side, mostly of other branches.
     pub(super) also: &'a [ObjectId],
     pub(super) sinks: &'a dyn Sinks,
     pub(super) run: &'a Run,
 }
 
-/// What is being read.
+/// The state of reading some commits.
 struct Reading<'a> {
     sink: Box<dyn Sink + 'a>,
     set: ChangeSet,
     trees: Trees<'a>,
     reader: Reader,
-    /// The commits that lie in the range.
+    /// The commits of the range.
     inside: HashSet<ObjectId>,
 }
 
-impl History<'_> {
-    /// Pushes the tags that heads name and bases do not, and the tags that those tag; returns their
+impl RangeReader<'_> {
+    /// Pushes the tags that heads name and bases do not, and the tags to which they point. Returns their
     /// traces.
     pub(super) fn push_tags(&self, brought: &[ObjectId], had: &[ObjectId]) -> Vec<Arc<Trace>> {
         let had: HashSet<ObjectId> = had.iter().copied().collect();
@@ -53,7 +57,7 @@ impl History<'_> {
         traces
     }
 
-    /// Returns the tags that those at `had` lead to.
+    /// Returns the tags at `had`, and the tags to which they point.
     pub(super) fn tags_below(&self, had: &[ObjectId]) -> HashSet<ObjectId> {
         let had: Vec<ObjectId> = had.iter().copied().filter(|id| self.store.has(id)).collect();
         self.tags(&had).into_iter().map(|(id, _)| id).collect()
@@ -64,7 +68,7 @@ impl History<'_> {
         let mut tags = Vec::new();
         for id in ids {
             let mut next = Some(*id);
-            // Ids are not verified, so tags can be made to form a circle.
+            // Ids are not verified, so crafted tags can form a cycle.
             for _ in 0..LONGEST_TAGS {
                 let Some(id) = next.take() else { break };
                 match self.store.read(&id, &mut reader) {
@@ -73,15 +77,15 @@ impl History<'_> {
                         tags.push((id, bytes));
                     }
                     Ok(_) => {}
-                    Err(error) => self.report(&error),
+                    Err(error) => self.report(error),
                 }
             }
         }
         tags
     }
 
-    /// Lists what commits bring, given with children before their parents; `rank` commits were
-    /// read before these. What cannot be read is reported, and the other commits are read on.
+    /// Lists the content that commits introduce. Children come before their parents in `commits`, and
+    /// `rank` commits were read before. A commit that cannot be read is reported and skipped.
     pub(super) fn read(&self, commits: &[ObjectId], rank: usize) -> ChangeSet {
         let mut reading = Reading {
             sink: self.sinks.sink(),
@@ -96,7 +100,7 @@ impl History<'_> {
                 break;
             }
             if let Err(error) = self.read_commit(id, rank + at, &mut reading) {
-                self.report(&error);
+                self.report(error);
             }
         }
         reading.set
@@ -118,16 +122,8 @@ impl History<'_> {
         reading.sink.blob(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
         let is_boundary = self.shallow.contains(id);
         if is_boundary {
-            let message = format!(
-                "the shallow clone begins at commit {id}, within the range: everything in it \
-                 counts as brought by it"
-            );
-            self.run.report_message(
-                Severity::Opaque,
-                Code::ShallowClone,
-                Some(self.repository.git_dir.clone()),
-                message,
-            );
+            let issue = GitIssue::ShallowRange { commit: *id };
+            self.run.report(issue, Some(self.repository.git_dir.clone()));
         }
         if links.parents.is_empty() && !(self.bases.is_empty() && self.also.is_empty()) {
             self.run.note(format!(
@@ -138,7 +134,7 @@ impl History<'_> {
         for parent in links.parents.iter().filter(|_| !is_boundary) {
             let (_, bytes) = self.store.read(parent, &mut reading.reader)?;
             parents.extend(commits::links(&bytes).map(|links| links.tree));
-            // What lies below the range the base has, or had: it is not new.
+            // Content below the range is or was in the base, so it is not new.
             if !reading.inside.contains(parent) {
                 reading.set.bases.insert(*parent);
             }
@@ -155,7 +151,7 @@ impl History<'_> {
                 commit: Some(commit),
             });
         }
-        // What a commit takes away is changed, too: a token may have moved from there.
+        // Removed paths count as changed, since a token may have moved from there.
         for parent in &parents {
             for it in reading.trees.differing(parent, &[links.tree])? {
                 reading.set.items.push(Item {
@@ -171,8 +167,8 @@ impl History<'_> {
         Ok(())
     }
 
-    /// Reads the versions of the changed paths that the commits around a change have; what else the
-    /// other side has is read at the paths `holders` only, since it can be ten thousand branches.
+    /// Reads the versions of the changed paths in the bases of a change. Further commits of the other side
+    /// are read at the paths `holders` only, since there can be thousands of branches.
     pub(super) fn read_base(&self, set: &ChangeSet, holders: &BTreeSet<&[u8]>) -> Base {
         let mut trees = Trees::new(self.store);
         let mut reader = Reader::default();
@@ -204,22 +200,24 @@ impl History<'_> {
                 Ok(())
             };
             match read() {
-                // A reference to an object that is not here says nothing.
+                // A reference to a missing object is no base.
                 Err(ReadError::Missing(id)) if id == *commit && self.also.contains(commit) => {}
-                Err(error) => self.report(&error),
+                Err(error) => self.report(error),
                 Ok(()) => {}
             }
         }
         Base { versions: sorted_base(versions), roots, ..Base::default() }
     }
 
-    pub(super) fn report(&self, error: &ReadError) {
-        let path = Some(self.repository.git_dir.clone());
-        let code = match error {
-            ReadError::Missing(_) => Code::ObjectMissing,
-            ReadError::Broken { .. } => Code::ObjectUnreadable,
+    pub(super) fn report(&self, error: ReadError) {
+        let is_missing = matches!(error, ReadError::Missing(_));
+        let source = error.into();
+        let issue = if is_missing {
+            GitIssue::ObjectMissing { source }
+        } else {
+            GitIssue::ObjectUnreadable { source }
         };
-        self.run.report_message(Severity::Unread, code, path, error.to_string());
+        self.run.report(issue, Some(self.repository.git_dir.clone()));
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {

@@ -1,7 +1,7 @@
-//! What a change brings: the staged content against HEAD, or a range of commits against its base.
+//! Changes: the staged content against HEAD, or a range of commits against its base.
 //!
-//! A token is *new* if none of the base's versions of the changed paths holds it; *moved* if one at
-//! another path does; else it was *already there*. Only what changed is read: the cost grows with
+//! A token is *new* if none of the base's versions of the changed paths contains it, *moved* if a version
+//! at another path does, and otherwise *preexisting*. Only changed content is read: the cost grows with
 //! the change, not with the repository.
 
 mod blobs;
@@ -9,7 +9,6 @@ mod classify;
 mod diff;
 mod introduced;
 mod new_branch;
-mod open;
 mod part;
 mod push;
 mod range;
@@ -18,7 +17,7 @@ mod snapshot;
 mod staged;
 
 pub use part::{Change, ChangePart};
-pub use push::{Has, Push, Update};
+pub use push::{KnownRefs, Push, Update};
 pub use range::{Range, RangeError, RangeOptions, Revisions};
 pub use set::{Base, NamedRef, Scope};
 pub use snapshot::Snapshot;

@@ -1,44 +1,45 @@
 //! A part of a change: the versions of paths that it introduces, and the steps of scanning them.
 //!
-//! A scan takes the steps in order: it lets the part push its blobs and names, then, if they hold
-//! tokens, the versions of the base, and hands both lists of sightings back for classification. The part
-//! knows neither the detector nor findings.
+//! A scan takes the steps in order: the part pushes its blobs and names, then, if these contain tokens,
+//! the versions of the base; then it classifies both lists of sightings. The part knows neither the
+//! detector nor findings.
 
 use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::super::tree_path::join;
-use super::blobs::{BlobReader, Unread};
+use super::blobs::BlobReader;
 use super::classify::{ByBlob, Classification};
 use super::diff::Trees;
 use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, last_name};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::issue::{Cause, GitIssue};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks};
-use std::collections::{BTreeSet, HashSet};
+use ddpatrol_scan::{Issue, Run, Sinks};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// A change: what is staged, a range of commits or a push.
+/// A change: staged content, a range of commits or a push.
 pub trait Change: Sync {
     /// Reads the change part by part, the oldest first. Pushes commits and tags to `sinks`, and
     /// calls `on_part` with each part.
     fn read(&self, sinks: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>));
 }
 
-/// Reads what the base of a change has: its versions of all changed paths, and of the paths that hold
-/// tokens.
+/// Reads the base of a change: its versions of all changed paths, and of the paths that hold tokens.
 pub(super) type ReadBase<'a> = &'a dyn Fn(&BTreeSet<&[u8]>) -> Base;
 
-/// Where a part of a change is read from.
+/// The repository from which a part of a change is read.
 pub(super) struct PartSource<'a> {
     pub(super) repository: &'a Repository,
     pub(super) store: &'a Store,
     pub(super) run: &'a Run,
     pub(super) workers: &'a Workers,
     pub(super) base: ReadBase<'a>,
-    /// Reads which tags the other side has.
+    /// Reads the tags of the other side.
     pub(super) old_tags: &'a dyn Fn() -> HashSet<ObjectId>,
 }
 
@@ -66,20 +67,20 @@ impl<'a> ChangePart<'a> {
         Self { lfs: Lfs::new(source.repository), source, set, scope, texts }
     }
 
-    /// Pushes the blobs of the part, and the names that are new with it.
+    /// Pushes the blobs and the new names of the part.
     pub fn push(&self, sinks: &dyn Sinks) {
         let blobs = self.set.items.iter().filter_map(|item| item.blob).collect();
         let unread = self.blob_reader().push(blobs, sinks);
-        self.report(&unread);
-        self.report_lfs(&unread);
+        self.report(unread.errors);
+        self.report_lfs(&unread.lfs);
         let mut sink = sinks.sink();
         for (number, text) in (0..).zip(&self.texts) {
             sink.blob(&Blob::whole(Origin::Text(number), text.bytes()));
         }
     }
 
-    /// Reads what the base has at the paths that hold tokens, and pushes it; `sightings` are those in
-    /// the part. Most changes hold no token; then nothing of the base is read.
+    /// Reads the base's versions of the paths that hold tokens, and pushes them; `sightings` are those in
+    /// the part. Without sightings, as in most changes, the base is not read.
     #[must_use]
     pub fn push_base(&self, sightings: &[Sighting], sinks: &dyn Sinks) -> Base {
         let new = ByBlob::new(sightings);
@@ -98,12 +99,12 @@ impl<'a> ChangePart<'a> {
         let old = holders.iter().flat_map(|item| &item.before).copied();
         let old = old.chain(base.versions.iter().map(|it| it.1)).collect();
         let unread = self.blob_reader().push(old, sinks);
-        self.report(&unread);
+        self.report(unread.errors);
         self.find_names(&names, &mut base);
         base
     }
 
-    /// Finds out which paths with these last components the base has.
+    /// Finds the paths with these last components that the base has.
     fn find_names(&self, names: &HashSet<&[u8]>, base: &mut Base) {
         let mut trees = Trees::new(self.source.store);
         for item in self.set.items.iter().filter(|item| item.is_new && !names.is_empty()) {
@@ -126,7 +127,7 @@ impl<'a> ChangePart<'a> {
     }
 
     /// Returns the places of the tokens in the part; `new` are the sightings in the part, `old` those in
-    /// what was pushed of the base.
+    /// the base.
     #[must_use]
     pub fn classify(&self, new: &[Sighting], base: &Base, old: &[Sighting]) -> Vec<Placement> {
         let Repository { work_tree, git_dir, .. } = self.source.repository;
@@ -135,7 +136,7 @@ impl<'a> ChangePart<'a> {
         Classification { set, scope, texts, new, base, old, top: &top }.classify()
     }
 
-    /// Reads the bytes that hold a token; `None` for texts.
+    /// Reads the bytes of a holder; `None` for texts.
     pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
         let id = holder.id()?;
         let bytes = match self.source.store.read(&id, reader) {
@@ -148,16 +149,9 @@ impl<'a> ChangePart<'a> {
         Some(object.map(Content::Lfs).map_err(|error| broken(error.into())))
     }
 
-    /// Reports a holder that can no longer be read.
-    pub fn report_unreadable(&self, error: &ReadError) {
-        let git_dir = self.source.repository.git_dir.clone();
-        let run = self.source.run;
-        run.report_message(
-            Severity::Unread,
-            Code::ObjectUnreadable,
-            Some(git_dir),
-            error.to_string(),
-        );
+    /// Reports that a holder can no longer be read.
+    pub fn report_unreadable(&self, error: ReadError) {
+        self.report_object(error.into());
     }
 
     fn blob_reader(&self) -> BlobReader<'_> {
@@ -165,34 +159,28 @@ impl<'a> ChangePart<'a> {
         BlobReader { store, lfs: &self.lfs, run, workers }
     }
 
-    fn report(&self, unread: &Unread) {
-        for error in &unread.errors {
-            let git_dir = self.source.repository.git_dir.clone();
-            let run = self.source.run;
-            run.report_message(
-                Severity::Unread,
-                Code::ObjectUnreadable,
-                Some(git_dir),
-                error.clone(),
-            );
-        }
+    fn report(&self, errors: Vec<Cause>) {
+        errors.into_iter().for_each(|source| self.report_object(source));
+    }
+
+    fn report_object(&self, source: Cause) {
+        let git_dir = self.source.repository.git_dir.clone();
+        self.source.run.report(GitIssue::ObjectUnreadable { source }, Some(git_dir));
     }
 
     /// Reports the Git LFS objects of the change that cannot be read.
-    fn report_lfs(&self, unread: &Unread) {
-        if unread.lfs.is_empty() {
+    fn report_lfs(&self, unread: &HashMap<ObjectId, Arc<LfsError>>) {
+        if unread.is_empty() {
             return;
         }
         for item in &self.set.items {
-            let Some(error) = item.blob.and_then(|id| unread.lfs.get(&id)) else { continue };
-            let (kind, code) = match error {
-                LfsError::Missing(_) | LfsError::Size { .. } => {
-                    (Severity::Opaque, Code::LfsMissing)
-                }
-                LfsError::Read { .. } => (Severity::Unread, Code::LfsUnreadable),
+            let Some(error) = item.blob.and_then(|id| unread.get(&id)) else { continue };
+            let source = Arc::clone(error).into();
+            let issue = match **error {
+                LfsError::Missing(_) | LfsError::Size { .. } => Issue::LfsMissing { source },
+                LfsError::Read { .. } => GitIssue::LfsUnreadable { source }.into(),
             };
-            let path = join(Path::new(""), &item.path);
-            self.source.run.report_message(kind, code, Some(path), error.to_string());
+            self.source.run.report(issue, Some(join(Path::new(""), &item.path)));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What a push sends: commits, tags and names that the other side lacks.
+//! Pushes: the commits, tags and names that the other side lacks.
 //!
-//! Input: the references that a push changes, and which references here say what the other side
-//! has. Output: a [`Range`]. The number of processes does not depend on the number of references.
+//! Input: the references that a push changes, and the local references that show the state of the other
+//! side. Output: a [`Range`]. The number of processes does not depend on the number of references.
 
 use super::super::repo::{RepoError, Repository, Tracking};
 use super::range::{BareObject, Range, RangeError, RangeOptions};
@@ -11,43 +11,43 @@ use ddpatrol_scan::quantity::count;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 
-/// A push, without the references that it deletes.
+/// A push, except for the references that it deletes.
 #[derive(Clone, Debug)]
 pub struct Push {
     /// The references that it creates or changes.
     pub updates: Vec<Update>,
-    /// What the other side has.
-    pub has: Has,
+    /// The references that show the state of the other side.
+    pub known_refs: KnownRefs,
 }
 
 /// A reference that a push creates or changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// The object that it points to afterwards.
+    /// The object to which it points after the push.
     pub new: ObjectId,
-    /// The object that it points to before; `None` if it is new.
+    /// The object to which it points before the push; `None` if it is new.
     pub old: Option<ObjectId>,
     /// Its names.
     pub names: Vec<NamedRef>,
 }
 
-/// Which references here say what the other side has.
+/// The local references that show the state of the other side.
 #[derive(Clone, Debug)]
-pub enum Has {
-    /// Those that track the remote.
+pub enum KnownRefs {
+    /// The references that track the remote.
     Tracked(Tracking),
-    /// All: this is the other side.
+    /// All references: this repository is the other side.
     All,
 }
 
-/// How many branches a note names.
+/// Maximum number of branches that a note names.
 const MOST_NAMED: usize = 5;
 
 impl Range {
-    /// Finds what a push sends that the other side lacks.
+    /// Finds the content of a push that the other side lacks.
     ///
     /// # Errors
-    /// [`RangeError`] if an object that is pushed is not here, or the commits cannot be listed.
+    /// [`RangeError`] if a pushed object is missing, or the commits cannot be listed.
     pub fn of_push(
         repository: Repository,
         push: &Push,
@@ -55,30 +55,33 @@ impl Range {
     ) -> Result<Self, RangeError> {
         let mut range = Self::open(repository, options);
         let targets = range.repository.targets()?;
-        let is_there = |name: &[u8]| match &push.has {
-            Has::Tracked(tracking) => tracking.has(name),
-            Has::All => true,
+        let is_there = |name: &[u8]| match &push.known_refs {
+            KnownRefs::Tracked(tracking) => tracking.has(name),
+            KnownRefs::All => true,
         };
         let there = targets.list.iter().filter(|(name, _)| is_there(name)).map(|it| it.1);
-        let head = targets.head.filter(|_| matches!(push.has, Has::All));
+        let head = targets.head.filter(|_| matches!(push.known_refs, KnownRefs::All));
         range.take_known(there.chain(head).collect());
         let mut reader = Reader::default();
-        // The branch that the other side calls its own says best what holds there.
+        // The default branch of the other side has its policy.
         let candidates = head.iter().chain(&range.also);
-        range.ground = candidates
+        range.policy_base = candidates
             .filter_map(|id| range.store.peel(id, &mut reader).ok())
             .find_map(|(id, kind)| (kind == Kind::Commit).then_some(id));
-        // What somebody else has pushed meanwhile need not be known here.
+        // Commits that others have pushed meanwhile may be missing in this repository.
         let old = push.updates.iter().filter_map(|it| it.old).filter(|id| range.store.has(id));
         range.bases = old.collect();
-        let had: HashSet<ObjectId> = range.had.iter().chain(&range.bases).copied().collect();
+        let base_objects: HashSet<ObjectId> =
+            range.base_objects.iter().chain(&range.bases).copied().collect();
         let mut heads = Vec::new();
         for update in &push.updates {
             range.names.extend_from_slice(&update.names);
             let id = update.new;
             match range.store.peel(&id, &mut reader) {
                 Ok((commit, Kind::Commit)) => heads.push(commit),
-                Ok((object, kind)) if !had.contains(&object) && !had.contains(&id) => {
+                Ok((object, kind))
+                    if !base_objects.contains(&object) && !base_objects.contains(&id) =>
+                {
                     let name = update.names.first().map(|it| it.name.clone()).unwrap_or_default();
                     range.bare.push(BareObject { id: object, kind, name });
                 }
@@ -90,10 +93,11 @@ impl Range {
                     return Err(range.unknown(OsStr::new(&revision), cause));
                 }
             }
-            range.brought.push(id);
+            range.head_objects.push(id);
         }
         if range.also.is_empty() && range.bases.is_empty() {
-            let note = "nothing is known of what the other side has: all that is pushed is new";
+            let note =
+                "the state of the other side is unknown: everything that is pushed counts as new";
             range.notes.push(note.into());
         }
         if !heads.is_empty() {
@@ -102,14 +106,15 @@ impl Range {
         Ok(range)
     }
 
-    /// Finds the commits of HEAD and of local branches that the remote lacks, without those that
-    /// `pushed` reaches; `None` if there are none. Tokens in them are listed only.
+    /// Finds the commits of HEAD and of local branches that the remote lacks, except for those that
+    /// `pushed` reaches; `None` if there are none. Tokens in them are listed, but do not fail the check.
     ///
     /// # Errors
     /// [`RangeError`] if the commits cannot be listed.
     pub fn also_unpushed(
         repository: Repository,
-        (tracking, pushed): (&Tracking, &[ObjectId]),
+        tracking: &Tracking,
+        pushed: &[ObjectId],
         options: RangeOptions,
     ) -> Result<Option<Self>, RangeError> {
         let mut range = Self::open(repository, options);
@@ -148,11 +153,11 @@ impl Range {
         Ok(Some(range))
     }
 
-    /// Takes what the references of the other side point to.
+    /// Sets the objects to which the references of the other side point.
     fn take_known(&mut self, mut ids: Vec<ObjectId>) {
         ids.sort_unstable();
         ids.dedup();
-        self.had.extend_from_slice(&ids);
+        self.base_objects.extend_from_slice(&ids);
         self.also = ids;
     }
 }

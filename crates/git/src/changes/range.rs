@@ -1,17 +1,19 @@
-//! What a range of commits brings: every object that its head reaches and its base does not.
+//! Ranges of commits: every object that the head reaches and the base does not.
+//!
+//! Input: revisions, or the commits of a push. Output: the parts of the change. Blobs are read in `blobs`.
 
 use super::super::commits;
 use super::super::repo::{RepoError, Repository};
-use super::super::store::Store;
+use super::super::store::{Store, StoreError};
 use super::diff::Trees;
-use super::introduced::History;
+use super::introduced::RangeReader;
 use super::new_branch;
-use super::open::open_store_with;
 use super::part::{Change, ChangePart, PartSource};
 use super::set::{ChangeSet, Item, NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks};
+use ddpatrol_scan::{Run, Sinks};
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
@@ -22,11 +24,11 @@ pub struct Revisions {
     pub list: Vec<OsString>,
     /// Further bases.
     pub not: Vec<OsString>,
-    /// The references that a push changes, where lines of git say so.
+    /// The references that a push changes, if git passed any.
     pub names: Vec<NamedRef>,
 }
 
-/// How to read a range.
+/// Options for reading a range.
 #[derive(Clone, Debug)]
 pub struct RangeOptions {
     /// The workers of the scan.
@@ -39,7 +41,7 @@ pub enum RangeError {
     /// A revision names no commit.
     #[error("{cause}{hint}")]
     Revision {
-        /// What else may help.
+        /// A hint that may help.
         hint: &'static str,
         /// Why.
         cause: Box<RepoError>,
@@ -47,11 +49,11 @@ pub enum RangeError {
     /// The repository cannot be read.
     #[error(transparent)]
     Repository(Box<RepoError>),
-    /// Nothing was asked for.
+    /// There is no revision.
     #[error("no revision is given: write BASE..HEAD, a commit, or HEAD --not BASE")]
     Empty,
-    /// There is only what is to be left out.
-    #[error("only bases are given: name the commit whose changes are to be looked at, too")]
+    /// There are only bases.
+    #[error("only bases are given: name the commit to scan, too")]
     OnlyBases,
 }
 
@@ -61,32 +63,32 @@ impl From<RepoError> for RangeError {
     }
 }
 
-/// Commits as a source: those of a range.
+/// A range of commits as a source.
 #[derive(Debug)]
 pub struct Range {
     pub(super) repository: Repository,
     pub(super) store: Store,
-    /// What of the store cannot be used.
-    problems: Vec<String>,
+    /// Folders and packs of the store that cannot be used.
+    problems: Vec<Arc<StoreError>>,
     pub(super) commits: Vec<ObjectId>,
-    /// The bases that were named.
+    /// The bases that the user named.
     pub(super) bases: Vec<ObjectId>,
-    /// What else the other side has: commits, or tags of them.
+    /// Further commits of the other side, or tags of them.
     pub(super) also: Vec<ObjectId>,
-    /// Whether each commit is judged alone.
+    /// Whether each commit is compared with its own parents only.
     are_single: bool,
     /// The objects that the heads name, which may be tags.
-    pub(super) brought: Vec<ObjectId>,
+    pub(super) head_objects: Vec<ObjectId>,
     /// The objects that the bases name.
-    pub(super) had: Vec<ObjectId>,
+    pub(super) base_objects: Vec<ObjectId>,
     /// Blobs and trees that references name without a commit.
     pub(super) bare: Vec<BareObject>,
     pub(super) names: Vec<NamedRef>,
     pub(super) scope: Scope,
     options: RangeOptions,
-    /// The base that was named, or that stands for the one that was not.
-    pub(super) ground: Option<ObjectId>,
-    /// What the user should know of how the range was understood.
+    /// The commit whose policy judges the range: the base that the user named, or a substitute.
+    pub(super) policy_base: Option<ObjectId>,
+    /// Notes for the user about the interpretation of the range.
     pub notes: Vec<String>,
 }
 
@@ -95,20 +97,20 @@ pub struct Range {
 pub(super) struct BareObject {
     pub(super) id: ObjectId,
     pub(super) kind: Kind,
-    /// The name of the reference, which stands for the path.
+    /// The name of the reference, which is used as the path.
     pub(super) name: Vec<u8>,
 }
 
-const MISSING: &str = " (a shallow clone gets it by `git fetch --unshallow`, GitHub's checkout \
+const MISSING: &str = " (a shallow clone fetches it with `git fetch --unshallow`, GitHub's checkout \
                        action by `fetch-depth: 0`)";
 
-/// Tells whether a revision is spelled as all zeros, as git does where there is no commit.
+/// Returns `true` if a revision is all zeros, as git writes it where there is no commit.
 fn is_zeros(revision: &OsStr) -> bool {
     let bytes = revision.as_encoded_bytes();
     matches!(bytes.len(), 40 | 64) && bytes.iter().all(|&byte| byte == b'0')
 }
 
-/// Cuts `A..B` or `A...B`; an empty side is HEAD.
+/// Splits `A..B` or `A...B`; an empty side is HEAD.
 fn split(revision: &OsStr) -> Option<(OsString, OsString)> {
     let text = revision.to_str()?;
     let (base, head) = text.split_once("...").or_else(|| text.split_once(".."))?;
@@ -117,10 +119,10 @@ fn split(revision: &OsStr) -> Option<(OsString, OsString)> {
 }
 
 impl Range {
-    /// Opens a repository; there are no commits yet.
+    /// Opens a repository, with an empty range.
     pub(super) fn open(repository: Repository, options: RangeOptions) -> Self {
         let mut problems = Vec::new();
-        let store = open_store_with(&repository, &mut |problem| problems.push(problem));
+        let store = Store::of(&repository, &mut |problem| problems.push(Arc::new(problem)));
         Self {
             repository,
             store,
@@ -129,18 +131,18 @@ impl Range {
             bases: Vec::new(),
             also: Vec::new(),
             are_single: false,
-            brought: Vec::new(),
-            had: Vec::new(),
+            head_objects: Vec::new(),
+            base_objects: Vec::new(),
             bare: Vec::new(),
             names: Vec::new(),
             scope: Scope::Judged,
             options,
-            ground: None,
+            policy_base: None,
             notes: Vec::new(),
         }
     }
 
-    /// Resolves revisions to the commits that they mean.
+    /// Resolves revisions to commits.
     ///
     /// # Errors
     /// [`RangeError`] if a revision names no commit or the commits cannot be listed.
@@ -155,7 +157,9 @@ impl Range {
         for revision in &revisions.list {
             if let Some((base, head)) = split(revision) {
                 if is_zeros(&head) {
-                    range.notes.push("HEAD is all zeros: a deleted branch brings nothing".into());
+                    range
+                        .notes
+                        .push("HEAD is all zeros: a deleted branch introduces nothing".into());
                     continue;
                 }
                 heads.push(range.take_head(&head)?);
@@ -178,16 +182,16 @@ impl Range {
             return if range.notes.is_empty() { Err(RangeError::OnlyBases) } else { Ok(range) };
         }
         if range.are_single {
-            range.ground = range.parent_of(heads[0]);
+            range.policy_base = range.parent_of(heads[0]);
             range.commits = heads;
             return Ok(range);
         }
-        range.ground = range.bases.first().copied();
+        range.policy_base = range.bases.first().copied();
         if is_new_branch {
             range.take_other_branches(&heads)?;
         }
         range.list_commits(&heads)?;
-        range.tell(&heads);
+        range.note_surprises(&heads);
         Ok(range)
     }
 
@@ -198,7 +202,7 @@ impl Range {
         not.dedup();
         let listed = self.repository.commits(heads, &not);
         self.commits = listed.or_else(|error| {
-            // A reference to an object that is not here would fail the whole list.
+            // A reference to a missing object would fail the whole list.
             let mut reader = Reader::default();
             let before = not.len();
             not.retain(|id| self.store.peel(id, &mut reader).is_ok_and(|it| it.1 == Kind::Commit));
@@ -210,14 +214,14 @@ impl Range {
         Ok(())
     }
 
-    /// Returns the commit by whose configuration the range is judged: its base; `None` if everything
-    /// in the range is new.
+    /// Returns the commit whose policy judges the range: its base; `None` if everything in the range is
+    /// new.
     #[must_use]
-    pub fn ground(&self) -> Option<ObjectId> {
-        self.ground
+    pub fn policy_base(&self) -> Option<ObjectId> {
+        self.policy_base
     }
 
-    /// Returns the newest commit that the range brings; `None` if it brings none.
+    /// Returns the newest commit of the range; `None` if the range is empty.
     #[must_use]
     pub fn head(&self) -> Option<ObjectId> {
         self.commits.first().copied()
@@ -238,22 +242,22 @@ impl Range {
 
     fn take_head(&mut self, revision: &OsStr) -> Result<ObjectId, RangeError> {
         let (object, commit) = self.resolve(revision)?;
-        self.brought.push(object);
+        self.head_objects.push(object);
         Ok(commit)
     }
 
-    /// Takes a base; `false` if it is all zeros.
+    /// Adds a base; returns `false` if it is all zeros.
     fn take_base(&mut self, revision: &OsStr) -> Result<bool, RangeError> {
         if is_zeros(revision) {
             return Ok(false);
         }
         let (object, commit) = self.resolve(revision)?;
         self.bases.push(commit);
-        self.had.push(object);
+        self.base_objects.push(object);
         Ok(true)
     }
 
-    /// Finds the object that a revision names, and its commit. For a whole id no process is started.
+    /// Finds the object that a revision names, and its commit. A full id needs no process.
     fn resolve(&self, revision: &OsStr) -> Result<(ObjectId, ObjectId), RangeError> {
         let id = revision.to_str().and_then(|text| text.parse::<ObjectId>().ok());
         let object = match id.filter(|id| id.kind() == self.repository.hash) {
@@ -280,35 +284,35 @@ impl Range {
         RangeError::Revision { hint, cause: Box::new(cause) }
     }
 
-    /// For a new branch, takes as base what the other side has; see [`new_branch`].
+    /// Uses the commits of the other side as the base of a new branch; see [`new_branch`].
     fn take_other_branches(&mut self, heads: &[ObjectId]) -> Result<(), RangeError> {
         let mut found = new_branch::find(&self.repository, &self.store, heads)?;
         self.notes.push(found.note);
-        self.ground = self.ground.or(found.ground);
-        self.had.append(&mut found.had);
+        self.policy_base = self.policy_base.or(found.policy_base);
+        self.base_objects.append(&mut found.base_objects);
         self.also.append(&mut found.commits);
         Ok(())
     }
 
-    /// Says what may surprise.
-    fn tell(&mut self, heads: &[ObjectId]) {
+    /// Adds notes if the range is empty.
+    fn note_surprises(&mut self, heads: &[ObjectId]) {
         if heads.iter().all(|head| self.bases.contains(head)) {
-            self.notes
-                .push("BASE and HEAD are the same commit: there is nothing to look at".into());
+            self.notes.push("BASE and HEAD are the same commit: there is nothing to scan".into());
         } else if self.commits.is_empty() {
-            self.notes.push("BASE contains HEAD: HEAD brings nothing that BASE lacks".into());
+            self.notes.push("BASE contains HEAD: HEAD has no commit that BASE lacks".into());
         }
     }
 }
 
 impl Range {
-    /// Lists what references name without a commit, as if it were new files at their names.
-    fn bare_set(&self, history: &History<'_>) -> ChangeSet {
+    /// Lists the blobs and trees that references name without a commit, as new files at the names of the
+    /// references.
+    fn bare_set(&self, reader: &RangeReader<'_>) -> ChangeSet {
         let mut set = ChangeSet::default();
         let mut trees = Trees::new(&self.store);
         for BareObject { id, kind, name } in &self.bare {
             let commit = Some(set.commits.len());
-            set.commits.push(Arc::new(history.trace(*id, *kind, 0)));
+            set.commits.push(Arc::new(reader.trace(*id, *kind, 0)));
             let mut add = |path: Vec<u8>, blob| {
                 let (before, renamed_from) = (Vec::new(), None);
                 set.items.push(Item { path, blob, before, renamed_from, is_new: true, commit });
@@ -323,16 +327,16 @@ impl Range {
                         .into_iter()
                         .for_each(|it| add([name, &b"/"[..], &it.path].concat(), it.blob));
                 }
-                Err(error) => history.report(&error),
+                Err(error) => reader.report(error),
             }
         }
         set
     }
 
-    /// Passes a part of the range on.
+    /// Passes a part of the range to `on_part`.
     fn part(
         &self,
-        history: &History<'_>,
+        reader: &RangeReader<'_>,
         set: &ChangeSet,
         refs: &[NamedRef],
         on_part: &mut dyn FnMut(&ChangePart<'_>),
@@ -340,10 +344,10 @@ impl Range {
         let source = PartSource {
             repository: &self.repository,
             store: &self.store,
-            run: history.run,
+            run: reader.run,
             workers: &self.options.workers,
-            base: &|holders| history.read_base(set, holders),
-            old_tags: &|| history.tags_below(&self.had),
+            base: &|holders| reader.read_base(set, holders),
+            old_tags: &|| reader.tags_below(&self.base_objects),
         };
         on_part(&ChangePart::new(source, set, refs, self.scope));
     }
@@ -352,14 +356,10 @@ impl Range {
 impl Change for Range {
     fn read(&self, sinks: &dyn Sinks, run: &Run, on_part: &mut dyn FnMut(&ChangePart<'_>)) {
         for problem in &self.problems {
-            run.report_message(
-                Severity::Unread,
-                Code::StoreUnreadable,
-                Some(self.repository.git_dir.clone()),
-                problem.clone(),
-            );
+            let issue = GitIssue::StoreUnreadable { source: Arc::clone(problem).into() };
+            run.report(issue, Some(self.repository.git_dir.clone()));
         }
-        let history = History {
+        let reader = RangeReader {
             repository: &self.repository,
             store: &self.store,
             shallow: self.repository.shallow_commits().unwrap_or_default(),
@@ -368,13 +368,13 @@ impl Change for Range {
             sinks,
             run,
         };
-        let mut first = self.bare_set(&history);
-        first.tags = history.push_tags(&self.brought, &self.had);
-        self.part(&history, &first, &self.names, on_part);
+        let mut first = self.bare_set(&reader);
+        first.tags = reader.push_tags(&self.head_objects, &self.base_objects);
+        self.part(&reader, &first, &self.names, on_part);
         let size = if self.are_single { 1 } else { self.commits.len().max(1) };
-        // The oldest first, so that the first that introduces a token leads.
+        // The oldest commits come first, so that the first commit that introduces a token is reported.
         for (at, commits) in self.commits.rchunks(size).enumerate() {
-            self.part(&history, &history.read(commits, at * size), &[], on_part);
+            self.part(&reader, &reader.read(commits, at * size), &[], on_part);
         }
     }
 }

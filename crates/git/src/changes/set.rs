@@ -1,6 +1,4 @@
-//! What a change introduces and what its base has, as data.
-//!
-//! Nothing is read here.
+//! The content of a change and of its base, as data. Nothing is read here.
 
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::finding::{ChangeStatus, Trace};
@@ -11,19 +9,19 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) path: Vec<u8>,
-    /// The blob; `None` for what is only named.
+    /// The blob; `None` for submodules and removed paths.
     pub(super) blob: Option<ObjectId>,
-    /// The versions of the path that this one follows: one for each parent that has the path.
+    /// The previous versions of the path: one for each parent that has the path.
     pub(super) before: Vec<ObjectId>,
-    /// The path that this one had in the base, if it was renamed.
+    /// The path in the base, if the file was renamed.
     pub(super) renamed_from: Option<Vec<u8>>,
     /// Whether the path is new.
     pub(super) is_new: bool,
-    /// The commit that introduces it; `None` for what is staged.
+    /// The commit that introduces the version; `None` for staged content.
     pub(super) commit: Option<usize>,
 }
 
-/// What a change introduces.
+/// The content that a change introduces.
 #[derive(Debug, Default)]
 pub(super) struct ChangeSet {
     pub(super) items: Vec<Item>,
@@ -31,35 +29,35 @@ pub(super) struct ChangeSet {
     pub(super) commits: Vec<Arc<Trace>>,
     /// The traces of the tags.
     pub(super) tags: Vec<Arc<Trace>>,
-    /// The commits around the change: the parents outside of it, and the bases that were named.
+    /// The bases: the parents outside of the change, and the bases that the user named.
     pub(super) bases: BTreeSet<ObjectId>,
 }
 
-/// What the base of a change has.
+/// The content of the base of a change.
 #[derive(Debug, Default)]
 pub struct Base {
     /// Its versions of the changed paths.
     pub(super) versions: Vec<(Vec<u8>, ObjectId)>,
     /// Its trees.
     pub(super) roots: Vec<ObjectId>,
-    /// The paths with tokens in their names that it has.
+    /// Its paths with tokens in their names.
     pub(super) names: HashSet<Vec<u8>>,
-    /// The tags that it has, if the change has a tag with a token.
+    /// Its tags, if the change has a tag with a token.
     pub(super) tags: HashSet<ObjectId>,
 }
 
 /// Whether new tokens in a change fail the check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// They do.
+    /// New tokens fail the check.
     #[default]
     Judged,
-    /// They are listed only: the change is not part of what is pushed.
+    /// New tokens are listed only: the commits are not pushed.
     AlsoUnpushed,
 }
 
 impl Scope {
-    /// Returns how a token counts, given its status relative to the base.
+    /// Returns the status to report, given the status relative to the base.
     pub(super) fn apply(self, change_status: ChangeStatus) -> ChangeStatus {
         match (self, change_status) {
             (Self::AlsoUnpushed, ChangeStatus::New | ChangeStatus::Moved(_)) => {
@@ -82,7 +80,7 @@ pub(super) fn last_name(path: &[u8]) -> &[u8] {
     &path[start..]
 }
 
-/// Sorts versions of paths, each once.
+/// Flattens versions of paths to a sorted list without duplicates.
 pub(super) fn sorted_base(base: BTreeMap<Vec<u8>, BTreeSet<ObjectId>>) -> Vec<(Vec<u8>, ObjectId)> {
     let each = |(path, ids): (Vec<u8>, BTreeSet<ObjectId>)| {
         ids.into_iter().map(move |id| (path.clone(), id))
@@ -99,7 +97,7 @@ pub struct NamedRef {
     pub change_status: ChangeStatus,
 }
 
-/// A text in a change that is no git object.
+/// A text in a change that is not a git object.
 #[derive(Debug)]
 pub(super) enum ChangeText {
     /// The name of new files or folders.

@@ -1,10 +1,11 @@
-//! The files of a commit, read as from a folder: what the base of a change says about the change.
+//! The files of a commit, read like a folder: the policy of the base of a change.
+//!
+//! Input: a commit and paths. Output: files and lists of names. Nothing is interpreted here.
 
 use super::super::commits;
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
-use super::open::open_store;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::Run;
 use std::path::{Component, Path};
@@ -23,7 +24,7 @@ impl Snapshot {
     /// # Errors
     /// [`ReadError`] if the commit cannot be read.
     pub fn new(repository: &Repository, commit: ObjectId, run: &Run) -> Result<Self, ReadError> {
-        let store = open_store(repository, run);
+        let store = Store::reporting(repository, run, &repository.git_dir);
         let (_, bytes) = store.read(&commit, &mut Reader::default())?;
         let nameless =
             || ReadError::Broken { id: commit, cause: "the commit names no tree".into() };
@@ -37,12 +38,12 @@ impl Snapshot {
         self.commit
     }
 
-    /// Names the content of a file or folder; two snapshots in which it is the same have it alike.
+    /// Returns the id of a file or folder. Snapshots with the same content at the path return the same id.
     ///
     /// # Errors
     /// [`ReadError`] if a folder cannot be read.
     pub fn id(&self, path: &Path) -> Result<Option<ObjectId>, ReadError> {
-        Trees::new(&self.store).id_at(&self.tree, &spell(path))
+        Trees::new(&self.store).id_at(&self.tree, &tree_path(path))
     }
 
     /// Reads a file; `None` if there is none at this path.
@@ -50,7 +51,7 @@ impl Snapshot {
     /// # Errors
     /// [`ReadError`] if it cannot be read.
     pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
-        let blob = Trees::new(&self.store).blob_at(&self.tree, &spell(path))?;
+        let blob = Trees::new(&self.store).blob_at(&self.tree, &tree_path(path))?;
         let Some(blob) = blob else { return Ok(None) };
         match self.store.read(&blob, &mut Reader::default())? {
             (Kind::Blob, bytes) => Ok(Some(bytes)),
@@ -66,12 +67,12 @@ impl Snapshot {
     /// # Errors
     /// [`ReadError`] if a folder cannot be read.
     pub fn list(&self, path: &Path) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
-        Trees::new(&self.store).names_at(&self.tree, &spell(path))
+        Trees::new(&self.store).names_at(&self.tree, &tree_path(path))
     }
 }
 
-/// Spells a path as trees do: names with `/` between them, `.` and `..` resolved.
-fn spell(path: &Path) -> Vec<u8> {
+/// Converts a path to the form of trees: names separated by `/`, with `.` and `..` resolved.
+fn tree_path(path: &Path) -> Vec<u8> {
     let mut names: Vec<&[u8]> = Vec::new();
     for part in path.components() {
         match part {
@@ -88,9 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_spelled_as_trees_do() {
-        assert_eq!(spell(Path::new("./a/../b//c")), b"b/c");
-        assert_eq!(spell(Path::new("../x")), b"x");
-        assert_eq!(spell(Path::new("")), b"");
+    fn a_path_has_the_form_that_trees_use() {
+        assert_eq!(tree_path(Path::new("./a/../b//c")), b"b/c");
+        assert_eq!(tree_path(Path::new("../x")), b"x");
+        assert_eq!(tree_path(Path::new("")), b"");
     }
 }

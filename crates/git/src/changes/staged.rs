@@ -1,19 +1,19 @@
-//! What will be committed: the index against HEAD, whatever is in the work tree.
+//! Staged content: the index against HEAD. The work tree is not read.
 //!
-//! During a merge, what any parent has at a path is not new there. During a cherry-pick, revert or
-//! rebase, neither is what the commit that is applied brings (of a revert: what the parents of the
-//! reverted commit had): the repository has that content already.
+//! During a merge, content that any parent has at a path is not new there. During a cherry-pick or rebase,
+//! the content of the applied commit is not new either, and during a revert that of the parents of the
+//! reverted commit: the repository already has that content.
 
 use super::super::commits;
 use super::super::repo::{self, Progress, Repository, Status};
 use super::super::store::{ReadError, Store};
 use super::diff::Trees;
-use super::open::open_store;
 use super::part::{Change, ChangePart, PartSource};
 use super::set::{Base, ChangeSet, Item, Scope, sorted_base};
 use ddpatrol_pack::{ObjectId, Reader};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, Severity, Sinks};
+use ddpatrol_scan::{Run, Sinks};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -22,15 +22,19 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Staged {
     repository: Repository,
-    changes: Vec<repo::Change>,
+    changes: Vec<repo::StagedChange>,
     progress: Progress,
     workers: Arc<Workers>,
 }
 
 impl Staged {
-    /// Prepares to read what `repository` has staged: `changes`.
+    /// Creates a source of the staged `changes` of a repository.
     #[must_use]
-    pub fn new(repository: Repository, changes: Vec<repo::Change>, workers: Arc<Workers>) -> Self {
+    pub fn new(
+        repository: Repository,
+        changes: Vec<repo::StagedChange>,
+        workers: Arc<Workers>,
+    ) -> Self {
         Self { repository, changes, progress: Progress::default(), workers }
     }
 
@@ -41,41 +45,41 @@ impl Staged {
     }
 }
 
-/// The other commits that the index takes content from, besides HEAD.
+/// The commits besides HEAD from which the index takes content.
 struct Others<'a> {
     roots: Vec<ObjectId>,
     trees: Trees<'a>,
-    /// Why something of them cannot be read.
-    errors: BTreeSet<String>,
+    /// The errors from reading them, by their messages.
+    errors: BTreeMap<String, ReadError>,
 }
 
 impl<'a> Others<'a> {
     fn new(progress: &Progress, store: &'a Store) -> Self {
         let mut reader = Reader::default();
-        let mut links = |id: &ObjectId| -> Result<commits::Links, ReadError> {
+        let mut links = |id: &ObjectId| -> Result<commits::CommitLinks, ReadError> {
             let (_, bytes) = store.read(id, &mut reader)?;
             let cause = || "the commit names no tree".into();
             commits::links(&bytes).ok_or_else(|| ReadError::Broken { id: *id, cause: cause() })
         };
-        let mut errors = BTreeSet::new();
+        let mut errors = BTreeMap::new();
         let mut commits = progress.sources.clone();
         for id in &progress.reverted {
             match links(id) {
                 Ok(links) => commits.extend(links.parents),
-                Err(error) => drop(errors.insert(error.to_string())),
+                Err(error) => drop(errors.insert(error.to_string(), error)),
             }
         }
         let mut roots = Vec::new();
         for id in commits {
             match links(&id) {
                 Ok(links) => roots.push(links.tree),
-                Err(error) => drop(errors.insert(error.to_string())),
+                Err(error) => drop(errors.insert(error.to_string(), error)),
             }
         }
         Self { roots, trees: Trees::new(store), errors }
     }
 
-    /// Lists what they have at a path: blobs, and whether they have anything.
+    /// Returns their blobs at a path, and whether any of them has an entry there.
     fn at(&mut self, path: &[u8]) -> (Vec<ObjectId>, bool) {
         let (mut blobs, mut is_any) = (Vec::new(), false);
         for root in &self.roots {
@@ -84,7 +88,7 @@ impl<'a> Others<'a> {
                 self.trees.blob_at(root, path)
             }) {
                 Ok(blob) => blobs.extend(blob),
-                Err(error) => drop(self.errors.insert(error.to_string())),
+                Err(error) => drop(self.errors.insert(error.to_string(), error)),
             }
         }
         (blobs, is_any)
@@ -92,8 +96,8 @@ impl<'a> Others<'a> {
 }
 
 impl Staged {
-    /// Adds to the versions at the changed paths all that the others have and HEAD does not: what
-    /// they bring, the index may have at another path, where one side has renamed a folder.
+    /// Adds all versions that the others have and HEAD does not. If one side has renamed a folder, the
+    /// index has their content at other paths.
     fn base(
         &self,
         others: &[ObjectId],
@@ -103,7 +107,7 @@ impl Staged {
         let mut roots: Vec<ObjectId> = head_tree(&self.repository, store).into_iter().collect();
         let mut trees = Trees::new(store);
         for root in others {
-            // What cannot be read was reported when the changed paths were looked up.
+            // Trees that cannot be read were reported when the changed paths were looked up.
             let differing = trees.differing(root, &roots[..roots.len().min(1)]);
             let differing = differing.unwrap_or_default().into_iter();
             versions.extend(differing.filter_map(|it| Some((it.path, it.blob?))));
@@ -132,13 +136,13 @@ impl Staged {
             let new = blob(&change.new).map(|entry| entry.id);
             if let Status::Conflicted(stage) = change.status {
                 let path = String::from_utf8_lossy(&change.path);
-                conflicted.insert(format!("{path} is in conflict: all its versions are looked at"));
-                // Ours is HEAD's.
+                conflicted.insert(format!("{path} is in conflict: all its versions are scanned"));
+                // Our version is that of HEAD.
                 if let (2, Some(ours)) = (stage, new) {
                     base.entry(change.path.clone()).or_default().insert(ours);
                 }
             }
-            // A version that another parent has here is not a change.
+            // A version that another parent has at this path is not a change.
             if new.is_some_and(|new| theirs.contains(&new)) {
                 continue;
             }
@@ -162,16 +166,12 @@ impl Change for Staged {
         if self.changes.is_empty() {
             run.note("nothing is staged");
         }
-        let store = open_store(&self.repository, run);
+        let store = Store::reporting(&self.repository, run, &self.repository.git_dir);
         let mut others = Others::new(&self.progress, &store);
         let (set, versions) = self.list(&mut others, run);
-        for error in &others.errors {
-            run.report_message(
-                Severity::Unread,
-                Code::ObjectUnreadable,
-                Some(self.repository.git_dir.clone()),
-                error.clone(),
-            );
+        for (_, error) in std::mem::take(&mut others.errors) {
+            let issue = GitIssue::ObjectUnreadable { source: error.into() };
+            run.report(issue, Some(self.repository.git_dir.clone()));
         }
         let base = |_: &BTreeSet<&[u8]>| self.base(&others.roots, &store, versions.clone());
         let source = PartSource {
@@ -186,7 +186,7 @@ impl Change for Staged {
     }
 }
 
-/// Finds HEAD's tree; before the first commit there is none.
+/// Returns the tree of HEAD; `None` before the first commit.
 fn head_tree(repository: &Repository, store: &Store) -> Option<ObjectId> {
     let head = repository.resolve(OsStr::new("HEAD")).ok()?;
     let (_, bytes) = store.read(&head, &mut Reader::default()).ok()?;

@@ -1,32 +1,34 @@
 //! The links between the objects of a store: parents of commits, targets of tags, entries of trees, and
 //! pointers to Git LFS objects.
 //!
-//! Input: what the workers parse. Output: pairs of numbers of the catalog. Objects are not read here.
+//! Input: parsed commits, tags and entries. Output: pairs of numbers of the object index. Objects are not
+//! read here.
 
-use crate::catalog::{Catalog, Pending};
 use crate::commits::Node;
 use crate::lfs::Pointer;
+use crate::numbers::ObjectNo;
+use crate::object_index::{ObjectIndex, Pending, PendingEntry};
+use crate::trees::EntryKind;
 use ddpatrol_pack::ObjectId;
 
 /// The links between objects.
 #[derive(Debug, Default)]
-pub(crate) struct Links {
+pub(crate) struct ObjectLinks {
     /// The commits.
     pub(crate) nodes: Vec<Node>,
-    /// Tags and what they point to.
-    pub(crate) tags: Vec<(u32, ObjectId)>,
-    /// Child and parent of every tree entry that is a subtree and that the tree's delta base does not
-    /// have.
-    pub(crate) subtrees: Vec<Vec<(u32, u32)>>,
+    /// Tags and their targets.
+    pub(crate) tags: Vec<(ObjectNo, ObjectId)>,
+    /// Child and parent of every tree entry that is a subtree and is not in the delta base of the tree.
+    pub(crate) subtrees: Vec<Vec<(ObjectNo, ObjectNo)>>,
     /// The same for entries that are blobs.
-    pub(crate) blobs: Vec<Vec<(u32, u32)>>,
+    pub(crate) blobs: Vec<Vec<(ObjectNo, ObjectNo)>>,
     /// Missing objects, each with the object that names it.
-    pub(crate) missing: Vec<(ObjectId, u32)>,
+    pub(crate) missing: Vec<(ObjectId, ObjectNo)>,
     /// The Git LFS pointers among the blobs.
     pub(crate) pointers: Vec<Pointer>,
 }
 
-impl Links {
+impl ObjectLinks {
     /// Adds the links that another worker has collected.
     pub(super) fn merge(&mut self, mut other: Self) {
         self.nodes.append(&mut other.nodes);
@@ -38,9 +40,9 @@ impl Links {
     }
 
     /// Looks up the entries of trees that are pending, and adds their links.
-    pub(super) fn add(&mut self, pending: &mut Pending, catalog: &Catalog) {
-        pending.resolve(catalog, |id, tree, is_tree, child| match child {
-            Some(child) if is_tree => self.subtrees[0].push((child, tree)),
+    pub(super) fn add(&mut self, pending: &mut Pending, index: &ObjectIndex) {
+        pending.resolve(index, |id, PendingEntry { tree, kind }, child| match child {
+            Some(child) if kind == EntryKind::Tree => self.subtrees[0].push((child, tree)),
             Some(child) => self.blobs[0].push((child, tree)),
             None => self.missing.extend(ObjectId::from_bytes(id).map(|id| (id, tree))),
         });

@@ -1,89 +1,98 @@
 //! Reads every object of a store once, and collects the links between objects.
 //!
-//! Objects are pushed to the sinks. The links of commits and trees are kept as numbers of the catalog:
-//! attribution needs nothing else. Only those entries of a tree are looked up that its delta base
-//! does not have, so every link between two objects is seen at least once, and missing objects are
-//! detected.
+//! Input: a store. Output: the objects, pushed to the sinks, and the links of commits and trees as numbers
+//! of the object index. Only entries that the delta base of a tree does not have are looked up, so every
+//! link between two objects is seen at least once, and missing objects are detected. Nothing is searched
+//! here.
 
 mod links;
 mod worker;
 
-use super::catalog::Catalog;
+use super::cache::{Known, pack_name};
 use super::lfs::Pointer;
-use super::state::{Known, pack_name};
+use super::numbers::ObjectNo;
+use super::object_index::ObjectIndex;
 use super::store::Store;
 use ddpatrol_pack::{DeltaForest, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Sinks, add};
-use links::Links;
+use links::ObjectLinks;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use worker::Worker;
 
-/// Up to this number of loose objects, starting threads takes longer than reading them.
+/// Up to this number of loose objects, one thread is faster than starting several.
 const FEW: usize = 64;
 
-/// How to read.
+/// The threads and memory of a walk over objects.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Means<'a> {
+pub(super) struct WalkResources<'a> {
     pub(super) workers: &'a Workers,
     pub(super) budget: usize,
     pub(super) context: Context,
 }
 
-/// Everything that was read of a store.
+/// The objects of a store, and their links.
 #[derive(Default)]
 pub(super) struct Objects {
-    pub(super) catalog: Catalog,
+    pub(super) index: ObjectIndex,
     /// The packs, each with the number of its first object.
-    pub(super) packs: Vec<(DeltaForest, u32)>,
+    pub(super) packs: Vec<(DeltaForest, ObjectNo)>,
     /// The loose objects.
-    pub(super) loose: Vec<(u32, ObjectId)>,
-    pub(super) links: Links,
-    /// How many of the packs and of the loose objects an earlier scan has read.
+    pub(super) loose: Vec<(ObjectNo, ObjectId)>,
+    pub(super) links: ObjectLinks,
+    /// The numbers of packs and of loose objects that an earlier scan has read.
     known: (usize, usize),
-    /// Objects that could not be read, and why.
+    /// Objects that cannot be read, with the messages.
     pub(super) broken: Vec<(Option<ObjectId>, String)>,
 }
 
-/// What reads a store.
+/// Reads the objects of a store.
 pub(super) struct ObjectReader<'a> {
-    pub(super) means: Means<'a>,
-    /// Takes the objects; `None` if only links are read.
+    pub(super) resources: WalkResources<'a>,
+    /// Receives the objects; `None` if only links are read.
     pub(super) sinks: Option<&'a dyn Sinks>,
     pub(super) run: &'a Run,
+}
+
+/// The objects of a pack to walk.
+struct Selection<'a> {
+    /// Objects to skip.
+    done: &'a HashSet<ObjectId>,
+    /// The kinds of objects to read.
+    kinds: Kinds,
 }
 
 /// A worker that reads loose objects.
 struct LooseReader<'a> {
     worker: Worker<'a>,
-    /// Objects that have vanished since they were listed.
+    /// Objects that no longer exist.
     vanished: Vec<ObjectId>,
-    /// Objects that cannot be read, and why.
+    /// Objects that cannot be read, with the messages.
     failed: Vec<(Option<ObjectId>, String)>,
 }
 
 impl ObjectReader<'_> {
-    /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
-    /// walked pack's first object. It searches for tokens only if all `kinds` are walked.
-    fn worker<'a>(&'a self, catalog: &'a Catalog, first: u32, kinds: Kinds) -> Worker<'a> {
+    /// Creates a worker; `first` is the number of the first object of the walked pack. The worker pushes
+    /// objects only if all `kinds` are walked.
+    fn worker<'a>(&'a self, index: &'a ObjectIndex, first: ObjectNo, kinds: Kinds) -> Worker<'a> {
         let sinks = self.sinks.filter(|_| kinds == Kinds::ALL);
         let sink = sinks.map(|sinks| sinks.sink());
-        Worker::new(sink, self.run, self.means.context, catalog, first)
+        Worker::new(sink, self.run, self.resources.context, index, first)
     }
 
-    /// Notes the packs and loose objects that an earlier scan has read: they are not read again.
+    /// Adds the packs and loose objects that an earlier scan has read. They are not read again.
     pub(super) fn set_aside(&self, store: &Store, objects: &mut Objects, known: &Known) {
         for pack in store.packs().iter().filter(|pack| known.packs.contains(&pack_name(pack))) {
-            let first = objects.catalog.add_pack(Arc::clone(pack));
-            let forest = DeltaForest::new(Arc::clone(pack), self.means.workers.pool(), |_| {});
+            let first = objects.index.add_pack(Arc::clone(pack));
+            let forest = DeltaForest::new(Arc::clone(pack), self.resources.workers.pool(), |_| {});
             objects.packs.push((forest, first));
         }
         for id in known.loose.iter().filter_map(|id| id.parse().ok()) {
             if let (false, Ok(Some(_))) = (store.is_packed(&id), store.open_loose(&id))
-                && let Some(number) = objects.catalog.add_loose(id)
+                && let Some(number) = objects.index.add_loose(id)
             {
                 objects.loose.push((number, id));
             }
@@ -91,28 +100,29 @@ impl ObjectReader<'_> {
         objects.known = (objects.packs.len(), objects.loose.len());
     }
 
-    /// Reads the links of what was set aside, without looking for tokens.
+    /// Reads the links of the objects that were set aside, without pushing them.
     pub(super) fn read_links(&self, store: &Store, objects: &mut Objects) {
         let (packs, loose) = std::mem::take(&mut objects.known);
         let kinds = Kinds::of(&[Kind::Commit, Kind::Tree, Kind::Tag]);
-        let known: Vec<(DeltaForest, u32)> = objects.packs.drain(..packs).collect();
+        let known: Vec<(DeltaForest, ObjectNo)> = objects.packs.drain(..packs).collect();
+        let none = HashSet::new();
         for (forest, first) in &known {
-            // Whatever is broken there was told of when it was read.
-            let _ = self.walk(objects, forest, *first, (&HashSet::new(), kinds));
+            // Broken objects were reported when they were read.
+            let _ = self.walk(objects, forest, *first, Selection { done: &none, kinds });
         }
         objects.packs.splice(0..0, known);
         let mut reader = Reader::default();
-        let mut links = Links::default();
+        let mut links = ObjectLinks::default();
         for &(number, id) in &objects.loose[..loose] {
             let Ok((kind, bytes)) = store.read(&id, &mut reader) else { continue };
-            let mut worker = self.worker(&objects.catalog, 0, kinds);
+            let mut worker = self.worker(&objects.index, ObjectNo::FIRST, kinds);
             worker.links_of(number, id, kind, &bytes);
             links.merge(worker.finish());
         }
         objects.links.merge(links);
     }
 
-    /// Searches objects again that hold tokens, according to an earlier scan.
+    /// Pushes objects again that hold tokens according to an earlier scan.
     pub(super) fn search_again(
         &self,
         store: &Store,
@@ -122,7 +132,7 @@ impl ObjectReader<'_> {
         let Some(mut sink) = self.sinks.map(|sinks| sinks.sink()) else { return };
         let mut reader = Reader::default();
         for id in ids {
-            // An object that is gone holds nothing any more.
+            // An object that no longer exists holds no tokens.
             if let Ok((kind, bytes)) = store.read(id, &mut reader) {
                 sink.blob(&Blob::whole(Origin::Object(*id, kind), &bytes));
                 objects.links.pointers.extend(Pointer::parse(&bytes));
@@ -130,7 +140,7 @@ impl ObjectReader<'_> {
         }
     }
 
-    /// Reads all objects that were not set aside, those too that appear or move while it reads.
+    /// Reads all objects that were not set aside, including objects that appear or move meanwhile.
     pub(super) fn read(&self, store: &mut Store, objects: &mut Objects) {
         let mut known_packs: HashSet<PathBuf> =
             objects.packs.iter().map(|(forest, _)| forest.pack().path().to_owned()).collect();
@@ -142,15 +152,15 @@ impl ObjectReader<'_> {
             let mut new = Vec::new();
             for pack in store.packs() {
                 if known_packs.insert(pack.path().to_owned()) {
-                    let first = objects.catalog.add_pack(pack.clone());
+                    let first = objects.index.add_pack(pack.clone());
                     new.push((pack.clone(), first));
                     add(&self.run.tally.objects_known, u64::from(pack.index().len()));
                 }
             }
-            let loose: Vec<(u32, ObjectId)> = store
+            let loose: Vec<(ObjectNo, ObjectId)> = store
                 .loose(&mut |problem| problems.push((None, problem.to_string())))
                 .into_iter()
-                .filter_map(|id| Some((objects.catalog.add_loose(id)?, id)))
+                .filter_map(|id| Some((objects.index.add_loose(id)?, id)))
                 .collect();
             objects.broken.append(&mut problems);
             if new.is_empty() && loose.is_empty() || self.run.is_interrupted() {
@@ -158,9 +168,10 @@ impl ObjectReader<'_> {
             }
             add(&self.run.tally.objects_known, loose.len() as u64);
             for (pack, first) in new {
-                let pool = self.means.workers.pool();
+                let pool = self.resources.workers.pool();
                 let forest = DeltaForest::new(pack, pool, |error| failed.push(error));
-                failed.append(&mut self.walk(objects, &forest, first, (&done, Kinds::ALL)));
+                let selection = Selection { done: &done, kinds: Kinds::ALL };
+                failed.append(&mut self.walk(objects, &forest, first, selection));
                 objects.packs.push((forest, first));
             }
             self.read_loose(store, objects, &loose, &mut vanished);
@@ -169,7 +180,7 @@ impl ObjectReader<'_> {
                 done.remove(id);
             });
             objects.loose.extend(loose);
-            // A repack may have moved what was listed.
+            // A repack may have moved objects that were listed.
             store.add_packs(&mut |problem| objects.broken.push((None, problem.to_string())));
         }
         if self.run.is_interrupted() {
@@ -180,29 +191,30 @@ impl ObjectReader<'_> {
         self.read_again(store, objects, again.chain(gone).collect());
     }
 
-    /// Walks one pack; returns what cannot be read.
+    /// Walks one pack; returns the errors of objects that cannot be read.
     fn walk(
         &self,
         objects: &mut Objects,
         forest: &DeltaForest,
-        first: u32,
-        (done, kinds): (&HashSet<ObjectId>, Kinds),
+        first: ObjectNo,
+        selection: Selection<'_>,
     ) -> Vec<PackError> {
-        let catalog = &objects.catalog;
-        let index = forest.pack().index();
+        let Selection { done, kinds } = selection;
+        let index = &objects.index;
+        let pack_index = forest.pack().index();
         let is_seen = |position: u32| {
-            let id = index.id(position);
-            id.is_some_and(|id| catalog.is_earlier(first, &id) || done.contains(&id))
+            let id = pack_index.id(position);
+            id.is_some_and(|id| index.is_earlier(first, &id) || done.contains(&id))
         };
-        let is_alone = first == 0 && done.is_empty();
+        let is_alone = first == ObjectNo::FIRST && done.is_empty();
         let options = WalkOptions {
             kinds,
-            pool: self.means.workers.pool(),
-            budget: self.means.budget,
+            pool: self.resources.workers.pool(),
+            budget: self.resources.budget,
             skip: (!is_alone).then_some(&is_seen),
         };
-        let workers = forest.walk(&options, &|| self.worker(catalog, first, kinds));
-        let (mut failed, mut all) = (Vec::new(), Links::default());
+        let workers = forest.walk(&options, &|| self.worker(index, first, kinds));
+        let (mut failed, mut all) = (Vec::new(), ObjectLinks::default());
         for mut worker in workers {
             failed.append(&mut worker.failed);
             all.merge(worker.finish());
@@ -211,21 +223,21 @@ impl ObjectReader<'_> {
         failed
     }
 
-    /// Reads loose objects; what has vanished since it was listed is added to `vanished`.
+    /// Reads loose objects; adds those that no longer exist to `vanished`.
     fn read_loose(
         &self,
         store: &Store,
         objects: &mut Objects,
-        loose: &[(u32, ObjectId)],
+        loose: &[(ObjectNo, ObjectId)],
         vanished: &mut Vec<ObjectId>,
     ) {
-        let catalog = &objects.catalog;
+        let index = &objects.index;
         let make = || LooseReader {
-            worker: self.worker(catalog, 0, Kinds::ALL),
+            worker: self.worker(index, ObjectNo::FIRST, Kinds::ALL),
             vanished: Vec::new(),
             failed: Vec::new(),
         };
-        let readers = self.means.workers.fold(loose, FEW, make, |reader, &(number, id)| {
+        let readers = self.resources.workers.fold(loose, FEW, make, |reader, &(number, id)| {
             if self.run.is_interrupted() {
                 return;
             }
@@ -238,7 +250,7 @@ impl ObjectReader<'_> {
                 }
             }
         });
-        let (mut links, mut failed) = (Links::default(), Vec::new());
+        let (mut links, mut failed) = (ObjectLinks::default(), Vec::new());
         for mut reader in readers {
             links.merge(reader.worker.finish());
             vanished.append(&mut reader.vanished);
@@ -248,7 +260,7 @@ impl ObjectReader<'_> {
         self.read_again(store, objects, failed);
     }
 
-    /// Looks for another copy of what could not be read, as git does.
+    /// Reads another copy of each object that could not be read, as git does.
     fn read_again(
         &self,
         store: &Store,
@@ -265,9 +277,9 @@ impl ObjectReader<'_> {
                 objects.broken.push((Some(id), message));
                 continue;
             };
-            let catalog = &objects.catalog;
-            let mut worker = self.worker(catalog, 0, Kinds::ALL);
-            worker.whole(catalog.find(id.as_bytes()).unwrap_or_default(), id, kind, &bytes);
+            let index = &objects.index;
+            let mut worker = self.worker(index, ObjectNo::FIRST, Kinds::ALL);
+            worker.whole(index.find(id.as_bytes()).unwrap_or(ObjectNo::FIRST), id, kind, &bytes);
             objects.links.merge(worker.finish());
         }
     }

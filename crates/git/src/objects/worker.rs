@@ -1,81 +1,82 @@
-//! One worker: passes objects to its sink, and collects their links.
+//! One worker: pushes objects to its sink, and collects their links. It searches nothing.
 
-use super::links::Links;
-use crate::catalog::{Catalog, Lookup, Pending};
+use super::links::ObjectLinks;
 use crate::commits::{self, Node};
 use crate::lfs::Pointer;
+use crate::numbers::ObjectNo;
+use crate::object_index::{Lookup, ObjectIndex, Pending, PendingEntry};
 use crate::store::Store;
-use crate::trees::{self, Entries, EntryKind, Starts, Tree, Window};
+use crate::trees::{self, Entries, EntryKind, KnownEntries, Starts, Tree, Window};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Visitor};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::window::{End, Windows};
 use ddpatrol_scan::{Run, ScannedObject, Sink, add};
 use std::io::{self, Read};
 
-/// Loose objects above this length are looked at in windows.
+/// Loose blobs above this length in bytes are read in windows.
 const LARGE: u64 = 64 << 20;
-/// After so many objects a worker adds to the common counts.
+/// The number of objects after which a worker updates the shared counts.
 const FLUSH: u64 = 256;
 
 /// The first bytes of nearly every Git LFS pointer.
 const POINTER_HEAD: &[u8] = b"version ";
 
-/// So many commits' links are looked up at a time.
+/// The number of commits whose links are looked up at a time.
 const COMMITS: usize = 128;
 
 /// One worker.
 pub(super) struct Worker<'a> {
-    /// The search for tokens; `None` if only the links are wanted.
+    /// Receives the objects; `None` if only links are collected.
     sink: Option<Box<dyn Sink + 'a>>,
     run: &'a Run,
     context: Context,
-    catalog: &'a Catalog,
-    first: u32,
+    index: &'a ObjectIndex,
+    first: ObjectNo,
     window: Window,
-    /// Commits that are not in the links yet.
-    commits: Vec<(u32, commits::Links)>,
+    /// Commits whose links are not resolved yet.
+    commits: Vec<(ObjectNo, commits::CommitLinks)>,
     lookups: Vec<Lookup>,
-    /// Entries of trees that are not in the links yet.
+    /// Entries of trees that are not resolved yet.
     pending: Option<Pending>,
-    links: Links,
+    links: ObjectLinks,
     /// The bytes of a small blob.
     small: Vec<u8>,
-    /// What cannot be read.
+    /// The errors of objects that cannot be read.
     pub(super) failed: Vec<PackError>,
-    /// Objects and bytes that are not in the common counts yet.
+    /// Numbers of objects and bytes that the shared counts do not include yet.
     counted: (u64, u64),
 }
 
-/// What is remembered of an object while its deltas are looked at.
-pub(super) struct Kept {
+/// The state of an object that is kept while its deltas are visited.
+pub(super) struct ObjectState {
     seen: ScannedObject,
     starts: Option<Starts>,
 }
 
 impl<'a> Worker<'a> {
-    /// Creates a worker for a store of which `catalog` has all objects; `first` is the number of the
-    /// walked pack's first object. Without a sink it only collects links.
+    /// Creates a worker; `first` is the number of the first object of the walked pack. Without a sink it
+    /// only collects links.
     pub(super) fn new(
         sink: Option<Box<dyn Sink + 'a>>,
         run: &'a Run,
         context: Context,
-        catalog: &'a Catalog,
-        first: u32,
+        index: &'a ObjectIndex,
+        first: ObjectNo,
     ) -> Self {
         Self {
             sink,
             run,
             context,
-            catalog,
+            index,
             first,
             window: Window::default(),
             commits: Vec::new(),
             lookups: Vec::new(),
             pending: None,
-            links: Links {
+            links: ObjectLinks {
                 subtrees: vec![Vec::new()],
                 blobs: vec![Vec::new()],
-                ..Links::default()
+                ..ObjectLinks::default()
             },
             small: Vec::new(),
             failed: Vec::new(),
@@ -97,27 +98,27 @@ impl<'a> Worker<'a> {
         self.counted = (0, 0);
     }
 
-    /// Adds to the common counts what is not in them yet; returns the links.
-    pub(super) fn finish(mut self) -> Links {
+    /// Updates the shared counts; returns the links.
+    pub(super) fn finish(mut self) -> ObjectLinks {
         self.flush();
         self.resolve_commits();
         if let Some(pending) = &mut self.pending {
-            self.links.add(pending, self.catalog);
+            self.links.add(pending, self.index);
         }
         self.links
     }
 
-    fn commit(&mut self, number: u32, bytes: &[u8]) {
+    fn commit(&mut self, number: ObjectNo, bytes: &[u8]) {
         self.commits.extend(commits::links(bytes).map(|links| (number, links)));
         if self.commits.len() >= COMMITS {
             self.resolve_commits();
         }
     }
 
-    /// Looks up what commits name.
+    /// Resolves the links of commits.
     fn resolve_commits(&mut self) {
         let ids = self.commits.iter().flat_map(|(_, links)| links.ids());
-        let mut found = self.catalog.find_all(ids, &mut self.lookups);
+        let mut found = self.index.find_all(ids, &mut self.lookups);
         let missing = &mut self.links.missing;
         for (number, links) in &self.commits {
             let missing = &mut |id| missing.push((id, *number));
@@ -127,17 +128,17 @@ impl<'a> Worker<'a> {
         self.commits.clear();
     }
 
-    fn tag(&mut self, number: u32, bytes: &[u8]) {
+    fn tag(&mut self, number: ObjectNo, bytes: &[u8]) {
         if let Some(target) = commits::tag_target(bytes) {
             self.links.tags.push((number, target));
-            if self.catalog.find(target.as_bytes()).is_none() {
+            if self.index.find(target.as_bytes()).is_none() {
                 self.links.missing.push((target, number));
             }
         }
     }
 
-    /// Looks at an object that was read whole.
-    pub(super) fn whole(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+    /// Pushes an object that was read whole, and collects its links.
+    pub(super) fn whole(&mut self, number: ObjectNo, id: ObjectId, kind: Kind, bytes: &[u8]) {
         if let Some(sink) = &mut self.sink {
             sink.blob(&Blob::whole(Origin::Object(id, kind), bytes));
             self.count(bytes.len() as u64);
@@ -148,39 +149,45 @@ impl<'a> Worker<'a> {
         self.links_of(number, id, kind, bytes);
     }
 
-    pub(super) fn links_of(&mut self, number: u32, id: ObjectId, kind: Kind, bytes: &[u8]) {
+    pub(super) fn links_of(&mut self, number: ObjectNo, id: ObjectId, kind: Kind, bytes: &[u8]) {
         match kind {
             Kind::Commit => self.commit(number, bytes),
             Kind::Tag => self.tag(number, bytes),
             Kind::Tree => {
-                self.tree(number, &mut Tree::Whole(bytes), (&[], None), id.as_bytes().len());
+                let id_len = id.as_bytes().len();
+                self.tree(number, &mut Tree::Whole(bytes), KnownEntries::default(), id_len);
             }
             Kind::Blob => {}
         }
     }
 
-    /// Keeps the links of a tree; returns where its entries begin, unless it is broken.
+    /// Collects the links of a tree; returns the offsets of its entries, or `None` if it is broken.
     fn tree(
         &mut self,
-        number: u32,
+        number: ObjectNo,
         tree: &mut Tree<'_>,
-        known: (&[ddpatrol_pack::Piece], Option<&Starts>),
+        known: KnownEntries<'_>,
         id_len: usize,
     ) -> Option<Starts> {
-        let Self { pending, catalog, links, .. } = self;
+        let Self { pending, index, links, .. } = self;
         let pending = pending.get_or_insert_with(|| Pending::new(id_len));
         trees::walk(tree, known, id_len, |entries| {
             let Entries::Fresh(entry) = entries else { return };
             if entry.kind != EntryKind::Submodule
-                && pending.add(entry.id, number, entry.kind == EntryKind::Tree)
+                && pending.add(entry.id, PendingEntry { tree: number, kind: entry.kind })
             {
-                links.add(pending, catalog);
+                links.add(pending, index);
             }
         })
     }
 
-    /// Reads a loose object; `false` if it is no longer there.
-    pub(super) fn loose(&mut self, store: &Store, number: u32, id: ObjectId) -> io::Result<bool> {
+    /// Reads a loose object; returns `false` if it no longer exists.
+    pub(super) fn loose(
+        &mut self,
+        store: &Store,
+        number: ObjectNo,
+        id: ObjectId,
+    ) -> io::Result<bool> {
         let Some(mut loose) = store.open_loose(&id)? else { return Ok(false) };
         let (kind, len) = (loose.kind, loose.len);
         if kind == Kind::Blob && len > LARGE {
@@ -193,7 +200,7 @@ impl<'a> Worker<'a> {
         Ok(true)
     }
 
-    /// Notes a small blob that is a Git LFS pointer.
+    /// Records a small blob that is a Git LFS pointer.
     fn note_pointer(&mut self, object: &Object<'_>) {
         let len = object.len() as usize;
         self.small.clear();
@@ -221,14 +228,18 @@ impl<'a> Worker<'a> {
 }
 
 impl Visitor for Worker<'_> {
-    type BaseData = Kept;
+    type BaseData = ObjectState;
 
-    fn visit(&mut self, object: &mut Object<'_>, base: Option<&Kept>) -> Result<Kept, Fault> {
+    fn visit(
+        &mut self,
+        object: &mut Object<'_>,
+        base: Option<&ObjectState>,
+    ) -> Result<ObjectState, Fault> {
         let seen = match &mut self.sink {
             Some(sink) => sink.object(object, base.map(|base| &base.seen))?,
             None => ScannedObject::default(),
         };
-        let number = self.first + object.position();
+        let number = self.first.plus(object.position());
         let mut starts = None;
         match object.kind() {
             Kind::Blob if self.sink.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
@@ -242,11 +253,13 @@ impl Visitor for Worker<'_> {
                 let base = base.and_then(|base| base.starts.as_ref());
                 if object.is_base() || base.is_none() {
                     let (bytes, pieces) = object.assemble_with_pieces()?;
-                    starts = self.tree(number, &mut Tree::Whole(bytes), (pieces, base), id_len);
+                    let known = KnownEntries { pieces, base };
+                    starts = self.tree(number, &mut Tree::Whole(bytes), known, id_len);
                 } else {
                     let window = std::mem::take(&mut self.window);
                     let mut tree = Tree::Version(object, window.emptied());
-                    self.tree(number, &mut tree, (object.pieces(), base), id_len);
+                    let known = KnownEntries { pieces: object.pieces(), base };
+                    self.tree(number, &mut tree, known, id_len);
                     if let Tree::Version(_, window) = tree {
                         self.window = window;
                     }
@@ -256,7 +269,7 @@ impl Visitor for Worker<'_> {
         if self.sink.is_some() {
             self.count(object.len());
         }
-        Ok(Kept { seen, starts })
+        Ok(ObjectState { seen, starts })
     }
 
     fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {

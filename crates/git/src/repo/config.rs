@@ -1,14 +1,14 @@
-//! The repository's own configuration file: bytes in, keys and values out.
+//! Parses the repository's own configuration file.
 //!
-//! Only what decides the repository's shape is asked of it. Includes are not followed: git itself
-//! does not follow them for `extensions.*`.
+//! Input: bytes. Output: keys and values. Includes are not followed: git itself does not follow them for
+//! `extensions.*`.
 
 use super::error::RepoError;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Keys and values in the order of the file; the last value of a key counts.
+/// Keys and values in the order of the file. The last value of a key applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Config {
     entries: Vec<(Vec<u8>, Vec<u8>)>,
@@ -25,13 +25,13 @@ impl Config {
         }
     }
 
-    /// Lets another file's entries count after these.
+    /// Appends the entries of another file, which override these.
     pub(super) fn append(&mut self, other: Self) {
         self.entries.extend(other.entries);
     }
 
-    /// Returns the value of `section.name` or `section.subsection.name`, section and name in
-    /// small letters.
+    /// Returns the value of `section.name` or `section.subsection.name`, with section and name in lower
+    /// case.
     pub(super) fn get(&self, key: &str) -> Option<&[u8]> {
         let found = self.entries.iter().rev().find(|(known, _)| known == key.as_bytes());
         found.map(|(_, value)| value.as_slice())
@@ -42,12 +42,12 @@ impl Config {
         self.entries.iter().map(|(key, value)| (&key[..], &value[..]))
     }
 
-    /// Tells whether a key is set to what git takes for true.
+    /// Returns `true` if a key has a value that git interprets as true.
     pub(super) fn is_true(&self, key: &str) -> bool {
         self.get(key).is_some_and(truth)
     }
 
-    /// Tells whether a remote promises objects that were not fetched.
+    /// Returns `true` if a remote promises objects that were not fetched.
     pub(super) fn has_promisor(&self) -> bool {
         let remote = |name: &[u8], value: &[u8]| {
             (name.ends_with(b".promisor") && truth(value)) || name.ends_with(b".partialclonefilter")
@@ -57,7 +57,7 @@ impl Config {
         self.get("extensions.partialclone").is_some() || self.entries.iter().any(promises)
     }
 
-    /// Parses a file's bytes; the error is the number of the line that is malformed.
+    /// Parses a file. The error is the number of the malformed line.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, usize> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut parser = Parser { bytes, at: 0 };
@@ -74,7 +74,7 @@ impl Config {
     }
 }
 
-/// Words for true: `true`, `yes`, `on`, a number that is not 0, and no value at all.
+/// Returns `true` for `true`, `yes`, `on` and numbers other than 0.
 fn truth(value: &[u8]) -> bool {
     let word = value.to_ascii_lowercase();
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
@@ -103,7 +103,7 @@ impl Parser<'_> {
         1 + read.iter().filter(|&&byte| byte == b'\n').count()
     }
 
-    /// Moves over white space, comments and ends of lines; returns the byte after them.
+    /// Skips white space, comments and line ends; returns the byte after them.
     fn skip_blank(&mut self) -> Option<u8> {
         loop {
             match self.peek()? {
@@ -114,7 +114,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads `[name]`, `[name.sub]` or `[name "sub"]` into `name` or `name.sub`.
+    /// Parses `[name]`, `[name.sub]` or `[name "sub"]` into `name` or `name.sub`.
     fn section(&mut self) -> Option<Vec<u8>> {
         self.at += 1;
         let mut name = Vec::new();
@@ -146,7 +146,7 @@ impl Parser<'_> {
         (self.next()? == b']').then_some(name)
     }
 
-    /// Reads `name`, or `name = value`.
+    /// Parses `name` or `name = value`.
     fn entry(&mut self, section: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut key = section.to_vec();
         key.push(b'.');
@@ -173,11 +173,11 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads a value to the end of its line: quotes, escapes, continued lines, comments.
+    /// Parses a value to the end of its line, with quotes, escapes, continued lines and comments.
     fn value(&mut self) -> Option<Vec<u8>> {
         let mut value = Vec::new();
         let mut quoted = false;
-        // What is before this must stay though it be white space: it was quoted or escaped.
+        // White space before this offset is kept, since it was quoted or escaped.
         let mut keep = 0;
         loop {
             match self.next() {
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_that_promises_nothing_is_no_promisor() {
+    fn a_remote_without_promises_is_not_a_promisor() {
         let config = Config::parse(b"[remote \"o\"]\npromisor = false\n[a]\npromisor=1").unwrap();
         assert!(!config.has_promisor());
         assert!(config.is_true("a.promisor"));
     }
 
     #[test]
-    fn a_malformed_line_is_named() {
+    fn an_error_has_the_number_of_the_malformed_line() {
         assert_eq!(Config::parse(b"[a]\nb = c\n[d\ne = f\n"), Err(3));
         assert_eq!(Config::parse(b"[a]\nb = \"c\n"), Err(2));
         assert_eq!(Config::parse(b"[a]\n\n= c\n"), Err(3));

@@ -1,28 +1,28 @@
-//! Errors of repositories, and of the two programs that read them.
+//! Errors of repositories, of the `git` program and of libgit2.
 
 use super::guard::SpecialFile;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-/// What can be wrong with a repository.
+/// An error of a repository.
 #[derive(Debug, thiserror::Error)]
 pub enum RepoError {
     /// There is no repository.
     #[error("no git repository at {} or above it: start inside one, or set GIT_DIR", start.display())]
     NotFound {
-        /// Where the search began.
+        /// The folder at which the search began.
         start: PathBuf,
     },
-    /// Something that should be a repository, or a part of one, is not.
-    #[error("{} is a broken part of a git repository: {why}; repair or remove it", path.display())]
+    /// A repository or a part of it is broken.
+    #[error("{}: broken git repository: {why}; repair or remove it", path.display())]
     Broken {
         /// The part.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why.
         why: String,
     },
     /// A configuration file is malformed.
-    #[error("{}: line {line} is no git configuration: correct it", path.display())]
+    #[error("{}: line {line} is not valid git configuration; correct it", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -39,42 +39,42 @@ pub enum RepoError {
     },
     /// A revision names no commit.
     #[error(
-        "no commit is called {revision:?} in {} ({words}): correct the name or fetch the commit",
+        "unknown revision {revision:?} in {} ({words}); correct the name or fetch the commit",
         git_dir.display()
     )]
     Revision {
-        /// What was asked for.
+        /// The revision.
         revision: String,
         /// The repository.
         git_dir: PathBuf,
-        /// What git says.
+        /// The message of git.
         words: String,
     },
-    /// `git` cannot do it.
+    /// The `git` program fails.
     #[error("cannot {task} of {}: {program}", git_dir.display())]
     Program {
-        /// What was to be done.
+        /// The task.
         task: &'static str,
         /// The repository.
         git_dir: PathBuf,
-        /// Why not.
+        /// The error of `git`.
         program: ProgramError,
     },
-    /// Neither `git` nor libgit2 can do it.
+    /// Both `git` and libgit2 fail.
     #[error("cannot {task} of {}: git: {program}; libgit2: {library}", git_dir.display())]
     Neither {
-        /// What was to be done.
+        /// The task.
         task: &'static str,
         /// The repository.
         git_dir: PathBuf,
-        /// Why the program cannot.
+        /// The error of `git`.
         program: ProgramError,
-        /// Why the library cannot.
+        /// The error of libgit2.
         library: LibraryError,
     },
 }
 
-/// Why the `git` program cannot answer.
+/// An error of the `git` program.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// It cannot be started.
@@ -83,25 +83,25 @@ pub enum ProgramError {
     /// It was started, and reading from or writing to it failed.
     #[error("its output cannot be read ({0})")]
     Output(std::io::Error),
-    /// It would wait for a file of the repository forever.
+    /// It would block on a file of the repository.
     #[error(transparent)]
     Special(#[from] Box<SpecialFile>),
-    /// It says that it failed.
+    /// It failed.
     #[error("`git {command}` failed ({status}): {words}")]
     Failed {
         /// The subcommand.
         command: String,
         /// Its exit code or signal.
         status: ExitStatus,
-        /// Its words.
+        /// Its error output.
         words: String,
     },
-    /// It says something that its manual does not.
-    #[error("`git {command}` answered what is not understood: {answer:?}")]
+    /// Its output has an undocumented form.
+    #[error("unexpected output of `git {command}`: {answer:?}")]
     Malformed {
         /// The subcommand.
         command: &'static str,
-        /// The part that is not understood.
+        /// The unexpected part.
         answer: String,
     },
 }
@@ -113,13 +113,13 @@ impl ProgramError {
     }
 }
 
-/// Why libgit2 cannot answer.
+/// An error of libgit2.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// The repository has something that libgit2 does not know, or would get wrong.
-    #[error("it does not know {0}")]
+    /// The repository uses a feature that libgit2 does not support, or handles wrongly.
+    #[error("it does not support {0}")]
     Unsupported(&'static str),
-    /// It would wait for a file of the repository forever.
+    /// It would block on a file of the repository.
     #[error(transparent)]
     Special(#[from] Box<SpecialFile>),
     /// It failed.

@@ -1,4 +1,4 @@
-//! Reads the small files of a git directory and lists its folders. It knows no file by name.
+//! Reads the small files of a git directory and lists its folders. It interprets no content.
 
 use super::error::RepoError;
 use ddpatrol_scan::regular::{self, Links};
@@ -20,7 +20,7 @@ pub(super) fn read_some(path: &Path) -> Result<Vec<u8>, RepoError> {
     Ok(text)
 }
 
-/// Returns the sorted entries of a folder; none if it does not exist.
+/// Returns the sorted entries of a folder; an empty list if it does not exist.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, RepoError> {
     let failed = |source| RepoError::Read { path: folder.to_path_buf(), source };
     let listed = match std::fs::read_dir(folder) {
@@ -34,19 +34,19 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, RepoError> {
     Ok(paths)
 }
 
-/// Returns `true` if an error says that a path does not exist.
+/// Returns `true` if an error means that a path does not exist.
 pub(super) fn absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Converts bytes that git wrote to a path.
+/// Converts bytes from git to a path.
 #[cfg(unix)]
 pub(super) fn path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
-/// Converts bytes that git wrote to a path; on this platform they are UTF-8.
+/// Converts bytes from git to a path; on this platform they are UTF-8.
 #[cfg(not(unix))]
 pub(super) fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())

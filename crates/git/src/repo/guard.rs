@@ -1,5 +1,4 @@
-//! Finds named pipes and devices among a repository's own files: git and libgit2 would wait for them,
-//! or read them, forever.
+//! Finds named pipes and devices among a repository's own files, on which git and libgit2 would block.
 //!
 //! Input: the folders of a repository. Output: the first such file. Loose objects are not checked here,
 //! since there may be many of them; [`Store::special`](crate::store::Store::special) does.
@@ -10,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 /// A file of a repository that is a named pipe or a device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} is {kind}, where a repository has a file; remove it", path.display())]
+#[error("{} is {kind} instead of a file; remove it", path.display())]
 pub struct SpecialFile {
     /// The file.
     pub path: PathBuf,
-    /// What it is: `a named pipe`.
+    /// The kind of file: `a named pipe`.
     pub kind: &'static str,
 }
 
-/// Checks the files that git and libgit2 read to answer any question, except for references.
+/// Checks the files that git and libgit2 read for any request, except for references.
 pub(super) fn check(
     git_dir: &Path,
     common_dir: &Path,
@@ -72,8 +71,8 @@ fn target(link: &DirEntry) -> Option<FileType> {
     std::fs::metadata(link.path()).ok().map(|metadata| metadata.file_type())
 }
 
-/// Returns `true` for a type of file that is read without an end, or waited for. Opening a socket
-/// fails at once, and git's own file monitor has one.
+/// Returns `true` for types of files that block a reader or have no end. Sockets are allowed: opening one
+/// fails immediately, and git's file monitor has one.
 #[cfg(unix)]
 fn blocks(kind: FileType) -> bool {
     use std::os::unix::fs::FileTypeExt;

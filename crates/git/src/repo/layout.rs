@@ -1,4 +1,6 @@
-//! Where a repository's parts are: a path in, folders out. Files are read; git is not asked.
+//! Locates the parts of a repository.
+//!
+//! Input: a path. Output: folders and configuration. Only files are read; neither git nor libgit2 is used.
 
 use super::config::Config;
 use super::error::RepoError;
@@ -6,7 +8,7 @@ use super::files::{self, absent, read_some};
 use ddpatrol_pack::HashKind;
 use std::path::{Path, PathBuf};
 
-/// Where the parts of a repository are, and what its configuration says.
+/// The parts of a repository, and its configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) git_dir: PathBuf,
@@ -16,30 +18,38 @@ pub(super) struct Layout {
     pub(super) config: Config,
 }
 
+/// The location of a repository's objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ObjectsFolder {
+    /// In the repository.
+    Own,
+    /// In a folder that the environment names.
+    Environment,
+}
+
 impl Layout {
-    /// Finds the repository whose work tree's top or git directory is `path`. `elsewhere` is `true` if
-    /// the environment names the folder of objects.
-    pub(super) fn at(path: &Path, elsewhere: bool) -> Result<Option<Self>, RepoError> {
+    /// Finds the repository whose git directory or top of the work tree is `path`.
+    pub(super) fn at(path: &Path, objects: ObjectsFolder) -> Result<Option<Self>, RepoError> {
         let path = &std::path::absolute(path)
             .map_err(|source| RepoError::Read { path: path.to_path_buf(), source })?;
         let dot_git = path.join(".git");
         match std::fs::symlink_metadata(&dot_git) {
             Ok(_) => {
-                let mut layout = Self::open(follow(&dot_git)?, None, elsewhere)?;
+                let mut layout = Self::open(follow(&dot_git)?, None, objects)?;
                 layout.set_work_tree(path.clone());
                 return Ok(Some(layout));
             }
             Err(error) if absent(&error) => {}
             Err(source) => return Err(RepoError::Read { path: dot_git, source }),
         }
-        match check(path, None, elsewhere) {
+        match check(path, None, objects) {
             Ok(_) => {}
             Err(RepoError::Broken { .. }) => return Ok(None),
             Err(error) => return Err(error),
         }
-        let mut layout = Self::open(path.clone(), None, elsewhere)?;
+        let mut layout = Self::open(path.clone(), None, objects)?;
         if layout.is_linked() {
-            // A linked work tree's git directory names the `.git` file that names it.
+            // The git directory of a linked work tree contains the path of the `.git` file.
             let link = read_line(&path.join("gitdir"))?;
             layout.work_tree = path.join(link).parent().map(Path::to_path_buf);
         } else if path.file_name().is_some_and(|name| name == ".git") {
@@ -50,13 +60,13 @@ impl Layout {
         Ok(Some(layout))
     }
 
-    /// Opens a git directory; the work tree is left open.
+    /// Opens a git directory, without setting the work tree.
     pub(super) fn open(
         git_dir: PathBuf,
         common_dir: Option<PathBuf>,
-        elsewhere: bool,
+        objects: ObjectsFolder,
     ) -> Result<Self, RepoError> {
-        let common_dir = check(&git_dir, common_dir, elsewhere)?;
+        let common_dir = check(&git_dir, common_dir, objects)?;
         let mut config = Config::read(&common_dir.join("config"))?;
         if config.is_true("extensions.worktreeconfig") {
             config.append(Config::read(&git_dir.join("config.worktree"))?);
@@ -72,7 +82,7 @@ impl Layout {
         Ok(Self { git_dir, common_dir, work_tree: None, hash, config })
     }
 
-    /// Sets the work tree to `implicit` unless the configuration says otherwise.
+    /// Sets the work tree to `implicit`, unless the configuration overrides it.
     pub(super) fn set_work_tree(&mut self, implicit: PathBuf) {
         self.work_tree = if self.is_linked() {
             Some(implicit)
@@ -92,7 +102,7 @@ impl Layout {
     }
 }
 
-/// Returns the git directory that `dot_git` is or, as a file, names.
+/// Returns `dot_git` if it is a folder, or the git directory that it names if it is a file.
 pub(super) fn follow(dot_git: &Path) -> Result<PathBuf, RepoError> {
     let broken = |why: String| RepoError::Broken { path: dot_git.to_path_buf(), why };
     match std::fs::metadata(dot_git) {
@@ -111,15 +121,15 @@ pub(super) fn follow(dot_git: &Path) -> Result<PathBuf, RepoError> {
     if git_dir.is_dir() {
         Ok(git_dir)
     } else {
-        Err(broken(format!("it names {}, which is no folder", target.display())))
+        Err(broken(format!("it names {}, which is not a folder", target.display())))
     }
 }
 
-/// Checks that a folder is a git directory; returns the directory it shares with its kin.
+/// Checks that a folder is a git directory; returns the common directory of its work trees.
 fn check(
     git_dir: &Path,
     common_dir: Option<PathBuf>,
-    elsewhere: bool,
+    objects: ObjectsFolder,
 ) -> Result<PathBuf, RepoError> {
     let broken = |why: String| RepoError::Broken { path: git_dir.to_path_buf(), why };
     let head = git_dir.join("HEAD");
@@ -134,7 +144,7 @@ fn check(
         let id = text.trim_ascii_end();
         let id = matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit);
         if !id && !text.starts_with(b"ref:") {
-            return Err(broken("its HEAD holds neither a branch nor a commit".to_owned()));
+            return Err(broken("its HEAD contains neither a branch nor a commit".to_owned()));
         }
     }
     let shared = git_dir.join("commondir");
@@ -143,16 +153,16 @@ fn check(
         None if shared.is_file() => git_dir.join(read_line(&shared)?),
         None => git_dir.to_path_buf(),
     };
-    for (name, needed) in [("objects", !elsewhere), ("refs", true)] {
+    for (name, needed) in [("objects", objects == ObjectsFolder::Own), ("refs", true)] {
         let folder = common_dir.join(name);
         if needed && !folder.is_dir() {
-            return Err(broken(format!("{} is missing or no folder", folder.display())));
+            return Err(broken(format!("{} is missing or not a folder", folder.display())));
         }
     }
     Ok(common_dir)
 }
 
-/// Reads the path that a file's only line is.
+/// Reads a file that consists of a path.
 fn read_line(file: &Path) -> Result<PathBuf, RepoError> {
     let text = read_some(file)?;
     let line = text.strip_suffix(b"\n").unwrap_or(&text);

@@ -1,19 +1,19 @@
-//! A repository: where it is, what its refs point to, what is staged, which commits a range has.
+//! Repositories: discovery, references, staged changes, and commits of ranges.
 //!
-//! Input: a path. Output: ids. Objects in bulk are read elsewhere. Two programs answer: libgit2,
-//! and `git` where libgit2 cannot open the repository or is slower. If neither can, the result is
-//! an error with the messages of both, never an empty list.
+//! Input: a path. Output: ids. Bulk objects are not read here. Questions are answered by libgit2, and by
+//! `git` where libgit2 cannot open the repository or is slower. If both fail, the result is an error with
+//! the messages of both, never an empty list.
 
 mod config;
-mod environment;
+mod discover;
 mod error;
 mod files;
+mod git_cli;
 pub(crate) mod guard;
 mod ids;
 mod layout;
-mod open;
+mod libgit2;
 mod peel;
-mod program;
 mod progress;
 mod range;
 mod refs;
@@ -24,13 +24,13 @@ mod staged;
 mod tests;
 mod tracked;
 
-pub use environment::Environment;
+pub use discover::Environment;
 pub use error::{LibraryError, ProgramError, RepoError};
+pub use git_cli::stop_programs;
 pub use guard::SpecialFile;
-pub use program::stop_programs;
 pub use progress::{Operation, Progress};
 pub use refs::{BrokenRef, Problem, Ref, Refs, Targets};
 pub use remote::Tracking;
 pub use repository::{ExcludesFile, Repository};
-pub use staged::{Change, Entry, Mode, Status};
+pub use staged::{Entry, Mode, StagedChange, Status};
 pub use tracked::{TrackedKind, TrackedPath};

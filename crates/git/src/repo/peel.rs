@@ -1,23 +1,23 @@
-//! Peels ids: a tag is followed to its commit.
+//! Peels ids: follows tags to their commits.
 //!
-//! Input: ids of any objects. Output: the commit of each, or none. No object but tags is read.
+//! Input: ids of any objects. Output: the commit of each, or none. Only tags are read.
 
 use super::error::{ProgramError, RepoError};
 use super::ids::{id, oid};
 use super::repository::Repository;
-use super::{open, program};
+use super::{git_cli, libgit2};
 use crate::commits::tag_target;
 use crate::store::Store;
 use ddpatrol_pack::{ObjectId, Reader};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each id the commit it stands for, nothing if that is no commit, or why it cannot be read.
+/// For each id its commit, `None` if it leads to another kind of object, or the message of an error.
 pub(super) type Peeled = BTreeMap<ObjectId, Result<Option<ObjectId>, String>>;
 
-/// Finds out what ids stand for: libgit2 first, and `git cat-file` for what it cannot read.
+/// Peels ids with libgit2, and those that it cannot read with `git cat-file`.
 pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<Peeled, RepoError> {
-    let (mut peeled, library) = match open::library(repository) {
+    let (mut peeled, library) = match libgit2::open(repository) {
         Ok(library) => {
             let tags = OnceCell::new();
             let tags = || tags.get_or_init(|| store(repository));
@@ -33,7 +33,7 @@ pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<
     }
     match (cat_files(repository, &left), library) {
         (Ok(more), _) => peeled.extend(more),
-        // What libgit2 says of each stands.
+        // The errors of libgit2 remain.
         (Err(_), None) => {}
         (Err(program), Some(library)) => {
             let git_dir = repository.git_dir.clone();
@@ -45,11 +45,12 @@ pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<
 }
 
 fn store(repository: &Repository) -> Store {
-    // What cannot be opened is reported by the code that reads the objects.
-    Store::open(&repository.object_folders(), repository.hash, &mut |_| ())
+    // The code that reads the objects reports parts that cannot be opened.
+    Store::of(repository, &mut |_| ())
 }
 
-/// Tags are read by our own store: libgit2 1.9 reads on for ever in a loose one that was cut off.
+/// Peels one id. Tags are read by our own store, since libgit2 1.9 never returns from a truncated loose
+/// tag.
 fn peel_one<'a>(
     library: &git2::Repository,
     id: &ObjectId,
@@ -71,13 +72,13 @@ fn peel_one<'a>(
     }
 }
 
-/// Asks for all at once, and for ever fewer where one of them makes git stop.
+/// Peels all ids with one process. If git fails, the list is halved until the failing id is found.
 fn cat_files(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, ProgramError> {
     let failed = match cat_file(repository, ids) {
         Err(ProgramError::Failed { words, .. }) => words,
         other => return other,
     };
-    // Asked for nothing, git stops only if it cannot open the repository.
+    // With no ids, git fails only if it cannot open the repository.
     cat_file(repository, &[])?;
     let mut peeled = Peeled::new();
     match ids {
@@ -96,7 +97,7 @@ fn cat_files(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, Progra
 fn cat_file(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, ProgramError> {
     let input: String = ids.iter().map(|id| format!("{id}^{{}}\n")).collect();
     let arguments = ["cat-file", "--batch-check=%(objectname) %(objecttype)"];
-    let output = program::run(repository, &arguments, input.as_bytes())?;
+    let output = git_cli::run(repository, &arguments, input.as_bytes())?;
     let mut lines = output.stdout.split(|&byte| byte == b'\n');
     let mut peeled = Peeled::new();
     for asked in ids {

@@ -1,8 +1,8 @@
-//! Operations in progress: which commits besides HEAD the next commit takes content from.
+//! Operations in progress: the commits besides HEAD from which the next commit takes content.
 //!
-//! Input: the files that git writes into the git directory for a merge, cherry-pick, revert or
-//! rebase that stopped. Output: ids of commits. In `pre-merge-commit` git has not written them yet;
-//! there it names the merged commits in variables, which the caller reads.
+//! Input: the files that git writes into the git directory when a merge, cherry-pick, revert or rebase
+//! stops. Output: ids of commits. Git runs `pre-merge-commit` before it writes them, and names the merged
+//! commits in variables, which the caller reads.
 
 use super::error::RepoError;
 use super::files::{absent, read_some};
@@ -10,19 +10,19 @@ use super::ids::id;
 use super::repository::Repository;
 use ddpatrol_pack::ObjectId;
 
-/// An operation that git has begun and the next commit ends.
+/// An operation that the next commit ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The operation; `None` if there is none.
     pub operation: Option<Operation>,
-    /// The commits whose content is put into the index: those that are merged, and the one that
-    /// is picked or rebased.
+    /// The commits whose content is in the index: merged commits, and the commit that is picked or
+    /// rebased.
     pub sources: Vec<ObjectId>,
-    /// The commits that are reverted: the content of their parents is put into the index.
+    /// The commits that are reverted: the content of their parents is in the index.
     pub reverted: Vec<ObjectId>,
 }
 
-/// What git is doing.
+/// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// `git merge` or `git pull`.
@@ -52,7 +52,7 @@ impl Repository {
     /// Returns the merge, cherry-pick, revert or rebase that the next commit ends.
     ///
     /// # Errors
-    /// A file of the operation cannot be read, or holds something else than ids.
+    /// Fails if a file of the operation cannot be read, or contains anything but ids.
     pub fn progress(&self) -> Result<Progress, RepoError> {
         let list = |name: &str| -> Result<Vec<ObjectId>, RepoError> {
             let path = self.git_dir.join(name);
@@ -63,7 +63,7 @@ impl Repository {
             };
             let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
             let ids: Option<Vec<ObjectId>> = lines.map(|line| id(line.trim_ascii())).collect();
-            let why = "it holds something else than object ids".to_owned();
+            let why = "it does not consist of object ids".to_owned();
             ids.ok_or(RepoError::Broken { path, why })
         };
         let mut progress = Progress::default();
@@ -77,8 +77,8 @@ impl Repository {
             ("REBASE_HEAD", Operation::Rebase),
         ];
         for (name, operation) in files {
-            // Git leaves REBASE_HEAD behind in some cases. If a rebase has stopped to edit a commit,
-            // HEAD is that commit already, and what is staged now is the user's own.
+            // Git leaves REBASE_HEAD behind in some cases. If a rebase has stopped to edit a commit, HEAD
+            // is that commit already, and the staged content is the user's own.
             if operation == Operation::Rebase && (!is_rebase || is_edit) {
                 continue;
             }

@@ -1,18 +1,18 @@
-//! Revisions and ranges.
+//! Resolves revisions, and lists the commits of ranges.
 //!
-//! Input: names, or ids. Output: ids of commits. Commits are not parsed here.
+//! Input: names or ids. Output: ids of commits. Commits are not parsed here.
 
 use super::error::{LibraryError, ProgramError, RepoError};
 use super::ids::{id, object_id, oid};
 use super::repository::Repository;
-use super::{open, peel, program};
+use super::{git_cli, libgit2, peel};
 use ddpatrol_pack::ObjectId;
 use git2::Sort;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
-// The program is asked first, and libgit2 only where there is none: libgit2 1.9 reads on for ever in
-// a loose object that was cut off.
+// libgit2 is used only if there is no `git` program: libgit2 1.9 never returns from a truncated loose
+// object.
 
 /// Maximum number of commits that are passed as arguments.
 const MOST_NAMED: usize = 1000;
@@ -21,15 +21,15 @@ impl Repository {
     /// Returns the commit that a revision names, by git's rules.
     ///
     /// # Errors
-    /// It names none.
+    /// Fails if it names none.
     pub fn resolve(&self, revision: &OsStr) -> Result<ObjectId, RepoError> {
         self.commit(revision, self.object(revision)?)
     }
 
-    /// Returns the commit that a revision stands for, whose object is known.
+    /// Returns the commit of a revision whose object is known.
     ///
     /// # Errors
-    /// The object is no commit, nor a tag of one.
+    /// Fails if the object is neither a commit nor a tag of one.
     pub fn commit(&self, revision: &OsStr, object: ObjectId) -> Result<ObjectId, RepoError> {
         let words = match peel::peel(self, &BTreeSet::from([object]))?.remove(&object) {
             Some(Ok(Some(commit))) => return Ok(commit),
@@ -42,7 +42,7 @@ impl Repository {
     /// Returns the object that a revision names, which may be a tag.
     ///
     /// # Errors
-    /// It names none.
+    /// Fails if it names none.
     pub fn object(&self, revision: &OsStr) -> Result<ObjectId, RepoError> {
         let words = match rev_parse(self, revision) {
             Ok(id) => return Ok(id),
@@ -56,12 +56,11 @@ impl Repository {
         Err(unknown(self, revision, words))
     }
 
-    /// Returns the commits that can be reached from `wanted` and not from `not`, children before
-    /// their parents. Tags stand for their commits. A shallow clone's history ends where it was
-    /// cut.
+    /// Returns the commits that are reachable from `wanted` and not from `not`, children before their
+    /// parents. Tags are peeled. In a shallow clone, history ends at the boundary.
     ///
     /// # Errors
-    /// A commit is missing, or an id is no commit's.
+    /// Fails if a commit is missing, or an id is not that of a commit.
     pub fn commits(
         &self,
         wanted: &[ObjectId],
@@ -90,10 +89,10 @@ impl Repository {
         })
     }
 
-    /// As [`Repository::commits`], in no particular order, and with the parents of each.
+    /// As [`Repository::commits`], in no particular order, and with the parents of each commit.
     ///
     /// # Errors
-    /// A commit is missing, or an id is no commit's.
+    /// Fails if a commit is missing, or an id is not that of a commit.
     pub fn commits_with_parents(
         &self,
         wanted: &[ObjectId],
@@ -104,7 +103,7 @@ impl Repository {
         }
         let task = "list the commits between branches";
         let git_dir = || self.git_dir.clone();
-        let program = match list(self, ["rev-list", "--parents", "--stdin"], (wanted, not)) {
+        let program = match list(self, ["rev-list", "--parents", "--stdin"], wanted, not) {
             Ok(lines) => {
                 let split = |line: Vec<ObjectId>| Some((*line.first()?, line[1..].to_vec()));
                 return Ok(lines.into_iter().filter_map(split).collect());
@@ -115,7 +114,7 @@ impl Repository {
             Err(error) => error,
         };
         let walked = walk(self, wanted, not).and_then(|commits| {
-            let library = open::library(self)?;
+            let library = libgit2::open(self)?;
             let parents = |id: ObjectId| -> Result<_, LibraryError> {
                 let commit = library.find_commit(oid(&id)?)?;
                 Ok((id, commit.parent_ids().map(object_id).collect()))
@@ -125,7 +124,7 @@ impl Repository {
         walked.map_err(|library| RepoError::Neither { task, git_dir: git_dir(), program, library })
     }
 
-    /// Returns the best common ancestors of all these commits; none if there are none, or they
+    /// Returns the best common ancestors of all these commits; an empty list if there are none, or they
     /// cannot be found.
     #[must_use]
     pub fn common_ancestors(&self, commits: &[ObjectId]) -> Vec<ObjectId> {
@@ -135,9 +134,9 @@ impl Repository {
         let mut arguments: Vec<String> =
             ["merge-base", "--octopus", "--all"].map(str::to_owned).into();
         arguments.extend(commits.iter().map(ToString::to_string));
-        match program::run(self, &arguments, b"") {
+        match git_cli::run(self, &arguments, b"") {
             Ok(output) => output.stdout.split(|&byte| byte == b'\n').filter_map(id).collect(),
-            // It fails where there is none, too.
+            // It also fails if there is no common ancestor.
             Err(_) => Vec::new(),
         }
     }
@@ -148,31 +147,31 @@ fn unknown(repository: &Repository, revision: &OsStr, words: String) -> RepoErro
     RepoError::Revision { revision, git_dir: repository.git_dir.clone(), words }
 }
 
-/// Asks `git rev-parse`.
+/// Resolves a revision with `git rev-parse`.
 fn rev_parse(repository: &Repository, revision: &OsStr) -> Result<ObjectId, ProgramError> {
     let mut name = OsString::from(revision);
     name.push("^{object}");
     let arguments =
         [OsStr::new("rev-parse"), "--verify".as_ref(), "--end-of-options".as_ref(), &name];
-    let output = program::run(repository, &arguments, b"")?;
+    let output = git_cli::run(repository, &arguments, b"")?;
     let answer = output.stdout.trim_ascii_end();
     id(answer).ok_or_else(|| ProgramError::malformed("rev-parse", answer))
 }
 
-/// Asks libgit2.
+/// Resolves a revision with libgit2.
 fn revparse(repository: &Repository, revision: &OsStr) -> Option<ObjectId> {
-    let library = open::library(repository).ok()?;
+    let library = libgit2::open(repository).ok()?;
     let object = library.revparse_single(revision.to_str()?).ok()?;
     Some(object_id(object.id()))
 }
 
-/// Asks libgit2.
+/// Lists commits with libgit2.
 pub(super) fn walk(
     repository: &Repository,
     wanted: &[ObjectId],
     not: &[ObjectId],
 ) -> Result<Vec<ObjectId>, LibraryError> {
-    let library = open::library(repository)?;
+    let library = libgit2::open(repository)?;
     let mut walk = library.revwalk()?;
     walk.set_sorting(Sort::TOPOLOGICAL)?;
     for id in wanted {
@@ -185,26 +184,27 @@ pub(super) fn walk(
     Ok(commits?)
 }
 
-/// Asks `git rev-list`.
+/// Lists commits with `git rev-list`.
 pub(super) fn rev_list(
     repository: &Repository,
     wanted: &[ObjectId],
     not: &[ObjectId],
 ) -> Result<Vec<ObjectId>, ProgramError> {
-    let lines = list(repository, ["rev-list", "--topo-order", "--stdin"], (wanted, not))?;
+    let lines = list(repository, ["rev-list", "--topo-order", "--stdin"], wanted, not)?;
     Ok(lines.into_iter().flatten().collect())
 }
 
-/// Asks `git rev-list` for lines of ids.
+/// Runs `git rev-list`, and parses lines of ids.
 fn list(
     repository: &Repository,
     arguments: [&str; 3],
-    (wanted, not): (&[ObjectId], &[ObjectId]),
+    wanted: &[ObjectId],
+    not: &[ObjectId],
 ) -> Result<Vec<Vec<ObjectId>>, ProgramError> {
     let wanted = wanted.iter().map(|id| format!("{id}\n"));
     let not = not.iter().map(|id| format!("^{id}\n"));
     let input: String = wanted.chain(not).collect();
-    let output = program::run(repository, &arguments, input.as_bytes())?;
+    let output = git_cli::run(repository, &arguments, input.as_bytes())?;
     let lines = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let parse = |line: &[u8]| {
         let ids: Option<Vec<ObjectId>> = line.split(|&byte| byte == b' ').map(id).collect();

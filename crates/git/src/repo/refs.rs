@@ -1,34 +1,33 @@
-//! Refs: what they are called, what they point to, which of them are broken.
+//! Refs: their names and targets, and broken refs.
 //!
-//! Refs in files are read here, because libgit2 passes over broken ones in silence and `git` stops
-//! or warns; other storage is left to `git for-each-ref`. What a ref's object is comes from libgit2
-//! or, where that does not know it, from `git cat-file`. Reflogs are not refs, nor are `FETCH_HEAD`
-//! and its like.
+//! Refs in files are read here, because libgit2 silently skips broken refs and `git` stops or warns. Other
+//! storage is read with `git for-each-ref`. The kind of a ref's object comes from libgit2, or from
+//! `git cat-file` if libgit2 cannot read it. Reflogs, `FETCH_HEAD` and similar files are not refs.
 
 use super::error::{LibraryError, ProgramError, RepoError};
 use super::files::{MAX_LISTED, absent, entries, read_some};
+use super::git_cli;
 use super::ids::id;
 use super::peel::peel;
-use super::program;
 use super::repository::Repository;
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::regular::{self, Links};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// As git: a chain of symbolic refs longer than this is a loop.
+/// Maximum length of a chain of symbolic refs, as in git. A longer chain counts as a loop.
 const LONGEST_CHAIN: usize = 5;
 
-/// What a repository's refs point to.
+/// The refs of a repository, with the objects to which they point.
 #[derive(Clone, Debug, Default)]
 pub struct Refs {
-    /// The commit that the work tree's HEAD points to; `None` before the first commit, or if HEAD
-    /// is among the broken.
+    /// The commit to which the work tree's HEAD points; `None` before the first commit, or if HEAD is
+    /// broken.
     pub head: Option<ObjectId>,
-    /// All refs below `refs/`, and HEAD and own refs of other work trees as
-    /// `worktrees/NAME/HEAD` and `main-worktree/HEAD`. Sorted by name; without HEAD itself.
+    /// All refs below `refs/`, and HEAD and the own refs of other work trees, as `worktrees/NAME/HEAD`
+    /// and `main-worktree/HEAD`. Sorted by name, without HEAD itself.
     pub list: Vec<Ref>,
-    /// What could not be followed to an object that exists. Sorted by name.
+    /// Refs that do not lead to an existing object. Sorted by name.
     pub broken: Vec<BrokenRef>,
 }
 
@@ -37,34 +36,34 @@ pub struct Refs {
 pub struct Ref {
     /// Its full name.
     pub name: Vec<u8>,
-    /// The object it points to, through symbolic refs but not through tags.
+    /// The object to which it points, through symbolic refs but not through tags.
     pub target: ObjectId,
-    /// The commit it stands for: itself, or what its tags lead to. `None` for a tree or a blob.
+    /// The peeled commit; `None` for a tree or a blob.
     pub commit: Option<ObjectId>,
 }
 
-/// The objects that refs point to, which need not exist.
+/// The objects to which refs point. They need not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    /// The commit that the work tree's HEAD points to; `None` before the first commit.
+    /// The commit to which the work tree's HEAD points; `None` before the first commit.
     pub head: Option<ObjectId>,
     /// Names and objects of all other refs, as in [`Refs::list`]. Sorted by name.
     pub list: Vec<(Vec<u8>, ObjectId)>,
 }
 
-/// A ref that leads nowhere.
+/// A ref that does not lead to an existing object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenRef {
     /// Its full name.
     pub name: Vec<u8>,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: Problem,
 }
 
-/// What is wrong with a ref.
+/// A problem of a ref.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// It is symbolic, and what it names does not exist: no object is lost by that.
+    /// It is symbolic, and its target does not exist. No object is lost.
     #[error("it points to the ref {:?}, which does not exist", String::from_utf8_lossy(.0))]
     Dangling(Vec<u8>),
     /// Its object is missing, or cannot be read.
@@ -75,19 +74,19 @@ pub enum Problem {
         /// Why.
         words: String,
     },
-    /// It holds neither an id nor the name of a ref, or cannot be read.
+    /// It contains neither an id nor the name of a ref, or cannot be read.
     #[error("{0}")]
     Unreadable(String),
 }
 
-/// What a ref holds.
+/// The value of a ref.
 #[derive(Clone, Debug)]
 enum Value {
     Id(ObjectId),
     Symbolic(Vec<u8>),
 }
 
-/// Names and values as they are stored.
+/// Names and values of refs, as they are stored.
 #[derive(Debug, Default)]
 struct Stored {
     values: BTreeMap<Vec<u8>, Value>,
@@ -95,10 +94,10 @@ struct Stored {
 }
 
 impl Repository {
-    /// Lists what its refs point to.
+    /// Lists the refs and the objects to which they point.
     ///
     /// # Errors
-    /// The refs cannot be listed. A single ref that is broken is in [`Refs::broken`].
+    /// Fails if the refs cannot be listed. Single broken refs are in [`Refs::broken`].
     pub fn refs(&self) -> Result<Refs, RepoError> {
         let mut stored = stored(self)?;
         let mut targets = BTreeMap::new();
@@ -107,7 +106,7 @@ impl Repository {
                 Ok(Some(target)) => {
                     targets.insert(name.clone(), target);
                 }
-                // A HEAD without a commit yet is as it should be.
+                // A HEAD without a commit is valid.
                 Ok(None) if name.ends_with(b"HEAD") && !name.starts_with(b"refs/") => {}
                 Ok(None) => {
                     let Value::Symbolic(to) = value else { continue };
@@ -135,11 +134,11 @@ impl Repository {
         Ok(refs)
     }
 
-    /// Lists what its refs point to, without looking at the objects: a tag is not followed, and a
-    /// missing object is not noticed. Much cheaper than [`Repository::refs`].
+    /// Lists the targets of the refs without reading objects: tags are not followed, and missing objects
+    /// are not detected. Much cheaper than [`Repository::refs`].
     ///
     /// # Errors
-    /// The refs cannot be listed.
+    /// Fails if the refs cannot be listed.
     pub fn targets(&self) -> Result<Targets, RepoError> {
         let stored = stored(self)?;
         let mut targets = Targets::default();
@@ -147,7 +146,7 @@ impl Repository {
             match stored.follow(name, value) {
                 Ok(Some(target)) if name == b"HEAD" => targets.head = Some(target),
                 Ok(Some(target)) => targets.list.push((name.clone(), target)),
-                // What leads nowhere holds nothing.
+                // A dangling or broken ref has no target.
                 Ok(None) | Err(_) => {}
             }
         }
@@ -155,7 +154,7 @@ impl Repository {
     }
 }
 
-/// Returns `true` if HEAD names a branch that has no commit yet.
+/// Returns `true` if HEAD names a branch without a commit.
 pub(super) fn is_unborn(repository: &Repository) -> Result<bool, RepoError> {
     let stored = stored(repository)?;
     let head = stored.values.get(b"HEAD".as_slice());
@@ -170,7 +169,7 @@ impl Stored {
             Some(_) => 0,
             None => memchr::memchr_iter(b'/', name).nth(slashes - 1).map_or(0, |at| at + 1),
         };
-        // What a work tree's HEAD names may be the work tree's own, such as `refs/bisect/bad`.
+        // The HEAD of a work tree may name one of its own refs, such as `refs/bisect/bad`.
         let owner = &name[..length];
         let mut value = value;
         for _ in 0..=LONGEST_CHAIN {
@@ -190,13 +189,13 @@ impl Stored {
         Err(Problem::Unreadable("it points to itself through other refs".to_owned()))
     }
 
-    /// Takes what one ref's file holds.
+    /// Adds the ref of a file.
     fn insert(&mut self, name: Vec<u8>, file: &Path) {
         match read_value(file) {
             Ok(Some(value)) => {
                 self.values.insert(name, value);
             }
-            // It went away meanwhile: deleted, or packed.
+            // It was deleted or packed meanwhile.
             Ok(None) => {}
             Err(words) => {
                 self.broken.insert(name, Problem::Unreadable(words));
@@ -204,7 +203,7 @@ impl Stored {
         }
     }
 
-    /// Takes all files below a folder, named after it with `prefix` before.
+    /// Adds the refs of all files below a folder; their names begin with `prefix`.
     fn insert_folder(&mut self, prefix: &[u8], folder: PathBuf) {
         let mut folders = vec![(prefix.to_vec(), folder)];
         while let Some((prefix, folder)) = folders.pop() {
@@ -217,7 +216,7 @@ impl Stored {
             };
             for path in files {
                 let last = path.file_name().unwrap_or_default().as_encoded_bytes();
-                // As git: these are never refs.
+                // As in git, these are never refs.
                 if last.starts_with(b".") || last.ends_with(b".lock") {
                     continue;
                 }
@@ -234,7 +233,7 @@ impl Stored {
         }
     }
 
-    /// Takes what `packed-refs` has and no file overrides.
+    /// Adds the refs of `packed-refs` that no file overrides.
     fn insert_packed(&mut self, file: PathBuf) -> Result<(), RepoError> {
         let text = match regular::read(&file, Links::Follow, MAX_LISTED) {
             Ok(text) => text,
@@ -243,7 +242,7 @@ impl Stored {
         };
         for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            // `#` tells features, `^` what the tag before it leads to.
+            // A `#` line lists features, a `^` line the peeled target of the tag before it.
             if line.is_empty() || line[0] == b'#' || line[0] == b'^' {
                 continue;
             }
@@ -254,7 +253,7 @@ impl Stored {
                     self.values.entry(name).or_insert(Value::Id(id));
                 }
                 None => {
-                    let words = format!("line {} of it is no ref", number + 1);
+                    let words = format!("line {} is not a ref", number + 1);
                     self.broken.insert(b"packed-refs".to_vec(), Problem::Unreadable(words));
                 }
             }
@@ -280,12 +279,12 @@ fn stored(repository: &Repository) -> Result<Stored, RepoError> {
         others.push((b"main-worktree/".to_vec(), repository.common_dir.clone()));
     }
     if in_files {
-        // Files first: a ref that is packed meanwhile is then seen twice rather than never.
+        // Files first, so that a ref that is packed meanwhile is read twice rather than never.
         stored.insert_folder(b"refs", repository.common_dir.join("refs"));
         stored.insert(b"HEAD".to_vec(), &repository.git_dir.join("HEAD"));
         for (prefix, git_dir) in others {
             stored.insert([&prefix, b"HEAD".as_slice()].concat(), &git_dir.join("HEAD"));
-            // The main work tree's own refs are among the shared ones already.
+            // The main work tree's own refs are among the shared refs.
             if git_dir != repository.common_dir {
                 let prefix = [&prefix, b"refs".as_slice()].concat();
                 stored.insert_folder(&prefix, git_dir.join("refs"));
@@ -310,9 +309,9 @@ fn stored(repository: &Repository) -> Result<Stored, RepoError> {
     Ok(stored)
 }
 
-/// Reads the file of one ref; `None` if there is none.
+/// Reads the file of a ref; `None` if it does not exist.
 fn read_value(file: &Path) -> Result<Option<Value>, String> {
-    // Before there were symbolic refs there were symbolic links.
+    // Old versions of git use symbolic links as symbolic refs.
     if let Ok(target) = std::fs::read_link(file)
         && target.starts_with("refs")
     {
@@ -322,7 +321,7 @@ fn read_value(file: &Path) -> Result<Option<Value>, String> {
         Ok(text) => text,
         Err(RepoError::Read { source, .. }) if absent(&source) => {
             let link = file.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-            let nothing = "it is a symbolic link to nothing".to_owned();
+            let nothing = "it is a dangling symbolic link".to_owned();
             return if link { Err(nothing) } else { Ok(None) };
         }
         Err(error) => return Err(words(&error)),
@@ -332,10 +331,10 @@ fn read_value(file: &Path) -> Result<Option<Value>, String> {
     }
     let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let value = id(word).map(Value::Id);
-    value.map(Some).ok_or_else(|| "it holds neither an id nor the name of a ref".to_owned())
+    value.map(Some).ok_or_else(|| "it contains neither an id nor the name of a ref".to_owned())
 }
 
-/// Spells an error together with its cause.
+/// Formats an error together with its cause.
 fn words(error: &RepoError) -> String {
     match error {
         RepoError::Read { source, .. } => format!("{error}: {source}"),
@@ -343,7 +342,7 @@ fn words(error: &RepoError) -> String {
     }
 }
 
-/// Asks `git` for HEAD and refs; with a `prefix`, only for what is a work tree's own.
+/// Lists HEAD and refs with `git`; with a `prefix`, only the own refs of a work tree.
 fn for_each_ref(
     stored: &mut Stored,
     repository: &Repository,
@@ -354,7 +353,7 @@ fn for_each_ref(
     let format = "--format=%(objectname) %(symref) %(refname)";
     let arguments: Vec<&str> =
         ["for-each-ref", format].into_iter().chain(patterns.iter().copied()).collect();
-    let output = program::run(repository, &arguments, b"")?;
+    let output = git_cli::run(repository, &arguments, b"")?;
     for line in output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let mut words = line.splitn(3, |&byte| byte == b' ');
         let parsed = (|| {
@@ -377,10 +376,10 @@ fn for_each_ref(
         }
     }
     let head = [prefix, b"HEAD"].concat();
-    let value = match program::run(repository, &["symbolic-ref", "--quiet", "HEAD"], b"") {
+    let value = match git_cli::run(repository, &["symbolic-ref", "--quiet", "HEAD"], b"") {
         Ok(output) => Value::Symbolic(output.stdout.trim_ascii_end().to_vec()),
         Err(_) => {
-            let output = program::run(repository, &["rev-parse", "--verify", "HEAD"], b"")?;
+            let output = git_cli::run(repository, &["rev-parse", "--verify", "HEAD"], b"")?;
             let text = output.stdout.trim_ascii_end();
             Value::Id(id(text).ok_or_else(|| ProgramError::malformed("rev-parse", text))?)
         }

@@ -1,7 +1,7 @@
-//! Remotes: which references say what a remote has.
+//! Remotes: the references that show the state of a remote.
 //!
-//! Input: the name and URL that git passes to a `pre-push` hook, and the repository's own
-//! configuration. Output: a filter for names of references. The remote is not asked.
+//! Input: the name and URL that git passes to a `pre-push` hook, and the repository's own configuration.
+//! Output: a filter for names of references. The remote is not contacted.
 
 use super::config::Config;
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 /// The remote-tracking references of one remote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tracking {
-    /// Where its fetches put references.
+    /// The destinations of its fetches.
     own: Vec<Pattern>,
-    /// Where fetches from other remotes put theirs.
+    /// The destinations of fetches from other remotes.
     others: Vec<Pattern>,
 }
 
@@ -19,27 +19,28 @@ pub struct Tracking {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     prefix: Vec<u8>,
-    /// What follows the `*`; `None` without one.
+    /// The part after the `*`; `None` without `*`.
     suffix: Option<Vec<u8>>,
 }
 
-/// What a configuration says about a remote.
+/// The configuration of a remote.
 #[derive(Debug, Default)]
 struct Remote {
     urls: Vec<Vec<u8>>,
-    /// Whether pushes go elsewhere: `remote.NAME.pushurl`.
+    /// Whether pushes have another URL, `remote.NAME.pushurl`.
     has_push_url: bool,
     patterns: Vec<Pattern>,
 }
 
-/// Other references, such as those of a mirror, also hold what was never pushed.
+/// The prefix of remote-tracking references. Other references, such as those of a mirror, may never have
+/// been pushed.
 const TRACKING: &[u8] = b"refs/remotes/";
 
 impl Tracking {
-    /// Finds the references that track the remote that git calls `name`, at `url`.
+    /// Finds the references that track the remote with this name and URL.
     ///
-    /// For a push to a URL git passes the URL as the name, too: then these are the references of
-    /// the remotes that are configured with this URL, or none.
+    /// For a push to a URL, git passes the URL as the name, too. The references are then those of the
+    /// remotes that are configured with this URL, or none.
     pub(super) fn new(config: &Config, name: &str, url: Option<&str>) -> Self {
         let remotes = remotes(config);
         let is_configured = remotes.contains_key(name.as_bytes());
@@ -50,7 +51,7 @@ impl Tracking {
         });
         let mut tracking = Self::default();
         if !is_configured && !is_url {
-            // The user's own configuration, which is not read here, may define it.
+            // The user's own configuration may define it, which is not read here.
             tracking.own.push(Pattern::of_remote(name.as_bytes()));
         }
         for (known, remote) in remotes {
@@ -65,7 +66,7 @@ impl Tracking {
             }
         }
         if pushes_elsewhere {
-            // What was fetched says nothing of where the push goes.
+            // Fetched references do not show the state of another push URL.
             tracking.own.clear();
         }
         tracking.own.retain(|it| it.prefix.starts_with(TRACKING));
@@ -75,7 +76,7 @@ impl Tracking {
     /// Returns `true` if the reference of this name tracks the remote and no other one.
     #[must_use]
     pub fn has(&self, name: &[u8]) -> bool {
-        // The remote `a` has no say in `refs/remotes/a/b/x` if there is a remote `a/b`.
+        // `refs/remotes/a/b/x` belongs to the remote `a/b`, if there is one, and not to `a`.
         let best = |patterns: &[Pattern]| patterns.iter().filter_map(|it| it.rank(name)).max();
         best(&self.own).is_some_and(|own| best(&self.others).is_none_or(|other| own > other))
     }
@@ -92,13 +93,13 @@ impl Pattern {
             .then(|| Self { prefix, suffix: star.map(|at| target[at + 1..].to_vec()) })
     }
 
-    /// What git configures for a new remote.
+    /// Returns the pattern that git configures for a new remote.
     fn of_remote(name: &[u8]) -> Self {
         let prefix = [TRACKING, name, b"/"].concat();
         Self { prefix, suffix: Some(Vec::new()) }
     }
 
-    /// Returns how closely the pattern describes a name; `None` if it does not match.
+    /// Returns how specifically the pattern matches a name; `None` if it does not match.
     fn rank(&self, name: &[u8]) -> Option<usize> {
         let rest = name.strip_prefix(&self.prefix[..])?;
         match &self.suffix {
@@ -159,7 +160,7 @@ mod tests {
     fn a_url_has_the_references_of_the_remote_that_it_is() {
         let has = tracking(TWO, "../origin.git/", Some("../origin.git/"));
         assert!(has("refs/remotes/origin/main") && !has("refs/remotes/origin/old/main"));
-        // As git passes a URL that it rewrites.
+        // Git passes a URL that it rewrites like this.
         let has = tracking(TWO, "short:origin", Some("../origin.git"));
         assert!(has("refs/remotes/origin/main"));
         let has = tracking(TWO, "../other.git", Some("../other.git"));
@@ -186,7 +187,7 @@ mod tests {
         for other in ["refs/remotes/up/a", "refs/remotes/pulls/1/x", "refs/tags/v1"] {
             assert!(!has(other), "{other}");
         }
-        // What a mirror keeps in `refs/heads` need not have been pushed.
+        // References of a mirror in `refs/heads` need not have been pushed.
         let has = tracking(text, "mirror", None);
         assert!(!has("refs/heads/main") && !has("refs/remotes/theirs/a"));
         assert!(tracking(text, "bare", None)("refs/remotes/bare/x"));

@@ -1,14 +1,14 @@
-//! A repository: the paths of its parts, and what its own configuration says.
+//! A repository: the paths of its parts, and its own configuration.
 //!
-//! Only files are read. Questions that git or libgit2 must answer are in the modules about refs,
-//! revisions and the index.
+//! Only files are read. Requests that need git or libgit2 are in the modules about refs, revisions and the
+//! index.
 
 use super::config::Config;
 use super::error::RepoError;
 use super::files::{self, MAX_LISTED, absent, entries};
 use super::guard::{self, SpecialFile};
 use super::ids::id;
-use super::layout::Layout;
+use super::layout::{Layout, ObjectsFolder};
 use super::remote::Tracking;
 use ddpatrol_pack::{HashKind, ObjectId};
 use ddpatrol_scan::regular::{self, Links};
@@ -18,39 +18,39 @@ use std::sync::{Arc, OnceLock};
 /// A git repository.
 #[derive(Clone, Debug)]
 pub struct Repository {
-    /// The git directory: `.git`, the bare repository, or a linked work tree's own part of it.
+    /// The git directory: `.git`, the bare repository, or the git directory of a linked work tree.
     pub git_dir: PathBuf,
-    /// The directory that all work trees of the repository share; mostly `git_dir`.
+    /// The directory that all work trees share. It is `git_dir`, except in linked work trees.
     pub common_dir: PathBuf,
-    /// The top of the work tree, if it has one. It need not exist.
+    /// The top of the work tree; `None` if the repository is bare. The folder need not exist.
     pub work_tree: Option<PathBuf>,
-    /// How its objects are named.
+    /// The hash function of object ids.
     pub hash: HashKind,
     pub(super) config: Config,
     pub(super) overrides: Overrides,
-    told: Option<PathBuf>,
+    reported_path: Option<PathBuf>,
     checked: Arc<Checked>,
 }
 
-/// What a repository says about `core.excludesFile`.
+/// The setting `core.excludesFile` of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExcludesFile {
-    /// Nothing: the user's own setting holds.
+    /// It is not set, so the user's own setting applies.
     Unset,
-    /// There is no such file.
+    /// It is empty: there is no file.
     None,
-    /// This file.
+    /// The file.
     File(PathBuf),
 }
 
-/// Whether a repository's files were checked for named pipes and devices, and the first there is.
+/// The results of the checks for named pipes and devices, once they were made.
 #[derive(Debug, Default)]
 struct Checked {
     files: OnceLock<Result<(), Box<SpecialFile>>>,
     refs: OnceLock<Result<(), Box<SpecialFile>>>,
 }
 
-/// What the environment overrides. Paths are absolute.
+/// The paths that the environment overrides. They are absolute.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Overrides {
     pub(super) common_dir: bool,
@@ -60,20 +60,29 @@ pub(super) struct Overrides {
 }
 
 impl Repository {
-    /// Opens the repository whose work tree's top or git directory is `path`; `None` if `path` is
+    /// Opens the repository whose git directory or top of the work tree is `path`; `None` if `path` is
     /// neither. Only files are read. A `.git` file is followed.
     ///
     /// # Errors
-    /// A `.git` that is no repository, and files that cannot be read.
+    /// Fails if `.git` is not a repository, or files cannot be read.
     pub fn at(path: &Path) -> Result<Option<Self>, RepoError> {
-        let layout = Layout::at(path, false)?;
+        let layout = Layout::at(path, ObjectsFolder::Own)?;
         Ok(layout.map(|layout| Self::new(layout, Overrides::default())))
     }
 
     pub(super) fn new(layout: Layout, overrides: Overrides) -> Self {
         let Layout { git_dir, common_dir, work_tree, hash, config } = layout;
         let checked = Arc::default();
-        Self { git_dir, common_dir, work_tree, hash, config, overrides, told: None, checked }
+        Self {
+            git_dir,
+            common_dir,
+            work_tree,
+            hash,
+            config,
+            overrides,
+            reported_path: None,
+            checked,
+        }
     }
 
     /// Returns the same repository with another git directory, such as that of a linked work tree.
@@ -81,20 +90,21 @@ impl Repository {
         Self { git_dir, ..self.clone() }
     }
 
-    /// Reports its git directory as another path: an unpacked repository is in a temporary folder.
+    /// Sets the path of its git directory in reports, for repositories that were extracted to a temporary
+    /// folder.
     #[must_use]
-    pub fn told_as(self, path: PathBuf) -> Self {
-        Self { told: Some(path), ..self }
+    pub fn reported_as(self, path: PathBuf) -> Self {
+        Self { reported_path: Some(path), ..self }
     }
 
-    /// Returns the path as which its git directory is reported.
+    /// Returns the path of its git directory in reports.
     #[must_use]
-    pub fn told(&self) -> &Path {
-        self.told.as_deref().unwrap_or(&self.git_dir)
+    pub fn reported_path(&self) -> &Path {
+        self.reported_path.as_deref().unwrap_or(&self.git_dir)
     }
 
-    /// Checks, once, that none of its files is a named pipe or a device, which git and libgit2 would
-    /// wait for or read forever.
+    /// Checks, once, that none of its files is a named pipe or a device, on which git and libgit2 would
+    /// block.
     pub(super) fn check(&self) -> Result<(), Box<SpecialFile>> {
         let check = || guard::check(&self.git_dir, &self.common_dir, &self.object_folders());
         self.checked.files.get_or_init(|| check().map_err(Box::new)).clone()
@@ -112,8 +122,7 @@ impl Repository {
         self.overrides.objects.clone().unwrap_or_else(|| self.common_dir.join("objects"))
     }
 
-    /// Returns the object folders that the environment adds. Those of `info/alternates` are not
-    /// among them.
+    /// Returns the object folders that the environment adds, without those of `info/alternates`.
     #[must_use]
     pub fn alternates(&self) -> &[PathBuf] {
         &self.overrides.alternates
@@ -126,8 +135,8 @@ impl Repository {
         folders
     }
 
-    /// Returns the folder of Git LFS, which need not exist: `lfs.storage`, which counts from the
-    /// common directory, or `lfs` there.
+    /// Returns the folder of Git LFS, which need not exist: `lfs.storage`, relative to the common
+    /// directory, or `lfs` there.
     #[must_use]
     pub fn lfs_storage(&self) -> PathBuf {
         let configured = self.config.get("lfs.storage").filter(|value| !value.is_empty());
@@ -140,8 +149,7 @@ impl Repository {
         self.overrides.index_file.clone().unwrap_or_else(|| self.git_dir.join("index"))
     }
 
-    /// Returns what the repository itself says about `core.excludesFile`, which may count from a home
-    /// folder.
+    /// Returns the repository's own `core.excludesFile`, which may be relative to a home folder.
     #[must_use]
     pub fn excludes_file(&self, home: Option<&Path>) -> ExcludesFile {
         let Some(value) = self.config.get("core.excludesfile") else { return ExcludesFile::Unset };
@@ -163,10 +171,10 @@ impl Repository {
         self.config.is_true("core.ignorecase")
     }
 
-    /// Returns the commits whose parents a shallow clone left out; none if it is not shallow.
+    /// Returns the commits whose parents a shallow clone lacks; an empty list if it is not shallow.
     ///
     /// # Errors
-    /// The list cannot be read, or holds something else than ids.
+    /// Fails if the list cannot be read, or contains anything but ids.
     pub fn shallow_commits(&self) -> Result<Vec<ObjectId>, RepoError> {
         let path = self.common_dir.join("shallow");
         let text = match regular::read(&path, Links::Follow, MAX_LISTED) {
@@ -176,14 +184,14 @@ impl Repository {
         };
         let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         let ids: Option<Vec<ObjectId>> = lines.map(|line| id(line.trim_ascii_end())).collect();
-        let why = "it holds something else than object ids".to_owned();
+        let why = "it does not consist of object ids".to_owned();
         ids.ok_or(RepoError::Broken { path, why })
     }
 
     /// Returns `true` if objects may be missing because a remote promises them.
     ///
     /// # Errors
-    /// The folder of packs cannot be read.
+    /// Fails if the folder of packs cannot be read.
     pub fn is_partial(&self) -> Result<bool, RepoError> {
         if self.config.has_promisor() {
             return Ok(true);
@@ -192,11 +200,11 @@ impl Repository {
         Ok(packs.iter().any(|path| path.extension().is_some_and(|end| end == "promisor")))
     }
 
-    /// Returns the git directories of submodules, theirs included, sorted. They are kept whether
-    /// or not the submodule is checked out. Folders that links lead to are not looked into.
+    /// Returns the git directories of submodules, including nested ones, sorted. They exist even if the
+    /// submodule is not checked out. Links are not followed.
     ///
     /// # Errors
-    /// A folder cannot be read.
+    /// Fails if a folder cannot be read.
     pub fn submodule_git_dirs(&self) -> Result<Vec<PathBuf>, RepoError> {
         let mut found = Vec::new();
         let mut folders = vec![self.common_dir.join("modules")];
@@ -220,7 +228,7 @@ impl Repository {
         Ok(found)
     }
 
-    /// Finds the references that track the remote that git calls `name`, at `url`.
+    /// Returns the references that track the remote with this name and URL.
     #[must_use]
     pub fn tracking(&self, name: &str, url: Option<&str>) -> Tracking {
         Tracking::new(&self.config, name, url)

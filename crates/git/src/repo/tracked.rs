@@ -1,17 +1,17 @@
 //! The paths in the index.
 //!
-//! Input: a repository. Output: paths, and whether each is a submodule. Nothing is compared with HEAD.
+//! Input: a repository. Output: paths, and whether each is a submodule. The index is not compared with HEAD.
 
 use super::error::ProgramError;
-use super::program;
+use super::git_cli;
 use super::repository::Repository;
 
 impl Repository {
-    /// Lists the entries of the index; none if there is no index.
+    /// Lists the entries of the index; an empty list if there is no index.
     ///
     /// # Errors
-    /// [`ProgramError`] if the index is of a form that only `git` reads (split, sparse, SHA-256), and that
-    /// cannot.
+    /// [`ProgramError`] if the index has a form that only `git` reads (split, sparse, SHA-256), and `git`
+    /// fails.
     pub fn tracked(&self) -> Result<Vec<TrackedPath>, ProgramError> {
         let index = self.index_file();
         if !index.exists() {
@@ -25,7 +25,7 @@ impl Repository {
                 .collect());
         }
         // MODE ID STAGE TAB PATH
-        let output = program::run(self, &["ls-files", "-z", "--stage"], b"")?;
+        let output = git_cli::run(self, &["ls-files", "-z", "--stage"], b"")?;
         let lines = output.stdout.split(|&byte| byte == 0).filter(|line| !line.is_empty());
         let entries = lines.map(|line| {
             let malformed = || ProgramError::malformed("ls-files", line);
@@ -43,13 +43,13 @@ impl Repository {
 /// An entry of the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedPath {
-    /// The path, which counts from the top of the work tree.
+    /// The path, relative to the top of the work tree.
     pub path: Vec<u8>,
-    /// What the path is.
+    /// The kind of entry.
     pub kind: TrackedKind,
 }
 
-/// What the index says a path is.
+/// The kind of an entry in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrackedKind {
     /// A file or a symbolic link.

@@ -4,9 +4,11 @@
 //! them. Messages are formatted in `text`, not in the sources.
 
 mod archive;
+mod git;
 mod text;
 
 pub use archive::{ArchiveIssue, ArchiveLimit, Damage, UnpackLimit, Unsupported};
+pub use git::{GitIssue, NamedBy};
 
 use super::code::Code;
 use serde::{Deserialize, Serialize};
@@ -120,13 +122,19 @@ pub enum Issue {
         /// The size of the largest window in bytes.
         limit: usize,
     },
+    /// Encoded text exceeds the limits on decoding, so it was decoded in part.
+    DecodingLimit,
+    /// An archive in a git object is too large to be opened.
+    ArchiveInLargeObject,
     /// A problem of an archive or of a member.
     Archive(ArchiveIssue),
-    /// An issue from a part of the program without typed issues yet.
-    Message {
-        /// Its severity.
+    /// A problem of a git repository or of one of its objects.
+    Git(GitIssue),
+    /// An issue of an earlier scan that still applies, as the cached state recorded it.
+    Recorded {
+        /// The severity.
         severity: Severity,
-        /// Its stable code.
+        /// The stable code.
         code: Code,
         /// The message.
         message: String,
@@ -150,9 +158,11 @@ impl Issue {
             Self::SubmoduleMissing => Code::SubmoduleMissing,
             Self::StreamUnreadable { .. } => Code::StreamUnreadable,
             Self::StreamSpool { .. } => Code::ArchiveLimit,
-            Self::EncodedTooLong { .. } => Code::Decoding,
+            Self::EncodedTooLong { .. } | Self::DecodingLimit => Code::Decoding,
+            Self::ArchiveInLargeObject => Code::ObjectSize,
             Self::Archive(issue) => issue.code(),
-            Self::Message { code, .. } => *code,
+            Self::Git(issue) => issue.code(),
+            Self::Recorded { code, .. } => *code,
         }
     }
 
@@ -167,7 +177,8 @@ impl Issue {
             | Self::StoreFileSize { .. }
             | Self::FileChanged
             | Self::StreamUnreadable { .. }
-            | Self::StreamSpool { .. } => Severity::Unread,
+            | Self::StreamSpool { .. }
+            | Self::DecodingLimit => Severity::Unread,
             Self::SpecialFile { .. }
             | Self::FileSize { .. }
             | Self::IgnoreRules { .. }
@@ -175,9 +186,11 @@ impl Issue {
             | Self::LfsMissing { .. }
             | Self::LfsSkipped
             | Self::SubmoduleMissing
-            | Self::EncodedTooLong { .. } => Severity::Opaque,
+            | Self::EncodedTooLong { .. }
+            | Self::ArchiveInLargeObject => Severity::Opaque,
             Self::Archive(issue) => issue.severity(),
-            Self::Message { severity, .. } => *severity,
+            Self::Git(issue) => issue.severity(),
+            Self::Recorded { severity, .. } => *severity,
         }
     }
 }
@@ -192,6 +205,7 @@ impl Error for Issue {
             | Self::IndexUnreadable { source }
             | Self::LfsMissing { source } => Some(&**source),
             Self::Archive(issue) => issue.source(),
+            Self::Git(issue) => issue.source(),
             _ => None,
         }
     }
@@ -200,6 +214,12 @@ impl Error for Issue {
 impl From<ArchiveIssue> for Issue {
     fn from(issue: ArchiveIssue) -> Self {
         Self::Archive(issue)
+    }
+}
+
+impl From<GitIssue> for Issue {
+    fn from(issue: GitIssue) -> Self {
+        Self::Git(issue)
     }
 }
 

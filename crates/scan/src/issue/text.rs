@@ -1,6 +1,8 @@
 //! The messages of issues. Input: issues. Output: text for people. Codes are the stable interface; messages
 //! may change.
 
+mod git;
+
 use super::archive::{ArchiveIssue, ArchiveLimit, Damage, UnpackLimit, Unsupported};
 use super::{Issue, Stream};
 use crate::quantity::count;
@@ -53,8 +55,16 @@ impl Display for Issue {
                 "base64 longer than {} MiB: nested encodings were decoded only in its first part",
                 limit >> 20
             ),
+            Self::DecodingLimit => f.write_str(
+                "its base64 was decoded in part only: the content exceeds the limits on decoding; \
+                 decode it and scan the result",
+            ),
+            Self::ArchiveInLargeObject => {
+                f.write_str("archives in git objects of this size are not opened")
+            }
             Self::Archive(issue) => issue.fmt(f),
-            Self::Message { message, .. } => f.write_str(message),
+            Self::Git(issue) => issue.fmt(f),
+            Self::Recorded { message, .. } => f.write_str(message),
         }
     }
 }

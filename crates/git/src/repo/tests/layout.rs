@@ -1,11 +1,11 @@
-//! Where the parts of a repository are found.
+//! Tests of the location of a repository's parts.
 
 use super::*;
 use crate::repo::staged::with_library;
 use ddpatrol_pack::HashKind;
 
 #[test]
-fn a_work_tree_is_known_by_its_top_and_by_its_git_directory() {
+fn a_repository_is_opened_at_the_top_of_its_work_tree_and_at_its_git_directory() {
     let sandbox = Sandbox::new();
     let work = sandbox.init(&[]);
     for path in [work.0.clone(), work.0.join(".git")] {
@@ -19,7 +19,7 @@ fn a_work_tree_is_known_by_its_top_and_by_its_git_directory() {
 }
 
 #[test]
-fn a_folder_below_the_top_and_a_file_are_no_repositories() {
+fn a_folder_below_the_top_and_a_file_are_not_repositories() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("below/file", "");
@@ -37,7 +37,7 @@ fn a_bare_repository_has_no_work_tree() {
 }
 
 #[test]
-fn a_linked_work_tree_shares_the_main_ones_objects() {
+fn a_linked_work_tree_shares_the_objects_of_the_main_one() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     let linked = sandbox.path("linked");
@@ -53,7 +53,7 @@ fn a_linked_work_tree_shares_the_main_ones_objects() {
 }
 
 #[test]
-fn submodules_are_found_though_nested_and_not_checked_out() {
+fn nested_submodules_are_found_even_if_they_are_not_checked_out() {
     let sandbox = Sandbox::new();
     let inner = sandbox.with_commit();
     let middle = Work(sandbox.path("middle"));
@@ -93,7 +93,7 @@ fn a_broken_git_file_or_folder_is_an_error() {
 }
 
 #[test]
-fn the_search_goes_up_and_over_a_git_folder_that_is_no_repository() {
+fn the_search_continues_above_a_git_folder_that_is_not_a_repository() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     fs::create_dir_all(work.0.join("a/b/.git")).unwrap();
@@ -107,13 +107,13 @@ fn the_search_goes_up_and_over_a_git_folder_that_is_no_repository() {
 }
 
 #[test]
-fn the_environment_says_where_the_parts_are() {
+fn the_environment_overrides_the_parts() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     let elsewhere = sandbox.path("elsewhere");
     fs::create_dir_all(elsewhere.join("quarantine")).unwrap();
     let head = work.id("HEAD");
-    // As in `pre-receive`: a commit that only the quarantine has.
+    // As in `pre-receive`: only the quarantine has the commit.
     let mut command = work.command(&["commit-tree", "-p", "HEAD", "-m", "pushed", "HEAD^{tree}"]);
     command.env("GIT_OBJECT_DIRECTORY", elsewhere.join("quarantine"));
     command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", work.0.join(".git/objects"));
@@ -142,7 +142,7 @@ fn the_environment_says_where_the_parts_are() {
 }
 
 #[test]
-fn a_shallow_clone_tells_where_its_history_was_cut() {
+fn a_shallow_clone_lists_its_boundary() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     assert!(work.open().shallow_commits().unwrap().is_empty());
@@ -157,7 +157,7 @@ fn a_shallow_clone_tells_where_its_history_was_cut() {
     shallow.git(&["worktree", "add", "--quiet", "-b", "x", linked.0.to_str().unwrap()]);
     assert_eq!(linked.open().commits(&[second], &[]).unwrap(), [second]);
 
-    // History is cut there even if what is before has come already.
+    // The boundary applies even if the parents have been fetched.
     let linked = Work(sandbox.path("linked-too"));
     work.git(&["worktree", "add", "--quiet", "-b", "x", linked.0.to_str().unwrap()]);
     work.write(".git/shallow", &format!("{second}\n"));
@@ -167,7 +167,7 @@ fn a_shallow_clone_tells_where_its_history_was_cut() {
 }
 
 #[test]
-fn a_partial_clone_is_known_by_its_remote_or_its_packs() {
+fn a_partial_clone_is_detected_by_its_remote_or_its_packs() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.git(&["config", "uploadpack.allowFilter", "true"]);
@@ -183,8 +183,8 @@ fn a_partial_clone_is_known_by_its_remote_or_its_packs() {
     assert!(repository.is_partial().unwrap());
     assert_eq!(repository.refs().unwrap().head, Some(work.id("HEAD")));
     assert_eq!(repository.refs().unwrap().broken, []);
-    assert!(open::library(&repository).is_ok());
-    // Nothing is checked out: the index that is not there lacks what HEAD has.
+    assert!(libgit2::open(&repository).is_ok());
+    // Nothing is checked out: the missing index lacks the files of HEAD.
     let staged = repository.staged().unwrap();
     assert_eq!((staged.len(), staged[0].status), (1, Status::Deleted));
     assert_eq!(staged, with_library(&repository).unwrap());
@@ -210,7 +210,7 @@ fn another_users_repository_is_read() {
     assert!(chown.success());
     assert!(!work.command(&["rev-parse", "HEAD"]).output().unwrap().status.success());
     let repository = work.open();
-    assert!(open::library(&repository).is_ok());
+    assert!(libgit2::open(&repository).is_ok());
     assert_eq!(repository.refs().unwrap().head, Some(head));
     assert_eq!(repository.staged().unwrap().len(), 1);
 }
@@ -225,7 +225,7 @@ fn an_unknown_object_format_is_an_error() {
 }
 
 #[test]
-fn an_extension_that_nobody_knows_is_an_error_not_an_empty_answer() {
+fn an_unknown_extension_is_an_error_and_not_an_empty_result() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     let head = work.id("HEAD");

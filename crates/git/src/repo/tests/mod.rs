@@ -1,4 +1,4 @@
-//! Repositories made by the real `git`, read by both programs.
+//! Tests with repositories that the real `git` creates, read by `git` and by libgit2.
 
 mod layout;
 mod range;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A folder for the repositories of one test.
+/// A temporary folder for the repositories of a test.
 struct Sandbox {
     folder: TempDir,
 }
@@ -23,11 +23,11 @@ impl Sandbox {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        // The system's folder for temporary files may be a link; git names real paths.
+        // The system's temporary folder may be a link, and git prints real paths.
         self.folder.path().canonicalize().unwrap().join(name)
     }
 
-    /// Makes a repository called `repo`.
+    /// Creates a repository named `repo`.
     fn init(&self, options: &[&str]) -> Work {
         let arguments: Vec<&str> =
             ["init", "--quiet", "--initial-branch=main"].iter().chain(options).copied().collect();
@@ -37,7 +37,7 @@ impl Sandbox {
         work
     }
 
-    /// Makes a repository with one commit of a file `old.txt` of ten lines.
+    /// Creates a repository with one commit of a file `old.txt` of ten lines.
     fn with_commit(&self) -> Work {
         self.with_commit_in(&[])
     }
@@ -55,7 +55,7 @@ fn ten_lines(word: &str) -> String {
     (0..10).map(|number| format!("{word} line {number} of the file\n")).collect()
 }
 
-/// A folder in which `git` is run.
+/// A folder in which `git` runs.
 struct Work(PathBuf);
 
 impl Work {
@@ -84,7 +84,7 @@ impl Work {
         command
     }
 
-    /// Runs git and returns what it printed, without the last end of line.
+    /// Runs git and returns its output without the last line end.
     #[track_caller]
     fn git(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! Revisions and ranges, against what git says of the same history.
+//! Tests of revisions and ranges, compared with the output of git.
 
 use super::*;
 use crate::repo::range::{rev_list, walk};
@@ -15,7 +15,7 @@ fn forked(sandbox: &Sandbox, options: &[&str]) -> (Work, [ObjectId; 4]) {
 }
 
 #[test]
-fn a_range_has_what_one_side_reaches_and_the_other_does_not() {
+fn a_range_contains_the_commits_that_one_side_reaches_and_the_other_does_not() {
     for options in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
         let sandbox = Sandbox::new();
         let (work, [first, second, third, side]) = forked(&sandbox, options);
@@ -33,8 +33,8 @@ fn a_range_has_what_one_side_reaches_and_the_other_does_not() {
     }
 }
 
-/// Makes a history of commits with up to two parents and clocks that are wrong; returns for each
-/// its id and its parents' numbers.
+/// Creates a history of commits with up to two parents and wrong clocks; returns the id of each and the
+/// numbers of its parents.
 fn tangled(sandbox: &Sandbox, seed: u64) -> (Work, Vec<(ObjectId, Vec<usize>)>) {
     let work = sandbox.init(&[]);
     let mut state = seed;
@@ -73,7 +73,7 @@ fn tangled(sandbox: &Sandbox, seed: u64) -> (Work, Vec<(ObjectId, Vec<usize>)>) 
 }
 
 #[test]
-fn ranges_are_whole_though_clocks_were_wrong() {
+fn ranges_are_complete_even_if_clocks_were_wrong() {
     for seed in 1..4 {
         let sandbox = Sandbox::new();
         let (work, commits) = tangled(&sandbox, seed);
@@ -119,7 +119,7 @@ fn ranges_are_whole_though_clocks_were_wrong() {
 }
 
 #[test]
-fn a_commit_that_is_missing_is_an_error() {
+fn a_missing_commit_is_an_error() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     let unknown: ObjectId = "1234567890123456789012345678901234567890".parse().unwrap();
@@ -153,7 +153,7 @@ fn revisions_are_resolved_to_commits() {
 }
 
 #[test]
-fn what_names_no_commit_is_an_error_and_never_an_option() {
+fn an_unknown_revision_is_an_error_and_never_an_option() {
     for options in [&[][..], &["--object-format=sha256"]] {
         let sandbox = Sandbox::new();
         let work = sandbox.with_commit_in(options);
@@ -169,7 +169,7 @@ fn what_names_no_commit_is_an_error_and_never_an_option() {
 }
 
 #[test]
-fn replaced_and_grafted_history_is_seen_as_it_was() {
+fn replacements_and_grafts_are_ignored() {
     let sandbox = Sandbox::new();
     let (work, [first, second, third, side]) = forked(&sandbox, &[]);
     work.git(&["replace", "-f", &third.to_string(), &first.to_string()]);

@@ -1,4 +1,4 @@
-//! Refs in every storage, and broken ones.
+//! Tests of refs in every storage, and of broken refs.
 
 use super::*;
 
@@ -76,7 +76,7 @@ fn before_the_first_commit_there_is_no_head() {
 }
 
 #[test]
-fn a_file_overrides_what_is_packed() {
+fn a_file_overrides_a_packed_ref() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.git(&["pack-refs", "--all"]);
@@ -169,7 +169,7 @@ fn a_corrupt_object_breaks_only_the_refs_that_point_to_it() {
 }
 
 #[test]
-fn a_head_that_is_lost_is_broken_and_not_unborn() {
+fn a_head_whose_commit_is_lost_is_broken_and_not_unborn() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write(".git/refs/heads/main", &"ab".repeat(20));
@@ -186,7 +186,7 @@ fn a_head_that_is_lost_is_broken_and_not_unborn() {
 
 #[cfg(unix)]
 #[test]
-fn links_and_pipes_among_refs_are_no_traps() {
+fn links_and_pipes_among_refs_do_not_block() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     let heads = work.0.join(".git/refs/heads");

@@ -1,11 +1,11 @@
-//! What is staged, by both programs.
+//! Tests of staged changes, with `git` and with libgit2.
 
 use super::*;
 use crate::repo::staged::{with_library, with_program};
 
-/// Lists what is staged, by both programs where libgit2 can.
+/// Lists staged changes with `git`, and with libgit2 where it can.
 #[track_caller]
-fn staged(repository: &Repository) -> Vec<Change> {
+fn staged(repository: &Repository) -> Vec<StagedChange> {
     let changes = with_program(repository).unwrap();
     match with_library(repository) {
         Ok(same) => assert_eq!(changes, same),
@@ -15,9 +15,9 @@ fn staged(repository: &Repository) -> Vec<Change> {
     changes
 }
 
-/// Spells changes as `status path`.
-fn brief(changes: &[Change]) -> Vec<String> {
-    let one = |change: &Change| {
+/// Formats changes as `status path`.
+fn brief(changes: &[StagedChange]) -> Vec<String> {
+    let one = |change: &StagedChange| {
         let path = String::from_utf8_lossy(&change.path);
         let old = change.old_path.as_ref().map(|old| String::from_utf8_lossy(old).into_owned());
         let from = old.map(|old| format!(" from {old}")).unwrap_or_default();
@@ -27,7 +27,7 @@ fn brief(changes: &[Change]) -> Vec<String> {
 }
 
 #[test]
-fn the_index_is_compared_with_head_and_the_work_tree_is_not_asked() {
+fn the_index_is_compared_with_head_and_the_work_tree_is_not_read() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("gone.txt", "gone\n");
@@ -51,7 +51,7 @@ fn the_index_is_compared_with_head_and_the_work_tree_is_not_asked() {
 }
 
 #[test]
-fn before_the_first_commit_all_that_is_in_the_index_is_staged() {
+fn before_the_first_commit_every_entry_of_the_index_is_staged() {
     let variants: [&[&str]; 3] = [&[], &["--object-format=sha256"], &["--ref-format=reftable"]];
     for options in variants {
         let sandbox = Sandbox::new();
@@ -81,7 +81,7 @@ fn changes_are_found_in_repositories_that_libgit2_cannot_open() {
 }
 
 #[test]
-fn a_moved_file_is_renamed_though_part_of_it_changed() {
+fn a_moved_file_is_renamed_even_if_part_of_it_changed() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.git(&["mv", "old.txt", "moved.txt"]);
@@ -112,7 +112,7 @@ fn a_linked_work_tree_has_its_own_index_and_head() {
 }
 
 #[test]
-fn renames_in_a_partial_clone_do_not_need_what_was_not_fetched() {
+fn renames_in_a_partial_clone_do_not_need_missing_blobs() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("same.txt", "same\n");
@@ -140,7 +140,7 @@ fn renames_in_a_partial_clone_do_not_need_what_was_not_fetched() {
 
 #[cfg(unix)]
 #[test]
-fn modes_and_kinds_are_told_apart() {
+fn modes_and_kinds_are_distinguished() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("kind.txt", "x");
@@ -159,7 +159,7 @@ fn modes_and_kinds_are_told_apart() {
 }
 
 #[test]
-fn a_submodules_entry_is_no_blob() {
+fn the_entry_of_a_submodule_is_not_a_blob() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     let head = work.id("HEAD").to_string();
@@ -172,7 +172,7 @@ fn a_submodules_entry_is_no_blob() {
 }
 
 #[test]
-fn what_is_only_intended_to_be_added_is_not_staged() {
+fn intent_to_add_entries_are_not_staged() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.git(&["rm", "--quiet", "--cached", "old.txt"]);
@@ -205,13 +205,13 @@ fn every_version_in_a_conflict_is_listed() {
         assert_eq!([0, 1, 2].map(|at| changes[at].new.unwrap().id), ids);
     };
     check();
-    // The git directory is then inside the work tree, where git would list one folder only.
+    // The git directory is inside the work tree, where git would list one folder only.
     work.git(&["config", "core.worktree", work.0.to_str().unwrap()]);
     check();
 }
 
 #[test]
-fn an_index_that_is_split_or_sparse_is_read() {
+fn split_and_sparse_indexes_are_read() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("in/a.txt", "a\n");
@@ -235,7 +235,7 @@ fn an_index_that_is_split_or_sparse_is_read() {
 }
 
 #[test]
-fn another_index_is_read_where_the_environment_names_one() {
+fn the_index_that_the_environment_names_is_read() {
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("new.txt", "new\n");
@@ -254,14 +254,14 @@ fn another_index_is_read_where_the_environment_names_one() {
 
 #[cfg(unix)]
 #[test]
-fn a_hook_sees_what_a_partial_commit_will_hold() {
+fn a_hook_reads_the_index_of_a_partial_commit() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();
     work.write("staged.txt", "staged\n");
     work.git(&["add", "staged.txt"]);
     work.write("old.txt", "changed\n");
-    // The index of a partial commit is gone once the hook returns: a copy is kept.
+    // The index of a partial commit is deleted when the hook returns, so a copy is kept.
     let script = "#!/bin/sh\npwd >seen\nenv >>seen\ncp \"$GIT_INDEX_FILE\" kept\nexit 1\n";
     work.write(".git/hooks/pre-commit", script);
     let hook = work.0.join(".git/hooks/pre-commit");
@@ -296,7 +296,7 @@ fn paths_are_bytes() {
 
 #[cfg(unix)]
 #[test]
-fn nothing_that_the_configuration_names_is_run() {
+fn programs_that_the_configuration_names_are_not_run() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = Sandbox::new();
     let work = sandbox.with_commit();

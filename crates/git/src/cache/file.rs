@@ -1,8 +1,9 @@
-//! What earlier scans have read, so that the next reads only what is new.
+//! The state file of the incremental cache.
 //!
-//! A state names packs, loose objects and places, never a token, and no text in which one stands. It
-//! is written whole or not at all, and only for repositories of which everything could be read. A
-//! state of other rules, of another version or that is damaged is not used.
+//! Input: a state file, and the results of this scan. Output: the new state file. It contains packs, loose
+//! objects and locations, never a token nor text with a token. It is replaced atomically, and only
+//! repositories that could be read completely are recorded. A state that is damaged, or was written by
+//! another version or with other rules, is not used.
 
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_detect::rules::RuleSet;
@@ -11,7 +12,7 @@ use ddpatrol_scan::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular::{self, Links};
 use ddpatrol_scan::sighting::TokenKey;
-use ddpatrol_scan::{Code, Diagnostic, Run, Severity};
+use ddpatrol_scan::{Code, Diagnostic, Issue, Run, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,79 +25,79 @@ const MAX_LEN: u64 = 1 << 30;
 
 const SCHEMA: &str = "ddpatrol-state/5";
 
-/// The state of all repositories that a state file knows, and that of this scan.
+/// The repositories of a state file, and those of this scan.
 #[derive(Debug)]
 pub struct State {
     path: PathBuf,
     rules: String,
     old: BTreeMap<String, Known>,
     new: Mutex<BTreeMap<String, Known>>,
-    /// Why the file could not be written during the scan.
+    /// The first error from writing the file during the scan.
     failure: Mutex<Option<io::Error>>,
 }
 
-/// A state file as it is written.
+/// The content of a state file.
 #[derive(Debug, Serialize, Deserialize)]
 struct File {
     schema: String,
-    /// A digest of the rules, and of how this program applies them.
+    /// A digest of the rules and of the settings that affect them.
     rules: String,
     repositories: BTreeMap<String, Known>,
     /// A digest of the repositories.
     checksum: String,
 }
 
-/// What is known of one repository.
+/// The state of one repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// The checksums of the packs that were read.
-    pub(super) packs: BTreeSet<String>,
+    pub(crate) packs: BTreeSet<String>,
     /// The loose objects that were read.
-    pub(super) loose: BTreeSet<String>,
+    pub(crate) loose: BTreeSet<String>,
     /// The tokens, and the objects that hold each.
-    pub(super) tokens: Vec<KnownToken>,
-    /// A digest of the references and of what else places depend on.
-    pub(super) refs: String,
-    /// The places of the tokens; none if a place cannot be written without telling a token.
-    pub(super) places: Option<Vec<KnownPlace>>,
-    /// What is not in the repository and cannot be.
-    pub(super) gaps: Vec<(Code, String)>,
-    /// What could not be scanned in objects that were read: a damaged archive, say.
-    pub(super) issues: BTreeSet<KnownIssue>,
-    /// How many look-alikes there are.
-    pub(super) shaped: u64,
+    pub(crate) tokens: Vec<KnownToken>,
+    /// A digest of the references and of the other input of attribution besides the objects.
+    pub(crate) refs: String,
+    /// The places of the tokens; `None` if a place cannot be written without a token.
+    pub(crate) places: Option<Vec<KnownPlace>>,
+    /// Opaque issues about missing objects: code and message.
+    pub(crate) gaps: Vec<(Code, String)>,
+    /// Issues in objects that were read, such as damaged archives.
+    pub(crate) issues: BTreeSet<KnownIssue>,
+    /// The number of matches that are shaped only.
+    pub(crate) shaped: u64,
 }
 
 /// A token, and the objects that hold it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KnownToken {
+pub(crate) struct KnownToken {
     /// The index of its rule among those that the state was written with.
-    pub(super) rule: usize,
-    pub(super) fingerprint: Fingerprint,
+    pub(crate) rule: usize,
+    pub(crate) fingerprint: Fingerprint,
     /// Never empty.
-    pub(super) objects: Vec<KnownObject>,
+    pub(crate) objects: Vec<KnownObject>,
 }
 
 impl KnownToken {
     /// Returns the key of the token.
-    pub(super) fn key(&self) -> TokenKey {
+    pub(crate) fn key(&self) -> TokenKey {
         TokenKey { rule: self.rule, fingerprint: self.fingerprint }
     }
 }
 
 /// An object that holds a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KnownObject {
-    pub(super) id: String,
-    pub(super) kind: String,
-    /// Where the token is in the object: offsets and lengths in bytes.
-    pub(super) spans: Vec<(u64, u64)>,
-    /// Whether members of the archive that the object is hold the token.
-    pub(super) in_members: bool,
+pub(crate) struct KnownObject {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    /// The spans of the token in the object: offsets and lengths in bytes.
+    pub(crate) spans: Vec<(u64, u64)>,
+    /// Whether the object is an archive whose members hold the token.
+    pub(crate) in_members: bool,
 }
 
 impl KnownObject {
-    pub(super) fn new(object: &HeldObject) -> Self {
+    pub(crate) fn new(object: &HeldObject) -> Self {
         Self {
             id: object.id.to_string(),
             kind: object.kind.name().to_owned(),
@@ -105,16 +106,16 @@ impl KnownObject {
         }
     }
 
-    pub(super) fn read(&self) -> Option<HeldObject> {
+    pub(crate) fn read(&self) -> Option<HeldObject> {
         let (id, kind) = (self.id.parse().ok()?, Kind::from_name(self.kind.as_bytes())?);
         let spans = self.spans.iter().map(|&(offset, len)| Span { offset, len }).collect();
         Some(HeldObject { id, kind, spans, is_in_members: self.in_members })
     }
 }
 
-/// Something in an object that could not be scanned.
+/// An issue about an object or a member of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct KnownIssue {
+pub(crate) struct KnownIssue {
     /// The synthetic path of the object or of a member of it: `git/blob/ID!/a.zip`.
     path: String,
     code: Code,
@@ -122,8 +123,8 @@ pub(super) struct KnownIssue {
 }
 
 impl KnownIssue {
-    /// Takes down an issue; `None` if its text cannot be written to a state, or names no object.
-    pub(super) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
+    /// Converts an issue; `None` if its text cannot be written to a state, or names no object.
+    pub(crate) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
         let path = issue.path.as_ref()?.to_str()?.to_owned();
         let known = Self { path, code: issue.code(), message: issue.message() };
         let texts = [&known.path, &known.message];
@@ -133,50 +134,46 @@ impl KnownIssue {
     }
 
     /// Returns the object that the issue is about.
-    pub(super) fn object(&self) -> Option<ObjectId> {
+    pub(crate) fn object(&self) -> Option<ObjectId> {
         let id = self.path.strip_prefix("git/")?.split_once('/')?.1;
         id.split('!').next()?.parse().ok()
     }
 
     /// Reports the issue again.
-    pub(super) fn report(&self, run: &Run) {
-        run.report_message(
-            Severity::Opaque,
-            self.code,
-            Some(PathBuf::from(&self.path)),
-            self.message.clone(),
-        );
+    pub(crate) fn report(&self, run: &Run) {
+        let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
+        run.report(Issue::Recorded { severity, code, message }, Some(PathBuf::from(&self.path)));
     }
 }
 
 /// A place of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KnownPlace {
+pub(crate) struct KnownPlace {
     /// The object that holds the token.
-    pub(super) object: String,
-    pub(super) kind: String,
-    pub(super) part: String,
+    pub(crate) object: String,
+    pub(crate) kind: String,
+    pub(crate) part: String,
     /// The tokens at the place, as indices of [`Known::tokens`].
-    pub(super) tokens: BTreeSet<usize>,
+    pub(crate) tokens: BTreeSet<usize>,
     /// The path, its bytes in hexadecimal.
-    pub(super) path: Option<String>,
-    pub(super) introduced: Option<String>,
-    pub(super) removed: Vec<String>,
-    pub(super) removed_total: usize,
-    pub(super) at_boundary: bool,
-    pub(super) in_head: bool,
-    pub(super) reachable: bool,
-    pub(super) refs: Vec<String>,
-    pub(super) refs_total: usize,
-    pub(super) date: i64,
+    pub(crate) path: Option<String>,
+    pub(crate) introduced: Option<String>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) removed_total: usize,
+    pub(crate) at_boundary: bool,
+    pub(crate) in_head: bool,
+    pub(crate) reachable: bool,
+    pub(crate) refs: Vec<String>,
+    pub(crate) refs_total: usize,
+    pub(crate) date: i64,
 }
 
 impl State {
-    /// Opens a state file; one that does not exist is empty. The second value says why an existing
-    /// one is not used.
+    /// Opens a state file. A missing file counts as empty. The second value is the reason why an
+    /// existing state is not used.
     ///
     /// # Errors
-    /// What reading an existing file fails with, and one that is no state.
+    /// Fails if the file cannot be read, or is not a state file.
     pub fn open(
         path: PathBuf,
         rules: &RuleSet,
@@ -184,10 +181,10 @@ impl State {
     ) -> io::Result<(Self, Option<&'static str>)> {
         let rules = digest_of(rules, settings);
         let (old, why) = match regular::read(&path, Links::Refuse, MAX_LEN) {
-            // An empty one is what `mktemp` makes.
+            // `mktemp` creates an empty file.
             Ok(text) if !text.is_empty() && !is_ours(&text) => {
-                let what = "it is a file of another kind: name another, or remove it";
-                return Err(io::Error::other(what));
+                let message = "it is a file of another kind: name another, or remove it";
+                return Err(io::Error::other(message));
             }
             Ok(text) => match parse(&text, &rules) {
                 Ok(old) => (old, None),
@@ -200,17 +197,16 @@ impl State {
         Ok((Self { path, rules, old, new, failure }, why))
     }
 
-    /// Ends the scan: writes the state if no repository did so.
+    /// Finishes the scan: writes the state, if no repository has done so.
     ///
     /// # Errors
-    /// The first failure to write the file, now or during the scan.
+    /// Returns the first error from writing the file, now or during the scan.
     pub fn finish(&self) -> io::Result<()> {
         let failure = lock(&self.failure).take();
         failure.map_or_else(|| self.save(), Err)
     }
 
-    /// Replaces the file, whole or not at all. What it says of repositories that this scan has not
-    /// read stays.
+    /// Replaces the file atomically. Repositories that this scan has not read keep their state.
     fn save(&self) -> io::Result<()> {
         let mut repositories = self.old.clone();
         let new = lock(&self.new);
@@ -226,24 +222,24 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn known(&self, repository: &Path) -> Option<&Known> {
+    pub(crate) fn known(&self, repository: &Path) -> Option<&Known> {
         self.old.get(&name(repository))
     }
 
-    /// Remembers what was read of a repository.
-    pub(super) fn remember(&self, repository: &Path, known: Known) {
+    /// Stores the state of a repository, and writes the file.
+    pub(crate) fn remember(&self, repository: &Path, known: Known) {
         let mut new = lock(&self.new);
         new.insert(name(repository), known);
         drop(new);
-        // A scan that is killed goes on behind this repository the next time.
+        // The next scan resumes after this repository if this one is killed.
         if let Err(error) = self.save() {
             let mut failure = lock(&self.failure);
             failure.get_or_insert(error);
         }
     }
 
-    /// Tells whether the old state is still all there is.
-    pub(super) fn forget(&self, repository: &Path) {
+    /// Replaces the old state of a repository, if there is one, by an empty one.
+    pub(crate) fn forget(&self, repository: &Path) {
         let empty = Known::default();
         if self.old.contains_key(&name(repository)) {
             self.remember(repository, empty);
@@ -252,8 +248,8 @@ impl State {
 }
 
 impl Known {
-    /// Lists the objects that hold tokens.
-    pub(super) fn holders(&self) -> BTreeSet<ObjectId> {
+    /// Returns the objects that hold tokens.
+    pub(crate) fn holders(&self) -> BTreeSet<ObjectId> {
         let objects = self.tokens.iter().flat_map(|token| &token.objects);
         objects.filter_map(|object| object.id.parse().ok()).collect()
     }
@@ -261,7 +257,7 @@ impl Known {
 
 impl KnownPlace {
     /// Converts a place without its tokens; `None` if the result would contain a secret.
-    pub(super) fn new(
+    pub(crate) fn new(
         redactor: &Redactor,
         part: Part,
         path: Option<&[u8]>,
@@ -273,7 +269,7 @@ impl KnownPlace {
             .iter()
             .map(|name| String::from_utf8(name.clone()).ok().filter(|it| is_clean(it.as_bytes())))
             .collect::<Option<_>>()?;
-        // A name that holds a token cannot be written.
+        // A name that contains a token cannot be written.
         if part == Part::Name || !path.is_none_or(is_clean) {
             return None;
         }
@@ -295,8 +291,8 @@ impl KnownPlace {
         })
     }
 
-    /// Reads the path's bytes.
-    pub(super) fn path(&self) -> Option<Option<Vec<u8>>> {
+    /// Decodes the path.
+    pub(crate) fn path(&self) -> Option<Option<Vec<u8>>> {
         let Some(hex) = &self.path else { return Some(None) };
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8);
@@ -304,26 +300,26 @@ impl KnownPlace {
     }
 
     /// Returns `true` if the place is in this part.
-    pub(super) fn is_part(&self, part: Part) -> bool {
+    pub(crate) fn is_part(&self, part: Part) -> bool {
         self.part == part.name()
     }
 
-    pub(super) fn part(&self) -> Option<Part> {
+    pub(crate) fn part(&self) -> Option<Part> {
         [Part::Content, Part::Commit, Part::Tag].into_iter().find(|part| part.name() == self.part)
     }
 
-    pub(super) fn object(&self) -> Option<(ObjectId, Kind)> {
+    pub(crate) fn object(&self) -> Option<(ObjectId, Kind)> {
         Some((self.object.parse().ok()?, Kind::from_name(self.kind.as_bytes())?))
     }
 }
 
-/// The name of a repository in a state: a digest, since its path may tell something.
+/// Returns the name of a repository in a state: a digest, since its path may be confidential.
 fn name(repository: &Path) -> String {
     hex(&Sha256::digest(repository.as_os_str().as_encoded_bytes()))
 }
 
-/// The name of a pack in a state: its checksum, which its index repeats.
-pub(super) fn pack_name(pack: &Pack) -> String {
+/// Returns the name of a pack in a state: its checksum, as its index has it, and its length.
+pub(crate) fn pack_name(pack: &Pack) -> String {
     format!("{}-{}", hex(pack.index().pack_checksum()), pack.len())
 }
 
@@ -341,11 +337,11 @@ fn digest_of(rules: &RuleSet, settings: &str) -> String {
 }
 
 fn checksum(repositories: &BTreeMap<String, Known>) -> String {
-    // Maps and sets are sorted, so that equal states are spelled alike.
+    // Maps and sets are sorted, so that equal states have the same encoding.
     hex(&Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
 }
 
-/// Tells whether a file is a state, if perhaps a damaged one: it is overwritten.
+/// Returns `true` if a file is a state, even a damaged one: it may be overwritten.
 fn is_ours(text: &[u8]) -> bool {
     memchr::memmem::find(&text[..text.len().min(100)], b"ddpatrol-state/").is_some()
 }

@@ -1,9 +1,10 @@
-//! Runs the `git` program: arguments and input in, its whole output out.
+//! Runs the `git` program.
 //!
-//! It gets neither the user's settings nor any `GIT_*` variable but those set here, runs no hook or
-//! other program that the repository's configuration names, fetches nothing and locks nothing.
+//! Input: arguments and standard input. Output: its whole output. Git runs without the user's settings and
+//! with no other `GIT_*` variables than those set here. It runs no hook or other program that the
+//! repository's configuration names, fetches nothing and locks nothing.
 
-use super::environment;
+use super::discover;
 use super::error::ProgramError;
 use super::repository::Repository;
 use ddpatrol_scan::lock::lock;
@@ -12,10 +13,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 
-/// Settings that the repository must not decide.
+/// Settings that override those of the repository.
 const SETTINGS: [&str; 9] = [
     "safe.directory=*",
-    // The graft file is /dev/null, and git would warn that it is one.
+    // Git would warn that the graft file, /dev/null, is deprecated.
     "advice.graftFileDeprecated=false",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -23,7 +24,7 @@ const SETTINGS: [&str; 9] = [
     "core.warnAmbiguousRefs=false",
     "gc.auto=0",
     "maintenance.auto=false",
-    // Before git 2.44, which knows GIT_NO_LAZY_FETCH, this alone keeps it from fetching.
+    // Versions before 2.44 do not support GIT_NO_LAZY_FETCH; this setting keeps them from fetching.
     "protocol.allow=never",
 ];
 
@@ -39,13 +40,13 @@ const VARIABLES: [(&str, &str); 9] = [
     ("LC_ALL", "C"),
 ];
 
-/// What `git` wrote.
+/// The output of `git`.
 pub(super) struct Output {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
 }
 
-/// Runs `git` on a repository and waits for it. Any exit code but 0 is an error.
+/// Runs `git` on a repository and waits for it. An exit code other than 0 is an error.
 pub(super) fn run<A: AsRef<OsStr>>(
     repository: &Repository,
     arguments: &[A],
@@ -60,7 +61,7 @@ pub(super) fn run<A: AsRef<OsStr>>(
     let _running = Running::new(child.id());
     let stdin = child.stdin.take();
     let (written, output) = std::thread::scope(|scope| {
-        // Both must go on at once: either pipe may be full.
+        // Write and read concurrently, since either pipe may be full.
         let write = stdin.map(|mut stdin| scope.spawn(move || stdin.write_all(input)));
         let output = child.wait_with_output();
         let written = write.map(|thread| thread.join());
@@ -84,7 +85,7 @@ pub(super) fn run<A: AsRef<OsStr>>(
     }
 }
 
-/// The `git` processes that are being waited for.
+/// The `git` processes that are running.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// A process in [`RUNNING`], as long as this value exists.
@@ -107,13 +108,13 @@ fn running() -> MutexGuard<'static, Vec<u32>> {
     lock(&RUNNING)
 }
 
-/// Ends every `git` process that is being waited for, so that whoever waits gets an error.
+/// Terminates every running `git` process, so that callers that wait for one get an error.
 pub fn stop_programs() {
     #[cfg(unix)]
     for process in running().iter() {
         use rustix::process::{Pid, Signal, kill_process};
         if let Some(process) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
+            // The process may have ended already.
             let _ = kill_process(process, Signal::TERM);
         }
     }
@@ -121,7 +122,7 @@ pub fn stop_programs() {
 
 fn command(repository: &Repository) -> Command {
     let mut command = Command::new("git");
-    // Names are only removed, never read: what a hook was given must not leak into this child.
+    // Variables are removed, never read: those that git sets for a hook must not affect this child.
     for (name, _) in std::env::vars_os() {
         let bytes = name.as_encoded_bytes();
         if bytes.starts_with(b"GIT_") || bytes == b"LANGUAGE" {
@@ -134,7 +135,7 @@ fn command(repository: &Repository) -> Command {
         command.env("GIT_OBJECT_DIRECTORY", objects);
     }
     if !overrides.alternates.is_empty() {
-        command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", environment::join(&overrides.alternates));
+        command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", discover::join(&overrides.alternates));
     }
     if overrides.common_dir {
         command.env("GIT_COMMON_DIR", &repository.common_dir);
@@ -142,8 +143,8 @@ fn command(repository: &Repository) -> Command {
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
-    // A work tree around the git directory would make git think it was started in a folder of it,
-    // and list that folder only.
+    // If a work tree contains the git directory, git would list only the entries of the current
+    // folder.
     command.args(["--no-pager", "--literal-pathspecs", "--git-dir=.", "--work-tree=."]);
     command.current_dir(&repository.git_dir);
     command

@@ -1,19 +1,20 @@
-//! Git's environment variables, and the repository that they name.
+//! Finds the repository of a folder, as git does.
 //!
-//! Input: the values, from the caller; the library reads no variables. Output: a [`Repository`].
+//! Input: a folder, and the values of git's environment variables; the library reads no variables itself.
+//! Output: a [`Repository`].
 
 use super::error::RepoError;
 use super::files;
-use super::layout::{self, Layout};
+use super::layout::{self, Layout, ObjectsFolder};
 use super::repository::{Overrides, Repository};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The `GIT_*` variables that say where a repository's parts are. A hook gets them from git.
+/// The `GIT_*` variables that locate the parts of a repository. Git sets them for hooks.
 ///
-/// Paths may be relative. `GIT_DIR`, `GIT_WORK_TREE` and `GIT_COMMON_DIR` then count from the
-/// current folder; the others from the top of the work tree if the current folder is inside it,
-/// because git goes there before it reads them.
+/// Relative `GIT_DIR`, `GIT_WORK_TREE` and `GIT_COMMON_DIR` are resolved against the current folder. The
+/// others are resolved against the top of the work tree if the current folder is inside it, because git
+/// changes to it before it reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `GIT_DIR`.
@@ -31,7 +32,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes the values from a look-up such as [`std::env::var_os`]; an empty value is none.
+    /// Reads the values with a function such as [`std::env::var_os`]. Empty values are ignored.
     #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let value = |name| variable(name).filter(|value| !value.is_empty());
@@ -48,7 +49,7 @@ impl Environment {
     }
 }
 
-/// Splits a list of folders as git does: an element in double quotes may hold the separator.
+/// Splits a list of folders as git does: an element in double quotes may contain the separator.
 fn split(list: &OsStr) -> Vec<PathBuf> {
     let separator = if cfg!(windows) { b';' } else { b':' };
     let mut rest = list.as_encoded_bytes();
@@ -78,7 +79,7 @@ fn split(list: &OsStr) -> Vec<PathBuf> {
     paths
 }
 
-/// Joins folders to a list that [`split`] and git take apart again.
+/// Joins folders to a list that [`split`] and git can split.
 pub(super) fn join(paths: &[PathBuf]) -> OsString {
     let separator = if cfg!(windows) { ";" } else { ":" };
     let mut list = OsString::new();
@@ -106,17 +107,20 @@ pub(super) fn join(paths: &[PathBuf]) -> OsString {
 }
 
 impl Repository {
-    /// Finds the repository for a command started in `start`: the one the environment names, else
-    /// the nearest at or above `start`.
+    /// Finds the repository of a command that is started in `start`: the one that the environment names,
+    /// otherwise the nearest at or above `start`.
     ///
     /// # Errors
-    /// There is none, it is broken, or files cannot be read.
+    /// Fails if there is none, if it is broken, or if files cannot be read.
     pub fn discover(start: &Path, environment: &Environment) -> Result<Self, RepoError> {
-        // Git searches the parents of the real folder, not of links to it. On Windows, no program can be
-        // started in a folder whose path has the form of a real path.
+        // Git searches the parents of the real folder, not of links to it. On Windows, programs cannot be
+        // started in a canonicalized path.
         let real = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
         let start = real.map_err(|source| RepoError::Read { path: start.to_path_buf(), source })?;
-        let objects = environment.object_directory.is_some();
+        let objects = match &environment.object_directory {
+            Some(_) => ObjectsFolder::Environment,
+            None => ObjectsFolder::Own,
+        };
         let (mut layout, implicit) = match &environment.git_dir {
             Some(named) => {
                 let common_dir = environment.common_dir.as_ref().map(|path| start.join(path));
@@ -144,9 +148,9 @@ impl Repository {
     }
 }
 
-/// Tries each folder from `start` to the root.
-fn walk_up(start: &Path, objects: bool) -> Result<Layout, RepoError> {
-    // Git passes over a `.git` folder that is no repository, but not over such a file.
+/// Searches each folder from `start` to the root.
+fn walk_up(start: &Path, objects: ObjectsFolder) -> Result<Layout, RepoError> {
+    // Git skips a `.git` folder that is not a repository, but not such a file.
     let mut passed = None;
     for folder in start.ancestors() {
         match Layout::at(folder, objects) {
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_none() {
+    fn empty_variables_are_ignored() {
         let environment = Environment::read(|_| Some(OsString::new()));
         assert_eq!(environment, Environment::default());
     }

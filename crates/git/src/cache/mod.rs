@@ -1,12 +1,16 @@
-//! The incremental cache of one repository: what an earlier scan read and found there.
+//! The incremental cache of one repository: the objects that an earlier scan read, and its results.
 //!
-//! Input: the part of the state file about the repository, and the sightings in the objects that it
-//! names, which are searched again. Output: the placements as the earlier scan had them, if nothing has
-//! changed since; after a scan, the new state. It searches nothing itself.
+//! Input: the repository's part of the state file, and the sightings in the objects that it lists, which
+//! are searched again. Output: the placements of the earlier scan, if nothing has changed since; after a
+//! scan, the new state. Nothing is searched here.
+
+mod file;
+
+pub use file::State;
+pub(super) use file::{Known, pack_name};
 
 use super::commits::describe;
 use super::repo::Repository;
-use super::state::{Known, KnownIssue, KnownObject, KnownPlace, KnownToken, State, pack_name};
 use super::store::Store;
 use super::tree_path::join;
 use ddpatrol_detect::redact::Redactor;
@@ -14,7 +18,8 @@ use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::commit::Commit;
 use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Run, Severity, add};
+use ddpatrol_scan::{Diagnostic, Issue, Run, Severity, add};
+use file::{KnownIssue, KnownObject, KnownPlace, KnownToken};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,17 +27,17 @@ use std::sync::Arc;
 /// Returns the key of a token.
 pub type KeyOf<'a> = &'a dyn Fn(TokenNo) -> TokenKey;
 
-/// What a scan has read and found.
+/// The results of a scan.
 pub(super) struct Read<'a> {
     pub(super) store: &'a Store,
     pub(super) sightings: &'a [Sighting],
     pub(super) placements: &'a [Placement],
 }
 
-/// Distinguishes most places: the object, the path and the commit.
+/// A key that most places do not share: the object, the path and the commit.
 type PlaceKey<'a> = (ObjectId, Option<&'a Path>, Option<ObjectId>);
 
-/// The state of one repository.
+/// The cache of one repository.
 pub(super) struct Cache<'a> {
     pub(super) state: &'a State,
     pub(super) redactor: &'a Redactor,
@@ -46,7 +51,7 @@ impl<'a> Cache<'a> {
         std::fs::canonicalize(common).unwrap_or_else(|_| common.clone())
     }
 
-    /// Returns what an earlier scan stored; `None` if it could not read the whole repository.
+    /// Returns the state of an earlier scan; `None` if that scan could not read the whole repository.
     pub(super) fn known(&self) -> Option<&'a Known> {
         self.state.known(&self.name()).filter(|known| !known.refs.is_empty())
     }
@@ -55,8 +60,7 @@ impl<'a> Cache<'a> {
         self.state.forget(&self.name());
     }
 
-    /// Returns the places that are known, if the repository has nothing new; `refs` is the digest of
-    /// its references.
+    /// Returns the stored places, if the repository is unchanged; `refs` is the digest of its references.
     pub(super) fn recall(&self, known: &'a Known, store: &Store, refs: &str) -> Option<Recall<'a>> {
         let places = known.places.as_deref()?;
         let packs: BTreeSet<String> = store.packs().iter().map(|pack| pack_name(pack)).collect();
@@ -68,7 +72,7 @@ impl<'a> Cache<'a> {
         is_unchanged.then_some(Recall { known, places, root, repository })
     }
 
-    /// Reports again what could not be scanned in objects that are not read again and still exist.
+    /// Reports the stored issues of objects that still exist and are not read again.
     pub(super) fn report_issues(known: &Known, store: &Store, run: &Run) {
         let exists = |issue: &&KnownIssue| issue.object().is_some_and(|id| store.has(&id));
         known.issues.iter().filter(exists).for_each(|issue| issue.report(run));
@@ -80,8 +84,8 @@ impl<'a> Cache<'a> {
         opaque.map(|issue| KnownIssue::new(self.redactor, issue)).collect()
     }
 
-    /// Stores what was read and found. Sightings in Git LFS objects are not stored: the objects are
-    /// searched in each scan.
+    /// Stores the results of a scan. Sightings in Git LFS objects are not stored, since every scan searches
+    /// those objects.
     pub(super) fn remember(&self, found: Known, read: &Read<'_>, key_of: KeyOf<'_>) {
         let &Read { store, sightings, placements } = read;
         let mut objects: BTreeMap<TokenNo, Vec<KnownObject>> = BTreeMap::new();
@@ -149,7 +153,7 @@ pub struct Recall<'a> {
     repository: &'a Repository,
 }
 
-/// What a repository holds, according to an earlier scan that still applies.
+/// The results of an earlier scan that still apply.
 pub struct Recalled {
     /// The objects that hold each token.
     pub objects: Vec<(TokenNo, HeldObject)>,
@@ -158,15 +162,15 @@ pub struct Recalled {
 }
 
 impl Recall<'_> {
-    /// Returns the objects that must be searched again: a state has no secrets.
+    /// Returns the objects to search again, since a state does not contain the tokens.
     pub(super) fn objects(&self) -> BTreeSet<ObjectId> {
         let first = self.known.tokens.iter().filter_map(|token| token.objects.first());
         let ids = first.map(|it| &it.id).chain(self.places.iter().map(|it| &it.object));
         ids.filter_map(|id| id.parse().ok()).collect()
     }
 
-    /// Compares the sightings in [`Recall::objects`] with what is known, and returns what the
-    /// repository holds; `None` if something differs.
+    /// Compares the sightings in [`Recall::objects`] with the state, and returns the results of the
+    /// earlier scan; `None` if something differs.
     pub(super) fn resolve(
         &self,
         sightings: &[Sighting],
@@ -207,18 +211,19 @@ impl Recall<'_> {
                 });
             }
         }
-        // The placements in one object follow each other, so that it is read once.
+        // Placements in the same object are consecutive, so that the object is read once.
         recalled.placements.sort_by_key(|it| it.holder);
         Some(recalled)
     }
 
-    /// Counts and reports what the earlier scan counted and reported.
+    /// Repeats the counts and issues of the earlier scan.
     pub(super) fn report(&self, run: &Run) {
         let Known { shaped, gaps, issues, .. } = self.known;
         add(&run.tally.shaped, *shaped);
         run.note(format!("nothing is new in {} since the state was written", self.root.display()));
         for (code, gap) in gaps {
-            run.report_message(Severity::Opaque, *code, Some(self.root.to_owned()), gap.clone());
+            let (severity, code, message) = (Severity::Opaque, *code, gap.clone());
+            run.report(Issue::Recorded { severity, code, message }, Some(self.root.to_owned()));
         }
         issues.iter().for_each(|issue| issue.report(run));
     }
@@ -244,12 +249,12 @@ impl Recall<'_> {
     }
 }
 
-/// Returns `true` if a token was sighted in an object exactly where a state says.
+/// Returns `true` if a sighting has the same object and spans as the state.
 fn is_same(sighting: Option<&&Sighting>, known: &HeldObject) -> bool {
     sighting.and_then(|it| it.object()).is_some_and(|object| object == *known)
 }
 
-/// Commits as people know them, each read once.
+/// Descriptions of commits, each read once.
 struct Commits<'a> {
     store: &'a Store,
     reader: Reader,

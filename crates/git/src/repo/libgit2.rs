@@ -7,19 +7,19 @@ use std::ffi::OsStr;
 use std::sync::Once;
 
 /// Opens a repository for reading, without its work tree.
-pub(super) fn library(repository: &Repository) -> Result<git2::Repository, LibraryError> {
+pub(super) fn open(repository: &Repository) -> Result<git2::Repository, LibraryError> {
     if let Some(what) = unsupported(repository) {
         return Err(LibraryError::Unsupported(what));
     }
     repository.check()?;
     set_options();
-    // As bare: whether there is a work tree, and where, does not matter here.
+    // As bare, since the work tree is not needed.
     let flags =
         RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT | RepositoryOpenFlags::BARE;
     Ok(git2::Repository::open_ext(&repository.git_dir, flags, [] as [&OsStr; 0])?)
 }
 
-/// What libgit2 would not refuse but answer wrongly.
+/// Returns a feature of the repository that libgit2 accepts but handles wrongly.
 fn unsupported(repository: &Repository) -> Option<&'static str> {
     let overrides = &repository.overrides;
     let config = &repository.config;
@@ -31,12 +31,12 @@ fn unsupported(repository: &Repository) -> Option<&'static str> {
         (overrides.objects.is_some(), "GIT_OBJECT_DIRECTORY"),
         (!overrides.alternates.is_empty(), "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
         (overrides.common_dir, "GIT_COMMON_DIR"),
-        // It would read HEAD's stand-in as a branch that has no commit yet.
+        // It would interpret the placeholder of HEAD as an unborn branch.
         (config.get("extensions.refstorage").is_some_and(|v| v != b"files"), "this ref storage"),
         (repository.hash != ddpatrol_pack::HashKind::Sha1, "SHA-256"),
-        // It would take them into account.
-        (filled("info/grafts"), "how to leave out info/grafts"),
-        // It looks for the list in the work tree's own git directory.
+        // It would apply them.
+        (filled("info/grafts"), "ignoring info/grafts"),
+        // It reads the list from the work tree's own git directory.
         (
             repository.git_dir != repository.common_dir && filled("shallow"),
             "shallow repositories with linked work trees",
@@ -45,23 +45,23 @@ fn unsupported(repository: &Repository) -> Option<&'static str> {
     cases.into_iter().find_map(|(holds, what)| holds.then_some(what))
 }
 
-/// Sets what holds for all of libgit2, before it opens its first repository.
+/// Sets the global options of libgit2, before it opens its first repository.
 #[expect(unsafe_code, reason = "libgit2's options are process-wide variables without a lock")]
 fn set_options() {
     static OPTIONS: Once = Once::new();
     OPTIONS.call_once(|| {
-        // We read, we do not certify.
+        // Hashes are not verified, which is faster.
         git2::opts::strict_hash_verification(false);
         // SAFETY: these write variables that libgit2 reads when it opens a repository. Every
-        // repository is opened in `library`, after this `Once`, so nothing reads them meanwhile.
+        // repository is opened in [`open`], after this `Once`, so nothing reads them meanwhile.
         unsafe {
-            // Ownership guards against configuration that runs programs; reading runs none.
+            // The ownership check protects from configuration that runs programs; reading runs none.
             let owner = git2::opts::set_verify_owner_validation(false);
-            // Its other extensions libgit2 knows by itself. A promised object that is missing is
-            // an error when it is read.
+            // Other supported extensions are enabled by default. Reading a promised object that is
+            // missing is an error.
             let extensions = git2::opts::set_extensions(&["partialclone"]);
             debug_assert!(owner.is_ok() && extensions.is_ok());
-            // The user's own settings must not change what is found.
+            // The user's own settings must not affect results.
             for level in [
                 git2::ConfigLevel::ProgramData,
                 git2::ConfigLevel::System,
