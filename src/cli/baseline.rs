@@ -1,12 +1,12 @@
 //! `ddpatrol baseline`: makes, renews and shows the file of known tokens.
 
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
-use super::decide::{Heed, configured_baseline, shown};
 use super::exit::Exit;
-use super::messages::{clean, say};
+use super::messages::{clean, print_line};
+use super::policy::{BaselineMode, configured_baseline, shown};
 use super::scan::run_then;
-use super::session::Ended;
-use crate::config::{Level, NAME};
+use super::scan_run::Finished;
+use crate::config::{FailLevel, NAME};
 use crate::decode;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan, Reach};
@@ -21,49 +21,53 @@ const FILE: &str = ".ddpatrol-baseline.json";
 
 /// What is done with a baseline that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Old {
-    Refused,
-    Renewed,
+enum ExistingBaseline {
+    Refuse,
+    Update,
 }
 
 pub(super) fn run(args: BaselineArgs) -> anyhow::Result<Exit> {
     match args.command {
-        BaselineCommand::Create(args) => write(*args, Old::Refused),
-        BaselineCommand::Update(args) => write(*args, Old::Renewed),
+        BaselineCommand::Create(args) => write(*args, ExistingBaseline::Refuse),
+        BaselineCommand::Update(args) => write(*args, ExistingBaseline::Update),
         BaselineCommand::Show(args) => show(&args),
     }
 }
 
-fn write(mut args: ScanArgs, old: Old) -> anyhow::Result<Exit> {
+fn write(mut args: ScanArgs, old: ExistingBaseline) -> anyhow::Result<Exit> {
     // What is found becomes known: it is no failure.
-    args.telling.fail_on = args.telling.fail_on.or(Some(Level::Never));
-    run_then(&args, Heed::NoBaseline, &|ended| save(ended, old))
+    args.shared.fail_on = args.shared.fail_on.or(Some(FailLevel::Never));
+    run_then(&args, BaselineMode::Ignore, &|finished| save(finished, old))
 }
 
-fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
-    let Decisions { roots, reach, .. } = &ended.decided.decisions;
-    let named = ended.decided.baseline.clone();
+fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
+    let Decisions { roots, reach, .. } = &finished.policy.decisions;
+    let named = finished.policy.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
     let failed = || format!("the baseline {} cannot be written", shown(&path));
     let mut baseline = match (read_baseline(&path), old) {
-        (Ok(_), Old::Refused) => bail!(
+        (Ok(_), ExistingBaseline::Refuse) => bail!(
             "{} exists: `ddpatrol baseline update` renews it, or remove it first",
             shown(&path)
         ),
-        (Ok(text), Old::Renewed) => Baseline::parse(&text).with_context(|| shown(&path))?,
-        (Err(error), Old::Refused) if error.kind() == ErrorKind::NotFound => Baseline::default(),
-        (Err(error), Old::Renewed) if error.kind() == ErrorKind::NotFound => {
+        (Ok(text), ExistingBaseline::Update) => {
+            Baseline::parse(&text).with_context(|| shown(&path))?
+        }
+        (Err(error), ExistingBaseline::Refuse) if error.kind() == ErrorKind::NotFound => {
+            Baseline::default()
+        }
+        (Err(error), ExistingBaseline::Update) if error.kind() == ErrorKind::NotFound => {
             bail!("there is no baseline {}: `ddpatrol baseline create` makes one", shown(&path))
         }
         (Err(error), _) => return Err(error).with_context(failed),
     };
     // What could not be looked at may still hold what it held.
-    let reach = if ended.outcome.is_complete(false) { reach } else { &Reach::Unknown };
+    let reach = if finished.outcome.is_complete(false) { reach } else { &Reach::Unknown };
     let known: Vec<_> =
-        ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
-    let rule = |at: usize| ended.rules.rules()[at].id.clone();
+        finished.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
+    let rule = |at: usize| finished.rules.rules()[at].id.clone();
     let scan = BaselineScan { findings: &known, roots, reach };
-    let changed = baseline.update(&scan, &rule, &mut ended.gate.masker());
+    let changed = baseline.update(&scan, &rule, &mut finished.redactor.masker());
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-baseline-");
@@ -75,7 +79,7 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
     let mut file = builder.tempfile_in(folder).with_context(failed)?;
     file.write_all(baseline.text().as_bytes()).with_context(failed)?;
     file.persist(&path).map_err(|error| error.error).with_context(failed)?;
-    say(&format!(
+    print_line(&format!(
         "{}: {} added, {} dropped, {} kept.",
         shown(&path),
         count(changed.added, "token"),
@@ -83,7 +87,7 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
         changed.kept
     ))?;
     if named.is_none() {
-        say(&format!(
+        print_line(&format!(
             "It counts with --baseline {}, or with `baseline = \"{FILE}\"` in {NAME}.",
             shown(&path)
         ))?;
@@ -122,5 +126,5 @@ fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
         }
     }
     writeln!(out, "{}.", count(baseline.entries().count(), "known token"))?;
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }

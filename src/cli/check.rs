@@ -44,15 +44,15 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             writeln!(text, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
         }
     }
-    let mut exit = if candidates.is_empty() { Exit::Found } else { Exit::Good };
+    let mut exit = if candidates.is_empty() { Exit::Findings } else { Exit::Clean };
     for (at, candidate) in candidates.iter().enumerate() {
         if candidates.len() > 1 {
             let line = 1 + memchr::memchr_iter(b'\n', &input[..candidate.start]).count();
             let gap = if at == 0 { "" } else { "\n" };
             writeln!(text, "{gap}Token {} of {}, line {line}:", at + 1, candidates.len())?;
         }
-        if explain(&rules, candidate.token.expose(), &mut text)? != Exit::Good {
-            exit = Exit::Found;
+        if explain(&rules, candidate.token.expose(), &mut text)? != Exit::Clean {
+            exit = Exit::Findings;
         }
     }
     io::stdout().write_all(&text)?;
@@ -180,7 +180,7 @@ fn prompt(question: &str) -> io::Result<Vec<u8>> {
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let Some((rule, explanation)) = best(rules, token) else {
         writeln!(out, "Not a token of a known format.")?;
-        return Ok(Exit::Found);
+        return Ok(Exit::Findings);
     };
     writeln!(out, "{} ({}): {}", rule.name, rule.id, rule.format.pattern())?;
     let width = |text: fn(&ddpatrol_token::PartReport) -> &str| {
@@ -198,16 +198,16 @@ fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<E
         if let Some(advice) = rule.advice_for(uuid(rule, token)) {
             writeln!(out, "If it leaked: {advice}")?;
         }
-        Exit::Good
+        Exit::Clean
     } else if holds {
         writeln!(
             out,
             "Not proven: it has the shape, and this format has no checksum to prove it by."
         )?;
-        Exit::Found
+        Exit::Findings
     } else {
         writeln!(out, "Not valid.")?;
-        Exit::Found
+        Exit::Findings
     };
     Ok(exit)
 }

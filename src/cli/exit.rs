@@ -6,9 +6,9 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Exit {
     /// Complete, and nothing found that counts.
-    Good,
+    Clean,
     /// Findings at the fail level, or a token that is none.
-    Found,
+    Findings,
     /// Something failed, or was not scanned.
     Failed,
     /// Interrupted by the user.
@@ -18,8 +18,8 @@ pub(in crate::cli) enum Exit {
 impl Exit {
     pub(in crate::cli) const fn code(self) -> u8 {
         match self {
-            Self::Good => 0,
-            Self::Found => 1,
+            Self::Clean => 0,
+            Self::Findings => 1,
             Self::Failed => 2,
             Self::Interrupted => 130,
         }

@@ -8,23 +8,23 @@ use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
 /// The redactor that all messages pass; it has the rules that the user added, once they are loaded.
-pub(in crate::cli) static GATE: OnceLock<Redactor> = OnceLock::new();
+pub(in crate::cli) static MESSAGE_REDACTOR: OnceLock<Redactor> = OnceLock::new();
 
 /// Prints a message to standard error, masked and escaped.
-pub(in crate::cli) fn complain(message: &str) {
+pub(in crate::cli) fn print_error(message: &str) {
     // Nothing can be reported if standard error is closed.
     let _ = writeln!(io::stderr(), "ddpatrol: {}", clean(message));
 }
 
 /// Prints a line to standard output, masked and escaped.
-pub(in crate::cli) fn say(message: &str) -> io::Result<()> {
+pub(in crate::cli) fn print_line(message: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", clean(message))
 }
 
 /// Masks and escapes text for a terminal.
 pub(in crate::cli) fn clean(text: &str) -> String {
-    let masked = match GATE.get() {
-        Some(gate) => Some(gate.clean(text.as_bytes())),
+    let masked = match MESSAGE_REDACTOR.get() {
+        Some(redactor) => Some(redactor.clean(text.as_bytes())),
         None => builtin_redactor().map(|redactor| redactor.clean(text.as_bytes())),
     };
     masked.map_or_else(
@@ -43,6 +43,6 @@ fn builtin_redactor() -> Option<Redactor> {
 /// Makes a redactor of these rules the one that all messages pass, unless there is one, and returns
 /// the one that they pass.
 pub(in crate::cli) fn install_redactor(rules: &Arc<RuleSet>) -> anyhow::Result<&'static Redactor> {
-    let gate = Redactor::new(Detector::new(Arc::clone(rules))?);
-    Ok(GATE.get_or_init(|| gate))
+    let redactor = Redactor::new(Detector::new(Arc::clone(rules))?);
+    Ok(MESSAGE_REDACTOR.get_or_init(|| redactor))
 }

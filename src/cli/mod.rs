@@ -6,26 +6,26 @@ mod args;
 mod baseline;
 mod changes;
 mod check;
-mod decide;
 mod exit;
 mod hook;
 mod messages;
 mod output;
+mod policy;
 mod progress;
-mod respond;
 mod revoke;
 mod rule_files;
 mod rules;
 mod saved;
 mod scan;
-mod session;
+mod scan_run;
 mod signals;
 mod staged_paths;
+mod verify;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
 use exit::{Exit, is_closed_pipe};
-use messages::{clean, complain};
+use messages::{clean, print_error};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -38,13 +38,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let exit = run(args.command).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
-            return Exit::Good;
+            return Exit::Clean;
         }
         if signals::was_interrupted() {
             // The programs that were asked for an answer were stopped, so the error says nothing.
             return Exit::Interrupted;
         }
-        complain(&format!("{error:#}"));
+        print_error(&format!("{error:#}"));
         Exit::Failed
     });
     ExitCode::from(exit.code())
@@ -69,13 +69,13 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "ddpatrol", &mut script);
             io::stdout().write_all(&script)?;
-            Ok(Exit::Good)
+            Ok(Exit::Clean)
         }
         Command::Man { command } => {
             let mut page = Vec::new();
             args::man_page(&command, &mut page)?;
             io::stdout().write_all(&page)?;
-            Ok(Exit::Good)
+            Ok(Exit::Clean)
         }
     }
 }
@@ -84,10 +84,10 @@ fn run(command: Command) -> anyhow::Result<Exit> {
 fn refuse(error: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
     let code = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Clean,
         _ => Exit::Failed,
     };
-    if code == Exit::Good {
+    if code == Exit::Clean {
         // Help quotes nothing; a closed pipe is no error.
         let _ = error.print();
     } else {

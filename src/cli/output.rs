@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 /// How reports are written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Telling {
+pub(super) struct ReportOptions {
     pub(super) color: Color,
     pub(super) quiet: bool,
     /// How long the scan took, where one ran.
@@ -42,10 +42,10 @@ impl Color {
 /// One report's destination, open for writing.
 pub(super) struct Output {
     pub(super) format: ReportFormat,
-    target: Target,
+    destination: Destination,
 }
 
-enum Target {
+enum Destination {
     Stdout(BufWriter<io::Stdout>),
     /// A new file beside the one that it will replace.
     File(BufWriter<NamedTempFile>, PathBuf),
@@ -74,44 +74,48 @@ impl Output {
     }
 
     fn open(report: &ReportArg) -> anyhow::Result<Self> {
-        let target = match &report.path {
-            None => Target::Stdout(BufWriter::new(io::stdout())),
+        let destination = match &report.path {
+            None => Destination::Stdout(BufWriter::new(io::stdout())),
             Some(path) => open_path(path)
                 .with_context(|| format!("cannot write a report to {}", path.display()))?,
         };
-        Ok(Self { format: report.format, target })
+        Ok(Self { format: report.format, destination })
     }
 
     pub(super) fn is_stdout(&self) -> bool {
-        matches!(self.target, Target::Stdout(_))
+        matches!(self.destination, Destination::Stdout(_))
     }
 
     /// Returns `true` if a report there shows people what was not scanned.
-    pub(super) fn shows_gaps(&self) -> bool {
+    pub(super) fn shows_issues(&self) -> bool {
         let formats = [ReportFormat::Text, ReportFormat::Markdown, ReportFormat::Github];
         self.is_stdout() && formats.contains(&self.format)
     }
 
     /// Returns where the report is being written, for a file.
     pub(super) fn temporary(&self) -> Option<PathBuf> {
-        match &self.target {
-            Target::File(out, _) => std::fs::canonicalize(out.get_ref().path()).ok(),
-            Target::Stdout(_) | Target::Device(_) => None,
+        match &self.destination {
+            Destination::File(out, _) => std::fs::canonicalize(out.get_ref().path()).ok(),
+            Destination::Stdout(_) | Destination::Device(_) => None,
         }
     }
 
     pub(super) fn writer(&mut self) -> &mut dyn Write {
-        match &mut self.target {
-            Target::Stdout(out) => out,
-            Target::File(out, _) => out,
-            Target::Device(out) => out,
+        match &mut self.destination {
+            Destination::Stdout(out) => out,
+            Destination::File(out, _) => out,
+            Destination::Device(out) => out,
         }
     }
 
     /// Writes a report and completes it.
-    pub(super) fn write(mut self, document: &Document, telling: &Telling) -> anyhow::Result<()> {
-        let Telling { quiet, elapsed, suppressed, .. } = *telling;
-        let color = telling.color.applies_to(&self);
+    pub(super) fn write(
+        mut self,
+        document: &Document,
+        shared: &ReportOptions,
+    ) -> anyhow::Result<()> {
+        let ReportOptions { quiet, elapsed, suppressed, .. } = *shared;
+        let color = shared.color.applies_to(&self);
         let format = self.format;
         let out = self.writer();
         match format {
@@ -130,10 +134,10 @@ impl Output {
 
     /// Completes the report: a file takes its name only now.
     pub(super) fn finish(self) -> anyhow::Result<()> {
-        match self.target {
-            Target::Stdout(mut out) => out.flush()?,
-            Target::Device(mut out) => out.flush()?,
-            Target::File(out, path) => {
+        match self.destination {
+            Destination::Stdout(mut out) => out.flush()?,
+            Destination::Device(mut out) => out.flush()?,
+            Destination::File(out, path) => {
                 let failed = || format!("cannot write a report to {}", path.display());
                 let file = out.into_inner().map_err(io::IntoInnerError::into_error);
                 let file = file.with_context(failed)?;
@@ -164,11 +168,11 @@ fn without_temporary(error: &io::Error, folder: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {reason}", folder.display()))
 }
 
-fn open_path(path: &Path) -> io::Result<Target> {
+fn open_path(path: &Path) -> io::Result<Destination> {
     // These stand for what is open already, whatever file is behind them.
     if path.starts_with("/dev") || path.starts_with("/proc") {
         let device = OpenOptions::new().write(true).open(path)?;
-        return Ok(Target::Device(BufWriter::new(device)));
+        return Ok(Destination::Device(BufWriter::new(device)));
     }
     // Through a link, the file behind it is replaced and the link stays.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -178,7 +182,7 @@ fn open_path(path: &Path) -> io::Result<Target> {
         }
         Ok(metadata) if !metadata.is_file() => {
             let device = OpenOptions::new().write(true).open(&path)?;
-            return Ok(Target::Device(BufWriter::new(device)));
+            return Ok(Destination::Device(BufWriter::new(device)));
         }
         _ => {}
     }
@@ -196,5 +200,5 @@ fn open_path(path: &Path) -> io::Result<Target> {
     let file = builder.tempfile_in(folder).map_err(|error| without_temporary(&error, folder))?;
     let unfinished = file.path().to_owned();
     lock(&TEMPORARY).push(unfinished);
-    Ok(Target::File(BufWriter::new(file), path))
+    Ok(Destination::File(BufWriter::new(file), path))
 }

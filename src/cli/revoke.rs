@@ -6,12 +6,12 @@
 
 use super::args::{ReportFormat, RevokeArgs};
 use super::exit::Exit;
-use super::messages::{clean, complain, install_redactor};
+use super::messages::{clean, install_redactor, print_error};
 use super::output::Output;
-use super::respond::revoke;
 use super::rule_files::load_rules;
 use super::saved::read_text;
 use super::signals;
+use super::verify::revoke;
 use crate::detect::Evidence;
 use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
 use crate::respond::http::Stop;
@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// Runs `ddpatrol revoke`.
 pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
-    args.acting.check_consent()?;
+    args.action.check_consent()?;
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
         bail!("`ddpatrol revoke` reports as text or json");
@@ -37,27 +37,28 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     run.finish();
     let interrupted = Arc::clone(&run);
     let stop = Stop::new(move || interrupted.is_interrupted());
-    let responder = Responder::new(args.acting.settings(0)?, stop);
+    let responder = Responder::new(args.action.settings(0)?, stop);
     let findings = read(&args.from)?;
     let subjects: Vec<Subject> = findings.iter().map(SavedFinding::subject).collect();
-    let revoked = revoke(&args.acting, &responder, &subjects)?;
-    let failed = !args.acting.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
-    let revocations = findings.iter().zip(revoked).map(|(it, how)| Told::new(&it.record, &how));
+    let revoked = revoke(&args.action, &responder, &subjects)?;
+    let failed = !args.action.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
+    let revocations =
+        findings.iter().zip(revoked).map(|(it, how)| RevocationEntry::new(&it.record, &how));
     let document =
-        ToldDocument { schema: "ddpatrol-revocation/1", revocations: revocations.collect() };
+        RevocationDocument { schema: "ddpatrol-revocation/1", revocations: revocations.collect() };
     for output in outputs {
         document.write(output)?;
     }
     if run.is_interrupted() {
-        complain("interrupted: what was not told as revoked may still be live");
+        print_error("interrupted: what was not told as revoked may still be live");
         return Ok(Exit::Interrupted);
     }
-    Ok(if failed { Exit::Failed } else { Exit::Good })
+    Ok(if failed { Exit::Failed } else { Exit::Clean })
 }
 
 /// What `ddpatrol revoke` reports about one token.
 #[derive(Serialize)]
-struct Told {
+struct RevocationEntry {
     rule: String,
     fingerprint: String,
     token: String,
@@ -65,7 +66,7 @@ struct Told {
     detail: String,
 }
 
-impl Told {
+impl RevocationEntry {
     fn new(record: &Record, revocation: &Revocation) -> Self {
         Self {
             rule: clean(&record.rule),
@@ -78,12 +79,12 @@ impl Told {
 }
 
 #[derive(Serialize)]
-struct ToldDocument {
+struct RevocationDocument {
     schema: &'static str,
-    revocations: Vec<Told>,
+    revocations: Vec<RevocationEntry>,
 }
 
-impl ToldDocument {
+impl RevocationDocument {
     fn write(&self, mut output: Output) -> anyhow::Result<()> {
         let format = output.format;
         let out = output.writer();

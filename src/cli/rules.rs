@@ -36,7 +36,7 @@ fn list(paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
         let (id, name, format) = (&rule.id, &rule.name, rule.format.pattern());
         writeln!(out, "{id:ids$}  {:11}  {name:names$}  {format}", evidence(rule))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
@@ -58,7 +58,7 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
             writeln!(out, "documentation  {documentation}")?;
         }
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 fn describe(segment: &Segment) -> String {
@@ -116,7 +116,7 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     }
     if faulty == 0 {
         writeln!(out, "{} checked, all hold.", count(rules.rules().len(), "rule"))?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Clean);
     }
     writeln!(out, "{} of {} faulty.", faulty, count(rules.rules().len(), "rule"))?;
     Ok(Exit::Failed)

@@ -6,7 +6,7 @@
 use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
 use super::exit::Exit;
 use super::messages::install_redactor;
-use super::output::{Output, Telling};
+use super::output::{Output, ReportOptions};
 use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::Evidence;
@@ -21,12 +21,16 @@ use std::sync::Arc;
 pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     let document = read(&args.from, &args.rules)?;
-    let telling =
-        Telling { color: args.color, quiet: false, elapsed: None, suppressed: args.suppressed() };
+    let shared = ReportOptions {
+        color: args.color,
+        quiet: false,
+        elapsed: None,
+        suppressed: args.suppressed(),
+    };
     for output in outputs {
-        output.write(&document, &telling)?;
+        output.write(&document, &shared)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 /// Compares two saved reports.
@@ -53,9 +57,9 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     }
     let is_new = difference.new.iter().any(|it| it.evidence == Evidence::Proven);
     Ok(match (is_new, difference.complete) {
-        (true, _) => Exit::Found,
+        (true, _) => Exit::Findings,
         (false, false) => Exit::Failed,
-        (false, true) => Exit::Good,
+        (false, true) => Exit::Clean,
     })
 }
 

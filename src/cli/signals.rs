@@ -3,7 +3,7 @@
 //! Output: the run that workers poll. Reports are written by whoever runs a command.
 
 use super::exit::Exit;
-use super::messages::complain;
+use super::messages::print_error;
 use super::output::remove_temporary;
 use crate::source::Run;
 use crate::source::git::repo::stop_programs;
@@ -65,7 +65,7 @@ fn quit_unless_finished(run: &Run) {
             break;
         }
     }
-    complain("interrupted, but a worker does not stop: no report is written");
+    print_error("interrupted, but a worker does not stop: no report is written");
     quit();
 }
 

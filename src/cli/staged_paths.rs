@@ -5,7 +5,7 @@
 //! scanned whole. Judges nothing.
 
 use super::scan::user_rules;
-use super::session::{Inputs, Scene};
+use super::scan_run::{Inputs, ScanContext};
 use crate::scan::Input;
 use crate::source::add;
 use crate::source::archive::{ArchiveOptions, Unpacking};
@@ -33,7 +33,7 @@ impl Selection {
     /// folder.
     pub(super) fn new(paths: &[PathBuf], changes: Vec<Change>, top: &Path) -> anyhow::Result<Self> {
         let here = std::env::current_dir().context("the current folder cannot be read")?;
-        let mut places = Places { here, top, parents: HashMap::new() };
+        let mut places = PathResolver { here, top, parents: HashMap::new() };
         let changed: HashSet<&[u8]> = changes.iter().map(|it| &it.path[..]).collect();
         let renamed = changes.iter().filter(|it| it.status == Status::Renamed);
         let gone: HashSet<&[u8]> = renamed.filter_map(|it| it.old_path.as_deref()).collect();
@@ -80,14 +80,17 @@ impl Selection {
     pub(super) fn sources(
         self,
         archives: Option<ArchiveOptions>,
-        scene: &Scene<'_>,
+        scan_context: &ScanContext<'_>,
     ) -> anyhow::Result<Inputs> {
         let mut sources: Inputs = Vec::new();
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in self.unstaged {
             // The framework passes files that nobody named.
-            if scene.exclude.has_below(&lexical(&scene.here.join(&path)), scene.here) {
-                add(&scene.run.tally.excluded, 1);
+            if scan_context
+                .exclude
+                .has_below(&lexical(&scan_context.here.join(&path)), scan_context.here)
+            {
+                add(&scan_context.run.tally.excluded, 1);
                 continue;
             }
             match path.symlink_metadata() {
@@ -100,10 +103,10 @@ impl Selection {
                     sources.push(Input::source(Text { path, bytes }));
                 }
                 Ok(metadata) if metadata.is_dir() => {
-                    let is_top = path.canonicalize().is_ok_and(|it| it == scene.here);
+                    let is_top = path.canonicalize().is_ok_and(|it| it == scan_context.here);
                     if !is_top && path.join(".git").symlink_metadata().is_ok() {
                         let path = path.display();
-                        scene.run.note(format!("{path} is another repository: not scanned"));
+                        scan_context.run.note(format!("{path} is another repository: not scanned"));
                     } else {
                         folders.push(path);
                     }
@@ -116,7 +119,7 @@ impl Selection {
             if paths.is_empty() {
                 continue;
             }
-            let mut own = scene.own.clone();
+            let mut own = scan_context.own.clone();
             own.extend(self.staged.iter().filter_map(|path| path.canonicalize().ok()));
             let unpacking = archives.map(|options| Unpacking { options, repositories: None });
             sources.push(Input::source(Files::new(FilesOptions {
@@ -124,12 +127,12 @@ impl Selection {
                 no_ignore,
                 user_rules: user_rules(),
                 exclude: Vec::new(),
-                configured: scene.exclude.clone(),
-                here: scene.here.to_owned(),
+                configured: scan_context.exclude.clone(),
+                here: scan_context.here.to_owned(),
                 max_file_size: None,
                 own,
-                threads: scene.workers.count(),
-                context: scene.context,
+                threads: scan_context.workers.count(),
+                context: scan_context.context,
                 archives: unpacking,
                 repositories: None,
                 is_store: false,
@@ -140,14 +143,14 @@ impl Selection {
 }
 
 /// Finds paths below the top of a work tree.
-struct Places<'a> {
+struct PathResolver<'a> {
     here: PathBuf,
     top: &'a Path,
     /// Folders without links in their paths, by how they were given.
     parents: HashMap<PathBuf, PathBuf>,
 }
 
-impl Places<'_> {
+impl PathResolver<'_> {
     /// Returns a path as it is reported, and as git has it if it is below the top: links in the
     /// folders above it are resolved, the path itself is not followed.
     fn find(&mut self, path: &Path) -> (PathBuf, Option<Vec<u8>>) {

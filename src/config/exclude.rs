@@ -38,7 +38,7 @@ impl PathKind {
 /// An invalid pattern of `exclude`.
 #[derive(Debug, thiserror::Error)]
 #[error("`exclude` has {glob:?}, which is no pattern of .gitignore: {what}")]
-pub struct ExcludeError {
+pub struct ExcludePatternError {
     glob: String,
     what: String,
 }
@@ -54,12 +54,12 @@ impl Exclude {
     /// Compiles patterns that count from `folder`, an absolute path.
     ///
     /// # Errors
-    /// [`ExcludeError`] for one that is no glob.
-    pub fn new(folder: PathBuf, globs: &[String]) -> Result<Self, ExcludeError> {
+    /// [`ExcludePatternError`] for one that is no glob.
+    pub fn new(folder: PathBuf, globs: &[String]) -> Result<Self, ExcludePatternError> {
         let mut builder = GitignoreBuilder::new(&folder);
         // Git takes `a[` for a name; here it is more likely a slip.
         builder.allow_unclosed_class(false);
-        let fault = |glob: &String, source: ignore::Error| ExcludeError {
+        let fault = |glob: &String, source: ignore::Error| ExcludePatternError {
             glob: glob.clone(),
             what: match source {
                 ignore::Error::Glob { err, .. } => err,

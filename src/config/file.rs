@@ -1,6 +1,6 @@
 //! The written form of a configuration. Unknown keys and wrong values are refused with their place.
 
-use super::settings::{Config, ConfigError, Level, Named};
+use super::settings::{Config, ConfigError, FailLevel, NamedRule};
 use crate::rules::place::{self, Place};
 use ddpatrol_scan::finding::suppression::Allowed;
 use jiff::civil::Date;
@@ -12,7 +12,7 @@ use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ConfigFile {
     #[serde(default)]
     rules: RulesTable,
     #[serde(default)]
@@ -52,14 +52,14 @@ enum Day {
 }
 
 /// The text of a configuration and its name, for errors.
-struct Text<'a> {
+struct ConfigText<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let place = Text { path, text };
-    let file: File = toml::from_str(text).map_err(|error| {
+    let place = ConfigText { path, text };
+    let file: ConfigFile = toml::from_str(text).map_err(|error| {
         place.error(error.span().unwrap_or(0..0), place::with_suggestion(error.message()))
     })?;
     let fail_on = file.fail_on.map(|level| place.level(&level)).transpose()?;
@@ -87,22 +87,22 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-impl Text<'_> {
+impl ConfigText<'_> {
     fn error(&self, span: Range<usize>, message: String) -> ConfigError {
         let Place { line, column } = place::of(self.text, span.start);
         ConfigError { path: self.path.to_owned(), line, column, message }
     }
 
-    fn named(&self, name: &Spanned<String>) -> Named {
+    fn named(&self, name: &Spanned<String>) -> NamedRule {
         let Place { line, column } = place::of(self.text, name.span().start);
-        Named { name: name.get_ref().clone(), line, column }
+        NamedRule { name: name.get_ref().clone(), line, column }
     }
 
-    fn level(&self, level: &Spanned<String>) -> Result<Level, ConfigError> {
+    fn level(&self, level: &Spanned<String>) -> Result<FailLevel, ConfigError> {
         match level.get_ref().as_str() {
-            "proven" => Ok(Level::Proven),
-            "shaped" => Ok(Level::Shaped),
-            "never" => Ok(Level::Never),
+            "proven" => Ok(FailLevel::Proven),
+            "shaped" => Ok(FailLevel::Shaped),
+            "never" => Ok(FailLevel::Never),
             other => {
                 let known = ["proven", "shaped", "never"];
                 let near = place::nearest(other, known)

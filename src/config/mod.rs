@@ -8,8 +8,8 @@ mod exclude;
 mod file;
 mod settings;
 
-pub use exclude::{Exclude, ExcludeError, PathKind};
-pub use settings::{Config, ConfigError, Level, Named};
+pub use exclude::{Exclude, ExcludePatternError, PathKind};
+pub use settings::{Config, ConfigError, FailLevel, NamedRule};
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// From what on findings make the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Level {
+pub enum FailLevel {
     /// Proven tokens.
     Proven,
     /// Look-alikes, too.
@@ -20,11 +20,11 @@ pub struct Config {
     /// Rule files, or folders of them, to add.
     pub rules: Vec<PathBuf>,
     /// Rules to leave out.
-    pub leave_out: Vec<Named>,
+    pub leave_out: Vec<NamedRule>,
     /// Patterns of paths to skip, in the syntax of `.gitignore`.
     pub exclude: Vec<String>,
     /// The level from which on findings make the exit code 1.
-    pub fail_on: Option<Level>,
+    pub fail_on: Option<FailLevel>,
     /// The file of known tokens.
     pub baseline: Option<PathBuf>,
     /// Tokens that do not count.
@@ -33,7 +33,7 @@ pub struct Config {
 
 /// A name and where it stands, for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedRule {
     /// The name.
     pub name: String,
     /// The line, from 1.

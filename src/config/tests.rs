@@ -31,9 +31,9 @@ expires = "2027-02-01"
 "#;
     let config = Config::parse(Path::new("x.toml"), text).expect("it is right");
     assert_eq!(config.rules, [PathBuf::from("rules/own.toml")]);
-    assert_eq!(config.leave_out, [Named { name: "npm-token".into(), line: 8, column: 14 }]);
+    assert_eq!(config.leave_out, [NamedRule { name: "npm-token".into(), line: 8, column: 14 }]);
     assert_eq!(config.exclude, ["vendor/", "*.snap"]);
-    assert_eq!(config.fail_on, Some(Level::Shaped));
+    assert_eq!(config.fail_on, Some(FailLevel::Shaped));
     assert_eq!(config.baseline, Some("known.json".into()));
     let [first, second] = &config.allowed[..] else { panic!("two entries: {config:?}") };
     assert_eq!(first.fingerprint.to_string(), "0123456789abcdef0123456789abcdef");

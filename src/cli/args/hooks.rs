@@ -1,6 +1,6 @@
 //! The arguments of `ddpatrol hook` and of the commands that hooks run.
 
-use super::TellingArgs;
+use super::SharedArgs;
 use clap::{Args as ClapArgs, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ pub(in crate::cli) struct PushArgs {
     pub(in crate::cli) all: bool,
 
     #[command(flatten)]
-    pub(in crate::cli) telling: TellingArgs,
+    pub(in crate::cli) shared: SharedArgs,
 }
 
 /// Scan what a push has brought to this server.
@@ -96,7 +96,7 @@ pub(in crate::cli) struct ReceiveArgs {
     pub(in crate::cli) all: bool,
 
     #[command(flatten)]
-    pub(in crate::cli) telling: TellingArgs,
+    pub(in crate::cli) shared: SharedArgs,
 }
 
 /// Scan the message of a commit.
@@ -108,5 +108,5 @@ pub(in crate::cli) struct MessageArgs {
     pub(in crate::cli) file: PathBuf,
 
     #[command(flatten)]
-    pub(in crate::cli) telling: TellingArgs,
+    pub(in crate::cli) shared: SharedArgs,
 }

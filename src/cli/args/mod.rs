@@ -1,20 +1,20 @@
 //! The arguments of every command.
 
 mod hooks;
-mod respond;
 mod saved;
 mod values;
+mod verify;
 
 pub(super) use hooks::{
     HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
 };
-pub(super) use respond::{ActingArgs, RespondingArgs, RevokeArgs};
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
 };
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
+pub(super) use verify::{ActionArgs, RevokeArgs, VerifyArgs};
 
-use crate::config::Level;
+use crate::config::FailLevel;
 use crate::report::sarif::Suppressed;
 use crate::source::archive::ArchiveOptions;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
@@ -83,13 +83,13 @@ pub(super) struct ScanArgs {
     pub(super) paths: Vec<PathBuf>,
 
     #[command(flatten)]
-    pub(super) what: WhatArgs,
+    pub(super) what: ScopeArgs,
 
     #[command(flatten)]
     pub(super) files: FileArgs,
 
     #[command(flatten)]
-    pub(super) telling: TellingArgs,
+    pub(super) shared: SharedArgs,
 }
 
 /// Scan what the next commit will hold.
@@ -110,7 +110,7 @@ pub(super) struct StagedArgs {
     pub(super) change: ChangeArgs,
 
     #[command(flatten)]
-    pub(super) telling: TellingArgs,
+    pub(super) shared: SharedArgs,
 }
 
 /// Scan what a range of commits brings.
@@ -142,7 +142,7 @@ pub(super) struct RangeArgs {
     pub(super) change: ChangeArgs,
 
     #[command(flatten)]
-    pub(super) telling: TellingArgs,
+    pub(super) shared: SharedArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -158,7 +158,7 @@ pub(super) struct ChangeArgs {
 
 /// How results are told: the same for all commands that scan.
 #[derive(Clone, Debug, ClapArgs)]
-pub(super) struct TellingArgs {
+pub(super) struct SharedArgs {
     /// Write a report: text, json, jsonl, sarif, html, markdown or github (annotations); to standard
     /// output, or whole to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
@@ -171,7 +171,7 @@ pub(super) struct TellingArgs {
 
     /// What makes the exit code 1; proven tokens by default.
     #[arg(long, value_enum, value_name = "LEVEL")]
-    pub(super) fail_on: Option<Level>,
+    pub(super) fail_on: Option<FailLevel>,
 
     /// List look-alikes whose checksum fails or whose format has none, too.
     #[arg(long)]
@@ -181,7 +181,7 @@ pub(super) struct TellingArgs {
     #[arg(long)]
     pub(super) show_secrets: bool,
 
-    /// Keep what does not count in SARIF, as suppressed results. GitHub does not heed suppressions.
+    /// Keep what does not count in SARIF, as suppressed results. GitHub does not baseline_mode suppressions.
     #[arg(long)]
     pub(super) sarif_suppressed: bool,
 
@@ -202,7 +202,7 @@ pub(super) struct TellingArgs {
     #[arg(long, value_name = "FILE", help_heading = "What counts")]
     pub(super) baseline: Option<PathBuf>,
 
-    /// Do not heed `ddpatrol:allow REASON` in a token's line.
+    /// Do not baseline_mode `ddpatrol:allow REASON` in a token's line.
     #[arg(long, help_heading = "What counts")]
     pub(super) no_inline_allow: bool,
 
@@ -213,13 +213,13 @@ pub(super) struct TellingArgs {
     pub(super) rules: RuleArgs,
 
     #[command(flatten)]
-    pub(super) responding: RespondingArgs,
+    pub(super) responding: VerifyArgs,
 
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
 
-impl TellingArgs {
+impl SharedArgs {
     /// Returns how SARIF treats suppressed findings.
     pub(super) fn suppressed(&self) -> Suppressed {
         if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
@@ -227,7 +227,7 @@ impl TellingArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct WhatArgs {
+pub(super) struct ScopeArgs {
     /// Scan files only, no histories of git repositories.
     #[arg(long, conflicts_with = "history_only")]
     pub(super) files_only: bool,

@@ -4,10 +4,10 @@
 //! exist, and the hook files in them; a warning if the hooks for all repositories do not run. Writes no
 //! file.
 
-use super::manager::Manager;
+use super::manager::HookManager;
 use super::script::{self, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
-use crate::cli::messages::complain;
+use crate::cli::messages::print_error;
 use anyhow::{Context, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -84,7 +84,7 @@ pub(super) fn warn_if_hidden(global: &Path) {
     }
     let Ok(hooks) = own(None) else { return };
     let root = work_tree(None).or_else(|| Some(hooks.parent()?.to_owned())).unwrap_or(hooks);
-    complain(&format!(
+    print_error(&format!(
         "warning: the repository {} sets its own core.hooksPath, {}: git does not run the global hooks \
          there, and nothing is scanned; run `ddpatrol hook install` there",
         root.display(),
@@ -108,8 +108,8 @@ pub(super) fn is_ours(path: &Path) -> bool {
 }
 
 /// Returns the tool that wrote a hook.
-pub(super) fn manager_of(path: &Path) -> Option<Manager> {
-    Manager::of(&read_script(path)?)
+pub(super) fn manager_of(path: &Path) -> Option<HookManager> {
+    HookManager::of(&read_script(path)?)
 }
 
 /// Reads a regular file of a script's size, or what a link leads to.
@@ -158,7 +158,7 @@ fn settings() -> anyhow::Result<PathBuf> {
     named.map(PathBuf::from).or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set")
 }
 
-/// Runs git with the user's own settings, and returns the line that it prints.
+/// StepAction git with the user's own settings, and returns the line that it prints.
 pub(super) fn git(arguments: &[&OsStr], folder: Option<&Path>) -> anyhow::Result<OsString> {
     let mut command = Command::new("git");
     if let Some(folder) = folder {

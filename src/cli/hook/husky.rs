@@ -133,7 +133,7 @@ fn command(hook: Hook) -> String {
 }
 
 /// The commands of a script.
-pub(super) struct Parts<'a> {
+pub(super) struct ScriptParts<'a> {
     /// The lines before ours.
     pub(super) before: Vec<&'a [u8]>,
     /// Whether our line is there.
@@ -143,8 +143,8 @@ pub(super) struct Parts<'a> {
 }
 
 /// Splits a script at our line; comments and husky's own lines are left out.
-pub(super) fn parts(text: &[u8]) -> Parts<'_> {
-    let mut parts = Parts { before: Vec::new(), has_ours: false, after: Vec::new() };
+pub(super) fn parts(text: &[u8]) -> ScriptParts<'_> {
+    let mut parts = ScriptParts { before: Vec::new(), has_ours: false, after: Vec::new() };
     for line in text.split(|&byte| byte == b'\n') {
         if is_our_line(line) {
             parts.has_ours = true;

@@ -8,14 +8,14 @@ use super::folder::{
     self, Folder, LEGACY, git, hook_passes_on, is_executable, is_ours, manager_of, with_end,
 };
 use super::husky::Husky;
-use super::kept::Kept;
-use super::manager::Manager;
+use super::kept_hooks::KeptHooks;
+use super::manager::HookManager;
 use super::script::{self, Hook, PASSED_ON, Scope, Script};
 use super::uninstall::remove_from;
 use crate::cli::args::HookSetArgs;
-use crate::cli::decide::shown;
 use crate::cli::exit::Exit;
-use crate::cli::messages::{complain, say};
+use crate::cli::messages::{print_error, print_line};
+use crate::cli::policy::shown;
 use anyhow::{Context, bail};
 use std::ffi::OsStr;
 use std::fs;
@@ -44,9 +44,9 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
     }
     let installed = Installation::new(&folder, &hooks)?;
     installed.write(&named(&hooks))?;
-    installed.say()?;
+    installed.report()?;
     warn_of_neighbours(&folder, &hooks, repository);
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 /// Installs hooks for all repositories of the user.
@@ -63,20 +63,22 @@ fn install_global(hooks: &[Hook]) -> anyhow::Result<Exit> {
     installed.write(&all)?;
     let words = ["config", "--global", "core.hooksPath"].map(OsStr::new);
     git(&[&words[..], &[folder.path.as_os_str()]].concat(), None)?;
-    installed.say()?;
-    say(
+    installed.report()?;
+    print_line(
         "All other hooks of a repository run as before, but push-to-checkout and reference-transaction: \
          git takes these from here, too, and being there the first would change what git does, the \
          second cost time with every reference.",
     )?;
-    say(
+    print_line(
         "A repository that sets its own core.hooksPath, as husky does, is not covered: run `ddpatrol \
          hook install` in each of them.",
     )?;
-    say("`pre-commit install` refuses to run while core.hooksPath is set: run \
-         `GIT_CONFIG_GLOBAL=/dev/null pre-commit install`; its hook then runs through these.")?;
+    print_line(
+        "`pre-commit install` refuses to run while core.hooksPath is set: run \
+         `GIT_CONFIG_GLOBAL=/dev/null pre-commit install`; its hook then runs through these.",
+    )?;
     folder::warn_if_hidden(&folder.path);
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 fn named(hooks: &[Hook]) -> Vec<(&'static str, Option<Hook>)> {
@@ -114,10 +116,10 @@ fn choose(repository: Option<&Path>, hooks: &[Hook]) -> anyhow::Result<Folder> {
                 shown(&path)
             );
         }
-        say(&format!("The hooks of all repositories in {} pass on to it.", shown(&path)))?;
+        print_line(&format!("The hooks of all repositories in {} pass on to it.", shown(&path)))?;
         return Ok(Folder { path: own, scope });
     }
-    say(&format!(
+    print_line(&format!(
         "core.hooksPath is {}: hooks there run in every repository that names it.",
         shown(&path)
     ))?;
@@ -139,23 +141,23 @@ fn install_husky(husky: &Husky, folder: &Folder, hooks: &[Hook]) -> anyhow::Resu
         scripts.push(shown(&husky.add(*hook)?));
         let wrapper = folder.path.join(hook.name());
         if husky.has_wrappers() && !is_executable(&wrapper) {
-            complain(&format!(
+            print_error(&format!(
                 "warning: husky has no hook {}: run `npx husky`, or nothing is scanned",
                 shown(&wrapper)
             ));
         }
     }
-    say(&format!(
+    print_line(&format!(
         "Added a line to husky's {}: commit it. The other lines run after it.",
         scripts.join(", ")
     ))?;
     if !is_on_path() {
-        complain(
+        print_error(
             "warning: `ddpatrol` is not on PATH, where husky's scripts look for it: without it every \
              commit fails",
         );
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 /// Returns `true` if a shell finds `ddpatrol`.
@@ -166,7 +168,7 @@ fn is_on_path() -> bool {
 }
 
 /// Where a hook is to be written.
-struct Place {
+struct HookTarget {
     path: PathBuf,
     owner: Owner,
 }
@@ -182,7 +184,7 @@ enum Owner {
 /// Hooks that are being written to a folder.
 struct Installation<'a> {
     folder: &'a Folder,
-    kept: Kept,
+    kept: KeptHooks,
     program: PathBuf,
     names: Vec<&'static str>,
 }
@@ -194,7 +196,7 @@ impl<'a> Installation<'a> {
         let program = std::env::current_exe().context("the path of this program is not known")?;
         fs::create_dir_all(&folder.path)
             .with_context(|| format!("{} cannot be made", folder.path.display()))?;
-        let kept = Kept::of(&folder.path)?;
+        let kept = KeptHooks::of(&folder.path)?;
         let names = hooks.iter().map(|hook| hook.name()).collect();
         Ok(Self { folder, kept, program, names })
     }
@@ -211,7 +213,7 @@ impl<'a> Installation<'a> {
     }
 
     /// Finds the place of a hook, and whose hook is there.
-    fn look(&self, name: &str) -> anyhow::Result<Place> {
+    fn look(&self, name: &str) -> anyhow::Result<HookTarget> {
         let path = self.folder.path.join(name);
         let is_moved = manager_of(&path).is_some();
         let path = if is_moved { with_end(&path, LEGACY) } else { path };
@@ -227,17 +229,17 @@ impl<'a> Installation<'a> {
                 return Err(error).context(failed);
             }
         };
-        Ok(Place { path, owner })
+        Ok(HookTarget { path, owner })
     }
 
     /// Says what was written.
-    fn say(&self) -> anyhow::Result<()> {
+    fn report(&self) -> anyhow::Result<()> {
         let names = self.names.join(", ");
-        Ok(say(&format!("Installed in {}: {names}.", shown(&self.folder.path)))?)
+        Ok(print_line(&format!("Installed in {}: {names}.", shown(&self.folder.path)))?)
     }
 
     /// Writes a hook; a hook of somebody else is kept and runs before it.
-    fn put(&self, name: &str, hook: Option<Hook>, place: &Place) -> anyhow::Result<()> {
+    fn put(&self, name: &str, hook: Option<Hook>, place: &HookTarget) -> anyhow::Result<()> {
         let path = &place.path;
         let failed = || format!("the hook {} cannot be written", path.display());
         match place.owner {
@@ -247,7 +249,7 @@ impl<'a> Installation<'a> {
                 let runs = is_executable(path);
                 let kept = self.kept.keep(name)?;
                 let (from, to) = (shown(path), shown(&kept));
-                say(&if runs {
+                print_line(&if runs {
                     format!("Kept {from}: it runs first, as {to}.")
                 } else {
                     format!("Kept {from} as {to}: it is not executable, so it does not run.")
@@ -278,22 +280,22 @@ fn refuse_managed(folder: &Path, hooks: &[Hook]) -> anyhow::Result<()> {
         let path = folder.join(hook.name());
         let manager = manager_of(&path)?;
         // Moved there by `pre-commit install`: renewed in that place.
-        let runs_ours = manager == Manager::PreCommit && is_ours(&with_end(&path, LEGACY));
+        let runs_ours = manager == HookManager::PreCommit && is_ours(&with_end(&path, LEGACY));
         (!runs_ours).then_some((manager, path))
     };
-    let found: Vec<(Hook, Manager, PathBuf)> =
+    let found: Vec<(Hook, HookManager, PathBuf)> =
         hooks.iter().filter_map(|hook| managed(hook).map(|it| (*hook, it.0, it.1))).collect();
     let Some((_, first, path)) = found.first() else { return Ok(()) };
-    let is_found = |manager: &Manager| found.iter().any(|it| it.1 == *manager);
-    for manager in Manager::ALL.iter().filter(|it| is_found(it)) {
+    let is_found = |manager: &HookManager| found.iter().any(|it| it.1 == *manager);
+    for manager in HookManager::ALL.iter().filter(|it| is_found(it)) {
         let owner = |hook: &Hook| found.iter().find(|it| it.0 == *hook).map_or(*first, |it| it.1);
         let theirs: Vec<Hook> = hooks.iter().copied().filter(|it| owner(it) == *manager).collect();
-        say(&format!(
+        print_line(&format!(
             "Add to {}, then run `{}`:",
             manager.configurations()[0],
             manager.renew(&theirs)
         ))?;
-        manager.lines(&theirs).iter().try_for_each(|line| say(line))?;
+        manager.lines(&theirs).iter().try_for_each(|line| print_line(line))?;
     }
     bail!(
         "the hook {} belongs to {}, which writes it anew: nothing was installed; add the lines above \
@@ -308,16 +310,16 @@ fn refuse_managed(folder: &Path, hooks: &[Hook]) -> anyhow::Result<()> {
 fn warn_of_neighbours(folder: &Folder, hooks: &[Hook], repository: Option<&Path>) {
     let names = hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ");
     let is_simple =
-        |name: &&str| manager_of(&folder.path.join(name)) == Some(Manager::SimpleGitHooks);
+        |name: &&str| manager_of(&folder.path.join(name)) == Some(HookManager::SimpleGitHooks);
     if PASSED_ON.iter().any(is_simple) {
-        complain(&format!(
+        print_error(&format!(
             "warning: simple-git-hooks removes hooks that its configuration does not name: set \
              `preserveUnused`, or name {names} there"
         ));
     }
     let husky = folder::work_tree(repository).map(|top| top.join(".husky"));
     if let Some(husky) = husky.filter(|husky| husky.is_dir() && !folder.path.starts_with(husky)) {
-        complain(&format!(
+        print_error(&format!(
             "warning: {} is there but husky is not active: once `npm install` or `npx husky` has run, \
              git does not run these hooks any more; then run `ddpatrol hook install` again",
             shown(&husky)

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 /// A tool that writes hook files from its configuration, so that an edit there would be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manager {
+pub(super) enum HookManager {
     Lefthook,
     SimpleGitHooks,
     PreCommit,
 }
 
-impl Manager {
+impl HookManager {
     pub(super) const ALL: [Self; 3] = [Self::Lefthook, Self::SimpleGitHooks, Self::PreCommit];
 
     /// Returns the tool that wrote a hook file.
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn lines_name_every_hook_once() {
-        for manager in [Manager::Lefthook, Manager::SimpleGitHooks] {
+        for manager in [HookManager::Lefthook, HookManager::SimpleGitHooks] {
             let text = manager.lines(&Hook::ALL).join("\n");
             for hook in Hook::ALL {
                 assert_eq!(
@@ -166,7 +166,7 @@ mod tests {
                 );
             }
         }
-        let text = Manager::PreCommit.lines(&Hook::ALL[..3]).join("\n");
+        let text = HookManager::PreCommit.lines(&Hook::ALL[..3]).join("\n");
         assert_eq!(text.matches("- id: ddpatrol-system").count(), 1, "{text}");
         assert_eq!(text.matches("- id: ddpatrol-message-system").count(), 1, "{text}");
     }

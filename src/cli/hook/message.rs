@@ -1,10 +1,10 @@
 //! `ddpatrol commit-msg`: the message that a commit will have.
 
-use crate::cli::args::{MessageArgs, TellingArgs};
+use crate::cli::args::{MessageArgs, SharedArgs};
 use crate::cli::changes::discover;
-use crate::cli::decide::{Ground, Heed};
 use crate::cli::exit::Exit;
-use crate::cli::session::{self, Task};
+use crate::cli::policy::{BaselineMode, PolicySource};
+use crate::cli::scan_run::{self, Job};
 use crate::cli::signals;
 use crate::scan::Input;
 use crate::source::text::Text;
@@ -23,21 +23,21 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let top = discover(None).ok().and_then(|it| it.work_tree).unwrap_or_else(|| here.clone());
     // A message is no place to allow what it holds: history shows it to everybody.
-    let telling = TellingArgs { no_inline_allow: true, ..args.telling.clone() };
-    let task = Task {
-        telling: &telling,
+    let shared = SharedArgs { no_inline_allow: true, ..args.shared.clone() };
+    let job = Job {
+        shared: &shared,
         all: true,
         scanned: &[],
         operation: None,
-        ground: Ground::Folder(top.clone()),
+        source: PolicySource::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
-        heed: Heed::Baseline,
+        baseline_mode: BaselineMode::Apply,
         reach: Reach::Unknown,
         default_report: Some(crate::cli::args::ReportFormat::Text),
         finish: &|_| Ok(()),
     };
     let path = args.file.clone();
-    session::run(task, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
+    scan_run::run(job, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
 }
 
 /// Returns how much of a file is message. Comments count: whether git takes them out is its own

@@ -1,11 +1,11 @@
 //! `ddpatrol pre-push` and `ddpatrol pre-receive`: what a push brings that the other side lacks.
 
-use super::lines::Line;
-use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, TellingArgs};
-use crate::cli::changes::{Judging, Trust, discover};
+use super::ref_lines::RefLine;
+use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, SharedArgs};
+use crate::cli::changes::{ChangeScan, Trust, discover};
 use crate::cli::exit::Exit;
-use crate::cli::messages::complain;
-use crate::cli::session;
+use crate::cli::messages::print_error;
+use crate::cli::scan_run;
 use crate::cli::signals;
 use crate::source::git::changes::{Has, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};
@@ -15,7 +15,7 @@ use ddpatrol_scan::finding::ChangeStatus;
 use std::ffi::OsStr;
 use std::io::Read;
 
-/// Runs as git's `pre-push` hook, or as one of the pre-commit framework's, which has read what git
+/// StepAction as git's `pre-push` hook, or as one of the pre-commit framework's, which has read what git
 /// says and passes on one reference in variables.
 pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     signals::begin()?;
@@ -29,12 +29,12 @@ pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     let tracking = remote.tracking(&repository);
     let updates = match &framework {
         Some(framework) => vec![framework.update(&repository, remote)?],
-        None => updates(&read()?, Line::of_push)?,
+        None => updates(&read()?, RefLine::of_push)?,
     };
     if updates.is_empty() {
-        return Ok(Exit::Good);
+        return Ok(Exit::Clean);
     }
-    let options = RangeOptions { workers: session::workers(&args.telling.run) };
+    let options = RangeOptions { workers: scan_run::workers(&args.shared.run) };
     let push = Push { updates, has: Has::Tracked(tracking.clone()) };
     let also = match framework {
         Some(_) if remote.name.is_some() => {
@@ -45,11 +45,11 @@ pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     };
     let range = Range::of_push(repository, &push, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    judging(&args.telling, &change, Trust::Head).judge(range, also)
+    change_scan(&args.shared, &change, Trust::Head).scan(range, also)
 }
 
-fn judging<'a>(telling: &'a TellingArgs, change: &'a ChangeArgs, trust: Trust) -> Judging<'a> {
-    Judging { telling, change, trust }
+fn change_scan<'a>(shared: &'a SharedArgs, change: &'a ChangeArgs, trust: Trust) -> ChangeScan<'a> {
+    ChangeScan { shared, change, trust }
 }
 
 /// A remote as git names it to the hook.
@@ -117,30 +117,30 @@ impl Framework {
     }
 }
 
-/// Runs as git's `pre-receive` hook: git shows what was pushed beside what was there, and no
+/// StepAction as git's `pre-receive` hook: git shows what was pushed beside what was there, and no
 /// reference points to it yet.
 pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
     signals::begin()?;
     let repository = discover(None)?;
-    let updates = updates(&read()?, Line::of_receive)?;
+    let updates = updates(&read()?, RefLine::of_receive)?;
     if updates.is_empty() {
-        return Ok(Exit::Good);
+        return Ok(Exit::Clean);
     }
-    let options = RangeOptions { workers: session::workers(&args.telling.run) };
+    let options = RangeOptions { workers: scan_run::workers(&args.shared.run) };
     let range = Range::of_push(repository, &Push { updates, has: Has::All }, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    let exit = judging(&args.telling, &change, Trust::Base).judge(range, None)?;
+    let exit = change_scan(&args.shared, &change, Trust::Base).scan(range, None)?;
     match exit {
-        Exit::Found => complain(
+        Exit::Findings => print_error(
             "the push is rejected: take the tokens out of the commits named above (a commit that \
              removes them later does not suffice), and push again. Revoke them in any case: this \
              server's log and whoever saw them have them.",
         ),
-        Exit::Failed => complain(
+        Exit::Failed => print_error(
             "the push is rejected: not everything could be looked at, so nothing is known to be \
              clean. Ask whoever runs this server.",
         ),
-        Exit::Good | Exit::Interrupted => {}
+        Exit::Clean | Exit::Interrupted => {}
     }
     Ok(exit)
 }
@@ -157,7 +157,7 @@ fn read() -> anyhow::Result<Vec<u8>> {
 /// Parses git's lines, without those of references that are deleted.
 fn updates<'a>(
     text: &'a [u8],
-    parse: impl Fn(&'a [u8]) -> Option<Line<'a>>,
+    parse: impl Fn(&'a [u8]) -> Option<RefLine<'a>>,
 ) -> anyhow::Result<Vec<Update>> {
     let mut updates = Vec::new();
     let lines = text.split(|&byte| byte == b'\n');

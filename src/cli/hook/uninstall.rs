@@ -5,13 +5,13 @@
 
 use super::folder::{self, LEGACY, git, is_ours, read_script, with_end};
 use super::husky::Husky;
-use super::kept::Kept;
+use super::kept_hooks::KeptHooks;
 use super::script::{Hook, PASSED_ON};
 use super::status;
 use crate::cli::args::HookSetArgs;
-use crate::cli::decide::shown;
 use crate::cli::exit::Exit;
-use crate::cli::messages::{complain, say};
+use crate::cli::messages::{print_error, print_line};
+use crate::cli::policy::shown;
 use anyhow::Context;
 use std::ffi::OsStr;
 use std::fs;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
         let removed = remove_from(folder, &names)?;
         if !removed.is_empty() {
             has_removed = true;
-            say(&format!("Removed from {}: {}.", shown(folder), removed.join(", ")))?;
+            print_line(&format!("Removed from {}: {}.", shown(folder), removed.join(", ")))?;
         }
     }
     // Husky's scripts are committed: a line of ours counts before husky is active, too.
@@ -58,16 +58,16 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
             if husky.remove(name)? {
                 has_removed = true;
                 let script = shown(&husky.script(name));
-                say(&format!("Removed the line from husky's {script}: commit it."))?;
+                print_line(&format!("Removed the line from husky's {script}: commit it."))?;
             }
         }
     }
     if !has_removed {
         let folder = folders.first().unwrap_or(&effective);
-        say(&format!("No hook of ddpatrol's is in {}.", shown(folder)))?;
+        print_line(&format!("No hook of ddpatrol's is in {}.", shown(folder)))?;
     }
     status::warn_of_rest(repository, &names)?;
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 /// Removes the hooks for all repositories.
@@ -82,11 +82,11 @@ fn uninstall_global(names: &[&str]) -> anyhow::Result<Exit> {
         }
     }
     if removed.is_empty() {
-        say(&format!("No hook of ddpatrol's is in {}.", shown(&folder.path)))?;
+        print_line(&format!("No hook of ddpatrol's is in {}.", shown(&folder.path)))?;
     } else {
-        say(&format!("Removed from {}: {}.", shown(&folder.path), removed.join(", ")))?;
+        print_line(&format!("Removed from {}: {}.", shown(&folder.path), removed.join(", ")))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 /// Removes our hooks from a folder, also where other tools have moved them, and puts back the hooks that
@@ -95,7 +95,7 @@ pub(super) fn remove_from(folder: &Path, names: &[&str]) -> anyhow::Result<Vec<S
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let kept = Kept::of(folder)?;
+    let kept = KeptHooks::of(folder)?;
     let mut removed = Vec::new();
     for name in names {
         let path = folder.join(name);
@@ -114,13 +114,13 @@ pub(super) fn remove_from(folder: &Path, names: &[&str]) -> anyhow::Result<Vec<S
         if let Some(left) = kept.find(name) {
             if path.symlink_metadata().is_err() {
                 kept.restore(name, &path)?;
-                say(&format!("Put back {}.", shown(&path)))?;
+                print_line(&format!("Put back {}.", shown(&path)))?;
             } else if read_script(&path) == read_script(&left) {
                 // Another tool has written its hook anew.
                 fs::remove_file(&left)
                     .with_context(|| format!("{} cannot be removed", left.display()))?;
             } else {
-                complain(&format!(
+                print_error(&format!(
                     "warning: {} was kept and does not run: {} has taken its place; remove one of the \
                      two",
                     left.display(),

@@ -1,14 +1,14 @@
 //! What all commands that scan share: from sources to reports and an exit code.
 
-use super::args::{ReportFormat, RunArgs, TellingArgs};
-use super::decide::{Decided, Ground, Heed};
+use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
-use super::messages::{complain, install_redactor};
-use super::output::{Output, Telling};
+use super::messages::{install_redactor, print_error};
+use super::output::{Output, ReportOptions};
+use super::policy::{BaselineMode, Policy, PolicySource};
 use super::progress::Progress;
-use super::respond::Responding;
 use super::signals;
-use crate::config::{Exclude, Level};
+use super::verify::IssuerActions;
+use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
 use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
@@ -32,18 +32,18 @@ use std::time::{Duration, Instant};
 pub(super) type Inputs = Vec<Input>;
 
 /// Makes the sources, once the context of windows and the files of the scan's own making are known.
-pub(super) type Open<'a> = Box<dyn FnOnce(&Scene<'_>) -> anyhow::Result<Inputs> + 'a>;
+pub(super) type OpenSources<'a> = Box<dyn FnOnce(&ScanContext<'_>) -> anyhow::Result<Inputs> + 'a>;
 
 /// What a command scans, and how it judges what it finds.
-pub(super) struct Task<'a> {
-    pub(super) telling: &'a TellingArgs,
+pub(super) struct Job<'a> {
+    pub(super) shared: &'a SharedArgs,
     /// Whether tokens that the base of a change has fail, too.
     pub(super) all: bool,
     /// Where the configuration is from.
-    pub(super) ground: Ground,
+    pub(super) source: PolicySource,
     /// Where paths count from.
     pub(super) roots: Roots,
-    pub(super) heed: Heed,
+    pub(super) baseline_mode: BaselineMode,
     /// The paths that the user names; none for a change.
     pub(super) scanned: &'a [PathBuf],
     /// The merge or similar that the commit of what is staged ends.
@@ -53,19 +53,19 @@ pub(super) struct Task<'a> {
     /// The report where the user asks for none.
     pub(super) default_report: Option<ReportFormat>,
     /// What follows a scan that was not interrupted.
-    pub(super) finish: &'a dyn Fn(&Ended<'_>) -> anyhow::Result<()>,
+    pub(super) finish: &'a dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 }
 
 /// A scan that has ended.
-pub(super) struct Ended<'a> {
+pub(super) struct Finished<'a> {
     pub(super) outcome: &'a Outcome,
     pub(super) rules: &'a RuleSet,
-    pub(super) decided: &'a Decided,
-    pub(super) gate: &'a Redactor,
+    pub(super) policy: &'a Policy,
+    pub(super) redactor: &'a Redactor,
 }
 
 /// What sources need to know of the scan.
-pub(super) struct Scene<'a> {
+pub(super) struct ScanContext<'a> {
     pub(super) context: Context,
     /// Reports that are being written.
     pub(super) own: Vec<PathBuf>,
@@ -85,90 +85,99 @@ pub(super) fn workers(args: &RunArgs) -> Arc<Workers> {
 }
 
 /// Runs a scan and tells its outcome.
-pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    mut job: Job<'_>,
+    sources: OpenSources<'_>,
+    run: &Arc<Run>,
+) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let telling = task.telling;
-    let roots = std::mem::take(&mut task.roots);
-    let mut decided = Decided::read(telling, &task.ground, roots, task.heed)?;
-    decided.decisions.reach = task.reach.clone();
-    std::mem::take(&mut decided.notes).into_iter().for_each(|note| run.note(note));
-    let all = Arc::new(decided.known.clone());
-    let wanted = if telling.rules.only.is_empty() {
-        Arc::new(decided.rules.clone())
+    let shared = job.shared;
+    let roots = std::mem::take(&mut job.roots);
+    let mut policy = Policy::read(shared, &job.source, roots, job.baseline_mode)?;
+    policy.decisions.reach = job.reach.clone();
+    std::mem::take(&mut policy.notes).into_iter().for_each(|note| run.note(note));
+    let all = Arc::new(policy.known.clone());
+    let wanted = if shared.rules.only.is_empty() {
+        Arc::new(policy.rules.clone())
     } else {
-        Arc::new(decided.rules.restricted_to(&telling.rules.only)?)
+        Arc::new(policy.rules.restricted_to(&shared.rules.only)?)
     };
     let redactor = install_redactor(&all)?;
     let detector = Detector::new(wanted)?;
-    let outputs = Output::open_all(&telling.reports, task.default_report)?;
-    let session = Session {
-        task: &task,
-        args: telling,
+    let outputs = Output::open_all(&shared.reports, job.default_report)?;
+    let scan_run = ScanRun {
+        job: &job,
+        args: shared,
         detector: &detector,
         redactor,
-        decided: &decided,
+        policy: &policy,
         started,
     };
-    session.run(outputs, sources, run)
+    scan_run.run(outputs, sources, run)
 }
 
-struct Session<'a> {
-    task: &'a Task<'a>,
-    args: &'a TellingArgs,
+struct ScanRun<'a> {
+    job: &'a Job<'a>,
+    args: &'a SharedArgs,
     detector: &'a Detector,
     redactor: &'a Redactor,
-    decided: &'a Decided,
+    policy: &'a Policy,
     started: Instant,
 }
 
-impl Session<'_> {
-    fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
+impl ScanRun<'_> {
+    fn run(
+        &self,
+        outputs: Vec<Output>,
+        sources: OpenSources<'_>,
+        run: &Arc<Run>,
+    ) -> anyhow::Result<Exit> {
         let paths = self.paths()?;
         let options = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
-            operation: self.task.operation,
+            operation: self.job.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
-        let decided = self.decided;
+        let policy = self.policy;
         let is_streamed = !streams.is_empty();
         let builder = DocumentBuilder::new(options, paths.clone());
-        let state = StreamState { outputs: streams, builder, failure: None, last: None };
-        let streams = Streams { state: Mutex::new(state), rules: options.rules };
-        let all = self.task.all;
+        let state = JsonlState { outputs: streams, builder, failure: None, last: None };
+        let streams = JsonlStreams { state: Mutex::new(state), rules: options.rules };
+        let all = self.job.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
             if (all || place.change_status != Some(ChangeStatus::Preexisting))
-                && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
+                && !is_left_out(place, &policy.exclude, &policy.decisions.roots)
             {
-                streams.write(found, decided);
+                streams.write(found, policy);
             }
         };
         let scan = Scan {
             detector: self.detector,
             redactor: self.redactor,
-            inline: decided.inline,
+            inline: policy.inline,
             archives: self.args.archives.options(context(self.detector, self.redactor)),
-            keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
+            keep_shaped: self.args.show_shaped || policy.fail_on == FailLevel::Shaped,
             on_match: is_streamed.then_some(&on_match),
         };
         let workers = workers(&self.args.run);
-        let responding = Responding::new(&self.args.responding, run)?;
-        let scene = Scene {
+        let responding = IssuerActions::new(&self.args.responding, run)?;
+        let scan_context = ScanContext {
             context: scan.context(),
             own,
             workers,
             run: Arc::clone(run),
             rules: self.detector.rules(),
             keep_shaped: scan.keep_shaped,
-            exclude: &decided.exclude,
-            here: &decided.decisions.roots.here,
+            exclude: &policy.exclude,
+            here: &policy.decisions.roots.here,
         };
-        let sources = sources(&scene)?;
+        let sources = sources(&scan_context)?;
         let mut outcome = self.scan(&scan, &sources, run);
         let elapsed = self.started.elapsed();
         let mut document = DocumentBuilder::new(options, paths).document(&outcome);
@@ -181,11 +190,11 @@ impl Session<'_> {
         }
         let rules = self.detector.rules();
         if !outcome.interrupted
-            && let Err(error) = (self.task.finish)(&Ended {
+            && let Err(error) = (self.job.finish)(&Finished {
                 outcome: &outcome,
                 rules,
-                decided,
-                gate: self.redactor,
+                policy,
+                redactor: self.redactor,
             })
         {
             failure.get_or_insert(error);
@@ -199,7 +208,7 @@ impl Session<'_> {
     /// Asks issuers about the tokens and has them revoked, as far as the user wants that.
     fn respond(
         &self,
-        responding: &Responding<'_>,
+        responding: &IssuerActions<'_>,
         outcome: &mut Outcome,
         document: &mut Document,
     ) -> anyhow::Result<()> {
@@ -218,7 +227,7 @@ impl Session<'_> {
         if let Some(base) = base.filter(|base| !base.is_dir()) {
             bail!("cannot use --path-base {}: not a directory", base.display());
         }
-        Ok(Paths::new(&self.decided.decisions.roots, self.task.scanned, base))
+        Ok(Paths::new(&self.policy.decisions.roots, self.job.scanned, base))
     }
 
     /// Looks at what the sources hold, and sets aside what does not count.
@@ -228,10 +237,10 @@ impl Session<'_> {
         let mut outcome = scan.run(sources, run);
         run.finish();
         drop(progress);
-        if !self.task.all {
+        if !self.job.all {
             outcome.set_known_aside();
         }
-        let Decided { exclude, decisions, .. } = self.decided;
+        let Policy { exclude, decisions, .. } = self.policy;
         outcome.leave_out(exclude, &decisions.roots);
         let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
@@ -247,26 +256,26 @@ impl Session<'_> {
         reports: Vec<Output>,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
-        let told = reports.iter().any(Output::shows_gaps);
+        let told = reports.iter().any(Output::shows_issues);
         if !told || self.args.run.quiet {
-            self.complain_of_gaps(document);
+            self.print_issues(document);
         }
-        let telling = Telling {
+        let shared = ReportOptions {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
         };
-        let written = reports.into_iter().map(|output| output.write(document, &telling));
+        let written = reports.into_iter().map(|output| output.write(document, &shared));
         // Every report is written, whatever became of the one before it.
         written.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Prints to standard error what was not looked at, where no report that people see tells it.
-    fn complain_of_gaps(&self, document: &Document) {
+    fn print_issues(&self, document: &Document) {
         for note in &document.diagnostics {
             // Of a change, quiet hooks say what they have not read.
-            if self.args.run.quiet && !note.is_unread() && !self.task.scanned.is_empty() {
+            if self.args.run.quiet && !note.is_unread() && !self.job.scanned.is_empty() {
                 continue;
             }
             let path = note.path.as_ref().map(|path| format!("{}: ", path.text()));
@@ -274,7 +283,7 @@ impl Session<'_> {
             let _ = writeln!(io::stderr(), "ddpatrol: {}", escape::terminal(&text));
         }
         if document.interrupted {
-            complain("interrupted: the report is partial");
+            print_error("interrupted: the report is partial");
         }
     }
 
@@ -282,12 +291,12 @@ impl Session<'_> {
     fn exit(&self, outcome: &Outcome, failure: Option<anyhow::Error>) -> anyhow::Result<Exit> {
         let failure = failure.filter(|error| !is_closed_pipe(error));
         if let Some(error) = &failure {
-            complain(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
         }
-        let fails = |evidence| match self.decided.fail_on {
-            Level::Proven => evidence == Evidence::Proven,
-            Level::Shaped => true,
-            Level::Never => false,
+        let fails = |evidence| match self.policy.fail_on {
+            FailLevel::Proven => evidence == Evidence::Proven,
+            FailLevel::Shaped => true,
+            FailLevel::Never => false,
         };
         Ok(if outcome.interrupted {
             Exit::Interrupted
@@ -295,25 +304,25 @@ impl Session<'_> {
             .findings
             .iter()
             .filter(|finding| finding.suppression.is_none())
-            .any(|finding| fails(finding.evidence) && (self.task.all || finding.is_new()))
+            .any(|finding| fails(finding.evidence) && (self.job.all || finding.is_new()))
         {
-            Exit::Found
+            Exit::Findings
         } else if failure.is_some() || !outcome.is_complete(self.args.strict) {
             Exit::Failed
         } else {
-            Exit::Good
+            Exit::Clean
         })
     }
 }
 
 /// The reports that are written line by line while the scan runs.
-struct Streams<'a> {
+struct JsonlStreams<'a> {
     /// All workers write to the same outputs, so the record of a match is made under their lock, too.
-    state: Mutex<StreamState<'a>>,
+    state: Mutex<JsonlState<'a>>,
     rules: &'a RuleSet,
 }
 
-struct StreamState<'a> {
+struct JsonlState<'a> {
     outputs: Vec<Output>,
     builder: DocumentBuilder<'a>,
     /// The first failure to write.
@@ -329,9 +338,9 @@ struct LastMatch {
     record: Record,
 }
 
-impl StreamState<'_> {
+impl JsonlState<'_> {
     /// Returns the record of a match that differs from the last one in its position only.
-    fn again(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
+    fn repeated(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
         let Occurrence { token, location } = found;
         let last = self.last.as_mut()?;
         let is_again = last.fingerprint == token.fingerprint
@@ -343,16 +352,16 @@ impl StreamState<'_> {
     }
 }
 
-impl Streams<'_> {
+impl JsonlStreams<'_> {
     /// Writes one match; after a failure nothing more.
-    fn write(&self, found: Occurrence<'_>, decided: &Decided) {
+    fn write(&self, found: Occurrence<'_>, policy: &Policy) {
         let mut state = lock(&self.state);
         if state.failure.is_some() {
             return;
         }
-        if state.again(found, self.rules).is_none() {
+        if state.repeated(found, self.rules).is_none() {
             let mut finding = [Finding::from(found)];
-            decided.decisions.apply(&mut finding, state.builder.masker());
+            policy.decisions.apply(&mut finding, state.builder.masker());
             let [finding] = &finding;
             let record = state.builder.occurrence(finding);
             state.last = Some(LastMatch {
@@ -361,7 +370,7 @@ impl Streams<'_> {
                 record,
             });
         }
-        let StreamState { outputs, failure, last, .. } = &mut *state;
+        let JsonlState { outputs, failure, last, .. } = &mut *state;
         let Some(last) = last else { return };
         for output in outputs {
             if let Err(error) = json::write_match(&last.record, output.writer()) {
@@ -373,7 +382,7 @@ impl Streams<'_> {
     /// Writes what follows the matches.
     fn finish(self, document: &Document) -> anyhow::Result<()> {
         let state = self.state.into_inner().unwrap_or_else(|poison| poison.into_inner());
-        let StreamState { outputs, failure, .. } = state;
+        let JsonlState { outputs, failure, .. } = state;
         if let Some(error) = failure {
             return Err(error);
         }

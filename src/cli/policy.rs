@@ -4,8 +4,8 @@
 //! change is judged, it is read as the base of the change has it, so that nobody's change decides
 //! about itself.
 
-use super::args::TellingArgs;
-use crate::config::{Config, Exclude, Level, NAME};
+use super::args::SharedArgs;
+use crate::config::{Config, Exclude, FailLevel, NAME};
 use crate::decode;
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a command takes its configuration from.
 #[derive(Debug)]
-pub(super) enum Ground {
+pub(super) enum PolicySource {
     /// A folder, and those above it as far as the top of its work tree.
     Folder(PathBuf),
     /// The files of a commit, as far as a path lies below `top`.
@@ -34,7 +34,7 @@ pub(super) enum Ground {
         top: PathBuf,
     },
     /// Nothing: everything that is judged is new.
-    Nowhere {
+    NoBase {
         /// Where the files would lie that do not decide.
         top: PathBuf,
     },
@@ -42,13 +42,13 @@ pub(super) enum Ground {
 
 /// What decides about a scan.
 #[derive(Debug)]
-pub(super) struct Decided {
+pub(super) struct Policy {
     /// All rules, which the redactor goes by.
     pub(super) known: RuleSet,
     /// The rules to search by: all but those that were left out.
     pub(super) rules: RuleSet,
     pub(super) exclude: Exclude,
-    pub(super) fail_on: Level,
+    pub(super) fail_on: FailLevel,
     pub(super) decisions: Decisions,
     pub(super) inline: InlineAllow,
     /// What the user should know of it.
@@ -59,29 +59,29 @@ pub(super) struct Decided {
 
 /// Whether a command heeds the baseline, or makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heed {
-    Baseline,
-    NoBaseline,
+pub(super) enum BaselineMode {
+    Apply,
+    Ignore,
 }
 
-impl Decided {
+impl Policy {
     /// Reads the configuration and what it names.
     pub(super) fn read(
-        telling: &TellingArgs,
-        ground: &Ground,
+        shared: &SharedArgs,
+        source: &PolicySource,
         roots: Roots,
-        heed: Heed,
+        baseline_mode: BaselineMode,
     ) -> anyhow::Result<Self> {
-        let mut reading = Reading { ground, notes: Vec::new() };
-        let (config, path) = reading.config(telling)?;
+        let mut reading = PolicyLoader { source, notes: Vec::new() };
+        let (config, path) = reading.config(shared)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let mut rules = rules::builtin().context("the built-in rules are broken")?;
         let here = std::env::current_dir().context("the current folder cannot be read")?;
-        for added in &telling.rules.added {
-            reading.add_rules(&mut rules, &Steering::by_user(here.join(added)))?;
+        for added in &shared.rules.added {
+            reading.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
         }
         for named in &config.rules {
-            reading.add_rules(&mut rules, &Steering::by_configuration(&folder, named))?;
+            reading.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
         }
         let all = rules.clone();
         for out in &config.leave_out {
@@ -90,23 +90,25 @@ impl Decided {
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;
-        let flag = telling.baseline.as_ref().map(|it| Steering::by_user(here.join(it)));
-        let configured = || Some(Steering::by_configuration(&folder, config.baseline.as_ref()?));
+        let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)));
+        let configured = || Some(PolicyFile::by_configuration(&folder, config.baseline.as_ref()?));
         let baseline = flag.or_else(configured);
         let known = match &baseline {
-            Some(file) if heed == Heed::Baseline => Some(reading.baseline(file)?),
+            Some(file) if baseline_mode == BaselineMode::Apply => Some(reading.baseline(file)?),
             _ => None,
         };
-        let inline = match (telling.no_inline_allow, ground) {
+        let inline = match (shared.no_inline_allow, source) {
             (true, _) => InlineAllow::Ignored,
-            (false, Ground::Folder(_)) => InlineAllow::Counts,
-            (false, Ground::Commit { .. } | Ground::Nowhere { .. }) => InlineAllow::Shown,
+            (false, PolicySource::Folder(_)) => InlineAllow::Counts,
+            (false, PolicySource::Commit { .. } | PolicySource::NoBase { .. }) => {
+                InlineAllow::Shown
+            }
         };
         Ok(Self {
             known: all,
             rules,
             exclude,
-            fail_on: telling.fail_on.or(config.fail_on).unwrap_or(Level::Proven),
+            fail_on: shared.fail_on.or(config.fail_on).unwrap_or(FailLevel::Proven),
             decisions: Decisions {
                 allowed: config.allowed,
                 baseline: known,
@@ -122,14 +124,14 @@ impl Decided {
 }
 
 /// A file that steers a scan, and who names it.
-struct Steering {
+struct PolicyFile {
     path: PathBuf,
     /// The folder of the scanned tree below which the path may not lead through a symbolic link;
     /// `None` for a path that the user names.
     tree: Option<PathBuf>,
 }
 
-impl Steering {
+impl PolicyFile {
     fn by_user(path: PathBuf) -> Self {
         Self { path, tree: None }
     }
@@ -163,24 +165,24 @@ fn today() -> Date {
 }
 
 /// Reads files where they count.
-struct Reading<'a> {
-    ground: &'a Ground,
+struct PolicyLoader<'a> {
+    source: &'a PolicySource,
     notes: Vec<String>,
 }
 
-impl Reading<'_> {
+impl PolicyLoader<'_> {
     /// Finds and reads the configuration; returns its path, too, or where it would be.
-    fn config(&mut self, telling: &TellingArgs) -> anyhow::Result<(Config, PathBuf)> {
-        if telling.no_config {
+    fn config(&mut self, shared: &SharedArgs) -> anyhow::Result<(Config, PathBuf)> {
+        if shared.no_config {
             return Ok((Config::default(), self.top().join(NAME)));
         }
-        let by_tree = |folder: &Path| Steering::by_configuration(folder, Path::new(NAME));
-        let file = match (&telling.config, self.ground) {
+        let by_tree = |folder: &Path| PolicyFile::by_configuration(folder, Path::new(NAME));
+        let file = match (&shared.config, self.source) {
             (Some(path), _) => {
                 let path = std::path::absolute(path);
-                Steering::by_user(path.context("the current folder cannot be read")?)
+                PolicyFile::by_user(path.context("the current folder cannot be read")?)
             }
-            (None, Ground::Folder(folder)) => match find(folder) {
+            (None, PolicySource::Folder(folder)) => match find(folder) {
                 Some(folder) => by_tree(folder),
                 None => return Ok((Config::default(), folder.join(NAME))),
             },
@@ -207,15 +209,15 @@ impl Reading<'_> {
     }
 
     fn top(&self) -> PathBuf {
-        match self.ground {
-            Ground::Folder(folder) => folder.clone(),
-            Ground::Commit { top, .. } | Ground::Nowhere { top } => top.clone(),
+        match self.source {
+            PolicySource::Folder(folder) => folder.clone(),
+            PolicySource::Commit { top, .. } | PolicySource::NoBase { top } => top.clone(),
         }
     }
 
     /// Returns a path as the files of a commit have it, if it lies among them.
     fn inside(&self, path: &Path) -> Option<PathBuf> {
-        let (Ground::Commit { top, .. } | Ground::Nowhere { top }) = self.ground else {
+        let (PolicySource::Commit { top, .. } | PolicySource::NoBase { top }) = self.source else {
             return None;
         };
         let path = lexical(path);
@@ -231,10 +233,10 @@ impl Reading<'_> {
 
     /// Reads a file where it counts; returns its text and its name for messages, `None` if there is
     /// no such file.
-    fn text(&self, file: &Steering) -> anyhow::Result<Option<(String, String)>> {
+    fn text(&self, file: &PolicyFile) -> anyhow::Result<Option<(String, String)>> {
         let path = &file.path;
         if let Some(below) = self.inside(path) {
-            let Ground::Commit { base, .. } = self.ground else { return Ok(None) };
+            let PolicySource::Commit { base, .. } = self.source else { return Ok(None) };
             let place = format!("{} of {}", below.display(), short(base));
             let bytes = base.read(&below).with_context(|| place.clone())?;
             let Some(bytes) = bytes else { return Ok(None) };
@@ -253,8 +255,8 @@ impl Reading<'_> {
     }
 
     fn missing(&self, path: &Path, what: &str) -> String {
-        match (self.inside(path), self.ground) {
-            (Some(below), Ground::Commit { base, .. }) => format!(
+        match (self.inside(path), self.source) {
+            (Some(below), PolicySource::Commit { base, .. }) => format!(
                 "{what} {} is not in the base {}: a change is judged by what its base has \
                  (--trust-head takes what the work tree has)",
                 below.display(),
@@ -272,7 +274,9 @@ impl Reading<'_> {
     /// Tells of a file that decides and that the change edits.
     fn warn_of_edits(&mut self, path: &Path) -> anyhow::Result<()> {
         let Some(below) = self.inside(path) else { return Ok(()) };
-        let Ground::Commit { base, head: Some(head), .. } = self.ground else { return Ok(()) };
+        let PolicySource::Commit { base, head: Some(head), .. } = self.source else {
+            return Ok(());
+        };
         if base.id(&below)? != head.id(&below)? {
             self.notes.push(format!(
                 "the change edits {}: that counts after it is merged; until then what {} has does",
@@ -283,12 +287,12 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn add_rules(&self, rules: &mut RuleSet, file: &Steering) -> anyhow::Result<()> {
+    fn add_rules(&self, rules: &mut RuleSet, file: &PolicyFile) -> anyhow::Result<()> {
         let path = &file.path;
         let Some(below) = self.inside(path) else {
             return Ok(rules::add_path(rules, path, file.links()?)?);
         };
-        let Ground::Commit { base, .. } = self.ground else {
+        let PolicySource::Commit { base, .. } = self.source else {
             bail!("{}", self.missing(path, "the rules"));
         };
         let listed = base.list(&below)?;
@@ -303,7 +307,7 @@ impl Reading<'_> {
             return Err(RuleFileError::NoRules(below).into());
         }
         for file in files {
-            let file = Steering::by_user(file);
+            let file = PolicyFile::by_user(file);
             let Some((text, place)) = self.text(&file)? else {
                 bail!("{}", self.missing(&file.path, "the rule file"));
             };
@@ -312,7 +316,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn baseline(&self, file: &Steering) -> anyhow::Result<Baseline> {
+    fn baseline(&self, file: &PolicyFile) -> anyhow::Result<Baseline> {
         let Some((text, place)) = self.text(file)? else {
             let missing = self.missing(&file.path, "the baseline");
             bail!("{missing}; `ddpatrol baseline create` writes one");
@@ -344,9 +348,9 @@ fn find(folder: &Path) -> Option<&Path> {
 pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let Some(folder) = find(&here) else { return Ok(None) };
-    let file = Steering::by_configuration(folder, Path::new(NAME));
-    let ground = Ground::Folder(folder.to_owned());
-    let reading = Reading { ground: &ground, notes: Vec::new() };
+    let file = PolicyFile::by_configuration(folder, Path::new(NAME));
+    let source = PolicySource::Folder(folder.to_owned());
+    let reading = PolicyLoader { source: &source, notes: Vec::new() };
     let Some((text, place)) = reading.text(&file)? else { return Ok(None) };
     let config = Config::parse(Path::new(&place), &text)?;
     Ok(config.baseline.map(|baseline| folder.join(baseline)))

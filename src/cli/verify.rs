@@ -4,7 +4,7 @@
 //! responses of issuers; the plan and the question go to standard error. It sends no requests itself:
 //! `respond` does.
 
-use super::args::{ActingArgs, RespondingArgs};
+use super::args::{ActionArgs, VerifyArgs};
 use super::messages::clean;
 use crate::detect::Evidence;
 use crate::report::document::{Document, Place, Record};
@@ -23,35 +23,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a command that scans does about its findings.
-pub(super) struct Responding<'a> {
-    args: &'a RespondingArgs,
+pub(super) struct IssuerActions<'a> {
+    args: &'a VerifyArgs,
     responder: Option<Responder>,
 }
 
-impl<'a> Responding<'a> {
+impl<'a> IssuerActions<'a> {
     /// Reads what the user configured, and refuses before the scan what could not be done after it.
-    pub(super) fn new(args: &'a RespondingArgs, run: &Arc<Run>) -> anyhow::Result<Self> {
-        if !args.revoke && (args.acting.dry_run || args.acting.yes) {
+    pub(super) fn new(args: &'a VerifyArgs, run: &Arc<Run>) -> anyhow::Result<Self> {
+        if !args.revoke && (args.action.dry_run || args.action.yes) {
             bail!("--dry-run and --yes go with --revoke");
         }
         if !args.verify && !args.revoke {
             return Ok(Self { args, responder: None });
         }
         if args.revoke {
-            args.acting.check_consent()?;
+            args.action.check_consent()?;
         }
         let run = Arc::clone(run);
         let stop = Stop::new(move || run.is_interrupted());
         Ok(Self {
             args,
-            responder: Some(Responder::new(args.acting.settings(args.verify_pause)?, stop)),
+            responder: Some(Responder::new(args.action.settings(args.verify_pause)?, stop)),
         })
     }
 
     /// Returns `true` if a requested revocation did not happen; a dry run requests none.
     pub(super) fn has_failed(&self, responses: &[Response]) -> bool {
         let mut revocations = responses.iter().filter_map(|it| it.revocation.as_ref());
-        !self.args.acting.dry_run && revocations.any(|it| it.outcome.is_failure())
+        !self.args.action.dry_run && revocations.any(|it| it.outcome.is_failure())
     }
 
     /// Verifies and revokes the proven findings; the responses are in the order of `findings`.
@@ -84,7 +84,7 @@ impl<'a> Responding<'a> {
                 responses[at].revocation = Some(revocation);
             }
             for (at, revocation) in
-                open.into_iter().zip(revoke(&self.args.acting, responder, &subjects)?)
+                open.into_iter().zip(revoke(&self.args.action, responder, &subjects)?)
             {
                 responses[at].revocation = Some(revocation);
             }
@@ -112,7 +112,7 @@ fn location(place: &Place) -> String {
 
 /// Shows the plan, asks on the terminal unless `--yes` is given, and revokes.
 pub(super) fn revoke(
-    args: &ActingArgs,
+    args: &ActionArgs,
     responder: &Responder,
     subjects: &[Subject],
 ) -> anyhow::Result<Vec<Revocation>> {
@@ -149,7 +149,7 @@ pub(super) fn revoke(
     Ok(responder.revoke(subjects))
 }
 
-impl ActingArgs {
+impl ActionArgs {
     /// Requires a terminal to ask on, `--yes` or `--dry-run`.
     pub(super) fn check_consent(&self) -> anyhow::Result<()> {
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// What is done about proven tokens.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Verify and revoke")]
-pub(in crate::cli) struct RespondingArgs {
+pub(in crate::cli) struct VerifyArgs {
     /// Ask the issuer of each proven token whether it is live. The tokens are sent to their issuers.
     #[arg(long)]
     pub(in crate::cli) verify: bool,
@@ -21,13 +21,13 @@ pub(in crate::cli) struct RespondingArgs {
     pub(in crate::cli) verify_pause: u16,
 
     #[command(flatten)]
-    pub(in crate::cli) acting: ActingArgs,
+    pub(in crate::cli) action: ActionArgs,
 }
 
 /// Where issuers are, and whether to ask before acting.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Verify and revoke")]
-pub(in crate::cli) struct ActingArgs {
+pub(in crate::cli) struct ActionArgs {
     /// Show what would be revoked, and revoke nothing.
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
@@ -71,5 +71,5 @@ pub(in crate::cli) struct RevokeArgs {
     pub(in crate::cli) reports: Vec<ReportArg>,
 
     #[command(flatten)]
-    pub(in crate::cli) acting: ActingArgs,
+    pub(in crate::cli) action: ActionArgs,
 }

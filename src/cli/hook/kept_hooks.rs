@@ -18,14 +18,14 @@ const SUFFIX: &str = ".before-ddpatrol";
 
 /// The kept hooks of a folder of hooks.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptHooks {
     /// The folder of hooks, without links in its path.
     hooks: PathBuf,
     /// The name of the folder of hooks.
     name: String,
 }
 
-impl Kept {
+impl KeptHooks {
     /// Finds the kept hooks of a folder of hooks, which must exist.
     pub(super) fn of(hooks: &Path) -> anyhow::Result<Self> {
         let failed = || format!("the folder {} cannot be read", hooks.display());

@@ -6,7 +6,7 @@ use ddpatrol_scan::finding::ChangeStatus;
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Line<'a> {
+pub(in crate::cli) struct RefLine<'a> {
     /// What the reference points to afterwards; `None` if it is deleted.
     new: Option<ObjectId>,
     /// What it points to before; `None` if it is new.
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Line<'a> {
     local: Option<&'a [u8]>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> RefLine<'a> {
     /// Parses a line of `pre-push`: local name, new id, remote name, old id.
     pub(in crate::cli) fn of_push(line: &'a [u8]) -> Option<Self> {
         // What is pushed can be any revision, and hold spaces.
@@ -70,7 +70,7 @@ mod tests {
         let (a, b, zero) = ("a".repeat(40), "b".repeat(40), "0".repeat(40));
         let id = |text: &str| text.parse::<ObjectId>().ok();
         let push = format!("refs/heads/x {a} refs/heads/y {b}");
-        let line = Line::of_push(push.as_bytes()).expect("git's line");
+        let line = RefLine::of_push(push.as_bytes()).expect("git's line");
         let update = line.update().expect("not deleted");
         assert_eq!((Some(update.new), update.old), (id(&a), id(&b)));
         let names: Vec<_> =
@@ -80,19 +80,19 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(line.range(), Some(format!("{b}..{a}")));
         let spaced = format!(":/fix a bug {a} refs/heads/y {zero}");
-        let line = Line::of_push(spaced.as_bytes()).expect("git's line");
+        let line = RefLine::of_push(spaced.as_bytes()).expect("git's line");
         assert_eq!((line.new, line.old, line.local), (id(&a), None, Some(&b":/fix a bug"[..])));
         let deleted = format!("(delete) {zero} refs/heads/z {b}");
-        let line = Line::of_push(deleted.as_bytes()).expect("git's line");
+        let line = RefLine::of_push(deleted.as_bytes()).expect("git's line");
         assert_eq!((line.update(), line.range()), (None, Some(format!("{b}..{zero}"))));
         let receive = format!("{zero} {a} refs/heads/x");
-        let line = Line::of_receive(receive.as_bytes()).expect("git's line");
+        let line = RefLine::of_receive(receive.as_bytes()).expect("git's line");
         assert_eq!((line.new, line.old, line.remote), (id(&a), None, &b"refs/heads/x"[..]));
         for wrong in ["", "x", &push[..50], &receive[1..], &push, &receive[..82]] {
-            assert_eq!(Line::of_receive(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(RefLine::of_receive(wrong.as_bytes()), None, "{wrong}");
         }
         for wrong in ["", "x", &push[..50], &receive, &push[13..]] {
-            assert_eq!(Line::of_push(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(RefLine::of_push(wrong.as_bytes()), None, "{wrong}");
         }
     }
 }
