@@ -1,4 +1,6 @@
-//! The written form of a configuration. Unknown keys and wrong values are refused with their place.
+//! The TOML form of a configuration.
+//!
+//! Input: the text. Output: settings, or the position of an unknown key or invalid value. Reads no files.
 
 use super::settings::{Config, ConfigError, FailLevel, NamedRule};
 use crate::rules::place::{self, Place};
@@ -43,7 +45,7 @@ struct AllowTable {
     expires: Option<Spanned<Day>>,
 }
 
-/// A day, written as TOML's date or as a string.
+/// A day, as a TOML date or a string.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Day {
@@ -68,13 +70,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     for entry in &file.allow {
         let entry = place.allowed(entry)?;
         if !seen.insert(entry.0.fingerprint) {
-            let message = "this fingerprint is on the list already: remove one of the entries";
+            let message = "duplicate fingerprint: remove one of the entries";
             return Err(place.error(entry.1, message.to_owned()));
         }
         allowed.push(entry.0);
     }
     if let Some(glob) = file.exclude.iter().find(|glob| glob.get_ref().starts_with('!')) {
-        let message = "an exclusion takes nothing back: leave out the `!`";
+        let message = "negated patterns are not supported: remove the `!`";
         return Err(place.error(glob.span(), message.to_owned()));
     }
     Ok(Config {
@@ -109,14 +111,14 @@ impl ConfigText<'_> {
                     .map(|near| format!("; did you mean \"{near}\"?"))
                     .unwrap_or_default();
                 let message = format!(
-                    "`{other}` is no level: write \"proven\", \"shaped\" or \"never\"{near}"
+                    "unknown level `{other}`: expected \"proven\", \"shaped\" or \"never\"{near}"
                 );
                 Err(self.error(level.span(), message))
             }
         }
     }
 
-    /// Reads an entry of the allow list; returns where its fingerprint stands, too.
+    /// Reads an entry of the allowlist; returns it with the position of its fingerprint.
     fn allowed(&self, entry: &Spanned<AllowTable>) -> Result<(Allowed, Range<usize>), ConfigError> {
         let AllowTable { fingerprint, reason, expires } = entry.get_ref();
         let at = fingerprint.span();
@@ -126,7 +128,7 @@ impl ConfigText<'_> {
             .map_err(|error| self.error(at.clone(), format!("{error}")))?;
         let text = reason.get_ref().trim();
         if text.chars().filter(|c| c.is_alphabetic()).count() < 3 {
-            let message = "say in words why this token does not count".to_owned();
+            let message = "invalid reason: explain in words why this token is allowed".to_owned();
             return Err(self.error(reason.span(), message));
         }
         let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;
@@ -140,7 +142,8 @@ impl ConfigText<'_> {
         };
         let is_day = text.len() == "2027-01-31".len();
         text.parse().ok().filter(|_| is_day).ok_or_else(|| {
-            let message = format!("`{text}` is no day: write the last day as 2027-01-31");
+            let message =
+                format!("invalid date `{text}`: expected the last valid day, such as 2027-01-31");
             self.error(day.span(), message)
         })
     }
