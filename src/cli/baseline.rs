@@ -1,4 +1,4 @@
-//! `ddpatrol baseline`: makes, renews and shows the file of known tokens.
+//! `ddpatrol baseline`: creates, updates and shows the baseline, the file of known tokens.
 
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
 use super::exit::Exit;
@@ -16,10 +16,10 @@ use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The file, where neither a flag nor the configuration names another.
+/// The default path, if neither a flag nor the configuration names the baseline.
 const FILE: &str = ".ddpatrol-baseline.json";
 
-/// What is done with a baseline that is there.
+/// The treatment of an existing baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExistingBaseline {
     Refuse,
@@ -35,7 +35,7 @@ pub(super) fn run(args: BaselineArgs) -> anyhow::Result<Exit> {
 }
 
 fn write(mut args: ScanArgs, old: ExistingBaseline) -> anyhow::Result<Exit> {
-    // What is found becomes known: it is no failure.
+    // Findings become known tokens, so they do not fail the command.
     args.shared.fail_on = args.shared.fail_on.or(Some(FailLevel::Never));
     run_then(&args, BaselineMode::Ignore, &|finished| save(finished, old))
 }
@@ -44,10 +44,10 @@ fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
     let Decisions { roots, reach, .. } = &finished.policy.decisions;
     let named = finished.policy.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
-    let failed = || format!("the baseline {} cannot be written", shown(&path));
+    let failed = || format!("cannot write baseline {}", shown(&path));
     let mut baseline = match (read_baseline(&path), old) {
         (Ok(_), ExistingBaseline::Refuse) => bail!(
-            "{} exists: `ddpatrol baseline update` renews it, or remove it first",
+            "baseline {} already exists: run `ddpatrol baseline update`, or remove it first",
             shown(&path)
         ),
         (Ok(text), ExistingBaseline::Update) => {
@@ -57,11 +57,11 @@ fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
             Baseline::default()
         }
         (Err(error), ExistingBaseline::Update) if error.kind() == ErrorKind::NotFound => {
-            bail!("there is no baseline {}: `ddpatrol baseline create` makes one", shown(&path))
+            bail!("baseline {} does not exist: run `ddpatrol baseline create`", shown(&path))
         }
         (Err(error), _) => return Err(error).with_context(failed),
     };
-    // What could not be looked at may still hold what it held.
+    // Content that was not scanned may still contain its known tokens.
     let reach = if finished.outcome.is_complete(false) { reach } else { &Reach::Unknown };
     let known: Vec<_> =
         finished.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
@@ -88,14 +88,14 @@ fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
     ))?;
     if named.is_none() {
         print_line(&format!(
-            "It counts with --baseline {}, or with `baseline = \"{FILE}\"` in {NAME}.",
+            "To use it, pass --baseline {}, or set `baseline = \"{FILE}\"` in {NAME}.",
             shown(&path)
         ))?;
     }
     Ok(())
 }
 
-/// Returns the folder that a baseline without a name is put in.
+/// Returns the folder of the baseline if no path is given.
 fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
     match tops {
         [top] => top,
@@ -103,7 +103,7 @@ fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
     }
 }
 
-/// Reads a baseline, which a configuration in the scanned tree may have named.
+/// Reads a baseline.
 fn read_baseline(path: &Path) -> io::Result<String> {
     Ok(decode::text(regular::read(path, Links::Follow, MAX_TEXT)?)?)
 }
@@ -113,8 +113,8 @@ fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
         Some(file) => file.clone(),
         None => configured_baseline()?.unwrap_or_else(|| PathBuf::from(FILE)),
     };
-    let text = read_baseline(&path)
-        .with_context(|| format!("the baseline {} cannot be read", path.display()))?;
+    let text =
+        read_baseline(&path).with_context(|| format!("cannot read baseline {}", path.display()))?;
     let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;
     let mut out = io::stdout().lock();
     for entry in baseline.entries() {

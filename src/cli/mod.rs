@@ -1,6 +1,6 @@
 //! The command line: the only place that prints, reads the environment, or decides the exit code.
 //!
-//! One file per command. Every message passes the redactor and is escaped for the terminal.
+//! One file per command. Every message is redacted and escaped for the terminal.
 
 mod args;
 mod baseline;
@@ -30,18 +30,18 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Runs the command that `args` name, the program's own name first, and returns its exit code.
+/// Runs the command given by `args`, which begin with the program's name, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
-        Err(error) => return ExitCode::from(refuse(&error)),
+        Err(error) => return ExitCode::from(print_usage(&error)),
     };
     let exit = run(args.command).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return Exit::Clean;
         }
         if signals::was_interrupted() {
-            // The programs that were asked for an answer were stopped, so the error says nothing.
+            // Child processes were stopped, so the error is only a consequence.
             return Exit::Interrupted;
         }
         print_error(&format!("{error:#}"));
@@ -80,15 +80,15 @@ fn run(command: Command) -> anyhow::Result<Exit> {
     }
 }
 
-/// Prints what the arguments got wrong, or the help that they asked for.
-fn refuse(error: &clap::Error) -> u8 {
+/// Prints an error in the arguments, or the requested help; returns the exit code.
+fn print_usage(error: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
     let code = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Clean,
         _ => Exit::Failed,
     };
     if code == Exit::Clean {
-        // Help quotes nothing; a closed pipe is no error.
+        // Help contains no user input, so it needs no redaction; a closed pipe is not an error.
         let _ = error.print();
     } else {
         let text = error.render().to_string();

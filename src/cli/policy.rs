@@ -1,8 +1,8 @@
-//! What was decided before a scan: rules, exclusions, levels, known and allowed tokens.
+//! The policy of a scan: rules, exclusions, fail level, baseline and allowlist.
 //!
-//! Flags come first, then the configuration. It is found from the scanned folder upwards; where a
-//! change is judged, it is read as the base of the change has it, so that nobody's change decides
-//! about itself.
+//! Input: flags and the configuration; flags take precedence. The configuration is searched from the
+//! scanned folder upwards. For a change it is read from the base of the change: a change is judged by its
+//! base's policy, never by its own. Does not scan.
 
 use super::args::SharedArgs;
 use crate::config::{Config, Exclude, FailLevel, NAME};
@@ -19,45 +19,45 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
-/// Where a command takes its configuration from.
+/// The place from which a command reads its policy.
 #[derive(Debug)]
 pub(super) enum PolicySource {
-    /// A folder, and those above it as far as the top of its work tree.
+    /// A folder, and the folders above it up to the top of its work tree.
     Folder(PathBuf),
-    /// The files of a commit, as far as a path lies below `top`.
+    /// The files of a commit, for paths below `top`.
     Commit {
-        /// The commit that decides.
+        /// The commit from which the policy is read.
         base: Box<Snapshot>,
-        /// The commit that is judged.
+        /// The commit that is scanned.
         head: Option<Box<Snapshot>>,
-        /// Where the commit's files would lie.
+        /// The top of the work tree.
         top: PathBuf,
     },
-    /// Nothing: everything that is judged is new.
+    /// No commit: the change has no base. Files below `top` are not read.
     NoBase {
-        /// Where the files would lie that do not decide.
+        /// The top of the work tree.
         top: PathBuf,
     },
 }
 
-/// What decides about a scan.
+/// The policy of a scan.
 #[derive(Debug)]
 pub(super) struct Policy {
-    /// All rules, which the redactor goes by.
+    /// All rules, for the redactor.
     pub(super) known: RuleSet,
-    /// The rules to search by: all but those that were left out.
+    /// The rules for the detector: all but those that the configuration leaves out.
     pub(super) rules: RuleSet,
     pub(super) exclude: Exclude,
     pub(super) fail_on: FailLevel,
     pub(super) decisions: Decisions,
     pub(super) inline: InlineAllow,
-    /// What the user should know of it.
+    /// Notes for the user on how the policy was found.
     pub(super) notes: Vec<String>,
-    /// The baseline that the flags or the configuration name.
+    /// The path of the baseline that the flags or the configuration name.
     pub(super) baseline: Option<PathBuf>,
 }
 
-/// Whether a command heeds the baseline, or makes it.
+/// Whether a command applies the baseline, or ignores it because it writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BaselineMode {
     Apply,
@@ -65,23 +65,23 @@ pub(super) enum BaselineMode {
 }
 
 impl Policy {
-    /// Reads the configuration and what it names.
+    /// Reads the configuration and the files that it names.
     pub(super) fn read(
         shared: &SharedArgs,
         source: &PolicySource,
         roots: Roots,
         baseline_mode: BaselineMode,
     ) -> anyhow::Result<Self> {
-        let mut reading = PolicyLoader { source, notes: Vec::new() };
-        let (config, path) = reading.config(shared)?;
+        let mut loader = PolicyLoader { source, notes: Vec::new() };
+        let (config, path) = loader.config(shared)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut rules = rules::builtin().context("the built-in rules are broken")?;
-        let here = std::env::current_dir().context("the current folder cannot be read")?;
+        let mut rules = rules::builtin().context("the built-in rules are invalid")?;
+        let here = std::env::current_dir().context("cannot read the current folder")?;
         for added in &shared.rules.added {
-            reading.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
+            loader.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
         }
         for named in &config.rules {
-            reading.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
+            loader.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
         }
         let all = rules.clone();
         for out in &config.leave_out {
@@ -94,7 +94,7 @@ impl Policy {
         let configured = || Some(PolicyFile::by_configuration(&folder, config.baseline.as_ref()?));
         let baseline = flag.or_else(configured);
         let known = match &baseline {
-            Some(file) if baseline_mode == BaselineMode::Apply => Some(reading.baseline(file)?),
+            Some(file) if baseline_mode == BaselineMode::Apply => Some(loader.baseline(file)?),
             _ => None,
         };
         let inline = match (shared.no_inline_allow, source) {
@@ -117,13 +117,13 @@ impl Policy {
                 today: today(),
             },
             inline,
-            notes: reading.notes,
+            notes: loader.notes,
             baseline: baseline.map(|file| file.path),
         })
     }
 }
 
-/// A file that steers a scan, and who names it.
+/// A file that is part of the policy, and the trust in its path.
 struct PolicyFile {
     path: PathBuf,
     /// The folder of the scanned tree below which the path may not lead through a symbolic link;
@@ -140,7 +140,10 @@ impl PolicyFile {
         Self { path: folder.join(name), tree: Some(folder.to_owned()) }
     }
 
-    /// Returns how links are treated, or the first link on the way that the scanned tree has.
+    /// Returns how to treat links.
+    ///
+    /// # Errors
+    /// The path leads through a link in the scanned tree.
     fn links(&self) -> anyhow::Result<Links> {
         let Some(tree) = &self.tree else { return Ok(Links::Follow) };
         let below = self.path.strip_prefix(tree).unwrap_or(Path::new(""));
@@ -148,30 +151,31 @@ impl PolicyFile {
         for part in below {
             path.push(part);
             if path.is_symlink() {
-                bail!("{} is a symbolic link; {NO_LINKS}", shown(&path));
+                bail!("{} is a symbolic link, and {NO_LINKS}", shown(&path));
             }
         }
         Ok(Links::Refuse)
     }
 }
 
-/// What a user does about a link in the scanned tree that would steer the scan.
-const NO_LINKS: &str = "links in a scanned tree are not followed, so name the file with --config, \
+/// Advice for a policy file in the scanned tree that is a link.
+const NO_LINKS: &str = "links in a scanned tree are not followed: name the file with --config, \
                         --baseline or --rules";
 
-/// Returns the day that it is in UTC.
+/// Returns the current date in UTC.
 fn today() -> Date {
     TimeZone::UTC.to_datetime(Timestamp::now()).date()
 }
 
-/// Reads files where they count.
+/// Reads policy files from their source.
 struct PolicyLoader<'a> {
     source: &'a PolicySource,
     notes: Vec<String>,
 }
 
 impl PolicyLoader<'_> {
-    /// Finds and reads the configuration; returns its path, too, or where it would be.
+    /// Finds and reads the configuration; returns it with its path. Without a configuration, returns the
+    /// default and the path where a configuration would be.
     fn config(&mut self, shared: &SharedArgs) -> anyhow::Result<(Config, PathBuf)> {
         if shared.no_config {
             return Ok((Config::default(), self.top().join(NAME)));
@@ -180,7 +184,7 @@ impl PolicyLoader<'_> {
         let file = match (&shared.config, self.source) {
             (Some(path), _) => {
                 let path = std::path::absolute(path);
-                PolicyFile::by_user(path.context("the current folder cannot be read")?)
+                PolicyFile::by_user(path.context("cannot read the current folder")?)
             }
             (None, PolicySource::Folder(folder)) => match find(folder) {
                 Some(folder) => by_tree(folder),
@@ -192,7 +196,7 @@ impl PolicyLoader<'_> {
         self.warn_of_edits(&path)?;
         match self.text(&file)? {
             Some((text, place)) => {
-                self.notes.push(format!("the configuration is {place}"));
+                self.notes.push(format!("using configuration {place}"));
                 let config = Config::parse(Path::new(&place), &text)?;
                 let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
                 let named = config.rules.iter().chain(config.baseline.as_ref());
@@ -202,7 +206,7 @@ impl PolicyLoader<'_> {
                 Ok((config, path))
             }
             None if file.tree.is_none() => {
-                bail!("{}", self.missing(&path, "the configuration"))
+                bail!("{}", self.missing(&path, "configuration"))
             }
             None => Ok((Config::default(), path)),
         }
@@ -215,14 +219,14 @@ impl PolicyLoader<'_> {
         }
     }
 
-    /// Returns a path as the files of a commit have it, if it lies among them.
+    /// Returns a path relative to the files of a commit, if it is below their top.
     fn inside(&self, path: &Path) -> Option<PathBuf> {
         let (PolicySource::Commit { top, .. } | PolicySource::NoBase { top }) = self.source else {
             return None;
         };
         let path = lexical(path);
-        // A link within the work tree must not lead out of it: whoever is judged could make one. So
-        // only the folder that is the top is followed, not what lies below it.
+        // A link within the work tree must not lead out of it, because the author of the change could
+        // create one. So only links to the top itself are resolved, not links below it.
         let is_top = |folder: &&Path| std::fs::canonicalize(folder).is_ok_and(|it| it == *top);
         if let Some(folder) = path.ancestors().skip(1).find(is_top) {
             return path.strip_prefix(folder).ok().map(Path::to_owned);
@@ -231,7 +235,7 @@ impl PolicyLoader<'_> {
         whole.strip_prefix(top).ok().map(Path::to_owned)
     }
 
-    /// Reads a file where it counts; returns its text and its name for messages, `None` if there is
+    /// Reads a file from its source; returns its text and its name for messages, or `None` if there is
     /// no such file.
     fn text(&self, file: &PolicyFile) -> anyhow::Result<Option<(String, String)>> {
         let path = &file.path;
@@ -257,21 +261,21 @@ impl PolicyLoader<'_> {
     fn missing(&self, path: &Path, what: &str) -> String {
         match (self.inside(path), self.source) {
             (Some(below), PolicySource::Commit { base, .. }) => format!(
-                "{what} {} is not in the base {}: a change is judged by what its base has \
-                 (--trust-head takes what the work tree has)",
+                "{what} {} is not in the base {}, by whose policy the change is judged; use \
+                 --trust-head to read it from the work tree",
                 below.display(),
                 short(base),
             ),
             (Some(below), _) => format!(
-                "{what} {} cannot be read: the change has no base to read it from \
-                 (--trust-head takes what the work tree has)",
+                "cannot read {what} {}: the change has no base to read it from; use --trust-head \
+                 to read it from the work tree",
                 below.display()
             ),
             (None, _) => format!("{what} {} does not exist", shown(path)),
         }
     }
 
-    /// Tells of a file that decides and that the change edits.
+    /// Adds a note if the change edits a policy file.
     fn warn_of_edits(&mut self, path: &Path) -> anyhow::Result<()> {
         let Some(below) = self.inside(path) else { return Ok(()) };
         let PolicySource::Commit { base, head: Some(head), .. } = self.source else {
@@ -279,7 +283,7 @@ impl PolicyLoader<'_> {
         };
         if base.id(&below)? != head.id(&below)? {
             self.notes.push(format!(
-                "the change edits {}: that counts after it is merged; until then what {} has does",
+                "the change edits {}: the edit applies once merged; using the version of {}",
                 below.display(),
                 short(base),
             ));
@@ -293,7 +297,7 @@ impl PolicyLoader<'_> {
             return Ok(rules::add_path(rules, path, file.links()?)?);
         };
         let PolicySource::Commit { base, .. } = self.source else {
-            bail!("{}", self.missing(path, "the rules"));
+            bail!("{}", self.missing(path, "rules"));
         };
         let listed = base.list(&below)?;
         let files: Vec<PathBuf> = match listed {
@@ -309,7 +313,7 @@ impl PolicyLoader<'_> {
         for file in files {
             let file = PolicyFile::by_user(file);
             let Some((text, place)) = self.text(&file)? else {
-                bail!("{}", self.missing(&file.path, "the rule file"));
+                bail!("{}", self.missing(&file.path, "rule file"));
             };
             rules.add_text(Path::new(&place), &text)?;
         }
@@ -318,19 +322,19 @@ impl PolicyLoader<'_> {
 
     fn baseline(&self, file: &PolicyFile) -> anyhow::Result<Baseline> {
         let Some((text, place)) = self.text(file)? else {
-            let missing = self.missing(&file.path, "the baseline");
+            let missing = self.missing(&file.path, "baseline");
             bail!("{missing}; `ddpatrol baseline create` writes one");
         };
-        Baseline::parse(&text).with_context(|| format!("the baseline {place} cannot be used"))
+        Baseline::parse(&text).with_context(|| format!("invalid baseline {place}"))
     }
 }
 
-/// Spells a commit as people do.
+/// Returns the abbreviated id of a commit.
 fn short(base: &Snapshot) -> String {
     base.commit().to_string()[..12].to_owned()
 }
 
-/// Finds the folder whose configuration applies: `folder` or the nearest above it, up to the top of
+/// Finds the folder with the configuration: `folder` or the nearest folder above it, up to the top of
 /// a work tree.
 fn find(folder: &Path) -> Option<&Path> {
     for folder in folder.ancestors() {
@@ -346,17 +350,17 @@ fn find(folder: &Path) -> Option<&Path> {
 
 /// Returns the baseline that the configuration of the current folder names.
 pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
-    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let here = std::env::current_dir().context("cannot read the current folder")?;
     let Some(folder) = find(&here) else { return Ok(None) };
     let file = PolicyFile::by_configuration(folder, Path::new(NAME));
     let source = PolicySource::Folder(folder.to_owned());
-    let reading = PolicyLoader { source: &source, notes: Vec::new() };
-    let Some((text, place)) = reading.text(&file)? else { return Ok(None) };
+    let loader = PolicyLoader { source: &source, notes: Vec::new() };
+    let Some((text, place)) = loader.text(&file)? else { return Ok(None) };
     let config = Config::parse(Path::new(&place), &text)?;
     Ok(config.baseline.map(|baseline| folder.join(baseline)))
 }
 
-/// Spells a path as people would from the current folder.
+/// Formats a path relative to the current folder.
 pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let below = path.strip_prefix(here).unwrap_or(path);

@@ -29,7 +29,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     run_then(args, BaselineMode::Apply, &|_| Ok(()))
 }
 
-/// Scans, and goes on with what was found unless the scan was interrupted.
+/// Scans, and then calls `then` unless the scan was interrupted.
 pub(super) fn run_then(
     args: &ScanArgs,
     baseline_mode: BaselineMode,
@@ -44,7 +44,7 @@ pub(super) fn run_then(
     };
     let finish = |finished: &Finished<'_>| {
         if let Some(state) = state.borrow().as_ref() {
-            state.finish().context("cannot write the state")?;
+            state.finish().context("cannot write the state file")?;
         }
         then(finished)
     };
@@ -64,7 +64,7 @@ pub(super) fn run_then(
     scan_run::run(job, Box::new(sources), &run)
 }
 
-/// Tells how far a scan looks: at all that a baseline knows if it covers the work trees that it touches.
+/// Returns the reach of a scan: all tokens of a baseline, if the scan covers its work trees completely.
 fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
     if !is_whole(args) {
         return Reach::Unknown;
@@ -81,18 +81,18 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Reach {
     if folders.is_empty() {
         folders.push(roots.here.clone());
     }
-    // A baseline in a folder above may know other work trees, too.
+    // A baseline in a folder above may contain tokens of other work trees.
     let baseline = args.shared.baseline.as_ref().map(|it| roots.here.join(it));
     let baseline = baseline.and_then(|it| it.parent()?.canonicalize().ok());
     folders.extend(baseline);
     if folders.iter().all(|folder| paths.iter().any(|path| folder.starts_with(path))) {
         return Reach::All;
     }
-    // A part of a work tree is looked at without its history, so nothing can be said of what it had.
+    // A part of a work tree is scanned without its history, so missing tokens cannot be detected.
     if roots.tops.is_empty() && !plain.is_empty() { Reach::Below(plain) } else { Reach::Unknown }
 }
 
-/// Tells whether a scan looks at all there is below its paths.
+/// Returns `true` if a scan reads everything below its paths.
 fn is_whole(args: &ScanArgs) -> bool {
     let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
@@ -102,9 +102,9 @@ fn is_whole(args: &ScanArgs) -> bool {
         && args.shared.rules.only.is_empty()
 }
 
-/// Finds the tops of the work trees that paths lie in.
+/// Finds the tops of the work trees that contain the paths.
 fn roots(paths: &[PathBuf]) -> anyhow::Result<Roots> {
-    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let here = std::env::current_dir().context("cannot read the current folder")?;
     let nothing = Environment::default();
     let found = paths.iter().filter_map(|path| {
         let folder = if path.is_dir() { path } else { path.parent()? };
@@ -117,7 +117,7 @@ fn roots(paths: &[PathBuf]) -> anyhow::Result<Roots> {
     Ok(Roots { here, tops })
 }
 
-/// Returns the folder that the search for a configuration begins in: the deepest that holds all paths.
+/// Returns the folder where the search for a configuration begins: the deepest that contains all paths.
 fn start(roots: &Roots, paths: &[PathBuf]) -> PathBuf {
     let whole = |path: &PathBuf| {
         let whole = path.canonicalize().unwrap_or_else(|_| roots.whole(path));
@@ -131,20 +131,20 @@ fn start(roots: &Roots, paths: &[PathBuf]) -> PathBuf {
     named.map(whole).reduce(common).unwrap_or_else(|| roots.here.clone())
 }
 
-/// Opens the state file, and notes why an existing one is not used.
+/// Opens the state file; adds a note if an existing one cannot be used.
 fn open_state(
     args: &ScanArgs,
     scan_context: &ScanContext<'_>,
 ) -> anyhow::Result<Option<Arc<State>>> {
     let Some(path) = &args.what.state else { return Ok(None) };
-    // What an earlier scan has found and reported depends on these options, too.
+    // The results of an earlier scan depend on these options as well.
     let settings = format!("{} {:?}", scan_context.keep_shaped, args.shared.archives);
     let (state, why) = State::open(path.clone(), scan_context.rules, &settings)
-        .with_context(|| format!("the state {} cannot be read", path.display()))?;
+        .with_context(|| format!("cannot read the state file {}", path.display()))?;
     if let Some(why) = why {
         scan_context
             .run
-            .note(format!("the state {} is not used, {why}: all is read", path.display()));
+            .note(format!("state file {} not used, {why}: everything is read", path.display()));
     }
     Ok(Some(Arc::new(state)))
 }
@@ -210,7 +210,7 @@ fn sources(
     Ok(sources)
 }
 
-/// Reads what the user's own settings say about ignore rules.
+/// Reads the user's settings for ignore rules.
 pub(super) fn user_rules() -> UserRules {
     let excludes_file = ignore::gitignore::gitconfig_excludes_path();
     UserRules { excludes_file, home: std::env::home_dir() }
@@ -228,7 +228,7 @@ fn is_pipe(_: &Path) -> bool {
     false
 }
 
-/// A named pipe. Opening it waits for a writer, so its failure is that of the first read.
+/// A named pipe. Opening it blocks until there is a writer; an error is returned by the first read.
 struct NamedPipe(Result<File, Option<io::Error>>);
 
 impl NamedPipe {
@@ -246,7 +246,7 @@ impl Read for NamedPipe {
     }
 }
 
-/// Notes of folders below the top of a work tree that the history they lie in is not read.
+/// Adds notes for folders below the top of a work tree whose history is not scanned.
 fn note_unread_histories(named: &[NamedRepository], paths: &[PathBuf], run: &Run) {
     let read: HashSet<_> = named.iter().map(|(it, _)| it.common_dir.canonicalize().ok()).collect();
     let mut noted = HashSet::new();
@@ -257,14 +257,14 @@ fn note_unread_histories(named: &[NamedRepository], paths: &[PathBuf], run: &Run
         else {
             continue;
         };
-        // The walk of a folder above it meets it.
+        // The walk of a folder above finds the repository.
         let top_path = top.canonicalize().unwrap_or_else(|_| top.clone());
         let is_met =
             paths.iter().any(|it| it.canonicalize().is_ok_and(|it| top_path.starts_with(it)));
         let is_read = is_met || read.contains(&repository.common_dir.canonicalize().ok());
         if !is_read && noted.insert(top.clone()) {
             run.note(format!(
-                "the history that {} lies in is not read: `ddpatrol scan {}` reads it",
+                "the history of the repository of {} is not scanned: run `ddpatrol scan {}`",
                 path.display(),
                 quote(&top.to_string_lossy())
             ));
@@ -272,13 +272,13 @@ fn note_unread_histories(named: &[NamedRepository], paths: &[PathBuf], run: &Run
     }
 }
 
-/// A repository and the path by which it was named.
+/// A repository and the path that the user gave.
 type NamedRepository = (Repository, PathBuf);
 
-/// Sorts the paths: repositories whose history is to be read, and what is to be read as files.
+/// Splits the paths into repositories whose history is scanned, and paths that are scanned as files.
 ///
-/// With `--history-only`, a path that is no repository, or a broken one, is reported; the others are
-/// scanned.
+/// With `--history-only`, a path that is not a repository, or a corrupt one, is reported; the others
+/// are scanned.
 fn repositories(
     args: &ScanArgs,
     paths: Vec<PathBuf>,
@@ -308,14 +308,14 @@ fn repositories(
             Ok(None) if only => {
                 let (code, message) = match path.symlink_metadata() {
                     Ok(_) => {
-                        let message = "not a git repository, nor the top of a work tree";
+                        let message = "not a git repository or the top of a work tree";
                         (Code::NotARepository, message)
                     }
                     Err(_) => (Code::FileMissing, "no such file or folder"),
                 };
                 run.report_message(Severity::Unread, code, Some(path), message);
             }
-            // The walk of the files meets a broken repository, and reports it.
+            // The walk of the files finds and reports a corrupt repository.
             Ok(None) | Err(_) => files.push(path),
         }
     }

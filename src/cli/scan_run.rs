@@ -1,4 +1,7 @@
-//! What all commands that scan share: from sources to reports and an exit code.
+//! The run of a scan, shared by all commands that scan.
+//!
+//! Input: a job and its sources. Output: reports and an exit code. Does not find anything itself: `scan`
+//! does.
 
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
@@ -28,35 +31,35 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What a command scans.
+/// The inputs of a scan.
 pub(super) type Inputs = Vec<Input>;
 
-/// Makes the sources, once the context of windows and the files of the scan's own making are known.
+/// Creates the sources, once the context of windows and the temporary files of the scan are known.
 pub(super) type OpenSources<'a> = Box<dyn FnOnce(&ScanContext<'_>) -> anyhow::Result<Inputs> + 'a>;
 
-/// What a command scans, and how it judges what it finds.
+/// A scan to run, and its policy.
 pub(super) struct Job<'a> {
     pub(super) shared: &'a SharedArgs,
-    /// Whether tokens that the base of a change has fail, too.
+    /// Whether preexisting tokens fail the scan, too.
     pub(super) all: bool,
-    /// Where the configuration is from.
+    /// The source of the policy.
     pub(super) source: PolicySource,
-    /// Where paths count from.
+    /// The folders that paths are relative to.
     pub(super) roots: Roots,
     pub(super) baseline_mode: BaselineMode,
-    /// The paths that the user names; none for a change.
+    /// The paths that the user names; empty for a change.
     pub(super) scanned: &'a [PathBuf],
-    /// The merge or similar that the commit of what is staged ends.
+    /// The merge or similar operation that the next commit ends.
     pub(super) operation: Option<Operation>,
-    /// How far it looks: which decisions could be needed, so that those that are not are told.
+    /// The part of the baseline that the scan covers, in which unused entries can be reported.
     pub(super) reach: Reach,
-    /// The report where the user asks for none.
+    /// The report format if the user requests no report.
     pub(super) default_report: Option<ReportFormat>,
-    /// What follows a scan that was not interrupted.
+    /// Called after a scan that was not interrupted.
     pub(super) finish: &'a dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 }
 
-/// A scan that has ended.
+/// A completed scan.
 pub(super) struct Finished<'a> {
     pub(super) outcome: &'a Outcome,
     pub(super) rules: &'a RuleSet,
@@ -64,21 +67,21 @@ pub(super) struct Finished<'a> {
     pub(super) redactor: &'a Redactor,
 }
 
-/// What sources need to know of the scan.
+/// The parts of a scan that sources need.
 pub(super) struct ScanContext<'a> {
     pub(super) context: Context,
-    /// Reports that are being written.
+    /// Reports that are being written, which must not be scanned.
     pub(super) own: Vec<PathBuf>,
     pub(super) workers: Arc<Workers>,
     pub(super) run: Arc<Run>,
     pub(super) rules: &'a RuleSet,
     pub(super) keep_shaped: bool,
     pub(super) exclude: &'a Exclude,
-    /// The folder that relative paths count from.
+    /// The folder that relative paths are relative to.
     pub(super) here: &'a Path,
 }
 
-/// Prepares the workers of a scan.
+/// Creates the workers of a scan.
 pub(super) fn workers(args: &RunArgs) -> Arc<Workers> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Arc::new(Workers::new(args.threads.map_or_else(cores, usize::from)))
@@ -166,7 +169,7 @@ impl ScanRun<'_> {
             on_match: is_streamed.then_some(&on_match),
         };
         let workers = workers(&self.args.run);
-        let responding = IssuerActions::new(&self.args.responding, run)?;
+        let actions = IssuerActions::new(&self.args.responding, run)?;
         let scan_context = ScanContext {
             context: scan.context(),
             own,
@@ -183,7 +186,7 @@ impl ScanRun<'_> {
         let mut document = DocumentBuilder::new(options, paths).document(&outcome);
         let mut failure = None;
         if !outcome.interrupted {
-            failure = self.respond(&responding, &mut outcome, &mut document).err();
+            failure = self.respond(&actions, &mut outcome, &mut document).err();
         }
         if let Err(error) = streams.finish(&document) {
             failure.get_or_insert(error);
@@ -199,25 +202,25 @@ impl ScanRun<'_> {
         {
             failure.get_or_insert(error);
         }
-        if let Err(error) = self.tell(&document, reports, elapsed) {
+        if let Err(error) = self.write_reports(&document, reports, elapsed) {
             failure.get_or_insert(error);
         }
         self.exit(&outcome, failure)
     }
 
-    /// Asks issuers about the tokens and has them revoked, as far as the user wants that.
+    /// Verifies and revokes the tokens, as far as the user requested.
     fn respond(
         &self,
-        responding: &IssuerActions<'_>,
+        actions: &IssuerActions<'_>,
         outcome: &mut Outcome,
         document: &mut Document,
     ) -> anyhow::Result<()> {
-        let responses = responding.respond(&outcome.findings, document)?;
+        let responses = actions.respond(&outcome.findings, document)?;
         outcome.interrupted = signals::was_interrupted();
         document.interrupted = outcome.interrupted;
         document.answer(&responses, self.redactor);
-        if responding.has_failed(&responses) {
-            bail!("not every token was revoked");
+        if actions.has_failed(&responses) {
+            bail!("not all tokens were revoked");
         }
         Ok(())
     }
@@ -225,12 +228,12 @@ impl ScanRun<'_> {
     fn paths(&self) -> anyhow::Result<Paths> {
         let base = self.args.path_base.as_deref();
         if let Some(base) = base.filter(|base| !base.is_dir()) {
-            bail!("cannot use --path-base {}: not a directory", base.display());
+            bail!("invalid --path-base {}: not a directory", base.display());
         }
         Ok(Paths::new(&self.policy.decisions.roots, self.job.scanned, base))
     }
 
-    /// Looks at what the sources hold, and sets aside what does not count.
+    /// Scans the sources, sets preexisting tokens aside and applies exclusions and decisions.
     fn scan(&self, scan: &Scan<'_>, sources: &Inputs, run: &Arc<Run>) -> Outcome {
         let shows_progress = !self.args.run.quiet && io::stderr().is_terminal();
         let progress = shows_progress.then(|| Progress::start(Arc::clone(run)));
@@ -250,31 +253,31 @@ impl ScanRun<'_> {
     }
 
     /// Writes all reports; returns the first failure.
-    fn tell(
+    fn write_reports(
         &self,
         document: &Document,
         reports: Vec<Output>,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
-        let told = reports.iter().any(Output::shows_issues);
-        if !told || self.args.run.quiet {
+        let is_shown = reports.iter().any(Output::shows_issues);
+        if !is_shown || self.args.run.quiet {
             self.print_issues(document);
         }
-        let shared = ReportOptions {
+        let options = ReportOptions {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
         };
-        let written = reports.into_iter().map(|output| output.write(document, &shared));
-        // Every report is written, whatever became of the one before it.
+        let written = reports.into_iter().map(|output| output.write(document, &options));
+        // All reports are written, even if one of them fails.
         written.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Prints to standard error what was not looked at, where no report that people see tells it.
+    /// Prints the issues of the scan to standard error, if no report on the terminal shows them.
     fn print_issues(&self, document: &Document) {
         for note in &document.diagnostics {
-            // Of a change, quiet hooks say what they have not read.
+            // For a change, all issues are printed, even with --quiet.
             if self.args.run.quiet && !note.is_unread() && !self.job.scanned.is_empty() {
                 continue;
             }
@@ -283,11 +286,11 @@ impl ScanRun<'_> {
             let _ = writeln!(io::stderr(), "ddpatrol: {}", escape::terminal(&text));
         }
         if document.interrupted {
-            print_error("interrupted: the report is partial");
+            print_error("interrupted: the report is incomplete");
         }
     }
 
-    /// Decides the exit code, in the one place where that is done.
+    /// Returns the exit code of the scan.
     fn exit(&self, outcome: &Outcome, failure: Option<anyhow::Error>) -> anyhow::Result<Exit> {
         let failure = failure.filter(|error| !is_closed_pipe(error));
         if let Some(error) = &failure {
@@ -315,9 +318,9 @@ impl ScanRun<'_> {
     }
 }
 
-/// The reports that are written line by line while the scan runs.
+/// The JSONL reports, which are written while the scan runs.
 struct JsonlStreams<'a> {
-    /// All workers write to the same outputs, so the record of a match is made under their lock, too.
+    /// All workers write to the same outputs, so the record of a match is also created under this lock.
     state: Mutex<JsonlState<'a>>,
     rules: &'a RuleSet,
 }
@@ -325,13 +328,13 @@ struct JsonlStreams<'a> {
 struct JsonlState<'a> {
     outputs: Vec<Output>,
     builder: DocumentBuilder<'a>,
-    /// The first failure to write.
+    /// The first write error.
     failure: Option<anyhow::Error>,
-    /// The match that was written last.
+    /// The last written match.
     last: Option<LastMatch>,
 }
 
-/// A match that was written, and what was written of it.
+/// A written match and its record.
 struct LastMatch {
     fingerprint: Fingerprint,
     location: Location,
@@ -339,7 +342,7 @@ struct LastMatch {
 }
 
 impl JsonlState<'_> {
-    /// Returns the record of a match that differs from the last one in its position only.
+    /// Returns the record of a match that differs from the last match only in its position.
     fn repeated(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
         let Occurrence { token, location } = found;
         let last = self.last.as_mut()?;
@@ -353,7 +356,7 @@ impl JsonlState<'_> {
 }
 
 impl JsonlStreams<'_> {
-    /// Writes one match; after a failure nothing more.
+    /// Writes one match; does nothing after a write error.
     fn write(&self, found: Occurrence<'_>, policy: &Policy) {
         let mut state = lock(&self.state);
         if state.failure.is_some() {
@@ -379,7 +382,7 @@ impl JsonlStreams<'_> {
         }
     }
 
-    /// Writes what follows the matches.
+    /// Writes the lines after the matches.
     fn finish(self, document: &Document) -> anyhow::Result<()> {
         let state = self.state.into_inner().unwrap_or_else(|poison| poison.into_inner());
         let JsonlState { outputs, failure, .. } = state;

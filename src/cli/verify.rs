@@ -1,7 +1,7 @@
-//! `--verify` and `--revoke`: acts on the proven tokens of a scan, as the arguments say.
+//! `--verify` and `--revoke`: verifies and revokes the proven tokens of a scan.
 //!
 //! Input: the findings of a scan, the arguments, and credentials from the environment. Output: the
-//! responses of issuers; the plan and the question go to standard error. It sends no requests itself:
+//! responses of issuers; the plan and the prompt go to standard error. It sends no requests itself:
 //! `respond` does.
 
 use super::args::{ActionArgs, VerifyArgs};
@@ -22,17 +22,17 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a command that scans does about its findings.
+/// The actions on findings that the arguments request.
 pub(super) struct IssuerActions<'a> {
     args: &'a VerifyArgs,
     responder: Option<Responder>,
 }
 
 impl<'a> IssuerActions<'a> {
-    /// Reads what the user configured, and refuses before the scan what could not be done after it.
+    /// Reads the arguments and credentials; fails before the scan if the actions are impossible after it.
     pub(super) fn new(args: &'a VerifyArgs, run: &Arc<Run>) -> anyhow::Result<Self> {
         if !args.revoke && (args.action.dry_run || args.action.yes) {
-            bail!("--dry-run and --yes go with --revoke");
+            bail!("--dry-run and --yes require --revoke");
         }
         if !args.verify && !args.revoke {
             return Ok(Self { args, responder: None });
@@ -79,7 +79,7 @@ impl<'a> IssuerActions<'a> {
                 proven.iter().copied().zip(subjects).partition(|(at, _)| is_dead(*at));
             let (open, subjects): (Vec<usize>, Vec<Subject>) = open.into_iter().unzip();
             for (at, _) in dead {
-                let detail = "verified, so there is nothing to revoke".to_owned();
+                let detail = "verification found it dead: nothing to revoke".to_owned();
                 let revocation = Revocation { outcome: Outcome::AlreadyDead, detail };
                 responses[at].revocation = Some(revocation);
             }
@@ -110,7 +110,7 @@ fn location(place: &Place) -> String {
     format!("{path}:{}{commit}", place.line)
 }
 
-/// Shows the plan, asks on the terminal unless `--yes` is given, and revokes.
+/// Prints the plan, asks for confirmation unless `--yes` is given, and revokes.
 pub(super) fn revoke(
     args: &ActionArgs,
     responder: &Responder,
@@ -150,37 +150,39 @@ pub(super) fn revoke(
 }
 
 impl ActionArgs {
-    /// Requires a terminal to ask on, `--yes` or `--dry-run`.
+    /// Requires a terminal for the confirmation prompt, `--yes` or `--dry-run`.
     pub(super) fn check_consent(&self) -> anyhow::Result<()> {
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         if !self.yes && !self.dry_run && !can_ask {
             bail!(
-                "--revoke asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to see what it would do"
+                "--revoke requires confirmation, but there is no terminal: add --yes, or --dry-run to see what would be revoked"
             );
         }
         Ok(())
     }
 
-    /// Returns where issuers are and the credentials for them, from arguments and environment.
+    /// Returns the endpoints of issuers and the credentials for them, from arguments and environment.
     pub(super) fn settings(&self, pause: u16) -> anyhow::Result<Settings> {
         let issuers = self.issuer.iter().map(|url| Endpoint::parse(url));
-        let issuers = once(issuers.collect::<Result<_, _>>().context("--issuer")?);
-        // Whoever names places means these and no others.
+        let issuers = unique(issuers.collect::<Result<_, _>>().context("invalid --issuer")?);
+        // Explicit endpoints replace the default ones.
         let sites: Vec<&str> = if self.datadog_site.is_empty() && issuers.is_empty() {
             DATADOG_SITES.to_vec()
         } else {
             self.datadog_site.iter().map(String::as_str).collect()
         };
         let sites = sites.into_iter().map(Endpoint::datadog);
-        let sites = once(sites.collect::<Result<_, _>>().context("--datadog-site")?);
+        let sites = unique(sites.collect::<Result<_, _>>().context("invalid --datadog-site")?);
         let service_account = match &self.service_account {
-            Some(text) => Some(Uuid::parse(text).context("--service-account takes a UUID")?),
+            Some(text) => {
+                Some(Uuid::parse(text).context("invalid --service-account: expected a UUID")?)
+            }
             None => None,
         };
         Ok(Settings {
             sites,
             issuers,
-            github: Endpoint::parse(&self.github_api).context("--github-api")?,
+            github: Endpoint::parse(&self.github_api).context("invalid --github-api")?,
             site_token: credential(SITE_TOKEN)?,
             issuer_token: credential(ISSUER_TOKEN)?,
             service_account,
@@ -189,15 +191,15 @@ impl ActionArgs {
     }
 }
 
-/// Keeps the first of places that are named more than once.
-fn once(places: Vec<Endpoint>) -> Vec<Endpoint> {
-    let mut kept: Vec<Endpoint> = Vec::new();
-    for place in places {
-        if !kept.contains(&place) {
-            kept.push(place);
+/// Removes duplicate endpoints; keeps the first of each.
+fn unique(endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+    let mut unique: Vec<Endpoint> = Vec::new();
+    for endpoint in endpoints {
+        if !unique.contains(&endpoint) {
+            unique.push(endpoint);
         }
     }
-    kept
+    unique
 }
 
 /// Reads an administrator's token from the environment.
@@ -208,7 +210,7 @@ fn credential(name: &str) -> anyhow::Result<Option<Secret>> {
         return Ok(None);
     }
     if !bytes.iter().all(u8::is_ascii_graphic) {
-        bail!("{name} holds no token: it has characters that none has");
+        bail!("{name} contains characters that are not valid in a token");
     }
     Ok(Some(Secret::new(bytes)))
 }

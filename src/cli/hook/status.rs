@@ -1,10 +1,10 @@
-//! `ddpatrol hook status`: what git runs as each hook, in order, and from which file.
+//! `ddpatrol hook status`: lists the steps that git runs as each hook, in order, with their files.
 //!
-//! Input: the folder of hooks of a repository, or of all repositories. Output: lines of text. Follows the
-//! hooks that ddpatrol, husky and pre-commit run in turn; what other scripts run is not known, except
-//! that a script names ddpatrol. Writes nothing.
+//! Input: the hooks folder of a repository, or of all repositories. Output: lines of text. Follows the
+//! hooks that ddpatrol, husky and pre-commit run in turn. Other scripts are not followed; it is only
+//! reported whether they mention ddpatrol. Writes no files.
 
-use super::folder::{self, LEGACY, is_executable, is_ours, manager_of, read_script, with_end};
+use super::folder::{self, LEGACY, is_executable, is_ours, manager_of, read_script, with_suffix};
 use super::husky::{self, Husky};
 use super::kept_hooks::KeptHooks;
 use super::manager::HookManager;
@@ -14,35 +14,35 @@ use crate::cli::exit::Exit;
 use crate::cli::messages::{print_error, print_line};
 use std::path::{Path, PathBuf};
 
-/// The hooks that a folder for all repositories cannot pass on.
+/// The hooks that a hooks folder for all repositories does not forward.
 const NOT_PASSED_ON: [&str; 2] = ["push-to-checkout", "reference-transaction"];
 
-/// How many hooks that run each other are followed.
+/// The maximum length of a chain of hooks.
 const MAX_DEPTH: usize = 8;
 
-/// Something that runs as a hook.
+/// A step of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct HookStep {
     path: PathBuf,
     runs: StepAction,
 }
 
-/// What a step runs.
+/// The action of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum StepAction {
-    /// ddpatrol, by a hook or a line of ours.
+    /// ddpatrol, from our hook or our line.
     Ddpatrol(Hook),
-    /// A script of somebody else.
+    /// Another script.
     Script(Mention),
-    /// The jobs in the configuration of another tool.
+    /// The jobs in the configuration of a hook manager.
     Jobs(HookManager, Mention),
-    /// Nothing, for a reason.
+    /// Nothing, with the reason.
     Nothing(&'static str),
-    /// The hook that each repository has itself.
+    /// Each repository's own hook.
     EachOwn,
 }
 
-/// Whether a text names ddpatrol.
+/// Whether a text mentions ddpatrol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mention {
     Ddpatrol,
@@ -64,7 +64,7 @@ impl HookStep {
     fn text(&self) -> String {
         let path = self.path.display();
         let mention = |mention| match mention {
-            Mention::Ddpatrol => ", which names ddpatrol",
+            Mention::Ddpatrol => ", which mentions ddpatrol",
             Mention::None => "",
         };
         match &self.runs {
@@ -77,7 +77,7 @@ impl HookStep {
                 format!("the hooks of {}, from {path}{}", manager.name(), mention(*it))
             }
             StepAction::Nothing(why) => format!("nothing, from {path}: {why}"),
-            StepAction::EachOwn => "the hook of the repository itself".to_owned(),
+            StepAction::EachOwn => "the repository's own hook".to_owned(),
         }
     }
 }
@@ -88,21 +88,21 @@ pub(super) fn run(args: &HookPlaceArgs) -> anyhow::Result<Exit> {
     }
     let repository = args.repository();
     let hooks = Hooks::of(repository)?;
-    print_line(&format!("Hooks of this repository run from {}.", hooks.folder.display()))?;
+    print_line(&format!("Hooks of this repository are in {}.", hooks.folder.display()))?;
     if !folder::is_same(&hooks.folder, &hooks.own) {
-        print_line("core.hooksPath says so.")?;
+        print_line("This folder is set by core.hooksPath.")?;
     }
     let global = folder::global_setting().filter(|path| folder::passes_on(path));
     if let Some(global) = global.filter(|path| !folder::is_same(path, &hooks.folder)) {
         print_line(&format!(
-            "The hooks for all repositories in {} do not run here.",
+            "The hooks for all repositories in {} do not run in this repository.",
             global.display()
         ))?;
     }
     hooks.show()?;
     let hidden = hooks.hidden();
     if !hidden.is_empty() {
-        print_line("Not run, since git looks for hooks elsewhere:")?;
+        print_line("Not run, because git looks for hooks in another folder:")?;
         hidden.iter().try_for_each(|path| print_line(&format!("  {}", path.display())))?;
     }
     Ok(Exit::Clean)
@@ -113,7 +113,7 @@ fn show_global() -> anyhow::Result<Exit> {
         print_line("There are no hooks for all repositories: core.hooksPath is not set.")?;
         return Ok(Exit::Clean);
     };
-    print_line(&format!("Hooks of all repositories run from {}.", folder.display()))?;
+    print_line(&format!("Hooks for all repositories are in {}.", folder.display()))?;
     let scope = Scope::AllRepositories;
     Hooks { own: folder.clone(), folder, top: None, scope, is_bare: false }.show()?;
     if let Some(folder) = folder::global_setting() {
@@ -122,7 +122,7 @@ fn show_global() -> anyhow::Result<Exit> {
     Ok(Exit::Clean)
 }
 
-/// Reports what still runs ddpatrol after its hooks were removed.
+/// Warns about hooks that still run ddpatrol after its hooks were removed.
 pub(super) fn warn_of_rest(repository: Option<&Path>, names: &[&str]) -> anyhow::Result<()> {
     let hooks = Hooks::of(repository)?;
     for name in names {
@@ -131,9 +131,9 @@ pub(super) fn warn_of_rest(repository: Option<&Path>, names: &[&str]) -> anyhow:
                 StepAction::Ddpatrol(_) if folder::passes_on(&hooks.folder) => {
                     "`ddpatrol hook uninstall --global` removes it"
                 }
-                StepAction::Ddpatrol(_) => "remove it there",
+                StepAction::Ddpatrol(_) => "remove it from that file",
                 StepAction::Script(Mention::Ddpatrol) | StepAction::Jobs(_, Mention::Ddpatrol) => {
-                    "it was not written by `ddpatrol hook install`: remove the line there"
+                    "it was not written by `ddpatrol hook install`: remove the line from that file"
                 }
                 _ => continue,
             };
@@ -147,7 +147,7 @@ pub(super) fn warn_of_rest(repository: Option<&Path>, names: &[&str]) -> anyhow:
 /// The hooks of a repository, or of all.
 #[derive(Debug)]
 struct Hooks {
-    /// The folder where git looks for them.
+    /// The folder in which git looks for them.
     folder: PathBuf,
     /// The repository's own folder.
     own: PathBuf,
@@ -171,7 +171,7 @@ impl Hooks {
 
     /// Prints the steps of every hook.
     fn show(&self) -> anyhow::Result<()> {
-        // Those that ddpatrol can be are listed in any case.
+        // The hooks that ddpatrol can install are always listed.
         let expected: Vec<&str> = if self.is_bare {
             vec![Hook::PreReceive.name()]
         } else {
@@ -189,7 +189,7 @@ impl Hooks {
                 }
                 continue;
             }
-            // Hooks for all repositories pass on every hook that there is.
+            // The hooks for all repositories forward every hook.
             if !is_expected && steps.iter().all(|step| step.runs == StepAction::EachOwn) {
                 continue;
             }
@@ -201,7 +201,7 @@ impl Hooks {
         Ok(())
     }
 
-    /// Lists the hooks of the repository itself that git does not run.
+    /// Lists the repository's own hooks that git does not run.
     fn hidden(&self) -> Vec<PathBuf> {
         if folder::is_same(&self.folder, &self.own) || folder::passes_on(&self.folder) {
             return Vec::new();
@@ -210,7 +210,7 @@ impl Hooks {
         names.map(|name| self.own.join(name)).filter(|path| is_executable(path)).collect()
     }
 
-    /// Lists what runs as a hook.
+    /// Lists the steps of a hook.
     fn steps(&self, name: &str) -> Vec<HookStep> {
         let mut steps = Vec::new();
         match Husky::of(&self.folder) {
@@ -226,7 +226,7 @@ impl Hooks {
         }
         let mut add = |runs| steps.push(HookStep { path: path.to_owned(), runs });
         if !is_executable(path) {
-            add(StepAction::Nothing("it is not executable"));
+            add(StepAction::Nothing("not executable"));
             return;
         }
         let Some(text) = read_script(path) else {
@@ -248,7 +248,7 @@ impl Hooks {
             }
         } else if let Some(manager) = manager_of(path) {
             if manager == HookManager::PreCommit {
-                self.follow(&with_end(path, LEGACY), name, depth + 1, steps);
+                self.follow(&with_suffix(path, LEGACY), name, depth + 1, steps);
             }
             steps.push(self.jobs(path, manager));
         } else {
@@ -256,7 +256,7 @@ impl Hooks {
         }
     }
 
-    /// Lists what a hook for all repositories passes on to.
+    /// Adds the steps of the repository's own hook.
     fn follow_own(&self, name: &str, depth: usize, steps: &mut Vec<HookStep>) {
         let path = self.own.join(name);
         match self.scope {
@@ -265,14 +265,14 @@ impl Hooks {
         }
     }
 
-    /// Returns the step for what another tool runs: by its configuration, or from its hook.
+    /// Returns the step for the jobs of a hook manager, from its configuration or its hook.
     fn jobs(&self, path: &Path, manager: HookManager) -> HookStep {
         let mut files: Vec<PathBuf> = Vec::new();
         if let Some(top) = &self.top {
             files.extend(manager.configurations_in(top));
         }
         if manager == HookManager::SimpleGitHooks {
-            // Its hook holds the command itself.
+            // Its hook contains the command itself.
             files.clear();
         }
         files.push(path.to_owned());
@@ -283,11 +283,11 @@ impl Hooks {
         HookStep { path, runs: StepAction::Jobs(manager, found) }
     }
 
-    /// Lists what husky runs: a script, with our line in it.
+    /// Adds the steps of husky's script, before, at and after our line.
     fn husky_steps(&self, husky: &Husky, name: &str, steps: &mut Vec<HookStep>) {
         let (path, wrapper) = (husky.script(name), self.folder.join(name));
         if husky.has_wrappers() && !husky::is_wrapper(&wrapper) && is_executable(&wrapper) {
-            // Another hook in the place of husky's.
+            // Another hook replaced husky's wrapper.
             self.follow(&wrapper, name, 0, steps);
             return;
         }
