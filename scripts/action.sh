@@ -2,9 +2,9 @@
 # The step of the GitHub Action (action.yml): determines the commits of the event, scans them with
 # ddpatrol once, and writes the annotations, the job summary and the outputs.
 #
-# Inputs come as INPUT_*, the event as GITHUB_EVENT_NAME and GITHUB_EVENT_PATH. DDPATROL_BINARY names
-# a program that is there already. Runs in the workspace, whose content is never taken for code.
-# Works with bash 3.2, which macOS has.
+# Inputs are passed as INPUT_*, the event as GITHUB_EVENT_NAME and GITHUB_EVENT_PATH. DDPATROL_BINARY is
+# the path of an existing program. Runs in the workspace, whose content is never executed. Works with
+# bash 3.2, the version of macOS.
 set -euo pipefail
 action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${GITHUB_OUTPUT:?this is the step of a GitHub Action}" "${GITHUB_STEP_SUMMARY:?}"
@@ -12,8 +12,8 @@ action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# A line that begins with `::` is a command to the runner, whoever wrote it: git's and the program's
-# messages hold names out of the repository. So commands are off, but for the few that are ours.
+# The runner executes every line that begins with `::`, and messages of git and ddpatrol contain names from
+# the repository. So commands are disabled except for our own.
 resume=$(random)
 echo "::stop-commands::$resume"
 trap 'echo "::$resume::"' EXIT
@@ -44,12 +44,12 @@ fail() {
   exit 2
 }
 
-# Prints a field of a JSON file: FILE .A.B; nothing where it is missing.
+# Prints a field of a JSON file: FILE .A.B; prints nothing if it is missing.
 field() {
   if command -v jq >/dev/null; then
     jq -r "$2 // \"\"" "$1" | tr -d '\r'
   else
-    # -I: the workspace is the current folder, and its json.py must not be taken for Python's.
+    # -I: the workspace is the current folder, and its json.py must not replace Python's.
     python3 -I -c 'import json, sys
 value = json.load(open(sys.argv[1], encoding="utf-8"))
 for key in sys.argv[2].split(".")[1:]:
@@ -62,11 +62,11 @@ is_true() { # NAME VALUE
   case $2 in
     true) return 0 ;;
     false | '') return 1 ;;
-    *) fail "$1 is \"$2\": write true or false" ;;
+    *) fail "invalid $1 \"$2\": expected true or false" ;;
   esac
 }
 
-# For git alone, and no part of the environment of what runs here.
+# Used by git only; not passed to other programs.
 fetch_token=${DDPATROL_FETCH_TOKEN:-}
 unset DDPATROL_FETCH_TOKEN
 path=${INPUT_PATH:-.}
@@ -83,7 +83,7 @@ notes=
 . "$action/scripts/action/summary.sh"
 
 command -v jq >/dev/null || command -v python3 >/dev/null ||
-  fail "neither jq nor python3 is here: one of them must read the event"
+  fail "neither jq nor python3 found: install one of them to read the event"
 
 # The arguments that determine the result; the summary repeats them.
 judging=()
@@ -98,7 +98,7 @@ responding=()
 if is_true verify "${INPUT_VERIFY:-}"; then responding+=(--verify); fi
 if is_true revoke "${INPUT_REVOKE:-}"; then responding+=(--revoke --yes); fi
 [ -z "${INPUT_API_URL:-}" ] || responding+=("--issuer=$INPUT_API_URL")
-# A secret that a fork does not get arrives as an empty variable.
+# A secret that is withheld from a fork is an empty variable.
 for name in DDPATROL_DATADOG_TOKEN DDPATROL_ISSUER_TOKEN; do
   [ -n "${!name:-}" ] || unset "$name"
 done
@@ -115,7 +115,7 @@ while read -r line; do
   case $line in
     '') ;;
     *=*) reports+=("--report=$line") ;;
-    *) fail "report holds \"$line\": write FORMAT=PATH, one a line" ;;
+    *) fail "invalid report \"$line\": expected FORMAT=PATH, one per line" ;;
   esac
 done <<<"${INPUT_REPORT:-}"
 
@@ -125,7 +125,7 @@ code=0
 cat "$folder/messages"
 [ ! -e "$folder/report.txt" ] || cat "$folder/report.txt"
 with_commands cat "$folder/annotations"
-[ "$code" != 0 ] || [ -s "$folder/ddpatrol.json" ] || fail "the program wrote no report"
+[ "$code" != 0 ] || [ -s "$folder/ddpatrol.json" ] || fail "ddpatrol wrote no report"
 summarize
 
 findings=

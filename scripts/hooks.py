@@ -5,8 +5,7 @@
 
 Commits run in a repository of many files, pushes between two repositories of many references, each
 at a commit of its own. Runs with and without the hooks alternate; the difference of their medians is
-what the hooks cost. One commit and one push each with a token must be stopped, or nothing is
-measured.
+the cost of the hooks. First checks that a commit and a push with a token are rejected.
 """
 
 import argparse

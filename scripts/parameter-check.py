@@ -96,7 +96,7 @@ def exempt_ranges(text, own_traits):
         yield range(match.start(), closing(text, match.end() - 1))
     for match in IMPLEMENTATION.finditer(text):
         name, is_of_trait, _ = match.group(1).partition(" for ")
-        # What is left of `<T: A> path::Trait<B>` without its parameters.
+        # Matches `<T: A> path::Trait<B>` without its parameters.
         while (bare := re.sub(r"<[^<>]*>", "", name)) != name:
             name = bare
         name = name.split("::")[-1].strip()

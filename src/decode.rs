@@ -1,20 +1,20 @@
-//! Decodes the text files that people and their editors write: baselines, saved reports, rules,
-//! lists of revisions, tokens to check.
+//! Decodes text files that users and their editors write: baselines, saved reports, rules, lists of
+//! revisions, tokens to check.
 //!
-//! Takes the bytes of a whole file. Returns its text without a byte order mark, from UTF-8 or, as
-//! Windows PowerShell and Notepad write it, UTF-16. Scanned content does not come through here: the
-//! detector searches bytes in any encoding.
+//! Input: the bytes of a whole file, in UTF-8 or, as Windows PowerShell and Notepad write it, UTF-16.
+//! Output: its text without a byte order mark. Scanned content is not decoded here: the detector searches
+//! bytes in any encoding.
 
 use std::io;
 use std::path::Path;
 
-/// A file is not text in an encoding that is read here.
+/// A file that is not text in a supported encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// A byte sequence is not UTF-8.
+    /// A byte sequence is not valid UTF-8.
     #[error("not UTF-8 text: byte {0} is invalid; save the file as UTF-8")]
     Utf8(usize),
-    /// A code unit is half of a character, or there is half of a code unit at the end.
+    /// An unpaired surrogate, or an incomplete code unit at the end.
     #[error("not UTF-16 text: byte {0} is invalid; save the file as UTF-8")]
     Utf16(usize),
     /// The byte order mark is that of UTF-32.
@@ -37,7 +37,7 @@ enum Order {
 
 /// Decodes the bytes of a text file and drops a byte order mark.
 ///
-/// Text without a byte order mark is UTF-8, unless one of its first two bytes is zero: such text is
+/// Text without a byte order mark is UTF-8, unless one of its first two bytes is zero: then it is
 /// UTF-16 that begins with an ASCII character.
 ///
 /// # Errors
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_decoded_whatever_wrote_it() {
+    fn utf8_and_utf16_are_decoded_with_and_without_mark() {
         let wanted = "{\"é\": \"🔑\"}\r\n";
         let marked = format!("\u{feff}{wanted}");
         for bytes in [
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_text_is_refused_with_its_offset() {
+    fn invalid_text_is_rejected_with_its_offset() {
         let error = |bytes: &[u8]| text(bytes.to_vec()).expect_err("it is invalid");
         assert_eq!(error(b"ab\xff"), DecodeError::Utf8(2));
         assert_eq!(error(b"\xef\xbb\xbfab\xff"), DecodeError::Utf8(5));

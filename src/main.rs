@@ -1,4 +1,4 @@
-//! The `ddpatrol` command; everything is in `ddpatrol::cli`.
+//! The `ddpatrol` program, which runs [`ddpatrol::cli`].
 
 use std::process::ExitCode;
 

@@ -1,29 +1,29 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # action.sh gives the names and takes them
-# Part of scripts/action.sh: what an event brings.
+# shellcheck shell=bash disable=SC2034,SC2154 # variables shared with action.sh
+# Part of scripts/action.sh: determines the commits of an event.
 
-# Sets `scope`, the command that scans and its options, and `operands`; `repeated` is what a person
-# runs for the same verdict, and `needed` the commits that a clone must have for that.
+# Sets `scope`, the scan command and its options, and `operands`; `repeated` is the command that reproduces
+# the result locally, and `needed` lists the commits that it requires.
 find_scope() {
   local base='' head=''
   needed=()
   read_event
   case $mode in
     auto | range | full) ;;
-    *) fail "mode is \"$mode\": write auto, range or full" ;;
+    *) fail "invalid mode \"$mode\": expected auto, range or full" ;;
   esac
   if [ "$mode" = full ] && [ "$GITHUB_EVENT_NAME" != push ] && [ -n "$head" ]; then
-    fail "mode full reads its configuration from the work tree, which the author of a pull request writes:" \
-      "judge it by mode auto, and the whole history on a schedule"
+    fail "mode full is not allowed for pull requests, because it reads the configuration from the work tree:" \
+      "use mode auto, and scan the full history on a schedule"
   elif [ "$mode" = full ] || { [ "$mode" = auto ] && [ -z "$head" ]; }; then
     scope_history
   elif [ -z "$head" ]; then
-    fail "a $GITHUB_EVENT_NAME event brings no commits: mode range needs a pull request, a merge group or a push"
+    fail "a $GITHUB_EVENT_NAME event has no commits: mode range requires a pull request, a merge group or a push"
   else
     scope_range
   fi
 }
 
-# Sets `base` and `head` to what the event brings; leaves them empty where it brings nothing.
+# Sets `base` and `head` to the commits of the event; leaves them empty if it has none.
 read_event() {
   local of
   case $GITHUB_EVENT_NAME in
@@ -32,9 +32,9 @@ read_event() {
     push) of='.before .after' ;;
     *) return 0 ;;
   esac
-  base=$(field "$GITHUB_EVENT_PATH" "${of% *}") || fail "the event cannot be read"
-  head=$(field "$GITHUB_EVENT_PATH" "${of#* }") || fail "the event cannot be read"
-  if ! is_id "$base" || ! is_id "$head"; then fail "the $GITHUB_EVENT_NAME event names no commits"; fi
+  base=$(field "$GITHUB_EVENT_PATH" "${of% *}") || fail "cannot read the event"
+  head=$(field "$GITHUB_EVENT_PATH" "${of#* }") || fail "cannot read the event"
+  if ! is_id "$base" || ! is_id "$head"; then fail "the $GITHUB_EVENT_NAME event contains no valid commit ids"; fi
 }
 
 is_id() {
@@ -49,7 +49,7 @@ scope_history() {
   operands=(-- "$path")
   repeated=(scan "$path")
   in_repository rev-parse --git-dir >/dev/null 2>&1 || return 0
-  # A clone has another name than the folder of the checkout.
+  # A local clone may have another name than the folder of the checkout.
   local below
   below=$(in_repository rev-parse --show-prefix 2>/dev/null) || below=
   repeated=(scan "${below:-.}")
@@ -62,9 +62,9 @@ scope_history() {
 
 scope_range() {
   in_repository rev-parse --git-dir >/dev/null 2>&1 ||
-    fail "\"$path\" holds no git repository: run actions/checkout first, or correct the input path"
+    fail "\"$path\" is not a git repository: run actions/checkout first, or correct the input path"
   if is_zeros "$head"; then
-    # A deleted branch: the program says so, and writes reports in which nothing is.
+    # A deleted branch: ddpatrol reports this and writes empty reports.
     set_range
     return
   fi
@@ -77,16 +77,16 @@ scope_range() {
     fi
     [ "$GITHUB_EVENT_NAME" = push ] || fail "the commits $base and $head, or some between them, are not in" \
       "this clone and could not be fetched: set fetch-depth: 0 for actions/checkout"
-    notes="The commit before this push, $base, is not available any more, as after a force push: the branch is scanned as if it were new."
+    notes="The previous commit $base is no longer available, as after a force push: the branch is scanned as if it were new."
     base=${base//[0-9a-f]/0}
   fi
   scope_new_reference
   [ -z "$notes" ] || annotate notice "$notes"
 }
 
-# A new branch or tag is held against the default branch, and against every other branch that does not
-# contain it. The default branch's own pushes are judged as they come; of two new branches with the same
-# commits each contains the other, and neither may hide what both bring.
+# A new branch or tag is compared with the default branch, and with every other branch that does not contain
+# it. Pushes to the default branch are scanned themselves. Branches that contain it are not used: two new
+# branches with the same commits would hide each other's tokens.
 scope_new_reference() {
   local default others compared=$base
   default=$(field "$GITHUB_EVENT_PATH" .repository.default_branch)

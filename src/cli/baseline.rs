@@ -1,12 +1,12 @@
-//! `ddpatrol baseline`: makes, renews and shows the file of known tokens.
+//! `ddpatrol baseline`: creates, updates and shows the baseline, the file of known tokens.
 
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
-use super::decide::{Heed, configured_baseline, shown};
 use super::exit::Exit;
-use super::messages::{clean, say};
+use super::messages::{clean, print_line};
+use super::policy::{BaselineMode, configured_baseline, shown};
 use super::scan::run_then;
-use super::session::Ended;
-use crate::config::{Level, NAME};
+use super::scan_run::Finished;
+use crate::config::{FailLevel, NAME};
 use crate::decode;
 use crate::scan::Strictness;
 use anyhow::{Context, bail};
@@ -17,55 +17,62 @@ use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The file, where neither a flag nor the configuration names another.
+/// The default path, if neither a flag nor the configuration names the baseline.
 const FILE: &str = ".ddpatrol-baseline.json";
 
-/// What is done with a baseline that is there.
+/// The treatment of an existing baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Old {
-    Refused,
-    Renewed,
+enum ExistingBaseline {
+    Refuse,
+    Update,
 }
 
 pub(super) fn run(args: BaselineArgs) -> anyhow::Result<Exit> {
     match args.command {
-        BaselineCommand::Create(args) => write(*args, Old::Refused),
-        BaselineCommand::Update(args) => write(*args, Old::Renewed),
+        BaselineCommand::Create(args) => write(*args, ExistingBaseline::Refuse),
+        BaselineCommand::Update(args) => write(*args, ExistingBaseline::Update),
         BaselineCommand::Show(args) => show(&args),
     }
 }
 
-fn write(mut args: ScanArgs, old: Old) -> anyhow::Result<Exit> {
-    // What is found becomes known: it is no failure.
-    args.telling.fail_on = args.telling.fail_on.or(Some(Level::Never));
-    run_then(&args, Heed::NoBaseline, &|ended| save(ended, old))
+fn write(mut args: ScanArgs, old: ExistingBaseline) -> anyhow::Result<Exit> {
+    // Findings become known tokens, so they do not fail the command.
+    args.shared.fail_on = args.shared.fail_on.or(Some(FailLevel::Never));
+    run_then(&args, BaselineMode::Ignore, &|finished| save(finished, old))
 }
 
-fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
-    let Suppressor { roots, coverage, .. } = &ended.decided.decisions;
-    let named = ended.decided.baseline.clone();
+fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
+    let Suppressor { roots, coverage, .. } = &finished.policy.decisions;
+    let named = finished.policy.baseline.clone();
     let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
-    let failed = || format!("the baseline {} cannot be written", shown(&path));
+    let failed = || format!("cannot write baseline {}", shown(&path));
     let mut baseline = match (read_baseline(&path), old) {
-        (Ok(_), Old::Refused) => bail!(
-            "{} exists: `ddpatrol baseline update` renews it, or remove it first",
+        (Ok(_), ExistingBaseline::Refuse) => bail!(
+            "baseline {} already exists: run `ddpatrol baseline update`, or remove it first",
             shown(&path)
         ),
-        (Ok(text), Old::Renewed) => Baseline::parse(&text).with_context(|| shown(&path))?,
-        (Err(error), Old::Refused) if error.kind() == ErrorKind::NotFound => Baseline::default(),
-        (Err(error), Old::Renewed) if error.kind() == ErrorKind::NotFound => {
-            bail!("there is no baseline {}: `ddpatrol baseline create` makes one", shown(&path))
+        (Ok(text), ExistingBaseline::Update) => {
+            Baseline::parse(&text).with_context(|| shown(&path))?
+        }
+        (Err(error), ExistingBaseline::Refuse) if error.kind() == ErrorKind::NotFound => {
+            Baseline::default()
+        }
+        (Err(error), ExistingBaseline::Update) if error.kind() == ErrorKind::NotFound => {
+            bail!("baseline {} does not exist: run `ddpatrol baseline create`", shown(&path))
         }
         (Err(error), _) => return Err(error).with_context(failed),
     };
-    // What could not be looked at may still hold what it held.
-    let coverage =
-        if ended.outcome.is_complete(Strictness::Default) { coverage } else { &Coverage::Unknown };
+    // Content that was not scanned may still contain its known tokens.
+    let coverage = if finished.outcome.is_complete(Strictness::Default) {
+        coverage
+    } else {
+        &Coverage::Unknown
+    };
     let known: Vec<_> =
-        ended.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
-    let rule = |at: usize| ended.rules.rules()[at].id.clone();
+        finished.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
+    let rule = |at: usize| finished.rules.rules()[at].id.clone();
     let scan = BaselineScan { findings: &known, roots, coverage };
-    let changed = baseline.update(&scan, &rule, &mut ended.gate.masker());
+    let changed = baseline.update(&scan, &rule, &mut finished.redactor.masker());
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ddpatrol-baseline-");
@@ -77,7 +84,7 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
     let mut file = builder.tempfile_in(folder).with_context(failed)?;
     file.write_all(baseline.text().as_bytes()).with_context(failed)?;
     file.persist(&path).map_err(|error| error.error).with_context(failed)?;
-    say(&format!(
+    print_line(&format!(
         "{}: {} added, {} dropped, {} kept.",
         shown(&path),
         count(changed.added, "token"),
@@ -85,15 +92,15 @@ fn save(ended: &Ended<'_>, old: Old) -> anyhow::Result<()> {
         changed.kept
     ))?;
     if named.is_none() {
-        say(&format!(
-            "It counts with --baseline {}, or with `baseline = \"{FILE}\"` in {NAME}.",
+        print_line(&format!(
+            "To use it, pass --baseline {}, or set `baseline = \"{FILE}\"` in {NAME}.",
             shown(&path)
         ))?;
     }
     Ok(())
 }
 
-/// Returns the folder that a baseline without a name is put in.
+/// Returns the folder of the baseline if no path is given.
 fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
     match tops {
         [top] => top,
@@ -101,7 +108,7 @@ fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
     }
 }
 
-/// Reads a baseline, which a configuration in the scanned tree may have named.
+/// Reads a baseline.
 fn read_baseline(path: &Path) -> io::Result<String> {
     Ok(decode::text(regular::read(path, Links::Follow, MAX_TEXT)?)?)
 }
@@ -111,8 +118,8 @@ fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
         Some(file) => file.clone(),
         None => configured_baseline()?.unwrap_or_else(|| PathBuf::from(FILE)),
     };
-    let text = read_baseline(&path)
-        .with_context(|| format!("the baseline {} cannot be read", path.display()))?;
+    let text =
+        read_baseline(&path).with_context(|| format!("cannot read baseline {}", path.display()))?;
     let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;
     let mut out = io::stdout().lock();
     for entry in baseline.entries() {
@@ -124,5 +131,5 @@ fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
         }
     }
     writeln!(out, "{}.", count(baseline.entries().count(), "known token"))?;
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }

@@ -1,10 +1,10 @@
 //! `ddpatrol staged` and `ddpatrol range`.
 
-use super::args::{ChangeArgs, RangeArgs, ReportFormat, StagedArgs, TellingArgs};
-use super::decide::{Ground, Heed};
+use super::args::{ChangeArgs, RangeArgs, ReportFormat, SharedArgs, StagedArgs};
 use super::exit::Exit;
-use super::hook::Line;
-use super::session::{self, Inputs, Scene, Task};
+use super::hook::RefLine;
+use super::policy::{BaselineMode, PolicySource};
+use super::scan_run::{self, Inputs, Job, ScanContext};
 use super::signals;
 use super::staged_paths::Selection;
 use crate::decode;
@@ -23,19 +23,19 @@ use std::sync::Arc;
 pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     if let Some(range) = framework_range() {
         let revisions = Revisions { list: vec![range], ..Revisions::default() };
-        let (telling, change) = (&args.telling, &args.change);
-        return Judging { telling, change, trust: Trust::Base }.judge_revisions(&revisions);
+        let (shared, change) = (&args.shared, &args.change);
+        return ChangeScan { shared, change, trust: Trust::Base }.scan_revisions(&revisions);
     }
     let run = signals::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
     let top = top(&repository);
     let progress = progress(&repository)?;
     let during = progress.clone();
-    let sources = |scene: &Scene<'_>| -> anyhow::Result<Inputs> {
+    let sources = |scan_context: &ScanContext<'_>| -> anyhow::Result<Inputs> {
         let changes = repository.staged()?;
         let staged = |changes| {
             Input::change(
-                Staged::new(repository, changes, Arc::clone(&scene.workers)).during(during),
+                Staged::new(repository, changes, Arc::clone(&scan_context.workers)).during(during),
             )
         };
         if args.paths.is_empty() {
@@ -43,29 +43,29 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
         }
         let mut selection = Selection::new(&args.paths, changes, &top)?;
         let changes = std::mem::take(&mut selection.changes);
-        let archives = args.telling.archives.options(scene.context);
-        let mut sources = selection.sources(archives, scene)?;
+        let archives = args.shared.archives.options(scan_context.context);
+        let mut sources = selection.sources(archives, scan_context)?;
         if !changes.is_empty() {
             sources.push(staged(changes));
         }
         Ok(sources)
     };
-    let task = Task {
-        telling: &args.telling,
+    let job = Job {
+        shared: &args.shared,
         all: args.change.all,
         scanned: &[],
         operation: progress.operation,
-        ground: Ground::Folder(top.clone()),
+        source: PolicySource::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top.clone()] },
-        heed: Heed::Baseline,
+        baseline_mode: BaselineMode::Apply,
         reach: Coverage::Unknown,
         default_report: Some(ReportFormat::Text),
         finish: &|_| Ok(()),
     };
-    session::run(task, Box::new(sources), &run)
+    scan_run::run(job, Box::new(sources), &run)
 }
 
-/// Returns the range that the pre-commit framework runs for: it sets these variables beside the paths.
+/// Returns the range for which the pre-commit framework runs the command, from its variables.
 fn framework_range() -> Option<OsString> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let mut range = variable("PRE_COMMIT_FROM_REF")?;
@@ -81,93 +81,93 @@ pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
         read_revisions(&mut revisions)?;
     }
     let trust = if args.trust_head { Trust::Head } else { Trust::Base };
-    let judging = Judging { telling: &args.telling, change: &args.change, trust };
-    // `git rev-list A..B` lists nothing where there is nothing new.
+    let change_scan = ChangeScan { shared: &args.shared, change: &args.change, trust };
+    // `git rev-list A..B` prints nothing if the range is empty.
     if args.stdin && revisions.list.is_empty() {
-        judging.nothing()
+        change_scan.scan_nothing()
     } else {
-        judging.judge_revisions(&revisions)
+        change_scan.scan_revisions(&revisions)
     }
 }
 
-/// Whose configuration decides about a range.
+/// The source of a range's policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// That of its base.
+    /// The base of the range.
     Base,
-    /// That of the work tree.
+    /// The work tree.
     Head,
 }
 
-/// How a range is judged.
-pub(super) struct Judging<'a> {
-    pub(super) telling: &'a TellingArgs,
+/// The scan of a change.
+pub(super) struct ChangeScan<'a> {
+    pub(super) shared: &'a SharedArgs,
     pub(super) change: &'a ChangeArgs,
     pub(super) trust: Trust,
 }
 
-impl Judging<'_> {
-    /// Judges the range that revisions name.
-    fn judge_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
+impl ChangeScan<'_> {
+    /// Scans the range that revisions name.
+    fn scan_revisions(&self, revisions: &Revisions) -> anyhow::Result<Exit> {
         // Listing the commits of a long range takes a while.
         signals::begin()?;
-        let options = RangeOptions { workers: session::workers(&self.telling.run) };
+        let options = RangeOptions { workers: scan_run::workers(&self.shared.run) };
         let repository = discover(self.change.repo.as_ref())?;
-        self.judge(Range::new(repository, revisions, options)?, None)
+        self.scan(Range::new(repository, revisions, options)?, None)
     }
 
-    /// Judges a range, and lists what is in another one.
-    pub(super) fn judge(&self, range: Range, also: Option<Range>) -> anyhow::Result<Exit> {
+    /// Scans a range; tokens of the range `also` are listed, but do not fail.
+    pub(super) fn scan(&self, range: Range, also: Option<Range>) -> anyhow::Result<Exit> {
         let run = signals::begin()?;
         for note in range.notes.iter().chain(also.iter().flat_map(|it| &it.notes)) {
             run.note(note.clone());
         }
         let top = top(range.repository());
-        let task = self.task(self.ground(&range, top.clone(), &run)?, top);
+        let job = self.job(self.source(&range, top.clone(), &run)?, top);
         let mut sources: Inputs = vec![Input::change(range)];
         sources.extend(also.map(Input::change));
-        session::run(task, Box::new(|_| Ok(sources)), &run)
+        scan_run::run(job, Box::new(|_| Ok(sources)), &run)
     }
 
-    /// Reports that there is nothing to judge.
-    fn nothing(&self) -> anyhow::Result<Exit> {
+    /// Reports that there is nothing to scan.
+    fn scan_nothing(&self) -> anyhow::Result<Exit> {
         let run = signals::begin()?;
         let top = top(&discover(self.change.repo.as_ref())?);
-        run.note("standard input names no revision: nothing was scanned".to_owned());
-        let task = self.task(Ground::Nowhere { top: top.clone() }, top);
-        session::run(task, Box::new(|_| Ok(Vec::new())), &run)
+        run.note("no revisions on standard input: nothing was scanned".to_owned());
+        let job = self.job(PolicySource::NoBase { top: top.clone() }, top);
+        scan_run::run(job, Box::new(|_| Ok(Vec::new())), &run)
     }
 
-    fn task(&self, ground: Ground, top: PathBuf) -> Task<'_> {
-        Task {
-            telling: self.telling,
+    fn job(&self, source: PolicySource, top: PathBuf) -> Job<'_> {
+        Job {
+            shared: self.shared,
             all: self.change.all,
             scanned: &[],
             operation: None,
-            ground,
+            source,
             roots: Roots { here: top.clone(), tops: vec![top] },
-            heed: Heed::Baseline,
+            baseline_mode: BaselineMode::Apply,
             reach: Coverage::Unknown,
             default_report: Some(ReportFormat::Text),
             finish: &|_| Ok(()),
         }
     }
 
-    fn ground(&self, range: &Range, top: PathBuf, run: &Arc<Run>) -> anyhow::Result<Ground> {
+    fn source(&self, range: &Range, top: PathBuf, run: &Arc<Run>) -> anyhow::Result<PolicySource> {
         if self.trust == Trust::Head {
-            return Ok(Ground::Folder(top));
+            return Ok(PolicySource::Folder(top));
         }
-        let Some(base) = range.policy_base() else { return Ok(Ground::Nowhere { top }) };
+        let Some(base) = range.policy_base() else { return Ok(PolicySource::NoBase { top }) };
         let open = |commit| Snapshot::new(range.repository(), commit, run).map(Box::new);
-        let base = open(base).context("the configuration of the base cannot be read")?;
-        // What is wrong with the head the scan itself will tell.
+        let base = open(base).context("cannot read the configuration of the base")?;
+        // The scan itself reports errors in the head.
         let head = range.head().and_then(|head| open(head).ok());
-        Ok(Ground::Commit { base, head, top })
+        Ok(PolicySource::Commit { base, head, top })
     }
 }
 
-/// Returns the operation that the next commit ends. In `pre-merge-commit` git has not written it
-/// down yet, and names the commits that it merges in variables.
+/// Returns the operation that the next commit ends. In `pre-merge-commit` git has not recorded it yet,
+/// and passes the merged commits in variables.
 fn progress(repository: &Repository) -> anyhow::Result<Progress> {
     let mut progress = repository.progress()?;
     let named = std::env::vars_os().filter_map(|(name, _)| {
@@ -182,19 +182,19 @@ fn progress(repository: &Repository) -> anyhow::Result<Progress> {
     Ok(progress)
 }
 
-/// Returns the folder that the paths of a repository's files count from.
+/// Returns the folder that the paths of a repository's files are relative to.
 fn top(repository: &Repository) -> PathBuf {
     let top = repository.work_tree.as_ref().unwrap_or(&repository.git_dir);
     std::fs::canonicalize(top).unwrap_or_else(|_| top.clone())
 }
 
-/// Finds the repository as git does: what a hook's environment names, else where we are.
+/// Finds the repository as git does: by the environment of a hook, else from the current folder.
 pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
     let here = match repo {
         Some(path) => path.clone(),
-        None => std::env::current_dir().context("the current folder cannot be read")?,
+        None => std::env::current_dir().context("cannot read the current folder")?,
     };
-    // A repository that is named is meant, whatever a hook has set for its own.
+    // An explicit repository takes precedence over the environment that git sets for a hook.
     let environment = match repo {
         Some(_) => Environment::default(),
         None => Environment::read(|name| std::env::var_os(name)),
@@ -202,17 +202,17 @@ pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
     Ok(Repository::discover(&here, &environment)?)
 }
 
-/// Reads revisions from standard input, one a line, or the lines that git gives to `pre-push` and
+/// Reads revisions from standard input, one per line, or the lines that git passes to `pre-push` and
 /// `pre-receive` hooks.
 fn read_revisions(revisions: &mut Revisions) -> anyhow::Result<()> {
     let mut text = Vec::new();
     std::io::stdin().read_to_end(&mut text).context("cannot read revisions from standard input")?;
-    // What Windows tools write is decoded; names of references in git's lines may be any bytes.
+    // Windows tools may write UTF-16; in git's lines, names of references may be any bytes.
     let text = decode::text(text.clone()).map_or(text, String::into_bytes);
     let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     for line in lines.filter(|line| !line.is_empty()) {
-        let Some(of_git) = Line::of_receive(line).or_else(|| Line::of_push(line)) else {
-            let text = std::str::from_utf8(line).context("a revision is not UTF-8 text")?;
+        let Some(of_git) = RefLine::of_receive(line).or_else(|| RefLine::of_push(line)) else {
+            let text = std::str::from_utf8(line).context("invalid revision: not UTF-8 text")?;
             revisions.list.push(text.into());
             continue;
         };

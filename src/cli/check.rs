@@ -1,7 +1,7 @@
 //! `ddpatrol check`: explains the tokens in a short text, offline.
 //!
-//! Takes a token, or lines that hold tokens, from standard input or a prompt; prints the parts of each
-//! token and what is wrong with them, never its secret.
+//! Input: a token, or lines that contain tokens, from standard input or a prompt. Output: the parts of
+//! each token and their problems. Never prints the secret part of a token.
 
 use super::args::CheckArgs;
 use super::exit::Exit;
@@ -16,12 +16,12 @@ use ddpatrol_token::{ByteSet, Check, Explanation, Secret, Uuid};
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 
-/// The longest input; longer text is for `ddpatrol scan -`.
-const MOST_BYTES: u64 = 64 * 1024;
+/// The maximum size of the input, in bytes.
+const MAX_INPUT: u64 = 64 * 1024;
 
-/// A part of the input that is a token, or resembles one.
+/// A token in the input, or a word that resembles one.
 struct CheckedToken {
-    /// The offset in the input.
+    /// The offset in the input, in bytes.
     start: usize,
     token: Secret,
 }
@@ -29,8 +29,9 @@ struct CheckedToken {
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if !args.refused.is_empty() {
         bail!(
-            "a token is never taken as an argument, where histories and logs would keep it; \
-             run `ddpatrol check` and type it, or pipe it in. If it was one, treat it as leaked"
+            "unexpected argument: tokens are not accepted as arguments, which end up in shell \
+             histories and logs; run `ddpatrol check` and enter the token, or pipe it in. If the \
+             argument was a token, treat it as leaked"
         );
     }
     let rules = Arc::new(load_rules(&args.rules)?);
@@ -39,47 +40,47 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let candidates = candidates(&rules, input)?;
     let mut text = Vec::new();
     if candidates.is_empty() {
-        writeln!(text, "Not a token of a known format: it begins like none of these.")?;
+        writeln!(text, "Not a token of a known format. Known prefixes:")?;
         for rule in rules.rules() {
             writeln!(text, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
         }
     }
-    let mut exit = if candidates.is_empty() { Exit::Found } else { Exit::Good };
+    let mut exit = if candidates.is_empty() { Exit::Findings } else { Exit::Clean };
     for (at, candidate) in candidates.iter().enumerate() {
         if candidates.len() > 1 {
             let line = 1 + memchr::memchr_iter(b'\n', &input[..candidate.start]).count();
             let gap = if at == 0 { "" } else { "\n" };
             writeln!(text, "{gap}Token {} of {}, line {line}:", at + 1, candidates.len())?;
         }
-        if explain(&rules, candidate.token.expose(), &mut text)? != Exit::Good {
-            exit = Exit::Found;
+        if explain(&rules, candidate.token.expose(), &mut text)? != Exit::Clean {
+            exit = Exit::Findings;
         }
     }
     io::stdout().write_all(&text)?;
     Ok(exit)
 }
 
-/// Reads the input as text, if it is any.
+/// Reads the input and decodes it if it is text.
 fn read_input() -> anyhow::Result<Secret> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
         bytes = prompt("Token (not shown): ")?;
     } else {
-        let read = io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes);
-        read.context("cannot read the token from standard input")?;
+        let read = io::stdin().take(MAX_INPUT + 1).read_to_end(&mut bytes);
+        read.context("cannot read token from standard input")?;
     }
-    if bytes.len() as u64 > MOST_BYTES {
-        bail!("the input is longer than {MOST_BYTES} bytes; `ddpatrol scan -` scans a long text");
+    if bytes.len() as u64 > MAX_INPUT {
+        bail!("input exceeds {MAX_INPUT} bytes: to scan long text, use `ddpatrol scan -`");
     }
     let bytes = decode::text(bytes.clone()).map_or(bytes, String::into_bytes);
     let text = bytes.trim_ascii();
     if text.is_empty() {
-        bail!("there is no token: standard input is empty");
+        bail!("no token: the input is empty");
     }
     Ok(Secret::new(text))
 }
 
-/// Lists the tokens of a text, each once: what a scan finds, and other words that begin like a token.
+/// Lists the tokens of a text, each once: matches of a scan, and other words that begin like a token.
 fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedToken>> {
     let detector = Detector::new(Arc::clone(rules))?;
     let mut found: Vec<CheckedToken> = Vec::new();
@@ -108,8 +109,8 @@ fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedTo
         if is_free && begins_like_a_token(rules, &text[at..]) {
             len = word_len(&text[at..]);
             let word = &text[at..at + len];
-            // Beside a token, a word such as `npm_token` is its name.
-            if spans.is_empty() || looks_cut_off(word) {
+            // In a text with tokens, a word such as `npm_token` is a variable name.
+            if spans.is_empty() || looks_truncated(word) {
                 add(&mut found, at, word);
             }
         }
@@ -119,7 +120,7 @@ fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedTo
     Ok(found)
 }
 
-/// Returns the whole word if a proven token is only its beginning: no issuer accepts such a word.
+/// Returns the whole word if a match is only its beginning: no issuer accepts such a word.
 fn whole<'a>(rules: &RuleSet, text: &'a [u8], matched: Match) -> Option<&'a [u8]> {
     let rest = &text[matched.end..];
     let is_part = matched.encoding.is_plain()
@@ -132,13 +133,13 @@ fn begins_like_a_token(rules: &RuleSet, text: &[u8]) -> bool {
     rules.rules().iter().any(|rule| text.starts_with(rule.format.head()))
 }
 
-/// The shortest word that counts as a token that was cut off, in bytes.
-const SHORTEST_CUT: usize = 24;
+/// The minimum length of a word that counts as a truncated token, in bytes.
+const MIN_TRUNCATED: usize = 24;
 
-/// Returns `true` if a word has the length and the digits of a token's beginning.
-fn looks_cut_off(word: &[u8]) -> bool {
+/// Returns `true` if a word may be a truncated token, by its length and characters.
+fn looks_truncated(word: &[u8]) -> bool {
     let has = |is: fn(&u8) -> bool| word.iter().any(is);
-    word.len() >= SHORTEST_CUT && has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase)
+    word.len() >= MIN_TRUNCATED && has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase)
 }
 
 fn is_word(byte: u8) -> bool {
@@ -152,8 +153,8 @@ fn word_len(text: &[u8]) -> usize {
     text.iter().position(is_end).unwrap_or(text.len())
 }
 
-/// Asks on the terminal. The echo is off before the question shows, so that text that is pasted early
-/// is not shown either.
+/// Prompts on the terminal. Echo is disabled before the prompt is printed, so that text pasted early is
+/// not shown either.
 #[cfg(unix)]
 fn prompt(question: &str) -> io::Result<Vec<u8>> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -166,7 +167,7 @@ fn prompt(question: &str) -> io::Result<Vec<u8>> {
     tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
     let mut line = Vec::new();
     let read = terminal.write_all(question.as_bytes()).and_then(|()| {
-        io::BufReader::new(&terminal).take(MOST_BYTES + 1).read_until(b'\n', &mut line)
+        io::BufReader::new(&terminal).take(MAX_INPUT + 1).read_until(b'\n', &mut line)
     });
     tcsetattr(&terminal, OptionalActions::Now, &before)?;
     read.map(|_| line)
@@ -180,7 +181,7 @@ fn prompt(question: &str) -> io::Result<Vec<u8>> {
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let Some((rule, explanation)) = best(rules, token) else {
         writeln!(out, "Not a token of a known format.")?;
-        return Ok(Exit::Found);
+        return Ok(Exit::Findings);
     };
     writeln!(out, "{} ({}): {}", rule.name, rule.id, rule.format.pattern())?;
     let width = |text: fn(&ddpatrol_token::PartReport) -> &str| {
@@ -194,20 +195,17 @@ fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<E
     }
     let holds = explanation.parts.iter().all(|part| part.holds);
     let exit = if explanation.proven && rule.provable {
-        writeln!(out, "Valid: every part holds. fingerprint {}", Fingerprint::of(token))?;
+        writeln!(out, "Valid: all parts match. Fingerprint: {}", Fingerprint::of(token))?;
         if let Some(advice) = rule.advice_for(uuid(rule, token)) {
             writeln!(out, "If it leaked: {advice}")?;
         }
-        Exit::Good
+        Exit::Clean
     } else if holds {
-        writeln!(
-            out,
-            "Not proven: it has the shape, and this format has no checksum to prove it by."
-        )?;
-        Exit::Found
+        writeln!(out, "Not proven: the shape matches, but this format has no checksum.")?;
+        Exit::Findings
     } else {
         writeln!(out, "Not valid.")?;
-        Exit::Found
+        Exit::Findings
     };
     Ok(exit)
 }
@@ -219,7 +217,7 @@ fn uuid(rule: &Rule, token: &[u8]) -> Option<Uuid> {
     }
 }
 
-/// Picks the rule whose head the token begins with and that it comes nearest to.
+/// Returns the rule that matches most parts of the token, among the rules with its head.
 fn best<'a>(rules: &'a RuleSet, token: &[u8]) -> Option<(&'a Rule, Explanation)> {
     rules
         .rules()

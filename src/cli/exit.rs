@@ -1,15 +1,15 @@
-//! How a command ends: its exit code, and errors that are none.
+//! The exit code of a command, and errors that do not affect it.
 
 use std::io;
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Exit {
-    /// Complete, and nothing found that counts.
-    Good,
-    /// Findings at the fail level, or a token that is none.
-    Found,
-    /// Something failed, or was not scanned.
+    /// Complete, without findings at the fail level.
+    Clean,
+    /// Findings at the fail level, or an invalid token.
+    Findings,
+    /// An error, or content that was not scanned.
     Failed,
     /// Interrupted by the user.
     Interrupted,
@@ -18,15 +18,15 @@ pub(in crate::cli) enum Exit {
 impl Exit {
     pub(in crate::cli) const fn code(self) -> u8 {
         match self {
-            Self::Good => 0,
-            Self::Found => 1,
+            Self::Clean => 0,
+            Self::Findings => 1,
             Self::Failed => 2,
             Self::Interrupted => 130,
         }
     }
 }
 
-/// Returns `true` if an error only means that nobody reads the output any more.
+/// Returns `true` if an error was caused by a closed output pipe.
 pub(in crate::cli) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);

@@ -1,50 +1,50 @@
 //! The command line: the only place that prints, reads the environment, or decides the exit code.
 //!
-//! One file per command. Every message passes the redactor and is escaped for the terminal.
+//! One file per command. Every message is redacted and escaped for the terminal.
 
 mod args;
 mod baseline;
 mod changes;
 mod check;
-mod decide;
 mod exit;
 mod hook;
 mod messages;
 mod output;
+mod policy;
 mod progress;
-mod respond;
 mod revoke;
 mod rule_files;
 mod rules;
 mod saved;
 mod scan;
-mod session;
+mod scan_run;
 mod signals;
 mod staged_paths;
+mod verify;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
 use exit::{Exit, is_closed_pipe};
-use messages::{clean, complain};
+use messages::{clean, print_error};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Runs the command that `args` name, the program's own name first, and returns its exit code.
+/// Runs the command given by `args`, which begin with the program's name, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
-        Err(error) => return ExitCode::from(refuse(&error)),
+        Err(error) => return ExitCode::from(print_usage(&error)),
     };
     let exit = run(args.command).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
-            return Exit::Good;
+            return Exit::Clean;
         }
         if signals::was_interrupted() {
-            // The programs that were asked for an answer were stopped, so the error says nothing.
+            // Child processes were stopped, so the error is only a consequence.
             return Exit::Interrupted;
         }
-        complain(&format!("{error:#}"));
+        print_error(&format!("{error:#}"));
         Exit::Failed
     });
     ExitCode::from(exit.code())
@@ -69,26 +69,26 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "ddpatrol", &mut script);
             io::stdout().write_all(&script)?;
-            Ok(Exit::Good)
+            Ok(Exit::Clean)
         }
         Command::Man { command } => {
             let mut page = Vec::new();
             args::man_page(&command, &mut page)?;
             io::stdout().write_all(&page)?;
-            Ok(Exit::Good)
+            Ok(Exit::Clean)
         }
     }
 }
 
-/// Prints what the arguments got wrong, or the help that they asked for.
-fn refuse(error: &clap::Error) -> u8 {
+/// Prints an error in the arguments, or the requested help; returns the exit code.
+fn print_usage(error: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
     let code = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Clean,
         _ => Exit::Failed,
     };
-    if code == Exit::Good {
-        // Help quotes nothing; a closed pipe is no error.
+    if code == Exit::Clean {
+        // Help contains no user input, so it needs no redaction; a closed pipe is not an error.
         let _ = error.print();
     } else {
         let text = error.render().to_string();

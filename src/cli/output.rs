@@ -1,4 +1,4 @@
-//! Where reports go: standard output, or files that are written whole or not at all.
+//! Destinations of reports: standard output, or files, which are written atomically.
 
 use super::args::{Color, ReportArg, ReportFormat};
 use crate::report::document::Document;
@@ -14,18 +14,18 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// How reports are written.
+/// Options for writing reports.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Telling {
+pub(super) struct ReportOptions {
     pub(super) color: Color,
     pub(super) quiet: bool,
-    /// How long the scan took, where one ran.
+    /// The duration of the scan; `None` without a scan.
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
 }
 
 impl Color {
-    /// Returns `true` if a report is coloured.
+    /// Returns `true` if a report is colored.
     fn applies_to(self, output: &Output) -> bool {
         match self {
             Self::Always => true,
@@ -39,32 +39,32 @@ impl Color {
     }
 }
 
-/// One report's destination, open for writing.
+/// A report's destination, open for writing.
 pub(super) struct Output {
     pub(super) format: ReportFormat,
-    target: Target,
+    destination: Destination,
 }
 
-enum Target {
+enum Destination {
     Stdout(BufWriter<io::Stdout>),
-    /// A new file beside the one that it will replace.
+    /// A temporary file next to the file that it will replace.
     File(BufWriter<NamedTempFile>, PathBuf),
-    /// A device or pipe, which cannot be replaced.
+    /// A device or pipe, which cannot be replaced by a file.
     Device(BufWriter<File>),
 }
 
 impl Output {
-    /// Opens the destinations of all reports, before the scan, so that a wrong path costs nothing.
+    /// Opens the destinations of all reports before the scan, so that a wrong path fails early.
     pub(super) fn open_all(
         reports: &[ReportArg],
         default: Option<ReportFormat>,
     ) -> anyhow::Result<Vec<Self>> {
         if reports.iter().filter(|report| report.path.is_none()).count() > 1 {
-            bail!("two reports would go to standard output; give all but one a path: FORMAT=PATH");
+            bail!("two reports go to standard output: give all but one a path, FORMAT=PATH");
         }
         for (at, report) in reports.iter().enumerate() {
             if report.path.is_some() && reports[..at].iter().any(|it| it.path == report.path) {
-                bail!("two reports would go to one file; give each a path of its own");
+                bail!("two reports go to the same file: give each its own path");
             }
         }
         let default: Vec<ReportArg> =
@@ -74,44 +74,48 @@ impl Output {
     }
 
     fn open(report: &ReportArg) -> anyhow::Result<Self> {
-        let target = match &report.path {
-            None => Target::Stdout(BufWriter::new(io::stdout())),
+        let destination = match &report.path {
+            None => Destination::Stdout(BufWriter::new(io::stdout())),
             Some(path) => open_path(path)
-                .with_context(|| format!("cannot write a report to {}", path.display()))?,
+                .with_context(|| format!("cannot write report to {}", path.display()))?,
         };
-        Ok(Self { format: report.format, target })
+        Ok(Self { format: report.format, destination })
     }
 
     pub(super) fn is_stdout(&self) -> bool {
-        matches!(self.target, Target::Stdout(_))
+        matches!(self.destination, Destination::Stdout(_))
     }
 
-    /// Returns `true` if a report there shows people what was not scanned.
-    pub(super) fn shows_gaps(&self) -> bool {
+    /// Returns `true` if the report shows the issues of the scan on standard output.
+    pub(super) fn shows_issues(&self) -> bool {
         let formats = [ReportFormat::Text, ReportFormat::Markdown, ReportFormat::Github];
         self.is_stdout() && formats.contains(&self.format)
     }
 
-    /// Returns where the report is being written, for a file.
+    /// Returns the path of the temporary file, if there is one.
     pub(super) fn temporary(&self) -> Option<PathBuf> {
-        match &self.target {
-            Target::File(out, _) => std::fs::canonicalize(out.get_ref().path()).ok(),
-            Target::Stdout(_) | Target::Device(_) => None,
+        match &self.destination {
+            Destination::File(out, _) => std::fs::canonicalize(out.get_ref().path()).ok(),
+            Destination::Stdout(_) | Destination::Device(_) => None,
         }
     }
 
     pub(super) fn writer(&mut self) -> &mut dyn Write {
-        match &mut self.target {
-            Target::Stdout(out) => out,
-            Target::File(out, _) => out,
-            Target::Device(out) => out,
+        match &mut self.destination {
+            Destination::Stdout(out) => out,
+            Destination::File(out, _) => out,
+            Destination::Device(out) => out,
         }
     }
 
     /// Writes a report and completes it.
-    pub(super) fn write(mut self, document: &Document, telling: &Telling) -> anyhow::Result<()> {
-        let Telling { quiet, elapsed, suppressed, .. } = *telling;
-        let color = telling.color.applies_to(&self);
+    pub(super) fn write(
+        mut self,
+        document: &Document,
+        options: &ReportOptions,
+    ) -> anyhow::Result<()> {
+        let ReportOptions { quiet, elapsed, suppressed, .. } = *options;
+        let color = options.color.applies_to(&self);
         let format = self.format;
         let out = self.writer();
         match format {
@@ -128,13 +132,13 @@ impl Output {
         self.finish()
     }
 
-    /// Completes the report: a file takes its name only now.
+    /// Completes the report; a temporary file is renamed to its final name.
     pub(super) fn finish(self) -> anyhow::Result<()> {
-        match self.target {
-            Target::Stdout(mut out) => out.flush()?,
-            Target::Device(mut out) => out.flush()?,
-            Target::File(out, path) => {
-                let failed = || format!("cannot write a report to {}", path.display());
+        match self.destination {
+            Destination::Stdout(mut out) => out.flush()?,
+            Destination::Device(mut out) => out.flush()?,
+            Destination::File(out, path) => {
+                let failed = || format!("cannot write report to {}", path.display());
                 let file = out.into_inner().map_err(io::IntoInnerError::into_error);
                 let file = file.with_context(failed)?;
                 file.persist(&path).map_err(|error| error.error).with_context(failed)?;
@@ -144,41 +148,41 @@ impl Output {
     }
 }
 
-/// The files of reports that are being written, for [`remove_temporary`].
+/// The temporary files of unfinished reports, for [`remove_temporary`].
 static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes the files of unfinished reports, before the process ends without writing them.
+/// Removes the temporary files of unfinished reports before the process exits.
 pub(super) fn remove_temporary() {
     for path in lock(&TEMPORARY).drain(..) {
-        // It may have its final name by now.
+        // The file may have been renamed already.
         let _ = std::fs::remove_file(path);
     }
 }
 
-/// Describes why no file can be created in a folder, without the temporary file's name.
+/// Describes why a file cannot be created in a folder, without the temporary file's name.
 fn without_temporary(error: &io::Error, folder: &Path) -> io::Error {
     let reason = match error.kind() {
-        io::ErrorKind::NotFound => "no such folder; create it first".to_owned(),
+        io::ErrorKind::NotFound => "no such folder: create it first".to_owned(),
         kind => kind.to_string(),
     };
     io::Error::new(error.kind(), format!("{}: {reason}", folder.display()))
 }
 
-fn open_path(path: &Path) -> io::Result<Target> {
-    // These stand for what is open already, whatever file is behind them.
+fn open_path(path: &Path) -> io::Result<Destination> {
+    // Paths such as /dev/stdout refer to open files, which must not be replaced.
     if path.starts_with("/dev") || path.starts_with("/proc") {
         let device = OpenOptions::new().write(true).open(path)?;
-        return Ok(Target::Device(BufWriter::new(device)));
+        return Ok(Destination::Device(BufWriter::new(device)));
     }
-    // Through a link, the file behind it is replaced and the link stays.
+    // If the path is a link, its target is replaced and the link stays.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => {
-            return Err(io::Error::other("it is a folder; name a file in it"));
+            return Err(io::Error::other("is a folder: name a file in it"));
         }
         Ok(metadata) if !metadata.is_file() => {
             let device = OpenOptions::new().write(true).open(&path)?;
-            return Ok(Target::Device(BufWriter::new(device)));
+            return Ok(Destination::Device(BufWriter::new(device)));
         }
         _ => {}
     }
@@ -188,7 +192,7 @@ fn open_path(path: &Path) -> io::Result<Target> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // What the old file has, or what any new file gets; the umask applies.
+        // The permissions of the old file, or the default for new files; the umask applies.
         let new = std::fs::Permissions::from_mode(0o666);
         builder.permissions(std::fs::metadata(&path).map_or(new, |old| old.permissions()));
     }
@@ -196,5 +200,5 @@ fn open_path(path: &Path) -> io::Result<Target> {
     let file = builder.tempfile_in(folder).map_err(|error| without_temporary(&error, folder))?;
     let unfinished = file.path().to_owned();
     lock(&TEMPORARY).push(unfinished);
-    Ok(Target::File(BufWriter::new(file), path))
+    Ok(Destination::File(BufWriter::new(file), path))
 }

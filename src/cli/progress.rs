@@ -1,4 +1,4 @@
-//! A line of progress on a terminal, for scans that take longer than a moment.
+//! The progress line on a terminal, for scans that run longer than [`DELAY`].
 
 use crate::source::Run;
 use ddpatrol_scan::quantity::{bytes, count, number};
@@ -9,18 +9,18 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Scans that end sooner show nothing.
+/// The time until the line appears.
 const DELAY: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
 
-/// A thread that draws; it stops and clears its line when it is finished or dropped.
+/// The thread that draws the line. Dropping this stops the thread and clears the line.
 pub(super) struct Progress {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    /// Starts to draw on standard error what `run` counts.
+    /// Starts drawing the counters of `run` on standard error.
     pub(super) fn start(run: Arc<Run>) -> Self {
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -41,7 +41,7 @@ impl Progress {
     }
 }
 
-/// Shows a bar of objects while a history is read, else how many files have been read.
+/// Draws a bar of git objects while a history is read, otherwise the number of scanned files.
 fn show(bar: &ProgressBar, run: &Run, started: Instant) {
     let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let read = load(&run.tally.bytes);
@@ -71,7 +71,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing left to clear.
+            // If the thread panicked, there is no line to clear.
             let _ = thread.join();
         }
     }

@@ -1,17 +1,17 @@
 //! `ddpatrol revoke`: revokes the proven tokens of a saved report.
 //!
-//! Input: a report of `--report json`, which anybody may have changed. Output: revocations at issuers,
-//! and a report of them. It does not parse the report (`report::document` does) and sends no requests
-//! itself (`respond` does).
+//! Input: a report of `--report json`, which is untrusted. Output: revocations at issuers, and a report
+//! of them. Does not parse the saved report (`report::document` does) and sends no requests itself
+//! (`respond` does).
 
 use super::args::{ReportFormat, RevokeArgs};
 use super::exit::Exit;
-use super::messages::{clean, complain, install_redactor};
+use super::messages::{clean, install_redactor, print_error};
 use super::output::Output;
-use super::respond::revoke;
 use super::rule_files::load_rules;
 use super::saved::read_text;
 use super::signals;
+use super::verify::revoke;
 use crate::detect::Evidence;
 use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
 use crate::respond::http::Stop;
@@ -27,37 +27,38 @@ use std::sync::Arc;
 
 /// Runs `ddpatrol revoke`.
 pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
-    args.acting.check_consent()?;
+    args.action.check_consent()?;
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
-        bail!("`ddpatrol revoke` reports as text or json");
+        bail!("unsupported report format: `ddpatrol revoke` writes text or json");
     }
     let run = signals::begin()?;
-    // Nothing is scanned: a revocation that was sent is waited for, and reported.
+    // There are no workers to stop; revocations in progress are completed and reported.
     run.finish();
     let interrupted = Arc::clone(&run);
     let stop = Stop::new(move || interrupted.is_interrupted());
-    let responder = Responder::new(args.acting.settings(0)?, stop);
+    let responder = Responder::new(args.action.settings(0)?, stop);
     let findings = read(&args.from)?;
     let subjects: Vec<Subject> = findings.iter().map(SavedFinding::subject).collect();
-    let revoked = revoke(&args.acting, &responder, &subjects)?;
-    let failed = !args.acting.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
-    let revocations = findings.iter().zip(revoked).map(|(it, how)| Told::new(&it.record, &how));
+    let revoked = revoke(&args.action, &responder, &subjects)?;
+    let failed = !args.action.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
+    let revocations =
+        findings.iter().zip(revoked).map(|(it, how)| RevocationEntry::new(&it.record, &how));
     let document =
-        ToldDocument { schema: "ddpatrol-revocation/1", revocations: revocations.collect() };
+        RevocationDocument { schema: "ddpatrol-revocation/1", revocations: revocations.collect() };
     for output in outputs {
         document.write(output)?;
     }
     if run.is_interrupted() {
-        complain("interrupted: what was not told as revoked may still be live");
+        print_error("interrupted: tokens that are not reported as revoked may still be live");
         return Ok(Exit::Interrupted);
     }
-    Ok(if failed { Exit::Failed } else { Exit::Good })
+    Ok(if failed { Exit::Failed } else { Exit::Clean })
 }
 
-/// What `ddpatrol revoke` reports about one token.
+/// The result for one token.
 #[derive(Serialize)]
-struct Told {
+struct RevocationEntry {
     rule: String,
     fingerprint: String,
     token: String,
@@ -65,7 +66,7 @@ struct Told {
     detail: String,
 }
 
-impl Told {
+impl RevocationEntry {
     fn new(record: &Record, revocation: &Revocation) -> Self {
         Self {
             rule: clean(&record.rule),
@@ -78,12 +79,12 @@ impl Told {
 }
 
 #[derive(Serialize)]
-struct ToldDocument {
+struct RevocationDocument {
     schema: &'static str,
-    revocations: Vec<Told>,
+    revocations: Vec<RevocationEntry>,
 }
 
-impl ToldDocument {
+impl RevocationDocument {
     fn write(&self, mut output: Output) -> anyhow::Result<()> {
         let format = output.format;
         let out = output.writer();
@@ -91,11 +92,11 @@ impl ToldDocument {
             serde_json::to_writer_pretty(&mut *out, self)?;
             writeln!(out)?;
         } else {
-            for told in &self.revocations {
-                writeln!(out, "{}: {}: {}", told.token, told.outcome.words(), told.detail)?;
+            for entry in &self.revocations {
+                writeln!(out, "{}: {}: {}", entry.token, entry.outcome.words(), entry.detail)?;
             }
             if self.revocations.is_empty() {
-                writeln!(out, "The report holds no proven token.")?;
+                writeln!(out, "The report contains no proven tokens.")?;
             }
         }
         output.finish()
@@ -109,36 +110,36 @@ fn read(path: &Path) -> anyhow::Result<Vec<SavedFinding>> {
     let redactor = install_redactor(&rules)?;
     let saved = document::read(&text, redactor, &rules, None);
     let saved = saved.map_err(|error| refusal(path, &error))?;
-    findings(saved, &rules).map_err(|Contradiction(number)| {
+    findings(saved, &rules).map_err(|InconsistentFinding(number)| {
         anyhow!(
-            "{}: proven finding {number} contradicts itself, so the report was changed: nothing is revoked",
+            "{}: proven finding {number} is inconsistent, so the report was modified: nothing is revoked",
             path.display()
         )
     })
 }
 
-/// Describes why a file is not a report that can be read.
+/// Describes why a file is not a valid report.
 fn refusal(path: &Path, error: &SavedError) -> anyhow::Error {
     let path = path.display();
     let kind = "report of `ddpatrol scan --report json`";
     match error {
         SavedError::Syntax { line, column } => {
-            anyhow!("{path} is no {kind} (line {line}, column {column})")
+            anyhow!("{path}: not a {kind} (line {line}, column {column})")
         }
-        SavedError::Schema { found: None } => anyhow!("{path} is no {kind}"),
+        SavedError::Schema { found: None } => anyhow!("{path}: not a {kind}"),
         SavedError::Schema { found: Some(found) } => {
-            anyhow!("{path} is a report of the form {found}; this program reads {SCHEMA}")
+            anyhow!("{path}: unsupported report schema {found}: this version reads {SCHEMA}")
         }
-        SavedError::Field(what) => anyhow!("{path} is no whole report: {what}"),
+        SavedError::Field(what) => anyhow!("{path}: incomplete report: {what}"),
     }
 }
 
-/// The number of the first proven finding that contradicts itself or an earlier one.
+/// The number of the first proven finding that is inconsistent with itself or an earlier one.
 #[derive(Debug, PartialEq, Eq)]
-struct Contradiction(usize);
+struct InconsistentFinding(usize);
 
-/// Returns the proven findings that count; a token that the report lists twice is returned once.
-fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, Contradiction> {
+/// Returns the proven findings that are not suppressed; each token is returned once.
+fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, InconsistentFinding> {
     let SavedReport { document, secrets } = saved;
     let all = document.findings.into_iter().zip(secrets);
     let proven = all
@@ -148,7 +149,7 @@ fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, Co
     let mut known = HashMap::new();
     for (index, finding) in proven.enumerate() {
         if !finding.is_consistent(rules) {
-            return Err(Contradiction(index + 1));
+            return Err(InconsistentFinding(index + 1));
         }
         let key = (finding.record.rule.clone(), finding.record.fingerprint.clone());
         let first = *known.entry(key).or_insert(kept.len());
@@ -157,7 +158,7 @@ fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, Co
             Some(kept) if kept.record.token == finding.record.token => {
                 kept.secret = kept.secret.take().or(finding.secret);
             }
-            Some(_) => return Err(Contradiction(index + 1)),
+            Some(_) => return Err(InconsistentFinding(index + 1)),
         }
     }
     Ok(kept)
@@ -171,8 +172,8 @@ struct SavedFinding {
 }
 
 impl SavedFinding {
-    /// Returns `true` if all that the report says about the token agrees. A token that does not is
-    /// sent to no issuer, and its identifier neither.
+    /// Returns `true` if all fields about the token are consistent. Neither an inconsistent token nor its
+    /// identifier is sent to an issuer.
     fn is_consistent(&self, rules: &RuleSet) -> bool {
         let token = &self.record.token;
         let encoded = token.alias.as_ref().map(|alias| Uuid::from_alias(alias.as_bytes()));
@@ -184,10 +185,10 @@ impl SavedFinding {
             && self.secret.as_ref().is_none_or(|secret| self.describes(secret.expose(), rules))
     }
 
-    /// Returns `true` if fingerprint, rule, identifier and redacted form are those of this token.
+    /// Returns `true` if fingerprint, rule, identifier and redacted form match this token.
     fn describes(&self, secret: &[u8], rules: &RuleSet) -> bool {
         Fingerprint::of(secret).to_string() == self.record.fingerprint
-            // No provider takes tokens of other rules.
+            // No provider accepts tokens of unknown rules.
             && rules.get(&self.record.rule).is_none_or(|rule| self.agrees(rule, secret))
     }
 

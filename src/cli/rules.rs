@@ -36,7 +36,7 @@ fn list(paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
         let (id, name, format) = (&rule.id, &rule.name, rule.format.pattern());
         writeln!(out, "{id:ids$}  {:11}  {name:names$}  {format}", evidence(rule))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
@@ -49,16 +49,16 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
         }
         writeln!(out, "evidence       {}", evidence(rule))?;
         for vector in &rule.vectors {
-            writeln!(out, "shown by       {}", vector.source())?;
+            writeln!(out, "vector         {}", vector.source())?;
         }
         if let Some(advice) = &rule.advice {
-            writeln!(out, "revoking       {advice}")?;
+            writeln!(out, "revocation     {advice}")?;
         }
         if let Some(documentation) = &rule.documentation {
             writeln!(out, "documentation  {documentation}")?;
         }
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 fn describe(segment: &Segment) -> String {
@@ -72,7 +72,7 @@ fn describe(segment: &Segment) -> String {
     match &segment.kind {
         Kind::Text if segment.public => format!("{characters}, public"),
         Kind::Text => characters,
-        Kind::Uuid => format!("{characters}, spelling a UUID, public"),
+        Kind::Uuid => format!("{characters}, encoding a UUID, public"),
         Kind::Checksum(checksum) => {
             let over: Vec<&str> = checksum.over.iter().map(|it| &*it.source).collect();
             let algorithm = checksum.algorithm.name();
@@ -85,7 +85,7 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let rules = match path {
         None => load_rules(&[])?,
         Some(path) => {
-            // A rule that a scan would refuse beside the built-in ones does not hold.
+            // A rule that a scan rejects together with the built-in rules is invalid.
             load_rules(&[path.to_owned()])?;
             let mut rules = RuleSet::default();
             rules::add_path(&mut rules, path, Links::Follow)?;
@@ -98,11 +98,11 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
         if outcome.faults.is_empty() {
             let damaged = match outcome.damaged {
                 0 => "no checksum, so shaped only".to_owned(),
-                damaged => format!("{} refused", count(damaged, "damaged one")),
+                damaged => format!("{} rejected", count(damaged, "corrupted sample")),
             };
             writeln!(
                 out,
-                "ok      {}: {} verified, {damaged}, {} held",
+                "ok      {}: {} verified, {damaged}, {} matched",
                 rule.id,
                 count(outcome.samples, "sample"),
                 count(outcome.vectors, "published vector"),
@@ -115,8 +115,8 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
         }
     }
     if faulty == 0 {
-        writeln!(out, "{} checked, all hold.", count(rules.rules().len(), "rule"))?;
-        return Ok(Exit::Good);
+        writeln!(out, "{} checked, all valid.", count(rules.rules().len(), "rule"))?;
+        return Ok(Exit::Clean);
     }
     writeln!(out, "{} of {} faulty.", faulty, count(rules.rules().len(), "rule"))?;
     Ok(Exit::Failed)

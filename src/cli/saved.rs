@@ -1,12 +1,12 @@
 //! `ddpatrol report` and `ddpatrol diff`: show saved JSON reports.
 //!
 //! Input: saved reports, from files or standard input. Output: reports in other formats, or the
-//! difference of two. It does not parse reports: `report::document` does.
+//! difference of two reports. Does not parse reports: `report::document` does.
 
 use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
 use super::exit::Exit;
 use super::messages::install_redactor;
-use super::output::{Output, Telling};
+use super::output::{Output, ReportOptions};
 use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::Evidence;
@@ -17,26 +17,30 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Writes a saved report in other formats.
+/// Runs `ddpatrol report`: converts a saved report to other formats.
 pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     let document = read(&args.from, &args.rules)?;
-    let telling =
-        Telling { color: args.color, quiet: false, elapsed: None, suppressed: args.suppressed() };
+    let options = ReportOptions {
+        color: args.color,
+        quiet: false,
+        elapsed: None,
+        suppressed: args.suppressed(),
+    };
     for output in outputs {
-        output.write(&document, &telling)?;
+        output.write(&document, &options)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
-/// Compares two saved reports.
+/// Runs `ddpatrol diff`: compares two saved reports.
 pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
-        bail!("`ddpatrol diff` reports as text or json");
+        bail!("unsupported report format: `ddpatrol diff` writes text or json");
     }
     if [&args.old, &args.new].iter().all(|path| path.as_os_str() == "-") {
-        bail!("standard input can be one of the two reports only");
+        bail!("only one of the two reports can be read from standard input");
     }
     let (old, new) = (read(&args.old, &args.rules)?, read(&args.new, &args.rules)?);
     let difference = Difference::between(&old, &new);
@@ -53,9 +57,9 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     }
     let is_new = difference.new.iter().any(|it| it.evidence == Evidence::Proven);
     Ok(match (is_new, difference.complete) {
-        (true, _) => Exit::Found,
+        (true, _) => Exit::Findings,
         (false, false) => Exit::Failed,
-        (false, true) => Exit::Good,
+        (false, true) => Exit::Clean,
     })
 }
 
@@ -65,12 +69,12 @@ pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
         let mut bytes = Vec::new();
         let read = io::stdin().read_to_end(&mut bytes);
         let text = read.and_then(|_| Ok(decode::text(bytes)?));
-        return text.context("cannot read the report from standard input");
+        return text.context("cannot read report from standard input");
     }
-    decode::read_file(path).with_context(|| format!("cannot read the report {}", path.display()))
+    decode::read_file(path).with_context(|| format!("cannot read report {}", path.display()))
 }
 
-/// Reads a saved report, with its secrets and those in messages masked by all rules.
+/// Reads a saved report and redacts its texts with all rules.
 fn read(path: &Path, rules: &[PathBuf]) -> anyhow::Result<Document> {
     let text = read_text(path)?;
     let rules = Arc::new(load_rules(rules)?);

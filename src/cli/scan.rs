@@ -1,10 +1,10 @@
 //! `ddpatrol scan`.
 
 use super::args::{ReportFormat, ScanArgs};
-use super::decide::{Ground, Heed};
 use super::exit::Exit;
-use super::messages::GATE;
-use super::session::{self, Ended, Inputs, Scene, Task};
+use super::messages::MESSAGE_REDACTOR;
+use super::policy::{BaselineMode, PolicySource};
+use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
 use crate::scan::Input;
 use crate::shell::quote;
@@ -28,45 +28,45 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
-    run_then(args, Heed::Baseline, &|_| Ok(()))
+    run_then(args, BaselineMode::Apply, &|_| Ok(()))
 }
 
-/// Scans, and goes on with what was found unless the scan was interrupted.
+/// Scans, and then calls `then` unless the scan was interrupted.
 pub(super) fn run_then(
     args: &ScanArgs,
-    heed: Heed,
-    then: &dyn Fn(&Ended<'_>) -> anyhow::Result<()>,
+    baseline_mode: BaselineMode,
+    then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
     let run = signals::begin()?;
     let state = RefCell::new(None);
-    let sources = |scene: &Scene<'_>| {
-        let opened = open_state(args, scene)?;
+    let sources = |scan_context: &ScanContext<'_>| {
+        let opened = open_state(args, scan_context)?;
         state.replace(opened.clone());
-        sources(args, scene, opened)
+        sources(args, scan_context, opened)
     };
-    let finish = |ended: &Ended<'_>| {
+    let finish = |finished: &Finished<'_>| {
         if let Some(state) = state.borrow().as_ref() {
-            state.finish().context("cannot write the state")?;
+            state.finish().context("cannot write the state file")?;
         }
-        then(ended)
+        then(finished)
     };
     let roots = roots(&args.paths)?;
-    let task = Task {
-        telling: &args.telling,
+    let job = Job {
+        shared: &args.shared,
         all: true,
         scanned: &args.paths,
         operation: None,
-        ground: Ground::Folder(start(&roots, &args.paths)),
+        source: PolicySource::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,
-        heed,
-        default_report: (heed == Heed::Baseline).then_some(ReportFormat::Text),
+        baseline_mode,
+        default_report: (baseline_mode == BaselineMode::Apply).then_some(ReportFormat::Text),
         finish: &finish,
     };
-    session::run(task, Box::new(sources), &run)
+    scan_run::run(job, Box::new(sources), &run)
 }
 
-/// Tells how far a scan looks: at all that a baseline knows if it covers the work trees that it touches.
+/// Returns the reach of a scan: all tokens of a baseline, if the scan covers its work trees completely.
 fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
     if !is_whole(args) {
         return Coverage::Unknown;
@@ -79,18 +79,18 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
         }
         paths.push(whole);
     }
-    let mut grounds: Vec<PathBuf> = roots.tops.clone();
-    if grounds.is_empty() {
-        grounds.push(roots.here.clone());
+    let mut folders: Vec<PathBuf> = roots.tops.clone();
+    if folders.is_empty() {
+        folders.push(roots.here.clone());
     }
-    // A baseline in a folder above may know other work trees, too.
-    let baseline = args.telling.baseline.as_ref().map(|it| roots.here.join(it));
+    // A baseline in a folder above may contain tokens of other work trees.
+    let baseline = args.shared.baseline.as_ref().map(|it| roots.here.join(it));
     let baseline = baseline.and_then(|it| it.parent()?.canonicalize().ok());
-    grounds.extend(baseline);
-    if grounds.iter().all(|ground| paths.iter().any(|path| ground.starts_with(path))) {
+    folders.extend(baseline);
+    if folders.iter().all(|folder| paths.iter().any(|path| folder.starts_with(path))) {
         return Coverage::All;
     }
-    // A part of a work tree is looked at without its history, so nothing can be said of what it had.
+    // A part of a work tree is scanned without its history, so missing tokens cannot be detected.
     if roots.tops.is_empty() && !plain.is_empty() {
         Coverage::Below(plain)
     } else {
@@ -98,19 +98,19 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
     }
 }
 
-/// Tells whether a scan looks at all there is below its paths.
+/// Returns `true` if a scan reads everything below its paths.
 fn is_whole(args: &ScanArgs) -> bool {
     let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
     !narrowed
         && !is_limited
-        && !args.telling.archives.no_archives
-        && args.telling.rules.only.is_empty()
+        && !args.shared.archives.no_archives
+        && args.shared.rules.only.is_empty()
 }
 
-/// Finds the tops of the work trees that paths lie in.
+/// Finds the tops of the work trees that contain the paths.
 fn roots(paths: &[PathBuf]) -> anyhow::Result<Roots> {
-    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let here = std::env::current_dir().context("cannot read the current folder")?;
     let nothing = Environment::default();
     let found = paths.iter().filter_map(|path| {
         let folder = if path.is_dir() { path } else { path.parent()? };
@@ -123,7 +123,7 @@ fn roots(paths: &[PathBuf]) -> anyhow::Result<Roots> {
     Ok(Roots { here, tops })
 }
 
-/// Returns the folder that the search for a configuration begins in: the deepest that holds all paths.
+/// Returns the folder where the search for a configuration begins: the deepest that contains all paths.
 fn start(roots: &Roots, paths: &[PathBuf]) -> PathBuf {
     let whole = |path: &PathBuf| {
         let whole = path.canonicalize().unwrap_or_else(|_| roots.whole(path));
@@ -137,29 +137,34 @@ fn start(roots: &Roots, paths: &[PathBuf]) -> PathBuf {
     named.map(whole).reduce(common).unwrap_or_else(|| roots.here.clone())
 }
 
-/// Opens the state file, and notes why an existing one is not used.
-fn open_state(args: &ScanArgs, scene: &Scene<'_>) -> anyhow::Result<Option<Arc<State>>> {
+/// Opens the state file; adds a note if an existing one cannot be used.
+fn open_state(
+    args: &ScanArgs,
+    scan_context: &ScanContext<'_>,
+) -> anyhow::Result<Option<Arc<State>>> {
     let Some(path) = &args.what.state else { return Ok(None) };
-    // What an earlier scan has found and reported depends on these options, too.
-    let settings = format!("{} {:?}", scene.keep_shaped, args.telling.archives);
-    let (state, why) = State::open(path.clone(), scene.rules, &settings)
-        .with_context(|| format!("the state {} cannot be read", path.display()))?;
+    // The results of an earlier scan depend on these options as well.
+    let settings = format!("{} {:?}", scan_context.keep_shaped, args.shared.archives);
+    let (state, why) = State::open(path.clone(), scan_context.rules, &settings)
+        .with_context(|| format!("cannot read the state file {}", path.display()))?;
     if let Some(why) = why {
-        scene.run.note(format!("the state {} is not used, {why}: all is read", path.display()));
+        scan_context
+            .run
+            .note(format!("state file {} not used, {why}: everything is read", path.display()));
     }
     Ok(Some(Arc::new(state)))
 }
 
 fn sources(
     args: &ScanArgs,
-    scene: &Scene<'_>,
+    scan_context: &ScanContext<'_>,
     state: Option<Arc<State>>,
 ) -> anyhow::Result<Inputs> {
-    let Scene { context, own, workers, .. } = scene;
+    let ScanContext { context, own, workers, .. } = scan_context;
     let (context, threads) = (*context, workers.count());
     let mut sources = Inputs::new();
     let packs = (!args.what.files_only).then(ExtractedRepos::default);
-    let options = args.telling.archives.options(context);
+    let options = args.shared.archives.options(context);
     let archives = options.map(|options| ArchiveSettings { options, repositories: packs.clone() });
     let (stdin, paths): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| path == Path::new("-"));
@@ -170,13 +175,13 @@ fn sources(
     for path in pipes {
         let open = {
             let path = path.clone();
-            move || Pipe::new(&path)
+            move || NamedPipe::new(&path)
         };
         sources.push(Input::source(Stdin::new(open, context, archives.clone()).named(path)));
     }
-    let (named, paths) = repositories(args, paths, &scene.run);
+    let (named, paths) = repositories(args, paths, &scan_context.run);
     if !args.what.files_only {
-        note_unread_histories(&named, &paths, &scene.run);
+        note_unread_histories(&named, &paths, &scan_context.run);
     }
     let met = Met::default();
     let options = FilesOptions {
@@ -184,8 +189,8 @@ fn sources(
         no_ignore: args.files.no_ignore,
         user_rules: user_rules(),
         exclude: args.files.exclude.clone(),
-        configured: scene.exclude.clone(),
-        here: scene.here.to_owned(),
+        configured: scan_context.exclude.clone(),
+        here: scan_context.here.to_owned(),
         max_file_size: args.files.max_file_size.map(|size| size.0),
         own: own.clone(),
         threads,
@@ -199,15 +204,19 @@ fn sources(
         sources.push(Input::source(files));
     }
     if let Some(packs) = packs {
-        let history =
-            HistoryOptions { workers: Arc::clone(workers), context, state, redactor: GATE.get() };
+        let history = HistoryOptions {
+            workers: Arc::clone(workers),
+            context,
+            state,
+            redactor: MESSAGE_REDACTOR.get(),
+        };
         let repositories = Repositories::new(named, met, packs, history, options);
         sources.push(Input::Repositories(Box::new(repositories)));
     }
     Ok(sources)
 }
 
-/// Reads what the user's own settings say about ignore rules.
+/// Reads the user's settings for ignore rules.
 pub(super) fn user_rules() -> UserRules {
     let excludes_file = ignore::gitignore::gitconfig_excludes_path();
     UserRules { excludes_file, home: std::env::home_dir() }
@@ -225,16 +234,16 @@ fn is_pipe(_: &Path) -> bool {
     false
 }
 
-/// A named pipe. Opening it waits for a writer, so its failure is that of the first read.
-struct Pipe(Result<File, Option<io::Error>>);
+/// A named pipe. Opening it blocks until there is a writer; an error is returned by the first read.
+struct NamedPipe(Result<File, Option<io::Error>>);
 
-impl Pipe {
+impl NamedPipe {
     fn new(path: &Path) -> Self {
         Self(File::open(path).map_err(Some))
     }
 }
 
-impl Read for Pipe {
+impl Read for NamedPipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
             Ok(file) => file.read(buffer),
@@ -243,8 +252,8 @@ impl Read for Pipe {
     }
 }
 
-/// Notes of folders below the top of a work tree that the history they lie in is not read.
-fn note_unread_histories(named: &[Named], paths: &[PathBuf], run: &Run) {
+/// Adds notes for folders below the top of a work tree whose history is not scanned.
+fn note_unread_histories(named: &[NamedRepository], paths: &[PathBuf], run: &Run) {
     let read: HashSet<_> = named.iter().map(|(it, _)| it.common_dir.canonicalize().ok()).collect();
     let mut noted = HashSet::new();
     for path in paths.iter().filter(|path| path.is_dir()) {
@@ -254,14 +263,14 @@ fn note_unread_histories(named: &[Named], paths: &[PathBuf], run: &Run) {
         else {
             continue;
         };
-        // The walk of a folder above it meets it.
+        // The walk of a folder above finds the repository.
         let top_path = top.canonicalize().unwrap_or_else(|_| top.clone());
         let is_met =
             paths.iter().any(|it| it.canonicalize().is_ok_and(|it| top_path.starts_with(it)));
         let is_read = is_met || read.contains(&repository.common_dir.canonicalize().ok());
         if !is_read && noted.insert(top.clone()) {
             run.note(format!(
-                "the history that {} lies in is not read: `ddpatrol scan {}` reads it",
+                "the history of the repository of {} is not scanned: run `ddpatrol scan {}`",
                 path.display(),
                 quote(&top.to_string_lossy())
             ));
@@ -269,14 +278,18 @@ fn note_unread_histories(named: &[Named], paths: &[PathBuf], run: &Run) {
     }
 }
 
-/// A repository and the path by which it was named.
-type Named = (Repository, PathBuf);
+/// A repository and the path that the user gave.
+type NamedRepository = (Repository, PathBuf);
 
-/// Sorts the paths: repositories whose history is to be read, and what is to be read as files.
+/// Splits the paths into repositories whose history is scanned, and paths that are scanned as files.
 ///
-/// With `--history-only`, a path that is no repository, or a broken one, is reported; the others are
-/// scanned.
-fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>, Vec<PathBuf>) {
+/// With `--history-only`, a path that is not a repository, or a corrupt one, is reported; the others
+/// are scanned.
+fn repositories(
+    args: &ScanArgs,
+    paths: Vec<PathBuf>,
+    run: &Run,
+) -> (Vec<NamedRepository>, Vec<PathBuf>) {
     if args.what.files_only {
         return (Vec::new(), paths);
     }
@@ -300,7 +313,7 @@ fn repositories(args: &ScanArgs, paths: Vec<PathBuf>, run: &Run) -> (Vec<Named>,
                 };
                 run.report(issue, Some(path));
             }
-            // The walk of the files meets a broken repository, and reports it.
+            // The walk of the files finds and reports a corrupt repository.
             Ok(None) | Err(_) => files.push(path),
         }
     }

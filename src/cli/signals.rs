@@ -1,9 +1,9 @@
-//! Signals: the first one stops the run of this process, the second one ends the process.
+//! Signals: the first one interrupts the run of this process, the second one ends the process.
 //!
-//! Output: the run that workers poll. Reports are written by whoever runs a command.
+//! Output: the run that workers poll. Reports are written by the commands, not here.
 
 use super::exit::Exit;
-use super::messages::complain;
+use super::messages::print_error;
 use super::output::remove_temporary;
 use crate::source::Run;
 use crate::source::git::repo::stop_programs;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The run of this process.
 static RUN: OnceLock<Arc<Run>> = OnceLock::new();
 
-/// Returns the run of this process, which the first signal stops. The first call begins it.
+/// Returns the run of this process, which the first signal interrupts. The first call starts it.
 pub(super) fn begin() -> anyhow::Result<Arc<Run>> {
     if let Some(run) = RUN.get() {
         return Ok(Arc::clone(run));
@@ -29,7 +29,7 @@ pub(super) fn was_interrupted() -> bool {
     RUN.get().is_some_and(|run| run.is_interrupted())
 }
 
-/// How long workers may take to stop after the first signal. A worker that is blocked in a system
+/// The time that workers have to stop after the first signal. A worker that is blocked in a system
 /// call (a network file system, a stuck device) does not stop by itself.
 const PATIENCE: Duration = Duration::from_millis(900);
 
@@ -51,8 +51,8 @@ fn stop_on_signal(run: &Arc<Run>) -> anyhow::Result<()> {
 
 /// Ends the process if its workers have not stopped after [`PATIENCE`].
 ///
-/// On a busy machine they may not have had the processor for long enough, which the time that the
-/// process has used shows: one that is blocked uses none, one that computes on uses all of it.
+/// On a busy machine they may not have had enough processor time. The processor time that the process
+/// used shows this: a blocked process uses none, a process that keeps computing uses all of it.
 fn quit_unless_finished(run: &Run) {
     for _ in 0..MAX_EXTENSIONS {
         let before = processor_time();
@@ -65,21 +65,21 @@ fn quit_unless_finished(run: &Run) {
             break;
         }
     }
-    complain("interrupted, but a worker does not stop: no report is written");
+    print_error("interrupted, but a worker did not stop: no report is written");
     quit();
 }
 
-/// How many times [`PATIENCE`] is given to a process that gets little of the processor.
+/// How often [`PATIENCE`] is granted to a process that gets little processor time.
 const MAX_EXTENSIONS: usize = 10;
 
-/// Returns the processor time that this process has used, of all its threads.
+/// Returns the processor time that all threads of this process have used.
 #[cfg(unix)]
 fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Returns zero: the time is not known here, so a process counts as blocked.
+/// Returns zero: the time is unknown on this platform, so a process counts as blocked.
 #[cfg(not(unix))]
 fn processor_time() -> Duration {
     Duration::ZERO

@@ -2,10 +2,10 @@
 //!
 //! Input: paths as the user or the pre-commit framework passes them, and the staged changes.
 //! Output: the changes at these paths, and sources for the paths that are not staged, which are
-//! scanned whole. Judges nothing.
+//! scanned whole. Does not scan.
 
 use super::scan::user_rules;
-use super::session::{Inputs, Scene};
+use super::scan_run::{Inputs, ScanContext};
 use crate::scan::Input;
 use crate::source::add;
 use crate::source::archive::{ArchiveOptions, ArchiveSettings};
@@ -17,10 +17,10 @@ use ddpatrol_scan::finding::baseline::lexical;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// What paths select.
+/// The content that paths select.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    /// The staged changes at the paths; of other changes, the versions that HEAD has.
+    /// The staged changes at the paths, and HEAD's versions of the other changed paths.
     pub(super) changes: Vec<StagedChange>,
     /// Paths that are not staged, and whose files are scanned whole.
     unstaged: Vec<PathBuf>,
@@ -36,8 +36,8 @@ impl Selection {
         changes: Vec<StagedChange>,
         top: &Path,
     ) -> anyhow::Result<Self> {
-        let here = std::env::current_dir().context("the current folder cannot be read")?;
-        let mut places = Places { here, top, parents: HashMap::new() };
+        let here = std::env::current_dir().context("cannot read the current folder")?;
+        let mut places = PathResolver { here, top, parents: HashMap::new() };
         let changed: HashSet<&[u8]> = changes.iter().map(|it| &it.path[..]).collect();
         let renamed = changes.iter().filter(|it| it.status == Status::Renamed);
         let gone: HashSet<&[u8]> = renamed.filter_map(|it| it.old_path.as_deref()).collect();
@@ -74,40 +74,42 @@ impl Selection {
             others.into_iter().partition(|it| selected.contains(&it.path));
         chosen.extend(in_folders);
         if !chosen.is_empty() {
-            // The other changes are not judged, but a token may have moved from their old versions.
+            // The other changes are not scanned, but a token may have moved from their old versions.
             chosen.extend(rest.into_iter().map(|it| StagedChange { new: None, ..it }));
         }
         Ok(Self { changes: chosen, unstaged, staged })
     }
 
-    /// Makes the sources for the paths that are not staged.
+    /// Creates the sources for the paths that are not staged.
     pub(super) fn sources(
         self,
         archives: Option<ArchiveOptions>,
-        scene: &Scene<'_>,
+        scan_context: &ScanContext<'_>,
     ) -> anyhow::Result<Inputs> {
         let mut sources: Inputs = Vec::new();
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in self.unstaged {
-            // The framework passes files that nobody named.
-            if scene.exclude.has_below(&lexical(&scene.here.join(&path)), scene.here) {
-                add(&scene.run.tally.excluded, 1);
+            // The pre-commit framework passes files that the user did not name.
+            if scan_context
+                .exclude
+                .has_below(&lexical(&scan_context.here.join(&path)), scan_context.here)
+            {
+                add(&scan_context.run.tally.excluded, 1);
                 continue;
             }
             match path.symlink_metadata() {
                 Ok(metadata) if metadata.is_symlink() => {
-                    // What git stores of a link is the path that it leads to.
-                    let target = std::fs::read_link(&path).with_context(|| {
-                        format!("the symbolic link {} cannot be read", path.display())
-                    })?;
+                    // Git stores the target path of a link.
+                    let target = std::fs::read_link(&path)
+                        .with_context(|| format!("cannot read symbolic link {}", path.display()))?;
                     let bytes = target.as_os_str().as_encoded_bytes().to_vec();
                     sources.push(Input::source(Text { path, bytes }));
                 }
                 Ok(metadata) if metadata.is_dir() => {
-                    let is_top = path.canonicalize().is_ok_and(|it| it == scene.here);
+                    let is_top = path.canonicalize().is_ok_and(|it| it == scan_context.here);
                     if !is_top && path.join(".git").symlink_metadata().is_ok() {
                         let path = path.display();
-                        scene.run.note(format!("{path} is another repository: not scanned"));
+                        scan_context.run.note(format!("{path} is another repository: not scanned"));
                     } else {
                         folders.push(path);
                     }
@@ -120,7 +122,7 @@ impl Selection {
             if paths.is_empty() {
                 continue;
             }
-            let mut own = scene.own.clone();
+            let mut own = scan_context.own.clone();
             own.extend(self.staged.iter().filter_map(|path| path.canonicalize().ok()));
             let unpacking = archives.map(|options| ArchiveSettings { options, repositories: None });
             sources.push(Input::source(Files::new(FilesOptions {
@@ -128,12 +130,12 @@ impl Selection {
                 no_ignore,
                 user_rules: user_rules(),
                 exclude: Vec::new(),
-                configured: scene.exclude.clone(),
-                here: scene.here.to_owned(),
+                configured: scan_context.exclude.clone(),
+                here: scan_context.here.to_owned(),
                 max_file_size: None,
                 own,
-                threads: scene.workers.count(),
-                context: scene.context,
+                threads: scan_context.workers.count(),
+                context: scan_context.context,
                 archives: unpacking,
                 repositories: None,
                 is_store: false,
@@ -144,16 +146,16 @@ impl Selection {
 }
 
 /// Finds paths below the top of a work tree.
-struct Places<'a> {
+struct PathResolver<'a> {
     here: PathBuf,
     top: &'a Path,
-    /// Folders without links in their paths, by how they were given.
+    /// Folders with links resolved, by the given path.
     parents: HashMap<PathBuf, PathBuf>,
 }
 
-impl Places<'_> {
-    /// Returns a path as it is reported, and as git has it if it is below the top: links in the
-    /// folders above it are resolved, the path itself is not followed.
+impl PathResolver<'_> {
+    /// Returns a path for reports and, if it is below the top, git's path. Links in the folders above
+    /// it are resolved; the path itself is not followed.
     fn find(&mut self, path: &Path) -> (PathBuf, Option<Vec<u8>>) {
         let whole = lexical(&self.here.join(path));
         let place = match (whole.parent(), whole.file_name()) {
@@ -166,14 +168,14 @@ impl Places<'_> {
         };
         let Ok(below) = place.strip_prefix(self.top) else { return (path.to_owned(), None) };
         let parts: Vec<&[u8]> = below.iter().map(|part| part.as_encoded_bytes()).collect();
-        let spelled = parts.join(&b'/');
+        let git_path = parts.join(&b'/');
         // The paths of staged content are relative to the top as well.
         let is_relative = self.here == self.top && !below.as_os_str().is_empty();
-        (if is_relative { below.to_owned() } else { place.clone() }, Some(spelled))
+        (if is_relative { below.to_owned() } else { place.clone() }, Some(git_path))
     }
 }
 
-/// Converts the bytes that git has for a path.
+/// Converts git's bytes to a path.
 fn path_of(bytes: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {

@@ -1,17 +1,20 @@
-//! What a configuration leaves out: paths below its folder, as `.gitignore` would write them.
+//! The `exclude` patterns of a configuration.
+//!
+//! Input: patterns in `.gitignore` syntax, for paths below the configuration's folder. Output: whether a
+//! path is excluded. Walks no folders.
 
 use ignore::DirEntry;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::path::{Path, PathBuf};
 
-/// Knows which paths are left out.
+/// Compiled `exclude` patterns.
 #[derive(Clone, Debug)]
 pub struct Exclude {
     folder: PathBuf,
     globs: Gitignore,
 }
 
-/// What a path leads to: a pattern that ends in `/` matches folders only.
+/// The kind of a path; a pattern that ends in `/` matches folders only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathKind {
     /// A file, or anything else that is not a folder.
@@ -21,7 +24,7 @@ pub enum PathKind {
 }
 
 impl PathKind {
-    /// Returns the kind of an entry of a walk; links are not followed.
+    /// Returns the kind of a walked entry; links are not followed.
     #[must_use]
     pub fn of(entry: &DirEntry) -> Self {
         let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
@@ -35,33 +38,33 @@ impl PathKind {
     }
 }
 
-/// An invalid pattern of `exclude`.
+/// An invalid `exclude` pattern.
 #[derive(Debug, thiserror::Error)]
-#[error("`exclude` has {glob:?}, which is no pattern of .gitignore: {what}")]
-pub struct ExcludeError {
+#[error("invalid `exclude` pattern {glob:?}: {reason}")]
+pub struct ExcludePatternError {
     glob: String,
-    what: String,
+    reason: String,
 }
 
 impl Default for Exclude {
-    /// Leaves nothing out.
+    /// Excludes nothing.
     fn default() -> Self {
         Self { folder: PathBuf::new(), globs: Gitignore::empty() }
     }
 }
 
 impl Exclude {
-    /// Compiles patterns that count from `folder`, an absolute path.
+    /// Compiles patterns that are relative to `folder`, an absolute path.
     ///
     /// # Errors
-    /// [`ExcludeError`] for one that is no glob.
-    pub fn new(folder: PathBuf, globs: &[String]) -> Result<Self, ExcludeError> {
+    /// [`ExcludePatternError`] if a pattern is invalid.
+    pub fn new(folder: PathBuf, globs: &[String]) -> Result<Self, ExcludePatternError> {
         let mut builder = GitignoreBuilder::new(&folder);
-        // Git takes `a[` for a name; here it is more likely a slip.
+        // Git accepts `a[` as a name; in a configuration it is more likely a mistake.
         builder.allow_unclosed_class(false);
-        let fault = |glob: &String, source: ignore::Error| ExcludeError {
+        let fault = |glob: &String, source: ignore::Error| ExcludePatternError {
             glob: glob.clone(),
-            what: match source {
+            reason: match source {
                 ignore::Error::Glob { err, .. } => err,
                 other => other.to_string(),
             },
@@ -101,7 +104,7 @@ impl Exclude {
             || above.any(|folder| self.has_itself(folder, PathKind::Folder))
     }
 
-    /// Returns `true` if there is no pattern.
+    /// Returns `true` if there are no patterns.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.globs.is_empty()
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_below_the_folder_are_left_out_as_gitignore_would() {
+    fn patterns_match_like_gitignore_below_the_folder() {
         let globs = ["/vendor/", "*.min.js", "docs/**/example*"].map(str::to_owned);
         let exclude = Exclude::new("/w".into(), &globs).expect("patterns");
         for (path, is_out) in [
@@ -140,14 +143,14 @@ mod tests {
         let exclude = exclude(&["build/"]);
         let has = |path: &str, kind| exclude.has_itself(Path::new(path), kind);
         assert!(has("/w/build", PathKind::Folder) && !has("/w/build", PathKind::File));
-        // By its own name, not that of the folder around it.
+        // Matches the path's own name, not that of the folder around it.
         assert!(!has("/w/build/a", PathKind::File) && !has("/w/build/a", PathKind::Folder));
         assert!(exclude.has(Path::new("/w/build/a"), PathKind::File));
         assert!(!has("/elsewhere/build", PathKind::Folder) && !has("/w", PathKind::Folder));
     }
 
     #[test]
-    fn folders_above_what_was_named_do_not_exclude_it() {
+    fn folders_above_the_named_path_do_not_exclude_it() {
         let exclude = exclude(&["vendor", "*.snap"]);
         let below = |path: &str, top: &str| exclude.has_below(Path::new(path), Path::new(top));
         assert!(below("/w/vendor/a", "/w"));
@@ -155,7 +158,7 @@ mod tests {
         assert!(below("/w/vendor/x/vendor/a", "/w/vendor"));
         assert!(below("/w/vendor/a.snap", "/w/vendor"));
         assert!(!below("/w/vendor", "/w/vendor"));
-        // What is not below the named folder is judged by its whole path.
+        // A path outside of the named folder is matched as a whole.
         assert!(below("/w/vendor/a", "/w/other"));
         assert!(!below("/w/a", "/w/other"));
     }

@@ -1,6 +1,8 @@
-//! The written form of a configuration. Unknown keys and wrong values are refused with their place.
+//! The TOML form of a configuration.
+//!
+//! Input: the text. Output: settings, or the position of an unknown key or invalid value. Reads no files.
 
-use super::settings::{Config, ConfigError, Level, Named};
+use super::settings::{Config, ConfigError, FailLevel, NamedRule};
 use crate::rules::line_column::{self, LineColumn};
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;
@@ -12,7 +14,7 @@ use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ConfigFile {
     #[serde(default)]
     rules: RulesTable,
     #[serde(default)]
@@ -43,7 +45,7 @@ struct AllowTable {
     expires: Option<Spanned<Day>>,
 }
 
-/// A day, written as TOML's date or as a string.
+/// A day, as a TOML date or a string.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Day {
@@ -52,14 +54,14 @@ enum Day {
 }
 
 /// The text of a configuration and its name, for errors.
-struct Text<'a> {
+struct ConfigText<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let place = Text { path, text };
-    let file: File = toml::from_str(text).map_err(|error| {
+    let place = ConfigText { path, text };
+    let file: ConfigFile = toml::from_str(text).map_err(|error| {
         place.error(error.span().unwrap_or(0..0), line_column::with_suggestion(error.message()))
     })?;
     let fail_on = file.fail_on.map(|level| place.level(&level)).transpose()?;
@@ -68,13 +70,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     for entry in &file.allow {
         let entry = place.allowed(entry)?;
         if !seen.insert(entry.0.fingerprint) {
-            let message = "this fingerprint is on the list already: remove one of the entries";
+            let message = "duplicate fingerprint: remove one of the entries";
             return Err(place.error(entry.1, message.to_owned()));
         }
         allowed.push(entry.0);
     }
     if let Some(glob) = file.exclude.iter().find(|glob| glob.get_ref().starts_with('!')) {
-        let message = "an exclusion takes nothing back: leave out the `!`";
+        let message = "negated patterns are not supported: remove the `!`";
         return Err(place.error(glob.span(), message.to_owned()));
     }
     Ok(Config {
@@ -87,36 +89,36 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-impl Text<'_> {
+impl ConfigText<'_> {
     fn error(&self, span: Range<usize>, message: String) -> ConfigError {
         let LineColumn { line, column } = line_column::of(self.text, span.start);
         ConfigError { path: self.path.to_owned(), line, column, message }
     }
 
-    fn named(&self, name: &Spanned<String>) -> Named {
+    fn named(&self, name: &Spanned<String>) -> NamedRule {
         let LineColumn { line, column } = line_column::of(self.text, name.span().start);
-        Named { name: name.get_ref().clone(), line, column }
+        NamedRule { name: name.get_ref().clone(), line, column }
     }
 
-    fn level(&self, level: &Spanned<String>) -> Result<Level, ConfigError> {
+    fn level(&self, level: &Spanned<String>) -> Result<FailLevel, ConfigError> {
         match level.get_ref().as_str() {
-            "proven" => Ok(Level::Proven),
-            "shaped" => Ok(Level::Shaped),
-            "never" => Ok(Level::Never),
+            "proven" => Ok(FailLevel::Proven),
+            "shaped" => Ok(FailLevel::Shaped),
+            "never" => Ok(FailLevel::Never),
             other => {
                 let known = ["proven", "shaped", "never"];
                 let near = line_column::nearest(other, known)
                     .map(|near| format!("; did you mean \"{near}\"?"))
                     .unwrap_or_default();
                 let message = format!(
-                    "`{other}` is no level: write \"proven\", \"shaped\" or \"never\"{near}"
+                    "unknown level `{other}`: expected \"proven\", \"shaped\" or \"never\"{near}"
                 );
                 Err(self.error(level.span(), message))
             }
         }
     }
 
-    /// Reads an entry of the allow list; returns where its fingerprint stands, too.
+    /// Reads an entry of the allowlist; returns it with the position of its fingerprint.
     fn allowed(
         &self,
         entry: &Spanned<AllowTable>,
@@ -129,7 +131,7 @@ impl Text<'_> {
             .map_err(|error| self.error(at.clone(), format!("{error}")))?;
         let text = reason.get_ref().trim();
         if text.chars().filter(|c| c.is_alphabetic()).count() < 3 {
-            let message = "say in words why this token does not count".to_owned();
+            let message = "invalid reason: explain in words why this token is allowed".to_owned();
             return Err(self.error(reason.span(), message));
         }
         let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;
@@ -143,7 +145,8 @@ impl Text<'_> {
         };
         let is_day = text.len() == "2027-01-31".len();
         text.parse().ok().filter(|_| is_day).ok_or_else(|| {
-            let message = format!("`{text}` is no day: write the last day as 2027-01-31");
+            let message =
+                format!("invalid date `{text}`: expected the last valid day, such as 2027-01-31");
             self.error(day.span(), message)
         })
     }

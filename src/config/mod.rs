@@ -1,15 +1,15 @@
-//! The configuration of a project: `.ddpatrol.toml`, its text in, its settings out.
+//! The configuration of a project, `.ddpatrol.toml`.
 //!
-//! Paths in it count from its own folder; whoever reads the files says where they are from (the
-//! disk, or a commit). It names neither endpoints nor credentials: what is scanned must not decide
-//! where tokens are sent.
+//! Input: its text. Output: its settings. Reads no files: the caller reads them, from disk or from a
+//! commit. Paths in a configuration are relative to its folder. A configuration contains neither endpoints
+//! nor credentials, because scanned content must not determine where tokens are sent.
 
 mod exclude;
 mod file;
 mod settings;
 
-pub use exclude::{Exclude, ExcludeError, PathKind};
-pub use settings::{Config, ConfigError, Level, Named};
+pub use exclude::{Exclude, ExcludePatternError, PathKind};
+pub use settings::{Config, ConfigError, FailLevel, NamedRule};
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ use std::path::Path;
 pub const NAME: &str = ".ddpatrol.toml";
 
 impl Config {
-    /// Reads the text of a configuration; `path` is for errors.
+    /// Parses the text of a configuration; `path` is for errors.
     ///
     /// # Errors
-    /// The first fault, with file, line, column and what would be right.
+    /// The first problem, with file, line, column and how to fix it.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         file::parse(path, text)
     }

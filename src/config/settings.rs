@@ -3,14 +3,14 @@
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use std::path::PathBuf;
 
-/// From what on findings make the exit code 1.
+/// The minimum evidence of findings that make the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Level {
+pub enum FailLevel {
     /// Proven tokens.
     Proven,
-    /// Look-alikes, too.
+    /// Shaped tokens, too.
     Shaped,
-    /// Nothing.
+    /// No finding.
     Never,
 }
 
@@ -20,21 +20,21 @@ pub struct Config {
     /// Rule files, or folders of them, to add.
     pub rules: Vec<PathBuf>,
     /// Rules to leave out.
-    pub leave_out: Vec<Named>,
+    pub leave_out: Vec<NamedRule>,
     /// Patterns of paths to skip, in the syntax of `.gitignore`.
     pub exclude: Vec<String>,
-    /// The level from which on findings make the exit code 1.
-    pub fail_on: Option<Level>,
+    /// The minimum evidence of findings that make the exit code 1.
+    pub fail_on: Option<FailLevel>,
     /// The file of known tokens.
     pub baseline: Option<PathBuf>,
-    /// Tokens that do not count.
+    /// AllowlistEntry tokens.
     pub allowed: Vec<AllowlistEntry>,
 }
 
-/// A name and where it stands, for errors.
+/// The id of a rule and its position, for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// The name.
+pub struct NamedRule {
+    /// The id.
     pub name: String,
     /// The line, from 1.
     pub line: usize,
@@ -42,7 +42,7 @@ pub struct Named {
     pub column: usize,
 }
 
-/// A configuration is wrong.
+/// An invalid configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{}:{line}:{column}: {message}", path.display())]
 pub struct ConfigError {
@@ -52,6 +52,6 @@ pub struct ConfigError {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The fault, and what would be right.
+    /// The problem, and how to fix it.
     pub message: String,
 }

@@ -1,10 +1,10 @@
-//! What a configuration may say, and how it is told what it may not.
+//! Settings of valid configurations, and errors of invalid ones.
 
 use super::*;
 use jiff::civil::Date;
 use std::path::PathBuf;
 
-fn told(text: &str) -> String {
+fn error_of(text: &str) -> String {
     Config::parse(Path::new("x.toml"), text).expect_err("it is wrong").to_string()
 }
 
@@ -31,9 +31,9 @@ expires = "2027-02-01"
 "#;
     let config = Config::parse(Path::new("x.toml"), text).expect("it is right");
     assert_eq!(config.rules, [PathBuf::from("rules/own.toml")]);
-    assert_eq!(config.leave_out, [Named { name: "npm-token".into(), line: 8, column: 14 }]);
+    assert_eq!(config.leave_out, [NamedRule { name: "npm-token".into(), line: 8, column: 14 }]);
     assert_eq!(config.exclude, ["vendor/", "*.snap"]);
-    assert_eq!(config.fail_on, Some(Level::Shaped));
+    assert_eq!(config.fail_on, Some(FailLevel::Shaped));
     assert_eq!(config.baseline, Some("known.json".into()));
     let [first, second] = &config.allowed[..] else { panic!("two entries: {config:?}") };
     assert_eq!(first.fingerprint.to_string(), "0123456789abcdef0123456789abcdef");
@@ -44,7 +44,7 @@ expires = "2027-02-01"
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_a_suggestion() {
+fn errors_contain_a_position_and_a_suggestion() {
     let allow = |line: &str| {
         let entry = "[[allow]]\nfingerprint = \"0123456789abcdef0123456789abcdef\"\n";
         format!("{entry}{line}\n")
@@ -62,12 +62,12 @@ fn what_is_wrong_is_told_with_its_place_and_a_suggestion() {
         (allow("reason = \"words\"\nexpires = \"soon\""), "x.toml:4:11", "2027-01-31"),
         (allow("reason = \"words\"\nexpires = 2027-01-31T00:00:00Z"), "x.toml:4:11", "2027-01-31"),
         (allow("reason = \"words\"\nexpires = 7"), "x.toml:4:11", ""),
-        (format!("{good}{good}"), "x.toml:5:15", "already"),
-        ("exclude = [\"!a\"]".to_owned(), "x.toml:1:12", "leave out the `!`"),
+        (format!("{good}{good}"), "x.toml:5:15", "duplicate"),
+        ("exclude = [\"!a\"]".to_owned(), "x.toml:1:12", "remove the `!`"),
         ("exclude = 1".to_owned(), "x.toml:1:11", ""),
         ("exclude = [".to_owned(), "x.toml:1:", ""),
     ] {
-        let told = told(&text);
-        assert!(told.starts_with(place) && told.contains(words), "{text}: {told}");
+        let error = error_of(&text);
+        assert!(error.starts_with(place) && error.contains(words), "{text}: {error}");
     }
 }

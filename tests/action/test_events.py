@@ -319,7 +319,7 @@ def test_mode_range_is_an_error_where_nothing_is_brought(hosting):
     hosting.checkout("refs/heads/main")
     step = hosting.step(hosting.event("schedule"), mode="range")
     assert (step.code, step.outputs) == (2, {"exit-code": "2"})
-    assert "brings no commits" in step.told[0].text
+    assert "has no commits" in step.told[0].text
 
 
 def test_a_repository_below_the_workspace_is_judged(hosting):

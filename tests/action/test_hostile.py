@@ -108,7 +108,7 @@ def test_a_commit_that_is_no_id_is_refused(hosting, text):
     for change in ({"before": text}, {"after": text}):
         step = hosting.step(hosting.event("push", after, after, lambda payload: payload.update(change)))
         assert step.code == 2
-        assert [one.text for one in step.told] == ["the push event names no commits"]
+        assert [one.text for one in step.told] == ["the push event contains no valid commit ids"]
         assert not list(hosting.folder.rglob("pwned"))
 
 

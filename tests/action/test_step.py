@@ -103,8 +103,8 @@ def test_a_sweep_reads_the_path_it_is_given(double):
         ({"verify": "yes"}, "true or false"),
         ({"revoke": "1"}, "true or false"),
         ({"report": "html"}, "FORMAT=PATH"),
-        ({"environment": {"DDPATROL_BINARY": "/nowhere"}}, "cannot be run"),
-        ({"environment": {"DDPATROL_BINARY": ""}, "version": "v1/../x"}, "write a release"),
+        ({"environment": {"DDPATROL_BINARY": "/nowhere"}}, "cannot run DDPATROL_BINARY"),
+        ({"environment": {"DDPATROL_BINARY": ""}, "version": "v1/../x"}, "expected a release"),
     ],
 )
 def test_a_wrong_input_is_an_error_that_says_what_to_write(double, inputs, told):
@@ -166,7 +166,7 @@ def test_a_summary_that_is_too_long_is_cut_at_a_line_and_says_so(double):
     row = "| é日本 " + "x" * 90 + " |\n"
     step = double.step(1, {"markdown": "## ddpatrol\n\n" + row * 20_000})
     assert len(step.summary.encode()) < 1024 * 1024
-    assert "The summary is cut here" in step.summary
+    assert "Summary truncated" in step.summary
     assert "�" not in step.summary
     lines = step.summary.splitlines()
     assert set(lines[2 : lines.index("", 2)]) == {row.strip()}

@@ -259,7 +259,7 @@ def test_simple_git_hooks_hook_is_left_alone_and_the_printed_lines_work(project)
     done, _ = project.commits("-m", token(12))
     assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stderr
     told = project.must("ddpatrol", "hook", "status")
-    assert re.search("1. the hooks of simple-git-hooks, from .*/pre-commit, which names ddpatrol", told)
+    assert re.search("1. the hooks of simple-git-hooks, from .*/pre-commit, which mentions ddpatrol", told)
 
 
 def test_a_warning_says_that_simple_git_hooks_removes_other_hooks(project):

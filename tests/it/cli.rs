@@ -137,10 +137,10 @@ fn check_explains_a_token_from_standard_input() {
         (token(1)[..60].to_owned(), 1, "too short"),
         (format!("ddpat_{}", &token(1)[29..]), 1, "*** (22 characters)"),
         ("hello".to_owned(), 1, "Not a token of a known format"),
-        (format!("ghs_{}", "a".repeat(36)), 1, "no checksum to prove it by"),
-        (String::new(), 2, "standard input is empty"),
+        (format!("ghs_{}", "a".repeat(36)), 1, "but this format has no checksum"),
+        (String::new(), 2, "the input is empty"),
         (format!("{}x", token(1)), 1, "too long"),
-        ("x".repeat(70_000), 2, "longer than"),
+        ("x".repeat(70_000), 2, "input exceeds"),
     ] {
         let ran = tree.run_with_input(&["check"], input.as_bytes());
         assert_eq!(ran.code(), Some(code), "{told}: {ran:?}");
@@ -210,7 +210,7 @@ fn check_explains_every_token_of_a_text() {
     for told in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {
         assert!(ran.stdout().contains(told), "{ran:?}");
     }
-    assert_eq!(ran.stdout().matches("Valid: every part holds").count(), 2, "{ran:?}");
+    assert_eq!(ran.stdout().matches("Valid: all parts match").count(), 2, "{ran:?}");
     assert_eq!(ran.stdout().matches("Not valid.").count(), 1, "{ran:?}");
     let both = format!("{} {}", token(1), token(2));
     assert_eq!(tree.run_with_input(&["check"], both.as_bytes()).code(), Some(0));
@@ -225,7 +225,7 @@ fn check_refuses_a_token_as_an_argument_and_does_not_repeat_it() {
     for argument in [token(1), format!("--token={}", token(1)), token(1)[..70].to_owned()] {
         let ran = tree.run(&["check", &argument]);
         assert_eq!(ran.code(), Some(2));
-        assert!(ran.stderr().contains("never taken as an argument"), "{ran:?}");
+        assert!(ran.stderr().contains("tokens are not accepted as arguments"), "{ran:?}");
         assert!(!ran.stderr().contains(&argument[30..60]), "{ran:?}");
     }
 }
@@ -250,7 +250,7 @@ fn check_asks_on_a_terminal_and_does_not_echo() {
     output.read_to_end(&mut shown).expect("it ends");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let shown = String::from_utf8_lossy(&shown);
-    assert!(shown.contains("Valid: every part holds"), "{shown}");
+    assert!(shown.contains("Valid: all parts match"), "{shown}");
     assert!(!shown.contains(&token(1)[30..50]), "{shown}");
 }
 
@@ -357,16 +357,17 @@ fn reports_to_files_are_written_whole_or_not_at_all() {
     assert_eq!(mode.mode() & 0o600, 0o600);
     let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();
     assert_eq!(names.len(), 1, "nothing is left behind");
-    for (report, told) in
-        [("json=no/such/x", "cannot write a report to no/such/x"), ("json=out", "it is a folder")]
-    {
+    for (report, told) in [
+        ("json=no/such/x", "cannot write report to no/such/x"),
+        ("json=out", "is a folder: name a file in it"),
+    ] {
         let ran = tree.run(&["scan", "x", "--report", report]);
         assert!(ran.code() == Some(2) && ran.stderr().contains(told), "{ran:?}");
     }
     let ran = tree.run(&["scan", "x", "--report", "json", "--report", "text"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("FORMAT=PATH"), "{ran:?}");
     let ran = tree.run(&["scan", "x", "--report", "json=a", "--report", "sarif=a"]);
-    assert!(ran.code() == Some(2) && ran.stderr().contains("path of its own"), "{ran:?}");
+    assert!(ran.code() == Some(2) && ran.stderr().contains("give each its own path"), "{ran:?}");
     let ran = tree.run(&["scan", "x", "--report", "json=/dev/null"]);
     assert_eq!(ran.code(), Some(1), "a device is written to, not replaced");
 }

@@ -1,6 +1,6 @@
 //! The arguments of `ddpatrol hook` and of the commands that hooks run.
 
-use super::TellingArgs;
+use super::SharedArgs;
 use clap::{Args as ClapArgs, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,38 +13,38 @@ pub(in crate::cli) struct HookArgs {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum HookCommand {
-    /// Install hooks; without naming any, those of a commit: pre-commit, pre-merge-commit, commit-msg.
+    /// Install hooks; by default pre-commit, pre-merge-commit and commit-msg.
     ///
-    /// A hook that is there is kept and runs first. In a repository that uses husky, a line is added to
-    /// husky's scripts. A hook that lefthook, simple-git-hooks or pre-commit has written is left alone:
-    /// the lines for their configuration are printed, and the exit code is 2.
+    /// An existing hook is kept and runs first. In a repository that uses husky, a line is added to
+    /// husky's scripts. A hook written by lefthook, simple-git-hooks or pre-commit is not changed: the
+    /// lines to add to the tool's configuration are printed, and the exit code is 2.
     Install(HookSetArgs),
-    /// Remove ddpatrol's hooks, all of them unless some are named, and put back what was there.
+    /// Remove ddpatrol's hooks, by default all, and restore the previous ones.
     Uninstall(HookSetArgs),
     /// Show what runs as each hook, in order, and from which file.
     Status(HookPlaceArgs),
 }
 
-/// Which hooks, and where.
+/// The hooks, and their place.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct HookSetArgs {
-    /// What will be committed.
+    /// The pre-commit hook: scan the staged changes.
     #[arg(long)]
     pub(in crate::cli) pre_commit: bool,
 
-    /// The message of a commit.
+    /// The commit-msg hook: scan the commit message.
     #[arg(long)]
     pub(in crate::cli) commit_msg: bool,
 
-    /// What a merge will commit.
+    /// The pre-merge-commit hook: scan the result of a merge.
     #[arg(long)]
     pub(in crate::cli) pre_merge_commit: bool,
 
-    /// What a push sends.
+    /// The pre-push hook: scan the commits of a push.
     #[arg(long)]
     pub(in crate::cli) pre_push: bool,
 
-    /// What a push has brought to this server.
+    /// The pre-receive hook: scan the commits received by a push, on the server.
     #[arg(long)]
     pub(in crate::cli) pre_receive: bool,
 
@@ -52,61 +52,62 @@ pub(in crate::cli) struct HookSetArgs {
     pub(in crate::cli) place: HookPlaceArgs,
 }
 
-/// Where hooks are.
+/// The place of hooks.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct HookPlaceArgs {
-    /// All repositories of this user: a folder of hooks that passes on to each repository's own.
+    /// Hooks for all repositories of this user, which run each repository's own hooks first.
     #[arg(long, conflicts_with = "repo")]
     pub(in crate::cli) global: bool,
 
-    /// The repository; by default the one of the current folder.
+    /// Repository; by default that of the current folder.
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) repo: Option<PathBuf>,
 }
 
-/// Scan what a push sends.
+/// Scan the commits of a push (run by git as a pre-push hook).
 ///
-/// Reads the lines that git gives to a pre-push hook from standard input, or the variables of the
-/// pre-commit framework. The push is compared with the remote-tracking references of its own remote;
-/// for a new remote or a URL everything is new. Exit codes as for `scan`.
+/// Reads the lines that git passes to a pre-push hook from standard input, or the variables of the
+/// pre-commit framework. The push is compared with the remote-tracking references of its remote; for
+/// a new remote or a URL, everything is new. Exit codes as for `scan`.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct PushArgs {
-    /// The remote, as git names it to the hook.
+    /// Name of the remote, as git passes it to the hook.
     pub(in crate::cli) remote: Option<String>,
 
-    /// The remote's URL, as git names it to the hook.
+    /// URL of the remote, as git passes it to the hook.
     pub(in crate::cli) url: Option<OsString>,
 
-    /// List tokens that were already there, and let them fail, too.
+    /// Also report tokens that the base already contains, and fail on them.
     #[arg(long)]
     pub(in crate::cli) all: bool,
 
     #[command(flatten)]
-    pub(in crate::cli) telling: TellingArgs,
+    pub(in crate::cli) shared: SharedArgs,
 }
 
-/// Scan what a push has brought to this server.
+/// Scan the commits received by a push (run by git as a pre-receive hook).
 ///
-/// Reads from standard input what git tells a pre-receive hook. What references have already is not
-/// looked at. Exit codes as for `scan`; anything but 0 makes git reject the push.
+/// Reads the lines that git passes to a pre-receive hook from standard input. Commits that are
+/// reachable from existing references are not scanned. Exit codes as for `scan`; git rejects the push
+/// unless the exit code is 0.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct ReceiveArgs {
-    /// List tokens that were already there, and let them fail, too.
+    /// Also report tokens that the base already contains, and fail on them.
     #[arg(long)]
     pub(in crate::cli) all: bool,
 
     #[command(flatten)]
-    pub(in crate::cli) telling: TellingArgs,
+    pub(in crate::cli) shared: SharedArgs,
 }
 
-/// Scan the message of a commit.
+/// Scan a commit message (run by git as a commit-msg hook).
 ///
-/// What git shows below its scissors is no message. Exit codes as for `scan`.
+/// Text below git's scissors line is ignored. Exit codes as for `scan`.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct MessageArgs {
-    /// The file that holds the message.
+    /// File that contains the message.
     pub(in crate::cli) file: PathBuf,
 
     #[command(flatten)]
-    pub(in crate::cli) telling: TellingArgs,
+    pub(in crate::cli) shared: SharedArgs,
 }

@@ -1,17 +1,17 @@
-//! The arguments of the commands on saved reports and baselines.
+//! The arguments of the commands for saved reports and baselines.
 
 use super::{Color, ReportArg, ScanArgs};
 use crate::report::sarif::Suppressed;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
 
-/// Write a saved report in other formats.
+/// Convert a saved report to other formats.
 ///
-/// The report is one of `--report json`. Its strings are masked again; tokens that it holds are
-/// dropped. Exit codes: 0, written; 2, the report cannot be read or another one not written.
+/// Reads a report of `--report json`. Its texts are redacted again, and tokens in it are dropped.
+/// Exit codes: 0, all reports are written; 2, a report cannot be read or written.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct ReportCommandArgs {
-    /// A report of `--report json`; `-` is standard input.
+    /// Saved JSON report (`--report json`); `-` reads standard input.
     #[arg(long, value_name = "REPORT")]
     pub(in crate::cli) from: PathBuf,
 
@@ -19,15 +19,15 @@ pub(in crate::cli) struct ReportCommandArgs {
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(in crate::cli) reports: Vec<ReportArg>,
 
-    /// Keep what does not count in SARIF, as suppressed results.
+    /// Include suppressed findings in SARIF, as suppressed results.
     #[arg(long)]
     sarif_suppressed: bool,
 
-    /// Whether to colour the text report.
+    /// When to color the text report.
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(in crate::cli) color: Color,
 
-    /// Add the rules of a file, or of a folder's .toml files.
+    /// Add the rules of a .toml file, or of all .toml files in a folder.
     #[arg(long = "rules", value_name = "PATH")]
     pub(in crate::cli) rules: Vec<PathBuf>,
 }
@@ -41,24 +41,24 @@ impl ReportCommandArgs {
 
 /// Compare two saved reports.
 ///
-/// Tokens are compared by fingerprint; what does not count is left out. Exit codes: 0, nothing is
-/// new; 1, a proven token is new; 2, a report cannot be read, or nothing is new and one of them is
-/// incomplete.
+/// Lists new, removed and unchanged tokens, compared by fingerprint; suppressed findings are skipped.
+/// Exit codes: 0, no proven token is new; 1, a proven token is new; 2, a report cannot be read, or no
+/// proven token is new and one of the reports is incomplete.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct DiffArgs {
-    /// The old report, of `--report json`; `-` is standard input.
+    /// Old JSON report (`--report json`); `-` reads standard input.
     #[arg(value_name = "OLD")]
     pub(in crate::cli) old: PathBuf,
 
-    /// The new report.
+    /// New JSON report.
     #[arg(value_name = "NEW")]
     pub(in crate::cli) new: PathBuf,
 
-    /// Write the difference: text or json; to standard output, or whole to a file.
+    /// Write the difference as text or json; to standard output, or atomically to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(in crate::cli) reports: Vec<ReportArg>,
 
-    /// Add the rules of a file, or of a folder's .toml files.
+    /// Add the rules of a .toml file, or of all .toml files in a folder.
     #[arg(long = "rules", value_name = "PATH")]
     pub(in crate::cli) rules: Vec<PathBuf>,
 }
@@ -71,9 +71,9 @@ pub(in crate::cli) struct BaselineArgs {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum BaselineCommand {
-    /// Scan as `ddpatrol scan` does, and make what is found known.
+    /// Scan like `ddpatrol scan`, and write the findings to a new baseline.
     Create(Box<ScanArgs>),
-    /// Scan again: add what is new, drop what is gone if everything was looked at, keep reasons.
+    /// Scan again: add new tokens, drop those gone if the scan is complete, keep reasons.
     Update(Box<ScanArgs>),
     /// List the known tokens.
     Show(BaselineShowArgs),
@@ -81,7 +81,7 @@ pub(in crate::cli) enum BaselineCommand {
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct BaselineShowArgs {
-    /// The baseline; by default `.ddpatrol-baseline.json`.
+    /// Baseline file; by default the configured one, or `.ddpatrol-baseline.json`.
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What values of arguments stand for.
+//! Types of argument values.
 
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Color {
-    /// On a terminal that has not set NO_COLOR.
+    /// On a terminal, unless NO_COLOR is set.
     Auto,
-    /// In any case.
+    /// Always.
     Always,
-    /// In no case.
+    /// Never.
     Never,
 }
 
@@ -50,14 +50,14 @@ impl FromStr for ReportArg {
             "github" => ReportFormat::Github,
             _ => {
                 return Err(
-                    "write text, json, jsonl, sarif, html, markdown or github, then =PATH \
-                            for a file"
+                    "expected text, json, jsonl, sarif, html, markdown or github, followed by \
+                     =PATH to write to a file"
                         .to_owned(),
                 );
             }
         };
         match path {
-            Some("") => Err(format!("the path is missing after `{name}=`")),
+            Some("") => Err(format!("missing path after `{name}=`")),
             Some("-") => Ok(Self { format, path: None }),
             path => Ok(Self { format, path: path.map(PathBuf::from) }),
         }
@@ -72,7 +72,7 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || "write a number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
+        let fault = || "expected a number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| fault())?;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_in_both_systems_of_units() {
+    fn sizes_accept_decimal_and_binary_units() {
         for (text, bytes) in [
             ("0", 0),
             ("4096", 4096),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_name_a_format_and_perhaps_a_path() {
+    fn a_report_argument_is_a_format_with_an_optional_path() {
         let parse = |text: &str| text.parse::<ReportArg>();
         assert_eq!(parse("json").map(|it| it.path), Ok(None));
         assert_eq!(parse("json=-").map(|it| it.path), Ok(None));

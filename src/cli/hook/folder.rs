@@ -1,13 +1,12 @@
-//! The folders where git looks for hooks.
+//! The folders in which git looks for hooks.
 //!
-//! Input: the repository, or nothing for all repositories of the user. Output: folders, which need not
-//! exist, and the hook files in them; a warning if the hooks for all repositories do not run. Writes no
-//! file.
+//! Input: the repository, or none for all repositories of the user. Output: folders, which may not exist,
+//! and the hook files in them; a warning if the hooks for all repositories do not run. Writes no files.
 
-use super::manager::Manager;
+use super::manager::HookManager;
 use super::script::{self, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
-use crate::cli::messages::complain;
+use crate::cli::messages::print_error;
 use anyhow::{Context, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -15,10 +14,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The largest file that is read as a hook, a script or a configuration.
+/// The maximum size of a hook, script or configuration that is read, in bytes.
 const MAX_SCRIPT: u64 = 1 << 20;
 
-/// The end of the name to which `pre-commit install` moves a hook that is there, and where it runs it.
+/// The suffix under which `pre-commit install` keeps and runs an existing hook.
 pub(super) const LEGACY: &str = ".legacy";
 
 /// A folder of hooks.
@@ -28,12 +27,12 @@ pub(super) struct Folder {
     pub(super) scope: Scope,
 }
 
-/// Returns the folder for all repositories of the user: core.hooksPath, or where it is to be.
+/// Returns the hooks folder for all repositories of the user: core.hooksPath, or its future value.
 pub(super) fn global() -> anyhow::Result<Folder> {
     let path = match global_setting() {
         Some(path) if path.is_relative() => bail!(
-            "core.hooksPath is {}, a relative path: git looks for it in each repository, so there is no \
-             folder of hooks for all of them; set an absolute path, or unset it with \
+            "core.hooksPath is the relative path {}, which git resolves in each repository, so there is \
+             no hooks folder for all repositories; set an absolute path, or unset it with \
              `git config --global --unset core.hooksPath`",
             path.display()
         ),
@@ -43,7 +42,7 @@ pub(super) fn global() -> anyhow::Result<Folder> {
     Ok(Folder { path, scope: Scope::AllRepositories })
 }
 
-/// Returns the folder for all repositories where core.hooksPath is not set.
+/// Returns the hooks folder for all repositories if core.hooksPath is not set.
 pub(super) fn default_global() -> anyhow::Result<PathBuf> {
     Ok(settings()?.join("ddpatrol").join("hooks"))
 }
@@ -65,7 +64,7 @@ pub(super) fn is_same(a: &Path, b: &Path) -> bool {
     a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
-/// Returns the folder `hooks` of a repository itself.
+/// Returns the repository's own `hooks` folder.
 pub(super) fn own(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
     let ask = ["rev-parse", "--path-format=absolute", "--git-common-dir"].map(OsStr::new);
     Ok(PathBuf::from(git(&ask, repository)?).join("hooks"))
@@ -76,7 +75,7 @@ pub(super) fn work_tree(repository: Option<&Path>) -> Option<PathBuf> {
     git(&["rev-parse", "--show-toplevel"].map(OsStr::new), repository).ok().map(PathBuf::from)
 }
 
-/// Warns if the repository of the current folder hides the hooks for all repositories.
+/// Warns if the hooks for all repositories do not run in the repository of the current folder.
 pub(super) fn warn_if_hidden(global: &Path) {
     let Ok(effective) = effective(None) else { return };
     if is_same(&effective, global) {
@@ -84,35 +83,35 @@ pub(super) fn warn_if_hidden(global: &Path) {
     }
     let Ok(hooks) = own(None) else { return };
     let root = work_tree(None).or_else(|| Some(hooks.parent()?.to_owned())).unwrap_or(hooks);
-    complain(&format!(
-        "warning: the repository {} sets its own core.hooksPath, {}: git does not run the global hooks \
-         there, and nothing is scanned; run `ddpatrol hook install` there",
+    print_error(&format!(
+        "warning: the repository {} sets its own core.hooksPath, {}, so git does not run the global hooks \
+         in it and nothing is scanned: run `ddpatrol hook install` in that repository",
         root.display(),
         effective.display()
     ));
 }
 
-/// Returns `true` if a folder holds hooks of ours for all repositories.
+/// Returns `true` if a folder contains our hooks for all repositories.
 pub(super) fn passes_on(folder: &Path) -> bool {
     PASSED_ON.iter().any(|name| hook_passes_on(&folder.join(name)))
 }
 
-/// Returns `true` if a hook of ours runs each repository's own hook.
+/// Returns `true` if a hook is ours and runs each repository's own hook.
 pub(super) fn hook_passes_on(path: &Path) -> bool {
     read_script(path).is_some_and(|text| script::passes_on(&text))
 }
 
-/// Returns `true` if a file, or what a link leads to, is a hook of ours.
+/// Returns `true` if a file, or the target of a link, is one of our hooks.
 pub(super) fn is_ours(path: &Path) -> bool {
     read_script(path).is_some_and(|text| script::is_ours(&text))
 }
 
 /// Returns the tool that wrote a hook.
-pub(super) fn manager_of(path: &Path) -> Option<Manager> {
-    Manager::of(&read_script(path)?)
+pub(super) fn manager_of(path: &Path) -> Option<HookManager> {
+    HookManager::of(&read_script(path)?)
 }
 
-/// Reads a regular file of a script's size, or what a link leads to.
+/// Reads a regular file, or the target of a link, up to [`MAX_SCRIPT`].
 pub(super) fn read_script(path: &Path) -> Option<Vec<u8>> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;
@@ -134,15 +133,15 @@ pub(super) fn is_executable(path: &Path) -> bool {
     metadata.is_file()
 }
 
-/// Returns a path with more at its end.
-pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
+/// Returns a path with a suffix appended to its name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
-    path.push(end);
+    path.push(suffix);
     PathBuf::from(path)
 }
 
 impl HookPlaceArgs {
-    /// Returns the repository that was named.
+    /// Returns the repository that the user named.
     pub(super) fn repository(&self) -> Option<&Path> {
         self.repo.as_deref()
     }
@@ -158,16 +157,19 @@ fn settings() -> anyhow::Result<PathBuf> {
     named.map(PathBuf::from).or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set")
 }
 
-/// Runs git with the user's own settings, and returns the line that it prints.
+/// Runs git with the user's own settings; returns its output line.
 pub(super) fn git(arguments: &[&OsStr], folder: Option<&Path>) -> anyhow::Result<OsString> {
     let mut command = Command::new("git");
     if let Some(folder) = folder {
         command.arg("-C").arg(folder);
     }
-    let output = command.args(arguments).output().context("git cannot be started: install it")?;
+    let output = command.args(arguments).output().context("cannot run git: install it")?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(output.stderr.trim_ascii()).into_owned();
-        bail!("{}", if words.is_empty() { "git could not answer".to_owned() } else { words });
+        bail!(
+            "{}",
+            if words.is_empty() { "git failed without a message".to_owned() } else { words }
+        );
     }
     let line = output.stdout.trim_ascii_end();
     #[cfg(unix)]

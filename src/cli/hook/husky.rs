@@ -1,9 +1,9 @@
-//! Husky, which runs the scripts of a folder that is committed.
+//! Husky, which runs scripts from a committed folder.
 //!
-//! Input: the folder that core.hooksPath names. Output: the scripts, with and without the line that runs
-//! ddpatrol. Husky 9 points core.hooksPath to `.husky/_`, whose hooks it writes anew with every
-//! `npm install`; these run the scripts in `.husky` with `sh -e`. Husky 8 and older point it to `.husky`,
-//! whose scripts are the hooks themselves.
+//! Input: the folder that core.hooksPath names. Output: the scripts, with or without the line that runs
+//! ddpatrol. Husky 9 sets core.hooksPath to `.husky/_`, whose hooks it rewrites with every `npm install`;
+//! these run the scripts in `.husky` with `sh -e`. Husky 8 and older set it to `.husky`, whose scripts are
+//! the hooks themselves.
 
 use super::folder::read_script;
 use super::script::Hook;
@@ -11,9 +11,9 @@ use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Ends a line of ours that was added to a script.
+/// The end of our line in a script that existed before.
 const ADDED: &str = "# added by `ddpatrol hook install`";
-/// Ends a line of ours in a script that did not exist before.
+/// The end of our line in a script that we created.
 const CREATED: &str = "# created by `ddpatrol hook install`";
 
 /// Husky in a repository.
@@ -24,17 +24,17 @@ pub(super) struct Husky {
     layout: Layout,
 }
 
-/// Where git finds the hooks.
+/// The layout of husky's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// In a folder of wrappers, which run the scripts: husky 9.
+    /// A folder of wrappers, which run the scripts: husky 9.
     Wrapped,
     /// The scripts are the hooks: husky 8.
     Direct,
 }
 
 impl Husky {
-    /// Recognizes the folder of hooks that git uses as husky's.
+    /// Returns husky if the hooks folder is husky's.
     pub(super) fn of(hooks: &Path) -> Option<Self> {
         let parent = hooks.parent()?;
         if hooks.file_name()? == "_" {
@@ -62,13 +62,13 @@ impl Husky {
         self.layout == Layout::Wrapped
     }
 
-    /// Adds the line that runs ddpatrol to a script; makes the script if there is none.
+    /// Adds the line that runs ddpatrol to a script; creates the script if there is none.
     pub(super) fn add(&self, hook: Hook) -> anyhow::Result<PathBuf> {
         let path = self.script(hook.name());
-        let failed = || format!("the script {} cannot be written", path.display());
+        let failed = || format!("cannot write script {}", path.display());
         if path.is_symlink() {
             bail!(
-                "{} is a symbolic link: add the line to the file it leads to: {}",
+                "{} is a symbolic link: add this line to its target: {}",
                 path.display(),
                 command(hook)
             );
@@ -76,10 +76,10 @@ impl Husky {
         fs::create_dir_all(&self.scripts).with_context(failed)?;
         if path.symlink_metadata().is_ok() {
             let text = read_script(&path)
-                .with_context(|| format!("the script {} cannot be read", path.display()))?;
+                .with_context(|| format!("cannot read script {}", path.display()))?;
             let new = with_line(&text, &format!("{} {ADDED}", command(hook)));
             if new != text {
-                // Written in place: the file's mode and owner stay.
+                // Written in place, to keep the file's mode and owner.
                 fs::write(&path, new).with_context(failed)?;
             }
             return Ok(path);
@@ -94,8 +94,8 @@ impl Husky {
         Ok(path)
     }
 
-    /// Takes our line out of a script, and removes a script that holds nothing else and was ours;
-    /// returns `false` if it has no such line.
+    /// Removes our line from a script, and a script that we created if nothing else is left in it;
+    /// returns `false` if the script does not contain our line.
     pub(super) fn remove(&self, name: &str) -> anyhow::Result<bool> {
         let path = self.script(name);
         if path.is_symlink() {
@@ -103,11 +103,11 @@ impl Husky {
         }
         let Some(text) = read_script(&path) else { return Ok(false) };
         let Some((mut rest, line)) = without_line(&text) else { return Ok(false) };
-        // A merge may have left two of them.
+        // A merge may have duplicated the line.
         while let Some((fewer, _)) = without_line(&rest) {
             rest = fewer;
         }
-        let failed = || format!("the script {} cannot be written", path.display());
+        let failed = || format!("cannot write script {}", path.display());
         let is_empty = rest.is_empty() || rest == b"#!/bin/sh\n";
         if is_empty && contains(&line, CREATED) {
             fs::remove_file(&path).with_context(failed)?;
@@ -118,11 +118,11 @@ impl Husky {
     }
 }
 
-/// Returns the command of a hook for a script that others run, too: without the path of a program.
+/// Returns the command of a hook for a shared script, without the path of the program.
 fn command(hook: Hook) -> String {
     let command = hook.command();
     if hook == Hook::PrePush {
-        // Git says on standard input what is pushed; the lines below may read it, too.
+        // Git passes the pushed references on standard input, which the other lines may read, too.
         return format!(
             "ddpatrol_input=$(mktemp) && cat > \"$ddpatrol_input\" && exec 9< \"$ddpatrol_input\" < \
              \"$ddpatrol_input\" && rm -f \"$ddpatrol_input\" && ddpatrol {command} <&9 9<&- || exit; \
@@ -133,18 +133,18 @@ fn command(hook: Hook) -> String {
 }
 
 /// The commands of a script.
-pub(super) struct Parts<'a> {
+pub(super) struct ScriptParts<'a> {
     /// The lines before ours.
     pub(super) before: Vec<&'a [u8]>,
-    /// Whether our line is there.
+    /// Whether the script contains our line.
     pub(super) has_ours: bool,
-    /// The lines after ours; all lines if ours is not there.
+    /// The lines after ours; all lines without our line.
     pub(super) after: Vec<&'a [u8]>,
 }
 
-/// Splits a script at our line; comments and husky's own lines are left out.
-pub(super) fn parts(text: &[u8]) -> Parts<'_> {
-    let mut parts = Parts { before: Vec::new(), has_ours: false, after: Vec::new() };
+/// Splits a script at our line, without comments and husky's own lines.
+pub(super) fn parts(text: &[u8]) -> ScriptParts<'_> {
+    let mut parts = ScriptParts { before: Vec::new(), has_ours: false, after: Vec::new() };
     for line in text.split(|&byte| byte == b'\n') {
         if is_our_line(line) {
             parts.has_ours = true;
@@ -157,12 +157,12 @@ pub(super) fn parts(text: &[u8]) -> Parts<'_> {
     parts
 }
 
-/// Returns `true` if a hook is husky's, which runs the script of that name.
+/// Returns `true` if a hook is husky's wrapper, which runs the script of that name.
 pub(super) fn is_wrapper(path: &Path) -> bool {
     read_script(path).is_some_and(|text| contains(&text, "/h\"") || contains(&text, "husky.sh"))
 }
 
-/// Returns `true` if a line runs the part of husky 8 that prepares a script.
+/// Returns `true` if a line sources `husky.sh`, which prepares a script in husky 8.
 fn is_source_line(line: &[u8]) -> bool {
     contains(line, "husky.sh") && line.trim_ascii().starts_with(b".")
 }
@@ -172,8 +172,8 @@ fn is_our_line(line: &[u8]) -> bool {
     contains(line, ADDED) || contains(line, CREATED)
 }
 
-/// Puts a line at the top of a script, behind `#!` and husky's own lines, or in the place of ours. The
-/// rest stays as it is, byte for byte.
+/// Inserts a line at the top of a script, after `#!` and husky's own lines, or replaces our line. All
+/// other bytes are unchanged.
 fn with_line(text: &[u8], line: &str) -> Vec<u8> {
     let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
     let ours = lines.iter().position(|line| is_our_line(line));
@@ -183,13 +183,13 @@ fn with_line(text: &[u8], line: &str) -> Vec<u8> {
     let end = if lines.first().is_some_and(|line| line.ends_with(b"\r\n")) { "\r\n" } else { "\n" };
     let mut new: Vec<u8> = lines[..at].concat();
     let line = match ours {
-        // A script that we made stays ours.
+        // A script that we created is marked as created again.
         Some(ours) if contains(lines[ours], CREATED) => line.replace(ADDED, CREATED),
         _ => line.to_owned(),
     };
     let is_open = !new.is_empty() && !new.ends_with(b"\n");
     if is_open {
-        // The last line has no end: neither will ours.
+        // The last line has no line ending, so ours gets none either.
         new.extend_from_slice(end.as_bytes());
     }
     new.extend_from_slice(line.as_bytes());
@@ -200,7 +200,7 @@ fn with_line(text: &[u8], line: &str) -> Vec<u8> {
     new
 }
 
-/// Takes our line out of a script; returns the rest and the line.
+/// Removes our line from a script; returns the rest and the line.
 fn without_line(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
     let at = lines.iter().position(|line| is_our_line(line))?;
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_without_our_line_is_what_it_was() {
+    fn removing_our_line_restores_the_script() {
         let line = format!("ddpatrol staged || exit {ADDED}");
         let scripts: [&[u8]; 12] = [
             b"",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_at_the_top_behind_what_must_be_first() {
+    fn the_line_is_inserted_after_shebang_and_husky_lines() {
         let line = format!("ours {ADDED}");
         let at = |script: &str| {
             let with = String::from_utf8(with_line(script.as_bytes(), &line)).expect("UTF-8");

@@ -1,10 +1,10 @@
-//! `ddpatrol commit-msg`: the message that a commit will have.
+//! `ddpatrol commit-msg`: scans the message of a commit before it is created.
 
-use crate::cli::args::{MessageArgs, TellingArgs};
+use crate::cli::args::{MessageArgs, SharedArgs};
 use crate::cli::changes::discover;
-use crate::cli::decide::{Ground, Heed};
 use crate::cli::exit::Exit;
-use crate::cli::session::{self, Task};
+use crate::cli::policy::{BaselineMode, PolicySource};
+use crate::cli::scan_run::{self, Job};
 use crate::cli::signals;
 use crate::scan::Input;
 use crate::source::text::Text;
@@ -12,40 +12,40 @@ use anyhow::Context;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 
-/// What git puts between a message and what it shows only: `git commit --verbose`.
+/// The line above the text that git shows but does not commit, as with `git commit --verbose`.
 const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------";
 
 pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
     let run = signals::begin()?;
     let mut bytes = regular::read(&args.file, Links::Follow, MAX_TEXT)
-        .with_context(|| format!("the message {} cannot be read", args.file.display()))?;
+        .with_context(|| format!("cannot read commit message {}", args.file.display()))?;
     bytes.truncate(message_len(&bytes));
-    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let here = std::env::current_dir().context("cannot read the current folder")?;
     let top = discover(None).ok().and_then(|it| it.work_tree).unwrap_or_else(|| here.clone());
-    // A message is no place to allow what it holds: history shows it to everybody.
-    let telling = TellingArgs { no_inline_allow: true, ..args.telling.clone() };
-    let task = Task {
-        telling: &telling,
+    // Inline allow comments do not apply in a message, which the history shows to everybody.
+    let shared = SharedArgs { no_inline_allow: true, ..args.shared.clone() };
+    let job = Job {
+        shared: &shared,
         all: true,
         scanned: &[],
         operation: None,
-        ground: Ground::Folder(top.clone()),
+        source: PolicySource::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
-        heed: Heed::Baseline,
+        baseline_mode: BaselineMode::Apply,
         reach: Coverage::Unknown,
         default_report: Some(crate::cli::args::ReportFormat::Text),
         finish: &|_| Ok(()),
     };
     let path = args.file.clone();
-    session::run(task, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
+    scan_run::run(job, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
 }
 
-/// Returns how much of a file is message. Comments count: whether git takes them out is its own
-/// affair, and unknown here.
+/// Returns the length of the message in a file, in bytes. Comments are included, because it is unknown
+/// whether git will strip them.
 fn message_len(bytes: &[u8]) -> usize {
     let mut at = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        // The character before it can be any: core.commentChar.
+        // Any character may precede the line: core.commentChar.
         if line.trim_ascii_end().ends_with(SCISSORS) {
             return at;
         }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_git_shows_only_is_no_message() {
+    fn text_below_the_scissors_is_not_part_of_the_message() {
         let scissors = "# ------------------------ >8 ------------------------\n";
         let text = format!("subject\n\n# a comment\n{scissors}diff");
         assert_eq!(message_len(text.as_bytes()), "subject\n\n# a comment\n".len());

@@ -3,18 +3,18 @@
 mod folder;
 mod husky;
 mod install;
-mod kept;
-mod lines;
+mod kept_hooks;
 mod manager;
 mod message;
 mod push;
+mod ref_lines;
 mod script;
 mod status;
 mod uninstall;
 
-pub(super) use lines::Line;
 pub(super) use message::run as commit_msg;
 pub(super) use push::{pre_push, pre_receive};
+pub(super) use ref_lines::RefLine;
 
 use super::Exit;
 use super::args::{HookArgs, HookCommand};

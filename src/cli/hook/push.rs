@@ -1,11 +1,12 @@
-//! `ddpatrol pre-push` and `ddpatrol pre-receive`: what a push brings that the other side lacks.
+//! `ddpatrol pre-push` and `ddpatrol pre-receive`: scan the commits of a push that the receiving
+//! repository does not have.
 
-use super::lines::Line;
-use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, TellingArgs};
-use crate::cli::changes::{Judging, Trust, discover};
+use super::ref_lines::RefLine;
+use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, SharedArgs};
+use crate::cli::changes::{ChangeScan, Trust, discover};
 use crate::cli::exit::Exit;
-use crate::cli::messages::complain;
-use crate::cli::session;
+use crate::cli::messages::print_error;
+use crate::cli::scan_run;
 use crate::cli::signals;
 use crate::source::git::changes::{KnownRefs, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};
@@ -15,26 +16,26 @@ use ddpatrol_scan::finding::ChangeStatus;
 use std::ffi::OsStr;
 use std::io::Read;
 
-/// Runs as git's `pre-push` hook, or as one of the pre-commit framework's, which has read what git
-/// says and passes on one reference in variables.
+/// Runs as git's `pre-push` hook, or as a hook of the pre-commit framework, which consumes git's input
+/// and passes one reference in variables.
 pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     signals::begin()?;
     let repository = discover(None)?;
     let url = args.url.as_ref().map(|url| url.to_string_lossy().into_owned());
     let git = Remote { name: args.remote.clone(), url };
-    let framework = Framework::read(|name| std::env::var(name).ok());
+    let framework = FrameworkPush::read(|name| std::env::var(name).ok());
     let remote = framework
         .as_ref()
         .map_or(&git, |it| if it.remote.name.is_some() { &it.remote } else { &git });
     let tracking = remote.tracking(&repository);
     let updates = match &framework {
         Some(framework) => vec![framework.update(&repository, remote)?],
-        None => updates(&read()?, Line::of_push)?,
+        None => updates(&read()?, RefLine::of_push)?,
     };
     if updates.is_empty() {
-        return Ok(Exit::Good);
+        return Ok(Exit::Clean);
     }
-    let options = RangeOptions { workers: session::workers(&args.telling.run) };
+    let options = RangeOptions { workers: scan_run::workers(&args.shared.run) };
     let push = Push { updates, known_refs: KnownRefs::Tracked(tracking.clone()) };
     let also = match framework {
         Some(_) if remote.name.is_some() => {
@@ -45,14 +46,14 @@ pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
     };
     let range = Range::of_push(repository, &push, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    judging(&args.telling, &change, Trust::Head).judge(range, also)
+    change_scan(&args.shared, &change, Trust::Head).scan(range, also)
 }
 
-fn judging<'a>(telling: &'a TellingArgs, change: &'a ChangeArgs, trust: Trust) -> Judging<'a> {
-    Judging { telling, change, trust }
+fn change_scan<'a>(shared: &'a SharedArgs, change: &'a ChangeArgs, trust: Trust) -> ChangeScan<'a> {
+    ChangeScan { shared, change, trust }
 }
 
-/// A remote as git names it to the hook.
+/// A remote, as git passes it to the hook.
 #[derive(Clone, Debug, Default)]
 struct Remote {
     name: Option<String>,
@@ -66,9 +67,9 @@ impl Remote {
     }
 }
 
-/// The one reference of a push that the pre-commit framework passes on.
+/// The reference of a push that the pre-commit framework passes.
 #[derive(Clone, Debug)]
-struct Framework {
+struct FrameworkPush {
     from: Option<String>,
     to: String,
     local: Option<String>,
@@ -76,14 +77,14 @@ struct Framework {
     remote: Remote,
 }
 
-impl Framework {
-    /// Reads its variables; `None` if it does not run this hook.
+impl FrameworkPush {
+    /// Reads the framework's variables; `None` if the framework does not run this hook.
     fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let variable = |name| variable(name).filter(|value| !value.is_empty());
         let local = variable("PRE_COMMIT_LOCAL_BRANCH");
         Some(Self {
             from: variable("PRE_COMMIT_FROM_REF"),
-            // It passes no range if a root commit is pushed.
+            // The framework passes no range if a root commit is pushed.
             to: variable("PRE_COMMIT_TO_REF").or_else(|| local.clone())?,
             local,
             branch: variable("PRE_COMMIT_REMOTE_BRANCH"),
@@ -117,55 +118,55 @@ impl Framework {
     }
 }
 
-/// Runs as git's `pre-receive` hook: git shows what was pushed beside what was there, and no
-/// reference points to it yet.
+/// Runs as git's `pre-receive` hook: the pushed objects are available, but no reference points to them
+/// yet.
 pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
     signals::begin()?;
     let repository = discover(None)?;
-    let updates = updates(&read()?, Line::of_receive)?;
+    let updates = updates(&read()?, RefLine::of_receive)?;
     if updates.is_empty() {
-        return Ok(Exit::Good);
+        return Ok(Exit::Clean);
     }
-    let options = RangeOptions { workers: session::workers(&args.telling.run) };
+    let options = RangeOptions { workers: scan_run::workers(&args.shared.run) };
     let range = Range::of_push(repository, &Push { updates, known_refs: KnownRefs::All }, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    let exit = judging(&args.telling, &change, Trust::Base).judge(range, None)?;
+    let exit = change_scan(&args.shared, &change, Trust::Base).scan(range, None)?;
     match exit {
-        Exit::Found => complain(
-            "the push is rejected: take the tokens out of the commits named above (a commit that \
-             removes them later does not suffice), and push again. Revoke them in any case: this \
-             server's log and whoever saw them have them.",
+        Exit::Findings => print_error(
+            "push rejected: remove the tokens from the commits listed above (a later commit that \
+             removes them is not enough) and push again. Revoke the tokens in any case: they may \
+             already have been copied or logged.",
         ),
-        Exit::Failed => complain(
-            "the push is rejected: not everything could be looked at, so nothing is known to be \
-             clean. Ask whoever runs this server.",
+        Exit::Failed => print_error(
+            "push rejected: the scan is incomplete, so tokens may have been missed; ask the \
+             administrator of this server",
         ),
-        Exit::Good | Exit::Interrupted => {}
+        Exit::Clean | Exit::Interrupted => {}
     }
     Ok(exit)
 }
 
-/// Reads standard input; names of references need not be UTF-8.
+/// Reads standard input, in which names of references may not be UTF-8.
 fn read() -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
     std::io::stdin()
         .read_to_end(&mut text)
-        .context("what is pushed cannot be read from standard input")?;
+        .context("cannot read the pushed references from standard input")?;
     Ok(text)
 }
 
-/// Parses git's lines, without those of references that are deleted.
+/// Parses git's lines; skips those of deleted references.
 fn updates<'a>(
     text: &'a [u8],
-    parse: impl Fn(&'a [u8]) -> Option<Line<'a>>,
+    parse: impl Fn(&'a [u8]) -> Option<RefLine<'a>>,
 ) -> anyhow::Result<Vec<Update>> {
     let mut updates = Vec::new();
     let lines = text.split(|&byte| byte == b'\n');
     for line in lines.map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty()) {
         let Some(parsed) = parse(line) else {
             bail!(
-                "a line on standard input is none that git gives to this hook: {:?}; it is run \
-                 by git, `ddpatrol hook install` sets it up",
+                "invalid line on standard input: {:?}; this command is run by git as a hook, see \
+                 `ddpatrol hook install`",
                 String::from_utf8_lossy(line)
             );
         };

@@ -1,16 +1,16 @@
-//! The text of a hook: the hook that was there before, then ddpatrol.
+//! The text of a hook, which runs the previous hook and then ddpatrol.
 //!
-//! Input: the hook's name, what it runs and where it is. Output: a script for a POSIX shell. Writes
-//! nothing.
+//! Input: the hook's name, its command and its place. Output: a script for a POSIX shell. Writes no
+//! files.
 
 use crate::cli::args::HookSetArgs;
 use crate::shell::quote;
 use std::path::Path;
 
-/// The start of the second line of every hook of ours.
+/// The start of the second line of each of our hooks.
 const MARK: &str = "# Made by `ddpatrol hook install`";
 
-/// The start of the line of a hook of ours that names the program.
+/// The start of the line of our hooks that sets the program.
 const PROGRAM: &str = "ddpatrol=";
 
 /// A hook that runs ddpatrol.
@@ -37,7 +37,7 @@ impl Hook {
         }
     }
 
-    /// The command that the hook runs.
+    /// Returns the ddpatrol command that the hook runs.
     pub(super) const fn command(self) -> &'static str {
         match self {
             Self::PreCommit | Self::PreMergeCommit => "staged --quiet",
@@ -47,14 +47,14 @@ impl Hook {
         }
     }
 
-    /// What gets past the hook knowingly, if the person at the keyboard may.
-    const fn way_past(self) -> &'static str {
+    /// Describes how to bypass the hook, if the user may.
+    const fn bypass(self) -> &'static str {
         match self {
             Self::PreCommit | Self::PreMergeCommit | Self::CommitMsg => {
-                "`git commit --no-verify` goes on without it"
+                "`git commit --no-verify` skips it"
             }
-            Self::PrePush => "`git push --no-verify` goes on without it",
-            Self::PreReceive => "ask whoever runs this server",
+            Self::PrePush => "`git push --no-verify` skips it",
+            Self::PreReceive => "ask the administrator of this server",
         }
     }
 }
@@ -73,9 +73,9 @@ impl HookSetArgs {
     }
 }
 
-/// The hooks that a folder of hooks for all repositories must pass on: all that git has but
-/// push-to-checkout, which changes what git does by being there, and reference-transaction, which git runs
-/// so often that a fetch of a thousand tags would take seconds instead of a fraction of one.
+/// The hooks that a hooks folder for all repositories must forward to each repository's own: all of git's
+/// hooks except push-to-checkout, whose mere presence changes git's behavior, and reference-transaction,
+/// which git runs so often that a fetch of a thousand tags would take seconds instead of a fraction of one.
 pub(super) const PASSED_ON: [&str; 26] = [
     "applypatch-msg",
     "commit-msg",
@@ -105,13 +105,14 @@ pub(super) const PASSED_ON: [&str; 26] = [
     "update",
 ];
 
-/// Those of them that git gives something to read, which all hooks of that name need.
+/// The forwarded hooks that read standard input, which every hook of that name needs.
 const READING: [&str; 4] = ["post-receive", "post-rewrite", "pre-push", "pre-receive"];
-/// The one that talks with git, so that only one hook can be it; git takes its absence for a failure.
+/// The hook that exchanges messages with git, so that only one can run; git treats its absence as a
+/// failure.
 const TALKING: &str = "proc-receive";
 
-/// Finds the hooks of a repository itself, in a hook for all repositories: without a further program,
-/// since some hooks run often.
+/// Finds the repository's own hooks, in a hook for all repositories. Starts no further program, because
+/// some hooks run often.
 const OWN: &str = "\
 dir=${GIT_DIR:-$(git rev-parse --git-dir 2> /dev/null)}
 if [ -f \"$dir/commondir\" ]; then
@@ -120,7 +121,7 @@ if [ -f \"$dir/commondir\" ]; then
 fi
 own=$dir/hooks";
 
-/// Returns `true` if a hook of ours runs each repository's own hook.
+/// Returns `true` if a hook is ours and runs each repository's own hook.
 pub(super) fn passes_on(text: &[u8]) -> bool {
     is_ours(text) && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"own="))
 }
@@ -131,48 +132,48 @@ pub(super) fn is_ours(text: &[u8]) -> bool {
     second.is_some_and(|line| line.starts_with(MARK.as_bytes()))
 }
 
-/// Returns `true` if a hook of ours runs ddpatrol, and not only the hooks that it passes on to.
+/// Returns `true` if a hook is ours and runs ddpatrol, not only the repository's own hook.
 pub(super) fn runs_ddpatrol(text: &[u8]) -> bool {
     is_ours(text)
         && text.split(|&byte| byte == b'\n').any(|line| line.starts_with(PROGRAM.as_bytes()))
 }
 
-/// Which hooks run before ours.
+/// The repositories for which a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// The one that this one has replaced.
+    /// One repository. The hook that ours replaced runs first.
     Repository,
-    /// The one that this one has replaced, and the repository's own.
+    /// All repositories of the user. The hook that ours replaced and the repository's own run first.
     AllRepositories,
 }
 
 /// A hook to write.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Script<'a> {
-    /// The name under which git runs it.
+    /// The name of the hook.
     pub(super) name: &'a str,
-    /// What it runs of ddpatrol; `None` if it only passes on.
+    /// The hook that runs ddpatrol; `None` if the script only runs the repository's own hook.
     pub(super) hook: Option<Hook>,
     pub(super) scope: Scope,
-    /// The program, by its path.
+    /// The path of the program.
     pub(super) program: &'a Path,
-    /// The folder beside that of the hooks where the hook that was there before is kept.
+    /// The name of the folder, next to the hooks folder, that contains the previous hook.
     pub(super) kept: &'a str,
 }
 
-/// Writes the text of a hook.
+/// Returns the text of a hook.
 pub(super) fn text(script: &Script<'_>) -> String {
     let Script { name, hook, scope, .. } = *script;
-    // Relative to this script, which other tools move within its folder (`pre-commit.legacy`).
+    // Relative to the script, which other tools rename within its folder (`pre-commit.legacy`).
     let kept = format!("../{}/{name}", script.kept);
     let mut text = format!(
-        "#!/bin/sh\n{MARK}; `ddpatrol hook uninstall` removes it.\n# A hook that was here before runs \
-         first: {}\n",
+        "#!/bin/sh\n{MARK}; `ddpatrol hook uninstall` removes it.\n# The previous hook runs first: \
+         {}\n",
         kept.replace(['\n', '\r'], " ")
     );
     text.push_str(&format!("before=${{0%/*}}/{}\n", quote(&kept)));
     if scope == Scope::AllRepositories {
-        // A folder of hooks may be a link to this one.
+        // The repository's hooks folder may be a link to this one.
         text.push_str(&format!("{OWN}/{name}\nif [ \"$own\" -ef \"$0\" ]; then own=; fi\n"));
     }
     if name == TALKING {
@@ -204,12 +205,12 @@ pub(super) fn text(script: &Script<'_>) -> String {
         "{PROGRAM}{}\n\
          command -v \"$ddpatrol\" > /dev/null 2>&1 || ddpatrol=ddpatrol\n\
          if ! command -v \"$ddpatrol\" > /dev/null 2>&1; then\n  \
-         echo \"ddpatrol is not installed, so nothing was scanned: install it, or remove {name} \
-         from the hooks; {}\" >&2\n  \
+         echo \"ddpatrol not found, so nothing was scanned: install it, or remove the {name} \
+         hook; {}\" >&2\n  \
          exit 2\n\
          fi\n",
         quote(&script.program.to_string_lossy()),
-        hook.way_past().replace('`', "\\`"),
+        hook.bypass().replace('`', "\\`"),
     ));
     let exec = if reads { feed } else { "exec " };
     text.push_str(&format!("{exec}\"$ddpatrol\" {}\n", hook.command()));
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn our_hooks_are_recognized_and_others_are_not() {
+    fn only_our_hooks_are_recognized() {
         for hook in Hook::ALL {
             let text = written(hook, "/x");
             assert!(is_ours(text.as_bytes()) && runs_ddpatrol(text.as_bytes()));

@@ -1,48 +1,48 @@
-//! `ddpatrol hook status`: what git runs as each hook, in order, and from which file.
+//! `ddpatrol hook status`: lists the steps that git runs as each hook, in order, with their files.
 //!
-//! Input: the folder of hooks of a repository, or of all repositories. Output: lines of text. Follows the
-//! hooks that ddpatrol, husky and pre-commit run in turn; what other scripts run is not known, except
-//! that a script names ddpatrol. Writes nothing.
+//! Input: the hooks folder of a repository, or of all repositories. Output: lines of text. Follows the
+//! hooks that ddpatrol, husky and pre-commit run in turn. Other scripts are not followed; it is only
+//! reported whether they mention ddpatrol. Writes no files.
 
-use super::folder::{self, LEGACY, is_executable, is_ours, manager_of, read_script, with_end};
+use super::folder::{self, LEGACY, is_executable, is_ours, manager_of, read_script, with_suffix};
 use super::husky::{self, Husky};
-use super::kept::Kept;
-use super::manager::Manager;
-use super::script::{self, Hook, PASSED_ON};
+use super::kept_hooks::KeptHooks;
+use super::manager::HookManager;
+use super::script::{self, Hook, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
 use crate::cli::exit::Exit;
-use crate::cli::messages::{complain, say};
+use crate::cli::messages::{print_error, print_line};
 use std::path::{Path, PathBuf};
 
-/// The hooks that a folder for all repositories cannot pass on.
+/// The hooks that a hooks folder for all repositories does not forward.
 const NOT_PASSED_ON: [&str; 2] = ["push-to-checkout", "reference-transaction"];
 
-/// How many hooks that run each other are followed.
+/// The maximum length of a chain of hooks.
 const MAX_DEPTH: usize = 8;
 
-/// Something that runs as a hook.
+/// A step of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Step {
+struct HookStep {
     path: PathBuf,
-    runs: Runs,
+    runs: StepAction,
 }
 
-/// What a step runs.
+/// The action of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Runs {
-    /// ddpatrol, by a hook or a line of ours.
+enum StepAction {
+    /// ddpatrol, from our hook or our line.
     Ddpatrol(Hook),
-    /// A script of somebody else.
+    /// Another script.
     Script(Mention),
-    /// The jobs in the configuration of another tool.
-    Jobs(Manager, Mention),
-    /// Nothing, for a reason.
+    /// The jobs in the configuration of a hook manager.
+    Jobs(HookManager, Mention),
+    /// Nothing, with the reason.
     Nothing(&'static str),
-    /// The hook that each repository has itself.
+    /// Each repository's own hook.
     EachOwn,
 }
 
-/// Whether a text names ddpatrol.
+/// Whether a text mentions ddpatrol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mention {
     Ddpatrol,
@@ -59,25 +59,25 @@ impl Mention {
     }
 }
 
-impl Step {
+impl HookStep {
     /// Returns the step as a line of text.
     fn text(&self) -> String {
         let path = self.path.display();
         let mention = |mention| match mention {
-            Mention::Ddpatrol => ", which names ddpatrol",
+            Mention::Ddpatrol => ", which mentions ddpatrol",
             Mention::None => "",
         };
         match &self.runs {
-            Runs::Ddpatrol(hook) => {
+            StepAction::Ddpatrol(hook) => {
                 let command = hook.command().split(' ').next().unwrap_or_default();
                 format!("ddpatrol {command}, from {path}")
             }
-            Runs::Script(it) => format!("{path}{}", mention(*it)),
-            Runs::Jobs(manager, it) => {
+            StepAction::Script(it) => format!("{path}{}", mention(*it)),
+            StepAction::Jobs(manager, it) => {
                 format!("the hooks of {}, from {path}{}", manager.name(), mention(*it))
             }
-            Runs::Nothing(why) => format!("nothing, from {path}: {why}"),
-            Runs::EachOwn => "the hook of the repository itself".to_owned(),
+            StepAction::Nothing(why) => format!("nothing, from {path}: {why}"),
+            StepAction::EachOwn => "the repository's own hook".to_owned(),
         }
     }
 }
@@ -88,76 +88,72 @@ pub(super) fn run(args: &HookPlaceArgs) -> anyhow::Result<Exit> {
     }
     let repository = args.repository();
     let hooks = Hooks::of(repository)?;
-    say(&format!("Hooks of this repository run from {}.", hooks.folder.display()))?;
+    print_line(&format!("Hooks of this repository are in {}.", hooks.folder.display()))?;
     if !folder::is_same(&hooks.folder, &hooks.own) {
-        say("core.hooksPath says so.")?;
+        print_line("This folder is set by core.hooksPath.")?;
     }
     let global = folder::global_setting().filter(|path| folder::passes_on(path));
     if let Some(global) = global.filter(|path| !folder::is_same(path, &hooks.folder)) {
-        say(&format!("The hooks for all repositories in {} do not run here.", global.display()))?;
+        print_line(&format!(
+            "The hooks for all repositories in {} do not run in this repository.",
+            global.display()
+        ))?;
     }
     hooks.show()?;
     let hidden = hooks.hidden();
     if !hidden.is_empty() {
-        say("Not run, since git looks for hooks elsewhere:")?;
-        hidden.iter().try_for_each(|path| say(&format!("  {}", path.display())))?;
+        print_line("Not run, because git looks for hooks in another folder:")?;
+        hidden.iter().try_for_each(|path| print_line(&format!("  {}", path.display())))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 fn show_global() -> anyhow::Result<Exit> {
     let Some(folder) = folder::global_setting() else {
-        say("There are no hooks for all repositories: core.hooksPath is not set.")?;
-        return Ok(Exit::Good);
+        print_line("There are no hooks for all repositories: core.hooksPath is not set.")?;
+        return Ok(Exit::Clean);
     };
-    say(&format!("Hooks of all repositories run from {}.", folder.display()))?;
-    let scene = Scene::AllRepositories;
-    Hooks { own: folder.clone(), folder, top: None, scene, is_bare: false }.show()?;
+    print_line(&format!("Hooks for all repositories are in {}.", folder.display()))?;
+    let scope = Scope::AllRepositories;
+    Hooks { own: folder.clone(), folder, top: None, scope, is_bare: false }.show()?;
     if let Some(folder) = folder::global_setting() {
         folder::warn_if_hidden(&folder);
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
-/// Reports what still runs ddpatrol after its hooks were removed.
+/// Warns about hooks that still run ddpatrol after its hooks were removed.
 pub(super) fn warn_of_rest(repository: Option<&Path>, names: &[&str]) -> anyhow::Result<()> {
     let hooks = Hooks::of(repository)?;
     for name in names {
         for step in hooks.steps(name) {
             let how = match &step.runs {
-                Runs::Ddpatrol(_) if folder::passes_on(&hooks.folder) => {
+                StepAction::Ddpatrol(_) if folder::passes_on(&hooks.folder) => {
                     "`ddpatrol hook uninstall --global` removes it"
                 }
-                Runs::Ddpatrol(_) => "remove it there",
-                Runs::Script(Mention::Ddpatrol) | Runs::Jobs(_, Mention::Ddpatrol) => {
-                    "it was not written by `ddpatrol hook install`: remove the line there"
+                StepAction::Ddpatrol(_) => "remove it from that file",
+                StepAction::Script(Mention::Ddpatrol) | StepAction::Jobs(_, Mention::Ddpatrol) => {
+                    "it was not written by `ddpatrol hook install`: remove the line from that file"
                 }
                 _ => continue,
             };
             let path = step.path.display();
-            complain(&format!("warning: ddpatrol still runs as {name}, from {path}; {how}"));
+            print_error(&format!("warning: ddpatrol still runs as {name}, from {path}; {how}"));
         }
     }
     Ok(())
 }
 
-/// Whose hooks are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scene {
-    Repository,
-    AllRepositories,
-}
-
 /// The hooks of a repository, or of all.
 #[derive(Debug)]
 struct Hooks {
-    /// The folder where git looks for them.
+    /// The folder in which git looks for them.
     folder: PathBuf,
     /// The repository's own folder.
     own: PathBuf,
     /// The top of the work tree.
     top: Option<PathBuf>,
-    scene: Scene,
+    scope: Scope,
     is_bare: bool,
 }
 
@@ -169,13 +165,13 @@ impl Hooks {
             own: folder::own(repository)?,
             is_bare: top.is_none(),
             top,
-            scene: Scene::Repository,
+            scope: Scope::Repository,
         })
     }
 
     /// Prints the steps of every hook.
     fn show(&self) -> anyhow::Result<()> {
-        // Those that ddpatrol can be are listed in any case.
+        // The hooks that ddpatrol can install are always listed.
         let expected: Vec<&str> = if self.is_bare {
             vec![Hook::PreReceive.name()]
         } else {
@@ -189,23 +185,23 @@ impl Hooks {
             let is_expected = expected.contains(name);
             if steps.is_empty() {
                 if is_expected {
-                    say(&format!("{name}: nothing runs"))?;
+                    print_line(&format!("{name}: nothing runs"))?;
                 }
                 continue;
             }
-            // Hooks for all repositories pass on every hook that there is.
-            if !is_expected && steps.iter().all(|step| step.runs == Runs::EachOwn) {
+            // The hooks for all repositories forward every hook.
+            if !is_expected && steps.iter().all(|step| step.runs == StepAction::EachOwn) {
                 continue;
             }
-            say(&format!("{name}:"))?;
+            print_line(&format!("{name}:"))?;
             for (at, step) in steps.iter().enumerate() {
-                say(&format!("  {}. {}", at + 1, step.text()))?;
+                print_line(&format!("  {}. {}", at + 1, step.text()))?;
             }
         }
         Ok(())
     }
 
-    /// Lists the hooks of the repository itself that git does not run.
+    /// Lists the repository's own hooks that git does not run.
     fn hidden(&self) -> Vec<PathBuf> {
         if folder::is_same(&self.folder, &self.own) || folder::passes_on(&self.folder) {
             return Vec::new();
@@ -214,8 +210,8 @@ impl Hooks {
         names.map(|name| self.own.join(name)).filter(|path| is_executable(path)).collect()
     }
 
-    /// Lists what runs as a hook.
-    fn steps(&self, name: &str) -> Vec<Step> {
+    /// Lists the steps of a hook.
+    fn steps(&self, name: &str) -> Vec<HookStep> {
         let mut steps = Vec::new();
         match Husky::of(&self.folder) {
             Some(husky) => self.husky_steps(&husky, name, &mut steps),
@@ -224,21 +220,23 @@ impl Hooks {
         steps
     }
 
-    fn follow(&self, path: &Path, name: &str, depth: usize, steps: &mut Vec<Step>) {
+    fn follow(&self, path: &Path, name: &str, depth: usize, steps: &mut Vec<HookStep>) {
         if path.symlink_metadata().is_err() || depth > MAX_DEPTH {
             return;
         }
-        let mut add = |runs| steps.push(Step { path: path.to_owned(), runs });
+        let mut add = |runs| steps.push(HookStep { path: path.to_owned(), runs });
         if !is_executable(path) {
-            add(Runs::Nothing("it is not executable"));
+            add(StepAction::Nothing("not executable"));
             return;
         }
         let Some(text) = read_script(path) else {
-            add(Runs::Script(Mention::None));
+            add(StepAction::Script(Mention::None));
             return;
         };
         if is_ours(path) {
-            if let Some(kept) = path.parent().and_then(|folder| Kept::of(folder).ok()?.find(name)) {
+            if let Some(kept) =
+                path.parent().and_then(|folder| KeptHooks::of(folder).ok()?.find(name))
+            {
                 self.follow(&kept, name, depth + 1, steps);
             }
             if script::passes_on(&text) {
@@ -246,35 +244,35 @@ impl Hooks {
             }
             let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name);
             if let Some(hook) = hook.filter(|_| script::runs_ddpatrol(&text)) {
-                steps.push(Step { path: path.to_owned(), runs: Runs::Ddpatrol(hook) });
+                steps.push(HookStep { path: path.to_owned(), runs: StepAction::Ddpatrol(hook) });
             }
         } else if let Some(manager) = manager_of(path) {
-            if manager == Manager::PreCommit {
-                self.follow(&with_end(path, LEGACY), name, depth + 1, steps);
+            if manager == HookManager::PreCommit {
+                self.follow(&with_suffix(path, LEGACY), name, depth + 1, steps);
             }
             steps.push(self.jobs(path, manager));
         } else {
-            add(Runs::Script(Mention::in_text(&text)));
+            add(StepAction::Script(Mention::in_text(&text)));
         }
     }
 
-    /// Lists what a hook for all repositories passes on to.
-    fn follow_own(&self, name: &str, depth: usize, steps: &mut Vec<Step>) {
+    /// Adds the steps of the repository's own hook.
+    fn follow_own(&self, name: &str, depth: usize, steps: &mut Vec<HookStep>) {
         let path = self.own.join(name);
-        match self.scene {
-            Scene::AllRepositories => steps.push(Step { path, runs: Runs::EachOwn }),
-            Scene::Repository => self.follow(&path, name, depth + 1, steps),
+        match self.scope {
+            Scope::AllRepositories => steps.push(HookStep { path, runs: StepAction::EachOwn }),
+            Scope::Repository => self.follow(&path, name, depth + 1, steps),
         }
     }
 
-    /// Returns the step for what another tool runs: by its configuration, or from its hook.
-    fn jobs(&self, path: &Path, manager: Manager) -> Step {
+    /// Returns the step for the jobs of a hook manager, from its configuration or its hook.
+    fn jobs(&self, path: &Path, manager: HookManager) -> HookStep {
         let mut files: Vec<PathBuf> = Vec::new();
         if let Some(top) = &self.top {
             files.extend(manager.configurations_in(top));
         }
-        if manager == Manager::SimpleGitHooks {
-            // Its hook holds the command itself.
+        if manager == HookManager::SimpleGitHooks {
+            // Its hook contains the command itself.
             files.clear();
         }
         files.push(path.to_owned());
@@ -282,34 +280,35 @@ impl Hooks {
         let named = files.iter().find(|path| mention(path) == Some(Mention::Ddpatrol));
         let found = if named.is_some() { Mention::Ddpatrol } else { Mention::None };
         let path = named.or(files.first()).cloned().unwrap_or_else(|| path.to_owned());
-        Step { path, runs: Runs::Jobs(manager, found) }
+        HookStep { path, runs: StepAction::Jobs(manager, found) }
     }
 
-    /// Lists what husky runs: a script, with our line in it.
-    fn husky_steps(&self, husky: &Husky, name: &str, steps: &mut Vec<Step>) {
+    /// Adds the steps of husky's script, before, at and after our line.
+    fn husky_steps(&self, husky: &Husky, name: &str, steps: &mut Vec<HookStep>) {
         let (path, wrapper) = (husky.script(name), self.folder.join(name));
         if husky.has_wrappers() && !husky::is_wrapper(&wrapper) && is_executable(&wrapper) {
-            // Another hook in the place of husky's.
+            // Another hook replaced husky's wrapper.
             self.follow(&wrapper, name, 0, steps);
             return;
         }
         let Some(text) = read_script(&path) else { return };
         if !is_executable(&wrapper) {
-            let runs = Runs::Nothing("husky's hook is missing or not executable; run `npx husky`");
-            steps.push(Step { path, runs });
+            let runs =
+                StepAction::Nothing("husky's hook is missing or not executable; run `npx husky`");
+            steps.push(HookStep { path, runs });
             return;
         }
         let parts = husky::parts(&text);
-        let mut add = |runs| steps.push(Step { path: path.clone(), runs });
-        let add_script = |lines: &[&[u8]], add: &mut dyn FnMut(Runs)| {
+        let mut add = |runs| steps.push(HookStep { path: path.clone(), runs });
+        let add_script = |lines: &[&[u8]], add: &mut dyn FnMut(StepAction)| {
             if !lines.is_empty() {
-                add(Runs::Script(Mention::in_text(&lines.join(&b'\n'))));
+                add(StepAction::Script(Mention::in_text(&lines.join(&b'\n'))));
             }
         };
         add_script(&parts.before, &mut add);
         let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name);
         if let Some(hook) = hook.filter(|_| parts.has_ours) {
-            add(Runs::Ddpatrol(hook));
+            add(StepAction::Ddpatrol(hook));
         }
         add_script(&parts.after, &mut add);
     }

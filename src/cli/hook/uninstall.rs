@@ -1,17 +1,17 @@
-//! `ddpatrol hook uninstall`: removes hooks wherever they run, and puts back what was there.
+//! `ddpatrol hook uninstall`: removes our hooks and restores the previous ones.
 //!
-//! Input: the hooks that the user names, or all. Output: the folder of hooks as it was before. What runs
-//! ddpatrol and was not written by `hook install` is reported, not changed.
+//! Input: the hooks that the user names, or all. Output: the hooks folder as it was before. Hooks that run
+//! ddpatrol but were not written by `hook install` are reported, not changed.
 
-use super::folder::{self, LEGACY, git, is_ours, read_script, with_end};
+use super::folder::{self, LEGACY, git, is_ours, read_script, with_suffix};
 use super::husky::Husky;
-use super::kept::Kept;
+use super::kept_hooks::KeptHooks;
 use super::script::{Hook, PASSED_ON};
 use super::status;
 use crate::cli::args::HookSetArgs;
-use crate::cli::decide::shown;
 use crate::cli::exit::Exit;
-use crate::cli::messages::{complain, say};
+use crate::cli::messages::{print_error, print_line};
+use crate::cli::policy::shown;
 use anyhow::Context;
 use std::ffi::OsStr;
 use std::fs;
@@ -36,8 +36,8 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
     let effective = folder::effective(repository)?;
     let own = folder::own(repository)?;
     let mut folders = vec![effective.clone()];
-    // Hooks for all repositories are removed with --global; a core.hooksPath hides the own ones, which
-    // would run again without it.
+    // Hooks for all repositories are removed with --global. The repository's own hooks, which
+    // core.hooksPath disables, are removed as well, because they would run again without it.
     if effective != own {
         folders.push(own);
         folders.retain(|folder| !folder::passes_on(folder));
@@ -47,10 +47,10 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
         let removed = remove_from(folder, &names)?;
         if !removed.is_empty() {
             has_removed = true;
-            say(&format!("Removed from {}: {}.", shown(folder), removed.join(", ")))?;
+            print_line(&format!("Removed from {}: {}.", shown(folder), removed.join(", ")))?;
         }
     }
-    // Husky's scripts are committed: a line of ours counts before husky is active, too.
+    // Husky's scripts are committed, so our line is also removed if husky is not active yet.
     let husky =
         Husky::of(&effective).or_else(|| Husky::in_work_tree(&folder::work_tree(repository)?));
     if let Some(husky) = husky {
@@ -58,16 +58,16 @@ pub(super) fn run(args: &HookSetArgs) -> anyhow::Result<Exit> {
             if husky.remove(name)? {
                 has_removed = true;
                 let script = shown(&husky.script(name));
-                say(&format!("Removed the line from husky's {script}: commit it."))?;
+                print_line(&format!("Removed the line from husky's {script}: commit the change."))?;
             }
         }
     }
     if !has_removed {
         let folder = folders.first().unwrap_or(&effective);
-        say(&format!("No hook of ddpatrol's is in {}.", shown(folder)))?;
+        print_line(&format!("No ddpatrol hooks found in {}.", shown(folder)))?;
     }
     status::warn_of_rest(repository, &names)?;
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
 /// Removes the hooks for all repositories.
@@ -75,36 +75,36 @@ fn uninstall_global(names: &[&str]) -> anyhow::Result<Exit> {
     let folder = folder::global()?;
     let removed = remove_from(&folder.path, names)?;
     if fs::remove_dir(&folder.path).is_ok() {
-        // The folder was ours and is empty: git need not look there any more.
+        // The folder is ours and was empty, so core.hooksPath is not needed any more.
         let is_ours = folder::default_global().is_ok_and(|path| path == folder.path);
         if is_ours && folder::global_setting().is_some_and(|path| path == folder.path) {
             git(&["config", "--global", "--unset", "core.hooksPath"].map(OsStr::new), None)?;
         }
     }
     if removed.is_empty() {
-        say(&format!("No hook of ddpatrol's is in {}.", shown(&folder.path)))?;
+        print_line(&format!("No ddpatrol hooks found in {}.", shown(&folder.path)))?;
     } else {
-        say(&format!("Removed from {}: {}.", shown(&folder.path), removed.join(", ")))?;
+        print_line(&format!("Removed from {}: {}.", shown(&folder.path), removed.join(", ")))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Clean)
 }
 
-/// Removes our hooks from a folder, also where other tools have moved them, and puts back the hooks that
-/// were kept; returns the names of what was removed.
+/// Removes our hooks from a folder, also if other tools renamed them, and restores the kept hooks;
+/// returns the names of the removed hooks.
 pub(super) fn remove_from(folder: &Path, names: &[&str]) -> anyhow::Result<Vec<String>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let kept = Kept::of(folder)?;
+    let kept = KeptHooks::of(folder)?;
     let mut removed = Vec::new();
     for name in names {
         let path = folder.join(name);
-        // `lefthook install` moves a hook to `NAME.old` and its uninstallation puts it back.
-        for place in [path.clone(), with_end(&path, LEGACY), with_end(&path, ".old")] {
+        // `lefthook install` moves a hook to `NAME.old`, and `lefthook uninstall` restores it.
+        for place in [path.clone(), with_suffix(&path, LEGACY), with_suffix(&path, ".old")] {
             if !is_ours(&place) {
                 continue;
             }
-            let failed = || format!("the hook {} cannot be removed", place.display());
+            let failed = || format!("cannot remove hook {}", place.display());
             if !kept.restore(name, &place)? {
                 fs::remove_file(&place).with_context(failed)?;
             }
@@ -114,15 +114,14 @@ pub(super) fn remove_from(folder: &Path, names: &[&str]) -> anyhow::Result<Vec<S
         if let Some(left) = kept.find(name) {
             if path.symlink_metadata().is_err() {
                 kept.restore(name, &path)?;
-                say(&format!("Put back {}.", shown(&path)))?;
+                print_line(&format!("Restored {}.", shown(&path)))?;
             } else if read_script(&path) == read_script(&left) {
-                // Another tool has written its hook anew.
+                // Another tool has already written the same hook.
                 fs::remove_file(&left)
-                    .with_context(|| format!("{} cannot be removed", left.display()))?;
+                    .with_context(|| format!("cannot remove {}", left.display()))?;
             } else {
-                complain(&format!(
-                    "warning: {} was kept and does not run: {} has taken its place; remove one of the \
-                     two",
+                print_error(&format!(
+                    "warning: the kept hook {} does not run, because {} replaced it: remove one of them",
                     left.display(),
                     path.display()
                 ));

@@ -51,7 +51,7 @@ fn a_hook_of_another_manager_is_left_alone_and_the_lines_for_it_are_printed() {
         script(&path, text);
         let ran = repo.run(&["hook", "install"]);
         assert_eq!(ran.code(), Some(2), "{ran:?}");
-        assert!(ran.stderr().contains(&format!("belongs to {tool}")), "{ran:?}");
+        assert!(ran.stderr().contains(&format!("is managed by {tool}")), "{ran:?}");
         assert!(ran.stdout().contains(configuration) && ran.stdout().contains(line), "{ran:?}");
         assert_eq!(names(&repo.root.join(".git/hooks")), ["pre-commit"], "nothing was installed");
         assert_eq!(std::fs::read_to_string(&path).expect("a hook"), text);
@@ -195,7 +195,7 @@ fn status_lists_what_runs_in_order_and_from_which_file() {
     };
     assert_eq!(
         status(),
-        "Hooks of this repository run from R/.git/hooks.\npre-commit: nothing runs\n\
+        "Hooks of this repository are in R/.git/hooks.\npre-commit: nothing runs\n\
          pre-merge-commit: nothing runs\ncommit-msg: nothing runs\npre-push: nothing runs\n"
     );
     script(&folder.join("pre-commit"), "#!/bin/sh\n");
@@ -207,14 +207,14 @@ fn status_lists_what_runs_in_order_and_from_which_file() {
     repo.write(".pre-commit-config.yaml", "repos:\n- id: ddpatrol\n");
     assert_eq!(
         status(),
-        "Hooks of this repository run from R/.git/hooks.\n\
+        "Hooks of this repository are in R/.git/hooks.\n\
          pre-commit:\n  1. R/.git/hooks.before-ddpatrol/pre-commit\n  \
          2. ddpatrol staged, from R/.git/hooks/pre-commit\n\
-         pre-merge-commit:\n  1. nothing, from R/.git/hooks/pre-merge-commit: it is not executable\n\
+         pre-merge-commit:\n  1. nothing, from R/.git/hooks/pre-merge-commit: not executable\n\
          commit-msg:\n  1. ddpatrol commit-msg, from R/.git/hooks/commit-msg.legacy\n  \
-         2. the hooks of pre-commit, from R/.pre-commit-config.yaml, which names ddpatrol\n\
+         2. the hooks of pre-commit, from R/.pre-commit-config.yaml, which mentions ddpatrol\n\
          pre-push: nothing runs\n\
-         post-commit:\n  1. R/.git/hooks/post-commit, which names ddpatrol\n"
+         post-commit:\n  1. R/.git/hooks/post-commit, which mentions ddpatrol\n"
     );
     let ran = repo.run_in(repo.outside(), &["hook", "status", "--repo", "repo"], &[]);
     assert_eq!(ran.stdout().lines().count(), status().lines().count());
@@ -241,7 +241,7 @@ fn status_follows_husky_and_the_hooks_for_all_repositories() {
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
     assert!(status(&["--global"], &variables).contains("core.hooksPath is not set"));
     repo.run_in(&repo.root, &["hook", "install", "--global"], &variables);
-    assert!(status(&[], &variables).contains("do not run here"));
+    assert!(status(&[], &variables).contains("do not run in this repository"));
     repo.git(&["config", "--unset", "core.hooksPath"]);
     script(&repo.root.join(".git/hooks/pre-commit"), "#!/bin/sh\n");
     let text = status(&[], &variables);
@@ -252,10 +252,10 @@ fn status_follows_husky_and_the_hooks_for_all_repositories() {
     assert!(text.contains(&expected), "{text}");
     let text = status(&["--global"], &variables);
     let expected = format!(
-        "pre-commit:\n  1. the hook of the repository itself\n  2. ddpatrol staged, from {global}/pre-commit\n"
+        "pre-commit:\n  1. the repository's own hook\n  2. ddpatrol staged, from {global}/pre-commit\n"
     );
     assert!(text.contains(&expected), "{text}");
-    assert!(text.contains("pre-push:\n  1. the hook of the repository itself\n"), "{text}");
+    assert!(text.contains("pre-push:\n  1. the repository's own hook\n"), "{text}");
     assert!(!text.contains("post-commit"), "{text}");
     // A bare repository has hooks of its own kind.
     let server = repo.clone_to("server.git", &["--bare"]);

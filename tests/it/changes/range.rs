@@ -70,7 +70,7 @@ fn revisions_are_read_from_standard_input() {
     for nothing in ["", "\n"] {
         let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], nothing);
         assert_eq!((ran.code(), verdict(&ran)), (Some(0), "0".to_owned()), "{ran:?}");
-        let told = "standard input names no revision: nothing was scanned";
+        let told = "no revisions on standard input: nothing was scanned";
         assert_eq!(ran.json()["notes"][0], told, "{ran:?}");
     }
     let ran = repo.run_with_input(&["range", "--stdin"], "one two\n");

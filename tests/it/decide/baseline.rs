@@ -96,11 +96,11 @@ fn a_baseline_is_neither_overwritten_nor_guessed() {
     tree.write("x", token(1));
     let ran = tree.run(&["baseline", "update"]);
     assert_eq!(ran.code(), Some(2));
-    assert!(ran.stderr().contains("`ddpatrol baseline create` makes one"), "{ran:?}");
+    assert!(ran.stderr().contains("does not exist: run `ddpatrol baseline create`"), "{ran:?}");
     assert_eq!(tree.run(&["baseline", "create"]).code(), Some(0));
     let ran = tree.run(&["baseline", "create"]);
     assert_eq!(ran.code(), Some(2));
-    assert!(ran.stderr().contains("`ddpatrol baseline update` renews it"), "{ran:?}");
+    assert!(ran.stderr().contains("already exists: run `ddpatrol baseline update`"), "{ran:?}");
     tree.write(FILE, "[]");
     for command in
         [&["scan", "--baseline", FILE][..], &["baseline", "update"], &["baseline", "show"]]

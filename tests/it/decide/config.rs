@@ -15,7 +15,7 @@ fn it_is_found_from_the_scanned_folder_upwards_as_far_as_the_work_trees_top() {
     tree.write("repo/a/b/x", token(1));
     let ran = scan(&tree, &["repo/a/b", "--files-only"]);
     assert_eq!((ran.code(), standings(&ran)), (Some(0), vec!["repo/a/b/x allow".into()]));
-    assert!(notes(&ran).contains("the configuration is repo/.ddpatrol.toml"), "{ran:?}");
+    assert!(notes(&ran).contains("using configuration repo/.ddpatrol.toml"), "{ran:?}");
     let ran = scan(&tree, &["repo", "--files-only", "--no-config"]);
     assert_eq!((ran.code(), notes(&ran)), (Some(1), String::new()));
 }
@@ -171,8 +171,8 @@ fn what_is_wrong_with_it_is_an_error_with_its_place() {
         ("alow = []", ".ddpatrol.toml:1:1: unknown field `alow`"),
         ("[rules]\nleave_out = [\"npm\"]", ".ddpatrol.toml:2:14: unknown rule `npm`"),
         ("[rules]\nadd = [\"none.toml\"]", "none.toml"),
-        ("baseline = \"none.json\"", "the baseline none.json does not exist"),
-        ("exclude = [\"a[\"]", "no pattern of .gitignore"),
+        ("baseline = \"none.json\"", "baseline none.json does not exist"),
+        ("exclude = [\"a[\"]", "invalid `exclude` pattern"),
         ("\u{feff}x", ".ddpatrol.toml:1:"),
     ] {
         tree.write(".ddpatrol.toml", text);
@@ -183,7 +183,7 @@ fn what_is_wrong_with_it_is_an_error_with_its_place() {
     tree.write(".ddpatrol.toml", [0xff]);
     assert_eq!(tree.run(&["scan"]).code(), Some(2));
     let ran = tree.run(&["scan", "--config", "nope.toml"]);
-    assert!(ran.stderr().contains("the configuration nope.toml does not exist"), "{ran:?}");
+    assert!(ran.stderr().contains("configuration nope.toml does not exist"), "{ran:?}");
     let secret = format!("[[allow]]\nfingerprint = \"{}\"\nreason = \"words\"", token(1));
     tree.write(".ddpatrol.toml", secret.replace("fingerprint", "finger"));
     let ran = tree.run(&["scan"]);

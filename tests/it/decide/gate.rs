@@ -24,7 +24,7 @@ fn what_a_change_writes_into_the_configuration_counts_after_the_merge() {
         let ran = range(&repo, &["main..topic"]);
         assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["x".into()]), "{text}");
         assert!(
-            notes(&ran).contains("the change edits .ddpatrol.toml: that counts after"),
+            notes(&ran).contains("the change edits .ddpatrol.toml: the edit applies once merged"),
             "{ran:?}"
         );
         // After the merge it counts.
@@ -59,7 +59,7 @@ fn the_bases_configuration_baseline_and_rules_count_even_if_the_change_removes_t
     for file in [CONFIG, "sub/known.json", "rules"] {
         assert!(notes(&ran).contains(&format!("the change edits {file}")), "{ran:?}");
     }
-    assert!(notes(&ran).contains("the configuration is .ddpatrol.toml of "), "{ran:?}");
+    assert!(notes(&ran).contains("using configuration .ddpatrol.toml of "), "{ran:?}");
     let ran = range(&repo, &["main..topic", "--trust-head"]);
     assert_eq!(standings(&ran), ["a", "b"], "{ran:?}");
 }

@@ -391,5 +391,5 @@ fn a_history_that_is_not_read_is_noted() {
     assert_eq!(notes(&["sub/x"], ""), 0, "a file was meant");
     assert_eq!(notes(&["--files-only"], "sub"), 0);
     let text = repo.run_at(&repo.path().join("sub"), &["scan"]).stdout();
-    assert!(text.contains("the history that . lies in is not read"), "{text}");
+    assert!(text.contains("the history of the repository of . is not scanned"), "{text}");
 }

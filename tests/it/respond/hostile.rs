@@ -92,7 +92,7 @@ fn fields_of_a_wrong_type_revoke_nothing() {
         let mut report = scene.report.clone();
         *report.pointer_mut(pointer).expect("a field") = value;
         let ran = scene.revoke(&report);
-        assert_refused(&scene, &ran, "r.json is no whole report: ", &[&token]);
+        assert_refused(&scene, &ran, "r.json: incomplete report: ", &[&token]);
     }
 }
 
@@ -104,7 +104,7 @@ fn what_is_no_json_revokes_nothing() {
     let deep = "[".repeat(100_000);
     for text in ["", "7", &whole[..whole.len() - 1], &format!("{whole}x"), &deep] {
         let ran = scene.revoke_text(text);
-        assert_refused(&scene, &ran, "r.json is no report of `ddpatrol scan", &[&token]);
+        assert_refused(&scene, &ran, "r.json: not a report of `ddpatrol scan", &[&token]);
     }
 }
 
@@ -141,7 +141,7 @@ fn findings_that_share_a_fingerprint_and_name_different_tokens_revoke_nothing() 
     }
     report["findings"][1]["fingerprint"] = report["findings"][0]["fingerprint"].clone();
     let ran = scene.revoke(&report);
-    assert_refused(&scene, &ran, "proven finding 2 contradicts itself", &[]);
+    assert_refused(&scene, &ran, "proven finding 2 is inconsistent", &[]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_secret_of_another_token_than_the_one_that_is_shown_revokes_nothing() {
                 report["findings"][0][field] = stolen[field].clone();
             }
             let ran = scene.revoke(&report);
-            let words = "proven finding 1 contradicts itself, so the report was changed";
+            let words = "proven finding 1 is inconsistent, so the report was modified";
             assert_refused(&scene, &ran, words, &[&one, &other]);
         }
     }
@@ -173,7 +173,7 @@ fn a_secret_of_another_rule_revokes_nothing() {
         let mut report = scene.report.clone();
         report["findings"][0]["rule"] = json!(rule);
         let ran = scene.revoke(&report);
-        assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&token]);
+        assert_refused(&scene, &ran, "proven finding 1 is inconsistent", &[&token]);
     }
     // No provider takes tokens of a rule that is not built in.
     let mut report = scene.report.clone();
@@ -195,7 +195,7 @@ fn of_a_secret_that_is_given_twice_the_last_counts_and_none_is_printed() {
         text.replace(&field, &format!("\"secret\":\"{first}\",\"secret\":\"{second}\""))
     };
     let ran = scene.revoke_text(&twice(&one, &other));
-    assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&one, &other]);
+    assert_refused(&scene, &ran, "proven finding 1 is inconsistent", &[&one, &other]);
     let ran = scene.revoke_text(&twice(&other, &one));
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     assert_eq!(scene.api.asked()[0].body["credentials"], json!([one]));

@@ -28,22 +28,22 @@ fn write(here: &Path, files: &[(&str, &str)]) {
     }
 }
 
-fn telling(flags: &[&str]) -> TellingArgs {
+fn shared(flags: &[&str]) -> SharedArgs {
     let args = Args::try_parse_from([&["ddpatrol", "scan"], flags].concat()).expect("arguments");
     let Command::Scan(scan) = args.command else { panic!("it is `scan`") };
-    scan.telling
+    scan.shared
 }
 
-fn read(flags: &[&str], ground: &Ground) -> anyhow::Result<Decided> {
-    Decided::read(&telling(flags), ground, Roots::default(), Heed::Baseline)
+fn read(flags: &[&str], source: &PolicySource) -> anyhow::Result<Policy> {
+    Policy::read(&shared(flags), source, Roots::default(), BaselineMode::Apply)
 }
 
-fn decided(flags: &[&str], ground: &Ground) -> Decided {
-    read(flags, ground).expect("a policy")
+fn policy(flags: &[&str], source: &PolicySource) -> Policy {
+    read(flags, source).expect("a policy")
 }
 
-fn refused(flags: &[&str], ground: &Ground) -> String {
-    format!("{:#}", read(flags, ground).expect_err("it is refused"))
+fn refused(flags: &[&str], source: &PolicySource) -> String {
+    format!("{:#}", read(flags, source).expect_err("it is refused"))
 }
 
 /// A repository with a commit of each list of files, and the commits.
@@ -84,17 +84,17 @@ impl History {
     }
 
     /// The first commit judges the last one.
-    fn ground(&self) -> Ground {
+    fn source(&self) -> PolicySource {
         let head = Some(self.snapshot(self.commits.len() - 1));
-        Ground::Commit { base: self.snapshot(0), head, top: self.here.clone() }
+        PolicySource::Commit { base: self.snapshot(0), head, top: self.here.clone() }
     }
 }
 
 #[test]
 fn without_a_configuration_proven_tokens_fail() {
     let (_guard, here) = folder(&[]);
-    let it = decided(&[], &Ground::Folder(here));
-    assert_eq!((it.fail_on, it.inline), (Level::Proven, InlineAllow::Counts));
+    let it = policy(&[], &PolicySource::Folder(here));
+    assert_eq!((it.fail_on, it.inline), (FailLevel::Proven, InlineAllow::Counts));
     assert!(it.exclude.is_empty() && it.decisions.baseline.is_none() && it.notes.is_empty());
     assert_eq!(it.known.rules().len(), it.rules.rules().len());
 }
@@ -103,13 +103,13 @@ fn without_a_configuration_proven_tokens_fail() {
 fn flags_precede_the_configuration() {
     let config = "fail_on = \"never\"\nbaseline = \"known.json\"\n";
     let (_guard, here) = folder(&[(NAME, config), ("known.json", KNOWN), ("other.json", KNOWN)]);
-    let ground = Ground::Folder(here.clone());
-    let it = decided(&[], &ground);
-    assert_eq!((it.fail_on, it.baseline), (Level::Never, Some(here.join("known.json"))));
+    let source = PolicySource::Folder(here.clone());
+    let it = policy(&[], &source);
+    assert_eq!((it.fail_on, it.baseline), (FailLevel::Never, Some(here.join("known.json"))));
     let other = here.join("other.json");
     let flags = ["--fail-on", "shaped", "--baseline", other.to_str().expect("text")];
-    let it = decided(&flags, &ground);
-    assert_eq!((it.fail_on, it.baseline), (Level::Shaped, Some(other)));
+    let it = policy(&flags, &source);
+    assert_eq!((it.fail_on, it.baseline), (FailLevel::Shaped, Some(other)));
     assert!(it.decisions.baseline.is_some());
 }
 
@@ -119,10 +119,10 @@ fn the_nearest_configuration_up_to_the_top_of_the_work_tree_counts() {
     let (_guard, here) = folder(&[(NAME, "fail_on = \"shaped\""), ("a/.ddpatrol.toml", never)]);
     fs::create_dir_all(here.join("a/b")).expect("a folder");
     fs::create_dir_all(here.join("sub/.git")).expect("a folder");
-    let level = |path: &str| decided(&[], &Ground::Folder(here.join(path))).fail_on;
-    assert_eq!(level(""), Level::Shaped);
-    assert_eq!(level("a/b"), Level::Never);
-    assert_eq!(level("sub"), Level::Proven);
+    let level = |path: &str| policy(&[], &PolicySource::Folder(here.join(path))).fail_on;
+    assert_eq!(level(""), FailLevel::Shaped);
+    assert_eq!(level("a/b"), FailLevel::Never);
+    assert_eq!(level("sub"), FailLevel::Proven);
 }
 
 #[test]
@@ -130,34 +130,31 @@ fn a_configuration_can_be_named_or_refused() {
     let (_guard, here) =
         folder(&[(NAME, "fail_on = \"shaped\""), ("other.toml", "fail_on = \"never\"")]);
     let other = here.join("other.toml").to_string_lossy().into_owned();
-    let ground = Ground::Folder(here.clone());
-    assert_eq!(decided(&["--config", &other], &ground).fail_on, Level::Never);
-    assert_eq!(decided(&["--no-config"], &ground).fail_on, Level::Proven);
+    let source = PolicySource::Folder(here.clone());
+    assert_eq!(policy(&["--config", &other], &source).fail_on, FailLevel::Never);
+    assert_eq!(policy(&["--no-config"], &source).fail_on, FailLevel::Proven);
     let missing = here.join("missing.toml").to_string_lossy().into_owned();
-    let error = refused(&["--config", &missing], &ground);
-    assert!(
-        error.starts_with("the configuration ") && error.ends_with("does not exist"),
-        "{error}"
-    );
+    let error = refused(&["--config", &missing], &source);
+    assert!(error.starts_with("configuration ") && error.ends_with("does not exist"), "{error}");
 }
 
 #[test]
 fn rules_that_are_left_out_are_still_masked() {
     let (_guard, here) = folder(&[(NAME, "[rules]\nleave_out = [\"npm-token\"]\n")]);
-    let it = decided(&[], &Ground::Folder(here));
+    let it = policy(&[], &PolicySource::Folder(here));
     assert!(it.known.get("npm-token").is_some() && it.rules.get("npm-token").is_none());
     let (_guard, here) = folder(&[(NAME, "[rules]\nleave_out = [\"npm\"]\n")]);
-    let error = refused(&[], &Ground::Folder(here));
+    let error = refused(&[], &PolicySource::Folder(here));
     assert!(error.contains(".ddpatrol.toml:2:14"), "{error}");
 }
 
 #[test]
 fn a_command_that_makes_the_baseline_does_not_read_it() {
     let (_guard, here) = folder(&[(NAME, "baseline = \"missing.json\"")]);
-    let ground = Ground::Folder(here.clone());
-    let error = refused(&[], &ground);
+    let source = PolicySource::Folder(here.clone());
+    let error = refused(&[], &source);
     assert!(error.ends_with("`ddpatrol baseline create` writes one"), "{error}");
-    let it = Decided::read(&telling(&[]), &ground, Roots::default(), Heed::NoBaseline);
+    let it = Policy::read(&shared(&[]), &source, Roots::default(), BaselineMode::Ignore);
     let it = it.expect("a policy");
     assert_eq!(it.baseline, Some(here.join("missing.json")));
     assert!(it.decisions.baseline.is_none());
@@ -166,13 +163,13 @@ fn a_command_that_makes_the_baseline_does_not_read_it() {
 #[test]
 fn inline_comments_count_only_where_nothing_is_judged() {
     let history = History::new(&[&[("a", "x")]]);
-    let nowhere = || Ground::Nowhere { top: history.here.clone() };
-    let folder = || Ground::Folder(history.here.clone());
-    assert_eq!(decided(&[], &folder()).inline, InlineAllow::Counts);
-    assert_eq!(decided(&[], &history.ground()).inline, InlineAllow::Shown);
-    assert_eq!(decided(&[], &nowhere()).inline, InlineAllow::Shown);
-    for ground in [folder(), history.ground(), nowhere()] {
-        assert_eq!(decided(&["--no-inline-allow"], &ground).inline, InlineAllow::Ignored);
+    let nowhere = || PolicySource::NoBase { top: history.here.clone() };
+    let folder = || PolicySource::Folder(history.here.clone());
+    assert_eq!(policy(&[], &folder()).inline, InlineAllow::Counts);
+    assert_eq!(policy(&[], &history.source()).inline, InlineAllow::Shown);
+    assert_eq!(policy(&[], &nowhere()).inline, InlineAllow::Shown);
+    for source in [folder(), history.source(), nowhere()] {
+        assert_eq!(policy(&["--no-inline-allow"], &source).inline, InlineAllow::Ignored);
     }
 }
 
@@ -186,21 +183,21 @@ fn a_change_is_judged_by_its_base() {
     ]);
     // What the work tree has by now does not count either.
     write(&history.here, &[(NAME, "broken"), ("known.json", "broken")]);
-    let it = decided(&[], &history.ground());
-    assert_eq!(it.fail_on, Level::Shaped);
+    let it = policy(&[], &history.source());
+    assert_eq!(it.fail_on, FailLevel::Shaped);
     assert!(it.rules.get("npm-token").is_none() && it.decisions.baseline.is_some());
     let base = &history.commits[0].to_string()[..12];
     assert_eq!(
         it.notes,
         [
             format!(
-                "the change edits .ddpatrol.toml: that counts after it is merged; until then \
-                 what {base} has does"
+                "the change edits .ddpatrol.toml: the edit applies once merged; using the version \
+                 of {base}"
             ),
-            format!("the configuration is .ddpatrol.toml of {base}"),
+            format!("using configuration .ddpatrol.toml of {base}"),
             format!(
-                "the change edits known.json: that counts after it is merged; until then what \
-                 {base} has does"
+                "the change edits known.json: the edit applies once merged; using the version of \
+                 {base}"
             ),
         ]
     );
@@ -214,28 +211,28 @@ fn a_file_in_the_work_tree_that_a_flag_names_is_read_from_the_base() {
     ]);
     let flag = |name: &str| {
         let path = history.here.join(name).to_string_lossy().into_owned();
-        read(&["--config", &path], &history.ground())
+        read(&["--config", &path], &history.source())
     };
-    assert_eq!(flag("strict.toml").expect("a policy").fail_on, Level::Shaped);
+    assert_eq!(flag("strict.toml").expect("a policy").fail_on, FailLevel::Shaped);
     let error = format!("{:#}", flag("new.toml").expect_err("the base does not have it"));
-    assert!(error.contains("the configuration new.toml is not in the base"), "{error}");
+    assert!(error.contains("configuration new.toml is not in the base"), "{error}");
     // A file elsewhere is the user's own.
     let (_guard, elsewhere) = folder(&[("own.toml", "fail_on = \"never\"")]);
     let own = elsewhere.join("own.toml").to_string_lossy().into_owned();
-    assert_eq!(decided(&["--config", &own], &history.ground()).fail_on, Level::Never);
+    assert_eq!(policy(&["--config", &own], &history.source()).fail_on, FailLevel::Never);
 }
 
 #[test]
 fn without_a_base_nothing_in_the_work_tree_decides() {
     let (_guard, here) = folder(&[(NAME, "fail_on = \"never\""), ("known.json", KNOWN)]);
-    let ground = Ground::Nowhere { top: here.clone() };
-    assert_eq!(decided(&[], &ground).fail_on, Level::Proven);
+    let source = PolicySource::NoBase { top: here.clone() };
+    assert_eq!(policy(&[], &source).fail_on, FailLevel::Proven);
     let baseline = here.join("known.json").to_string_lossy().into_owned();
-    let error = refused(&["--baseline", &baseline], &ground);
+    let error = refused(&["--baseline", &baseline], &source);
     assert!(error.contains("the change has no base to read it from"), "{error}");
     let rules = here.join("rules").to_string_lossy().into_owned();
-    let error = refused(&["--rules", &rules], &ground);
-    assert!(error.starts_with("the rules rules cannot be read"), "{error}");
+    let error = refused(&["--rules", &rules], &source);
+    assert!(error.starts_with("cannot read rules rules"), "{error}");
 }
 
 #[test]
@@ -246,7 +243,7 @@ fn rules_of_a_change_are_those_of_its_base() {
         &[(NAME, config), ("rules/own.toml", &npm), ("rules/README", "no rules")],
         &[("rules/own.toml", "broken"), ("rules/more.toml", "broken")],
     ]);
-    let it = decided(&[], &history.ground());
+    let it = policy(&[], &history.source());
     assert!(it.rules.get("own-token").is_some());
     assert_eq!(it.notes.len(), 2, "{:?}", it.notes);
 }
@@ -260,15 +257,15 @@ fn a_link_in_a_scanned_tree_decides_nothing() {
         std::os::unix::fs::symlink(elsewhere.join(from), here.join(to)).expect("a link");
     };
     link("own.toml", NAME);
-    let error = refused(&[], &Ground::Folder(here.clone()));
+    let error = refused(&[], &PolicySource::Folder(here.clone()));
     assert!(error.contains("is a symbolic link"), "{error}");
     // Whoever names the link wants what it leads to.
     let path = here.join(NAME).to_string_lossy().into_owned();
-    let it = decided(&["--config", &path], &Ground::Folder(here.clone()));
-    assert_eq!(it.fail_on, Level::Never);
+    let it = policy(&["--config", &path], &PolicySource::Folder(here.clone()));
+    assert_eq!(it.fail_on, FailLevel::Never);
     fs::remove_file(here.join(NAME)).expect("a link");
     write(&here, &[(NAME, "baseline = \"known.json\"")]);
     link("known.json", "known.json");
-    let error = refused(&[], &Ground::Folder(here));
+    let error = refused(&[], &PolicySource::Folder(here));
     assert!(error.contains("known.json is a symbolic link"), "{error}");
 }

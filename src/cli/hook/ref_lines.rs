@@ -1,26 +1,28 @@
-//! The lines that git gives to `pre-push` and `pre-receive` hooks: one for each reference.
+//! The lines that git passes to `pre-push` and `pre-receive` hooks, one per reference.
+//!
+//! Input: a line. Output: ids and names, as an update or a range of commits. Reads no repository.
 
 use crate::source::git::changes::{NamedRef, Update};
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::finding::ChangeStatus;
 
-/// A line.
+/// The update of a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Line<'a> {
-    /// What the reference points to afterwards; `None` if it is deleted.
+pub(in crate::cli) struct RefLine<'a> {
+    /// The new target of the reference; `None` if it is deleted.
     new: Option<ObjectId>,
-    /// What it points to before; `None` if it is new.
+    /// The old target; `None` if the reference is new.
     old: Option<ObjectId>,
-    /// Its name on the other side.
+    /// The name of the reference in the receiving repository.
     remote: &'a [u8],
-    /// What is pushed, as the user named it.
+    /// The local revision that is pushed; `None` for `pre-receive`.
     local: Option<&'a [u8]>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> RefLine<'a> {
     /// Parses a line of `pre-push`: local name, new id, remote name, old id.
     pub(in crate::cli) fn of_push(line: &'a [u8]) -> Option<Self> {
-        // What is pushed can be any revision, and hold spaces.
+        // The local revision can be any expression, and may contain spaces.
         let mut words = line.rsplitn(4, |&byte| byte == b' ');
         let (old, remote, new) = (id(words.next()?)?, words.next()?, id(words.next()?)?);
         Some(Self { new, old, remote, local: Some(words.next()?) })
@@ -34,7 +36,7 @@ impl<'a> Line<'a> {
         is_name.then_some(Self { new, old, remote, local: None })
     }
 
-    /// Returns the change; `None` if the reference is deleted.
+    /// Returns the update; `None` if the reference is deleted.
     pub(in crate::cli) fn update(&self) -> Option<Update> {
         let change_status =
             if self.old.is_none() { ChangeStatus::New } else { ChangeStatus::Preexisting };
@@ -45,17 +47,17 @@ impl<'a> Line<'a> {
         Some(Update { new: self.new?, old: self.old, names })
     }
 
-    /// Returns the range of commits, with zeros for no commit.
+    /// Returns the range of commits, with an all-zero id for a missing end.
     pub(in crate::cli) fn range(&self) -> Option<String> {
         let some = self.new.or(self.old)?;
         let zeros = "0".repeat(2 * some.as_bytes().len());
-        let spell = |id: Option<ObjectId>| id.map_or_else(|| zeros.clone(), |id| id.to_string());
-        Some(format!("{}..{}", spell(self.old), spell(self.new)))
+        let text = |id: Option<ObjectId>| id.map_or_else(|| zeros.clone(), |id| id.to_string());
+        Some(format!("{}..{}", text(self.old), text(self.new)))
     }
 }
 
-/// Parses an id; all zeros is none.
-#[expect(clippy::option_option, reason = "no id and no object are two things")]
+/// Parses an id; an all-zero id is `Some(None)`.
+#[expect(clippy::option_option, reason = "an invalid id differs from an all-zero id")]
 fn id(word: &[u8]) -> Option<Option<ObjectId>> {
     let id = ObjectId::from_hex(word).ok()?;
     Some(Some(id).filter(|id| !id.is_null()))
@@ -66,11 +68,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_git_are_parsed_and_others_are_refused() {
+    fn git_lines_are_parsed_and_others_are_rejected() {
         let (a, b, zero) = ("a".repeat(40), "b".repeat(40), "0".repeat(40));
         let id = |text: &str| text.parse::<ObjectId>().ok();
         let push = format!("refs/heads/x {a} refs/heads/y {b}");
-        let line = Line::of_push(push.as_bytes()).expect("git's line");
+        let line = RefLine::of_push(push.as_bytes()).expect("git's line");
         let update = line.update().expect("not deleted");
         assert_eq!((Some(update.new), update.old), (id(&a), id(&b)));
         let names: Vec<_> =
@@ -80,19 +82,19 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(line.range(), Some(format!("{b}..{a}")));
         let spaced = format!(":/fix a bug {a} refs/heads/y {zero}");
-        let line = Line::of_push(spaced.as_bytes()).expect("git's line");
+        let line = RefLine::of_push(spaced.as_bytes()).expect("git's line");
         assert_eq!((line.new, line.old, line.local), (id(&a), None, Some(&b":/fix a bug"[..])));
         let deleted = format!("(delete) {zero} refs/heads/z {b}");
-        let line = Line::of_push(deleted.as_bytes()).expect("git's line");
+        let line = RefLine::of_push(deleted.as_bytes()).expect("git's line");
         assert_eq!((line.update(), line.range()), (None, Some(format!("{b}..{zero}"))));
         let receive = format!("{zero} {a} refs/heads/x");
-        let line = Line::of_receive(receive.as_bytes()).expect("git's line");
+        let line = RefLine::of_receive(receive.as_bytes()).expect("git's line");
         assert_eq!((line.new, line.old, line.remote), (id(&a), None, &b"refs/heads/x"[..]));
         for wrong in ["", "x", &push[..50], &receive[1..], &push, &receive[..82]] {
-            assert_eq!(Line::of_receive(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(RefLine::of_receive(wrong.as_bytes()), None, "{wrong}");
         }
         for wrong in ["", "x", &push[..50], &receive, &push[13..]] {
-            assert_eq!(Line::of_push(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(RefLine::of_push(wrong.as_bytes()), None, "{wrong}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Hooks that were there before ours: kept in a folder of their own, and put back.
+//! Hooks that existed before ours: kept in a folder of their own, and restored.
 //!
-//! Input: the folder of hooks and a hook's name. A hook is moved from `hooks/NAME` to
-//! `hooks.before-ddpatrol/NAME`: beside the folder of hooks and not below it, so that the hook's own
-//! name (`$0`), relative links and paths such as `$(dirname "$0")/../..` stay valid. What else is in
-//! `hooks` is linked there, for hooks that read files beside them. Older versions kept a hook as
-//! `hooks/NAME.before-ddpatrol`; such a hook is found, moved and put back as well.
+//! Input: the hooks folder and a hook's name. A hook is moved from `hooks/NAME` to
+//! `hooks.before-ddpatrol/NAME`: next to the hooks folder and not below it, so that the hook's own name
+//! (`$0`), relative links and paths such as `$(dirname "$0")/../..` stay valid. Other files in `hooks` are
+//! linked into that folder, for hooks that read files next to them. Older versions kept a hook as
+//! `hooks/NAME.before-ddpatrol`; such a hook is also found, moved and restored.
 
 use super::folder::is_ours;
 use super::script::PASSED_ON;
@@ -13,49 +13,49 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The end of the name of the folder, and of hooks that an older version kept.
+/// The suffix of the folder, and of hooks that an older version kept.
 const SUFFIX: &str = ".before-ddpatrol";
 
-/// The kept hooks of a folder of hooks.
+/// The kept hooks of a hooks folder.
 #[derive(Debug)]
-pub(super) struct Kept {
-    /// The folder of hooks, without links in its path.
+pub(super) struct KeptHooks {
+    /// The hooks folder, with links resolved.
     hooks: PathBuf,
-    /// The name of the folder of hooks.
+    /// The name of the hooks folder.
     name: String,
 }
 
-impl Kept {
-    /// Finds the kept hooks of a folder of hooks, which must exist.
+impl KeptHooks {
+    /// Returns the kept hooks of a hooks folder, which must exist.
     pub(super) fn of(hooks: &Path) -> anyhow::Result<Self> {
-        let failed = || format!("the folder {} cannot be read", hooks.display());
+        let failed = || format!("cannot read folder {}", hooks.display());
         let hooks = hooks.canonicalize().with_context(failed)?;
         let name = hooks.file_name().and_then(|name| name.to_str());
         let name = name.with_context(|| {
             format!(
-                "the folder {} has no name in UTF-8: hooks cannot be kept beside it",
+                "cannot keep existing hooks: the name of the folder {} is not UTF-8",
                 hooks.display()
             )
         })?;
         Ok(Self { name: name.to_owned(), hooks })
     }
 
-    /// The name of the folder that holds them.
+    /// Returns the name of the folder that contains them.
     pub(super) fn folder_name(&self) -> String {
         format!("{}{SUFFIX}", self.name)
     }
 
-    /// The folder that holds them.
+    /// Returns the folder that contains them.
     pub(super) fn folder(&self) -> PathBuf {
         self.hooks.with_file_name(self.folder_name())
     }
 
-    /// Returns the place of a kept hook, whether or not there is one.
+    /// Returns the path of a kept hook, which may not exist.
     fn place(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
 
-    /// Returns the place where older versions kept a hook.
+    /// Returns the path where older versions kept a hook, which may not exist.
     fn old_place(&self, name: &str) -> PathBuf {
         self.hooks.join(format!("{name}{SUFFIX}"))
     }
@@ -66,27 +66,27 @@ impl Kept {
         places.into_iter().find(|path| exists(path))
     }
 
-    /// Fails if a hook is kept already, so that another one cannot be.
+    /// Fails if a hook of this name is already kept.
     pub(super) fn check_free(&self, name: &str) -> anyhow::Result<()> {
         let Some(path) = self.find(name) else { return Ok(()) };
         bail!(
-            "{} is in the way of the hook {}: both were there before ddpatrol; remove one of the two",
+            "cannot keep hook {1}: {0} exists, and both are older than ddpatrol's hook; remove one of them",
             path.display(),
             self.hooks.join(name).display()
         );
     }
 
-    /// Moves a hook out of the way of ours; returns its new place.
+    /// Moves an existing hook to the folder of kept hooks; returns its new path.
     pub(super) fn keep(&self, name: &str) -> anyhow::Result<PathBuf> {
         self.check_free(name)?;
         let hook = self.hooks.join(name);
         if hook.is_dir() {
-            bail!("{} is a folder, where git looks for a hook; remove it", hook.display());
+            bail!("{} is a folder, but git expects a hook: remove it", hook.display());
         }
         self.shift(&self.hooks.join(name), name)
     }
 
-    /// Moves a hook that an older version kept to where ours now looks for it.
+    /// Moves a hook that an older version kept to its current path.
     pub(super) fn migrate(&self, name: &str) -> anyhow::Result<()> {
         if exists(&self.old_place(name)) && !exists(&self.place(name)) {
             self.shift(&self.old_place(name), name)?;
@@ -96,7 +96,7 @@ impl Kept {
 
     fn shift(&self, from: &Path, name: &str) -> anyhow::Result<PathBuf> {
         let to = self.place(name);
-        let failed = || format!("the hook {} cannot be kept as {}", from.display(), to.display());
+        let failed = || format!("cannot move hook {} to {}", from.display(), to.display());
         fs::create_dir_all(self.folder()).with_context(failed)?;
         match self.moved_link(from) {
             Some(target) => {
@@ -109,11 +109,10 @@ impl Kept {
         Ok(to)
     }
 
-    /// Puts a kept hook back to `to`, a path in the folder of hooks; returns `false` if there is none.
+    /// Restores a kept hook to `to`, a path in the hooks folder; returns `false` if there is none.
     pub(super) fn restore(&self, name: &str, to: &Path) -> anyhow::Result<bool> {
         let Some(from) = self.find(name) else { return Ok(false) };
-        let failed =
-            || format!("the hook {} cannot be put back to {}", from.display(), to.display());
+        let failed = || format!("cannot restore hook {} to {}", from.display(), to.display());
         let target = fs::read_link(&from).ok().filter(|_| from == self.place(name));
         let prefix = PathBuf::from("..").join(&self.name);
         match target.and_then(|target| Some(target.strip_prefix(&prefix).ok()?.to_owned())) {
@@ -129,7 +128,7 @@ impl Kept {
         Ok(true)
     }
 
-    /// Removes the folder if no hook is kept any more.
+    /// Removes the folder if no hook is left in it.
     pub(super) fn tidy(&self) {
         let folder = self.folder();
         let Ok(entries) = fs::read_dir(&folder) else { return };
@@ -140,24 +139,24 @@ impl Kept {
             !is_hook_name(name) && fs::read_link(path).is_ok_and(|it| it == target)
         };
         if paths.iter().all(is_neighbour) {
-            // If something is left, the folder stays.
+            // The folder stays if a file cannot be removed.
             paths.iter().for_each(|path| drop(fs::remove_file(path)));
             let _ = fs::remove_dir(&folder);
         }
     }
 
-    /// Returns where a hook that is a relative link must lead from the folder of kept hooks.
+    /// Returns the target of a relative link, relative to the folder of kept hooks.
     fn moved_link(&self, from: &Path) -> Option<PathBuf> {
         let target = fs::read_link(from).ok().filter(|target| target.is_relative())?;
-        // A link to another hook leads to that hook, not to ours in its place.
+        // A link to another hook must lead to the kept hook, not to ours.
         let is_kept = target.components().count() == 1
             && is_ours(&self.hooks.join(&target))
             && exists(&self.folder().join(&target));
         Some(if is_kept { target } else { PathBuf::from("..").join(&self.name).join(target) })
     }
 
-    /// Links the files beside the hooks to the folder of kept hooks. Hooks rarely need them, so a failure
-    /// is no error.
+    /// Links the other files of the hooks folder into the folder of kept hooks. Hooks rarely need them, so
+    /// failures are ignored.
     fn link_neighbours(&self) {
         for entry in fs::read_dir(&self.hooks).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -177,7 +176,7 @@ fn is_hook_name(name: &std::ffi::OsStr) -> bool {
     names.any(|hook| hook == name)
 }
 
-/// Returns `true` if there is something at a path, be it a link that leads nowhere.
+/// Returns `true` if a path exists, even as a dangling link.
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

@@ -1,10 +1,10 @@
-//! `--verify` and `--revoke`: acts on the proven tokens of a scan, as the arguments say.
+//! `--verify` and `--revoke`: verifies and revokes the proven tokens of a scan.
 //!
 //! Input: the findings of a scan, the arguments, and credentials from the environment. Output: the
-//! responses of issuers; the plan and the question go to standard error. It sends no requests itself:
+//! responses of issuers; the plan and the prompt go to standard error. It sends no requests itself:
 //! `respond` does.
 
-use super::args::{ActingArgs, RespondingArgs};
+use super::args::{ActionArgs, VerifyArgs};
 use super::messages::clean;
 use crate::detect::Evidence;
 use crate::report::document::{Document, Place, Record};
@@ -22,36 +22,36 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a command that scans does about its findings.
-pub(super) struct Responding<'a> {
-    args: &'a RespondingArgs,
+/// The actions on findings that the arguments request.
+pub(super) struct IssuerActions<'a> {
+    args: &'a VerifyArgs,
     responder: Option<Responder>,
 }
 
-impl<'a> Responding<'a> {
-    /// Reads what the user configured, and refuses before the scan what could not be done after it.
-    pub(super) fn new(args: &'a RespondingArgs, run: &Arc<Run>) -> anyhow::Result<Self> {
-        if !args.revoke && (args.acting.dry_run || args.acting.yes) {
-            bail!("--dry-run and --yes go with --revoke");
+impl<'a> IssuerActions<'a> {
+    /// Reads the arguments and credentials; fails before the scan if the actions are impossible after it.
+    pub(super) fn new(args: &'a VerifyArgs, run: &Arc<Run>) -> anyhow::Result<Self> {
+        if !args.revoke && (args.action.dry_run || args.action.yes) {
+            bail!("--dry-run and --yes require --revoke");
         }
         if !args.verify && !args.revoke {
             return Ok(Self { args, responder: None });
         }
         if args.revoke {
-            args.acting.check_consent()?;
+            args.action.check_consent()?;
         }
         let run = Arc::clone(run);
         let stop = Stop::new(move || run.is_interrupted());
         Ok(Self {
             args,
-            responder: Some(Responder::new(args.acting.settings(args.verify_pause)?, stop)),
+            responder: Some(Responder::new(args.action.settings(args.verify_pause)?, stop)),
         })
     }
 
     /// Returns `true` if a requested revocation did not happen; a dry run requests none.
     pub(super) fn has_failed(&self, responses: &[Response]) -> bool {
         let mut revocations = responses.iter().filter_map(|it| it.revocation.as_ref());
-        !self.args.acting.dry_run && revocations.any(|it| it.outcome.is_failure())
+        !self.args.action.dry_run && revocations.any(|it| it.outcome.is_failure())
     }
 
     /// Verifies and revokes the proven findings; the responses are in the order of `findings`.
@@ -79,12 +79,12 @@ impl<'a> Responding<'a> {
                 proven.iter().copied().zip(subjects).partition(|(at, _)| is_dead(*at));
             let (open, subjects): (Vec<usize>, Vec<Subject>) = open.into_iter().unzip();
             for (at, _) in dead {
-                let detail = "verified, so there is nothing to revoke".to_owned();
+                let detail = "verification found it dead: nothing to revoke".to_owned();
                 let revocation = Revocation { outcome: Outcome::AlreadyDead, detail };
                 responses[at].revocation = Some(revocation);
             }
             for (at, revocation) in
-                open.into_iter().zip(revoke(&self.args.acting, responder, &subjects)?)
+                open.into_iter().zip(revoke(&self.args.action, responder, &subjects)?)
             {
                 responses[at].revocation = Some(revocation);
             }
@@ -110,9 +110,9 @@ fn location(place: &Place) -> String {
     format!("{path}:{}{commit}", place.line)
 }
 
-/// Shows the plan, asks on the terminal unless `--yes` is given, and revokes.
+/// Prints the plan, asks for confirmation unless `--yes` is given, and revokes.
 pub(super) fn revoke(
-    args: &ActingArgs,
+    args: &ActionArgs,
     responder: &Responder,
     subjects: &[Subject],
 ) -> anyhow::Result<Vec<Revocation>> {
@@ -149,38 +149,40 @@ pub(super) fn revoke(
     Ok(responder.revoke(subjects))
 }
 
-impl ActingArgs {
-    /// Requires a terminal to ask on, `--yes` or `--dry-run`.
+impl ActionArgs {
+    /// Requires a terminal for the confirmation prompt, `--yes` or `--dry-run`.
     pub(super) fn check_consent(&self) -> anyhow::Result<()> {
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         if !self.yes && !self.dry_run && !can_ask {
             bail!(
-                "--revoke asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to see what it would do"
+                "--revoke requires confirmation, but there is no terminal: add --yes, or --dry-run to see what would be revoked"
             );
         }
         Ok(())
     }
 
-    /// Returns where issuers are and the credentials for them, from arguments and environment.
+    /// Returns the endpoints of issuers and the credentials for them, from arguments and environment.
     pub(super) fn settings(&self, pause: u16) -> anyhow::Result<Settings> {
         let issuers = self.issuer.iter().map(|url| Endpoint::parse(url));
-        let issuers = once(issuers.collect::<Result<_, _>>().context("--issuer")?);
-        // Whoever names places means these and no others.
+        let issuers = unique(issuers.collect::<Result<_, _>>().context("invalid --issuer")?);
+        // Explicit endpoints replace the default ones.
         let sites: Vec<&str> = if self.datadog_site.is_empty() && issuers.is_empty() {
             DATADOG_SITES.to_vec()
         } else {
             self.datadog_site.iter().map(String::as_str).collect()
         };
         let sites = sites.into_iter().map(Endpoint::datadog);
-        let sites = once(sites.collect::<Result<_, _>>().context("--datadog-site")?);
+        let sites = unique(sites.collect::<Result<_, _>>().context("invalid --datadog-site")?);
         let service_account = match &self.service_account {
-            Some(text) => Some(Uuid::parse(text).context("--service-account takes a UUID")?),
+            Some(text) => {
+                Some(Uuid::parse(text).context("invalid --service-account: expected a UUID")?)
+            }
             None => None,
         };
         Ok(Settings {
             sites,
             issuers,
-            github: Endpoint::parse(&self.github_api).context("--github-api")?,
+            github: Endpoint::parse(&self.github_api).context("invalid --github-api")?,
             site_token: credential(SITE_TOKEN)?,
             issuer_token: credential(ISSUER_TOKEN)?,
             service_account,
@@ -189,15 +191,15 @@ impl ActingArgs {
     }
 }
 
-/// Keeps the first of places that are named more than once.
-fn once(places: Vec<Endpoint>) -> Vec<Endpoint> {
-    let mut kept: Vec<Endpoint> = Vec::new();
-    for place in places {
-        if !kept.contains(&place) {
-            kept.push(place);
+/// Removes duplicate endpoints; keeps the first of each.
+fn unique(endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+    let mut unique: Vec<Endpoint> = Vec::new();
+    for endpoint in endpoints {
+        if !unique.contains(&endpoint) {
+            unique.push(endpoint);
         }
     }
-    kept
+    unique
 }
 
 /// Reads an administrator's token from the environment.
@@ -208,7 +210,7 @@ fn credential(name: &str) -> anyhow::Result<Option<Secret>> {
         return Ok(None);
     }
     if !bytes.iter().all(u8::is_ascii_graphic) {
-        bail!("{name} holds no token: it has characters that none has");
+        bail!("{name} contains characters that are not valid in a token");
     }
     Ok(Some(Secret::new(bytes)))
 }

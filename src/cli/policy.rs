@@ -1,11 +1,11 @@
-//! What was decided before a scan: rules, exclusions, levels, known and allowed tokens.
+//! The policy of a scan: rules, exclusions, fail level, baseline and allowlist.
 //!
-//! Flags come first, then the configuration. It is found from the scanned folder upwards; where a
-//! change is judged, it is read as the base of the change has it, so that nobody's change decides
-//! about itself.
+//! Input: flags and the configuration; flags take precedence. The configuration is searched from the
+//! scanned folder upwards. For a change it is read from the base of the change: a change is judged by its
+//! base's policy, never by its own. Does not scan.
 
-use super::args::TellingArgs;
-use crate::config::{Config, Exclude, Level, NAME};
+use super::args::SharedArgs;
+use crate::config::{Config, Exclude, FailLevel, NAME};
 use crate::decode;
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -19,69 +19,69 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
-/// Where a command takes its configuration from.
+/// The place from which a command reads its policy.
 #[derive(Debug)]
-pub(super) enum Ground {
-    /// A folder, and those above it as far as the top of its work tree.
+pub(super) enum PolicySource {
+    /// A folder, and the folders above it up to the top of its work tree.
     Folder(PathBuf),
-    /// The files of a commit, as far as a path lies below `top`.
+    /// The files of a commit, for paths below `top`.
     Commit {
-        /// The commit that decides.
+        /// The commit from which the policy is read.
         base: Box<Snapshot>,
-        /// The commit that is judged.
+        /// The commit that is scanned.
         head: Option<Box<Snapshot>>,
-        /// Where the commit's files would lie.
+        /// The top of the work tree.
         top: PathBuf,
     },
-    /// Nothing: everything that is judged is new.
-    Nowhere {
-        /// Where the files would lie that do not decide.
+    /// No commit: the change has no base. Files below `top` are not read.
+    NoBase {
+        /// The top of the work tree.
         top: PathBuf,
     },
 }
 
-/// What decides about a scan.
+/// The policy of a scan.
 #[derive(Debug)]
-pub(super) struct Decided {
-    /// All rules, which the redactor goes by.
+pub(super) struct Policy {
+    /// All rules, for the redactor.
     pub(super) known: RuleSet,
-    /// The rules to search by: all but those that were left out.
+    /// The rules for the detector: all but those that the configuration leaves out.
     pub(super) rules: RuleSet,
     pub(super) exclude: Exclude,
-    pub(super) fail_on: Level,
+    pub(super) fail_on: FailLevel,
     pub(super) decisions: Suppressor,
     pub(super) inline: InlineAllow,
-    /// What the user should know of it.
+    /// Notes for the user on how the policy was found.
     pub(super) notes: Vec<String>,
-    /// The baseline that the flags or the configuration name.
+    /// The path of the baseline that the flags or the configuration name.
     pub(super) baseline: Option<PathBuf>,
 }
 
-/// Whether a command heeds the baseline, or makes it.
+/// Whether a command applies the baseline, or ignores it because it writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heed {
-    Baseline,
-    NoBaseline,
+pub(super) enum BaselineMode {
+    Apply,
+    Ignore,
 }
 
-impl Decided {
-    /// Reads the configuration and what it names.
+impl Policy {
+    /// Reads the configuration and the files that it names.
     pub(super) fn read(
-        telling: &TellingArgs,
-        ground: &Ground,
+        shared: &SharedArgs,
+        source: &PolicySource,
         roots: Roots,
-        heed: Heed,
+        baseline_mode: BaselineMode,
     ) -> anyhow::Result<Self> {
-        let mut reading = Reading { ground, notes: Vec::new() };
-        let (config, path) = reading.config(telling)?;
+        let mut loader = PolicyLoader { source, notes: Vec::new() };
+        let (config, path) = loader.config(shared)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut rules = rules::builtin().context("the built-in rules are broken")?;
-        let here = std::env::current_dir().context("the current folder cannot be read")?;
-        for added in &telling.rules.added {
-            reading.add_rules(&mut rules, &Steering::by_user(here.join(added)))?;
+        let mut rules = rules::builtin().context("the built-in rules are invalid")?;
+        let here = std::env::current_dir().context("cannot read the current folder")?;
+        for added in &shared.rules.added {
+            loader.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
         }
         for named in &config.rules {
-            reading.add_rules(&mut rules, &Steering::by_configuration(&folder, named))?;
+            loader.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
         }
         let all = rules.clone();
         for out in &config.leave_out {
@@ -90,23 +90,25 @@ impl Decided {
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;
-        let flag = telling.baseline.as_ref().map(|it| Steering::by_user(here.join(it)));
-        let configured = || Some(Steering::by_configuration(&folder, config.baseline.as_ref()?));
+        let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)));
+        let configured = || Some(PolicyFile::by_configuration(&folder, config.baseline.as_ref()?));
         let baseline = flag.or_else(configured);
         let known = match &baseline {
-            Some(file) if heed == Heed::Baseline => Some(reading.baseline(file)?),
+            Some(file) if baseline_mode == BaselineMode::Apply => Some(loader.baseline(file)?),
             _ => None,
         };
-        let inline = match (telling.no_inline_allow, ground) {
+        let inline = match (shared.no_inline_allow, source) {
             (true, _) => InlineAllow::Ignored,
-            (false, Ground::Folder(_)) => InlineAllow::Counts,
-            (false, Ground::Commit { .. } | Ground::Nowhere { .. }) => InlineAllow::Shown,
+            (false, PolicySource::Folder(_)) => InlineAllow::Counts,
+            (false, PolicySource::Commit { .. } | PolicySource::NoBase { .. }) => {
+                InlineAllow::Shown
+            }
         };
         Ok(Self {
             known: all,
             rules,
             exclude,
-            fail_on: telling.fail_on.or(config.fail_on).unwrap_or(Level::Proven),
+            fail_on: shared.fail_on.or(config.fail_on).unwrap_or(FailLevel::Proven),
             decisions: Suppressor {
                 allowed: config.allowed,
                 baseline: known,
@@ -115,21 +117,21 @@ impl Decided {
                 today: today(),
             },
             inline,
-            notes: reading.notes,
+            notes: loader.notes,
             baseline: baseline.map(|file| file.path),
         })
     }
 }
 
-/// A file that steers a scan, and who names it.
-struct Steering {
+/// A file that is part of the policy, and the trust in its path.
+struct PolicyFile {
     path: PathBuf,
     /// The folder of the scanned tree below which the path may not lead through a symbolic link;
     /// `None` for a path that the user names.
     tree: Option<PathBuf>,
 }
 
-impl Steering {
+impl PolicyFile {
     fn by_user(path: PathBuf) -> Self {
         Self { path, tree: None }
     }
@@ -138,7 +140,10 @@ impl Steering {
         Self { path: folder.join(name), tree: Some(folder.to_owned()) }
     }
 
-    /// Returns how links are treated, or the first link on the way that the scanned tree has.
+    /// Returns how to treat links.
+    ///
+    /// # Errors
+    /// The path leads through a link in the scanned tree.
     fn links(&self) -> anyhow::Result<Links> {
         let Some(tree) = &self.tree else { return Ok(Links::Follow) };
         let below = self.path.strip_prefix(tree).unwrap_or(Path::new(""));
@@ -146,41 +151,42 @@ impl Steering {
         for part in below {
             path.push(part);
             if path.is_symlink() {
-                bail!("{} is a symbolic link; {NO_LINKS}", shown(&path));
+                bail!("{} is a symbolic link, and {NO_LINKS}", shown(&path));
             }
         }
         Ok(Links::Refuse)
     }
 }
 
-/// What a user does about a link in the scanned tree that would steer the scan.
-const NO_LINKS: &str = "links in a scanned tree are not followed, so name the file with --config, \
+/// Advice for a policy file in the scanned tree that is a link.
+const NO_LINKS: &str = "links in a scanned tree are not followed: name the file with --config, \
                         --baseline or --rules";
 
-/// Returns the day that it is in UTC.
+/// Returns the current date in UTC.
 fn today() -> Date {
     TimeZone::UTC.to_datetime(Timestamp::now()).date()
 }
 
-/// Reads files where they count.
-struct Reading<'a> {
-    ground: &'a Ground,
+/// Reads policy files from their source.
+struct PolicyLoader<'a> {
+    source: &'a PolicySource,
     notes: Vec<String>,
 }
 
-impl Reading<'_> {
-    /// Finds and reads the configuration; returns its path, too, or where it would be.
-    fn config(&mut self, telling: &TellingArgs) -> anyhow::Result<(Config, PathBuf)> {
-        if telling.no_config {
+impl PolicyLoader<'_> {
+    /// Finds and reads the configuration; returns it with its path. Without a configuration, returns the
+    /// default and the path where a configuration would be.
+    fn config(&mut self, shared: &SharedArgs) -> anyhow::Result<(Config, PathBuf)> {
+        if shared.no_config {
             return Ok((Config::default(), self.top().join(NAME)));
         }
-        let by_tree = |folder: &Path| Steering::by_configuration(folder, Path::new(NAME));
-        let file = match (&telling.config, self.ground) {
+        let by_tree = |folder: &Path| PolicyFile::by_configuration(folder, Path::new(NAME));
+        let file = match (&shared.config, self.source) {
             (Some(path), _) => {
                 let path = std::path::absolute(path);
-                Steering::by_user(path.context("the current folder cannot be read")?)
+                PolicyFile::by_user(path.context("cannot read the current folder")?)
             }
-            (None, Ground::Folder(folder)) => match find(folder) {
+            (None, PolicySource::Folder(folder)) => match find(folder) {
                 Some(folder) => by_tree(folder),
                 None => return Ok((Config::default(), folder.join(NAME))),
             },
@@ -190,7 +196,7 @@ impl Reading<'_> {
         self.warn_of_edits(&path)?;
         match self.text(&file)? {
             Some((text, place)) => {
-                self.notes.push(format!("the configuration is {place}"));
+                self.notes.push(format!("using configuration {place}"));
                 let config = Config::parse(Path::new(&place), &text)?;
                 let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
                 let named = config.rules.iter().chain(config.baseline.as_ref());
@@ -200,27 +206,27 @@ impl Reading<'_> {
                 Ok((config, path))
             }
             None if file.tree.is_none() => {
-                bail!("{}", self.missing(&path, "the configuration"))
+                bail!("{}", self.missing(&path, "configuration"))
             }
             None => Ok((Config::default(), path)),
         }
     }
 
     fn top(&self) -> PathBuf {
-        match self.ground {
-            Ground::Folder(folder) => folder.clone(),
-            Ground::Commit { top, .. } | Ground::Nowhere { top } => top.clone(),
+        match self.source {
+            PolicySource::Folder(folder) => folder.clone(),
+            PolicySource::Commit { top, .. } | PolicySource::NoBase { top } => top.clone(),
         }
     }
 
-    /// Returns a path as the files of a commit have it, if it lies among them.
+    /// Returns a path relative to the files of a commit, if it is below their top.
     fn inside(&self, path: &Path) -> Option<PathBuf> {
-        let (Ground::Commit { top, .. } | Ground::Nowhere { top }) = self.ground else {
+        let (PolicySource::Commit { top, .. } | PolicySource::NoBase { top }) = self.source else {
             return None;
         };
         let path = lexical(path);
-        // A link within the work tree must not lead out of it: whoever is judged could make one. So
-        // only the folder that is the top is followed, not what lies below it.
+        // A link within the work tree must not lead out of it, because the author of the change could
+        // create one. So only links to the top itself are resolved, not links below it.
         let is_top = |folder: &&Path| std::fs::canonicalize(folder).is_ok_and(|it| it == *top);
         if let Some(folder) = path.ancestors().skip(1).find(is_top) {
             return path.strip_prefix(folder).ok().map(Path::to_owned);
@@ -229,12 +235,12 @@ impl Reading<'_> {
         whole.strip_prefix(top).ok().map(Path::to_owned)
     }
 
-    /// Reads a file where it counts; returns its text and its name for messages, `None` if there is
+    /// Reads a file from its source; returns its text and its name for messages, or `None` if there is
     /// no such file.
-    fn text(&self, file: &Steering) -> anyhow::Result<Option<(String, String)>> {
+    fn text(&self, file: &PolicyFile) -> anyhow::Result<Option<(String, String)>> {
         let path = &file.path;
         if let Some(below) = self.inside(path) {
-            let Ground::Commit { base, .. } = self.ground else { return Ok(None) };
+            let PolicySource::Commit { base, .. } = self.source else { return Ok(None) };
             let place = format!("{} of {}", below.display(), short(base));
             let bytes = base.read(&below).with_context(|| place.clone())?;
             let Some(bytes) = bytes else { return Ok(None) };
@@ -253,29 +259,31 @@ impl Reading<'_> {
     }
 
     fn missing(&self, path: &Path, what: &str) -> String {
-        match (self.inside(path), self.ground) {
-            (Some(below), Ground::Commit { base, .. }) => format!(
-                "{what} {} is not in the base {}: a change is judged by what its base has \
-                 (--trust-head takes what the work tree has)",
+        match (self.inside(path), self.source) {
+            (Some(below), PolicySource::Commit { base, .. }) => format!(
+                "{what} {} is not in the base {}, by whose policy the change is judged; use \
+                 --trust-head to read it from the work tree",
                 below.display(),
                 short(base),
             ),
             (Some(below), _) => format!(
-                "{what} {} cannot be read: the change has no base to read it from \
-                 (--trust-head takes what the work tree has)",
+                "cannot read {what} {}: the change has no base to read it from; use --trust-head \
+                 to read it from the work tree",
                 below.display()
             ),
             (None, _) => format!("{what} {} does not exist", shown(path)),
         }
     }
 
-    /// Tells of a file that decides and that the change edits.
+    /// Adds a note if the change edits a policy file.
     fn warn_of_edits(&mut self, path: &Path) -> anyhow::Result<()> {
         let Some(below) = self.inside(path) else { return Ok(()) };
-        let Ground::Commit { base, head: Some(head), .. } = self.ground else { return Ok(()) };
+        let PolicySource::Commit { base, head: Some(head), .. } = self.source else {
+            return Ok(());
+        };
         if base.id(&below)? != head.id(&below)? {
             self.notes.push(format!(
-                "the change edits {}: that counts after it is merged; until then what {} has does",
+                "the change edits {}: the edit applies once merged; using the version of {}",
                 below.display(),
                 short(base),
             ));
@@ -283,13 +291,13 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn add_rules(&self, rules: &mut RuleSet, file: &Steering) -> anyhow::Result<()> {
+    fn add_rules(&self, rules: &mut RuleSet, file: &PolicyFile) -> anyhow::Result<()> {
         let path = &file.path;
         let Some(below) = self.inside(path) else {
             return Ok(rules::add_path(rules, path, file.links()?)?);
         };
-        let Ground::Commit { base, .. } = self.ground else {
-            bail!("{}", self.missing(path, "the rules"));
+        let PolicySource::Commit { base, .. } = self.source else {
+            bail!("{}", self.missing(path, "rules"));
         };
         let listed = base.list(&below)?;
         let files: Vec<PathBuf> = match listed {
@@ -303,30 +311,30 @@ impl Reading<'_> {
             return Err(RuleFileError::NoRules(below).into());
         }
         for file in files {
-            let file = Steering::by_user(file);
+            let file = PolicyFile::by_user(file);
             let Some((text, place)) = self.text(&file)? else {
-                bail!("{}", self.missing(&file.path, "the rule file"));
+                bail!("{}", self.missing(&file.path, "rule file"));
             };
             rules.add_text(Path::new(&place), &text)?;
         }
         Ok(())
     }
 
-    fn baseline(&self, file: &Steering) -> anyhow::Result<Baseline> {
+    fn baseline(&self, file: &PolicyFile) -> anyhow::Result<Baseline> {
         let Some((text, place)) = self.text(file)? else {
-            let missing = self.missing(&file.path, "the baseline");
+            let missing = self.missing(&file.path, "baseline");
             bail!("{missing}; `ddpatrol baseline create` writes one");
         };
-        Baseline::parse(&text).with_context(|| format!("the baseline {place} cannot be used"))
+        Baseline::parse(&text).with_context(|| format!("invalid baseline {place}"))
     }
 }
 
-/// Spells a commit as people do.
+/// Returns the abbreviated id of a commit.
 fn short(base: &Snapshot) -> String {
     base.commit().to_string()[..12].to_owned()
 }
 
-/// Finds the folder whose configuration applies: `folder` or the nearest above it, up to the top of
+/// Finds the folder with the configuration: `folder` or the nearest folder above it, up to the top of
 /// a work tree.
 fn find(folder: &Path) -> Option<&Path> {
     for folder in folder.ancestors() {
@@ -342,17 +350,17 @@ fn find(folder: &Path) -> Option<&Path> {
 
 /// Returns the baseline that the configuration of the current folder names.
 pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
-    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let here = std::env::current_dir().context("cannot read the current folder")?;
     let Some(folder) = find(&here) else { return Ok(None) };
-    let file = Steering::by_configuration(folder, Path::new(NAME));
-    let ground = Ground::Folder(folder.to_owned());
-    let reading = Reading { ground: &ground, notes: Vec::new() };
-    let Some((text, place)) = reading.text(&file)? else { return Ok(None) };
+    let file = PolicyFile::by_configuration(folder, Path::new(NAME));
+    let source = PolicySource::Folder(folder.to_owned());
+    let loader = PolicyLoader { source: &source, notes: Vec::new() };
+    let Some((text, place)) = loader.text(&file)? else { return Ok(None) };
     let config = Config::parse(Path::new(&place), &text)?;
     Ok(config.baseline.map(|baseline| folder.join(baseline)))
 }
 
-/// Spells a path as people would from the current folder.
+/// Formats a path relative to the current folder.
 pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let below = path.strip_prefix(here).unwrap_or(path);

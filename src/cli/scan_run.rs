@@ -1,14 +1,17 @@
-//! What all commands that scan share: from sources to reports and an exit code.
+//! The run of a scan, shared by all commands that scan.
+//!
+//! Input: a job and its sources. Output: reports and an exit code. Does not find anything itself: `scan`
+//! does.
 
-use super::args::{ReportFormat, RunArgs, TellingArgs};
-use super::decide::{Decided, Ground, Heed};
+use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
-use super::messages::{complain, install_redactor};
-use super::output::{Output, Telling};
+use super::messages::{install_redactor, print_error};
+use super::output::{Output, ReportOptions};
+use super::policy::{BaselineMode, Policy, PolicySource};
 use super::progress::Progress;
-use super::respond::Responding;
 use super::signals;
-use crate::config::{Exclude, Level};
+use super::verify::IssuerActions;
+use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
 use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
@@ -28,187 +31,196 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What a command scans.
+/// The inputs of a scan.
 pub(super) type Inputs = Vec<Input>;
 
-/// Makes the sources, once the context of windows and the files of the scan's own making are known.
-pub(super) type Open<'a> = Box<dyn FnOnce(&Scene<'_>) -> anyhow::Result<Inputs> + 'a>;
+/// Creates the sources, once the context of windows and the temporary files of the scan are known.
+pub(super) type OpenSources<'a> = Box<dyn FnOnce(&ScanContext<'_>) -> anyhow::Result<Inputs> + 'a>;
 
-/// What a command scans, and how it judges what it finds.
-pub(super) struct Task<'a> {
-    pub(super) telling: &'a TellingArgs,
-    /// Whether tokens that the base of a change has fail, too.
+/// A scan to run, and its policy.
+pub(super) struct Job<'a> {
+    pub(super) shared: &'a SharedArgs,
+    /// Whether preexisting tokens fail the scan, too.
     pub(super) all: bool,
-    /// Where the configuration is from.
-    pub(super) ground: Ground,
-    /// Where paths count from.
+    /// The source of the policy.
+    pub(super) source: PolicySource,
+    /// The folders that paths are relative to.
     pub(super) roots: Roots,
-    pub(super) heed: Heed,
-    /// The paths that the user names; none for a change.
+    pub(super) baseline_mode: BaselineMode,
+    /// The paths that the user names; empty for a change.
     pub(super) scanned: &'a [PathBuf],
-    /// The merge or similar that the commit of what is staged ends.
+    /// The merge or similar operation that the next commit ends.
     pub(super) operation: Option<Operation>,
-    /// How far it looks: which decisions could be needed, so that those that are not are told.
+    /// The part of the baseline that the scan covers, in which unused entries can be reported.
     pub(super) reach: Coverage,
-    /// The report where the user asks for none.
+    /// The report format if the user requests no report.
     pub(super) default_report: Option<ReportFormat>,
-    /// What follows a scan that was not interrupted.
-    pub(super) finish: &'a dyn Fn(&Ended<'_>) -> anyhow::Result<()>,
+    /// Called after a scan that was not interrupted.
+    pub(super) finish: &'a dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 }
 
-/// A scan that has ended.
-pub(super) struct Ended<'a> {
+/// A completed scan.
+pub(super) struct Finished<'a> {
     pub(super) outcome: &'a Outcome,
     pub(super) rules: &'a RuleSet,
-    pub(super) decided: &'a Decided,
-    pub(super) gate: &'a Redactor,
+    pub(super) policy: &'a Policy,
+    pub(super) redactor: &'a Redactor,
 }
 
-/// What sources need to know of the scan.
-pub(super) struct Scene<'a> {
+/// The parts of a scan that sources need.
+pub(super) struct ScanContext<'a> {
     pub(super) context: Context,
-    /// Reports that are being written.
+    /// Reports that are being written, which must not be scanned.
     pub(super) own: Vec<PathBuf>,
     pub(super) workers: Arc<Workers>,
     pub(super) run: Arc<Run>,
     pub(super) rules: &'a RuleSet,
     pub(super) keep_shaped: bool,
     pub(super) exclude: &'a Exclude,
-    /// The folder that relative paths count from.
+    /// The folder that relative paths are relative to.
     pub(super) here: &'a Path,
 }
 
-/// Prepares the workers of a scan.
+/// Creates the workers of a scan.
 pub(super) fn workers(args: &RunArgs) -> Arc<Workers> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Arc::new(Workers::new(args.threads.map_or_else(cores, usize::from)))
 }
 
 /// Runs a scan and tells its outcome.
-pub(super) fn run(mut task: Task<'_>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    mut job: Job<'_>,
+    sources: OpenSources<'_>,
+    run: &Arc<Run>,
+) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let telling = task.telling;
-    let roots = std::mem::take(&mut task.roots);
-    let mut decided = Decided::read(telling, &task.ground, roots, task.heed)?;
-    decided.decisions.coverage = task.reach.clone();
-    std::mem::take(&mut decided.notes).into_iter().for_each(|note| run.note(note));
-    let all = Arc::new(decided.known.clone());
-    let wanted = if telling.rules.only.is_empty() {
-        Arc::new(decided.rules.clone())
+    let shared = job.shared;
+    let roots = std::mem::take(&mut job.roots);
+    let mut policy = Policy::read(shared, &job.source, roots, job.baseline_mode)?;
+    policy.decisions.coverage = job.reach.clone();
+    std::mem::take(&mut policy.notes).into_iter().for_each(|note| run.note(note));
+    let all = Arc::new(policy.known.clone());
+    let wanted = if shared.rules.only.is_empty() {
+        Arc::new(policy.rules.clone())
     } else {
-        Arc::new(decided.rules.restricted_to(&telling.rules.only)?)
+        Arc::new(policy.rules.restricted_to(&shared.rules.only)?)
     };
     let redactor = install_redactor(&all)?;
     let detector = Detector::new(wanted)?;
-    let outputs = Output::open_all(&telling.reports, task.default_report)?;
-    let session = Session {
-        task: &task,
-        args: telling,
+    let outputs = Output::open_all(&shared.reports, job.default_report)?;
+    let scan_run = ScanRun {
+        job: &job,
+        args: shared,
         detector: &detector,
         redactor,
-        decided: &decided,
+        policy: &policy,
         started,
     };
-    session.run(outputs, sources, run)
+    scan_run.run(outputs, sources, run)
 }
 
-struct Session<'a> {
-    task: &'a Task<'a>,
-    args: &'a TellingArgs,
+struct ScanRun<'a> {
+    job: &'a Job<'a>,
+    args: &'a SharedArgs,
     detector: &'a Detector,
     redactor: &'a Redactor,
-    decided: &'a Decided,
+    policy: &'a Policy,
     started: Instant,
 }
 
-impl Session<'_> {
-    fn run(&self, outputs: Vec<Output>, sources: Open<'_>, run: &Arc<Run>) -> anyhow::Result<Exit> {
+impl ScanRun<'_> {
+    fn run(
+        &self,
+        outputs: Vec<Output>,
+        sources: OpenSources<'_>,
+        run: &Arc<Run>,
+    ) -> anyhow::Result<Exit> {
         let paths = self.paths()?;
         let options = DocumentOptions {
             rules: self.detector.rules(),
             redactor: self.redactor,
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
-            operation: self.task.operation,
+            operation: self.job.operation,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
             outputs.into_iter().partition(|output| output.format == ReportFormat::Jsonl);
-        let decided = self.decided;
+        let policy = self.policy;
         let is_streamed = !streams.is_empty();
         let builder = DocumentBuilder::new(options, paths.clone());
-        let state = StreamState { outputs: streams, builder, failure: None, last: None };
-        let streams = Streams { state: Mutex::new(state), rules: options.rules };
-        let all = self.task.all;
+        let state = JsonlState { outputs: streams, builder, failure: None, last: None };
+        let streams = JsonlStreams { state: Mutex::new(state), rules: options.rules };
+        let all = self.job.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
             if (all || place.change_status != Some(ChangeStatus::Preexisting))
-                && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
+                && !is_left_out(place, &policy.exclude, &policy.decisions.roots)
             {
-                streams.write(found, decided);
+                streams.write(found, policy);
             }
         };
         let scan = Scan {
             detector: self.detector,
             redactor: self.redactor,
-            inline: decided.inline,
+            inline: policy.inline,
             archives: self.args.archives.options(context(self.detector, self.redactor)),
-            keep_shaped: self.args.show_shaped || decided.fail_on == Level::Shaped,
+            keep_shaped: self.args.show_shaped || policy.fail_on == FailLevel::Shaped,
             on_match: is_streamed.then_some(&on_match),
         };
         let workers = workers(&self.args.run);
-        let responding = Responding::new(&self.args.responding, run)?;
-        let scene = Scene {
+        let actions = IssuerActions::new(&self.args.responding, run)?;
+        let scan_context = ScanContext {
             context: scan.context(),
             own,
             workers,
             run: Arc::clone(run),
             rules: self.detector.rules(),
             keep_shaped: scan.keep_shaped,
-            exclude: &decided.exclude,
-            here: &decided.decisions.roots.here,
+            exclude: &policy.exclude,
+            here: &policy.decisions.roots.here,
         };
-        let sources = sources(&scene)?;
+        let sources = sources(&scan_context)?;
         let mut outcome = self.scan(&scan, &sources, run);
         let elapsed = self.started.elapsed();
         let mut document = DocumentBuilder::new(options, paths).document(&outcome);
         let mut failure = None;
         if !outcome.interrupted {
-            failure = self.respond(&responding, &mut outcome, &mut document).err();
+            failure = self.respond(&actions, &mut outcome, &mut document).err();
         }
         if let Err(error) = streams.finish(&document) {
             failure.get_or_insert(error);
         }
         let rules = self.detector.rules();
         if !outcome.interrupted
-            && let Err(error) = (self.task.finish)(&Ended {
+            && let Err(error) = (self.job.finish)(&Finished {
                 outcome: &outcome,
                 rules,
-                decided,
-                gate: self.redactor,
+                policy,
+                redactor: self.redactor,
             })
         {
             failure.get_or_insert(error);
         }
-        if let Err(error) = self.tell(&document, reports, elapsed) {
+        if let Err(error) = self.write_reports(&document, reports, elapsed) {
             failure.get_or_insert(error);
         }
         self.exit(&outcome, failure)
     }
 
-    /// Asks issuers about the tokens and has them revoked, as far as the user wants that.
+    /// Verifies and revokes the tokens, as far as the user requested.
     fn respond(
         &self,
-        responding: &Responding<'_>,
+        actions: &IssuerActions<'_>,
         outcome: &mut Outcome,
         document: &mut Document,
     ) -> anyhow::Result<()> {
-        let responses = responding.respond(&outcome.findings, document)?;
+        let responses = actions.respond(&outcome.findings, document)?;
         outcome.interrupted = signals::was_interrupted();
         document.interrupted = outcome.interrupted;
         document.answer(&responses, self.redactor);
-        if responding.has_failed(&responses) {
-            bail!("not every token was revoked");
+        if actions.has_failed(&responses) {
+            bail!("not all tokens were revoked");
         }
         Ok(())
     }
@@ -216,22 +228,22 @@ impl Session<'_> {
     fn paths(&self) -> anyhow::Result<Paths> {
         let base = self.args.path_base.as_deref();
         if let Some(base) = base.filter(|base| !base.is_dir()) {
-            bail!("cannot use --path-base {}: not a directory", base.display());
+            bail!("invalid --path-base {}: not a directory", base.display());
         }
-        Ok(Paths::new(&self.decided.decisions.roots, self.task.scanned, base))
+        Ok(Paths::new(&self.policy.decisions.roots, self.job.scanned, base))
     }
 
-    /// Looks at what the sources hold, and sets aside what does not count.
+    /// Scans the sources, sets preexisting tokens aside and applies exclusions and decisions.
     fn scan(&self, scan: &Scan<'_>, sources: &Inputs, run: &Arc<Run>) -> Outcome {
         let shows_progress = !self.args.run.quiet && io::stderr().is_terminal();
         let progress = shows_progress.then(|| Progress::start(Arc::clone(run)));
         let mut outcome = scan.run(sources, run);
         run.finish();
         drop(progress);
-        if !self.task.all {
+        if !self.job.all {
             outcome.set_known_aside();
         }
-        let Decided { exclude, decisions, .. } = self.decided;
+        let Policy { exclude, decisions, .. } = self.policy;
         outcome.leave_out(exclude, &decisions.roots);
         let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
@@ -241,32 +253,32 @@ impl Session<'_> {
     }
 
     /// Writes all reports; returns the first failure.
-    fn tell(
+    fn write_reports(
         &self,
         document: &Document,
         reports: Vec<Output>,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
-        let told = reports.iter().any(Output::shows_gaps);
-        if !told || self.args.run.quiet {
-            self.complain_of_gaps(document);
+        let is_shown = reports.iter().any(Output::shows_issues);
+        if !is_shown || self.args.run.quiet {
+            self.print_issues(document);
         }
-        let telling = Telling {
+        let options = ReportOptions {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
         };
-        let written = reports.into_iter().map(|output| output.write(document, &telling));
-        // Every report is written, whatever became of the one before it.
+        let written = reports.into_iter().map(|output| output.write(document, &options));
+        // All reports are written, even if one of them fails.
         written.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Prints to standard error what was not looked at, where no report that people see tells it.
-    fn complain_of_gaps(&self, document: &Document) {
+    /// Prints the issues of the scan to standard error, if no report on the terminal shows them.
+    fn print_issues(&self, document: &Document) {
         for note in &document.diagnostics {
-            // Of a change, quiet hooks say what they have not read.
-            if self.args.run.quiet && !note.is_unread() && !self.task.scanned.is_empty() {
+            // For a change, all issues are printed, even with --quiet.
+            if self.args.run.quiet && !note.is_unread() && !self.job.scanned.is_empty() {
                 continue;
             }
             let path = note.path.as_ref().map(|path| format!("{}: ", path.text()));
@@ -274,20 +286,20 @@ impl Session<'_> {
             let _ = writeln!(io::stderr(), "ddpatrol: {}", escape::terminal(&text));
         }
         if document.interrupted {
-            complain("interrupted: the report is partial");
+            print_error("interrupted: the report is incomplete");
         }
     }
 
-    /// Decides the exit code, in the one place where that is done.
+    /// Returns the exit code of the scan.
     fn exit(&self, outcome: &Outcome, failure: Option<anyhow::Error>) -> anyhow::Result<Exit> {
         let failure = failure.filter(|error| !is_closed_pipe(error));
         if let Some(error) = &failure {
-            complain(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
         }
-        let fails = |evidence| match self.decided.fail_on {
-            Level::Proven => evidence == Evidence::Proven,
-            Level::Shaped => true,
-            Level::Never => false,
+        let fails = |evidence| match self.policy.fail_on {
+            FailLevel::Proven => evidence == Evidence::Proven,
+            FailLevel::Shaped => true,
+            FailLevel::Never => false,
         };
         Ok(if outcome.interrupted {
             Exit::Interrupted
@@ -295,43 +307,43 @@ impl Session<'_> {
             .findings
             .iter()
             .filter(|finding| finding.suppression.is_none())
-            .any(|finding| fails(finding.evidence) && (self.task.all || finding.is_new()))
+            .any(|finding| fails(finding.evidence) && (self.job.all || finding.is_new()))
         {
-            Exit::Found
+            Exit::Findings
         } else if failure.is_some() || !outcome.is_complete(self.args.strict.into()) {
             Exit::Failed
         } else {
-            Exit::Good
+            Exit::Clean
         })
     }
 }
 
-/// The reports that are written line by line while the scan runs.
-struct Streams<'a> {
-    /// All workers write to the same outputs, so the record of a match is made under their lock, too.
-    state: Mutex<StreamState<'a>>,
+/// The JSONL reports, which are written while the scan runs.
+struct JsonlStreams<'a> {
+    /// All workers write to the same outputs, so the record of a match is also created under this lock.
+    state: Mutex<JsonlState<'a>>,
     rules: &'a RuleSet,
 }
 
-struct StreamState<'a> {
+struct JsonlState<'a> {
     outputs: Vec<Output>,
     builder: DocumentBuilder<'a>,
-    /// The first failure to write.
+    /// The first write error.
     failure: Option<anyhow::Error>,
-    /// The match that was written last.
+    /// The last written match.
     last: Option<LastMatch>,
 }
 
-/// A match that was written, and what was written of it.
+/// A written match and its record.
 struct LastMatch {
     fingerprint: Fingerprint,
     location: Location,
     record: Record,
 }
 
-impl StreamState<'_> {
-    /// Returns the record of a match that differs from the last one in its position only.
-    fn again(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
+impl JsonlState<'_> {
+    /// Returns the record of a match that differs from the last match only in its position.
+    fn repeated(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
         let Occurrence { token, location } = found;
         let last = self.last.as_mut()?;
         let is_again = last.fingerprint == token.fingerprint
@@ -343,16 +355,16 @@ impl StreamState<'_> {
     }
 }
 
-impl Streams<'_> {
-    /// Writes one match; after a failure nothing more.
-    fn write(&self, found: Occurrence<'_>, decided: &Decided) {
+impl JsonlStreams<'_> {
+    /// Writes one match; does nothing after a write error.
+    fn write(&self, found: Occurrence<'_>, policy: &Policy) {
         let mut state = lock(&self.state);
         if state.failure.is_some() {
             return;
         }
-        if state.again(found, self.rules).is_none() {
+        if state.repeated(found, self.rules).is_none() {
             let mut finding = [Finding::from(found)];
-            decided.decisions.apply(&mut finding, state.builder.masker());
+            policy.decisions.apply(&mut finding, state.builder.masker());
             let [finding] = &finding;
             let record = state.builder.occurrence(finding);
             state.last = Some(LastMatch {
@@ -361,7 +373,7 @@ impl Streams<'_> {
                 record,
             });
         }
-        let StreamState { outputs, failure, last, .. } = &mut *state;
+        let JsonlState { outputs, failure, last, .. } = &mut *state;
         let Some(last) = last else { return };
         for output in outputs {
             if let Err(error) = json::write_match(&last.record, output.writer()) {
@@ -370,10 +382,10 @@ impl Streams<'_> {
         }
     }
 
-    /// Writes what follows the matches.
+    /// Writes the lines after the matches.
     fn finish(self, document: &Document) -> anyhow::Result<()> {
         let state = self.state.into_inner().unwrap_or_else(|poison| poison.into_inner());
-        let StreamState { outputs, failure, .. } = state;
+        let JsonlState { outputs, failure, .. } = state;
         if let Some(error) = failure {
             return Err(error);
         }

@@ -1,0 +1,75 @@
+//! The arguments of verification and revocation.
+
+use super::ReportArg;
+use clap::Args as ClapArgs;
+use std::path::PathBuf;
+
+/// The actions on proven tokens.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Verify and revoke")]
+pub(in crate::cli) struct VerifyArgs {
+    /// Ask the issuer of each proven token whether it is live. This sends the tokens to their issuers.
+    #[arg(long)]
+    pub(in crate::cli) verify: bool,
+
+    /// Revoke each proven token, after a confirmation prompt.
+    #[arg(long)]
+    pub(in crate::cli) revoke: bool,
+
+    /// Seconds to wait before a rejected token is verified again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=600))]
+    pub(in crate::cli) verify_pause: u16,
+
+    #[command(flatten)]
+    pub(in crate::cli) action: ActionArgs,
+}
+
+/// The issuers, and confirmation of revocations.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Verify and revoke")]
+pub(in crate::cli) struct ActionArgs {
+    /// Show what would be revoked without revoking it.
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+
+    /// Revoke without a confirmation prompt.
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+
+    /// Datadog site, such as datadoghq.eu; repeatable. By default all public sites, unless --issuer is
+    /// given. DDPATROL_DATADOG_TOKEN may contain an administrator's token, which revokes by id.
+    #[arg(long, value_name = "SITE")]
+    pub(in crate::cli) datadog_site: Vec<String>,
+
+    /// URL of your own token service (ddpatrold), such as `https://tokens.example.com`; repeatable.
+    /// DDPATROL_ISSUER_TOKEN may contain an administrator's token for it.
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) issuer: Vec<String>,
+
+    /// Base URL of the GitHub API.
+    #[arg(long, value_name = "URL", default_value = "https://api.github.com")]
+    pub(in crate::cli) github_api: String,
+
+    /// Service account that owns the ddsat_ tokens.
+    #[arg(long, value_name = "UUID")]
+    pub(in crate::cli) service_account: Option<String>,
+}
+
+/// Revoke the tokens of a saved report.
+///
+/// A redacted report identifies Datadog tokens by their id, which suffices to revoke them with an
+/// administrator's token. GitHub and leak reports require the tokens themselves (--show-secrets).
+/// Exit codes: 0, all tokens are revoked or already dead; 2, a token is not revoked.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct RevokeArgs {
+    /// Saved JSON report (`--report json`); `-` reads standard input.
+    #[arg(long, value_name = "REPORT")]
+    pub(in crate::cli) from: PathBuf,
+
+    /// Write the results as text or json; to standard output, or atomically to a file.
+    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    pub(in crate::cli) reports: Vec<ReportArg>,
+
+    #[command(flatten)]
+    pub(in crate::cli) action: ActionArgs,
+}
