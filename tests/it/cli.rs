@@ -1,7 +1,7 @@
 //! The command line as a user meets it.
 
-use crate::mint::{self, Random};
-use crate::tree::{Ran, Tree};
+use crate::support::mint::{self, Random};
+use crate::support::tree::{RunOutput, Tree};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
@@ -155,7 +155,7 @@ fn check_finds_the_token_in_the_line_that_holds_it() {
     let tree = Tree::new();
     let lone = tree.run_with_input(&["check"], token(1).as_bytes()).stdout();
     let token = token(1);
-    let basic = crate::encode::base64(format!("user:{token}").as_bytes());
+    let basic = crate::support::encode::base64(format!("user:{token}").as_bytes());
     let mut inputs: Vec<Vec<u8>> = [
         format!("KEY={token}"),
         format!("export KEY=\"{token}\"\r\n"),
@@ -265,7 +265,7 @@ fn a_closed_pipe_is_no_error() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");
         drop(child.stdout.take());
-        let ran = Ran(child.wait_with_output().expect("it ends"));
+        let ran = RunOutput(child.wait_with_output().expect("it ends"));
         assert_eq!((ran.code(), ran.stderr().as_str()), (Some(1), ""), "{format}");
     }
 }
@@ -273,13 +273,13 @@ fn a_closed_pipe_is_no_error() {
 fn interrupt(
     mut command: std::process::Command,
     ready: impl FnOnce(&mut std::process::Child),
-) -> Ran {
+) -> RunOutput {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the command runs");
     ready(&mut child);
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     kill(pid, Signal::SIGINT).expect("it runs");
-    Ran(child.wait_with_output().expect("it ends"))
+    RunOutput(child.wait_with_output().expect("it ends"))
 }
 
 #[test]

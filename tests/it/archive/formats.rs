@@ -1,8 +1,8 @@
 //! What single formats have of their own.
 
-use super::pack::{python, shell};
+use super::containers::{python, shell};
 use super::{JSON, places, text, token, told};
-use crate::tree::Tree;
+use crate::support::tree::Tree;
 
 fn scan(tree: &Tree, path: &str) -> Vec<String> {
     let ran = tree.run(&[&JSON[..], &[path]].concat());

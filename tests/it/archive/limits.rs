@@ -1,8 +1,8 @@
 //! Bombs end, are told, and take nothing else with them.
 
-use super::pack::{python, shell};
+use super::containers::{python, shell};
 use super::{JSON, places, text, token, told};
-use crate::tree::Tree;
+use crate::support::tree::Tree;
 
 #[test]
 fn what_unpacks_to_too_much_is_told_and_the_others_are_read() {
@@ -116,7 +116,7 @@ fn memory_stays_constant_however_much_is_unpacked() {
         .env_clear()
         .args(["-c", &format!("ulimit -v {}; exec \"$0\" \"$@\"", limit >> 10)]);
     bounded.arg(command.get_program()).args(command.get_args());
-    let ran = crate::tree::Ran(bounded.output().expect("it runs"));
+    let ran = crate::support::tree::RunOutput(bounded.output().expect("it runs"));
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     command.arg0("ddpatrol");
 }

@@ -1,11 +1,11 @@
 //! Every container, as a file, on standard input, and in other archives.
 
-use super::pack::{Container, containers, shell};
+use super::containers::{Container, containers, shell};
 use super::{JSON, places, text, token, told};
-use crate::tree::{Ran, Tree};
+use crate::support::tree::{RunOutput, Tree};
 
 /// Checks that a scan found the token at one place and could read everything.
-fn check(ran: &Ran, what: &str, path: &str) {
+fn check(ran: &RunOutput, what: &str, path: &str) {
     assert_eq!(places(ran), [format!("{path}:401:6")], "{what}: {:?}", told(ran));
     assert_eq!(ran.json()["complete"], true, "{what}: {:?}", told(ran));
     assert!(told(ran).is_empty(), "{what}: {:?}", told(ran));

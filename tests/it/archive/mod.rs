@@ -1,17 +1,17 @@
 //! Archives: what independent programs pack away is found, and what cannot be read is told.
 
-mod damage;
+mod container_images;
+pub(crate) mod containers;
+mod damaged;
 mod formats;
-mod git;
-mod image;
+mod in_git;
 mod limits;
 mod matrix;
-mod names;
-pub(crate) mod pack;
-mod repository;
+mod member_names;
+mod repositories;
 mod zip;
 
-use crate::mint::{self, Random};
+use crate::support::mint::{self, Random};
 
 fn token(seed: u64) -> String {
     mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
@@ -27,7 +27,7 @@ fn text(token: &str) -> String {
 }
 
 /// The places of a JSON report as `path:line:column`.
-fn places(ran: &crate::tree::Ran) -> Vec<String> {
+fn places(ran: &crate::support::tree::RunOutput) -> Vec<String> {
     ran.places()
         .into_iter()
         .map(|(_, path, line, column)| format!("{path}:{line}:{column}"))
@@ -35,7 +35,7 @@ fn places(ran: &crate::tree::Ran) -> Vec<String> {
 }
 
 /// The diagnostics of a JSON report: kind, path and message.
-fn told(ran: &crate::tree::Ran) -> Vec<(String, String, String)> {
+fn told(ran: &crate::support::tree::RunOutput) -> Vec<(String, String, String)> {
     let report = ran.json();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
     let list = report["diagnostics"].as_array().expect("a list");

@@ -1,8 +1,8 @@
 //! Zips whose directories do not say all, or say what is not so.
 
-use super::pack::{python, shell};
+use super::containers::{python, shell};
 use super::{JSON, token};
-use crate::tree::{Ran, Tree};
+use crate::support::tree::{RunOutput, Tree};
 
 /// Scans archives; everything must be readable, and the paths of what is found are returned.
 #[track_caller]
@@ -12,7 +12,7 @@ fn scan(tree: &Tree, archive: &str) -> Vec<String> {
     paths(&ran)
 }
 
-fn paths(ran: &Ran) -> Vec<String> {
+fn paths(ran: &RunOutput) -> Vec<String> {
     let mut paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
     paths.sort();
     paths

@@ -1,22 +1,22 @@
 //! What a change brings: `staged`, `range`, and both as hooks of the real `git`.
 
-mod base;
-mod hooks;
-mod installed;
+mod hook_install;
+mod hook_managers;
 mod lfs;
-mod managed;
+mod many_refs;
 mod merges;
-mod paths;
-mod push;
+mod pre_push;
+mod pushes;
 mod range;
-mod references;
-mod remotes;
+mod range_base;
 pub(crate) mod repo;
+mod reports;
 mod staged;
-mod told;
+mod staged_hook;
+mod staged_paths;
 
-use crate::mint::{self, Random};
-use crate::tree::Ran;
+use crate::support::mint::{self, Random};
+use crate::support::tree::RunOutput;
 
 fn token(seed: u64) -> String {
     mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
@@ -25,7 +25,7 @@ fn token(seed: u64) -> String {
 /// Says how a JSON report judges: the exit code, each place, how many tokens were there before.
 ///
 /// Such as `1; new a.txt; moved c from b; 2 already there`.
-fn verdict(ran: &Ran) -> String {
+fn verdict(ran: &RunOutput) -> String {
     let report = ran.json();
     let mut places = Vec::new();
     for finding in report["findings"].as_array().expect("a list") {
@@ -53,7 +53,7 @@ fn verdict(ran: &Ran) -> String {
 
 /// Asserts that a run could not judge and says why.
 #[track_caller]
-fn assert_fails_with(ran: &Ran, words: &[&str]) {
+fn assert_fails_with(ran: &RunOutput, words: &[&str]) {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     let told = ran.stdout() + &ran.stderr();
     for word in words {

@@ -2,9 +2,9 @@
 
 use super::repo::Repo;
 use super::{assert_fails_with, token, verdict};
-use crate::tree::Ran;
+use crate::support::tree::RunOutput;
 
-fn range(repo: &Repo, revisions: &[&str]) -> Ran {
+fn range(repo: &Repo, revisions: &[&str]) -> RunOutput {
     repo.run(&[&["range", "--report", "json"], revisions].concat())
 }
 

@@ -1,6 +1,6 @@
 //! A repository made by the real `git`, without the caller's configuration.
 
-use crate::tree::{Ran, Tree};
+use crate::support::tree::{RunOutput, Tree};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ impl Repo {
     }
 
     /// Runs the command in the work tree.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> RunOutput {
         self.run_in(&self.root, arguments, &[])
     }
 
@@ -96,13 +96,13 @@ impl Repo {
         folder: &Path,
         arguments: &[&str],
         variables: &[(&str, &str)],
-    ) -> Ran {
+    ) -> RunOutput {
         let mut command = self.tree.command(arguments);
         self.scrub(&mut command).current_dir(folder).envs(variables.iter().copied());
-        Ran(feed(&mut command, ""))
+        RunOutput(feed(&mut command, ""))
     }
 
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> RunOutput {
         self.run_with(arguments, input, &[])
     }
 
@@ -112,10 +112,10 @@ impl Repo {
         arguments: &[&str],
         input: impl AsRef<[u8]>,
         variables: &[(&str, &str)],
-    ) -> Ran {
+    ) -> RunOutput {
         let mut command = self.tree.command(arguments);
         self.scrub(&mut command).current_dir(&self.root).envs(variables.iter().copied());
-        Ran(feed(&mut command, input))
+        RunOutput(feed(&mut command, input))
     }
 
     /// Runs `git` in a folder with further variables.

@@ -2,9 +2,9 @@
 
 use super::repo::Repo;
 use super::{assert_fails_with, token, verdict};
-use crate::tree::Ran;
+use crate::support::tree::RunOutput;
 
-fn staged(repo: &Repo) -> Ran {
+fn staged(repo: &Repo) -> RunOutput {
     repo.run(&["staged", "--report", "json"])
 }
 

@@ -1,9 +1,9 @@
 //! The objects that hold a token are those of a search of what `git cat-file` prints.
 
-use super::names::{Planted, planted};
+use super::redaction::{Planted, planted};
 use super::{introduced, token};
-use crate::mint::{self, Random};
-use crate::repo::Repo;
+use crate::support::mint::{self, Random};
+use crate::support::repo::Repo;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The objects that hold each token and its offsets in them, by a search of what `git cat-file`
@@ -146,7 +146,7 @@ fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
 /// A text in one of the disguises that small edits make and unmake. Gentle ones are those that do not
 /// have a file searched whole for good.
 fn disguised(random: &mut Random, token: &str, gentle: bool) -> Vec<u8> {
-    use crate::encode::{self, ESCAPES, Which};
+    use crate::support::encode::{self, ESCAPES, Which};
     let text = format!("{}{token}{}", random.text(b"abc ", 3), random.text(b"xyz ", 3));
     let json =
         format!("{{\"kind\": \"Secret\", \"token\": \"{}\"}}", encode::base64(text.as_bytes()));
@@ -248,7 +248,11 @@ fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_
     let token = mint::classic(&mut random, "npm_", 30);
     // Two lines, the first of which ends within the head, and neither long enough to be decoded whole.
     let text = format!("{}{token}", random.base62(43));
-    let lines = crate::encode::folded(&crate::encode::base64(text.as_bytes()), 60, "\n# ");
+    let lines = crate::support::encode::folded(
+        &crate::support::encode::base64(text.as_bytes()),
+        60,
+        "\n# ",
+    );
     assert_eq!(lines.split("\n# ").map(str::len).collect::<Vec<_>>(), [60, 52]);
     let apart = lines.replacen("\n# ", "\n! # ", 1);
     for (seconds, lines) in [(1, &lines), (2, &apart)] {

@@ -1,7 +1,7 @@
 //! Git LFS: a token in an object is traced by the pointer that stands for it.
 
 use super::token;
-use crate::repo::Repo;
+use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 
 /// Puts an object into the store and commits its pointer.

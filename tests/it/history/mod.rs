@@ -1,15 +1,16 @@
 //! The whole history of repositories that the real `git` made.
 
-mod broken;
+mod attribution;
+mod cache;
+mod corrupt;
 mod deltas;
-mod large;
+mod hidden_places;
+mod large_blobs;
 mod lfs;
-mod names;
-mod places;
-mod stores;
-mod traces;
+mod object_stores;
+mod redaction;
 
-use crate::mint::{self, Random};
+use crate::support::mint::{self, Random};
 use serde_json::Value;
 
 /// A Datadog token.

@@ -1,9 +1,9 @@
 //! Error messages: each names what failed, where, and how to fix it.
 
 use super::assert_ran;
-use super::scene::{gzip, token};
-use crate::repo::Repo;
-use crate::tree::Tree;
+use super::fixture::{gzip, token};
+use crate::support::repo::Repo;
+use crate::support::tree::Tree;
 
 /// Runs commands in a folder with these files; one snapshot for each.
 fn fail(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {

@@ -1,7 +1,7 @@
 //! Help and manual page of every command.
 
 use super::assert_text;
-use crate::tree::Tree;
+use crate::support::tree::Tree;
 
 /// Lists all commands by reading the program's own help, so that a new one cannot be forgotten.
 fn commands(tree: &Tree, above: &[String]) -> Vec<Vec<String>> {

@@ -4,11 +4,11 @@
 //! `cargo insta review`, or run with `INSTA_UPDATE=always` and read the diff.
 
 mod errors;
+mod fixture;
 mod help;
 mod reports;
-mod scene;
 
-use crate::tree::Ran;
+use crate::support::tree::RunOutput;
 use std::path::Path;
 
 /// Asserts that a text equals its snapshot, with what differs from run to run replaced: the
@@ -33,7 +33,7 @@ fn assert_text(name: &str, folder: &Path, text: &str) {
 
 /// Asserts how a command ended and what it printed.
 #[track_caller]
-fn assert_ran(name: &str, folder: &Path, ran: &Ran) {
+fn assert_ran(name: &str, folder: &Path, ran: &RunOutput) {
     let code = ran.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
     let text = format!(
         "exit code: {code}\n----- standard output -----\n{}\n----- standard error -----\n{}",

@@ -1,10 +1,10 @@
 //! Reports of every format and command.
 
-use super::scene::{gzip, repository, token};
+use super::fixture::{gzip, repository, token};
 use super::{assert_ran, assert_text};
-use crate::mint::{self, Random};
-use crate::repo::Repo;
-use crate::tree::Tree;
+use crate::support::mint::{self, Random};
+use crate::support::repo::Repo;
+use crate::support::tree::Tree;
 
 const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
 

@@ -1,10 +1,10 @@
 //! Revocations: what is shown, asked, sent, and told.
 
-use super::issuer::Issuer;
+use super::stub_issuer::Issuer;
 use super::{LIVE, datadog, github, only, scan, tree_with};
-use crate::mint::{self, Random};
-use crate::repo::Repo;
-use crate::tree::{Ran, Tree};
+use crate::support::mint::{self, Random};
+use crate::support::repo::Repo;
+use crate::support::tree::{RunOutput, Tree};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -21,10 +21,10 @@ fn reporting(status: &'static str) -> Issuer {
 }
 
 /// Runs with an administrator's token in the environment.
-fn run_as_admin(tree: &Tree, args: &[&str]) -> Ran {
+fn run_as_admin(tree: &Tree, args: &[&str]) -> RunOutput {
     let mut command = tree.command(args);
     command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
-    Ran(command.output().expect("it runs"))
+    RunOutput(command.output().expect("it runs"))
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn a_service_of_ones_own_is_told_of_no_service_accounts_token() {
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
     let mut command = tree.command(&[&args[..], &["--service-account", ACCOUNT]].concat());
     let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("it runs");
-    let told = only(&Ran(output), "revocation");
+    let told = only(&RunOutput(output), "revocation");
     assert_eq!(told["outcome"], "cannot_revoke");
     assert!(told["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
     assert!(issuer.asked().is_empty());
@@ -368,7 +368,7 @@ fn an_interrupted_revocation_is_waited_for_and_reported() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
-    let ran = Ran(child.wait_with_output().expect("it ends"));
+    let ran = RunOutput(child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(ran.json()["revocations"].as_array().map(Vec::len), Some(1), "{ran:?}");
 }

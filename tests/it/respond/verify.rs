@@ -1,9 +1,9 @@
 //! Verdicts: live, dead, unknown.
 
-use super::issuer::Issuer;
+use super::stub_issuer::Issuer;
 use super::{LIVE, REFUSED, datadog, github, only, scan, tree_with};
-use crate::mint::{self, Random, classic};
-use crate::tree::Tree;
+use crate::support::mint::{self, Random, classic};
+use crate::support::tree::Tree;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::Stdio;
@@ -212,7 +212,7 @@ fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
         let mut command = tree.command(&args);
         command.env("HTTPS_PROXY", &proxy.url).env("HTTP_PROXY", &proxy.url);
         command.env("NO_PROXY", no_proxy);
-        let ran = crate::tree::Ran(command.output().expect("it runs"));
+        let ran = crate::support::tree::RunOutput(command.output().expect("it runs"));
         only(&ran, "verification")["verdict"].clone()
     };
     assert_eq!(verdict(&local.url, ""), "live");
@@ -241,7 +241,7 @@ fn an_interrupt_ends_the_pause_and_nothing_is_called_dead() {
     std::thread::sleep(Duration::from_millis(300));
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     kill(pid, Signal::SIGINT).expect("it lives");
-    let ran = crate::tree::Ran(child.wait_with_output().expect("it ends"));
+    let ran = crate::support::tree::RunOutput(child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
     assert_eq!(issuer.asked().len(), 1);
@@ -282,7 +282,7 @@ fn json_that_a_page_quotes_is_no_answer() {
     }
 }
 
-fn verdicts(ran: &crate::tree::Ran) -> Vec<String> {
+fn verdicts(ran: &crate::support::tree::RunOutput) -> Vec<String> {
     let findings = ran.json()["findings"].as_array().expect("a list").clone();
     let verdict = |it: &serde_json::Value| it["verification"]["verdict"].to_string();
     findings.iter().map(verdict).collect()
@@ -305,7 +305,7 @@ fn a_wait_that_an_issuer_asks_for_holds_for_all_tokens() {
     let ran = scan(&tree_of(8), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(verdicts(&ran), [r#""live""#; 8]);
     let asked = issuer.asked();
-    let soon = |it: &&super::issuer::Asked| it.at - asked[0].at < Duration::from_millis(1_900);
+    let soon = |it: &&super::stub_issuer::Asked| it.at - asked[0].at < Duration::from_millis(1_900);
     // A request may have been on its way when the answer came.
     assert!(asked.iter().skip(1).filter(soon).count() <= 1, "{asked:?}");
 }

@@ -1,0 +1,64 @@
+//! What was decided before: configuration, baseline, allow list, `ddpatrol:allow`.
+
+mod base_policy;
+mod baseline;
+mod config;
+mod inline_allow;
+
+use crate::support::mint::{self, Random};
+use crate::support::tree::{RunOutput, Tree};
+use serde_json::Value;
+
+fn token(seed: u64) -> String {
+    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+/// The same token with another checksum.
+fn look_alike(seed: u64) -> String {
+    let token = token(seed);
+    let (rest, checksum) = token.split_at(token.len() - 6);
+    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
+}
+
+fn fingerprint(seed: u64) -> String {
+    use sha2::Digest;
+    let text = format!("ddpatrol fingerprint 1\0{}", token(seed));
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn allow(seed: u64, reason: &str) -> String {
+    format!("[[allow]]\nfingerprint = \"{}\"\nreason = \"{reason}\"\n", fingerprint(seed))
+}
+
+/// Says how each finding stands: its first path and by what it does not count, sorted.
+fn standings(ran: &RunOutput) -> Vec<String> {
+    let report = ran.json();
+    let findings = report["findings"].as_array().expect("a list");
+    let mut standings: Vec<String> = findings
+        .iter()
+        .map(|it| {
+            let path = it["locations"][0]["path"].as_str().unwrap_or("-");
+            match it["suppression"]["by"].as_str() {
+                Some(by) => format!("{path} {by}"),
+                None => path.to_owned(),
+            }
+        })
+        .collect();
+    standings.sort();
+    standings
+}
+
+fn scan(tree: &Tree, args: &[&str]) -> RunOutput {
+    tree.run(&[&["scan", "--report", "json"], args].concat())
+}
+
+fn notes(ran: &RunOutput) -> String {
+    let report = ran.json();
+    let notes = report["notes"].as_array().expect("a list").iter();
+    notes.map(|note| note.as_str().expect("text")).collect::<Vec<_>>().join("\n")
+}
+
+fn suppressed(ran: &RunOutput) -> Value {
+    ran.json()["summary"]["suppressed"].clone()
+}

@@ -1,0 +1,238 @@
+//! `ddpatrol revoke` on saved reports that somebody changed: nothing is revoked that the report does not
+//! show, and no secret of it is printed.
+
+use super::stub_issuer::{Asked, Issuer};
+use super::{datadog, github, scan, tree_with};
+use crate::support::tree::{RunOutput, Tree};
+use serde_json::{Value, json};
+
+const ADMIN: &str = "an-administrators-token";
+
+/// Issuers of every kind, and a tree whose report shows secrets.
+struct Scene {
+    tree: Tree,
+    site: Issuer,
+    api: Issuer,
+    report: Value,
+}
+
+impl Scene {
+    /// A scan of this content.
+    fn of(content: &str) -> Self {
+        let tree = tree_with(content);
+        let report = scan(&tree, &["--show-secrets"]).json();
+        let (site, api) = (Issuer::always(204, "", ""), Issuer::always(202, "", "{}"));
+        Self { tree, site, api, report }
+    }
+
+    /// Revokes what a report with this text found.
+    fn revoke_text(&self, text: &str) -> RunOutput {
+        self.tree.write("r.json", text);
+        let mut command = self.tree.command(&[
+            "revoke",
+            "--from",
+            "r.json",
+            "--yes",
+            "--report",
+            "json",
+            "--datadog-site",
+            &self.site.url,
+            "--github-api",
+            &self.api.url,
+        ]);
+        command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
+        RunOutput(command.output().expect("it runs"))
+    }
+
+    fn revoke(&self, report: &Value) -> RunOutput {
+        self.revoke_text(&report.to_string())
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        [self.site.asked(), self.api.asked()].concat()
+    }
+}
+
+/// Asserts that nothing was revoked and why, and that no part of these secrets is printed.
+#[track_caller]
+fn assert_refused(scene: &Scene, ran: &RunOutput, words: &str, secrets: &[&str]) {
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("r.json") && ran.stderr().contains(words), "{ran:?}");
+    assert_eq!(ran.stdout(), "", "{ran:?}");
+    assert!(scene.asked().is_empty(), "{:?}", scene.asked());
+    assert_hidden(ran, secrets);
+}
+
+#[track_caller]
+fn assert_hidden(ran: &RunOutput, secrets: &[&str]) {
+    let text = format!("{}{}", ran.stdout(), ran.stderr());
+    for secret in secrets {
+        // Whatever is public of a token comes first.
+        assert!(!text.contains(&secret[secret.len() - 12..]), "{text}");
+    }
+}
+
+#[test]
+fn fields_of_a_wrong_type_revoke_nothing() {
+    let token = datadog(50);
+    let mut scene = Scene::of(&token);
+    scene.report["findings"][0]["suppression"] = Value::Null;
+    let changes: [(&str, Value); 9] = [
+        ("/findings", json!({"0": scene.report["findings"][0]})),
+        ("/findings/0", json!([token])),
+        ("/findings/0/secret", json!([token])),
+        ("/findings/0/secret", json!({"token": token})),
+        ("/findings/0/secret", json!(7)),
+        ("/findings/0/token", json!(token)),
+        ("/findings/0/token/uuid", json!(7)),
+        ("/findings/0/suppression", json!(token)),
+        ("/findings/0/locations/0/line", json!(token)),
+    ];
+    for (pointer, value) in changes {
+        let mut report = scene.report.clone();
+        *report.pointer_mut(pointer).expect("a field") = value;
+        let ran = scene.revoke(&report);
+        assert_refused(&scene, &ran, "r.json is no whole report: ", &[&token]);
+    }
+}
+
+#[test]
+fn what_is_no_json_revokes_nothing() {
+    let token = datadog(51);
+    let scene = Scene::of(&token);
+    let whole = scene.report.to_string();
+    let deep = "[".repeat(100_000);
+    for text in ["", "7", &whole[..whole.len() - 1], &format!("{whole}x"), &deep] {
+        let ran = scene.revoke_text(text);
+        assert_refused(&scene, &ran, "r.json is no report of `ddpatrol scan", &[&token]);
+    }
+}
+
+#[test]
+fn a_token_that_is_listed_twice_is_revoked_once() {
+    let token = github(52);
+    let scene = Scene::of(&format!("{} {token}", datadog(52)));
+    let mut report = scene.report.clone();
+    let findings = report["findings"].as_array_mut().expect("a list");
+    let mut masked = findings.clone();
+    for finding in &mut masked {
+        finding["secret"] = Value::Null;
+    }
+    // The first that is listed has no secret.
+    findings.splice(0..0, masked);
+    let ran = scene.revoke(&report);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let revocations = ran.json()["revocations"].as_array().expect("a list").clone();
+    assert_eq!(revocations.len(), 2, "{ran:?}");
+    assert!(revocations.iter().all(|it| it["outcome"] == "revoked"), "{ran:?}");
+    assert_eq!(scene.site.asked().len(), 1);
+    let asked = scene.api.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].body["credentials"], json!([token]));
+    assert_hidden(&ran, &[&token, &datadog(52)]);
+}
+
+#[test]
+fn findings_that_share_a_fingerprint_and_name_different_tokens_revoke_nothing() {
+    let scene = Scene::of(&format!("{} {}", datadog(53), datadog(54)));
+    let mut report = scene.report.clone();
+    for at in 0..2 {
+        report["findings"][at]["secret"] = Value::Null;
+    }
+    report["findings"][1]["fingerprint"] = report["findings"][0]["fingerprint"].clone();
+    let ran = scene.revoke(&report);
+    assert_refused(&scene, &ran, "proven finding 2 contradicts itself", &[]);
+}
+
+#[test]
+fn a_secret_of_another_token_than_the_one_that_is_shown_revokes_nothing() {
+    for (one, other) in
+        [(datadog(55), datadog(56)), (github(55), datadog(56)), (datadog(55), github(56))]
+    {
+        let scene = Scene::of(&one);
+        let stolen = Scene::of(&other).report["findings"][0].clone();
+        for fields in
+            [&["secret"][..], &["secret", "fingerprint"], &["secret", "fingerprint", "rule"]]
+        {
+            let mut report = scene.report.clone();
+            for &field in fields {
+                report["findings"][0][field] = stolen[field].clone();
+            }
+            let ran = scene.revoke(&report);
+            let words = "proven finding 1 contradicts itself, so the report was changed";
+            assert_refused(&scene, &ran, words, &[&one, &other]);
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_another_rule_revokes_nothing() {
+    let token = github(57);
+    let scene = Scene::of(&token);
+    for rule in ["github-oauth", "github-refresh", "npm-token", "datadog-pat"] {
+        let mut report = scene.report.clone();
+        report["findings"][0]["rule"] = json!(rule);
+        let ran = scene.revoke(&report);
+        assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&token]);
+    }
+    // No provider takes tokens of a rule that is not built in.
+    let mut report = scene.report.clone();
+    report["findings"][0]["rule"] = json!("of-their-own");
+    let ran = scene.revoke(&report);
+    assert_eq!(ran.json()["revocations"][0]["outcome"], "cannot_revoke", "{ran:?}");
+    assert!(scene.asked().is_empty());
+    assert_hidden(&ran, &[&token]);
+}
+
+#[test]
+fn of_a_secret_that_is_given_twice_the_last_counts_and_none_is_printed() {
+    let (one, other) = (github(58), github(59));
+    let scene = Scene::of(&one);
+    let twice = |first: &str, second: &str| {
+        let field = format!("\"secret\":\"{one}\"");
+        let text = scene.report.to_string();
+        assert!(text.contains(&field));
+        text.replace(&field, &format!("\"secret\":\"{first}\",\"secret\":\"{second}\""))
+    };
+    let ran = scene.revoke_text(&twice(&one, &other));
+    assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&one, &other]);
+    let ran = scene.revoke_text(&twice(&other, &one));
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert_eq!(scene.api.asked()[0].body["credentials"], json!([one]));
+    assert_hidden(&ran, &[&one, &other]);
+}
+
+#[test]
+fn what_a_report_was_made_to_hold_is_masked_and_escaped() {
+    let (token, other) = (datadog(60), github(60));
+    let scene = Scene::of(&token);
+    let mut report = scene.report.clone();
+    let finding = &mut report["findings"][0];
+    let redacted = finding["token"]["redacted"].as_str().expect("a text").to_owned();
+    finding["secret"] = Value::Null;
+    finding["rule"] = json!(format!("{other}\u{1b}[31m"));
+    finding["fingerprint"] = json!(format!("{token}\u{202e}"));
+    finding["token"]["redacted"] = json!(format!("{redacted} {other}\u{1b}]0;x\u{7}"));
+    for name in ["name", "issuer", "advice"] {
+        finding[name] = json!(other);
+    }
+    finding["locations"][0]["path"] = json!(other);
+    report["notes"] = json!([other]);
+    let ran = scene.revoke(&report);
+    assert_eq!(ran.json()["revocations"][0]["outcome"], "cannot_revoke", "{ran:?}");
+    assert_hidden(&ran, &[&token, &other]);
+    let text = format!("{}{}", ran.stdout(), ran.stderr());
+    assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+}
+
+#[test]
+fn secrets_of_a_report_go_to_their_issuer_and_into_no_output() {
+    let (one, other) = (datadog(61), github(61));
+    let scene = Scene::of(&format!("{one} {other}"));
+    let ran = scene.revoke(&scene.report);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert_hidden(&ran, &[&one, &other]);
+    let asked = scene.api.asked();
+    assert_eq!(asked[0].body["credentials"], json!([other]));
+    assert!(scene.site.asked().iter().all(|it| it.bearer.as_deref() == Some(ADMIN)));
+}
