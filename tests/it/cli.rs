@@ -19,7 +19,7 @@ fn fake(seed: u64) -> String {
 }
 
 #[test]
-fn exit_codes_tell_findings_from_errors() {
+fn exit_codes_distinguish_findings_from_errors() {
     let tree = Tree::new();
     tree.write("proven/x", token(1));
     tree.write("shaped/x", fake(2));
@@ -62,7 +62,7 @@ fn exit_codes_tell_findings_from_errors() {
 }
 
 #[test]
-fn look_alikes_are_counted_and_listed_on_request() {
+fn failed_candidates_are_counted_and_listed_on_request() {
     let tree = Tree::new();
     tree.write("x", fake(1));
     let text = tree.run(&["scan"]).stdout();
@@ -94,7 +94,7 @@ fn the_number_of_workers_changes_nothing() {
 }
 
 #[test]
-fn rules_are_added_restricted_and_refused_with_their_place() {
+fn rules_can_be_added_and_restricted_and_errors_name_the_position() {
     let tree = Tree::new();
     tree.write("x", format!("{}\n{}\n", token(1), mint::classic(&mut Random(2), "exk_", 20)));
     let rule = "issuer = \"Example\"\n[[token]]\nid = \"example\"\nname = \"Example Key\"\n\
@@ -151,7 +151,7 @@ fn check_explains_a_token_from_standard_input() {
 }
 
 #[test]
-fn check_finds_the_token_in_the_line_that_holds_it() {
+fn check_finds_the_token_in_a_line_of_text() {
     let tree = Tree::new();
     let lone = tree.run_with_input(&["check"], token(1).as_bytes()).stdout();
     let token = token(1);
@@ -184,7 +184,7 @@ fn check_finds_the_token_in_the_line_that_holds_it() {
 }
 
 #[test]
-fn check_takes_a_token_of_any_format_for_one_token() {
+fn check_accepts_a_single_token_of_any_format() {
     let tree = Tree::new();
     let mut random = Random(7);
     for (rule, token) in mint::all(&mut random) {
@@ -220,7 +220,7 @@ fn check_explains_every_token_of_a_text() {
 }
 
 #[test]
-fn check_refuses_a_token_as_an_argument_and_does_not_repeat_it() {
+fn check_rejects_a_token_argument_without_repeating_it() {
     let tree = Tree::new();
     for argument in [token(1), format!("--token={}", token(1)), token(1)[..70].to_owned()] {
         let ran = tree.run(&["check", &argument]);
@@ -231,7 +231,7 @@ fn check_refuses_a_token_as_an_argument_and_does_not_repeat_it() {
 }
 
 #[test]
-fn check_asks_on_a_terminal_and_does_not_echo() {
+fn check_prompts_on_a_terminal_without_echo() {
     let tree = Tree::new();
     // util-linux's `script` gives the command a terminal of its own.
     let mut command = std::process::Command::new("script");
@@ -255,7 +255,7 @@ fn check_asks_on_a_terminal_and_does_not_echo() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_output_pipe_is_not_an_error() {
     let tree = Tree::new();
     for seed in 0..400 {
         tree.write(format!("{seed}"), token(seed));
@@ -283,7 +283,7 @@ fn interrupt(
 }
 
 #[test]
-fn an_interrupt_ends_the_scan_and_every_report_is_valid_and_marked_partial() {
+fn an_interrupted_scan_writes_valid_reports_marked_as_partial() {
     let tree = Tree::new();
     tree.write("a", token(1));
     let endless = std::fs::File::create(tree.path().join("b")).expect("a file");
@@ -310,7 +310,7 @@ fn an_interrupt_ends_the_scan_and_every_report_is_valid_and_marked_partial() {
 }
 
 #[test]
-fn an_interrupt_ends_the_wait_for_standard_input() {
+fn an_interrupt_ends_a_blocked_read_of_standard_input() {
     let tree = Tree::new();
     let mut command = tree.command(&["scan", "--report", "jsonl", "-", "x"]);
     tree.write("x", "");
@@ -341,7 +341,7 @@ fn quiet_prints_findings_and_errors_only() {
 }
 
 #[test]
-fn reports_to_files_are_written_whole_or_not_at_all() {
+fn report_files_are_written_atomically() {
     use std::os::unix::fs::PermissionsExt;
     let tree = Tree::new();
     tree.write("x", token(1));

@@ -81,7 +81,7 @@ fn found(ran: &crate::support::tree::RunOutput) -> (String, String) {
 }
 
 #[test]
-fn a_finding_in_a_saved_image_names_the_layer_and_what_created_it() {
+fn a_finding_in_a_saved_image_names_its_layer_and_the_command_that_created_it() {
     let tree = image();
     for archive in ["old.tar", "old.tar.gz"] {
         let (path, layer) = found(&tree.run(&[&JSON[..], &[archive]].concat()));
@@ -101,7 +101,7 @@ fn a_finding_in_a_saved_image_names_the_layer_and_what_created_it() {
 }
 
 #[test]
-fn an_oci_layout_is_read_as_a_folder_and_as_a_tar() {
+fn an_oci_layout_is_scanned_as_a_folder_and_as_a_tar() {
     let tree = image();
     for (path, begins) in [("oci", "oci/blobs/sha256/"), ("oci.tar", "oci.tar!/blobs/sha256/")] {
         let (place, layer) = found(&tree.run(&[&JSON[..], &[path]].concat()));
@@ -111,7 +111,7 @@ fn an_oci_layout_is_read_as_a_folder_and_as_a_tar() {
 }
 
 #[test]
-fn a_token_in_a_command_is_masked_where_the_layer_is_told() {
+fn a_token_in_a_build_command_is_masked_in_the_layer_description() {
     let tree = Tree::new();
     let secret = token(7);
     tree.write("s", text(&token(1)));

@@ -5,7 +5,7 @@ use super::{JSON, places, text, token, told};
 use crate::support::tree::Tree;
 
 #[test]
-fn an_archive_that_is_cut_off_is_told_wherever_it_is_cut() {
+fn a_truncated_archive_is_reported_at_every_cut_position() {
     // Text that does not compress to nothing, so that what is cut off is content.
     let mut random = crate::support::mint::Random(5);
     let content = random.base62(600_000);
@@ -28,7 +28,7 @@ fn an_archive_that_is_cut_off_is_told_wherever_it_is_cut() {
 }
 
 #[test]
-fn damage_anywhere_neither_stops_the_program_nor_hides_the_siblings() {
+fn damage_at_any_offset_neither_stops_the_scan_nor_hides_other_files() {
     let mut random = crate::support::mint::Random(9);
     for container in containers() {
         let (tree, path) = container.pack(&text(&token(1)));
@@ -48,7 +48,7 @@ fn damage_anywhere_neither_stops_the_program_nor_hides_the_siblings() {
 }
 
 #[test]
-fn a_damaged_member_is_told_and_the_others_are_read() {
+fn a_damaged_member_is_reported_and_the_others_are_scanned() {
     let tree = Tree::new();
     for at in 1..=3 {
         tree.write(format!("s{at}"), text(&token(at)));
@@ -79,7 +79,7 @@ open('a.tgz', 'wb').write(gzip.compress(data))";
 }
 
 #[test]
-fn a_zip_without_its_directory_is_read_as_it_lies() {
+fn a_zip_without_a_central_directory_is_read_sequentially() {
     for pack in ["zip -q a.zip s1 s2", "cat s1 | zip -q a.zip -; zip -q a.zip s2"] {
         let tree = Tree::new();
         tree.write("s1", text(&token(1)));
@@ -96,7 +96,7 @@ open('a.zip', 'wb').write(data[:data.index(b'PK\\x01\\x02')])";
 }
 
 #[test]
-fn what_is_encrypted_is_named_and_the_rest_is_read() {
+fn encrypted_members_are_reported_and_the_rest_is_scanned() {
     let tree = Tree::new();
     tree.write("secret", text(&token(1)));
     tree.write("open", text(&token(2)));
@@ -117,7 +117,7 @@ fn what_is_encrypted_is_named_and_the_rest_is_read() {
 }
 
 #[test]
-fn a_compressed_stream_is_read_as_far_as_it_goes() {
+fn a_truncated_stream_is_scanned_up_to_the_cut() {
     let mut random = crate::support::mint::Random(3);
     let content = format!("{}\n{}", text(&token(1)), random.base62(400_000));
     for pack in ["gzip -c", "bzip2 -1c", "xz -c", "zstd -qc", "lz4 -qc -B4"] {

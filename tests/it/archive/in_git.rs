@@ -39,7 +39,7 @@ fn places(ran: &RunOutput) -> Vec<String> {
 }
 
 #[test]
-fn what_an_archive_held_is_found_in_the_history_with_its_commit_and_line() {
+fn a_token_in_an_archive_in_history_has_its_commit_and_line() {
     let repo = Repo::of(&[("a", "clean")]);
     for (at, archive) in ["x.zip", "y.tar.gz", "z.tar"].into_iter().enumerate() {
         pack(&repo, archive, "d/prod.env", &text(&token(at as u64 + 1)));
@@ -78,7 +78,7 @@ fn what_an_archive_held_is_found_in_the_history_with_its_commit_and_line() {
 }
 
 #[test]
-fn a_zip_behind_a_script_is_opened_in_every_version_though_the_versions_are_deltas() {
+fn a_zip_appended_to_a_script_is_opened_in_every_deltified_version() {
     let repo = Repo::of(&[("run", &"#!/bin/sh\necho a line of the script\n".repeat(40))]);
     for version in 0..4_u64 {
         pack(&repo, "run.zip", "d/x", &text(&token(version + 1)));
@@ -96,7 +96,7 @@ fn a_zip_behind_a_script_is_opened_in_every_version_though_the_versions_are_delt
 }
 
 #[test]
-fn what_an_archive_brings_is_judged_in_ranges_and_what_is_staged() {
+fn archives_are_judged_in_ranges_and_staged_changes() {
     let repo = Repo::of(&[("a", "clean")]);
     pack(&repo, "x.zip", "old", &token(1));
     repo.commit(&[], "the base");
@@ -137,7 +137,7 @@ fn pack_repository(repo: &Repo, script: &str) {
 }
 
 #[test]
-fn what_bundles_packs_and_repositories_in_git_hold_is_found_object_by_object() {
+fn bundles_packs_and_repositories_in_git_are_scanned_by_object() {
     for (archive, script) in [
         ("a.bundle", "$git bundle create -q \"$PWD/a.bundle\" --all"),
         ("a.tgz", "tar -C \"$inner\" -czf a.tgz .git"),
@@ -172,7 +172,7 @@ fn what_bundles_packs_and_repositories_in_git_hold_is_found_object_by_object() {
 }
 
 #[test]
-fn a_large_object_in_a_bundle_in_git_is_found_and_damage_is_told() {
+fn a_large_object_in_a_bundle_in_git_is_scanned_and_damage_is_reported() {
     let repo = Repo::of(&[("a", "clean")]);
     let script = "(head -c 70000000 /dev/zero; printf '\\nkey: %s\\n' \"$1\") > \"$inner/large\"
                   $git add large; $git commit -qm 'Bring it in again'
@@ -195,7 +195,7 @@ fn a_large_object_in_a_bundle_in_git_is_found_and_damage_is_told() {
 }
 
 #[test]
-fn a_pack_in_git_that_would_unpack_to_too_much_is_told_and_not_put_together() {
+fn a_pack_in_git_over_the_size_limit_is_reported_and_not_extracted() {
     let repo = Repo::of(&[("a", "clean")]);
     let script = "head -c 70000000 /dev/zero > \"$inner/large\"
                   $git add large; $git commit -qm 'A large one'
@@ -218,7 +218,7 @@ fn a_pack_in_git_that_would_unpack_to_too_much_is_told_and_not_put_together() {
 }
 
 #[test]
-fn a_damaged_archive_in_git_is_told_and_the_state_remembers_members() {
+fn a_damaged_archive_in_git_is_reported_and_the_state_caches_members() {
     let repo = Repo::of(&[("a", "clean")]);
     pack(&repo, "x.zip", "d/x", &text(&token(1)));
     repo.commit(&[], "add");
@@ -243,7 +243,7 @@ fn a_damaged_archive_in_git_is_told_and_the_state_remembers_members() {
 }
 
 #[test]
-fn a_delta_that_inflates_to_too_much_is_told_and_not_inflated() {
+fn a_delta_that_inflates_over_the_limit_is_reported_and_not_inflated() {
     let repo = Repo::of(&[("a", "clean")]);
     let script = "
 import hashlib, struct, zlib

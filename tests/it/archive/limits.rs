@@ -5,7 +5,7 @@ use super::{JSON, places, text, token, told};
 use crate::support::tree::Tree;
 
 #[test]
-fn what_unpacks_to_too_much_is_told_and_the_others_are_read() {
+fn a_decompression_bomb_is_reported_and_other_files_are_scanned() {
     let tree = Tree::new();
     tree.write("s", text(&token(1)));
     shell(&tree, "head -c 30000000 /dev/zero | gzip > bomb.gz; zip -q fine.zip s; rm s");
@@ -19,7 +19,7 @@ fn what_unpacks_to_too_much_is_told_and_the_others_are_read() {
 }
 
 #[test]
-fn a_file_that_unpacks_to_itself_for_ever_ends() {
+fn scanning_a_self_replicating_archive_ends() {
     // Each level holds the level below twice, so that all there is would be 2^40 members.
     let tree = Tree::new();
     let script = "
@@ -40,7 +40,7 @@ open('a.zip', 'wb').write(data)";
 }
 
 #[test]
-fn entries_that_overlap_end_at_a_limit() {
+fn overlapping_zip_entries_hit_a_limit() {
     // One deflated kernel that all entries of the directory share.
     let tree = Tree::new();
     let script = "
@@ -63,7 +63,7 @@ open('a.zip', 'wb').write(local + entries + end)";
 }
 
 #[test]
-fn headers_that_claim_more_than_there_is_allocate_nothing() {
+fn oversized_length_fields_allocate_no_memory() {
     let tree = Tree::new();
     let script = "
 import struct
@@ -100,7 +100,7 @@ open('l.lzma', 'wb').write(b'\\x5d\\0\\0\\0\\x80' + b'\\xff' * 8 + b'\\0' * 5)
 }
 
 #[test]
-fn memory_stays_constant_however_much_is_unpacked() {
+fn memory_use_does_not_depend_on_the_unpacked_size() {
     let tree = Tree::new();
     shell(
         &tree,
@@ -122,7 +122,7 @@ fn memory_stays_constant_however_much_is_unpacked() {
 }
 
 #[test]
-fn an_interrupt_ends_the_unpacking() {
+fn an_interrupt_stops_decompression() {
     let tree = Tree::new();
     shell(&tree, "head -c 900000000 /dev/zero | gzip -1 | gzip > a.gz");
     let mut child = tree.command(&["scan", "--files-only", "--report", "json"]);

@@ -21,7 +21,7 @@ fn each(check: impl Fn(&Container, Tree, Vec<u8>)) {
 }
 
 #[test]
-fn a_token_in_an_archive_that_is_a_file_is_found() {
+fn a_token_in_an_archive_file_is_found() {
     each(|container, tree, _| {
         let ran = tree.run(&[&JSON[..], &[&format!("out/{}", container.file)]].concat());
         check(&ran, container.file, &format!("out/{}{}", container.file, container.member));
@@ -73,7 +73,7 @@ fn a_token_in_an_archive_in_a_zip_on_standard_input_is_found() {
 }
 
 #[test]
-fn archives_in_archives_are_opened_as_deep_as_is_asked_for() {
+fn nested_archives_are_opened_up_to_the_requested_depth() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     let tools = "zip -q 1.zip s.env; tar -czf 2.tgz 1.zip; 7z a -bd 3.7z 2.tgz > /dev/null
@@ -94,7 +94,7 @@ fn archives_in_archives_are_opened_as_deep_as_is_asked_for() {
 }
 
 #[test]
-fn archives_can_be_left_alone() {
+fn archives_are_not_opened_if_disabled() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     shell(&tree, "zip -q a.zip s.env; rm s.env");
@@ -104,7 +104,7 @@ fn archives_can_be_left_alone() {
 }
 
 #[test]
-fn what_was_unpacked_is_counted_and_told() {
+fn unpacked_bytes_and_members_are_counted_and_reported() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     tree.write("t.env", "nothing");
@@ -117,7 +117,7 @@ fn what_was_unpacked_is_counted_and_told() {
 }
 
 #[test]
-fn many_workers_tell_the_same() {
+fn the_report_does_not_depend_on_the_number_of_workers() {
     let tree = Tree::new();
     for seed in 0..12 {
         tree.write(format!("s{seed}.env"), text(&token(seed)));

@@ -5,7 +5,7 @@ use super::{JSON, places, text, token};
 use crate::support::tree::Tree;
 
 #[test]
-fn names_that_lead_elsewhere_write_nothing() {
+fn member_names_that_leave_the_archive_write_nothing() {
     let tree = Tree::new();
     tree.write("s", text(&token(1)));
     let outside = std::env::temp_dir().join("ddpatrol-was-here");
@@ -65,7 +65,7 @@ fn resolved(uri: &str) -> String {
 }
 
 #[test]
-fn no_member_is_located_outside_of_its_archive_and_none_is_lost() {
+fn every_member_is_located_inside_its_archive() {
     let tree = Tree::new();
     let names = [
         "../src/main.c",
@@ -129,7 +129,7 @@ open('r/a.cpio', 'wb').write(cpio)"
 }
 
 #[test]
-fn a_token_in_the_name_of_a_member_is_found() {
+fn a_token_in_a_member_name_is_found() {
     let tree = Tree::new();
     let (file, folder) = (token(1), token(2));
     let script = format!(
@@ -158,7 +158,7 @@ open('b.gz', 'wb').write(gzip.compress(open('a.zip', 'rb').read()))"
 }
 
 #[test]
-fn names_that_are_no_utf8_are_told_without_loss() {
+fn member_names_that_are_not_utf8_are_reported_losslessly() {
     let tree = Tree::new();
     tree.write("s", text(&token(1)));
     let script = "
@@ -174,7 +174,7 @@ t.close()";
 }
 
 #[test]
-fn the_name_in_a_gzip_header_is_used_if_it_is_one() {
+fn a_valid_name_in_a_gzip_header_is_used() {
     let tree = Tree::new();
     tree.write("s", text(&token(1)));
     let script = "

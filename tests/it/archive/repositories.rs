@@ -44,7 +44,7 @@ fn check(ran: &RunOutput, path: &str, git_dir: &str) {
 const JSON: [&str; 3] = ["scan", "--report", "json"];
 
 #[test]
-fn a_repository_in_an_archive_is_read_with_its_history() {
+fn the_history_of_a_repository_in_an_archive_is_scanned() {
     for pack in ["", "git -C app gc -q", "git -C app pack-refs --all"] {
         let tree =
             tree(&format!("{pack}\ntar -czf a.tgz app; zip -qr a.zip app; tar -C app -cf b.tar ."));
@@ -66,7 +66,7 @@ fn a_repository_in_an_archive_is_read_with_its_history() {
 }
 
 #[test]
-fn a_bare_repository_in_an_archive_is_read() {
+fn a_bare_repository_in_an_archive_is_scanned() {
     let tree = tree(
         "git clone -q --bare app app.git; 7z a -bd a.7z app.git > /dev/null; tar -C app.git -czf b.tgz HEAD objects packed-refs",
     );
@@ -75,7 +75,7 @@ fn a_bare_repository_in_an_archive_is_read() {
 }
 
 #[test]
-fn bundles_are_read_as_repositories() {
+fn bundles_are_scanned_as_repositories() {
     let tree =
         tree("git -C app bundle create -q ../a.bundle --all 2> /dev/null; zip -q b.zip a.bundle");
     check(&tree.run(&[&JSON[..], &["a.bundle"]].concat()), "a.bundle!/d/s.env", "a.bundle!");
@@ -84,7 +84,7 @@ fn bundles_are_read_as_repositories() {
 }
 
 #[test]
-fn packs_that_lie_alone_are_read() {
+fn packs_without_a_repository_are_scanned() {
     let tree = tree("git -C app gc -q; cp app/.git/objects/pack/*.pack a.pack");
     let report = tree.run(&[&JSON[..], &["a.pack"]].concat()).json();
     let place = &report["findings"][0]["locations"][0];
@@ -95,7 +95,7 @@ fn packs_that_lie_alone_are_read() {
 }
 
 #[test]
-fn damaged_packs_and_bundles_are_told() {
+fn damaged_packs_and_bundles_are_reported() {
     let tree = tree("git -C app bundle create -q ../a.bundle --all 2> /dev/null");
     let whole = std::fs::read(tree.path().join("a.bundle")).expect("it was made");
     for part in 1..12 {

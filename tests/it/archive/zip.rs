@@ -25,7 +25,7 @@ fn files(tree: &Tree, seeds: std::ops::RangeInclusive<u64>) {
 }
 
 #[test]
-fn what_a_zips_directory_does_not_list_is_read() {
+fn zip_entries_missing_from_the_directory_are_scanned() {
     let tree = Tree::new();
     files(&tree, 1..=3);
     // A program that reads zips holds their mark.
@@ -56,7 +56,7 @@ END
 }
 
 #[test]
-fn what_lies_behind_an_end_record_is_read() {
+fn bytes_after_the_end_record_are_scanned() {
     let tree = Tree::new();
     files(&tree, 1..=3);
     shell(&tree, "zip -q a.zip s1; zip -q b.zip s2; zip -q c.zip s3");
@@ -88,7 +88,7 @@ for name, parts in {
 }
 
 #[test]
-fn what_a_hostile_directory_claims_hides_nothing_and_stops_nothing() {
+fn a_hostile_central_directory_hides_nothing_and_stops_nothing() {
     let tree = Tree::new();
     files(&tree, 1..=2);
     shell(&tree, "zip -q a.zip s1; zip -q b.zip s2");

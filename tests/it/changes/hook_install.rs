@@ -37,7 +37,7 @@ pub(super) fn commits(repo: &Repo, args: &[&str], passes: bool) -> String {
 }
 
 #[test]
-fn hooks_are_installed_stop_commits_and_are_taken_back() {
+fn installed_hooks_block_commits_until_they_are_uninstalled() {
     let repo = Repo::of(&[("a", "clean")]);
     let ran = repo.run(&["hook", "install"]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
@@ -63,7 +63,7 @@ fn hooks_are_installed_stop_commits_and_are_taken_back() {
 }
 
 #[test]
-fn a_message_may_show_what_a_commit_takes_away() {
+fn a_verbose_message_may_show_a_removed_token() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.run(&["hook", "install"]);
     repo.stage(&[("a", "clean")]);
@@ -75,7 +75,7 @@ fn a_message_may_show_what_a_commit_takes_away() {
 }
 
 #[test]
-fn a_merge_is_stopped_and_a_hook_that_was_there_runs_first_and_comes_back() {
+fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     let repo = Repo::of(&[("a", "clean")]);
     let old = repo.root.join(".git/hooks/pre-commit");
     script(&old, "#!/bin/sh\necho before > .git/ran\ntest ! -e stop\n");
@@ -118,7 +118,7 @@ fn a_merge_is_stopped_and_a_hook_that_was_there_runs_first_and_comes_back() {
 }
 
 #[test]
-fn a_hook_whose_program_is_gone_stops_the_commit_and_says_so() {
+fn a_hook_without_its_program_blocks_the_commit_with_a_message() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.run(&["hook", "install", "--pre-commit"]);
     let path = repo.root.join(".git/hooks/pre-commit");
@@ -132,7 +132,7 @@ fn a_hook_whose_program_is_gone_stops_the_commit_and_says_so() {
 }
 
 #[test]
-fn hooks_go_where_core_hookspath_says() {
+fn hooks_are_installed_in_core_hookspath() {
     let repo = Repo::of(&[("a", "clean")]);
     let shared = repo.outside().join("shared hooks");
     repo.git(&["config", "core.hooksPath", &shared.to_string_lossy()]);
@@ -147,7 +147,7 @@ fn hooks_go_where_core_hookspath_says() {
 }
 
 #[test]
-fn a_linked_work_tree_shares_the_hooks_and_another_folder_can_be_named() {
+fn a_linked_work_tree_shares_hooks_and_repo_selects_another_folder() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.git(&["worktree", "add", "-q", "../linked"]);
     let linked = repo.outside().join("linked");
@@ -162,7 +162,7 @@ fn a_linked_work_tree_shares_the_hooks_and_another_folder_can_be_named() {
 }
 
 #[test]
-fn hooks_for_all_repositories_pass_on_to_each_ones_own() {
+fn global_hooks_call_the_hooks_of_each_repository() {
     let repo = Repo::of(&[("a", "clean")]);
     let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
@@ -189,7 +189,7 @@ fn hooks_for_all_repositories_pass_on_to_each_ones_own() {
 }
 
 #[test]
-fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says() {
+fn global_hooks_forward_arguments_and_input_to_server_hooks() {
     let repo = Repo::of(&[("a", "clean")]);
     let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
@@ -245,7 +245,7 @@ fn hooks_for_all_repositories_pass_on_what_a_server_runs_with_all_that_git_says(
 }
 
 #[test]
-fn a_bare_repository_gets_the_hook_that_it_runs() {
+fn a_bare_repository_accepts_only_the_pre_receive_hook() {
     let repo = Repo::of(&[("a", "clean")]);
     let server = repo.clone_to("server.git", &["--bare"]);
     let install = |args: &[&str]| repo.run_in(&server, &[&["hook", "install"], args].concat(), &[]);
@@ -259,7 +259,7 @@ fn a_bare_repository_gets_the_hook_that_it_runs() {
 }
 
 #[test]
-fn hooks_for_all_repositories_are_not_taken_for_those_of_one() {
+fn global_hooks_are_not_mistaken_for_repository_hooks() {
     let repo = Repo::of(&[("a", "clean")]);
     let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
@@ -293,7 +293,7 @@ fn hooks_for_all_repositories_are_not_taken_for_those_of_one() {
 }
 
 #[test]
-fn a_kept_hook_runs_under_its_own_name_with_its_neighbours_and_arguments() {
+fn a_kept_hook_runs_with_its_name_arguments_and_sibling_files() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
     let text = "#!/bin/sh\n. \"$(dirname \"$0\")/shared.sh\"\n\
@@ -322,7 +322,7 @@ fn a_kept_hook_runs_under_its_own_name_with_its_neighbours_and_arguments() {
 }
 
 #[test]
-fn links_scripts_of_windows_and_files_that_do_not_run_come_back_as_they_were() {
+fn links_windows_scripts_and_non_executable_files_are_restored_unchanged() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -359,7 +359,7 @@ fn links_scripts_of_windows_and_files_that_do_not_run_come_back_as_they_were() {
 }
 
 #[test]
-fn a_hook_kept_by_an_older_version_still_runs_after_a_reinstallation_and_comes_back() {
+fn a_hook_kept_by_an_older_version_survives_a_reinstallation() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
     let text = "#!/bin/sh\nbasename \"$0\" >> .git/ran\n";
@@ -385,7 +385,7 @@ fn a_hook_kept_by_an_older_version_still_runs_after_a_reinstallation_and_comes_b
 }
 
 #[test]
-fn a_folder_of_hooks_that_is_a_link_keeps_hooks_beside_what_it_leads_to() {
+fn a_symlinked_hooks_folder_keeps_old_hooks_next_to_its_target() {
     let repo = Repo::of(&[("a", "clean")]);
     let _ = std::fs::remove_dir_all(repo.root.join(".git/hooks"));
     script(&repo.outside().join("team/hooks/pre-commit"), "#!/bin/sh\ntouch .git/ran\n");
@@ -400,7 +400,7 @@ fn a_folder_of_hooks_that_is_a_link_keeps_hooks_beside_what_it_leads_to() {
 }
 
 #[test]
-fn what_still_runs_ddpatrol_after_it_was_uninstalled_is_reported() {
+fn uninstall_reports_hooks_that_still_run_ddpatrol() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
     script(&folder.join("pre-commit"), "#!/bin/sh\n# no ddpatrol\nexec ddpatrol staged\n");
@@ -420,7 +420,7 @@ fn what_still_runs_ddpatrol_after_it_was_uninstalled_is_reported() {
 }
 
 #[test]
-fn a_repository_that_hides_the_hooks_for_all_repositories_is_named() {
+fn a_repository_that_overrides_the_global_hooks_is_reported() {
     let repo = Repo::of(&[("a", "clean")]);
     let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];

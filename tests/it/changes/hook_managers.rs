@@ -35,7 +35,7 @@ fn on_path() -> String {
 }
 
 #[test]
-fn a_hook_of_another_manager_is_left_alone_and_the_lines_for_it_are_printed() {
+fn hooks_of_another_manager_are_unchanged_and_its_configuration_is_printed() {
     let tools = [
         ("lefthook", LEFTHOOK, "lefthook.yml", "run: ddpatrol staged --quiet"),
         ("simple-git-hooks", SIMPLE, "package.json", "\"pre-commit\": \"ddpatrol staged --quiet\""),
@@ -63,7 +63,7 @@ fn a_hook_of_another_manager_is_left_alone_and_the_lines_for_it_are_printed() {
 }
 
 #[test]
-fn a_hook_that_pre_commit_has_moved_is_renewed_and_removed_where_it_is() {
+fn a_hook_that_pre_commit_moved_is_updated_and_removed_in_place() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
     script(&folder.join("pre-commit"), "#!/bin/sh\ntouch .git/first\n");
@@ -85,7 +85,7 @@ fn a_hook_that_pre_commit_has_moved_is_renewed_and_removed_where_it_is() {
 }
 
 #[test]
-fn huskys_scripts_get_a_line_and_are_given_back_byte_for_byte() {
+fn husky_scripts_get_one_line_and_are_restored_byte_for_byte() {
     let repo = with_husky();
     let texts: [(&str, &[u8]); 3] = [
         ("pre-commit", b"#!/usr/bin/env sh\necho first > .git/ran\nexit ${HUSKY_EXIT:-0}"),
@@ -136,7 +136,7 @@ fn huskys_scripts_get_a_line_and_are_given_back_byte_for_byte() {
 }
 
 #[test]
-fn husky_is_found_from_a_subfolder_and_without_the_program_on_path_a_warning_is_printed() {
+fn husky_is_found_from_a_subfolder_and_a_missing_program_on_path_is_warned_about() {
     let repo = with_husky();
     repo.write("sub/a", "clean");
     let ran = repo.run_in(&repo.root.join("sub"), &["hook", "install", "--pre-commit"], &[]);
@@ -154,7 +154,7 @@ fn husky_is_found_from_a_subfolder_and_without_the_program_on_path_a_warning_is_
 }
 
 #[test]
-fn what_an_older_version_put_into_huskys_folder_is_taken_back() {
+fn hooks_of_an_older_version_in_the_husky_folder_are_removed() {
     let repo = with_husky();
     let folder = repo.root.join(".husky/_");
     let wrapper = std::fs::read(folder.join("pre-commit")).expect("a hook");
@@ -171,7 +171,7 @@ fn what_an_older_version_put_into_huskys_folder_is_taken_back() {
 }
 
 #[test]
-fn a_line_in_a_script_of_husky_is_removed_before_husky_is_active() {
+fn a_line_in_a_husky_script_is_removed_while_husky_is_inactive() {
     let repo = with_husky();
     repo.write(".husky/pre-commit", "npm test\n");
     repo.run(&["hook", "install", "--pre-commit"]);
@@ -185,7 +185,7 @@ fn a_line_in_a_script_of_husky_is_removed_before_husky_is_active() {
 }
 
 #[test]
-fn status_lists_what_runs_in_order_and_from_which_file() {
+fn status_lists_hooks_in_execution_order_with_their_files() {
     let repo = Repo::of(&[("a", "clean")]);
     let folder = repo.root.join(".git/hooks");
     let status = || {
@@ -225,7 +225,7 @@ fn status_lists_what_runs_in_order_and_from_which_file() {
 }
 
 #[test]
-fn status_follows_husky_and_the_hooks_for_all_repositories() {
+fn status_follows_husky_and_global_hooks() {
     let repo = with_husky();
     repo.write(".husky/pre-commit", "npm test\n");
     let status = |args: &[&str], variables: &[(&str, &str)]| {

@@ -33,7 +33,7 @@ fn assert_staged(repo: &Repo, expected: &str) {
 }
 
 #[test]
-fn git_lfs_itself_is_read_by_hooks_and_ranges() {
+fn lfs_objects_are_scanned_by_hooks_and_ranges() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.git(&["lfs", "install", "--local"]);
     repo.git(&["lfs", "track", "*.env"]);
@@ -60,7 +60,7 @@ fn git_lfs_itself_is_read_by_hooks_and_ranges() {
 }
 
 #[test]
-fn an_object_that_is_not_here_is_reported() {
+fn a_missing_lfs_object_is_reported() {
     let repo = Repo::of(&[("a", "clean")]);
     let content = format!("KEY={}", token(1));
     repo.stage(&[("prod.env", &pointer(content.as_bytes()))]);
@@ -94,7 +94,7 @@ fn an_object_that_is_not_here_is_reported() {
 }
 
 #[test]
-fn objects_are_read_from_where_the_configuration_says() {
+fn lfs_objects_are_read_from_the_configured_storage() {
     let repo = Repo::of(&[("a", "clean")]);
     let content = format!("KEY={}", token(1));
     repo.stage(&[("prod.env", &pointer(content.as_bytes()))]);
@@ -113,7 +113,7 @@ fn objects_are_read_from_where_the_configuration_says() {
 }
 
 #[test]
-fn a_large_object_and_an_archive_are_read_to_their_ends() {
+fn a_large_lfs_object_and_an_lfs_archive_are_scanned_completely() {
     let repo = Repo::of(&[("a", "clean")]);
     let mut large = vec![b'\n'; 20 << 20];
     large.extend_from_slice(token(1).as_bytes());

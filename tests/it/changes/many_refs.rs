@@ -96,7 +96,7 @@ fn chain(length: u64) -> Repo {
 }
 
 #[test]
-fn a_new_branch_is_not_hidden_by_those_that_contain_it() {
+fn a_new_branch_is_judged_even_if_other_branches_contain_it() {
     let repo = chain(6);
     // What the other side has: f1 and f2, and branches that go on behind the new one.
     repo.git(&["update-ref", "refs/remotes/origin/old", "main~4"]);
@@ -114,7 +114,7 @@ fn a_new_branch_is_not_hidden_by_those_that_contain_it() {
 }
 
 #[test]
-fn several_new_branches_are_judged_though_others_are_between_them() {
+fn several_new_branches_are_judged_despite_branches_between_them() {
     let repo = chain(6);
     repo.git(&["update-ref", "refs/remotes/origin/old", "main~4"]);
     // Contains the first new branch, and is contained by the second.

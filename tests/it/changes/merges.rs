@@ -66,7 +66,7 @@ fn two_branches() -> Repo {
 }
 
 #[test]
-fn a_merge_that_brings_a_file_as_it_is_passes() {
+fn a_merge_with_unchanged_files_passes() {
     let repo = two_branches();
     passes(&repo, &["merge", "--no-edit", "main"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
@@ -76,7 +76,7 @@ fn a_merge_that_brings_a_file_as_it_is_passes() {
 }
 
 #[test]
-fn a_conflict_that_is_resolved_passes_unless_a_token_is_added() {
+fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     let repo = two_branches();
     commit(&repo, &[("m", "mine\n")]);
     conflicts(&repo, &["merge", "main"]);
@@ -102,7 +102,7 @@ fn a_conflict_that_is_resolved_passes_unless_a_token_is_added() {
 }
 
 #[test]
-fn a_file_in_a_folder_that_one_side_has_renamed_passes() {
+fn a_file_in_a_folder_renamed_by_one_side_passes() {
     let files: Vec<(String, String)> =
         (0..5).map(|at| (format!("old/{at}"), format!("file {at}\n").repeat(9))).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
@@ -118,7 +118,7 @@ fn a_file_in_a_folder_that_one_side_has_renamed_passes() {
 }
 
 #[test]
-fn the_name_of_a_file_that_a_merge_brings_passes() {
+fn a_token_in_a_file_name_from_the_other_side_passes() {
     let repo = two_branches();
     repo.git(&["checkout", "-q", "main"]);
     commit(&repo, &[(&format!("{}/a.txt", token(3)), "clean")]);
@@ -133,7 +133,7 @@ fn the_name_of_a_file_that_a_merge_brings_passes() {
 }
 
 #[test]
-fn an_octopus_merge_passes_unless_a_token_is_added() {
+fn an_octopus_merge_passes_unless_it_adds_a_token() {
     let repo = hooked(&[("a", "clean")]);
     for (seed, name) in [(1, "one"), (2, "two"), (3, "three")] {
         branch(&repo, name, "main");
@@ -179,7 +179,7 @@ fn a_merge_that_moves_a_token_to_another_file_is_judged() {
 }
 
 #[test]
-fn what_is_picked_reverted_or_rebased_is_not_new() {
+fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     let repo = hooked(&[("m", "base\n"), ("old.env", &token(5))]);
     branch(&repo, "side", "main");
     commit(&repo, &[("m", &format!("side\n{}\n", token(1)))]);
@@ -219,7 +219,7 @@ fn what_is_picked_reverted_or_rebased_is_not_new() {
 }
 
 #[test]
-fn a_merge_in_a_linked_work_tree_is_its_own() {
+fn a_merge_in_a_linked_work_tree_does_not_affect_the_main_one() {
     let repo = two_branches();
     repo.git(&["worktree", "add", "-q", "-b", "linked", "../linked", "feature"]);
     let linked = repo.outside().join("linked");
@@ -233,7 +233,7 @@ fn a_merge_in_a_linked_work_tree_is_its_own() {
 }
 
 #[test]
-fn a_merge_head_that_cannot_be_read_makes_everything_new() {
+fn an_unreadable_merge_head_makes_every_token_new() {
     let repo = two_branches();
     passes(&repo, &["merge", "-q", "--no-commit", "--no-ff", "main"]);
     repo.write(".git/MERGE_HEAD", format!("{}\n", "1".repeat(40)));

@@ -43,7 +43,7 @@ fn stopped(repo: &Repo, args: &[&str]) -> String {
 }
 
 #[test]
-fn the_first_push_to_another_remote_is_judged_whole() {
+fn the_first_push_to_another_remote_is_judged_completely() {
     let repo = with_old_token();
     add_remote(&repo, "public");
     // One whose name begins with that of a remote that has the token.
@@ -60,7 +60,7 @@ fn the_first_push_to_another_remote_is_judged_whole() {
 }
 
 #[test]
-fn a_remote_that_has_the_token_gets_more_commits() {
+fn a_push_to_a_remote_that_has_the_token_passes() {
     let repo = with_old_token();
     add_remote(&repo, "public");
     accepted(&repo, &["--no-verify", "public", "main~2:refs/heads/old"]);
@@ -72,13 +72,13 @@ fn a_remote_that_has_the_token_gets_more_commits() {
 }
 
 #[test]
-fn the_url_of_a_remote_is_that_remote() {
+fn a_remote_url_is_resolved_to_its_remote() {
     let repo = with_old_token();
     accepted(&repo, &["../origin.git", "main:refs/heads/topic"]);
 }
 
 #[test]
-fn a_remote_with_refspecs_of_its_own_has_what_they_say() {
+fn custom_refspecs_of_a_remote_are_honoured() {
     let repo = with_old_token();
     repo.git(&["remote", "add", "upstream", "../origin.git"]);
     let refspec = "+refs/heads/*:refs/remotes/theirs/*";
@@ -89,7 +89,7 @@ fn a_remote_with_refspecs_of_its_own_has_what_they_say() {
 }
 
 #[test]
-fn what_a_mirror_keeps_as_branches_is_not_taken_for_pushed() {
+fn branches_of_a_mirror_do_not_count_as_pushed() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.git(&["init", "-q", "--bare", "../mirror.git"]);
     repo.git(&["remote", "add", "--mirror=fetch", "mirror", "../mirror.git"]);
@@ -99,7 +99,7 @@ fn what_a_mirror_keeps_as_branches_is_not_taken_for_pushed() {
 }
 
 #[test]
-fn names_of_pushed_branches_and_tags_are_read() {
+fn names_of_pushed_branches_and_tags_are_scanned() {
     let repo = with_old_token();
     let told = stopped(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
     let name = format!("in the name of the reference refs/heads/fix/{}", &token(2)[..29]);
@@ -116,7 +116,7 @@ fn names_of_pushed_branches_and_tags_are_read() {
 }
 
 #[test]
-fn messages_of_pushed_tags_are_read() {
+fn messages_of_pushed_tags_are_scanned() {
     let repo = with_old_token();
     accepted(&repo, &["origin", "main"]);
     repo.git(&["tag", "-a", "-m", &format!("T={}", token(2)), "v1"]);
@@ -137,7 +137,7 @@ fn messages_of_pushed_tags_are_read() {
 }
 
 #[test]
-fn a_server_reads_names_and_messages() {
+fn pre_receive_scans_names_and_messages() {
     let repo = Repo::of(&[("a", "clean")]);
     add_remote(&repo, "origin");
     let server = repo.outside().join("origin.git");
@@ -161,7 +161,7 @@ fn a_server_reads_names_and_messages() {
 }
 
 #[test]
-fn lines_of_git_name_references_on_standard_input() {
+fn references_are_read_from_the_hook_input() {
     let repo = Repo::of(&[("a", "clean")]);
     let (id, zeros) = (repo.id("HEAD"), "0".repeat(40));
     repo.git(&["tag", "-a", "-m", &token(3), "v1"]);
@@ -185,7 +185,7 @@ fn lines_of_git_name_references_on_standard_input() {
 }
 
 #[test]
-fn tracking_references_to_lost_objects_do_not_hide_or_stop_a_push() {
+fn remote_refs_to_missing_objects_neither_hide_nor_block_a_push() {
     let repo = with_old_token();
     repo.write(".git/refs/remotes/origin/lost", format!("{}\n", "1".repeat(40)));
     accepted(&repo, &["origin", "main"]);
@@ -197,7 +197,7 @@ fn tracking_references_to_lost_objects_do_not_hide_or_stop_a_push() {
 }
 
 #[test]
-fn under_pre_commit_other_unpushed_work_is_listed_and_passes() {
+fn unpushed_tokens_of_other_branches_are_listed_and_pass_under_pre_commit() {
     let repo = with_old_token();
     accepted(&repo, &["origin", "main"]);
     let base = repo.id("HEAD");

@@ -48,7 +48,7 @@ fn set(repo: &Repo, server: &Path, name: &str, value: &str) {
 }
 
 #[test]
-fn a_push_is_rejected_with_commit_path_and_token_and_how_to_go_on() {
+fn a_rejected_push_shows_commit_path_token_and_remediation() {
     let repo = Repo::of(&[("a", "clean")]);
     let server = guarded(&repo);
     for (seed, limit) in [(1, "1"), (2, "1000")] {
@@ -73,7 +73,7 @@ fn a_push_is_rejected_with_commit_path_and_token_and_how_to_go_on() {
 }
 
 #[test]
-fn what_the_server_has_already_is_not_the_pushs() {
+fn content_that_the_server_already_has_is_not_new() {
     let repo = Repo::of(&[("known", &format!("{}\n{}", token(1), "line\n".repeat(2000)))]);
     let server = guarded(&repo);
     // A thin push: the server completes its pack with the old version as a base.
@@ -90,7 +90,7 @@ fn what_the_server_has_already_is_not_the_pushs() {
 }
 
 #[test]
-fn new_branches_tags_merges_and_forced_pushes_are_judged() {
+fn new_branches_tags_merges_and_force_pushes_are_judged() {
     let repo = Repo::of(&[("a", "clean")]);
     let server = guarded(&repo);
     repo.git(&["checkout", "-q", "-b", "topic"]);
@@ -115,7 +115,7 @@ fn new_branches_tags_merges_and_forced_pushes_are_judged() {
 }
 
 #[test]
-fn the_first_push_to_an_empty_server_is_judged_whole() {
+fn the_first_push_to_an_empty_server_is_judged_completely() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.commit(&[("a", "gone")], "taken away");
     repo.git(&["init", "-q", "--bare", "-b", "main", "../server.git"]);
@@ -130,7 +130,7 @@ fn the_first_push_to_an_empty_server_is_judged_whole() {
 }
 
 #[test]
-fn the_servers_own_branch_decides_what_does_not_count() {
+fn the_policy_of_the_server_branch_applies_to_a_push() {
     let repo = Repo::of(&[("a", "clean")]);
     guarded(&repo);
     let allow = |seed: u64| {
@@ -154,7 +154,7 @@ fn the_servers_own_branch_decides_what_does_not_count() {
 }
 
 #[test]
-fn a_push_that_cannot_be_looked_at_whole_is_rejected() {
+fn a_push_that_cannot_be_scanned_completely_is_rejected() {
     let repo = Repo::of(&[("a", "clean")]);
     let server = guarded(&repo);
     repo.commit(&[("b", "clean")], "more");
@@ -176,7 +176,7 @@ fn a_push_that_cannot_be_looked_at_whole_is_rejected() {
 }
 
 #[test]
-fn a_developers_push_is_stopped_before_anything_is_sent() {
+fn pre_push_blocks_a_push_before_anything_is_sent() {
     let repo = Repo::of(&[("a", &token(7))]);
     let server = server(&repo);
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
@@ -220,7 +220,7 @@ fn a_developers_push_is_stopped_before_anything_is_sent() {
 }
 
 #[test]
-fn an_old_hook_gets_the_same_input() {
+fn an_existing_hook_gets_the_same_input() {
     let repo = Repo::of(&[("a", "clean")]);
     let server = server(&repo);
     let hook = server.join("hooks/pre-receive");
@@ -239,7 +239,7 @@ fn an_old_hook_gets_the_same_input() {
 }
 
 #[test]
-fn the_pre_commit_frameworks_variables_are_read() {
+fn the_environment_variables_of_pre_commit_are_read() {
     let repo = Repo::of(&[("a", "clean")]);
     server(&repo);
     repo.commit(&[("b", &token(1))], "a leak");

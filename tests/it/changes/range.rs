@@ -15,7 +15,7 @@ fn assert_range(repo: &Repo, revisions: &[&str], expected: &str) {
 }
 
 #[test]
-fn a_range_is_spelled_as_git_does() {
+fn a_range_uses_git_revision_syntax() {
     let repo = Repo::of(&[("a", &token(9))]);
     repo.git(&["branch", "base"]);
     repo.commit(&[("b", &token(1))], "one");
@@ -78,7 +78,7 @@ fn revisions_are_read_from_standard_input() {
 }
 
 #[test]
-fn single_commits_are_judged_each_alone() {
+fn single_commits_are_judged_separately() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.commit(&[("a", &token(1))], "brings it");
     repo.commit(&[("a", &format!("{}\nx", token(1)))], "edits beside it");
@@ -90,7 +90,7 @@ fn single_commits_are_judged_each_alone() {
 }
 
 #[test]
-fn what_came_and_went_inside_the_range_is_new() {
+fn a_token_added_and_removed_within_the_range_is_new() {
     let repo = Repo::of(&[("a", "clean")]);
     let id = repo.commit(&[("a", &token(1))], "came");
     repo.commit(&[("a", "clean")], "went");
@@ -104,7 +104,7 @@ fn what_came_and_went_inside_the_range_is_new() {
 }
 
 #[test]
-fn three_edits_of_one_file_tell_each_token_once_and_in_its_commit() {
+fn each_token_of_three_edits_is_reported_once_with_its_commit() {
     let old = token(9);
     let repo = Repo::of(&[("a", &old)]);
     let first = repo.commit(&[("a", &format!("{old}\n{}", token(1)))], "one");
@@ -126,7 +126,7 @@ fn three_edits_of_one_file_tell_each_token_once_and_in_its_commit() {
 }
 
 #[test]
-fn a_token_that_only_a_merge_brings_is_found() {
+fn a_token_added_by_a_merge_commit_is_new() {
     let repo = Repo::of(&[("a", "base"), ("b", "base")]);
     repo.git(&["checkout", "-q", "-b", "side"]);
     repo.commit(&[("b", "side")], "side");
@@ -141,7 +141,7 @@ fn a_token_that_only_a_merge_brings_is_found() {
 }
 
 #[test]
-fn a_merge_of_the_base_brings_nothing_of_the_base() {
+fn merging_the_base_adds_no_token_of_the_base() {
     let repo = Repo::of(&[("a", "base\n\n\n\n"), ("b", "base")]);
     repo.git(&["checkout", "-q", "-b", "feature"]);
     repo.commit(&[("a", "base\n\n\n\nfeature\n")], "feature");
@@ -156,7 +156,7 @@ fn a_merge_of_the_base_brings_nothing_of_the_base() {
 }
 
 #[test]
-fn an_edit_beside_a_token_that_the_base_has_removed_since_passes() {
+fn an_edit_next_to_a_token_that_the_base_later_removed_passes() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.git(&["checkout", "-q", "-b", "feature"]);
     repo.commit(&[("a", &format!("{}\nbeside", token(1)))], "edit");
@@ -168,7 +168,7 @@ fn an_edit_beside_a_token_that_the_base_has_removed_since_passes() {
 }
 
 #[test]
-fn messages_authors_and_names_are_read() {
+fn messages_authors_and_file_names_are_scanned() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.commit(&[("a", "edited")], &format!("subject\n\nsee {}", token(1)));
     assert_range(&repo, &["HEAD"], "1; new commit of a commit");
@@ -185,7 +185,7 @@ fn messages_authors_and_names_are_read() {
 }
 
 #[test]
-fn the_message_of_a_tag_that_is_brought_is_read() {
+fn the_message_of_a_tag_in_the_range_is_scanned() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.git(&["tag", "-a", "-m", &token(1), "inner"]);
     repo.git(&["tag", "-a", "-m", "outer", "outer", "inner"]);
@@ -199,7 +199,7 @@ fn the_message_of_a_tag_that_is_brought_is_read() {
 }
 
 #[test]
-fn moves_and_renames_pass_and_copies_do_not() {
+fn moved_and_renamed_tokens_pass_and_copied_tokens_fail() {
     let repo = Repo::of(&[("from", &token(1)), ("to", "clean"), ("old", &token(2))]);
     repo.commit(&[("from", "gone"), ("to", &token(1))], "move");
     assert_range(&repo, &["HEAD"], "0; moved to from from");
@@ -217,7 +217,7 @@ fn moves_and_renames_pass_and_copies_do_not() {
 }
 
 #[test]
-fn a_file_that_becomes_a_folder_is_read() {
+fn a_file_that_becomes_a_folder_is_scanned() {
     let repo = Repo::of(&[("it", &token(1)), ("b", "clean")]);
     repo.git(&["rm", "-q", "it"]);
     repo.commit(&[("it/inner", &token(2)), ("it/moved", &token(1))], "a folder");
@@ -228,7 +228,7 @@ fn a_file_that_becomes_a_folder_is_read() {
 }
 
 #[test]
-fn notes_and_root_commits_are_commits_too() {
+fn notes_and_root_commits_are_scanned() {
     let repo = Repo::of(&[("a", &token(1))]);
     assert_range(&repo, &["HEAD"], "1; new a");
     repo.git(&["notes", "add", "-m", "clean"]);
@@ -238,7 +238,7 @@ fn notes_and_root_commits_are_commits_too() {
 }
 
 #[test]
-fn repositories_of_every_format_have_ranges() {
+fn ranges_work_in_every_repository_format() {
     for arguments in [&["--object-format=sha256"][..], &["--ref-format=reftable"]] {
         let repo = Repo::with(arguments);
         repo.commit(&[("a", &token(1))], "base");
@@ -250,7 +250,7 @@ fn repositories_of_every_format_have_ranges() {
 }
 
 #[test]
-fn without_git_a_plain_repository_is_read_by_the_library() {
+fn a_plain_repository_is_read_without_the_git_program() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.commit(&[("a", &token(1))], "one");
     let arguments = ["range", "--report", "json", "HEAD~1..main"];
@@ -259,7 +259,7 @@ fn without_git_a_plain_repository_is_read_by_the_library() {
 }
 
 #[test]
-fn a_revision_is_never_an_option() {
+fn a_revision_is_never_parsed_as_an_option() {
     let repo = Repo::of(&[("a", "clean")]);
     let output = repo.root.join("written");
     let option = format!("--output={}", output.display());
@@ -273,7 +273,7 @@ fn a_revision_is_never_an_option() {
 }
 
 #[test]
-fn what_is_missing_is_told_once() {
+fn a_missing_object_is_reported_once() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.commit(&[("a", &token(1))], "a leak");
     std::fs::write(repo.root.join(".git/objects/info/alternates"), "/nonexistent/objects\n")

@@ -29,7 +29,7 @@ fn assert_range_in(
 }
 
 #[test]
-fn a_new_branch_is_held_against_all_other_references() {
+fn a_new_branch_is_compared_with_all_other_references() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.git(&["checkout", "-q", "-b", "feature"]);
     repo.commit(&[("a", &format!("{}\nbeside", token(1)))], "beside");
@@ -49,7 +49,7 @@ fn a_new_branch_is_held_against_all_other_references() {
 }
 
 #[test]
-fn a_new_branch_with_no_other_reference_brings_everything() {
+fn every_commit_of_a_branch_without_other_references_is_new() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.commit(&[("a", "gone")], "more");
     let range = format!("{ZEROS}..HEAD");
@@ -57,7 +57,7 @@ fn a_new_branch_with_no_other_reference_brings_everything() {
 }
 
 #[test]
-fn what_only_local_references_have_is_new_to_a_remote() {
+fn commits_only_on_local_references_are_new_to_a_remote() {
     let repo = Repo::of(&[("a", "clean")]);
     let clone = repo.clone_to("clone", &[]);
     let git = |arguments: &[&str]| {
@@ -88,7 +88,7 @@ fn a_deleted_branch_and_an_empty_range_pass_with_a_note() {
 }
 
 #[test]
-fn a_branch_without_common_history_brings_all_of_itself() {
+fn every_commit_of_a_branch_without_common_history_is_new() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.git(&["checkout", "-q", "--orphan", "other"]);
     repo.git(&["rm", "-q", "-r", "-f", "."]);
@@ -99,7 +99,7 @@ fn a_branch_without_common_history_brings_all_of_itself() {
 }
 
 #[test]
-fn a_base_that_is_missing_is_an_error_that_says_how_to_get_it() {
+fn a_missing_base_is_an_error_with_the_command_that_fetches_it() {
     let repo = Repo::of(&[("a", "clean")]);
     let base = repo.id("HEAD");
     repo.commit(&[("a", &token(1))], "one");
@@ -126,7 +126,7 @@ fn a_base_that_is_missing_is_an_error_that_says_how_to_get_it() {
 }
 
 #[test]
-fn a_range_that_a_shallow_clone_cuts_says_so() {
+fn a_range_truncated_by_a_shallow_clone_is_reported() {
     let repo = Repo::of(&[("a", &token(1))]);
     repo.commit(&[("b", "clean")], "one");
     repo.git(&["branch", "side"]);
@@ -141,7 +141,7 @@ fn a_range_that_a_shallow_clone_cuts_says_so() {
 }
 
 #[test]
-fn a_missing_or_broken_object_of_the_range_is_never_a_pass() {
+fn a_range_with_a_missing_or_corrupt_object_never_passes() {
     for lost in ["HEAD~1:b", "HEAD~1:folder", "HEAD~1^{tree}", "HEAD~1", "HEAD~2^{tree}"] {
         for broken in [false, true] {
             let repo = Repo::of(&[("a", "clean"), ("folder/x", "clean")]);
@@ -161,7 +161,7 @@ fn a_missing_or_broken_object_of_the_range_is_never_a_pass() {
 }
 
 #[test]
-fn what_can_be_read_beside_a_broken_object_is_judged() {
+fn readable_objects_next_to_a_corrupt_object_are_judged() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.commit(&[("b", "clean")], "one");
     repo.commit(&[("c", &token(1))], "two");

@@ -68,7 +68,7 @@ fn no_format_shows_a_secret_and_workers_change_nothing() {
 }
 
 #[test]
-fn each_line_of_a_stream_says_how_the_token_stands() {
+fn each_line_of_a_stream_has_the_status_of_the_token() {
     let repo = Repo::of(&[("a", &token(1)), ("from", &token(2))]);
     let edited = format!("{}\n{}", token(1), token(3));
     repo.stage(&[("a", &edited), ("from", ""), ("to", &token(2))]);
@@ -100,7 +100,7 @@ fn quiet_prints_findings_and_errors_only() {
 }
 
 #[test]
-fn a_range_is_valid_sarif_in_which_every_result_has_a_file() {
+fn a_range_report_is_valid_sarif_and_every_result_has_a_file() {
     let repo = full();
     let schema = include_str!("../../data/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}\\\\]?$");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");

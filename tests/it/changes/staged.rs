@@ -35,7 +35,7 @@ fn staged_content_is_scanned_not_the_work_tree() {
 }
 
 #[test]
-fn what_is_staged_before_the_first_commit_is_new() {
+fn a_token_staged_before_the_first_commit_is_new() {
     for arguments in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
         let repo = Repo::with(arguments);
         assert_staged(&repo, "0");
@@ -57,7 +57,7 @@ fn repositories_of_every_format_are_compared_with_their_head() {
 }
 
 #[test]
-fn what_is_only_intended_to_be_added_is_not_staged() {
+fn a_file_added_with_intent_to_add_is_not_staged() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.write("new", token(1));
     repo.git(&["add", "--intent-to-add", "new"]);
@@ -67,7 +67,7 @@ fn what_is_only_intended_to_be_added_is_not_staged() {
 }
 
 #[test]
-fn a_renamed_file_keeps_its_token_and_may_not_bring_another() {
+fn a_token_in_a_renamed_file_is_not_new_and_an_added_one_is() {
     let repo = Repo::of(&[("old", &page(&token(1)))]);
     repo.git(&["mv", "old", "new"]);
     assert_staged(&repo, "0; 1 already there");
@@ -76,7 +76,7 @@ fn a_renamed_file_keeps_its_token_and_may_not_bring_another() {
 }
 
 #[test]
-fn a_change_of_mode_or_kind_or_a_deletion_brings_nothing() {
+fn mode_changes_type_changes_and_deletions_add_no_token() {
     let repo = Repo::of(&[("a", &token(1)), ("b", &token(2)), ("c", "a")]);
     repo.git(&["update-index", "--chmod=+x", "a"]);
     assert_staged(&repo, "0; 1 already there");
@@ -89,7 +89,7 @@ fn a_change_of_mode_or_kind_or_a_deletion_brings_nothing() {
 }
 
 #[test]
-fn the_target_of_a_link_is_content() {
+fn the_target_of_a_symbolic_link_is_scanned() {
     let repo = Repo::of(&[("a", "clean")]);
     std::os::unix::fs::symlink(token(1), repo.root.join("link")).expect("a link");
     repo.git(&["add", "link"]);
@@ -102,7 +102,7 @@ fn the_target_of_a_link_is_content() {
 }
 
 #[test]
-fn a_submodule_is_named_and_not_read() {
+fn a_staged_submodule_is_reported_and_not_scanned() {
     let other = Repo::of(&[("secret", &token(1))]);
     let repo = Repo::of(&[("a", "clean")]);
     let path = other.root.to_string_lossy();
@@ -116,7 +116,7 @@ fn a_submodule_is_named_and_not_read() {
 }
 
 #[test]
-fn binary_files_are_read() {
+fn binary_files_are_scanned() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.write("binary", [b"\0\xff\xfe\0", token(1).as_bytes(), b"\0\0"].concat());
     repo.git(&["add", "-A"]);
@@ -124,7 +124,7 @@ fn binary_files_are_read() {
 }
 
 #[test]
-fn the_name_of_a_new_file_or_folder_is_read() {
+fn the_name_of_a_new_file_or_folder_is_scanned() {
     let (file, folder) = (token(1), token(2));
     let repo = Repo::of(&[("a", "clean")]);
     repo.stage(&[(&format!("{file}.txt"), ""), (&format!("{folder}/x"), "")]);
@@ -141,7 +141,7 @@ fn the_name_of_a_new_file_or_folder_is_read() {
 }
 
 #[test]
-fn every_version_of_a_path_in_conflict_is_looked_at() {
+fn every_version_of_a_conflicted_path_is_scanned() {
     let repo = Repo::of(&[("a", "base\n")]);
     repo.git(&["checkout", "-q", "-b", "theirs"]);
     repo.commit(&[("a", &token(1))], "theirs");
@@ -159,7 +159,7 @@ fn every_version_of_a_path_in_conflict_is_looked_at() {
 }
 
 #[test]
-fn an_edit_beside_an_old_token_passes_and_is_counted() {
+fn an_edit_next_to_an_existing_token_passes_and_is_counted() {
     let repo = Repo::of(&[("a", &token(1)), ("b", "clean")]);
     repo.stage(&[("a", &format!("{}\na line beside it\n", token(1)))]);
     assert_staged(&repo, "0; 1 already there");
@@ -172,7 +172,7 @@ fn an_edit_beside_an_old_token_passes_and_is_counted() {
 }
 
 #[test]
-fn a_token_that_moved_is_told_and_passes() {
+fn a_moved_token_is_reported_and_passes() {
     let repo = Repo::of(&[("from", &token(1)), ("b", "clean")]);
     repo.stage(&[("from", "gone"), ("b", &format!("clean\n{}", token(1)))]);
     let ran = staged(&repo);
@@ -185,7 +185,7 @@ fn a_token_that_moved_is_told_and_passes() {
 }
 
 #[test]
-fn a_copy_of_a_token_into_a_second_file_is_new() {
+fn a_token_copied_to_a_second_file_is_new() {
     let repo = Repo::of(&[("first", &token(1)), ("second", "clean")]);
     repo.stage(&[("second", &token(1))]);
     assert_staged(&repo, "1; new second");
@@ -227,7 +227,7 @@ fn a_sparse_index_is_read() {
 }
 
 #[test]
-fn the_index_that_the_environment_names_is_read() {
+fn the_index_file_of_the_environment_is_read() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.stage(&[("a", &token(1))]);
     std::fs::copy(repo.root.join(".git/index"), repo.outside().join("other")).expect("a copy");
@@ -244,7 +244,7 @@ fn the_index_that_the_environment_names_is_read() {
 }
 
 #[test]
-fn without_git_a_plain_repository_is_read_by_the_library() {
+fn a_plain_repository_is_read_without_the_git_program() {
     let repo = Repo::of(&[("a", "clean"), ("old", &page(&token(1)))]);
     repo.git(&["mv", "old", "renamed"]);
     repo.stage(&[("b", &token(2))]);
@@ -257,7 +257,7 @@ fn without_git_a_plain_repository_is_read_by_the_library() {
 }
 
 #[test]
-fn outside_a_repository_there_is_nothing_to_commit() {
+fn staged_fails_outside_a_repository() {
     let repo = Repo::new();
     for command in [&["staged"][..], &["range", "HEAD"], &["range", "HEAD~1..HEAD"]] {
         let ran = repo.run_in(repo.outside(), command, &[]);
@@ -269,7 +269,7 @@ fn outside_a_repository_there_is_nothing_to_commit() {
 }
 
 #[test]
-fn a_broken_index_is_never_a_pass() {
+fn a_corrupt_index_never_passes() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.stage(&[("a", "edited"), ("b", &token(1))]);
     let index = repo.root.join(".git/index");
@@ -295,7 +295,7 @@ fn a_broken_index_is_never_a_pass() {
 }
 
 #[test]
-fn a_head_that_cannot_be_read_is_never_a_pass() {
+fn an_unreadable_head_never_passes() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.stage(&[("a", &token(1))]);
     repo.spoil("HEAD^{tree}");
@@ -303,7 +303,7 @@ fn a_head_that_cannot_be_read_is_never_a_pass() {
 }
 
 #[test]
-fn a_staged_blob_that_is_missing_or_broken_is_never_a_pass() {
+fn a_missing_or_corrupt_staged_blob_never_passes() {
     let repo = Repo::of(&[("a", "clean")]);
     repo.stage(&[("b", "something"), ("c", &token(1))]);
     let id = repo.id(":b");

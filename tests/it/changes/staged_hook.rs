@@ -43,7 +43,7 @@ fn assert_commits_with(
 }
 
 #[test]
-fn a_commit_is_stopped_by_a_staged_token_and_by_no_other() {
+fn only_a_staged_token_blocks_a_commit() {
     let repo = hooked();
     repo.stage(&[("a", &token(1))]);
     assert_commits(&repo, &repo.root, &[], false);
@@ -53,7 +53,7 @@ fn a_commit_is_stopped_by_a_staged_token_and_by_no_other() {
 }
 
 #[test]
-fn the_first_commit_is_stopped_too() {
+fn the_first_commit_of_a_repository_is_scanned() {
     let repo = Repo::new();
     repo.hook("pre-commit", "staged");
     repo.stage(&[("a", &token(1))]);
@@ -63,7 +63,7 @@ fn the_first_commit_is_stopped_too() {
 }
 
 #[test]
-fn commit_all_reads_what_it_adds_itself() {
+fn commit_all_scans_the_files_that_it_stages() {
     let repo = hooked();
     repo.write("a", token(1));
     assert_commits(&repo, &repo.root, &["-a"], false);
@@ -77,7 +77,7 @@ fn commit_all_reads_what_it_adds_itself() {
 }
 
 #[test]
-fn a_commit_of_named_files_reads_these_and_no_other_staged_file() {
+fn a_commit_of_named_files_scans_only_these_files() {
     let repo = hooked();
     repo.stage(&[("a", &token(1)), ("b", "edited\n")]);
     repo.write("folder/c", token(2));
@@ -94,7 +94,7 @@ fn a_commit_of_named_files_reads_these_and_no_other_staged_file() {
 }
 
 #[test]
-fn a_commit_of_chosen_hunks_reads_these_alone() {
+fn a_commit_of_selected_hunks_scans_only_these_hunks() {
     let page = |first: &str, last: &str| {
         let lines: String = (0..30).map(|line| format!("line {line}\n")).collect();
         format!("{first}\n{lines}{last}\n")
@@ -110,7 +110,7 @@ fn a_commit_of_chosen_hunks_reads_these_alone() {
 }
 
 #[test]
-fn an_amended_commit_is_read() {
+fn an_amended_commit_is_scanned() {
     let repo = hooked();
     repo.stage(&[("a", &token(1))]);
     assert_commits(&repo, &repo.root, &["--amend"], false);
@@ -119,7 +119,7 @@ fn an_amended_commit_is_read() {
 }
 
 #[test]
-fn a_linked_work_tree_has_an_index_of_its_own() {
+fn the_index_of_a_linked_work_tree_is_scanned_separately() {
     let repo = hooked();
     repo.git(&["worktree", "add", "-q", "../linked"]);
     let linked = repo.outside().join("linked");
@@ -136,7 +136,7 @@ fn a_linked_work_tree_has_an_index_of_its_own() {
 }
 
 #[test]
-fn a_commit_may_begin_in_a_folder_or_outside() {
+fn a_commit_from_a_subfolder_or_from_outside_is_scanned() {
     let repo = hooked();
     repo.stage(&[("a", &token(1))]);
     let folder = repo.root.join("folder");
@@ -154,7 +154,7 @@ fn a_commit_may_begin_in_a_folder_or_outside() {
 }
 
 #[test]
-fn a_submodule_has_a_hook_and_an_index_of_its_own() {
+fn the_hook_of_a_submodule_scans_the_index_of_the_submodule() {
     let other = Repo::of(&[("inner", "clean\n")]);
     let repo = Repo::of(&[("a", "clean")]);
     repo.git(&["submodule", "--quiet", "add", &other.root.to_string_lossy(), "sub"]);
@@ -173,7 +173,7 @@ fn a_submodule_has_a_hook_and_an_index_of_its_own() {
 }
 
 #[test]
-fn a_sparse_work_tree_is_committed_from() {
+fn a_commit_from_a_sparse_work_tree_is_scanned() {
     let repo = hooked();
     repo.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "folder"]);
     repo.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "other"]);
@@ -187,7 +187,7 @@ fn a_sparse_work_tree_is_committed_from() {
 }
 
 #[test]
-fn a_split_index_is_committed_from() {
+fn a_commit_from_a_split_index_is_scanned() {
     let repo = hooked();
     repo.git(&["config", "core.splitIndex", "true"]);
     repo.git(&["update-index", "--split-index"]);
@@ -200,7 +200,7 @@ fn a_split_index_is_committed_from() {
 }
 
 #[test]
-fn the_users_own_index_is_committed_from() {
+fn a_commit_from_a_custom_index_file_is_scanned() {
     let repo = hooked();
     let mut script = String::from("export GIT_INDEX_FILE=../own\ngit read-tree HEAD\n");
     repo.write("a", token(1));

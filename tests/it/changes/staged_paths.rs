@@ -15,7 +15,7 @@ fn assert_staged(repo: &Repo, paths: &[&str], expected: &str) {
 }
 
 #[test]
-fn a_staged_path_is_judged_by_its_staged_change_and_no_other_path_is() {
+fn only_named_staged_paths_are_judged_by_their_staged_changes() {
     let repo = Repo::of(&[("old", &token(1)), ("a", "clean"), ("b", "clean")]);
     repo.stage(&[("old", &format!("{}\nedited", token(1))), ("a", &token(2)), ("b", &token(3))]);
     repo.write("a", "clean in the work tree");
@@ -28,7 +28,7 @@ fn a_staged_path_is_judged_by_its_staged_change_and_no_other_path_is() {
 }
 
 #[test]
-fn a_path_that_is_not_staged_is_scanned_whole() {
+fn a_path_without_staged_changes_is_scanned_completely() {
     let repo = Repo::of(&[("a", &token(1)), ("b", "clean"), (".gitignore", "ignored")]);
     repo.write("ignored", token(2));
     repo.stage(&[("b", "edited")]);
@@ -57,7 +57,7 @@ fn deleted_and_renamed_paths_do_not_fail() {
 }
 
 #[test]
-fn a_token_that_moved_from_a_path_that_is_not_named_is_not_new() {
+fn a_token_moved_from_an_unnamed_path_is_not_new() {
     let repo = Repo::of(&[("from", &token(1)), ("to", "clean"), ("gone", &token(2))]);
     repo.stage(&[("from", "taken away"), ("to", &token(1)), ("other", &token(3))]);
     assert_staged(&repo, &["to"], "0; moved to from from");
@@ -69,7 +69,7 @@ fn a_token_that_moved_from_a_path_that_is_not_named_is_not_new() {
 }
 
 #[test]
-fn a_folder_stands_for_the_files_below_it() {
+fn a_folder_argument_selects_the_files_below_it() {
     let repo = Repo::of(&[("d/old", &token(1)), ("d/a", "clean"), ("e/a", &token(2))]);
     repo.stage(&[("d/a", "edited")]);
     repo.write("d/a", token(3));
@@ -82,7 +82,7 @@ fn a_folder_stands_for_the_files_below_it() {
 }
 
 #[test]
-fn paths_count_from_the_current_folder() {
+fn paths_are_relative_to_the_current_folder() {
     let repo = Repo::of(&[("d/a", "clean"), ("d/b", &token(1)), ("a", &token(2))]);
     repo.stage(&[("d/a", &token(3))]);
     let run = |path| {
@@ -95,7 +95,7 @@ fn paths_count_from_the_current_folder() {
 }
 
 #[test]
-fn excluded_paths_stay_excluded_and_a_baseline_counts() {
+fn excluded_paths_and_baselines_apply_to_named_paths() {
     let repo = Repo::of(&[(".ddpatrol.toml", "exclude = [\"fixtures/\"]\n")]);
     repo.commit(&[("fixtures/a", &token(1)), ("b", &token(2))], "tokens");
     assert_staged(&repo, &["fixtures/a"], "0");
@@ -107,7 +107,7 @@ fn excluded_paths_stay_excluded_and_a_baseline_counts() {
 }
 
 #[test]
-fn the_path_that_a_symbolic_link_leads_to_is_its_content() {
+fn the_target_path_of_a_symbolic_link_is_scanned() {
     let repo = Repo::of(&[("a", "clean")]);
     std::os::unix::fs::symlink("/dev/zero", repo.root.join("endless")).expect("a link");
     std::os::unix::fs::symlink(token(1), repo.root.join("link")).expect("a link");
@@ -133,7 +133,7 @@ fn a_submodule_is_not_scanned() {
 }
 
 #[test]
-fn with_the_frameworks_range_every_commit_between_is_scanned() {
+fn every_commit_of_a_pre_commit_range_is_scanned() {
     let repo = Repo::of(&[("a", "clean")]);
     let base = repo.id("HEAD");
     repo.commit(&[("a", &token(1))], "a token");

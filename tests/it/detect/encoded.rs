@@ -70,7 +70,7 @@ fn base64_is_found_at_every_alignment_in_both_alphabets() {
 }
 
 #[test]
-fn a_basic_header_is_found_whatever_the_user_is_called() {
+fn a_basic_auth_header_is_found_for_any_user_name() {
     let token = &tokens(2)[0];
     for user in ["", "a", "ab", "abc", "git", "oauth2", "x-access-token"] {
         let header = encode::base64(format!("{user}:{token}").as_bytes());
@@ -105,7 +105,7 @@ fn hex_and_utf16_are_found() {
 }
 
 #[test]
-fn escapes_of_text_are_found_if_all_is_escaped_or_only_marks() {
+fn escaped_tokens_are_found_if_all_or_only_special_characters_are_escaped() {
     for token in tokens(4) {
         for (name, spell) in ESCAPES {
             for which in [Which::All, Which::Marks] {
@@ -122,7 +122,7 @@ fn escapes_of_text_are_found_if_all_is_escaped_or_only_marks() {
 }
 
 #[test]
-fn soft_line_breaks_of_quoted_printable_are_passed_over() {
+fn quoted_printable_soft_line_breaks_are_ignored() {
     for token in tokens(5) {
         for width in [7, 20, 39, 75] {
             for end in ["=\n", "=\r\n"] {
@@ -143,7 +143,7 @@ fn soft_line_breaks_of_quoted_printable_are_passed_over() {
 }
 
 #[test]
-fn folded_base64_is_found_wherever_the_lines_end() {
+fn folded_base64_is_found_at_every_line_length() {
     let around =
         ["\n", "\r\n", "\n    ", "\n# ", "\n  // ", "\n * ", "\\n", "\" +\n  \"", "\"\n\""];
     for (at, token) in tokens(6).into_iter().enumerate() {
@@ -207,7 +207,7 @@ fn split_literals_are_found_in_common_languages() {
 }
 
 #[test]
-fn what_is_encoded_several_times_is_found_three_deep() {
+fn nested_encodings_are_found_up_to_depth_three() {
     for token in tokens(8) {
         let json = format!("{{\"kind\": \"Secret\", \"data\": {{\"token\": \"{token}\"}}}}");
         let once = encode::base64(json.as_bytes());
@@ -243,7 +243,7 @@ fn what_is_encoded_several_times_is_found_three_deep() {
 }
 
 #[test]
-fn helm_and_cloud_init_pack_before_they_encode() {
+fn compressed_and_encoded_helm_and_cloud_init_data_is_found() {
     use flate2::Compression;
     use flate2::write::{GzEncoder, ZlibEncoder};
     use std::io::Write;
@@ -267,7 +267,7 @@ fn helm_and_cloud_init_pack_before_they_encode() {
 }
 
 #[test]
-fn bombs_in_base64_end_and_are_told() {
+fn decompression_bombs_in_base64_are_reported() {
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;
@@ -288,7 +288,7 @@ fn bombs_in_base64_end_and_are_told() {
 }
 
 #[test]
-fn columns_of_utf16_are_those_of_its_text_and_what_is_shown_reads_as_text() {
+fn utf16_columns_count_characters_and_excerpts_are_decoded() {
     let tree = Tree::new();
     let token = &tokens(12)[0];
     // Characters of which a byte is that of a newline.
@@ -312,7 +312,7 @@ fn columns_of_utf16_are_those_of_its_text_and_what_is_shown_reads_as_text() {
 }
 
 #[test]
-fn the_order_of_utf16_is_told_beside_text_in_any_script() {
+fn utf16_endianness_is_detected_next_to_text_in_any_script() {
     let token = &tokens(14)[0];
     let texts = ["Привет", "你好，世界", "שלום", "Ünïcödé", "ok", "\u{4e0a}\u{4e0b}", "😀", "\0\0"];
     let detector = detector();
@@ -370,7 +370,7 @@ impl BlobSink for Collect<'_> {
 }
 
 #[test]
-fn no_window_boundary_hides_or_doubles_an_encoded_token() {
+fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
     let detector = detector();
     let token = mint::datadog(&mut Random(10), "ddpat_", 43, 0);
     let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
@@ -422,7 +422,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn parts_find_what_the_whole_finds(seed: u64, len in 1_usize..700) {
+    fn windows_and_the_whole_text_yield_the_same_matches(seed: u64, len in 1_usize..700) {
         let mut random = Random(seed);
         let detector = detector();
         let mut bytes = Vec::new();

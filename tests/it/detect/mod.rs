@@ -71,7 +71,7 @@ fn document(seed: u64, pieces: usize) -> Vec<u8> {
 }
 
 #[test]
-fn every_token_is_proven_at_every_alignment_whatever_stands_around_it() {
+fn every_token_is_proven_at_every_alignment_and_in_any_context() {
     let detector = detector();
     let mut scratch = Scratch::default();
     for (rule, token) in mint::all(&mut Random(1)) {
@@ -113,7 +113,7 @@ fn tokens_back_to_back_are_all_proven() {
 }
 
 #[test]
-fn a_boundary_demotes_a_look_alike_and_never_a_token() {
+fn a_boundary_rejects_failed_candidates_but_never_proven_tokens() {
     let detector = detector();
     let token = mint::classic(&mut Random(3), "ghp_", 30);
     let fake = format!("ghp_{}000000", &token[4..34]);
@@ -176,7 +176,7 @@ fn in_windows<'a>(detector: &'a Detector, bytes: &[u8], size: usize, drip: usize
 }
 
 #[test]
-fn no_window_boundary_hides_or_doubles_a_token_or_moves_its_line_and_column() {
+fn window_boundaries_affect_neither_matches_nor_positions() {
     let detector = detector();
     let token = mint::datadog(&mut Random(4), "ddpat_", 43, 0);
     let size = detector.lookbehind() + 2 * detector.lookahead() + 1;
@@ -197,14 +197,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_found_is_what_the_oracle_finds(seed: u64) {
+    fn matches_equal_those_of_the_oracle(seed: u64) {
         let bytes = document(seed, 14);
         let found = find(&detector(), &bytes, &mut Scratch::default());
         prop_assert_eq!(found, oracle::find(&bytes), "{}", bytes.escape_ascii());
     }
 
     #[test]
-    fn windows_find_what_the_whole_finds(seed: u64, more in 0_usize..400, drip in 1_usize..900) {
+    fn windows_yield_the_same_matches_as_the_whole_text(seed: u64, more in 0_usize..400, drip in 1_usize..900) {
         let bytes = document(seed, 60);
         let detector = detector();
         let size = detector.lookbehind() + 2 * detector.lookahead() + 2 + more;

@@ -62,7 +62,7 @@ fn found(detector: &Detector, bytes: &[u8], token: &str) -> (Vec<String>, bool) 
 }
 
 #[test]
-fn base64_is_decoded_once_however_its_lines_are_joined() {
+fn base64_is_decoded_once_for_any_line_layout() {
     let token = token(1);
     let inner = base64(format!("some text {token} and more of it").as_bytes());
     let text = [prose(600_000), format!("data: {inner} "), prose(600_000)].concat();
@@ -88,7 +88,7 @@ fn base64_is_decoded_once_however_its_lines_are_joined() {
 }
 
 #[test]
-fn text_that_begins_within_joined_base64_is_found_at_every_alignment() {
+fn text_within_joined_base64_is_found_at_every_alignment() {
     let detector = detector();
     for seed in 0..8 {
         let token = token(seed);
@@ -110,7 +110,7 @@ fn text_that_begins_within_joined_base64_is_found_at_every_alignment() {
 }
 
 #[test]
-fn utf16_of_long_base64_is_searched_to_its_end() {
+fn utf16_in_long_base64_is_scanned_completely() {
     let token = token(2);
     let inner = base64(format!("some text {token} and more of it").as_bytes());
     let text = [prose(90_000), format!("data: {inner} "), prose(50)].concat();
@@ -124,7 +124,7 @@ fn utf16_of_long_base64_is_searched_to_its_end() {
 }
 
 #[test]
-fn every_token_in_packed_content_is_found_and_none_is_shown() {
+fn every_token_in_compressed_content_is_found_and_masked() {
     let tree = Tree::new();
     let tokens: Vec<String> = (0..300).map(token).collect();
     let packed = base64(&gzip(format!("{}{}", tokens.join("\n"), prose(200_000)).as_bytes()));
@@ -139,7 +139,7 @@ fn every_token_in_packed_content_is_found_and_none_is_shown() {
 }
 
 #[test]
-fn beyond_the_budget_an_issue_names_the_file_and_the_bytes_themselves_are_searched() {
+fn beyond_the_decoding_budget_raw_bytes_are_scanned_and_an_issue_is_reported() {
     let bomb = format!("{}\n", base64(&gzip(&vec![b' '; 2_000_000])));
     let nested = base64(&gzip(bomb.repeat(3000).as_bytes()));
     let (plain, single) = (token(3), token(4));
@@ -159,7 +159,7 @@ fn beyond_the_budget_an_issue_names_the_file_and_the_bytes_themselves_are_search
 }
 
 #[test]
-fn ordinary_content_stays_within_the_budget() {
+fn ordinary_content_stays_within_the_decoding_budget() {
     let token = token(5);
     let detector = detector();
     let yaml: String = (0..4000)
@@ -273,7 +273,7 @@ fn endless(name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn an_interrupt_ends_the_scan_whatever_is_unpacked_or_decoded() {
+fn an_interrupt_stops_decompression_and_decoding() {
     for name in
         ["a.gz", "empty.gz", "a.bz2", "a.xz", "a.zst", "a.pdf", "a.zip", "a.pack", "base64.txt"]
     {

@@ -5,7 +5,7 @@ use crate::support::repo::{Repo, START};
 use serde_json::Value;
 
 #[test]
-fn a_token_that_was_merged_is_the_branch_s_not_the_merges() {
+fn a_merged_token_is_attributed_to_its_branch_commit() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     repo.git(&["checkout", "-q", "-b", "side"]);
@@ -23,7 +23,7 @@ fn a_token_that_was_merged_is_the_branch_s_not_the_merges() {
 }
 
 #[test]
-fn a_token_in_a_file_that_is_renamed_comes_in_at_both_paths() {
+fn a_token_in_a_renamed_file_is_introduced_at_both_paths() {
     let repo = Repo::new();
     let first = repo.commit_file("old/name", format!("{}\n", token(1)));
     repo.write("new/name", format!("{}\n", token(1)));
@@ -39,7 +39,7 @@ fn a_token_in_a_file_that_is_renamed_comes_in_at_both_paths() {
 }
 
 #[test]
-fn a_token_that_is_reverted_and_added_again_comes_in_twice_and_leaves_once() {
+fn a_token_removed_and_added_again_has_two_introductions_and_one_removal() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let first = repo.commit_file("x", token(1));
@@ -54,7 +54,7 @@ fn a_token_that_is_reverted_and_added_again_comes_in_twice_and_leaves_once() {
 }
 
 #[test]
-fn a_token_that_stays_while_its_file_changes_comes_in_once() {
+fn edits_of_a_file_do_not_reintroduce_its_token() {
     let repo = Repo::new();
     let text = |n: usize| format!("{}a = {}\n{}", "#\n".repeat(n), token(1), "é\n".repeat(n));
     let first = repo.commit_file("x", text(3));
@@ -72,7 +72,7 @@ fn a_token_that_stays_while_its_file_changes_comes_in_once() {
 }
 
 #[test]
-fn line_and_column_are_those_of_the_blob_that_brought_the_token() {
+fn line_and_column_are_those_of_the_introducing_blob() {
     let repo = Repo::new();
     let first = repo.commit_file("x", format!("one\r\ntwo\n\té日本😀 k={}\n", token(1)));
     repo.commit_file("x", format!("{}\n", token(1)));
@@ -85,7 +85,7 @@ fn line_and_column_are_those_of_the_blob_that_brought_the_token() {
 }
 
 #[test]
-fn a_token_in_several_roots_comes_in_with_each() {
+fn a_token_in_several_root_commits_is_introduced_by_each() {
     let repo = Repo::new();
     let first = repo.commit_file("x", token(1));
     repo.git(&["checkout", "-q", "--orphan", "other"]);
@@ -105,7 +105,7 @@ fn a_token_in_several_roots_comes_in_with_each() {
 }
 
 #[test]
-fn the_ancestor_leads_even_if_clocks_run_backwards() {
+fn the_ancestor_is_listed_first_even_if_its_date_is_later() {
     let repo = Repo::new();
     repo.set_clock(START + 1_000_000);
     let first = repo.commit_file("z", token(1));
@@ -120,7 +120,7 @@ fn the_ancestor_leads_even_if_clocks_run_backwards() {
 }
 
 #[test]
-fn a_blob_at_many_paths_comes_in_at_each_of_them() {
+fn a_blob_at_several_paths_is_introduced_at_each() {
     let repo = Repo::new();
     for path in ["a", "b/a", "b/c/a", "b/c/d"] {
         repo.write(path, token(1));
@@ -142,7 +142,7 @@ fn a_blob_at_many_paths_comes_in_at_each_of_them() {
 }
 
 #[test]
-fn a_token_in_many_blobs_is_one_finding_that_the_first_leads() {
+fn a_token_in_many_blobs_is_one_finding_with_the_first_commit_first() {
     let repo = Repo::new();
     let first = repo.commit_file("zz", format!("first {}", token(1)));
     for n in 0..9 {
@@ -157,7 +157,7 @@ fn a_token_in_many_blobs_is_one_finding_that_the_first_leads() {
 }
 
 #[test]
-fn a_token_in_work_tree_and_history_is_one_finding_that_its_commit_leads() {
+fn a_token_in_work_tree_and_history_is_one_finding_with_its_commit_first() {
     let repo = Repo::new();
     let first = repo.commit_file("x", token(1));
     let ran = repo.scan(&[]);
@@ -173,7 +173,7 @@ fn a_token_in_work_tree_and_history_is_one_finding_that_its_commit_leads() {
 }
 
 #[test]
-fn the_references_that_reach_a_token_are_named_up_to_ten_and_counted() {
+fn up_to_ten_references_that_reach_a_token_are_listed_and_all_are_counted() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let first = repo.commit_file("x", token(1));
@@ -190,7 +190,7 @@ fn the_references_that_reach_a_token_are_named_up_to_ten_and_counted() {
 }
 
 #[test]
-fn what_only_a_detached_head_reaches_is_said_to_be_reached_by_it() {
+fn a_token_reachable_only_from_a_detached_head_lists_head() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     repo.git(&["checkout", "-q", "--detach"]);
@@ -203,7 +203,7 @@ fn what_only_a_detached_head_reaches_is_said_to_be_reached_by_it() {
 }
 
 #[test]
-fn each_branch_that_takes_a_token_away_is_told() {
+fn every_branch_that_removes_a_token_is_reported() {
     let repo = Repo::new();
     let first = repo.commit_file("x", token(1));
     repo.commit_file("other", "nothing");
@@ -238,7 +238,7 @@ fn naive(repo: &Repo, token: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn introductions_are_those_of_git_grep_on_a_history_of_branches_and_merges() {
+fn introductions_match_git_grep_on_a_history_with_merges() {
     let repo = Repo::new();
     let mut random = crate::support::mint::Random(7);
     repo.commit_file("f0", "root");

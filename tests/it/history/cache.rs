@@ -34,7 +34,7 @@ fn notes(ran: &RunOutput) -> String {
 }
 
 #[test]
-fn what_was_read_is_not_read_again_and_its_findings_are_told_again() {
+fn cached_objects_are_not_read_again_and_their_findings_are_reported() {
     let repo = Repo::new();
     repo.commit_file("a/b", format!("key = {}\n", token(1)));
     repo.commit_file("a/c", format!("x\n {} {}", token(2), token(1)));
@@ -49,7 +49,7 @@ fn what_was_read_is_not_read_again_and_its_findings_are_told_again() {
 }
 
 #[test]
-fn only_new_objects_are_read_and_old_findings_are_traced_anew() {
+fn only_new_objects_are_read_and_cached_findings_are_attributed_again() {
     let repo = Repo::new();
     repo.commit_file("old", token(1));
     repo.git(&["repack", "-adq"]);
@@ -65,7 +65,7 @@ fn only_new_objects_are_read_and_old_findings_are_traced_anew() {
 }
 
 #[test]
-fn a_reference_that_moves_is_seen() {
+fn a_moved_reference_updates_the_attribution() {
     let repo = Repo::new();
     repo.commit_file("a", "nothing");
     repo.commit_file("a", token(1));
@@ -79,7 +79,7 @@ fn a_reference_that_moves_is_seen() {
 }
 
 #[test]
-fn a_repack_loses_nothing() {
+fn a_repack_loses_no_finding() {
     let repo = Repo::new();
     for version in 0..20 {
         repo.commit_file(
@@ -99,7 +99,7 @@ fn a_repack_loses_nothing() {
 }
 
 #[test]
-fn tokens_in_names_come_again_and_are_not_in_the_state() {
+fn tokens_in_names_are_reported_again_and_not_stored_in_the_state() {
     let repo = Repo::new();
     repo.commit_file(&format!("{}/x", token(1)), token(2));
     scan(&repo);
@@ -113,7 +113,7 @@ fn tokens_in_names_come_again_and_are_not_in_the_state() {
 }
 
 #[test]
-fn other_rules_and_damage_mean_that_all_is_read_and_this_is_told() {
+fn changed_rules_or_a_damaged_state_cause_a_full_scan_with_a_note() {
     let repo = Repo::new();
     repo.commit_file("a", token(1));
     let all = objects(&scan(&repo));
@@ -132,7 +132,7 @@ fn other_rules_and_damage_mean_that_all_is_read_and_this_is_told() {
 }
 
 #[test]
-fn a_repository_that_could_not_be_read_is_not_remembered() {
+fn an_unreadable_repository_is_not_cached() {
     let repo = Repo::new();
     repo.commit_file("a", "some text");
     let blob = repo.id("HEAD:a");
@@ -148,7 +148,7 @@ fn a_repository_that_could_not_be_read_is_not_remembered() {
 }
 
 #[test]
-fn what_a_clone_lacks_is_told_every_time() {
+fn objects_missing_from_a_clone_are_reported_by_every_scan() {
     let origin = Repo::new();
     origin.commit_file("a", "one");
     origin.commit_file("a", "two");
@@ -166,7 +166,7 @@ fn what_a_clone_lacks_is_told_every_time() {
 }
 
 #[test]
-fn several_repositories_share_a_state() {
+fn several_repositories_share_one_state() {
     let (one, two) = (Repo::new(), Repo::new());
     one.commit_file("a", token(1));
     two.commit_file("b", token(1));
@@ -184,7 +184,7 @@ fn several_repositories_share_a_state() {
 }
 
 #[test]
-fn a_file_that_is_no_state_is_not_overwritten() {
+fn a_file_that_is_not_a_state_is_not_overwritten() {
     let repo = Repo::new();
     repo.commit_file("x", token(1));
     let path = repo.beside("notes.txt");
@@ -237,7 +237,7 @@ fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
 }
 
 #[test]
-fn other_options_for_archives_mean_that_all_is_read() {
+fn changed_archive_options_cause_a_full_scan() {
     let repo = Repo::new();
     repo.commit_file("a", "a");
     let state = repo.beside("state");
@@ -249,7 +249,7 @@ fn other_options_for_archives_mean_that_all_is_read() {
 }
 
 #[test]
-fn a_scan_that_is_killed_goes_on_behind_the_repositories_that_it_has_read() {
+fn a_killed_scan_resumes_after_the_completed_repositories() {
     let repos: Vec<Repo> = (0..2).map(|_| Repo::new()).collect();
     for (seed, repo) in (1..).zip(&repos) {
         repo.commit_file("a", token(seed));
@@ -280,7 +280,7 @@ fn a_scan_that_is_killed_goes_on_behind_the_repositories_that_it_has_read() {
 }
 
 #[test]
-fn one_path_that_cannot_be_scanned_is_one_error_and_the_others_are_scanned() {
+fn one_unreadable_path_is_one_error_and_the_others_are_scanned() {
     let repo = Repo::new();
     repo.commit_file("a", token(1));
     let other = Repo::new();

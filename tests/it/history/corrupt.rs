@@ -28,7 +28,7 @@ fn assert_incomplete(ran: &RunOutput, code: i32, told: &str) {
 }
 
 #[test]
-fn a_corrupt_loose_object_is_told_and_the_others_are_scanned() {
+fn a_corrupt_loose_object_is_reported_and_the_others_are_scanned() {
     let repo = Repo::new();
     repo.commit_file("x", "some words that are long enough to be damaged in the middle");
     let blob = repo.id("HEAD:x");
@@ -44,7 +44,7 @@ fn a_corrupt_loose_object_is_told_and_the_others_are_scanned() {
 }
 
 #[test]
-fn loose_objects_of_every_kind_that_are_empty_cut_or_garbage_are_told() {
+fn empty_truncated_and_garbage_loose_objects_are_reported() {
     let repo = Repo::new();
     repo.commit_file("keep", token(1));
     repo.commit_file("d/x", "content of some length, so that a cut takes something away");
@@ -66,7 +66,7 @@ fn loose_objects_of_every_kind_that_are_empty_cut_or_garbage_are_told() {
 }
 
 #[test]
-fn a_corrupt_packed_object_is_told_and_the_others_are_scanned() {
+fn a_corrupt_packed_object_is_reported_and_the_others_are_scanned() {
     let repo = Repo::new();
     repo.commit_file("x", (0..2000).map(|n| format!("{}\n", n * 7919)).collect::<String>());
     let blob = repo.id("HEAD:x");
@@ -86,7 +86,7 @@ fn a_corrupt_packed_object_is_told_and_the_others_are_scanned() {
 }
 
 #[test]
-fn a_broken_copy_does_not_matter_where_another_is_whole() {
+fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
     let repo = Repo::new();
     let commit = repo.commit_file("deep/x", token(1));
     repo.commit_removal("deep/x");
@@ -120,7 +120,7 @@ fn a_broken_copy_does_not_matter_where_another_is_whole() {
 }
 
 #[test]
-fn a_missing_object_of_any_kind_is_told() {
+fn a_missing_object_of_any_type_is_reported() {
     let repo = Repo::new();
     repo.commit_file("d/x", "one");
     repo.commit_file("d/x", "two");
@@ -138,7 +138,7 @@ fn a_missing_object_of_any_kind_is_told() {
 }
 
 #[test]
-fn a_missing_object_in_a_packed_history_is_told() {
+fn a_missing_object_in_a_packed_history_is_reported() {
     let repo = Repo::new();
     for n in 0..20 {
         repo.commit_file(&format!("d{}/x", n % 3), format!("{n}"));
@@ -158,7 +158,7 @@ fn a_missing_object_in_a_packed_history_is_told() {
 }
 
 #[test]
-fn broken_references_are_told_and_dangling_ones_lose_nothing() {
+fn corrupt_references_are_reported_and_dangling_ones_lose_no_finding() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     repo.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone"]);
@@ -189,7 +189,7 @@ fn a_repository_of_another_user_is_scanned() {
 }
 
 #[test]
-fn what_is_no_repository_is_an_error() {
+fn a_path_that_is_not_a_repository_is_an_error() {
     let tree = Tree::new();
     tree.write("folder/x", "nothing");
     let not = "not a git repository";
@@ -205,7 +205,7 @@ fn what_is_no_repository_is_an_error() {
 }
 
 #[test]
-fn a_broken_git_file_or_folder_is_an_error_and_files_are_scanned_where_it_is_met() {
+fn a_corrupt_git_folder_is_an_error_and_files_next_to_it_are_scanned() {
     let tree = Tree::new();
     tree.write("a/.git", "gitdir: elsewhere\n");
     tree.write("b/.git", "something else\n");
@@ -231,7 +231,7 @@ fn a_broken_git_file_or_folder_is_an_error_and_files_are_scanned_where_it_is_met
 }
 
 #[test]
-fn a_pack_that_cannot_be_used_is_told() {
+fn an_unusable_pack_is_reported() {
     let repo = Repo::new();
     repo.commit_file("x", "one");
     repo.git(&["repack", "-adq"]);
@@ -262,7 +262,7 @@ fn a_pack_that_cannot_be_used_is_told() {
 }
 
 #[test]
-fn a_tag_object_that_was_cut_off_is_told_and_the_scan_ends() {
+fn a_truncated_tag_object_is_reported_and_the_scan_ends() {
     let repo = Repo::new();
     repo.commit_file("x", token(1));
     repo.git(&["tag", "-a", "v1", "-m", "first"]);

@@ -48,7 +48,7 @@ fn assert_objects_are_those_of_git(repo: &Repo, tokens: &[String]) {
 }
 
 #[test]
-fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_packed() {
+fn matches_equal_a_naive_search_for_every_packing() {
     let repo = Repo::new();
     let tokens: Vec<String> = (1..=4).map(token).collect();
     let mut random = Random(3);
@@ -172,7 +172,7 @@ fn disguised(random: &mut Random, token: &str, gentle: bool) -> Vec<u8> {
 }
 
 #[test]
-fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
+fn encoded_tokens_in_deltas_equal_those_of_a_full_scan() {
     for seed in 0..12 {
         let gentle = seed % 2 == 1;
         let repo = Repo::new();
@@ -240,7 +240,7 @@ fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
 }
 
 #[test]
-fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_again() {
+fn a_line_joined_with_the_next_one_by_an_edit_is_scanned_again() {
     let repo = Repo::new();
     let mut random = Random(77);
     let filler: String =
@@ -267,7 +267,7 @@ fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_
 }
 
 #[test]
-fn versions_of_trees_that_change_at_one_place_are_each_read() {
+fn tree_versions_that_differ_in_one_entry_are_all_scanned() {
     let repo = Repo::new();
     for dir in 0..40 {
         for file in 0..9 {

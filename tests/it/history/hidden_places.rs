@@ -5,7 +5,7 @@ use crate::support::mint::{self, Random};
 use crate::support::repo::Repo;
 
 #[test]
-fn a_token_that_was_added_and_deleted_is_found_with_both_commits() {
+fn a_token_added_and_deleted_is_found_with_both_commits() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let added = repo.commit_file("config/.env", format!("key={}\n", token(1)));
@@ -49,7 +49,7 @@ fn a_token_on_another_branch_in_a_note_or_in_a_pull_request_is_found() {
 }
 
 #[test]
-fn a_token_that_only_a_merge_commit_holds_is_found_and_is_the_merges() {
+fn a_token_only_in_a_merge_commit_is_attributed_to_the_merge() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     repo.git(&["checkout", "-q", "-b", "side"]);
@@ -64,7 +64,7 @@ fn a_token_that_only_a_merge_commit_holds_is_found_and_is_the_merges() {
 }
 
 #[test]
-fn a_token_that_only_an_octopus_merge_holds_is_found_and_is_the_merges() {
+fn a_token_only_in_an_octopus_merge_is_attributed_to_the_merge() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     for side in ["a", "b", "c"] {
@@ -80,7 +80,7 @@ fn a_token_that_only_an_octopus_merge_holds_is_found_and_is_the_merges() {
 }
 
 #[test]
-fn tokens_in_a_stash_are_found_tracked_staged_and_untracked() {
+fn tracked_staged_and_untracked_tokens_in_a_stash_are_found() {
     let repo = Repo::new();
     repo.commit_file("tracked", "nothing");
     repo.write("tracked", token(1));
@@ -104,7 +104,7 @@ fn tokens_in_a_stash_are_found_tracked_staged_and_untracked() {
 }
 
 #[test]
-fn tokens_that_only_the_reflog_knows_are_found_and_said_to_be_unreachable() {
+fn tokens_only_in_the_reflog_are_found_and_marked_unreachable() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let amended = repo.commit_file("y", token(1));
@@ -124,7 +124,7 @@ fn tokens_that_only_the_reflog_knows_are_found_and_said_to_be_unreachable() {
 }
 
 #[test]
-fn a_token_in_an_object_that_nothing_names_is_found_and_said_to_be_unreachable() {
+fn a_token_in_an_unreferenced_object_is_found_and_marked_unreachable() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let blob = repo.feed(&["hash-object", "-w", "--stdin"], format!("a\n  {}\n", token(1)));
@@ -140,7 +140,7 @@ fn a_token_in_an_object_that_nothing_names_is_found_and_said_to_be_unreachable()
 }
 
 #[test]
-fn tokens_in_the_messages_and_headers_of_commits_and_tags_are_found() {
+fn tokens_in_messages_and_headers_of_commits_and_tags_are_found() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let commit = repo.commit(format!("subject\n\nbody with é日本 {}", token(1)));
@@ -174,7 +174,7 @@ fn tokens_in_the_messages_and_headers_of_commits_and_tags_are_found() {
 }
 
 #[test]
-fn tokens_in_the_names_of_files_folders_branches_and_tags_are_found() {
+fn tokens_in_names_of_files_folders_branches_and_tags_are_found() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     let (path, inner) = (format!("a/{}.txt", token(1)), format!("é/{}/deep/x", token(2)));
@@ -209,7 +209,7 @@ fn tokens_in_the_names_of_files_folders_branches_and_tags_are_found() {
 }
 
 #[test]
-fn a_token_in_a_binary_file_or_the_target_of_a_link_is_found() {
+fn a_token_in_a_binary_file_or_a_link_target_is_found() {
     let repo = Repo::new();
     let binary = [&[0, 159, 146, 150, 10, 0, 255][..], token(1).as_bytes(), &[0; 40]].concat();
     let commit = repo.commit_file("logo.png", &binary);
@@ -227,7 +227,7 @@ fn a_token_in_a_binary_file_or_the_target_of_a_link_is_found() {
 }
 
 #[test]
-fn a_broken_checksum_proves_nothing_in_history_either() {
+fn a_wrong_checksum_proves_nothing_in_history() {
     let repo = Repo::new();
     let good = mint::classic(&mut Random(1), "ghp_", 30);
     let last = if good.ends_with('0') { "1" } else { "0" };

@@ -15,7 +15,7 @@ fn large(token: &str, len: usize, at: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_blob_above_64_megabytes_is_scanned_loose_packed_and_as_a_delta() {
+fn a_blob_over_64_megabytes_is_scanned_loose_packed_and_as_a_delta() {
     let repo = Repo::new();
     let (len, at) = (66 << 20, 65 << 20);
     let fast = |value: &str| drop(repo.git(&["config", "core.compression", value]));
@@ -43,7 +43,7 @@ fn a_blob_above_64_megabytes_is_scanned_loose_packed_and_as_a_delta() {
 }
 
 #[test]
-fn objects_that_a_repack_moves_during_the_scan_are_all_found_and_traced() {
+fn objects_moved_by_a_concurrent_repack_are_found_and_attributed() {
     let repo = Repo::new();
     let mut stream = String::new();
     for n in 0..600 {
@@ -91,7 +91,7 @@ impl Drop for Stopping<'_> {
 }
 
 #[test]
-fn loose_objects_that_are_packed_during_the_scan_are_all_found_and_traced() {
+fn loose_objects_packed_during_the_scan_are_found_and_attributed() {
     let repo = Repo::new();
     let first = repo.commit_file("d/x", token(1));
     for n in 0..800 {

@@ -16,7 +16,7 @@ fn commit(repo: &Repo, name: &str, content: &str) -> String {
 }
 
 #[test]
-fn a_token_in_an_object_is_told_with_path_and_commit() {
+fn a_token_in_an_lfs_object_has_the_path_and_commit_of_its_pointer() {
     for options in [&[][..], &["--object-format=sha256"]] {
         let repo = Repo::init(options);
         repo.commit_file("a", "clean");
@@ -41,7 +41,7 @@ fn a_token_in_an_object_is_told_with_path_and_commit() {
 }
 
 #[test]
-fn a_state_changes_nothing_about_it() {
+fn a_state_does_not_change_lfs_findings() {
     let repo = Repo::new();
     repo.commit_file("plain.env", token(3));
     commit(&repo, "prod.env", &token(1));

@@ -35,7 +35,7 @@ fn objects_of(repo: &Repo) -> u64 {
 }
 
 #[test]
-fn objects_in_several_packs_and_loose_are_read_once_each() {
+fn objects_in_several_packs_and_loose_are_read_once() {
     let (repo, commits) = with_history();
     assert_all_found(&repo.history(), &commits);
     repo.git(&["repack", "-q"]);
@@ -54,7 +54,7 @@ fn objects_in_several_packs_and_loose_are_read_once_each() {
 }
 
 #[test]
-fn packs_that_are_kept_and_packs_of_what_is_unreachable_are_read() {
+fn kept_packs_and_cruft_packs_are_scanned() {
     let (repo, commits) = with_history();
     repo.git(&["repack", "-adq"]);
     let keep = repo.packs(".pack").remove(0).with_extension("keep");
@@ -71,7 +71,7 @@ fn packs_that_are_kept_and_packs_of_what_is_unreachable_are_read() {
 }
 
 #[test]
-fn objects_of_alternates_are_read_and_traced() {
+fn objects_of_alternates_are_scanned_and_attributed() {
     let (repo, commits) = with_history();
     for (name, how) in [("shared", &["--shared"][..]), ("reference", &["--reference", "."])] {
         let clone = repo.beside(name);
@@ -94,7 +94,7 @@ fn objects_of_alternates_are_read_and_traced() {
 }
 
 #[test]
-fn a_linked_worktree_is_scanned_with_the_full_history_once() {
+fn a_linked_work_tree_is_scanned_with_the_full_history_once() {
     let (repo, commits) = with_history();
     let linked = repo.beside("linked");
     let name = linked.to_str().expect("UTF-8");
@@ -117,7 +117,7 @@ fn a_linked_worktree_is_scanned_with_the_full_history_once() {
 }
 
 #[test]
-fn bare_repositories_and_folders_full_of_them_are_scanned() {
+fn bare_repositories_and_folders_of_them_are_scanned() {
     let (repo, commits) = with_history();
     std::fs::create_dir(repo.beside("mirrors")).expect("a folder");
     let (first, second) = (repo.beside("mirrors/a.git"), repo.beside("mirrors/group/plain"));
@@ -143,7 +143,7 @@ fn bare_repositories_and_folders_full_of_them_are_scanned() {
 }
 
 #[test]
-fn the_history_of_a_submodule_is_scanned_checked_out_or_not() {
+fn the_history_of_a_submodule_is_scanned_whether_checked_out_or_not() {
     let inner = Repo::new();
     let commit = inner.commit_file("x", token(1));
     inner.commit_removal("x");
@@ -176,7 +176,7 @@ fn a_repository_inside_a_scanned_folder_is_scanned_even_if_it_is_ignored() {
 }
 
 #[test]
-fn a_shallow_clone_is_scanned_and_said_to_be_one() {
+fn a_shallow_clone_is_scanned_and_reported_as_shallow() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
     repo.commit_file("lost", token(8));
@@ -204,7 +204,7 @@ fn a_shallow_clone_is_scanned_and_said_to_be_one() {
 }
 
 #[test]
-fn a_partial_clone_is_scanned_as_far_as_it_was_fetched_and_the_rest_is_counted() {
+fn fetched_objects_of_a_partial_clone_are_scanned_and_the_rest_is_counted() {
     let repo = Repo::new();
     repo.commit_file("secret", token(1));
     repo.commit_file("secret", "another version");
@@ -245,7 +245,7 @@ fn repositories_before_their_first_commit_are_scanned() {
 }
 
 #[test]
-fn a_repository_that_names_its_objects_by_sha256_is_scanned() {
+fn a_sha256_repository_is_scanned() {
     let repo = Repo::init(&["--object-format=sha256"]);
     let commit = repo.commit_file("d/x", token(1));
     repo.commit_removal("d/x");
@@ -266,7 +266,7 @@ fn a_repository_that_names_its_objects_by_sha256_is_scanned() {
 }
 
 #[test]
-fn a_repository_that_keeps_its_references_in_tables_is_scanned() {
+fn a_reftable_repository_is_scanned() {
     let repo = Repo::init(&["--ref-format=reftable"]);
     let commit = repo.commit_file("x", token(1));
     repo.commit_removal("x");
@@ -303,7 +303,7 @@ fn an_ordinary_repository_needs_no_git_program() {
 }
 
 #[test]
-fn a_repository_s_own_files_are_read() {
+fn the_administrative_files_of_a_repository_are_scanned() {
     let repo = Repo::new();
     repo.commit_file("a", "clean");
     let (one, basic) = (token(31), encode::base64(format!("x:{}", token(32)).as_bytes()));
@@ -355,7 +355,7 @@ fn a_repository_s_own_files_are_read() {
 }
 
 #[test]
-fn a_clone_without_trees_says_that_a_token_may_be_older() {
+fn a_treeless_clone_notes_that_a_token_may_be_older() {
     let repo = Repo::new();
     repo.commit_file("dir/old", token(1));
     repo.commit_file("other", "x");
@@ -377,7 +377,7 @@ fn a_clone_without_trees_says_that_a_token_may_be_older() {
 }
 
 #[test]
-fn a_history_that_is_not_read_is_noted() {
+fn a_skipped_history_is_noted() {
     let repo = Repo::new();
     repo.commit_file("sub/x", token(1));
     let notes = |args: &[&str], at: &str| {

@@ -46,7 +46,7 @@ pub(super) fn planted() -> Planted {
 }
 
 #[test]
-fn no_entry_of_a_tree_is_located_outside_of_its_repository() {
+fn every_tree_entry_is_located_inside_its_repository() {
     let repo = Repo::new();
     let blob = |seed| repo.feed(&["hash-object", "-w", "--stdin"], token(seed));
     let tree = |entries: &[(&str, &str, &str)]| {
@@ -87,7 +87,7 @@ fn no_entry_of_a_tree_is_located_outside_of_its_repository() {
 }
 
 #[test]
-fn no_report_of_history_shows_a_token_whatever_part_of_the_repository_holds_it() {
+fn history_reports_mask_tokens_in_every_part_of_a_repository() {
     let Planted { repo, tokens } = planted();
     let report = repo.history();
     for (n, token) in tokens.iter().enumerate() {
@@ -117,7 +117,7 @@ fn no_report_of_history_shows_a_token_whatever_part_of_the_repository_holds_it()
 }
 
 #[test]
-fn a_hostile_repository_does_not_steer_the_terminal() {
+fn a_hostile_repository_cannot_control_the_terminal() {
     let repo = Repo::new();
     let hostile = "x\x1b[31m\u{202e}\u{200b}y\x07";
     let path = OsString::from(format!("{hostile}\nnext"));
@@ -153,7 +153,7 @@ fn a_hostile_repository_does_not_steer_the_terminal() {
 }
 
 #[test]
-fn names_that_are_not_utf8_are_told_without_loss() {
+fn names_that_are_not_utf8_are_reported_losslessly() {
     let repo = Repo::new();
     let path = OsStr::from_bytes(b"caf\xe9/\xff.txt");
     repo.write(path, token(1));
@@ -180,7 +180,7 @@ fn validated(repo: &Repo, args: &[&str]) -> Value {
 }
 
 #[test]
-fn sarif_of_every_kind_of_place_is_valid_and_each_has_a_physical_location() {
+fn sarif_is_valid_and_every_kind_of_place_has_a_physical_location() {
     let Planted { repo, tokens } = planted();
     let sarif = validated(&repo, &[]);
     let run = &sarif["runs"][0];
@@ -223,7 +223,7 @@ fn sarif_of_every_kind_of_place_is_valid_and_each_has_a_physical_location() {
 }
 
 #[test]
-fn sarif_leads_with_the_path_and_region_of_the_introduction() {
+fn the_first_sarif_location_is_that_of_the_introduction() {
     let repo = Repo::new();
     let first = repo.commit_file("a b/é.env", format!("é日本😀={}\n", token(1)));
     let gone = repo.commit_removal("a b/é.env");

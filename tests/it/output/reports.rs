@@ -50,7 +50,7 @@ fn an_incomplete_scan_is_reported_in_every_format() {
 }
 
 #[test]
-fn files_that_are_left_out_are_counted_in_the_report() {
+fn skipped_files_are_counted_in_the_report() {
     let tree = Tree::new();
     tree.write("big.bin", vec![0; 4_000]);
     tree.write("skip/x.txt", token(1));
@@ -172,7 +172,7 @@ fn baselines_are_written_updated_and_shown() {
 }
 
 #[test]
-fn tokens_are_explained_one_by_one() {
+fn check_explains_each_token() {
     let tree = Tree::new();
     let mut wrong = token(2);
     wrong.replace_range(40..41, if &wrong[40..41] == "x" { "y" } else { "x" });
@@ -189,7 +189,7 @@ fn rules_are_listed_shown_and_checked() {
 }
 
 #[test]
-fn hooks_say_what_they_did() {
+fn hook_commands_report_their_changes() {
     let repo = Repo::new();
     for (name, args) in [
         ("hook-status-none", &["hook", "status"][..]),

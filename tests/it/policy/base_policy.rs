@@ -10,7 +10,7 @@ fn range(repo: &Repo, args: &[&str]) -> RunOutput {
 }
 
 #[test]
-fn what_a_change_writes_into_the_configuration_counts_after_the_merge() {
+fn configuration_changes_take_effect_after_the_merge() {
     for text in [
         allow(1, "let me in"),
         "fail_on = \"never\"".to_owned(),
@@ -39,7 +39,7 @@ fn what_a_change_writes_into_the_configuration_counts_after_the_merge() {
 }
 
 #[test]
-fn the_bases_configuration_baseline_and_rules_count_even_if_the_change_removes_them() {
+fn the_policy_of_the_base_applies_even_if_the_change_removes_it() {
     let own = include_str!("../../../rules/npm.toml").replace("npm", "own");
     let text = allow(1, "an example") + "[rules]\nadd = [\"rules\"]\n";
     let config = format!("baseline = \"sub/known.json\"\n{text}");
@@ -65,7 +65,7 @@ fn the_bases_configuration_baseline_and_rules_count_even_if_the_change_removes_t
 }
 
 #[test]
-fn a_path_in_the_work_tree_is_read_from_the_base_and_one_outside_from_the_disk() {
+fn policy_files_in_the_work_tree_are_read_from_the_base_and_others_from_disk() {
     let repo = Repo::of(&[("strict.toml", "")]);
     repo.git(&["checkout", "-q", "-b", "topic"]);
     repo.commit(&[("x", &token(1)), ("strict.toml", &allow(1, "let me in"))], "mine");
@@ -84,7 +84,7 @@ fn a_path_in_the_work_tree_is_read_from_the_base_and_one_outside_from_the_disk()
 }
 
 #[test]
-fn a_link_in_the_work_tree_does_not_lead_out_of_it() {
+fn a_link_to_a_policy_file_outside_the_work_tree_is_not_followed() {
     use std::os::unix::fs::symlink;
     let repo = Repo::of(&[("x", "clean"), ("ci/strict.toml", "fail_on = \"proven\"")]);
     let outside = repo.outside().join("loose");
@@ -105,7 +105,7 @@ fn a_link_in_the_work_tree_does_not_lead_out_of_it() {
 }
 
 #[test]
-fn a_new_branch_is_judged_by_what_is_there_and_a_root_by_nothing() {
+fn a_new_branch_uses_the_existing_policy_and_a_root_commit_uses_none() {
     let zeros = "0".repeat(40);
     let repo = Repo::of(&[(CONFIG, &allow(1, "an example"))]);
     let clone = repo.clone_to("clone", &[]);
@@ -128,7 +128,7 @@ fn a_new_branch_is_judged_by_what_is_there_and_a_root_by_nothing() {
 }
 
 #[test]
-fn what_is_committed_locally_is_the_developers_own_to_decide() {
+fn local_commits_are_judged_by_the_policy_of_the_work_tree() {
     let repo = Repo::of(&[("x", "clean")]);
     repo.write(CONFIG, allow(1, "an example"));
     repo.stage(&[("x", &token(1))]);

@@ -14,7 +14,7 @@ fn places(tree: &Tree) -> Value {
 }
 
 #[test]
-fn known_tokens_do_not_count_and_survive_moves_and_reformatting() {
+fn baseline_entries_survive_moves_and_reformatting() {
     let tree = Tree::new();
     tree.write("a/x", token(1));
     let ran = tree.run(&["baseline", "create"]);
@@ -45,7 +45,7 @@ fn known_tokens_do_not_count_and_survive_moves_and_reformatting() {
 }
 
 #[test]
-fn an_update_adds_and_drops_and_keeps_reasons() {
+fn an_update_adds_and_drops_entries_and_keeps_reasons() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.write("y", token(2));
@@ -80,7 +80,7 @@ fn an_update_adds_and_drops_and_keeps_reasons() {
 }
 
 #[test]
-fn what_could_not_be_read_is_not_dropped() {
+fn entries_of_unreadable_files_are_not_dropped() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.run(&["baseline", "create"]);
@@ -91,7 +91,7 @@ fn what_could_not_be_read_is_not_dropped() {
 }
 
 #[test]
-fn a_baseline_is_neither_overwritten_nor_guessed() {
+fn a_baseline_is_not_overwritten_and_invalid_ones_are_rejected() {
     let tree = Tree::new();
     tree.write("x", token(1));
     let ran = tree.run(&["baseline", "update"]);
@@ -114,7 +114,7 @@ fn a_baseline_is_neither_overwritten_nor_guessed() {
 }
 
 #[test]
-fn paths_count_from_the_work_trees_top_and_rebases_change_nothing() {
+fn paths_are_relative_to_the_work_tree_and_rebases_change_nothing() {
     let repo = Repo::of(&[("sub/x", &token(1))]);
     repo.commit(&[("sub/y", "clean")], &format!("a message with {}", token(2)));
     assert_eq!(
@@ -139,7 +139,7 @@ fn paths_count_from_the_work_trees_top_and_rebases_change_nothing() {
 }
 
 #[test]
-fn the_baseline_file_itself_is_no_finding_and_places_are_sorted() {
+fn the_baseline_file_is_not_scanned_and_its_places_are_sorted() {
     let tree = Tree::new();
     tree.write("b", token(1));
     tree.write("a", token(1));
@@ -148,7 +148,7 @@ fn the_baseline_file_itself_is_no_finding_and_places_are_sorted() {
 }
 
 #[test]
-fn tokens_in_names_are_masked_and_their_places_stay_known() {
+fn tokens_in_names_are_masked_and_stay_in_the_baseline() {
     let (plain, gone) = (token(1), token(2));
     let coded = crate::support::encode::base64_url(format!("user:{}", token(3)).as_bytes());
     let repo = Repo::of(&[(&format!("{plain}.txt"), "hi"), (&format!("{gone}/x"), "hi")]);
@@ -169,7 +169,7 @@ fn tokens_in_names_are_masked_and_their_places_stay_known() {
 }
 
 #[test]
-fn what_lies_outside_of_a_part_stays_and_is_not_called_unused() {
+fn entries_outside_of_a_partial_scan_are_kept_and_not_reported_as_unused() {
     let repo = Repo::of(&[("sub/x", &token(1)), ("y", &token(2)), ("sub/y", &token(2))]);
     assert_eq!(repo.run(&["baseline", "create"]).code(), Some(0));
     let before = std::fs::read_to_string(repo.root.join(FILE)).expect("a baseline");
@@ -195,7 +195,7 @@ fn what_lies_outside_of_a_part_stays_and_is_not_called_unused() {
 }
 
 #[test]
-fn folders_outside_of_a_work_tree_are_renewed_one_by_one() {
+fn folders_outside_of_a_work_tree_are_updated_separately() {
     let tree = Tree::new();
     for (path, seed) in [("a/x", 1), ("b/x", 2), ("a/y", 3), ("b/y", 3), ("ab/x", 4)] {
         tree.write(path, token(seed));
@@ -214,7 +214,7 @@ fn folders_outside_of_a_work_tree_are_renewed_one_by_one() {
 }
 
 #[test]
-fn the_baseline_that_the_configuration_names_is_shown() {
+fn the_baseline_of_the_configuration_is_shown() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.write(".ddpatrol.toml", "baseline = \"known/tokens.json\"\n");

@@ -4,7 +4,7 @@ use super::*;
 use serde_json::json;
 
 #[test]
-fn it_is_found_from_the_scanned_folder_upwards_as_far_as_the_work_trees_top() {
+fn the_configuration_is_searched_up_to_the_root_of_the_work_tree() {
     let tree = Tree::new();
     tree.write(".ddpatrol.toml", allow(1, "outside of the work tree"));
     tree.write("repo/x", token(1));
@@ -21,7 +21,7 @@ fn it_is_found_from_the_scanned_folder_upwards_as_far_as_the_work_trees_top() {
 }
 
 #[test]
-fn with_several_paths_it_is_that_of_the_folder_that_holds_them_all() {
+fn several_paths_use_the_configuration_of_their_common_folder() {
     let tree = Tree::new();
     tree.write("a/.ddpatrol.toml", allow(1, "an example of a's"));
     tree.write("a/x", token(1));
@@ -37,7 +37,7 @@ fn with_several_paths_it_is_that_of_the_folder_that_holds_them_all() {
 }
 
 #[test]
-fn every_setting_does_what_it_says() {
+fn every_setting_takes_effect() {
     let tree = Tree::new();
     for (name, content) in [("vendor/x", token(1)), ("a.snap", token(2)), ("kept", token(3))] {
         tree.write(name, content);
@@ -65,7 +65,7 @@ fn every_setting_does_what_it_says() {
 }
 
 #[test]
-fn patterns_count_from_the_configurations_folder_wherever_the_scan_begins() {
+fn patterns_are_relative_to_the_folder_of_the_configuration() {
     let tree = Tree::new();
     tree.write(".ddpatrol.toml", "exclude = [\"/sub/vendor/\"]");
     tree.write("sub/vendor/x", token(1));
@@ -78,7 +78,7 @@ fn patterns_count_from_the_configurations_folder_wherever_the_scan_begins() {
 }
 
 #[test]
-fn what_a_configuration_excludes_is_left_out_of_history_and_changes_too() {
+fn excluded_paths_are_skipped_in_history_and_changes() {
     let repo = crate::changes::repo::Repo::of(&[(".ddpatrol.toml", "exclude = [\"fixtures/\"]")]);
     repo.commit(&[("fixtures/x", &token(1)), ("kept", &token(2))], &token(3));
     for args in [&["scan"][..], &["range", "HEAD~1..HEAD"]] {
@@ -95,7 +95,7 @@ fn what_a_configuration_excludes_is_left_out_of_history_and_changes_too() {
 }
 
 #[test]
-fn an_allowed_token_is_counted_marked_and_not_verified_until_the_entry_expires() {
+fn an_allowed_token_is_counted_and_not_verified_until_its_entry_expires() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.write("y", token(2));
@@ -122,7 +122,7 @@ fn an_allowed_token_is_counted_marked_and_not_verified_until_the_entry_expires()
 }
 
 #[test]
-fn unused_entries_are_listed_by_a_scan_that_could_have_needed_them() {
+fn unused_entries_are_listed_only_by_complete_scans() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.write(".ddpatrol.toml", allow(1, "an example") + &allow(2, "long gone"));
@@ -138,7 +138,7 @@ fn unused_entries_are_listed_by_a_scan_that_could_have_needed_them() {
 }
 
 #[test]
-fn sarif_leaves_out_what_does_not_count_unless_it_is_asked_for() {
+fn sarif_omits_suppressed_findings_unless_requested() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.write("y", token(2));
@@ -164,7 +164,7 @@ fn sarif_leaves_out_what_does_not_count_unless_it_is_asked_for() {
 }
 
 #[test]
-fn what_is_wrong_with_it_is_an_error_with_its_place() {
+fn an_invalid_configuration_is_an_error_with_its_position() {
     let tree = Tree::new();
     tree.write("x", "clean");
     for (text, words) in [
@@ -191,7 +191,7 @@ fn what_is_wrong_with_it_is_an_error_with_its_place() {
 }
 
 #[test]
-fn what_is_named_is_read_although_the_configuration_excludes_it() {
+fn explicitly_named_paths_are_scanned_even_if_excluded() {
     let tree = Tree::new();
     tree.write(".ddpatrol.toml", "exclude = [\"/vendor/\", \"*.min.js\"]\n");
     tree.write("vendor/a/x", token(1));
@@ -210,7 +210,7 @@ fn what_is_named_is_read_although_the_configuration_excludes_it() {
 }
 
 #[test]
-fn a_repository_that_is_named_is_read_although_the_configuration_excludes_its_folder() {
+fn an_explicitly_named_repository_is_scanned_even_if_excluded() {
     let repo = crate::changes::repo::Repo::of(&[("x", &token(1)), ("fixtures/y", &token(2))]);
     repo.commit(&[("x", "gone")], "edit");
     repo.git(&["remote", "add", "origin", &format!("https://x:{}@example.com", token(3))]);

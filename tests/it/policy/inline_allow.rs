@@ -4,7 +4,7 @@ use super::*;
 use crate::changes::repo::Repo;
 
 #[test]
-fn a_reason_in_the_line_suppresses_what_stands_in_it_and_nothing_else() {
+fn an_inline_allow_suppresses_only_the_tokens_of_its_line() {
     let tree = Tree::new();
     let (a, b) = (token(1), token(2));
     tree.write("x", format!("a = {a} # ddpatrol:allow the documentation's example\nb = {b}\n"));
@@ -25,7 +25,7 @@ fn a_reason_in_the_line_suppresses_what_stands_in_it_and_nothing_else() {
 }
 
 #[test]
-fn a_token_that_stands_elsewhere_too_still_counts() {
+fn a_token_with_another_location_still_counts() {
     let tree = Tree::new();
     tree.write("x", format!("{} # ddpatrol:allow an example", token(1)));
     assert_eq!(scan(&tree, &[]).code(), Some(0));
@@ -34,7 +34,7 @@ fn a_token_that_stands_elsewhere_too_still_counts() {
 }
 
 #[test]
-fn it_is_read_at_the_edges_of_windows_and_within_a_bounded_distance() {
+fn an_inline_allow_is_found_at_window_edges_within_a_bounded_distance() {
     let tree = Tree::new();
     for fill in [262_000, 262_100, 262_144, 262_200, 524_200] {
         let mut text = "x\n".repeat(fill / 2);
@@ -48,7 +48,7 @@ fn it_is_read_at_the_edges_of_windows_and_within_a_bounded_distance() {
 }
 
 #[test]
-fn it_covers_earlier_versions_of_the_same_file_and_no_other_file() {
+fn an_inline_allow_covers_earlier_versions_of_its_file_only() {
     let repo = Repo::of(&[("doc", &token(1))]);
     let allowed = format!("{} <!-- ddpatrol:allow the documentation's example -->", token(1));
     repo.commit(&[("doc", &allowed)], "say why");
@@ -59,7 +59,7 @@ fn it_covers_earlier_versions_of_the_same_file_and_no_other_file() {
 }
 
 #[test]
-fn what_is_staged_may_say_so_itself_and_a_range_is_shown_and_judged() {
+fn a_staged_inline_allow_applies_and_one_in_a_range_is_shown_and_does_not() {
     let repo = Repo::of(&[("x", "clean")]);
     let line = format!("{} # ddpatrol:allow an example", token(1));
     repo.stage(&[("x", &line)]);
@@ -79,7 +79,7 @@ fn what_is_staged_may_say_so_itself_and_a_range_is_shown_and_judged() {
 }
 
 #[test]
-fn a_reason_that_holds_a_token_is_masked() {
+fn a_reason_with_a_token_is_masked() {
     let tree = Tree::new();
     let other = token(2);
     tree.write("x", format!("{} # ddpatrol:allow beside {other} it is fine", token(1)));
@@ -90,7 +90,7 @@ fn a_reason_that_holds_a_token_is_masked() {
 }
 
 #[test]
-fn a_line_of_utf16_can_allow_its_token() {
+fn an_inline_allow_in_utf16_applies() {
     let tree = Tree::new();
     let line = format!("\u{feff}set KEY={} # ddpatrol:allow a test's\r\n", token(1));
     tree.write("le", crate::support::encode::utf16_le(&line));

@@ -66,7 +66,7 @@ fn is_unsafe(c: char) -> bool {
 }
 
 #[test]
-fn no_text_becomes_an_element_or_an_attribute_of_the_page() {
+fn no_text_becomes_an_html_element_or_attribute() {
     let kinds = |page: &str| -> BTreeSet<String> {
         let elements = strict_html::elements(page).into_iter();
         elements
@@ -92,7 +92,7 @@ fn no_text_becomes_an_element_or_an_attribute_of_the_page() {
 }
 
 #[test]
-fn every_line_of_annotations_is_one_of_our_commands() {
+fn every_line_of_annotations_is_an_expected_command() {
     for text in HOSTILE {
         let told = spelled(&hostile(text), "github");
         assert!(!told.chars().any(is_unsafe), "{text:?}");
@@ -185,7 +185,7 @@ fn planted() -> (Repo, Vec<String>) {
 }
 
 #[test]
-fn a_hostile_repository_is_told_without_a_secret_and_the_same_by_any_number_of_workers() {
+fn reports_of_a_hostile_repository_are_masked_and_independent_of_workers() {
     let (repo, tokens) = planted();
     let harmless = ["script", "style", "meta", "svg"];
     for format in ["html", "markdown", "github", "text"] {

@@ -8,7 +8,7 @@ fn commands(told: &str, level: &str) -> usize {
 }
 
 #[test]
-fn annotations_keep_within_ten_of_a_level_and_count_the_rest() {
+fn annotations_are_limited_to_ten_per_level_and_count_the_rest() {
     let mut findings: Vec<Value> = (0..25).map(|n| plain(n, &format!("file{n}"))).collect();
     findings.extend((25..50).map(|n| {
         let mut shaped = plain(n, &format!("file{n}"));
@@ -35,7 +35,7 @@ fn annotations_keep_within_ten_of_a_level_and_count_the_rest() {
 }
 
 #[test]
-fn lines_of_the_change_are_annotated_first_and_what_has_no_line_stands_alone() {
+fn changed_lines_are_annotated_first_and_findings_without_a_line_separately() {
     let mut gone = finding(1, "gone.env");
     gone["locations"][0]["git"]["in_head"] = json!(false);
     let mut masked = plain(2, "x/ddpat_***.txt");
@@ -55,7 +55,7 @@ fn lines_of_the_change_are_annotated_first_and_what_has_no_line_stands_alone() {
 }
 
 #[test]
-fn markdown_fits_a_jobs_summary_and_says_what_it_cut() {
+fn markdown_fits_a_job_summary_and_states_what_it_omits() {
     let long = "a very long text with <&> ".repeat(200);
     let findings: Vec<Value> = (0..3_000).map(|n| finding(n, &long)).collect();
     let told = spelled(&document(&report(&findings)), "markdown");
@@ -68,7 +68,7 @@ fn markdown_fits_a_jobs_summary_and_says_what_it_cut() {
 }
 
 #[test]
-fn the_page_of_many_findings_is_lean_and_says_what_it_cut() {
+fn the_page_of_many_findings_is_small_and_states_what_it_omits() {
     let findings: Vec<Value> = (0..5_000).map(|n| plain(n, &format!("a/{n}"))).collect();
     let page = spelled(&document(&report(&findings)), "html");
     let elements = strict_html::elements(&page);
@@ -85,7 +85,7 @@ fn the_page_of_many_findings_is_lean_and_says_what_it_cut() {
 }
 
 #[test]
-fn the_page_loads_nothing_and_allows_its_own_script_and_style_only() {
+fn the_page_loads_nothing_and_allows_only_its_own_script_and_style() {
     use sha2::Digest;
     for findings in [0, 1, 4] {
         let findings: Vec<Value> = (0..findings).map(|n| plain(n, "a")).collect();
@@ -123,7 +123,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_does_not_count_is_told_with_its_reason_and_not_among_the_findings() {
+fn suppressed_findings_are_listed_separately_with_their_reasons() {
     let mut known = plain(1, "sample.py");
     known["suppression"] = json!({"by": "allow", "reason": "a sample", "expires": "2027-01-01"});
     let mut report = report(&[plain(0, "a"), known]);
@@ -145,7 +145,7 @@ fn what_does_not_count_is_told_with_its_reason_and_not_among_the_findings() {
 }
 
 #[test]
-fn incompleteness_is_said_first() {
+fn incompleteness_is_reported_first() {
     let mut report = report(&[]);
     report["complete"] = json!(false);
     report["diagnostics"] = json!([{"kind": "unread", "path": null, "message": "lost"}]);

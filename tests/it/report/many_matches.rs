@@ -51,7 +51,7 @@ fn positions(ran: &RunOutput) -> Vec<Position> {
 }
 
 #[test]
-fn json_and_jsonl_list_every_place_of_a_token_in_order() {
+fn json_and_jsonl_list_every_location_of_a_token_in_order() {
     let tree = Tree::new();
     let text = log(&token(1), 4_321);
     tree.write("log", &text);
@@ -70,7 +70,7 @@ fn json_and_jsonl_list_every_place_of_a_token_in_order() {
 }
 
 #[test]
-fn the_text_around_a_place_is_shown_for_the_first_hundred_in_a_file() {
+fn snippets_are_shown_for_the_first_hundred_locations_in_a_file() {
     let tree = Tree::new();
     for name in ["a", "b"] {
         tree.write(name, log(&token(1), 150));
@@ -82,7 +82,7 @@ fn the_text_around_a_place_is_shown_for_the_first_hundred_in_a_file() {
 }
 
 #[test]
-fn places_that_differ_in_encoding_length_or_allowance_keep_their_own() {
+fn locations_that_differ_in_encoding_length_or_allowance_are_kept_apart() {
     let tree = Tree::new();
     let token = token(1);
     let escaped = token.replace('_', "%5F");
@@ -147,7 +147,7 @@ fn tokens_on_one_long_line_and_in_utf16_have_their_columns() {
 }
 
 #[test]
-fn a_history_a_change_and_an_archive_list_every_place_as_a_file_does() {
+fn histories_changes_and_archives_list_every_location() {
     let repo = Repo::new();
     repo.commit("first");
     let text = log(&token(1), MANY);
@@ -194,7 +194,7 @@ fn a_history_a_change_and_an_archive_list_every_place_as_a_file_does() {
 }
 
 #[test]
-fn places_that_are_excluded_or_known_are_counted_one_by_one() {
+fn excluded_and_known_locations_are_counted_separately() {
     let repo = Repo::new();
     repo.commit_file("log", log(&token(1), MANY));
     repo.write(".ddpatrol.toml", "exclude = [\"log\"]\n");
@@ -212,7 +212,7 @@ fn places_that_are_excluded_or_known_are_counted_one_by_one() {
 }
 
 #[test]
-fn formats_that_omit_places_state_how_many() {
+fn formats_that_omit_locations_state_how_many() {
     let tree = Tree::new();
     tree.write("log", log(&token(1), MANY));
     let run = |format: &str| tree.run(&["scan", "--report", format]).stdout();
@@ -234,7 +234,7 @@ fn formats_that_omit_places_state_how_many() {
 }
 
 #[test]
-fn few_places_are_listed_in_every_format_and_none_is_omitted() {
+fn few_locations_are_all_listed_in_every_format() {
     let tree = Tree::new();
     tree.write("log", log(&token(1), 3));
     for format in ["text", "markdown", "html", "sarif"] {
@@ -250,7 +250,7 @@ fn few_places_are_listed_in_every_format_and_none_is_omitted() {
 }
 
 #[test]
-fn many_tokens_in_one_content_are_each_found_at_their_place() {
+fn many_tokens_in_one_blob_are_each_found_at_their_location() {
     let repo = Repo::new();
     let tokens: Vec<String> = (0..500).map(token).collect();
     let text: String = tokens.iter().map(|it| format!("{it} {it}\n")).collect();

@@ -61,7 +61,7 @@ fn no_report_message_or_path_shows_a_secret() {
 }
 
 #[test]
-fn the_public_part_of_a_token_is_told() {
+fn the_public_part_of_a_token_is_reported() {
     let tree = Tree::new();
     let token = mint::datadog(&mut Random(2), "ddpat_", 43, 2);
     tree.write("x", &token);
@@ -123,7 +123,7 @@ fn sarif_is_valid_and_its_columns_are_utf16_units_with_an_exclusive_end() {
 }
 
 #[test]
-fn sarif_carries_what_github_asks_for() {
+fn sarif_has_the_fields_that_github_requires() {
     let tree = Tree::new();
     let token = mint::datadog(&mut Random(3), "ddpat_", 43, 0);
     tree.write("x", &token);
@@ -178,7 +178,7 @@ fn sarif_of_hostile_names_is_valid() {
 }
 
 #[test]
-fn text_cannot_steer_the_terminal() {
+fn scanned_text_cannot_control_the_terminal() {
     let tree = Tree::new();
     let token = mint::datadog(&mut Random(6), "ddpat_", 43, 0);
     tree.write(
@@ -193,7 +193,7 @@ fn text_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn colour_is_for_terminals_or_on_request() {
+fn colour_is_used_on_terminals_or_on_request() {
     let tree = Tree::new();
     tree.write("x", mint::datadog(&mut Random(7), "ddpat_", 43, 0));
     assert!(!tree.run(&["scan"]).stdout().contains('\x1b'));
@@ -203,7 +203,7 @@ fn colour_is_for_terminals_or_on_request() {
 }
 
 #[test]
-fn jsonl_streams_every_place_and_ends_with_a_summary() {
+fn jsonl_streams_every_location_and_ends_with_a_summary() {
     let tree = Tree::new();
     let token = mint::datadog(&mut Random(8), "ddpat_", 43, 0);
     tree.write("a", &token);
@@ -217,7 +217,7 @@ fn jsonl_streams_every_place_and_ends_with_a_summary() {
 }
 
 #[test]
-fn json_is_as_its_description_says() {
+fn json_matches_its_documentation() {
     let tree = Tree::new();
     tree.write("a", mint::datadog(&mut Random(9), "ddpat_", 43, 0));
     let report = tree.run(&["scan", "--report", "json", ".", "nope"]).json();
@@ -245,7 +245,7 @@ fn gather(value: &Value, keys: &mut Vec<String>) {
 }
 
 #[test]
-fn a_neighbour_that_the_scan_leaves_out_is_masked_too() {
+fn a_neighbouring_token_of_a_disabled_rule_is_masked() {
     let tree = Tree::new();
     let mut random = Random(10);
     let tokens = mint::all(&mut random);
@@ -299,7 +299,7 @@ source = "the standard"
 "#;
 
 #[test]
-fn tokens_of_added_rules_are_masked_whatever_their_form() {
+fn tokens_of_added_rules_are_masked_in_every_format() {
     let tree = Tree::new();
     let mut random = Random(11);
     let short = format!("pin_{}", mint::classic(&mut random, "", 4));
@@ -328,7 +328,7 @@ fn tokens_of_added_rules_are_masked_whatever_their_form() {
 }
 
 #[test]
-fn eight_characters_of_a_cut_off_secret_are_masked_and_words_are_not() {
+fn eight_characters_of_a_truncated_secret_are_masked_and_words_are_not() {
     let tree = Tree::new();
     let token = mint::classic(&mut Random(12), "ghp_", 30);
     for (text, shown) in [
@@ -343,7 +343,7 @@ fn eight_characters_of_a_cut_off_secret_are_masked_and_words_are_not() {
 }
 
 #[test]
-fn no_more_of_a_name_is_masked_than_the_token_in_it() {
+fn only_the_token_in_a_name_is_masked() {
     for seed in 0..20 {
         for (rule, token) in mint::all(&mut Random(seed)) {
             let tree = Tree::new();

@@ -65,7 +65,7 @@ fn expect(repo: &Repo, folder: &Path, args: &[&str], wanted: &[&str]) {
 }
 
 #[test]
-fn paths_count_from_the_root_of_the_repository_wherever_the_scan_is_started() {
+fn paths_are_relative_to_the_repository_root_from_any_folder() {
     let repo = Repo::of(&[("services/api/x.env", &token(1))]);
     let wanted = &["services/api/x.env"][..];
     let (top, api) = (repo.root.clone(), repo.root.join("services/api"));
@@ -97,7 +97,7 @@ fn paths_count_from_the_root_of_the_repository_wherever_the_scan_is_started() {
 }
 
 #[test]
-fn paths_of_several_repositories_count_from_the_folder_that_holds_them() {
+fn paths_of_several_repositories_are_relative_to_their_common_folder() {
     let repo = Repo::of(&[("x", &token(1))]);
     repo.clone_to("other/clone", &[]);
     let (top, around) = (repo.root.clone(), repo.outside().to_owned());
@@ -120,7 +120,7 @@ fn paths_of_several_repositories_count_from_the_folder_that_holds_them() {
 }
 
 #[test]
-fn a_submodule_counts_from_the_checkout_that_is_scanned() {
+fn submodule_paths_are_relative_to_the_scanned_checkout() {
     let inner = Repo::of(&[("x", &token(1))]);
     let repo = Repo::of(&[("y", &token(2))]);
     let url = format!("file://{}", inner.root.display());
@@ -134,7 +134,7 @@ fn a_submodule_counts_from_the_checkout_that_is_scanned() {
 }
 
 #[test]
-fn bare_repositories_linked_work_trees_and_links_have_paths_of_their_own() {
+fn bare_repositories_linked_work_trees_and_links_have_their_own_paths() {
     let repo = Repo::of(&[("d/x", &token(1))]);
     repo.clone_to("bare.git", &["--bare"]);
     repo.git(&["worktree", "add", "-q", "../linked"]);
@@ -153,7 +153,7 @@ fn bare_repositories_linked_work_trees_and_links_have_paths_of_their_own() {
 }
 
 #[test]
-fn another_base_can_be_named() {
+fn the_base_of_paths_can_be_changed() {
     let repo = Repo::of(&[("services/api/x", &token(1))]);
     let around = repo.outside().to_string_lossy().into_owned();
     expect(&repo, &repo.root, &["scan", "--path-base", ".."], &["repo/services/api/x"]);
@@ -175,7 +175,7 @@ fn another_base_can_be_named() {
 }
 
 #[test]
-fn paths_outside_of_repositories_count_from_the_folder_that_was_scanned_from() {
+fn paths_outside_of_repositories_are_relative_to_the_current_folder() {
     let tree = Tree::new();
     tree.write("a/x", token(1));
     tree.write("b/y", token(2));
@@ -192,7 +192,7 @@ fn paths_outside_of_repositories_count_from_the_folder_that_was_scanned_from() {
 }
 
 #[test]
-fn strange_names_and_members_of_archives_count_from_the_root_too() {
+fn unusual_names_and_archive_members_are_relative_to_the_root() {
     let repo = Repo::new();
     for (at, name) in
         ["a b%20#?.env", "new\nline", "é", ":x", "b!/c", "back\\slash"].iter().enumerate()
@@ -258,7 +258,7 @@ fn standard_input_is_in_no_repository() {
 }
 
 #[test]
-fn a_saved_report_cannot_smuggle_a_uri() {
+fn a_saved_report_cannot_inject_a_uri() {
     let repo = Repo::of(&[("x", &token(1))]);
     let mut report = repo.run(&["scan", "--files-only", "--report", "json"]).json();
     for uri in ["javascript:alert(1)", "https://example.org/x", "a b", "%zz", "a%2fb", "x?y"] {

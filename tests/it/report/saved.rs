@@ -28,7 +28,7 @@ fn timeless(text: &str) -> String {
 }
 
 #[test]
-fn a_saved_scan_gives_the_same_reports_as_the_scan_itself() {
+fn a_saved_report_renders_the_same_as_the_scan() {
     let repo = full();
     let saved = repo.outside().join("scan.json").to_string_lossy().into_owned();
     let to = format!("json={saved}");
@@ -52,7 +52,7 @@ fn a_saved_scan_gives_the_same_reports_as_the_scan_itself() {
 }
 
 #[test]
-fn what_a_saved_report_was_made_to_hold_is_masked() {
+fn tokens_injected_into_a_saved_report_are_masked() {
     let repo = full();
     let mut report = repo.run(&["scan", "--report", "json", "--show-secrets"]).json();
     assert!(report.to_string().contains(&token(1)));
@@ -73,7 +73,7 @@ fn what_a_saved_report_was_made_to_hold_is_masked() {
 }
 
 #[test]
-fn what_is_no_report_is_refused_with_its_place() {
+fn an_invalid_report_is_rejected_with_its_position() {
     let tree = Tree::new();
     for (text, words) in [
         ("{", "line 1, column 1"),
@@ -92,7 +92,7 @@ fn what_is_no_report_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_difference_is_by_token_and_its_exit_code_by_what_is_new() {
+fn a_diff_compares_tokens_and_fails_on_new_ones() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.write("y", token(2));

@@ -28,7 +28,7 @@ fn run_as_admin(tree: &Tree, args: &[&str]) -> RunOutput {
 }
 
 #[test]
-fn our_own_service_revokes_by_a_report_that_says_where() {
+fn ddpatrold_revokes_by_a_leak_report_with_the_location() {
     let issuer = reporting("revoked");
     let token = datadog(1);
     let ran = scan(&tree_with(&token), &["--revoke", "--yes", "--issuer", &issuer.url]);
@@ -43,7 +43,7 @@ fn our_own_service_revokes_by_a_report_that_says_where() {
 }
 
 #[test]
-fn outcomes_of_a_report_are_told_as_they_are() {
+fn outcomes_of_a_leak_report_are_shown() {
     for (status, outcome, code) in [
         ("revoked", "revoked", 0),
         ("already_revoked", "already_dead", 0),
@@ -61,7 +61,7 @@ fn outcomes_of_a_report_are_told_as_they_are() {
 }
 
 #[test]
-fn an_answer_that_is_not_the_services_is_a_failure() {
+fn an_unexpected_response_is_a_failure() {
     for (status, body) in [(200, "{}"), (200, r#"{"results":[]}"#), (404, "no"), (413, "{}")] {
         let issuer = Issuer::always(status, "", body);
         let ran = scan(&tree_with(&datadog(3)), &["--revoke", "--yes", "--issuer", &issuer.url]);
@@ -85,7 +85,7 @@ fn nothing_is_revoked_without_consent() {
 }
 
 #[test]
-fn datadogs_tokens_are_deleted_by_the_id_that_the_alias_spells() {
+fn datadog_tokens_are_deleted_by_the_id_in_the_alias() {
     let (other, right) =
         (Issuer::always(404, "", r#"{"errors":["Not Found"]}"#), Issuer::always(204, "", ""));
     let tree = tree_with(&datadog(5));
@@ -110,7 +110,7 @@ fn datadogs_tokens_are_deleted_by_the_id_that_the_alias_spells() {
 }
 
 #[test]
-fn a_site_that_refuses_the_administrator_is_a_failure() {
+fn a_site_that_rejects_the_administrator_is_a_failure() {
     let issuer = Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#);
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
     let ran = run_as_admin(&tree_with(&datadog(6)), &args);
@@ -120,7 +120,7 @@ fn a_site_that_refuses_the_administrator_is_a_failure() {
 }
 
 #[test]
-fn a_service_accounts_token_needs_the_accounts_id() {
+fn a_service_account_token_needs_the_account_id() {
     let issuer = Issuer::always(204, "", "");
     let tree = tree_with(&mint::datadog(&mut Random(7), "ddsat_", 43, 0));
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
@@ -134,7 +134,7 @@ fn a_service_accounts_token_needs_the_accounts_id() {
 }
 
 #[test]
-fn github_takes_a_thousand_tokens_a_call_and_no_login() {
+fn github_accepts_a_thousand_tokens_per_request_without_authentication() {
     let api = Issuer::always(202, "", "{}");
     let tokens: Vec<String> = (0..1_001).map(github).collect();
     let tree = tree_with(&tokens.join("\n"));
@@ -153,7 +153,7 @@ fn github_takes_a_thousand_tokens_a_call_and_no_login() {
 }
 
 #[test]
-fn a_token_that_was_verified_dead_is_not_revoked() {
+fn a_dead_token_is_not_revoked() {
     let issuer = Issuer::always(401, "", super::REFUSED);
     let args = ["--verify", "--verify-pause", "2", "--revoke", "--yes", "--issuer", &issuer.url];
     let ran = scan(&tree_with(&datadog(8)), &args);
@@ -162,7 +162,7 @@ fn a_token_that_was_verified_dead_is_not_revoked() {
 }
 
 #[test]
-fn a_saved_report_suffices_where_the_id_does() {
+fn a_saved_report_is_enough_if_only_the_id_is_needed() {
     let (site, api) = (Issuer::always(204, "", ""), Issuer::always(202, "", "{}"));
     let tree = tree_with(&format!("{} {}", datadog(9), github(9)));
     tree.write("r.json", scan(&tree, &[]).stdout());
@@ -204,7 +204,7 @@ fn a_saved_report_suffices_where_the_id_does() {
 }
 
 #[test]
-fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
+fn tokens_of_staged_changes_and_ranges_are_revoked() {
     let issuer = reporting("revoked");
     let repo = Repo::new();
     repo.commit_file("a", "nothing");
@@ -222,7 +222,7 @@ fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
 }
 
 #[test]
-fn what_the_scanned_content_says_does_not_steer_where_tokens_go() {
+fn scanned_content_does_not_control_where_tokens_are_sent() {
     let (thief, issuer) = (Issuer::always(200, "", LIVE), reporting("revoked"));
     let tree = tree_with(&datadog(12));
     for name in ["ddpatrol.toml", ".env"] {
@@ -241,7 +241,7 @@ fn what_the_scanned_content_says_does_not_steer_where_tokens_go() {
 }
 
 #[test]
-fn a_report_that_was_changed_revokes_nothing() {
+fn a_modified_report_revokes_nothing() {
     let site = Issuer::always(204, "", "");
     let other = datadog(14);
     let tree = tree_with(&datadog(13));
@@ -267,7 +267,7 @@ fn a_report_that_was_changed_revokes_nothing() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
+fn on_a_terminal_revocation_asks_for_confirmation() {
     for (answer, outcome, calls) in [("y", "revoked: by leak report", 1), ("n", "NOT REVOKED", 0)] {
         let issuer = reporting("revoked");
         let tree = tree_with(&datadog(15));
@@ -299,7 +299,7 @@ fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
 }
 
 #[test]
-fn a_service_of_ones_own_is_told_of_no_service_accounts_token() {
+fn a_custom_service_receives_no_service_account_token() {
     let issuer = Issuer::always(204, "", "");
     let tree = tree_with(&mint::datadog(&mut Random(21), "ddsat_", 43, 0));
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
@@ -312,7 +312,7 @@ fn a_service_of_ones_own_is_told_of_no_service_accounts_token() {
 }
 
 #[test]
-fn what_proves_nothing_leaves_no_saved_report() {
+fn a_shaped_candidate_of_a_saved_report_is_not_sent() {
     use sha2::Digest;
     let api = Issuer::always(202, "", "{}");
     let tree = tree_with(&github(22));
@@ -337,7 +337,7 @@ fn what_proves_nothing_leaves_no_saved_report() {
 }
 
 #[test]
-fn a_dry_run_does_not_fail_over_what_cannot_be_revoked() {
+fn a_dry_run_does_not_fail_if_a_token_cannot_be_revoked() {
     let tree = tree_with(&mint::classic(&mut Random(23), "npm_", 30));
     let run = |how| scan(&tree, &["--fail-on", "never", "--revoke", how]);
     let dry = run("--dry-run");
@@ -349,7 +349,7 @@ fn a_dry_run_does_not_fail_over_what_cannot_be_revoked() {
 }
 
 #[test]
-fn an_interrupted_revocation_is_waited_for_and_reported() {
+fn an_interrupted_revocation_is_completed_and_reported() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     // Longer than a scan has to stop.

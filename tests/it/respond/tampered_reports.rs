@@ -97,7 +97,7 @@ fn fields_of_a_wrong_type_revoke_nothing() {
 }
 
 #[test]
-fn what_is_no_json_revokes_nothing() {
+fn a_report_that_is_not_json_revokes_nothing() {
     let token = datadog(51);
     let scene = Scene::of(&token);
     let whole = scene.report.to_string();
@@ -109,7 +109,7 @@ fn what_is_no_json_revokes_nothing() {
 }
 
 #[test]
-fn a_token_that_is_listed_twice_is_revoked_once() {
+fn a_token_listed_twice_is_revoked_once() {
     let token = github(52);
     let scene = Scene::of(&format!("{} {token}", datadog(52)));
     let mut report = scene.report.clone();
@@ -133,7 +133,7 @@ fn a_token_that_is_listed_twice_is_revoked_once() {
 }
 
 #[test]
-fn findings_that_share_a_fingerprint_and_name_different_tokens_revoke_nothing() {
+fn findings_with_one_fingerprint_and_different_tokens_revoke_nothing() {
     let scene = Scene::of(&format!("{} {}", datadog(53), datadog(54)));
     let mut report = scene.report.clone();
     for at in 0..2 {
@@ -145,7 +145,7 @@ fn findings_that_share_a_fingerprint_and_name_different_tokens_revoke_nothing() 
 }
 
 #[test]
-fn a_secret_of_another_token_than_the_one_that_is_shown_revokes_nothing() {
+fn a_secret_that_differs_from_the_shown_token_revokes_nothing() {
     for (one, other) in
         [(datadog(55), datadog(56)), (github(55), datadog(56)), (datadog(55), github(56))]
     {
@@ -185,7 +185,7 @@ fn a_secret_of_another_rule_revokes_nothing() {
 }
 
 #[test]
-fn of_a_secret_that_is_given_twice_the_last_counts_and_none_is_printed() {
+fn the_last_of_two_secret_fields_counts_and_neither_is_printed() {
     let (one, other) = (github(58), github(59));
     let scene = Scene::of(&one);
     let twice = |first: &str, second: &str| {
@@ -203,7 +203,7 @@ fn of_a_secret_that_is_given_twice_the_last_counts_and_none_is_printed() {
 }
 
 #[test]
-fn what_a_report_was_made_to_hold_is_masked_and_escaped() {
+fn tampered_text_of_a_report_is_masked_and_escaped() {
     let (token, other) = (datadog(60), github(60));
     let scene = Scene::of(&token);
     let mut report = scene.report.clone();
@@ -226,7 +226,7 @@ fn what_a_report_was_made_to_hold_is_masked_and_escaped() {
 }
 
 #[test]
-fn secrets_of_a_report_go_to_their_issuer_and_into_no_output() {
+fn secrets_of_a_report_are_sent_to_their_issuer_and_never_printed() {
     let (one, other) = (datadog(61), github(61));
     let scene = Scene::of(&format!("{one} {other}"));
     let ran = scene.revoke(&scene.report);

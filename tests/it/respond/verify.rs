@@ -12,7 +12,7 @@ use std::time::Duration;
 const PAUSE: [&str; 2] = ["--verify-pause", "2"];
 
 #[test]
-fn a_token_that_its_issuer_accepts_is_live_and_goes_nowhere_else() {
+fn a_token_accepted_by_its_issuer_is_live_and_sent_nowhere_else() {
     let issuer = Issuer::always(200, "", LIVE);
     let token = datadog(1);
     let tree = tree_with(&token);
@@ -27,7 +27,7 @@ fn a_token_that_its_issuer_accepts_is_live_and_goes_nowhere_else() {
 }
 
 #[test]
-fn dead_takes_every_sites_refusal_twice_with_a_pause_between() {
+fn dead_requires_two_rejections_from_every_site_with_a_pause() {
     let (one, two) =
         (Issuer::always(401, "", REFUSED), Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#));
     let tree = tree_with(&datadog(2));
@@ -42,7 +42,7 @@ fn dead_takes_every_sites_refusal_twice_with_a_pause_between() {
 }
 
 #[test]
-fn a_token_that_is_accepted_the_second_time_is_live() {
+fn a_token_accepted_on_the_second_request_is_live() {
     let issuer = Issuer::start(|_, before| match before {
         0 => (401, "", REFUSED.to_owned()),
         _ => (200, "", LIVE.to_owned()),
@@ -53,7 +53,7 @@ fn a_token_that_is_accepted_the_second_time_is_live() {
 }
 
 #[test]
-fn what_is_no_refusal_of_the_issuers_own_is_unknown_and_its_site_is_named() {
+fn any_other_response_is_unknown_and_names_its_site() {
     for (status, headers, body) in [
         (403, "content-type: text/html\r\n", "<h1>Forbidden</h1>"),
         (403, "", r#"{"errors":["Your address is not allowed"]}"#),
@@ -90,7 +90,7 @@ fn a_redirect_is_not_followed_with_a_credential() {
 }
 
 #[test]
-fn an_issuer_out_of_reach_is_asked_again_and_then_unknown() {
+fn an_unreachable_issuer_is_retried_and_then_unknown() {
     let ran = scan(&tree_with(&datadog(6)), &["--verify", "--issuer", "http://127.0.0.1:1"]);
     let told = only(&ran, "verification");
     assert_eq!(told["verdict"], "unknown");
@@ -99,7 +99,7 @@ fn an_issuer_out_of_reach_is_asked_again_and_then_unknown() {
 }
 
 #[test]
-fn a_busy_issuer_is_left_alone_as_long_as_it_asks() {
+fn the_retry_delay_of_a_busy_issuer_is_respected() {
     for (header, seconds) in [("retry-after: 2\r\n", 2), ("x-ratelimit-reset: 3\r\n", 3)] {
         let issuer = Issuer::start(move |_, before| match before {
             0 => (429, header, REFUSED.to_owned()),
@@ -117,14 +117,14 @@ fn a_busy_issuer_is_left_alone_as_long_as_it_asks() {
 }
 
 #[test]
-fn an_answer_without_end_is_cut_off() {
+fn an_endless_response_is_cut_off() {
     let issuer = Issuer::start(|_, _| (200, "", "x".repeat(5 * 1024 * 1024)));
     let ran = scan(&tree_with(&datadog(8)), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
 }
 
 #[test]
-fn one_token_in_many_places_is_asked_about_once() {
+fn a_token_with_many_locations_is_verified_once() {
     let issuer = Issuer::always(200, "", LIVE);
     let tree = Tree::new();
     for name in ["a", "b", "c/d"] {
@@ -136,7 +136,7 @@ fn one_token_in_many_places_is_asked_about_once() {
 }
 
 #[test]
-fn githubs_words_decide_about_githubs_tokens() {
+fn github_error_messages_determine_the_verdict() {
     for (status, body, verdict) in [
         (200, r#"{"login":"ada"}"#, "live"),
         (401, r#"{"message":"Bad credentials"}"#, "dead"),
@@ -154,7 +154,7 @@ fn githubs_words_decide_about_githubs_tokens() {
 }
 
 #[test]
-fn tokens_that_nobody_can_be_asked_about_are_unknown() {
+fn tokens_without_an_issuer_api_are_unknown() {
     let issuer = Issuer::always(200, "", LIVE);
     for token in [classic(&mut Random(1), "npm_", 30), classic(&mut Random(2), "ghr_", 30)] {
         let args = ["--verify", "--issuer", &issuer.url, "--github-api", &issuer.url];
@@ -170,7 +170,7 @@ fn tokens_that_nobody_can_be_asked_about_are_unknown() {
 }
 
 #[test]
-fn tokens_are_not_sent_in_the_clear_beyond_this_machine() {
+fn tokens_are_not_sent_unencrypted_to_other_hosts() {
     let tree = tree_with(&datadog(11));
     for args in [
         ["--issuer", "http://example.com"],
@@ -186,7 +186,7 @@ fn tokens_are_not_sent_in_the_clear_beyond_this_machine() {
 }
 
 #[test]
-fn every_format_tells_the_verdict() {
+fn every_format_shows_the_verdict() {
     let issuer = Issuer::always(200, "", LIVE);
     let tree = tree_with(&datadog(12));
     let run = |format| {
@@ -204,7 +204,7 @@ fn every_format_tells_the_verdict() {
 }
 
 #[test]
-fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
+fn a_proxy_is_used_except_for_localhost_and_sees_no_token() {
     let (proxy, local) = (Issuer::always(502, "", "{}"), Issuer::always(200, "", LIVE));
     let tree = tree_with(&datadog(13));
     let verdict = |site: &str, no_proxy: &str| {
@@ -229,7 +229,7 @@ fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
 }
 
 #[test]
-fn an_interrupt_ends_the_pause_and_nothing_is_called_dead() {
+fn an_interrupt_ends_the_pause_and_no_token_is_dead() {
     let issuer = Issuer::always(401, "", REFUSED);
     let tree = tree_with(&datadog(14));
     let args = ["scan", "--report", "json", "--verify", "--verify-pause", "600"];
@@ -248,7 +248,7 @@ fn an_interrupt_ends_the_pause_and_nothing_is_called_dead() {
 }
 
 #[test]
-fn a_service_accounts_token_is_datadogs_alone() {
+fn a_service_account_token_is_sent_to_datadog_only() {
     let (own, site) = (Issuer::always(401, "", REFUSED), Issuer::always(200, "", LIVE));
     let tree = tree_with(&mint::datadog(&mut Random(15), "ddsat_", 43, 0));
     let issuer = ["--verify", "--issuer", &own.url];
@@ -261,7 +261,7 @@ fn a_service_accounts_token_is_datadogs_alone() {
 }
 
 #[test]
-fn a_service_of_ones_own_refuses_with_401_alone() {
+fn a_custom_service_rejects_with_status_401() {
     let forbidden = r#"{"errors":["Forbidden"]}"#;
     for (status, body, verdict) in [(401, REFUSED, "dead"), (403, forbidden, "unknown")] {
         let issuer = Issuer::always(status, "", body);
@@ -272,7 +272,7 @@ fn a_service_of_ones_own_refuses_with_401_alone() {
 }
 
 #[test]
-fn json_that_a_page_quotes_is_no_answer() {
+fn json_quoted_in_a_page_is_not_a_verdict() {
     for (status, body) in [(401, REFUSED), (403, r#"{"errors":["Forbidden"]}"#), (200, LIVE)] {
         let page = "content-type: text/html\r\n";
         let issuer = Issuer::always(status, page, body);
@@ -297,7 +297,7 @@ fn tree_of(tokens: u64) -> Tree {
 }
 
 #[test]
-fn a_wait_that_an_issuer_asks_for_holds_for_all_tokens() {
+fn a_retry_delay_applies_to_all_tokens() {
     let issuer = Issuer::start(|_, before| match before {
         0 => (429, "retry-after: 2\r\n", "{}".to_owned()),
         _ => (200, "", LIVE.to_owned()),
@@ -311,7 +311,7 @@ fn a_wait_that_an_issuer_asks_for_holds_for_all_tokens() {
 }
 
 #[test]
-fn an_issuer_that_asks_for_an_hour_is_asked_no_more() {
+fn a_retry_delay_of_an_hour_ends_the_requests() {
     let issuer = Issuer::always(429, "retry-after: 3600\r\n", "{}");
     let ran = scan(&tree_of(20), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(verdicts(&ran), [r#""unknown""#; 20]);
@@ -319,7 +319,7 @@ fn an_issuer_that_asks_for_an_hour_is_asked_no_more() {
 }
 
 #[test]
-fn an_issuer_out_of_reach_costs_its_attempts_once_and_is_told_to_revoke_all_the_same() {
+fn an_unreachable_issuer_is_tried_once_and_revocation_is_still_attempted() {
     let issuer = Issuer::start(|asked, _| match asked.method.as_str() {
         "GET" => (503, "retry-after: 3600\r\n", "{}".to_owned()),
         _ => (200, "", r#"{"results":[{"status":"revoked"}]}"#.to_owned()),
@@ -331,7 +331,7 @@ fn an_issuer_out_of_reach_costs_its_attempts_once_and_is_told_to_revoke_all_the_
 }
 
 #[test]
-fn a_site_that_is_named_twice_is_asked_once() {
+fn a_site_listed_twice_is_asked_once() {
     let issuer = Issuer::always(200, "", "{}");
     let again = format!("{}/", issuer.url);
     let ran =
@@ -341,7 +341,7 @@ fn a_site_that_is_named_twice_is_asked_once() {
 }
 
 #[test]
-fn a_password_in_an_address_is_not_repeated() {
+fn a_password_in_a_url_is_not_printed() {
     for option in ["--issuer", "--datadog-site", "--github-api"] {
         let address = "https://admin:hunter2@example.com";
         let ran = scan(&tree_with("clean"), &["--verify", option, address]);
@@ -351,7 +351,7 @@ fn a_password_in_an_address_is_not_repeated() {
 }
 
 #[test]
-fn a_github_token_that_lacks_a_permission_is_live() {
+fn a_github_token_without_a_permission_is_live() {
     let body = r#"{"message":"Resource not accessible by personal access token"}"#;
     let api = Issuer::always(403, "", body);
     let ran = scan(&tree_with(&github(19)), &["--verify", "--github-api", &api.url]);

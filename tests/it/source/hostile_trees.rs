@@ -35,7 +35,7 @@ fn plant(path: &Path, what: &str) {
 }
 
 #[test]
-fn files_of_a_tree_that_steer_a_scan_cannot_hang_it() {
+fn configuration_files_of_a_tree_cannot_hang_a_scan() {
     for what in ["zero", "pipe", "huge"] {
         for (name, config) in [
             (".gitignore", ""),
@@ -69,7 +69,7 @@ fn files_of_a_tree_that_steer_a_scan_cannot_hang_it() {
 }
 
 #[test]
-fn a_link_in_the_tree_does_not_steer_a_scan_and_one_that_the_user_names_does() {
+fn a_configuration_link_is_followed_only_if_named_by_the_user() {
     let tree = Tree::new();
     let outside = Tree::new();
     let config = outside.write("config.toml", "exclude = [\"a.env\"]");
@@ -83,7 +83,7 @@ fn a_link_in_the_tree_does_not_steer_a_scan_and_one_that_the_user_names_does() {
 }
 
 #[test]
-fn a_pipe_in_a_git_folder_is_reported_and_files_are_scanned() {
+fn a_named_pipe_in_a_git_folder_is_reported_and_files_are_scanned() {
     let names = [
         "HEAD",
         "config",
@@ -129,7 +129,7 @@ fn wait_until_open(child: &Child, path: &Path) {
 }
 
 #[test]
-fn the_first_signal_ends_a_scan_whose_input_never_ends() {
+fn the_first_signal_ends_a_scan_of_endless_input() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let tree = Tree::new();
         tree.write("a.env", token(1));
@@ -152,7 +152,7 @@ fn the_first_signal_ends_a_scan_whose_input_never_ends() {
 }
 
 #[test]
-fn a_signal_while_the_commits_of_a_range_are_listed_is_an_interruption() {
+fn a_signal_while_git_lists_commits_is_an_interruption() {
     use std::os::unix::fs::PermissionsExt;
     let repo = Repo::new();
     repo.commit_file("a", "a");
@@ -176,7 +176,7 @@ fn a_signal_while_the_commits_of_a_range_are_listed_is_an_interruption() {
 }
 
 #[test]
-fn a_state_is_a_regular_file_or_nothing_is_scanned_or_replaced() {
+fn a_state_must_be_a_regular_file() {
     let repo = Repo::new();
     repo.commit_file("a", "a");
     for what in ["zero", "pipe", "huge", "missing"] {
@@ -195,7 +195,7 @@ fn a_state_is_a_regular_file_or_nothing_is_scanned_or_replaced() {
 }
 
 #[test]
-fn huge_text_files_of_a_repository_are_reported_and_not_read() {
+fn oversized_metadata_files_of_a_repository_are_reported_and_not_read() {
     let repo = Repo::new();
     repo.commit_file("a.env", token(1));
     for name in ["FETCH_HEAD", "info/exclude", "hooks/pre-commit", "logs/HEAD"] {

@@ -150,7 +150,7 @@ fn fill(random: &mut Random, folder: &Path, depth: usize) {
 }
 
 #[test]
-fn ignore_files_are_read_exactly_as_git_reads_them() {
+fn ignore_files_select_the_same_files_as_git() {
     for seed in 0..600 {
         let mut random = Random(seed);
         let repo = Repo::new();
@@ -180,7 +180,7 @@ fn ignore_files_are_read_exactly_as_git_reads_them() {
 }
 
 #[test]
-fn a_folder_of_an_inner_repository_has_that_repository_s_rules_only() {
+fn a_nested_repository_uses_only_its_own_ignore_rules() {
     let repo = Repo::new();
     repo.write(".gitignore", "*.env\n");
     repo.git(&["init", "-q", "inner"]);
@@ -195,7 +195,7 @@ fn a_folder_of_an_inner_repository_has_that_repository_s_rules_only() {
 }
 
 #[test]
-fn a_named_folder_is_read_even_if_git_ignores_it_or_all_that_it_holds() {
+fn a_named_folder_is_scanned_even_if_it_or_its_content_is_ignored() {
     let repo = Repo::new();
     repo.write(".gitignore", "/build/\n/vendor/**\n*.log\n");
     for folder in ["build", "vendor", "src"] {
@@ -209,7 +209,7 @@ fn a_named_folder_is_read_even_if_git_ignores_it_or_all_that_it_holds() {
 }
 
 #[test]
-fn a_repository_s_own_excludes_file_may_lie_in_the_home_folder() {
+fn core_excludesfile_may_be_in_the_home_folder() {
     let repo = Repo::new();
     let home = repo.beside("home");
     std::fs::create_dir_all(home.join(".config/git")).expect("a folder");

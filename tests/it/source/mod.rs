@@ -27,7 +27,7 @@ fn paths(tree: &Tree, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn hidden_files_are_read_and_the_git_folder_is_not() {
+fn hidden_files_are_scanned_and_the_git_folder_is_not() {
     let tree = Tree::new();
     tree.git_init();
     tree.write(".env", token(1));
@@ -41,7 +41,7 @@ fn hidden_files_are_read_and_the_git_folder_is_not() {
 }
 
 #[test]
-fn ignored_files_are_left_out_inside_a_work_tree_and_counted() {
+fn ignored_files_in_a_work_tree_are_skipped_and_counted() {
     let tree = Tree::new();
     tree.write(".gitignore", "/build/\n*.log\n");
     tree.write("build/a/b", token(1));
@@ -58,7 +58,7 @@ fn ignored_files_are_left_out_inside_a_work_tree_and_counted() {
 }
 
 #[test]
-fn links_are_not_followed_and_pipes_sockets_and_devices_are_not_read() {
+fn symbolic_links_pipes_sockets_and_devices_are_not_read() {
     let tree = Tree::new();
     let outside = Tree::new();
     let target = outside.write("secret", token(1));
@@ -82,7 +82,7 @@ fn links_are_not_followed_and_pipes_sockets_and_devices_are_not_read() {
 }
 
 #[test]
-fn a_pipe_that_is_named_is_read_like_standard_input() {
+fn a_named_pipe_argument_is_read_like_standard_input() {
     let tree = Tree::new();
     let pipe = tree.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
@@ -94,7 +94,7 @@ fn a_pipe_that_is_named_is_read_like_standard_input() {
 }
 
 #[test]
-fn paths_that_are_not_utf8_work_and_are_told_without_loss() {
+fn paths_that_are_not_utf8_are_reported_losslessly() {
     let tree = Tree::new();
     tree.write(raw_name(b"caf\xe9.txt"), token(1));
     let ran = tree.run(&JSON);
@@ -106,7 +106,7 @@ fn paths_that_are_not_utf8_work_and_are_told_without_loss() {
 }
 
 #[test]
-fn a_token_in_the_name_of_a_file_or_folder_is_found() {
+fn a_token_in_a_file_or_folder_name_is_found() {
     let tree = Tree::new();
     let (file, folder) = (token(1), token(2));
     tree.write(format!("a/{file}.txt"), "");
@@ -119,7 +119,7 @@ fn a_token_in_the_name_of_a_file_or_folder_is_found() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
+fn unreadable_files_are_reported_and_the_rest_is_scanned() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     let tree = Tree::new();
@@ -154,7 +154,7 @@ fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
 }
 
 #[test]
-fn a_path_that_is_missing_is_an_error_and_the_others_are_scanned() {
+fn a_missing_path_is_an_error_and_the_others_are_scanned() {
     let tree = Tree::new();
     tree.write("x", "nothing");
     let ran = tree.run(&["scan", "nope", "x"]);
@@ -164,7 +164,7 @@ fn a_path_that_is_missing_is_an_error_and_the_others_are_scanned() {
 }
 
 #[test]
-fn excluded_and_large_files_are_left_out_and_counted() {
+fn excluded_and_large_files_are_skipped_and_counted() {
     let tree = Tree::new();
     tree.write("vendor/a/x", token(1));
     tree.write("src/x.min.js", token(2));
@@ -209,7 +209,7 @@ fn a_line_of_100_megabytes_hides_nothing() {
 }
 
 #[test]
-fn standard_input_is_scanned_once_beside_files() {
+fn standard_input_is_scanned_once_along_with_files() {
     let tree = Tree::new();
     tree.write("x", token(1));
     let input = format!("# é日本\n  key: {}\n", token(2));
@@ -269,7 +269,7 @@ pub(crate) fn meddle(
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_read_is_told() {
+fn a_file_changed_during_the_scan_is_reported() {
     let tree = Tree::new();
     let file = tree.write("x", vec![b'.'; 2_000_000]);
     let grow = |path: &Path| {
@@ -288,7 +288,7 @@ fn a_file_that_changes_while_it_is_read_is_told() {
 }
 
 #[test]
-fn a_file_that_vanishes_during_the_scan_is_told() {
+fn a_file_deleted_during_the_scan_is_reported() {
     let tree = Tree::new();
     let (first, second) = (tree.write("a", "."), tree.write("b", "."));
     let told = meddle(vec![first, second.clone()], |path| {
@@ -301,7 +301,7 @@ fn a_file_that_vanishes_during_the_scan_is_told() {
 }
 
 #[test]
-fn ignored_files_of_nested_repositories_are_counted_even_where_git_itself_is_ignored() {
+fn ignored_files_of_nested_repositories_are_counted_even_if_git_folders_are_ignored() {
     let tree = Tree::new();
     std::fs::create_dir_all(tree.path().join("a/.git")).expect("a folder");
     tree.write("a/.gitignore", ".*\n*.env\n");
@@ -318,7 +318,7 @@ fn ignored_files_of_nested_repositories_are_counted_even_where_git_itself_is_ign
 }
 
 #[test]
-fn the_files_of_a_broken_repository_are_read_all_the_same() {
+fn the_files_of_a_corrupt_repository_are_scanned() {
     let tree = Tree::new();
     tree.write("b/.git", "gitdir: elsewhere");
     tree.write("b/x", token(1));
@@ -329,7 +329,7 @@ fn the_files_of_a_broken_repository_are_read_all_the_same() {
 }
 
 #[test]
-fn one_place_reached_by_several_paths_is_told_once() {
+fn a_location_reached_by_several_paths_is_reported_once() {
     let tree = Tree::new();
     tree.write("sub/f", token(1));
     let absolute = tree.path().join("sub");
@@ -339,14 +339,14 @@ fn one_place_reached_by_several_paths_is_told_once() {
 }
 
 #[test]
-fn an_exclusion_takes_nothing_back() {
+fn an_exclusion_has_no_negation() {
     let ran = Tree::new().run(&["scan", "--exclude", "*.log", "--exclude", "!keep.log"]);
     assert_eq!(ran.code(), Some(2));
     assert!(ran.stderr().contains("--exclude !keep.log: it takes back nothing"), "{ran:?}");
 }
 
 #[test]
-fn base64_that_is_longer_than_a_window_is_decoded_whole_or_told() {
+fn base64_longer_than_a_window_is_decoded_completely_or_reported() {
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;
@@ -381,7 +381,7 @@ fn base64_that_is_longer_than_a_window_is_decoded_whole_or_told() {
 }
 
 #[test]
-fn what_git_tracks_is_read_whatever_ignore_files_say() {
+fn tracked_files_are_scanned_even_if_ignored() {
     let repo = Repo::new();
     repo.write(".gitignore", "*.env\nbuild/\n.git\n");
     let named = format!("build/{}/x", token(5));
@@ -429,7 +429,7 @@ fn what_git_tracks_is_read_whatever_ignore_files_say() {
 }
 
 #[test]
-fn what_git_tracks_is_neither_a_repository_s_own_files_nor_what_a_link_leads_to() {
+fn tracked_paths_exclude_git_folders_and_link_targets() {
     let repo = Repo::new();
     repo.write("a.env", token(1));
     repo.write("dir/secret.env", token(2));

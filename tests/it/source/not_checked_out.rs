@@ -20,7 +20,7 @@ fn scan(repo: &Repo, folder: &Path, args: &[&str]) -> RunOutput {
 }
 
 #[test]
-fn a_submodule_that_is_not_checked_out_is_reported_until_it_is() {
+fn a_submodule_is_reported_until_it_is_checked_out() {
     let (library, repo) = (Repo::new(), Repo::new());
     library.commit_file("l", token(1));
     let path = library.path().to_str().expect("UTF-8");
@@ -49,7 +49,7 @@ fn a_submodule_that_is_not_checked_out_is_reported_until_it_is() {
 }
 
 #[test]
-fn content_of_which_only_the_pointer_of_git_lfs_is_here_is_reported() {
+fn lfs_pointers_without_their_objects_are_reported() {
     let repo = Repo::new();
     let content = format!("k={}\n", token(1));
     let digest = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
@@ -74,7 +74,7 @@ fn content_of_which_only_the_pointer_of_git_lfs_is_here_is_reported() {
 }
 
 #[test]
-fn pointers_of_a_history_whose_objects_are_not_here_are_reported_by_every_scan() {
+fn missing_lfs_objects_of_a_history_are_reported_by_every_scan() {
     let repo = Repo::new();
     for number in 0..3 {
         let digest = format!("{number:064x}");
@@ -110,7 +110,7 @@ fn pointers_of_a_history_whose_objects_are_not_here_are_reported_by_every_scan()
 }
 
 #[test]
-fn a_submodule_is_scanned_whatever_an_ignore_rule_says() {
+fn a_submodule_is_scanned_even_if_ignored() {
     let (library, repo) = (Repo::new(), Repo::new());
     library.commit_file("f", "f");
     let path = library.path().to_str().expect("UTF-8");
