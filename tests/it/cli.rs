@@ -1,28 +1,17 @@
 //! The command line as a user meets it.
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::{self, Random, failed_candidate, token};
 use crate::support::tree::{RunOutput, Tree};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// The same token with another checksum.
-fn fake(seed: u64) -> String {
-    let token = token(seed);
-    let (rest, checksum) = token.split_at(token.len() - 6);
-    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
-}
-
 #[test]
 fn exit_codes_distinguish_findings_from_errors() {
     let tree = Tree::new();
     tree.write("proven/x", token(1));
-    tree.write("shaped/x", fake(2));
+    tree.write("shaped/x", failed_candidate(2));
     tree.write("clean/x", "nothing");
     for (args, code) in [
         (&["scan", "clean"][..], 0),
@@ -64,7 +53,7 @@ fn exit_codes_distinguish_findings_from_errors() {
 #[test]
 fn failed_candidates_are_counted_and_listed_on_request() {
     let tree = Tree::new();
-    tree.write("x", fake(1));
+    tree.write("x", failed_candidate(1));
     let text = tree.run(&["scan"]).stdout();
     assert!(
         text.contains("1 look-alike of a token's shape without proof (--show-shaped"),
@@ -133,7 +122,7 @@ fn check_explains_a_token_from_standard_input() {
     let text = ran.stdout();
     assert!(text.contains("UUID ") && text.contains("crc32 over <SECRET> agrees"), "{text}");
     for (input, code, told) in [
-        (fake(1), 1, "crc32 disagrees over <SECRET>, over <ALIAS>_<SECRET>"),
+        (failed_candidate(1), 1, "crc32 disagrees over <SECRET>, over <ALIAS>_<SECRET>"),
         (token(1)[..60].to_owned(), 1, "too short"),
         (format!("ddpat_{}", &token(1)[29..]), 1, "*** (22 characters)"),
         ("hello".to_owned(), 1, "Not a token of a known format"),
@@ -204,7 +193,7 @@ fn check_accepts_a_single_token_of_any_format() {
 #[test]
 fn check_explains_every_token_of_a_text() {
     let tree = Tree::new();
-    let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), fake(3));
+    let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), failed_candidate(3));
     let ran = tree.run_with_input(&["check"], text.as_bytes());
     assert_eq!(ran.code(), Some(1), "{ran:?}");
     for told in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {

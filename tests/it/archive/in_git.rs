@@ -1,7 +1,7 @@
 //! Archives in git: blobs that commits bring, packed as deltas, staged, in ranges.
 
 use super::{text, token};
-use crate::changes::repo::Repo;
+use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use std::process::Command;
 
@@ -18,7 +18,7 @@ fn pack(repo: &Repo, archive: &str, member: &str, content: &str) {
                   \x20       entry.size = len(content)\n\
                   \x20       out.addfile(entry, io.BytesIO(content.encode()))\n";
     let mut command = Command::new("python3");
-    command.current_dir(&repo.root).args(["-c", script, archive, member, content]);
+    command.current_dir(repo.path()).args(["-c", script, archive, member, content]);
     assert!(command.status().expect("python3 runs").success());
 }
 
@@ -40,12 +40,12 @@ fn places(ran: &RunOutput) -> Vec<String> {
 
 #[test]
 fn a_token_in_an_archive_in_history_has_its_commit_and_line() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     for (at, archive) in ["x.zip", "y.tar.gz", "z.tar"].into_iter().enumerate() {
         pack(&repo, archive, "d/prod.env", &text(&token(at as u64 + 1)));
-        repo.commit(&[], &format!("add {archive}"));
+        repo.commit_files(&[], &format!("add {archive}"));
         pack(&repo, archive, "d/prod.env", &text("nothing"));
-        repo.commit(&[], &format!("clean {archive}"));
+        repo.commit_files(&[], &format!("clean {archive}"));
     }
     let wanted = [
         "x.zip!/d/prod.env:401 add x.zip -",
@@ -79,15 +79,15 @@ fn a_token_in_an_archive_in_history_has_its_commit_and_line() {
 
 #[test]
 fn a_zip_appended_to_a_script_is_opened_in_every_deltified_version() {
-    let repo = Repo::of(&[("run", &"#!/bin/sh\necho a line of the script\n".repeat(40))]);
+    let repo = Repo::with_files(&[("run", &"#!/bin/sh\necho a line of the script\n".repeat(40))]);
     for version in 0..4_u64 {
         pack(&repo, "run.zip", "d/x", &text(&token(version + 1)));
         let mut script =
             "#!/bin/sh\necho a line of the script\n".repeat(40 + version as usize).into_bytes();
-        script.extend(std::fs::read(repo.root.join("run.zip")).expect("a zip"));
-        std::fs::remove_file(repo.root.join("run.zip")).expect("it is there");
+        script.extend(std::fs::read(repo.path().join("run.zip")).expect("a zip"));
+        std::fs::remove_file(repo.path().join("run.zip")).expect("it is there");
         repo.write("run", script);
-        repo.commit(&[], &format!("version {version}"));
+        repo.commit_files(&[], &format!("version {version}"));
     }
     repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
     let ran = repo.run(&["scan", "--history-only", "--report", "json"]);
@@ -97,9 +97,9 @@ fn a_zip_appended_to_a_script_is_opened_in_every_deltified_version() {
 
 #[test]
 fn archives_are_judged_in_ranges_and_staged_changes() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     pack(&repo, "x.zip", "old", &token(1));
-    repo.commit(&[], "the base");
+    repo.commit_files(&[], "the base");
     pack(&repo, "x.zip", "renamed", &token(1));
     repo.git(&["add", "-A"]);
     let ran = repo.run(&["staged", "--report", "json"]);
@@ -109,7 +109,7 @@ fn archives_are_judged_in_ranges_and_staged_changes() {
     repo.git(&["add", "-A"]);
     let ran = repo.run(&["staged", "--report", "json"]);
     assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 no commit new".into()]));
-    repo.commit(&[], "the change");
+    repo.commit_files(&[], "the change");
     let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]);
     assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 the change new".into()]));
 }
@@ -129,7 +129,7 @@ fn pack_repository(repo: &Repo, script: &str) {
     ";
     let (first, second) = (token(11), token(12));
     let output = Command::new("bash")
-        .current_dir(&repo.root)
+        .current_dir(repo.path())
         .args(["-euc", &format!("{make}{script}"), "bash", &first, &second])
         .output()
         .expect("bash runs");
@@ -145,7 +145,7 @@ fn bundles_packs_and_repositories_in_git_are_scanned_by_object() {
         ("a.pack", "$git gc -q; cp \"$inner\"/.git/objects/pack/*.pack a.pack"),
         ("c.zip", "$git bundle create -q \"$PWD/c\" --all; python3 -m zipfile -c c.zip c; rm c"),
     ] {
-        let repo = Repo::of(&[("a", "clean")]);
+        let repo = Repo::with_files(&[("a", "clean")]);
         pack_repository(&repo, script);
         repo.git(&["add", "-A"]);
         let check = |ran: &RunOutput, subject: &str| {
@@ -162,7 +162,7 @@ fn bundles_packs_and_repositories_in_git_are_scanned_by_object() {
             }
         };
         check(&repo.run(&["staged", "--report", "json"]), "no commit new");
-        repo.commit(&[], "pack it away");
+        repo.commit_files(&[], "pack it away");
         check(&repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]), "pack it away new");
         let scan = ["scan", "--history-only", "--report", "json", "--state", "../state"];
         for _ in 0..2 {
@@ -173,21 +173,21 @@ fn bundles_packs_and_repositories_in_git_are_scanned_by_object() {
 
 #[test]
 fn a_large_object_in_a_bundle_in_git_is_scanned_and_damage_is_reported() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let script = "(head -c 70000000 /dev/zero; printf '\\nkey: %s\\n' \"$1\") > \"$inner/large\"
                   $git add large; $git commit -qm 'Bring it in again'
                   $git bundle create -q \"$PWD/a.bundle\" --all";
     pack_repository(&repo, script);
-    repo.commit(&[], "add");
+    repo.commit_files(&[], "add");
     let scan = ["scan", "--history-only", "--report", "json"];
     let ran = repo.run(&scan);
     let places = places(&ran);
     assert_eq!((places.len(), &ran.json()["complete"]), (3, &true.into()), "{places:?}");
     assert!(places.iter().any(|place| place.contains(":2 add")), "{places:?}");
-    let whole = std::fs::read(repo.root.join("a.bundle")).expect("a bundle");
+    let whole = std::fs::read(repo.path().join("a.bundle")).expect("a bundle");
     for part in 1..6 {
         repo.write("a.bundle", &whole[..whole.len() * part / 6]);
-        repo.commit(&[], &format!("cut {part}"));
+        repo.commit_files(&[], &format!("cut {part}"));
         repo.git(&["rm", "-q", "a.bundle"]);
         let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json", "--strict"]);
         assert_eq!(ran.json()["complete"], false, "{part}: {ran:?}");
@@ -196,15 +196,15 @@ fn a_large_object_in_a_bundle_in_git_is_scanned_and_damage_is_reported() {
 
 #[test]
 fn a_pack_in_git_over_the_size_limit_is_reported_and_not_extracted() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let script = "head -c 70000000 /dev/zero > \"$inner/large\"
                   $git add large; $git commit -qm 'A large one'
                   $git bundle create -q \"$PWD/a.bundle\" --all; zip -q a.zip a.bundle";
     pack_repository(&repo, script);
     repo.write("b.txt", text(&token(2)));
     repo.git(&["rm", "-q", "--cached", "--ignore-unmatch", "a.bundle"]);
-    std::fs::remove_file(repo.root.join("a.bundle")).expect("a bundle");
-    repo.commit(&[], "add");
+    std::fs::remove_file(repo.path().join("a.bundle")).expect("a bundle");
+    repo.commit_files(&[], "add");
     let limited = ["scan", "--history-only", "--report", "json", "--max-unpacked", "9000000"];
     let ran = repo.run(&limited);
     let report = ran.json();
@@ -219,18 +219,18 @@ fn a_pack_in_git_over_the_size_limit_is_reported_and_not_extracted() {
 
 #[test]
 fn a_damaged_archive_in_git_is_reported_and_the_state_caches_members() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     pack(&repo, "x.zip", "d/x", &text(&token(1)));
-    repo.commit(&[], "add");
+    repo.commit_files(&[], "add");
     let args = ["scan", "--history-only", "--report", "json", "--state", "../state"];
     for _ in 0..2 {
         let ran = repo.run(&args);
         assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["x.zip!/d/x:401 add -".into()]));
     }
     pack(&repo, "y.tar.gz", "d/x", &text("nothing"));
-    let whole = std::fs::read(repo.root.join("y.tar.gz")).expect("an archive");
+    let whole = std::fs::read(repo.path().join("y.tar.gz")).expect("an archive");
     repo.write("y.tar.gz", &whole[..whole.len() / 2]);
-    repo.commit(&[], "cut");
+    repo.commit_files(&[], "cut");
     let ran = repo.run(&args);
     let report = ran.json();
     assert_eq!(report["diagnostics"][0]["kind"], "opaque", "{ran:?}");
@@ -244,7 +244,7 @@ fn a_damaged_archive_in_git_is_reported_and_the_state_caches_members() {
 
 #[test]
 fn a_delta_that_inflates_over_the_limit_is_reported_and_not_inflated() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let script = "
 import hashlib, struct, zlib
 def entry(kind, size, more, data):
@@ -259,10 +259,10 @@ delta = bytes([50, 10]) + bytes(70 << 20)
 pack = b'PACK' + struct.pack('>2L', 2, 2) + base + entry(6, len(delta), bytes([len(base)]), delta)
 open('a.pack', 'wb').write(pack + hashlib.sha1(pack).digest())
 ";
-    let output = Command::new("python3").current_dir(&repo.root).args(["-c", script]).output();
+    let output = Command::new("python3").current_dir(repo.path()).args(["-c", script]).output();
     assert!(output.expect("python3 runs").status.success());
     repo.git(&["add", "-A"]);
-    repo.commit(&[], "add");
+    repo.commit_files(&[], "add");
     let ran = repo.run(&["scan", "--history-only", "--report", "json"]);
     let report = ran.json();
     let told = &report["diagnostics"][0];

@@ -11,11 +11,7 @@ mod member_names;
 mod repositories;
 mod zip;
 
-use crate::support::mint::{self, Random};
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
+use crate::support::mint::token;
 
 /// Reports of a scan of files only.
 const JSON: [&str; 4] = ["scan", "--files-only", "--report", "json"];

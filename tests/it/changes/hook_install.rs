@@ -1,7 +1,7 @@
 //! `ddpatrol hook install` and `uninstall`, and the hooks that the real `git` then calls.
 
-use super::repo::Repo;
 use super::token;
+use crate::support::repo::Repo;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -16,11 +16,11 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
 }
 
 fn hooks(repo: &Repo) -> Vec<String> {
-    names(&repo.root.join(".git/hooks"))
+    names(&repo.path().join(".git/hooks"))
 }
 
 fn kept(repo: &Repo) -> Vec<String> {
-    names(&repo.root.join(".git/hooks.before-ddpatrol"))
+    names(&repo.path().join(".git/hooks.before-ddpatrol"))
 }
 
 pub(super) fn script(path: &Path, text: &str) {
@@ -31,14 +31,14 @@ pub(super) fn script(path: &Path, text: &str) {
 
 #[track_caller]
 pub(super) fn commits(repo: &Repo, args: &[&str], passes: bool) -> String {
-    let output = repo.try_git(&repo.root, &[&["commit", "-q"], args].concat(), "");
+    let output = repo.try_git(repo.path(), &[&["commit", "-q"], args].concat(), "");
     assert_eq!(output.status.success(), passes, "{args:?}: {output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
 }
 
 #[test]
 fn installed_hooks_block_commits_until_they_are_uninstalled() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let ran = repo.run(&["hook", "install"]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     assert!(ran.stdout().contains(": pre-commit, pre-merge-commit, commit-msg."), "{ran:?}");
@@ -64,20 +64,20 @@ fn installed_hooks_block_commits_until_they_are_uninstalled() {
 
 #[test]
 fn a_verbose_message_may_show_a_removed_token() {
-    let repo = Repo::of(&[("a", &token(1))]);
+    let repo = Repo::with_files(&[("a", &token(1))]);
     repo.run(&["hook", "install"]);
     repo.stage(&[("a", "clean")]);
     let editor = "sh -c 'f=$1; { echo subject; cat \"$f\"; } > \"$f.new\"; mv \"$f.new\" \"$f\"' x";
     let variables = [("GIT_EDITOR", editor)];
-    let output = repo.try_git_with(&repo.root, &["commit", "-v"], &variables);
+    let output = repo.try_git_with(repo.path(), &["commit", "-v"], &variables);
     assert!(output.status.success(), "{output:?}");
     assert!(repo.git(&["log", "-1", "--format=%B"]).starts_with("subject"));
 }
 
 #[test]
 fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let old = repo.root.join(".git/hooks/pre-commit");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let old = repo.path().join(".git/hooks/pre-commit");
     script(&old, "#!/bin/sh\necho before > .git/ran\ntest ! -e stop\n");
     let text = std::fs::read(&old).expect("a hook");
     let ran = repo.run(&["hook", "install", "--pre-commit", "--pre-merge-commit"]);
@@ -86,10 +86,10 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     assert_eq!(kept(&repo), ["pre-commit"]);
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    assert_eq!(std::fs::read(repo.root.join(".git/ran")).expect("it ran"), b"before\n");
-    std::fs::write(repo.root.join("stop"), "").expect("a file");
+    assert_eq!(std::fs::read(repo.path().join(".git/ran")).expect("it ran"), b"before\n");
+    std::fs::write(repo.path().join("stop"), "").expect("a file");
     commits(&repo, &["--allow-empty", "-m", "stopped by the old one"], false);
-    std::fs::remove_file(repo.root.join("stop")).expect("it is there");
+    std::fs::remove_file(repo.path().join("stop")).expect("it is there");
     // What neither side has comes from a merge driver.
     repo.stage(&[(".gitattributes", "a merge=driver\n")]);
     commits(&repo, &["-m", "a driver"], true);
@@ -100,7 +100,7 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     repo.git(&["checkout", "-q", "main"]);
     repo.stage(&[("a", "main")]);
     commits(&repo, &["-m", "main goes on"], true);
-    let output = repo.try_git(&repo.root, &["merge", "--no-edit", "side"], "");
+    let output = repo.try_git(repo.path(), &["merge", "--no-edit", "side"], "");
     assert!(!output.status.success(), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("a:1:1: proven") && told.contains("a merge is in progress"), "{told}");
@@ -114,14 +114,14 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     repo.run(&["hook", "uninstall"]);
     assert_eq!(hooks(&repo), ["pre-commit"]);
     assert_eq!(std::fs::read(&old).expect("a hook"), text);
-    assert!(!repo.root.join(".git/hooks.before-ddpatrol").exists());
+    assert!(!repo.path().join(".git/hooks.before-ddpatrol").exists());
 }
 
 #[test]
 fn a_hook_without_its_program_blocks_the_commit_with_a_message() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     repo.run(&["hook", "install", "--pre-commit"]);
-    let path = repo.root.join(".git/hooks/pre-commit");
+    let path = repo.path().join(".git/hooks/pre-commit");
     let text = std::fs::read_to_string(&path).expect("a hook");
     std::fs::write(&path, text.replace(env!("CARGO_BIN_EXE_ddpatrol"), "/gone/ddpatrol"))
         .expect("a file");
@@ -133,8 +133,8 @@ fn a_hook_without_its_program_blocks_the_commit_with_a_message() {
 
 #[test]
 fn hooks_are_installed_in_core_hookspath() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let shared = repo.outside().join("shared hooks");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let shared = repo.parent().join("shared hooks");
     repo.git(&["config", "core.hooksPath", &shared.to_string_lossy()]);
     let ran = repo.run(&["hook", "install", "--pre-commit"]);
     assert!(ran.stdout().contains("hooks there run in every repository that names it"), "{ran:?}");
@@ -148,50 +148,50 @@ fn hooks_are_installed_in_core_hookspath() {
 
 #[test]
 fn a_linked_work_tree_shares_hooks_and_repo_selects_another_folder() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     repo.git(&["worktree", "add", "-q", "../linked"]);
-    let linked = repo.outside().join("linked");
-    let ran = repo.run_in(repo.outside(), &["hook", "install", "--repo", "linked"], &[]);
+    let linked = repo.parent().join("linked");
+    let ran = repo.run_in(repo.parent(), &["hook", "install", "--repo", "linked"], &[]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
     std::fs::write(linked.join("a"), token(1)).expect("a file");
     let output = repo.try_git(&linked, &["commit", "-q", "-a", "-m", "content"], "");
     assert!(!output.status.success(), "{output:?}");
-    let ran = repo.run_in(repo.outside(), &["hook", "install"], &[]);
+    let ran = repo.run_in(repo.parent(), &["hook", "install"], &[]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
 }
 
 #[test]
 fn global_hooks_call_the_hooks_of_each_repository() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let settings = repo.parent().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
-    let run = |args: &[&str]| repo.run_in(repo.outside(), args, &variables);
+    let run = |args: &[&str]| repo.run_in(repo.parent(), args, &variables);
     assert_eq!(run(&["hook", "install", "--global", "--pre-receive"]).code(), Some(2));
     let ran = run(&["hook", "install", "--global"]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    script(&repo.root.join(".git/hooks/pre-commit"), "#!/bin/sh\ntouch .git/own-pre-commit\n");
-    script(&repo.root.join(".git/hooks/post-commit"), "#!/bin/sh\ntouch .git/own-post-commit\n");
-    let git = |args: &[&str]| repo.try_git_with(&repo.root, args, &variables).status.success();
+    script(&repo.path().join(".git/hooks/pre-commit"), "#!/bin/sh\ntouch .git/own-pre-commit\n");
+    script(&repo.path().join(".git/hooks/post-commit"), "#!/bin/sh\ntouch .git/own-post-commit\n");
+    let git = |args: &[&str]| repo.try_git_with(repo.path(), args, &variables).status.success();
     repo.stage(&[("a", &token(1))]);
     assert!(!git(&["commit", "-q", "-m", "content"]));
     repo.stage(&[("a", "edited")]);
     assert!(git(&["commit", "-q", "-m", "clean"]));
     for ran in ["own-pre-commit", "own-post-commit"] {
-        assert!(repo.root.join(".git").join(ran).exists(), "{ran}");
+        assert!(repo.path().join(".git").join(ran).exists(), "{ran}");
     }
     assert_eq!(run(&["hook", "uninstall", "--global"]).code(), Some(0));
     let text = std::fs::read_to_string(&settings).expect("git's settings");
     assert!(!text.contains("hooksPath"), "{text}");
-    assert!(!repo.outside().join(".config/ddpatrol/hooks").exists());
+    assert!(!repo.parent().join(".config/ddpatrol/hooks").exists());
     repo.stage(&[("a", &token(1))]);
     assert!(git(&["commit", "-q", "-m", "content"]));
 }
 
 #[test]
 fn global_hooks_forward_arguments_and_input_to_server_hooks() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let settings = repo.parent().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
     let server = repo.clone_to("server.git", &["--bare"]);
     let told = |name: &str| std::fs::read_to_string(server.join(format!("told-{name}")));
@@ -204,17 +204,17 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
         script(&server.join("hooks").join(name), &text);
     }
     assert_eq!(
-        repo.run_in(repo.outside(), &["hook", "install", "--global"], &variables).code(),
+        repo.run_in(repo.parent(), &["hook", "install", "--global"], &variables).code(),
         Some(0)
     );
     // One that was there before is asked first, and reads the same.
-    let shared = repo.outside().join(".config/ddpatrol/hooks.before-ddpatrol");
+    let shared = repo.parent().join(".config/ddpatrol/hooks.before-ddpatrol");
     for name in readers {
         let text = format!("#!/bin/sh\ncat >> '{}/before-{name}'\n", server.display());
         script(&shared.join(name), &text);
     }
-    let git = |args: &[&str]| repo.try_git_with(&repo.root, args, &variables);
-    let id = repo.commit(&[("a", "edited")], "another");
+    let git = |args: &[&str]| repo.try_git_with(repo.path(), args, &variables);
+    let id = repo.commit_files(&[("a", "edited")], "another");
     let pushed = git(&["push", "-q", &server.to_string_lossy(), "main"]);
     assert!(pushed.status.success(), "{pushed:?}");
     for name in &server_hooks {
@@ -228,13 +228,13 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
     }
     // A hook of the repository decides as before.
     script(&server.join("hooks/update"), "#!/bin/sh\nexit 1\n");
-    repo.commit(&[("a", "again")], "one more");
+    repo.commit_files(&[("a", "again")], "one more");
     assert!(!git(&["push", "-q", &server.to_string_lossy(), "main"]).status.success());
     script(&server.join("hooks/update"), "#!/bin/sh\n");
     // Ours for one repository goes where that one's own hooks are, since they are passed on to.
     let server_path = server.to_string_lossy().into_owned();
     let install = ["hook", "install", "--pre-receive", "--repo", &server_path];
-    let ran = repo.run_in(repo.outside(), &install, &variables);
+    let ran = repo.run_in(repo.parent(), &install, &variables);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     assert_eq!(names(&server.join("hooks.before-ddpatrol")), ["pre-receive"]);
     repo.stage(&[("b", &token(1))]);
@@ -246,7 +246,7 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
 
 #[test]
 fn a_bare_repository_accepts_only_the_pre_receive_hook() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let server = repo.clone_to("server.git", &["--bare"]);
     let install = |args: &[&str]| repo.run_in(&server, &[&["hook", "install"], args].concat(), &[]);
     for args in [&[][..], &["--pre-commit"], &["--commit-msg", "--pre-receive"]] {
@@ -260,12 +260,12 @@ fn a_bare_repository_accepts_only_the_pre_receive_hook() {
 
 #[test]
 fn global_hooks_are_not_mistaken_for_repository_hooks() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let settings = repo.parent().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
-    let run = |args: &[&str]| repo.run_in(&repo.root, args, &variables);
+    let run = |args: &[&str]| repo.run_in(repo.path(), args, &variables);
     assert_eq!(run(&["hook", "install", "--global"]).code(), Some(0));
-    let shared = repo.outside().join(".config/ddpatrol/hooks");
+    let shared = repo.parent().join(".config/ddpatrol/hooks");
     let before = std::fs::read_to_string(shared.join("pre-commit")).expect("a hook");
     // One is somebody else's.
     script(&shared.join("update"), "#!/bin/sh\n");
@@ -280,22 +280,22 @@ fn global_hooks_are_not_mistaken_for_repository_hooks() {
     assert!(!shared.join("pre-push").exists());
     // A linked work tree's own hooks are those of its repository, and a new repository hears nothing.
     script(
-        &repo.root.join(".git/hooks/post-commit"),
+        &repo.path().join(".git/hooks/post-commit"),
         "#!/bin/sh\ntouch \"$(git rev-parse --git-common-dir)/ran\"\n",
     );
     let git = |at: &Path, args: &[&str]| repo.try_git_with(at, args, &variables);
-    assert!(git(&repo.root, &["worktree", "add", "-q", "../linked"]).status.success());
-    let linked = repo.outside().join("linked");
+    assert!(git(repo.path(), &["worktree", "add", "-q", "../linked"]).status.success());
+    let linked = repo.parent().join("linked");
     assert!(git(&linked, &["commit", "-q", "--allow-empty", "-m", "x"]).status.success());
-    assert!(repo.root.join(".git/ran").exists());
-    let made = git(repo.outside(), &["init", "-q", "fresh"]);
+    assert!(repo.path().join(".git/ran").exists());
+    let made = git(repo.parent(), &["init", "-q", "fresh"]);
     assert!(made.status.success() && made.stderr.is_empty(), "{made:?}");
 }
 
 #[test]
 fn a_kept_hook_runs_with_its_name_arguments_and_sibling_files() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let folder = repo.root.join(".git/hooks");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let folder = repo.path().join(".git/hooks");
     let text = "#!/bin/sh\n. \"$(dirname \"$0\")/shared.sh\"\n\
                 for part in \"$(dirname \"$0\")\"/commit-msg.d/*; do \"$part\"; done\n\
                 cd \"$(dirname \"$0\")/../..\" && echo \"$(basename \"$0\") $#\" >> .git/ran\n";
@@ -305,28 +305,28 @@ fn a_kept_hook_runs_with_its_name_arguments_and_sibling_files() {
     assert_eq!(repo.run(&["hook", "install", "--commit-msg"]).code(), Some(0));
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
+    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("it ran");
     assert_eq!(ran, "shared\npart\ncommit-msg 1\n");
     script(
-        &repo.root.join(".git/hooks.before-ddpatrol/commit-msg"),
+        &repo.path().join(".git/hooks.before-ddpatrol/commit-msg"),
         &format!("{text}# {}", token(1)),
     );
     let ran = repo.run(&["scan", "--report", "json"]);
     let path = &ran.places()[0].1;
     assert!(path.ends_with(".git/hooks.before-ddpatrol/commit-msg"), "{ran:?}");
-    script(&repo.root.join(".git/hooks.before-ddpatrol/commit-msg"), text);
+    script(&repo.path().join(".git/hooks.before-ddpatrol/commit-msg"), text);
     repo.run(&["hook", "uninstall"]);
     assert_eq!(hooks(&repo), ["commit-msg", "commit-msg.d", "shared.sh"]);
     assert_eq!(std::fs::read_to_string(folder.join("commit-msg")).expect("a hook"), text);
-    assert!(!repo.root.join(".git/hooks.before-ddpatrol").exists());
+    assert!(!repo.path().join(".git/hooks.before-ddpatrol").exists());
 }
 
 #[test]
 fn links_windows_scripts_and_non_executable_files_are_restored_unchanged() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let folder = repo.root.join(".git/hooks");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let folder = repo.path().join(".git/hooks");
     std::fs::create_dir_all(&folder).expect("a folder");
-    script(&repo.root.join(".git/scripts/check.sh"), "#!/bin/sh\necho \"$0\" >> .git/ran\n");
+    script(&repo.path().join(".git/scripts/check.sh"), "#!/bin/sh\necho \"$0\" >> .git/ran\n");
     let link = |target: &str, name: &str| {
         std::os::unix::fs::symlink(target, folder.join(name)).expect("a link");
     };
@@ -343,25 +343,25 @@ fn links_windows_scripts_and_non_executable_files_are_restored_unchanged() {
     }
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
+    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("it ran");
     assert!(ran.ends_with("/pre-commit\n") && ran.lines().count() == 1, "{ran}");
     repo.git(&["checkout", "-q", "-b", "side", "HEAD~1"]);
     repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "side"]);
     repo.git(&["merge", "-q", "--no-edit", "main"]);
-    let ran = std::fs::read_to_string(repo.root.join(".git/ran")).expect("it ran");
+    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("it ran");
     assert!(ran.ends_with("/pre-merge-commit\n") && ran.lines().count() == 2, "{ran}");
     assert_eq!(repo.run(&["hook", "uninstall"]).code(), Some(0));
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit", "pre-push"]);
     assert_eq!(["pre-commit", "pre-merge-commit", "pre-push"].map(before), links);
     let text = std::fs::read(folder.join("commit-msg")).expect("a file");
     assert_eq!(text, b"exit 1\r\nno end");
-    assert!(!repo.root.join(".git/hooks.before-ddpatrol").exists());
+    assert!(!repo.path().join(".git/hooks.before-ddpatrol").exists());
 }
 
 #[test]
 fn a_hook_kept_by_an_older_version_survives_a_reinstallation() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let folder = repo.root.join(".git/hooks");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let folder = repo.path().join(".git/hooks");
     let text = "#!/bin/sh\nbasename \"$0\" >> .git/ran\n";
     let old = || {
         script(&folder.join("pre-commit.before-ddpatrol"), text);
@@ -374,7 +374,7 @@ fn a_hook_kept_by_an_older_version_survives_a_reinstallation() {
     assert_eq!((hooks(&repo), kept(&repo)), (vec!["pre-commit".into()], vec!["pre-commit".into()]));
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    assert_eq!(std::fs::read(repo.root.join(".git/ran")).expect("it ran"), b"pre-commit\n");
+    assert_eq!(std::fs::read(repo.path().join(".git/ran")).expect("it ran"), b"pre-commit\n");
     repo.run(&["hook", "uninstall"]);
     assert_eq!(std::fs::read_to_string(folder.join("pre-commit")).expect("a hook"), text);
     std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
@@ -386,23 +386,23 @@ fn a_hook_kept_by_an_older_version_survives_a_reinstallation() {
 
 #[test]
 fn a_symlinked_hooks_folder_keeps_old_hooks_next_to_its_target() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let _ = std::fs::remove_dir_all(repo.root.join(".git/hooks"));
-    script(&repo.outside().join("team/hooks/pre-commit"), "#!/bin/sh\ntouch .git/ran\n");
-    std::os::unix::fs::symlink("../../team/hooks", repo.root.join(".git/hooks")).expect("a link");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let _ = std::fs::remove_dir_all(repo.path().join(".git/hooks"));
+    script(&repo.parent().join("team/hooks/pre-commit"), "#!/bin/sh\ntouch .git/ran\n");
+    std::os::unix::fs::symlink("../../team/hooks", repo.path().join(".git/hooks")).expect("a link");
     assert_eq!(repo.run(&["hook", "install", "--pre-commit"]).code(), Some(0));
-    assert_eq!(names(&repo.outside().join("team")), ["hooks", "hooks.before-ddpatrol"]);
+    assert_eq!(names(&repo.parent().join("team")), ["hooks", "hooks.before-ddpatrol"]);
     repo.stage(&[("a", &token(1))]);
     commits(&repo, &["-m", "content"], false);
-    assert!(repo.root.join(".git/ran").exists());
+    assert!(repo.path().join(".git/ran").exists());
     repo.run(&["hook", "uninstall"]);
-    assert_eq!(names(&repo.outside().join("team")), ["hooks"]);
+    assert_eq!(names(&repo.parent().join("team")), ["hooks"]);
 }
 
 #[test]
 fn uninstall_reports_hooks_that_still_run_ddpatrol() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let folder = repo.root.join(".git/hooks");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let folder = repo.path().join(".git/hooks");
     script(&folder.join("pre-commit"), "#!/bin/sh\n# no ddpatrol\nexec ddpatrol staged\n");
     script(&folder.join("commit-msg"), "#!/bin/sh\n# ddpatrol is not run\n");
     assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
@@ -421,10 +421,10 @@ fn uninstall_reports_hooks_that_still_run_ddpatrol() {
 
 #[test]
 fn a_repository_that_overrides_the_global_hooks_is_reported() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let settings = repo.outside().join("gitconfig").to_string_lossy().into_owned();
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let settings = repo.parent().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
-    let install = || repo.run_in(&repo.root, &["hook", "install", "--global"], &variables);
+    let install = || repo.run_in(repo.path(), &["hook", "install", "--global"], &variables);
     let ran = install();
     assert!(ran.stderr().is_empty(), "{ran:?}");
     assert!(ran.stdout().contains("`pre-commit install` refuses"), "{ran:?}");
@@ -432,11 +432,11 @@ fn a_repository_that_overrides_the_global_hooks_is_reported() {
     repo.git(&["config", "core.hooksPath", "githooks"]);
     let ran = install();
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    let (told, root) = (ran.stderr(), repo.root.display().to_string());
+    let (told, root) = (ran.stderr(), repo.path().display().to_string());
     assert!(told.contains("warning: ") && told.contains(&format!("{root}/githooks")), "{told}");
-    let ran = repo.run_in(&repo.root, &["hook", "status", "--global"], &variables);
+    let ran = repo.run_in(repo.path(), &["hook", "status", "--global"], &variables);
     assert!(ran.stderr().contains("warning: "), "{ran:?}");
     // In a folder that is no repository there is nothing to warn of.
-    let ran = repo.run_in(repo.outside(), &["hook", "install", "--global"], &variables);
+    let ran = repo.run_in(repo.parent(), &["hook", "install", "--global"], &variables);
     assert!(ran.stderr().is_empty(), "{ran:?}");
 }

@@ -1,7 +1,7 @@
 //! Git LFS: changes are judged by the objects behind their pointers.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ fn put(repo: &Repo, store: &str, content: &[u8]) -> PathBuf {
     let oid = oid(content);
     let path = format!("{store}/objects/{}/{}/{oid}", &oid[..2], &oid[2..4]);
     repo.write(&path, content);
-    repo.root.join(path)
+    repo.path().join(path)
 }
 
 #[track_caller]
@@ -34,17 +34,17 @@ fn assert_staged(repo: &Repo, expected: &str) {
 
 #[test]
 fn lfs_objects_are_scanned_by_hooks_and_ranges() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     repo.git(&["lfs", "install", "--local"]);
     repo.git(&["lfs", "track", "*.env"]);
-    repo.commit(&[], "tracked");
+    repo.commit_files(&[], "tracked");
     assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
     let text = format!("line\nKEY={}\n", token(1));
     repo.stage(&[("folder/prod.env", &text)]);
     let blob = repo.git(&["show", ":folder/prod.env"]);
     assert!(blob.starts_with("version https://git-lfs"), "{blob}");
     assert_staged(&repo, "1; new folder/prod.env");
-    let output = repo.try_git(&repo.root, &["commit", "-q", "-m", "a leak"], "");
+    let output = repo.try_git(repo.path(), &["commit", "-q", "-m", "a leak"], "");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("folder/prod.env:2:5: proven"), "{told}");
     repo.git(&["commit", "-q", "--no-verify", "-m", "a leak"]);
@@ -61,7 +61,7 @@ fn lfs_objects_are_scanned_by_hooks_and_ranges() {
 
 #[test]
 fn a_missing_lfs_object_is_reported() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let content = format!("KEY={}", token(1));
     repo.stage(&[("prod.env", &pointer(content.as_bytes()))]);
     let gaps = || {
@@ -95,17 +95,17 @@ fn a_missing_lfs_object_is_reported() {
 
 #[test]
 fn lfs_objects_are_read_from_the_configured_storage() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let content = format!("KEY={}", token(1));
     repo.stage(&[("prod.env", &pointer(content.as_bytes()))]);
     put(&repo, ".git/elsewhere", content.as_bytes());
     assert_staged(&repo, "0");
     repo.git(&["config", "lfs.storage", "elsewhere"]);
     assert_staged(&repo, "1; new prod.env");
-    repo.git(&["config", "lfs.storage", &repo.root.join(".git/elsewhere").to_string_lossy()]);
+    repo.git(&["config", "lfs.storage", &repo.path().join(".git/elsewhere").to_string_lossy()]);
     assert_staged(&repo, "1; new prod.env");
     repo.git(&["worktree", "add", "-q", "../linked"]);
-    let linked = repo.outside().join("linked");
+    let linked = repo.parent().join("linked");
     std::fs::write(linked.join("prod.env"), pointer(content.as_bytes())).expect("a file");
     assert!(repo.try_git(&linked, &["add", "prod.env"], "").status.success());
     let ran = repo.run_in(&linked, &["staged", "--report", "json"], &[]);
@@ -114,7 +114,7 @@ fn lfs_objects_are_read_from_the_configured_storage() {
 
 #[test]
 fn a_large_lfs_object_and_an_lfs_archive_are_scanned_completely() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let mut large = vec![b'\n'; 20 << 20];
     large.extend_from_slice(token(1).as_bytes());
     put(&repo, ".git/lfs", &large);

@@ -1,14 +1,14 @@
 //! Repositories of many references: the number of processes, and new branches that others contain.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use std::os::unix::fs::PermissionsExt;
 
 const ZEROS: &str = "0000000000000000000000000000000000000000";
 
 /// A repository with this many references, each at a commit of its own; some are tags.
 fn with_references(count: usize) -> Repo {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let mut stream = String::new();
     for number in 0..count {
         stream.push_str(&format!(
@@ -22,14 +22,14 @@ fn with_references(count: usize) -> Repo {
             ));
         }
     }
-    let output = repo.try_git(&repo.root, &["fast-import", "--quiet"], &stream);
+    let output = repo.try_git(repo.path(), &["fast-import", "--quiet"], &stream);
     assert!(output.status.success(), "{output:?}");
     repo
 }
 
 /// Runs the command and counts how often it starts `git`.
 fn processes(repo: &Repo, arguments: &[&str], input: &str) -> usize {
-    let folder = repo.outside().join("counting");
+    let folder = repo.parent().join("counting");
     let log = folder.join("log");
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = std::env::var("PATH").expect("a PATH");
@@ -51,7 +51,7 @@ fn the_number_of_processes_does_not_depend_on_the_number_of_references() {
         .map(|references| {
             let repo = with_references(references);
             let old = repo.id("HEAD");
-            let new = repo.commit(&[("b", "clean")], "more");
+            let new = repo.commit_files(&[("b", "clean")], "more");
             let tips: Vec<String> =
                 (0..references).map(|it| repo.id(&format!("refs/remotes/origin/b{it}"))).collect();
             let lines = |line: &dyn Fn(&str) -> String| -> String {
@@ -87,10 +87,10 @@ fn assert_range(repo: &Repo, revisions: &[&str], expected: &str) {
 /// A chain of commits, each of which brings a token in a file named after its number, and removes
 /// the one before.
 fn chain(length: u64) -> Repo {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     for number in 1..=length {
-        let _ = std::fs::remove_file(repo.root.join(format!("f{}", number - 1)));
-        repo.commit(&[(&format!("f{number}"), &token(number))], "more");
+        let _ = std::fs::remove_file(repo.path().join(format!("f{}", number - 1)));
+        repo.commit_files(&[(&format!("f{number}"), &token(number))], "more");
     }
     repo
 }
@@ -126,7 +126,7 @@ fn several_new_branches_are_judged_despite_branches_between_them() {
     // Without a common ancestor.
     repo.git(&["checkout", "-q", "--orphan", "apart"]);
     repo.git(&["rm", "-q", "-r", "-f", "."]);
-    repo.commit(&[("g", &token(7))], "apart");
+    repo.commit_files(&[("g", &token(7))], "apart");
     let apart = format!("{ZEROS}..apart");
     assert_range(&repo, &[&first, &apart], "1; new f3; new g");
 }

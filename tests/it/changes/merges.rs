@@ -1,11 +1,11 @@
 //! Merges, cherry-picks, reverts and rebases: what other parents have is not new.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use std::process::Output;
 
 fn hooked(files: &[(&str, &str)]) -> Repo {
-    let repo = Repo::of(files);
+    let repo = Repo::with_files(files);
     let ran = repo.run(&["hook", "install"]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     repo
@@ -23,7 +23,7 @@ fn branch(repo: &Repo, name: &str, from: &str) {
 }
 
 fn git(repo: &Repo, arguments: &[&str]) -> Output {
-    repo.try_git(&repo.root, arguments, "")
+    repo.try_git(repo.path(), arguments, "")
 }
 
 #[track_caller]
@@ -96,7 +96,7 @@ fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     repo.stage(&[("copy", &token(1)), ("main.env", &token(1))]);
     let ran = repo.run(&["staged", "--report", "json"]);
     assert_eq!(verdict(&ran), "0; moved copy from main.env");
-    std::fs::remove_file(repo.root.join("copy")).expect("it is there");
+    std::fs::remove_file(repo.path().join("copy")).expect("it is there");
     repo.git(&["add", "-A"]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
 }
@@ -114,7 +114,7 @@ fn a_file_in_a_folder_renamed_by_one_side_passes() {
     commit(&repo, &[]);
     repo.git(&["config", "merge.directoryRenames", "true"]);
     passes(&repo, &["merge", "--no-edit", "theirs"]);
-    assert!(repo.root.join("renamed/new.env").exists(), "git has moved it");
+    assert!(repo.path().join("renamed/new.env").exists(), "git has moved it");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
 fn a_merge_in_a_linked_work_tree_does_not_affect_the_main_one() {
     let repo = two_branches();
     repo.git(&["worktree", "add", "-q", "-b", "linked", "../linked", "feature"]);
-    let linked = repo.outside().join("linked");
+    let linked = repo.parent().join("linked");
     let merge = ["merge", "-q", "--no-commit", "--no-ff", "main"];
     assert!(repo.try_git(&linked, &merge, "").status.success());
     let ran = repo.run_in(&linked, &["staged", "--report", "json"], &[]);

@@ -9,18 +9,13 @@ mod pre_push;
 mod pushes;
 mod range;
 mod range_base;
-pub(crate) mod repo;
 mod reports;
 mod staged;
 mod staged_hook;
 mod staged_paths;
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
 use crate::support::tree::RunOutput;
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 /// Says how a JSON report judges: the exit code, each place, how many tokens were there before.
 ///

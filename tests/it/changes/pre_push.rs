@@ -1,19 +1,19 @@
 //! `ddpatrol pre-push`: what is pushed is compared with what that remote has, and names are read.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use std::process::Output;
 
 /// A repository with the hook, and `origin`, which has a commit that brought a token and one that
 /// removed it; a further commit is not pushed yet.
 fn with_old_token() -> Repo {
-    let repo = Repo::of(&[("old.env", &token(1))]);
+    let repo = Repo::with_files(&[("old.env", &token(1))]);
     repo.git(&["rm", "-q", "old.env"]);
-    repo.commit(&[("a", "removed")], "removed");
+    repo.commit_files(&[("a", "removed")], "removed");
     add_remote(&repo, "origin");
     repo.git(&["push", "-q", "origin", "main"]);
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
-    repo.commit(&[("b", "one more")], "one more");
+    repo.commit_files(&[("b", "one more")], "one more");
     repo
 }
 
@@ -24,7 +24,7 @@ fn add_remote(repo: &Repo, name: &str) {
 }
 
 fn push(repo: &Repo, args: &[&str]) -> Output {
-    repo.try_git(&repo.root, &[&["push", "-q"], args].concat(), "")
+    repo.try_git(repo.path(), &[&["push", "-q"], args].concat(), "")
 }
 
 #[track_caller]
@@ -90,11 +90,11 @@ fn custom_refspecs_of_a_remote_are_honoured() {
 
 #[test]
 fn branches_of_a_mirror_do_not_count_as_pushed() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     repo.git(&["init", "-q", "--bare", "../mirror.git"]);
     repo.git(&["remote", "add", "--mirror=fetch", "mirror", "../mirror.git"]);
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
-    repo.commit(&[("b", &token(1))], "a leak");
+    repo.commit_files(&[("b", &token(1))], "a leak");
     stopped(&repo, &["mirror", "main"]);
 }
 
@@ -138,9 +138,9 @@ fn messages_of_pushed_tags_are_scanned() {
 
 #[test]
 fn pre_receive_scans_names_and_messages() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     add_remote(&repo, "origin");
-    let server = repo.outside().join("origin.git");
+    let server = repo.parent().join("origin.git");
     assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
     accepted(&repo, &["origin", "main"]);
     let rejected = |args: &[&str]| {
@@ -162,12 +162,12 @@ fn pre_receive_scans_names_and_messages() {
 
 #[test]
 fn references_are_read_from_the_hook_input() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let (id, zeros) = (repo.id("HEAD"), "0".repeat(40));
     repo.git(&["tag", "-a", "-m", &token(3), "v1"]);
     let tag = repo.id("v1");
     let name = format!("refs/heads/{}", token(1));
-    let place = format!("; new ref of {}", repo.root.canonicalize().expect("a folder").display());
+    let place = format!("; new ref of {}", repo.path().canonicalize().expect("a folder").display());
     for (line, expected) in [
         (format!("{zeros} {id} {name}"), format!("1{place}")),
         (format!("refs/heads/x {id} {name} {zeros}"), format!("1{place}")),
@@ -189,10 +189,10 @@ fn remote_refs_to_missing_objects_neither_hide_nor_block_a_push() {
     let repo = with_old_token();
     repo.write(".git/refs/remotes/origin/lost", format!("{}\n", "1".repeat(40)));
     accepted(&repo, &["origin", "main"]);
-    repo.commit(&[("c", &token(2))], "a leak");
+    repo.commit_files(&[("c", &token(2))], "a leak");
     stopped(&repo, &["origin", "main"]);
     accepted(&repo, &["--no-verify", "origin", "main"]);
-    repo.commit(&[("c", &format!("{}\nmore", token(2)))], "an edit beside it");
+    repo.commit_files(&[("c", &format!("{}\nmore", token(2)))], "an edit beside it");
     accepted(&repo, &["origin", "main"]);
 }
 
@@ -202,9 +202,9 @@ fn unpushed_tokens_of_other_branches_are_listed_and_pass_under_pre_commit() {
     accepted(&repo, &["origin", "main"]);
     let base = repo.id("HEAD");
     repo.git(&["checkout", "-q", "-b", "aaa"]);
-    let pushed = repo.commit(&[("a.txt", "clean")], "clean");
+    let pushed = repo.commit_files(&[("a.txt", "clean")], "clean");
     repo.git(&["checkout", "-q", "-b", "zzz", "main"]);
-    let other = repo.commit(&[("z.env", &token(2))], "a leak");
+    let other = repo.commit_files(&[("z.env", &token(2))], "a leak");
     let run = |from: &str, to: &str, more: &[(&str, &str)]| {
         let variables = [
             ("PRE_COMMIT_FROM_REF", from),
@@ -215,7 +215,7 @@ fn unpushed_tokens_of_other_branches_are_listed_and_pass_under_pre_commit() {
             ("PRE_COMMIT_REMOTE_URL", "../origin.git"),
         ];
         let variables = [&variables, more].concat();
-        repo.run_in(&repo.root, &["pre-push", "--report", "json"], &variables)
+        repo.run_in(repo.path(), &["pre-push", "--report", "json"], &variables)
     };
     let ran = run(&base, &pushed, &[]);
     assert_eq!(verdict(&ran), "0; also-unpushed z.env", "{ran:?}");

@@ -1,7 +1,7 @@
 //! Real pushes: `ddpatrol pre-receive` on a server, `ddpatrol pre-push` at a developer's.
 
-use super::repo::Repo;
 use super::token;
+use crate::support::repo::Repo;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -10,7 +10,7 @@ fn server(repo: &Repo) -> PathBuf {
     repo.git(&["clone", "-q", "--bare", ".", "../server.git"]);
     repo.git(&["remote", "add", "origin", "../server.git"]);
     repo.git(&["fetch", "-q", "origin"]);
-    repo.outside().join("server.git")
+    repo.parent().join("server.git")
 }
 
 /// The same with the hook, which is installed as a server's administrator would.
@@ -22,7 +22,7 @@ fn guarded(repo: &Repo) -> PathBuf {
 }
 
 fn push(repo: &Repo, args: &[&str]) -> Output {
-    repo.try_git(&repo.root, &[&["push", "-q", "origin"], args].concat(), "")
+    repo.try_git(repo.path(), &[&["push", "-q", "origin"], args].concat(), "")
 }
 
 #[track_caller]
@@ -49,12 +49,12 @@ fn set(repo: &Repo, server: &Path, name: &str, value: &str) {
 
 #[test]
 fn a_rejected_push_shows_commit_path_token_and_remediation() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let server = guarded(&repo);
     for (seed, limit) in [(1, "1"), (2, "1000")] {
         set(&repo, &server, "receive.unpackLimit", limit);
-        let commit = repo.commit(&[("dir/leak.env", &token(seed))], "a leak");
-        repo.commit(&[("dir/leak.env", "gone again")], "taken away");
+        let commit = repo.commit_files(&[("dir/leak.env", &token(seed))], "a leak");
+        repo.commit_files(&[("dir/leak.env", "gone again")], "taken away");
         let told = rejected(&repo, &["main"]);
         for words in [
             "dir/leak.env:1:1: proven Datadog Personal Access Token",
@@ -67,21 +67,21 @@ fn a_rejected_push_shows_commit_path_token_and_remediation() {
             assert!(told.contains(words), "{words}: {told}");
         }
         repo.git(&["reset", "-q", "--hard", "HEAD~2"]);
-        repo.commit(&[("b", &format!("clean {seed}"))], "clean");
+        repo.commit_files(&[("b", &format!("clean {seed}"))], "clean");
         accepted(&repo, &["main"]);
     }
 }
 
 #[test]
 fn content_that_the_server_already_has_is_not_new() {
-    let repo = Repo::of(&[("known", &format!("{}\n{}", token(1), "line\n".repeat(2000)))]);
+    let repo = Repo::with_files(&[("known", &format!("{}\n{}", token(1), "line\n".repeat(2000)))]);
     let server = guarded(&repo);
     // A thin push: the server completes its pack with the old version as a base.
     set(&repo, &server, "receive.unpackLimit", "1");
     let text = format!("{}\n{}changed\n", token(1), "line\n".repeat(2000));
-    repo.commit(&[("known", &text)], "edited");
+    repo.commit_files(&[("known", &text)], "edited");
     accepted(&repo, &["main"]);
-    repo.commit(&[("elsewhere", &token(1))], "moved here");
+    repo.commit_files(&[("elsewhere", &token(1))], "moved here");
     rejected(&repo, &["main"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     // A branch and a tag at what is there bring nothing.
@@ -91,10 +91,10 @@ fn content_that_the_server_already_has_is_not_new() {
 
 #[test]
 fn new_branches_tags_merges_and_force_pushes_are_judged() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let server = guarded(&repo);
     repo.git(&["checkout", "-q", "-b", "topic"]);
-    repo.commit(&[("b", &token(1))], "a leak");
+    repo.commit_files(&[("b", &token(1))], "a leak");
     let told = rejected(&repo, &["topic"]);
     assert!(told.contains("b:1:1: proven"), "{told}");
     repo.git(&["checkout", "-q", "main"]);
@@ -116,22 +116,22 @@ fn new_branches_tags_merges_and_force_pushes_are_judged() {
 
 #[test]
 fn the_first_push_to_an_empty_server_is_judged_completely() {
-    let repo = Repo::of(&[("a", &token(1))]);
-    repo.commit(&[("a", "gone")], "taken away");
+    let repo = Repo::with_files(&[("a", &token(1))]);
+    repo.commit_files(&[("a", "gone")], "taken away");
     repo.git(&["init", "-q", "--bare", "-b", "main", "../server.git"]);
     repo.git(&["remote", "add", "origin", "../server.git"]);
-    let server = repo.outside().join("server.git");
+    let server = repo.parent().join("server.git");
     assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
     let told = rejected(&repo, &["main"]);
     assert!(told.contains("a:1:1: proven"), "{told}");
-    let clean = Repo::of(&[("a", "clean")]);
+    let clean = Repo::with_files(&[("a", "clean")]);
     clean.git(&["remote", "add", "origin", &server.to_string_lossy()]);
     accepted(&clean, &["main"]);
 }
 
 #[test]
 fn the_policy_of_the_server_branch_applies_to_a_push() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     guarded(&repo);
     let allow = |seed: u64| {
         use sha2::Digest;
@@ -139,25 +139,25 @@ fn the_policy_of_the_server_branch_applies_to_a_push() {
         let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         format!("[[allow]]\nfingerprint = \"{hex}\"\nreason = \"an example\"\n")
     };
-    repo.commit(&[(".ddpatrol.toml", &allow(1)), ("b", &token(1))], "let me in");
+    repo.commit_files(&[(".ddpatrol.toml", &allow(1)), ("b", &token(1))], "let me in");
     rejected(&repo, &["main"]);
     let line = format!("{} # ddpatrol:allow let me in", token(2));
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    repo.commit(&[("b", &line)], "let me in");
+    repo.commit_files(&[("b", &line)], "let me in");
     let told = rejected(&repo, &["main"]);
     assert!(told.contains("which does not count here"), "{told}");
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    repo.commit(&[(".ddpatrol.toml", &allow(1))], "an example is decided on");
+    repo.commit_files(&[(".ddpatrol.toml", &allow(1))], "an example is decided on");
     accepted(&repo, &["main"]);
-    repo.commit(&[("b", &token(1))], "the example");
+    repo.commit_files(&[("b", &token(1))], "the example");
     accepted(&repo, &["main"]);
 }
 
 #[test]
 fn a_push_that_cannot_be_scanned_completely_is_rejected() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let server = guarded(&repo);
-    repo.commit(&[("b", "clean")], "more");
+    repo.commit_files(&[("b", "clean")], "more");
     let ran = repo.run_in(&server, &["pre-receive"], &[]);
     assert_eq!(ran.code(), Some(0), "nothing is pushed: {ran:?}");
     let line = format!("{} {} refs/heads/main\n", repo.id("HEAD~1"), repo.id("HEAD"));
@@ -177,7 +177,7 @@ fn a_push_that_cannot_be_scanned_completely_is_rejected() {
 
 #[test]
 fn pre_push_blocks_a_push_before_anything_is_sent() {
-    let repo = Repo::of(&[("a", &token(7))]);
+    let repo = Repo::with_files(&[("a", &token(7))]);
     let server = server(&repo);
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
     let stopped = |args: &[&str]| {
@@ -186,12 +186,12 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {output:?}");
     };
-    repo.commit(&[("b", &token(1))], "a leak");
+    repo.commit_files(&[("b", &token(1))], "a leak");
     stopped(&["main"]);
     repo.git(&["branch", "topic"]);
     stopped(&["topic"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    repo.commit(&[("b", "clean")], "clean");
+    repo.commit_files(&[("b", "clean")], "clean");
     accepted(&repo, &["main"]);
     accepted(&repo, &["main:refs/heads/again"]);
     accepted(&repo, &[":refs/heads/again"]);
@@ -212,7 +212,7 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
     accepted(&repo, &["main"]);
     // The remote's tip that is unknown here does not stop the judgement.
     repo.git(&["checkout", "-q", "--detach", "HEAD~1"]);
-    repo.commit(&[("c", &token(4))], "a leak");
+    repo.commit_files(&[("c", &token(4))], "a leak");
     let line = format!("HEAD {} refs/heads/x {}\n", repo.id("HEAD"), "1".repeat(40));
     let ran = repo.run_with_input(&["pre-push", "origin", "url"], &line);
     assert_eq!(ran.code(), Some(1), "{ran:?}");
@@ -221,7 +221,7 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
 
 #[test]
 fn an_existing_hook_gets_the_same_input() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let server = server(&repo);
     let hook = server.join("hooks/pre-receive");
     std::fs::create_dir_all(server.join("hooks")).expect("a folder");
@@ -230,26 +230,26 @@ fn an_existing_hook_gets_the_same_input() {
     std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).expect("its mode is set");
     assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
     let before = repo.id("HEAD");
-    repo.commit(&[("b", "clean")], "more");
+    repo.commit_files(&[("b", "clean")], "more");
     accepted(&repo, &["main"]);
     let seen = std::fs::read_to_string(server.join("seen")).expect("it ran");
     assert_eq!(seen, format!("{before} {} refs/heads/main\n", repo.id("HEAD")));
-    repo.commit(&[("b", &token(1))], "a leak");
+    repo.commit_files(&[("b", &token(1))], "a leak");
     rejected(&repo, &["main"]);
 }
 
 #[test]
 fn the_environment_variables_of_pre_commit_are_read() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     server(&repo);
-    repo.commit(&[("b", &token(1))], "a leak");
+    repo.commit_files(&[("b", &token(1))], "a leak");
     let (from, to) = (repo.id("HEAD~1"), repo.id("HEAD"));
     let remote = ("PRE_COMMIT_REMOTE_NAME", "origin");
     let both = [("PRE_COMMIT_FROM_REF", &*from), ("PRE_COMMIT_TO_REF", &to), remote];
-    assert_eq!(repo.run_in(&repo.root, &["pre-push"], &both).code(), Some(1));
+    assert_eq!(repo.run_in(repo.path(), &["pre-push"], &both).code(), Some(1));
     // A root commit is pushed: the framework names no range.
     let whole = [("PRE_COMMIT_LOCAL_BRANCH", "refs/heads/main"), remote];
-    assert_eq!(repo.run_in(&repo.root, &["pre-push"], &whole).code(), Some(1));
+    assert_eq!(repo.run_in(repo.path(), &["pre-push"], &whole).code(), Some(1));
     let clean = [("PRE_COMMIT_FROM_REF", &*from), ("PRE_COMMIT_TO_REF", &from), remote];
-    assert_eq!(repo.run_in(&repo.root, &["pre-push"], &clean).code(), Some(0));
+    assert_eq!(repo.run_in(repo.path(), &["pre-push"], &clean).code(), Some(0));
 }

@@ -1,19 +1,19 @@
 //! How changes are told: no secret in any format, the same by any number of workers, valid SARIF.
 
-use super::repo::Repo;
 use super::token;
+use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use serde_json::Value;
 
 /// A repository with a range of tokens in contents, names and messages, and some more staged.
 fn full() -> Repo {
-    let repo = Repo::of(&[("old", &token(1)), ("from", &token(2))]);
+    let repo = Repo::with_files(&[("old", &token(1)), ("from", &token(2))]);
     for seed in 10..30 {
         let folder = format!("folder{}", seed % 3);
         let name = format!("{folder}/{}.txt", token(seed + 100));
         let moved = [("from", ""), ("to", &token(2)), ("old", &format!("{}\n{seed}", token(1)))];
         repo.stage(if seed == 20 { &moved } else { &[] });
-        repo.commit(&[(&name, &token(seed)), ("edited", &token(seed))], &token(seed + 200));
+        repo.commit_files(&[(&name, &token(seed)), ("edited", &token(seed))], &token(seed + 200));
     }
     repo.git(&["tag", "-a", "-m", &token(300), "a-tag"]);
     repo.stage(&[("staged", &token(301)), (&token(302), ""), ("edited", &token(303))]);
@@ -69,7 +69,7 @@ fn no_format_shows_a_secret_and_workers_change_nothing() {
 
 #[test]
 fn each_line_of_a_stream_has_the_status_of_the_token() {
-    let repo = Repo::of(&[("a", &token(1)), ("from", &token(2))]);
+    let repo = Repo::with_files(&[("a", &token(1)), ("from", &token(2))]);
     let edited = format!("{}\n{}", token(1), token(3));
     repo.stage(&[("a", &edited), ("from", ""), ("to", &token(2))]);
     let standings = |arguments: &[&str]| {
@@ -87,7 +87,7 @@ fn each_line_of_a_stream_has_the_status_of_the_token() {
 
 #[test]
 fn quiet_prints_findings_and_errors_only() {
-    let repo = Repo::of(&[("a", &token(1))]);
+    let repo = Repo::with_files(&[("a", &token(1))]);
     for arguments in [&["staged", "-q"][..], &["range", "-q", "HEAD..HEAD"]] {
         let ran = repo.run(arguments);
         assert_eq!((ran.code(), ran.stdout(), ran.stderr()), (Some(0), "".into(), "".into()));

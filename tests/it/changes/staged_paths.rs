@@ -1,7 +1,7 @@
 //! `ddpatrol staged PATH...`, as the pre-commit framework calls it.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 
 fn staged(repo: &Repo, paths: &[&str]) -> RunOutput {
@@ -16,7 +16,7 @@ fn assert_staged(repo: &Repo, paths: &[&str], expected: &str) {
 
 #[test]
 fn only_named_staged_paths_are_judged_by_their_staged_changes() {
-    let repo = Repo::of(&[("old", &token(1)), ("a", "clean"), ("b", "clean")]);
+    let repo = Repo::with_files(&[("old", &token(1)), ("a", "clean"), ("b", "clean")]);
     repo.stage(&[("old", &format!("{}\nedited", token(1))), ("a", &token(2)), ("b", &token(3))]);
     repo.write("a", "clean in the work tree");
     assert_staged(&repo, &["a"], "1; new a");
@@ -29,7 +29,7 @@ fn only_named_staged_paths_are_judged_by_their_staged_changes() {
 
 #[test]
 fn a_path_without_staged_changes_is_scanned_completely() {
-    let repo = Repo::of(&[("a", &token(1)), ("b", "clean"), (".gitignore", "ignored")]);
+    let repo = Repo::with_files(&[("a", &token(1)), ("b", "clean"), (".gitignore", "ignored")]);
     repo.write("ignored", token(2));
     repo.stage(&[("b", "edited")]);
     repo.write("untracked", token(3));
@@ -48,7 +48,7 @@ fn a_path_without_staged_changes_is_scanned_completely() {
 #[test]
 fn deleted_and_renamed_paths_do_not_fail() {
     let page = "a line that stays\n".repeat(20);
-    let repo = Repo::of(&[("gone", &token(1)), ("from", &page), ("c", "clean")]);
+    let repo = Repo::with_files(&[("gone", &token(1)), ("from", &page), ("c", "clean")]);
     repo.git(&["rm", "-q", "gone"]);
     repo.git(&["mv", "from", "to"]);
     assert_staged(&repo, &["gone", "to", "from"], "0");
@@ -58,7 +58,7 @@ fn deleted_and_renamed_paths_do_not_fail() {
 
 #[test]
 fn a_token_moved_from_an_unnamed_path_is_not_new() {
-    let repo = Repo::of(&[("from", &token(1)), ("to", "clean"), ("gone", &token(2))]);
+    let repo = Repo::with_files(&[("from", &token(1)), ("to", "clean"), ("gone", &token(2))]);
     repo.stage(&[("from", "taken away"), ("to", &token(1)), ("other", &token(3))]);
     assert_staged(&repo, &["to"], "0; moved to from from");
     // The framework does not pass deleted files.
@@ -70,7 +70,7 @@ fn a_token_moved_from_an_unnamed_path_is_not_new() {
 
 #[test]
 fn a_folder_argument_selects_the_files_below_it() {
-    let repo = Repo::of(&[("d/old", &token(1)), ("d/a", "clean"), ("e/a", &token(2))]);
+    let repo = Repo::with_files(&[("d/old", &token(1)), ("d/a", "clean"), ("e/a", &token(2))]);
     repo.stage(&[("d/a", "edited")]);
     repo.write("d/a", token(3));
     let ran = staged(&repo, &["d"]);
@@ -83,10 +83,10 @@ fn a_folder_argument_selects_the_files_below_it() {
 
 #[test]
 fn paths_are_relative_to_the_current_folder() {
-    let repo = Repo::of(&[("d/a", "clean"), ("d/b", &token(1)), ("a", &token(2))]);
+    let repo = Repo::with_files(&[("d/a", "clean"), ("d/b", &token(1)), ("a", &token(2))]);
     repo.stage(&[("d/a", &token(3))]);
     let run = |path| {
-        let ran = repo.run_in(&repo.root.join("d"), &["staged", "--report", "json", path], &[]);
+        let ran = repo.run_in(&repo.path().join("d"), &["staged", "--report", "json", path], &[]);
         ran.places().into_iter().map(|place| place.1).collect::<Vec<_>>()
     };
     assert_eq!(run("a"), ["d/a"]);
@@ -96,8 +96,8 @@ fn paths_are_relative_to_the_current_folder() {
 
 #[test]
 fn excluded_paths_and_baselines_apply_to_named_paths() {
-    let repo = Repo::of(&[(".ddpatrol.toml", "exclude = [\"fixtures/\"]\n")]);
-    repo.commit(&[("fixtures/a", &token(1)), ("b", &token(2))], "tokens");
+    let repo = Repo::with_files(&[(".ddpatrol.toml", "exclude = [\"fixtures/\"]\n")]);
+    repo.commit_files(&[("fixtures/a", &token(1)), ("b", &token(2))], "tokens");
     assert_staged(&repo, &["fixtures/a"], "0");
     assert_eq!(staged(&repo, &["fixtures/a", "b"]).code(), Some(1));
     let ran = repo.run(&["baseline", "create"]);
@@ -108,11 +108,11 @@ fn excluded_paths_and_baselines_apply_to_named_paths() {
 
 #[test]
 fn the_target_path_of_a_symbolic_link_is_scanned() {
-    let repo = Repo::of(&[("a", "clean")]);
-    std::os::unix::fs::symlink("/dev/zero", repo.root.join("endless")).expect("a link");
-    std::os::unix::fs::symlink(token(1), repo.root.join("link")).expect("a link");
+    let repo = Repo::with_files(&[("a", "clean")]);
+    std::os::unix::fs::symlink("/dev/zero", repo.path().join("endless")).expect("a link");
+    std::os::unix::fs::symlink(token(1), repo.path().join("link")).expect("a link");
     repo.write("../outside", token(2));
-    std::os::unix::fs::symlink("../outside", repo.root.join("out")).expect("a link");
+    std::os::unix::fs::symlink("../outside", repo.path().join("out")).expect("a link");
     assert_staged(&repo, &["endless", "out"], "0");
     assert_eq!(staged(&repo, &["link"]).places()[0].1, "link");
     repo.git(&["add", "-A"]);
@@ -122,9 +122,9 @@ fn the_target_path_of_a_symbolic_link_is_scanned() {
 
 #[test]
 fn a_submodule_is_not_scanned() {
-    let other = Repo::of(&[("leak", &token(1))]);
-    let repo = Repo::of(&[("a", "clean")]);
-    repo.git(&["submodule", "--quiet", "add", &other.root.to_string_lossy(), "module"]);
+    let other = Repo::with_files(&[("leak", &token(1))]);
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.git(&["submodule", "--quiet", "add", &other.path().to_string_lossy(), "module"]);
     assert_staged(&repo, &["module", ".gitmodules"], "0");
     repo.git(&["commit", "-q", "-m", "a submodule"]);
     let ran = repo.run(&["staged", "module"]);
@@ -134,13 +134,13 @@ fn a_submodule_is_not_scanned() {
 
 #[test]
 fn every_commit_of_a_pre_commit_range_is_scanned() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let base = repo.id("HEAD");
-    repo.commit(&[("a", &token(1))], "a token");
-    repo.commit(&[("a", "clean again"), ("b", "clean")], "taken away");
+    repo.commit_files(&[("a", &token(1))], "a token");
+    repo.commit_files(&[("a", "clean again"), ("b", "clean")], "taken away");
     let range = [("PRE_COMMIT_FROM_REF", &*base), ("PRE_COMMIT_TO_REF", "HEAD")];
     let run = |args: &[&str], variables: &[(&str, &str)]| {
-        repo.run_in(&repo.root, &[&["staged", "--report", "json"], args].concat(), variables)
+        repo.run_in(repo.path(), &[&["staged", "--report", "json"], args].concat(), variables)
     };
     let ran = run(&["b"], &range);
     assert_eq!(verdict(&ran), "1; new a", "{ran:?}");

@@ -13,7 +13,7 @@ fn a_merged_token_is_attributed_to_its_branch_commit() {
     repo.git(&["checkout", "-q", "main"]);
     repo.commit_file("z", "main");
     repo.git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
-    let place = repo.history().place(&token(1));
+    let place = repo.scan_history().only_location(&token(1));
     assert_eq!(introduced(&place), on_side);
     assert_eq!(
         (removed(&place), refs(&place)),
@@ -29,7 +29,7 @@ fn a_token_in_a_renamed_file_is_introduced_at_both_paths() {
     repo.write("new/name", format!("{}\n", token(1)));
     repo.remove("old/name");
     let second = repo.commit("rename");
-    let places = repo.history().found(&token(1));
+    let places = repo.scan_history().locations(&token(1));
     let told: Vec<_> = places.iter().map(|it| (introduced(it), removed(it))).collect();
     assert_eq!(told, [(&*first, vec![&*second]), (&*second, vec![])]);
     let paths: Vec<_> = places.iter().map(|it| it["path"].as_str()).collect();
@@ -47,7 +47,7 @@ fn a_token_removed_and_added_again_has_two_introductions_and_one_removal() {
     let reverted = repo.id("HEAD");
     repo.git(&["revert", "--no-edit", "HEAD"]);
     let again = repo.id("HEAD");
-    let places = repo.history().found(&token(1));
+    let places = repo.scan_history().locations(&token(1));
     let commits: Vec<_> = places.iter().map(introduced).collect();
     assert_eq!(commits, [&first, &again]);
     assert!(places.iter().all(|it| removed(it) == [&reverted] && it["git"]["in_head"] == true));
@@ -62,8 +62,8 @@ fn edits_of_a_file_do_not_reintroduce_its_token() {
         repo.commit_file("x", text(n));
     }
     let last = repo.commit_file("x", "clean");
-    let ran = repo.history();
-    let place = ran.place(&token(1));
+    let ran = repo.scan_history();
+    let place = ran.only_location(&token(1));
     assert_eq!((introduced(&place), removed(&place)), (&*first, vec![&*last]));
     assert_eq!(place["git"]["object"], repo.id(&format!("{first}:x")));
     assert_eq!(place["line"], 4, "in the blob that brought it");
@@ -76,7 +76,7 @@ fn line_and_column_are_those_of_the_introducing_blob() {
     let repo = Repo::new();
     let first = repo.commit_file("x", format!("one\r\ntwo\n\té日本😀 k={}\n", token(1)));
     repo.commit_file("x", format!("{}\n", token(1)));
-    let place = repo.history().place(&token(1));
+    let place = repo.scan_history().only_location(&token(1));
     assert_eq!(introduced(&place), first);
     assert_eq!((&place["line"], &place["column"]), (&3.into(), &10.into()));
     assert_eq!(place["end_column"], 10 + token(1).len());
@@ -94,7 +94,7 @@ fn a_token_in_several_root_commits_is_introduced_by_each() {
     repo.git(&["checkout", "-q", "--orphan", "third"]);
     let third = repo.commit_file("x", format!("{}\n", token(1)));
     repo.git(&["merge", "-q", "--allow-unrelated-histories", "-X", "ours", "-m", "m", "main"]);
-    let places = repo.history().found(&token(1));
+    let places = repo.scan_history().locations(&token(1));
     let commits: Vec<_> = places.iter().map(introduced).collect();
     // A root without parents begins with what the index had kept.
     let mut expected = vec![&*first, &*root, &*second, &*third, &*third];
@@ -114,7 +114,7 @@ fn the_ancestor_is_listed_first_even_if_its_date_is_later() {
         repo.set_clock(START + 1_000_000 - n * 10_000);
         expected.push(repo.commit_file(&format!("copy{}", 9 - n), token(1)));
     }
-    let places = repo.history().found(&token(1));
+    let places = repo.scan_history().locations(&token(1));
     let commits: Vec<_> = places.iter().map(introduced).collect();
     assert_eq!(commits, expected);
 }
@@ -127,9 +127,9 @@ fn a_blob_at_several_paths_is_introduced_at_each() {
     }
     let first = repo.commit("four");
     let second = repo.commit_file("e/a", token(1));
-    let ran = repo.history();
+    let ran = repo.scan_history();
     let mut paths: Vec<_> = ran
-        .found(&token(1))
+        .locations(&token(1))
         .iter()
         .map(|it| (introduced(it).to_owned(), it["path"].as_str().expect("a path").to_owned()))
         .collect();
@@ -148,7 +148,7 @@ fn a_token_in_many_blobs_is_one_finding_with_the_first_commit_first() {
     for n in 0..9 {
         repo.commit_file(&format!("a{n}"), format!("{n} {}", token(1)));
     }
-    let ran = repo.history();
+    let ran = repo.scan_history();
     let finding = ran.finding(&token(1)).expect("it is found");
     assert_eq!(finding["objects"].as_array().map(Vec::len), Some(10));
     assert_eq!(finding["locations"].as_array().map(Vec::len), Some(10));
@@ -161,13 +161,13 @@ fn a_token_in_work_tree_and_history_is_one_finding_with_its_commit_first() {
     let repo = Repo::new();
     let first = repo.commit_file("x", token(1));
     let ran = repo.scan(&[]);
-    let places = ran.found(&token(1));
+    let places = ran.locations(&token(1));
     assert_eq!(places.len(), 2);
     assert_eq!((introduced(&places[0]), &places[0]["path"]), (&*first, &places[1]["path"]));
     assert_eq!(places[1].get("git"), None);
     assert_eq!(ran.json()["summary"]["proven"], 1);
-    assert_eq!(repo.scan(&["--history-only"]).found(&token(1)).len(), 1);
-    assert_eq!(repo.scan(&["--files-only"]).place(&token(1)).get("git"), None);
+    assert_eq!(repo.scan(&["--history-only"]).locations(&token(1)).len(), 1);
+    assert_eq!(repo.scan(&["--files-only"]).only_location(&token(1)).get("git"), None);
     let ran = repo.scan(&["--files-only"]).json();
     assert_eq!(ran["summary"]["left_out"]["git_folders"], 1, "histories left out are counted");
 }
@@ -182,7 +182,7 @@ fn up_to_ten_references_that_reach_a_token_are_listed_and_all_are_counted() {
         repo.git(&["tag", &format!("v{n:02}")]);
     }
     repo.git(&["tag", "-a", "annotated", "-m", "it leads to the commit", &first]);
-    let place = repo.history().place(&token(1));
+    let place = repo.scan_history().only_location(&token(1));
     assert_eq!(place["git"]["refs_total"], 17);
     let named = refs(&place);
     assert_eq!((named.len(), named[0], named[1]), (10, "refs/heads/main", "refs/tags/annotated"));
@@ -195,10 +195,10 @@ fn a_token_reachable_only_from_a_detached_head_lists_head() {
     repo.commit_file("x", "nothing");
     repo.git(&["checkout", "-q", "--detach"]);
     repo.commit_file("x", token(1));
-    let place = repo.history().place(&token(1));
+    let place = repo.scan_history().only_location(&token(1));
     assert!(is_reachable(&place));
     assert_eq!((refs(&place), &place["git"]["refs_total"]), (vec!["HEAD"], &1.into()));
-    let text = repo.run_at(repo.path(), &["scan", "--history-only"]).stdout();
+    let text = repo.run_without_git(repo.path(), &["scan", "--history-only"]).stdout();
     assert!(text.contains("still in HEAD; reached by HEAD\n"), "{text}");
 }
 
@@ -210,9 +210,9 @@ fn every_branch_that_removes_a_token_is_reported() {
     let on_main = repo.commit_removal("x");
     repo.git(&["checkout", "-q", "-b", "side", &first]);
     let on_side = repo.commit_file("x", "clean");
-    let place = repo.history().place(&token(1));
+    let place = repo.scan_history().only_location(&token(1));
     assert_eq!((introduced(&place), removed(&place)), (&*first, vec![&*on_main, &*on_side]));
-    let text = repo.run_at(repo.path(), &["scan", "--history-only"]).stdout();
+    let text = repo.run_without_git(repo.path(), &["scan", "--history-only"]).stdout();
     assert!(text.contains(&format!("removed by {}", &on_main[..12])), "{text}");
     assert!(text.contains("and 1 more; reached by refs/heads/main, refs/heads/side"), "{text}");
 }
@@ -263,8 +263,8 @@ fn introductions_match_git_grep_on_a_history_with_merges() {
         }
     }
     let mut told: Vec<(String, String)> = repo
-        .history()
-        .found(&token(1))
+        .scan_history()
+        .locations(&token(1))
         .iter()
         .map(|it: &Value| {
             (introduced(it).to_owned(), it["path"].as_str().expect("a path").to_owned())

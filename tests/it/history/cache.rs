@@ -1,18 +1,14 @@
 //! `scan --state`: what was read is not read again, and nothing is lost by that.
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use serde_json::Value;
 
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
 /// Scans with a state beside the repository; the report must be that of a scan without one.
 #[track_caller]
 fn scan(repo: &Repo) -> RunOutput {
-    let state = repo.beside("state");
+    let state = repo.sibling("state");
     let state = state.to_str().expect("UTF-8");
     let ran = repo.scan(&["--history-only", "--state", state]);
     let fresh = repo.scan(&["--history-only"]);
@@ -57,10 +53,10 @@ fn only_new_objects_are_read_and_cached_findings_are_attributed_again() {
     repo.commit_file("new", token(2));
     let second = scan(&repo);
     assert_eq!(objects(&second), 3, "a blob, a tree, a commit");
-    assert_eq!(second.place(&token(1))["git"]["in_head"], true);
+    assert_eq!(second.only_location(&token(1))["git"]["in_head"], true);
     repo.commit_removal("old");
     let third = scan(&repo);
-    assert_eq!(third.place(&token(1))["git"]["in_head"], false);
+    assert_eq!(third.only_location(&token(1))["git"]["in_head"], false);
     assert_eq!(objects(&third), 2, "a tree, a commit");
 }
 
@@ -71,11 +67,11 @@ fn a_moved_reference_updates_the_attribution() {
     repo.commit_file("a", token(1));
     scan(&repo);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    assert_eq!(scan(&repo).place(&token(1))["git"]["reachable"], false);
+    assert_eq!(scan(&repo).only_location(&token(1))["git"]["reachable"], false);
     repo.git(&["branch", "back", "HEAD@{1}"]);
-    assert_eq!(scan(&repo).place(&token(1))["git"]["refs"][0], "refs/heads/back");
+    assert_eq!(scan(&repo).only_location(&token(1))["git"]["refs"][0], "refs/heads/back");
     repo.git(&["branch", &token(2)]);
-    assert_eq!(scan(&repo).found(&token(2)).len(), 1);
+    assert_eq!(scan(&repo).locations(&token(2)).len(), 1);
 }
 
 #[test]
@@ -104,7 +100,7 @@ fn tokens_in_names_are_reported_again_and_not_stored_in_the_state() {
     repo.commit_file(&format!("{}/x", token(1)), token(2));
     scan(&repo);
     scan(&repo);
-    let state = std::fs::read_to_string(repo.beside("state")).expect("it was written");
+    let state = std::fs::read_to_string(repo.sibling("state")).expect("it was written");
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     for seed in 1..3 {
         let secret = &token(seed)[29..];
@@ -117,7 +113,7 @@ fn changed_rules_or_a_damaged_state_cause_a_full_scan_with_a_note() {
     let repo = Repo::new();
     repo.commit_file("a", token(1));
     let all = objects(&scan(&repo));
-    let path = repo.beside("state");
+    let path = repo.sibling("state");
     let state = path.to_str().expect("UTF-8");
     let other = repo.scan(&["--history-only", "--state", state, "--rule", "npm-token"]);
     assert_eq!(objects(&other), all);
@@ -152,16 +148,16 @@ fn objects_missing_from_a_clone_are_reported_by_every_scan() {
     let origin = Repo::new();
     origin.commit_file("a", "one");
     origin.commit_file("a", "two");
-    let clone = origin.beside("clone");
+    let clone = origin.sibling("clone");
     let url = format!("file://{}", origin.path().display());
     let path = clone.to_str().expect("UTF-8");
     origin.git(&["clone", "-q", "--depth=1", &url, path]);
-    let state = origin.beside("state");
+    let state = origin.sibling("state");
     let args = ["scan", "--history-only", "--report", "json", "--state"];
     let args = [&args[..], &[state.to_str().expect("UTF-8")]].concat();
     for _ in 0..2 {
-        let ran = origin.run_at(&clone, &args);
-        assert!(ran.gaps("opaque")[0].contains("shallow clone"), "{}", ran.stdout());
+        let ran = origin.run_without_git(&clone, &args);
+        assert!(ran.issue_messages("opaque")[0].contains("shallow clone"), "{}", ran.stdout());
     }
 }
 
@@ -170,15 +166,15 @@ fn several_repositories_share_one_state() {
     let (one, two) = (Repo::new(), Repo::new());
     one.commit_file("a", token(1));
     two.commit_file("b", token(1));
-    let state = one.beside("state");
+    let state = one.sibling("state");
     let args = ["scan", "--history-only", "--report", "json", "--state"];
     let paths = [&state, one.path(), two.path()].map(|path| path.to_str().expect("UTF-8"));
     let args = [&args[..], &paths].concat();
-    let first = one.run_at(one.path(), &args);
-    let second = one.run_at(one.path(), &args);
+    let first = one.run_without_git(one.path(), &args);
+    let second = one.run_without_git(one.path(), &args);
     assert!(objects(&first) > 0);
     assert_eq!(objects(&second), 0);
-    let places = |ran: &RunOutput| -> Vec<Value> { ran.found(&token(1)) };
+    let places = |ran: &RunOutput| -> Vec<Value> { ran.locations(&token(1)) };
     assert_eq!(places(&first).len(), 2);
     assert_eq!(places(&first), places(&second));
 }
@@ -187,7 +183,7 @@ fn several_repositories_share_one_state() {
 fn a_file_that_is_not_a_state_is_not_overwritten() {
     let repo = Repo::new();
     repo.commit_file("x", token(1));
-    let path = repo.beside("notes.txt");
+    let path = repo.sibling("notes.txt");
     let args = ["--history-only", "--state", path.to_str().expect("UTF-8")];
     for text in ["my notes", "{}", "\u{feff}"] {
         std::fs::write(&path, text).expect("a file");
@@ -218,7 +214,7 @@ fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
     zip.extend([0xff; 300]);
     repo.git(&["checkout", "-q", "-b", "side"]);
     repo.commit_file("damaged.zip", zip);
-    let state = repo.beside("state");
+    let state = repo.sibling("state");
     let strict = ["--history-only", "--strict", "--state", state.to_str().expect("UTF-8")];
     let first = repo.scan(&strict);
     assert_eq!(first.code(), Some(2), "{first:?}");
@@ -240,7 +236,7 @@ fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
 fn changed_archive_options_cause_a_full_scan() {
     let repo = Repo::new();
     repo.commit_file("a", "a");
-    let state = repo.beside("state");
+    let state = repo.sibling("state");
     let args = ["--history-only", "--state", state.to_str().expect("UTF-8")];
     repo.scan(&[&args[..], &["--no-archives"]].concat());
     let ran = repo.scan(&args);
@@ -260,7 +256,7 @@ fn a_killed_scan_resumes_after_the_completed_repositories() {
         large.write(format!("{number}"), vec![number; 8 << 20]);
     }
     large.commit("large");
-    let state = repos[0].beside("state");
+    let state = repos[0].sibling("state");
     let mut args = vec!["scan", "--report", "json", "--history-only", "--threads", "1", "--state"];
     args.push(state.to_str().expect("UTF-8"));
     args.extend(repos.iter().chain([&large]).map(|repo| repo.path().to_str().expect("UTF-8")));
@@ -272,10 +268,10 @@ fn a_killed_scan_resumes_after_the_completed_repositories() {
     }
     child.kill().expect("it runs");
     child.wait().expect("it ends");
-    let ran = repos[0].run_at(repos[0].path(), &args);
+    let ran = repos[0].run_without_git(repos[0].path(), &args);
     assert_eq!(objects(&ran), 42, "only the third repository is read");
     assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(2), "all are reported");
-    let ran = repos[0].run_at(repos[0].path(), &args);
+    let ran = repos[0].run_without_git(repos[0].path(), &args);
     assert_eq!(objects(&ran), 0, "nothing is new");
 }
 
@@ -287,21 +283,22 @@ fn one_unreadable_path_is_one_error_and_the_others_are_scanned() {
     std::fs::write(other.path().join(".git/config"), "[core").expect("it is ours");
     let headless = Repo::new();
     std::fs::remove_file(headless.path().join(".git/HEAD")).expect("it is there");
-    let plain = repo.beside("plain");
+    let plain = repo.sibling("plain");
     std::fs::create_dir(&plain).expect("a folder");
-    let missing = repo.beside("missing");
+    let missing = repo.sibling("missing");
     let paths = [repo.path(), other.path(), headless.path(), &plain, &missing];
     let paths: Vec<&str> = paths.iter().map(|path| path.to_str().expect("UTF-8")).collect();
     for args in [&["--history-only"][..], &[]] {
         let args = [&["scan", "--report", "json"], args, &paths].concat();
-        let ran = repo.run_at(repo.path(), &args);
+        let ran = repo.run_without_git(repo.path(), &args);
         assert_eq!(ran.code(), Some(1), "{ran:?}");
         assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(1));
         let errors = ran.json()["diagnostics"].as_array().expect("a list").clone();
         let expected = if args.contains(&"--history-only") { 4 } else { 3 };
         assert_eq!(errors.len(), expected, "{errors:?}");
     }
-    let ran = repo.run_at(repo.path(), &[&["scan", "--history-only"], &paths[1..]].concat());
+    let ran =
+        repo.run_without_git(repo.path(), &[&["scan", "--history-only"], &paths[1..]].concat());
     assert_eq!(ran.code(), Some(2), "{ran:?}");
 }
 

@@ -24,7 +24,11 @@ fn assert_incomplete(ran: &RunOutput, code: i32, told: &str) {
         (Some(code), Some(false)),
         "{ran:?}"
     );
-    assert!(ran.gaps("unread").iter().any(|it| it.contains(told)), "{told}: {}", ran.stdout());
+    assert!(
+        ran.issue_messages("unread").iter().any(|it| it.contains(told)),
+        "{told}: {}",
+        ran.stdout()
+    );
 }
 
 #[test]
@@ -35,12 +39,12 @@ fn a_corrupt_loose_object_is_reported_and_the_others_are_scanned() {
     repo.commit_file("y", "clean");
     damage(&repo.loose(&blob), 30);
     assert_incomplete(&repo.scan(&["--history-only"]), 2, &blob);
-    let text = repo.run_at(repo.path(), &["scan", "--history-only"]).stdout();
+    let text = repo.run_without_git(repo.path(), &["scan", "--history-only"]).stdout();
     assert!(text.contains("Incomplete, not looked at:") && text.contains(&blob), "{text}");
     let commit = repo.commit_file("y", token(1));
     let ran = repo.scan(&["--history-only"]);
     assert_incomplete(&ran, 1, &blob);
-    assert_eq!(introduced(&ran.place(&token(1))), commit);
+    assert_eq!(introduced(&ran.only_location(&token(1))), commit);
 }
 
 #[test]
@@ -58,11 +62,11 @@ fn empty_truncated_and_garbage_loose_objects_are_reported() {
             std::fs::write(&path, broken).expect("room");
             let ran = repo.scan(&["--history-only"]);
             assert_incomplete(&ran, 1, &id);
-            assert!(!ran.found(&token(1)).is_empty());
+            assert!(!ran.locations(&token(1)).is_empty());
         }
         std::fs::write(&path, &whole).expect("room");
     }
-    assert_eq!(repo.history().code(), Some(1));
+    assert_eq!(repo.scan_history().code(), Some(1));
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn a_corrupt_packed_object_is_reported_and_the_others_are_scanned() {
     damage(&pack, offset + 40);
     let ran = repo.scan(&["--history-only"]);
     assert_incomplete(&ran, 1, &blob);
-    assert_eq!(introduced(&ran.place(&token(1))), commit);
+    assert_eq!(introduced(&ran.only_location(&token(1))), commit);
     let clean = repo.scan(&["--history-only", "--rule", "npm-token"]);
     assert_incomplete(&clean, 2, &blob);
 }
@@ -99,7 +103,7 @@ fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
         let offset: usize = line.split_whitespace().nth(4).expect("one").parse().expect("a number");
         let whole = std::fs::read(&pack).expect("it is there");
         let kind = repo.git(&["cat-file", "-t", &id]);
-        let bytes = repo.bytes(&["cat-file", &kind, &id], "");
+        let bytes = repo.git_bytes(&["cat-file", &kind, &id], "");
         damage(&pack, offset + 6);
         let code = if kind == "blob" { 2 } else { 1 };
         assert_incomplete(&repo.scan(&["--history-only"]), code, &id);
@@ -107,11 +111,11 @@ fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
         let other = repo.loose(&id);
         std::fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
         let spare = Repo::new();
-        spare.feed(&["hash-object", "--literally", "-t", &kind, "-w", "--stdin"], bytes);
+        spare.git_with_input(&["hash-object", "--literally", "-t", &kind, "-w", "--stdin"], bytes);
         std::fs::copy(spare.loose(&id), &other).expect("room");
         let ran = repo.scan(&["--history-only"]);
-        assert_eq!(ran.gaps("unread"), Vec::<String>::new(), "{kind}");
-        let place = ran.place(&token(1));
+        assert_eq!(ran.issue_messages("unread"), Vec::<String>::new(), "{kind}");
+        let place = ran.only_location(&token(1));
         assert_eq!((introduced(&place), &place["path"]), (&*commit, &"deep/x".into()), "{kind}");
         std::fs::remove_file(&other).expect("it is ours");
         std::fs::remove_file(&pack).expect("it is ours");
@@ -134,7 +138,7 @@ fn a_missing_object_of_any_type_is_reported() {
         assert_incomplete(&ran, 2, &id);
         std::fs::write(&path, whole).expect("room");
     }
-    assert_eq!(repo.history().code(), Some(0));
+    assert_eq!(repo.scan_history().code(), Some(0));
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn a_missing_object_in_a_packed_history_is_reported() {
         .filter(|id| *id != lost)
         .flat_map(|id| [id, "\n"])
         .collect();
-    repo.feed(&["pack-objects", "-q", ".git/objects/pack/pack"], kept);
+    repo.git_with_input(&["pack-objects", "-q", ".git/objects/pack/pack"], kept);
     repo.git(&["prune-packed"]);
     std::fs::remove_file(repo.loose(&lost)).expect("it is loose");
     assert_incomplete(&repo.scan(&["--history-only"]), 2, &lost);
@@ -183,7 +187,7 @@ fn a_repository_of_another_user_is_scanned() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("dubious ownership"), "{refused:?}");
     for ran in [repo.scan(&[]), repo.scan_with_git(&[])] {
         assert_eq!((ran.code(), ran.json()["complete"].as_bool()), (Some(1), Some(true)));
-        let place = ran.place(&token(1));
+        let place = ran.only_location(&token(1));
         assert_eq!((introduced(&place), super::refs(&place)), (&*commit, vec!["refs/heads/main"]));
     }
 }
@@ -224,10 +228,10 @@ fn a_corrupt_git_folder_is_an_error_and_files_next_to_it_are_scanned() {
         }
     }
     let ran = tree.run(&["scan", "--report", "json"]);
-    assert_eq!((ran.code(), ran.gaps("unread").len()), (Some(2), 4), "{}", ran.stdout());
+    assert_eq!((ran.code(), ran.issue_messages("unread").len()), (Some(2), 4), "{}", ran.stdout());
     tree.write("e/x", token(1));
     let ran = tree.run(&["scan", "--report", "json"]);
-    assert_eq!((ran.code(), ran.found(&token(1)).len()), (Some(1), 1));
+    assert_eq!((ran.code(), ran.locations(&token(1)).len()), (Some(1), 1));
 }
 
 #[test]
@@ -250,7 +254,7 @@ fn an_unusable_pack_is_reported() {
         put(&index, &index_bytes[..index_len.min(index_bytes.len())]);
         let ran = repo.scan(&["--history-only"]);
         assert_incomplete(&ran, 1, "pack");
-        assert_eq!(introduced(&ran.place(&token(1))), commit);
+        assert_eq!(introduced(&ran.only_location(&token(1))), commit);
     }
     put(&pack, &pack_bytes);
     std::fs::remove_file(&index).expect("it is ours");
@@ -275,6 +279,6 @@ fn a_truncated_tag_object_is_reported_and_the_scan_ends() {
         let ran = repo.scan(&["--history-only"]);
         assert_eq!(ran.code(), Some(1), "{len}: {ran:?}");
         assert_eq!(ran.json()["complete"], false, "{len}");
-        assert_eq!(ran.place(&token(1))["path"], "x", "{len}");
+        assert_eq!(ran.only_location(&token(1))["path"], "x", "{len}");
     }
 }

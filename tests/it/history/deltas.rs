@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// prints.
 fn naive(repo: &Repo, tokens: &[String]) -> BTreeMap<String, BTreeSet<(String, u64)>> {
     let all = ["cat-file", "--batch-all-objects", "--unordered", "--batch"];
-    let stream = repo.bytes(&all, "");
+    let stream = repo.git_bytes(&all, "");
     let mut found: BTreeMap<String, BTreeSet<(String, u64)>> = BTreeMap::new();
     let mut rest = &stream[..];
     while !rest.is_empty() {
@@ -31,7 +31,7 @@ fn naive(repo: &Repo, tokens: &[String]) -> BTreeMap<String, BTreeSet<(String, u
 }
 
 fn assert_objects_are_those_of_git(repo: &Repo, tokens: &[String]) {
-    let ran = repo.history();
+    let ran = repo.scan_history();
     let expected = naive(repo, tokens);
     assert_eq!(expected.len(), tokens.len(), "every token is planted");
     for token in tokens {
@@ -82,7 +82,7 @@ fn matches_equal_a_naive_search_for_every_packing() {
         let name = &tokens[version % 4];
         stream += &format!("M 644 inline names/{name}-{}\ndata 0\n\n", version % 7);
     }
-    repo.feed(&["fast-import", "--quiet"], stream);
+    repo.git_with_input(&["fast-import", "--quiet"], stream);
     repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
     assert_objects_are_those_of_git(&repo, &tokens);
     repo.git(&["-c", "pack.packSizeLimit=1m", "repack", "-adfq", "--depth=4000", "--window=50"]);
@@ -93,7 +93,7 @@ fn matches_equal_a_naive_search_for_every_packing() {
         repo.packs(".pack").into_iter().map(|it| std::fs::read(it).expect("one")).collect();
     repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("it is ours"));
     for pack in packs {
-        repo.feed(&["unpack-objects", "-q"], pack);
+        repo.git_with_input(&["unpack-objects", "-q"], pack);
     }
     assert_objects_are_those_of_git(&repo, &tokens);
 }
@@ -125,7 +125,7 @@ fn the_number_of_workers_changes_nothing() {
 
 /// Each token's objects and the offsets and lengths of what spells it in them.
 fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
-    let report = repo.history().json();
+    let report = repo.scan_history().json();
     let findings = report["findings"].as_array().expect("a list").iter();
     let mut objects: BTreeMap<String, BTreeSet<(String, u64, u64)>> = BTreeMap::new();
     for finding in findings {
@@ -230,7 +230,7 @@ fn encoded_tokens_in_deltas_equal_those_of_a_full_scan() {
             stream.extend(&content);
             stream.push(b'\n');
         }
-        repo.feed(&["fast-import", "--quiet"], stream);
+        repo.git_with_input(&["fast-import", "--quiet"], stream);
         repo.git(&["repack", "-adfq", "--depth=200", "--window=50"]);
         let packed = objects(&repo);
         assert!(packed.len() >= if gentle { 1 } else { 4 }, "{seed}: {packed:?}");
@@ -288,7 +288,7 @@ fn tree_versions_that_differ_in_one_entry_are_all_scanned() {
     }
     for depth in ["--depth=1", "--depth=50"] {
         repo.git(&["repack", "-adfq", "--window=250", depth]);
-        let place = repo.history().place(&token(1));
+        let place = repo.scan_history().only_location(&token(1));
         assert_eq!(place["path"], "d25/f5", "{depth}: {place}");
         assert_eq!(introduced(&place), commits[1], "{depth}: {place}");
         assert_eq!(place["git"]["removed"][0]["commit"], commits[2], "{depth}: {place}");

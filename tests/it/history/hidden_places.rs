@@ -12,7 +12,7 @@ fn a_token_added_and_deleted_is_found_with_both_commits() {
     let deleted = repo.commit_removal("config/.env");
     let ran = repo.scan(&[]);
     assert_eq!(ran.code(), Some(1));
-    let place = ran.place(&token(1));
+    let place = ran.only_location(&token(1));
     assert_eq!((introduced(&place), removed(&place)), (&*added, vec![&*deleted]));
     assert_eq!((&place["path"], &place["part"]), (&"config/.env".into(), &"content".into()));
     assert_eq!(place["git"]["in_head"], false);
@@ -35,16 +35,16 @@ fn a_token_on_another_branch_in_a_note_or_in_a_pull_request_is_found() {
     repo.git(&["update-ref", "refs/pull/7/head", &on_pull]);
     repo.git(&["checkout", "-q", "main"]);
     repo.git(&["notes", "add", "-m", &token(3), &base]);
-    let ran = repo.history();
-    let place = ran.place(&token(1));
+    let ran = repo.scan_history();
+    let place = ran.only_location(&token(1));
     assert_eq!((introduced(&place), refs(&place)), (&*on_branch, vec!["refs/heads/feature/a"]));
-    let place = ran.place(&token(2));
+    let place = ran.only_location(&token(2));
     assert_eq!((introduced(&place), refs(&place)), (&*on_pull, vec!["refs/pull/7/head"]));
-    let place = ran.place(&token(3));
+    let place = ran.only_location(&token(3));
     assert_eq!(introduced(&place), repo.id("refs/notes/commits"));
     assert_eq!((&place["path"], refs(&place)), (&base.into(), vec!["refs/notes/commits"]));
     assert!(
-        ran.found(&token(1)).iter().all(|it| is_reachable(it) && it["git"]["in_head"] == false)
+        ran.locations(&token(1)).iter().all(|it| is_reachable(it) && it["git"]["in_head"] == false)
     );
 }
 
@@ -60,7 +60,7 @@ fn a_token_only_in_a_merge_commit_is_attributed_to_the_merge() {
     let evil = repo.commit_file("x", token(1));
     assert_eq!(repo.git(&["rev-list", "--parents", "-1", "HEAD"]).split(' ').count(), 3);
     repo.commit_removal("x");
-    assert_eq!(introduced(&repo.history().place(&token(1))), evil);
+    assert_eq!(introduced(&repo.scan_history().only_location(&token(1))), evil);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_token_only_in_an_octopus_merge_is_attributed_to_the_merge() {
     repo.git(&["merge", "-q", "--no-commit", "a", "b", "c"]);
     let octopus = repo.commit_file("deep/er/x", token(1));
     assert_eq!(repo.git(&["rev-list", "--parents", "-1", "HEAD"]).split(' ').count(), 5);
-    assert_eq!(introduced(&repo.history().place(&token(1))), octopus);
+    assert_eq!(introduced(&repo.scan_history().only_location(&token(1))), octopus);
 }
 
 #[test]
@@ -94,12 +94,12 @@ fn tracked_staged_and_untracked_tokens_in_a_stash_are_found() {
     let older = "stash@{1}";
     let ran = repo.scan(&[]);
     for (seed, commit, path) in [(1, "", "tracked"), (2, "^3", "untracked"), (3, "^2", "staged")] {
-        let place = ran.place(&token(seed));
+        let place = ran.only_location(&token(seed));
         assert_eq!(introduced(&place), repo.id(&format!("{older}{commit}")), "{path}");
         assert_eq!(place["path"], path);
         assert!(!is_reachable(&place), "of the older stash only the reflog knows");
     }
-    let place = ran.place(&token(4));
+    let place = ran.only_location(&token(4));
     assert_eq!((introduced(&place), refs(&place)), (&*repo.id("stash"), vec!["refs/stash"]));
 }
 
@@ -112,14 +112,14 @@ fn tokens_only_in_the_reflog_are_found_and_marked_unreachable() {
     repo.git(&["commit", "-q", "-a", "--amend", "-m", "clean"]);
     let reset = repo.commit_file("z", token(2));
     repo.git(&["reset", "-q", "--hard", "HEAD^"]);
-    let ran = repo.history();
+    let ran = repo.scan_history();
     for (seed, commit) in [(1, amended), (2, reset)] {
-        let place = ran.place(&token(seed));
+        let place = ran.only_location(&token(seed));
         assert_eq!(introduced(&place), commit);
         assert!(!is_reachable(&place));
         assert_eq!(place["git"]["refs_total"], 0);
     }
-    let text = repo.run_at(repo.path(), &["scan"]).stdout();
+    let text = repo.run_without_git(repo.path(), &["scan"]).stdout();
     assert!(text.contains("unreachable: no branch or tag reaches it"), "{text}");
 }
 
@@ -127,14 +127,15 @@ fn tokens_only_in_the_reflog_are_found_and_marked_unreachable() {
 fn a_token_in_an_unreferenced_object_is_found_and_marked_unreachable() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
-    let blob = repo.feed(&["hash-object", "-w", "--stdin"], format!("a\n  {}\n", token(1)));
-    let tree = repo.feed(&["mktree"], format!("100644 blob {blob}\t{}\n", token(2)));
-    let ran = repo.history();
-    let place = ran.place(&token(1));
+    let blob =
+        repo.git_with_input(&["hash-object", "-w", "--stdin"], format!("a\n  {}\n", token(1)));
+    let tree = repo.git_with_input(&["mktree"], format!("100644 blob {blob}\t{}\n", token(2)));
+    let ran = repo.scan_history();
+    let place = ran.only_location(&token(1));
     assert_eq!((introduced(&place), is_reachable(&place)), ("", false));
     assert_eq!((&place["path"], &place["git"]["object"]), (&().into(), &(*blob).into()));
     assert_eq!((&place["line"], &place["column"]), (&2.into(), &3.into()));
-    let place = ran.place(&token(2));
+    let place = ran.only_location(&token(2));
     assert_eq!((&place["part"], &place["git"]["object"]), (&"name".into(), &tree.into()));
     assert_eq!(place["git"]["kind"], "tree");
 }
@@ -152,15 +153,15 @@ fn tokens_in_messages_and_headers_of_commits_and_tags_are_found() {
     let mut signed = repo.command(repo.path(), &["commit", "-q", "--allow-empty", "-m", "by"]);
     signed.env("GIT_AUTHOR_NAME", &name).env("GIT_COMMITTER_EMAIL", &email);
     assert!(signed.status().expect("git runs").success());
-    let ran = repo.history();
-    let place = ran.place(&token(1));
+    let ran = repo.scan_history();
+    let place = ran.only_location(&token(1));
     assert_eq!((&place["part"], introduced(&place)), (&"commit".into(), &*commit));
     assert_eq!((&place["path"], &place["git"]["kind"]), (&().into(), &"commit".into()));
     // Tree, parent, author, committer, an empty line, the subject, an empty line.
     assert_eq!((&place["line"], &place["column"]), (&8.into(), &15.into()));
     assert_eq!(place["git"]["in_head"], true);
     for (seed, tag) in [(2, repo.id("nested^{commit}")), (3, repo.id("nested"))] {
-        let place = ran.place(&token(seed));
+        let place = ran.only_location(&token(seed));
         assert_eq!((&place["part"], &place["git"]["kind"]), (&"tag".into(), &"tag".into()));
         assert_ne!(place["git"]["object"], repo.id("nested^{commit}"));
         assert!(seed == 2 || place["git"]["object"] == tag);
@@ -168,7 +169,7 @@ fn tokens_in_messages_and_headers_of_commits_and_tags_are_found() {
         assert_eq!(refs(&place), ["refs/tags/nested"]);
     }
     for seed in [4, 5] {
-        let place = ran.place(&token(seed));
+        let place = ran.only_location(&token(seed));
         assert_eq!((&place["part"], introduced(&place)), (&"commit".into(), &*repo.id("HEAD")));
     }
 }
@@ -189,19 +190,19 @@ fn tokens_in_names_of_files_folders_branches_and_tags_are_found() {
     repo.git(&["tag", &token(4)]);
     repo.git(&["pack-refs", "--all"]);
     repo.git(&["tag", "-m", "annotated", &token(5)]);
-    let ran = repo.history();
+    let ran = repo.scan_history();
     for (seed, commit) in [(1, &file), (2, &folder)] {
-        let place = ran.place(&token(seed));
+        let place = ran.only_location(&token(seed));
         assert_eq!((introduced(&place), &place["part"]), (&**commit, &"name".into()));
         assert_eq!((&place["line"], &place["column"]), (&1.into(), &1.into()));
         assert_eq!(place["git"]["kind"], "tree");
     }
-    assert_eq!(removed(&ran.place(&token(2))), [gone]);
+    assert_eq!(removed(&ran.only_location(&token(2))), [gone]);
     let path = format!("é/{}***", &token(2)[..29]);
-    assert_eq!(ran.place(&token(2))["path"], path);
+    assert_eq!(ran.only_location(&token(2))["path"], path);
     // A tag object holds its name, too.
     for (seed, places) in [(3, 1), (4, 1), (5, 2)] {
-        let found = ran.found(&token(seed));
+        let found = ran.locations(&token(seed));
         assert_eq!(found.len(), places);
         let place = &found[places - 1];
         assert_eq!((&place["part"], place.get("git")), (&"ref".into(), None));
@@ -218,10 +219,10 @@ fn a_token_in_a_binary_file_or_a_link_target_is_found() {
         .expect("a link");
     let linked = repo.commit("link");
     repo.commit_removal("link");
-    let ran = repo.history();
-    let place = ran.place(&token(1));
+    let ran = repo.scan_history();
+    let place = ran.only_location(&token(1));
     assert_eq!((introduced(&place), &place["offset"]), (&*commit, &7.into()));
-    let place = ran.place(&token(2));
+    let place = ran.only_location(&token(2));
     assert_eq!((introduced(&place), &place["path"]), (&*linked, &"link".into()));
     assert_eq!(place["offset"], 5);
 }
@@ -234,11 +235,11 @@ fn a_wrong_checksum_proves_nothing_in_history() {
     let bad = format!("{}{last}", &good[..good.len() - 1]);
     repo.commit_file("x", &bad);
     repo.commit_removal("x");
-    let ran = repo.history();
+    let ran = repo.scan_history();
     assert_eq!(ran.json()["findings"], serde_json::json!([]));
     assert_eq!(ran.json()["summary"]["shaped_candidates"], 1);
     repo.commit_file("x", &good);
-    let report = repo.history().json();
+    let report = repo.scan_history().json();
     assert_eq!(report["findings"][0]["rule"], "github-pat");
     let shown = repo.scan(&["--history-only", "--show-shaped"]).json();
     assert_eq!(shown["findings"][1]["evidence"], "shaped");

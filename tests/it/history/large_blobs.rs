@@ -22,7 +22,7 @@ fn a_blob_over_64_megabytes_is_scanned_loose_packed_and_as_a_delta() {
     fast("1");
     let first = repo.commit_file("big", large(&token(1), len, at));
     let expect = |seed: u64, commit: &str| {
-        let place = repo.history().place(&token(seed));
+        let place = repo.scan_history().only_location(&token(seed));
         assert_eq!((introduced(&place), &place["path"]), (commit, &"big".into()));
         assert_eq!(place["offset"], at);
         let line = at as u64 / 63 + 1;
@@ -53,7 +53,7 @@ fn objects_moved_by_a_concurrent_repack_are_found_and_attributed() {
         let text = format!("{n} {planted}\n");
         stream += &format!("M 644 inline d{}/x\ndata {}\n{text}\n", n % 5, text.len());
     }
-    repo.feed(&["fast-import", "--quiet"], stream);
+    repo.git_with_input(&["fast-import", "--quiet"], stream);
     let expected: Vec<(u64, String)> =
         (0..6).map(|n| n * 100 + 50).map(|n| (n, repo.id(&format!("main~{}", 599 - n)))).collect();
     let stop = AtomicBool::new(false);
@@ -72,9 +72,9 @@ fn objects_moved_by_a_concurrent_repack_are_found_and_attributed() {
         for _ in 0..15 {
             let ran = repo.scan(&["--history-only"]);
             assert_eq!(ran.code(), Some(1), "{}", ran.stdout());
-            assert_eq!(ran.gaps("unread"), Vec::<String>::new());
+            assert_eq!(ran.issue_messages("unread"), Vec::<String>::new());
             for (n, commit) in &expected {
-                let place = ran.place(&token(*n));
+                let place = ran.only_location(&token(*n));
                 assert_eq!((introduced(&place), is_reachable(&place)), (&**commit, true));
             }
         }
@@ -105,15 +105,20 @@ fn loose_objects_packed_during_the_scan_are_found_and_attributed() {
                 repo.git(&["repack", "-adq"]);
             });
             let ran = repo.scan(&["--history-only"]);
-            assert_eq!((ran.code(), ran.gaps("unread")), (Some(1), vec![]), "{}", ran.stdout());
-            let place = ran.place(&token(1));
+            assert_eq!(
+                (ran.code(), ran.issue_messages("unread")),
+                (Some(1), vec![]),
+                "{}",
+                ran.stdout()
+            );
+            let place = ran.only_location(&token(1));
             assert_eq!((introduced(&place), is_reachable(&place)), (&*first, true), "{n}");
             assert_eq!(place["git"]["in_head"], true);
         });
         let packs = repo.packs(".pack");
         let bytes: Vec<_> = packs.iter().map(|it| std::fs::read(it).expect("one")).collect();
         repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("it is ours"));
-        bytes.iter().for_each(|it| drop(repo.feed(&["unpack-objects", "-q"], it)));
+        bytes.iter().for_each(|it| drop(repo.git_with_input(&["unpack-objects", "-q"], it)));
     }
     assert_eq!(repo.id("HEAD"), second);
 }

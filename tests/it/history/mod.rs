@@ -10,13 +10,8 @@ mod lfs;
 mod object_stores;
 mod redaction;
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
 use serde_json::Value;
-
-/// A Datadog token.
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 /// The commit that brought the token to this place; empty if none did.
 fn introduced(place: &Value) -> &str {

@@ -39,16 +39,16 @@ pub(super) fn planted() -> Planted {
     repo.git(&["notes", "add", "-m", of(14)]);
     repo.write("stashed", of(15));
     repo.git(&["stash", "push", "-q", "-u", "-m", of(16)]);
-    repo.feed(&["hash-object", "-w", "--stdin"], of(17));
-    let blob = repo.feed(&["hash-object", "-w", "--stdin"], "x");
-    repo.feed(&["mktree"], format!("100644 blob {blob}\t{}\n", of(18)));
+    repo.git_with_input(&["hash-object", "-w", "--stdin"], of(17));
+    let blob = repo.git_with_input(&["hash-object", "-w", "--stdin"], "x");
+    repo.git_with_input(&["mktree"], format!("100644 blob {blob}\t{}\n", of(18)));
     Planted { repo, tokens }
 }
 
 #[test]
 fn every_tree_entry_is_located_inside_its_repository() {
     let repo = Repo::new();
-    let blob = |seed| repo.feed(&["hash-object", "-w", "--stdin"], token(seed));
+    let blob = |seed| repo.git_with_input(&["hash-object", "-w", "--stdin"], token(seed));
     let tree = |entries: &[(&str, &str, &str)]| {
         let mut bytes = Vec::new();
         for (mode, name, id) in entries {
@@ -56,7 +56,7 @@ fn every_tree_entry_is_located_inside_its_repository() {
             let digits = (0..id.len()).step_by(2);
             bytes.extend(digits.map(|at| u8::from_str_radix(&id[at..at + 2], 16).expect("hex")));
         }
-        repo.feed(&["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], bytes)
+        repo.git_with_input(&["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], bytes)
     };
     let inner = tree(&[("100644", "main.c", &blob(1)), ("100644", "/etc/x", &blob(2))]);
     let up = tree(&[("40000", "..", &inner)]);
@@ -69,11 +69,12 @@ fn every_tree_entry_is_located_inside_its_repository() {
     let commit = repo.git(&["commit-tree", "-m", "hostile", &top]);
     repo.git(&["update-ref", "refs/heads/hostile", &commit]);
     let wanted = ["main.c", "etc/x", "out", "etc/passwd", "out.c"];
-    let report = repo.history();
+    let report = repo.scan_history();
     for (at, path) in wanted.iter().enumerate() {
-        assert_eq!(report.place(&token(at as u64 + 1))["path"], *path);
+        assert_eq!(report.only_location(&token(at as u64 + 1))["path"], *path);
     }
-    let sarif = repo.run_at(repo.path(), &["scan", "--history-only", "--report", "sarif"]).json();
+    let sarif =
+        repo.run_without_git(repo.path(), &["scan", "--history-only", "--report", "sarif"]).json();
     let results = sarif["runs"][0]["results"].as_array().expect("a list");
     let uri = |it: &Value| {
         let place = &it["locations"][0]["physicalLocation"]["artifactLocation"];
@@ -89,9 +90,9 @@ fn every_tree_entry_is_located_inside_its_repository() {
 #[test]
 fn history_reports_mask_tokens_in_every_part_of_a_repository() {
     let Planted { repo, tokens } = planted();
-    let report = repo.history();
+    let report = repo.scan_history();
     for (n, token) in tokens.iter().enumerate() {
-        assert!(!report.found(token).is_empty(), "token {n} is found");
+        assert!(!report.locations(token).is_empty(), "token {n} is found");
     }
     // What cannot be read, and references that lead nowhere, are told with names too.
     repo.write(format!(".git/refs/heads/{}", tokens[12]), "1".repeat(40));
@@ -102,7 +103,8 @@ fn history_reports_mask_tokens_in_every_part_of_a_repository() {
         for more in
             [&[][..], &["--show-shaped", "--strict"], &["--rule", "npm-token"], &["--quiet"]]
         {
-            let ran = repo.run_at(repo.path(), &[&["scan", "--report", format], more].concat());
+            let ran =
+                repo.run_without_git(repo.path(), &[&["scan", "--report", format], more].concat());
             assert!(ran.code() == Some(1) || more.contains(&"npm-token"), "{ran:?}");
             let told = ran.stdout() + &ran.stderr();
             for (n, token) in tokens.iter().enumerate() {
@@ -134,7 +136,7 @@ fn a_hostile_repository_cannot_control_the_terminal() {
     repo.git(&["update-ref", reference, "HEAD"]);
     repo.git(&["tag", "-m", &format!("{hostile} {}", token(3)), &format!("\u{202e}{}", token(4))]);
     repo.write(".git/refs/heads/bad\x1b[31m\u{202e}", "garbage");
-    let ran = repo.run_at(repo.path(), &["scan", "--color", "never"]);
+    let ran = repo.run_without_git(repo.path(), &["scan", "--color", "never"]);
     let text = ran.stdout();
     let unsafe_char = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}".contains(c);
     assert!(!text.chars().any(unsafe_char), "{text:?}");
@@ -145,9 +147,9 @@ fn a_hostile_repository_cannot_control_the_terminal() {
         "{text}"
     );
     let lines = text.lines().count();
-    let ran = repo.run_at(repo.path(), &["scan", "--report", "json", "--quiet"]);
+    let ran = repo.run_without_git(repo.path(), &["scan", "--report", "json", "--quiet"]);
     assert!(!ran.stderr().chars().any(unsafe_char), "{ran:?}");
-    let place = ran.place(&token(1));
+    let place = ran.only_location(&token(1));
     assert_eq!(place["path"], format!("{hostile}\nnext"), "JSON has escapes of its own");
     assert!(lines > 10);
 }
@@ -160,14 +162,14 @@ fn names_that_are_not_utf8_are_reported_losslessly() {
     commit_as(&repo, b"J\xf6rg", "j@x.org", "message");
     std::fs::remove_file(repo.path().join(path)).expect("it is there");
     repo.commit("gone");
-    let place = repo.history().place(&token(1));
+    let place = repo.scan_history().only_location(&token(1));
     assert_eq!(place["path"], "caf\\xe9/\\xff.txt");
     assert_eq!(place["path_hex"], "636166e92fff2e747874");
     assert_eq!(place["git"]["introduced"]["author"]["name"], "Jörg", "git writes UTF-8");
 }
 
 fn validated(repo: &Repo, args: &[&str]) -> Value {
-    let ran = repo.run_at(repo.path(), &[&["scan", "--report", "sarif"], args].concat());
+    let ran = repo.run_without_git(repo.path(), &[&["scan", "--report", "sarif"], args].concat());
     let sarif = ran.json();
     // The official schema has one pattern with a lone `]`, which only JavaScript takes.
     let schema = include_str!("../../data/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}\\\\]?$");

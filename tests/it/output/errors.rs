@@ -1,7 +1,8 @@
 //! Error messages: each names what failed, where, and how to fix it.
 
 use super::assert_ran;
-use super::fixture::{gzip, token};
+use super::fixture::gzip;
+use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
 
@@ -202,7 +203,7 @@ fn revisions_and_repositories() {
         ("range-option", &["range", "--", "--output=x"]),
         ("hook-global-and-repo", &["hook", "install", "--global", "--repo", "."]),
     ] {
-        assert_ran(&format!("error-{name}"), repo.path(), &repo.run_at(repo.path(), args));
+        assert_ran(&format!("error-{name}"), repo.path(), &repo.run_without_git(repo.path(), args));
     }
 }
 
@@ -220,9 +221,9 @@ fn broken_repositories() {
         let repo = Repo::new();
         repo.commit_file("a", "text");
         repo.write(file, content);
-        let ran = repo.run_at(repo.path(), &["scan"]);
+        let ran = repo.run_without_git(repo.path(), &["scan"]);
         assert_ran(&format!("error-broken-{name}-scan"), repo.path(), &ran);
-        let ran = repo.run_at(repo.path(), &["staged"]);
+        let ran = repo.run_without_git(repo.path(), &["staged"]);
         assert_ran(&format!("error-broken-{name}-staged"), repo.path(), &ran);
     }
 }

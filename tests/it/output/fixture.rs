@@ -1,21 +1,10 @@
 //! The repository that the report snapshots show: every kind of finding once.
 
 use crate::support::encode;
-use crate::support::mint::{self, Random};
+use crate::support::mint::{self, Random, failed_candidate, token};
 use crate::support::repo::Repo;
 use flate2::{Compression, GzBuilder};
 use std::io::Write as _;
-
-/// A token of a seed.
-pub(super) fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// A token whose checksum is wrong.
-pub(super) fn candidate(seed: u64) -> String {
-    let token = token(seed);
-    format!("{}000000", &token[..token.len() - 6])
-}
 
 /// Compresses bytes as `gzip -n` does.
 pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -29,7 +18,7 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 pub(super) fn repository() -> Repo {
     let repo = Repo::new();
     repo.write("config/app.env", format!("# settings\nDD_API_TOKEN={}\n", token(1)));
-    repo.write("notes.md", format!("an old example: {}\n", candidate(2)));
+    repo.write("notes.md", format!("an old example: {}\n", failed_candidate(2)));
     repo.commit("add the configuration");
     repo.commit_file("deploy.sh", format!("curl -H 'Authorization: Bearer {}'\n", token(3)));
     repo.commit_file("deploy.sh", "curl -H \"Authorization: Bearer $TOKEN\"\n");

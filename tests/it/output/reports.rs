@@ -1,7 +1,8 @@
 //! Reports of every format and command.
 
-use super::fixture::{gzip, repository, token};
+use super::fixture::{gzip, repository};
 use super::{assert_ran, assert_text};
+use crate::support::mint::token;
 use crate::support::mint::{self, Random};
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
@@ -13,7 +14,7 @@ fn a_scan_is_reported_in_every_format() {
     let repo = repository();
     for format in FORMATS {
         let args = ["scan", "--show-shaped", "--threads", "1", "--report", format];
-        let ran = repo.run_at(repo.path(), &args);
+        let ran = repo.run_without_git(repo.path(), &args);
         assert_ran(&format!("report-scan-{format}"), repo.path(), &ran);
     }
 }
@@ -21,9 +22,9 @@ fn a_scan_is_reported_in_every_format() {
 #[test]
 fn a_text_report_has_colours_only_on_request() {
     let repo = repository();
-    let ran = repo.run_at(repo.path(), &["scan", "--color", "always"]);
+    let ran = repo.run_without_git(repo.path(), &["scan", "--color", "always"]);
     assert_ran("report-scan-text-colour", repo.path(), &ran);
-    let ran = repo.run_at(repo.path(), &["scan", "--quiet"]);
+    let ran = repo.run_without_git(repo.path(), &["scan", "--quiet"]);
     assert_ran("report-scan-text-quiet", repo.path(), &ran);
 }
 
@@ -81,10 +82,10 @@ fn staged_content_is_reported_in_every_format() {
     let repo = changed();
     repo.git(&["add", "-A"]);
     for format in FORMATS {
-        let ran = repo.run_at(repo.path(), &["staged", "--report", format]);
+        let ran = repo.run_without_git(repo.path(), &["staged", "--report", format]);
         assert_ran(&format!("report-staged-{format}"), repo.path(), &ran);
     }
-    let ran = repo.run_at(repo.path(), &["staged", "--all"]);
+    let ran = repo.run_without_git(repo.path(), &["staged", "--all"]);
     assert_ran("report-staged-all", repo.path(), &ran);
 }
 
@@ -93,7 +94,7 @@ fn a_range_is_reported_in_every_format() {
     let repo = changed();
     repo.commit("the change");
     for format in FORMATS {
-        let ran = repo.run_at(repo.path(), &["range", "base..HEAD", "--report", format]);
+        let ran = repo.run_without_git(repo.path(), &["range", "base..HEAD", "--report", format]);
         assert_ran(&format!("report-range-{format}"), repo.path(), &ran);
     }
 }
@@ -102,7 +103,7 @@ fn a_range_is_reported_in_every_format() {
 fn a_commit_message_is_reported() {
     let repo = Repo::new();
     let message = repo.write(".git/COMMIT_EDITMSG", format!("use {}\n", token(1)));
-    let ran = repo.run_at(repo.path(), &["commit-msg", message.to_str().expect("UTF-8")]);
+    let ran = repo.run_without_git(repo.path(), &["commit-msg", message.to_str().expect("UTF-8")]);
     assert_ran("report-commit-msg", repo.path(), &ran);
 }
 
@@ -200,6 +201,6 @@ fn hook_commands_report_their_changes() {
         ("hook-uninstall", &["hook", "uninstall"]),
         ("hook-uninstall-again", &["hook", "uninstall"]),
     ] {
-        assert_ran(name, repo.path(), &repo.run_at(repo.path(), args));
+        assert_ran(name, repo.path(), &repo.run_without_git(repo.path(), args));
     }
 }

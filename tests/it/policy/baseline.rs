@@ -1,7 +1,7 @@
 //! `ddpatrol baseline` and `--baseline`.
 
 use super::*;
-use crate::changes::repo::Repo;
+use crate::support::repo::Repo;
 use serde_json::json;
 
 const FILE: &str = ".ddpatrol-baseline.json";
@@ -115,16 +115,16 @@ fn a_baseline_is_not_overwritten_and_invalid_ones_are_rejected() {
 
 #[test]
 fn paths_are_relative_to_the_work_tree_and_rebases_change_nothing() {
-    let repo = Repo::of(&[("sub/x", &token(1))]);
-    repo.commit(&[("sub/y", "clean")], &format!("a message with {}", token(2)));
+    let repo = Repo::with_files(&[("sub/x", &token(1))]);
+    repo.commit_files(&[("sub/y", "clean")], &format!("a message with {}", token(2)));
     assert_eq!(
-        repo.run_in(&repo.root.join("sub"), &["baseline", "create", ".."], &[]).code(),
+        repo.run_in(&repo.path().join("sub"), &["baseline", "create", ".."], &[]).code(),
         Some(0)
     );
     let known = |folder: &str, path: &str| {
-        let file = repo.root.join(FILE);
+        let file = repo.path().join(FILE);
         let args = ["scan", path, "--report", "json", "--baseline", &file.to_string_lossy()];
-        let ran = repo.run_in(&repo.root.join(folder), &args, &[]);
+        let ran = repo.run_in(&repo.path().join(folder), &args, &[]);
         assert_eq!(ran.code(), Some(0), "{ran:?}");
         suppressed(&ran)
     };
@@ -132,7 +132,7 @@ fn paths_are_relative_to_the_work_tree_and_rebases_change_nothing() {
     assert_eq!(known("", "."), wanted);
     assert_eq!(known("sub", ".."), wanted);
     assert_eq!(known("..", "repo"), wanted);
-    assert_eq!(known("..", &repo.root.to_string_lossy()), wanted);
+    assert_eq!(known("..", &repo.path().to_string_lossy()), wanted);
     // Other commits with the same content.
     repo.git(&["commit", "-q", "--amend", "-m", &format!("another one with {}", token(2))]);
     assert_eq!(known("", "."), wanted);
@@ -151,10 +151,10 @@ fn the_baseline_file_is_not_scanned_and_its_places_are_sorted() {
 fn tokens_in_names_are_masked_and_stay_in_the_baseline() {
     let (plain, gone) = (token(1), token(2));
     let coded = crate::support::encode::base64_url(format!("user:{}", token(3)).as_bytes());
-    let repo = Repo::of(&[(&format!("{plain}.txt"), "hi"), (&format!("{gone}/x"), "hi")]);
+    let repo = Repo::with_files(&[(&format!("{plain}.txt"), "hi"), (&format!("{gone}/x"), "hi")]);
     repo.git(&["rm", "-qr", &gone]);
-    repo.commit(&[(&coded, "hi")], "another");
-    let path = repo.root.join(FILE);
+    repo.commit_files(&[(&coded, "hi")], "another");
+    let path = repo.path().join(FILE);
     for command in ["create", "update"] {
         let ran = repo.run(&["baseline", command]);
         assert_eq!(ran.code(), Some(0), "{ran:?}");
@@ -170,26 +170,26 @@ fn tokens_in_names_are_masked_and_stay_in_the_baseline() {
 
 #[test]
 fn entries_outside_of_a_partial_scan_are_kept_and_not_reported_as_unused() {
-    let repo = Repo::of(&[("sub/x", &token(1)), ("y", &token(2)), ("sub/y", &token(2))]);
+    let repo = Repo::with_files(&[("sub/x", &token(1)), ("y", &token(2)), ("sub/y", &token(2))]);
     assert_eq!(repo.run(&["baseline", "create"]).code(), Some(0));
-    let before = std::fs::read_to_string(repo.root.join(FILE)).expect("a baseline");
-    let sub = repo.root.join("sub");
+    let before = std::fs::read_to_string(repo.path().join(FILE)).expect("a baseline");
+    let sub = repo.path().join("sub");
     for (folder, args) in [
-        (&repo.root, &["baseline", "update", "sub"][..]),
-        (&repo.root, &["baseline", "update", "y"]),
+        (repo.path(), &["baseline", "update", "sub"][..]),
+        (repo.path(), &["baseline", "update", "y"]),
         (&sub, &["baseline", "update"]),
     ] {
         let ran = repo.run_in(folder, args, &[]);
         assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{args:?}: {ran:?}");
-        let after = std::fs::read_to_string(repo.root.join(FILE)).expect("a baseline");
+        let after = std::fs::read_to_string(repo.path().join(FILE)).expect("a baseline");
         assert_eq!(after, before, "{args:?}");
     }
-    let file = repo.root.join(FILE);
+    let file = repo.path().join(FILE);
     let scan = ["scan", "--baseline", &file.to_string_lossy()];
     let text = repo.run_in(&sub, &scan, &[]).stdout();
     assert!(!text.contains("is unused"), "{text}");
-    std::fs::remove_file(repo.root.join("y")).expect("it is there");
-    std::fs::remove_dir_all(repo.root.join(".git")).expect("it is there");
+    std::fs::remove_file(repo.path().join("y")).expect("it is there");
+    std::fs::remove_dir_all(repo.path().join(".git")).expect("it is there");
     let ran = repo.run(&["baseline", "update"]);
     assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{ran:?}");
 }

@@ -1,6 +1,7 @@
 //! `.ddpatrol.toml` on the disk: where it is found, what it does.
 
 use super::*;
+use crate::support::mint::{self, Random};
 use serde_json::json;
 
 #[test]
@@ -43,7 +44,7 @@ fn every_setting_takes_effect() {
         tree.write(name, content);
     }
     tree.write("npm", mint::classic(&mut Random(4), "npm_", 30));
-    tree.write("shape", look_alike(5));
+    tree.write("shape", failed_candidate(5));
     tree.write("known.json", "{\"schema\": \"ddpatrol-baseline/1\", \"tokens\": []}");
     let set = |text: &str| tree.write(".ddpatrol.toml", text);
     set(
@@ -79,8 +80,9 @@ fn patterns_are_relative_to_the_folder_of_the_configuration() {
 
 #[test]
 fn excluded_paths_are_skipped_in_history_and_changes() {
-    let repo = crate::changes::repo::Repo::of(&[(".ddpatrol.toml", "exclude = [\"fixtures/\"]")]);
-    repo.commit(&[("fixtures/x", &token(1)), ("kept", &token(2))], &token(3));
+    let repo =
+        crate::support::repo::Repo::with_files(&[(".ddpatrol.toml", "exclude = [\"fixtures/\"]")]);
+    repo.commit_files(&[("fixtures/x", &token(1)), ("kept", &token(2))], &token(3));
     for args in [&["scan"][..], &["range", "HEAD~1..HEAD"]] {
         let ran = repo.run(&[args, &["--report", "json"]].concat());
         assert_eq!(standings(&ran), ["-", "kept"], "{args:?}");
@@ -211,18 +213,19 @@ fn explicitly_named_paths_are_scanned_even_if_excluded() {
 
 #[test]
 fn an_explicitly_named_repository_is_scanned_even_if_excluded() {
-    let repo = crate::changes::repo::Repo::of(&[("x", &token(1)), ("fixtures/y", &token(2))]);
-    repo.commit(&[("x", "gone")], "edit");
+    let repo =
+        crate::support::repo::Repo::with_files(&[("x", &token(1)), ("fixtures/y", &token(2))]);
+    repo.commit_files(&[("x", "gone")], "edit");
     repo.git(&["remote", "add", "origin", &format!("https://x:{}@example.com", token(3))]);
-    let name = repo.root.file_name().expect("a name").to_string_lossy().into_owned();
+    let name = repo.path().file_name().expect("a name").to_string_lossy().into_owned();
     let text = format!("exclude = [\"/{name}/\", \"fixtures/\"]\n");
-    std::fs::write(repo.outside().join(".ddpatrol.toml"), text).expect("a file");
-    let config = repo.outside().join(".ddpatrol.toml").to_string_lossy().into_owned();
+    std::fs::write(repo.parent().join(".ddpatrol.toml"), text).expect("a file");
+    let config = repo.parent().join(".ddpatrol.toml").to_string_lossy().into_owned();
     let args = ["scan", &name, "--config", &config, "--report", "json"];
-    let ran = repo.run_in(repo.outside(), &args, &[]);
+    let ran = repo.run_in(repo.parent(), &args, &[]);
     let wanted = [format!("{name}/.git/config"), format!("{name}/x")];
     assert_eq!(standings(&ran), wanted, "{ran:?}");
     let args = ["scan", ".", "--config", &config, "--report", "json"];
-    let ran = repo.run_in(repo.outside(), &args, &[]);
+    let ran = repo.run_in(repo.parent(), &args, &[]);
     assert_eq!(standings(&ran), [] as [&str; 0], "{ran:?}");
 }

@@ -1,7 +1,7 @@
 //! `ddpatrol:allow REASON` in the line of a token.
 
 use super::*;
-use crate::changes::repo::Repo;
+use crate::support::repo::Repo;
 
 #[test]
 fn an_inline_allow_suppresses_only_the_tokens_of_its_line() {
@@ -49,18 +49,18 @@ fn an_inline_allow_is_found_at_window_edges_within_a_bounded_distance() {
 
 #[test]
 fn an_inline_allow_covers_earlier_versions_of_its_file_only() {
-    let repo = Repo::of(&[("doc", &token(1))]);
+    let repo = Repo::with_files(&[("doc", &token(1))]);
     let allowed = format!("{} <!-- ddpatrol:allow the documentation's example -->", token(1));
-    repo.commit(&[("doc", &allowed)], "say why");
+    repo.commit_files(&[("doc", &allowed)], "say why");
     let ran = repo.run(&["scan", "--report", "json"]);
     assert_eq!((ran.code(), standings(&ran)), (Some(0), vec!["doc inline".into()]));
-    repo.commit(&[("other", &token(1))], "again");
+    repo.commit_files(&[("other", &token(1))], "again");
     assert_eq!(repo.run(&["scan"]).code(), Some(1));
 }
 
 #[test]
 fn a_staged_inline_allow_applies_and_one_in_a_range_is_shown_and_does_not() {
-    let repo = Repo::of(&[("x", "clean")]);
+    let repo = Repo::with_files(&[("x", "clean")]);
     let line = format!("{} # ddpatrol:allow an example", token(1));
     repo.stage(&[("x", &line)]);
     let ran = repo.run(&["staged", "--report", "json"]);
@@ -74,7 +74,7 @@ fn a_staged_inline_allow_applies_and_one_in_a_range_is_shown_and_does_not() {
         "{ran:?}"
     );
     assert_eq!(repo.run(&["range", "HEAD~1..HEAD", "--trust-head"]).code(), Some(0));
-    repo.commit(&[("y", "clean")], "after the merge");
+    repo.commit_files(&[("y", "clean")], "after the merge");
     assert_eq!(repo.run(&["range", "HEAD~1..HEAD"]).code(), Some(0));
 }
 

@@ -5,20 +5,9 @@ mod baseline;
 mod config;
 mod inline_allow;
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::{failed_candidate, token};
 use crate::support::tree::{RunOutput, Tree};
 use serde_json::Value;
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// The same token with another checksum.
-fn look_alike(seed: u64) -> String {
-    let token = token(seed);
-    let (rest, checksum) = token.split_at(token.len() - 6);
-    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
-}
 
 fn fingerprint(seed: u64) -> String {
     use sha2::Digest;

@@ -191,7 +191,7 @@ fn reports_of_a_hostile_repository_are_masked_and_independent_of_workers() {
     for format in ["html", "markdown", "github", "text"] {
         let run = |threads| {
             let args = ["scan", "--report", format, "--threads", threads, "--show-shaped"];
-            repo.run_at(repo.path(), &args)
+            repo.run_without_git(repo.path(), &args)
         };
         let ran = run("1");
         assert_eq!(ran.code(), Some(1), "{ran:?}");

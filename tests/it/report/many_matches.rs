@@ -1,7 +1,7 @@
 //! Many places of one token, and many tokens in one content: every place is listed once, with its own
 //! position, and what a format omits it counts.
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree};
 use serde_json::Value;
@@ -9,10 +9,6 @@ use std::process::Command;
 
 /// More than any format lists, and than a content has with the text around them.
 const MANY: usize = 1_234;
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 /// A log of so many lines with the token in each, at columns that differ.
 fn log(token: &str, lines: usize) -> String {
@@ -154,7 +150,7 @@ fn histories_changes_and_archives_list_every_location() {
     let wanted = expected(&text, &token(1));
     repo.write("log", &text);
     repo.git(&["add", "log"]);
-    let run = |args: &[&str]| repo.run_at(repo.path(), args);
+    let run = |args: &[&str]| repo.run_without_git(repo.path(), args);
     assert_eq!(positions(&run(&["staged", "--report", "json"])), wanted);
     repo.commit("second");
     assert_eq!(positions(&run(&["range", "HEAD~1..HEAD", "--report", "json"])), wanted);
@@ -162,7 +158,7 @@ fn histories_changes_and_archives_list_every_location() {
         if is_packed {
             repo.git(&["repack", "-adq"]);
         }
-        let report = repo.history().json();
+        let report = repo.scan_history().json();
         assert_eq!(locations(&report).iter().map(position).collect::<Vec<_>>(), wanted);
         let objects = report["findings"][0]["objects"].as_array().expect("a list");
         let id = repo.id("HEAD:log");
@@ -177,7 +173,7 @@ fn histories_changes_and_archives_list_every_location() {
             wanted.iter().map(|it| (&*id, it[4], it[5])).collect();
         assert_eq!(held, held_wanted);
     }
-    let state = repo.beside("state");
+    let state = repo.sibling("state");
     let args = ["--history-only", "--state", state.to_str().expect("UTF-8")];
     let first = repo.scan(&args).json();
     let again = repo.scan(&args);
@@ -258,7 +254,7 @@ fn many_tokens_in_one_blob_are_each_found_at_their_location() {
     repo.git(&["add", "log"]);
     let all: Vec<Position> = tokens.iter().flat_map(|it| expected(&text, it)).collect();
     let scan = |args: &[&str]| {
-        let report = repo.run_at(repo.path(), args).json();
+        let report = repo.run_without_git(repo.path(), args).json();
         let findings = report["findings"].as_array().expect("a list").clone();
         assert_eq!(findings.len(), 500);
         let places = findings.iter().flat_map(|it| it["locations"].as_array().expect("a list"));
@@ -269,7 +265,7 @@ fn many_tokens_in_one_blob_are_each_found_at_their_location() {
     scan(&["scan", "--report", "json", "log"]);
     scan(&["staged", "--report", "json"]);
     repo.commit(&text);
-    let report = repo.history().json();
+    let report = repo.scan_history().json();
     let parts = |part: &str| {
         let findings = report["findings"].as_array().expect("a list").iter();
         let places = findings.flat_map(|it| it["locations"].as_array().expect("a list"));

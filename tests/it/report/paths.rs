@@ -1,16 +1,12 @@
 //! Paths in reports: relative to the repository, whatever folder was scanned from.
 
 use crate::archive::containers::python;
-use crate::changes::repo::Repo;
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
+use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree, raw_name};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 /// The URIs of all places of a SARIF report.
 fn uris(ran: &RunOutput) -> BTreeSet<String> {
@@ -52,7 +48,7 @@ fn set(list: &[&str]) -> BTreeSet<String> {
 fn expect(repo: &Repo, folder: &Path, args: &[&str], wanted: &[&str]) {
     let with = |format: &str| repo.run_in(folder, &[args, &["--report", format]].concat(), &[]);
     assert_eq!(uris(&with("sarif")), set(wanted), "{args:?}");
-    let saved = repo.outside().join("saved.json");
+    let saved = repo.parent().join("saved.json");
     std::fs::write(&saved, with("json").stdout()).expect("a file");
     let from = ["report", "--from", &saved.to_string_lossy()];
     let again =
@@ -66,25 +62,25 @@ fn expect(repo: &Repo, folder: &Path, args: &[&str], wanted: &[&str]) {
 
 #[test]
 fn paths_are_relative_to_the_repository_root_from_any_folder() {
-    let repo = Repo::of(&[("services/api/x.env", &token(1))]);
+    let repo = Repo::with_files(&[("services/api/x.env", &token(1))]);
     let wanted = &["services/api/x.env"][..];
-    let (top, api) = (repo.root.clone(), repo.root.join("services/api"));
+    let (top, api) = (repo.path(), repo.path().join("services/api"));
     let whole = api.to_string_lossy().into_owned();
     expect(&repo, &top, &["scan"], wanted);
     expect(&repo, &top, &["scan", "services"], wanted);
     expect(&repo, &api, &["scan"], wanted);
     expect(&repo, &api, &["scan", "x.env"], wanted);
     expect(&repo, &api, &["scan", "--history-only", "../.."], wanted);
-    expect(&repo, repo.outside(), &["scan", "repo"], wanted);
-    expect(&repo, repo.outside(), &["scan"], wanted);
+    expect(&repo, repo.parent(), &["scan", "repo"], wanted);
+    expect(&repo, repo.parent(), &["scan"], wanted);
     expect(&repo, Path::new("/"), &["scan", "--files-only", &whole], wanted);
     repo.stage(&[("services/api/y.env", &token(2))]);
     let staged = &["services/api/y.env"][..];
     expect(&repo, &api, &["staged"], staged);
-    expect(&repo, repo.outside(), &["staged", "--repo", "repo"], staged);
+    expect(&repo, repo.parent(), &["staged", "--repo", "repo"], staged);
     repo.git(&["commit", "-q", "-m", "more"]);
     expect(&repo, &api, &["range", "HEAD~1..HEAD"], staged);
-    expect(&repo, repo.outside(), &["range", "--repo", "repo", "HEAD~1..HEAD"], staged);
+    expect(&repo, repo.parent(), &["range", "--repo", "repo", "HEAD~1..HEAD"], staged);
     let ran = repo.run_in(&api, &["scan", "--files-only", "--report", "json", "."], &[]);
     let wanted = [("x.env", "services/api/x.env"), ("y.env", "services/api/y.env")];
     let wanted = wanted.map(|(path, below)| (path.to_owned(), below.to_owned()));
@@ -98,9 +94,9 @@ fn paths_are_relative_to_the_repository_root_from_any_folder() {
 
 #[test]
 fn paths_of_several_repositories_are_relative_to_their_common_folder() {
-    let repo = Repo::of(&[("x", &token(1))]);
+    let repo = Repo::with_files(&[("x", &token(1))]);
     repo.clone_to("other/clone", &[]);
-    let (top, around) = (repo.root.clone(), repo.outside().to_owned());
+    let (top, around) = (repo.path(), repo.parent().to_owned());
     let wanted = &["repo/x", "other/clone/x"][..];
     expect(&repo, &around, &["scan"], wanted);
     expect(&repo, &around, &["scan", "repo", "other"], wanted);
@@ -121,24 +117,24 @@ fn paths_of_several_repositories_are_relative_to_their_common_folder() {
 
 #[test]
 fn submodule_paths_are_relative_to_the_scanned_checkout() {
-    let inner = Repo::of(&[("x", &token(1))]);
-    let repo = Repo::of(&[("y", &token(2))]);
-    let url = format!("file://{}", inner.root.display());
+    let inner = Repo::with_files(&[("x", &token(1))]);
+    let repo = Repo::with_files(&[("y", &token(2))]);
+    let url = format!("file://{}", inner.path().display());
     repo.git(&["submodule", "--quiet", "add", &url, "libs/sub"]);
     repo.git(&["commit", "-q", "-m", "a submodule"]);
-    expect(&repo, &repo.root, &["scan"], &["y", "libs/sub/x"]);
-    expect(&repo, &repo.root.join("libs"), &["scan", ".."], &["y", "libs/sub/x"]);
-    expect(&repo, &repo.root.join("libs/sub"), &["scan"], &["x"]);
+    expect(&repo, repo.path(), &["scan"], &["y", "libs/sub/x"]);
+    expect(&repo, &repo.path().join("libs"), &["scan", ".."], &["y", "libs/sub/x"]);
+    expect(&repo, &repo.path().join("libs/sub"), &["scan"], &["x"]);
     let ran = repo.run(&["scan", "--report", "json"]);
     assert!(pairs(&ran).contains(&("libs/sub/x".to_owned(), "x".to_owned())), "{ran:?}");
 }
 
 #[test]
 fn bare_repositories_linked_work_trees_and_links_have_their_own_paths() {
-    let repo = Repo::of(&[("d/x", &token(1))]);
+    let repo = Repo::with_files(&[("d/x", &token(1))]);
     repo.clone_to("bare.git", &["--bare"]);
     repo.git(&["worktree", "add", "-q", "../linked"]);
-    let around = repo.outside();
+    let around = repo.parent();
     std::os::unix::fs::symlink("repo", around.join("link")).expect("a link");
     for name in ["bare.git", "linked", "link"] {
         let folder = around.join(name);
@@ -148,27 +144,27 @@ fn bare_repositories_linked_work_trees_and_links_have_their_own_paths() {
     }
     expect(&repo, &around.join("link/d"), &["scan", "x"], &["d/x"]);
     expect(&repo, around, &["scan", "--history-only", "repo/.git"], &["d/x"]);
-    expect(&repo, &repo.root.join("d"), &["scan", "--history-only", "../.git"], &["d/x"]);
+    expect(&repo, &repo.path().join("d"), &["scan", "--history-only", "../.git"], &["d/x"]);
     expect(&repo, &around.join("bare.git"), &["range", "HEAD"], &["d/x"]);
 }
 
 #[test]
 fn the_base_of_paths_can_be_changed() {
-    let repo = Repo::of(&[("services/api/x", &token(1))]);
-    let around = repo.outside().to_string_lossy().into_owned();
-    expect(&repo, &repo.root, &["scan", "--path-base", ".."], &["repo/services/api/x"]);
-    expect(&repo, &repo.root, &["scan", "--path-base", &around], &["repo/services/api/x"]);
-    expect(&repo, &repo.root, &["scan", "--path-base", "services"], &["api/x"]);
+    let repo = Repo::with_files(&[("services/api/x", &token(1))]);
+    let around = repo.parent().to_string_lossy().into_owned();
+    expect(&repo, repo.path(), &["scan", "--path-base", ".."], &["repo/services/api/x"]);
+    expect(&repo, repo.path(), &["scan", "--path-base", &around], &["repo/services/api/x"]);
+    expect(&repo, repo.path(), &["scan", "--path-base", "services"], &["api/x"]);
     expect(
         &repo,
-        repo.outside(),
+        repo.parent(),
         &["range", "--repo", "repo", "--path-base", ".", "HEAD"],
         &["repo/services/api/x"],
     );
     repo.stage(&[("services/y", &token(2))]);
-    expect(&repo, &repo.root.join("services"), &["staged", "--path-base", "."], &["y"]);
+    expect(&repo, &repo.path().join("services"), &["staged", "--path-base", "."], &["y"]);
     let ran = repo.run(&["scan", "--path-base", "services/api", "--report", "sarif", "services/y"]);
-    let whole = repo.root.canonicalize().expect("it is there").join("services/y");
+    let whole = repo.path().canonicalize().expect("it is there").join("services/y");
     assert_eq!(uris(&ran), set(&[&format!("file://{}", whole.display())]));
     let ran = repo.run(&["scan", "--path-base", "nope"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("nope: not a directory"), "{ran:?}");
@@ -219,27 +215,27 @@ fn unusual_names_and_archive_members_are_relative_to_the_root() {
         "d/a.zip%21/m/n",
     ][..];
     let with = |format: &str| {
-        repo.run_in(&repo.root.join("d"), &["scan", "--files-only", "--report", format], &[])
+        repo.run_in(&repo.path().join("d"), &["scan", "--files-only", "--report", format], &[])
     };
     assert_eq!(uris(&with("sarif")), set(wanted));
-    let saved = repo.outside().join("saved.json");
+    let saved = repo.parent().join("saved.json");
     std::fs::write(&saved, with("json").stdout()).expect("a file");
     let saved = saved.to_string_lossy();
     let again =
         repo.run_in(Path::new("/"), &["report", "--from", &saved, "--report", "sarif"], &[]);
     assert_eq!(again.stdout(), with("sarif").stdout());
     repo.git(&["add", "-A"]);
-    let ran = repo.run_in(&repo.root.join("d"), &["staged", "--report", "sarif"], &[]);
+    let ran = repo.run_in(&repo.path().join("d"), &["staged", "--report", "sarif"], &[]);
     assert_eq!(uris(&ran), set(wanted));
     repo.git(&["commit", "-q", "-m", "all"]);
     let ran =
-        repo.run_in(repo.outside(), &["scan", "--history-only", "repo", "--report", "sarif"], &[]);
+        repo.run_in(repo.parent(), &["scan", "--history-only", "repo", "--report", "sarif"], &[]);
     assert_eq!(uris(&ran), set(wanted));
 }
 
 #[test]
 fn standard_input_is_in_no_repository() {
-    let repo = Repo::of(&[("d/x", "x")]);
+    let repo = Repo::with_files(&[("d/x", "x")]);
     let tree = Tree::new();
     let member = token(1);
     python(
@@ -259,11 +255,11 @@ fn standard_input_is_in_no_repository() {
 
 #[test]
 fn a_saved_report_cannot_inject_a_uri() {
-    let repo = Repo::of(&[("x", &token(1))]);
+    let repo = Repo::with_files(&[("x", &token(1))]);
     let mut report = repo.run(&["scan", "--files-only", "--report", "json"]).json();
     for uri in ["javascript:alert(1)", "https://example.org/x", "a b", "%zz", "a%2fb", "x?y"] {
         report["findings"][0]["locations"][0]["uri"] = uri.into();
-        let path = repo.outside().join("changed.json");
+        let path = repo.parent().join("changed.json");
         std::fs::write(&path, report.to_string()).expect("a file");
         let ran = repo.run(&["report", "--from", &path.to_string_lossy(), "--report", "sarif"]);
         assert_eq!(uris(&ran), set(&["x"]), "{uri}");

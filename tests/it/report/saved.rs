@@ -1,19 +1,18 @@
 //! `ddpatrol report` and `ddpatrol diff`: saved reports in, other reports and differences out.
 
-use crate::changes::repo::Repo;
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
+use crate::support::repo::Repo;
 use crate::support::tree::Tree;
 use serde_json::Value;
 
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
 /// A repository with tokens in files, history, messages and names, some of which do not count.
 fn full() -> Repo {
-    let repo = Repo::of(&[("a b", &token(1)), ("gone", &token(2))]);
-    repo.commit(&[("gone", ""), (&token(3), "named")], &format!("a message with {}", token(4)));
-    repo.commit(&[("x", &format!("{} # ddpatrol:allow an example", token(5)))], "more");
+    let repo = Repo::with_files(&[("a b", &token(1)), ("gone", &token(2))]);
+    repo.commit_files(
+        &[("gone", ""), (&token(3), "named")],
+        &format!("a message with {}", token(4)),
+    );
+    repo.commit_files(&[("x", &format!("{} # ddpatrol:allow an example", token(5)))], "more");
     repo.write("file\u{e9}", token(6));
     repo
 }
@@ -30,7 +29,7 @@ fn timeless(text: &str) -> String {
 #[test]
 fn a_saved_report_renders_the_same_as_the_scan() {
     let repo = full();
-    let saved = repo.outside().join("scan.json").to_string_lossy().into_owned();
+    let saved = repo.parent().join("scan.json").to_string_lossy().into_owned();
     let to = format!("json={saved}");
     assert_eq!(repo.run(&["scan", "--report", &to]).code(), Some(1));
     for format in ["text", "json", "sarif"] {
@@ -62,7 +61,7 @@ fn tokens_injected_into_a_saved_report_are_masked() {
     for format in ["text", "json", "jsonl", "sarif"] {
         let ran = repo.run_with_input(&["report", "--from", "-", "--report", format], "");
         assert_eq!(ran.code(), Some(2), "an empty report is none");
-        let path = repo.outside().join("changed.json");
+        let path = repo.parent().join("changed.json");
         std::fs::write(&path, report.to_string()).expect("a file");
         let ran = repo.run(&["report", "--from", &path.to_string_lossy(), "--report", format]);
         assert_eq!(ran.code(), Some(0), "{ran:?}");
@@ -169,8 +168,8 @@ fn files_with_a_byte_order_mark_or_in_utf16_are_read() {
 
 #[test]
 fn revisions_on_standard_input_may_be_in_utf16() {
-    let repo = Repo::of(&[("a", "a")]);
-    repo.commit(&[("b", &token(1))], "more");
+    let repo = Repo::with_files(&[("a", "a")]);
+    repo.commit_files(&[("b", &token(1))], "more");
     for bytes in windows("HEAD~1..HEAD\n") {
         let ran = repo.run_with_input(&["range", "--stdin"], bytes);
         assert_eq!(ran.code(), Some(1), "{ran:?}");

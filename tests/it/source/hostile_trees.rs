@@ -1,7 +1,7 @@
 //! Trees and repositories made to hang a scan: links to devices, named pipes, huge files, and signals
 //! while a read is blocked.
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree};
 use nix::sys::signal::{Signal, kill};
@@ -11,10 +11,6 @@ use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Stdio};
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 /// Puts something at a path that no program may read to its end.
 fn plant(path: &Path, what: &str) {
@@ -108,9 +104,9 @@ fn a_named_pipe_in_a_git_folder_is_reported_and_files_are_scanned() {
             let repo = Repo::new();
             repo.commit_file("a.env", format!("k={}", token(1)));
             plant(&repo.path().join(".git").join(name), what);
-            let ran = repo.run_at(repo.path(), &["scan", "--report", "json"]);
+            let ran = repo.run_without_git(repo.path(), &["scan", "--report", "json"]);
             assert_eq!(ran.code(), Some(1), "{what} {name}: {ran:?}");
-            let ran = repo.run_at(repo.path(), &["staged"]);
+            let ran = repo.run_without_git(repo.path(), &["staged"]);
             assert!(ran.code().is_some(), "{what} {name}: {ran:?}");
         }
     }
@@ -157,14 +153,14 @@ fn a_signal_while_git_lists_commits_is_an_interruption() {
     let repo = Repo::new();
     repo.commit_file("a", "a");
     // A git that never answers, and says when it was asked.
-    let asked = repo.beside("asked");
-    let program = repo.beside("bin/git");
-    std::fs::create_dir(repo.beside("bin")).expect("a folder");
+    let asked = repo.sibling("asked");
+    let program = repo.sibling("bin/git");
+    std::fs::create_dir(repo.sibling("bin")).expect("a folder");
     let script = format!("#!/bin/sh\n: > '{}'\nexec sleep 1000\n", asked.display());
     std::fs::write(&program, script).expect("a file");
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(&program, mode).expect("it is ours");
-    let path = format!("{}:/usr/bin:/bin", repo.beside("bin").display());
+    let path = format!("{}:/usr/bin:/bin", repo.sibling("bin").display());
     let mut command = repo.ddpatrol(repo.path(), &["range", "HEAD"]);
     let child = command.env("PATH", path).stderr(Stdio::piped()).spawn().expect("it starts");
     while !asked.exists() {
@@ -180,14 +176,14 @@ fn a_state_must_be_a_regular_file() {
     let repo = Repo::new();
     repo.commit_file("a", "a");
     for what in ["zero", "pipe", "huge", "missing"] {
-        let state = repo.beside(what);
+        let state = repo.sibling(what);
         match what {
             "missing" => symlink("nowhere", &state).expect("a link"),
             _ => plant(&state, what),
         }
         let before = state.symlink_metadata().expect("it is there").file_type();
         let path = state.to_str().expect("UTF-8");
-        let ran = repo.run_at(repo.path(), &["scan", "--state", path]);
+        let ran = repo.run_without_git(repo.path(), &["scan", "--state", path]);
         assert_eq!(ran.code(), Some(2), "{what}: {ran:?}");
         assert!(ran.stderr().contains(path), "{what}: {ran:?}");
         assert_eq!(state.symlink_metadata().expect("it is there").file_type(), before);
@@ -201,7 +197,7 @@ fn oversized_metadata_files_of_a_repository_are_reported_and_not_read() {
     for name in ["FETCH_HEAD", "info/exclude", "hooks/pre-commit", "logs/HEAD"] {
         plant(&repo.path().join(".git").join(name), "huge");
     }
-    let ran = repo.run_at(repo.path(), &["scan"]);
+    let ran = repo.run_without_git(repo.path(), &["scan"]);
     assert_eq!(ran.code(), Some(1), "{ran:?}");
     assert_eq!(ran.stdout().matches("exceed the limit").count(), 4, "{ran:?}");
 }

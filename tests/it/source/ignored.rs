@@ -162,7 +162,7 @@ fn ignore_files_select_the_same_files_as_git() {
             std::fs::write(exclude, ignore_file(&mut random)).expect("a file");
         }
         fill(&mut random, repo.path(), 0);
-        let listed = repo.bytes(&["ls-files", "-z", "--others", "--exclude-standard"], "");
+        let listed = repo.git_bytes(&["ls-files", "-z", "--others", "--exclude-standard"], "");
         let mut expected: Vec<PathBuf> = listed
             .split(|&byte| byte == 0)
             .filter(|path| !path.is_empty())
@@ -211,7 +211,7 @@ fn a_named_folder_is_scanned_even_if_it_or_its_content_is_ignored() {
 #[test]
 fn core_excludesfile_may_be_in_the_home_folder() {
     let repo = Repo::new();
-    let home = repo.beside("home");
+    let home = repo.sibling("home");
     std::fs::create_dir_all(home.join(".config/git")).expect("a folder");
     std::fs::write(home.join(".config/git/ignore"), "*.env\n").expect("a file");
     std::fs::write(home.join("mine"), "*.pem\n").expect("a file");

@@ -4,7 +4,7 @@ mod hostile_trees;
 mod ignored;
 mod not_checked_out;
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::{self, Random, token};
 use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree, raw_name};
 use ddpatrol::blob::Context;
@@ -14,10 +14,6 @@ use ddpatrol::source::files::{Files, FilesOptions, UserRules};
 use ddpatrol::source::{BlobSink, Run, Seen, Severity, Sink, Sinks, Source};
 use ddpatrol_pack::{Fault, Object};
 use std::path::{Path, PathBuf};
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 const JSON: [&str; 3] = ["scan", "--report", "json"];
 
@@ -413,11 +409,11 @@ fn tracked_files_are_scanned_even_if_ignored() {
     assert_eq!(plain, ["a.env", "build/out/x", "inner/y", "sub/c.env"], "{all:?}");
     assert_eq!(found.len(), 6, "a name and what it holds: {found:?}");
     assert_eq!(all.json()["summary"]["left_out"]["ignored_files"], 3, "{all:?}");
-    let below = repo.run_at(&repo.path().join("sub"), &["scan", "--report", "json"]);
+    let below = repo.run_without_git(&repo.path().join("sub"), &["scan", "--report", "json"]);
     assert_eq!(paths(&below), ["c.env"]);
     let part = repo.scan(&["--files-only", "--exclude", "build", "--exclude", "*.env"]);
     assert_eq!(paths(&part), ["inner/y"]);
-    let outside = repo.run_at(
+    let outside = repo.run_without_git(
         repo.path().parent().expect("a folder"),
         &["scan", "repo", "repo/build", "--report", "json", "--files-only"],
     );
@@ -425,7 +421,7 @@ fn tracked_files_are_scanned_even_if_ignored() {
     std::fs::write(repo.path().join(".git/index"), "no index").expect("a file");
     let ran = repo.scan(&["--files-only", "--strict"]);
     assert_eq!(ran.json()["complete"], false);
-    assert!(ran.gaps("opaque")[0].contains("--no-ignore reads them"), "{ran:?}");
+    assert!(ran.issue_messages("opaque")[0].contains("--no-ignore reads them"), "{ran:?}");
 }
 
 #[test]
@@ -445,7 +441,7 @@ fn tracked_paths_exclude_git_folders_and_link_targets() {
     let paths = |args: &[&str]| {
         let ran = repo.scan_with_git(args);
         let found: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
-        (found, ran.gaps("opaque").len() + ran.gaps("unread").len())
+        (found, ran.issue_messages("opaque").len() + ran.issue_messages("unread").len())
     };
     let wanted = (vec!["a.env".to_owned()], 0);
     assert_eq!(paths(&["--files-only"]), wanted);

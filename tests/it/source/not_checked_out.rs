@@ -1,13 +1,9 @@
 //! What a checkout names and does not have: objects of Git LFS, submodules.
 
-use crate::support::mint::{self, Random};
+use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use std::path::Path;
-
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
 
 fn issues(ran: &RunOutput) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -16,7 +12,7 @@ fn issues(ran: &RunOutput) -> Vec<(String, String)> {
 }
 
 fn scan(repo: &Repo, folder: &Path, args: &[&str]) -> RunOutput {
-    repo.run_at(folder, &[&["scan", "--report", "json"], args].concat())
+    repo.run_without_git(folder, &[&["scan", "--report", "json"], args].concat())
 }
 
 #[test]
@@ -26,7 +22,7 @@ fn a_submodule_is_reported_until_it_is_checked_out() {
     let path = library.path().to_str().expect("UTF-8");
     repo.git(&["submodule", "--quiet", "add", path, "deps/lib"]);
     repo.commit("with a submodule");
-    let clone = repo.beside("clone");
+    let clone = repo.sibling("clone");
     repo.git(&[
         "clone",
         "-q",
@@ -84,10 +80,10 @@ fn missing_lfs_objects_of_a_history_are_reported_by_every_scan() {
         repo.commit_file("a.bin", pointer);
     }
     repo.commit_removal("a.bin");
-    let mirror = repo.beside("mirror.git");
+    let mirror = repo.sibling("mirror.git");
     let (from, to) = (repo.path().to_str().expect("UTF-8"), mirror.to_str().expect("UTF-8"));
     repo.git(&["clone", "-q", "--mirror", from, to]);
-    let state = repo.beside("state");
+    let state = repo.sibling("state");
     let args = ["--state", state.to_str().expect("UTF-8")];
     for step in ["loose", "the same", "packed", "the same"] {
         if step == "packed" {

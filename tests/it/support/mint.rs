@@ -76,6 +76,18 @@ pub(crate) fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: u
     format!("{prefix}{alias}_{secret}{}", crc62(&covered))
 }
 
+/// Returns a valid Datadog token, the same for the same seed.
+pub(crate) fn token(seed: u64) -> String {
+    datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+/// Returns the Datadog token of a seed with a wrong checksum.
+pub(crate) fn failed_candidate(seed: u64) -> String {
+    let token = token(seed);
+    let (rest, checksum) = token.split_at(token.len() - 6);
+    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
+}
+
 /// A token of the GitHub standard: prefix, body, checksum over the body.
 pub(crate) fn classic(random: &mut Random, prefix: &str, len: usize) -> String {
     let body = random.base62(len);
