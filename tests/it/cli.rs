@@ -1,4 +1,4 @@
-//! The command line as a user meets it.
+//! The command line: exit codes, `check`, rules, interrupts, output files.
 
 use crate::support::mint::{self, Random, failed_candidate, token};
 use crate::support::tree::{RunOutput, Tree};
@@ -222,7 +222,7 @@ fn check_rejects_a_token_argument_without_repeating_it() {
 #[test]
 fn check_prompts_on_a_terminal_without_echo() {
     let tree = Tree::new();
-    // util-linux's `script` gives the command a terminal of its own.
+    // util-linux's `script` runs the program in a terminal.
     let mut command = std::process::Command::new("script");
     command.args(["-qec", &format!("{} check", env!("CARGO_BIN_EXE_ddpatrol")), "/dev/null"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(tree.path());
@@ -276,7 +276,7 @@ fn an_interrupted_scan_writes_valid_reports_marked_as_partial() {
     let tree = Tree::new();
     tree.write("a", token(1));
     let endless = std::fs::File::create(tree.path().join("b")).expect("a file");
-    // A hole of eight terabytes: the scan would read zeros for an hour.
+    // A sparse file of eight terabytes: the scan would read zeros for an hour.
     endless.set_len(8 << 40).expect("sparse files");
     let mut command = tree.command(&["scan", "--report", "jsonl", "--report", "json=out.json"]);
     command.args(["--report", "sarif=out.sarif", "--report", "text=out.txt", "--threads", "2"]);

@@ -1,10 +1,10 @@
-//! Container images: every layer, what made it, and what a later layer deleted.
+//! Container images: every layer, the command that created it, and files deleted by a later layer.
 
 use super::containers::{python, shell};
 use super::{JSON, text, token};
 use crate::support::tree::Tree;
 
-/// Writes an image of two layers, of which the second deletes the secret, in three forms.
+/// Writes an image of two layers in three forms; the second layer deletes the secret.
 const IMAGE: &str = r##"
 import gzip, hashlib, io, json, os, tarfile
 
@@ -67,7 +67,7 @@ fn image() -> Tree {
     tree
 }
 
-/// The path, layer and line of the token that a deleted file holds.
+/// Returns the path and layer of the token in the deleted file.
 fn found(ran: &crate::support::tree::RunOutput) -> (String, String) {
     let report = ran.json();
     let findings = report["findings"].as_array().expect("a list");

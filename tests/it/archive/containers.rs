@@ -1,10 +1,10 @@
-//! Packs with programs that share nothing with the product.
+//! Creates archives of all formats with programs that share no code with ddpatrol.
 
 use crate::support::tree::Tree;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Runs a script of the shell in a tree.
+/// Runs a shell script in a tree.
 pub(super) fn shell(tree: &Tree, script: &str) {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", script])
@@ -14,14 +14,14 @@ pub(super) fn shell(tree: &Tree, script: &str) {
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs a script of Python in a tree.
+/// Runs a Python script in a tree.
 pub(crate) fn python(tree: &Tree, script: &str) {
     let output = Command::new("python3").args(["-c", script]).current_dir(tree.path()).output();
     let output = output.expect("python3 runs");
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A container: how it is called, how it is made of `b/s.env`, and what its member's path ends with.
+/// A container: its file name, the script that creates it from `b/s.env`, and the end of the member's path.
 pub(super) struct Container {
     pub(super) file: &'static str,
     script: &'static str,
@@ -29,7 +29,7 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Packs a content, and returns the archive's path.
+    /// Packs `content` and returns the path of the archive.
     pub(super) fn pack(&self, content: &str) -> (Tree, PathBuf) {
         let tree = Tree::new();
         tree.write("in/b/s.env", content);
@@ -184,7 +184,7 @@ impl Container {
     }
 }
 
-/// All containers that hold the file under its name.
+/// Returns all containers that keep the name of the file.
 pub(super) fn containers() -> impl Iterator<Item = &'static Container> {
     ZIP.iter().chain(TAR).chain(STREAM).chain(OTHER)
 }

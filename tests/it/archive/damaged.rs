@@ -1,4 +1,4 @@
-//! What is damaged, cut off or encrypted is told, and the rest is read.
+//! Damaged, truncated and encrypted archives: they are reported, and the rest is scanned.
 
 use super::containers::{containers, python, shell};
 use super::{JSON, places, text, token, told};
@@ -6,13 +6,13 @@ use crate::support::tree::Tree;
 
 #[test]
 fn a_truncated_archive_is_reported_at_every_cut_position() {
-    // Text that does not compress to nothing, so that what is cut off is content.
+    // Random text compresses badly, so the cut is in the content.
     let mut random = crate::support::mint::Random(5);
     let content = random.base62(600_000);
     for container in containers() {
         let (tree, path) = container.pack(&content);
         let whole = std::fs::read(&path).expect("it was made");
-        // A program that a zip was behind is a whole program.
+        // Without its appended zip, such a file is still a complete program.
         if matches!(container.file, "program" | "adjusted" | "script.pyz" | "initrd") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What single formats have of their own.
+//! Features of single formats.
 
 use super::containers::{python, shell};
 use super::{JSON, places, text, token, told};

@@ -1,11 +1,11 @@
-//! Archives in git: blobs that commits bring, packed as deltas, staged, in ranges.
+//! Archives in git: as blobs of commits, as deltas in packs, in staged changes and in ranges.
 
 use super::{text, token};
 use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use std::process::Command;
 
-/// Packs a file into a zip or a compressed tar in a repository, with Python.
+/// Creates a zip or a compressed tar with one file in a repository, with Python.
 fn pack(repo: &Repo, archive: &str, member: &str, content: &str) {
     let script = "import io, sys, tarfile, zipfile\n\
                   archive, member, content = sys.argv[1:4]\n\
@@ -22,7 +22,7 @@ fn pack(repo: &Repo, archive: &str, member: &str, content: &str) {
     assert!(command.status().expect("python3 runs").success());
 }
 
-/// Path, line and fate of each place, sorted.
+/// Returns path, line, subject of the commit and status of each location, sorted.
 fn places(ran: &RunOutput) -> Vec<String> {
     let report = ran.json();
     let mut places = Vec::new();
@@ -114,8 +114,8 @@ fn archives_are_judged_in_ranges_and_staged_changes() {
     assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 the change new".into()]));
 }
 
-/// Makes a repository in `$inner`, with one token in a blob and one in a commit's message, and packs it
-/// into `repo` by a script; `$git` is the inner one's git.
+/// Creates a repository in `$inner`, with one token in a blob and one in a commit message, and packs it
+/// into `repo` with a script, in which `$git` runs git in the inner repository.
 fn pack_repository(repo: &Repo, script: &str) {
     let make = "
         export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null

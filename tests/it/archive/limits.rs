@@ -1,4 +1,4 @@
-//! Bombs end, are told, and take nothing else with them.
+//! Decompression bombs: their scan ends, they are reported, and other files are scanned.
 
 use super::containers::{python, shell};
 use super::{JSON, places, text, token, told};
@@ -20,7 +20,7 @@ fn a_decompression_bomb_is_reported_and_other_files_are_scanned() {
 
 #[test]
 fn scanning_a_self_replicating_archive_ends() {
-    // Each level holds the level below twice, so that all there is would be 2^40 members.
+    // Each level contains the level below twice: 2^40 members in total.
     let tree = Tree::new();
     let script = "
 import io, zipfile
@@ -41,7 +41,7 @@ open('a.zip', 'wb').write(data)";
 
 #[test]
 fn overlapping_zip_entries_hit_a_limit() {
-    // One deflated kernel that all entries of the directory share.
+    // All entries of the directory share one deflated kernel.
     let tree = Tree::new();
     let script = "
 import struct, zlib
@@ -108,7 +108,7 @@ fn memory_use_does_not_depend_on_the_unpacked_size() {
     );
     let mut command = tree.command(&["scan", "--files-only", "--threads", "1"]);
     use std::os::unix::process::CommandExt;
-    // Address space, which allocations that are never touched take, too.
+    // Limits the address space, which also counts allocations that are never used.
     let limit = 512 << 20;
     let mut bounded = std::process::Command::new("bash");
     bounded

@@ -1,10 +1,10 @@
-//! Every container, as a file, on standard input, and in other archives.
+//! Every container as a file, on standard input, and nested in other archives.
 
 use super::containers::{Container, containers, shell};
 use super::{JSON, places, text, token, told};
 use crate::support::tree::{RunOutput, Tree};
 
-/// Checks that a scan found the token at one place and could read everything.
+/// Asserts that a complete scan found the token at exactly this path.
 fn check(ran: &RunOutput, what: &str, path: &str) {
     assert_eq!(places(ran), [format!("{path}:401:6")], "{what}: {:?}", told(ran));
     assert_eq!(ran.json()["complete"], true, "{what}: {:?}", told(ran));
@@ -32,7 +32,7 @@ fn a_token_in_an_archive_file_is_found() {
 fn a_token_in_an_archive_on_standard_input_is_found() {
     each(|container, tree, bytes| {
         let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &bytes);
-        // What is called after its file has no name there.
+        // On standard input there is no file name to derive the member's name from.
         let is_named = !matches!(
             container.file,
             "s.env.bz2"

@@ -1,4 +1,4 @@
-//! Names of members are hostile: labels that never reach the file system, and searched like others.
+//! Hostile member names: they are scanned, and never used as paths in the file system.
 
 use super::containers::python;
 use super::{JSON, places, text, token};
@@ -39,7 +39,7 @@ z.close()",
     for archive in ["a.tgz", "a.zip"] {
         let ran = tree.run(&[&JSON[..], &[archive]].concat());
         let places = places(&ran);
-        // `../../out` and `C:\\out` are one path, and hold one token.
+        // `../../out` and `C:\\out` are normalized to the same path.
         assert_eq!(places.len(), 7, "{places:?}");
         assert!(places.iter().all(|it| it.starts_with(&format!("{archive}!/"))));
         assert!(places.contains(&format!("{archive}!/out:401:6")));

@@ -1,4 +1,4 @@
-//! Archives: what independent programs pack away is found, and what cannot be read is told.
+//! Archives made by independent programs: tokens in them are found, unreadable parts are reported.
 
 mod container_images;
 pub(crate) mod containers;
@@ -13,16 +13,16 @@ mod zip;
 
 use crate::support::mint::token;
 
-/// Reports of a scan of files only.
+/// Scans files only and reports JSON.
 const JSON: [&str; 4] = ["scan", "--files-only", "--report", "json"];
 
-/// A text that compresses, with a token in line 401, column 6.
+/// Returns a compressible text with a token in line 401, column 6.
 fn text(token: &str) -> String {
     let lines: String = (0..400).map(|at| format!("line {} of a text\n", at % 7)).collect();
     format!("{lines}key: {token}\n{lines}")
 }
 
-/// The places of a JSON report as `path:line:column`.
+/// Returns the locations of a JSON report as `path:line:column`.
 fn places(ran: &crate::support::tree::RunOutput) -> Vec<String> {
     ran.places()
         .into_iter()
@@ -30,7 +30,7 @@ fn places(ran: &crate::support::tree::RunOutput) -> Vec<String> {
         .collect()
 }
 
-/// The diagnostics of a JSON report: kind, path and message.
+/// Returns the issues of a JSON report: kind, path and message.
 fn told(ran: &crate::support::tree::RunOutput) -> Vec<(String, String, String)> {
     let report = ran.json();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();

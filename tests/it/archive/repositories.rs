@@ -1,10 +1,10 @@
-//! Repositories in archives, bundles and packs: read as repositories, told under the archive's name.
+//! Repositories in archives, bundles and packs: their history is scanned, paths begin with the archive.
 
 use super::containers::shell;
 use super::token;
 use crate::support::tree::{RunOutput, Tree};
 
-/// A repository of two commits, of which the second takes the token away.
+/// Creates a repository of two commits; the second removes the token.
 const REPOSITORY: &str = "
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
 git init -q -b main app
@@ -23,7 +23,7 @@ fn tree(packing: &str) -> Tree {
     tree
 }
 
-/// Checks that a scan found the token where history has it.
+/// Asserts that a scan found the token in the history, with the commits that added and removed it.
 fn check(ran: &RunOutput, path: &str, git_dir: &str) {
     let report = ran.json();
     assert_eq!(report["complete"], true, "{report:#}");

@@ -51,7 +51,7 @@ fn installed_hooks_block_commits_until_they_are_uninstalled() {
     assert!(told.contains("COMMIT_EDITMSG:1:1: proven"), "{told}");
     assert!(!told.contains(&token(2)[30..]), "{told}");
     assert_eq!(commits(&repo, &["-m", "clean"], true), "", "a hook that passes is silent");
-    // Installing twice is installing once.
+    // A second installation changes nothing.
     assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
     let ran = repo.run(&["hook", "uninstall"]);
@@ -90,7 +90,7 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     std::fs::write(repo.path().join("stop"), "").expect("a file");
     commits(&repo, &["--allow-empty", "-m", "stopped by the old one"], false);
     std::fs::remove_file(repo.path().join("stop")).expect("it is there");
-    // What neither side has comes from a merge driver.
+    // The merge driver adds a token that neither side has.
     repo.stage(&[(".gitattributes", "a merge=driver\n")]);
     commits(&repo, &["-m", "a driver"], true);
     repo.git(&["config", "merge.driver.driver", &format!("echo {} > %A", token(1))]);
@@ -105,7 +105,7 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("a:1:1: proven") && told.contains("a merge is in progress"), "{told}");
     assert!(!told.contains("reset --quiet"), "{told}");
-    // What is in the way is not overwritten.
+    // A hook of somebody else is not overwritten if one is kept already.
     std::fs::copy(&old, old.with_extension("mine")).expect("a copy");
     script(&old, "#!/bin/sh\nexit 0\n");
     let ran = repo.run(&["hook", "install", "--pre-commit"]);
@@ -207,7 +207,7 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
         repo.run_in(repo.parent(), &["hook", "install", "--global"], &variables).code(),
         Some(0)
     );
-    // One that was there before is asked first, and reads the same.
+    // An existing hook runs first, with the same input.
     let shared = repo.parent().join(".config/ddpatrol/hooks.before-ddpatrol");
     for name in readers {
         let text = format!("#!/bin/sh\ncat >> '{}/before-{name}'\n", server.display());
@@ -226,12 +226,12 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
         let text = std::fs::read_to_string(server.join(format!("before-{name}")));
         assert!(text.is_ok_and(|text| text.contains(&id)), "{name}");
     }
-    // A hook of the repository decides as before.
+    // A hook of the repository can still reject a push.
     script(&server.join("hooks/update"), "#!/bin/sh\nexit 1\n");
     repo.commit_files(&[("a", "again")], "one more");
     assert!(!git(&["push", "-q", &server.to_string_lossy(), "main"]).status.success());
     script(&server.join("hooks/update"), "#!/bin/sh\n");
-    // Ours for one repository goes where that one's own hooks are, since they are passed on to.
+    // Our hook for one repository is installed in its own folder, which the global hooks call.
     let server_path = server.to_string_lossy().into_owned();
     let install = ["hook", "install", "--pre-receive", "--repo", &server_path];
     let ran = repo.run_in(repo.parent(), &install, &variables);
@@ -267,18 +267,18 @@ fn global_hooks_are_not_mistaken_for_repository_hooks() {
     assert_eq!(run(&["hook", "install", "--global"]).code(), Some(0));
     let shared = repo.parent().join(".config/ddpatrol/hooks");
     let before = std::fs::read_to_string(shared.join("pre-commit")).expect("a hook");
-    // One is somebody else's.
+    // One of the global hooks is not ours.
     script(&shared.join("update"), "#!/bin/sh\n");
     assert_eq!(run(&["hook", "install"]).code(), Some(0));
     assert_eq!(std::fs::read_to_string(shared.join("pre-commit")).expect("a hook"), before);
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
-    // One is missing that is wanted.
+    // A requested hook is missing.
     std::fs::remove_file(shared.join("pre-push")).expect("a hook");
     let ran = run(&["hook", "install", "--pre-push"]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stderr().contains("hook install --global"), "{ran:?}");
     assert!(!shared.join("pre-push").exists());
-    // A linked work tree's own hooks are those of its repository, and a new repository hears nothing.
+    // A linked work tree uses the hooks of its repository; in a new repository nothing is printed.
     script(
         &repo.path().join(".git/hooks/post-commit"),
         "#!/bin/sh\ntouch \"$(git rev-parse --git-common-dir)/ran\"\n",
@@ -411,7 +411,7 @@ fn uninstall_reports_hooks_that_still_run_ddpatrol() {
     let told = ran.stderr();
     assert!(told.contains("ddpatrol still runs as pre-commit, from"), "{told}");
     assert!(!told.contains("commit-msg"), "{told}");
-    // Hooks that a core.hooksPath hides would run again without it.
+    // Hooks hidden by core.hooksPath would run again without it.
     std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
     repo.run(&["hook", "install", "--pre-commit"]);
     repo.git(&["config", "core.hooksPath", "../elsewhere"]);
@@ -436,7 +436,7 @@ fn a_repository_that_overrides_the_global_hooks_is_reported() {
     assert!(told.contains("warning: ") && told.contains(&format!("{root}/githooks")), "{told}");
     let ran = repo.run_in(repo.path(), &["hook", "status", "--global"], &variables);
     assert!(ran.stderr().contains("warning: "), "{ran:?}");
-    // In a folder that is no repository there is nothing to warn of.
+    // Outside of a repository there is no warning.
     let ran = repo.run_in(repo.parent(), &["hook", "install", "--global"], &variables);
     assert!(ran.stderr().is_empty(), "{ran:?}");
 }

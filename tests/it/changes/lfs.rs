@@ -1,11 +1,11 @@
-//! Git LFS: changes are judged by the objects behind their pointers.
+//! Git LFS: changes are judged by the objects of their pointers.
 
 use super::{token, verdict};
 use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
-/// A pointer as Git LFS writes it.
+/// Returns a pointer as Git LFS writes it.
 fn pointer(content: &[u8]) -> String {
     let size = content.len();
     format!(
@@ -18,7 +18,7 @@ fn oid(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Puts an object into a store, and returns its file.
+/// Writes an object into a store and returns its file.
 fn put(repo: &Repo, store: &str, content: &[u8]) -> PathBuf {
     let oid = oid(content);
     let path = format!("{store}/objects/{}/{}/{oid}", &oid[..2], &oid[2..4]);
@@ -52,7 +52,7 @@ fn lfs_objects_are_scanned_by_hooks_and_ranges() {
     assert_eq!(verdict(&ran), "1; new folder/prod.env", "{ran:?}");
     let place = &ran.json()["findings"][0]["locations"][0];
     assert_eq!(place["git"]["introduced"]["commit"], repo.id("HEAD"));
-    // An edit beside it is no leak, and neither is a move.
+    // Neither an edit next to the token nor a move is a leak.
     repo.stage(&[("folder/prod.env", &format!("{text}more\n"))]);
     assert_staged(&repo, "0; 1 already there");
     repo.git(&["mv", "folder/prod.env", "other.env"]);
@@ -76,13 +76,13 @@ fn a_missing_lfs_object_is_reported() {
     repo.git(&["commit", "-q", "-m", "a pointer"]);
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
     assert_eq!(repo.run(&["range", "HEAD"]).code(), Some(0));
-    // A later change does not tell of it again.
+    // A later change does not report the object again.
     repo.stage(&[("b", "clean")]);
     assert_eq!(gaps(), "[]");
     let path = put(&repo, ".git/lfs", content.as_bytes());
     let ran = repo.run(&["range", "HEAD", "--report", "json"]);
     assert_eq!(verdict(&ran), "1; new prod.env", "{ran:?}");
-    // What is there has another size, or is no file.
+    // The stored object has another size or is not a file.
     std::fs::write(&path, "short").expect("a file");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
     std::fs::remove_file(&path).expect("it is there");

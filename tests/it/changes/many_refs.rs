@@ -1,4 +1,4 @@
-//! Repositories of many references: the number of processes, and new branches that others contain.
+//! Repositories with many references: number of git processes, new branches contained in other branches.
 
 use super::{token, verdict};
 use crate::support::repo::Repo;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const ZEROS: &str = "0000000000000000000000000000000000000000";
 
-/// A repository with this many references, each at a commit of its own; some are tags.
+/// Creates a repository with `count` references, some of them tags, each at its own commit.
 fn with_references(count: usize) -> Repo {
     let repo = Repo::with_files(&[("a", "clean")]);
     let mut stream = String::new();
@@ -27,7 +27,7 @@ fn with_references(count: usize) -> Repo {
     repo
 }
 
-/// Runs the command and counts how often it starts `git`.
+/// Runs ddpatrol and returns how often it starts `git`.
 fn processes(repo: &Repo, arguments: &[&str], input: &str) -> usize {
     let folder = repo.parent().join("counting");
     let log = folder.join("log");
@@ -84,8 +84,8 @@ fn assert_range(repo: &Repo, revisions: &[&str], expected: &str) {
     assert_eq!(verdict(&ran), expected, "{revisions:?}: {ran:?}");
 }
 
-/// A chain of commits, each of which brings a token in a file named after its number, and removes
-/// the one before.
+/// Creates a chain of commits. Each adds a token in a file named after its number and removes the
+/// previous one.
 fn chain(length: u64) -> Repo {
     let repo = Repo::with_files(&[("a", "clean")]);
     for number in 1..=length {
@@ -98,7 +98,7 @@ fn chain(length: u64) -> Repo {
 #[test]
 fn a_new_branch_is_judged_even_if_other_branches_contain_it() {
     let repo = chain(6);
-    // What the other side has: f1 and f2, and branches that go on behind the new one.
+    // The remote has f1 and f2, and branches that continue after the new one.
     repo.git(&["update-ref", "refs/remotes/origin/old", "main~4"]);
     repo.git(&["update-ref", "refs/remotes/origin/main", "main"]);
     repo.git(&["update-ref", "refs/remotes/origin/near", "main~1"]);
@@ -106,7 +106,7 @@ fn a_new_branch_is_judged_even_if_other_branches_contain_it() {
     let new = repo.id("main~3");
     assert_range(&repo, &[&format!("{ZEROS}..{new}")], "1; new f3");
     assert_range(&repo, &[&format!("{ZEROS}..main~2")], "1; new f3; new f4");
-    // A merge of it contains it, too, on either side.
+    // A merge contains the branch on either side.
     repo.git(&["checkout", "-q", "-b", "merged", "main~5"]);
     repo.git(&["merge", "-q", "-s", "ours", "-m", "merge", "main~3"]);
     repo.git(&["update-ref", "refs/remotes/origin/merged", "merged"]);
@@ -117,13 +117,13 @@ fn a_new_branch_is_judged_even_if_other_branches_contain_it() {
 fn several_new_branches_are_judged_despite_branches_between_them() {
     let repo = chain(6);
     repo.git(&["update-ref", "refs/remotes/origin/old", "main~4"]);
-    // Contains the first new branch, and is contained by the second.
+    // This branch contains the first new branch and is contained in the second.
     repo.git(&["update-ref", "refs/remotes/origin/between", "main~2"]);
     repo.git(&["update-ref", "refs/remotes/origin/main", "main"]);
     let (first, second) = (format!("{ZEROS}..main~3"), format!("{ZEROS}..main~1"));
     assert_range(&repo, &[&second], "1; new f5");
     assert_range(&repo, &[&first, &second], "1; new f3; new f4; new f5");
-    // Without a common ancestor.
+    // Branches without a common ancestor.
     repo.git(&["checkout", "-q", "--orphan", "apart"]);
     repo.git(&["rm", "-q", "-r", "-f", "."]);
     repo.commit_files(&[("g", &token(7))], "apart");

@@ -1,4 +1,4 @@
-//! Merges, cherry-picks, reverts and rebases: what other parents have is not new.
+//! Merges, cherry-picks, reverts and rebases: a token of another parent is not new.
 
 use super::{token, verdict};
 use crate::support::repo::Repo;
@@ -11,7 +11,7 @@ fn hooked(files: &[(&str, &str)]) -> Repo {
     repo
 }
 
-/// Commits past the hooks.
+/// Commits without running the hooks.
 fn commit(repo: &Repo, files: &[(&str, &str)]) -> String {
     repo.stage(files);
     repo.git(&["commit", "-q", "--no-verify", "--allow-empty", "-m", "a commit"]);
@@ -32,7 +32,7 @@ fn passes(repo: &Repo, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {output:?}");
 }
 
-/// Runs git, which a hook must stop, and returns what the hook prints.
+/// Runs git, which a hook must block, and returns the output of the hook.
 #[track_caller]
 fn stopped(repo: &Repo, arguments: &[&str]) -> String {
     let output = git(repo, arguments);
@@ -53,8 +53,8 @@ fn assert_staged(repo: &Repo, expected: &str) {
     assert_eq!(verdict(&ran), expected, "{ran:?}");
 }
 
-/// `main` has a token in a file of its own, and another version of `m` than `feature`, which is
-/// checked out.
+/// Creates a repository where `main` has a token in its own file and a different version of `m` than
+/// `feature`, which is checked out.
 fn two_branches() -> Repo {
     let repo = hooked(&[("m", "base\n")]);
     branch(&repo, "feature", "main");
@@ -84,14 +84,14 @@ fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     assert_staged(&repo, "1; new m");
     let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
     assert!(told.contains("m:1:1: proven") && !told.contains("main.env"), "{told}");
-    // The advice must not drop what the other side has changed.
+    // The advice must not drop changes of the other side.
     assert!(told.contains("a merge is in progress") && !told.contains("reset --"), "{told}");
-    // The token of the other side's file is not new there, whatever is added beside it.
+    // The token in the other side's file is not new there, even with additions next to it.
     repo.stage(&[("m", "both\n"), ("main.env", &format!("{}\nmore\n", token(1)))]);
     assert_staged(&repo, "0; 1 already there");
     repo.stage(&[("main.env", &format!("{}\n{}\n", token(1), token(2)))]);
     assert_staged(&repo, "1; new main.env; 1 already there");
-    // At another path it is new.
+    // At another path the token is new.
     repo.git(&["rm", "-q", "--cached", "main.env"]);
     repo.stage(&[("copy", &token(1)), ("main.env", &token(1))]);
     let ran = repo.run(&["staged", "--report", "json"]);
@@ -155,7 +155,7 @@ fn an_octopus_merge_passes_unless_it_adds_a_token() {
     repo.git(&[&merge[..], &["--no-commit"]].concat());
     assert_staged(&repo, "0");
     commit(&repo, &[("one", &format!("{}\n{}", token(1), token(4))), ("evil", &token(5))]);
-    // Each parent has what it has; the merge itself brings two more.
+    // Tokens of the parents are not new; the merge itself adds two.
     range("HEAD", "1; new evil; new one; 1 already there");
     let all = repo.run(&["range", "--report", "json", "HEAD", "^one", "^two", "^three"]);
     assert_eq!(verdict(&all), "1; new evil; new one; 1 already there", "{all:?}");
@@ -173,7 +173,7 @@ fn a_merge_that_moves_a_token_to_another_file_is_judged() {
     let range = |revisions: &[&str]| {
         verdict(&repo.run(&[&["range", "--report", "json"], revisions].concat()))
     };
-    // `b` has it in one parent, and the merge takes it away there.
+    // One parent has the token in `b`, and the merge removes it there.
     assert_eq!(range(&["HEAD"]), "1; moved a from b; new a");
     assert_eq!(range(&["HEAD~1..HEAD"]), "1; new a; new a; new b");
 }
@@ -227,7 +227,7 @@ fn a_merge_in_a_linked_work_tree_does_not_affect_the_main_one() {
     assert!(repo.try_git(&linked, &merge, "").status.success());
     let ran = repo.run_in(&linked, &["staged", "--report", "json"], &[]);
     assert_eq!(verdict(&ran), "0");
-    // Here no merge is in progress.
+    // In the main work tree no merge is in progress.
     repo.stage(&[("main.env", &token(1))]);
     assert_staged(&repo, "1; new main.env");
 }

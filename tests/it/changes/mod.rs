@@ -1,4 +1,4 @@
-//! What a change brings: `staged`, `range`, and both as hooks of the real `git`.
+//! Tokens added by a change: `staged`, `range`, `pre-push` and `pre-receive`, also as hooks of `git`.
 
 mod hook_install;
 mod hook_managers;
@@ -17,9 +17,9 @@ mod staged_paths;
 use crate::support::mint::token;
 use crate::support::tree::RunOutput;
 
-/// Says how a JSON report judges: the exit code, each place, how many tokens were there before.
+/// Summarizes a JSON report: exit code, status of each location, number of preexisting tokens.
 ///
-/// Such as `1; new a.txt; moved c from b; 2 already there`.
+/// Example: `1; new a.txt; moved c from b; 2 already there`.
 fn verdict(ran: &RunOutput) -> String {
     let report = ran.json();
     let mut places = Vec::new();
@@ -46,7 +46,7 @@ fn verdict(ran: &RunOutput) -> String {
     format!("{code}{}{there}", places.concat())
 }
 
-/// Asserts that a run could not judge and says why.
+/// Asserts that a run failed with these words in its messages.
 #[track_caller]
 fn assert_fails_with(ran: &RunOutput, words: &[&str]) {
     assert_eq!(ran.code(), Some(2), "{ran:?}");

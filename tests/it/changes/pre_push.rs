@@ -1,11 +1,11 @@
-//! `ddpatrol pre-push`: what is pushed is compared with what that remote has, and names are read.
+//! `ddpatrol pre-push`: pushed commits are compared with the remote's, and names are scanned.
 
 use super::{token, verdict};
 use crate::support::repo::Repo;
 use std::process::Output;
 
-/// A repository with the hook, and `origin`, which has a commit that brought a token and one that
-/// removed it; a further commit is not pushed yet.
+/// Creates a repository with the hook and with `origin`, which has a commit that adds a token and one
+/// that removes it; a third commit is not pushed yet.
 fn with_old_token() -> Repo {
     let repo = Repo::with_files(&[("old.env", &token(1))]);
     repo.git(&["rm", "-q", "old.env"]);
@@ -33,7 +33,7 @@ fn accepted(repo: &Repo, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
-/// Pushes what must be stopped, and returns what the hook prints.
+/// Pushes, which the hook must block, and returns the output of the hook.
 #[track_caller]
 fn stopped(repo: &Repo, args: &[&str]) -> String {
     let output = push(repo, args);
@@ -46,7 +46,7 @@ fn stopped(repo: &Repo, args: &[&str]) -> String {
 fn the_first_push_to_another_remote_is_judged_completely() {
     let repo = with_old_token();
     add_remote(&repo, "public");
-    // One whose name begins with that of a remote that has the token.
+    // The name of this remote begins with the name of a remote that has the token.
     add_remote(&repo, "origin/fork");
     repo.git(&["init", "-q", "--bare", "../url.git"]);
     for remote in ["public", "origin/fork", "../url.git"] {
@@ -55,7 +55,7 @@ fn the_first_push_to_another_remote_is_judged_completely() {
         stopped(&repo, &[remote, "main:refs/tags/v1"]);
     }
     accepted(&repo, &["origin", "main"]);
-    // Where the branch is level with origin, too.
+    // The same if the branch is up to date with origin.
     stopped(&repo, &["public", "main"]);
 }
 
@@ -65,7 +65,7 @@ fn a_push_to_a_remote_that_has_the_token_passes() {
     add_remote(&repo, "public");
     accepted(&repo, &["--no-verify", "public", "main~2:refs/heads/old"]);
     accepted(&repo, &["public", "main"]);
-    // What only this remote's own answer says counts as well, as for a URL.
+    // The refs that the remote itself advertises count as well, as with a URL.
     repo.git(&["init", "-q", "--bare", "../url.git"]);
     accepted(&repo, &["--no-verify", "../url.git", "main~2:refs/heads/main"]);
     accepted(&repo, &["../url.git", "main"]);
@@ -108,7 +108,7 @@ fn names_of_pushed_branches_and_tags_are_scanned() {
     stopped(&repo, &["origin", &format!("main:refs/tags/{}", token(2))]);
     repo.git(&["branch", &token(3)]);
     stopped(&repo, &["origin", &format!("{}:refs/heads/plain", token(3))]);
-    // A branch that is there already can be pushed to, and be deleted.
+    // An existing branch can be updated and deleted.
     let there = format!("main~1:refs/heads/fix/{}", token(2));
     accepted(&repo, &["--no-verify", "origin", &there]);
     accepted(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
@@ -121,10 +121,10 @@ fn messages_of_pushed_tags_are_scanned() {
     accepted(&repo, &["origin", "main"]);
     repo.git(&["tag", "-a", "-m", &format!("T={}", token(2)), "v1"]);
     stopped(&repo, &["origin", "v1"]);
-    // A tag of a tag, under other names.
+    // A tag of a tag under other names.
     repo.git(&["tag", "-a", "-m", "outer", "v2", "v1"]);
     stopped(&repo, &["origin", "v2:refs/tags/x"]);
-    // Tags of what is no commit.
+    // Tags of objects other than commits.
     let blob = repo.git(&["rev-parse", "HEAD~2:old.env"]);
     repo.git(&["tag", "-a", "-m", "a key", "key", &blob]);
     let told = stopped(&repo, &["origin", "key"]);
@@ -150,7 +150,7 @@ fn pre_receive_scans_names_and_messages() {
     };
     rejected(&["origin", &format!("main:refs/heads/{}", token(2))]);
     rejected(&["origin", "main:refs/heads/x", &format!("main:refs/tags/{}", token(2))]);
-    // The name here is not sent.
+    // The name of the local branch is not sent.
     repo.git(&["branch", &token(3)]);
     accepted(&repo, &["origin", &format!("{}:refs/heads/x", token(3))]);
     repo.git(&["tag", "-a", "-m", &token(4), "v1"]);
@@ -222,19 +222,19 @@ fn unpushed_tokens_of_other_branches_are_listed_and_pass_under_pre_commit() {
     let note = ran.json()["notes"].to_string();
     assert!(note.contains("1 commit of HEAD, refs/heads/zzz"), "{note}");
     assert_eq!(verdict(&run(&base, &other, &[])), "1; new z.env");
-    // Other branches, too, and not those that the remote has.
+    // Other branches are listed, too, except those that the remote has.
     repo.git(&["checkout", "-q", "main"]);
     assert_eq!(verdict(&run(&base, &pushed, &[])), "0; also-unpushed z.env");
     accepted(&repo, &["--no-verify", "origin", "zzz"]);
     assert_eq!(verdict(&run(&base, &pushed, &[])), "0");
-    // Another remote lacks all of it.
+    // Another remote has none of the commits.
     add_remote(&repo, "public");
     let public = [("PRE_COMMIT_REMOTE_NAME", "public"), ("PRE_COMMIT_REMOTE_URL", "../public.git")];
     assert_eq!(verdict(&run(&base, &pushed, &public)), "0; also-unpushed z.env");
     let whole = [&public[..], &[("PRE_COMMIT_FROM_REF", ""), ("PRE_COMMIT_TO_REF", "")]].concat();
     let ran = run(&base, &pushed, &whole);
     assert_eq!(verdict(&ran), "1; also-unpushed z.env; new old.env", "{ran:?}");
-    // Names are read.
+    // Names are scanned.
     let name = format!("refs/heads/{}", token(3));
     let ran = run(&base, &pushed, &[("PRE_COMMIT_REMOTE_BRANCH", &name)]);
     assert!(verdict(&ran).contains("new ref of"), "{ran:?}");

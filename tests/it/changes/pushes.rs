@@ -1,11 +1,11 @@
-//! Real pushes: `ddpatrol pre-receive` on a server, `ddpatrol pre-push` at a developer's.
+//! Real pushes: `ddpatrol pre-receive` on a server, `ddpatrol pre-push` in a developer's repository.
 
 use super::token;
 use crate::support::repo::Repo;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-/// A bare repository that holds the first commit of `repo`, as its remote `origin`.
+/// Creates a bare repository with the first commit of `repo`, as its remote `origin`.
 fn server(repo: &Repo) -> PathBuf {
     repo.git(&["clone", "-q", "--bare", ".", "../server.git"]);
     repo.git(&["remote", "add", "origin", "../server.git"]);
@@ -13,7 +13,7 @@ fn server(repo: &Repo) -> PathBuf {
     repo.parent().join("server.git")
 }
 
-/// The same with the hook, which is installed as a server's administrator would.
+/// Creates the same with the hook, installed as a server's administrator would.
 fn guarded(repo: &Repo) -> PathBuf {
     let server = server(repo);
     let ran = repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]);
@@ -31,7 +31,7 @@ fn accepted(repo: &Repo, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
-/// Pushes what must be rejected, and returns what the client is told.
+/// Pushes, which the server must reject, and returns the output of the client.
 #[track_caller]
 fn rejected(repo: &Repo, args: &[&str]) -> String {
     let output = push(repo, args);
@@ -76,7 +76,7 @@ fn a_rejected_push_shows_commit_path_token_and_remediation() {
 fn content_that_the_server_already_has_is_not_new() {
     let repo = Repo::with_files(&[("known", &format!("{}\n{}", token(1), "line\n".repeat(2000)))]);
     let server = guarded(&repo);
-    // A thin push: the server completes its pack with the old version as a base.
+    // A thin pack: the server completes it with the old version as delta base.
     set(&repo, &server, "receive.unpackLimit", "1");
     let text = format!("{}\n{}changed\n", token(1), "line\n".repeat(2000));
     repo.commit_files(&[("known", &text)], "edited");
@@ -84,7 +84,7 @@ fn content_that_the_server_already_has_is_not_new() {
     repo.commit_files(&[("elsewhere", &token(1))], "moved here");
     rejected(&repo, &["main"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    // A branch and a tag at what is there bring nothing.
+    // A branch and a tag at an existing commit add nothing.
     accepted(&repo, &["main:refs/heads/other", "main~1:refs/tags/v1"]);
     accepted(&repo, &[":refs/heads/other"]);
 }
@@ -182,7 +182,7 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
     let stopped = |args: &[&str]| {
         let output = push(&repo, args);
-        // What this hook prints git passes through as it is.
+        // Git prints the output of this hook unchanged.
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {output:?}");
     };
@@ -195,7 +195,7 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
     accepted(&repo, &["main"]);
     accepted(&repo, &["main:refs/heads/again"]);
     accepted(&repo, &[":refs/heads/again"]);
-    // What others have pushed and is merged here is not this push's.
+    // Merged commits that others have pushed are not part of this push.
     let clone = repo.clone_to("other", &[]);
     let elsewhere = |args: &[&str]| {
         let output = repo.try_git(&clone, args, "");
@@ -210,7 +210,7 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
     repo.git(&["fetch", "-q", "origin"]);
     repo.git(&["merge", "-q", "--no-ff", "-m", "merge", "origin/theirs"]);
     accepted(&repo, &["main"]);
-    // The remote's tip that is unknown here does not stop the judgement.
+    // An unknown tip of the remote does not prevent the scan.
     repo.git(&["checkout", "-q", "--detach", "HEAD~1"]);
     repo.commit_files(&[("c", &token(4))], "a leak");
     let line = format!("HEAD {} refs/heads/x {}\n", repo.id("HEAD"), "1".repeat(40));
@@ -247,7 +247,7 @@ fn the_environment_variables_of_pre_commit_are_read() {
     let remote = ("PRE_COMMIT_REMOTE_NAME", "origin");
     let both = [("PRE_COMMIT_FROM_REF", &*from), ("PRE_COMMIT_TO_REF", &to), remote];
     assert_eq!(repo.run_in(repo.path(), &["pre-push"], &both).code(), Some(1));
-    // A root commit is pushed: the framework names no range.
+    // For a pushed root commit the framework sets no range.
     let whole = [("PRE_COMMIT_LOCAL_BRANCH", "refs/heads/main"), remote];
     assert_eq!(repo.run_in(repo.path(), &["pre-push"], &whole).code(), Some(1));
     let clean = [("PRE_COMMIT_FROM_REF", &*from), ("PRE_COMMIT_TO_REF", &from), remote];

@@ -1,4 +1,4 @@
-//! `ddpatrol range`: every commit that HEAD brings and BASE lacks.
+//! `ddpatrol range`: every commit that is reachable from HEAD and not from BASE.
 
 use super::{assert_fails_with, token, verdict};
 use crate::support::repo::Repo;
@@ -54,10 +54,10 @@ fn revisions_are_read_from_standard_input() {
         (format!("{base}..{two}\n"), "1; new b"),
         (format!("{two}\n^{base}\n"), "1; new b"),
         (format!("{two}\r\n\n^{base}"), "1; new b"),
-        // As `git rev-list` lists them: each alone is held against its parent.
+        // As `git rev-list` lists them: each commit is compared with its parent.
         (format!("{two}\n{one}\n"), "1; new b"),
         (format!("{two}\n"), "0; 1 already there"),
-        // What git tells the hooks `pre-push` and `pre-receive`.
+        // The input that git gives to the hooks `pre-push` and `pre-receive`.
         (format!("refs/heads/main {two} refs/heads/main {base}\n"), "1; new b"),
         (format!("HEAD~1 {one} refs/heads/main {base}\n"), "1; new b"),
         (format!("(delete) {zeros} refs/heads/main {two}\n"), "0"),
@@ -206,7 +206,7 @@ fn moved_and_renamed_tokens_pass_and_copied_tokens_fail() {
     repo.git(&["mv", "old", "new"]);
     repo.commit_files(&[], "rename");
     assert_range(&repo, &["HEAD"], "0; moved new from old");
-    // What does not fail is no error.
+    // SARIF results that do not fail have no level `error`.
     let told = repo.run(&["range", "HEAD", "--report", "github"]).stdout();
     assert!(told.starts_with("::warning file=new") && !told.contains("::error"), "{told}");
     let sarif = repo.run(&["range", "HEAD", "--report", "sarif"]).json();

@@ -1,4 +1,4 @@
-//! Which base a range has: new branches, missing bases, cut histories, broken objects.
+//! Bases of ranges: new branches, missing bases, shallow histories, corrupt objects.
 
 use super::{assert_fails_with, token, verdict};
 use crate::support::repo::Repo;
@@ -11,7 +11,7 @@ fn assert_range(repo: &Repo, revisions: &[&str], expected: &str, notes: &[&str])
     assert_range_in(repo, repo.path(), revisions, (expected, notes));
 }
 
-/// Asserts the verdict, and that the text report says further words.
+/// Asserts the verdict and that the text report contains these words.
 #[track_caller]
 fn assert_range_in(
     repo: &Repo,
@@ -40,7 +40,7 @@ fn a_new_branch_is_compared_with_all_other_references() {
     assert_range(&repo, &[&range], "1; new b; 1 already there", note);
     assert_range(&repo, &["feature", "--not", ZEROS], "1; new b; 1 already there", note);
     assert_range(&repo, &["feature", &format!("^{ZEROS}")], "1; new b; 1 already there", note);
-    // Those that contain the branch do not hide it.
+    // References that contain the branch do not hide it.
     repo.git(&["branch", "same"]);
     repo.git(&["checkout", "-q", "-b", "ahead"]);
     repo.commit_files(&[("c", "ahead")], "ahead");

@@ -1,11 +1,11 @@
-//! How changes are told: no secret in any format, the same by any number of workers, valid SARIF.
+//! Reports of changes: no secret in any format, the same for any number of workers, valid SARIF.
 
 use super::token;
 use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use serde_json::Value;
 
-/// A repository with a range of tokens in contents, names and messages, and some more staged.
+/// Creates a repository with committed tokens in contents, names and messages, and some staged ones.
 fn full() -> Repo {
     let repo = Repo::with_files(&[("old", &token(1)), ("from", &token(2))]);
     for seed in 10..30 {
@@ -33,7 +33,7 @@ fn assert_masked(ran: &RunOutput) {
     }
 }
 
-/// What was printed, without the time it took.
+/// Returns the output without durations.
 fn timeless(ran: &RunOutput) -> String {
     let text = ran.stdout() + &ran.stderr();
     let lines = text.lines().filter(|line| !line.starts_with("Scanned "));
@@ -53,7 +53,7 @@ fn no_format_shows_a_secret_and_workers_change_nothing() {
             assert_eq!(one.code(), Some(1));
             assert_masked(&one);
             assert!(!one.stdout().is_empty());
-            // What is streamed has no order.
+            // Streamed lines have no order.
             if format != "jsonl" {
                 assert_eq!(timeless(&one), timeless(&run("5")));
             }

@@ -1,4 +1,4 @@
-//! `ddpatrol staged`: the index against HEAD, whatever lies in the work tree.
+//! `ddpatrol staged`: the index compared with HEAD; the work tree is not scanned.
 
 use super::{assert_fails_with, token, verdict};
 use crate::support::repo::Repo;
@@ -14,7 +14,7 @@ fn assert_staged(repo: &Repo, expected: &str) {
     assert_eq!(verdict(&ran), expected, "{ran:?}");
 }
 
-/// Some lines of text with a token in the middle, long enough that an edit leaves them similar.
+/// Returns lines of text with `middle` in the middle, enough for git to detect a rename after an edit.
 fn page(middle: &str) -> String {
     let lines: String = (0..20).map(|line| format!("line {line} of the page\n")).collect();
     format!("{lines}{middle}\n{lines}")
@@ -111,7 +111,7 @@ fn a_staged_submodule_is_reported_and_not_scanned() {
     let name = format!("sub-{}", token(2));
     repo.git(&["submodule", "--quiet", "add", "--name", "other", &path, &name]);
     let found = staged(&repo);
-    // The path stands in .gitmodules, too.
+    // The path also occurs in .gitmodules.
     assert!(verdict(&found).starts_with("1; new .gitmodules; new name of sub-ddpat_"), "{found:?}");
 }
 
@@ -149,7 +149,7 @@ fn every_version_of_a_conflicted_path_is_scanned() {
     repo.commit_files(&[("a", &token(2))], "ours");
     let merged = repo.try_git(repo.path(), &["merge", "-q", "theirs"], "");
     assert!(!merged.status.success(), "a conflict was meant");
-    // Ours is HEAD's, and theirs is that of the merged commit.
+    // Our version is HEAD's, their version is that of the merged commit.
     assert_staged(&repo, "0; 1 already there");
     let text = repo.run(&["staged"]).stdout();
     assert!(text.contains("a is in conflict"), "{text}");
@@ -275,7 +275,7 @@ fn a_corrupt_index_never_passes() {
     repo.stage(&[("a", "edited"), ("b", &token(1))]);
     let index = repo.path().join(".git/index");
     let whole = std::fs::read(&index).expect("an index");
-    // Git itself takes what follows the end for entries of zeros.
+    // Git itself reads zeros after the end as entries.
     for len in [1, 11, 12, 40, 100] {
         std::fs::write(&index, &whole[..len]).expect("a file");
         assert_fails_with(&repo.run(&["staged"]), &["cannot compare the index with HEAD"]);

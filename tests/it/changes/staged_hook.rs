@@ -1,17 +1,17 @@
-//! `ddpatrol staged` as the `pre-commit` hook that the real `git` calls.
+//! `ddpatrol staged` as the `pre-commit` hook of the real `git`.
 
 use super::token;
 use crate::support::repo::Repo;
 use std::path::Path;
 
-/// A repository with three committed files and the hook.
+/// Creates a repository with three committed files and the hook.
 fn hooked() -> Repo {
     let repo = Repo::with_files(&[("a", "clean\n"), ("b", "clean\n"), ("folder/c", "clean\n")]);
     repo.hook("pre-commit", "staged");
     repo
 }
 
-/// Runs `git commit` with arguments in a folder and asserts whether the hook lets it through.
+/// Runs `git commit` in a folder and asserts that the hook allows it if `passes`, else blocks it.
 #[track_caller]
 fn assert_commits(repo: &Repo, folder: &Path, arguments: &[&str], passes: bool) {
     assert_commits_with(repo, folder, (arguments, ""), passes);
@@ -34,7 +34,7 @@ fn assert_commits_with(
     let told = format!("{arguments:?}: {output:?}");
     assert_eq!(output.status.success(), passes, "{told}");
     assert_eq!(head() != before, passes, "{told}");
-    // What a hook prints git sends to its own standard error.
+    // Git sends the output of a hook to its own standard error.
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(if passes { "No proven tokens." } else { ": proven" }), "{told}");
     for seed in 1..4 {
@@ -70,7 +70,7 @@ fn commit_all_scans_the_files_that_it_stages() {
     assert_eq!(repo.git(&["diff", "--cached"]), "", "nothing was staged");
     repo.write("a", "edited\n");
     assert_commits(&repo, repo.path(), &["-a"], true);
-    // The token is staged, and the work tree takes it back.
+    // The token is staged, and the work tree has removed it.
     repo.stage(&[("a", &token(1))]);
     repo.write("a", "edited once more\n");
     assert_commits(&repo, repo.path(), &["-a"], true);
@@ -88,7 +88,7 @@ fn a_commit_of_named_files_scans_only_these_files() {
     assert_commits(&repo, &repo.path().join("folder"), &["c"], true);
     repo.write("b", token(3));
     assert_commits(&repo, repo.path(), &["--include", "b"], false);
-    // Both the file and what is staged.
+    // Scans both the file and the staged content.
     repo.write("b", "edited again\n");
     assert_commits(&repo, repo.path(), &["--include", "b"], false);
 }
@@ -128,7 +128,7 @@ fn the_index_of_a_linked_work_tree_is_scanned_separately() {
     repo.try_git(&linked, &["add", "a"], "");
     assert_commits(&repo, &linked, &[], false);
     assert_commits(&repo, &linked.join("folder"), &["--allow-empty"], false);
-    // What is staged there does not matter here.
+    // The index of the linked work tree does not affect the main one.
     repo.stage(&[("a", "edited here\n")]);
     assert_commits(&repo, repo.path(), &[], true);
     std::fs::write(linked.join("a"), "edited there\n").expect("a file");

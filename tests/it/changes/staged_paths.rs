@@ -1,4 +1,4 @@
-//! `ddpatrol staged PATH...`, as the pre-commit framework calls it.
+//! `ddpatrol staged PATH...`, as the pre-commit framework runs it.
 
 use super::{token, verdict};
 use crate::support::repo::Repo;

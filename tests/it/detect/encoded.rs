@@ -1,4 +1,4 @@
-//! Tokens in disguise: every claimed encoding, at every alignment and window boundary.
+//! Encoded tokens: every supported encoding, at every alignment and window boundary.
 
 use crate::detect::detector;
 use crate::support::encode::{self, ESCAPES, Which};
@@ -11,7 +11,7 @@ use ddpatrol::source::window::Windows;
 use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
 
-/// Encoding, start and end of every proven place of a token.
+/// Returns encoding, start and end of every proven match of a token.
 fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize, usize)> {
     let mut places = Vec::new();
     let haystack = Haystack::whole(bytes);
@@ -23,7 +23,7 @@ fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize,
     places
 }
 
-/// Asserts that a token is found once, with this encoding, between the text around it.
+/// Asserts that a token is found once, with this encoding, between `before` and `after`.
 #[track_caller]
 fn assert_found(text: &[u8], (before, after): (&[u8], &[u8]), token: &str, encoding: &str) {
     let bytes = [before, text, after].concat();
@@ -41,7 +41,7 @@ fn tokens(seed: u64) -> Vec<String> {
     mint::all(&mut Random(seed)).into_iter().map(|(_, token)| token).collect()
 }
 
-/// A length that no head exceeds, of the token's rule.
+/// Returns an upper bound for the length of the head of the token's rule.
 fn head_len(token: &str) -> usize {
     if token.starts_with("github_pat_") { 11 } else { 6 }
 }
@@ -133,7 +133,7 @@ fn quoted_printable_soft_line_breaks_are_ignored() {
                 {
                     continue;
                 }
-                // The head stands whole before the first break.
+                // The head is complete before the first line break.
                 if width > head_len(&token) {
                     assert_found(broken.as_bytes(), (b"key ", b" "), &token, "quoted-printable");
                 }
@@ -278,7 +278,7 @@ fn decompression_bombs_in_base64_are_reported() {
     };
     let inner = pack(&vec![b' '; 40_000_000]);
     let tree = Tree::new();
-    // Many of them in one, and so on.
+    // Several bombs in one text, and nested bombs.
     tree.write("bomb", pack(format!("{inner}\n").repeat(1000).as_bytes()));
     let ran = tree.run(&["scan", "--report", "json"]);
     let report = ran.json();
@@ -291,7 +291,7 @@ fn decompression_bombs_in_base64_are_reported() {
 fn utf16_columns_count_characters_and_excerpts_are_decoded() {
     let tree = Tree::new();
     let token = &tokens(12)[0];
-    // Characters of which a byte is that of a newline.
+    // Characters that contain a newline byte.
     let text = format!("\u{4e0a}\u{a05}\u{40a}\u{2}rst\r\nset KEY={token} é\r\nlast\r\n");
     tree.write("le", [&b"\xff\xfe"[..], &encode::utf16_le(&text)].concat());
     tree.write("be", [&b"\xfe\xff"[..], &encode::utf16_be(&text)].concat());
@@ -348,7 +348,7 @@ fn utf16_endianness_is_detected_next_to_text_in_any_script() {
     }
 }
 
-/// What windows find: places in the whole.
+/// Collects the matches of all windows, at offsets in the whole blob.
 struct Collect<'a> {
     detector: &'a Detector,
     token: &'a str,
@@ -453,7 +453,7 @@ proptest! {
         }
         whole.sort();
         parts.sort();
-        // Where a part ends within a unit of UTF-16 both parts may tell of it.
+        // If a window ends within a UTF-16 code unit, both windows may yield the match.
         parts.dedup();
         let only = |these: &Vec<Told>, those: &Vec<Told>| {
             let only = these.iter().filter(|it| !those.contains(*it));

@@ -1,4 +1,4 @@
-//! The detector's contract, against the oracle.
+//! The detector compared with the oracle.
 
 mod encoded;
 mod nested;
@@ -22,7 +22,7 @@ pub(crate) fn detector() -> Detector {
 fn find(detector: &Detector, bytes: &[u8], scratch: &mut Scratch) -> Vec<oracle::Found> {
     let mut found = Vec::new();
     detector.find(Haystack::whole(bytes), 0..bytes.len(), scratch, |it, token| {
-        // What the filler happens to escape or split the oracle does not know.
+        // The oracle does not decode tokens that the filler escapes or splits by chance.
         if !it.encoding.is_plain() {
             return;
         }
@@ -56,7 +56,7 @@ const RULES: [&str; 18] = [
     "zuplo-api-key",
 ];
 
-/// Tokens and everything that may stand around them, glued in any order.
+/// Returns tokens and filler concatenated in random order.
 fn document(seed: u64, pieces: usize) -> Vec<u8> {
     let mut random = Random(seed);
     let mut bytes = Vec::new();
@@ -132,7 +132,7 @@ fn a_boundary_rejects_failed_candidates_but_never_proven_tokens() {
     }
 }
 
-/// Collects what the detector finds in windows, at offsets of the whole.
+/// Collects the matches of all windows, at offsets in the whole blob.
 struct Collect<'a> {
     detector: &'a Detector,
     scratch: Scratch,
@@ -153,7 +153,7 @@ impl BlobSink for Collect<'_> {
     }
 }
 
-/// Yields at most a few bytes a time, as a pipe may.
+/// Yields at most a few bytes per read, as a pipe may.
 struct Drip<'a>(&'a [u8], usize);
 
 impl std::io::Read for Drip<'_> {

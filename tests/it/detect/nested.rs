@@ -1,5 +1,5 @@
-//! Content of encoded text: what is found in it however it is laid out, how much of it is decoded, and
-//! that a scan ends while it is read.
+//! Decoded content: matches for every line layout, the decoding budget, and interrupts during
+//! decoding.
 
 use crate::detect::detector;
 use crate::support::encode;
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Encodes large texts; `encode::base64` is exact and slow.
+/// Encodes large texts; `encode::base64` is slow.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
@@ -34,7 +34,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     gzip.finish().expect("in memory")
 }
 
-/// Text of about this length, with nothing in it that could be a token.
+/// Returns text of about this length that contains no candidate.
 fn prose(len: usize) -> String {
     let mut random = Random(77);
     let words = ["alpha", "Beta", "gamma 3", "delta,", "epsilon: 5", "Zeta", "eta\n"];
@@ -50,7 +50,7 @@ fn token(seed: u64) -> String {
     mint::classic(&mut Random(seed), "ghp_", 30)
 }
 
-/// The encodings in which a token is found, and whether something was not decoded to its end.
+/// Returns the encodings in which a token is found, and `true` if something was not decoded completely.
 fn found(detector: &Detector, bytes: &[u8], token: &str) -> (Vec<String>, bool) {
     let (mut scratch, mut encodings) = (Scratch::default(), Vec::new());
     detector.find(Haystack::whole(bytes), 0..bytes.len(), &mut scratch, |it, secret| {
@@ -75,7 +75,7 @@ fn base64_is_decoded_once_for_any_line_layout() {
         let wanted = (vec!["base64 of base64".to_owned()], false);
         assert_eq!(found(&detector, bytes.as_bytes(), &token), wanted, "{between:?}");
     }
-    // Lines of which every other is too short to be taken for base64.
+    // Every other line is too short to be recognized as base64.
     let mut uneven = String::new();
     let mut rest = &*encoded;
     while rest.len() > 103 {
@@ -94,7 +94,7 @@ fn text_within_joined_base64_is_found_at_every_alignment() {
         let token = token(seed);
         let inner = base64(format!("some text {token} and more of it").as_bytes());
         let second = base64(format!("the second one holds {inner}, and it ends here").as_bytes());
-        // Without padding, what follows has another alignment.
+        // Without padding, the following text has another alignment.
         let first = base64(prose(90 + seed as usize).as_bytes());
         for first in [first.trim_end_matches('='), &first] {
             for between in ["\" + \"", "\"\n\"", "\n:\n"] {
@@ -201,7 +201,7 @@ fn ordinary_content_stays_within_the_decoding_budget() {
     }
 }
 
-/// Deflate of zeros: a body that is repeated so often that it inflates to gibibytes.
+/// Returns a Deflate stream of zeros that inflates to `mebibytes`.
 fn zeros(mebibytes: usize) -> Vec<u8> {
     let mut deflate = Compress::new(Compression::best(), false);
     let mut part = Vec::with_capacity(1 << 16);
@@ -211,7 +211,7 @@ fn zeros(mebibytes: usize) -> Vec<u8> {
     body
 }
 
-/// A file whose content takes minutes to be read.
+/// Returns a file whose content takes minutes to decode.
 fn endless(name: &str) -> Vec<u8> {
     let repeated = |one: &[u8], len: usize| one.repeat(len / one.len() + 1);
     let tool = |program: &str| {
@@ -227,7 +227,7 @@ fn endless(name: &str) -> Vec<u8> {
     };
     match name {
         "a.gz" => [&b"\x1f\x8b\x08\0\0\0\0\0\0\xff"[..], &zeros(40_000), &[0; 8]].concat(),
-        // Streams without content, of which a decoder reads millions at a time.
+        // Streams without content, of which a decoder reads millions at once.
         "empty.gz" => repeated(&gzip(b""), 150 << 20),
         "a.bz2" => repeated(&tool("bzip2"), 20 << 20),
         "a.xz" => repeated(&tool("xz"), 40 << 20),
@@ -248,7 +248,7 @@ fn endless(name: &str) -> Vec<u8> {
             zip
         }
         "a.pack" => {
-            // One blob of 40 GiB: its kind and length, of which each byte has seven bits.
+            // One blob of 40 GiB: its type and its length in base 128.
             let mut pack = b"PACK\0\0\0\x02\0\0\0\x01".to_vec();
             let len = 40_000_u64 << 20;
             pack.push(0x80 | 3 << 4 | (len & 15) as u8);

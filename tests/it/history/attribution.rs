@@ -1,4 +1,4 @@
-//! Which commit brought a token, which took it away, and what reaches it.
+//! Attribution: commits that introduce and remove a token, and references that reach it.
 
 use super::{introduced, is_reachable, refs, removed, token};
 use crate::support::repo::{Repo, START};
@@ -96,7 +96,7 @@ fn a_token_in_several_root_commits_is_introduced_by_each() {
     repo.git(&["merge", "-q", "--allow-unrelated-histories", "-X", "ours", "-m", "m", "main"]);
     let places = repo.scan_history().locations(&token(1));
     let commits: Vec<_> = places.iter().map(introduced).collect();
-    // A root without parents begins with what the index had kept.
+    // The root commit contains the files that are still in the index.
     let mut expected = vec![&*first, &*root, &*second, &*third, &*third];
     expected.sort_unstable();
     let mut sorted = commits.clone();
@@ -217,7 +217,7 @@ fn every_branch_that_removes_a_token_is_reported() {
     assert!(text.contains("and 1 more; reached by refs/heads/main, refs/heads/side"), "{text}");
 }
 
-/// What git says of a path by comparing every commit with its parents.
+/// Returns the introductions of a token found by comparing every commit with its parents with git.
 fn naive(repo: &Repo, token: &str) -> Vec<(String, String)> {
     let holds = |commit: &str| -> Vec<String> {
         let found = repo.command(repo.path(), &["grep", "-I", "-l", "-F", "-e", token, commit]);

@@ -1,11 +1,11 @@
-//! `scan --state`: what was read is not read again, and nothing is lost by that.
+//! `scan --state`: scanned objects are not read again, and no finding is lost.
 
 use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use serde_json::Value;
 
-/// Scans with a state beside the repository; the report must be that of a scan without one.
+/// Scans with a state next to the repository and asserts that the report equals that of a scan without one.
 #[track_caller]
 fn scan(repo: &Repo) -> RunOutput {
     let state = repo.sibling("state");
@@ -200,7 +200,7 @@ fn a_file_that_is_not_a_state_is_not_overwritten() {
     assert!(std::fs::read_to_string(&path).expect("a file").contains("ddpatrol-state/"));
 }
 
-/// Removes what git no longer needs.
+/// Removes unreachable objects.
 fn drop_unreachable(repo: &Repo) {
     repo.git(&["reflog", "expire", "--expire=now", "--all"]);
     repo.git(&["gc", "-q", "--prune=now"]);
@@ -250,7 +250,7 @@ fn a_killed_scan_resumes_after_the_completed_repositories() {
     for (seed, repo) in (1..).zip(&repos) {
         repo.commit_file("a", token(seed));
     }
-    // The rest of the scan takes long enough to be killed in: it has many objects to read.
+    // The second repository has many objects, so that the scan can be killed while it reads them.
     let large = Repo::new();
     for number in 0..40 {
         large.write(format!("{number}"), vec![number; 8 << 20]);

@@ -1,5 +1,5 @@
-//! What is broken, missing or no repository is told, everything else is scanned, and the exit code
-//! is never 0.
+//! Corrupt and missing repositories and objects: they are reported, everything else is scanned, and the
+//! exit code is never 0.
 
 use super::{introduced, token};
 use crate::support::repo::Repo;
@@ -12,7 +12,7 @@ fn damage(path: &Path, at: usize) {
     for byte in &mut bytes[at..at + 3] {
         *byte ^= 0x5a;
     }
-    // Git makes objects read-only.
+    // Git creates objects read-only.
     std::fs::remove_file(path).expect("it is ours");
     std::fs::write(path, bytes).expect("room");
 }
@@ -107,7 +107,7 @@ fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
         damage(&pack, offset + 6);
         let code = if kind == "blob" { 2 } else { 1 };
         assert_incomplete(&repo.scan(&["--history-only"]), code, &id);
-        // Git writes no object that it has, so another repository writes it.
+        // Git does not write an object that it has, so another repository writes it.
         let other = repo.loose(&id);
         std::fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
         let spare = Repo::new();
@@ -273,7 +273,7 @@ fn a_truncated_tag_object_is_reported_and_the_scan_ends() {
     let file = repo.loose(&repo.id("v1"));
     let whole = std::fs::read(&file).expect("it is loose");
     for len in [whole.len() / 2, whole.len() - 4, 20, 3, 0] {
-        // Git writes objects without the right to write.
+        // Git creates objects read-only.
         std::fs::remove_file(&file).expect("it is ours");
         std::fs::write(&file, &whole[..len]).expect("it is ours");
         let ran = repo.scan(&["--history-only"]);

@@ -1,4 +1,4 @@
-//! The objects that hold a token are those of a search of what `git cat-file` prints.
+//! Objects with tokens, compared with a search in the output of `git cat-file`.
 
 use super::redaction::{Planted, planted};
 use super::{introduced, token};
@@ -6,8 +6,8 @@ use crate::support::mint::{self, Random};
 use crate::support::repo::Repo;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The objects that hold each token and its offsets in them, by a search of what `git cat-file`
-/// prints.
+/// Returns the objects that contain each token and its offsets, by a search in the output of
+/// `git cat-file`.
 fn naive(repo: &Repo, tokens: &[String]) -> BTreeMap<String, BTreeSet<(String, u64)>> {
     let all = ["cat-file", "--batch-all-objects", "--unordered", "--batch"];
     let stream = repo.git_bytes(&all, "");
@@ -53,7 +53,7 @@ fn matches_equal_a_naive_search_for_every_packing() {
     let tokens: Vec<String> = (1..=4).map(token).collect();
     let mut random = Random(3);
     let mut lines: Vec<String> = (0..60).map(|_| random.base62(40)).collect();
-    // One stream makes all commits, many times as fast as as many calls of git.
+    // One `git fast-import` stream is much faster than one git process for each commit.
     let mut stream = String::new();
     for version in 0..200 {
         for _ in 0..3 {
@@ -71,7 +71,7 @@ fn matches_equal_a_naive_search_for_every_packing() {
                 text.insert(at, format!("{}{token}", "é".repeat(random.below(9))));
             }
         }
-        // A token cut in two, and one right behind another.
+        // A token cut in two, and one directly after another.
         text.push(tokens[0][..40].to_owned());
         text.push(format!("{}{}", tokens[1], tokens[2]));
         let text = text.join("\n");
@@ -123,7 +123,7 @@ fn the_number_of_workers_changes_nothing() {
     }
 }
 
-/// Each token's objects and the offsets and lengths of what spells it in them.
+/// Returns the objects of each token, with the offset and length of each occurrence.
 fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
     let report = repo.scan_history().json();
     let findings = report["findings"].as_array().expect("a list").iter();
@@ -143,8 +143,8 @@ fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
     objects
 }
 
-/// A text in one of the disguises that small edits make and unmake. Gentle ones are those that do not
-/// have a file searched whole for good.
+/// Returns a token in an encoding that small edits create and destroy. With `gentle`, only encodings that
+/// do not make every later version of a file be scanned completely.
 fn disguised(random: &mut Random, token: &str, gentle: bool) -> Vec<u8> {
     use crate::support::encode::{self, ESCAPES, Which};
     let text = format!("{}{token}{}", random.text(b"abc ", 3), random.text(b"xyz ", 3));
@@ -191,7 +191,7 @@ fn encoded_tokens_in_deltas_equal_those_of_a_full_scan() {
             for _ in 0..1 + random.below(3) {
                 let at = random.below(content.len());
                 match random.below(6) {
-                    // What is cut here and put back there makes junctions of copies.
+                    // Cutting and reinserting text creates junctions of copy instructions.
                     0 => {
                         let end = content.len().min(at + random.below(300));
                         let part: Vec<u8> = content.drain(at..end).collect();
@@ -246,7 +246,7 @@ fn a_line_joined_with_the_next_one_by_an_edit_is_scanned_again() {
     let filler: String =
         (0..80).map(|_| random.text(b"abcdef ghi klm opq r s", 60) + "\n").collect();
     let token = mint::classic(&mut random, "npm_", 30);
-    // Two lines, the first of which ends within the head, and neither long enough to be decoded whole.
+    // The first of two lines ends within the head, and neither is long enough to be decoded alone.
     let text = format!("{}{token}", random.base62(43));
     let lines = crate::support::encode::folded(
         &crate::support::encode::base64(text.as_bytes()),
@@ -275,7 +275,7 @@ fn tree_versions_that_differ_in_one_entry_are_all_scanned() {
         }
     }
     repo.commit("clean");
-    // The same entry of each tree, at one offset in all of them; one brings a token.
+    // The same entry at the same offset in each tree; one entry name contains a token.
     let mut commits = Vec::new();
     for turn in 0..4 {
         for dir in 0..40 {

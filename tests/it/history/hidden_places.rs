@@ -1,4 +1,4 @@
-//! Where others do not look: each of these places is found by default.
+//! Places that are easily overlooked; all of them are scanned by default.
 
 use super::{introduced, is_reachable, refs, removed, token};
 use crate::support::mint::{self, Random};
@@ -200,7 +200,7 @@ fn tokens_in_names_of_files_folders_branches_and_tags_are_found() {
     assert_eq!(removed(&ran.only_location(&token(2))), [gone]);
     let path = format!("é/{}***", &token(2)[..29]);
     assert_eq!(ran.only_location(&token(2))["path"], path);
-    // A tag object holds its name, too.
+    // A tag object contains its name, too.
     for (seed, places) in [(3, 1), (4, 1), (5, 2)] {
         let found = ran.locations(&token(seed));
         assert_eq!(found.len(), places);

@@ -1,10 +1,10 @@
-//! Large blobs, and objects that move while they are read.
+//! Large blobs, and objects that are repacked while they are read.
 
 use super::{introduced, is_reachable, token};
 use crate::support::repo::Repo;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Makes a file of a size that nothing holds whole; it compresses well.
+/// Returns content that is too large to be held in memory at once and compresses well.
 fn large(token: &str, len: usize, at: usize) -> Vec<u8> {
     let mut content =
         b"0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnop\n".repeat(len / 63);
@@ -58,7 +58,7 @@ fn objects_moved_by_a_concurrent_repack_are_found_and_attributed() {
         (0..6).map(|n| n * 100 + 50).map(|n| (n, repo.id(&format!("main~{}", 599 - n)))).collect();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Also after a failure, which would otherwise wait for the other thread for ever.
+        // Stops the other thread after a failed assertion, too; the test would hang otherwise.
         let _stopping = Stopping(&stop);
         scope.spawn(|| {
             let mut turn = 0;
@@ -81,7 +81,7 @@ fn objects_moved_by_a_concurrent_repack_are_found_and_attributed() {
     });
 }
 
-/// Ends what runs beside a test.
+/// Stops the thread that runs during a test.
 struct Stopping<'a>(&'a AtomicBool);
 
 impl Drop for Stopping<'_> {

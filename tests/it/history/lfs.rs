@@ -1,10 +1,10 @@
-//! Git LFS: a token in an object is traced by the pointer that stands for it.
+//! Git LFS: a token in an object is attributed by the pointer to the object.
 
 use super::token;
 use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 
-/// Puts an object into the store and commits its pointer.
+/// Writes an object into the store and commits its pointer.
 fn commit(repo: &Repo, name: &str, content: &str) -> String {
     let oid: String =
         Sha256::digest(content.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();

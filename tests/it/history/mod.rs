@@ -1,4 +1,4 @@
-//! The whole history of repositories that the real `git` made.
+//! Scans of the whole history of repositories created by the real `git`.
 
 mod attribution;
 mod cache;
@@ -13,12 +13,12 @@ mod redaction;
 use crate::support::mint::token;
 use serde_json::Value;
 
-/// The commit that brought the token to this place; empty if none did.
+/// Returns the commit that introduced the token at a location, or an empty string.
 fn introduced(place: &Value) -> &str {
     place["git"]["introduced"]["commit"].as_str().unwrap_or_default()
 }
 
-/// The commits that took the token away from this place.
+/// Returns the commits that removed the token from a location.
 fn removed(place: &Value) -> Vec<&str> {
     let list = place["git"]["removed"].as_array().expect("a list").iter();
     list.map(|it| it["commit"].as_str().expect("an id")).collect()

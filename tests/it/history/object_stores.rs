@@ -1,4 +1,4 @@
-//! Objects wherever a repository keeps them, each once.
+//! Every store of objects in a repository; each object is scanned once.
 
 use super::{introduced, is_reachable, token};
 use crate::support::encode;
@@ -6,7 +6,7 @@ use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
 use std::collections::BTreeSet;
 
-/// Three commits, the tokens 1 to 3, each in a file of its own that is gone in HEAD.
+/// Creates three commits with the tokens 1 to 3, each in its own file, which HEAD no longer has.
 fn with_history() -> (Repo, Vec<String>) {
     let repo = Repo::new();
     let commits = (1..=3).map(|n| repo.commit_file(&format!("f{n}"), token(n))).collect();
@@ -294,7 +294,7 @@ fn a_reftable_repository_is_scanned() {
     assert_needs_git(&repo);
 }
 
-/// Without the program `git` the content is scanned all the same, and what is missing is told.
+/// Asserts that without the program `git` the content is scanned and the missing part is reported.
 #[track_caller]
 fn assert_needs_git(repo: &Repo) {
     let ran = repo.scan(&[]);
@@ -358,13 +358,13 @@ fn the_administrative_files_of_a_repository_are_scanned() {
     std::fs::write(mirror.join("FETCH_HEAD"), &one).expect("a file");
     let ran = repo.run_without_git(&mirror, &["scan", "--report", "json"]);
     assert_eq!(places(&ran), ["FETCH_HEAD"]);
-    // Of a pull with a password only the reflog knows; of a commit's message the commit is told.
+    // Only the reflog has the URL with the password; for a token in a message, the commit is reported.
     repo.write(".git/logs/HEAD", format!("{}\n", token(38)));
     repo.commit(token(39));
     let ran = repo.scan(&[]);
     assert_eq!(ran.only_location(&token(38))["path"], ".git/logs/HEAD");
     assert_eq!(ran.only_location(&token(39))["part"], "commit");
-    // What the configuration excludes stays out.
+    // Paths that the configuration excludes are not scanned.
     repo.write(".ddpatrol.toml", "exclude = [\".git/\"]\n");
     assert_eq!(places(&repo.scan(&[])), ["-"], "the message");
 }

@@ -1,4 +1,4 @@
-//! What reports tell of history: never a token, nothing that steers a terminal.
+//! Reports of a history: they contain neither a token nor terminal control sequences.
 
 use super::token;
 use crate::support::repo::Repo;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// Tokens that stand in every kind of place, each in one.
+/// A repository with one token in each kind of place.
 pub(super) struct Planted {
     pub(super) repo: Repo,
     pub(super) tokens: Vec<String>,
 }
 
-/// Makes a commit of somebody else.
+/// Creates a commit of another author.
 fn commit_as(repo: &Repo, name: &[u8], email: &str, message: &str) {
     repo.git(&["add", "-A"]);
     let args = ["commit", "-q", "--allow-empty", "-m", message];
@@ -26,7 +26,7 @@ pub(super) fn planted() -> Planted {
     let tokens: Vec<String> = (0..20).map(token).collect();
     let of = |n: usize| tokens[n].as_str();
     repo.commit_file("x", "nothing");
-    // A token at a place that every other part of the place's telling holds too.
+    // This token occurs in every part of the description of its location.
     repo.write(format!("{}/{}.txt", of(0), of(1)), format!("a {} b\n{}", of(2), of(19)));
     let name = format!("N {}", of(3));
     let subject = format!("subject {}\n\nbody {}", of(5), of(6));
@@ -94,7 +94,7 @@ fn history_reports_mask_tokens_in_every_part_of_a_repository() {
     for (n, token) in tokens.iter().enumerate() {
         assert!(!report.locations(token).is_empty(), "token {n} is found");
     }
-    // What cannot be read, and references that lead nowhere, are told with names too.
+    // Messages about unreadable objects and dangling references contain names, too.
     repo.write(format!(".git/refs/heads/{}", tokens[12]), "1".repeat(40));
     repo.write(format!(".git/refs/heads/{}x", tokens[13]), format!("ref: refs/{}", tokens[1]));
     repo.write("inner/.git", format!("gitdir: {}", tokens[0]));
@@ -171,7 +171,7 @@ fn names_that_are_not_utf8_are_reported_losslessly() {
 fn validated(repo: &Repo, args: &[&str]) -> Value {
     let ran = repo.run_without_git(repo.path(), &[&["scan", "--report", "sarif"], args].concat());
     let sarif = ran.json();
-    // The official schema has one pattern with a lone `]`, which only JavaScript takes.
+    // The official schema has a pattern with an unescaped `]`, which only JavaScript accepts.
     let schema = include_str!("../../data/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}\\\\]?$");
     let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
     let validator = jsonschema::options().should_validate_formats(true).build(&schema);

@@ -1,4 +1,4 @@
-//! Error messages: each names what failed, where, and how to fix it.
+//! Error messages: each names the failure, the place and the fix.
 
 use super::assert_ran;
 use super::fixture::gzip;
@@ -6,7 +6,7 @@ use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
 
-/// Runs commands in a folder with these files; one snapshot for each.
+/// Runs commands in a folder with these files and compares each output with a snapshot.
 fn fail(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {
     let tree = Tree::new();
     for (name, content) in files {

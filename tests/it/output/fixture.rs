@@ -1,4 +1,4 @@
-//! The repository that the report snapshots show: every kind of finding once.
+//! The repository of the report snapshots, with every kind of finding once.
 
 use crate::support::encode;
 use crate::support::mint::{self, Random, failed_candidate, token};
@@ -14,7 +14,7 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Builds a repository with tokens in the work tree, in its history only, encoded, in an archive,
-/// allowed by a comment, known by a baseline, and one that only looks like a token.
+/// allowed by a comment, known by a baseline, and one candidate with a wrong checksum.
 pub(super) fn repository() -> Repo {
     let repo = Repo::new();
     repo.write("config/app.env", format!("# settings\nDD_API_TOKEN={}\n", token(1)));

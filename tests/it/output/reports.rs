@@ -64,7 +64,7 @@ fn skipped_files_are_counted_in_the_report() {
     }
 }
 
-/// A repository with a base and one commit that adds a token, moves one, and keeps one.
+/// Creates a repository with a base and one commit that adds, moves and keeps a token.
 fn changed() -> Repo {
     let repo = Repo::new();
     repo.write("kept.env", format!("A={}\n", token(1)));

@@ -1,4 +1,4 @@
-//! Nobody's change decides about itself: a range is judged by its base's configuration.
+//! A range is judged by the policy of its base, never by its own.
 
 use super::*;
 use crate::support::mint::{self, Random};
@@ -28,7 +28,7 @@ fn configuration_changes_take_effect_after_the_merge() {
             notes(&ran).contains("the change edits .ddpatrol.toml: that counts after"),
             "{ran:?}"
         );
-        // After the merge it counts.
+        // The configuration takes effect after the merge.
         repo.git(&["checkout", "-q", "main"]);
         repo.git(&["merge", "-q", "topic"]);
         repo.git(&["checkout", "-q", "-b", "later"]);
@@ -120,7 +120,7 @@ fn a_new_branch_uses_the_existing_policy_and_a_root_commit_uses_none() {
     let args = ["range", "--report", "json", &format!("{zeros}..topic")];
     let ran = repo.run_in(&clone, &args, &[]);
     assert_eq!(standings(&ran), ["x allow", "y"], "{ran:?}");
-    // One commit is judged by its parent; the first has none, so nothing decides about it.
+    // A commit is judged by the policy of its parent; the first has none.
     let ran = repo.run_in(&clone, &["range", "--report", "json", "HEAD"], &[]);
     assert_eq!(standings(&ran), ["x allow", "y"], "{ran:?}");
     let alone = Repo::with_files(&[(CONFIG, &allow(1, "let me in")), ("x", &token(1))]);

@@ -1,4 +1,4 @@
-//! `.ddpatrol.toml` on the disk: where it is found, what it does.
+//! `.ddpatrol.toml` on disk: its discovery and its settings.
 
 use super::*;
 use crate::support::mint::{self, Random};

@@ -1,4 +1,4 @@
-//! What was decided before: configuration, baseline, allow list, `ddpatrol:allow`.
+//! Policy: configuration, baseline, allowlist, `ddpatrol:allow`.
 
 mod base_policy;
 mod baseline;
@@ -20,7 +20,7 @@ fn allow(seed: u64, reason: &str) -> String {
     format!("[[allow]]\nfingerprint = \"{}\"\nreason = \"{reason}\"\n", fingerprint(seed))
 }
 
-/// Says how each finding stands: its first path and by what it does not count, sorted.
+/// Returns the first path of each finding and the suppression of suppressed ones, sorted.
 fn standings(ran: &RunOutput) -> Vec<String> {
     let report = ran.json();
     let findings = report["findings"].as_array().expect("a list");

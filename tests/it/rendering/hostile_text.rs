@@ -1,4 +1,4 @@
-//! Hostile texts in every field and every name: they stay text.
+//! Hostile texts in every field and name: every format renders them as text.
 
 use super::{document, finding, report, spelled, strict_html};
 use crate::support::mint::{self, Random};
@@ -35,7 +35,7 @@ const HOSTILE: [&str; 24] = [
     " <details open ontoggle=alert(1)> ",
 ];
 
-/// A report whose every text is hostile.
+/// Returns a report with this text in every field.
 fn hostile(text: &str) -> ddpatrol::report::Document {
     let mut shaped = finding(1, text);
     shaped["evidence"] = json!("shaped");
@@ -100,7 +100,7 @@ fn every_line_of_annotations_is_an_expected_command() {
         assert_eq!(lines.len(), spelled(&hostile("text"), "github").lines().count(), "{text:?}");
         for line in lines {
             assert!(!line.contains("##["), "{line}");
-            // As the runner reads it: up to the next `::` stand the name and the properties.
+            // The runner parses the name and the properties up to the next `::`.
             let (head, _) = line[2..].split_once("::").expect("a command");
             let (name, properties) = head.split_once(' ').expect("properties");
             assert!(["error", "warning", "notice"].contains(&name), "{line}");
@@ -129,7 +129,7 @@ fn no_text_becomes_markup_a_link_or_a_mention_in_markdown() {
             let own = ["<details>", "</details>", "<summary>", "</summary>", "[!CAUTION]"];
             let prose = own.iter().fold(prose, |prose, it| prose.replace(it, ""));
             let prose = prose.trim_start_matches(['#', '>', ' ']);
-            // What is left of numbers for characters is no reference to an issue.
+            // The rest of a numeric character reference is not a reference to an issue.
             let prose = prose.replace("&#", "&");
             for bad in ["<", "@", "#", "](", "![", "://", "www.", "GH-", "`", "~~", "$"] {
                 assert!(!prose.contains(bad), "{text:?}: {bad} in {line}");
@@ -138,8 +138,8 @@ fn no_text_becomes_markup_a_link_or_a_mention_in_markdown() {
     }
 }
 
-/// Takes out what Markdown shows as it is: spans between single backticks, and `<code>` elements whose
-/// content has no character of strict_html.
+/// Removes text that Markdown renders literally: spans between single backticks, and `<code>` elements
+/// whose content has no markup character.
 fn without_code(line: &str) -> String {
     let mut rest = line.to_owned();
     while let Some((before, after)) = rest.split_once("<code>") {
@@ -152,7 +152,7 @@ fn without_code(line: &str) -> String {
     parts.into_iter().step_by(2).collect()
 }
 
-/// A repository whose every name and message is hostile and holds a token.
+/// Creates a repository with hostile text and a token in every name and message.
 fn planted() -> (Repo, Vec<String>) {
     let repo = Repo::new();
     let mut tokens = Vec::new();

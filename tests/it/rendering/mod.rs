@@ -1,5 +1,5 @@
-//! The formats that people read in browsers and on GitHub: no text of what was scanned steers them,
-//! nothing is cut silently.
+//! HTML, Markdown and GitHub annotations: scanned text is never interpreted as markup or commands, and
+//! omissions are stated.
 
 mod hostile_text;
 mod strict_html;
@@ -12,14 +12,14 @@ use ddpatrol::rules;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Reads a document from a saved report.
+/// Parses a saved report.
 fn document(report: &Value) -> Document {
     let rules = Arc::new(rules::builtin().expect("the built-in rules"));
     let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
     document::read(&report.to_string(), &redactor, &rules, None).expect("a report").document
 }
 
-/// Spells a document in one of the formats.
+/// Renders a document in one of the formats.
 fn spelled(document: &Document, format: &str) -> String {
     let mut out = Vec::new();
     match format {
@@ -31,7 +31,7 @@ fn spelled(document: &Document, format: &str) -> String {
     String::from_utf8(out).expect("reports are UTF-8")
 }
 
-/// A report of these findings.
+/// Returns a JSON report with these findings.
 fn report(findings: &[Value]) -> Value {
     json!({
         "schema": "ddpatrol-report/1",
@@ -53,7 +53,7 @@ fn report(findings: &[Value]) -> Value {
     })
 }
 
-/// A finding whose every text is `text`.
+/// Returns a finding with `text` in every field.
 fn finding(number: usize, text: &str) -> Value {
     let person = json!({"name": text, "email": text, "date": text});
     let commit = json!({"commit": text, "author": person, "committer": person, "subject": text});
@@ -80,7 +80,7 @@ fn finding(number: usize, text: &str) -> Value {
     })
 }
 
-/// A plain finding at a path.
+/// Returns a finding without git data at a path.
 fn plain(number: usize, path: &str) -> Value {
     let mut finding = finding(number, "text");
     finding["locations"][0]["path"] = json!(path);

@@ -1,11 +1,11 @@
-//! A reader of tags that knows no leniency: what it does not know is a fault.
+//! A strict HTML parser: unknown or malformed markup is a failure.
 
-/// The elements that have no end.
+/// Elements without an end tag.
 const VOID: [&str; 2] = ["meta", "input"];
 
-/// Asserts that a page is well formed, and returns its elements with their attributes.
+/// Asserts that a page is well formed and returns its elements with their attributes.
 ///
-/// It is strict where browsers are lenient: every `<` begins a tag, every attribute is quoted, every
+/// Stricter than browsers: every `<` begins a tag, every attribute is quoted, and every
 /// element is closed by its own end tag.
 #[track_caller]
 pub(super) fn elements(page: &str) -> Vec<(String, Vec<(String, String)>)> {
@@ -39,7 +39,7 @@ pub(super) fn elements(page: &str) -> Vec<(String, Vec<(String, String)>)> {
     elements
 }
 
-/// Finds the end of a tag, past quoted values.
+/// Returns the end of a tag, ignoring `>` in quoted values.
 fn end_of(tag: &str) -> usize {
     let mut quoted = false;
     tag.bytes()

@@ -1,4 +1,4 @@
-//! What does not fit is counted; what does not count is told.
+//! Size limits of formats: omitted findings are counted, suppressed findings are listed.
 
 use super::{document, finding, plain, report, spelled, strict_html};
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ fn the_page_loads_nothing_and_allows_only_its_own_script_and_style() {
     }
 }
 
-/// Base64 bit by bit.
+/// Encodes base64 bit by bit.
 fn base64(bytes: &[u8]) -> String {
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bits: String = bytes.iter().map(|it| format!("{it:08b}")).collect();

@@ -1,5 +1,5 @@
-//! Many places of one token, and many tokens in one content: every place is listed once, with its own
-//! position, and what a format omits it counts.
+//! Many locations of one token and many tokens in one blob: every location is listed once with its own
+//! position, and formats count what they omit.
 
 use crate::support::mint::token;
 use crate::support::repo::Repo;
@@ -7,19 +7,19 @@ use crate::support::tree::{RunOutput, Tree};
 use serde_json::Value;
 use std::process::Command;
 
-/// More than any format lists, and than a content has with the text around them.
+/// More locations than any format lists, and more than have snippets.
 const MANY: usize = 1_234;
 
-/// A log of so many lines with the token in each, at columns that differ.
+/// Returns a log with the token in each line, at different columns.
 fn log(token: &str, lines: usize) -> String {
     let line = |n: usize| format!("{n} {} Bearer {token} \"é\"\n", "x".repeat(n % 71));
     (0..lines).map(line).collect()
 }
 
-/// Where one place is: line, column, end line, end column, offset, length.
+/// A position: line, column, end line, end column, offset, length.
 type Position = [u64; 6];
 
-/// Every place of a token in a text, found line by line.
+/// Returns every position of a token in a text, by a search line by line.
 fn expected(text: &str, token: &str) -> Vec<Position> {
     let (mut places, mut offset) = (Vec::new(), 0);
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
@@ -135,7 +135,7 @@ fn tokens_on_one_long_line_and_in_utf16_have_their_columns() {
     let wanted: Vec<_> = lines(expected(&text, &token)).collect();
     let found: Vec<_> =
         lines(positions(&tree.run(&["scan", "--report", "json", "wide"]))).collect();
-    // Beyond the first window no column is known; the line is.
+    // After the first window only the line is known, not the column.
     assert_eq!(found.len(), wanted.len());
     for (found, wanted) in found.iter().zip(&wanted).take(700) {
         assert_eq!(found, wanted);

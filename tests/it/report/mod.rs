@@ -1,4 +1,4 @@
-//! Reports: right, complete, and never with a secret.
+//! Reports: correct, complete, and without secrets.
 
 mod many_matches;
 mod paths;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
 
-/// Asserts that no part of a token's secret stands in what was printed.
+/// Asserts that the output contains no part of a token's secret.
 fn assert_masked(ran: &RunOutput, tokens: &[(&str, String)]) {
     let told = ran.stdout() + &ran.stderr();
     for (rule, token) in tokens {
@@ -89,8 +89,8 @@ fn the_fingerprint_depends_on_the_token_alone() {
 fn sarif(tree: &Tree, args: &[&str]) -> Value {
     let ran = tree.run(&[&["scan", "--report", "sarif"], args].concat());
     let sarif = ran.json();
-    // The official schema has one pattern, of a property that is not used here, with a lone `]`,
-    // which only JavaScript's lax regular expressions take.
+    // The official schema has a pattern, of an unused property, with an unescaped `]`, which only
+    // JavaScript's regular expressions accept.
     let schema = include_str!("../../data/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}\\\\]?$");
     let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
     let validator = jsonschema::options().should_validate_formats(true).build(&schema);

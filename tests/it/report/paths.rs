@@ -1,4 +1,4 @@
-//! Paths in reports: relative to the repository, whatever folder was scanned from.
+//! Paths in reports: relative to the repository, independent of the current folder.
 
 use crate::archive::containers::python;
 use crate::support::mint::token;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The URIs of all places of a SARIF report.
+/// Returns the URIs of all locations of a SARIF report.
 fn uris(ran: &RunOutput) -> BTreeSet<String> {
     let report = ran.json();
     let mut uris = BTreeSet::new();
@@ -22,14 +22,14 @@ fn uris(ran: &RunOutput) -> BTreeSet<String> {
     uris
 }
 
-/// The paths of all annotations.
+/// Returns the paths of all annotations.
 fn annotated(ran: &RunOutput) -> BTreeSet<String> {
     let text = ran.stdout();
     let files = text.lines().filter_map(|line| line.split_once(" file="));
     files.map(|(_, rest)| rest.split(',').next().unwrap_or_default().to_owned()).collect()
 }
 
-/// The pairs of `path` and `repository_path` of all places of a JSON report.
+/// Returns the pairs of `path` and `repository_path` of all locations of a JSON report.
 fn pairs(ran: &RunOutput) -> BTreeSet<(String, String)> {
     let report = ran.json();
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -42,8 +42,8 @@ fn set(list: &[&str]) -> BTreeSet<String> {
     list.iter().map(|it| (*it).to_owned()).collect()
 }
 
-/// Runs a scan in a folder and requires these paths of SARIF, of annotations, and of SARIF that is made
-/// of the saved JSON report in another folder.
+/// Runs a scan in a folder and asserts the paths of SARIF, of annotations, and of SARIF rendered
+/// from the saved JSON report in another folder.
 #[track_caller]
 fn expect(repo: &Repo, folder: &Path, args: &[&str], wanted: &[&str]) {
     let with = |format: &str| repo.run_in(folder, &[args, &["--report", format]].concat(), &[]);
@@ -54,7 +54,7 @@ fn expect(repo: &Repo, folder: &Path, args: &[&str], wanted: &[&str]) {
     let again =
         |format| repo.run_in(Path::new("/"), &[&from[..], &["--report", format]].concat(), &[]);
     assert_eq!(again("sarif").stdout(), with("sarif").stdout(), "{args:?}");
-    // An annotation is made of the best place only.
+    // Only the first location of a finding is annotated.
     let files = annotated(&with("github"));
     assert!(!files.is_empty() && files.is_subset(&set(wanted)), "{args:?}: {files:?}");
     assert_eq!(annotated(&again("github")), files, "{args:?}");
@@ -102,7 +102,7 @@ fn paths_of_several_repositories_are_relative_to_their_common_folder() {
     expect(&repo, &around, &["scan", "repo", "other"], wanted);
     expect(&repo, &top, &["scan", ".", "../other/clone"], wanted);
     expect(&repo, Path::new("/"), &["scan", &around.to_string_lossy()], wanted);
-    // All are scanned, and one holds a token.
+    // All repositories are scanned, and one contains a token.
     repo.try_git(&around.join("other/clone"), &["rm", "-q", "x"], "");
     expect(&repo, &around, &["scan", "--files-only", "repo", "other/clone"], &["repo/x"]);
     let ran = repo.run_in(&around, &["scan", "--report", "json"], &[]);
@@ -110,7 +110,7 @@ fn paths_of_several_repositories_are_relative_to_their_common_folder() {
         pairs(&ran),
         [("repo/x", "x"), ("other/clone/x", "x")].map(|(a, b)| (a.into(), b.into())).into()
     );
-    // A file beside the repositories.
+    // A file next to the repositories.
     std::fs::write(around.join("loose"), token(3)).expect("a file");
     expect(&repo, &around, &["scan", "repo", "loose"], &["repo/x", "loose"]);
 }

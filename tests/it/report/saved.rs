@@ -1,11 +1,11 @@
-//! `ddpatrol report` and `ddpatrol diff`: saved reports in, other reports and differences out.
+//! `ddpatrol report` and `ddpatrol diff`: rendering and comparing saved reports.
 
 use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
 use serde_json::Value;
 
-/// A repository with tokens in files, history, messages and names, some of which do not count.
+/// Creates a repository with tokens in files, history, messages and names, some of them suppressed.
 fn full() -> Repo {
     let repo = Repo::with_files(&[("a b", &token(1)), ("gone", &token(2))]);
     repo.commit_files(
@@ -17,7 +17,7 @@ fn full() -> Repo {
     repo
 }
 
-/// What does not depend on the time it took.
+/// Removes durations from a text.
 fn timeless(text: &str) -> String {
     let lines = text.lines().map(|line| match line.split_once(", in ") {
         Some((scanned, _)) if line.starts_with("Scanned ") => format!("{scanned}."),
@@ -119,7 +119,7 @@ fn a_diff_compares_tokens_and_fails_on_new_ones() {
     assert!(ran.stdout().contains("incomplete"), "{ran:?}");
 }
 
-/// Text as programs on Windows write it.
+/// Encodes text as Windows programs write it: with a byte order mark, or in UTF-16.
 fn windows(text: &str) -> [Vec<u8>; 3] {
     let text = format!("\u{feff}{}", text.replace('\n', "\r\n"));
     let units: Vec<u16> = text.encode_utf16().collect();

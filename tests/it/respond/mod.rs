@@ -1,5 +1,5 @@
-//! `--verify` and `--revoke`. The issuers are stand-ins: the real ones cannot be reached from a test,
-//! but for `ddpatrold`, with which `scripts/journey.sh` goes the whole way.
+//! `--verify` and `--revoke` against stub issuers. No test contacts a real issuer;
+//! `scripts/journey.sh` tests the whole way with `ddpatrold`.
 
 mod revoke;
 mod stub_issuer;
@@ -21,12 +21,12 @@ fn github(seed: u64) -> String {
     mint::classic(&mut Random(seed), "ghp_", 30)
 }
 
-/// Scans a tree with further arguments and returns the run.
+/// Scans a tree with further arguments.
 fn scan(tree: &Tree, args: &[&str]) -> RunOutput {
     tree.run(&[&["scan", "--files-only", "--report", "json"], args].concat())
 }
 
-/// The field of the only finding.
+/// Returns a field of the only finding.
 fn only(ran: &RunOutput, field: &str) -> Value {
     let document = ran.json();
     let findings = document["findings"].as_array().expect("a list").clone();

@@ -1,4 +1,4 @@
-//! Revocations: what is shown, asked, sent, and told.
+//! Revocations: preview, confirmation, requests and outcomes.
 
 use super::stub_issuer::Issuer;
 use super::{LIVE, datadog, github, only, scan, tree_with};
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 const ADMIN: &str = "an-administrators-token";
 const ACCOUNT: &str = "11111111-2222-4333-8444-555555555555";
 
-/// An issuer that takes leak reports and answers each entry the same.
+/// Starts an issuer that accepts leak reports and answers each entry with the same status.
 fn reporting(status: &'static str) -> Issuer {
     Issuer::start(move |asked, _| {
         let entries = asked.body["reports"].as_array().map_or(0, Vec::len);
@@ -20,7 +20,7 @@ fn reporting(status: &'static str) -> Issuer {
     })
 }
 
-/// Runs with an administrator's token in the environment.
+/// Runs ddpatrol with an administrator's token in the environment.
 fn run_as_admin(tree: &Tree, args: &[&str]) -> RunOutput {
     let mut command = tree.command(args);
     command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
@@ -228,7 +228,7 @@ fn scanned_content_does_not_control_where_tokens_are_sent() {
     for name in ["ddpatrol.toml", ".env"] {
         tree.write(name, format!("issuer = \"{0}\"\nDDPATROL_ISSUER={0}\n", thief.url));
     }
-    // A configuration that tries is refused, before anything is sent anywhere.
+    // A configuration with an issuer URL is rejected before any request.
     tree.write(".ddpatrol.toml", format!("issuer = \"{}\"\n", thief.url));
     let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
@@ -271,7 +271,7 @@ fn on_a_terminal_revocation_asks_for_confirmation() {
     for (answer, outcome, calls) in [("y", "revoked: by leak report", 1), ("n", "NOT REVOKED", 0)] {
         let issuer = reporting("revoked");
         let tree = tree_with(&datadog(15));
-        // util-linux's `script` gives the command a terminal of its own.
+        // util-linux's `script` runs the program in a terminal.
         let program = env!("CARGO_BIN_EXE_ddpatrol");
         let line = format!("{program} scan --revoke --issuer {}", issuer.url);
         let mut command = Command::new("script");
@@ -352,7 +352,7 @@ fn a_dry_run_does_not_fail_if_a_token_cannot_be_revoked() {
 fn an_interrupted_revocation_is_completed_and_reported() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
-    // Longer than a scan has to stop.
+    // Longer than the grace period of a scan.
     let site = Issuer::start(|_, _| {
         std::thread::sleep(std::time::Duration::from_millis(2_500));
         (204, "", String::new())

@@ -1,5 +1,5 @@
-//! A stand-in for issuers that cannot be reached from here (Datadog's sites, GitHub): a real HTTP
-//! server on this machine that answers as a script says and remembers what it was asked.
+//! A stub for issuers (Datadog's sites, GitHub): an HTTP server on this machine that answers by a
+//! script and records its requests.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// What the server was asked.
+/// A request to the server.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) method: String,
@@ -17,7 +17,7 @@ pub(super) struct Asked {
     pub(super) at: Instant,
 }
 
-/// What the server answers: status, further headers, body.
+/// A response of the server: status, further headers, body.
 pub(super) type Told = (u16, &'static str, String);
 
 /// A running server.
@@ -27,7 +27,7 @@ pub(super) struct Issuer {
 }
 
 impl Issuer {
-    /// Starts a server that answers by `script`, which gets the request and how many came before.
+    /// Starts a server that answers by `script`, which gets the request and the number of earlier requests.
     pub(super) fn start(script: impl Fn(&Asked, usize) -> Told + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -42,7 +42,7 @@ impl Issuer {
         Self { url, asked }
     }
 
-    /// Starts a server that always answers the same.
+    /// Starts a server that always sends the same response.
     pub(super) fn always(status: u16, headers: &'static str, body: &'static str) -> Self {
         Self::start(move |_, _| (status, headers, body.to_owned()))
     }
@@ -67,7 +67,7 @@ fn serve(
             log.len() - 1
         };
         let (status, headers, body) = script(&asked, before);
-        // Issuers answer in JSON unless a script says otherwise.
+        // The default content type is JSON.
         let kind = "content-type: application/json\r\n";
         let kind = if headers.contains("content-type") { "" } else { kind };
         let text = format!(

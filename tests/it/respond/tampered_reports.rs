@@ -1,5 +1,5 @@
-//! `ddpatrol revoke` on saved reports that somebody changed: nothing is revoked that the report does not
-//! show, and no secret of it is printed.
+//! `ddpatrol revoke` with modified saved reports: only tokens that the report shows are revoked, and
+//! no secret of the report is printed.
 
 use super::stub_issuer::{Asked, Issuer};
 use super::{datadog, github, scan, tree_with};
@@ -17,7 +17,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A scan of this content.
+    /// Creates a fixture with a scan of this content.
     fn of(content: &str) -> Self {
         let tree = tree_with(content);
         let report = scan(&tree, &["--show-secrets"]).json();
@@ -25,7 +25,7 @@ impl Scene {
         Self { tree, site, api, report }
     }
 
-    /// Revokes what a report with this text found.
+    /// Runs `revoke` with this text as the report.
     fn revoke_text(&self, text: &str) -> RunOutput {
         self.tree.write("r.json", text);
         let mut command = self.tree.command(&[
@@ -53,7 +53,7 @@ impl Scene {
     }
 }
 
-/// Asserts that nothing was revoked and why, and that no part of these secrets is printed.
+/// Asserts that nothing was revoked, that the message contains `words`, and that no secret is printed.
 #[track_caller]
 fn assert_refused(scene: &Scene, ran: &RunOutput, words: &str, secrets: &[&str]) {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
@@ -67,7 +67,7 @@ fn assert_refused(scene: &Scene, ran: &RunOutput, words: &str, secrets: &[&str])
 fn assert_hidden(ran: &RunOutput, secrets: &[&str]) {
     let text = format!("{}{}", ran.stdout(), ran.stderr());
     for secret in secrets {
-        // Whatever is public of a token comes first.
+        // The public part of a token comes first.
         assert!(!text.contains(&secret[secret.len() - 12..]), "{text}");
     }
 }
@@ -118,7 +118,7 @@ fn a_token_listed_twice_is_revoked_once() {
     for finding in &mut masked {
         finding["secret"] = Value::Null;
     }
-    // The first that is listed has no secret.
+    // The first listed finding has no secret.
     findings.splice(0..0, masked);
     let ran = scene.revoke(&report);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
@@ -175,7 +175,7 @@ fn a_secret_of_another_rule_revokes_nothing() {
         let ran = scene.revoke(&report);
         assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&token]);
     }
-    // No provider takes tokens of a rule that is not built in.
+    // No provider accepts tokens of a rule that is not built in.
     let mut report = scene.report.clone();
     report["findings"][0]["rule"] = json!("of-their-own");
     let ran = scene.revoke(&report);

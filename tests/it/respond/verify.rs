@@ -306,7 +306,7 @@ fn a_retry_delay_applies_to_all_tokens() {
     assert_eq!(verdicts(&ran), [r#""live""#; 8]);
     let asked = issuer.asked();
     let soon = |it: &&super::stub_issuer::Asked| it.at - asked[0].at < Duration::from_millis(1_900);
-    // A request may have been on its way when the answer came.
+    // A request may have been in flight when the response arrived.
     assert!(asked.iter().skip(1).filter(soon).count() <= 1, "{asked:?}");
 }
 

@@ -1,5 +1,5 @@
-//! Trees and repositories made to hang a scan: links to devices, named pipes, huge files, and signals
-//! while a read is blocked.
+//! Trees and repositories designed to hang a scan: links to devices, named pipes, huge files; and signals
+//! during a blocked read.
 
 use crate::support::mint::token;
 use crate::support::repo::Repo;
@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-/// Puts something at a path that no program may read to its end.
+/// Creates a file without an end at a path: a link to a device, a named pipe or a huge file.
 fn plant(path: &Path, what: &str) {
     if let Ok(metadata) = path.symlink_metadata() {
         assert!(metadata.is_file(), "{}", path.display());
@@ -49,7 +49,7 @@ fn configuration_files_of_a_tree_cannot_hang_a_scan() {
             }
             let path = tree.path().join(name);
             plant(&path, what);
-            // As a file of the tree, a sparse file is scanned itself: that is not what is tested.
+            // A sparse file in the tree would be scanned itself, which this test does not cover.
             let args = ["scan", "--files-only", "--max-file-size", "1M"];
             let ran = tree.run(&args);
             let text = ran.stdout() + &ran.stderr();
@@ -112,7 +112,7 @@ fn a_named_pipe_in_a_git_folder_is_reported_and_files_are_scanned() {
     }
 }
 
-/// Waits until a process has opened a file: its read is then blocked.
+/// Waits until a process has opened a file, so that its read is blocked.
 fn wait_until_open(child: &Child, path: &Path) {
     for _ in 0..2_000 {
         let open = std::fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten();
@@ -152,7 +152,7 @@ fn a_signal_while_git_lists_commits_is_an_interruption() {
     use std::os::unix::fs::PermissionsExt;
     let repo = Repo::new();
     repo.commit_file("a", "a");
-    // A git that never answers, and says when it was asked.
+    // A git that never answers and records that it was started.
     let asked = repo.sibling("asked");
     let program = repo.sibling("bin/git");
     std::fs::create_dir(repo.sibling("bin")).expect("a folder");

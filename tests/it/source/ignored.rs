@@ -1,4 +1,4 @@
-//! Ignore rules: random trees, walked by us and listed by the real git.
+//! Ignore rules: random trees, walked by ddpatrol and listed by the real git.
 
 use crate::source::meddle;
 use crate::support::mint::Random;
@@ -7,7 +7,7 @@ use crate::support::tree::raw_name;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// The files that a walk of `folder` reads, as paths below it.
+/// Returns the files that a walk of `folder` reads, relative to it.
 fn walked(folder: &Path) -> Vec<PathBuf> {
     let read = Mutex::new(Vec::new());
     let issues = meddle(vec![folder.to_owned()], |path| {
@@ -20,7 +20,7 @@ fn walked(folder: &Path) -> Vec<PathBuf> {
     read
 }
 
-/// A pattern as people and other tools write them, some of them wrong.
+/// Returns a random pattern as people and tools write them; some are invalid.
 fn pattern(random: &mut Random) -> Vec<u8> {
     let names = [
         "a",

@@ -1,4 +1,4 @@
-//! Files and standard input: everything is read, or what was not is told.
+//! Files and standard input: everything is scanned, or reported as not scanned.
 
 mod hostile_trees;
 mod ignored;
@@ -134,7 +134,7 @@ fn unreadable_files_are_reported_and_the_rest_is_scanned() {
     command.current_dir(tree.path()).env_clear().args(["scan", "--report", "json", "."]);
     command.args(["--exclude", "/ddpatrol"]);
     if nix::unistd::geteuid().is_root() {
-        // Permissions do not bind root.
+        // File permissions do not apply to root.
         command.uid(65534).gid(65534);
     }
     let ran = crate::support::tree::RunOutput(command.output().expect("the command runs"));
@@ -215,7 +215,7 @@ fn standard_input_is_scanned_once_along_with_files() {
     assert_eq!(places, [("-".to_owned(), 2, 8), ("x".to_owned(), 1, 1)]);
 }
 
-/// Does something at the first window of every file.
+/// Runs a closure at the first window of every file.
 struct Meddle<F>(F);
 
 impl<F: Fn(&Path) + Sync> Sinks for Meddle<F> {
@@ -445,7 +445,7 @@ fn tracked_paths_exclude_git_folders_and_link_targets() {
     };
     let wanted = (vec!["a.env".to_owned()], 0);
     assert_eq!(paths(&["--files-only"]), wanted);
-    // Indices that only git reads.
+    // Index formats that only git reads.
     repo.git(&["update-index", "--split-index"]);
     assert_eq!(paths(&["--files-only"]), wanted);
     let other = Repo::init(&["--object-format=sha256"]);

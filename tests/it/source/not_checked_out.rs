@@ -1,4 +1,4 @@
-//! What a checkout names and does not have: objects of Git LFS, submodules.
+//! Content that a checkout refers to and does not have: Git LFS objects, submodules.
 
 use crate::support::mint::token;
 use crate::support::repo::Repo;
