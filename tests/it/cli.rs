@@ -107,8 +107,11 @@ fn rules_can_be_added_and_restricted_and_errors_name_the_position() {
     for args in [&["scan", "--rules", "wrong.toml"][..], &["rules", "check", "wrong.toml"]] {
         let ran = tree.run(args);
         assert_eq!(ran.code(), Some(2));
-        let told = ran.stderr();
-        assert!(told.contains("wrong.toml:8:1: unknown field `lenght`, expected one of"), "{told}");
+        let printed = ran.stderr();
+        assert!(
+            printed.contains("wrong.toml:8:1: unknown field `lenght`, expected one of"),
+            "{printed}"
+        );
     }
     let ran = tree.run(&["scan", "--rules", "nope.toml"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("nope.toml"), "{ran:?}");
@@ -121,7 +124,7 @@ fn check_explains_a_token_from_standard_input() {
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     let text = ran.stdout();
     assert!(text.contains("UUID ") && text.contains("crc32 over <SECRET> agrees"), "{text}");
-    for (input, code, told) in [
+    for (input, code, printed) in [
         (failed_candidate(1), 1, "crc32 disagrees over <SECRET>, over <ALIAS>_<SECRET>"),
         (token(1)[..60].to_owned(), 1, "too short"),
         (format!("ddpat_{}", &token(1)[29..]), 1, "*** (22 characters)"),
@@ -132,10 +135,10 @@ fn check_explains_a_token_from_standard_input() {
         ("x".repeat(70_000), 2, "longer than"),
     ] {
         let ran = tree.run_with_input(&["check"], input.as_bytes());
-        assert_eq!(ran.code(), Some(code), "{told}: {ran:?}");
+        assert_eq!(ran.code(), Some(code), "{printed}: {ran:?}");
         let text = ran.stdout() + &ran.stderr();
-        assert!(text.contains(told), "{told}: {ran:?}");
-        assert!(!text.contains(&token(1)[29..37]), "{told}: {ran:?}");
+        assert!(text.contains(printed), "{printed}: {ran:?}");
+        assert!(!text.contains(&token(1)[29..37]), "{printed}: {ran:?}");
     }
 }
 
@@ -196,8 +199,8 @@ fn check_explains_every_token_of_a_text() {
     let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), failed_candidate(3));
     let ran = tree.run_with_input(&["check"], text.as_bytes());
     assert_eq!(ran.code(), Some(1), "{ran:?}");
-    for told in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {
-        assert!(ran.stdout().contains(told), "{ran:?}");
+    for printed in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {
+        assert!(ran.stdout().contains(printed), "{ran:?}");
     }
     assert_eq!(ran.stdout().matches("Valid: every part holds").count(), 2, "{ran:?}");
     assert_eq!(ran.stdout().matches("Not valid.").count(), 1, "{ran:?}");
@@ -346,11 +349,11 @@ fn report_files_are_written_atomically() {
     assert_eq!(mode.mode() & 0o600, 0o600);
     let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();
     assert_eq!(names.len(), 1, "nothing is left behind");
-    for (report, told) in
+    for (report, printed) in
         [("json=no/such/x", "cannot write a report to no/such/x"), ("json=out", "it is a folder")]
     {
         let ran = tree.run(&["scan", "x", "--report", report]);
-        assert!(ran.code() == Some(2) && ran.stderr().contains(told), "{ran:?}");
+        assert!(ran.code() == Some(2) && ran.stderr().contains(printed), "{ran:?}");
     }
     let ran = tree.run(&["scan", "x", "--report", "json", "--report", "text"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("FORMAT=PATH"), "{ran:?}");

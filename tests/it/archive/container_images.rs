@@ -94,8 +94,8 @@ fn a_finding_in_a_saved_image_names_its_layer_and_the_command_that_created_it() 
     let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &input);
     let (path, layer) = found(&ran);
     assert!(path.starts_with("stdin!/") && layer.contains("created by `COPY"), "{path} {layer}");
-    let told = tree.run(&["scan", "--files-only", "old.tar"]).stdout();
-    assert!(told.contains("    in layer 1 of 2, sha256:"), "{told}");
+    let printed = tree.run(&["scan", "--files-only", "old.tar"]).stdout();
+    assert!(printed.contains("    in layer 1 of 2, sha256:"), "{printed}");
     let sarif = tree.run(&["scan", "--files-only", "--report", "sarif", "old.tar"]).stdout();
     assert!(sarif.contains("in layer 1 of 2, sha256:"), "{sarif}");
 }

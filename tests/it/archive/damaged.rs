@@ -1,7 +1,7 @@
 //! Damaged, truncated and encrypted archives: they are reported, and the rest is scanned.
 
 use super::containers::{containers, python, shell};
-use super::{JSON, places, text, token, told};
+use super::{JSON, issues, places, text, token};
 use crate::support::tree::Tree;
 
 #[test]
@@ -20,9 +20,9 @@ fn a_truncated_archive_is_reported_at_every_cut_position() {
             let cut =
                 tree.write(format!("cut/{}", container.file), &whole[..whole.len() * part / 9]);
             let ran = tree.run(&[&JSON[..], &["--strict", cut.to_str().expect("UTF-8")]].concat());
-            let told = told(&ran);
-            assert_eq!(ran.code(), Some(2), "{} at {part}/9: {told:?}", container.file);
-            assert!(told.iter().all(|it| it.0 == "opaque"), "{}: {told:?}", container.file);
+            let issues = issues(&ran);
+            assert_eq!(ran.code(), Some(2), "{} at {part}/9: {issues:?}", container.file);
+            assert!(issues.iter().all(|it| it.0 == "opaque"), "{}: {issues:?}", container.file);
         }
     }
 }
@@ -70,12 +70,12 @@ open('a.tgz', 'wb').write(gzip.compress(data))";
     python(&tree, damage);
     let ran = tree.run(&[&JSON[..], &["a.zip"]].concat());
     assert_eq!(places(&ran), ["a.zip!/s1:401:6", "a.zip!/s3:401:6"]);
-    assert_eq!(told(&ran).len(), 1);
-    assert_eq!((&*told(&ran)[0].0, &*told(&ran)[0].1), ("opaque", "a.zip!/s2"));
+    assert_eq!(issues(&ran).len(), 1);
+    assert_eq!((&*issues(&ran)[0].0, &*issues(&ran)[0].1), ("opaque", "a.zip!/s2"));
     let ran = tree.run(&[&JSON[..], &["a.tgz"]].concat());
     assert!(places(&ran).contains(&"a.tgz!/s3:401:6".to_owned()), "{ran:?}");
     assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(3), "what lies raw is seen");
-    assert!(told(&ran)[0].2.contains("no header where one should be"), "{ran:?}");
+    assert!(issues(&ran)[0].2.contains("no header where one should be"), "{ran:?}");
 }
 
 #[test]
@@ -91,7 +91,7 @@ open('a.zip', 'wb').write(data[:data.index(b'PK\\x01\\x02')])";
         python(&tree, script);
         let ran = tree.run(&[&JSON[..], &["a.zip"]].concat());
         assert_eq!(places(&ran).len(), 2, "{ran:?}");
-        assert!(told(&ran).iter().any(|it| it.0 == "opaque"), "{ran:?}");
+        assert!(issues(&ran).iter().any(|it| it.0 == "opaque"), "{ran:?}");
     }
 }
 
@@ -108,10 +108,10 @@ fn encrypted_members_are_reported_and_the_rest_is_scanned() {
     );
     let ran = tree.run(&JSON);
     assert_eq!(places(&ran), ["a.zip!/open:401:6", "b.7z!/open:401:6"], "{ran:?}");
-    let told = told(&ran);
-    let paths: Vec<&str> = told.iter().map(|it| &*it.1).collect();
-    assert_eq!(paths, ["a.zip!/secret", "b.7z!/secret", "c.7z", "d.zip!/secret"], "{told:?}");
-    assert!(told.iter().all(|it| it.0 == "opaque" && it.2.contains("encrypted")), "{told:?}");
+    let issues = issues(&ran);
+    let paths: Vec<&str> = issues.iter().map(|it| &*it.1).collect();
+    assert_eq!(paths, ["a.zip!/secret", "b.7z!/secret", "c.7z", "d.zip!/secret"], "{issues:?}");
+    assert!(issues.iter().all(|it| it.0 == "opaque" && it.2.contains("encrypted")), "{issues:?}");
     assert_eq!(ran.json()["complete"], true);
     assert_eq!(tree.run(&["scan", "--strict", "c.7z"]).code(), Some(2));
 }
@@ -131,6 +131,6 @@ fn a_truncated_stream_is_scanned_up_to_the_cut() {
                 .replace("!/cut", if pack.starts_with("gzip") { "!/s" } else { "!/content" })),
             "{pack}: {ran:?}"
         );
-        assert!(told(&ran).iter().any(|it| it.0 == "opaque"), "{pack}: {ran:?}");
+        assert!(issues(&ran).iter().any(|it| it.0 == "opaque"), "{pack}: {ran:?}");
     }
 }

@@ -1,12 +1,12 @@
 //! Features of single formats.
 
 use super::containers::{python, shell};
-use super::{JSON, places, text, token, told};
+use super::{JSON, issues, places, text, token};
 use crate::support::tree::Tree;
 
 fn scan(tree: &Tree, path: &str) -> Vec<String> {
     let ran = tree.run(&[&JSON[..], &[path]].concat());
-    assert_eq!(ran.json()["complete"], true, "{:?}", told(&ran));
+    assert_eq!(ran.json()["complete"], true, "{:?}", issues(&ran));
     places(&ran)
 }
 
@@ -18,7 +18,7 @@ fn brotli_is_recognized_by_file_name() {
     assert_eq!(scan(&tree, "s.env.br"), ["s.env.br!/s.env:401:6"]);
     tree.write("b.br", "no brotli at all, but called so");
     let ran = tree.run(&[&JSON[..], &["b.br"]].concat());
-    assert_eq!((ran.code(), told(&ran)[0].0.as_str()), (Some(0), "opaque"));
+    assert_eq!((ran.code(), issues(&ran)[0].0.as_str()), (Some(0), "opaque"));
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn names_of_encrypted_members_are_scanned_and_each_member_is_reported() {
         "{ran:?}"
     );
     let ran = tree.run(&[&JSON[..], &["cut.7z"]].concat());
-    let told = ran.json()["diagnostics"][0]["message"].to_string();
+    let message = ran.json()["diagnostics"][0]["message"].to_string();
     assert!(
-        told.contains("damaged: ") && !told.contains("Other(") && !told.contains("Io("),
-        "{told}"
+        message.contains("damaged: ") && !message.contains("Other(") && !message.contains("Io("),
+        "{message}"
     );
 }

@@ -63,10 +63,10 @@ fn a_token_in_an_archive_in_history_has_its_commit_and_line() {
         let removed = &report["findings"][0]["locations"][0]["git"]["removed"][0]["subject"];
         assert_eq!(removed, "clean x.zip");
         assert!(report["summary"]["archives"].as_u64() >= Some(6), "{report}");
-        let told = repo.run(&["scan", "--history-only"]).stdout();
+        let printed = repo.run(&["scan", "--history-only"]).stdout();
         assert!(
-            !told.contains(&token(1)[30..]) && told.contains("x.zip!/d/prod.env:401:6"),
-            "{told}"
+            !printed.contains(&token(1)[30..]) && printed.contains("x.zip!/d/prod.env:401:6"),
+            "{printed}"
         );
     }
     let ran = repo.run(&[&scan[..], &["--no-archives"]].concat());
@@ -208,11 +208,11 @@ fn a_pack_in_git_over_the_size_limit_is_reported_and_not_extracted() {
     let limited = ["scan", "--history-only", "--report", "json", "--max-unpacked", "9000000"];
     let ran = repo.run(&limited);
     let report = ran.json();
-    let told = &report["diagnostics"][0];
-    assert_eq!((ran.code(), told["kind"].as_str()), (Some(1), Some("unread")), "{ran:?}");
-    assert!(told["path"].as_str().is_some_and(|path| path.ends_with("!/a.bundle")), "{told}");
+    let issue = &report["diagnostics"][0];
+    assert_eq!((ran.code(), issue["kind"].as_str()), (Some(1), Some("unread")), "{ran:?}");
+    assert!(issue["path"].as_str().is_some_and(|path| path.ends_with("!/a.bundle")), "{issue}");
     let what = "it unpacks to more than 9000000 bytes (--max-unpacked)";
-    assert!(told["message"].as_str().is_some_and(|message| message.contains(what)), "{told}");
+    assert!(issue["message"].as_str().is_some_and(|message| message.contains(what)), "{issue}");
     assert_eq!(places(&ran).len(), 1, "{ran:?}");
     assert!(report["summary"]["unpacked"].as_u64().is_some_and(|len| len < 1 << 20), "{report}");
 }
@@ -265,8 +265,8 @@ open('a.pack', 'wb').write(pack + hashlib.sha1(pack).digest())
     repo.commit_files(&[], "add");
     let ran = repo.run(&["scan", "--history-only", "--report", "json"]);
     let report = ran.json();
-    let told = &report["diagnostics"][0];
-    assert_eq!((ran.code(), told["kind"].as_str()), (Some(2), Some("unread")), "{ran:?}");
+    let issue = &report["diagnostics"][0];
+    assert_eq!((ran.code(), issue["kind"].as_str()), (Some(2), Some("unread")), "{ran:?}");
     let what = "the pack has a delta of 73400322 bytes; 67108864 are the most that is held";
-    assert!(told["message"].as_str().is_some_and(|message| message.contains(what)), "{told}");
+    assert!(issue["message"].as_str().is_some_and(|message| message.contains(what)), "{issue}");
 }

@@ -1,7 +1,7 @@
 //! Decompression bombs: their scan ends, they are reported, and other files are scanned.
 
 use super::containers::{python, shell};
-use super::{JSON, places, text, token, told};
+use super::{JSON, issues, places, text, token};
 use crate::support::tree::Tree;
 
 #[test]
@@ -11,7 +11,7 @@ fn a_decompression_bomb_is_reported_and_other_files_are_scanned() {
     shell(&tree, "head -c 30000000 /dev/zero | gzip > bomb.gz; zip -q fine.zip s; rm s");
     let ran = tree.run(&[&JSON[..], &["--max-unpacked", "10M"]].concat());
     assert_eq!(places(&ran), ["fine.zip!/s:401:6"]);
-    let [(kind, path, message)] = &told(&ran)[..] else { panic!("{ran:?}") };
+    let [(kind, path, message)] = &issues(&ran)[..] else { panic!("{ran:?}") };
     assert_eq!((&**kind, &**path), ("unread", "bomb.gz"));
     assert!(message.contains("more than 10000000 bytes (--max-unpacked)"), "{message}");
     assert_eq!(ran.json()["complete"], false);
@@ -36,7 +36,7 @@ open('a.zip', 'wb').write(data)";
     python(&tree, script);
     let ran = tree.run(&[&JSON[..], &["a.zip"]].concat());
     assert_eq!(ran.code(), Some(2));
-    assert!(told(&ran).iter().all(|it| it.2.contains("--archive-depth")), "{ran:?}");
+    assert!(issues(&ran).iter().all(|it| it.2.contains("--archive-depth")), "{ran:?}");
 }
 
 #[test]
@@ -59,7 +59,7 @@ open('a.zip', 'wb').write(local + entries + end)";
     python(&tree, script);
     let ran = tree.run(&[&JSON[..], &["a.zip", "--max-unpacked", "200M"]].concat());
     assert_eq!(ran.code(), Some(2));
-    assert!(told(&ran)[0].2.contains("unpacks to more than"), "{ran:?}");
+    assert!(issues(&ran)[0].2.contains("unpacks to more than"), "{ran:?}");
 }
 
 #[test]
@@ -94,8 +94,8 @@ open('l.lzma', 'wb').write(b'\\x5d\\0\\0\\0\\x80' + b'\\xff' * 8 + b'\\0' * 5)
     let ran = tree.run(&JSON);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     for name in ["a.tar", "b.tar", "c.tar", "d.cpio", "e.rpm", "f.a", "h.7z", "j.xz", "k.zst"] {
-        let is_told = told(&ran).iter().any(|it| it.1.starts_with(name));
-        assert!(is_told, "{name}: {:?}", told(&ran));
+        let is_reported = issues(&ran).iter().any(|it| it.1.starts_with(name));
+        assert!(is_reported, "{name}: {:?}", issues(&ran));
     }
 }
 

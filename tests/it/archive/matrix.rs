@@ -1,15 +1,15 @@
 //! Every container as a file, on standard input, and nested in other archives.
 
 use super::containers::{Container, containers, shell};
-use super::{JSON, places, text, token, told};
+use super::{JSON, issues, places, text, token};
 use crate::support::tree::{RunOutput, Tree};
 
 /// Asserts that a complete scan found the token at exactly this path.
-fn check(ran: &RunOutput, what: &str, path: &str) {
-    assert_eq!(places(ran), [format!("{path}:401:6")], "{what}: {:?}", told(ran));
-    assert_eq!(ran.json()["complete"], true, "{what}: {:?}", told(ran));
-    assert!(told(ran).is_empty(), "{what}: {:?}", told(ran));
-    assert_eq!(ran.code(), Some(1), "{what}");
+fn check(ran: &RunOutput, name: &str, path: &str) {
+    assert_eq!(places(ran), [format!("{path}:401:6")], "{name}: {:?}", issues(ran));
+    assert_eq!(ran.json()["complete"], true, "{name}: {:?}", issues(ran));
+    assert!(issues(ran).is_empty(), "{name}: {:?}", issues(ran));
+    assert_eq!(ran.code(), Some(1), "{name}");
 }
 
 fn each(check: impl Fn(&Container, Tree, Vec<u8>)) {
@@ -86,7 +86,7 @@ fn nested_archives_are_opened_up_to_the_requested_depth() {
     check(&ran, "eight", &format!("8.txz{path}"));
     let ran = tree.run(&[&JSON[..], &["9.zip"]].concat());
     assert_eq!((places(&ran).len(), ran.code()), (0, Some(2)));
-    let [(kind, place, message)] = &told(&ran)[..] else { panic!("{ran:?}") };
+    let [(kind, place, message)] = &issues(&ran)[..] else { panic!("{ran:?}") };
     assert_eq!((&**kind, place.ends_with("!/2.tgz!/1.zip")), ("unread", true));
     assert!(message.contains("--archive-depth"), "{message}");
     let ran = tree.run(&[&JSON[..], &["--archive-depth", "9", "9.zip"]].concat());
@@ -112,8 +112,8 @@ fn unpacked_bytes_and_members_are_counted_and_reported() {
     let summary = tree.run(&JSON).json()["summary"].clone();
     assert_eq!((&summary["archives"], &summary["members"]), (&3.into(), &3.into()), "{summary}");
     assert!(summary["unpacked"].as_u64() > Some(10_000), "{summary}");
-    let told = tree.run(&["scan"]).stdout();
-    assert!(told.contains("Unpacked 3 archives with 3 members, "), "{told}");
+    let printed = tree.run(&["scan"]).stdout();
+    assert!(printed.contains("Unpacked 3 archives with 3 members, "), "{printed}");
 }
 
 #[test]
@@ -123,6 +123,6 @@ fn the_report_does_not_depend_on_the_number_of_workers() {
         tree.write(format!("s{seed}.env"), text(&token(seed)));
         shell(&tree, &format!("tar -czf {seed}.tgz s{seed}.env; zip -q {seed}.zip {seed}.tgz"));
     }
-    let told = |threads: &str| tree.run(&[&JSON[..], &["--threads", threads]].concat()).stdout();
-    assert_eq!(told("1"), told("7"));
+    let report = |threads: &str| tree.run(&[&JSON[..], &["--threads", threads]].concat()).stdout();
+    assert_eq!(report("1"), report("7"));
 }

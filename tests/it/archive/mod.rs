@@ -31,7 +31,7 @@ fn places(ran: &crate::support::tree::RunOutput) -> Vec<String> {
 }
 
 /// Returns the issues of a JSON report: kind, path and message.
-fn told(ran: &crate::support::tree::RunOutput) -> Vec<(String, String, String)> {
+fn issues(ran: &crate::support::tree::RunOutput) -> Vec<(String, String, String)> {
     let report = ran.json();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
     let list = report["diagnostics"].as_array().expect("a list");

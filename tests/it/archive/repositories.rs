@@ -36,9 +36,9 @@ fn check(ran: &RunOutput, path: &str, git_dir: &str) {
     assert_eq!(git["introduced"]["subject"], "Bring it in");
     assert_eq!(git["removed"][0]["subject"], "Take it out");
     assert_eq!(git["refs"][0], "refs/heads/main");
-    let told = ran.stdout();
-    assert!(!told.contains("/ddpatrol-"), "no path of ours is told: {told}");
-    assert!(!told.contains("filter-repo"), "no command reaches it: {told}");
+    let printed = ran.stdout();
+    assert!(!printed.contains("/ddpatrol-"), "no temporary path is reported: {printed}");
+    assert!(!printed.contains("filter-repo"), "no command can clean it: {printed}");
 }
 
 const JSON: [&str; 3] = ["scan", "--report", "json"];

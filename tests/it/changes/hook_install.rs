@@ -44,12 +44,15 @@ fn installed_hooks_block_commits_until_they_are_uninstalled() {
     assert!(ran.stdout().contains(": pre-commit, pre-merge-commit, commit-msg."), "{ran:?}");
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit"]);
     repo.stage(&[("a", &token(1))]);
-    let told = commits(&repo, &["-m", "content"], false);
-    assert!(told.contains("a:1:1: proven") && told.contains("git reset --quiet -- :/a"), "{told}");
+    let printed = commits(&repo, &["-m", "content"], false);
+    assert!(
+        printed.contains("a:1:1: proven") && printed.contains("git reset --quiet -- :/a"),
+        "{printed}"
+    );
     repo.stage(&[("a", "edited")]);
-    let told = commits(&repo, &["-m", &token(2)], false);
-    assert!(told.contains("COMMIT_EDITMSG:1:1: proven"), "{told}");
-    assert!(!told.contains(&token(2)[30..]), "{told}");
+    let printed = commits(&repo, &["-m", &token(2)], false);
+    assert!(printed.contains("COMMIT_EDITMSG:1:1: proven"), "{printed}");
+    assert!(!printed.contains(&token(2)[30..]), "{printed}");
     assert_eq!(commits(&repo, &["-m", "clean"], true), "", "a hook that passes is silent");
     // A second installation changes nothing.
     assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
@@ -102,9 +105,12 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     commits(&repo, &["-m", "main goes on"], true);
     let output = repo.try_git(repo.path(), &["merge", "--no-edit", "side"], "");
     assert!(!output.status.success(), "{output:?}");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("a:1:1: proven") && told.contains("a merge is in progress"), "{told}");
-    assert!(!told.contains("reset --quiet"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        printed.contains("a:1:1: proven") && printed.contains("a merge is in progress"),
+        "{printed}"
+    );
+    assert!(!printed.contains("reset --quiet"), "{printed}");
     // A hook of somebody else is not overwritten if one is kept already.
     std::fs::copy(&old, old.with_extension("mine")).expect("a copy");
     script(&old, "#!/bin/sh\nexit 0\n");
@@ -126,9 +132,9 @@ fn a_hook_without_its_program_blocks_the_commit_with_a_message() {
     std::fs::write(&path, text.replace(env!("CARGO_BIN_EXE_ddpatrol"), "/gone/ddpatrol"))
         .expect("a file");
     repo.stage(&[("a", "edited")]);
-    let told = commits(&repo, &["-m", "clean"], false);
-    assert!(told.contains("ddpatrol is not installed, so nothing was scanned"), "{told}");
-    assert!(told.contains("git commit --no-verify"), "{told}");
+    let printed = commits(&repo, &["-m", "clean"], false);
+    assert!(printed.contains("ddpatrol is not installed, so nothing was scanned"), "{printed}");
+    assert!(printed.contains("git commit --no-verify"), "{printed}");
 }
 
 #[test]
@@ -194,11 +200,11 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
     let settings = repo.parent().join("gitconfig").to_string_lossy().into_owned();
     let variables = [("GIT_CONFIG_GLOBAL", &*settings)];
     let server = repo.clone_to("server.git", &["--bare"]);
-    let told = |name: &str| std::fs::read_to_string(server.join(format!("told-{name}")));
+    let printed = |name: &str| std::fs::read_to_string(server.join(format!("received-{name}")));
     let readers = ["pre-receive", "post-receive"];
     let server_hooks = [&readers[..], &["update", "post-update"]].concat();
     for name in &server_hooks {
-        let text = format!("#!/bin/sh\nf=$PWD/told-{name}\n(echo \"$@\"; cat) >> \"$f\"\n");
+        let text = format!("#!/bin/sh\nf=$PWD/received-{name}\n(echo \"$@\"; cat) >> \"$f\"\n");
         let reads = readers.contains(name);
         let text = if reads { text } else { text.replace("; cat", "") };
         script(&server.join("hooks").join(name), &text);
@@ -218,7 +224,7 @@ fn global_hooks_forward_arguments_and_input_to_server_hooks() {
     let pushed = git(&["push", "-q", &server.to_string_lossy(), "main"]);
     assert!(pushed.status.success(), "{pushed:?}");
     for name in &server_hooks {
-        let text = told(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text = printed(name).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(text.contains("refs/heads/main"), "{name}: {text}");
         assert!(*name == "post-update" || text.contains(&id), "{name}: {text}");
     }
@@ -408,9 +414,9 @@ fn uninstall_reports_hooks_that_still_run_ddpatrol() {
     assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
     let ran = repo.run(&["hook", "uninstall"]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    let told = ran.stderr();
-    assert!(told.contains("ddpatrol still runs as pre-commit, from"), "{told}");
-    assert!(!told.contains("commit-msg"), "{told}");
+    let printed = ran.stderr();
+    assert!(printed.contains("ddpatrol still runs as pre-commit, from"), "{printed}");
+    assert!(!printed.contains("commit-msg"), "{printed}");
     // Hooks hidden by core.hooksPath would run again without it.
     std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
     repo.run(&["hook", "install", "--pre-commit"]);
@@ -432,8 +438,11 @@ fn a_repository_that_overrides_the_global_hooks_is_reported() {
     repo.git(&["config", "core.hooksPath", "githooks"]);
     let ran = install();
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    let (told, root) = (ran.stderr(), repo.path().display().to_string());
-    assert!(told.contains("warning: ") && told.contains(&format!("{root}/githooks")), "{told}");
+    let (printed, root) = (ran.stderr(), repo.path().display().to_string());
+    assert!(
+        printed.contains("warning: ") && printed.contains(&format!("{root}/githooks")),
+        "{printed}"
+    );
     let ran = repo.run_in(repo.path(), &["hook", "status", "--global"], &variables);
     assert!(ran.stderr().contains("warning: "), "{ran:?}");
     // Outside of a repository there is no warning.

@@ -45,8 +45,11 @@ fn lfs_objects_are_scanned_by_hooks_and_ranges() {
     assert!(blob.starts_with("version https://git-lfs"), "{blob}");
     assert_staged(&repo, "1; new folder/prod.env");
     let output = repo.try_git(repo.path(), &["commit", "-q", "-m", "a leak"], "");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains("folder/prod.env:2:5: proven"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && printed.contains("folder/prod.env:2:5: proven"),
+        "{printed}"
+    );
     repo.git(&["commit", "-q", "--no-verify", "-m", "a leak"]);
     let ran = repo.run(&["range", "--report", "json", "HEAD~1..HEAD"]);
     assert_eq!(verdict(&ran), "1; new folder/prod.env", "{ran:?}");
@@ -69,9 +72,9 @@ fn a_missing_lfs_object_is_reported() {
         assert_eq!(verdict(&ran), "0", "{ran:?}");
         ran.json()["diagnostics"].to_string()
     };
-    let told = gaps();
-    assert!(told.contains("git lfs fetch") && told.contains("prod.env"), "{told}");
-    assert!(told.contains("\"opaque\""), "{told}");
+    let printed = gaps();
+    assert!(printed.contains("git lfs fetch") && printed.contains("prod.env"), "{printed}");
+    assert!(printed.contains("\"opaque\""), "{printed}");
     assert_eq!(repo.run(&["staged", "--strict"]).code(), Some(2));
     repo.git(&["commit", "-q", "-m", "a pointer"]);
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));

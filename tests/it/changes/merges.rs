@@ -36,9 +36,9 @@ fn passes(repo: &Repo, arguments: &[&str]) {
 #[track_caller]
 fn stopped(repo: &Repo, arguments: &[&str]) -> String {
     let output = git(repo, arguments);
-    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!output.status.success() && told.contains(": proven"), "{arguments:?}: {told}");
-    told
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!output.status.success() && printed.contains(": proven"), "{arguments:?}: {printed}");
+    printed
 }
 
 #[track_caller]
@@ -82,10 +82,13 @@ fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     conflicts(&repo, &["merge", "main"]);
     repo.stage(&[("m", &token(2))]);
     assert_staged(&repo, "1; new m");
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("m:1:1: proven") && !told.contains("main.env"), "{told}");
+    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(printed.contains("m:1:1: proven") && !printed.contains("main.env"), "{printed}");
     // The advice must not drop changes of the other side.
-    assert!(told.contains("a merge is in progress") && !told.contains("reset --"), "{told}");
+    assert!(
+        printed.contains("a merge is in progress") && !printed.contains("reset --"),
+        "{printed}"
+    );
     // The token in the other side's file is not new there, even with additions next to it.
     repo.stage(&[("m", "both\n"), ("main.env", &format!("{}\nmore\n", token(1)))]);
     assert_staged(&repo, "0; 1 already there");
@@ -188,9 +191,12 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
 
     conflicts(&repo, &["cherry-pick", "side"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(2)))]);
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("m:3:1: proven") && !told.contains("m:2:1"), "{told}");
-    assert!(told.contains("a cherry-pick is in progress") && !told.contains("reset --"), "{told}");
+    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
+    assert!(
+        printed.contains("a cherry-pick is in progress") && !printed.contains("reset --"),
+        "{printed}"
+    );
     repo.stage(&[("m", &format!("both\n{}\n", token(1)))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
     repo.git(&["reset", "-q", "--hard", &ours]);
@@ -200,9 +206,12 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     commit(&repo, &[("old.env", "another\n")]);
     conflicts(&repo, &["revert", "--no-edit", &removal]);
     repo.stage(&[("old.env", &format!("{}\n{}\n", token(5), token(3)))]);
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("old.env:2:1: proven") && !told.contains("old.env:1:1"), "{told}");
-    assert!(told.contains("a revert is in progress"), "{told}");
+    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(
+        printed.contains("old.env:2:1: proven") && !printed.contains("old.env:1:1"),
+        "{printed}"
+    );
+    assert!(printed.contains("a revert is in progress"), "{printed}");
     repo.stage(&[("old.env", &token(5))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
     repo.git(&["reset", "-q", "--hard", &ours]);
@@ -210,9 +219,9 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     repo.git(&["checkout", "-q", "side"]);
     conflicts(&repo, &["rebase", "main"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(4)))]);
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("m:3:1: proven") && !told.contains("m:2:1"), "{told}");
-    assert!(told.contains("a rebase is in progress"), "{told}");
+    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
+    assert!(printed.contains("a rebase is in progress"), "{printed}");
     repo.stage(&[("m", &format!("both\n{}\n", token(1)))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
     passes(&repo, &["rebase", "--continue"]);

@@ -50,8 +50,8 @@ fn verdict(ran: &RunOutput) -> String {
 #[track_caller]
 fn assert_fails_with(ran: &RunOutput, words: &[&str]) {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
-    let told = ran.stdout() + &ran.stderr();
+    let printed = ran.stdout() + &ran.stderr();
     for word in words {
-        assert!(told.contains(word), "{word:?} is not in {told}");
+        assert!(printed.contains(word), "{word:?} is not in {printed}");
     }
 }

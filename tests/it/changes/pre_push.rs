@@ -37,9 +37,9 @@ fn accepted(repo: &Repo, args: &[&str]) {
 #[track_caller]
 fn stopped(repo: &Repo, args: &[&str]) -> String {
     let output = push(repo, args);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {output:?}");
-    told
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {output:?}");
+    printed
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn the_first_push_to_another_remote_is_judged_completely() {
     add_remote(&repo, "origin/fork");
     repo.git(&["init", "-q", "--bare", "../url.git"]);
     for remote in ["public", "origin/fork", "../url.git"] {
-        let told = stopped(&repo, &[remote, "main"]);
-        assert!(told.contains("old.env:1:1: proven"), "{told}");
+        let printed = stopped(&repo, &[remote, "main"]);
+        assert!(printed.contains("old.env:1:1: proven"), "{printed}");
         stopped(&repo, &[remote, "main:refs/tags/v1"]);
     }
     accepted(&repo, &["origin", "main"]);
@@ -101,10 +101,10 @@ fn branches_of_a_mirror_do_not_count_as_pushed() {
 #[test]
 fn names_of_pushed_branches_and_tags_are_scanned() {
     let repo = with_old_token();
-    let told = stopped(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
+    let printed = stopped(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
     let name = format!("in the name of the reference refs/heads/fix/{}", &token(2)[..29]);
-    assert!(told.contains(&name) && told.contains("Rename the branch or tag"), "{told}");
-    assert!(!told.contains(&token(2)[30..]) && !told.contains("git reset"), "{told}");
+    assert!(printed.contains(&name) && printed.contains("Rename the branch or tag"), "{printed}");
+    assert!(!printed.contains(&token(2)[30..]) && !printed.contains("git reset"), "{printed}");
     stopped(&repo, &["origin", &format!("main:refs/tags/{}", token(2))]);
     repo.git(&["branch", &token(3)]);
     stopped(&repo, &["origin", &format!("{}:refs/heads/plain", token(3))]);
@@ -127,11 +127,11 @@ fn messages_of_pushed_tags_are_scanned() {
     // Tags of objects other than commits.
     let blob = repo.git(&["rev-parse", "HEAD~2:old.env"]);
     repo.git(&["tag", "-a", "-m", "a key", "key", &blob]);
-    let told = stopped(&repo, &["origin", "key"]);
-    assert!(told.contains("refs/tags/key:1:1: proven"), "{told}");
+    let printed = stopped(&repo, &["origin", "key"]);
+    assert!(printed.contains("refs/tags/key:1:1: proven"), "{printed}");
     repo.git(&["tag", "tree", "HEAD~2^{tree}"]);
-    let told = stopped(&repo, &["origin", "tree"]);
-    assert!(told.contains("refs/tags/tree/old.env:1:1: proven"), "{told}");
+    let printed = stopped(&repo, &["origin", "tree"]);
+    assert!(printed.contains("refs/tags/tree/old.env:1:1: proven"), "{printed}");
     repo.git(&["tag", "clean", "HEAD^{tree}"]);
     accepted(&repo, &["origin", "clean"]);
 }
@@ -145,8 +145,8 @@ fn pre_receive_scans_names_and_messages() {
     accepted(&repo, &["origin", "main"]);
     let rejected = |args: &[&str]| {
         let output = push(&repo, args);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {told}");
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {printed}");
     };
     rejected(&["origin", &format!("main:refs/heads/{}", token(2))]);
     rejected(&["origin", "main:refs/heads/x", &format!("main:refs/tags/{}", token(2))]);

@@ -35,12 +35,12 @@ fn accepted(repo: &Repo, args: &[&str]) {
 #[track_caller]
 fn rejected(repo: &Repo, args: &[&str]) -> String {
     let output = push(repo, args);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("pre-receive hook declined"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && printed.contains("pre-receive hook declined"), "{printed}");
     for seed in 1..9 {
-        assert!(!told.contains(&token(seed)[30..]), "{told}");
+        assert!(!printed.contains(&token(seed)[30..]), "{printed}");
     }
-    told
+    printed
 }
 
 fn set(repo: &Repo, server: &Path, name: &str, value: &str) {
@@ -55,7 +55,7 @@ fn a_rejected_push_shows_commit_path_token_and_remediation() {
         set(&repo, &server, "receive.unpackLimit", limit);
         let commit = repo.commit_files(&[("dir/leak.env", &token(seed))], "a leak");
         repo.commit_files(&[("dir/leak.env", "gone again")], "taken away");
-        let told = rejected(&repo, &["main"]);
+        let printed = rejected(&repo, &["main"]);
         for words in [
             "dir/leak.env:1:1: proven Datadog Personal Access Token",
             &token(seed)[..29],
@@ -64,7 +64,7 @@ fn a_rejected_push_shows_commit_path_token_and_remediation() {
             "the push is rejected: take the tokens out of the commits",
             "Revoke",
         ] {
-            assert!(told.contains(words), "{words}: {told}");
+            assert!(printed.contains(words), "{words}: {printed}");
         }
         repo.git(&["reset", "-q", "--hard", "HEAD~2"]);
         repo.commit_files(&[("b", &format!("clean {seed}"))], "clean");
@@ -95,8 +95,8 @@ fn new_branches_tags_merges_and_force_pushes_are_judged() {
     let server = guarded(&repo);
     repo.git(&["checkout", "-q", "-b", "topic"]);
     repo.commit_files(&[("b", &token(1))], "a leak");
-    let told = rejected(&repo, &["topic"]);
-    assert!(told.contains("b:1:1: proven"), "{told}");
+    let printed = rejected(&repo, &["topic"]);
+    assert!(printed.contains("b:1:1: proven"), "{printed}");
     repo.git(&["checkout", "-q", "main"]);
     repo.git(&["tag", "-a", "-m", &token(2), "v2"]);
     rejected(&repo, &["v2"]);
@@ -104,8 +104,8 @@ fn new_branches_tags_merges_and_force_pushes_are_judged() {
     rejected(&repo, &["main"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.git(&["commit", "-q", "--amend", "-m", &format!("rewritten {}", token(3))]);
-    let told = rejected(&repo, &["+main"]);
-    assert!(told.contains("rewritten ddpat_"), "{told}");
+    let printed = rejected(&repo, &["+main"]);
+    assert!(printed.contains("rewritten ddpat_"), "{printed}");
     // One rejected reference rejects the whole push.
     repo.git(&["commit", "-q", "--amend", "-m", "rewritten"]);
     rejected(&repo, &["+main", "topic"]);
@@ -122,8 +122,8 @@ fn the_first_push_to_an_empty_server_is_judged_completely() {
     repo.git(&["remote", "add", "origin", "../server.git"]);
     let server = repo.parent().join("server.git");
     assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
-    let told = rejected(&repo, &["main"]);
-    assert!(told.contains("a:1:1: proven"), "{told}");
+    let printed = rejected(&repo, &["main"]);
+    assert!(printed.contains("a:1:1: proven"), "{printed}");
     let clean = Repo::with_files(&[("a", "clean")]);
     clean.git(&["remote", "add", "origin", &server.to_string_lossy()]);
     accepted(&clean, &["main"]);
@@ -144,8 +144,8 @@ fn the_policy_of_the_server_branch_applies_to_a_push() {
     let line = format!("{} # ddpatrol:allow let me in", token(2));
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit_files(&[("b", &line)], "let me in");
-    let told = rejected(&repo, &["main"]);
-    assert!(told.contains("which does not count here"), "{told}");
+    let printed = rejected(&repo, &["main"]);
+    assert!(printed.contains("which does not count here"), "{printed}");
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit_files(&[(".ddpatrol.toml", &allow(1))], "an example is decided on");
     accepted(&repo, &["main"]);
@@ -183,8 +183,8 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
     let stopped = |args: &[&str]| {
         let output = push(&repo, args);
         // Git prints the output of this hook unchanged.
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!output.status.success() && told.contains(": proven"), "{args:?}: {output:?}");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {output:?}");
     };
     repo.commit_files(&[("b", &token(1))], "a leak");
     stopped(&["main"]);

@@ -70,8 +70,8 @@ fn revisions_are_read_from_standard_input() {
     for nothing in ["", "\n"] {
         let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], nothing);
         assert_eq!((ran.code(), verdict(&ran)), (Some(0), "0".to_owned()), "{ran:?}");
-        let told = "standard input names no revision: nothing was scanned";
-        assert_eq!(ran.json()["notes"][0], told, "{ran:?}");
+        let printed = "standard input names no revision: nothing was scanned";
+        assert_eq!(ran.json()["notes"][0], printed, "{ran:?}");
     }
     let ran = repo.run_with_input(&["range", "--stdin"], "one two\n");
     assert_fails_with(&ran, &["one two"]);
@@ -207,8 +207,8 @@ fn moved_and_renamed_tokens_pass_and_copied_tokens_fail() {
     repo.commit_files(&[], "rename");
     assert_range(&repo, &["HEAD"], "0; moved new from old");
     // SARIF results that do not fail have no level `error`.
-    let told = repo.run(&["range", "HEAD", "--report", "github"]).stdout();
-    assert!(told.starts_with("::warning file=new") && !told.contains("::error"), "{told}");
+    let printed = repo.run(&["range", "HEAD", "--report", "github"]).stdout();
+    assert!(printed.starts_with("::warning file=new") && !printed.contains("::error"), "{printed}");
     let sarif = repo.run(&["range", "HEAD", "--report", "sarif"]).json();
     assert_eq!(sarif["runs"][0]["results"][0]["level"], "warning", "{sarif}");
     assert_range(&repo, &["HEAD~2..HEAD"], "0; moved new from old; moved to from from");
@@ -281,6 +281,7 @@ fn a_missing_object_is_reported_once() {
     let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]);
     let report = ran.json();
     let diagnostics = report["diagnostics"].as_array().expect("a list");
-    let told = |it: &&serde_json::Value| it["message"].to_string().contains("/nonexistent/objects");
-    assert_eq!(diagnostics.iter().filter(told).count(), 1, "{report:#}");
+    let printed =
+        |it: &&serde_json::Value| it["message"].to_string().contains("/nonexistent/objects");
+    assert_eq!(diagnostics.iter().filter(printed).count(), 1, "{report:#}");
 }

@@ -24,11 +24,14 @@ const COMMANDS: [&[&str]; 3] = [&["staged"], &["range", "HEAD~20..a-tag"], &["ra
 
 #[track_caller]
 fn assert_masked(ran: &RunOutput) {
-    let told = ran.stdout() + &ran.stderr();
+    let printed = ran.stdout() + &ran.stderr();
     for seed in (1..3).chain(10..30).chain(110..130).chain(210..230).chain(300..304) {
         let secret = &token(seed)[29..];
         for at in 0..secret.len() - 8 {
-            assert!(!told.contains(&secret[at..at + 8]), "token {seed} shows at {at}: {told}");
+            assert!(
+                !printed.contains(&secret[at..at + 8]),
+                "token {seed} shows at {at}: {printed}"
+            );
         }
     }
 }

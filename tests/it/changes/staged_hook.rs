@@ -31,14 +31,14 @@ fn assert_commits_with(
     let before = head();
     let arguments = [&["commit", "-m", "change"], arguments].concat();
     let output = repo.try_git(folder, &arguments, input);
-    let told = format!("{arguments:?}: {output:?}");
-    assert_eq!(output.status.success(), passes, "{told}");
-    assert_eq!(head() != before, passes, "{told}");
+    let printed = format!("{arguments:?}: {output:?}");
+    assert_eq!(output.status.success(), passes, "{printed}");
+    assert_eq!(head() != before, passes, "{printed}");
     // Git sends the output of a hook to its own standard error.
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains(if passes { "No proven tokens." } else { ": proven" }), "{told}");
+    assert!(text.contains(if passes { "No proven tokens." } else { ": proven" }), "{printed}");
     for seed in 1..4 {
-        assert!(!text.contains(&token(seed)[30..]), "{told}");
+        assert!(!text.contains(&token(seed)[30..]), "{printed}");
     }
 }
 

@@ -28,13 +28,13 @@ fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize,
 fn assert_found(text: &[u8], (before, after): (&[u8], &[u8]), token: &str, encoding: &str) {
     let bytes = [before, text, after].concat();
     let found = places(&detector(), &bytes, token);
-    let told = bytes.escape_ascii();
-    assert_eq!(found.len(), 1, "{encoding}: {found:?} in {told}");
-    assert_eq!(found[0].0, encoding, "{told}");
+    let printed = bytes.escape_ascii();
+    assert_eq!(found.len(), 1, "{encoding}: {found:?} in {printed}");
+    assert_eq!(found[0].0, encoding, "{printed}");
     let (start, end) = (found[0].1, found[0].2);
     let span = before.len()..before.len() + text.len();
-    assert!(span.start <= start && end <= span.end, "{start}..{end} of {span:?} in {told}");
-    assert!(end - start + 8 >= span.len() * 9 / 10, "{start}..{end} of {span:?} in {told}");
+    assert!(span.start <= start && end <= span.end, "{start}..{end} of {span:?} in {printed}");
+    assert!(end - start + 8 >= span.len() * 9 / 10, "{start}..{end} of {span:?} in {printed}");
 }
 
 fn tokens(seed: u64) -> Vec<String> {
@@ -107,9 +107,9 @@ fn hex_and_utf16_are_found() {
 #[test]
 fn escaped_tokens_are_found_if_all_or_only_special_characters_are_escaped() {
     for token in tokens(4) {
-        for (name, spell) in ESCAPES {
+        for (name, format) in ESCAPES {
             for which in [Which::All, Which::Marks] {
-                let escaped = encode::escape(&token, which, spell);
+                let escaped = encode::escape(&token, which, format);
                 if escaped == token {
                     continue;
                 }
@@ -283,8 +283,8 @@ fn decompression_bombs_in_base64_are_reported() {
     let ran = tree.run(&["scan", "--report", "json"]);
     let report = ran.json();
     assert_eq!((ran.code(), &report["complete"]), (Some(2), &false.into()), "{ran:?}");
-    let told = report["diagnostics"][0]["message"].as_str().expect("a text");
-    assert!(told.contains("exceeds the limits on decoding"), "{told}");
+    let printed = report["diagnostics"][0]["message"].as_str().expect("a text");
+    assert!(printed.contains("exceeds the limits on decoding"), "{printed}");
 }
 
 #[test]
@@ -416,7 +416,7 @@ fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
 }
 
 /// A match: start, end, rule, encoding, token.
-type Told = (usize, usize, usize, String, Vec<u8>);
+type Match = (usize, usize, usize, String, Vec<u8>);
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
@@ -446,7 +446,7 @@ proptest! {
                 found.push((it.start, it.end, it.rule, it.encoding.to_string(), secret.to_vec()));
             });
         };
-        let (mut whole, mut parts): (Vec<Told>, Vec<Told>) = (Vec::new(), Vec::new());
+        let (mut whole, mut parts): (Vec<Match>, Vec<Match>) = (Vec::new(), Vec::new());
         search(0..bytes.len(), &mut whole);
         for start in (0..bytes.len()).step_by(len) {
             search(start..bytes.len().min(start + len), &mut parts);
@@ -455,7 +455,7 @@ proptest! {
         parts.sort();
         // If a window ends within a UTF-16 code unit, both windows may yield the match.
         parts.dedup();
-        let only = |these: &Vec<Told>, those: &Vec<Told>| {
+        let only = |these: &Vec<Match>, those: &Vec<Match>| {
             let only = these.iter().filter(|it| !those.contains(*it));
             only.map(|it| (it.0, it.1, it.3.clone())).collect::<Vec<_>>()
         };

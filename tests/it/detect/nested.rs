@@ -151,9 +151,13 @@ fn beyond_the_decoding_budget_raw_bytes_are_scanned_and_an_issue_is_reported() {
         let report = ran.json();
         assert_eq!((ran.code(), &report["complete"]), (Some(1), &false.into()), "{name}");
         assert_eq!(report["findings"].as_array().map(Vec::len), Some(2), "{name}");
-        let told = &report["diagnostics"][0];
-        assert_eq!((&told["path"], &told["kind"]), (&name.into(), &"unread".into()), "{told}");
-        let message = told["message"].as_str().expect("a text");
+        let printed = &report["diagnostics"][0];
+        assert_eq!(
+            (&printed["path"], &printed["kind"]),
+            (&name.into(), &"unread".into()),
+            "{printed}"
+        );
+        let message = printed["message"].as_str().expect("a text");
         assert!(message.contains("limits on decoding"), "{message}");
     }
 }

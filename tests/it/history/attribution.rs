@@ -30,8 +30,8 @@ fn a_token_in_a_renamed_file_is_introduced_at_both_paths() {
     repo.remove("old/name");
     let second = repo.commit("rename");
     let places = repo.scan_history().locations(&token(1));
-    let told: Vec<_> = places.iter().map(|it| (introduced(it), removed(it))).collect();
-    assert_eq!(told, [(&*first, vec![&*second]), (&*second, vec![])]);
+    let printed: Vec<_> = places.iter().map(|it| (introduced(it), removed(it))).collect();
+    assert_eq!(printed, [(&*first, vec![&*second]), (&*second, vec![])]);
     let paths: Vec<_> = places.iter().map(|it| it["path"].as_str()).collect();
     assert_eq!(paths, [Some("old/name"), Some("new/name")]);
     let in_head: Vec<_> = places.iter().map(|it| it["git"]["in_head"].as_bool()).collect();
@@ -262,7 +262,7 @@ fn introductions_match_git_grep_on_a_history_with_merges() {
             repo.git(&["repack", "-adq"]);
         }
     }
-    let mut told: Vec<(String, String)> = repo
+    let mut printed: Vec<(String, String)> = repo
         .scan_history()
         .locations(&token(1))
         .iter()
@@ -270,7 +270,7 @@ fn introductions_match_git_grep_on_a_history_with_merges() {
             (introduced(it).to_owned(), it["path"].as_str().expect("a path").to_owned())
         })
         .collect();
-    told.sort();
-    assert!(told.len() > 5);
-    assert_eq!(told, naive(&repo, &token(1)));
+    printed.sort();
+    assert!(printed.len() > 5);
+    assert_eq!(printed, naive(&repo, &token(1)));
 }

@@ -18,15 +18,15 @@ fn damage(path: &Path, at: usize) {
 }
 
 #[track_caller]
-fn assert_incomplete(ran: &RunOutput, code: i32, told: &str) {
+fn assert_incomplete(ran: &RunOutput, code: i32, printed: &str) {
     assert_eq!(
         (ran.code(), ran.json()["complete"].as_bool()),
         (Some(code), Some(false)),
         "{ran:?}"
     );
     assert!(
-        ran.issue_messages("unread").iter().any(|it| it.contains(told)),
-        "{told}: {}",
+        ran.issue_messages("unread").iter().any(|it| it.contains(printed)),
+        "{printed}: {}",
         ran.stdout()
     );
 }
@@ -197,10 +197,10 @@ fn a_path_that_is_not_a_repository_is_an_error() {
     let tree = Tree::new();
     tree.write("folder/x", "nothing");
     let not = "not a git repository";
-    for (path, told) in [("folder", not), ("folder/x", not), ("nope", "no such file")] {
+    for (path, printed) in [("folder", not), ("folder/x", not), ("nope", "no such file")] {
         let ran = tree.run(&["scan", "--history-only", path]);
         assert_eq!(ran.code(), Some(2), "{path}: {ran:?}");
-        assert!(ran.stdout().contains(&format!("{path}: {told}")), "{ran:?}");
+        assert!(ran.stdout().contains(&format!("{path}: {printed}")), "{ran:?}");
     }
     assert_eq!(tree.run(&["scan", "folder"]).code(), Some(0), "files need no repository");
     let ran = tree.run(&["scan", "nope"]);
@@ -222,9 +222,9 @@ fn a_corrupt_git_folder_is_an_error_and_files_next_to_it_are_scanned() {
         for args in [&["scan", folder][..], &["scan", "--history-only", folder]] {
             let ran = tree.run(args);
             assert_eq!(ran.code(), Some(2), "{ran:?}");
-            let told = ran.stdout() + &ran.stderr();
-            assert!(told.contains(&format!("{folder}/.git")), "{ran:?}");
-            assert!(told.contains("broken part of a git repository"), "{ran:?}");
+            let printed = ran.stdout() + &ran.stderr();
+            assert!(printed.contains(&format!("{folder}/.git")), "{ran:?}");
+            assert!(printed.contains("broken part of a git repository"), "{ran:?}");
         }
     }
     let ran = tree.run(&["scan", "--report", "json"]);

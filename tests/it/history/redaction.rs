@@ -106,12 +106,12 @@ fn history_reports_mask_tokens_in_every_part_of_a_repository() {
             let ran =
                 repo.run_without_git(repo.path(), &[&["scan", "--report", format], more].concat());
             assert!(ran.code() == Some(1) || more.contains(&"npm-token"), "{ran:?}");
-            let told = ran.stdout() + &ran.stderr();
+            let printed = ran.stdout() + &ran.stderr();
             for (n, token) in tokens.iter().enumerate() {
                 // Prefix and alias are public.
                 for at in (29..token.len() - 8).step_by(4) {
                     let part = &token[at..at + 8];
-                    assert!(!told.contains(part), "{format}: token {n} shows: {told}");
+                    assert!(!printed.contains(part), "{format}: token {n} shows: {printed}");
                 }
             }
         }

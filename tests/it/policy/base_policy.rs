@@ -23,7 +23,7 @@ fn configuration_changes_take_effect_after_the_merge() {
         repo.git(&["checkout", "-q", "-b", "topic"]);
         repo.commit_files(&[(CONFIG, &text), ("x", &token(1))], "mine");
         let ran = range(&repo, &["main..topic"]);
-        assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["x".into()]), "{text}");
+        assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]), "{text}");
         assert!(
             notes(&ran).contains("the change edits .ddpatrol.toml: that counts after"),
             "{ran:?}"
@@ -56,13 +56,13 @@ fn the_policy_of_the_base_applies_even_if_the_change_removes_it() {
     let made = mint::classic(&mut Random(6), "own_", 30);
     repo.commit_files(&[("a", &token(1)), ("b", &token(2)), ("c", &made)], "mine");
     let ran = range(&repo, &["main..topic"]);
-    assert_eq!(standings(&ran), ["a allow", "b baseline", "c"], "{ran:?}");
+    assert_eq!(suppressions(&ran), ["a allow", "b baseline", "c"], "{ran:?}");
     for file in [CONFIG, "sub/known.json", "rules"] {
         assert!(notes(&ran).contains(&format!("the change edits {file}")), "{ran:?}");
     }
     assert!(notes(&ran).contains("the configuration is .ddpatrol.toml of "), "{ran:?}");
     let ran = range(&repo, &["main..topic", "--trust-head"]);
-    assert_eq!(standings(&ran), ["a", "b"], "{ran:?}");
+    assert_eq!(suppressions(&ran), ["a", "b"], "{ran:?}");
 }
 
 #[test]
@@ -71,11 +71,11 @@ fn policy_files_in_the_work_tree_are_read_from_the_base_and_others_from_disk() {
     repo.git(&["checkout", "-q", "-b", "topic"]);
     repo.commit_files(&[("x", &token(1)), ("strict.toml", &allow(1, "let me in"))], "mine");
     let ran = range(&repo, &["main..topic", "--config", "strict.toml"]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["x".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]));
     let outside = repo.parent().join("own.toml");
     std::fs::write(&outside, allow(1, "my own decision")).expect("a file");
     let ran = range(&repo, &["main..topic", "--config", &outside.to_string_lossy()]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(0), vec!["x allow".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["x allow".into()]));
     repo.commit_files(&[("new.toml", "")], "more");
     let ran = repo.run(&["range", "main..topic", "--config", "new.toml"]);
     assert_eq!(ran.code(), Some(2));
@@ -100,7 +100,11 @@ fn a_link_to_a_policy_file_outside_the_work_tree_is_not_followed() {
     let linked = elsewhere.join("ci/strict.toml").to_string_lossy().into_owned();
     for config in ["ci/strict.toml", "./x/../ci/strict.toml", &linked] {
         let ran = range(&repo, &["main..topic", "--config", config]);
-        assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["y".into()]), "{config}: {ran:?}");
+        assert_eq!(
+            (ran.code(), suppressions(&ran)),
+            (Some(1), vec!["y".into()]),
+            "{config}: {ran:?}"
+        );
         assert!(notes(&ran).contains("ci/strict.toml of "), "{config}: {ran:?}");
     }
 }
@@ -119,13 +123,13 @@ fn a_new_branch_uses_the_existing_policy_and_a_root_commit_uses_none() {
     git(&["commit", "-q", "-m", "mine"]);
     let args = ["range", "--report", "json", &format!("{zeros}..topic")];
     let ran = repo.run_in(&clone, &args, &[]);
-    assert_eq!(standings(&ran), ["x allow", "y"], "{ran:?}");
+    assert_eq!(suppressions(&ran), ["x allow", "y"], "{ran:?}");
     // A commit is judged by the policy of its parent; the first has none.
     let ran = repo.run_in(&clone, &["range", "--report", "json", "HEAD"], &[]);
-    assert_eq!(standings(&ran), ["x allow", "y"], "{ran:?}");
+    assert_eq!(suppressions(&ran), ["x allow", "y"], "{ran:?}");
     let alone = Repo::with_files(&[(CONFIG, &allow(1, "let me in")), ("x", &token(1))]);
     let ran = range(&alone, &["HEAD"]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["x".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]));
 }
 
 #[test]
@@ -134,8 +138,8 @@ fn local_commits_are_judged_by_the_policy_of_the_work_tree() {
     repo.write(CONFIG, allow(1, "an example"));
     repo.stage(&[("x", &token(1))]);
     let ran = repo.run(&["staged", "--report", "json"]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(0), vec!["x allow".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["x allow".into()]));
     let ran = repo.run_in(repo.parent(), &["staged", "--repo", "repo", "--report", "json"], &[]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(0), vec!["x allow".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["x allow".into()]));
     assert_eq!(repo.run(&["staged", "--no-config"]).code(), Some(1));
 }

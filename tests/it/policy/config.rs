@@ -9,13 +9,13 @@ fn the_configuration_is_searched_up_to_the_root_of_the_work_tree() {
     let tree = Tree::new();
     tree.write(".ddpatrol.toml", allow(1, "outside of the work tree"));
     tree.write("repo/x", token(1));
-    assert_eq!(standings(&scan(&tree, &["repo"])), ["repo/x allow"]);
+    assert_eq!(suppressions(&scan(&tree, &["repo"])), ["repo/x allow"]);
     std::fs::create_dir_all(tree.path().join("repo/.git")).expect("a folder");
     assert_eq!(scan(&tree, &["repo", "--files-only"]).code(), Some(1));
     tree.write("repo/.ddpatrol.toml", allow(1, "an example"));
     tree.write("repo/a/b/x", token(1));
     let ran = scan(&tree, &["repo/a/b", "--files-only"]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(0), vec!["repo/a/b/x allow".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["repo/a/b/x allow".into()]));
     assert!(notes(&ran).contains("the configuration is repo/.ddpatrol.toml"), "{ran:?}");
     let ran = scan(&tree, &["repo", "--files-only", "--no-config"]);
     assert_eq!((ran.code(), notes(&ran)), (Some(1), String::new()));
@@ -27,14 +27,14 @@ fn several_paths_use_the_configuration_of_their_common_folder() {
     tree.write("a/.ddpatrol.toml", allow(1, "an example of a's"));
     tree.write("a/x", token(1));
     tree.write("b/x", token(2));
-    assert_eq!(standings(&scan(&tree, &["a"])), ["a/x allow"]);
-    assert_eq!(standings(&scan(&tree, &["a", "b"])), ["a/x", "b/x"]);
-    assert_eq!(standings(&scan(&tree, &["a/x"])), ["a/x allow"]);
+    assert_eq!(suppressions(&scan(&tree, &["a"])), ["a/x allow"]);
+    assert_eq!(suppressions(&scan(&tree, &["a", "b"])), ["a/x", "b/x"]);
+    assert_eq!(suppressions(&scan(&tree, &["a/x"])), ["a/x allow"]);
     let ran = tree.run_with_input(
         &["scan", "-", "--report", "json", "--config", "a/.ddpatrol.toml"],
         token(1).as_bytes(),
     );
-    assert_eq!(standings(&ran), ["- allow"]);
+    assert_eq!(suppressions(&ran), ["- allow"]);
 }
 
 #[test]
@@ -51,18 +51,18 @@ fn every_setting_takes_effect() {
         "exclude = [\"vendor/\", \"*.snap\"]\nbaseline = \"known.json\"\n[rules]\nleave_out = [\"npm-token\"]\n",
     );
     let ran = scan(&tree, &[]);
-    assert_eq!(standings(&ran), ["kept"]);
+    assert_eq!(suppressions(&ran), ["kept"]);
     assert_eq!(ran.json()["summary"]["left_out"]["excluded"], 2);
     set("fail_on = \"shaped\"\nexclude = [\"vendor\", \"*.snap\", \"kept\", \"npm\"]");
     let ran = scan(&tree, &[]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["shape".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["shape".into()]));
     assert_eq!(scan(&tree, &["--fail-on", "proven"]).code(), Some(0), "a flag goes first");
     set("fail_on = \"never\"");
     assert_eq!(scan(&tree, &[]).code(), Some(0));
     tree.write("rules/own.toml", include_str!("../../../rules/npm.toml").replace("npm", "own"));
     tree.write("own", mint::classic(&mut Random(6), "own_", 30));
     set("exclude = [\"vendor\", \"*.snap\", \"kept\", \"npm\"]\n[rules]\nadd = [\"rules\"]\n");
-    assert_eq!(standings(&scan(&tree, &[])), ["own"]);
+    assert_eq!(suppressions(&scan(&tree, &[])), ["own"]);
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn patterns_are_relative_to_the_folder_of_the_configuration() {
     tree.write("sub/vendor/x", token(1));
     tree.write("vendor/x", token(2));
     for paths in [&["."][..], &["sub", "vendor"], &["./sub", "vendor/x"]] {
-        assert_eq!(standings(&scan(&tree, paths)), ["vendor/x"], "{paths:?}");
+        assert_eq!(suppressions(&scan(&tree, paths)), ["vendor/x"], "{paths:?}");
     }
     let whole = tree.path().canonicalize().expect("it exists").join("sub");
-    assert_eq!(standings(&scan(&tree, &[&whole.to_string_lossy()])), [] as [&str; 0]);
+    assert_eq!(suppressions(&scan(&tree, &[&whole.to_string_lossy()])), [] as [&str; 0]);
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn excluded_paths_are_skipped_in_history_and_changes() {
     repo.commit_files(&[("fixtures/x", &token(1)), ("kept", &token(2))], &token(3));
     for args in [&["scan"][..], &["range", "HEAD~1..HEAD"]] {
         let ran = repo.run(&[args, &["--report", "json"]].concat());
-        assert_eq!(standings(&ran), ["-", "kept"], "{args:?}");
+        assert_eq!(suppressions(&ran), ["-", "kept"], "{args:?}");
         assert!(ran.json()["summary"]["left_out"]["excluded"].as_u64() >= Some(1), "{ran:?}");
         let lines = repo.run(&[args, &["--report", "jsonl"]].concat()).stdout();
         assert!(!lines.contains("fixtures/x"), "{lines}");
     }
     repo.stage(&[("fixtures/y", &token(4))]);
     let ran = repo.run(&["staged", "--report", "json"]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(0), Vec::new()));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(0), Vec::new()));
     assert_eq!(ran.json()["summary"]["left_out"]["excluded"], 1);
 }
 
@@ -104,7 +104,7 @@ fn an_allowed_token_is_counted_and_not_verified_until_its_entry_expires() {
     let entry = allow(1, "revoked on Monday");
     tree.write(".ddpatrol.toml", format!("{entry}expires = 9999-01-31\n"));
     let ran = scan(&tree, &[]);
-    assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["x allow".into(), "y".into()]));
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x allow".into(), "y".into()]));
     assert_eq!(suppressed(&ran)["allowed"], 1);
     assert_eq!(ran.json()["summary"]["proven"], 1);
     let report = ran.json();
@@ -117,7 +117,7 @@ fn an_allowed_token_is_counted_and_not_verified_until_its_entry_expires() {
     assert!(!text.contains("x:1:1"), "{text}");
     tree.write(".ddpatrol.toml", format!("{entry}expires = 2020-01-31\n"));
     let ran = scan(&tree, &[]);
-    assert_eq!(standings(&ran), ["x", "y"]);
+    assert_eq!(suppressions(&ran), ["x", "y"]);
     assert_eq!(ran.json()["unused"][0]["expired"], "2020-01-31");
     let text = tree.run(&["scan"]).stdout();
     assert!(text.contains("(revoked on Monday) expired after 2020-01-31"), "{text}");
@@ -151,8 +151,8 @@ fn sarif_omits_suppressed_findings_unless_requested() {
     };
     let without = run(&[]);
     assert_eq!(without["results"].as_array().map(Vec::len), Some(1));
-    let told = without["invocations"].to_string();
-    assert!(told.contains("1 findings do not count and are left out"), "{told}");
+    let printed = without["invocations"].to_string();
+    assert!(printed.contains("1 findings do not count and are left out"), "{printed}");
     let with = run(&["--sarif-suppressed"]);
     let results = with["results"].as_array().expect("a list");
     let mut suppressed = results.iter().filter_map(|it| it.get("suppressions"));
@@ -205,7 +205,7 @@ fn explicitly_named_paths_are_scanned_even_if_excluded() {
         (&["vendor/a"], &["vendor/a/x"]),
         (&["vendor/x.min.js", "src"], &["src/x", "vendor/x.min.js"]),
     ] {
-        assert_eq!(standings(&scan(&tree, args)), wanted, "{args:?}");
+        assert_eq!(suppressions(&scan(&tree, args)), wanted, "{args:?}");
     }
     let text = tree.run(&["scan"]).stdout();
     assert!(text.contains("1 path by --exclude or the configuration"), "{text}");
@@ -224,8 +224,8 @@ fn an_explicitly_named_repository_is_scanned_even_if_excluded() {
     let args = ["scan", &name, "--config", &config, "--report", "json"];
     let ran = repo.run_in(repo.parent(), &args, &[]);
     let wanted = [format!("{name}/.git/config"), format!("{name}/x")];
-    assert_eq!(standings(&ran), wanted, "{ran:?}");
+    assert_eq!(suppressions(&ran), wanted, "{ran:?}");
     let args = ["scan", ".", "--config", &config, "--report", "json"];
     let ran = repo.run_in(repo.parent(), &args, &[]);
-    assert_eq!(standings(&ran), [] as [&str; 0], "{ran:?}");
+    assert_eq!(suppressions(&ran), [] as [&str; 0], "{ran:?}");
 }

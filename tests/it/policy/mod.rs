@@ -21,10 +21,10 @@ fn allow(seed: u64, reason: &str) -> String {
 }
 
 /// Returns the first path of each finding and the suppression of suppressed ones, sorted.
-fn standings(ran: &RunOutput) -> Vec<String> {
+fn suppressions(ran: &RunOutput) -> Vec<String> {
     let report = ran.json();
     let findings = report["findings"].as_array().expect("a list");
-    let mut standings: Vec<String> = findings
+    let mut suppressions: Vec<String> = findings
         .iter()
         .map(|it| {
             let path = it["locations"][0]["path"].as_str().unwrap_or("-");
@@ -34,8 +34,8 @@ fn standings(ran: &RunOutput) -> Vec<String> {
             }
         })
         .collect();
-    standings.sort();
-    standings
+    suppressions.sort();
+    suppressions
 }
 
 fn scan(tree: &Tree, args: &[&str]) -> RunOutput {

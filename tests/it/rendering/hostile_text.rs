@@ -1,6 +1,6 @@
 //! Hostile texts in every field and name: every format renders them as text.
 
-use super::{document, finding, report, spelled, strict_html};
+use super::{document, finding, render, report, strict_html};
 use crate::support::mint::{self, Random};
 use crate::support::repo::Repo;
 use serde_json::json;
@@ -76,10 +76,10 @@ fn no_text_becomes_an_html_element_or_attribute() {
             })
             .collect()
     };
-    let harmless = kinds(&spelled(&hostile("text"), "html"));
+    let harmless = kinds(&render(&hostile("text"), "html"));
     assert!(harmless.contains("details") && harmless.contains("@class"), "{harmless:?}");
     for text in HOSTILE {
-        let page = spelled(&hostile(text), "html");
+        let page = render(&hostile(text), "html");
         assert_eq!(kinds(&page), harmless, "{text:?}");
         assert!(!page.chars().any(is_unsafe), "{text:?}");
         for (name, attributes) in strict_html::elements(&page) {
@@ -94,10 +94,10 @@ fn no_text_becomes_an_html_element_or_attribute() {
 #[test]
 fn every_line_of_annotations_is_an_expected_command() {
     for text in HOSTILE {
-        let told = spelled(&hostile(text), "github");
-        assert!(!told.chars().any(is_unsafe), "{text:?}");
-        let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), spelled(&hostile("text"), "github").lines().count(), "{text:?}");
+        let printed = render(&hostile(text), "github");
+        assert!(!printed.chars().any(is_unsafe), "{text:?}");
+        let lines: Vec<&str> = printed.lines().collect();
+        assert_eq!(lines.len(), render(&hostile("text"), "github").lines().count(), "{text:?}");
         for line in lines {
             assert!(!line.contains("##["), "{line}");
             // The runner parses the name and the properties up to the next `::`.
@@ -115,13 +115,13 @@ fn every_line_of_annotations_is_an_expected_command() {
 #[test]
 fn no_text_becomes_markup_a_link_or_a_mention_in_markdown() {
     let rows = |text: &str| text.lines().filter(|it| it.starts_with('|')).count();
-    let harmless = spelled(&hostile("text"), "markdown");
+    let harmless = render(&hostile("text"), "markdown");
     for text in HOSTILE {
-        let told = spelled(&hostile(text), "markdown");
-        assert!(!told.chars().any(is_unsafe), "{text:?}");
-        assert_eq!(told.lines().count(), harmless.lines().count(), "{text:?}");
-        assert_eq!(rows(&told), rows(&harmless), "{text:?}");
-        for line in told.lines() {
+        let printed = render(&hostile(text), "markdown");
+        assert!(!printed.chars().any(is_unsafe), "{text:?}");
+        assert_eq!(printed.lines().count(), harmless.lines().count(), "{text:?}");
+        assert_eq!(rows(&printed), rows(&harmless), "{text:?}");
+        for line in printed.lines() {
             if line.starts_with('|') {
                 assert_eq!(line.matches('|').count(), 7, "{line}");
             }
@@ -195,16 +195,16 @@ fn reports_of_a_hostile_repository_are_masked_and_independent_of_workers() {
         };
         let ran = run("1");
         assert_eq!(ran.code(), Some(1), "{ran:?}");
-        let told = ran.stdout() + &ran.stderr();
+        let printed = ran.stdout() + &ran.stderr();
         for (n, token) in tokens.iter().enumerate() {
             for at in (29..token.len() - 8).step_by(4) {
-                assert!(!told.contains(&token[at..at + 8]), "{format} shows token {n}");
+                assert!(!printed.contains(&token[at..at + 8]), "{format} shows token {n}");
             }
         }
-        assert!(!told.chars().any(is_unsafe), "{format}");
+        assert!(!printed.chars().any(is_unsafe), "{format}");
         if format == "text" {
-            assert!(!told.lines().any(|it| it.trim_start().starts_with("::")), "{told}");
-            assert!(!told.contains("##["), "{told}");
+            assert!(!printed.lines().any(|it| it.trim_start().starts_with("::")), "{printed}");
+            assert!(!printed.contains("##["), "{printed}");
             continue;
         }
         assert_eq!(ran.0.stdout, run("5").0.stdout, "{format}");

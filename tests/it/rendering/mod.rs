@@ -20,7 +20,7 @@ fn document(report: &Value) -> Document {
 }
 
 /// Renders a document in one of the formats.
-fn spelled(document: &Document, format: &str) -> String {
+fn render(document: &Document, format: &str) -> String {
     let mut out = Vec::new();
     match format {
         "html" => html::write(document, &mut out),

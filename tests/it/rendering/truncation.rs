@@ -1,10 +1,10 @@
 //! Size limits of formats: omitted findings are counted, suppressed findings are listed.
 
-use super::{document, finding, plain, report, spelled, strict_html};
+use super::{document, finding, plain, render, report, strict_html};
 use serde_json::{Value, json};
 
-fn commands(told: &str, level: &str) -> usize {
-    told.lines().filter(|it| it.starts_with(&format!("::{level} "))).count()
+fn commands(printed: &str, level: &str) -> usize {
+    printed.lines().filter(|it| it.starts_with(&format!("::{level} "))).count()
 }
 
 #[test]
@@ -25,13 +25,16 @@ fn annotations_are_limited_to_ten_per_level_and_count_the_rest() {
     report["complete"] = json!(false);
     report["diagnostics"] = json!([{"kind": "unread", "path": "x", "message": "gone"}]);
     report["unused"] = json!([{"by": "allow", "fingerprint": "f", "what": "w"}]);
-    let told = spelled(&document(&report), "github");
+    let printed = render(&document(&report), "github");
     for level in ["error", "warning", "notice"] {
-        assert_eq!(commands(&told, level), 10, "{told}");
+        assert_eq!(commands(&printed, level), 10, "{printed}");
     }
     let shown = 10 + 8 + 8;
-    assert!(told.contains(&format!("::{} more findings are not annotated", 75 - shown)), "{told}");
-    assert!(told.contains("Incomplete: 1 thing was not looked at.%0Ax: gone\n"), "{told}");
+    assert!(
+        printed.contains(&format!("::{} more findings are not annotated", 75 - shown)),
+        "{printed}"
+    );
+    assert!(printed.contains("Incomplete: 1 thing was not looked at.%0Ax: gone\n"), "{printed}");
 }
 
 #[test]
@@ -44,8 +47,8 @@ fn changed_lines_are_annotated_first_and_findings_without_a_line_separately() {
     new["locations"][0]["standing"] = json!("new");
     let mut long = plain(4, "key.pem");
     long["locations"][0]["end_line"] = json!(99);
-    let told = spelled(&document(&report(&[gone, masked, new, long])), "github");
-    let heads: Vec<&str> = told
+    let printed = render(&document(&report(&[gone, masked, new, long])), "github");
+    let heads: Vec<&str> = printed
         .lines()
         .filter_map(|line| line.strip_prefix("::error "))
         .map(|line| line.split("title").next().expect("a head"))
@@ -58,29 +61,29 @@ fn changed_lines_are_annotated_first_and_findings_without_a_line_separately() {
 fn markdown_fits_a_job_summary_and_states_what_it_omits() {
     let long = "a very long text with <&> ".repeat(200);
     let findings: Vec<Value> = (0..3_000).map(|n| finding(n, &long)).collect();
-    let told = spelled(&document(&report(&findings)), "markdown");
-    assert!(told.len() < 1_048_576, "{}", told.len());
-    let rows = told.lines().filter(|it| it.starts_with('|')).count() - 2;
-    assert!(told.contains("more are not listed here"), "{}", &told[..500]);
-    assert!(rows > 100 && told.contains("more are not detailed here"), "{rows}");
-    let few = spelled(&document(&report(&findings[..2])), "markdown");
+    let printed = render(&document(&report(&findings)), "markdown");
+    assert!(printed.len() < 1_048_576, "{}", printed.len());
+    let rows = printed.lines().filter(|it| it.starts_with('|')).count() - 2;
+    assert!(printed.contains("more are not listed here"), "{}", &printed[..500]);
+    assert!(rows > 100 && printed.contains("more are not detailed here"), "{rows}");
+    let few = render(&document(&report(&findings[..2])), "markdown");
     assert!(!few.contains("not listed here") && !few.contains("not detailed here"));
 }
 
 #[test]
 fn the_page_of_many_findings_is_small_and_states_what_it_omits() {
     let findings: Vec<Value> = (0..5_000).map(|n| plain(n, &format!("a/{n}"))).collect();
-    let page = spelled(&document(&report(&findings)), "html");
+    let page = render(&document(&report(&findings)), "html");
     let elements = strict_html::elements(&page);
-    let told = elements.iter().filter(|(name, attributes)| {
+    let printed = elements.iter().filter(|(name, attributes)| {
         name == "details" && attributes.iter().any(|(_, value)| value.starts_with("finding "))
     });
-    assert_eq!(told.count(), 5_000);
+    assert_eq!(printed.count(), 5_000);
     assert!(page.len() < 10_000_000, "{}", page.len());
     assert!(page.contains("From number 251 on, findings are told in short"));
     let mut many = findings;
     many.extend((0..5_500).map(|n| plain(n, "b")));
-    let page = spelled(&document(&report(&many)), "html");
+    let page = render(&document(&report(&many)), "html");
     assert!(page.contains("And 500 more, which <code>--report json</code> lists."));
 }
 
@@ -89,7 +92,7 @@ fn the_page_loads_nothing_and_allows_only_its_own_script_and_style() {
     use sha2::Digest;
     for findings in [0, 1, 4] {
         let findings: Vec<Value> = (0..findings).map(|n| plain(n, "a")).collect();
-        let page = spelled(&document(&report(&findings)), "html");
+        let page = render(&document(&report(&findings)), "html");
         let policy = strict_html::elements(&page)
             .into_iter()
             .flat_map(|(_, attributes)| attributes)
@@ -133,15 +136,15 @@ fn suppressed_findings_are_listed_separately_with_their_reasons() {
     let document = document(&report);
     let why = "does not count: on the allow list: a sample (until 2027-01-01)";
     for format in ["html", "markdown"] {
-        let told = spelled(&document, format);
-        assert!(told.contains(why), "{format}");
-        assert!(told.contains("1 token does not count: 1 by the allow list."), "{told}");
-        assert!(told.contains("entry f00"), "{format}");
-        assert!(told.contains("Left out: 3 files by .gitignore"), "{format}");
+        let printed = render(&document, format);
+        assert!(printed.contains(why), "{format}");
+        assert!(printed.contains("1 token does not count: 1 by the allow list."), "{printed}");
+        assert!(printed.contains("entry f00"), "{format}");
+        assert!(printed.contains("Left out: 3 files by .gitignore"), "{format}");
     }
-    let told = spelled(&document, "github");
-    assert!(!told.contains("sample.py") && commands(&told, "error") == 1, "{told}");
-    assert!(told.contains("1 token does not count"), "{told}");
+    let printed = render(&document, "github");
+    assert!(!printed.contains("sample.py") && commands(&printed, "error") == 1, "{printed}");
+    assert!(printed.contains("1 token does not count"), "{printed}");
 }
 
 #[test]
@@ -150,10 +153,10 @@ fn incompleteness_is_reported_first() {
     report["complete"] = json!(false);
     report["diagnostics"] = json!([{"kind": "unread", "path": null, "message": "lost"}]);
     let document = document(&report);
-    let told = spelled(&document, "markdown");
-    assert!(told.starts_with("> [!CAUTION]\n> **Incomplete: 1 thing was not looked at.**\n"));
-    assert!(spelled(&document, "github").starts_with("::warning title=ddpatrol%3A incomplete::"));
-    let page = spelled(&document, "html");
+    let printed = render(&document, "markdown");
+    assert!(printed.starts_with("> [!CAUTION]\n> **Incomplete: 1 thing was not looked at.**\n"));
+    assert!(render(&document, "github").starts_with("::warning title=ddpatrol%3A incomplete::"));
+    let page = render(&document, "html");
     let (banner, verdict) = (page.find("class=\"incomplete\""), page.find("<main>"));
     assert!(banner.is_some() && banner < verdict);
     assert!(page.contains("not everything was"));

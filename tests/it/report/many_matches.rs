@@ -234,14 +234,14 @@ fn few_locations_are_all_listed_in_every_format() {
     let tree = Tree::new();
     tree.write("log", log(&token(1), 3));
     for format in ["text", "markdown", "html", "sarif"] {
-        let told = tree.run(&["scan", "--report", format]).stdout();
+        let printed = tree.run(&["scan", "--report", format]).stdout();
         for line in 1..=3 {
             let place = format!("log:{line}:");
-            let is_listed = told.contains(&place) || format == "sarif";
-            assert!(is_listed, "{format} {line}: {told}");
+            let is_listed = printed.contains(&place) || format == "sarif";
+            assert!(is_listed, "{format} {line}: {printed}");
         }
         let is_omitted = ["… and", "And ", "not listed", "placesOmitted"];
-        assert!(!is_omitted.iter().any(|it| told.contains(it)), "{format}: {told}");
+        assert!(!is_omitted.iter().any(|it| printed.contains(it)), "{format}: {printed}");
     }
 }
 

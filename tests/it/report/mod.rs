@@ -12,7 +12,7 @@ const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown"
 
 /// Asserts that the output contains no part of a token's secret.
 fn assert_masked(ran: &RunOutput, tokens: &[(&str, String)]) {
-    let told = ran.stdout() + &ran.stderr();
+    let printed = ran.stdout() + &ran.stderr();
     for (rule, token) in tokens {
         let public = match *rule {
             rule if rule.starts_with("datadog") => 29,
@@ -20,7 +20,7 @@ fn assert_masked(ran: &RunOutput, tokens: &[(&str, String)]) {
             _ => 6,
         };
         for at in public..token.len() - 8 {
-            assert!(!told.contains(&token[at..at + 8]), "{rule} shows at {at}: {told}");
+            assert!(!printed.contains(&token[at..at + 8]), "{rule} shows at {at}: {printed}");
         }
     }
 }
@@ -152,8 +152,8 @@ fn sarif_has_the_fields_that_github_requires() {
         }
         let invocation = &run["invocations"][0];
         assert_eq!(invocation["executionSuccessful"], false);
-        let told = &invocation["toolExecutionNotifications"][0]["message"]["text"];
-        assert_eq!(told, "nope: there is no such file or folder");
+        let printed = &invocation["toolExecutionNotifications"][0]["message"]["text"];
+        assert_eq!(printed, "nope: there is no such file or folder");
     }
     assert_eq!(
         tree.run_with_input(&["scan", "--report", "sarif", "-"], token.as_bytes()).json()["runs"]
@@ -186,10 +186,13 @@ fn scanned_text_cannot_control_the_terminal() {
         format!("\x1b]0;title\x07\u{9b}31m{token}\u{202e}\r"),
     );
     let ran = tree.run(&["scan", ".", "nope\x1b[2J"]);
-    let told = ran.stdout() + &ran.stderr();
-    assert!(told.contains("x\\u{1b}[31m\\u{a}::error::\\u{202e}:1:15: proven"), "{told}");
-    assert!(!told.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{told:?}");
-    assert!(!told.lines().any(|line| line.starts_with("::")), "{told}");
+    let printed = ran.stdout() + &ran.stderr();
+    assert!(printed.contains("x\\u{1b}[31m\\u{a}::error::\\u{202e}:1:15: proven"), "{printed}");
+    assert!(
+        !printed.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'),
+        "{printed:?}"
+    );
+    assert!(!printed.lines().any(|line| line.starts_with("::")), "{printed}");
 }
 
 #[test]
@@ -317,10 +320,10 @@ fn tokens_of_added_rules_are_masked_in_every_format() {
         &["--report", &output],
     ] {
         let ran = tree.run(&[&["scan", "--rules", "own.toml", "t"], args].concat());
-        let told = ran.stdout() + &ran.stderr();
-        assert!(!told.contains(&short[4..]), "{told}");
+        let printed = ran.stdout() + &ran.stderr();
+        assert!(!printed.contains(&short[4..]), "{printed}");
         for at in 13..dash.len() - 8 {
-            assert!(!told.contains(&dash[at..at + 8]), "{told}");
+            assert!(!printed.contains(&dash[at..at + 8]), "{printed}");
         }
     }
     let found = tree.run(&["scan", "--rules", "own.toml", "--report", "json", "t"]).json();

@@ -104,9 +104,9 @@ fn datadog_tokens_are_deleted_by_the_id_in_the_alias() {
     assert_eq!(asked[0].bearer.as_deref(), Some(ADMIN), "the found token is not sent");
     assert!(!format!("{ran:?}").contains(ADMIN));
     let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
-    let told = only(&ran, "revocation");
-    assert_eq!(told["outcome"], "cannot_revoke");
-    assert!(told["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
+    let printed = only(&ran, "revocation");
+    assert_eq!(printed["outcome"], "cannot_revoke");
+    assert!(printed["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn a_site_that_rejects_the_administrator_is_a_failure() {
     let issuer = Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#);
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
     let ran = run_as_admin(&tree_with(&datadog(6)), &args);
-    let told = only(&ran, "revocation");
-    assert_eq!(told["outcome"], "failed");
-    assert!(told["detail"].as_str().is_some_and(|it| it.contains("administrator")), "{told}");
+    let printed = only(&ran, "revocation");
+    assert_eq!(printed["outcome"], "failed");
+    assert!(printed["detail"].as_str().is_some_and(|it| it.contains("administrator")), "{printed}");
 }
 
 #[test]
@@ -305,9 +305,12 @@ fn a_custom_service_receives_no_service_account_token() {
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
     let mut command = tree.command(&[&args[..], &["--service-account", ACCOUNT]].concat());
     let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("it runs");
-    let told = only(&RunOutput(output), "revocation");
-    assert_eq!(told["outcome"], "cannot_revoke");
-    assert!(told["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
+    let printed = only(&RunOutput(output), "revocation");
+    assert_eq!(printed["outcome"], "cannot_revoke");
+    assert!(
+        printed["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")),
+        "{printed}"
+    );
     assert!(issuer.asked().is_empty());
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// A request to the server.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) bearer: Option<String>,
@@ -18,17 +18,19 @@ pub(super) struct Asked {
 }
 
 /// A response of the server: status, further headers, body.
-pub(super) type Told = (u16, &'static str, String);
+pub(super) type Response = (u16, &'static str, String);
 
 /// A running server.
 pub(super) struct Issuer {
     pub(super) url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Issuer {
     /// Starts a server that answers by `script`, which gets the request and the number of earlier requests.
-    pub(super) fn start(script: impl Fn(&Asked, usize) -> Told + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        script: impl Fn(&Request, usize) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -47,15 +49,15 @@ impl Issuer {
         Self::start(move |_, _| (status, headers, body.to_owned()))
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(super) fn asked(&self) -> Vec<Request> {
         self.asked.lock().expect("no panic").clone()
     }
 }
 
 fn serve(
     stream: TcpStream,
-    log: &Mutex<Vec<Asked>>,
-    script: &dyn Fn(&Asked, usize) -> Told,
+    log: &Mutex<Vec<Request>>,
+    script: &dyn Fn(&Request, usize) -> Response,
 ) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut out = stream;
@@ -71,14 +73,14 @@ fn serve(
         let kind = "content-type: application/json\r\n";
         let kind = if headers.contains("content-type") { "" } else { kind };
         let text = format!(
-            "HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n{kind}{headers}\r\n{body}",
+            "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n{kind}{headers}\r\n{body}",
             body.len()
         );
         out.write_all(text.as_bytes()).ok()?;
     }
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Asked> {
+fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|&bytes| bytes > 0)?;
     let mut words = line.split_whitespace();
@@ -97,5 +99,5 @@ fn read(reader: &mut impl BufRead) -> Option<Asked> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Some(Asked { method, path, bearer, body, at: Instant::now() })
+    Some(Request { method, path, bearer, body, at: Instant::now() })
 }

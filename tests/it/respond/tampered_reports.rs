@@ -1,7 +1,7 @@
 //! `ddpatrol revoke` with modified saved reports: only tokens that the report shows are revoked, and
 //! no secret of the report is printed.
 
-use super::stub_issuer::{Asked, Issuer};
+use super::stub_issuer::{Issuer, Request};
 use super::{datadog, github, scan, tree_with};
 use crate::support::tree::{RunOutput, Tree};
 use serde_json::{Value, json};
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 const ADMIN: &str = "an-administrators-token";
 
 /// Issuers of every kind, and a tree whose report shows secrets.
-struct Scene {
+struct Fixture {
     tree: Tree,
     site: Issuer,
     api: Issuer,
     report: Value,
 }
 
-impl Scene {
+impl Fixture {
     /// Creates a fixture with a scan of this content.
     fn of(content: &str) -> Self {
         let tree = tree_with(content);
@@ -48,18 +48,18 @@ impl Scene {
         self.revoke_text(&report.to_string())
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    fn asked(&self) -> Vec<Request> {
         [self.site.asked(), self.api.asked()].concat()
     }
 }
 
 /// Asserts that nothing was revoked, that the message contains `words`, and that no secret is printed.
 #[track_caller]
-fn assert_refused(scene: &Scene, ran: &RunOutput, words: &str, secrets: &[&str]) {
+fn assert_rejected(fixture: &Fixture, ran: &RunOutput, words: &str, secrets: &[&str]) {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stderr().contains("r.json") && ran.stderr().contains(words), "{ran:?}");
     assert_eq!(ran.stdout(), "", "{ran:?}");
-    assert!(scene.asked().is_empty(), "{:?}", scene.asked());
+    assert!(fixture.asked().is_empty(), "{:?}", fixture.asked());
     assert_hidden(ran, secrets);
 }
 
@@ -75,10 +75,10 @@ fn assert_hidden(ran: &RunOutput, secrets: &[&str]) {
 #[test]
 fn fields_of_a_wrong_type_revoke_nothing() {
     let token = datadog(50);
-    let mut scene = Scene::of(&token);
-    scene.report["findings"][0]["suppression"] = Value::Null;
+    let mut fixture = Fixture::of(&token);
+    fixture.report["findings"][0]["suppression"] = Value::Null;
     let changes: [(&str, Value); 9] = [
-        ("/findings", json!({"0": scene.report["findings"][0]})),
+        ("/findings", json!({"0": fixture.report["findings"][0]})),
         ("/findings/0", json!([token])),
         ("/findings/0/secret", json!([token])),
         ("/findings/0/secret", json!({"token": token})),
@@ -89,30 +89,30 @@ fn fields_of_a_wrong_type_revoke_nothing() {
         ("/findings/0/locations/0/line", json!(token)),
     ];
     for (pointer, value) in changes {
-        let mut report = scene.report.clone();
+        let mut report = fixture.report.clone();
         *report.pointer_mut(pointer).expect("a field") = value;
-        let ran = scene.revoke(&report);
-        assert_refused(&scene, &ran, "r.json is no whole report: ", &[&token]);
+        let ran = fixture.revoke(&report);
+        assert_rejected(&fixture, &ran, "r.json is no whole report: ", &[&token]);
     }
 }
 
 #[test]
 fn a_report_that_is_not_json_revokes_nothing() {
     let token = datadog(51);
-    let scene = Scene::of(&token);
-    let whole = scene.report.to_string();
+    let fixture = Fixture::of(&token);
+    let whole = fixture.report.to_string();
     let deep = "[".repeat(100_000);
     for text in ["", "7", &whole[..whole.len() - 1], &format!("{whole}x"), &deep] {
-        let ran = scene.revoke_text(text);
-        assert_refused(&scene, &ran, "r.json is no report of `ddpatrol scan", &[&token]);
+        let ran = fixture.revoke_text(text);
+        assert_rejected(&fixture, &ran, "r.json is no report of `ddpatrol scan", &[&token]);
     }
 }
 
 #[test]
 fn a_token_listed_twice_is_revoked_once() {
     let token = github(52);
-    let scene = Scene::of(&format!("{} {token}", datadog(52)));
-    let mut report = scene.report.clone();
+    let fixture = Fixture::of(&format!("{} {token}", datadog(52)));
+    let mut report = fixture.report.clone();
     let findings = report["findings"].as_array_mut().expect("a list");
     let mut masked = findings.clone();
     for finding in &mut masked {
@@ -120,13 +120,13 @@ fn a_token_listed_twice_is_revoked_once() {
     }
     // The first listed finding has no secret.
     findings.splice(0..0, masked);
-    let ran = scene.revoke(&report);
+    let ran = fixture.revoke(&report);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     let revocations = ran.json()["revocations"].as_array().expect("a list").clone();
     assert_eq!(revocations.len(), 2, "{ran:?}");
     assert!(revocations.iter().all(|it| it["outcome"] == "revoked"), "{ran:?}");
-    assert_eq!(scene.site.asked().len(), 1);
-    let asked = scene.api.asked();
+    assert_eq!(fixture.site.asked().len(), 1);
+    let asked = fixture.api.asked();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].body["credentials"], json!([token]));
     assert_hidden(&ran, &[&token, &datadog(52)]);
@@ -134,14 +134,14 @@ fn a_token_listed_twice_is_revoked_once() {
 
 #[test]
 fn findings_with_one_fingerprint_and_different_tokens_revoke_nothing() {
-    let scene = Scene::of(&format!("{} {}", datadog(53), datadog(54)));
-    let mut report = scene.report.clone();
+    let fixture = Fixture::of(&format!("{} {}", datadog(53), datadog(54)));
+    let mut report = fixture.report.clone();
     for at in 0..2 {
         report["findings"][at]["secret"] = Value::Null;
     }
     report["findings"][1]["fingerprint"] = report["findings"][0]["fingerprint"].clone();
-    let ran = scene.revoke(&report);
-    assert_refused(&scene, &ran, "proven finding 2 contradicts itself", &[]);
+    let ran = fixture.revoke(&report);
+    assert_rejected(&fixture, &ran, "proven finding 2 contradicts itself", &[]);
 }
 
 #[test]
@@ -149,18 +149,18 @@ fn a_secret_that_differs_from_the_shown_token_revokes_nothing() {
     for (one, other) in
         [(datadog(55), datadog(56)), (github(55), datadog(56)), (datadog(55), github(56))]
     {
-        let scene = Scene::of(&one);
-        let stolen = Scene::of(&other).report["findings"][0].clone();
+        let fixture = Fixture::of(&one);
+        let stolen = Fixture::of(&other).report["findings"][0].clone();
         for fields in
             [&["secret"][..], &["secret", "fingerprint"], &["secret", "fingerprint", "rule"]]
         {
-            let mut report = scene.report.clone();
+            let mut report = fixture.report.clone();
             for &field in fields {
                 report["findings"][0][field] = stolen[field].clone();
             }
-            let ran = scene.revoke(&report);
+            let ran = fixture.revoke(&report);
             let words = "proven finding 1 contradicts itself, so the report was changed";
-            assert_refused(&scene, &ran, words, &[&one, &other]);
+            assert_rejected(&fixture, &ran, words, &[&one, &other]);
         }
     }
 }
@@ -168,45 +168,45 @@ fn a_secret_that_differs_from_the_shown_token_revokes_nothing() {
 #[test]
 fn a_secret_of_another_rule_revokes_nothing() {
     let token = github(57);
-    let scene = Scene::of(&token);
+    let fixture = Fixture::of(&token);
     for rule in ["github-oauth", "github-refresh", "npm-token", "datadog-pat"] {
-        let mut report = scene.report.clone();
+        let mut report = fixture.report.clone();
         report["findings"][0]["rule"] = json!(rule);
-        let ran = scene.revoke(&report);
-        assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&token]);
+        let ran = fixture.revoke(&report);
+        assert_rejected(&fixture, &ran, "proven finding 1 contradicts itself", &[&token]);
     }
     // No provider accepts tokens of a rule that is not built in.
-    let mut report = scene.report.clone();
+    let mut report = fixture.report.clone();
     report["findings"][0]["rule"] = json!("of-their-own");
-    let ran = scene.revoke(&report);
+    let ran = fixture.revoke(&report);
     assert_eq!(ran.json()["revocations"][0]["outcome"], "cannot_revoke", "{ran:?}");
-    assert!(scene.asked().is_empty());
+    assert!(fixture.asked().is_empty());
     assert_hidden(&ran, &[&token]);
 }
 
 #[test]
 fn the_last_of_two_secret_fields_counts_and_neither_is_printed() {
     let (one, other) = (github(58), github(59));
-    let scene = Scene::of(&one);
+    let fixture = Fixture::of(&one);
     let twice = |first: &str, second: &str| {
         let field = format!("\"secret\":\"{one}\"");
-        let text = scene.report.to_string();
+        let text = fixture.report.to_string();
         assert!(text.contains(&field));
         text.replace(&field, &format!("\"secret\":\"{first}\",\"secret\":\"{second}\""))
     };
-    let ran = scene.revoke_text(&twice(&one, &other));
-    assert_refused(&scene, &ran, "proven finding 1 contradicts itself", &[&one, &other]);
-    let ran = scene.revoke_text(&twice(&other, &one));
+    let ran = fixture.revoke_text(&twice(&one, &other));
+    assert_rejected(&fixture, &ran, "proven finding 1 contradicts itself", &[&one, &other]);
+    let ran = fixture.revoke_text(&twice(&other, &one));
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    assert_eq!(scene.api.asked()[0].body["credentials"], json!([one]));
+    assert_eq!(fixture.api.asked()[0].body["credentials"], json!([one]));
     assert_hidden(&ran, &[&one, &other]);
 }
 
 #[test]
 fn tampered_text_of_a_report_is_masked_and_escaped() {
     let (token, other) = (datadog(60), github(60));
-    let scene = Scene::of(&token);
-    let mut report = scene.report.clone();
+    let fixture = Fixture::of(&token);
+    let mut report = fixture.report.clone();
     let finding = &mut report["findings"][0];
     let redacted = finding["token"]["redacted"].as_str().expect("a text").to_owned();
     finding["secret"] = Value::Null;
@@ -218,7 +218,7 @@ fn tampered_text_of_a_report_is_masked_and_escaped() {
     }
     finding["locations"][0]["path"] = json!(other);
     report["notes"] = json!([other]);
-    let ran = scene.revoke(&report);
+    let ran = fixture.revoke(&report);
     assert_eq!(ran.json()["revocations"][0]["outcome"], "cannot_revoke", "{ran:?}");
     assert_hidden(&ran, &[&token, &other]);
     let text = format!("{}{}", ran.stdout(), ran.stderr());
@@ -228,11 +228,11 @@ fn tampered_text_of_a_report_is_masked_and_escaped() {
 #[test]
 fn secrets_of_a_report_are_sent_to_their_issuer_and_never_printed() {
     let (one, other) = (datadog(61), github(61));
-    let scene = Scene::of(&format!("{one} {other}"));
-    let ran = scene.revoke(&scene.report);
+    let fixture = Fixture::of(&format!("{one} {other}"));
+    let ran = fixture.revoke(&fixture.report);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     assert_hidden(&ran, &[&one, &other]);
-    let asked = scene.api.asked();
+    let asked = fixture.api.asked();
     assert_eq!(asked[0].body["credentials"], json!([other]));
-    assert!(scene.site.asked().iter().all(|it| it.bearer.as_deref() == Some(ADMIN)));
+    assert!(fixture.site.asked().iter().all(|it| it.bearer.as_deref() == Some(ADMIN)));
 }

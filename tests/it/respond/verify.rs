@@ -69,11 +69,14 @@ fn any_other_response_is_unknown_and_names_its_site() {
         let tree = tree_with(&datadog(4));
         let sites = ["--verify", "--datadog-site", &odd.url, "--datadog-site", &refusing.url];
         let ran = scan(&tree, &[&sites[..], &PAUSE].concat());
-        let told = only(&ran, "verification");
-        assert_eq!(told["verdict"], "unknown", "{status} {body}: {told}");
+        let printed = only(&ran, "verification");
+        assert_eq!(printed["verdict"], "unknown", "{status} {body}: {printed}");
         let host = odd.url.trim_start_matches("http://");
-        assert!(told["reason"].as_str().is_some_and(|it| it.contains(host)), "{told}");
-        assert!(!told.to_string().contains(refusing.url.trim_start_matches("http://")), "{told}");
+        assert!(printed["reason"].as_str().is_some_and(|it| it.contains(host)), "{printed}");
+        assert!(
+            !printed.to_string().contains(refusing.url.trim_start_matches("http://")),
+            "{printed}"
+        );
         assert_eq!(odd.asked().len(), 1, "{status} {body}");
     }
 }
@@ -92,9 +95,9 @@ fn a_redirect_is_not_followed_with_a_credential() {
 #[test]
 fn an_unreachable_issuer_is_retried_and_then_unknown() {
     let ran = scan(&tree_with(&datadog(6)), &["--verify", "--issuer", "http://127.0.0.1:1"]);
-    let told = only(&ran, "verification");
-    assert_eq!(told["verdict"], "unknown");
-    assert!(told["reason"].as_str().is_some_and(|it| it.contains("127.0.0.1:1")), "{told}");
+    let printed = only(&ran, "verification");
+    assert_eq!(printed["verdict"], "unknown");
+    assert!(printed["reason"].as_str().is_some_and(|it| it.contains("127.0.0.1:1")), "{printed}");
     assert_eq!(ran.code(), Some(1), "the finding decides");
 }
 
@@ -252,9 +255,12 @@ fn a_service_account_token_is_sent_to_datadog_only() {
     let (own, site) = (Issuer::always(401, "", REFUSED), Issuer::always(200, "", LIVE));
     let tree = tree_with(&mint::datadog(&mut Random(15), "ddsat_", 43, 0));
     let issuer = ["--verify", "--issuer", &own.url];
-    let told = only(&scan(&tree, &[&issuer[..], &PAUSE].concat()), "verification");
-    assert_eq!(told["verdict"], "unknown", "no other's refusal makes it dead");
-    assert!(told["reason"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
+    let printed = only(&scan(&tree, &[&issuer[..], &PAUSE].concat()), "verification");
+    assert_eq!(printed["verdict"], "unknown", "no other's refusal makes it dead");
+    assert!(
+        printed["reason"].as_str().is_some_and(|it| it.contains("--datadog-site")),
+        "{printed}"
+    );
     let ran = scan(&tree, &[&issuer[..], &["--datadog-site", &site.url]].concat());
     assert_eq!(only(&ran, "verification")["verdict"], "live");
     assert!(own.asked().is_empty() && site.asked().len() == 1);
@@ -305,7 +311,8 @@ fn a_retry_delay_applies_to_all_tokens() {
     let ran = scan(&tree_of(8), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(verdicts(&ran), [r#""live""#; 8]);
     let asked = issuer.asked();
-    let soon = |it: &&super::stub_issuer::Asked| it.at - asked[0].at < Duration::from_millis(1_900);
+    let soon =
+        |it: &&super::stub_issuer::Request| it.at - asked[0].at < Duration::from_millis(1_900);
     // A request may have been in flight when the response arrived.
     assert!(asked.iter().skip(1).filter(soon).count() <= 1, "{asked:?}");
 }

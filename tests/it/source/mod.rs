@@ -143,10 +143,10 @@ fn unreadable_files_are_reported_and_the_rest_is_scanned() {
     assert_eq!(ran.code(), Some(1), "findings come first");
     assert_eq!(report["complete"], false);
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(1));
-    let told: Vec<_> = report["diagnostics"].as_array().expect("a list").iter().collect();
-    assert_eq!(told.len(), 2);
-    assert_eq!((&told[0]["path"], &told[1]["path"]), (&"closed".into(), &"secret".into()));
-    assert!(told.iter().all(|it| it["message"].as_str().unwrap_or("").contains("ermission")));
+    let printed: Vec<_> = report["diagnostics"].as_array().expect("a list").iter().collect();
+    assert_eq!(printed.len(), 2);
+    assert_eq!((&printed[0]["path"], &printed[1]["path"]), (&"closed".into(), &"secret".into()));
+    assert!(printed.iter().all(|it| it["message"].as_str().unwrap_or("").contains("ermission")));
 }
 
 #[test]
@@ -277,9 +277,12 @@ fn a_file_changed_during_the_scan_is_reported() {
         file.set_len(1_000_000).expect("it shrinks");
     };
     for meddler in [grow as fn(&Path), shrink] {
-        let told = meddle(vec![file.clone()], meddler);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].0 == Severity::Unread && told[0].1.contains("changed while"), "{told:?}");
+        let printed = meddle(vec![file.clone()], meddler);
+        assert_eq!(printed.len(), 1);
+        assert!(
+            printed[0].0 == Severity::Unread && printed[0].1.contains("changed while"),
+            "{printed:?}"
+        );
     }
 }
 
@@ -287,13 +290,13 @@ fn a_file_changed_during_the_scan_is_reported() {
 fn a_file_deleted_during_the_scan_is_reported() {
     let tree = Tree::new();
     let (first, second) = (tree.write("a", "."), tree.write("b", "."));
-    let told = meddle(vec![first, second.clone()], |path| {
+    let printed = meddle(vec![first, second.clone()], |path| {
         if path != second {
             std::fs::remove_file(&second).expect("it is ours");
         }
     });
-    assert_eq!(told.len(), 1);
-    assert!(told[0].0 == Severity::Unread, "{told:?}");
+    assert_eq!(printed.len(), 1);
+    assert!(printed[0].0 == Severity::Unread, "{printed:?}");
 }
 
 #[test]
@@ -365,9 +368,9 @@ fn base64_longer_than_a_window_is_decoded_completely_or_reported() {
     let report = ran.json();
     assert_eq!(report["complete"], true, "{ran:?}");
     let places = report["findings"][0]["locations"].as_array().expect("a list").clone();
-    let told: Vec<_> = places.iter().map(|it| (&it["path"], &it["encoding"])).collect();
+    let printed: Vec<_> = places.iter().map(|it| (&it["path"], &it["encoding"])).collect();
     let encoding = serde_json::json!("base64 of gzip");
-    assert_eq!(told, [(&"folded.yaml".into(), &encoding), (&"release.yaml".into(), &encoding)]);
+    assert_eq!(printed, [(&"folded.yaml".into(), &encoding), (&"release.yaml".into(), &encoding)]);
     std::fs::remove_file(tree.path().join("release.yaml")).expect("it is there");
     std::fs::remove_file(tree.path().join("folded.yaml")).expect("it is there");
     tree.write("huge.yaml", format!("release: {}\n", packed(&mut random, 24_000_000)));

@@ -50,13 +50,13 @@ pub(crate) enum Which {
 }
 
 /// Escapes characters in one way.
-pub(crate) fn escape(text: &str, which: Which, spell: fn(u32) -> String) -> String {
+pub(crate) fn escape(text: &str, which: Which, escape: fn(u32) -> String) -> String {
     let is_escaped = |c: char| which == Which::All || !c.is_ascii_alphanumeric();
-    let one = |c: char| if is_escaped(c) { spell(u32::from(c)) } else { c.to_string() };
+    let one = |c: char| if is_escaped(c) { escape(u32::from(c)) } else { c.to_string() };
     text.chars().map(one).collect()
 }
 
-/// What a way to escape is called, and how it spells a character.
+/// Name and formatting function of each kind of escape.
 pub(crate) type Escape = (&'static str, fn(u32) -> String);
 
 /// The ways to escape a character.

@@ -69,8 +69,8 @@ fn gitlab(token: &[u8], version: bool) -> Verdict {
     if tail.len() != 9 || !all(tail, is_base36) {
         return None;
     }
-    let spelled = std::str::from_utf8(&tail[2..]).ok()?;
-    let value = u64::from_str_radix(spelled, 36).ok()?;
+    let checksum = std::str::from_utf8(&tail[2..]).ok()?;
+    let value = u64::from_str_radix(checksum, 36).ok()?;
     let value = u32::try_from(value).ok()?;
     Some(crc32(&token[..token.len() - 7]) == value)
 }
@@ -81,9 +81,9 @@ fn zuplo(token: &[u8]) -> Verdict {
         return None;
     }
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let spelled = &rest[33..];
+    let checksum = &rest[33..];
     let crc = format!("{:08x}", crc32(&rest[..32]));
-    all(spelled, is_hex).then(|| crc.as_bytes() == spelled)
+    all(checksum, is_hex).then(|| crc.as_bytes() == checksum)
 }
 
 fn atlassian(token: &[u8]) -> Verdict {

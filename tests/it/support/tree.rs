@@ -57,7 +57,7 @@ impl Tree {
     }
 }
 
-/// What the command printed, and how it ended.
+/// Exit status and output of a run of ddpatrol.
 #[derive(Debug)]
 pub(crate) struct RunOutput(pub(crate) Output);
 
