@@ -234,13 +234,13 @@ fn check_prompts_on_a_terminal_without_echo() {
     let mut shown = Vec::new();
     let mut byte = [0];
     while !shown.ends_with(b"(not shown): ") {
-        assert_eq!(output.read(&mut byte).expect("it prompts"), 1, "it prompts");
+        assert_eq!(output.read(&mut byte).expect("it prompts"), 1, "the program prompts");
         shown.push(byte[0]);
     }
     let mut input = child.stdin.take().expect("a pipe");
     input.write_all(format!("{}\n", token(1)).as_bytes()).expect("it reads");
-    output.read_to_end(&mut shown).expect("it ends");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    output.read_to_end(&mut shown).expect("the program ends");
+    assert_eq!(child.wait().expect("the program ends").code(), Some(0));
     let shown = String::from_utf8_lossy(&shown);
     assert!(shown.contains("Valid: every part holds"), "{shown}");
     assert!(!shown.contains(&token(1)[30..50]), "{shown}");
@@ -257,7 +257,7 @@ fn a_closed_output_pipe_is_not_an_error() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");
         drop(child.stdout.take());
-        let ran = RunOutput(child.wait_with_output().expect("it ends"));
+        let ran = RunOutput(child.wait_with_output().expect("the program ends"));
         assert_eq!((ran.code(), ran.stderr().as_str()), (Some(1), ""), "{format}");
     }
 }
@@ -270,8 +270,8 @@ fn interrupt(
     let mut child = command.spawn().expect("the command runs");
     ready(&mut child);
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    kill(pid, Signal::SIGINT).expect("it runs");
-    RunOutput(child.wait_with_output().expect("it ends"))
+    kill(pid, Signal::SIGINT).expect("the program runs");
+    RunOutput(child.wait_with_output().expect("the program ends"))
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn report_files_are_written_atomically() {
     let mode = std::fs::metadata(tree.path().join("out/old.json")).expect("a file").permissions();
     assert_eq!(mode.mode() & 0o600, 0o600);
     let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();
-    assert_eq!(names.len(), 1, "nothing is left behind");
+    assert_eq!(names.len(), 1, "no temporary file is left");
     for (report, printed) in
         [("json=no/such/x", "cannot write a report to no/such/x"), ("json=out", "it is a folder")]
     {

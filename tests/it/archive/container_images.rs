@@ -71,7 +71,7 @@ fn image() -> Tree {
 fn found(ran: &crate::support::tree::RunOutput) -> (String, String) {
     let report = ran.json();
     let findings = report["findings"].as_array().expect("a list");
-    assert_eq!(findings.len(), 2, "the deleted file, and the environment");
+    assert_eq!(findings.len(), 2, "one in the deleted file, one in the environment");
     let is_file = |it: &&serde_json::Value| it["locations"][0]["line"] == 401;
     let finding = findings.iter().find(is_file).expect("the file's token");
     let place = &finding["locations"][0];
@@ -90,7 +90,7 @@ fn a_finding_in_a_saved_image_names_its_layer_and_the_command_that_created_it() 
         assert!(layer.starts_with("layer 1 of 2, sha256:"), "{layer}");
         assert!(layer.ends_with("of the image app:1, created by `COPY s.env /app/ # buildkit`"));
     }
-    let input = std::fs::read(tree.path().join("old.tar")).expect("it was made");
+    let input = std::fs::read(tree.path().join("old.tar")).expect("the archive exists");
     let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &input);
     let (path, layer) = found(&ran);
     assert!(path.starts_with("stdin!/") && layer.contains("created by `COPY"), "{path} {layer}");

@@ -11,7 +11,7 @@ fn a_truncated_archive_is_reported_at_every_cut_position() {
     let content = random.base62(600_000);
     for container in containers() {
         let (tree, path) = container.pack(&content);
-        let whole = std::fs::read(&path).expect("it was made");
+        let whole = std::fs::read(&path).expect("the archive exists");
         // Without its appended zip, such a file is still a complete program.
         if matches!(container.file, "program" | "adjusted" | "script.pyz" | "initrd") {
             continue;
@@ -32,7 +32,7 @@ fn damage_at_any_offset_neither_stops_the_scan_nor_hides_other_files() {
     let mut random = crate::support::mint::Random(9);
     for container in containers() {
         let (tree, path) = container.pack(&text(&token(1)));
-        let whole = std::fs::read(&path).expect("it was made");
+        let whole = std::fs::read(&path).expect("the archive exists");
         for _ in 0..6 {
             let mut bytes = whole.clone();
             for _ in 0..3 {
@@ -74,7 +74,7 @@ open('a.tgz', 'wb').write(gzip.compress(data))";
     assert_eq!((&*issues(&ran)[0].0, &*issues(&ran)[0].1), ("opaque", "a.zip!/s2"));
     let ran = tree.run(&[&JSON[..], &["a.tgz"]].concat());
     assert!(places(&ran).contains(&"a.tgz!/s3:401:6".to_owned()), "{ran:?}");
-    assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(3), "what lies raw is seen");
+    assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(3), "raw bytes are scanned");
     assert!(issues(&ran)[0].2.contains("no header where one should be"), "{ran:?}");
 }
 

@@ -85,7 +85,7 @@ fn a_zip_appended_to_a_script_is_opened_in_every_deltified_version() {
         let mut script =
             "#!/bin/sh\necho a line of the script\n".repeat(40 + version as usize).into_bytes();
         script.extend(std::fs::read(repo.path().join("run.zip")).expect("a zip"));
-        std::fs::remove_file(repo.path().join("run.zip")).expect("it is there");
+        std::fs::remove_file(repo.path().join("run.zip")).expect("the file exists");
         repo.write("run", script);
         repo.commit_files(&[], &format!("version {version}"));
     }
@@ -103,7 +103,7 @@ fn archives_are_judged_in_ranges_and_staged_changes() {
     pack(&repo, "x.zip", "renamed", &token(1));
     repo.git(&["add", "-A"]);
     let ran = repo.run(&["staged", "--report", "json"]);
-    assert_eq!((ran.code(), places(&ran)), (Some(0), Vec::new()), "it was there");
+    assert_eq!((ran.code(), places(&ran)), (Some(0), Vec::new()), "the token is preexisting");
     assert_eq!(ran.json()["summary"]["already_there"], 1);
     pack(&repo, "y.zip", "new", &token(2));
     repo.git(&["add", "-A"]);

@@ -116,7 +116,7 @@ fn memory_use_does_not_depend_on_the_unpacked_size() {
         .env_clear()
         .args(["-c", &format!("ulimit -v {}; exec \"$0\" \"$@\"", limit >> 10)]);
     bounded.arg(command.get_program()).args(command.get_args());
-    let ran = crate::support::tree::RunOutput(bounded.output().expect("it runs"));
+    let ran = crate::support::tree::RunOutput(bounded.output().expect("the program runs"));
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     command.arg0("ddpatrol");
 }
@@ -126,11 +126,11 @@ fn an_interrupt_stops_decompression() {
     let tree = Tree::new();
     shell(&tree, "head -c 900000000 /dev/zero | gzip -1 | gzip > a.gz");
     let mut child = tree.command(&["scan", "--files-only", "--report", "json"]);
-    let mut child = child.stdout(std::process::Stdio::null()).spawn().expect("it runs");
+    let mut child = child.stdout(std::process::Stdio::null()).spawn().expect("the program runs");
     std::thread::sleep(std::time::Duration::from_millis(200));
     let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a small number"));
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("the program runs");
     let started = std::time::Instant::now();
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(child.wait().expect("the program ends").code(), Some(130));
     assert!(started.elapsed().as_secs() < 5);
 }

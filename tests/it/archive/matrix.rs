@@ -15,7 +15,7 @@ fn check(ran: &RunOutput, name: &str, path: &str) {
 fn each(check: impl Fn(&Container, Tree, Vec<u8>)) {
     for container in containers() {
         let (tree, path) = container.pack(&text(&token(1)));
-        let bytes = std::fs::read(path).expect("it was made");
+        let bytes = std::fs::read(path).expect("the archive exists");
         check(container, tree, bytes);
     }
 }
@@ -66,7 +66,7 @@ fn a_token_in_an_archive_in_a_compressed_tar_is_found() {
 fn a_token_in_an_archive_in_a_zip_on_standard_input_is_found() {
     each(|container, tree, _| {
         shell(&tree, &format!("cd out; zip -q ../nest.zip {}", container.file));
-        let bytes = std::fs::read(tree.path().join("nest.zip")).expect("it was made");
+        let bytes = std::fs::read(tree.path().join("nest.zip")).expect("the archive exists");
         let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &bytes);
         check(&ran, container.file, &format!("stdin!/{}{}", container.file, container.member));
     });

@@ -31,7 +31,7 @@ z.close()",
     python(&tree, &script);
     let list = || {
         let mut names: Vec<_> =
-            std::fs::read_dir(tree.path()).expect("it is there").flatten().collect();
+            std::fs::read_dir(tree.path()).expect("the file exists").flatten().collect();
         names.sort_by_key(std::fs::DirEntry::file_name);
         names.len()
     };
@@ -152,7 +152,7 @@ open('b.gz', 'wb').write(gzip.compress(open('a.zip', 'rb').read()))"
             let places = finding["locations"].as_array().expect("a list");
             assert_eq!(places.len(), 1, "each name once: {places:?}");
             assert_eq!(places[0]["part"], "name");
-            assert!(!places[0]["path"].to_string().contains(&file[29..]), "it is masked");
+            assert!(!places[0]["path"].to_string().contains(&file[29..]), "the token is masked");
         }
     }
 }

@@ -59,7 +59,7 @@ fn the_history_of_a_repository_in_an_archive_is_scanned() {
             "a.zip!/app/.git",
         );
         check(&tree.run(&[&JSON[..], &["b.tar"]].concat()), "b.tar!/d/s.env", "b.tar!/.git");
-        let input = std::fs::read(tree.path().join("a.tgz")).expect("it was made");
+        let input = std::fs::read(tree.path().join("a.tgz")).expect("the archive exists");
         let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &input);
         check(&ran, "stdin!/app/d/s.env", "stdin!/app/.git");
     }
@@ -97,7 +97,7 @@ fn packs_without_a_repository_are_scanned() {
 #[test]
 fn damaged_packs_and_bundles_are_reported() {
     let tree = tree("git -C app bundle create -q ../a.bundle --all 2> /dev/null");
-    let whole = std::fs::read(tree.path().join("a.bundle")).expect("it was made");
+    let whole = std::fs::read(tree.path().join("a.bundle")).expect("the archive exists");
     for part in 1..12 {
         tree.write("a.bundle", &whole[..whole.len() * part / 12]);
         let ran = tree.run(&[&JSON[..], &["--strict", "a.bundle"]].concat());

@@ -26,7 +26,7 @@ fn kept(repo: &Repo) -> Vec<String> {
 pub(super) fn script(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     std::fs::write(path, text).expect("a file");
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("its mode is set");
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("an executable");
 }
 
 #[track_caller]
@@ -89,10 +89,10 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     assert_eq!(kept(&repo), ["pre-commit"]);
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    assert_eq!(std::fs::read(repo.path().join(".git/ran")).expect("it ran"), b"before\n");
+    assert_eq!(std::fs::read(repo.path().join(".git/ran")).expect("the hook ran"), b"before\n");
     std::fs::write(repo.path().join("stop"), "").expect("a file");
     commits(&repo, &["--allow-empty", "-m", "stopped by the old one"], false);
-    std::fs::remove_file(repo.path().join("stop")).expect("it is there");
+    std::fs::remove_file(repo.path().join("stop")).expect("the file exists");
     // The merge driver adds a token that neither side has.
     repo.stage(&[(".gitattributes", "a merge=driver\n")]);
     commits(&repo, &["-m", "a driver"], true);
@@ -116,7 +116,7 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     script(&old, "#!/bin/sh\nexit 0\n");
     let ran = repo.run(&["hook", "install", "--pre-commit"]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
-    std::fs::rename(old.with_extension("mine"), &old).expect("it is put back");
+    std::fs::rename(old.with_extension("mine"), &old).expect("the file is restored");
     repo.run(&["hook", "uninstall"]);
     assert_eq!(hooks(&repo), ["pre-commit"]);
     assert_eq!(std::fs::read(&old).expect("a hook"), text);
@@ -311,7 +311,7 @@ fn a_kept_hook_runs_with_its_name_arguments_and_sibling_files() {
     assert_eq!(repo.run(&["hook", "install", "--commit-msg"]).code(), Some(0));
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("it ran");
+    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("the hook ran");
     assert_eq!(ran, "shared\npart\ncommit-msg 1\n");
     script(
         &repo.path().join(".git/hooks.before-ddpatrol/commit-msg"),
@@ -349,12 +349,12 @@ fn links_windows_scripts_and_non_executable_files_are_restored_unchanged() {
     }
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("it ran");
+    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("the hook ran");
     assert!(ran.ends_with("/pre-commit\n") && ran.lines().count() == 1, "{ran}");
     repo.git(&["checkout", "-q", "-b", "side", "HEAD~1"]);
     repo.git(&["-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "side"]);
     repo.git(&["merge", "-q", "--no-edit", "main"]);
-    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("it ran");
+    let ran = std::fs::read_to_string(repo.path().join(".git/ran")).expect("the hook ran");
     assert!(ran.ends_with("/pre-merge-commit\n") && ran.lines().count() == 2, "{ran}");
     assert_eq!(repo.run(&["hook", "uninstall"]).code(), Some(0));
     assert_eq!(hooks(&repo), ["commit-msg", "pre-commit", "pre-merge-commit", "pre-push"]);
@@ -380,10 +380,10 @@ fn a_hook_kept_by_an_older_version_survives_a_reinstallation() {
     assert_eq!((hooks(&repo), kept(&repo)), (vec!["pre-commit".into()], vec!["pre-commit".into()]));
     repo.stage(&[("a", "edited")]);
     commits(&repo, &["-m", "clean"], true);
-    assert_eq!(std::fs::read(repo.path().join(".git/ran")).expect("it ran"), b"pre-commit\n");
+    assert_eq!(std::fs::read(repo.path().join(".git/ran")).expect("the hook ran"), b"pre-commit\n");
     repo.run(&["hook", "uninstall"]);
     assert_eq!(std::fs::read_to_string(folder.join("pre-commit")).expect("a hook"), text);
-    std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
+    std::fs::remove_file(folder.join("pre-commit")).expect("the file exists");
     old();
     repo.run(&["hook", "uninstall"]);
     assert_eq!(hooks(&repo), ["pre-commit"]);
@@ -418,7 +418,7 @@ fn uninstall_reports_hooks_that_still_run_ddpatrol() {
     assert!(printed.contains("ddpatrol still runs as pre-commit, from"), "{printed}");
     assert!(!printed.contains("commit-msg"), "{printed}");
     // Hooks hidden by core.hooksPath would run again without it.
-    std::fs::remove_file(folder.join("pre-commit")).expect("it is there");
+    std::fs::remove_file(folder.join("pre-commit")).expect("the file exists");
     repo.run(&["hook", "install", "--pre-commit"]);
     repo.git(&["config", "core.hooksPath", "../elsewhere"]);
     let ran = repo.run(&["hook", "uninstall"]);

@@ -105,9 +105,9 @@ fn husky_scripts_get_one_line_and_are_restored_byte_for_byte() {
     assert!(once.starts_with(b"#!/usr/bin/env sh\nddpatrol staged --quiet || exit # added"));
     let ran = run(&install);
     assert!(ran.stderr().is_empty(), "{ran:?}");
-    assert_eq!(read("pre-commit"), once, "installing twice is installing once");
+    assert_eq!(read("pre-commit"), once, "a second installation changes nothing");
     let wrapper = std::fs::read(repo.path().join(".husky/_/pre-commit")).expect("a hook");
-    assert!(wrapper.ends_with(b"/h\""), "husky's own files stay as they are");
+    assert!(wrapper.ends_with(b"/h\""), "husky's own files are unchanged");
     let git = |args: &[&str], variables: &[(&str, &str)]| {
         let variables = [variables, &[("PATH", &*path)]].concat();
         repo.try_git_with(repo.path(), args, &variables).status.success()
@@ -123,7 +123,7 @@ fn husky_scripts_get_one_line_and_are_restored_byte_for_byte() {
     let server = repo.clone_to("server.git", &["--bare"]);
     let url = server.to_string_lossy();
     assert!(git(&["push", "-q", &url, "HEAD~2:refs/heads/old"], &[]));
-    let pushed = std::fs::read_to_string(repo.path().join(".git/pushed")).expect("it ran");
+    let pushed = std::fs::read_to_string(repo.path().join(".git/pushed")).expect("the hook ran");
     assert!(pushed.starts_with("HEAD~2 ") && pushed.ends_with('\n'), "{pushed}");
     assert!(!git(&["push", "-q", &url, "HEAD:refs/heads/new"], &[]));
     let ran = run(&["hook", "uninstall"]);
@@ -132,7 +132,7 @@ fn husky_scripts_get_one_line_and_are_restored_byte_for_byte() {
     for (name, text) in texts {
         assert_eq!(read(name), text, "{name}");
     }
-    assert!(!repo.path().join(".husky/commit-msg").exists(), "it held our line only");
+    assert!(!repo.path().join(".husky/commit-msg").exists(), "the script had only our line");
 }
 
 #[test]

@@ -88,10 +88,10 @@ fn a_missing_lfs_object_is_reported() {
     // The stored object has another size or is not a file.
     std::fs::write(&path, "short").expect("a file");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
-    std::fs::remove_file(&path).expect("it is there");
+    std::fs::remove_file(&path).expect("the file exists");
     std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
-    std::fs::remove_file(&path).expect("it is there");
+    std::fs::remove_file(&path).expect("the file exists");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
 }

@@ -34,7 +34,7 @@ fn passes(repo: &Repo, arguments: &[&str]) {
 
 /// Runs git, which a hook must block, and returns the output of the hook.
 #[track_caller]
-fn stopped(repo: &Repo, arguments: &[&str]) -> String {
+fn blocked(repo: &Repo, arguments: &[&str]) -> String {
     let output = git(repo, arguments);
     let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(!output.status.success() && printed.contains(": proven"), "{arguments:?}: {printed}");
@@ -82,7 +82,7 @@ fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     conflicts(&repo, &["merge", "main"]);
     repo.stage(&[("m", &token(2))]);
     assert_staged(&repo, "1; new m");
-    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
     assert!(printed.contains("m:1:1: proven") && !printed.contains("main.env"), "{printed}");
     // The advice must not drop changes of the other side.
     assert!(
@@ -99,7 +99,7 @@ fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     repo.stage(&[("copy", &token(1)), ("main.env", &token(1))]);
     let ran = repo.run(&["staged", "--report", "json"]);
     assert_eq!(verdict(&ran), "0; moved copy from main.env");
-    std::fs::remove_file(repo.path().join("copy")).expect("it is there");
+    std::fs::remove_file(repo.path().join("copy")).expect("the file exists");
     repo.git(&["add", "-A"]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
 }
@@ -117,7 +117,7 @@ fn a_file_in_a_folder_renamed_by_one_side_passes() {
     commit(&repo, &[]);
     repo.git(&["config", "merge.directoryRenames", "true"]);
     passes(&repo, &["merge", "--no-edit", "theirs"]);
-    assert!(repo.path().join("renamed/new.env").exists(), "git has moved it");
+    assert!(repo.path().join("renamed/new.env").exists(), "git has moved the file");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
 
     conflicts(&repo, &["cherry-pick", "side"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(2)))]);
-    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
     assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
     assert!(
         printed.contains("a cherry-pick is in progress") && !printed.contains("reset --"),
@@ -206,7 +206,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     commit(&repo, &[("old.env", "another\n")]);
     conflicts(&repo, &["revert", "--no-edit", &removal]);
     repo.stage(&[("old.env", &format!("{}\n{}\n", token(5), token(3)))]);
-    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
     assert!(
         printed.contains("old.env:2:1: proven") && !printed.contains("old.env:1:1"),
         "{printed}"
@@ -219,7 +219,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     repo.git(&["checkout", "-q", "side"]);
     conflicts(&repo, &["rebase", "main"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(4)))]);
-    let printed = stopped(&repo, &["commit", "-q", "--no-edit"]);
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
     assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
     assert!(printed.contains("a rebase is in progress"), "{printed}");
     repo.stage(&[("m", &format!("both\n{}\n", token(1)))]);

@@ -31,7 +31,7 @@ fn verdict(ran: &RunOutput) -> String {
             };
             let path = place["path"].as_str().unwrap_or("a commit");
             let from = place["moved_from"].as_str().map(|path| format!(" from {path}"));
-            let standing = place["standing"].as_str().expect("a standing");
+            let standing = place["standing"].as_str().expect("a status");
             places.push(format!("; {standing} {part}{path}{}", from.unwrap_or_default()));
         }
     }

@@ -35,7 +35,7 @@ fn accepted(repo: &Repo, args: &[&str]) {
 
 /// Pushes, which the hook must block, and returns the output of the hook.
 #[track_caller]
-fn stopped(repo: &Repo, args: &[&str]) -> String {
+fn blocked(repo: &Repo, args: &[&str]) -> String {
     let output = push(repo, args);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {output:?}");
@@ -50,13 +50,13 @@ fn the_first_push_to_another_remote_is_judged_completely() {
     add_remote(&repo, "origin/fork");
     repo.git(&["init", "-q", "--bare", "../url.git"]);
     for remote in ["public", "origin/fork", "../url.git"] {
-        let printed = stopped(&repo, &[remote, "main"]);
+        let printed = blocked(&repo, &[remote, "main"]);
         assert!(printed.contains("old.env:1:1: proven"), "{printed}");
-        stopped(&repo, &[remote, "main:refs/tags/v1"]);
+        blocked(&repo, &[remote, "main:refs/tags/v1"]);
     }
     accepted(&repo, &["origin", "main"]);
     // The same if the branch is up to date with origin.
-    stopped(&repo, &["public", "main"]);
+    blocked(&repo, &["public", "main"]);
 }
 
 #[test]
@@ -95,19 +95,19 @@ fn branches_of_a_mirror_do_not_count_as_pushed() {
     repo.git(&["remote", "add", "--mirror=fetch", "mirror", "../mirror.git"]);
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
     repo.commit_files(&[("b", &token(1))], "a leak");
-    stopped(&repo, &["mirror", "main"]);
+    blocked(&repo, &["mirror", "main"]);
 }
 
 #[test]
 fn names_of_pushed_branches_and_tags_are_scanned() {
     let repo = with_old_token();
-    let printed = stopped(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
+    let printed = blocked(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
     let name = format!("in the name of the reference refs/heads/fix/{}", &token(2)[..29]);
     assert!(printed.contains(&name) && printed.contains("Rename the branch or tag"), "{printed}");
     assert!(!printed.contains(&token(2)[30..]) && !printed.contains("git reset"), "{printed}");
-    stopped(&repo, &["origin", &format!("main:refs/tags/{}", token(2))]);
+    blocked(&repo, &["origin", &format!("main:refs/tags/{}", token(2))]);
     repo.git(&["branch", &token(3)]);
-    stopped(&repo, &["origin", &format!("{}:refs/heads/plain", token(3))]);
+    blocked(&repo, &["origin", &format!("{}:refs/heads/plain", token(3))]);
     // An existing branch can be updated and deleted.
     let there = format!("main~1:refs/heads/fix/{}", token(2));
     accepted(&repo, &["--no-verify", "origin", &there]);
@@ -120,17 +120,17 @@ fn messages_of_pushed_tags_are_scanned() {
     let repo = with_old_token();
     accepted(&repo, &["origin", "main"]);
     repo.git(&["tag", "-a", "-m", &format!("T={}", token(2)), "v1"]);
-    stopped(&repo, &["origin", "v1"]);
+    blocked(&repo, &["origin", "v1"]);
     // A tag of a tag under other names.
     repo.git(&["tag", "-a", "-m", "outer", "v2", "v1"]);
-    stopped(&repo, &["origin", "v2:refs/tags/x"]);
+    blocked(&repo, &["origin", "v2:refs/tags/x"]);
     // Tags of objects other than commits.
     let blob = repo.git(&["rev-parse", "HEAD~2:old.env"]);
     repo.git(&["tag", "-a", "-m", "a key", "key", &blob]);
-    let printed = stopped(&repo, &["origin", "key"]);
+    let printed = blocked(&repo, &["origin", "key"]);
     assert!(printed.contains("refs/tags/key:1:1: proven"), "{printed}");
     repo.git(&["tag", "tree", "HEAD~2^{tree}"]);
-    let printed = stopped(&repo, &["origin", "tree"]);
+    let printed = blocked(&repo, &["origin", "tree"]);
     assert!(printed.contains("refs/tags/tree/old.env:1:1: proven"), "{printed}");
     repo.git(&["tag", "clean", "HEAD^{tree}"]);
     accepted(&repo, &["origin", "clean"]);
@@ -190,7 +190,7 @@ fn remote_refs_to_missing_objects_neither_hide_nor_block_a_push() {
     repo.write(".git/refs/remotes/origin/lost", format!("{}\n", "1".repeat(40)));
     accepted(&repo, &["origin", "main"]);
     repo.commit_files(&[("c", &token(2))], "a leak");
-    stopped(&repo, &["origin", "main"]);
+    blocked(&repo, &["origin", "main"]);
     accepted(&repo, &["--no-verify", "origin", "main"]);
     repo.commit_files(&[("c", &format!("{}\nmore", token(2)))], "an edit beside it");
     accepted(&repo, &["origin", "main"]);

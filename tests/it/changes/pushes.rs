@@ -180,16 +180,16 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
     let repo = Repo::with_files(&[("a", &token(7))]);
     let server = server(&repo);
     assert_eq!(repo.run(&["hook", "install", "--pre-push"]).code(), Some(0));
-    let stopped = |args: &[&str]| {
+    let blocked = |args: &[&str]| {
         let output = push(&repo, args);
         // Git prints the output of this hook unchanged.
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {output:?}");
     };
     repo.commit_files(&[("b", &token(1))], "a leak");
-    stopped(&["main"]);
+    blocked(&["main"]);
     repo.git(&["branch", "topic"]);
-    stopped(&["topic"]);
+    blocked(&["topic"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit_files(&[("b", "clean")], "clean");
     accepted(&repo, &["main"]);
@@ -227,12 +227,12 @@ fn an_existing_hook_gets_the_same_input() {
     std::fs::create_dir_all(server.join("hooks")).expect("a folder");
     std::fs::write(&hook, "#!/bin/sh\ncat > seen\n").expect("a file");
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).expect("its mode is set");
+    std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).expect("an executable");
     assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
     let before = repo.id("HEAD");
     repo.commit_files(&[("b", "clean")], "more");
     accepted(&repo, &["main"]);
-    let seen = std::fs::read_to_string(server.join("seen")).expect("it ran");
+    let seen = std::fs::read_to_string(server.join("seen")).expect("the hook ran");
     assert_eq!(seen, format!("{before} {} refs/heads/main\n", repo.id("HEAD")));
     repo.commit_files(&[("b", &token(1))], "a leak");
     rejected(&repo, &["main"]);

@@ -82,7 +82,7 @@ fn mode_changes_type_changes_and_deletions_add_no_token() {
     assert_staged(&repo, "0; 1 already there");
     repo.git(&["rm", "-q", "--cached", "b"]);
     assert_staged(&repo, "0; 1 already there");
-    std::fs::remove_file(repo.path().join("c")).expect("it is there");
+    std::fs::remove_file(repo.path().join("c")).expect("the file exists");
     std::os::unix::fs::symlink("a", repo.path().join("c")).expect("a link");
     repo.git(&["add", "c"]);
     assert_staged(&repo, "0; 1 already there");
@@ -94,7 +94,7 @@ fn the_target_of_a_symbolic_link_is_scanned() {
     std::os::unix::fs::symlink(token(1), repo.path().join("link")).expect("a link");
     repo.git(&["add", "link"]);
     assert_staged(&repo, "1; new link");
-    std::fs::remove_file(repo.path().join("link")).expect("it is there");
+    std::fs::remove_file(repo.path().join("link")).expect("the file exists");
     repo.write("outside", token(2));
     std::os::unix::fs::symlink("outside", repo.path().join("link")).expect("a link");
     repo.git(&["add", "link"]);
@@ -148,7 +148,7 @@ fn every_version_of_a_conflicted_path_is_scanned() {
     repo.git(&["checkout", "-q", "main"]);
     repo.commit_files(&[("a", &token(2))], "ours");
     let merged = repo.try_git(repo.path(), &["merge", "-q", "theirs"], "");
-    assert!(!merged.status.success(), "a conflict was meant");
+    assert!(!merged.status.success(), "the merge must conflict");
     // Our version is HEAD's, their version is that of the merged commit.
     assert_staged(&repo, "0; 1 already there");
     let text = repo.run(&["staged"]).stdout();

@@ -42,7 +42,11 @@ fn a_path_without_staged_changes_is_scanned_completely() {
     assert_staged(&repo, &["b", ".gitignore"], "0");
     let ran = staged(&repo, &["missing"]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
-    assert_eq!(repo.run(&["staged"]).code(), Some(0), "without paths only what is staged counts");
+    assert_eq!(
+        repo.run(&["staged"]).code(),
+        Some(0),
+        "without paths only staged changes are scanned"
+    );
 }
 
 #[test]
@@ -144,7 +148,7 @@ fn every_commit_of_a_pre_commit_range_is_scanned() {
     };
     let ran = run(&["b"], &range);
     assert_eq!(verdict(&ran), "1; new a", "{ran:?}");
-    assert_eq!(run(&["b"], &range[1..]).code(), Some(0), "both ends are needed");
+    assert_eq!(run(&["b"], &range[1..]).code(), Some(0), "both variables are required");
     assert_eq!(run(&[], &range).code(), Some(1), "the last commit has removed the token again");
     let missing = [("PRE_COMMIT_FROM_REF", "f".repeat(40)), ("PRE_COMMIT_TO_REF", "HEAD".into())];
     let missing = missing.each_ref().map(|(name, value)| (*name, &**value));

@@ -225,8 +225,8 @@ fn endless(name: &str) -> Vec<u8> {
         let mut input = child.stdin.take().expect("a pipe");
         let writer =
             std::thread::spawn(move || input.write_all(&vec![0; 40 << 20]).expect("it reads"));
-        let output = child.wait_with_output().expect("it ends");
-        writer.join().expect("it ends");
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the program ends");
         output.stdout
     };
     match name {
@@ -289,11 +289,11 @@ fn an_interrupt_stops_decompression_and_decoding() {
         std::thread::sleep(Duration::from_millis(500));
         assert!(child.try_wait().expect("a process").is_none(), "{name} takes longer");
         let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a small number"));
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("the program runs");
         let signalled = Instant::now();
         while child.try_wait().expect("a process").is_none() {
             if signalled.elapsed() > Duration::from_secs(10) {
-                child.kill().expect("it runs");
+                child.kill().expect("the program runs");
                 panic!("{name}: the scan goes on");
             }
             std::thread::sleep(Duration::from_millis(10));

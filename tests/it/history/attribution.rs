@@ -66,7 +66,7 @@ fn edits_of_a_file_do_not_reintroduce_its_token() {
     let place = ran.only_location(&token(1));
     assert_eq!((introduced(&place), removed(&place)), (&*first, vec![&*last]));
     assert_eq!(place["git"]["object"], repo.id(&format!("{first}:x")));
-    assert_eq!(place["line"], 4, "in the blob that brought it");
+    assert_eq!(place["line"], 4, "in the introducing blob");
     let objects = ran.finding(&token(1)).expect("it is found")["objects"].clone();
     assert_eq!(objects.as_array().map(Vec::len), Some(7));
 }
@@ -169,7 +169,7 @@ fn a_token_in_work_tree_and_history_is_one_finding_with_its_commit_first() {
     assert_eq!(repo.scan(&["--history-only"]).locations(&token(1)).len(), 1);
     assert_eq!(repo.scan(&["--files-only"]).only_location(&token(1)).get("git"), None);
     let ran = repo.scan(&["--files-only"]).json();
-    assert_eq!(ran["summary"]["left_out"]["git_folders"], 1, "histories left out are counted");
+    assert_eq!(ran["summary"]["left_out"]["git_folders"], 1, "skipped histories are counted");
 }
 
 #[test]

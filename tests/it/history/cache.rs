@@ -88,7 +88,7 @@ fn a_repack_loses_no_finding() {
     scan(&repo);
     repo.commit_file("b", token(100));
     repo.git(&["repack", "-dq"]);
-    assert!(objects(&scan(&repo)) <= 3, "the older pack is known");
+    assert!(objects(&scan(&repo)) <= 3, "the older pack is cached");
     repo.git(&["gc", "-q", "--prune=now"]);
     scan(&repo);
     assert_eq!(objects(&scan(&repo)), 0);
@@ -120,7 +120,7 @@ fn changed_rules_or_a_damaged_state_cause_a_full_scan_with_a_note() {
     assert!(notes(&other).contains("made with other rules"), "{}", notes(&other));
     let text = std::fs::read_to_string(&path).expect("it was written");
     for damaged in ["", &text[..text.len() / 2], &text.replace("\"loose\":[\"", "\"loose\":[\"a")] {
-        std::fs::write(&path, damaged).expect("it is ours");
+        std::fs::write(&path, damaged).expect("a writable file");
         let ran = scan(&repo);
         assert_eq!(objects(&ran), all, "{damaged}");
         assert!(notes(&ran).contains("is damaged"), "{}", notes(&ran));
@@ -134,10 +134,10 @@ fn an_unreadable_repository_is_not_cached() {
     let blob = repo.id("HEAD:a");
     let file = repo.loose(&blob);
     let content = std::fs::read(&file).expect("it is loose");
-    std::fs::remove_file(&file).expect("it is ours");
+    std::fs::remove_file(&file).expect("a writable file");
     assert_eq!(scan(&repo).code(), Some(2));
-    assert_eq!(scan(&repo).code(), Some(2), "what is missing stays missing");
-    std::fs::write(&file, content).expect("it is ours");
+    assert_eq!(scan(&repo).code(), Some(2), "the object is still missing");
+    std::fs::write(&file, content).expect("a writable file");
     let healed = scan(&repo);
     assert_eq!(healed.code(), Some(0));
     assert!(objects(&healed) > 0);
@@ -221,10 +221,10 @@ fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
     assert_eq!(repo.scan(&strict).code(), Some(2), "nothing is new");
     repo.commit_file("b", "b");
     let third = repo.scan(&strict);
-    assert_eq!(third.code(), Some(2), "only what is new is read");
+    assert_eq!(third.code(), Some(2), "only new objects are read");
     assert_eq!(third.json()["diagnostics"], first.json()["diagnostics"]);
     repo.git(&["repack", "-adq"]);
-    assert_eq!(repo.scan(&strict).code(), Some(2), "all is read anew");
+    assert_eq!(repo.scan(&strict).code(), Some(2), "everything is read again");
     scan(&repo);
     repo.git(&["checkout", "-q", "main"]);
     repo.git(&["branch", "-q", "-D", "side"]);
@@ -261,16 +261,25 @@ fn a_killed_scan_resumes_after_the_completed_repositories() {
     args.push(state.to_str().expect("UTF-8"));
     args.extend(repos.iter().chain([&large]).map(|repo| repo.path().to_str().expect("UTF-8")));
     let mut command = repos[0].ddpatrol(repos[0].path(), &args);
-    let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+    let mut child =
+        command.stdout(std::process::Stdio::null()).spawn().expect("the program starts");
     let second = "\"packs\"";
     while std::fs::read_to_string(&state).map_or(0, |text| text.matches(second).count()) < 2 {
-        assert_eq!(child.try_wait().expect("it can be asked"), None, "it is not killed in time");
+        assert_eq!(
+            child.try_wait().expect("it can be asked"),
+            None,
+            "the scan ended before the signal"
+        );
     }
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
+    child.kill().expect("the program runs");
+    child.wait().expect("the program ends");
     let ran = repos[0].run_without_git(repos[0].path(), &args);
     assert_eq!(objects(&ran), 42, "only the third repository is read");
-    assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(2), "all are reported");
+    assert_eq!(
+        ran.json()["findings"].as_array().map(Vec::len),
+        Some(2),
+        "all findings are reported"
+    );
     let ran = repos[0].run_without_git(repos[0].path(), &args);
     assert_eq!(objects(&ran), 0, "nothing is new");
 }
@@ -280,9 +289,9 @@ fn one_unreadable_path_is_one_error_and_the_others_are_scanned() {
     let repo = Repo::new();
     repo.commit_file("a", token(1));
     let other = Repo::new();
-    std::fs::write(other.path().join(".git/config"), "[core").expect("it is ours");
+    std::fs::write(other.path().join(".git/config"), "[core").expect("a writable file");
     let headless = Repo::new();
-    std::fs::remove_file(headless.path().join(".git/HEAD")).expect("it is there");
+    std::fs::remove_file(headless.path().join(".git/HEAD")).expect("the file exists");
     let plain = repo.sibling("plain");
     std::fs::create_dir(&plain).expect("a folder");
     let missing = repo.sibling("missing");

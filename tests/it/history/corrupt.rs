@@ -8,12 +8,12 @@ use std::path::Path;
 
 /// Changes some bytes in the middle of a file.
 fn damage(path: &Path, at: usize) {
-    let mut bytes = std::fs::read(path).expect("it is there");
+    let mut bytes = std::fs::read(path).expect("the file exists");
     for byte in &mut bytes[at..at + 3] {
         *byte ^= 0x5a;
     }
     // Git creates objects read-only.
-    std::fs::remove_file(path).expect("it is ours");
+    std::fs::remove_file(path).expect("a writable file");
     std::fs::write(path, bytes).expect("room");
 }
 
@@ -57,7 +57,7 @@ fn empty_truncated_and_garbage_loose_objects_are_reported() {
         let id = repo.id(revision);
         let path = repo.loose(&id);
         let whole = std::fs::read(&path).expect("it is loose");
-        std::fs::remove_file(&path).expect("it is ours");
+        std::fs::remove_file(&path).expect("a writable file");
         for broken in [&[][..], &whole[..whole.len() / 2], &whole[..whole.len() - 2], b"garbage"] {
             std::fs::write(&path, broken).expect("room");
             let ran = repo.scan(&["--history-only"]);
@@ -101,7 +101,7 @@ fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
     for id in [blob, commit.clone()] {
         let line = list.lines().find(|line| line.starts_with(&id)).expect("it is packed");
         let offset: usize = line.split_whitespace().nth(4).expect("one").parse().expect("a number");
-        let whole = std::fs::read(&pack).expect("it is there");
+        let whole = std::fs::read(&pack).expect("the file exists");
         let kind = repo.git(&["cat-file", "-t", &id]);
         let bytes = repo.git_bytes(&["cat-file", &kind, &id], "");
         damage(&pack, offset + 6);
@@ -117,8 +117,8 @@ fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
         assert_eq!(ran.issue_messages("unread"), Vec::<String>::new(), "{kind}");
         let place = ran.only_location(&token(1));
         assert_eq!((introduced(&place), &place["path"]), (&*commit, &"deep/x".into()), "{kind}");
-        std::fs::remove_file(&other).expect("it is ours");
-        std::fs::remove_file(&pack).expect("it is ours");
+        std::fs::remove_file(&other).expect("a writable file");
+        std::fs::remove_file(&pack).expect("a writable file");
         std::fs::write(&pack, whole).expect("room");
     }
 }
@@ -133,7 +133,7 @@ fn a_missing_object_of_any_type_is_reported() {
         let id = repo.id(revision);
         let path = repo.loose(&id);
         let whole = std::fs::read(&path).expect("it is loose");
-        std::fs::remove_file(&path).expect("it is ours");
+        std::fs::remove_file(&path).expect("a writable file");
         let ran = repo.scan(&["--history-only"]);
         assert_incomplete(&ran, 2, &id);
         std::fs::write(&path, whole).expect("room");
@@ -179,7 +179,7 @@ fn a_repository_of_another_user_is_scanned() {
     let repo = Repo::new();
     let commit = repo.commit_file("x", token(1));
     repo.commit_removal("x");
-    assert!(nix::unistd::geteuid().is_root(), "only root can give a repository to another user");
+    assert!(nix::unistd::geteuid().is_root(), "only root can change the owner of a repository");
     let path = repo.path().to_str().expect("UTF-8");
     let changed = std::process::Command::new("chown").args(["-R", "65534:65534", path]).status();
     assert!(changed.expect("chown runs").success());
@@ -257,10 +257,10 @@ fn an_unusable_pack_is_reported() {
         assert_eq!(introduced(&ran.only_location(&token(1))), commit);
     }
     put(&pack, &pack_bytes);
-    std::fs::remove_file(&index).expect("it is ours");
+    std::fs::remove_file(&index).expect("a writable file");
     assert_incomplete(&repo.scan(&["--history-only"]), 1, "has no index");
     put(&index, &index_bytes);
-    std::fs::remove_file(&pack).expect("it is ours");
+    std::fs::remove_file(&pack).expect("a writable file");
     let ran = repo.scan(&["--history-only", "--rule", "npm-token"]);
     assert_eq!(ran.code(), Some(2), "an index without its pack: {ran:?}");
 }
@@ -274,8 +274,8 @@ fn a_truncated_tag_object_is_reported_and_the_scan_ends() {
     let whole = std::fs::read(&file).expect("it is loose");
     for len in [whole.len() / 2, whole.len() - 4, 20, 3, 0] {
         // Git creates objects read-only.
-        std::fs::remove_file(&file).expect("it is ours");
-        std::fs::write(&file, &whole[..len]).expect("it is ours");
+        std::fs::remove_file(&file).expect("a writable file");
+        std::fs::write(&file, &whole[..len]).expect("a writable file");
         let ran = repo.scan(&["--history-only"]);
         assert_eq!(ran.code(), Some(1), "{len}: {ran:?}");
         assert_eq!(ran.json()["complete"], false, "{len}");

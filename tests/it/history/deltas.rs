@@ -91,7 +91,7 @@ fn matches_equal_a_naive_search_for_every_packing() {
     assert_objects_are_those_of_git(&repo, &tokens);
     let packs: Vec<_> =
         repo.packs(".pack").into_iter().map(|it| std::fs::read(it).expect("one")).collect();
-    repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("it is ours"));
+    repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("a writable file"));
     for pack in packs {
         repo.git_with_input(&["unpack-objects", "-q"], pack);
     }

@@ -97,7 +97,7 @@ fn tracked_staged_and_untracked_tokens_in_a_stash_are_found() {
         let place = ran.only_location(&token(seed));
         assert_eq!(introduced(&place), repo.id(&format!("{older}{commit}")), "{path}");
         assert_eq!(place["path"], path);
-        assert!(!is_reachable(&place), "of the older stash only the reflog knows");
+        assert!(!is_reachable(&place), "only the reflog refers to the older stash");
     }
     let place = ran.only_location(&token(4));
     assert_eq!((introduced(&place), refs(&place)), (&*repo.id("stash"), vec!["refs/stash"]));
@@ -165,7 +165,7 @@ fn tokens_in_messages_and_headers_of_commits_and_tags_are_found() {
         assert_eq!((&place["part"], &place["git"]["kind"]), (&"tag".into(), &"tag".into()));
         assert_ne!(place["git"]["object"], repo.id("nested^{commit}"));
         assert!(seed == 2 || place["git"]["object"] == tag);
-        assert!(is_reachable(&place), "a tag that a tag leads to is reached");
+        assert!(is_reachable(&place), "a tag of a tag is reachable");
         assert_eq!(refs(&place), ["refs/tags/nested"]);
     }
     for seed in [4, 5] {

@@ -117,7 +117,9 @@ fn loose_objects_packed_during_the_scan_are_found_and_attributed() {
         });
         let packs = repo.packs(".pack");
         let bytes: Vec<_> = packs.iter().map(|it| std::fs::read(it).expect("one")).collect();
-        repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("it is ours"));
+        repo.packs("")
+            .into_iter()
+            .for_each(|it| std::fs::remove_file(it).expect("a writable file"));
         bytes.iter().for_each(|it| drop(repo.git_with_input(&["unpack-objects", "-q"], it)));
     }
     assert_eq!(repo.id("HEAD"), second);

@@ -30,5 +30,5 @@ fn refs(place: &Value) -> Vec<&str> {
 }
 
 fn is_reachable(place: &Value) -> bool {
-    place["git"]["reachable"].as_bool().expect("a truth value")
+    place["git"]["reachable"].as_bool().expect("a boolean")
 }

@@ -43,7 +43,7 @@ fn objects_in_several_packs_and_loose_are_read_once() {
     repo.commit_file("more", "more");
     repo.git(&["repack", "-aq"]);
     repo.commit_file("more", "and more");
-    assert_eq!(repo.packs(".pack").len(), 2, "every object lies in one of them or in both");
+    assert_eq!(repo.packs(".pack").len(), 2, "every object is in at least one pack");
     let ran = repo.scan_history();
     assert_all_found(&ran, &commits);
     assert_eq!(ran.json()["summary"]["objects"], objects_of(&repo));
@@ -63,7 +63,7 @@ fn kept_packs_and_cruft_packs_are_scanned() {
     repo.commit_file("x", "x");
     repo.git(&["-c", "gc.cruftPacks=true", "gc", "-q", "--cruft", "--prune=never"]);
     assert_eq!((repo.packs(".mtimes").len(), repo.packs(".keep").len()), (1, 1));
-    assert!(!repo.loose(&blob).exists(), "it lies in the cruft pack");
+    assert!(!repo.loose(&blob).exists(), "the object is in the cruft pack");
     let ran = repo.scan_history();
     assert_all_found(&ran, &commits);
     assert!(!is_reachable(&ran.only_location(&token(4))));
@@ -103,7 +103,7 @@ fn a_linked_work_tree_is_scanned_with_the_full_history_once() {
     let name = linked.to_str().expect("UTF-8");
     repo.git(&["worktree", "add", "-q", "-b", "other", name, "HEAD~2"]);
     let ran = repo.run_without_git(&linked, &["scan", "--report", "json"]);
-    assert_eq!(ran.locations(&token(3)).len(), 1, "it is not in this work tree");
+    assert_eq!(ran.locations(&token(3)).len(), 1, "the file is not in this work tree");
     for (commit, n) in commits.iter().zip(1..) {
         let places = ran.locations(&token(n));
         assert_eq!(introduced(&places[0]), commit);
@@ -233,7 +233,7 @@ fn fetched_objects_of_a_partial_clone_are_scanned_and_the_rest_is_counted() {
     assert_eq!((ran.code(), ran.json()["complete"].as_bool()), (Some(1), Some(true)), "{ran:?}");
     let place = ran.only_location(&token(2));
     assert_eq!(introduced(&place), repo.id("HEAD"), "HEAD was fetched");
-    assert_eq!(place["git"]["at_boundary"], true, "the version before was not");
+    assert_eq!(place["git"]["at_boundary"], true, "the previous version is missing");
     assert!(ran.locations(&token(1)).is_empty());
     let gaps = ran.issue_messages("opaque");
     assert!(gaps.len() == 1 && gaps[0].contains("partial clone"), "{gaps:?}");
@@ -254,7 +254,7 @@ fn repositories_before_their_first_commit_are_scanned() {
     repo.remove("x");
     let ran = repo.scan(&[]);
     assert_eq!(ran.code(), Some(1));
-    assert!(!is_reachable(&ran.only_location(&token(1))), "it was staged, and no commit holds it");
+    assert!(!is_reachable(&ran.only_location(&token(1))), "the token was only staged");
     let bare = Repo::init(&["--bare"]);
     assert_eq!(bare.scan(&[]).code(), Some(0));
 }
@@ -299,10 +299,14 @@ fn a_reftable_repository_is_scanned() {
 fn assert_needs_git(repo: &Repo) {
     let ran = repo.scan(&[]);
     assert_eq!((ran.code(), ran.json()["complete"].as_bool()), (Some(1), Some(false)), "{ran:?}");
-    assert!(!ran.locations(&token(1)).is_empty(), "content needs no program");
+    assert!(!ran.locations(&token(1)).is_empty(), "content is read without git");
     let gaps = ran.issue_messages("unread");
     assert!(gaps.iter().any(|it| it.contains("install git")), "{gaps:?}");
-    assert_eq!(repo.scan(&["--rule", "npm-token"]).code(), Some(2), "never a silent pass");
+    assert_eq!(
+        repo.scan(&["--rule", "npm-token"]).code(),
+        Some(2),
+        "missing data is never ignored"
+    );
 }
 
 #[test]
@@ -385,8 +389,8 @@ fn a_treeless_clone_notes_that_a_token_may_be_older() {
         let place = ran.only_location(&token(seed));
         (introduced(&place).to_owned(), place["git"]["at_boundary"] == true)
     };
-    assert_eq!(boundary("--filter=tree:0", 1), (newest.clone(), true), "it is older");
-    assert!(boundary("--filter=tree:0", 2).1, "nobody can know");
+    assert_eq!(boundary("--filter=tree:0", 1), (newest.clone(), true), "the token may be older");
+    assert!(boundary("--filter=tree:0", 2).1, "the introduction is unknown");
     assert_eq!(boundary("--filter=blob:none", 2), (newest, false), "its parent has no such file");
     assert!(!boundary("--no-local", 1).1);
 }
@@ -405,7 +409,7 @@ fn a_skipped_history_is_noted() {
     assert_eq!(notes(&[], "sub"), 1);
     assert_eq!(notes(&["sub"], ""), 1);
     assert_eq!(notes(&["sub", "."], ""), 0);
-    assert_eq!(notes(&["sub/x"], ""), 0, "a file was meant");
+    assert_eq!(notes(&["sub/x"], ""), 0, "the path is a file");
     assert_eq!(notes(&["--files-only"], "sub"), 0);
     let text = repo.run_without_git(&repo.path().join("sub"), &["scan"]).stdout();
     assert!(text.contains("the history that . lies in is not read"), "{text}");

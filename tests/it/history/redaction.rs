@@ -130,7 +130,7 @@ fn a_hostile_repository_cannot_control_the_terminal() {
         "a\x1b@x.org",
         &format!("{hostile}\r::error::{}", token(2)),
     );
-    std::fs::remove_file(repo.path().join(&path)).expect("it is there");
+    std::fs::remove_file(repo.path().join(&path)).expect("the file exists");
     commit_as(&repo, hostile.as_bytes(), "b\x1b@x.org", hostile);
     let reference = "refs/heads/\u{202e}x\u{200b}";
     repo.git(&["update-ref", reference, "HEAD"]);
@@ -160,7 +160,7 @@ fn names_that_are_not_utf8_are_reported_losslessly() {
     let path = OsStr::from_bytes(b"caf\xe9/\xff.txt");
     repo.write(path, token(1));
     commit_as(&repo, b"J\xf6rg", "j@x.org", "message");
-    std::fs::remove_file(repo.path().join(path)).expect("it is there");
+    std::fs::remove_file(repo.path().join(path)).expect("the file exists");
     repo.commit("gone");
     let place = repo.scan_history().only_location(&token(1));
     assert_eq!(place["path"], "caf\\xe9/\\xff.txt");

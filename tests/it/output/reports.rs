@@ -123,7 +123,7 @@ fn saved_reports_are_shown_and_compared() {
     tree.write("a.txt", token(1));
     tree.write("b.txt", token(2));
     let _ = tree.run(&["scan", "--report", "json=old.json"]);
-    std::fs::remove_file(tree.path().join("a.txt")).expect("it is there");
+    std::fs::remove_file(tree.path().join("a.txt")).expect("the file exists");
     tree.write("c.txt", token(3));
     let _ = tree.run(&["scan", "--exclude", "old.json", "--report", "json=new.json"]);
     for format in FORMATS {

@@ -51,7 +51,7 @@ fn the_policy_of_the_base_applies_even_if_the_change_removes_it() {
     repo.commit_files(&[(CONFIG, &config), ("rules/own.toml", &own), ("known", "")], "the base");
     repo.git(&["checkout", "-q", "-b", "topic"]);
     for gone in [CONFIG, "sub/known.json", "rules/own.toml"] {
-        std::fs::remove_file(repo.path().join(gone)).expect("it is there");
+        std::fs::remove_file(repo.path().join(gone)).expect("the file exists");
     }
     let made = mint::classic(&mut Random(6), "own_", 30);
     repo.commit_files(&[("a", &token(1)), ("b", &token(2)), ("c", &made)], "mine");

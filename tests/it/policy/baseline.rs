@@ -60,7 +60,7 @@ fn an_update_adds_and_drops_entries_and_keeps_reasons() {
         entry["reason"] = json!("to be rotated in May");
     }
     std::fs::write(&path, baseline.to_string()).expect("a file");
-    std::fs::remove_file(tree.path().join("x")).expect("it is there");
+    std::fs::remove_file(tree.path().join("x")).expect("the file exists");
     tree.write("z", token(3));
     let ran = tree.run(&["baseline", "update", "--files-only"]);
     assert!(ran.stdout().contains("1 token added, 0 dropped, 2 kept"), "narrowed: {ran:?}");
@@ -77,7 +77,7 @@ fn an_update_adds_and_drops_entries_and_keeps_reasons() {
         .collect();
     assert!(reasons.contains(&json!("to be rotated in May")), "{reasons:?}");
     assert_eq!(ran.json().get("unused"), None);
-    std::fs::remove_file(tree.path().join("y")).expect("it is there");
+    std::fs::remove_file(tree.path().join("y")).expect("the file exists");
     let text = tree.run(&["scan", "--baseline", FILE]).stdout();
     assert!(text.contains("The baseline's entry") && text.contains("is unused"), "{text}");
 }
@@ -87,7 +87,7 @@ fn entries_of_unreadable_files_are_not_dropped() {
     let tree = Tree::new();
     tree.write("x", token(1));
     tree.run(&["baseline", "create"]);
-    std::fs::remove_file(tree.path().join("x")).expect("it is there");
+    std::fs::remove_file(tree.path().join("x")).expect("the file exists");
     let ran = tree.run(&["baseline", "update", ".", "nope"]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stdout().contains("0 dropped, 1 kept"), "{ran:?}");
@@ -191,8 +191,8 @@ fn entries_outside_of_a_partial_scan_are_kept_and_not_reported_as_unused() {
     let scan = ["scan", "--baseline", &file.to_string_lossy()];
     let text = repo.run_in(&sub, &scan, &[]).stdout();
     assert!(!text.contains("is unused"), "{text}");
-    std::fs::remove_file(repo.path().join("y")).expect("it is there");
-    std::fs::remove_dir_all(repo.path().join(".git")).expect("it is there");
+    std::fs::remove_file(repo.path().join("y")).expect("the file exists");
+    std::fs::remove_dir_all(repo.path().join(".git")).expect("the file exists");
     let ran = repo.run(&["baseline", "update"]);
     assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{ran:?}");
 }
@@ -205,7 +205,7 @@ fn folders_outside_of_a_work_tree_are_updated_separately() {
     }
     tree.run(&["baseline", "create", "a", "b", "ab"]);
     for path in ["a/x", "a/y", "ab/x", "b/x"] {
-        std::fs::remove_file(tree.path().join(path)).expect("it is there");
+        std::fs::remove_file(tree.path().join(path)).expect("the file exists");
     }
     let text = tree.run(&["scan", "a", "--baseline", FILE]).stdout();
     assert_eq!(text.matches("is unused").count(), 1, "{text}");

@@ -56,7 +56,11 @@ fn every_setting_takes_effect() {
     set("fail_on = \"shaped\"\nexclude = [\"vendor\", \"*.snap\", \"kept\", \"npm\"]");
     let ran = scan(&tree, &[]);
     assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["shape".into()]));
-    assert_eq!(scan(&tree, &["--fail-on", "proven"]).code(), Some(0), "a flag goes first");
+    assert_eq!(
+        scan(&tree, &["--fail-on", "proven"]).code(),
+        Some(0),
+        "an option overrides the configuration"
+    );
     set("fail_on = \"never\"");
     assert_eq!(scan(&tree, &[]).code(), Some(0));
     tree.write("rules/own.toml", include_str!("../../../rules/npm.toml").replace("npm", "own"));
@@ -74,7 +78,7 @@ fn patterns_are_relative_to_the_folder_of_the_configuration() {
     for paths in [&["."][..], &["sub", "vendor"], &["./sub", "vendor/x"]] {
         assert_eq!(suppressions(&scan(&tree, paths)), ["vendor/x"], "{paths:?}");
     }
-    let whole = tree.path().canonicalize().expect("it exists").join("sub");
+    let whole = tree.path().canonicalize().expect("the folder exists").join("sub");
     assert_eq!(suppressions(&scan(&tree, &[&whole.to_string_lossy()])), [] as [&str; 0]);
 }
 

@@ -44,7 +44,7 @@ fn an_inline_allow_is_found_at_window_edges_within_a_bounded_distance() {
         assert_eq!(suppressions(&scan(&tree, &[])), ["x inline"], "{fill}");
     }
     tree.write("x", format!("{}{} ddpatrol:allow an example", token(1), "z".repeat(600)));
-    assert_eq!(suppressions(&scan(&tree, &[])), ["x"], "too far to be about the token");
+    assert_eq!(suppressions(&scan(&tree, &[])), ["x"], "too far from the token");
 }
 
 #[test]

@@ -55,7 +55,11 @@ fn no_report_message_or_path_shows_a_secret() {
         }
     }
     let found = tree.run(&["scan", "--report", "json"]).json();
-    assert_eq!(found["findings"].as_array().map(Vec::len), Some(tokens.len()), "all are found");
+    assert_eq!(
+        found["findings"].as_array().map(Vec::len),
+        Some(tokens.len()),
+        "all tokens are found"
+    );
     let shown = tree.run(&["scan", "--report", "json", "--show-secrets"]).stdout();
     assert!(tokens.iter().all(|(_, token)| shown.contains(&format!("\"secret\": \"{token}\""))));
 }

@@ -164,7 +164,7 @@ fn the_base_of_paths_can_be_changed() {
     repo.stage(&[("services/y", &token(2))]);
     expect(&repo, &repo.path().join("services"), &["staged", "--path-base", "."], &["y"]);
     let ran = repo.run(&["scan", "--path-base", "services/api", "--report", "sarif", "services/y"]);
-    let whole = repo.path().canonicalize().expect("it is there").join("services/y");
+    let whole = repo.path().canonicalize().expect("the file exists").join("services/y");
     assert_eq!(uris(&ran), set(&[&format!("file://{}", whole.display())]));
     let ran = repo.run(&["scan", "--path-base", "nope"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("nope: not a directory"), "{ran:?}");
@@ -181,7 +181,8 @@ fn paths_outside_of_repositories_are_relative_to_the_current_folder() {
     let whole = tree.path().join("a").to_string_lossy().into_owned();
     assert_eq!(uris(&run(&[&whole])), set(&["a/x"]));
     let mut command = tree.command(&["scan", "--report", "sarif", "../b"]);
-    let ran = RunOutput(command.current_dir(tree.path().join("a")).output().expect("it runs"));
+    let ran =
+        RunOutput(command.current_dir(tree.path().join("a")).output().expect("the program runs"));
     assert_eq!(uris(&ran), set(&["../b/y"]));
     let ran = tree.run(&["scan", "--report", "json"]);
     assert!(pairs(&ran).iter().all(|(_, below)| below == "-"), "{ran:?}");

@@ -60,7 +60,7 @@ fn tokens_injected_into_a_saved_report_are_masked() {
     report["findings"][0]["locations"][0]["snippet"] = token(9).into();
     for format in ["text", "json", "jsonl", "sarif"] {
         let ran = repo.run_with_input(&["report", "--from", "-", "--report", format], "");
-        assert_eq!(ran.code(), Some(2), "an empty report is none");
+        assert_eq!(ran.code(), Some(2), "an empty file is not a report");
         let path = repo.parent().join("changed.json");
         std::fs::write(&path, report.to_string()).expect("a file");
         let ran = repo.run(&["report", "--from", &path.to_string_lossy(), "--report", format]);

@@ -24,7 +24,7 @@ fn reporting(status: &'static str) -> Issuer {
 fn run_as_admin(tree: &Tree, args: &[&str]) -> RunOutput {
     let mut command = tree.command(args);
     command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
-    RunOutput(command.output().expect("it runs"))
+    RunOutput(command.output().expect("the program runs"))
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn scanned_content_does_not_control_where_tokens_are_sent() {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stderr().contains(".ddpatrol.toml:1:1: unknown field `issuer`"), "{ran:?}");
     assert!(thief.asked().is_empty() && issuer.asked().is_empty());
-    std::fs::remove_file(tree.path().join(".ddpatrol.toml")).expect("it is there");
+    std::fs::remove_file(tree.path().join(".ddpatrol.toml")).expect("the file exists");
     let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
     assert!(thief.asked().is_empty());
@@ -281,14 +281,14 @@ fn on_a_terminal_revocation_asks_for_confirmation() {
         let mut output = child.stdout.take().expect("a pipe");
         let (mut shown, mut byte) = (Vec::new(), [0]);
         while !shown.ends_with(b"[y/N] ") {
-            assert_eq!(output.read(&mut byte).expect("it asks"), 1, "it asks");
+            assert_eq!(output.read(&mut byte).expect("it asks"), 1, "the program prompts");
             shown.push(byte[0]);
         }
-        assert!(issuer.asked().is_empty(), "it asks before it acts");
+        assert!(issuer.asked().is_empty(), "no request before the confirmation");
         let mut input = child.stdin.take().expect("a pipe");
         input.write_all(format!("{answer}\n").as_bytes()).expect("it reads");
-        output.read_to_end(&mut shown).expect("it ends");
-        assert_eq!(child.wait().expect("it ends").code(), Some(1));
+        output.read_to_end(&mut shown).expect("the program ends");
+        assert_eq!(child.wait().expect("the program ends").code(), Some(1));
         let shown = String::from_utf8_lossy(&shown).into_owned();
         assert!(
             shown.contains("will be revoked: by leak report") && shown.contains(outcome),
@@ -304,7 +304,7 @@ fn a_custom_service_receives_no_service_account_token() {
     let tree = tree_with(&mint::datadog(&mut Random(21), "ddsat_", 43, 0));
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
     let mut command = tree.command(&[&args[..], &["--service-account", ACCOUNT]].concat());
-    let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("it runs");
+    let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("the program runs");
     let printed = only(&RunOutput(output), "revocation");
     assert_eq!(printed["outcome"], "cannot_revoke");
     assert!(
@@ -366,12 +366,12 @@ fn an_interrupted_revocation_is_completed_and_reported() {
         ["revoke", "--from", "r.json", "--yes", "--report", "json", "--datadog-site", &site.url];
     let mut command = tree.command(&args);
     command.env("DDPATROL_DATADOG_TOKEN", ADMIN).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("it runs");
+    let child = command.spawn().expect("the program runs");
     while site.asked().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
-    let ran = RunOutput(child.wait_with_output().expect("it ends"));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("the program runs");
+    let ran = RunOutput(child.wait_with_output().expect("the program ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(ran.json()["revocations"].as_array().map(Vec::len), Some(1), "{ran:?}");
 }

@@ -41,7 +41,7 @@ impl Fixture {
             &self.api.url,
         ]);
         command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
-        RunOutput(command.output().expect("it runs"))
+        RunOutput(command.output().expect("the program runs"))
     }
 
     fn revoke(&self, report: &Value) -> RunOutput {

@@ -98,7 +98,7 @@ fn an_unreachable_issuer_is_retried_and_then_unknown() {
     let printed = only(&ran, "verification");
     assert_eq!(printed["verdict"], "unknown");
     assert!(printed["reason"].as_str().is_some_and(|it| it.contains("127.0.0.1:1")), "{printed}");
-    assert_eq!(ran.code(), Some(1), "the finding decides");
+    assert_eq!(ran.code(), Some(1), "the finding determines the exit code");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn the_retry_delay_of_a_busy_issuer_is_respected() {
     let issuer = Issuer::always(429, "retry-after: 3600\r\n", REFUSED);
     let ran = scan(&tree_with(&datadog(7)), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
-    assert_eq!(issuer.asked().len(), 1, "nobody waits for an hour");
+    assert_eq!(issuer.asked().len(), 1, "the request is not retried");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn github_error_messages_determine_the_verdict() {
         let ran = scan(&tree_with(&github(1)), &[&args[..], &PAUSE].concat());
         assert_eq!(only(&ran, "verification")["verdict"], verdict, "{status} {body}");
         assert!(api.asked().iter().all(|it| it.path == "/user"));
-        assert!(other.asked().is_empty(), "a token goes to its own issuer only");
+        assert!(other.asked().is_empty(), "a token is sent only to its own issuer");
     }
 }
 
@@ -168,7 +168,7 @@ fn tokens_without_an_issuer_api_are_unknown() {
     fake.replace_range(fake.len() - 6.., "000000");
     let args = ["--verify", "--show-shaped", "--issuer", &issuer.url];
     let ran = scan(&tree_with(&fake), &args);
-    assert!(only(&ran, "verification").is_null(), "a look-alike is sent nowhere");
+    assert!(only(&ran, "verification").is_null(), "a failed candidate is not sent");
     assert!(issuer.asked().is_empty());
 }
 
@@ -215,7 +215,7 @@ fn a_proxy_is_used_except_for_localhost_and_sees_no_token() {
         let mut command = tree.command(&args);
         command.env("HTTPS_PROXY", &proxy.url).env("HTTP_PROXY", &proxy.url);
         command.env("NO_PROXY", no_proxy);
-        let ran = crate::support::tree::RunOutput(command.output().expect("it runs"));
+        let ran = crate::support::tree::RunOutput(command.output().expect("the program runs"));
         only(&ran, "verification")["verdict"].clone()
     };
     assert_eq!(verdict(&local.url, ""), "live");
@@ -237,14 +237,15 @@ fn an_interrupt_ends_the_pause_and_no_token_is_dead() {
     let tree = tree_with(&datadog(14));
     let args = ["scan", "--report", "json", "--verify", "--verify-pause", "600"];
     let mut command = tree.command(&[&args[..], &["--issuer", &issuer.url]].concat());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
     while issuer.asked().is_empty() {
         std::thread::sleep(Duration::from_millis(10));
     }
     std::thread::sleep(Duration::from_millis(300));
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     kill(pid, Signal::SIGINT).expect("it lives");
-    let ran = crate::support::tree::RunOutput(child.wait_with_output().expect("it ends"));
+    let ran = crate::support::tree::RunOutput(child.wait_with_output().expect("the program ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
     assert_eq!(issuer.asked().len(), 1);
@@ -256,7 +257,7 @@ fn a_service_account_token_is_sent_to_datadog_only() {
     let tree = tree_with(&mint::datadog(&mut Random(15), "ddsat_", 43, 0));
     let issuer = ["--verify", "--issuer", &own.url];
     let printed = only(&scan(&tree, &[&issuer[..], &PAUSE].concat()), "verification");
-    assert_eq!(printed["verdict"], "unknown", "no other's refusal makes it dead");
+    assert_eq!(printed["verdict"], "unknown", "only the issuer can reject the token");
     assert!(
         printed["reason"].as_str().is_some_and(|it| it.contains("--datadog-site")),
         "{printed}"

@@ -16,7 +16,7 @@ use std::process::{Child, Stdio};
 fn plant(path: &Path, what: &str) {
     if let Ok(metadata) = path.symlink_metadata() {
         assert!(metadata.is_file(), "{}", path.display());
-        std::fs::remove_file(path).expect("it is ours");
+        std::fs::remove_file(path).expect("a writable file");
     }
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     match what {
@@ -135,8 +135,8 @@ fn the_first_signal_ends_a_scan_of_endless_input() {
         let child = command.stderr(Stdio::piped()).spawn().expect("the command runs");
         let writer = File::options().write(true).open(&pipe).expect("it is opened for reading");
         wait_until_open(&child, &pipe);
-        kill(Pid::from_raw(child.id().cast_signed()), signal).expect("it runs");
-        let ran = RunOutput(child.wait_with_output().expect("it ends"));
+        kill(Pid::from_raw(child.id().cast_signed()), signal).expect("the program runs");
+        let ran = RunOutput(child.wait_with_output().expect("the program ends"));
         drop(writer);
         assert_eq!(ran.code(), Some(130), "{signal}: {ran:?}");
         let report = std::fs::read(tree.path().join("out.json")).expect("a partial report");
@@ -159,15 +159,16 @@ fn a_signal_while_git_lists_commits_is_an_interruption() {
     let script = format!("#!/bin/sh\n: > '{}'\nexec sleep 1000\n", asked.display());
     std::fs::write(&program, script).expect("a file");
     let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).expect("it is ours");
+    std::fs::set_permissions(&program, mode).expect("a writable file");
     let path = format!("{}:/usr/bin:/bin", repo.sibling("bin").display());
     let mut command = repo.ddpatrol(repo.path(), &["range", "HEAD"]);
-    let child = command.env("PATH", path).stderr(Stdio::piped()).spawn().expect("it starts");
+    let child =
+        command.env("PATH", path).stderr(Stdio::piped()).spawn().expect("the program starts");
     while !asked.exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).expect("it runs");
-    let ran = RunOutput(child.wait_with_output().expect("it ends"));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).expect("the program runs");
+    let ran = RunOutput(child.wait_with_output().expect("the program ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
 }
 
@@ -181,12 +182,12 @@ fn a_state_must_be_a_regular_file() {
             "missing" => symlink("nowhere", &state).expect("a link"),
             _ => plant(&state, what),
         }
-        let before = state.symlink_metadata().expect("it is there").file_type();
+        let before = state.symlink_metadata().expect("the file exists").file_type();
         let path = state.to_str().expect("UTF-8");
         let ran = repo.run_without_git(repo.path(), &["scan", "--state", path]);
         assert_eq!(ran.code(), Some(2), "{what}: {ran:?}");
         assert!(ran.stderr().contains(path), "{what}: {ran:?}");
-        assert_eq!(state.symlink_metadata().expect("it is there").file_type(), before);
+        assert_eq!(state.symlink_metadata().expect("the file exists").file_type(), before);
     }
 }
 

@@ -220,7 +220,7 @@ fn core_excludesfile_may_be_in_the_home_folder() {
     }
     let ignored = |repo: &Repo| {
         let mut command = repo.ddpatrol(repo.path(), &["scan", "--files-only", "--report", "json"]);
-        let output = command.env("HOME", &home).output().expect("it runs");
+        let output = command.env("HOME", &home).output().expect("the program runs");
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         report["summary"]["files"].clone()
     };
@@ -228,8 +228,8 @@ fn core_excludesfile_may_be_in_the_home_folder() {
     repo.git(&["config", "core.excludesFile", ""]);
     assert_eq!(ignored(&repo), 2, "none");
     repo.git(&["config", "core.excludesFile", "~/mine"]);
-    std::fs::remove_file(repo.path().join("a.pem")).expect("it is there");
-    assert_eq!(ignored(&repo), 1, "the repository's rules name the other file");
+    std::fs::remove_file(repo.path().join("a.pem")).expect("the file exists");
+    assert_eq!(ignored(&repo), 1, "the rules of the repository exclude the other file");
 }
 
 #[test]

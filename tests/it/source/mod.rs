@@ -33,7 +33,7 @@ fn hidden_files_are_scanned_and_the_git_folder_is_not() {
     assert_eq!(paths(&tree, &[]), [".config/x", ".env", "sub/.git"]);
     let report = tree.run(&[&JSON[..], &["--files-only"]].concat()).json();
     assert_eq!(report["summary"]["left_out"]["git_folders"], 1);
-    assert_eq!(paths(&tree, &[".git/hidden"]), [".git/hidden"], "what is named is read");
+    assert_eq!(paths(&tree, &[".git/hidden"]), [".git/hidden"], "named files are read");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn ignored_files_in_a_work_tree_are_skipped_and_counted() {
     let text = tree.run(&["scan"]).stdout();
     assert!(text.contains("2 files by .gitignore (--no-ignore reads them)"), "{text}");
     assert_eq!(paths(&tree, &["--no-ignore"]).len(), 3);
-    assert_eq!(paths(&tree, &["src", "x.log"]), ["src/x", "x.log"], "what is named is read");
+    assert_eq!(paths(&tree, &["src", "x.log"]), ["src/x", "x.log"], "named files are read");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn symbolic_links_pipes_sockets_and_devices_are_not_read() {
     assert_eq!(report["summary"]["left_out"]["special"], 2);
     assert_eq!(report["diagnostics"].as_array().map(Vec::len), Some(2));
     assert_eq!(tree.run(&["scan", "--strict"]).code(), Some(2), "strict: opaque is incomplete");
-    assert_eq!(paths(&tree, &["file"]), ["file"], "a link that is named is followed");
+    assert_eq!(paths(&tree, &["file"]), ["file"], "a named link is followed");
     assert_eq!(paths(&tree, &["folder"]), ["folder/secret"]);
     let ran = tree.run(&["scan", "socket"]);
     assert_eq!(ran.code(), Some(2));
@@ -123,7 +123,8 @@ fn unreadable_files_are_reported_and_the_rest_is_scanned() {
     tree.write("open/x", token(2));
     let secret = tree.write("secret", token(3));
     let allow = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+            .expect("a writable file");
     };
     allow(tree.path(), 0o755);
     allow(&secret, 0o000);
@@ -140,7 +141,7 @@ fn unreadable_files_are_reported_and_the_rest_is_scanned() {
     let ran = crate::support::tree::RunOutput(command.output().expect("the command runs"));
     allow(&tree.path().join("closed"), 0o755);
     let report = ran.json();
-    assert_eq!(ran.code(), Some(1), "findings come first");
+    assert_eq!(ran.code(), Some(1), "findings determine the exit code");
     assert_eq!(report["complete"], false);
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(1));
     let printed: Vec<_> = report["diagnostics"].as_array().expect("a list").iter().collect();
@@ -173,7 +174,11 @@ fn excluded_and_large_files_are_skipped_and_counted() {
     assert_eq!((&left_out["excluded"], &left_out["too_large"]), (&2.into(), &1.into()));
     let absolute = tree.path().join("src");
     let absolute = absolute.to_str().expect("temporary paths are UTF-8");
-    assert_eq!(paths(&tree, &[absolute, "--exclude", "/x*"]).len(), 1, "globs count from the root");
+    assert_eq!(
+        paths(&tree, &[absolute, "--exclude", "/x*"]).len(),
+        1,
+        "globs are relative to the root"
+    );
     let ran = tree.run(&["scan", "--exclude", "a[", "."]);
     assert_eq!(ran.code(), Some(2));
     assert!(ran.stderr().contains("--exclude a["), "{ran:?}");
@@ -269,11 +274,12 @@ fn a_file_changed_during_the_scan_is_reported() {
     let tree = Tree::new();
     let file = tree.write("x", vec![b'.'; 2_000_000]);
     let grow = |path: &Path| {
-        let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("it is ours");
+        let mut file =
+            std::fs::OpenOptions::new().append(true).open(path).expect("a writable file");
         std::io::Write::write_all(&mut file, b"more").expect("room");
     };
     let shrink = |path: &Path| {
-        let file = std::fs::OpenOptions::new().write(true).open(path).expect("it is ours");
+        let file = std::fs::OpenOptions::new().write(true).open(path).expect("a writable file");
         file.set_len(1_000_000).expect("it shrinks");
     };
     for meddler in [grow as fn(&Path), shrink] {
@@ -292,7 +298,7 @@ fn a_file_deleted_during_the_scan_is_reported() {
     let (first, second) = (tree.write("a", "."), tree.write("b", "."));
     let printed = meddle(vec![first, second.clone()], |path| {
         if path != second {
-            std::fs::remove_file(&second).expect("it is ours");
+            std::fs::remove_file(&second).expect("a writable file");
         }
     });
     assert_eq!(printed.len(), 1);
@@ -371,8 +377,8 @@ fn base64_longer_than_a_window_is_decoded_completely_or_reported() {
     let printed: Vec<_> = places.iter().map(|it| (&it["path"], &it["encoding"])).collect();
     let encoding = serde_json::json!("base64 of gzip");
     assert_eq!(printed, [(&"folded.yaml".into(), &encoding), (&"release.yaml".into(), &encoding)]);
-    std::fs::remove_file(tree.path().join("release.yaml")).expect("it is there");
-    std::fs::remove_file(tree.path().join("folded.yaml")).expect("it is there");
+    std::fs::remove_file(tree.path().join("release.yaml")).expect("the file exists");
+    std::fs::remove_file(tree.path().join("folded.yaml")).expect("the file exists");
     tree.write("huge.yaml", format!("release: {}\n", packed(&mut random, 24_000_000)));
     let ran = tree.run(&["scan"]);
     assert!(ran.stdout().contains("it has base64 of more than 16 MiB"), "{ran:?}");
@@ -391,7 +397,7 @@ fn tracked_files_are_scanned_even_if_ignored() {
     repo.git(&["commit", "-qm", "all"]);
     repo.write("untracked.env", token(6));
     repo.write("build/untracked", token(6));
-    std::fs::remove_file(repo.path().join("sub/b.env")).expect("it is there");
+    std::fs::remove_file(repo.path().join("sub/b.env")).expect("the file exists");
     repo.write("sub/c.env", token(3));
     repo.git(&["add", "-f", "sub/c.env"]);
     let inner = repo.path().join("inner");
@@ -439,7 +445,7 @@ fn tracked_paths_exclude_git_folders_and_link_targets() {
     repo.git(&["commit", "-qm", "all"]);
     let elsewhere = Tree::new();
     elsewhere.write("secret.env", token(4));
-    std::fs::remove_dir_all(repo.path().join("dir")).expect("it is there");
+    std::fs::remove_dir_all(repo.path().join("dir")).expect("the file exists");
     std::os::unix::fs::symlink(elsewhere.path(), repo.path().join("dir")).expect("a link");
     let paths = |args: &[&str]| {
         let ran = repo.scan_with_git(args);

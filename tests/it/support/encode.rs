@@ -1,5 +1,5 @@
-//! Encoders that share nothing with the product's decoders: base64 by strings of bits, the rest by
-//! formatting one character after the other.
+//! Encoders that share no code with ddpatrol's decoders: base64 by strings of bits, the others character
+//! by character.
 
 const STANDARD: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -49,7 +49,7 @@ pub(crate) enum Which {
     Marks,
 }
 
-/// Escapes characters in one way.
+/// Escapes characters with a formatting function.
 pub(crate) fn escape(text: &str, which: Which, escape: fn(u32) -> String) -> String {
     let is_escaped = |c: char| which == Which::All || !c.is_ascii_alphanumeric();
     let one = |c: char| if is_escaped(c) { escape(u32::from(c)) } else { c.to_string() };
@@ -59,7 +59,7 @@ pub(crate) fn escape(text: &str, which: Which, escape: fn(u32) -> String) -> Str
 /// Name and formatting function of each kind of escape.
 pub(crate) type Escape = (&'static str, fn(u32) -> String);
 
-/// The ways to escape a character.
+/// All kinds of escapes.
 pub(crate) const ESCAPES: [Escape; 11] = [
     ("percent-encoding", |c| format!("%{c:02X}")),
     ("percent-encoding", |c| format!("%{c:02x}")),
@@ -74,7 +74,7 @@ pub(crate) const ESCAPES: [Escape; 11] = [
     ("quoted-printable", |c| format!("={c:02X}")),
 ];
 
-/// Breaks a text into lines of a width, with something between them.
+/// Breaks a text into lines of a fixed width, joined by a separator.
 pub(crate) fn folded(text: &str, width: usize, between: &str) -> String {
     let lines = text.as_bytes().chunks(width);
     let lines: Vec<&str> = lines.map(|line| std::str::from_utf8(line).expect("ASCII")).collect();

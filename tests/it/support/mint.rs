@@ -1,5 +1,5 @@
-//! Mints tokens from a seed with code that shares nothing with the product's, so that it can serve
-//! as an oracle: a bit-by-bit CRC and digits by division.
+//! Mints tokens from a seed. Shares no code with ddpatrol, so that it can serve as an oracle: a
+//! bit-by-bit CRC and digits by division.
 
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE36: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-/// CRC-32 as zlib has it, one bit at a time.
+/// Returns the CRC-32 of zlib, computed bit by bit.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in bytes {
@@ -61,8 +61,8 @@ pub(crate) fn crc62(text: &str) -> String {
     digits(u128::from(crc32(text.as_bytes())), BASE62, 6)
 }
 
-/// A Datadog token with a secret of `len` characters, its checksum over the coverage with this
-/// index: secret, alias and `_` and secret, alias and secret, everything.
+/// Returns a Datadog token with a secret of `len` characters. `coverage` selects the text of the
+/// checksum: 0: secret; 1: alias, `_` and secret; 2: alias and secret; 3: everything.
 pub(crate) fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: usize) -> String {
     let id = u128::from(random.next()) << 64 | u128::from(random.next());
     let alias = digits(id, BASE62, 22);
@@ -76,7 +76,7 @@ pub(crate) fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: u
     format!("{prefix}{alias}_{secret}{}", crc62(&covered))
 }
 
-/// Returns a valid Datadog token, the same for the same seed.
+/// Returns the valid Datadog token of a seed.
 pub(crate) fn token(seed: u64) -> String {
     datadog(&mut Random(seed), "ddpat_", 43, 0)
 }
@@ -88,7 +88,7 @@ pub(crate) fn failed_candidate(seed: u64) -> String {
     format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
 }
 
-/// A token of the GitHub standard: prefix, body, checksum over the body.
+/// Returns a token of the GitHub standard: prefix, body, checksum over the body.
 pub(crate) fn classic(random: &mut Random, prefix: &str, len: usize) -> String {
     let body = random.base62(len);
     format!("{prefix}{body}{}", crc62(&body))
@@ -127,7 +127,7 @@ fn fine_grained(random: &mut Random) -> String {
     format!("{text}{checksum}{}", random.base62(8))
 }
 
-/// The rule's identifier and a token of it, for every provable rule; Datadog's in every variant.
+/// Returns the id and a token of every provable rule, and of every variant of Datadog's rules.
 pub(crate) fn all(random: &mut Random) -> Vec<(&'static str, String)> {
     let mut tokens = Vec::new();
     for (rule, prefix) in [("datadog-pat", "ddpat_"), ("datadog-service-account-token", "ddsat_")] {
@@ -160,14 +160,14 @@ pub(crate) fn all(random: &mut Random) -> Vec<(&'static str, String)> {
     tokens
 }
 
-/// One token of some rule.
+/// Returns a token of a random rule.
 pub(crate) fn any(random: &mut Random) -> (&'static str, String) {
     let tokens = all(random);
     let at = random.below(tokens.len());
     tokens.into_iter().nth(at).expect("an index below the length")
 }
 
-/// Text that surrounds tokens: words, other alphabets, escapes, raw bytes, heads, look-alikes.
+/// Returns text between tokens: words, other alphabets, escapes, raw bytes, heads, failed candidates.
 pub(crate) fn filler(random: &mut Random) -> Vec<u8> {
     match random.below(9) {
         0 => random.pick(&[" ", "\n", "\\n", "=", "\"", "_", "-", ".", "\x1b[31m"]).into(),

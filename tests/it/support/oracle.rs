@@ -1,4 +1,4 @@
-//! An obvious detector: at every offset, every rule, every length. Slow, and easy to believe.
+//! A simple detector that tries every rule and every length at every offset. Slow, but easy to verify.
 
 use crate::support::mint::{crc32, crc62};
 use ddpatrol::detect::Evidence;
@@ -14,7 +14,7 @@ fn all(bytes: &[u8], set: impl Fn(u8) -> bool) -> bool {
     bytes.iter().all(|&byte| set(byte))
 }
 
-/// `None`: no such token; else whether its checksum holds.
+/// `None` if the bytes have another shape, else `Some(true)` if the checksum matches.
 type Verdict = Option<bool>;
 
 fn classic(token: &[u8], prefix: &str, lens: &[usize]) -> Verdict {
@@ -126,7 +126,7 @@ fn server(token: &[u8]) -> Verdict {
     ((36..=1000).contains(&body.len()) && all(body, is_body)).then_some(false)
 }
 
-/// A rule, its head, and the verdict on the bytes of one candidate.
+/// A rule, its head, and the function that checks the bytes of a candidate.
 type OracleRule = (&'static str, &'static str, fn(&[u8]) -> Verdict);
 
 fn rules() -> Vec<OracleRule> {
@@ -152,7 +152,7 @@ fn rules() -> Vec<OracleRule> {
     ]
 }
 
-/// Finds what the detector must find, sorted.
+/// Returns the matches that the detector must find, sorted.
 pub(crate) fn find(bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
     for start in 0..bytes.len() {

@@ -1,4 +1,4 @@
-//! A temporary tree, and the built command run on it in a scrubbed environment.
+//! A temporary folder in which the built ddpatrol runs in a minimal environment.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -18,18 +18,18 @@ impl Tree {
 
     pub(crate) fn write(&self, name: impl AsRef<OsStr>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name.as_ref());
-        std::fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("a folder");
+        std::fs::create_dir_all(path.parent().expect("a path in the tree")).expect("a folder");
         std::fs::write(&path, content).expect("a file");
         path
     }
 
-    /// Makes the tree look like the top of a git work tree.
+    /// Makes the folder the root of a git work tree.
     pub(crate) fn git_init(&self) {
         let status = Command::new("git").args(["init", "-q"]).arg(self.path()).status();
         assert!(status.expect("git runs").success());
     }
 
-    /// The command, in this tree, without the caller's environment.
+    /// Returns a ddpatrol command in this folder, without the caller's environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol"));
         command.current_dir(self.path()).env_clear().env("HOME", self.path()).args(args);
@@ -48,7 +48,7 @@ impl Tree {
         let mut pipe = child.stdin.take().expect("a pipe");
         let input = input.to_vec();
         let writer = std::thread::spawn(move || {
-            // The command may end before it has read everything.
+            // The program may end before it has read everything.
             let _ = pipe.write_all(&input);
         });
         let output = child.wait_with_output().expect("the command ends");
@@ -78,7 +78,7 @@ impl RunOutput {
         serde_json::from_slice(&self.0.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The places of a JSON report: rule, path, line and column, sorted.
+    /// Returns the locations of a JSON report: rule, path, line and column, sorted.
     pub(crate) fn places(&self) -> Vec<(String, String, u64, u64)> {
         let report = self.json();
         let mut places = Vec::new();
@@ -99,7 +99,7 @@ impl RunOutput {
     }
 }
 
-/// A name that is not UTF-8.
+/// Returns a file name of any bytes.
 pub(crate) fn raw_name(bytes: &[u8]) -> OsString {
     use std::os::unix::ffi::OsStringExt;
     OsString::from_vec(bytes.to_vec())
