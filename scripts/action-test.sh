@@ -4,8 +4,8 @@
 #
 #   scripts/action-test.sh [PYTEST ARGUMENTS...]
 #
-# The tools are installed under the target directory. DDPATROL names the program (default: the debug build,
-# which is built). Needs git, jq, shellcheck, Python and Node.js.
+# The tools are installed under the target directory. The variable DDPATROL is the path of the program
+# (default: a new debug build). Needs git, jq, shellcheck, Python and Node.js.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tests=$root/tests/action
@@ -21,7 +21,7 @@ export DDPATROL
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
 DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
 export DDPATROL_TEST_NODE
-# The install script of the package does this; scripts/node.sh runs none.
+# The install script of the package does this; scripts/node.sh runs no install scripts.
 chmod u+x "$DDPATROL_TEST_NODE"/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
 export PYTHONDONTWRITEBYTECODE=1
 cd "$tests"

@@ -1,7 +1,7 @@
-"""Measures `ddpatrol` on a repository beside git: see bench.sh.
+"""Compares the speed of `ddpatrol` and git on a repository: see bench.sh.
 
-Every command's result is checked before its time counts: the number of tokens found is the number
-planted, and the scans of one repository agree.
+The result of every command is checked before its time counts: the number of tokens found equals the number
+planted.
 """
 
 import json
@@ -23,7 +23,7 @@ Command = Sequence[str | Path]
 
 
 class Run(NamedTuple):
-    """One run of a command: seconds, and bytes of memory that no file backs."""
+    """One run of a command: seconds, and bytes of anonymous memory."""
 
     cpu: float
     wall: float
@@ -31,7 +31,7 @@ class Run(NamedTuple):
 
 
 def anonymous(pid: int, stop: threading.Event, peak: list[int]) -> None:
-    """Watches how much memory of a process no file backs."""
+    """Records the peak of the anonymous memory of a process."""
     while not stop.wait(0.01):
         try:
             status = Path(f"/proc/{pid}/status").read_text()
@@ -43,7 +43,7 @@ def anonymous(pid: int, stop: threading.Event, peak: list[int]) -> None:
 
 
 def run(command: Command, code: Sequence[int] = (0,), cwd: Path | None = None) -> Run:
-    """Runs a command to its end, its output thrown away."""
+    """Runs a command and discards its output."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with subprocess.Popen(
         [str(part) for part in command],
@@ -67,7 +67,7 @@ def run(command: Command, code: Sequence[int] = (0,), cwd: Path | None = None) -
 
 
 def rounds(commands: dict[str, tuple[Command, Sequence[int]]], count: int, cwd: Path) -> dict[str, Run]:
-    """Runs all commands in turn and returns the median of each; the first round warms caches."""
+    """Runs all commands in turn and returns the median of each; the first round warms the caches."""
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for number in range(count + 1):
         for name, (command, code) in commands.items():
@@ -103,6 +103,7 @@ def history(program: Path, repo: Path, folder: Path, count: int) -> None:
     any_code = (0, 2)
     state = folder / "state"
     run([*scan, "--state", state, repo], any_code)
+
     def cat_file(target: Path) -> tuple[Command, Sequence[int]]:
         command = ["git", "-c", "safe.directory=*", "-C", target, "cat-file"]
         return [*command, "--batch-all-objects", "--unordered", "--batch"], (0,)
@@ -134,7 +135,7 @@ def history(program: Path, repo: Path, folder: Path, count: int) -> None:
 
 
 def changes(program: Path, repo: Path, folder: Path, count: int) -> None:
-    """Measures a range of ten commits, and staged content beside git."""
+    """Measures a range of ten commits, and staged content compared with git."""
     head = git.line(repo, "rev-parse", "HEAD")
     range_ = [program, "range", f"{head}~10..{head}", "--repo", repo]
     tree = folder / "staged"
@@ -163,7 +164,7 @@ def changes(program: Path, repo: Path, folder: Path, count: int) -> None:
 
 
 def main() -> None:
-    """Measures."""
+    """Runs all measurements."""
     program, repo = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 5
     print(f"{os.cpu_count()} processors, medians of {count} rounds")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Measures the scan of a repository's history against `git cat-file`, in turn, several rounds:
+# Compares the scan of a repository's history with `git cat-file`, alternating over several rounds:
 #
 #   scripts/bench.sh REPO [ROUNDS]
 #
-# It builds the program, plants tokens in copies that share REPO's objects (REPO is never written),
-# and prints CPU seconds, wall seconds and their ratios as medians, and peak memory beyond mapped
-# files. Needs git, cargo and Python 3.11 or later.
+# Builds the program, plants tokens in copies that share REPO's objects (REPO is never written), and
+# prints medians of CPU seconds, wall seconds and their ratios, and the peak of anonymous memory.
+# Needs git, cargo and Python 3.11 or later.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 

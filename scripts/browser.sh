@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Looks at HTML reports of real scans in a headless Chromium:
+# Checks HTML reports of real scans in a headless Chromium:
 #
 #   scripts/browser.sh [PROGRAM] [--pictures FOLDER]
 #
-# PROGRAM is a built ddpatrol; by default the debug build, which is built. Needs Python 3.11, git and
+# PROGRAM is a built ddpatrol. By default the script makes a debug build. Needs Python 3.11, git and
 # Debian's package chromium.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

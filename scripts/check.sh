@@ -5,7 +5,7 @@
 #   scripts/check.sh
 #
 # Needs cargo, cargo-nextest, git, git-lfs and Python, but neither root, network, PostgreSQL nor a
-# browser. What it leaves to scripts/test.sh: slow tests (.config/nextest.toml), the service's
+# browser. Only scripts/test.sh runs slow tests (.config/nextest.toml), the service's
 # integration tests, documentation, dependencies, fuzz targets, and everything outside of Rust.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -89,7 +89,7 @@ class Tree:
 
 
 def faults(document, tree):
-    """Yields (line, text) for what a document names wrongly."""
+    """Yields (line, text) of each wrong path or anchor in a document."""
     name = document.relative_to(ROOT).as_posix()
     text = document.read_text()
     for block in BLOCK.finditer(text):

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the checks of the tree that compile nothing: format, structure, names, wording, documents,
+# Runs the checks that compile nothing: format, structure, names, wording, documents,
 # spelling.
 #
 #   scripts/lint.sh
 #
-# TYPOS names the spelling checker (default: typos); the other checks need cargo, git and Python.
+# The variable TYPOS is the spelling checker (default: typos). The other checks need cargo, git and Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

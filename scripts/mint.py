@@ -1,4 +1,4 @@
-"""Mints Datadog tokens from a seed, with code that shares nothing with the product's."""
+"""Mints Datadog tokens from a seed, with code independent of ddpatrol."""
 
 import random
 import zlib

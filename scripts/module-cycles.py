@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Fails if Rust modules of a crate import each other in a circle.
+"""Fails if Rust modules of a crate import each other in a cycle.
 
     scripts/module-cycles.py [--list] [CRATE_SOURCE_FOLDER...]
 
-Reads `use` declarations, paths such as `super::name` and `child::name`, and those in attributes of
-serde as text, follows re-exports to the file
-that defines a name, and reports every strongly connected component of two or more files. Test
-modules are left out. `--list` prints every import between files.
+Reads `use` declarations, paths such as `super::name` and `child::name`, and paths in serde attributes
+as text, follows re-exports to the file that defines a name, and reports every strongly connected
+component of two or more files. Ignores test modules. `--list` prints every import between files.
 """
 
 import re
@@ -96,7 +95,7 @@ class Crate:
         return None
 
     def definer(self, absolute, seen=()):
-        """The module whose file defines what an absolute path names."""
+        """Returns the module whose file defines the item of an absolute path."""
         for length in range(len(absolute), -1, -1):
             module = tuple(absolute[:length])
             if module not in self.files:
@@ -112,12 +111,12 @@ class Crate:
         return None
 
     def arrows(self):
-        """Maps each module to those that it imports, with the paths that do so."""
+        """Maps each module to the modules that it imports, with the importing paths."""
         arrows = {}
         for module, text in self.text.items():
             imported = arrows.setdefault(module, {})
             without_uses = re.sub(r"\buse\s+[^;]+;", "", text)
-            # A re-export alone uses nothing of the file that it names.
+            # A re-export alone does not depend on the file that it names.
             paths = [path for public, path, _ in self.uses[module] if not public]
             paths += [path.split("::") for path in PATH.findall(without_uses)]
             paths += [path.split("::") for path in ATTRIBUTE.findall(self.files[module].read_text())]
@@ -130,7 +129,7 @@ class Crate:
 
 
 def components(arrows):
-    """Tarjan's strongly connected components with more than one member."""
+    """Returns the strongly connected components with more than one member (Tarjan)."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(node):
@@ -175,7 +174,7 @@ def main(arguments):
                         names = ", ".join(sorted(paths))
                         print(f"  {crate.files[module]} -> {crate.files[target]}: {names}", file=sys.stderr)
     if circles:
-        print("break each circle: move what both sides need to a file below them", file=sys.stderr)
+        print("break each cycle: move the shared items to a file that both sides import", file=sys.stderr)
     return 1 if circles else 0
 
 

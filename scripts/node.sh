@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Prints a folder whose node_modules holds what the package-lock.json of another folder names:
+# Prints a folder whose node_modules contains the packages of the package-lock.json in FOLDER:
 #
 #   scripts/node.sh FOLDER
 #
-# The folder is under the target directory and is made anew when the lock file or Node.js changes.
-# No package runs a script of its own.
+# The folder is under the target directory and is recreated if the lock file or Node.js changes.
+# Install scripts of packages do not run.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

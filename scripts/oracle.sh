@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks `ddpatrol scan --history-only` on a repository against an independent oracle; --help tells
-# more. Needs git and Python 3.11 or later, and cargo unless --ddpatrol names the program.
+# Checks `ddpatrol scan --history-only` on a repository against an independent oracle; see --help.
+# Needs git and Python 3.11 or later, and cargo unless --ddpatrol names the program.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Prints the first Python that is new enough.
+# Prints the name of a Python that is new enough.
 python() {
   local name
   for name in python3 python3.14 python3.13 python3.12 python3.11; do

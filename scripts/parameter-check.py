@@ -3,9 +3,8 @@
 
     scripts/parameter-check.py [FOLDER_OR_FILE...]
 
-A tuple hides how many parameters a function has, and `true` at a call site says nothing: a struct or
-an enum names what is meant. Reported are parameters with a tuple pattern, of a tuple type, or of type
-`bool`. Exempt are closures, tests, and implementations of traits of other crates, which dictate the
+A tuple hides the number of parameters, and `true` at a call site has no meaning; structs and enums
+have names. Reports parameters with a tuple pattern, of a tuple type, or of type `bool`. Exempt are closures, tests, and implementations of traits of other crates, which dictate the
 parameters.
 """
 
@@ -13,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-# Folders that are free of such parameters. Add a folder as soon as it is.
+# Folders without such parameters. Add a folder as soon as it has none.
 FOLDERS = [
     "crates/archive/src",
     "crates/detect/src",
@@ -77,7 +76,7 @@ def split(parameters):
 
 
 def fault(parameter):
-    """Returns what is wrong with a parameter, or `None`."""
+    """Returns the fault of a parameter, or `None`."""
     parameter = re.sub(r"#\[[^\]]*\]", "", parameter).strip()
     if parameter.startswith("("):
         return "is a tuple pattern"
@@ -105,7 +104,7 @@ def exempt_ranges(text, own_traits):
 
 
 def faults(path, own_traits):
-    """Lists the faults in a file: line, function, parameter, what is wrong with it."""
+    """Lists the faults of a file: line, function, parameter, description."""
     text = blanked(path.read_text())
     exempt = list(exempt_ranges(text, own_traits))
     for match in FUNCTION.finditer(text):
@@ -116,9 +115,9 @@ def faults(path, own_traits):
             at = closing(text, at) + 1
         opening = text.index("(", at)
         for parameter in split(text[opening + 1 : closing(text, opening)]):
-            if what := fault(parameter):
+            if problem := fault(parameter):
                 line = text.count("\n", 0, match.start()) + 1
-                yield line, match.group(1), " ".join(parameter.split()), what
+                yield line, match.group(1), " ".join(parameter.split()), problem
 
 
 def rust_files(folder):
@@ -138,9 +137,9 @@ def main(folders):
         for path in rust_files(folder):
             if path in exceptions:
                 continue
-            for line, function, parameter, what in faults(path, own_traits):
+            for line, function, parameter, problem in faults(path, own_traits):
                 count += 1
-                print(f"{path}:{line}: {function}: `{parameter}` {what}", file=sys.stderr)
+                print(f"{path}:{line}: {function}: `{parameter}` {problem}", file=sys.stderr)
     if count:
         print("use a struct, separate parameters or an enum instead", file=sys.stderr)
     return 1 if count else 0

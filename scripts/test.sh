@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check of the project on a machine that has Rust, Python and git, and installs what else
-# is needed. A tool that is missing and cannot be installed fails the run: nothing is skipped.
+# Runs every check of the project on a machine that has Rust, Python and git, and installs other
+# required tools. A missing tool that cannot be installed fails the run: nothing is skipped.
 #
 #   scripts/test.sh              everything
 #   scripts/test.sh SECTION...   only these: lint scanner service action matrix browser journey oracle fuzz msrv
@@ -21,12 +21,12 @@ need_package() {
   as_root apt-get install -y -qq "$1"
 }
 
-# Installs the Debian package that has a command, where the command is missing.
+# Installs the Debian package of a command if the command is missing.
 need() {
   command -v "$1" >/dev/null || need_package "$2"
 }
 
-# Installs a cargo subcommand where it is missing. A debug build takes half the time to compile.
+# Installs a cargo subcommand if it is missing. A debug build compiles in half the time.
 need_cargo() {
   command -v "cargo-$1" >/dev/null && return
   step "install cargo-$1"
@@ -43,7 +43,7 @@ need_postgres() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need_package postgresql
 }
 
-# The programs that make the archives of the tests.
+# The programs that create the archives of the tests.
 need_archivers() {
   need zip zip
   need xz xz-utils
@@ -60,7 +60,7 @@ need_archivers() {
   need javac default-jdk-headless
 }
 
-# Builds the programs once and sets the paths that the tests from outside read.
+# Builds the programs once and sets the variables with their paths for the Python suites.
 build() {
   cargo build --locked --workspace --bins
   binaries=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
@@ -77,7 +77,7 @@ lint() {
   cargo clippy --locked --workspace --all-targets -- -D warnings
   step "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
-  step "what the scanner must not depend on"
+  step "forbidden dependencies of the scanner"
   for crate in tokio async-std smol hyper axum sqlx openssl-sys; do
     if cargo tree --locked --package ddpatrol --edges normal,build --prefix none | grep -q "^$crate v"; then
       echo "the scanner depends on $crate" >&2
@@ -111,7 +111,7 @@ service() {
   step "the service: tests"
   scripts/postgres.sh run cargo nextest run --locked --profile ci --package ddpatrol-service
   build
-  step "the service from outside"
+  step "the service: Python suites"
   scripts/python.sh
   step "chaos: faults under load"
   scripts/chaos.sh --self-test
@@ -131,9 +131,9 @@ action() {
   scripts/action-test.sh
   step "the commands in reports"
   scripts/pytest.sh tests/advice
-  step "the hooks, by pre-commit"
+  step "the hooks with pre-commit"
   scripts/pytest.sh tests/pre_commit
-  step "the hooks, beside other hook managers"
+  step "the hooks with other hook managers"
   scripts/pytest.sh tests/hook_managers
 }
 
@@ -181,7 +181,7 @@ fuzz() {
   cargo build --locked --manifest-path fuzz/Cargo.toml
 }
 
-# Compiles everything with the oldest supported Rust, by rustup unless it is the active one.
+# Compiles everything with the oldest supported Rust, installed by rustup unless it is active.
 msrv() {
   local oldest
   oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)

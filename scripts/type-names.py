@@ -4,7 +4,7 @@
     scripts/type-names.py [--list]
 
 Reads `struct`, `enum`, `union`, `trait` and `type` items outside of tests as text; associated types
-are not counted. Names that are allowed to occur twice for now are in scripts/lint/type-names.txt,
+are not counted. Exceptions are in scripts/lint/type-names.txt,
 one per line. `--list` prints every name that occurs twice, allowed or not.
 """
 

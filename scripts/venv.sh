@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Prints the Python of an environment with the packages in a file of requirements:
+# Prints the Python of a virtual environment with the packages of a requirements file:
 #
 #   scripts/venv.sh REQUIREMENTS
 #
-# The environment is under the target directory and is replaced when the file or Python changes.
+# The environment is under the target directory and is recreated if the file or Python changes.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

@@ -68,7 +68,7 @@ pub mod config;
 pub mod decode;
 #[cfg(test)]
 #[expect(dead_code, reason = "the tests of the program use all of it")]
-#[path = "../tests/it/mint.rs"]
+#[path = "../tests/it/support/mint.rs"]
 mod mint;
 pub mod report;
 pub mod respond;

@@ -1,1 +1,1 @@
-"""Looks at HTML reports of real scans in a real browser."""
+"""Checks HTML reports of real scans in a real browser."""

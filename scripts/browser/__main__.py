@@ -2,9 +2,9 @@
 
     python -m browser --ddpatrol PROGRAM [--pictures FOLDER]
 
-Checks, for a desktop and a phone, light and dark: nothing is wider than the window, the console and
-the policy have nothing to say, no request leaves the file, filters work with a script and without,
-nothing of the repository runs, and headings, landmarks and contrast are as they should be.
+Checks on desktop and phone, light and dark: nothing is wider than the window, the console and the
+content security policy report nothing, no request leaves the file, filters work with and without the
+script, no script of the repository runs, and headings, landmarks and contrast are correct.
 """
 
 import argparse
@@ -25,7 +25,7 @@ VIEWS = {
     "narrow": (320, 640, "light"),
 }
 SEEN = "[...document.querySelectorAll('.finding')].filter(it => it.checkVisibility()).length"
-# The ratio of WCAG 2.2 between each text's colour and what lies behind it.
+# The WCAG 2.2 contrast ratio between each text and its background.
 CONTRAST = """(() => {
   const parts = (it) => it.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((it) => it / 255)
@@ -51,21 +51,21 @@ CONTRAST = """(() => {
 
 
 class Check:
-    """Counts what is wrong."""
+    """Counts checks and faults."""
 
     def __init__(self) -> None:
         self.faults = 0
         self.done = 0
 
-    def that(self, holds: bool, what: str) -> None:
+    def that(self, holds: bool, fault: str) -> None:
         self.done += 1
         if not holds:
             self.faults += 1
-            print(f"FAULT: {what}", file=sys.stderr)
+            print(f"FAULT: {fault}", file=sys.stderr)
 
 
 def page(program: Path, folder: Path, name: str, *more: str) -> Path:
-    """Scans a folder to a page beside it."""
+    """Scans a folder and writes the page next to it."""
     file = folder.with_name(f"{name}.html")
     line = [program, "scan", "--report", f"html={file}", "--quiet", *more]
     ran = subprocess.run(line, cwd=folder, check=False, capture_output=True, text=True)
@@ -75,59 +75,59 @@ def page(program: Path, folder: Path, name: str, *more: str) -> Path:
 
 
 def quiet(browser: Chromium, check: Check, name: str) -> None:
-    """Checks that the page said nothing and asked for nothing but itself."""
+    """Checks that the page logged nothing and requested nothing but itself."""
     for event in browser.events:
         method, params = event["method"], event.get("params", {})
         if method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
             check.that(False, f"{name}: {method} {params}")
         if method == "Page.javascriptDialogOpening":
-            check.that(False, f"{name}: something of the repository runs")
-    asked = [
+            check.that(False, f"{name}: a script of the repository runs")
+    requested = [
         it["params"]["request"]["url"]
         for it in browser.events
         if it["method"] == "Network.requestWillBeSent"
     ]
-    check.that(len(asked) == 1, f"{name}: one request, not {asked}")
+    check.that(len(requested) == 1, f"{name}: expected one request: {requested}")
 
 
-def looks(check: Check, file: Path, pictures: Path | None) -> None:
-    """Checks the page in every size and colour."""
+def check_views(check: Check, file: Path, pictures: Path | None) -> None:
+    """Checks the page in every size and colour scheme."""
     for view in VIEWS:
-        # Each in a browser of its own: a page of megabytes may hang at a change of the window.
+        # A new browser for each view: a page of megabytes may hang when the window changes.
         with Chromium() as browser:
-            looks_in(view, browser, check, file)
+            check_view(view, browser, check, file)
             if pictures and file.stem != "many":
                 browser.open(file)
                 browser.screenshot(pictures / f"{file.stem}-{view}.png")
 
 
-def looks_in(view: str, browser: Chromium, check: Check, file: Path) -> None:
-    """Checks the page in one size and colour."""
+def check_view(view: str, browser: Chromium, check: Check, file: Path) -> None:
+    """Checks the page in one size and colour scheme."""
     width, height, scheme = VIEWS[view]
     name = f"{file.stem} {view}"
     browser.view(width, height, scheme)
     browser.open(file)
     wide = browser.evaluate("document.documentElement.scrollWidth")
-    check.that(wide <= width, f"{name}: it is {wide} wide")
+    check.that(wide <= width, f"{name}: the page is {wide} pixels wide")
     if file.stem != "many":
         faults = browser.evaluate(CONTRAST)
         check.that(faults == [], f"{name}: too little contrast: {faults}")
     few = "[...document.querySelectorAll('details')].slice(0, 300).forEach"
     browser.evaluate(f"{few}((it) => {{ it.open = true; }})")
     wide = browser.evaluate("document.documentElement.scrollWidth")
-    check.that(wide <= width, f"{name}: unfolded, it is {wide} wide")
+    check.that(wide <= width, f"{name}: unfolded, the page is {wide} pixels wide")
     quiet(browser, check, name)
 
 
 def is_sound(browser: Chromium, check: Check, file: Path) -> None:
-    """Checks landmarks, headings and names, and that nothing came in as an element."""
+    """Checks landmarks, headings and names, and that no scanned text became an element."""
     browser.open(file)
     count = "document.querySelectorAll('{}').length".format
     for selector, expected in [("main", 1), ("h1", 1), ("header.top", 1), ("footer", 1), ("script", 1)]:
         found = browser.evaluate(count(selector))
         check.that(found == expected, f"{file.stem}: {found} {selector}")
     for selector in ("img", "iframe", "b", "object", "link", "[style]", "[onerror]", "a:not([href^=\"#\"])"):
-        check.that(browser.evaluate(count(selector)) == 0, f"{file.stem}: there is {selector}")
+        check.that(browser.evaluate(count(selector)) == 0, f"{file.stem}: unexpected {selector}")
     levels = browser.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(it => +it.tagName[1])")
     steps = all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
     check.that(steps and levels[0] == 1, f"{file.stem}: headings skip a level: {levels}")
@@ -142,7 +142,7 @@ def is_sound(browser: Chromium, check: Check, file: Path) -> None:
 
 
 def filters(browser: Chromium, check: Check, file: Path) -> None:
-    """Checks every filter against the amount on its button, with the script and without."""
+    """Checks every filter against the number on its button, with and without the script."""
     for off in (False, True):
         browser.call("Emulation.setScriptExecutionDisabled", value=off)
         browser.open(file)
@@ -203,7 +203,7 @@ def main() -> None:
                 is_sound(browser, check, file)
             took = time.monotonic() - began
             print(f"{name}: {file.stat().st_size:,} bytes, loaded and counted in {took:.1f} s", flush=True)
-            looks(check, file, arguments.pictures)
+            check_views(check, file, arguments.pictures)
         with Chromium() as browser:
             filters(browser, check, pages["shop"])
     print(f"{check.done} checks, {check.faults} faults")

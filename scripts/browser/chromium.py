@@ -1,7 +1,7 @@
-"""Drives a headless Chromium by its DevTools protocol over a pair of pipes.
+"""Controls a headless Chromium with the DevTools protocol over a pair of pipes.
 
-In come commands, out come answers and events. No port is opened and nothing but the standard library
-is needed. Chromium runs with a profile of its own, which goes with it.
+Sends commands and receives answers and events. Opens no port and needs only the standard library.
+Chromium runs with a temporary profile.
 """
 
 import base64
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE = 30
+TIMEOUT = 30
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -30,7 +30,7 @@ FLAGS = [
 
 
 class Failed(Exception):
-    """The browser refused a command."""
+    """The browser rejected a command or ended."""
 
 
 class Chromium:
@@ -39,7 +39,7 @@ class Chromium:
     def __init__(self, program: str = "chromium") -> None:
         found = shutil.which(program)
         if not found:
-            raise Failed(f"there is no {program}; on Debian: apt-get install chromium")
+            raise Failed(f"{program} is not installed; on Debian: apt-get install chromium")
         self._profile = tempfile.mkdtemp(prefix="ddpatrol-browser-")
         to_read, self._to = os.pipe()
         self._from, to_write = os.pipe()
@@ -77,7 +77,7 @@ class Chromium:
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def call(self, method: str, **params: object) -> dict[str, Any]:
-        """Sends a command and returns its answer; events in between are kept."""
+        """Sends a command and returns its answer; collects events that arrive before it."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -95,12 +95,12 @@ class Chromium:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._from], [], [], PATIENCE)
+            ready, _, _ = select.select([self._from], [], [], TIMEOUT)
             if not ready:
-                raise Failed(f"the browser said nothing for {PATIENCE} seconds")
+                raise Failed(f"no message from the browser for {TIMEOUT} seconds")
             chunk = os.read(self._from, 1 << 20)
             if not chunk:
-                raise Failed("the browser has ended")
+                raise Failed("the browser exited")
             self._rest += chunk
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
@@ -115,14 +115,14 @@ class Chromium:
             self.events.append(self._read())
 
     def evaluate(self, expression: str) -> Any:
-        """Returns what an expression comes to in the page."""
+        """Returns the value of a JavaScript expression in the page."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in answer:
             raise Failed(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
     def view(self, width: int, height: int, scheme: str) -> None:
-        """Sets the size of the window and the colours that the user prefers."""
+        """Sets the size of the window and the preferred colour scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -134,7 +134,7 @@ class Chromium:
         self.call("Emulation.setEmulatedMedia", media="", features=features)
 
     def screenshot(self, file: Path) -> None:
-        """Writes the whole page as a picture."""
+        """Writes a screenshot of the whole page."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         height = min(size["height"], 6000)
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}

@@ -1,5 +1,5 @@
-"""A repository as people have it: tokens that stay, that were removed, that are on a branch, in a
-message, in hostile names, and some that are allowed; and an issuer that knows some of them.
+"""A realistic repository with tokens in files, in the history, on a branch, in a message, in hostile names,
+and allowed ones; and a stub issuer that accepts some of them.
 """
 
 import json
@@ -29,7 +29,7 @@ class Demo:
         self.git("init", "-q", "-b", "main")
 
     def git(self, *arguments: str, author: str = PEOPLE[0]) -> None:
-        """Runs git as somebody, at the moment of the repository's own clock."""
+        """Runs git as `author`, at the date of the simulated clock."""
         date = self._moment.isoformat()
         known = {key: os.environ[key] for key in ("PATH",)}
         who = {"NAME": author, "EMAIL": "who@example.com", "DATE": date}
@@ -46,7 +46,7 @@ class Demo:
         return token
 
     def commit(self, files: dict[str, str | None], subject: str, who: int = 0, days: int = 23) -> None:
-        """Commits files, `None` removes one, so many days after the last."""
+        """Commits files (`None` removes one), `days` after the last commit."""
         self._moment += timedelta(days=days, hours=3, minutes=7)
         for name, content in files.items():
             path = self.folder / name
@@ -56,7 +56,7 @@ class Demo:
         self.git("commit", "-q", "--allow-empty", "-m", subject, author=PEOPLE[who])
 
     def fill(self) -> None:
-        """Makes the history."""
+        """Creates the history."""
         deploy, client = self.token(live=True), self.token("github-pat")
         self.commit({"README.md": "# shop\n"}, "Begin")
         text = f'class Client:\n    def __init__(self):\n        token = "{client}"  # remove me\n'
@@ -81,7 +81,7 @@ class Demo:
         self.commit({long: "datadog: {}\n"}, "Rotate", 0, 12)
 
     def fill_much(self, commits: int, each: int) -> None:
-        """Makes a long history of many tokens, half of which are taken away again."""
+        """Creates a long history of many tokens, half of which are removed again."""
         for at in range(commits):
             name = f"batch/{at:04}.env"
             lines = "".join(f"KEY_{n}={self.token()}\n" for n in range(each))
@@ -91,7 +91,7 @@ class Demo:
 
 
 class Issuer:
-    """A server that accepts some tokens and refuses the others, as Datadog does."""
+    """A stub server that accepts some tokens and rejects the others, as Datadog does."""
 
     def __init__(self, live: list[str]) -> None:
         class Handler(BaseHTTPRequestHandler):

@@ -1,1 +1,1 @@
-"""An independent oracle for `ddpatrol scan`: slow, and nothing in it is the product's."""
+"""An independent oracle for `ddpatrol scan`: slow, and without shared code."""

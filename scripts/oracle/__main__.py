@@ -1,19 +1,19 @@
 """Checks `ddpatrol scan --history-only` against an oracle that shares no code with it.
 
-The oracle reads every object of the repository through `git cat-file`, searches each by itself
-with its own detector, and works out from diffs of trees which commits brought tokens in and took
-them out. Compared are: every (token, object, offset); every introducing and removing commit with
-its path; what HEAD has; which commits are reachable; lines and columns.
+The oracle reads every object of the repository through `git cat-file`, searches each separately
+with its own detector, and determines introductions and removals of tokens from diffs of trees.
+Compares every (token, object, offset), every introducing and removing commit with its path, the
+tokens in HEAD, the reachable commits, and lines and columns.
 
   scripts/oracle.sh REPO                      the repository as it is
   scripts/oracle.sh REPO --plant 100          a copy, with 100 tokens planted (shares objects)
-  scripts/oracle.sh REPO --plant 100 --plant-full    a copy of its own, repacked into one pack
-  scripts/oracle.sh REPO --incomplete         one that lacks objects, or whose reports say so
+  scripts/oracle.sh REPO --plant 100 --plant-full    a full copy, repacked into one pack
+  scripts/oracle.sh REPO --incomplete         allow missing objects and incomplete reports
   scripts/oracle.sh REPO --oracle-only        counts of the oracle alone, no scan
   scripts/oracle.sh --self-test               the oracle against brute force, no scan
 
-REPO is never written. Tokens stay in memory, but for those in the planted copy. Exit codes: 0, all
-agrees; 1, something differs; 2, something failed.
+REPO is never written. Tokens stay in memory, except in the planted copy. Exit codes: 0: no
+difference; 1: differences; 2: failure.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from . import compare, git, history, naive, plant
 
 
 def arguments(args: Sequence[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="oracle.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,7 +37,7 @@ def arguments(args: Sequence[str] | None = None) -> argparse.Namespace:
         "--plant", type=int, default=0, metavar="N", help="plant N tokens in a copy"
     )
     parser.add_argument("--plant-full", action="store_true", help="the copy shares no objects")
-    parser.add_argument("--seed", type=int, default=1, help="of what is planted (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the planted tokens (default: 1)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the copy in FOLDER")
     parser.add_argument("--oracle-only", action="store_true", help="do not run ddpatrol")
     parser.add_argument("--ddpatrol", type=Path, metavar="PATH", help="the program to check")
@@ -51,24 +51,24 @@ def arguments(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Says what is done, and how long it took."""
+def step(name: str) -> Iterator[None]:
+    """Prints a step and its duration."""
     begin = time.monotonic()
     yield
-    print(f"{time.monotonic() - begin:8.1f} s  {what}", file=sys.stderr, flush=True)
+    print(f"{time.monotonic() - begin:8.1f} s  {name}", file=sys.stderr, flush=True)
 
 
 def consult(repo: Path) -> compare.Oracle:
-    """Asks the oracle about a repository."""
+    """Runs the oracle on a repository."""
     with step("look at every object"):
-        seen = naive.look(repo)
+        seen = naive.search(repo)
     with step("trace the history"):
         traced = history.trace(repo, seen)
     return compare.Oracle(repo, seen, traced, naive.in_refs(repo))
 
 
 def summary(oracle: compare.Oracle) -> str:
-    """Counts what the oracle found."""
+    """Summarizes the results of the oracle."""
     seen, traced = oracle.seen, oracle.history
     kinds = {kind: len(seen.tokens(kind)) for kind in ("blob", "tree", "commit", "tag")}
     where = ", ".join(f"{count} in a {kind}" for kind, count in kinds.items())
@@ -84,7 +84,7 @@ def summary(oracle: compare.Oracle) -> str:
 
 
 def check(options: argparse.Namespace, folder: Path) -> int:
-    """Plants, asks the oracle, scans and compares."""
+    """Plants tokens, runs the oracle and the scanner, and compares the results."""
     repo: Path = options.repo.resolve()
     planted: list[plant.Planted] = []
     if options.plant:
@@ -132,7 +132,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (OSError, KeyError, TypeError) as error:
-        # A report that is not as described fails here.
+        # A report of another structure fails here.
         print(f"error: {type(error).__name__} {error}", file=sys.stderr)
         return 2
 

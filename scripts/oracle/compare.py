@@ -1,6 +1,6 @@
-"""Compares a JSON report of `ddpatrol scan --history-only` with what the oracle found.
+"""Compares a JSON report of `ddpatrol scan --history-only` with the results of the oracle.
 
-Every difference is one line; tokens in it are masked, those in paths too.
+Every difference is one line with masked tokens, also in paths.
 """
 
 import json
@@ -20,7 +20,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """One disagreement: its kind, whose it is, and what it is about."""
+    """One difference: its kind, the side that has it, and its subject."""
 
     kind: str
     side: str
@@ -29,7 +29,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Oracle:
-    """All that the oracle knows of one repository."""
+    """All results of the oracle for one repository."""
 
     repo: Path
     seen: Seen
@@ -38,10 +38,10 @@ class Oracle:
 
 
 class Mask:
-    """Writes a difference without any token."""
+    """Formats differences with masked tokens."""
 
     def __init__(self, known: Iterable[bytes]) -> None:
-        """Learns the tokens that a report calls so, proven or not."""
+        """Collects the tokens of a report, proven or not."""
         self._known = sorted(set(known), key=len, reverse=True)
 
     def bytes(self, text: bytes) -> str:
@@ -53,7 +53,7 @@ class Mask:
         return text.decode(errors="backslashreplace").encode("unicode_escape").decode()
 
     def line(self, difference: Difference) -> str:
-        """Writes one difference."""
+        """Formats one difference."""
         parts = (
             self.bytes(part if isinstance(part, bytes) else str(part).encode())
             for part in difference.about
@@ -91,7 +91,7 @@ def proven(report: Json) -> Iterator[tuple[bytes, Json]]:
 
 
 def in_blobs(finding: Json) -> Iterator[tuple[Any, Any]]:
-    """Yields a finding's locations in blobs, each with what it says of git."""
+    """Yields the locations of a finding in blobs, each with its git data."""
     for location in finding["locations"]:
         about = location.get("git")
         if location["part"] == "content" and about and about["kind"] == "blob":
@@ -99,14 +99,14 @@ def in_blobs(finding: Json) -> Iterator[tuple[Any, Any]]:
 
 
 def sets(kind: str, ours: set[Any], theirs: set[Any]) -> Iterator[Difference]:
-    """Yields what only one of two sets has."""
+    """Yields the elements that are in only one of two sets."""
     for side, only in (("missing", ours - theirs), ("excess", theirs - ours)):
         for about in sorted(only, key=repr):
             yield Difference(kind, side, about if isinstance(about, tuple) else (about,))
 
 
 def objects(oracle: Oracle, report: Json) -> Iterator[Difference]:
-    """Compares which objects hold which tokens, and where."""
+    """Compares the objects that contain tokens, and the offsets."""
     theirs = set()
     for token, finding in proven(report):
         for entry in finding["objects"]:
@@ -135,7 +135,7 @@ def rules(report: Json) -> Iterator[Difference]:
 
 
 def places(oracle: Oracle, report: Json) -> Iterator[Difference]:
-    """Compares where tokens came in and went out, and what is in HEAD and reachable."""
+    """Compares introductions, removals, presence in HEAD and reachability."""
     introduced, removed, lone, in_head = set(), set(), set(), set()
     for token, finding in proven(report):
         for location, about in in_blobs(finding):
@@ -161,7 +161,7 @@ def places(oracle: Oracle, report: Json) -> Iterator[Difference]:
 
 
 def masks(report: Json) -> Callable[[bytes], bytes]:
-    """Returns what masks the tokens in a path: a report shows none there, whatever is asked for."""
+    """Returns a function that masks the tokens in a path, as all reports do."""
     known = [(token, str(finding["token"]["redacted"]).encode()) for token, finding in proven(report)]
 
     def masked(path: bytes) -> bytes:
@@ -178,7 +178,7 @@ def _removals(about: Json) -> Sequence[Json]:
 
 
 def position(content: bytes, offset: int) -> tuple[int, int] | None:
-    """Returns line and column of an offset, from 1; none where the line is no UTF-8."""
+    """Returns line and column of an offset, from 1, or `None` if the line is not UTF-8."""
     line = content.count(b"\n", 0, offset) + 1
     start = content.rfind(b"\n", 0, offset) + 1
     try:
@@ -190,7 +190,7 @@ def position(content: bytes, offset: int) -> tuple[int, int] | None:
 
 
 def positions(oracle: Oracle, report: Json) -> Iterator[Difference]:
-    """Compares blob, offset, line and column of every place with the blob that is there."""
+    """Compares blob, offset, line and column of every location with the blob at its path."""
     reader = git.Reader(oracle.repo)
     located = sorted(
         (
@@ -219,13 +219,13 @@ def positions(oracle: Oracle, report: Json) -> Iterator[Difference]:
 
 
 def complete(report: Json) -> Iterator[Difference]:
-    """Yields a difference where a scan failed or says that it did not look at everything."""
+    """Yields a difference if a scan failed or is incomplete."""
     if report.get("exit", 0) != 0 or not report["complete"]:
         yield Difference("complete", "wrong", (report.get("exit"), report["complete"]))
 
 
 def differences(oracle: Oracle, report: Json) -> Iterator[Difference]:
-    """Yields every difference between the oracle and what a report found."""
+    """Yields every difference between the oracle and a report."""
     yield from rules(report)
     yield from objects(oracle, report)
     yield from places(oracle, report)
@@ -233,7 +233,7 @@ def differences(oracle: Oracle, report: Json) -> Iterator[Difference]:
 
 
 def write(found: Sequence[Difference], known: Iterable[bytes], most: int = 20) -> None:
-    """Prints differences, so many of each kind at the most."""
+    """Prints at most `most` differences of each kind."""
     mask, counts = Mask(known), Counter((one.kind, one.side) for one in found)
     for (kind, side), count in counts.items():
         print(f"== {kind}: {count} {side}")

@@ -1,4 +1,4 @@
-"""Runs git so that it reads what is in the object store and nothing else.
+"""Runs git so that it reads only the object store.
 
 No replace refs, no grafts, no lazy fetch, no configuration of the user, no check of the owner.
 """
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class GitError(Exception):
-    """Says which git command failed and what it wrote."""
+    """A git command failed; contains the command and its output."""
 
 
 def environment() -> dict[str, str]:
-    """Returns the environment that every git command runs in."""
+    """Returns the environment of all git commands."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env |= {
         "LC_ALL": "C",
@@ -48,7 +48,7 @@ def spawn(repo: Path, *args: str) -> subprocess.Popen[bytes]:
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
-    """Waits for a spawned git, and fails when it failed."""
+    """Waits for a spawned git and raises an exception if it failed."""
     if process.stdout:
         process.stdout.close()
     args = process.args if isinstance(process.args, list) else []
@@ -57,7 +57,7 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def run(repo: Path, *args: str, stdin: bytes = b"", may_fail: bool = False) -> bytes:
-    """Runs git to its end and returns what it wrote."""
+    """Runs git and returns its output."""
     done = subprocess.run(
         command(repo, args), input=stdin, capture_output=True, env=environment(), check=False
     )
@@ -68,7 +68,7 @@ def run(repo: Path, *args: str, stdin: bytes = b"", may_fail: bool = False) -> b
 
 
 def line(repo: Path, *args: str) -> str:
-    """Runs git and returns its output as one line of text; empty when it fails."""
+    """Runs git and returns its output as one line of text, or an empty string if it fails."""
     return run(repo, *args, may_fail=True).decode(errors="surrogateescape").strip()
 
 

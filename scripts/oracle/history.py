@@ -1,6 +1,6 @@
-"""Says which commits bring tokens in and which take them out, from the diffs of pairs of trees.
+"""Determines the commits that introduce and remove tokens, from the diffs of pairs of trees.
 
-For a token T, S is the set of all blobs that hold it. A commit introduces T at a path if its tree
+For a token T, S is the set of all blobs that contain it. A commit introduces T at a path if its tree
 has a blob of S there and no parent's tree has one; it removes T from a path if a parent's tree has
 a blob of S there and its own has not. All commits in the object store count, reachable or not. A
 parent that is not in the store (a shallow clone) counts as none.
@@ -25,18 +25,18 @@ NONE: frozenset[bytes] = frozenset()
 
 @dataclass
 class History:
-    """Where tokens came in and went out."""
+    """Introductions and removals of tokens."""
 
     introduced: dict[Place, str] = field(default_factory=dict)
-    """(token, commit, path) and the blob that is there."""
+    """(token, commit, path) and the blob at this path."""
     removed: set[Place] = field(default_factory=set)
     lone: set[tuple[bytes, str]] = field(default_factory=set)
-    """(token, blob) of blobs that no commit holds."""
+    """(token, blob) of blobs that no commit contains."""
     in_head: set[bytes] = field(default_factory=set)
     reachable: set[str] = field(default_factory=set)
     """All commits that a ref or a HEAD reaches."""
     cut: int = 0
-    """How many parents are not in the store."""
+    """Number of parents that are not in the store."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def records(repo: Path, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, bytes, by
         *fields, rest = (rest + chunk).split(b"\0")
         for text in fields:
             if meta is None:
-                # The headers of pairs, each a line, come before the first record of the last.
+                # One header line for each pair precedes the first record of the last pair.
                 headers, newline, meta = text.rpartition(b"\n")
                 if newline:
                     old, new = headers.rpartition(b"\n")[2].decode().split()
@@ -84,7 +84,7 @@ def records(repo: Path, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, bytes, by
 
 
 def changes(repo: Path, pairs: Sequence[Pair], holders: Holders) -> dict[Pair, list[Change]]:
-    """Returns what each pair of trees changes about tokens, where it does."""
+    """Returns the changes of tokens between each pair of trees, if any."""
     wanted = {name.encode(): held for name, held in holders.items()}
     result: dict[Pair, list[Change]] = {}
     for pair, meta, path in records(repo, pairs):
@@ -100,7 +100,7 @@ def changes(repo: Path, pairs: Sequence[Pair], holders: Holders) -> dict[Pair, l
 
 
 def attribute(commits: Mapping[str, Commit], holders: Holders, repo: Path) -> History:
-    """Works out what every commit introduces and removes."""
+    """Determines the tokens that each commit introduces and removes."""
     history = History()
     empty = git.line(repo, "hash-object", "-t", "tree", "--stdin")
     parent_trees: dict[str, list[str]] = {}
@@ -109,7 +109,7 @@ def attribute(commits: Mapping[str, Commit], holders: Holders, repo: Path) -> Hi
         history.cut += len(commit.parents) - len(parents)
         parent_trees[name] = sorted(set(parents)) or [empty]
     pairs = ((old, commits[name].tree) for name, trees in parent_trees.items() for old in trees)
-    # In the order of the store, neighbours share most of their trees: that is twice as fast.
+    # In store order, neighbouring commits share most trees, which is twice as fast.
     differing = list(dict.fromkeys((old, new) for old, new in pairs if old != new))
     changed = changes(repo, differing, holders)
     for name, trees in parent_trees.items():

@@ -1,7 +1,7 @@
-"""Looks at every object of a repository, each by itself, from its first byte to its last.
+"""Searches every object of a repository separately, from its first byte to its last.
 
-Commits, tags and blobs are searched whole; of a tree, each entry's name by itself. What comes out
-is the set of (token, object id, offset), and every commit's tree and parents for `history`.
+Searches commits, tags and blobs as a whole, and each entry name of a tree separately. Returns the set
+of (token, object id, offset), and the tree and parents of every commit for `history`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from . import git, tokens
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit's tree and parents, as its own text has them."""
+    """Tree and parents of a commit, parsed from its text."""
 
     tree: str
     parents: tuple[str, ...]
@@ -30,7 +30,7 @@ class Seen:
     size: int = 0
 
     def blobs(self) -> dict[str, frozenset[bytes]]:
-        """Returns the tokens of every blob that holds any."""
+        """Returns the tokens of every blob that contains any."""
         holders: dict[str, set[bytes]] = {}
         for token, name, _ in self.held:
             if self.kinds[name] == "blob":
@@ -38,7 +38,7 @@ class Seen:
         return {name: frozenset(held) for name, held in holders.items()}
 
     def tokens(self, kind: str = "") -> set[bytes]:
-        """Returns the tokens that objects of a kind hold, or all."""
+        """Returns the tokens in all objects, or in objects of one kind."""
         return {token for token, name, _ in self.held if kind in ("", self.kinds[name])}
 
 
@@ -81,7 +81,7 @@ def found(kind: str, content: bytes, raw_id: int) -> Iterator[tuple[bytes, int]]
 
 
 def parse(content: bytes) -> Commit:
-    """Reads a commit's headers."""
+    """Parses the headers of a commit."""
     tree, parents = "", []
     for line in content.split(b"\n\n", 1)[0].split(b"\n"):
         name, _, value = line.partition(b" ")
@@ -92,8 +92,8 @@ def parse(content: bytes) -> Commit:
     return Commit(tree, tuple(parents))
 
 
-def look(repo: Path) -> Seen:
-    """Looks at every object of a repository."""
+def search(repo: Path) -> Seen:
+    """Searches every object of a repository."""
     seen = Seen()
     for name, kind, content in objects(repo):
         seen.objects += 1

@@ -1,7 +1,8 @@
 """Copies a repository and plants tokens in the copy; the repository itself is never written.
 
-A shared copy borrows the objects of the original; a full copy has its own, repacked into one pack,
-what is unreachable included. A quarter of the tokens is planted after the repack, in loose objects.
+A shared copy borrows the objects of the original. A full copy has its own objects, including
+unreachable ones, repacked into one pack. A quarter of the tokens is planted after the repack, in loose
+objects.
 """
 
 import random
@@ -19,7 +20,7 @@ DANGLING = "dangling_blob"
 
 @dataclass(frozen=True)
 class Planted:
-    """A token that was planted, its rule, and how."""
+    """A planted token, its rule, and the way it was planted."""
 
     token: bytes
     rule: str
@@ -27,7 +28,7 @@ class Planted:
 
 
 def copy(repo: Path, folder: Path, *, shared: bool) -> Path:
-    """Makes a bare copy with the same refs and HEAD."""
+    """Creates a bare copy with the same refs and HEAD."""
     target = folder / "planted.git"
     if target.exists():
         raise git.GitError(f"{target} is there already")
@@ -66,7 +67,7 @@ def _some_files(repo: Path, head: str, source: random.Random) -> dict[bytes, byt
     for entry in git.run(repo, "ls-tree", "-r", "-l", "-z", head).split(b"\0"):
         meta, _, path = entry.partition(b"\t")
         mode, _, name, size = (*meta.split(), b"", b"", b"", b"")[:4]
-        # A blob that a partial clone has not fetched has no size.
+        # A blob missing from a partial clone has no size.
         if mode == b"100644" and size.isdigit() and 0 < int(size) < 200_000:
             found.append((path, name.decode()))
     reader = git.Reader(repo)
@@ -115,7 +116,7 @@ def choose(count: int, source: random.Random) -> list[Planted]:
 
 
 def repack(repo: Path, *, full: bool) -> None:
-    """Puts all objects of the copy's own store into one pack.
+    """Repacks all objects of the copy into one pack.
 
     What no ref reaches is kept, as `git repack -adk` does; but objects may be missing.
     """
@@ -131,7 +132,7 @@ def repack(repo: Path, *, full: bool) -> None:
 
 
 def plant(repo: Path, count: int, seed: int, *, full: bool) -> list[Planted]:
-    """Plants tokens in a repository that is ours to write."""
+    """Plants tokens in a copy of a repository."""
     source = random.Random(seed)
     chosen = choose(count, source)
     cut = count - count // 4

@@ -14,7 +14,7 @@ from .stream import Stream
 
 
 def small_repository(folder: Path) -> Path:
-    """Makes a repository with one commit of a few files."""
+    """Creates a repository with one commit of a few files."""
     repo = folder / "small.git"
     git.run(folder, "init", "--quiet", "--bare", "--template=", repo.name)
     stream = Stream()
@@ -26,7 +26,7 @@ def small_repository(folder: Path) -> Path:
 
 
 def brute_force(repo: Path, seen: naive.Seen) -> tuple[set[history.Place], set[history.Place]]:
-    """Works out introductions and removals from the whole tree of every commit."""
+    """Determines introductions and removals from the complete tree of every commit."""
     holders = seen.blobs()
     at: dict[str, set[tuple[bytes, bytes]]] = {}
     for name in seen.commits:
@@ -49,15 +49,15 @@ def _location(part: str, about: Mapping[str, Any] | None = None, **more: Any) ->
     return {**defaults, **more}
 
 
-def right_report(oracle: compare.Oracle) -> dict[str, Any]:
-    """Makes the report that a scanner without a fault would write."""
+def correct_report(oracle: compare.Oracle) -> dict[str, Any]:
+    """Returns the report of a correct scanner."""
     seen, traced = oracle.seen, oracle.history
     reader = git.Reader(oracle.repo)
     findings: dict[bytes, dict[str, Any]] = {}
     for token in sorted(seen.tokens() | oracle.refs):
         rule = next(rule for rule, _, end in tokens.find(token) if end == len(token))
         secret = token.decode()
-        # This scanner masks nothing, so that paths compare as they are.
+        # This report masks nothing, so that paths compare unchanged.
         base = {"evidence": "proven", "rule": rule, "secret": secret}
         shown = {"redacted": secret}
         findings[token] = {**base, "token": shown, "objects": [], "locations": []}
@@ -96,7 +96,7 @@ class Tokens(unittest.TestCase):
     """The detector and the minter."""
 
     def test_published_vectors_are_proven(self) -> None:
-        """Tokens that others published, split as in the rules, are found."""
+        """Published tokens, split as in the rules, are found."""
         rules = Path(__file__).resolve().parents[2] / "rules"
         count = 0
         for file in sorted(rules.glob("*.toml")):
@@ -107,8 +107,8 @@ class Tokens(unittest.TestCase):
                 count += 1
         self.assertGreater(count, 10)
 
-    def test_what_is_minted_is_found_and_what_is_broken_is_not(self) -> None:
-        """Every rule, amid bytes that glue to it; one changed character is no token."""
+    def test_minted_tokens_are_found_and_modified_ones_are_not(self) -> None:
+        """Tests every rule between adjacent bytes, and with one changed character."""
         source = random.Random(1)
         self.assertEqual(len(tokens.PROVABLE), 17)
         for rule in tokens.PROVABLE * 40:
@@ -116,7 +116,7 @@ class Tokens(unittest.TestCase):
             data = b"x_" + token + b"Az09" + token + b"-"
             expected = [(rule, at, at + len(token)) for at in (2, 6 + len(token))]
             self.assertEqual(list(tokens.find(data)), expected)
-            # Not every checksum covers a token's beginning, and none a fine-grained token's end.
+            # Some checksums do not cover the start of a token, and none covers the end of a fine-grained one.
             at = len(token) - 1 - source.randrange(12)
             at -= 8 if rule == "github-fine-grained-pat" else 0
             digit = b"7" if token[at : at + 1] != b"7" else b"6"
@@ -125,7 +125,7 @@ class Tokens(unittest.TestCase):
             self.assertEqual(list(tokens.find(token[:-1])), [])
 
     def test_a_mask_has_no_secret(self) -> None:
-        """Nothing behind the head of a token is in its mask, nor in a path's."""
+        """Neither a masked token nor a masked path contains text after the head."""
         source = random.Random(2)
         for rule in tokens.PROVABLE:
             token = tokens.mint(rule, source)
@@ -138,7 +138,7 @@ class Planted(unittest.TestCase):
     """The whole oracle on planted copies of a small repository."""
 
     def plant(self, *, shared: bool) -> tuple[compare.Oracle, list[plant.Planted]]:
-        """Plants every way twice and asks the oracle."""
+        """Plants tokens twice in every way and runs the oracle."""
         folder = tempfile.TemporaryDirectory(prefix="oracle-")
         self.addCleanup(folder.cleanup)
         original = small_repository(Path(folder.name))
@@ -146,12 +146,12 @@ class Planted(unittest.TestCase):
         repo = plant.copy(original, Path(folder.name), shared=shared)
         planted = plant.plant(repo, 2 * len(ways.WAYS) + 2, 7, full=not shared)
         self.assertEqual(before, sorted(path for path in original.rglob("*")))
-        seen = naive.look(repo)
+        seen = naive.search(repo)
         traced = history.trace(repo, seen)
         return compare.Oracle(repo, seen, traced, naive.in_refs(repo)), planted
 
     def check(self, *, shared: bool) -> compare.Oracle:
-        """Holds the oracle against what was planted and brute force."""
+        """Compares the oracle with the planted tokens and with brute force."""
         oracle, planted = self.plant(shared=shared)
         known = oracle.seen.tokens() | oracle.refs
         self.assertEqual(known, {one.token for one in planted})
@@ -174,29 +174,29 @@ class Planted(unittest.TestCase):
         return oracle
 
     def test_a_shared_copy(self) -> None:
-        """All that is planted is seen, and histories equal those of brute force."""
+        """All planted tokens are found, and histories equal those of brute force."""
         oracle = self.check(shared=True)
         git.run(oracle.repo, "fsck", "--strict", "--no-dangling")
 
     def test_a_full_copy(self) -> None:
-        """The same where everything is in one pack."""
+        """The same with all objects in one pack."""
         oracle = self.check(shared=False)
         packs = list((oracle.repo / "objects" / "pack").glob("*.pack"))
         self.assertEqual(len(packs), 1)
 
-    def test_planting_is_the_same_each_time(self) -> None:
+    def test_planting_is_deterministic(self) -> None:
         """The same seed gives the same objects."""
         first, second = (self.plant(shared=True)[0].seen for _ in range(2))
         self.assertEqual(first.held, second.held)
         self.assertEqual(first.commits, second.commits)
 
-    def test_a_right_report_has_no_difference_and_a_wrong_one_has(self) -> None:
-        """Each kind of fault in a report is shown, and no token is."""
+    def test_a_correct_report_has_no_difference_and_a_wrong_one_has(self) -> None:
+        """Each kind of fault in a report is shown, without tokens."""
         oracle, planted = self.plant(shared=True)
-        self.assertEqual(list(compare.differences(oracle, right_report(oracle))), [])
+        self.assertEqual(list(compare.differences(oracle, correct_report(oracle))), [])
         source = random.Random(3)
         for fault in FAULTS:
-            report = right_report(oracle)
+            report = correct_report(oracle)
             kind = fault(report, source)
             found = [*compare.complete(report), *compare.differences(oracle, report)]
             self.assertIn(kind, {one.kind for one in found})
@@ -207,7 +207,7 @@ class Planted(unittest.TestCase):
 
 
 def _a_place(report: Any, source: random.Random, *, removed: bool = False) -> Any:
-    """Returns a place in a blob that a commit introduced."""
+    """Returns a location in a blob that a commit introduced."""
     places = [
         (location, about)
         for finding in report["findings"]

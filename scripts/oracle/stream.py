@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-# Content of a path, or None where it goes.
+# Content of a path, or None to remove it.
 Changes = Mapping[bytes, bytes | None]
 
 PERSON = b"Ora Cle <oracle@example.org>"
@@ -11,17 +11,17 @@ FILE, LINK = b"100644", b"120000"
 
 
 def quoted(path: bytes) -> bytes:
-    """Writes a path in the C style that fast-import reads, every odd byte in octal."""
+    """Quotes a path in the C style of fast-import, with special bytes in octal."""
     plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
     escaped = (bytes([byte]) if byte in plain else b"\\%03o" % byte for byte in path)
     return b'"' + b"".join(escaped) + b'"'
 
 
 class Stream:
-    """A stream in the making; marks are `:1`, `:2`, …"""
+    """Builds a stream; marks are `:1`, `:2`, …"""
 
     def __init__(self) -> None:
-        """Begins an empty stream."""
+        """Creates an empty stream."""
         self.parts: list[bytes] = []
         self.clock = 1_700_000_000
         self.step = 60
@@ -86,10 +86,10 @@ class Stream:
 
 
 class Line:
-    """The main line of planted commits, and the files of it that are known."""
+    """The main line of planted commits and its known files."""
 
     def __init__(self, source: random.Random, tip: bytes, ref: bytes, count: int) -> None:
-        """Begins at a commit; an empty tip is no commit yet. Names are numbered from `count`."""
+        """Starts at a commit, or without one if `tip` is empty. Numbers names from `count`."""
         self.stream, self.random = Stream(), source
         self.tip, self.ref = tip, ref
         self.stream.clock += count * 60
@@ -98,10 +98,10 @@ class Line:
         self.stashed = False
         self._count = count
 
-    def name(self, what: str) -> bytes:
+    def name(self, kind: str) -> bytes:
         """Returns a name that was not used before."""
         self._count += 1
-        return f"{what}-{self._count}".encode()
+        return f"{kind}-{self._count}".encode()
 
     def commit(self, changes: Changes, *more: bytes, **options: bytes) -> bytes:
         """Adds a commit on the tip; `more` are further parents."""
@@ -115,7 +115,7 @@ class Line:
         return self.tip
 
     def branch(self, parents: Sequence[bytes], changes: Changes, **options: bytes) -> bytes:
-        """Adds a commit beside the line, on a ref that is deleted in the end."""
+        """Adds a commit beside the main line, on a ref that is deleted at the end."""
         ref = b"refs/planted/" + self.name("side")
         self.temporary.append(ref)
         return self.stream.commit(ref, [parent for parent in parents if parent], changes, **options)
@@ -131,6 +131,6 @@ class Line:
         return "\n".join(rows).encode() + b"\n"
 
     def within(self, content: bytes, token: bytes) -> bytes:
-        """Puts a token anywhere into content."""
+        """Inserts a token at a random position of content."""
         at = self.random.randint(0, len(content))
         return content[:at] + token + content[at:]

@@ -1,8 +1,8 @@
 """Finds proven tokens in bytes, and mints them.
 
-Written from the issuers' published formats and nothing of the product's. For each rule and start,
-the first (shortest) end that proves is the match. `ghs_` tokens have no checksum that verifies, so
-their rule never proves and is not here.
+Written from the formats published by the issuers, without code of ddpatrol. For each rule and start,
+the first (shortest) end with a matching checksum is the match. `ghs_` tokens have no verifiable checksum,
+so their rule is not implemented.
 """
 
 import base64
@@ -17,7 +17,7 @@ BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 BASE36 = string.digits + string.ascii_lowercase
 BASE64URL = string.ascii_letters + string.digits + "-_"
 
-# The largest 128-bit number in base62; digits compare as their bytes do.
+# The largest 128-bit number in base62; digits compare like their bytes.
 LAST_ALIAS = b"7n42DGM5Tflk9n8mt7Fhc7"
 
 Match = tuple[str, int, int]
@@ -159,7 +159,7 @@ def find(data: bytes) -> Iterator[Match]:
 
 
 def mint(rule: str, source: random.Random) -> bytes:
-    """Makes a token of a provable rule; lengths and coverages vary."""
+    """Mints a token of a provable rule, with random length and coverage."""
 
     def text(alphabet: str, length: int) -> bytes:
         return "".join(source.choice(alphabet) for _ in range(length)).encode()
@@ -193,7 +193,7 @@ def mint(rule: str, source: random.Random) -> bytes:
 
 
 def masked(token: bytes) -> str:
-    """Returns a token's head and a digest that tells it from others, never its secret."""
+    """Returns the head of a token and a digest that distinguishes it, never its secret."""
     head = HEADS.match(token)
     shown = head[0].decode() if head else ""
     return f"{shown}...{hashlib.sha256(token).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""The ways in which a token gets into a history; each takes the main line and one token."""
+"""Ways to plant a token in a history; each function gets the main line and one token."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def added_then_deleted(line: Line, token: bytes) -> None:
 
 
 def deleted_then_reverted(line: Line, token: bytes) -> None:
-    """The token comes, goes with its file, and comes back at the same path."""
+    """The token is added, removed with its file, and restored at the same path."""
     path = line.name("revert")
     content = line.within(line.text(20), token)
     for new in (content, None, content, line.text(3)):
@@ -38,7 +38,7 @@ def deep_new_path(line: Line, token: bytes) -> None:
 
 
 def several_files(line: Line, token: bytes) -> None:
-    """The token in three blobs at four paths, which go one after the other."""
+    """The token is in three blobs at four paths, which are removed one after the other."""
     paths = [line.name("several") for _ in range(4)]
     same = line.within(line.text(8), token)
     new = [same, same, line.within(line.text(9), token), b"x" + token]
@@ -48,7 +48,7 @@ def several_files(line: Line, token: bytes) -> None:
 
 
 def renamed(line: Line, token: bytes) -> None:
-    """A file with the token moves twice, once with an edit beside it."""
+    """A file with the token is renamed twice, once with an edit."""
     first, second, third = (line.name("renamed") for _ in range(3))
     content = line.within(line.text(30), token)
     line.commit({first: content})
@@ -66,7 +66,7 @@ def evil_merge(line: Line, token: bytes) -> None:
 
 
 def merge_of_both_sides(line: Line, token: bytes) -> None:
-    """Both sides bring the token at one path in different blobs; the merge has a third."""
+    """Both sides add the token at one path in different blobs; the merge has a third."""
     path = line.name("both")
     side = line.branch([line.tip], {path: b"theirs " + token})
     line.commit({path: b"ours " + token})
@@ -83,7 +83,7 @@ def dropped_by_a_merge(line: Line, token: bytes) -> None:
 
 
 def octopus_merge(line: Line, token: bytes) -> None:
-    """One of three sides brings the token; a second path has it in the merge alone."""
+    """One of three sides adds the token; a second path has it only in the merge."""
     path, evil = line.name("octopus"), line.name("octopus")
     content = line.within(line.text(6), token)
     names = [line.name("arm") for _ in range(2)]
@@ -94,7 +94,7 @@ def octopus_merge(line: Line, token: bytes) -> None:
 
 
 def second_root(line: Line, token: bytes) -> None:
-    """A root commit of its own has the token, and is merged."""
+    """A second root commit has the token and is merged."""
     path = line.name("root")
     content = line.within(line.text(7), token)
     root = line.branch([], {path: content})
@@ -143,7 +143,7 @@ def folder_name(line: Line, token: bytes) -> None:
 
 
 def branch_name(line: Line, token: bytes) -> None:
-    """Nothing but a branch's name has the token."""
+    """Only the name of a branch has the token."""
     line.stream.reset(b"refs/heads/fix/" + token, line.tip)
 
 
@@ -162,14 +162,14 @@ def stash(line: Line, token: bytes) -> None:
 
 
 def unreachable_commits(line: Line, token: bytes) -> None:
-    """Two commits that no ref reaches bring the token and take it out."""
+    """Two unreachable commits add and remove the token."""
     path = line.name("unreachable")
     first = line.branch([line.tip], {path: line.within(line.text(3), token)})
     line.branch([first], {path: b"clean\n"})
 
 
 def many_versions(line: Line, token: bytes) -> None:
-    """Forty versions keep the token, elsewhere each time, amid edits that make deltas copy it."""
+    """Forty versions keep the token at changing offsets, with edits around it, so that deltas copy it."""
     path = line.name("versions")
     rows = line.text(400).split(b"\n")
     for _ in range(40):
@@ -183,7 +183,7 @@ def many_versions(line: Line, token: bytes) -> None:
 
 
 def joined_by_a_deletion(line: Line, token: bytes) -> None:
-    """The token is split; deleting the text between its pieces joins them where two copies meet."""
+    """The token is split; deleting the text between its parts joins them at two copy instructions."""
     path = line.name("joined")
     before, between, after = line.text(60), line.text(40), line.text(60)
     cuts = sorted(line.random.sample(range(1, len(token)), 2))
@@ -193,7 +193,7 @@ def joined_by_a_deletion(line: Line, token: bytes) -> None:
 
 
 def at_the_edges(line: Line, token: bytes) -> None:
-    """The token is all of a blob, or its first or last bytes, amid what is no text."""
+    """The token is a whole blob, or its first or last bytes, in binary data."""
     noise = line.random.randbytes(2_000)
     new = [token, token + noise, noise + token, token + token, b"\0" + token + b"\0"]
     line.commit({line.name("edge"): content for content in new})
@@ -214,7 +214,7 @@ def symbolic_link(line: Line, token: bytes) -> None:
 
 
 def large_file(line: Line, token: bytes) -> None:
-    """Some megabytes that do not compress, with the token in the midst, in two versions."""
+    """Megabytes that do not compress, with the token in the middle, in two versions."""
     path, noise = line.name("large"), line.random.randbytes(3_000_000)
     line.commit({path: line.within(noise, token)})
     line.commit({path: b"v2" + line.within(noise, token)})

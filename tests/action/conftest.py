@@ -1,4 +1,4 @@
-"""What the tests of the action share."""
+"""Fixtures of the tests of the action."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# The token's format by other means than the product's.
+# Token formats, implemented independently of ddpatrol.
 sys.path.append(str(ROOT / "crates" / "service" / "tests" / "python"))
 
 from hosting import Hosting  # noqa: E402
@@ -15,7 +15,7 @@ from hosting import Hosting  # noqa: E402
 
 @pytest.fixture(scope="session")
 def binary():
-    """The program."""
+    """The built program."""
     program = Path(os.environ.get("DDPATROL", ROOT / "target" / "debug" / "ddpatrol")).resolve()
     assert program.is_file(), f"{program} is missing: build it, or name it by DDPATROL"
     return program
@@ -23,5 +23,5 @@ def binary():
 
 @pytest.fixture
 def hosting(tmp_path, binary):
-    """A hosted repository with no commit yet."""
+    """A hosted repository without a commit."""
     return Hosting(tmp_path, binary)

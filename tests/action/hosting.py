@@ -14,7 +14,7 @@ ZEROS = "0" * 40
 
 
 class Hosting:
-    """Everything below one folder."""
+    """A server, an author and a workspace in one folder."""
 
     def __init__(self, folder, binary):
         self.folder = folder
@@ -36,14 +36,14 @@ class Hosting:
             "GIT_COMMITTER_EMAIL": "ada@example.com",
         }
         self.git("init", "-q", "--bare", "-b", "main", self.server, at=folder)
-        # As GitHub does, which serves any commit by its id.
+        # As on GitHub, which serves any commit by its id.
         self.git("config", "uploadpack.allowAnySHA1InWant", "true", at=self.server)
         self.git("config", "uploadpack.allowFilter", "true", at=self.server)
         self.git("init", "-q", "-b", "main", self.author, at=folder)
         self.git("remote", "add", "origin", self.server.as_uri())
 
     def git(self, *arguments, at=None, environment=None):
-        """Runs git, as the author unless told otherwise, and returns what it prints."""
+        """Runs git, by default as the author, and returns its output."""
         ran = subprocess.run(
             ["git", *map(str, arguments)],
             cwd=at or self.author,
@@ -68,18 +68,18 @@ class Hosting:
         return self.git("rev-parse", "HEAD")
 
     def submodule(self, path, commit):
-        """Commits a submodule that is nowhere to be had."""
+        """Commits a submodule whose repository does not exist."""
         (self.author / path).mkdir(parents=True, exist_ok=True)
         self.git("update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
         self.git("commit", "-q", "-m", "Move the submodule")
 
     def history(self, count, name="log.txt"):
-        """Commits some lines, one each."""
+        """Creates `count` commits of one line each."""
         for number in range(count):
             self.commit({name: f"line {number}\n"}, f"Line {number}")
 
     def push(self, *refspecs):
-        """Pushes, whatever was there before."""
+        """Force-pushes."""
         self.git("push", "-q", "--force", "origin", *refspecs)
 
     def pull_request(self, base="main", head="feature"):
@@ -92,7 +92,7 @@ class Hosting:
         return ids
 
     def checkout(self, reference, depth=1, folder=None, sparse=None):
-        """Checks out a reference of the server, or a folder of it, in the way of actions/checkout."""
+        """Checks out a reference of the server, or a folder of it, as actions/checkout does."""
         at = folder or self.workspace
         shutil.rmtree(at, ignore_errors=True)
         at.mkdir(parents=True)
@@ -115,7 +115,7 @@ class Hosting:
         self.git("checkout", "-q", "--force", "--detach", local, at=at)
 
     def event(self, name, base=None, head=None, change=None):
-        """Writes the payload of an event, and what makes up the runner's environment for it."""
+        """Writes the payload of an event and returns the environment that the runner sets for it."""
         payload = (EVENTS / f"{name}.json").read_text()
         payload = json.loads(payload.replace("BASE", base or "").replace("HEAD", head or ""))
         if change:
@@ -125,7 +125,7 @@ class Hosting:
         return {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(file)}
 
     def step(self, event, environment=None, script=None, **inputs):
-        """Runs the step on an event in the workspace, as the runner does."""
+        """Runs the step for an event in the workspace, as the runner does."""
         files = {name: self.folder / name for name in ("output", "summary")}
         for file in files.values():
             file.write_text("")
@@ -160,10 +160,10 @@ class Hosting:
         )
 
     def count_in(self, revisions):
-        """How many commits a workspace's revisions name."""
+        """Returns the number of commits of a revision range in the workspace."""
         return int(self.git("rev-list", "--count", revisions, at=self.workspace))
 
 
 def report(step):
-    """The JSON report that a step names."""
+    """Returns the JSON report of a step."""
     return json.loads(Path(step.outputs["report-json"]).read_text())

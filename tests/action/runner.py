@@ -1,7 +1,7 @@
-"""What a runner makes of a step: the commands in its log, its outputs and its summary.
+"""A step as a runner sees it: the commands in its log, its outputs and its summary.
 
-Follows GitHub's documentation of workflow commands and environment files, and the runner in what it
-takes for a command; shares nothing with the action.
+Follows GitHub's documentation of workflow commands and environment files, and the runner's syntax of
+commands. Shares no code with the action.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 V2 = re.compile(r"::([A-Za-z-]+)(?: ([^\n]*?))?::(.*)")
 V1 = re.compile(r"##\[([A-Za-z-]+)(?: ([^\]\n]*))?\](.*)")
-# What a runner acts upon; any other word between colons is text, but for the end of a pause.
+# Commands that a runner executes. Any other word between colons is text, except the end of a pause.
 KNOWN = {
     "add-mask", "add-matcher", "remove-matcher", "debug", "echo", "error", "warning", "notice", "group",
     "endgroup", "internal-set-repo-path", "save-state", "set-env", "set-output", "add-path",
@@ -19,7 +19,7 @@ KNOWN = {
 
 @dataclass
 class Command:
-    """A workflow command that the runner obeys."""
+    """A workflow command that the runner executes."""
 
     name: str
     properties: dict
@@ -28,7 +28,7 @@ class Command:
 
 @dataclass
 class Step:
-    """A step that has ended."""
+    """A completed step."""
 
     code: int
     log: str
@@ -37,22 +37,22 @@ class Step:
     commands: list = field(default_factory=list)
 
     @property
-    def annotations(self):
-        """The annotations by other than the script itself."""
-        return [one for one in self.told if "file" in one.properties]
+    def file_annotations(self):
+        """The annotations of files, which the program prints, not the script."""
+        return [one for one in self.annotations if "file" in one.properties]
 
     @property
-    def told(self):
+    def annotations(self):
         """All annotations."""
         return [one for one in self.commands if one.name in ("error", "warning", "notice")]
 
     def holds(self, text):
-        """Tells whether anything that the step wrote holds a text."""
+        """Returns `True` if any output of the step contains a text."""
         return any(text in part for part in (self.log, self.summary, str(self.outputs)))
 
 
 def unescape(text, is_property=False):
-    """Undoes the escapes of a command's text or property."""
+    """Decodes the escapes of a command's text or property."""
     for code, character in (("%0D", "\r"), ("%0A", "\n")):
         text = text.replace(code, character)
     if is_property:
@@ -61,8 +61,8 @@ def unescape(text, is_property=False):
 
 
 def commands(log):
-    """The commands that a runner obeys, in order."""
-    obeyed, paused = [], None
+    """Returns the commands that a runner executes, in order."""
+    executed, paused = [], None
     for line in re.split(r"\r\n|\r|\n", log):
         text = line.strip()
         if paused is not None:
@@ -78,13 +78,13 @@ def commands(log):
             continue
         pairs = [pair.partition("=") for pair in listed.split(",") if pair]
         properties = {key.strip(): unescape(value, True) for key, _, value in pairs}
-        obeyed.append(Command(name, properties, unescape(match.group(3))))
+        executed.append(Command(name, properties, unescape(match.group(3))))
     assert paused is None, "the step ends with commands switched off"
-    return obeyed
+    return executed
 
 
 def outputs(text):
-    """What a file of outputs says; raises where a runner would refuse it."""
+    """Parses a file of outputs; raises an exception if a runner would reject it."""
     found, lines = {}, iter(text.split("\n"))
     for line in lines:
         if not line:

@@ -1,4 +1,4 @@
-"""The program comes from a release, whose SHA-256 must hold."""
+"""The program is downloaded from a release, and its SHA-256 is verified."""
 
 import hashlib
 import platform
@@ -39,36 +39,36 @@ def releases(hosting):
     return Releases(hosting)
 
 
-def assert_refused(step, told):
-    """Checks that nothing was run."""
+def assert_rejected(step, message):
+    """Asserts that the program was not run."""
     assert (step.code, step.outputs) == (2, {"exit-code": "2"})
-    assert told in step.told[0].text
+    assert message in step.annotations[0].text
 
 
 @pytest.mark.parametrize("version", ["v1.2.3", "1.2.3"])
-def test_a_release_whose_sum_holds_is_run(releases, version):
+def test_a_release_with_a_matching_checksum_is_run(releases, version):
     assert_found(releases.step(version), 1)
 
 
-def test_a_release_whose_sum_does_not_hold_is_not_run(releases):
+def test_a_release_with_a_wrong_checksum_is_not_run(releases):
     with releases.archive.open("ab") as archive:
         archive.write(b"\0")
-    assert_refused(releases.step("v1.2.3"), "checksum mismatch")
+    assert_rejected(releases.step("v1.2.3"), "checksum mismatch")
 
 
-def test_a_release_without_a_sum_for_the_archive_is_not_run(releases):
+def test_a_release_without_a_checksum_is_not_run(releases):
     releases.sums.write_text(f"{'0' * 64}  another-{releases.archive.name}\n")
-    assert_refused(releases.step("v1.2.3"), "has no ddpatrol-v1.2.3")
+    assert_rejected(releases.step("v1.2.3"), "has no ddpatrol-v1.2.3")
 
 
-def test_a_release_that_is_not_there_is_an_error(releases):
-    assert_refused(releases.step("v9.9.9"), "cannot download")
+def test_a_missing_release_is_an_error(releases):
+    assert_rejected(releases.step("v9.9.9"), "cannot download")
 
 
-def test_a_mirror_over_plain_http_is_refused(releases):
+def test_a_mirror_over_plain_http_is_rejected(releases):
     releases.folder = type(releases.folder)("/unused")
     environment = {"DDPATROL_BINARY": "", "DDPATROL_RELEASES": "http://127.0.0.1:9"}
     hosting = releases.hosting
     step = hosting.step(hosting.event("schedule"), environment, version="v1.2.3")
-    assert_refused(step, "cannot download")
+    assert_rejected(step, "cannot download")
     assert "not supported" in step.log

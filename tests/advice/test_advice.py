@@ -1,7 +1,7 @@
-"""The commands in reports, run as they stand there: afterwards the token is gone.
+"""Runs the commands of reports unchanged; afterwards the token is gone.
 
-DDPATROL names the built program; git-filter-repo is the real one. Tokens are minted from a seed by code of
-its own.
+The variable DDPATROL is the path of the built program. git-filter-repo is the real one. Tokens are minted
+from a seed by independent code.
 """
 
 import base64
@@ -23,7 +23,7 @@ from mint import token  # noqa: E402
 
 
 class World:
-    """A server's repository and a clone of it, in a folder of their own."""
+    """A repository on a server and a clone of it, in a temporary folder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -67,13 +67,13 @@ class World:
         return json.loads(done.stdout)
 
     def clean(self, report, at=None):
-        """Runs the commands of the step that cleans, for each finding."""
+        """Runs the commands of the `clean` step of each finding."""
         for finding in report["findings"]:
             (step,) = (step for step in finding["steps"] if step["aim"] == "clean")
             self.must("sh", "-euxc", "\n".join(step["commands"]), at=at)
 
     def assert_server_is_clean(self, *kept):
-        # A server forgets what nothing reaches in its own time.
+        # A server deletes unreachable objects later.
         self.must("git", "-C", str(self.folder / "server.git"), "gc", "-q", "--prune=now")
         report = self.report("scan", "--history-only", str(self.folder / "server.git"))
         assert report["complete"] and report["findings"] == [], report
@@ -107,7 +107,7 @@ def test_a_history_is_rewritten_on_the_server(world, where, run_at):
     assert len(report["findings"]) == 1
     world.clean(report, at={"in a subfolder": world.work / "a", "at the top": world.work}.get(run_at, at))
     world.assert_server_is_clean("a/b.env", "kept")
-    assert world.must("git", "status", "--porcelain") == "", "nothing is written into the work tree"
+    assert world.must("git", "status", "--porcelain") == "", "the work tree is unchanged"
 
 
 def test_the_history_of_a_bare_repository_is_rewritten_from_any_folder(world):
@@ -120,26 +120,26 @@ def test_the_history_of_a_bare_repository_is_rewritten_from_any_folder(world):
 
 
 @pytest.mark.parametrize(
-    "disguise",
+    "encode",
     [packed, lambda text: gzip.compress(text.encode()), lambda text: base64.b64encode(text.encode())],
     ids=["zip", "gzip", "base64"],
 )
-def test_what_is_packed_or_encoded_goes_as_a_whole(world, disguise):
+def test_a_file_with_a_compressed_or_encoded_token_is_removed(world, encode):
     secret = token(2)
     for round in range(3):
-        world.commit({"d/packed": disguise(f"{round} KEY={secret}\n"), "kept": f"{round}\n"})
+        world.commit({"d/packed": encode(f"{round} KEY={secret}\n"), "kept": f"{round}\n"})
     world.commit({"plain": f"KEY={secret}\n"})
-    world.commit({"plain": f"KEY={secret}\nedited\n", "d/again": disguise(f"again KEY={secret}\n")})
+    world.commit({"plain": f"KEY={secret}\nedited\n", "d/again": encode(f"again KEY={secret}\n")})
     world.push()
     report = world.report("scan")
     assert len(report["findings"]) == 1
     world.clean(report)
     world.assert_server_is_clean("plain", "kept")
     text = world.must("git", "-C", str(world.folder / "server.git"), "show", "main:plain")
-    assert text.startswith("KEY=ddpat_") and text.endswith("REMOVED\nedited\n"), "it is a file as before"
+    assert text.startswith("KEY=ddpat_") and text.endswith("REMOVED\nedited\n"), "the plain file is only redacted"
 
 
-def test_what_no_branch_reaches_is_forgotten(world):
+def test_unreachable_objects_are_deleted(world):
     world.commit({"a": "x\n"})
     world.commit({"a": f"KEY={token(3)}\n"})
     world.must("git", "reset", "-q", "--hard", "HEAD~1")
@@ -150,7 +150,7 @@ def test_what_no_branch_reaches_is_forgotten(world):
 @pytest.mark.parametrize("has_commit", [True, False])
 @pytest.mark.parametrize("run_at", ["where it was scanned", "below", "the top"])
 @pytest.mark.parametrize("where", ["the top", "below", "elsewhere"])
-def test_what_is_staged_is_unstaged(world, has_commit, where, run_at):
+def test_a_staged_token_is_unstaged(world, has_commit, where, run_at):
     if has_commit:
         world.commit({"a": "x\n"})
     secret = token(4)
@@ -182,10 +182,10 @@ def test_the_commit_of_a_range_is_opened_for_editing(world, is_first):
     assert len(report["findings"]) == 1
     world.environment["GIT_SEQUENCE_EDITOR"] = "sed -i '/the leak/s/^pick/edit/'"
     world.clean(report)
-    assert world.must("git", "log", "-1", "--format=%s") == "the leak\n", "it waits for the amendment"
+    assert world.must("git", "log", "-1", "--format=%s") == "the leak\n", "the rebase stops at the commit"
 
 
-def test_the_command_that_a_hook_prints_works_in_the_folder_of_the_commit(world):
+def test_the_command_printed_by_a_hook_works_in_the_current_folder(world):
     world.commit({"a": "x\n"})
     world.must(os.environ["DDPATROL"], "hook", "install")
     folder = world.work / "sub"
@@ -199,7 +199,7 @@ def test_the_command_that_a_hook_prints_works_in_the_folder_of_the_commit(world)
     assert world.must("git", "diff", "--cached", "--name-only") == ""
 
 
-def test_a_name_is_renamed(world):
+def test_a_branch_name_with_a_token_is_renamed(world):
     world.commit({"a": "x\n"})
     world.must("git", "branch", token(6))
     (step,) = (step for step in world.report("scan")["findings"][0]["steps"] if step["aim"] == "clean")

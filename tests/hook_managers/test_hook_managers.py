@@ -1,7 +1,7 @@
-"""`ddpatrol hook` beside the real husky, lefthook and simple-git-hooks.
+"""`ddpatrol hook` together with the real husky, lefthook and simple-git-hooks.
 
-DDPATROL names the built program, DDPATROL_TEST_NODE the folder of the tools. Tokens are minted from a
-seed by code of its own.
+The variable DDPATROL is the path of the built program, DDPATROL_TEST_NODE the folder of the tools. Tokens
+are minted from a seed by independent code.
 """
 
 import json
@@ -68,7 +68,7 @@ class Project:
         return (self.folder / name).read_text()
 
     def commits(self, *arguments):
-        """Tries to commit what was edited, and returns what ran: each job writes a line."""
+        """Tries to commit all changes and returns the jobs that ran: each job writes a line."""
         (self.folder / "ran").unlink(missing_ok=True)
         self.must("git", "add", "-A")
         done = self.run("git", "commit", "--allow-empty", *(arguments or ("-m", "change")))
@@ -76,17 +76,17 @@ class Project:
         return done, ran
 
     def leak(self, seed, name="file"):
-        """Commits a token, which must be stopped; returns what ran."""
+        """Commits a token, which must be blocked; returns the jobs that ran."""
         self.write(name, token(seed))
         done, ran = self.commits()
-        told = done.stdout + done.stderr
-        assert done.returncode != 0, told
-        assert f"{name}:1:1: proven" in told and token(seed)[30:] not in told, told
+        output = done.stdout + done.stderr
+        assert done.returncode != 0, output
+        assert f"{name}:1:1: proven" in output and token(seed)[30:] not in output, output
         self.must("git", "reset", "-q", "--hard")
         return ran
 
-    def pass_by(self, *arguments):
-        """Commits, which must succeed; returns what ran."""
+    def commit_passes(self, *arguments):
+        """Commits, which must succeed; returns the jobs that ran."""
         done, ran = self.commits(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return ran
@@ -108,11 +108,11 @@ def husky(project):
     return project
 
 
-def test_huskys_checks_and_ddpatrol_both_run_also_after_the_next_npm_install(husky):
+def test_husky_and_ddpatrol_both_run_even_after_npm_install(husky):
     done = husky.must("ddpatrol", "hook", "install")
     assert "warning" not in done
     husky.must("npm", "run", "prepare")
-    assert husky.pass_by() == ["husky"]
+    assert husky.commit_passes() == ["husky"]
     done = husky.run("git", "commit", "--allow-empty", "-m", "x", HUSKY_EXIT="1")
     assert done.returncode != 0
     assert husky.leak(1) == []
@@ -121,7 +121,7 @@ def test_huskys_checks_and_ddpatrol_both_run_also_after_the_next_npm_install(hus
     husky.must("git", "commit", "-q", "--allow-empty", "-m", "x", HUSKY="0")
 
 
-def test_huskys_scripts_are_as_they_were_after_uninstalling(husky):
+def test_husky_scripts_are_restored_by_uninstalling(husky):
     scripts = {
         "pre-commit": b"#!/usr/bin/env sh\r\necho husky >> ran\r\n",
         "commit-msg": b"#!/bin/sh",
@@ -138,10 +138,10 @@ def test_huskys_scripts_are_as_they_were_after_uninstalling(husky):
         assert (husky.folder / ".husky" / name).read_bytes() == text
     assert sorted(it.name for it in (husky.folder / ".husky").iterdir()) == ["_", *sorted(scripts)]
     husky.write("file", token(3))
-    husky.pass_by()
+    husky.commit_passes()
 
 
-def test_huskys_push_script_reads_what_git_says(husky):
+def test_the_push_script_of_husky_gets_the_input_of_git(husky):
     husky.write(".husky/pre-push", "while read -r line; do echo $line | wc -w >> ran; done\n")
     husky.must("ddpatrol", "hook", "install", "--pre-push")
     husky.must("git", "init", "-q", "--bare", "../server.git")
@@ -164,7 +164,7 @@ def test_a_merge_and_a_linked_work_tree_are_judged_with_husky(husky):
     husky.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     husky.must("git", "checkout", "-q", "main")
     husky.must("git", "commit", "-q", "--allow-empty", "-m", "main")
-    # What the other side has is known; what is added while merging is new.
+    # Tokens of the other side are not new; a token added during the merge is.
     husky.must("git", "merge", "-q", "--no-commit", "side")
     husky.write("added", token(7))
     husky.must("git", "add", "-A")
@@ -173,7 +173,7 @@ def test_a_merge_and_a_linked_work_tree_are_judged_with_husky(husky):
     assert "other:1:1" not in done.stderr, done.stderr
     husky.must("git", "rm", "-q", "-f", "added")
     husky.must("git", "commit", "-q", "--no-edit")
-    # husky's own part is not committed: each work tree gets it by `npm install`.
+    # husky's own files are not committed: `npm install` creates them in each work tree.
     husky.must("git", "worktree", "add", "-q", "../linked")
     husky.must("husky", at="../linked")
     (husky.folder.parent / "linked" / "file").write_text(token(6))
@@ -181,24 +181,24 @@ def test_a_merge_and_a_linked_work_tree_are_judged_with_husky(husky):
     assert done.returncode != 0 and "file:1:1: proven" in done.stderr, done.stderr
 
 
-def test_status_shows_huskys_script(husky):
+def test_status_shows_the_husky_script(husky):
     husky.must("ddpatrol", "hook", "install", "--pre-commit")
-    told = husky.must("ddpatrol", "hook", "status")
+    output = husky.must("ddpatrol", "hook", "status")
     script = husky.folder / ".husky" / "pre-commit"
-    assert f"1. ddpatrol staged, from {script}\n  2. {script}\n" in told, told
+    assert f"1. ddpatrol staged, from {script}\n  2. {script}\n" in output, output
 
 
 def printed(done, start):
-    """The lines for a configuration that a refused installation has printed."""
+    """Returns the configuration lines printed by a rejected installation."""
     lines = done.stdout.splitlines()
     at = next(at for at, line in enumerate(lines) if line.startswith(f"Add to {start}"))
     return "\n".join(lines[at + 1 :]) + "\n"
 
 
-def test_lefthooks_hook_is_left_alone_and_the_printed_lines_work(project):
+def test_the_lefthook_hook_is_unchanged_and_the_printed_lines_work(project):
     jobs = "  jobs:\n    - run: echo lefthook >> ran\n"
     project.write("lefthook.yml", f"pre-commit:\n{jobs}")
-    # A configuration alone is no reason.
+    # A configuration alone does not make lefthook the manager.
     project.must("ddpatrol", "hook", "install")
     project.must("ddpatrol", "hook", "uninstall")
     project.must("lefthook", "install")
@@ -212,12 +212,12 @@ def test_lefthooks_hook_is_left_alone_and_the_printed_lines_work(project):
     lines = lines.replace("pre-commit:\n  jobs:\n", f"pre-commit:\n{jobs}")
     project.write("lefthook.yml", lines)
     project.must("lefthook", "install")
-    assert project.pass_by() == ["lefthook"]
+    assert project.commit_passes() == ["lefthook"]
     project.leak(7)
     done, _ = project.commits("-m", token(8))
     assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stdout + done.stderr
-    told = project.must("ddpatrol", "hook", "status")
-    assert f"the hooks of lefthook, from {project.folder / 'lefthook.yml'}, which names" in told
+    output = project.must("ddpatrol", "hook", "status")
+    assert f"the hooks of lefthook, from {project.folder / 'lefthook.yml'}, which names" in output
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "push", "-q", "../server.git", "main")
     project.write("file", token(9))
@@ -228,20 +228,20 @@ def test_lefthooks_hook_is_left_alone_and_the_printed_lines_work(project):
     assert "ddpatrol still runs as pre-commit" in done.stderr, done.stderr
 
 
-def test_a_hook_that_lefthook_has_moved_is_uninstalled(project):
+def test_a_hook_moved_by_lefthook_is_uninstalled(project):
     project.must("ddpatrol", "hook", "install", "--pre-commit")
     project.write("lefthook.yml", "pre-commit:\n  jobs:\n    - run: echo lefthook >> ran\n")
     project.must("lefthook", "install", "--force")
     assert (project.folder / ".git/hooks/pre-commit.old").exists()
-    told = project.must("ddpatrol", "hook", "uninstall")
-    assert "pre-commit.old" in told
-    assert project.pass_by() == ["lefthook"]
+    output = project.must("ddpatrol", "hook", "uninstall")
+    assert "pre-commit.old" in output
+    assert project.commit_passes() == ["lefthook"]
     project.must("lefthook", "uninstall")
     project.write("file", token(10))
-    assert project.pass_by() == []
+    assert project.commit_passes() == []
 
 
-def test_simple_git_hooks_hook_is_left_alone_and_the_printed_lines_work(project):
+def test_the_simple_git_hooks_hook_is_unchanged_and_the_printed_lines_work(project):
     project.package["simple-git-hooks"] = {"pre-commit": "echo simple >> ran"}
     project.write("package.json", json.dumps(project.package))
     project.must("simple-git-hooks")
@@ -254,18 +254,18 @@ def test_simple_git_hooks_hook_is_left_alone_and_the_printed_lines_work(project)
     commands["pre-commit"] += " && echo simple >> ran"
     project.write("package.json", json.dumps({**project.package, "simple-git-hooks": commands}))
     project.must("simple-git-hooks")
-    assert project.pass_by() == ["simple"]
+    assert project.commit_passes() == ["simple"]
     assert project.leak(11) == []
     done, _ = project.commits("-m", token(12))
     assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stderr
-    told = project.must("ddpatrol", "hook", "status")
-    assert re.search("1. the hooks of simple-git-hooks, from .*/pre-commit, which mentions ddpatrol", told)
+    output = project.must("ddpatrol", "hook", "status")
+    assert re.search("1. the hooks of simple-git-hooks, from .*/pre-commit, which mentions ddpatrol", output)
 
 
-def test_a_warning_says_that_simple_git_hooks_removes_other_hooks(project):
+def test_install_warns_that_simple_git_hooks_removes_other_hooks(project):
     project.package["simple-git-hooks"] = {"pre-push": "true"}
     project.write("package.json", json.dumps(project.package))
     project.must("simple-git-hooks")
-    told = project.must("ddpatrol", "hook", "install", "--pre-commit")
-    assert "warning: simple-git-hooks removes hooks" in told
+    output = project.must("ddpatrol", "hook", "install", "--pre-commit")
+    assert "warning: simple-git-hooks removes hooks" in output
     project.leak(13)

@@ -1,28 +1,17 @@
-//! The command line as a user meets it.
+//! The command line: exit codes, `check`, rules, interrupts, output files.
 
-use crate::mint::{self, Random};
-use crate::tree::{Ran, Tree};
+use crate::support::mint::{self, Random, failed_candidate, token};
+use crate::support::tree::{RunOutput, Tree};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// The same token with another checksum.
-fn fake(seed: u64) -> String {
-    let token = token(seed);
-    let (rest, checksum) = token.split_at(token.len() - 6);
-    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
-}
-
 #[test]
-fn exit_codes_tell_findings_from_errors() {
+fn exit_codes_distinguish_findings_from_errors() {
     let tree = Tree::new();
     tree.write("proven/x", token(1));
-    tree.write("shaped/x", fake(2));
+    tree.write("shaped/x", failed_candidate(2));
     tree.write("clean/x", "nothing");
     for (args, code) in [
         (&["scan", "clean"][..], 0),
@@ -62,9 +51,9 @@ fn exit_codes_tell_findings_from_errors() {
 }
 
 #[test]
-fn look_alikes_are_counted_and_listed_on_request() {
+fn failed_candidates_are_counted_and_listed_on_request() {
     let tree = Tree::new();
-    tree.write("x", fake(1));
+    tree.write("x", failed_candidate(1));
     let text = tree.run(&["scan"]).stdout();
     assert!(
         text.contains("1 look-alike of a token's shape without proof (--show-shaped"),
@@ -94,7 +83,7 @@ fn the_number_of_workers_changes_nothing() {
 }
 
 #[test]
-fn rules_are_added_restricted_and_refused_with_their_place() {
+fn rules_can_be_added_and_restricted_and_errors_name_the_position() {
     let tree = Tree::new();
     tree.write("x", format!("{}\n{}\n", token(1), mint::classic(&mut Random(2), "exk_", 20)));
     let rule = "issuer = \"Example\"\n[[token]]\nid = \"example\"\nname = \"Example Key\"\n\
@@ -118,8 +107,11 @@ fn rules_are_added_restricted_and_refused_with_their_place() {
     for args in [&["scan", "--rules", "wrong.toml"][..], &["rules", "check", "wrong.toml"]] {
         let ran = tree.run(args);
         assert_eq!(ran.code(), Some(2));
-        let told = ran.stderr();
-        assert!(told.contains("wrong.toml:8:1: unknown field `lenght`, expected one of"), "{told}");
+        let printed = ran.stderr();
+        assert!(
+            printed.contains("wrong.toml:8:1: unknown field `lenght`, expected one of"),
+            "{printed}"
+        );
     }
     let ran = tree.run(&["scan", "--rules", "nope.toml"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("nope.toml"), "{ran:?}");
@@ -132,8 +124,8 @@ fn check_explains_a_token_from_standard_input() {
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     let text = ran.stdout();
     assert!(text.contains("UUID ") && text.contains("crc32 over <SECRET> matches"), "{text}");
-    for (input, code, told) in [
-        (fake(1), 1, "crc32 does not match over <SECRET>, over <ALIAS>_<SECRET>"),
+    for (input, code, printed) in [
+        (failed_candidate(1), 1, "crc32 does not match over <SECRET>, over <ALIAS>_<SECRET>"),
         (token(1)[..60].to_owned(), 1, "too short"),
         (format!("ddpat_{}", &token(1)[29..]), 1, "*** (22 characters)"),
         ("hello".to_owned(), 1, "Not a token of a known format"),
@@ -143,19 +135,19 @@ fn check_explains_a_token_from_standard_input() {
         ("x".repeat(70_000), 2, "input exceeds"),
     ] {
         let ran = tree.run_with_input(&["check"], input.as_bytes());
-        assert_eq!(ran.code(), Some(code), "{told}: {ran:?}");
+        assert_eq!(ran.code(), Some(code), "{printed}: {ran:?}");
         let text = ran.stdout() + &ran.stderr();
-        assert!(text.contains(told), "{told}: {ran:?}");
-        assert!(!text.contains(&token(1)[29..37]), "{told}: {ran:?}");
+        assert!(text.contains(printed), "{printed}: {ran:?}");
+        assert!(!text.contains(&token(1)[29..37]), "{printed}: {ran:?}");
     }
 }
 
 #[test]
-fn check_finds_the_token_in_the_line_that_holds_it() {
+fn check_finds_the_token_in_a_line_of_text() {
     let tree = Tree::new();
     let lone = tree.run_with_input(&["check"], token(1).as_bytes()).stdout();
     let token = token(1);
-    let basic = crate::encode::base64(format!("user:{token}").as_bytes());
+    let basic = crate::support::encode::base64(format!("user:{token}").as_bytes());
     let mut inputs: Vec<Vec<u8>> = [
         format!("KEY={token}"),
         format!("export KEY=\"{token}\"\r\n"),
@@ -184,7 +176,7 @@ fn check_finds_the_token_in_the_line_that_holds_it() {
 }
 
 #[test]
-fn check_takes_a_token_of_any_format_for_one_token() {
+fn check_accepts_a_single_token_of_any_format() {
     let tree = Tree::new();
     let mut random = Random(7);
     for (rule, token) in mint::all(&mut random) {
@@ -204,11 +196,11 @@ fn check_takes_a_token_of_any_format_for_one_token() {
 #[test]
 fn check_explains_every_token_of_a_text() {
     let tree = Tree::new();
-    let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), fake(3));
+    let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), failed_candidate(3));
     let ran = tree.run_with_input(&["check"], text.as_bytes());
     assert_eq!(ran.code(), Some(1), "{ran:?}");
-    for told in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {
-        assert!(ran.stdout().contains(told), "{ran:?}");
+    for printed in ["Token 1 of 3, line 1:", "Token 2 of 3, line 3:", "Token 3 of 3, line 4:"] {
+        assert!(ran.stdout().contains(printed), "{ran:?}");
     }
     assert_eq!(ran.stdout().matches("Valid: all parts match").count(), 2, "{ran:?}");
     assert_eq!(ran.stdout().matches("Not valid.").count(), 1, "{ran:?}");
@@ -220,7 +212,7 @@ fn check_explains_every_token_of_a_text() {
 }
 
 #[test]
-fn check_refuses_a_token_as_an_argument_and_does_not_repeat_it() {
+fn check_rejects_a_token_argument_without_repeating_it() {
     let tree = Tree::new();
     for argument in [token(1), format!("--token={}", token(1)), token(1)[..70].to_owned()] {
         let ran = tree.run(&["check", &argument]);
@@ -231,9 +223,9 @@ fn check_refuses_a_token_as_an_argument_and_does_not_repeat_it() {
 }
 
 #[test]
-fn check_asks_on_a_terminal_and_does_not_echo() {
+fn check_prompts_on_a_terminal_without_echo() {
     let tree = Tree::new();
-    // util-linux's `script` gives the command a terminal of its own.
+    // util-linux's `script` runs the program in a terminal.
     let mut command = std::process::Command::new("script");
     command.args(["-qec", &format!("{} check", env!("CARGO_BIN_EXE_ddpatrol")), "/dev/null"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(tree.path());
@@ -242,20 +234,20 @@ fn check_asks_on_a_terminal_and_does_not_echo() {
     let mut shown = Vec::new();
     let mut byte = [0];
     while !shown.ends_with(b"(not shown): ") {
-        assert_eq!(output.read(&mut byte).expect("it prompts"), 1, "it prompts");
+        assert_eq!(output.read(&mut byte).expect("it prompts"), 1, "the program prompts");
         shown.push(byte[0]);
     }
     let mut input = child.stdin.take().expect("a pipe");
     input.write_all(format!("{}\n", token(1)).as_bytes()).expect("it reads");
-    output.read_to_end(&mut shown).expect("it ends");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    output.read_to_end(&mut shown).expect("the program ends");
+    assert_eq!(child.wait().expect("the program ends").code(), Some(0));
     let shown = String::from_utf8_lossy(&shown);
     assert!(shown.contains("Valid: all parts match"), "{shown}");
     assert!(!shown.contains(&token(1)[30..50]), "{shown}");
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_output_pipe_is_not_an_error() {
     let tree = Tree::new();
     for seed in 0..400 {
         tree.write(format!("{seed}"), token(seed));
@@ -265,7 +257,7 @@ fn a_closed_pipe_is_no_error() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");
         drop(child.stdout.take());
-        let ran = Ran(child.wait_with_output().expect("it ends"));
+        let ran = RunOutput(child.wait_with_output().expect("the program ends"));
         assert_eq!((ran.code(), ran.stderr().as_str()), (Some(1), ""), "{format}");
     }
 }
@@ -273,21 +265,21 @@ fn a_closed_pipe_is_no_error() {
 fn interrupt(
     mut command: std::process::Command,
     ready: impl FnOnce(&mut std::process::Child),
-) -> Ran {
+) -> RunOutput {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the command runs");
     ready(&mut child);
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    kill(pid, Signal::SIGINT).expect("it runs");
-    Ran(child.wait_with_output().expect("it ends"))
+    kill(pid, Signal::SIGINT).expect("the program runs");
+    RunOutput(child.wait_with_output().expect("the program ends"))
 }
 
 #[test]
-fn an_interrupt_ends_the_scan_and_every_report_is_valid_and_marked_partial() {
+fn an_interrupted_scan_writes_valid_reports_marked_as_partial() {
     let tree = Tree::new();
     tree.write("a", token(1));
     let endless = std::fs::File::create(tree.path().join("b")).expect("a file");
-    // A hole of eight terabytes: the scan would read zeros for an hour.
+    // A sparse file of eight terabytes: the scan would read zeros for an hour.
     endless.set_len(8 << 40).expect("sparse files");
     let mut command = tree.command(&["scan", "--report", "jsonl", "--report", "json=out.json"]);
     command.args(["--report", "sarif=out.sarif", "--report", "text=out.txt", "--threads", "2"]);
@@ -310,7 +302,7 @@ fn an_interrupt_ends_the_scan_and_every_report_is_valid_and_marked_partial() {
 }
 
 #[test]
-fn an_interrupt_ends_the_wait_for_standard_input() {
+fn an_interrupt_ends_a_blocked_read_of_standard_input() {
     let tree = Tree::new();
     let mut command = tree.command(&["scan", "--report", "jsonl", "-", "x"]);
     tree.write("x", "");
@@ -341,7 +333,7 @@ fn quiet_prints_findings_and_errors_only() {
 }
 
 #[test]
-fn reports_to_files_are_written_whole_or_not_at_all() {
+fn report_files_are_written_atomically() {
     use std::os::unix::fs::PermissionsExt;
     let tree = Tree::new();
     tree.write("x", token(1));
@@ -357,12 +349,12 @@ fn reports_to_files_are_written_whole_or_not_at_all() {
     assert_eq!(mode.mode() & 0o600, 0o600);
     let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();
     assert_eq!(names.len(), 1, "nothing is left behind");
-    for (report, told) in [
+    for (report, printed) in [
         ("json=no/such/x", "cannot write report to no/such/x"),
         ("json=out", "is a folder: name a file in it"),
     ] {
         let ran = tree.run(&["scan", "x", "--report", report]);
-        assert!(ran.code() == Some(2) && ran.stderr().contains(told), "{ran:?}");
+        assert!(ran.code() == Some(2) && ran.stderr().contains(printed), "{ran:?}");
     }
     let ran = tree.run(&["scan", "x", "--report", "json", "--report", "text"]);
     assert!(ran.code() == Some(2) && ran.stderr().contains("FORMAT=PATH"), "{ran:?}");

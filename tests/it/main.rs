@@ -1,27 +1,14 @@
-//! Integration tests; the modules mirror `src`.
+//! Integration tests; the modules mirror the sources.
 
-mod absent;
 mod archive;
 mod changes;
 mod cli;
-mod decide;
 mod detect;
-mod encode;
-mod encoded;
 mod history;
-mod hostile;
-mod ignored;
-mod many;
-mod mint;
-mod nested;
-mod oracle;
 mod output;
-mod paths;
-mod repo;
+mod policy;
+mod rendering;
 mod report;
 mod respond;
-mod saved;
 mod source;
-mod state;
-mod told;
-mod tree;
+mod support;

@@ -1,7 +1,7 @@
-"""Every encoding in every container from every source: minted, encoded and packed by independent code.
+"""Every encoding in every container from every source, created by independent code.
 
-Encodings are Python's own codecs, containers the real zip, tar, gzip, bzip2, xz, zstd, lz4 and 7z and
-image layouts that are written here. DDPATROL names the program.
+Encodings are Python's codecs; containers are made by the real zip, tar, gzip, bzip2, xz, zstd, lz4 and 7z;
+image layouts are written here. The variable DDPATROL is the path of the program.
 """
 
 import base64
@@ -33,15 +33,15 @@ def b64(content):
 
 
 def document(text):
-    """JSON that is long enough to be seen as text within base64."""
+    """Returns JSON that is long enough to be recognized as text within base64."""
     return json.dumps({"apiVersion": "v1", "kind": "Secret", "data": {"token": text}})
 
 
-def only_marks(text, spell):
-    return "".join(c if c.isalnum() else spell(c) for c in text)
+def escape_punctuation(text, escape):
+    return "".join(c if c.isalnum() else escape(c) for c in text)
 
 
-#: What the file is called, how the encoding is told, and how a token is encoded.
+#: File name, encoding in the report, encoding function.
 ENCODINGS = {
     "plain": (None, lambda t: f"key={t}\n"),
     "base64-0": ("base64", lambda t: b64(t.encode())),
@@ -60,12 +60,12 @@ ENCODINGS = {
     "hex-upper": ("hex", lambda t: t.encode().hex().upper()),
     "utf16le": ("UTF-16LE", lambda t: f"\ufeffset KEY={t}\r\n".encode("utf-16-le")),
     "utf16be": ("UTF-16BE", lambda t: f"\ufeffset KEY={t}\r\n".encode("utf-16-be")),
-    "percent": ("percent-encoding", lambda t: "?k=" + only_marks(t, lambda c: f"%{ord(c):02X}")),
+    "percent": ("percent-encoding", lambda t: "?k=" + escape_punctuation(t, lambda c: f"%{ord(c):02X}")),
     "percent-all": ("percent-encoding", lambda t: "".join(f"%{byte:02x}" for byte in t.encode())),
-    "unicode": ("\\u escapes", lambda t: '"' + only_marks(t, lambda c: f"\\u{ord(c):04x}") + '"'),
+    "unicode": ("\\u escapes", lambda t: '"' + escape_punctuation(t, lambda c: f"\\u{ord(c):04x}") + '"'),
     "unicode-all": ("\\u escapes", lambda t: "".join(f"\\u{ord(c):04X}" for c in t)),
     "hex-escape": ("\\x escapes", lambda t: "".join(f"\\x{ord(c):02x}" for c in t)),
-    "html": ("HTML entities", lambda t: only_marks(html.escape(t), lambda c: f"&#{ord(c)};")),
+    "html": ("HTML entities", lambda t: escape_punctuation(html.escape(t), lambda c: f"&#{ord(c)};")),
     "html-all": ("HTML entities", lambda t: "".join(f"&#x{ord(c):x};" for c in t)),
     "quoted-printable": (
         "quoted-printable",
@@ -99,7 +99,7 @@ def shell(command, folder):
 
 
 def layer(folder):
-    """A layer of an image: a tar that holds the files, and one that deletes them."""
+    """Returns a layer of an image: a tar with the files."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as out:
         out.add(folder / "in", arcname="in")
@@ -113,7 +113,7 @@ def add(out, name, content):
 
 
 def docker(folder):
-    """What `docker save` writes."""
+    """Writes an image as `docker save` does."""
     content = layer(folder)
     digest = hashlib.sha256(content).hexdigest()
     config = {"rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]}, "history": [{"created_by": "COPY in /in"}]}
@@ -127,7 +127,7 @@ def docker(folder):
 
 
 def oci(folder):
-    """An OCI layout in a tar, its layer compressed."""
+    """Writes an OCI layout with a compressed layer in a tar."""
     content = gzip.compress(layer(folder), mtime=0)
     blobs = {}
 
@@ -143,22 +143,22 @@ def oci(folder):
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(json.dumps(config).encode())},
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **blob(content)}],
     }
-    told = {"mediaType": "application/vnd.oci.image.manifest.v1+json", **blob(json.dumps(manifest).encode())}
+    descriptor = {"mediaType": "application/vnd.oci.image.manifest.v1+json", **blob(json.dumps(manifest).encode())}
     with tarfile.open(folder / "oci.tar", "w") as out:
         add(out, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
-        add(out, "index.json", json.dumps({"schemaVersion": 2, "manifests": [told]}).encode())
+        add(out, "index.json", json.dumps({"schemaVersion": 2, "manifests": [descriptor]}).encode())
         for digest, content in blobs.items():
             add(out, f"blobs/sha256/{digest}", content)
 
 
-#: A repository `r` whose history holds the folder `in`, and whose HEAD does not.
+#: Creates a repository `r` with the folder `in` in its history, but not in HEAD.
 REPOSITORY = (
     "export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1; mkdir r; cp -r in r; git -C r init -q -b main; "
     "g='git -C r -c user.name=A -c user.email=a@example.org'; "
     "$g add -A; $g commit -qm add; $g rm -qr in; $g commit -qm remove;"
 )
 
-#: The archive's name, and how it is made of the folder `in`.
+#: File name of the archive and the script that creates it from the folder `in`.
 CONTAINERS = {
     "zip": ("a.zip", "zip -qr a.zip in"),
     "tar": ("a.tar", "tar cf a.tar in"),
@@ -212,9 +212,9 @@ def scan(program, folder, *arguments, stdin=None):
 
 
 def check(report, is_member, is_named=True):
-    """Asserts that each encoding's token is found in its file, and told as what it is.
+    """Asserts that each encoding's token is found in its file, with the right encoding.
 
-    A repository that is itself in a git object has no names: its blobs are told by their ids.
+    A repository inside a git object has no file names: its blobs are reported by id.
     """
     assert report["complete"], report["diagnostics"]
     findings = {it["token"]["redacted"]: it for it in report["findings"]}
@@ -224,10 +224,10 @@ def check(report, is_member, is_named=True):
         end = f"{name}.txt" if is_named else r"/blob/[0-9a-f]{40}|/blob"
         places = [it for it in finding["locations"] if re.search(f"({end})$", it["path"])]
         assert places, f"{name} is not found in its file: {finding['locations']}"
-        told = {it.get("encoding") for it in places}
-        assert encoding in told, f"{name}: {told}"
+        encodings = {it.get("encoding") for it in places}
+        assert encoding in encodings, f"{name}: {encodings}"
         assert all(("!/" in it["path"]) == is_member for it in places), places
-    assert not findings, "nothing else is found"
+    assert not findings, "unexpected findings"
 
 
 def git(folder, *arguments):
@@ -237,7 +237,7 @@ def git(folder, *arguments):
 
 
 def from_git(program, folder, name):
-    """Commits, deletes and packs, so that only the history has it."""
+    """Commits, deletes and packs a file, so that only the history contains it."""
     repository = folder / "repository"
     repository.mkdir()
     git(repository, "init", "-q")
@@ -277,7 +277,7 @@ def test_standard_input(program, tmp_path, name):
 @pytest.mark.parametrize("source", ["file", "stdin", "git"])
 def test_containers(program, tmp_path, container, source):
     if container == "tar.br" and source != "file":
-        return  # Brotli has no mark of its own: it is known by its name, which the others have not.
+        return  # Brotli has no signature and is recognized by its file name, which stdin and blobs lack.
     members(tmp_path / "in")
     name, make = CONTAINERS[container]
     shell(make, tmp_path) if isinstance(make, str) else make(tmp_path)
@@ -290,4 +290,4 @@ def test_containers(program, tmp_path, container, source):
     check(report, True, is_named=not (source == "git" and "git" in make_text(make)))
     if container in ("docker save", "OCI layout") and source != "git":
         layers = {it.get("layer") for finding in report["findings"] for it in finding["locations"]}
-        assert all(told and "COPY in /in" in told for told in layers), layers
+        assert all(layer and "COPY in /in" in layer for layer in layers), layers

@@ -1,6 +1,6 @@
 """The hooks as the real pre-commit runs them, from a clone of this repository.
 
-DDPATROL names the built program. Tokens are minted from a seed by code of its own.
+The variable DDPATROL is the path of the built program. Tokens are minted from a seed by independent code.
 """
 
 import os
@@ -84,7 +84,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def hooks(tmp_path_factory):
-    """A clone of this repository, with what is not committed yet."""
+    """A clone of this repository, including uncommitted changes."""
     folder = tmp_path_factory.mktemp("hooks") / "ddpatrol"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
     files = subprocess.run(
@@ -121,47 +121,47 @@ def project(tmp_path, program, hooks):
     return made
 
 
-def stopped(done, place, seed):
-    told = done.stdout + done.stderr
-    assert done.returncode != 0, told
-    assert place in told and token(seed)[:29] in told, told
-    assert token(seed)[30:] not in told
-    return told
+def blocked(done, place, seed):
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    assert place in output and token(seed)[:29] in output, output
+    assert token(seed)[30:] not in output
+    return output
 
 
-def test_a_staged_token_stops_the_commit_and_its_removal_lets_it_pass(project):
+def test_a_staged_token_blocks_the_commit_until_it_is_removed(project):
     project.stage("file", token(1))
-    told = stopped(project.run("git", "commit", "-m", "leak"), "file:1:1: proven", 1)
-    assert "Revoke it" in told
+    output = blocked(project.run("git", "commit", "-m", "leak"), "file:1:1: proven", 1)
+    assert "Revoke it" in output
     project.stage("file", "clean again\n")
     project.must("git", "commit", "-m", "clean")
 
 
-def test_what_is_staged_in_part_is_judged_by_what_is_staged(project):
+def test_staged_content_is_scanned_not_the_work_tree(project):
     project.stage("file", "edited\n")
     project.write("file", token(1))
     project.must("git", "commit", "-m", "clean")
-    stopped(project.run("git", "commit", "-a", "-m", "leak"), "file:1:1: proven", 1)
-    stopped(project.run("git", "commit", "file", "-m", "leak"), "file:1:1: proven", 1)
+    blocked(project.run("git", "commit", "-a", "-m", "leak"), "file:1:1: proven", 1)
+    blocked(project.run("git", "commit", "file", "-m", "leak"), "file:1:1: proven", 1)
 
 
-def test_a_token_in_the_message_stops_the_commit(project):
+def test_a_token_in_the_message_blocks_the_commit(project):
     project.stage("file", "edited\n")
-    stopped(project.run("git", "commit", "-m", f"subject\n\n{token(2)}"), "COMMIT_EDITMSG:3:1", 2)
+    blocked(project.run("git", "commit", "-m", f"subject\n\n{token(2)}"), "COMMIT_EDITMSG:3:1", 2)
     project.must("git", "commit", "-m", "subject")
 
 
-def test_an_amended_commit_and_a_linked_work_tree_are_judged(project):
+def test_amended_commits_and_linked_work_trees_are_scanned(project):
     project.stage("file", token(1))
-    stopped(project.run("git", "commit", "--amend", "-m", "leak"), "file:1:1: proven", 1)
+    blocked(project.run("git", "commit", "--amend", "-m", "leak"), "file:1:1: proven", 1)
     project.must("git", "reset", "-q", "--hard")
     project.must("git", "worktree", "add", "-q", "../linked")
     (project.folder.parent / "linked" / "file").write_text(token(2))
     done = project.run("git", "-C", "../linked", "commit", "-a", "-m", "leak")
-    stopped(done, "file:1:1: proven", 2)
+    blocked(done, "file:1:1: proven", 2)
 
 
-def test_a_merge_passes_unless_a_token_is_added_to_it(project):
+def test_a_merge_passes_unless_it_adds_a_token(project):
     project.must("git", "checkout", "-q", "-b", "side")
     project.stage("other", token(3))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
@@ -172,27 +172,27 @@ def test_a_merge_passes_unless_a_token_is_added_to_it(project):
     project.must("git", "reset", "-q", "--hard", "HEAD~1")
     project.must("git", "merge", "--no-edit", "--no-commit", "side")
     project.stage("file", token(4))
-    told = stopped(project.run("git", "commit", "--no-edit"), "file:1:1: proven", 4)
-    assert "other" not in told and "a merge is in progress" in told
+    output = blocked(project.run("git", "commit", "--no-edit"), "file:1:1: proven", 4)
+    assert "other" not in output and "a merge is in progress" in output
 
 
-def test_a_push_is_stopped_and_a_clean_one_passes(project):
+def test_a_push_with_a_token_is_blocked_and_a_clean_one_passes(project):
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "remote", "add", "origin", "../server.git")
     project.must("git", "push", "-q", "origin", "main")
     project.stage("file", token(4))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
-    project.stage("file", "taken away\n")
-    project.must("git", "commit", "-q", "--no-verify", "-m", "taken away")
-    stopped(project.run("git", "push", "origin", "main"), "file:1:1: proven", 4)
-    stopped(project.run("git", "push", "origin", "main:topic"), "file:1:1: proven", 4)
+    project.stage("file", "removed\n")
+    project.must("git", "commit", "-q", "--no-verify", "-m", "removed")
+    blocked(project.run("git", "push", "origin", "main"), "file:1:1: proven", 4)
+    blocked(project.run("git", "push", "origin", "main:topic"), "file:1:1: proven", 4)
     project.must("git", "reset", "-q", "--hard", "HEAD~2")
     project.stage("file", "clean\n\n")
     project.must("git", "commit", "-q", "-m", "clean")
     project.must("git", "push", "-q", "origin", "main")
 
 
-def test_unpushed_work_besides_the_pushed_branch_is_listed_and_passes(project):
+def test_unpushed_tokens_of_other_branches_are_listed_and_pass(project):
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "remote", "add", "origin", "../server.git")
     project.must("git", "push", "-q", "origin", "main")
@@ -207,26 +207,26 @@ def test_unpushed_work_besides_the_pushed_branch_is_listed_and_passes(project):
     project.stage("file", token(5))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     done = project.run("git", "push", "-q", "origin", "aaa", "zzz")
-    told = done.stdout + done.stderr
-    assert done.returncode == 0 and "also unpushed" in told and token(5)[:29] in told, told
-    assert token(5)[30:] not in told
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 and "also unpushed" in output and token(5)[:29] in output, output
+    assert token(5)[30:] not in output
     done = project.run("git", "push", "-q", "--dry-run", "origin", "aaa:refs/heads/x")
     assert done.returncode == 0 and "also unpushed" not in done.stdout + done.stderr
     project.must("git", "init", "-q", "--bare", "../public.git")
     project.must("git", "remote", "add", "public", "../public.git")
-    stopped(project.run("git", "push", "-q", "public", "zzz"), "file:1:1: proven", 5)
+    blocked(project.run("git", "push", "-q", "public", "zzz"), "file:1:1: proven", 5)
 
 
-def test_the_first_push_of_a_root_commit_is_judged(project):
+def test_the_first_push_of_a_root_commit_is_scanned(project):
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "remote", "add", "origin", "../server.git")
     project.stage("file", token(5))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
-    stopped(project.run("git", "push", "origin", "main"), "file:1:1: proven", 5)
+    blocked(project.run("git", "push", "origin", "main"), "file:1:1: proven", 5)
 
 
 def places(done):
-    """The places of proven tokens that a run has printed."""
+    """Returns the locations of proven tokens in the output of a run."""
     lines = (done.stdout + done.stderr).splitlines()
     return [line.split(": proven")[0] for line in lines if ": proven" in line]
 
@@ -235,15 +235,15 @@ def test_all_files_finds_a_committed_token(project):
     project.stage("leak", token(7))
     project.stage("--fail-on=never", "a file name is not an option\n")
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
-    stopped(project.run("pre-commit", "run", "--all-files"), "leak:1:1: proven", 7)
-    stopped(project.run("pre-commit", "run", "--files", "leak"), "leak:1:1: proven", 7)
+    blocked(project.run("pre-commit", "run", "--all-files"), "leak:1:1: proven", 7)
+    blocked(project.run("pre-commit", "run", "--files", "leak"), "leak:1:1: proven", 7)
     project.must("pre-commit", "run", "--files", "file")
     project.must("git", "rm", "-q", "leak")
     project.must("git", "commit", "-q", "-m", "a commit that only deletes")
     project.must("pre-commit", "run", "--all-files")
 
 
-def test_files_and_exclude_of_the_frameworks_configuration_apply(project):
+def test_files_and_exclude_of_the_pre_commit_configuration_apply(project):
     configuration = project.folder / ".pre-commit-config.yaml"
     text = configuration.read_text()
     excluding = text.replace("- id: ddpatrol-system", "- id: ddpatrol-system\n        exclude: ^fixtures/")
@@ -261,15 +261,15 @@ def test_a_range_is_scanned_commit_by_commit(project):
     project.must("git", "checkout", "-q", "-b", "topic")
     project.stage("file", token(10))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
-    project.stage("file", "taken away\n")
+    project.stage("file", "removed\n")
     project.stage("other", "clean\n")
-    project.must("git", "commit", "-q", "-m", "taken away")
+    project.must("git", "commit", "-q", "-m", "removed")
     done = project.run("pre-commit", "run", "--from-ref", "main", "--to-ref", "HEAD")
-    stopped(done, "file:1:1: proven", 10)
+    blocked(done, "file:1:1: proven", 10)
     project.must("pre-commit", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD")
 
 
-def test_renames_links_and_empty_commits_pass_and_a_link_is_read(project):
+def test_renames_links_and_empty_commits_pass_and_link_targets_are_scanned(project):
     project.must("git", "mv", "file", "renamed")
     project.must("git", "commit", "-q", "-m", "a rename")
     project.must("git", "commit", "-q", "--allow-empty", "-m", "empty")
@@ -278,11 +278,11 @@ def test_renames_links_and_empty_commits_pass_and_a_link_is_read(project):
     project.must("git", "commit", "-q", "-m", "a link")
     (project.folder / "leak").symlink_to(token(11))
     project.must("git", "add", "-A")
-    stopped(project.run("git", "commit", "-m", "leak"), "leak:1:1: proven", 11)
+    blocked(project.run("git", "commit", "-m", "leak"), "leak:1:1: proven", 11)
 
 
 def test_many_files_are_scanned_once_each(project):
-    """Long lists are split over several invocations."""
+    """pre-commit splits long lists over several invocations."""
     for number in range(3000):
         folder = project.folder / f"a-folder-with-a-rather-long-name-{number % 50}"
         folder.mkdir(exist_ok=True)
@@ -290,13 +290,13 @@ def test_many_files_are_scanned_once_each(project):
     project.write("leak", token(12))
     project.must("git", "add", "-A")
     done = project.run("git", "commit", "-q", "-m", "leak")
-    stopped(done, "leak:1:1: proven", 12)
+    blocked(done, "leak:1:1: proven", 12)
     assert places(done) == ["leak:1:1"], done.stdout
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     assert places(project.run("pre-commit", "run", "--all-files")) == ["leak:1:1"]
 
 
-def test_a_push_that_passes_shows_what_was_scanned(project):
+def test_a_push_that_passes_shows_the_summary(project):
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "remote", "add", "origin", "../server.git")
     done = project.run("git", "push", "origin", "main")
@@ -314,27 +314,27 @@ def plain(tmp_path, program, hooks):
     return made
 
 
-def test_a_hook_that_pre_commit_has_moved_still_runs_and_is_uninstalled(plain):
+def test_a_hook_moved_by_pre_commit_still_runs_and_is_uninstalled(plain):
     own = plain.folder / ".git" / "hooks" / "pre-commit"
     own.write_text('#!/bin/sh\nbasename "$0" >> .git/ran\n')
     own.chmod(0o755)
     plain.must("ddpatrol", "hook", "install")
     plain.must("pre-commit", "install")
     plain.stage("file", token(13))
-    stopped(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 13)
+    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 13)
     assert (plain.folder / ".git" / "ran").read_text() == "pre-commit\n"
-    told = plain.must("ddpatrol", "hook", "status")
-    assert f"2. ddpatrol staged, from {own}.legacy\n" in told, told
-    assert f"3. the hooks of pre-commit, from {plain.folder}/.pre-commit-config.yaml\n" in told
+    output = plain.must("ddpatrol", "hook", "status")
+    assert f"2. ddpatrol staged, from {own}.legacy\n" in output, output
+    assert f"3. the hooks of pre-commit, from {plain.folder}/.pre-commit-config.yaml\n" in output
     plain.must("ddpatrol", "hook", "install")
-    told = plain.must("ddpatrol", "hook", "uninstall")
-    assert "pre-commit.legacy" in told
+    output = plain.must("ddpatrol", "hook", "uninstall")
+    assert "pre-commit.legacy" in output
     plain.must("git", "commit", "-q", "-m", "ddpatrol is gone")
     plain.must("pre-commit", "uninstall")
     assert "basename" in own.read_text(), "the first hook is back"
 
 
-def test_a_hook_of_pre_commit_is_left_alone_and_the_printed_lines_work(plain):
+def test_the_pre_commit_hook_is_unchanged_and_the_printed_lines_work(plain):
     plain.must("pre-commit", "install")
     path = plain.folder / ".git" / "hooks" / "pre-commit"
     text = path.read_text()
@@ -350,17 +350,17 @@ def test_a_hook_of_pre_commit_is_left_alone_and_the_printed_lines_work(plain):
     plain.must("git", "commit", "-q", "-m", "ddpatrol")
     plain.must(*command.split())
     plain.stage("file", token(14))
-    stopped(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 14)
+    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 14)
     plain.must("git", "reset", "-q", "--hard")
     done = plain.run("git", "commit", "--allow-empty", "-m", token(15))
-    stopped(done, "COMMIT_EDITMSG:1:1: proven", 15)
+    blocked(done, "COMMIT_EDITMSG:1:1: proven", 15)
     done = plain.run("ddpatrol", "hook", "uninstall")
     assert "ddpatrol still runs as pre-commit" in done.stderr, done.stderr
 
 
-def test_pre_commit_is_installed_beside_the_hooks_for_all_repositories(plain):
-    told = plain.must("ddpatrol", "hook", "install", "--global")
-    assert "`pre-commit install` fails" in told
+def test_pre_commit_is_installed_together_with_global_hooks(plain):
+    output = plain.must("ddpatrol", "hook", "install", "--global")
+    assert "`pre-commit install` fails" in output
     assert plain.run("pre-commit", "install").returncode != 0
     plain.must("env", "GIT_CONFIG_GLOBAL=/dev/null", "pre-commit", "install")
     plain.stage("file", "edited\n")
@@ -371,12 +371,12 @@ def test_pre_commit_is_installed_beside_the_hooks_for_all_repositories(plain):
     plain.must("git", "commit", "-q", "-m", "clean")
     assert (plain.folder / ".git" / "ran").exists()
     plain.stage("file", token(16))
-    stopped(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 16)
+    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 16)
 
 
-def test_try_repo_builds_the_program_and_runs_it(tmp_path, program, hooks):
-    """The program is built by pre-commit itself, with the fastest of profiles."""
-    assert shutil.which("ddpatrol") is None, "there is none that it could run instead"
+def test_try_repo_builds_and_runs_the_program(tmp_path, program, hooks):
+    """pre-commit builds the program itself, with a fast profile."""
+    assert shutil.which("ddpatrol") is None, "an installed program would run instead"
     project = Project(tmp_path, program, hooks)
     project.stage("file", token(6))
     target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
@@ -392,4 +392,4 @@ def test_try_repo_builds_the_program_and_runs_it(tmp_path, program, hooks):
         CARGO_PROFILE_RELEASE_OPT_LEVEL="1",
         PATH=os.environ["PATH"],
     )
-    stopped(done, "file:1:1: proven", 6)
+    blocked(done, "file:1:1: proven", 6)

@@ -23,7 +23,7 @@ pub mod label;
 pub mod lock;
 #[cfg(test)]
 #[expect(dead_code, reason = "the tests of the program use all of it")]
-#[path = "../../../tests/it/mint.rs"]
+#[path = "../../../tests/it/support/mint.rs"]
 mod mint;
 pub mod quantity;
 mod read_full;

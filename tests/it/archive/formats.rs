@@ -1,28 +1,28 @@
-//! What single formats have of their own.
+//! Features of single formats.
 
-use super::pack::{python, shell};
-use super::{JSON, places, text, token, told};
-use crate::tree::Tree;
+use super::containers::{python, shell};
+use super::{JSON, issues, places, text, token};
+use crate::support::tree::Tree;
 
 fn scan(tree: &Tree, path: &str) -> Vec<String> {
     let ran = tree.run(&[&JSON[..], &[path]].concat());
-    assert_eq!(ran.json()["complete"], true, "{:?}", told(&ran));
+    assert_eq!(ran.json()["complete"], true, "{:?}", issues(&ran));
     places(&ran)
 }
 
 #[test]
-fn brotli_is_known_by_its_name() {
+fn brotli_is_recognized_by_file_name() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     shell(&tree, "brotli s.env -o s.env.br; rm s.env");
     assert_eq!(scan(&tree, "s.env.br"), ["s.env.br!/s.env:401:6"]);
     tree.write("b.br", "no brotli at all, but called so");
     let ran = tree.run(&[&JSON[..], &["b.br"]].concat());
-    assert_eq!((ran.code(), told(&ran)[0].0.as_str()), (Some(0), "opaque"));
+    assert_eq!((ran.code(), issues(&ran)[0].0.as_str()), (Some(0), "opaque"));
 }
 
 #[test]
-fn a_value_of_sqlite_that_goes_on_in_other_pages_is_found() {
+fn a_sqlite_value_on_overflow_pages_is_found() {
     let tree = Tree::new();
     let mut sql = "PRAGMA page_size = 1024; CREATE TABLE t (v TEXT);
         CREATE TABLE u (v TEXT PRIMARY KEY) WITHOUT ROWID;"
@@ -45,7 +45,7 @@ fn a_value_of_sqlite_that_goes_on_in_other_pages_is_found() {
 }
 
 #[test]
-fn streams_of_a_pdf_are_unpacked() {
+fn pdf_streams_are_decompressed() {
     let tree = Tree::new();
     tree.write("s1", text(&token(1)));
     tree.write("s2", text(&token(2)));
@@ -73,7 +73,7 @@ open("a.pdf", "wb").write(out + b"trailer << /Size 6 >>\n%%EOF\n")
 }
 
 #[test]
-fn classes_bytecode_and_notebooks_show_their_constants_as_they_are() {
+fn constants_in_class_files_bytecode_and_notebooks_are_found() {
     let tree = Tree::new();
     let (java, py, cell) = (token(1), token(2), token(3));
     tree.write("A.java", format!("class A {{ static String K = \"key {java}\"; }}"));
@@ -92,7 +92,7 @@ fn classes_bytecode_and_notebooks_show_their_constants_as_they_are() {
 }
 
 #[test]
-fn sparse_members_are_read() {
+fn sparse_tar_members_are_scanned() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     shell(&tree, "truncate -s 5M big; cat s.env >> big; truncate -s 9M big; rm s.env");
@@ -112,7 +112,7 @@ fn sparse_members_are_read() {
 }
 
 #[test]
-fn long_names_of_tar_and_ar_are_whole() {
+fn long_tar_and_ar_names_are_complete() {
     let tree = Tree::new();
     let name = format!("{}/{}/s.env", "n".repeat(120), "m".repeat(120));
     tree.write(&name, text(&token(1)));
@@ -126,7 +126,7 @@ fn long_names_of_tar_and_ar_are_whole() {
 }
 
 #[test]
-fn two_members_of_one_name_are_both_read() {
+fn two_members_with_the_same_name_are_both_scanned() {
     let tree = Tree::new();
     tree.write("s1", text(&token(1)));
     tree.write("s2", text(&token(2)));
@@ -147,7 +147,7 @@ t.close()";
 }
 
 #[test]
-fn a_token_at_any_place_of_a_window_is_found() {
+fn a_token_at_any_offset_of_a_window_is_found() {
     let tree = Tree::new();
     let mut content = Vec::new();
     let mut at = 200_000;
@@ -165,7 +165,7 @@ fn a_token_at_any_place_of_a_window_is_found() {
 }
 
 #[test]
-fn the_names_of_encrypted_members_are_looked_at_and_all_of_them_are_told() {
+fn names_of_encrypted_members_are_scanned_and_each_member_is_reported() {
     let tree = Tree::new();
     for name in ["a".to_owned(), token(1), "z".to_owned()] {
         tree.write(format!("in/{name}"), "x");
@@ -181,9 +181,9 @@ fn the_names_of_encrypted_members_are_looked_at_and_all_of_them_are_told() {
         "{ran:?}"
     );
     let ran = tree.run(&[&JSON[..], &["cut.7z"]].concat());
-    let told = ran.json()["diagnostics"][0]["message"].to_string();
+    let message = ran.json()["diagnostics"][0]["message"].to_string();
     assert!(
-        told.contains("damaged: ") && !told.contains("Other(") && !told.contains("Io("),
-        "{told}"
+        message.contains("damaged: ") && !message.contains("Other(") && !message.contains("Io("),
+        "{message}"
     );
 }

@@ -1,17 +1,17 @@
-//! Bombs end, are told, and take nothing else with them.
+//! Decompression bombs: their scan ends, they are reported, and other files are scanned.
 
-use super::pack::{python, shell};
-use super::{JSON, places, text, token, told};
-use crate::tree::Tree;
+use super::containers::{python, shell};
+use super::{JSON, issues, places, text, token};
+use crate::support::tree::Tree;
 
 #[test]
-fn what_unpacks_to_too_much_is_told_and_the_others_are_read() {
+fn a_decompression_bomb_is_reported_and_other_files_are_scanned() {
     let tree = Tree::new();
     tree.write("s", text(&token(1)));
     shell(&tree, "head -c 30000000 /dev/zero | gzip > bomb.gz; zip -q fine.zip s; rm s");
     let ran = tree.run(&[&JSON[..], &["--max-unpacked", "10M"]].concat());
     assert_eq!(places(&ran), ["fine.zip!/s:401:6"]);
-    let [(kind, path, message)] = &told(&ran)[..] else { panic!("{ran:?}") };
+    let [(kind, path, message)] = &issues(&ran)[..] else { panic!("{ran:?}") };
     assert_eq!((&**kind, &**path), ("unread", "bomb.gz"));
     assert!(message.contains("more than 10000000 bytes (--max-unpacked)"), "{message}");
     assert_eq!(ran.json()["complete"], false);
@@ -19,8 +19,8 @@ fn what_unpacks_to_too_much_is_told_and_the_others_are_read() {
 }
 
 #[test]
-fn a_file_that_unpacks_to_itself_for_ever_ends() {
-    // Each level holds the level below twice, so that all there is would be 2^40 members.
+fn scanning_a_self_replicating_archive_ends() {
+    // Each level contains the level below twice: 2^40 members in total.
     let tree = Tree::new();
     let script = "
 import io, zipfile
@@ -36,12 +36,12 @@ open('a.zip', 'wb').write(data)";
     python(&tree, script);
     let ran = tree.run(&[&JSON[..], &["a.zip"]].concat());
     assert_eq!(ran.code(), Some(2));
-    assert!(told(&ran).iter().all(|it| it.2.contains("--archive-depth")), "{ran:?}");
+    assert!(issues(&ran).iter().all(|it| it.2.contains("--archive-depth")), "{ran:?}");
 }
 
 #[test]
-fn entries_that_overlap_end_at_a_limit() {
-    // One deflated kernel that all entries of the directory share.
+fn overlapping_zip_entries_hit_a_limit() {
+    // All entries of the directory share one deflated kernel.
     let tree = Tree::new();
     let script = "
 import struct, zlib
@@ -59,11 +59,11 @@ open('a.zip', 'wb').write(local + entries + end)";
     python(&tree, script);
     let ran = tree.run(&[&JSON[..], &["a.zip", "--max-unpacked", "200M"]].concat());
     assert_eq!(ran.code(), Some(2));
-    assert!(told(&ran)[0].2.contains("unpacks to more than"), "{ran:?}");
+    assert!(issues(&ran)[0].2.contains("unpacks to more than"), "{ran:?}");
 }
 
 #[test]
-fn headers_that_claim_more_than_there_is_allocate_nothing() {
+fn oversized_length_fields_allocate_no_memory() {
     let tree = Tree::new();
     let script = "
 import struct
@@ -94,13 +94,13 @@ open('l.lzma', 'wb').write(b'\\x5d\\0\\0\\0\\x80' + b'\\xff' * 8 + b'\\0' * 5)
     let ran = tree.run(&JSON);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     for name in ["a.tar", "b.tar", "c.tar", "d.cpio", "e.rpm", "f.a", "h.7z", "j.xz", "k.zst"] {
-        let is_told = told(&ran).iter().any(|it| it.1.starts_with(name));
-        assert!(is_told, "{name}: {:?}", told(&ran));
+        let is_reported = issues(&ran).iter().any(|it| it.1.starts_with(name));
+        assert!(is_reported, "{name}: {:?}", issues(&ran));
     }
 }
 
 #[test]
-fn memory_stays_constant_however_much_is_unpacked() {
+fn memory_use_does_not_depend_on_the_unpacked_size() {
     let tree = Tree::new();
     shell(
         &tree,
@@ -108,7 +108,7 @@ fn memory_stays_constant_however_much_is_unpacked() {
     );
     let mut command = tree.command(&["scan", "--files-only", "--threads", "1"]);
     use std::os::unix::process::CommandExt;
-    // Address space, which allocations that are never touched take, too.
+    // Limits the address space, which also counts allocations that are never used.
     let limit = 512 << 20;
     let mut bounded = std::process::Command::new("bash");
     bounded
@@ -116,21 +116,21 @@ fn memory_stays_constant_however_much_is_unpacked() {
         .env_clear()
         .args(["-c", &format!("ulimit -v {}; exec \"$0\" \"$@\"", limit >> 10)]);
     bounded.arg(command.get_program()).args(command.get_args());
-    let ran = crate::tree::Ran(bounded.output().expect("it runs"));
+    let ran = crate::support::tree::RunOutput(bounded.output().expect("the program runs"));
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     command.arg0("ddpatrol");
 }
 
 #[test]
-fn an_interrupt_ends_the_unpacking() {
+fn an_interrupt_stops_decompression() {
     let tree = Tree::new();
     shell(&tree, "head -c 900000000 /dev/zero | gzip -1 | gzip > a.gz");
     let mut child = tree.command(&["scan", "--files-only", "--report", "json"]);
-    let mut child = child.stdout(std::process::Stdio::null()).spawn().expect("it runs");
+    let mut child = child.stdout(std::process::Stdio::null()).spawn().expect("the program runs");
     std::thread::sleep(std::time::Duration::from_millis(200));
     let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a small number"));
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("the program runs");
     let started = std::time::Instant::now();
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(child.wait().expect("the program ends").code(), Some(130));
     assert!(started.elapsed().as_secs() < 5);
 }

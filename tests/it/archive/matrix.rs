@@ -1,27 +1,27 @@
-//! Every container, as a file, on standard input, and in other archives.
+//! Every container as a file, on standard input, and nested in other archives.
 
-use super::pack::{Container, containers, shell};
-use super::{JSON, places, text, token, told};
-use crate::tree::{Ran, Tree};
+use super::containers::{Container, containers, shell};
+use super::{JSON, issues, places, text, token};
+use crate::support::tree::{RunOutput, Tree};
 
-/// Checks that a scan found the token at one place and could read everything.
-fn check(ran: &Ran, what: &str, path: &str) {
-    assert_eq!(places(ran), [format!("{path}:401:6")], "{what}: {:?}", told(ran));
-    assert_eq!(ran.json()["complete"], true, "{what}: {:?}", told(ran));
-    assert!(told(ran).is_empty(), "{what}: {:?}", told(ran));
-    assert_eq!(ran.code(), Some(1), "{what}");
+/// Asserts that a complete scan found the token at exactly this path.
+fn check(ran: &RunOutput, name: &str, path: &str) {
+    assert_eq!(places(ran), [format!("{path}:401:6")], "{name}: {:?}", issues(ran));
+    assert_eq!(ran.json()["complete"], true, "{name}: {:?}", issues(ran));
+    assert!(issues(ran).is_empty(), "{name}: {:?}", issues(ran));
+    assert_eq!(ran.code(), Some(1), "{name}");
 }
 
 fn each(check: impl Fn(&Container, Tree, Vec<u8>)) {
     for container in containers() {
         let (tree, path) = container.pack(&text(&token(1)));
-        let bytes = std::fs::read(path).expect("it was made");
+        let bytes = std::fs::read(path).expect("the archive exists");
         check(container, tree, bytes);
     }
 }
 
 #[test]
-fn a_token_in_an_archive_that_is_a_file_is_found() {
+fn a_token_in_an_archive_file_is_found() {
     each(|container, tree, _| {
         let ran = tree.run(&[&JSON[..], &[&format!("out/{}", container.file)]].concat());
         check(&ran, container.file, &format!("out/{}{}", container.file, container.member));
@@ -32,7 +32,7 @@ fn a_token_in_an_archive_that_is_a_file_is_found() {
 fn a_token_in_an_archive_on_standard_input_is_found() {
     each(|container, tree, bytes| {
         let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &bytes);
-        // What is called after its file has no name there.
+        // On standard input there is no file name to derive the member's name from.
         let is_named = !matches!(
             container.file,
             "s.env.bz2"
@@ -66,14 +66,14 @@ fn a_token_in_an_archive_in_a_compressed_tar_is_found() {
 fn a_token_in_an_archive_in_a_zip_on_standard_input_is_found() {
     each(|container, tree, _| {
         shell(&tree, &format!("cd out; zip -q ../nest.zip {}", container.file));
-        let bytes = std::fs::read(tree.path().join("nest.zip")).expect("it was made");
+        let bytes = std::fs::read(tree.path().join("nest.zip")).expect("the archive exists");
         let ran = tree.run_with_input(&[&JSON[..], &["-"]].concat(), &bytes);
         check(&ran, container.file, &format!("stdin!/{}{}", container.file, container.member));
     });
 }
 
 #[test]
-fn archives_in_archives_are_opened_as_deep_as_is_asked_for() {
+fn nested_archives_are_opened_up_to_the_requested_depth() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     let tools = "zip -q 1.zip s.env; tar -czf 2.tgz 1.zip; 7z a -bd 3.7z 2.tgz > /dev/null
@@ -86,7 +86,7 @@ fn archives_in_archives_are_opened_as_deep_as_is_asked_for() {
     check(&ran, "eight", &format!("8.txz{path}"));
     let ran = tree.run(&[&JSON[..], &["9.zip"]].concat());
     assert_eq!((places(&ran).len(), ran.code()), (0, Some(2)));
-    let [(kind, place, message)] = &told(&ran)[..] else { panic!("{ran:?}") };
+    let [(kind, place, message)] = &issues(&ran)[..] else { panic!("{ran:?}") };
     assert_eq!((&**kind, place.ends_with("!/2.tgz!/1.zip")), ("unread", true));
     assert!(message.contains("--archive-depth"), "{message}");
     let ran = tree.run(&[&JSON[..], &["--archive-depth", "9", "9.zip"]].concat());
@@ -94,7 +94,7 @@ fn archives_in_archives_are_opened_as_deep_as_is_asked_for() {
 }
 
 #[test]
-fn archives_can_be_left_alone() {
+fn archives_are_not_opened_if_disabled() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     shell(&tree, "zip -q a.zip s.env; rm s.env");
@@ -104,7 +104,7 @@ fn archives_can_be_left_alone() {
 }
 
 #[test]
-fn what_was_unpacked_is_counted_and_told() {
+fn unpacked_bytes_and_members_are_counted_and_reported() {
     let tree = Tree::new();
     tree.write("s.env", text(&token(1)));
     tree.write("t.env", "nothing");
@@ -112,17 +112,17 @@ fn what_was_unpacked_is_counted_and_told() {
     let summary = tree.run(&JSON).json()["summary"].clone();
     assert_eq!((&summary["archives"], &summary["members"]), (&3.into(), &3.into()), "{summary}");
     assert!(summary["unpacked"].as_u64() > Some(10_000), "{summary}");
-    let told = tree.run(&["scan"]).stdout();
-    assert!(told.contains("Unpacked 3 archives with 3 members, "), "{told}");
+    let printed = tree.run(&["scan"]).stdout();
+    assert!(printed.contains("Unpacked 3 archives with 3 members, "), "{printed}");
 }
 
 #[test]
-fn many_workers_tell_the_same() {
+fn the_report_does_not_depend_on_the_number_of_workers() {
     let tree = Tree::new();
     for seed in 0..12 {
         tree.write(format!("s{seed}.env"), text(&token(seed)));
         shell(&tree, &format!("tar -czf {seed}.tgz s{seed}.env; zip -q {seed}.zip {seed}.tgz"));
     }
-    let told = |threads: &str| tree.run(&[&JSON[..], &["--threads", threads]].concat()).stdout();
-    assert_eq!(told("1"), told("7"));
+    let report = |threads: &str| tree.run(&[&JSON[..], &["--threads", threads]].concat()).stdout();
+    assert_eq!(report("1"), report("7"));
 }

@@ -1,41 +1,37 @@
-//! Archives: what independent programs pack away is found, and what cannot be read is told.
+//! Archives made by independent programs: tokens in them are found, unreadable parts are reported.
 
-mod damage;
+mod container_images;
+pub(crate) mod containers;
+mod damaged;
 mod formats;
-mod git;
-mod image;
+mod in_git;
 mod limits;
 mod matrix;
-mod names;
-pub(crate) mod pack;
-mod repository;
+mod member_names;
+mod repositories;
 mod zip;
 
-use crate::mint::{self, Random};
+use crate::support::mint::token;
 
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// Reports of a scan of files only.
+/// Scans files only and reports JSON.
 const JSON: [&str; 4] = ["scan", "--files-only", "--report", "json"];
 
-/// A text that compresses, with a token in line 401, column 6.
+/// Returns a compressible text with a token in line 401, column 6.
 fn text(token: &str) -> String {
     let lines: String = (0..400).map(|at| format!("line {} of a text\n", at % 7)).collect();
     format!("{lines}key: {token}\n{lines}")
 }
 
-/// The places of a JSON report as `path:line:column`.
-fn places(ran: &crate::tree::Ran) -> Vec<String> {
+/// Returns the locations of a JSON report as `path:line:column`.
+fn places(ran: &crate::support::tree::RunOutput) -> Vec<String> {
     ran.places()
         .into_iter()
         .map(|(_, path, line, column)| format!("{path}:{line}:{column}"))
         .collect()
 }
 
-/// The diagnostics of a JSON report: kind, path and message.
-fn told(ran: &crate::tree::Ran) -> Vec<(String, String, String)> {
+/// Returns the issues of a JSON report: kind, path and message.
+fn issues(ran: &crate::support::tree::RunOutput) -> Vec<(String, String, String)> {
     let report = ran.json();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
     let list = report["diagnostics"].as_array().expect("a list");

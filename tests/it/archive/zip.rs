@@ -1,10 +1,10 @@
-//! Zips whose directories do not say all, or say what is not so.
+//! Zips whose central directories are incomplete or wrong.
 
-use super::pack::{python, shell};
+use super::containers::{python, shell};
 use super::{JSON, token};
-use crate::tree::{Ran, Tree};
+use crate::support::tree::{RunOutput, Tree};
 
-/// Scans archives; everything must be readable, and the paths of what is found are returned.
+/// Scans an archive, which must yield no issue, and returns the paths of the findings.
 #[track_caller]
 fn scan(tree: &Tree, archive: &str) -> Vec<String> {
     let ran = tree.run(&[&JSON[..], &[archive, "--strict"]].concat());
@@ -12,7 +12,7 @@ fn scan(tree: &Tree, archive: &str) -> Vec<String> {
     paths(&ran)
 }
 
-fn paths(ran: &Ran) -> Vec<String> {
+fn paths(ran: &RunOutput) -> Vec<String> {
     let mut paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
     paths.sort();
     paths
@@ -25,10 +25,10 @@ fn files(tree: &Tree, seeds: std::ops::RangeInclusive<u64>) {
 }
 
 #[test]
-fn what_a_zips_directory_does_not_list_is_read() {
+fn zip_entries_missing_from_the_directory_are_scanned() {
     let tree = Tree::new();
     files(&tree, 1..=3);
-    // A program that reads zips holds their mark.
+    // A program that reads zips contains the signature of zip entries.
     let marks = b"PK\x03\x04 is a mark PK\x03\x04";
     tree.write("stub", [&b"\x7fELF"[..], marks, &[b'P'; 90]].concat());
     shell(
@@ -56,11 +56,11 @@ END
 }
 
 #[test]
-fn what_lies_behind_an_end_record_is_read() {
+fn bytes_after_the_end_record_are_scanned() {
     let tree = Tree::new();
     files(&tree, 1..=3);
     shell(&tree, "zip -q a.zip s1; zip -q b.zip s2; zip -q c.zip s3");
-    // Entries without a directory, behind a zip and between two; an empty end record in a gap.
+    // Entries without a directory after a zip and between two zips; empty end records in a gap.
     python(
         &tree,
         "
@@ -88,7 +88,7 @@ for name, parts in {
 }
 
 #[test]
-fn what_a_hostile_directory_claims_hides_nothing_and_stops_nothing() {
+fn a_hostile_central_directory_hides_nothing_and_stops_nothing() {
     let tree = Tree::new();
     files(&tree, 1..=2);
     shell(&tree, "zip -q a.zip s1; zip -q b.zip s2");
@@ -103,17 +103,17 @@ hidden = a[:a.rindex(b'PK\\1\\2')]
 def end(directory, offset):
     return directory + b'PK\\5\\6' + struct.pack('<4H2LH', 0, 0, 1, 1, len(directory), offset, 0)
 directory = bytearray(rest[:rest.rindex(b'PK\\5\\6')])
-# A length that reaches over the entries behind.
+# A length that extends over the following entries.
 long = bytearray(directory)
 long[20:24] = struct.pack('<L', len(hidden) + struct.unpack('<L', directory[20:24])[0])
 open('long', 'wb').write(entries + hidden + end(bytes(long), len(entries + hidden)))
-# One without measure.
+# The maximum length.
 name, extra = struct.unpack('<2H', directory[28:32])
 wide = bytearray(directory[:46 + name]) + struct.pack('<2HQ', 1, 8, 2**64 - 1)
 wide[20:24] = b'\\xff' * 4
 wide[30:34] = struct.pack('<2H', 12, 0)
 open('wide', 'wb').write(hidden + entries + end(bytes(wide), 0))
-# A locator that points out of everything, in a gap.
+# A locator in a gap that points out of the file.
 locator = b'PK\\6\\7' + struct.pack('<LQL', 0, 2**64 - 1, 1)
 first = a[:a.rindex(b'PK\\5\\6')] + locator + a[a.rindex(b'PK\\5\\6'):]
 open('locator', 'wb').write(first + b)

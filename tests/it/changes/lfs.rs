@@ -1,11 +1,11 @@
-//! Git LFS: changes are judged by the objects behind their pointers.
+//! Git LFS: changes are judged by the objects of their pointers.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
-/// A pointer as Git LFS writes it.
+/// Returns a pointer as Git LFS writes it.
 fn pointer(content: &[u8]) -> String {
     let size = content.len();
     format!(
@@ -18,12 +18,12 @@ fn oid(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Puts an object into a store, and returns its file.
+/// Writes an object into a store and returns its file.
 fn put(repo: &Repo, store: &str, content: &[u8]) -> PathBuf {
     let oid = oid(content);
     let path = format!("{store}/objects/{}/{}/{oid}", &oid[..2], &oid[2..4]);
     repo.write(&path, content);
-    repo.root.join(path)
+    repo.path().join(path)
 }
 
 #[track_caller]
@@ -33,26 +33,29 @@ fn assert_staged(repo: &Repo, expected: &str) {
 }
 
 #[test]
-fn git_lfs_itself_is_read_by_hooks_and_ranges() {
-    let repo = Repo::of(&[("a", "clean")]);
+fn lfs_objects_are_scanned_by_hooks_and_ranges() {
+    let repo = Repo::with_files(&[("a", "clean")]);
     repo.git(&["lfs", "install", "--local"]);
     repo.git(&["lfs", "track", "*.env"]);
-    repo.commit(&[], "tracked");
+    repo.commit_files(&[], "tracked");
     assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
     let text = format!("line\nKEY={}\n", token(1));
     repo.stage(&[("folder/prod.env", &text)]);
     let blob = repo.git(&["show", ":folder/prod.env"]);
     assert!(blob.starts_with("version https://git-lfs"), "{blob}");
     assert_staged(&repo, "1; new folder/prod.env");
-    let output = repo.try_git(&repo.root, &["commit", "-q", "-m", "a leak"], "");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains("folder/prod.env:2:5: proven"), "{told}");
+    let output = repo.try_git(repo.path(), &["commit", "-q", "-m", "a leak"], "");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && printed.contains("folder/prod.env:2:5: proven"),
+        "{printed}"
+    );
     repo.git(&["commit", "-q", "--no-verify", "-m", "a leak"]);
     let ran = repo.run(&["range", "--report", "json", "HEAD~1..HEAD"]);
     assert_eq!(verdict(&ran), "1; new folder/prod.env", "{ran:?}");
     let place = &ran.json()["findings"][0]["locations"][0];
     assert_eq!(place["git"]["introduced"]["commit"], repo.id("HEAD"));
-    // An edit beside it is no leak, and neither is a move.
+    // Neither an edit next to the token nor a move is a leak.
     repo.stage(&[("folder/prod.env", &format!("{text}more\n"))]);
     assert_staged(&repo, "0; 1 already there");
     repo.git(&["mv", "folder/prod.env", "other.env"]);
@@ -60,8 +63,8 @@ fn git_lfs_itself_is_read_by_hooks_and_ranges() {
 }
 
 #[test]
-fn an_object_that_is_not_here_is_reported() {
-    let repo = Repo::of(&[("a", "clean")]);
+fn a_missing_lfs_object_is_reported() {
+    let repo = Repo::with_files(&[("a", "clean")]);
     let content = format!("KEY={}", token(1));
     repo.stage(&[("prod.env", &pointer(content.as_bytes()))]);
     let gaps = || {
@@ -69,43 +72,43 @@ fn an_object_that_is_not_here_is_reported() {
         assert_eq!(verdict(&ran), "0", "{ran:?}");
         ran.json()["diagnostics"].to_string()
     };
-    let told = gaps();
-    assert!(told.contains("git lfs fetch") && told.contains("prod.env"), "{told}");
-    assert!(told.contains("\"opaque\""), "{told}");
+    let printed = gaps();
+    assert!(printed.contains("git lfs fetch") && printed.contains("prod.env"), "{printed}");
+    assert!(printed.contains("\"opaque\""), "{printed}");
     assert_eq!(repo.run(&["staged", "--strict"]).code(), Some(2));
     repo.git(&["commit", "-q", "-m", "a pointer"]);
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
     assert_eq!(repo.run(&["range", "HEAD"]).code(), Some(0));
-    // A later change does not tell of it again.
+    // A later change does not report the object again.
     repo.stage(&[("b", "clean")]);
     assert_eq!(gaps(), "[]");
     let path = put(&repo, ".git/lfs", content.as_bytes());
     let ran = repo.run(&["range", "HEAD", "--report", "json"]);
     assert_eq!(verdict(&ran), "1; new prod.env", "{ran:?}");
-    // What is there has another size, or is no file.
+    // The stored object has another size or is not a file.
     std::fs::write(&path, "short").expect("a file");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
-    std::fs::remove_file(&path).expect("it is there");
+    std::fs::remove_file(&path).expect("the file exists");
     std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
-    std::fs::remove_file(&path).expect("it is there");
+    std::fs::remove_file(&path).expect("the file exists");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     assert_eq!(repo.run(&["range", "HEAD", "--strict"]).code(), Some(2));
 }
 
 #[test]
-fn objects_are_read_from_where_the_configuration_says() {
-    let repo = Repo::of(&[("a", "clean")]);
+fn lfs_objects_are_read_from_the_configured_storage() {
+    let repo = Repo::with_files(&[("a", "clean")]);
     let content = format!("KEY={}", token(1));
     repo.stage(&[("prod.env", &pointer(content.as_bytes()))]);
     put(&repo, ".git/elsewhere", content.as_bytes());
     assert_staged(&repo, "0");
     repo.git(&["config", "lfs.storage", "elsewhere"]);
     assert_staged(&repo, "1; new prod.env");
-    repo.git(&["config", "lfs.storage", &repo.root.join(".git/elsewhere").to_string_lossy()]);
+    repo.git(&["config", "lfs.storage", &repo.path().join(".git/elsewhere").to_string_lossy()]);
     assert_staged(&repo, "1; new prod.env");
     repo.git(&["worktree", "add", "-q", "../linked"]);
-    let linked = repo.outside().join("linked");
+    let linked = repo.parent().join("linked");
     std::fs::write(linked.join("prod.env"), pointer(content.as_bytes())).expect("a file");
     assert!(repo.try_git(&linked, &["add", "prod.env"], "").status.success());
     let ran = repo.run_in(&linked, &["staged", "--report", "json"], &[]);
@@ -113,8 +116,8 @@ fn objects_are_read_from_where_the_configuration_says() {
 }
 
 #[test]
-fn a_large_object_and_an_archive_are_read_to_their_ends() {
-    let repo = Repo::of(&[("a", "clean")]);
+fn a_large_lfs_object_and_an_lfs_archive_are_scanned_completely() {
+    let repo = Repo::with_files(&[("a", "clean")]);
     let mut large = vec![b'\n'; 20 << 20];
     large.extend_from_slice(token(1).as_bytes());
     put(&repo, ".git/lfs", &large);

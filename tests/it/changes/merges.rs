@@ -1,17 +1,17 @@
-//! Merges, cherry-picks, reverts and rebases: what other parents have is not new.
+//! Merges, cherry-picks, reverts and rebases: a token of another parent is not new.
 
-use super::repo::Repo;
 use super::{token, verdict};
+use crate::support::repo::Repo;
 use std::process::Output;
 
 fn hooked(files: &[(&str, &str)]) -> Repo {
-    let repo = Repo::of(files);
+    let repo = Repo::with_files(files);
     let ran = repo.run(&["hook", "install"]);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     repo
 }
 
-/// Commits past the hooks.
+/// Commits without running the hooks.
 fn commit(repo: &Repo, files: &[(&str, &str)]) -> String {
     repo.stage(files);
     repo.git(&["commit", "-q", "--no-verify", "--allow-empty", "-m", "a commit"]);
@@ -23,7 +23,7 @@ fn branch(repo: &Repo, name: &str, from: &str) {
 }
 
 fn git(repo: &Repo, arguments: &[&str]) -> Output {
-    repo.try_git(&repo.root, arguments, "")
+    repo.try_git(repo.path(), arguments, "")
 }
 
 #[track_caller]
@@ -32,13 +32,13 @@ fn passes(repo: &Repo, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {output:?}");
 }
 
-/// Runs git, which a hook must stop, and returns what the hook prints.
+/// Runs git, which a hook must block, and returns the output of the hook.
 #[track_caller]
-fn stopped(repo: &Repo, arguments: &[&str]) -> String {
+fn blocked(repo: &Repo, arguments: &[&str]) -> String {
     let output = git(repo, arguments);
-    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!output.status.success() && told.contains(": proven"), "{arguments:?}: {told}");
-    told
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!output.status.success() && printed.contains(": proven"), "{arguments:?}: {printed}");
+    printed
 }
 
 #[track_caller]
@@ -53,8 +53,8 @@ fn assert_staged(repo: &Repo, expected: &str) {
     assert_eq!(verdict(&ran), expected, "{ran:?}");
 }
 
-/// `main` has a token in a file of its own, and another version of `m` than `feature`, which is
-/// checked out.
+/// Creates a repository where `main` has a token in its own file and a different version of `m` than
+/// `feature`, which is checked out.
 fn two_branches() -> Repo {
     let repo = hooked(&[("m", "base\n")]);
     branch(&repo, "feature", "main");
@@ -66,7 +66,7 @@ fn two_branches() -> Repo {
 }
 
 #[test]
-fn a_merge_that_brings_a_file_as_it_is_passes() {
+fn a_merge_with_unchanged_files_passes() {
     let repo = two_branches();
     passes(&repo, &["merge", "--no-edit", "main"]);
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
@@ -76,33 +76,36 @@ fn a_merge_that_brings_a_file_as_it_is_passes() {
 }
 
 #[test]
-fn a_conflict_that_is_resolved_passes_unless_a_token_is_added() {
+fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     let repo = two_branches();
     commit(&repo, &[("m", "mine\n")]);
     conflicts(&repo, &["merge", "main"]);
     repo.stage(&[("m", &token(2))]);
     assert_staged(&repo, "1; new m");
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("m:1:1: proven") && !told.contains("main.env"), "{told}");
-    // The advice must not drop what the other side has changed.
-    assert!(told.contains("a merge is in progress") && !told.contains("reset --"), "{told}");
-    // The token of the other side's file is not new there, whatever is added beside it.
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(printed.contains("m:1:1: proven") && !printed.contains("main.env"), "{printed}");
+    // The advice must not drop changes of the other side.
+    assert!(
+        printed.contains("a merge is in progress") && !printed.contains("reset --"),
+        "{printed}"
+    );
+    // The token in the other side's file is not new there, even with additions next to it.
     repo.stage(&[("m", "both\n"), ("main.env", &format!("{}\nmore\n", token(1)))]);
     assert_staged(&repo, "0; 1 already there");
     repo.stage(&[("main.env", &format!("{}\n{}\n", token(1), token(2)))]);
     assert_staged(&repo, "1; new main.env; 1 already there");
-    // At another path it is new.
+    // At another path the token is new.
     repo.git(&["rm", "-q", "--cached", "main.env"]);
     repo.stage(&[("copy", &token(1)), ("main.env", &token(1))]);
     let ran = repo.run(&["staged", "--report", "json"]);
     assert_eq!(verdict(&ran), "0; moved copy from main.env");
-    std::fs::remove_file(repo.root.join("copy")).expect("it is there");
+    std::fs::remove_file(repo.path().join("copy")).expect("the file exists");
     repo.git(&["add", "-A"]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
 }
 
 #[test]
-fn a_file_in_a_folder_that_one_side_has_renamed_passes() {
+fn a_file_in_a_folder_renamed_by_one_side_passes() {
     let files: Vec<(String, String)> =
         (0..5).map(|at| (format!("old/{at}"), format!("file {at}\n").repeat(9))).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
@@ -114,11 +117,11 @@ fn a_file_in_a_folder_that_one_side_has_renamed_passes() {
     commit(&repo, &[]);
     repo.git(&["config", "merge.directoryRenames", "true"]);
     passes(&repo, &["merge", "--no-edit", "theirs"]);
-    assert!(repo.root.join("renamed/new.env").exists(), "git has moved it");
+    assert!(repo.path().join("renamed/new.env").exists(), "git has moved the file");
 }
 
 #[test]
-fn the_name_of_a_file_that_a_merge_brings_passes() {
+fn a_token_in_a_file_name_from_the_other_side_passes() {
     let repo = two_branches();
     repo.git(&["checkout", "-q", "main"]);
     commit(&repo, &[(&format!("{}/a.txt", token(3)), "clean")]);
@@ -133,7 +136,7 @@ fn the_name_of_a_file_that_a_merge_brings_passes() {
 }
 
 #[test]
-fn an_octopus_merge_passes_unless_a_token_is_added() {
+fn an_octopus_merge_passes_unless_it_adds_a_token() {
     let repo = hooked(&[("a", "clean")]);
     for (seed, name) in [(1, "one"), (2, "two"), (3, "three")] {
         branch(&repo, name, "main");
@@ -155,7 +158,7 @@ fn an_octopus_merge_passes_unless_a_token_is_added() {
     repo.git(&[&merge[..], &["--no-commit"]].concat());
     assert_staged(&repo, "0");
     commit(&repo, &[("one", &format!("{}\n{}", token(1), token(4))), ("evil", &token(5))]);
-    // Each parent has what it has; the merge itself brings two more.
+    // Tokens of the parents are not new; the merge itself adds two.
     range("HEAD", "1; new evil; new one; 1 already there");
     let all = repo.run(&["range", "--report", "json", "HEAD", "^one", "^two", "^three"]);
     assert_eq!(verdict(&all), "1; new evil; new one; 1 already there", "{all:?}");
@@ -173,13 +176,13 @@ fn a_merge_that_moves_a_token_to_another_file_is_judged() {
     let range = |revisions: &[&str]| {
         verdict(&repo.run(&[&["range", "--report", "json"], revisions].concat()))
     };
-    // `b` has it in one parent, and the merge takes it away there.
+    // One parent has the token in `b`, and the merge removes it there.
     assert_eq!(range(&["HEAD"]), "1; moved a from b; new a");
     assert_eq!(range(&["HEAD~1..HEAD"]), "1; new a; new a; new b");
 }
 
 #[test]
-fn what_is_picked_reverted_or_rebased_is_not_new() {
+fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     let repo = hooked(&[("m", "base\n"), ("old.env", &token(5))]);
     branch(&repo, "side", "main");
     commit(&repo, &[("m", &format!("side\n{}\n", token(1)))]);
@@ -188,9 +191,12 @@ fn what_is_picked_reverted_or_rebased_is_not_new() {
 
     conflicts(&repo, &["cherry-pick", "side"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(2)))]);
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("m:3:1: proven") && !told.contains("m:2:1"), "{told}");
-    assert!(told.contains("a cherry-pick is in progress") && !told.contains("reset --"), "{told}");
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
+    assert!(
+        printed.contains("a cherry-pick is in progress") && !printed.contains("reset --"),
+        "{printed}"
+    );
     repo.stage(&[("m", &format!("both\n{}\n", token(1)))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
     repo.git(&["reset", "-q", "--hard", &ours]);
@@ -200,9 +206,12 @@ fn what_is_picked_reverted_or_rebased_is_not_new() {
     commit(&repo, &[("old.env", "another\n")]);
     conflicts(&repo, &["revert", "--no-edit", &removal]);
     repo.stage(&[("old.env", &format!("{}\n{}\n", token(5), token(3)))]);
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("old.env:2:1: proven") && !told.contains("old.env:1:1"), "{told}");
-    assert!(told.contains("a revert is in progress"), "{told}");
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(
+        printed.contains("old.env:2:1: proven") && !printed.contains("old.env:1:1"),
+        "{printed}"
+    );
+    assert!(printed.contains("a revert is in progress"), "{printed}");
     repo.stage(&[("old.env", &token(5))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
     repo.git(&["reset", "-q", "--hard", &ours]);
@@ -210,30 +219,30 @@ fn what_is_picked_reverted_or_rebased_is_not_new() {
     repo.git(&["checkout", "-q", "side"]);
     conflicts(&repo, &["rebase", "main"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(4)))]);
-    let told = stopped(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(told.contains("m:3:1: proven") && !told.contains("m:2:1"), "{told}");
-    assert!(told.contains("a rebase is in progress"), "{told}");
+    let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
+    assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
+    assert!(printed.contains("a rebase is in progress"), "{printed}");
     repo.stage(&[("m", &format!("both\n{}\n", token(1)))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);
     passes(&repo, &["rebase", "--continue"]);
 }
 
 #[test]
-fn a_merge_in_a_linked_work_tree_is_its_own() {
+fn a_merge_in_a_linked_work_tree_does_not_affect_the_main_one() {
     let repo = two_branches();
     repo.git(&["worktree", "add", "-q", "-b", "linked", "../linked", "feature"]);
-    let linked = repo.outside().join("linked");
+    let linked = repo.parent().join("linked");
     let merge = ["merge", "-q", "--no-commit", "--no-ff", "main"];
     assert!(repo.try_git(&linked, &merge, "").status.success());
     let ran = repo.run_in(&linked, &["staged", "--report", "json"], &[]);
     assert_eq!(verdict(&ran), "0");
-    // Here no merge is in progress.
+    // In the main work tree no merge is in progress.
     repo.stage(&[("main.env", &token(1))]);
     assert_staged(&repo, "1; new main.env");
 }
 
 #[test]
-fn a_merge_head_that_cannot_be_read_makes_everything_new() {
+fn an_unreadable_merge_head_makes_every_token_new() {
     let repo = two_branches();
     passes(&repo, &["merge", "-q", "--no-commit", "--no-ff", "main"]);
     repo.write(".git/MERGE_HEAD", format!("{}\n", "1".repeat(40)));

@@ -1,31 +1,26 @@
-//! What a change brings: `staged`, `range`, and both as hooks of the real `git`.
+//! Tokens added by a change: `staged`, `range`, `pre-push` and `pre-receive`, also as hooks of `git`.
 
-mod base;
-mod hooks;
-mod installed;
+mod hook_install;
+mod hook_managers;
 mod lfs;
-mod managed;
+mod many_refs;
 mod merges;
-mod paths;
-mod push;
+mod pre_push;
+mod pushes;
 mod range;
-mod references;
-mod remotes;
-pub(crate) mod repo;
+mod range_base;
+mod reports;
 mod staged;
-mod told;
+mod staged_hook;
+mod staged_paths;
 
-use crate::mint::{self, Random};
-use crate::tree::Ran;
+use crate::support::mint::token;
+use crate::support::tree::RunOutput;
 
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// Says how a JSON report judges: the exit code, each place, how many tokens were there before.
+/// Summarizes a JSON report: exit code, status of each location, number of preexisting tokens.
 ///
-/// Such as `1; new a.txt; moved c from b; 2 already there`.
-fn verdict(ran: &Ran) -> String {
+/// Example: `1; new a.txt; moved c from b; 2 already there`.
+fn verdict(ran: &RunOutput) -> String {
     let report = ran.json();
     let mut places = Vec::new();
     for finding in report["findings"].as_array().expect("a list") {
@@ -36,7 +31,7 @@ fn verdict(ran: &Ran) -> String {
             };
             let path = place["path"].as_str().unwrap_or("a commit");
             let from = place["moved_from"].as_str().map(|path| format!(" from {path}"));
-            let standing = place["standing"].as_str().expect("a standing");
+            let standing = place["standing"].as_str().expect("a status");
             places.push(format!("; {standing} {part}{path}{}", from.unwrap_or_default()));
         }
     }
@@ -51,12 +46,12 @@ fn verdict(ran: &Ran) -> String {
     format!("{code}{}{there}", places.concat())
 }
 
-/// Asserts that a run could not judge and says why.
+/// Asserts that a run failed with these words in its messages.
 #[track_caller]
-fn assert_fails_with(ran: &Ran, words: &[&str]) {
+fn assert_fails_with(ran: &RunOutput, words: &[&str]) {
     assert_eq!(ran.code(), Some(2), "{ran:?}");
-    let told = ran.stdout() + &ran.stderr();
+    let printed = ran.stdout() + &ran.stderr();
     for word in words {
-        assert!(told.contains(word), "{word:?} is not in {told}");
+        assert!(printed.contains(word), "{word:?} is not in {printed}");
     }
 }

@@ -1,10 +1,10 @@
-//! `ddpatrol range`: every commit that HEAD brings and BASE lacks.
+//! `ddpatrol range`: every commit that is reachable from HEAD and not from BASE.
 
-use super::repo::Repo;
 use super::{assert_fails_with, token, verdict};
-use crate::tree::Ran;
+use crate::support::repo::Repo;
+use crate::support::tree::RunOutput;
 
-fn range(repo: &Repo, revisions: &[&str]) -> Ran {
+fn range(repo: &Repo, revisions: &[&str]) -> RunOutput {
     repo.run(&[&["range", "--report", "json"], revisions].concat())
 }
 
@@ -15,11 +15,11 @@ fn assert_range(repo: &Repo, revisions: &[&str], expected: &str) {
 }
 
 #[test]
-fn a_range_is_spelled_as_git_does() {
-    let repo = Repo::of(&[("a", &token(9))]);
+fn a_range_uses_git_revision_syntax() {
+    let repo = Repo::with_files(&[("a", &token(9))]);
     repo.git(&["branch", "base"]);
-    repo.commit(&[("b", &token(1))], "one");
-    repo.commit(&[("c", &token(2))], "two");
+    repo.commit_files(&[("b", &token(1))], "one");
+    repo.commit_files(&[("c", &token(2))], "two");
     repo.git(&["tag", "-a", "-m", "a tag", "tag"]);
     repo.git(&["tag", "-a", "-m", "a tag", "base-tag", "base"]);
     let both = "1; new b; new c";
@@ -45,10 +45,10 @@ fn a_range_is_spelled_as_git_does() {
 
 #[test]
 fn revisions_are_read_from_standard_input() {
-    let repo = Repo::of(&[("a", "clean")]);
+    let repo = Repo::with_files(&[("a", "clean")]);
     let base = repo.id("HEAD");
-    let one = repo.commit(&[("b", &token(1))], "one");
-    let two = repo.commit(&[("b", &format!("{}\nedited", token(1)))], "two");
+    let one = repo.commit_files(&[("b", &token(1))], "one");
+    let two = repo.commit_files(&[("b", &format!("{}\nedited", token(1)))], "two");
     let zeros = "0".repeat(40);
     for (input, expected) in [
         (format!("{base}..{two}\n"), "1; new b"),
@@ -57,7 +57,7 @@ fn revisions_are_read_from_standard_input() {
         // As `git rev-list` lists them: each is compared with its parent.
         (format!("{two}\n{one}\n"), "1; new b"),
         (format!("{two}\n"), "0; 1 already there"),
-        // What git tells the hooks `pre-push` and `pre-receive`.
+        // The input that git gives to the hooks `pre-push` and `pre-receive`.
         (format!("refs/heads/main {two} refs/heads/main {base}\n"), "1; new b"),
         (format!("HEAD~1 {one} refs/heads/main {base}\n"), "1; new b"),
         (format!("(delete) {zeros} refs/heads/main {two}\n"), "0"),
@@ -70,19 +70,19 @@ fn revisions_are_read_from_standard_input() {
     for nothing in ["", "\n"] {
         let ran = repo.run_with_input(&["range", "--stdin", "--report", "json"], nothing);
         assert_eq!((ran.code(), verdict(&ran)), (Some(0), "0".to_owned()), "{ran:?}");
-        let told = "no revisions on standard input: nothing was scanned";
-        assert_eq!(ran.json()["notes"][0], told, "{ran:?}");
+        let printed = "no revisions on standard input: nothing was scanned";
+        assert_eq!(ran.json()["notes"][0], printed, "{ran:?}");
     }
     let ran = repo.run_with_input(&["range", "--stdin"], "one two\n");
     assert_fails_with(&ran, &["one two"]);
 }
 
 #[test]
-fn single_commits_are_judged_each_alone() {
-    let repo = Repo::of(&[("a", "clean")]);
-    repo.commit(&[("a", &token(1))], "brings it");
-    repo.commit(&[("a", &format!("{}\nx", token(1)))], "edits beside it");
-    repo.commit(&[("a", &format!("{}\ny", token(1)))], "edits once more");
+fn single_commits_are_judged_separately() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.commit_files(&[("a", &token(1))], "brings it");
+    repo.commit_files(&[("a", &format!("{}\nx", token(1)))], "edits beside it");
+    repo.commit_files(&[("a", &format!("{}\ny", token(1)))], "edits once more");
     assert_range(&repo, &["HEAD"], "0; 1 already there");
     assert_range(&repo, &["HEAD", "HEAD~2"], "1; new a");
     assert_range(&repo, &["HEAD~2", "HEAD"], "1; new a");
@@ -90,27 +90,27 @@ fn single_commits_are_judged_each_alone() {
 }
 
 #[test]
-fn what_came_and_went_inside_the_range_is_new() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let id = repo.commit(&[("a", &token(1))], "came");
-    repo.commit(&[("a", "clean")], "went");
+fn a_token_added_and_removed_within_the_range_is_new() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let id = repo.commit_files(&[("a", &token(1))], "came");
+    repo.commit_files(&[("a", "clean")], "went");
     let ran = range(&repo, &["HEAD~2..HEAD"]);
     assert_eq!(verdict(&ran), "1; new a");
     let place = &ran.json()["findings"][0]["locations"][0];
     assert_eq!(place["git"]["introduced"]["commit"], id, "{place}");
     assert_range(&repo, &["HEAD~1..HEAD"], "0");
     let text = repo.run(&["range", "HEAD~2..HEAD"]).stdout();
-    assert!(text.contains("introduced by") && text.contains("Ada") && text.contains("came"));
+    assert!(text.contains("introduced by") && text.contains("Ann AUTHOR") && text.contains("came"));
 }
 
 #[test]
-fn three_edits_of_one_file_tell_each_token_once_and_in_its_commit() {
+fn each_token_of_three_edits_is_reported_once_with_its_commit() {
     let old = token(9);
-    let repo = Repo::of(&[("a", &old)]);
-    let first = repo.commit(&[("a", &format!("{old}\n{}", token(1)))], "one");
-    repo.commit(&[("a", &format!("edited\n{old}\n{}", token(1)))], "two");
+    let repo = Repo::with_files(&[("a", &old)]);
+    let first = repo.commit_files(&[("a", &format!("{old}\n{}", token(1)))], "one");
+    repo.commit_files(&[("a", &format!("edited\n{old}\n{}", token(1)))], "two");
     let third =
-        repo.commit(&[("a", &format!("edited\n{old}\n{}\n{}", token(1), token(2)))], "three");
+        repo.commit_files(&[("a", &format!("edited\n{old}\n{}\n{}", token(1), token(2)))], "three");
     let ran = range(&repo, &["HEAD~3..HEAD"]);
     assert_eq!(verdict(&ran), "1; new a; new a; 1 already there");
     let report = ran.json();
@@ -126,14 +126,14 @@ fn three_edits_of_one_file_tell_each_token_once_and_in_its_commit() {
 }
 
 #[test]
-fn a_token_that_only_a_merge_brings_is_found() {
-    let repo = Repo::of(&[("a", "base"), ("b", "base")]);
+fn a_token_added_by_a_merge_commit_is_new() {
+    let repo = Repo::with_files(&[("a", "base"), ("b", "base")]);
     repo.git(&["checkout", "-q", "-b", "side"]);
-    repo.commit(&[("b", "side")], "side");
+    repo.commit_files(&[("b", "side")], "side");
     repo.git(&["checkout", "-q", "main"]);
-    repo.commit(&[("a", "main")], "main");
+    repo.commit_files(&[("a", "main")], "main");
     repo.git(&["merge", "-q", "--no-commit", "side"]);
-    repo.commit(&[("a", &token(1))], "an evil merge");
+    repo.commit_files(&[("a", &token(1))], "an evil merge");
     assert_range(&repo, &["main~1..main"], "1; new a");
     assert_range(&repo, &["main"], "1; new a");
     assert_range(&repo, &["side..main"], "1; new a");
@@ -141,52 +141,52 @@ fn a_token_that_only_a_merge_brings_is_found() {
 }
 
 #[test]
-fn a_merge_of_the_base_brings_nothing_of_the_base() {
-    let repo = Repo::of(&[("a", "base\n\n\n\n"), ("b", "base")]);
+fn merging_the_base_adds_no_token_of_the_base() {
+    let repo = Repo::with_files(&[("a", "base\n\n\n\n"), ("b", "base")]);
     repo.git(&["checkout", "-q", "-b", "feature"]);
-    repo.commit(&[("a", "base\n\n\n\nfeature\n")], "feature");
+    repo.commit_files(&[("a", "base\n\n\n\nfeature\n")], "feature");
     repo.git(&["checkout", "-q", "main"]);
     let both = format!("{}\nbase\n\n\n\n", token(1));
-    repo.commit(&[("a", &both), ("new", &token(2))], "main");
+    repo.commit_files(&[("a", &both), ("new", &token(2))], "main");
     repo.git(&["checkout", "-q", "feature"]);
     repo.git(&["merge", "-q", "-m", "merge main", "main"]);
     assert_range(&repo, &["main..feature"], "0; 1 already there");
-    repo.commit(&[("b", &token(3))], "more");
+    repo.commit_files(&[("b", &token(3))], "more");
     assert_range(&repo, &["main..feature"], "1; new b; 1 already there");
 }
 
 #[test]
-fn an_edit_beside_a_token_that_the_base_has_removed_since_passes() {
-    let repo = Repo::of(&[("a", &token(1))]);
+fn an_edit_next_to_a_token_that_the_base_later_removed_passes() {
+    let repo = Repo::with_files(&[("a", &token(1))]);
     repo.git(&["checkout", "-q", "-b", "feature"]);
-    repo.commit(&[("a", &format!("{}\nbeside", token(1)))], "edit");
+    repo.commit_files(&[("a", &format!("{}\nbeside", token(1)))], "edit");
     repo.git(&["checkout", "-q", "main"]);
-    repo.commit(&[("a", "gone")], "remove");
+    repo.commit_files(&[("a", "gone")], "remove");
     for spelling in ["main..feature", "main...feature"] {
         assert_range(&repo, &[spelling], "0; 1 already there");
     }
 }
 
 #[test]
-fn messages_authors_and_names_are_read() {
-    let repo = Repo::of(&[("a", "clean")]);
-    repo.commit(&[("a", "edited")], &format!("subject\n\nsee {}", token(1)));
+fn messages_authors_and_file_names_are_scanned() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.commit_files(&[("a", "edited")], &format!("subject\n\nsee {}", token(1)));
     assert_range(&repo, &["HEAD"], "1; new commit of a commit");
     let author = format!("{} <a@example.org>", token(2));
     repo.git(&["commit", "-q", "--allow-empty", "--author", &author, "-m", "an author"]);
     assert_range(&repo, &["HEAD"], "1; new commit of a commit");
-    repo.commit(&[(&format!("{}/x", token(3)), "")], "a folder");
+    repo.commit_files(&[(&format!("{}/x", token(3)), "")], "a folder");
     let ran = range(&repo, &["HEAD"]);
     assert!(verdict(&ran).starts_with("1; new name of ddpat_"), "{ran:?}");
-    repo.commit(&[(&format!("{}/x", token(3)), "y")], "an edit");
+    repo.commit_files(&[(&format!("{}/x", token(3)), "y")], "an edit");
     assert_range(&repo, &["HEAD"], "0");
-    repo.commit(&[(&format!("{}/y", token(3)), "y")], "one more file in that folder");
+    repo.commit_files(&[(&format!("{}/y", token(3)), "y")], "one more file in that folder");
     assert_range(&repo, &["HEAD"], "0");
 }
 
 #[test]
-fn the_message_of_a_tag_that_is_brought_is_read() {
-    let repo = Repo::of(&[("a", "clean")]);
+fn the_message_of_a_tag_in_the_range_is_scanned() {
+    let repo = Repo::with_files(&[("a", "clean")]);
     repo.git(&["tag", "-a", "-m", &token(1), "inner"]);
     repo.git(&["tag", "-a", "-m", "outer", "outer", "inner"]);
     for tag in ["inner", "outer"] {
@@ -199,37 +199,37 @@ fn the_message_of_a_tag_that_is_brought_is_read() {
 }
 
 #[test]
-fn moves_and_renames_pass_and_copies_do_not() {
-    let repo = Repo::of(&[("from", &token(1)), ("to", "clean"), ("old", &token(2))]);
-    repo.commit(&[("from", "gone"), ("to", &token(1))], "move");
+fn moved_and_renamed_tokens_pass_and_copied_tokens_fail() {
+    let repo = Repo::with_files(&[("from", &token(1)), ("to", "clean"), ("old", &token(2))]);
+    repo.commit_files(&[("from", "gone"), ("to", &token(1))], "move");
     assert_range(&repo, &["HEAD"], "0; moved to from from");
     repo.git(&["mv", "old", "new"]);
-    repo.commit(&[], "rename");
+    repo.commit_files(&[], "rename");
     assert_range(&repo, &["HEAD"], "0; moved new from old");
-    // What does not fail is no error.
-    let told = repo.run(&["range", "HEAD", "--report", "github"]).stdout();
-    assert!(told.starts_with("::warning file=new") && !told.contains("::error"), "{told}");
+    // SARIF results that do not fail have no level `error`.
+    let printed = repo.run(&["range", "HEAD", "--report", "github"]).stdout();
+    assert!(printed.starts_with("::warning file=new") && !printed.contains("::error"), "{printed}");
     let sarif = repo.run(&["range", "HEAD", "--report", "sarif"]).json();
     assert_eq!(sarif["runs"][0]["results"][0]["level"], "warning", "{sarif}");
     assert_range(&repo, &["HEAD~2..HEAD"], "0; moved new from old; moved to from from");
-    repo.commit(&[("copy", &token(1))], "copy");
+    repo.commit_files(&[("copy", &token(1))], "copy");
     assert_range(&repo, &["HEAD"], "1; new copy");
 }
 
 #[test]
-fn a_file_that_becomes_a_folder_is_read() {
-    let repo = Repo::of(&[("it", &token(1)), ("b", "clean")]);
+fn a_file_that_becomes_a_folder_is_scanned() {
+    let repo = Repo::with_files(&[("it", &token(1)), ("b", "clean")]);
     repo.git(&["rm", "-q", "it"]);
-    repo.commit(&[("it/inner", &token(2)), ("it/moved", &token(1))], "a folder");
+    repo.commit_files(&[("it/inner", &token(2)), ("it/moved", &token(1))], "a folder");
     assert_range(&repo, &["HEAD"], "1; moved it/moved from it; new it/inner");
     repo.git(&["rm", "-q", "-r", "it"]);
-    repo.commit(&[("it", &format!("{} {}", token(2), token(3)))], "a file");
+    repo.commit_files(&[("it", &format!("{} {}", token(2), token(3)))], "a file");
     assert_range(&repo, &["HEAD"], "1; moved it from it/inner; new it");
 }
 
 #[test]
-fn notes_and_root_commits_are_commits_too() {
-    let repo = Repo::of(&[("a", &token(1))]);
+fn notes_and_root_commits_are_scanned() {
+    let repo = Repo::with_files(&[("a", &token(1))]);
     assert_range(&repo, &["HEAD"], "1; new a");
     repo.git(&["notes", "add", "-m", "clean"]);
     repo.git(&["notes", "append", "-m", &token(2)]);
@@ -238,11 +238,11 @@ fn notes_and_root_commits_are_commits_too() {
 }
 
 #[test]
-fn repositories_of_every_format_have_ranges() {
+fn ranges_work_in_every_repository_format() {
     for arguments in [&["--object-format=sha256"][..], &["--ref-format=reftable"]] {
-        let repo = Repo::with(arguments);
-        repo.commit(&[("a", &token(1))], "base");
-        repo.commit(&[("a", &format!("{} {}", token(1), token(2)))], "more");
+        let repo = Repo::init(arguments);
+        repo.commit_files(&[("a", &token(1))], "base");
+        repo.commit_files(&[("a", &format!("{} {}", token(1), token(2)))], "more");
         assert_range(&repo, &["HEAD~1..HEAD"], "1; new a; 1 already there");
         let zeros = "0".repeat(repo.id("HEAD").len());
         assert_range(&repo, &[&format!("{zeros}..HEAD")], "1; new a; new a");
@@ -250,18 +250,18 @@ fn repositories_of_every_format_have_ranges() {
 }
 
 #[test]
-fn without_git_a_plain_repository_is_read_by_the_library() {
-    let repo = Repo::of(&[("a", "clean")]);
-    repo.commit(&[("a", &token(1))], "one");
+fn a_plain_repository_is_read_without_the_git_program() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.commit_files(&[("a", &token(1))], "one");
     let arguments = ["range", "--report", "json", "HEAD~1..main"];
-    let ran = repo.run_in(&repo.root, &arguments, &[("PATH", "/nowhere")]);
+    let ran = repo.run_in(repo.path(), &arguments, &[("PATH", "/nowhere")]);
     assert_eq!(verdict(&ran), "1; new a");
 }
 
 #[test]
-fn a_revision_is_never_an_option() {
-    let repo = Repo::of(&[("a", "clean")]);
-    let output = repo.root.join("written");
+fn a_revision_is_never_parsed_as_an_option() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    let output = repo.path().join("written");
     let option = format!("--output={}", output.display());
     for revision in [option.as_str(), "--all", "-h", "--git-dir=/", "^--all", "--all..HEAD"] {
         let ran = repo.run(&["range", "--", revision]);
@@ -273,14 +273,15 @@ fn a_revision_is_never_an_option() {
 }
 
 #[test]
-fn what_is_missing_is_told_once() {
-    let repo = Repo::of(&[("a", "clean")]);
-    repo.commit(&[("a", &token(1))], "a leak");
-    std::fs::write(repo.root.join(".git/objects/info/alternates"), "/nonexistent/objects\n")
+fn a_missing_object_is_reported_once() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.commit_files(&[("a", &token(1))], "a leak");
+    std::fs::write(repo.path().join(".git/objects/info/alternates"), "/nonexistent/objects\n")
         .expect("a file");
     let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]);
     let report = ran.json();
     let diagnostics = report["diagnostics"].as_array().expect("a list");
-    let told = |it: &&serde_json::Value| it["message"].to_string().contains("/nonexistent/objects");
-    assert_eq!(diagnostics.iter().filter(told).count(), 1, "{report:#}");
+    let printed =
+        |it: &&serde_json::Value| it["message"].to_string().contains("/nonexistent/objects");
+    assert_eq!(diagnostics.iter().filter(printed).count(), 1, "{report:#}");
 }

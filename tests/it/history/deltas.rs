@@ -1,16 +1,16 @@
-//! The objects that hold a token are those of a search of what `git cat-file` prints.
+//! Objects with tokens, compared with a search in the output of `git cat-file`.
 
-use super::names::{Planted, planted};
+use super::redaction::{Planted, planted};
 use super::{introduced, token};
-use crate::mint::{self, Random};
-use crate::repo::Repo;
+use crate::support::mint::{self, Random};
+use crate::support::repo::Repo;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The objects that hold each token and its offsets in them, by a search of what `git cat-file`
-/// prints.
+/// Returns the objects that contain each token and its offsets, by a search in the output of
+/// `git cat-file`.
 fn naive(repo: &Repo, tokens: &[String]) -> BTreeMap<String, BTreeSet<(String, u64)>> {
     let all = ["cat-file", "--batch-all-objects", "--unordered", "--batch"];
-    let stream = repo.bytes(&all, "");
+    let stream = repo.git_bytes(&all, "");
     let mut found: BTreeMap<String, BTreeSet<(String, u64)>> = BTreeMap::new();
     let mut rest = &stream[..];
     while !rest.is_empty() {
@@ -31,7 +31,7 @@ fn naive(repo: &Repo, tokens: &[String]) -> BTreeMap<String, BTreeSet<(String, u
 }
 
 fn assert_objects_are_those_of_git(repo: &Repo, tokens: &[String]) {
-    let ran = repo.history();
+    let ran = repo.scan_history();
     let expected = naive(repo, tokens);
     assert_eq!(expected.len(), tokens.len(), "every token is planted");
     for token in tokens {
@@ -48,12 +48,12 @@ fn assert_objects_are_those_of_git(repo: &Repo, tokens: &[String]) {
 }
 
 #[test]
-fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_packed() {
+fn matches_equal_a_naive_search_for_every_packing() {
     let repo = Repo::new();
     let tokens: Vec<String> = (1..=4).map(token).collect();
     let mut random = Random(3);
     let mut lines: Vec<String> = (0..60).map(|_| random.base62(40)).collect();
-    // One stream makes all commits, many times as fast as as many calls of git.
+    // One `git fast-import` stream is much faster than one git process for each commit.
     let mut stream = String::new();
     for version in 0..200 {
         for _ in 0..3 {
@@ -71,7 +71,7 @@ fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_pa
                 text.insert(at, format!("{}{token}", "é".repeat(random.below(9))));
             }
         }
-        // A token cut in two, and one right behind another.
+        // A token cut in two, and one directly after another.
         text.push(tokens[0][..40].to_owned());
         text.push(format!("{}{}", tokens[1], tokens[2]));
         let text = text.join("\n");
@@ -82,7 +82,7 @@ fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_pa
         let name = &tokens[version % 4];
         stream += &format!("M 644 inline names/{name}-{}\ndata 0\n\n", version % 7);
     }
-    repo.feed(&["fast-import", "--quiet"], stream);
+    repo.git_with_input(&["fast-import", "--quiet"], stream);
     repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
     assert_objects_are_those_of_git(&repo, &tokens);
     repo.git(&["-c", "pack.packSizeLimit=1m", "repack", "-adfq", "--depth=4000", "--window=50"]);
@@ -91,9 +91,9 @@ fn the_objects_that_hold_a_token_are_those_of_a_naive_search_however_they_are_pa
     assert_objects_are_those_of_git(&repo, &tokens);
     let packs: Vec<_> =
         repo.packs(".pack").into_iter().map(|it| std::fs::read(it).expect("one")).collect();
-    repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("it is ours"));
+    repo.packs("").into_iter().for_each(|it| std::fs::remove_file(it).expect("a writable file"));
     for pack in packs {
-        repo.feed(&["unpack-objects", "-q"], pack);
+        repo.git_with_input(&["unpack-objects", "-q"], pack);
     }
     assert_objects_are_those_of_git(&repo, &tokens);
 }
@@ -123,9 +123,9 @@ fn the_number_of_workers_changes_nothing() {
     }
 }
 
-/// Each token's objects and the offsets and lengths of what spells it in them.
+/// Returns the objects of each token, with the offset and length of each occurrence.
 fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
-    let report = repo.history().json();
+    let report = repo.scan_history().json();
     let findings = report["findings"].as_array().expect("a list").iter();
     let mut objects: BTreeMap<String, BTreeSet<(String, u64, u64)>> = BTreeMap::new();
     for finding in findings {
@@ -143,10 +143,10 @@ fn objects(repo: &Repo) -> BTreeMap<String, BTreeSet<(String, u64, u64)>> {
     objects
 }
 
-/// A text in one of the disguises that small edits make and unmake. Gentle ones are those that do not
-/// have a file searched whole for good.
+/// Returns a token in an encoding that small edits create and destroy. With `gentle`, only encodings that
+/// do not make every later version of a file be scanned completely.
 fn disguised(random: &mut Random, token: &str, gentle: bool) -> Vec<u8> {
-    use crate::encode::{self, ESCAPES, Which};
+    use crate::support::encode::{self, ESCAPES, Which};
     let text = format!("{}{token}{}", random.text(b"abc ", 3), random.text(b"xyz ", 3));
     let json =
         format!("{{\"kind\": \"Secret\", \"token\": \"{}\"}}", encode::base64(text.as_bytes()));
@@ -172,7 +172,7 @@ fn disguised(random: &mut Random, token: &str, gentle: bool) -> Vec<u8> {
 }
 
 #[test]
-fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
+fn encoded_tokens_in_deltas_equal_those_of_a_full_scan() {
     for seed in 0..12 {
         let gentle = seed % 2 == 1;
         let repo = Repo::new();
@@ -191,7 +191,7 @@ fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
             for _ in 0..1 + random.below(3) {
                 let at = random.below(content.len());
                 match random.below(6) {
-                    // What is cut here and put back there makes junctions of copies.
+                    // Cutting and reinserting text creates junctions of copy instructions.
                     0 => {
                         let end = content.len().min(at + random.below(300));
                         let part: Vec<u8> = content.drain(at..end).collect();
@@ -230,7 +230,7 @@ fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
             stream.extend(&content);
             stream.push(b'\n');
         }
-        repo.feed(&["fast-import", "--quiet"], stream);
+        repo.git_with_input(&["fast-import", "--quiet"], stream);
         repo.git(&["repack", "-adfq", "--depth=200", "--window=50"]);
         let packed = objects(&repo);
         assert!(packed.len() >= if gentle { 1 } else { 4 }, "{seed}: {packed:?}");
@@ -240,15 +240,19 @@ fn versions_hold_the_disguised_tokens_that_a_search_of_each_finds() {
 }
 
 #[test]
-fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_again() {
+fn a_line_joined_with_the_next_one_by_an_edit_is_scanned_again() {
     let repo = Repo::new();
     let mut random = Random(77);
     let filler: String =
         (0..80).map(|_| random.text(b"abcdef ghi klm opq r s", 60) + "\n").collect();
     let token = mint::classic(&mut random, "npm_", 30);
-    // Two lines, the first of which ends within the head, and neither long enough to be decoded whole.
+    // The first of two lines ends within the head, and neither is long enough to be decoded alone.
     let text = format!("{}{token}", random.base62(43));
-    let lines = crate::encode::folded(&crate::encode::base64(text.as_bytes()), 60, "\n# ");
+    let lines = crate::support::encode::folded(
+        &crate::support::encode::base64(text.as_bytes()),
+        60,
+        "\n# ",
+    );
     assert_eq!(lines.split("\n# ").map(str::len).collect::<Vec<_>>(), [60, 52]);
     let apart = lines.replacen("\n# ", "\n! # ", 1);
     for (seconds, lines) in [(1, &lines), (2, &apart)] {
@@ -263,7 +267,7 @@ fn a_line_that_goes_on_once_what_stands_before_the_next_one_is_gone_is_searched_
 }
 
 #[test]
-fn versions_of_trees_that_change_at_one_place_are_each_read() {
+fn tree_versions_that_differ_in_one_entry_are_all_scanned() {
     let repo = Repo::new();
     for dir in 0..40 {
         for file in 0..9 {
@@ -271,7 +275,7 @@ fn versions_of_trees_that_change_at_one_place_are_each_read() {
         }
     }
     repo.commit("clean");
-    // The same entry of each tree, at one offset in all of them; one brings a token.
+    // The same entry at the same offset in each tree; one entry name contains a token.
     let mut commits = Vec::new();
     for turn in 0..4 {
         for dir in 0..40 {
@@ -284,7 +288,7 @@ fn versions_of_trees_that_change_at_one_place_are_each_read() {
     }
     for depth in ["--depth=1", "--depth=50"] {
         repo.git(&["repack", "-adfq", "--window=250", depth]);
-        let place = repo.history().place(&token(1));
+        let place = repo.scan_history().only_location(&token(1));
         assert_eq!(place["path"], "d25/f5", "{depth}: {place}");
         assert_eq!(introduced(&place), commits[1], "{depth}: {place}");
         assert_eq!(place["git"]["removed"][0]["commit"], commits[2], "{depth}: {place}");

@@ -1,28 +1,24 @@
-//! The whole history of repositories that the real `git` made.
+//! Scans of the whole history of repositories created by the real `git`.
 
-mod broken;
+mod attribution;
+mod cache;
+mod corrupt;
 mod deltas;
-mod large;
+mod hidden_places;
+mod large_blobs;
 mod lfs;
-mod names;
-mod places;
-mod stores;
-mod traces;
+mod object_stores;
+mod redaction;
 
-use crate::mint::{self, Random};
+use crate::support::mint::token;
 use serde_json::Value;
 
-/// A Datadog token.
-fn token(seed: u64) -> String {
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
-}
-
-/// The commit that brought the token to this place; empty if none did.
+/// Returns the commit that introduced the token at a location, or an empty string.
 fn introduced(place: &Value) -> &str {
     place["git"]["introduced"]["commit"].as_str().unwrap_or_default()
 }
 
-/// The commits that took the token away from this place.
+/// Returns the commits that removed the token from a location.
 fn removed(place: &Value) -> Vec<&str> {
     let list = place["git"]["removed"].as_array().expect("a list").iter();
     list.map(|it| it["commit"].as_str().expect("an id")).collect()
@@ -34,5 +30,5 @@ fn refs(place: &Value) -> Vec<&str> {
 }
 
 fn is_reachable(place: &Value) -> bool {
-    place["git"]["reachable"].as_bool().expect("a truth value")
+    place["git"]["reachable"].as_bool().expect("a boolean")
 }

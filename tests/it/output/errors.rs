@@ -1,11 +1,12 @@
-//! Error messages: each names what failed, where, and how to fix it.
+//! Error messages: each names the failure, the place and the fix.
 
 use super::assert_ran;
-use super::scene::{gzip, token};
-use crate::repo::Repo;
-use crate::tree::Tree;
+use super::fixture::gzip;
+use crate::support::mint::token;
+use crate::support::repo::Repo;
+use crate::support::tree::Tree;
 
-/// Runs commands in a folder with these files; one snapshot for each.
+/// Runs commands in a folder with these files and compares each output with a snapshot.
 fn fail(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {
     let tree = Tree::new();
     for (name, content) in files {
@@ -202,7 +203,7 @@ fn revisions_and_repositories() {
         ("range-option", &["range", "--", "--output=x"]),
         ("hook-global-and-repo", &["hook", "install", "--global", "--repo", "."]),
     ] {
-        assert_ran(&format!("error-{name}"), repo.path(), &repo.run_at(repo.path(), args));
+        assert_ran(&format!("error-{name}"), repo.path(), &repo.run_without_git(repo.path(), args));
     }
 }
 
@@ -220,9 +221,9 @@ fn broken_repositories() {
         let repo = Repo::new();
         repo.commit_file("a", "text");
         repo.write(file, content);
-        let ran = repo.run_at(repo.path(), &["scan"]);
+        let ran = repo.run_without_git(repo.path(), &["scan"]);
         assert_ran(&format!("error-broken-{name}-scan"), repo.path(), &ran);
-        let ran = repo.run_at(repo.path(), &["staged"]);
+        let ran = repo.run_without_git(repo.path(), &["staged"]);
         assert_ran(&format!("error-broken-{name}-staged"), repo.path(), &ran);
     }
 }

@@ -1,9 +1,9 @@
 //! Help and manual page of every command.
 
 use super::assert_text;
-use crate::tree::Tree;
+use crate::support::tree::Tree;
 
-/// Lists all commands by reading the program's own help, so that a new one cannot be forgotten.
+/// Lists all commands by parsing the program's help, so that a new one cannot be forgotten.
 fn commands(tree: &Tree, above: &[String]) -> Vec<Vec<String>> {
     let args: Vec<&str> = above.iter().map(String::as_str).chain(["--help"]).collect();
     let help = tree.run(&args).stdout();

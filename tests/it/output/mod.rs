@@ -1,17 +1,17 @@
-//! Snapshots of everything that the program prints: help, manual pages, reports and error messages.
+//! Snapshots of all output of the program: help, manual pages, reports and error messages.
 //!
 //! A change of wording or layout appears as a reviewed diff of a file in `snapshots/`. Review with
 //! `cargo insta review`, or run with `INSTA_UPDATE=always` and read the diff.
 
 mod errors;
+mod fixture;
 mod help;
 mod reports;
-mod scene;
 
-use crate::tree::Ran;
+use crate::support::tree::RunOutput;
 use std::path::Path;
 
-/// Asserts that a text equals its snapshot, with what differs from run to run replaced: the
+/// Asserts that a text equals its snapshot. Replaces text that differs between runs: the
 /// temporary folder, the version, and durations.
 #[track_caller]
 fn assert_text(name: &str, folder: &Path, text: &str) {
@@ -31,9 +31,9 @@ fn assert_text(name: &str, folder: &Path, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// Asserts how a command ended and what it printed.
+/// Asserts the exit code and the output of a command.
 #[track_caller]
-fn assert_ran(name: &str, folder: &Path, ran: &Ran) {
+fn assert_ran(name: &str, folder: &Path, ran: &RunOutput) {
     let code = ran.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
     let text = format!(
         "exit code: {code}\n----- standard output -----\n{}\n----- standard error -----\n{}",

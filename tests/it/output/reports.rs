@@ -1,10 +1,11 @@
 //! Reports of every format and command.
 
-use super::scene::{gzip, repository, token};
+use super::fixture::{gzip, repository};
 use super::{assert_ran, assert_text};
-use crate::mint::{self, Random};
-use crate::repo::Repo;
-use crate::tree::Tree;
+use crate::support::mint::token;
+use crate::support::mint::{self, Random};
+use crate::support::repo::Repo;
+use crate::support::tree::Tree;
 
 const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
 
@@ -13,7 +14,7 @@ fn a_scan_is_reported_in_every_format() {
     let repo = repository();
     for format in FORMATS {
         let args = ["scan", "--show-shaped", "--threads", "1", "--report", format];
-        let ran = repo.run_at(repo.path(), &args);
+        let ran = repo.run_without_git(repo.path(), &args);
         assert_ran(&format!("report-scan-{format}"), repo.path(), &ran);
     }
 }
@@ -21,9 +22,9 @@ fn a_scan_is_reported_in_every_format() {
 #[test]
 fn a_text_report_has_colours_only_on_request() {
     let repo = repository();
-    let ran = repo.run_at(repo.path(), &["scan", "--color", "always"]);
+    let ran = repo.run_without_git(repo.path(), &["scan", "--color", "always"]);
     assert_ran("report-scan-text-colour", repo.path(), &ran);
-    let ran = repo.run_at(repo.path(), &["scan", "--quiet"]);
+    let ran = repo.run_without_git(repo.path(), &["scan", "--quiet"]);
     assert_ran("report-scan-text-quiet", repo.path(), &ran);
 }
 
@@ -50,7 +51,7 @@ fn an_incomplete_scan_is_reported_in_every_format() {
 }
 
 #[test]
-fn files_that_are_left_out_are_counted_in_the_report() {
+fn skipped_files_are_counted_in_the_report() {
     let tree = Tree::new();
     tree.write("big.bin", vec![0; 4_000]);
     tree.write("skip/x.txt", token(1));
@@ -63,7 +64,7 @@ fn files_that_are_left_out_are_counted_in_the_report() {
     }
 }
 
-/// A repository with a base and one commit that adds a token, moves one, and keeps one.
+/// Creates a repository with a base and one commit that adds, moves and keeps a token.
 fn changed() -> Repo {
     let repo = Repo::new();
     repo.write("kept.env", format!("A={}\n", token(1)));
@@ -81,10 +82,10 @@ fn staged_content_is_reported_in_every_format() {
     let repo = changed();
     repo.git(&["add", "-A"]);
     for format in FORMATS {
-        let ran = repo.run_at(repo.path(), &["staged", "--report", format]);
+        let ran = repo.run_without_git(repo.path(), &["staged", "--report", format]);
         assert_ran(&format!("report-staged-{format}"), repo.path(), &ran);
     }
-    let ran = repo.run_at(repo.path(), &["staged", "--all"]);
+    let ran = repo.run_without_git(repo.path(), &["staged", "--all"]);
     assert_ran("report-staged-all", repo.path(), &ran);
 }
 
@@ -93,7 +94,7 @@ fn a_range_is_reported_in_every_format() {
     let repo = changed();
     repo.commit("the change");
     for format in FORMATS {
-        let ran = repo.run_at(repo.path(), &["range", "base..HEAD", "--report", format]);
+        let ran = repo.run_without_git(repo.path(), &["range", "base..HEAD", "--report", format]);
         assert_ran(&format!("report-range-{format}"), repo.path(), &ran);
     }
 }
@@ -102,7 +103,7 @@ fn a_range_is_reported_in_every_format() {
 fn a_commit_message_is_reported() {
     let repo = Repo::new();
     let message = repo.write(".git/COMMIT_EDITMSG", format!("use {}\n", token(1)));
-    let ran = repo.run_at(repo.path(), &["commit-msg", message.to_str().expect("UTF-8")]);
+    let ran = repo.run_without_git(repo.path(), &["commit-msg", message.to_str().expect("UTF-8")]);
     assert_ran("report-commit-msg", repo.path(), &ran);
 }
 
@@ -122,7 +123,7 @@ fn saved_reports_are_shown_and_compared() {
     tree.write("a.txt", token(1));
     tree.write("b.txt", token(2));
     let _ = tree.run(&["scan", "--report", "json=old.json"]);
-    std::fs::remove_file(tree.path().join("a.txt")).expect("it is there");
+    std::fs::remove_file(tree.path().join("a.txt")).expect("the file exists");
     tree.write("c.txt", token(3));
     let _ = tree.run(&["scan", "--exclude", "old.json", "--report", "json=new.json"]);
     for format in FORMATS {
@@ -172,7 +173,7 @@ fn baselines_are_written_updated_and_shown() {
 }
 
 #[test]
-fn tokens_are_explained_one_by_one() {
+fn check_explains_each_token() {
     let tree = Tree::new();
     let mut wrong = token(2);
     wrong.replace_range(40..41, if &wrong[40..41] == "x" { "y" } else { "x" });
@@ -189,7 +190,7 @@ fn rules_are_listed_shown_and_checked() {
 }
 
 #[test]
-fn hooks_say_what_they_did() {
+fn hook_commands_report_their_changes() {
     let repo = Repo::new();
     for (name, args) in [
         ("hook-status-none", &["hook", "status"][..]),
@@ -200,6 +201,6 @@ fn hooks_say_what_they_did() {
         ("hook-uninstall", &["hook", "uninstall"]),
         ("hook-uninstall-again", &["hook", "uninstall"]),
     ] {
-        assert_ran(name, repo.path(), &repo.run_at(repo.path(), args));
+        assert_ran(name, repo.path(), &repo.run_without_git(repo.path(), args));
     }
 }

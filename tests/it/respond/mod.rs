@@ -1,13 +1,13 @@
-//! `--verify` and `--revoke`. The issuers are stand-ins: the real ones cannot be reached from a test,
-//! but for `ddpatrold`, with which `scripts/journey.sh` goes the whole way.
+//! `--verify` and `--revoke` against stub issuers. No test contacts a real issuer;
+//! `scripts/journey.sh` tests the whole way with `ddpatrold`.
 
-mod hostile;
-mod issuer;
 mod revoke;
+mod stub_issuer;
+mod tampered_reports;
 mod verify;
 
-use crate::mint::{self, Random};
-use crate::tree::{Ran, Tree};
+use crate::support::mint::{self, Random};
+use crate::support::tree::{RunOutput, Tree};
 use serde_json::Value;
 
 const LIVE: &str = r#"{"status":"ok"}"#;
@@ -21,13 +21,13 @@ fn github(seed: u64) -> String {
     mint::classic(&mut Random(seed), "ghp_", 30)
 }
 
-/// Scans a tree with further arguments and returns the run.
-fn scan(tree: &Tree, args: &[&str]) -> Ran {
+/// Scans a tree with further arguments.
+fn scan(tree: &Tree, args: &[&str]) -> RunOutput {
     tree.run(&[&["scan", "--files-only", "--report", "json"], args].concat())
 }
 
-/// The field of the only finding.
-fn only(ran: &Ran, field: &str) -> Value {
+/// Returns a field of the only finding.
+fn only(ran: &RunOutput, field: &str) -> Value {
     let document = ran.json();
     let findings = document["findings"].as_array().expect("a list").clone();
     assert_eq!(findings.len(), 1, "{ran:?}");

@@ -1,10 +1,10 @@
-//! Revocations: what is shown, asked, sent, and told.
+//! Revocations: preview, confirmation, requests and outcomes.
 
-use super::issuer::Issuer;
+use super::stub_issuer::Issuer;
 use super::{LIVE, datadog, github, only, scan, tree_with};
-use crate::mint::{self, Random};
-use crate::repo::Repo;
-use crate::tree::{Ran, Tree};
+use crate::support::mint::{self, Random};
+use crate::support::repo::Repo;
+use crate::support::tree::{RunOutput, Tree};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 const ADMIN: &str = "an-administrators-token";
 const ACCOUNT: &str = "11111111-2222-4333-8444-555555555555";
 
-/// An issuer that takes leak reports and answers each entry the same.
+/// Starts an issuer that accepts leak reports and answers each entry with the same status.
 fn reporting(status: &'static str) -> Issuer {
     Issuer::start(move |asked, _| {
         let entries = asked.body["reports"].as_array().map_or(0, Vec::len);
@@ -20,15 +20,15 @@ fn reporting(status: &'static str) -> Issuer {
     })
 }
 
-/// Runs with an administrator's token in the environment.
-fn run_as_admin(tree: &Tree, args: &[&str]) -> Ran {
+/// Runs ddpatrol with an administrator's token in the environment.
+fn run_as_admin(tree: &Tree, args: &[&str]) -> RunOutput {
     let mut command = tree.command(args);
     command.env("DDPATROL_DATADOG_TOKEN", ADMIN);
-    Ran(command.output().expect("it runs"))
+    RunOutput(command.output().expect("the program runs"))
 }
 
 #[test]
-fn our_own_service_revokes_by_a_report_that_says_where() {
+fn ddpatrold_revokes_by_a_leak_report_with_the_location() {
     let issuer = reporting("revoked");
     let token = datadog(1);
     let ran = scan(&tree_with(&token), &["--revoke", "--yes", "--issuer", &issuer.url]);
@@ -43,7 +43,7 @@ fn our_own_service_revokes_by_a_report_that_says_where() {
 }
 
 #[test]
-fn outcomes_of_a_report_are_told_as_they_are() {
+fn outcomes_of_a_leak_report_are_shown() {
     for (status, outcome, code) in [
         ("revoked", "revoked", 0),
         ("already_revoked", "already_dead", 0),
@@ -61,7 +61,7 @@ fn outcomes_of_a_report_are_told_as_they_are() {
 }
 
 #[test]
-fn an_answer_that_is_not_the_services_is_a_failure() {
+fn an_unexpected_response_is_a_failure() {
     for (status, body) in [(200, "{}"), (200, r#"{"results":[]}"#), (404, "no"), (413, "{}")] {
         let issuer = Issuer::always(status, "", body);
         let ran = scan(&tree_with(&datadog(3)), &["--revoke", "--yes", "--issuer", &issuer.url]);
@@ -85,7 +85,7 @@ fn nothing_is_revoked_without_consent() {
 }
 
 #[test]
-fn datadogs_tokens_are_deleted_by_the_id_that_the_alias_spells() {
+fn datadog_tokens_are_deleted_by_the_id_in_the_alias() {
     let (other, right) =
         (Issuer::always(404, "", r#"{"errors":["Not Found"]}"#), Issuer::always(204, "", ""));
     let tree = tree_with(&datadog(5));
@@ -104,23 +104,23 @@ fn datadogs_tokens_are_deleted_by_the_id_that_the_alias_spells() {
     assert_eq!(asked[0].bearer.as_deref(), Some(ADMIN), "the found token is not sent");
     assert!(!format!("{ran:?}").contains(ADMIN));
     let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
-    let told = only(&ran, "revocation");
-    assert_eq!(told["outcome"], "cannot_revoke");
-    assert!(told["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
+    let printed = only(&ran, "revocation");
+    assert_eq!(printed["outcome"], "cannot_revoke");
+    assert!(printed["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
 }
 
 #[test]
-fn a_site_that_refuses_the_administrator_is_a_failure() {
+fn a_site_that_rejects_the_administrator_is_a_failure() {
     let issuer = Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#);
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
     let ran = run_as_admin(&tree_with(&datadog(6)), &args);
-    let told = only(&ran, "revocation");
-    assert_eq!(told["outcome"], "failed");
-    assert!(told["detail"].as_str().is_some_and(|it| it.contains("administrator")), "{told}");
+    let printed = only(&ran, "revocation");
+    assert_eq!(printed["outcome"], "failed");
+    assert!(printed["detail"].as_str().is_some_and(|it| it.contains("administrator")), "{printed}");
 }
 
 #[test]
-fn a_service_accounts_token_needs_the_accounts_id() {
+fn a_service_account_token_needs_the_account_id() {
     let issuer = Issuer::always(204, "", "");
     let tree = tree_with(&mint::datadog(&mut Random(7), "ddsat_", 43, 0));
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--datadog-site", &issuer.url];
@@ -134,7 +134,7 @@ fn a_service_accounts_token_needs_the_accounts_id() {
 }
 
 #[test]
-fn github_takes_a_thousand_tokens_a_call_and_no_login() {
+fn github_accepts_a_thousand_tokens_per_request_without_authentication() {
     let api = Issuer::always(202, "", "{}");
     let tokens: Vec<String> = (0..1_001).map(github).collect();
     let tree = tree_with(&tokens.join("\n"));
@@ -153,7 +153,7 @@ fn github_takes_a_thousand_tokens_a_call_and_no_login() {
 }
 
 #[test]
-fn a_token_that_was_verified_dead_is_not_revoked() {
+fn a_dead_token_is_not_revoked() {
     let issuer = Issuer::always(401, "", super::REFUSED);
     let args = ["--verify", "--verify-pause", "2", "--revoke", "--yes", "--issuer", &issuer.url];
     let ran = scan(&tree_with(&datadog(8)), &args);
@@ -162,7 +162,7 @@ fn a_token_that_was_verified_dead_is_not_revoked() {
 }
 
 #[test]
-fn a_saved_report_suffices_where_the_id_does() {
+fn a_saved_report_is_enough_if_only_the_id_is_needed() {
     let (site, api) = (Issuer::always(204, "", ""), Issuer::always(202, "", "{}"));
     let tree = tree_with(&format!("{} {}", datadog(9), github(9)));
     tree.write("r.json", scan(&tree, &[]).stdout());
@@ -204,7 +204,7 @@ fn a_saved_report_suffices_where_the_id_does() {
 }
 
 #[test]
-fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
+fn tokens_of_staged_changes_and_ranges_are_revoked() {
     let issuer = reporting("revoked");
     let repo = Repo::new();
     repo.commit_file("a", "nothing");
@@ -213,7 +213,7 @@ fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
     repo.git(&["add", "c"]);
     for args in [&["staged"][..], &["range", "HEAD"]] {
         let more = ["--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
-        let ran = repo.run_at(repo.path(), &[args, &more].concat());
+        let ran = repo.run_without_git(repo.path(), &[args, &more].concat());
         assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{args:?} {ran:?}");
     }
     let tokens: Vec<_> =
@@ -222,26 +222,26 @@ fn what_is_staged_and_what_a_range_brings_is_revoked_in_the_same_way() {
 }
 
 #[test]
-fn what_the_scanned_content_says_does_not_steer_where_tokens_go() {
+fn scanned_content_does_not_control_where_tokens_are_sent() {
     let (thief, issuer) = (Issuer::always(200, "", LIVE), reporting("revoked"));
     let tree = tree_with(&datadog(12));
     for name in ["ddpatrol.toml", ".env"] {
         tree.write(name, format!("issuer = \"{0}\"\nDDPATROL_ISSUER={0}\n", thief.url));
     }
-    // A configuration that tries is refused, before anything is sent anywhere.
+    // A configuration with an issuer URL is rejected before any request.
     tree.write(".ddpatrol.toml", format!("issuer = \"{}\"\n", thief.url));
     let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stderr().contains(".ddpatrol.toml:1:1: unknown field `issuer`"), "{ran:?}");
     assert!(thief.asked().is_empty() && issuer.asked().is_empty());
-    std::fs::remove_file(tree.path().join(".ddpatrol.toml")).expect("it is there");
+    std::fs::remove_file(tree.path().join(".ddpatrol.toml")).expect("the file exists");
     let ran = scan(&tree, &["--revoke", "--yes", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
     assert!(thief.asked().is_empty());
 }
 
 #[test]
-fn a_report_that_was_changed_revokes_nothing() {
+fn a_modified_report_revokes_nothing() {
     let site = Issuer::always(204, "", "");
     let other = datadog(14);
     let tree = tree_with(&datadog(13));
@@ -267,11 +267,11 @@ fn a_report_that_was_changed_revokes_nothing() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
+fn on_a_terminal_revocation_asks_for_confirmation() {
     for (answer, outcome, calls) in [("y", "revoked: by leak report", 1), ("n", "NOT REVOKED", 0)] {
         let issuer = reporting("revoked");
         let tree = tree_with(&datadog(15));
-        // util-linux's `script` gives the command a terminal of its own.
+        // util-linux's `script` runs the program in a terminal.
         let program = env!("CARGO_BIN_EXE_ddpatrol");
         let line = format!("{program} scan --revoke --issuer {}", issuer.url);
         let mut command = Command::new("script");
@@ -281,14 +281,14 @@ fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
         let mut output = child.stdout.take().expect("a pipe");
         let (mut shown, mut byte) = (Vec::new(), [0]);
         while !shown.ends_with(b"[y/N] ") {
-            assert_eq!(output.read(&mut byte).expect("it asks"), 1, "it asks");
+            assert_eq!(output.read(&mut byte).expect("it asks"), 1, "the program prompts");
             shown.push(byte[0]);
         }
-        assert!(issuer.asked().is_empty(), "it asks before it acts");
+        assert!(issuer.asked().is_empty(), "no request before the confirmation");
         let mut input = child.stdin.take().expect("a pipe");
         input.write_all(format!("{answer}\n").as_bytes()).expect("it reads");
-        output.read_to_end(&mut shown).expect("it ends");
-        assert_eq!(child.wait().expect("it ends").code(), Some(1));
+        output.read_to_end(&mut shown).expect("the program ends");
+        assert_eq!(child.wait().expect("the program ends").code(), Some(1));
         let shown = String::from_utf8_lossy(&shown).into_owned();
         assert!(
             shown.contains("will be revoked: by leak report") && shown.contains(outcome),
@@ -299,20 +299,23 @@ fn on_a_terminal_it_asks_and_does_what_the_user_answers() {
 }
 
 #[test]
-fn a_service_of_ones_own_is_told_of_no_service_accounts_token() {
+fn a_custom_service_receives_no_service_account_token() {
     let issuer = Issuer::always(204, "", "");
     let tree = tree_with(&mint::datadog(&mut Random(21), "ddsat_", 43, 0));
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
     let mut command = tree.command(&[&args[..], &["--service-account", ACCOUNT]].concat());
-    let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("it runs");
-    let told = only(&Ran(output), "revocation");
-    assert_eq!(told["outcome"], "cannot_revoke");
-    assert!(told["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
+    let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("the program runs");
+    let printed = only(&RunOutput(output), "revocation");
+    assert_eq!(printed["outcome"], "cannot_revoke");
+    assert!(
+        printed["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")),
+        "{printed}"
+    );
     assert!(issuer.asked().is_empty());
 }
 
 #[test]
-fn what_proves_nothing_leaves_no_saved_report() {
+fn a_shaped_candidate_of_a_saved_report_is_not_sent() {
     use sha2::Digest;
     let api = Issuer::always(202, "", "{}");
     let tree = tree_with(&github(22));
@@ -337,7 +340,7 @@ fn what_proves_nothing_leaves_no_saved_report() {
 }
 
 #[test]
-fn a_dry_run_does_not_fail_over_what_cannot_be_revoked() {
+fn a_dry_run_does_not_fail_if_a_token_cannot_be_revoked() {
     let tree = tree_with(&mint::classic(&mut Random(23), "npm_", 30));
     let run = |how| scan(&tree, &["--fail-on", "never", "--revoke", how]);
     let dry = run("--dry-run");
@@ -349,10 +352,10 @@ fn a_dry_run_does_not_fail_over_what_cannot_be_revoked() {
 }
 
 #[test]
-fn an_interrupted_revocation_is_waited_for_and_reported() {
+fn an_interrupted_revocation_is_completed_and_reported() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
-    // Longer than a scan has to stop.
+    // Longer than the grace period of a scan.
     let site = Issuer::start(|_, _| {
         std::thread::sleep(std::time::Duration::from_millis(2_500));
         (204, "", String::new())
@@ -363,12 +366,12 @@ fn an_interrupted_revocation_is_waited_for_and_reported() {
         ["revoke", "--from", "r.json", "--yes", "--report", "json", "--datadog-site", &site.url];
     let mut command = tree.command(&args);
     command.env("DDPATROL_DATADOG_TOKEN", ADMIN).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("it runs");
+    let child = command.spawn().expect("the program runs");
     while site.asked().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
-    let ran = Ran(child.wait_with_output().expect("it ends"));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("the program runs");
+    let ran = RunOutput(child.wait_with_output().expect("the program ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(ran.json()["revocations"].as_array().map(Vec::len), Some(1), "{ran:?}");
 }

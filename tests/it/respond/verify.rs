@@ -1,9 +1,9 @@
 //! Verdicts: live, dead, unknown.
 
-use super::issuer::Issuer;
+use super::stub_issuer::Issuer;
 use super::{LIVE, REFUSED, datadog, github, only, scan, tree_with};
-use crate::mint::{self, Random, classic};
-use crate::tree::Tree;
+use crate::support::mint::{self, Random, classic};
+use crate::support::tree::Tree;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use std::time::Duration;
 const PAUSE: [&str; 2] = ["--verify-pause", "2"];
 
 #[test]
-fn a_token_that_its_issuer_accepts_is_live_and_goes_nowhere_else() {
+fn a_token_accepted_by_its_issuer_is_live_and_sent_nowhere_else() {
     let issuer = Issuer::always(200, "", LIVE);
     let token = datadog(1);
     let tree = tree_with(&token);
@@ -27,7 +27,7 @@ fn a_token_that_its_issuer_accepts_is_live_and_goes_nowhere_else() {
 }
 
 #[test]
-fn dead_takes_every_sites_refusal_twice_with_a_pause_between() {
+fn dead_requires_two_rejections_from_every_site_with_a_pause() {
     let (one, two) =
         (Issuer::always(401, "", REFUSED), Issuer::always(403, "", r#"{"errors":["Forbidden"]}"#));
     let tree = tree_with(&datadog(2));
@@ -42,7 +42,7 @@ fn dead_takes_every_sites_refusal_twice_with_a_pause_between() {
 }
 
 #[test]
-fn a_token_that_is_accepted_the_second_time_is_live() {
+fn a_token_accepted_on_the_second_request_is_live() {
     let issuer = Issuer::start(|_, before| match before {
         0 => (401, "", REFUSED.to_owned()),
         _ => (200, "", LIVE.to_owned()),
@@ -53,7 +53,7 @@ fn a_token_that_is_accepted_the_second_time_is_live() {
 }
 
 #[test]
-fn what_is_no_refusal_of_the_issuers_own_is_unknown_and_its_site_is_named() {
+fn any_other_response_is_unknown_and_names_its_site() {
     for (status, headers, body) in [
         (403, "content-type: text/html\r\n", "<h1>Forbidden</h1>"),
         (403, "", r#"{"errors":["Your address is not allowed"]}"#),
@@ -69,11 +69,14 @@ fn what_is_no_refusal_of_the_issuers_own_is_unknown_and_its_site_is_named() {
         let tree = tree_with(&datadog(4));
         let sites = ["--verify", "--datadog-site", &odd.url, "--datadog-site", &refusing.url];
         let ran = scan(&tree, &[&sites[..], &PAUSE].concat());
-        let told = only(&ran, "verification");
-        assert_eq!(told["verdict"], "unknown", "{status} {body}: {told}");
+        let printed = only(&ran, "verification");
+        assert_eq!(printed["verdict"], "unknown", "{status} {body}: {printed}");
         let host = odd.url.trim_start_matches("http://");
-        assert!(told["reason"].as_str().is_some_and(|it| it.contains(host)), "{told}");
-        assert!(!told.to_string().contains(refusing.url.trim_start_matches("http://")), "{told}");
+        assert!(printed["reason"].as_str().is_some_and(|it| it.contains(host)), "{printed}");
+        assert!(
+            !printed.to_string().contains(refusing.url.trim_start_matches("http://")),
+            "{printed}"
+        );
         assert_eq!(odd.asked().len(), 1, "{status} {body}");
     }
 }
@@ -90,16 +93,16 @@ fn a_redirect_is_not_followed_with_a_credential() {
 }
 
 #[test]
-fn an_issuer_out_of_reach_is_asked_again_and_then_unknown() {
+fn an_unreachable_issuer_is_retried_and_then_unknown() {
     let ran = scan(&tree_with(&datadog(6)), &["--verify", "--issuer", "http://127.0.0.1:1"]);
-    let told = only(&ran, "verification");
-    assert_eq!(told["verdict"], "unknown");
-    assert!(told["reason"].as_str().is_some_and(|it| it.contains("127.0.0.1:1")), "{told}");
-    assert_eq!(ran.code(), Some(1), "the finding decides");
+    let printed = only(&ran, "verification");
+    assert_eq!(printed["verdict"], "unknown");
+    assert!(printed["reason"].as_str().is_some_and(|it| it.contains("127.0.0.1:1")), "{printed}");
+    assert_eq!(ran.code(), Some(1), "the finding determines the exit code");
 }
 
 #[test]
-fn a_busy_issuer_is_left_alone_as_long_as_it_asks() {
+fn the_retry_delay_of_a_busy_issuer_is_respected() {
     for (header, seconds) in [("retry-after: 2\r\n", 2), ("x-ratelimit-reset: 3\r\n", 3)] {
         let issuer = Issuer::start(move |_, before| match before {
             0 => (429, header, REFUSED.to_owned()),
@@ -113,18 +116,18 @@ fn a_busy_issuer_is_left_alone_as_long_as_it_asks() {
     let issuer = Issuer::always(429, "retry-after: 3600\r\n", REFUSED);
     let ran = scan(&tree_with(&datadog(7)), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
-    assert_eq!(issuer.asked().len(), 1, "nobody waits for an hour");
+    assert_eq!(issuer.asked().len(), 1, "the request is not retried");
 }
 
 #[test]
-fn an_answer_without_end_is_cut_off() {
+fn an_endless_response_is_cut_off() {
     let issuer = Issuer::start(|_, _| (200, "", "x".repeat(5 * 1024 * 1024)));
     let ran = scan(&tree_with(&datadog(8)), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
 }
 
 #[test]
-fn one_token_in_many_places_is_asked_about_once() {
+fn a_token_with_many_locations_is_verified_once() {
     let issuer = Issuer::always(200, "", LIVE);
     let tree = Tree::new();
     for name in ["a", "b", "c/d"] {
@@ -136,7 +139,7 @@ fn one_token_in_many_places_is_asked_about_once() {
 }
 
 #[test]
-fn githubs_words_decide_about_githubs_tokens() {
+fn github_error_messages_determine_the_verdict() {
     for (status, body, verdict) in [
         (200, r#"{"login":"ada"}"#, "live"),
         (401, r#"{"message":"Bad credentials"}"#, "dead"),
@@ -149,12 +152,12 @@ fn githubs_words_decide_about_githubs_tokens() {
         let ran = scan(&tree_with(&github(1)), &[&args[..], &PAUSE].concat());
         assert_eq!(only(&ran, "verification")["verdict"], verdict, "{status} {body}");
         assert!(api.asked().iter().all(|it| it.path == "/user"));
-        assert!(other.asked().is_empty(), "a token goes to its own issuer only");
+        assert!(other.asked().is_empty(), "a token is sent only to its own issuer");
     }
 }
 
 #[test]
-fn tokens_that_nobody_can_be_asked_about_are_unknown() {
+fn tokens_without_an_issuer_api_are_unknown() {
     let issuer = Issuer::always(200, "", LIVE);
     for token in [classic(&mut Random(1), "npm_", 30), classic(&mut Random(2), "ghr_", 30)] {
         let args = ["--verify", "--issuer", &issuer.url, "--github-api", &issuer.url];
@@ -165,12 +168,12 @@ fn tokens_that_nobody_can_be_asked_about_are_unknown() {
     fake.replace_range(fake.len() - 6.., "000000");
     let args = ["--verify", "--show-shaped", "--issuer", &issuer.url];
     let ran = scan(&tree_with(&fake), &args);
-    assert!(only(&ran, "verification").is_null(), "a look-alike is sent nowhere");
+    assert!(only(&ran, "verification").is_null(), "a failed candidate is not sent");
     assert!(issuer.asked().is_empty());
 }
 
 #[test]
-fn tokens_are_not_sent_in_the_clear_beyond_this_machine() {
+fn tokens_are_not_sent_unencrypted_to_other_hosts() {
     let tree = tree_with(&datadog(11));
     for args in [
         ["--issuer", "http://example.com"],
@@ -186,7 +189,7 @@ fn tokens_are_not_sent_in_the_clear_beyond_this_machine() {
 }
 
 #[test]
-fn every_format_tells_the_verdict() {
+fn every_format_shows_the_verdict() {
     let issuer = Issuer::always(200, "", LIVE);
     let tree = tree_with(&datadog(12));
     let run = |format| {
@@ -204,7 +207,7 @@ fn every_format_tells_the_verdict() {
 }
 
 #[test]
-fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
+fn a_proxy_is_used_except_for_localhost_and_sees_no_token() {
     let (proxy, local) = (Issuer::always(502, "", "{}"), Issuer::always(200, "", LIVE));
     let tree = tree_with(&datadog(13));
     let verdict = |site: &str, no_proxy: &str| {
@@ -212,7 +215,7 @@ fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
         let mut command = tree.command(&args);
         command.env("HTTPS_PROXY", &proxy.url).env("HTTP_PROXY", &proxy.url);
         command.env("NO_PROXY", no_proxy);
-        let ran = crate::tree::Ran(command.output().expect("it runs"));
+        let ran = crate::support::tree::RunOutput(command.output().expect("the program runs"));
         only(&ran, "verification")["verdict"].clone()
     };
     assert_eq!(verdict(&local.url, ""), "live");
@@ -229,39 +232,43 @@ fn a_proxy_is_used_but_for_this_machine_and_sees_no_token() {
 }
 
 #[test]
-fn an_interrupt_ends_the_pause_and_nothing_is_called_dead() {
+fn an_interrupt_ends_the_pause_and_no_token_is_dead() {
     let issuer = Issuer::always(401, "", REFUSED);
     let tree = tree_with(&datadog(14));
     let args = ["scan", "--report", "json", "--verify", "--verify-pause", "600"];
     let mut command = tree.command(&[&args[..], &["--issuer", &issuer.url]].concat());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
     while issuer.asked().is_empty() {
         std::thread::sleep(Duration::from_millis(10));
     }
     std::thread::sleep(Duration::from_millis(300));
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     kill(pid, Signal::SIGINT).expect("it lives");
-    let ran = crate::tree::Ran(child.wait_with_output().expect("it ends"));
+    let ran = crate::support::tree::RunOutput(child.wait_with_output().expect("the program ends"));
     assert_eq!(ran.code(), Some(130), "{ran:?}");
     assert_eq!(only(&ran, "verification")["verdict"], "unknown");
     assert_eq!(issuer.asked().len(), 1);
 }
 
 #[test]
-fn a_service_accounts_token_is_datadogs_alone() {
+fn a_service_account_token_is_sent_to_datadog_only() {
     let (own, site) = (Issuer::always(401, "", REFUSED), Issuer::always(200, "", LIVE));
     let tree = tree_with(&mint::datadog(&mut Random(15), "ddsat_", 43, 0));
     let issuer = ["--verify", "--issuer", &own.url];
-    let told = only(&scan(&tree, &[&issuer[..], &PAUSE].concat()), "verification");
-    assert_eq!(told["verdict"], "unknown", "no other's refusal makes it dead");
-    assert!(told["reason"].as_str().is_some_and(|it| it.contains("--datadog-site")), "{told}");
+    let printed = only(&scan(&tree, &[&issuer[..], &PAUSE].concat()), "verification");
+    assert_eq!(printed["verdict"], "unknown", "only the issuer can reject the token");
+    assert!(
+        printed["reason"].as_str().is_some_and(|it| it.contains("--datadog-site")),
+        "{printed}"
+    );
     let ran = scan(&tree, &[&issuer[..], &["--datadog-site", &site.url]].concat());
     assert_eq!(only(&ran, "verification")["verdict"], "live");
     assert!(own.asked().is_empty() && site.asked().len() == 1);
 }
 
 #[test]
-fn a_service_of_ones_own_refuses_with_401_alone() {
+fn a_custom_service_rejects_with_status_401() {
     let forbidden = r#"{"errors":["Forbidden"]}"#;
     for (status, body, verdict) in [(401, REFUSED, "dead"), (403, forbidden, "unknown")] {
         let issuer = Issuer::always(status, "", body);
@@ -272,7 +279,7 @@ fn a_service_of_ones_own_refuses_with_401_alone() {
 }
 
 #[test]
-fn json_that_a_page_quotes_is_no_answer() {
+fn json_quoted_in_a_page_is_not_a_verdict() {
     for (status, body) in [(401, REFUSED), (403, r#"{"errors":["Forbidden"]}"#), (200, LIVE)] {
         let page = "content-type: text/html\r\n";
         let issuer = Issuer::always(status, page, body);
@@ -282,7 +289,7 @@ fn json_that_a_page_quotes_is_no_answer() {
     }
 }
 
-fn verdicts(ran: &crate::tree::Ran) -> Vec<String> {
+fn verdicts(ran: &crate::support::tree::RunOutput) -> Vec<String> {
     let findings = ran.json()["findings"].as_array().expect("a list").clone();
     let verdict = |it: &serde_json::Value| it["verification"]["verdict"].to_string();
     findings.iter().map(verdict).collect()
@@ -297,7 +304,7 @@ fn tree_of(tokens: u64) -> Tree {
 }
 
 #[test]
-fn a_wait_that_an_issuer_asks_for_holds_for_all_tokens() {
+fn a_retry_delay_applies_to_all_tokens() {
     let issuer = Issuer::start(|_, before| match before {
         0 => (429, "retry-after: 2\r\n", "{}".to_owned()),
         _ => (200, "", LIVE.to_owned()),
@@ -305,13 +312,14 @@ fn a_wait_that_an_issuer_asks_for_holds_for_all_tokens() {
     let ran = scan(&tree_of(8), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(verdicts(&ran), [r#""live""#; 8]);
     let asked = issuer.asked();
-    let soon = |it: &&super::issuer::Asked| it.at - asked[0].at < Duration::from_millis(1_900);
-    // A request may have been on its way when the answer came.
+    let soon =
+        |it: &&super::stub_issuer::Request| it.at - asked[0].at < Duration::from_millis(1_900);
+    // A request may have been in flight when the response arrived.
     assert!(asked.iter().skip(1).filter(soon).count() <= 1, "{asked:?}");
 }
 
 #[test]
-fn an_issuer_that_asks_for_an_hour_is_asked_no_more() {
+fn a_retry_delay_of_an_hour_ends_the_requests() {
     let issuer = Issuer::always(429, "retry-after: 3600\r\n", "{}");
     let ran = scan(&tree_of(20), &["--verify", "--issuer", &issuer.url]);
     assert_eq!(verdicts(&ran), [r#""unknown""#; 20]);
@@ -319,7 +327,7 @@ fn an_issuer_that_asks_for_an_hour_is_asked_no_more() {
 }
 
 #[test]
-fn an_issuer_out_of_reach_costs_its_attempts_once_and_is_told_to_revoke_all_the_same() {
+fn an_unreachable_issuer_is_tried_once_and_revocation_is_still_attempted() {
     let issuer = Issuer::start(|asked, _| match asked.method.as_str() {
         "GET" => (503, "retry-after: 3600\r\n", "{}".to_owned()),
         _ => (200, "", r#"{"results":[{"status":"revoked"}]}"#.to_owned()),
@@ -331,7 +339,7 @@ fn an_issuer_out_of_reach_costs_its_attempts_once_and_is_told_to_revoke_all_the_
 }
 
 #[test]
-fn a_site_that_is_named_twice_is_asked_once() {
+fn a_site_listed_twice_is_asked_once() {
     let issuer = Issuer::always(200, "", "{}");
     let again = format!("{}/", issuer.url);
     let ran =
@@ -341,7 +349,7 @@ fn a_site_that_is_named_twice_is_asked_once() {
 }
 
 #[test]
-fn a_password_in_an_address_is_not_repeated() {
+fn a_password_in_a_url_is_not_printed() {
     for option in ["--issuer", "--datadog-site", "--github-api"] {
         let address = "https://admin:hunter2@example.com";
         let ran = scan(&tree_with("clean"), &["--verify", option, address]);
@@ -351,7 +359,7 @@ fn a_password_in_an_address_is_not_repeated() {
 }
 
 #[test]
-fn a_github_token_that_lacks_a_permission_is_live() {
+fn a_github_token_without_a_permission_is_live() {
     let body = r#"{"message":"Resource not accessible by personal access token"}"#;
     let api = Issuer::always(403, "", body);
     let ran = scan(&tree_with(&github(19)), &["--verify", "--github-api", &api.url]);

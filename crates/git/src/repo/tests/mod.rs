@@ -1,4 +1,7 @@
-//! Tests with repositories that the real `git` creates, read by `git` and by libgit2.
+//! Repositories created by the real `git`, read with libgit2 and with the git program.
+//!
+//! Has its own repository builder: that of the integration tests runs the built program, which the unit
+//! tests of this crate cannot.
 
 mod layout;
 mod range;

@@ -1,0 +1,328 @@
+//! `scan --state`: scanned objects are not read again, and no finding is lost.
+
+use crate::support::mint::token;
+use crate::support::repo::Repo;
+use crate::support::tree::RunOutput;
+use serde_json::Value;
+
+/// Scans with a state next to the repository and asserts that the report equals that of a scan without one.
+#[track_caller]
+fn scan(repo: &Repo) -> RunOutput {
+    let state = repo.sibling("state");
+    let state = state.to_str().expect("UTF-8");
+    let ran = repo.scan(&["--history-only", "--state", state]);
+    let fresh = repo.scan(&["--history-only"]);
+    for key in ["findings", "diagnostics", "complete", "repositories"] {
+        assert_eq!(ran.json()[key], fresh.json()[key], "{key}");
+    }
+    let shaped = |ran: &RunOutput| ran.json()["summary"]["shaped_candidates"].clone();
+    assert_eq!(shaped(&ran), shaped(&fresh));
+    assert_eq!(ran.code(), fresh.code());
+    ran
+}
+
+fn objects(ran: &RunOutput) -> u64 {
+    ran.json()["summary"]["objects"].as_u64().expect("a number")
+}
+
+fn notes(ran: &RunOutput) -> String {
+    ran.json()["notes"].to_string()
+}
+
+#[test]
+fn cached_objects_are_not_read_again_and_their_findings_are_reported() {
+    let repo = Repo::new();
+    repo.commit_file("a/b", format!("key = {}\n", token(1)));
+    repo.commit_file("a/c", format!("x\n {} {}", token(2), token(1)));
+    repo.commit_removal("a/c");
+    repo.commit(format!("message {}", token(3)));
+    repo.git(&["tag", "-a", "v1", "-m", &token(4)]);
+    assert!(objects(&scan(&repo)) > 8);
+    let again = scan(&repo);
+    assert_eq!(objects(&again), 0, "nothing is new");
+    assert_eq!(again.json()["findings"].as_array().map(Vec::len), Some(4));
+    assert!(notes(&again).contains("nothing is new"), "{}", notes(&again));
+}
+
+#[test]
+fn only_new_objects_are_read_and_cached_findings_are_attributed_again() {
+    let repo = Repo::new();
+    repo.commit_file("old", token(1));
+    repo.git(&["repack", "-adq"]);
+    scan(&repo);
+    repo.commit_file("new", token(2));
+    let second = scan(&repo);
+    assert_eq!(objects(&second), 3, "a blob, a tree, a commit");
+    assert_eq!(second.only_location(&token(1))["git"]["in_head"], true);
+    repo.commit_removal("old");
+    let third = scan(&repo);
+    assert_eq!(third.only_location(&token(1))["git"]["in_head"], false);
+    assert_eq!(objects(&third), 2, "a tree, a commit");
+}
+
+#[test]
+fn a_moved_reference_updates_the_attribution() {
+    let repo = Repo::new();
+    repo.commit_file("a", "nothing");
+    repo.commit_file("a", token(1));
+    scan(&repo);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    assert_eq!(scan(&repo).only_location(&token(1))["git"]["reachable"], false);
+    repo.git(&["branch", "back", "HEAD@{1}"]);
+    assert_eq!(scan(&repo).only_location(&token(1))["git"]["refs"][0], "refs/heads/back");
+    repo.git(&["branch", &token(2)]);
+    assert_eq!(scan(&repo).locations(&token(2)).len(), 1);
+}
+
+#[test]
+fn a_repack_loses_no_finding() {
+    let repo = Repo::new();
+    for version in 0..20 {
+        repo.commit_file(
+            "a",
+            format!("{version}\n{}\n{}", "text\n".repeat(50), token(version / 5)),
+        );
+    }
+    scan(&repo);
+    repo.git(&["repack", "-adq"]);
+    scan(&repo);
+    repo.commit_file("b", token(100));
+    repo.git(&["repack", "-dq"]);
+    assert!(objects(&scan(&repo)) <= 3, "the older pack is cached");
+    repo.git(&["gc", "-q", "--prune=now"]);
+    scan(&repo);
+    assert_eq!(objects(&scan(&repo)), 0);
+}
+
+#[test]
+fn tokens_in_names_are_reported_again_and_not_stored_in_the_state() {
+    let repo = Repo::new();
+    repo.commit_file(&format!("{}/x", token(1)), token(2));
+    scan(&repo);
+    scan(&repo);
+    let state = std::fs::read_to_string(repo.sibling("state")).expect("it was written");
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for seed in 1..3 {
+        let secret = &token(seed)[29..];
+        assert!(!state.contains(secret) && !state.contains(&hex(secret)), "{state}");
+    }
+}
+
+#[test]
+fn changed_rules_or_a_damaged_state_cause_a_full_scan_with_a_note() {
+    let repo = Repo::new();
+    repo.commit_file("a", token(1));
+    let all = objects(&scan(&repo));
+    let path = repo.sibling("state");
+    let state = path.to_str().expect("UTF-8");
+    let other = repo.scan(&["--history-only", "--state", state, "--rule", "npm-token"]);
+    assert_eq!(objects(&other), all);
+    assert!(notes(&other).contains("made with other rules"), "{}", notes(&other));
+    let text = std::fs::read_to_string(&path).expect("it was written");
+    for damaged in ["", &text[..text.len() / 2], &text.replace("\"loose\":[\"", "\"loose\":[\"a")] {
+        std::fs::write(&path, damaged).expect("a writable file");
+        let ran = scan(&repo);
+        assert_eq!(objects(&ran), all, "{damaged}");
+        assert!(notes(&ran).contains("is damaged"), "{}", notes(&ran));
+    }
+}
+
+#[test]
+fn an_unreadable_repository_is_not_cached() {
+    let repo = Repo::new();
+    repo.commit_file("a", "some text");
+    let blob = repo.id("HEAD:a");
+    let file = repo.loose(&blob);
+    let content = std::fs::read(&file).expect("it is loose");
+    std::fs::remove_file(&file).expect("a writable file");
+    assert_eq!(scan(&repo).code(), Some(2));
+    assert_eq!(scan(&repo).code(), Some(2), "the object is still missing");
+    std::fs::write(&file, content).expect("a writable file");
+    let healed = scan(&repo);
+    assert_eq!(healed.code(), Some(0));
+    assert!(objects(&healed) > 0);
+}
+
+#[test]
+fn objects_missing_from_a_clone_are_reported_by_every_scan() {
+    let origin = Repo::new();
+    origin.commit_file("a", "one");
+    origin.commit_file("a", "two");
+    let clone = origin.sibling("clone");
+    let url = format!("file://{}", origin.path().display());
+    let path = clone.to_str().expect("UTF-8");
+    origin.git(&["clone", "-q", "--depth=1", &url, path]);
+    let state = origin.sibling("state");
+    let args = ["scan", "--history-only", "--report", "json", "--state"];
+    let args = [&args[..], &[state.to_str().expect("UTF-8")]].concat();
+    for _ in 0..2 {
+        let ran = origin.run_without_git(&clone, &args);
+        assert!(ran.issue_messages("opaque")[0].contains("shallow clone"), "{}", ran.stdout());
+    }
+}
+
+#[test]
+fn several_repositories_share_one_state() {
+    let (one, two) = (Repo::new(), Repo::new());
+    one.commit_file("a", token(1));
+    two.commit_file("b", token(1));
+    let state = one.sibling("state");
+    let args = ["scan", "--history-only", "--report", "json", "--state"];
+    let paths = [&state, one.path(), two.path()].map(|path| path.to_str().expect("UTF-8"));
+    let args = [&args[..], &paths].concat();
+    let first = one.run_without_git(one.path(), &args);
+    let second = one.run_without_git(one.path(), &args);
+    assert!(objects(&first) > 0);
+    assert_eq!(objects(&second), 0);
+    let places = |ran: &RunOutput| -> Vec<Value> { ran.locations(&token(1)) };
+    assert_eq!(places(&first).len(), 2);
+    assert_eq!(places(&first), places(&second));
+}
+
+#[test]
+fn a_file_that_is_not_a_state_is_not_overwritten() {
+    let repo = Repo::new();
+    repo.commit_file("x", token(1));
+    let path = repo.sibling("notes.txt");
+    let args = ["--history-only", "--state", path.to_str().expect("UTF-8")];
+    for text in ["my notes", "{}", "\u{feff}"] {
+        std::fs::write(&path, text).expect("a file");
+        let ran = repo.scan(&args);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(
+            ran.stderr().contains("notes.txt") && ran.stderr().contains("another kind"),
+            "{ran:?}"
+        );
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), text);
+    }
+    std::fs::write(&path, "").expect("a file");
+    assert_eq!(repo.scan(&args).code(), Some(1));
+    assert!(std::fs::read_to_string(&path).expect("a file").contains("ddpatrol-state/"));
+}
+
+/// Removes unreachable objects.
+fn drop_unreachable(repo: &Repo) {
+    repo.git(&["reflog", "expire", "--expire=now", "--all"]);
+    repo.git(&["gc", "-q", "--prune=now"]);
+}
+
+#[test]
+fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
+    let repo = Repo::new();
+    repo.commit_file("a", "a");
+    let mut zip = b"PK\x03\x04".to_vec();
+    zip.extend([0xff; 300]);
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.commit_file("damaged.zip", zip);
+    let state = repo.sibling("state");
+    let strict = ["--history-only", "--strict", "--state", state.to_str().expect("UTF-8")];
+    let first = repo.scan(&strict);
+    assert_eq!(first.code(), Some(2), "{first:?}");
+    assert_eq!(repo.scan(&strict).code(), Some(2), "nothing is new");
+    repo.commit_file("b", "b");
+    let third = repo.scan(&strict);
+    assert_eq!(third.code(), Some(2), "only new objects are read");
+    assert_eq!(third.json()["diagnostics"], first.json()["diagnostics"]);
+    repo.git(&["repack", "-adq"]);
+    assert_eq!(repo.scan(&strict).code(), Some(2), "everything is read again");
+    scan(&repo);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["branch", "-q", "-D", "side"]);
+    drop_unreachable(&repo);
+    assert_eq!(repo.scan(&strict).code(), Some(0), "the object is gone");
+}
+
+#[test]
+fn changed_archive_options_cause_a_full_scan() {
+    let repo = Repo::new();
+    repo.commit_file("a", "a");
+    let state = repo.sibling("state");
+    let args = ["--history-only", "--state", state.to_str().expect("UTF-8")];
+    repo.scan(&[&args[..], &["--no-archives"]].concat());
+    let ran = repo.scan(&args);
+    assert!(notes(&ran).contains("made with other rules or options"), "{ran:?}");
+    assert_eq!(objects(&ran), 3);
+}
+
+#[test]
+fn a_killed_scan_resumes_after_the_completed_repositories() {
+    let repos: Vec<Repo> = (0..2).map(|_| Repo::new()).collect();
+    for (seed, repo) in (1..).zip(&repos) {
+        repo.commit_file("a", token(seed));
+    }
+    // The second repository has many objects, so that the scan can be killed while it reads them.
+    let large = Repo::new();
+    for number in 0..40 {
+        large.write(format!("{number}"), vec![number; 8 << 20]);
+    }
+    large.commit("large");
+    let state = repos[0].sibling("state");
+    let mut args = vec!["scan", "--report", "json", "--history-only", "--threads", "1", "--state"];
+    args.push(state.to_str().expect("UTF-8"));
+    args.extend(repos.iter().chain([&large]).map(|repo| repo.path().to_str().expect("UTF-8")));
+    let mut command = repos[0].ddpatrol(repos[0].path(), &args);
+    let mut child =
+        command.stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+    let second = "\"packs\"";
+    while std::fs::read_to_string(&state).map_or(0, |text| text.matches(second).count()) < 2 {
+        assert_eq!(
+            child.try_wait().expect("it can be asked"),
+            None,
+            "the scan ended before the signal"
+        );
+    }
+    child.kill().expect("the program runs");
+    child.wait().expect("the program ends");
+    let ran = repos[0].run_without_git(repos[0].path(), &args);
+    assert_eq!(objects(&ran), 42, "only the third repository is read");
+    assert_eq!(
+        ran.json()["findings"].as_array().map(Vec::len),
+        Some(2),
+        "all findings are reported"
+    );
+    let ran = repos[0].run_without_git(repos[0].path(), &args);
+    assert_eq!(objects(&ran), 0, "nothing is new");
+}
+
+#[test]
+fn one_unreadable_path_is_one_error_and_the_others_are_scanned() {
+    let repo = Repo::new();
+    repo.commit_file("a", token(1));
+    let other = Repo::new();
+    std::fs::write(other.path().join(".git/config"), "[core").expect("a writable file");
+    let headless = Repo::new();
+    std::fs::remove_file(headless.path().join(".git/HEAD")).expect("the file exists");
+    let plain = repo.sibling("plain");
+    std::fs::create_dir(&plain).expect("a folder");
+    let missing = repo.sibling("missing");
+    let paths = [repo.path(), other.path(), headless.path(), &plain, &missing];
+    let paths: Vec<&str> = paths.iter().map(|path| path.to_str().expect("UTF-8")).collect();
+    for args in [&["--history-only"][..], &[]] {
+        let args = [&["scan", "--report", "json"], args, &paths].concat();
+        let ran = repo.run_without_git(repo.path(), &args);
+        assert_eq!(ran.code(), Some(1), "{ran:?}");
+        assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(1));
+        let errors = ran.json()["diagnostics"].as_array().expect("a list").clone();
+        let expected = if args.contains(&"--history-only") { 4 } else { 3 };
+        assert_eq!(errors.len(), expected, "{errors:?}");
+    }
+    let ran =
+        repo.run_without_git(repo.path(), &[&["scan", "--history-only"], &paths[1..]].concat());
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+}
+
+#[test]
+fn tokens_in_members_of_one_archive_are_not_confused_when_nothing_is_new() {
+    let gzip = |text: String| {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut out, text.as_bytes()).expect("memory");
+        out.finish().expect("memory")
+    };
+    let repo = Repo::new();
+    repo.commit_file("a.env.gz", gzip(format!("{}\n{}\n", token(1), token(2))));
+    repo.commit_file("b.env.gz", gzip(token(2)));
+    scan(&repo);
+    let again = scan(&repo);
+    assert_eq!(objects(&again), 0, "nothing is new");
+    assert_eq!(again.only_location(&token(1))["path"], "a.env.gz!/a.env");
+}

@@ -1,0 +1,195 @@
+//! Mints tokens from a seed. Shares no code with ddpatrol, so that it can serve as an oracle: a
+//! bit-by-bit CRC and digits by division.
+
+const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const BASE36: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// A small pseudo-random generator (SplitMix64).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    pub(crate) fn text(&mut self, alphabet: &[u8], len: usize) -> String {
+        (0..len).map(|_| char::from(alphabet[self.below(alphabet.len())])).collect()
+    }
+
+    pub(crate) fn base62(&mut self, len: usize) -> String {
+        self.text(BASE62, len)
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+/// Returns the CRC-32 of zlib, computed bit by bit.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for &byte in bytes {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+fn digits(mut value: u128, alphabet: &[u8], width: usize) -> String {
+    let mut text = Vec::new();
+    while value > 0 {
+        text.push(alphabet[(value % alphabet.len() as u128) as usize]);
+        value /= alphabet.len() as u128;
+    }
+    text.resize(width, alphabet[0]);
+    text.reverse();
+    String::from_utf8(text).expect("digits are ASCII")
+}
+
+pub(crate) fn crc62(text: &str) -> String {
+    digits(u128::from(crc32(text.as_bytes())), BASE62, 6)
+}
+
+/// Returns a Datadog token with a secret of `len` characters. `coverage` selects the text of the
+/// checksum: 0: secret; 1: alias, `_` and secret; 2: alias and secret; 3: everything.
+pub(crate) fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: usize) -> String {
+    let id = u128::from(random.next()) << 64 | u128::from(random.next());
+    let alias = digits(id, BASE62, 22);
+    let secret = random.base62(len);
+    let covered = match coverage {
+        0 => secret.clone(),
+        1 => format!("{alias}_{secret}"),
+        2 => format!("{alias}{secret}"),
+        _ => format!("{prefix}{alias}_{secret}"),
+    };
+    format!("{prefix}{alias}_{secret}{}", crc62(&covered))
+}
+
+/// Returns the valid Datadog token of a seed.
+pub(crate) fn token(seed: u64) -> String {
+    datadog(&mut Random(seed), "ddpat_", 43, 0)
+}
+
+/// Returns the Datadog token of a seed with a wrong checksum.
+pub(crate) fn failed_candidate(seed: u64) -> String {
+    let token = token(seed);
+    let (rest, checksum) = token.split_at(token.len() - 6);
+    format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
+}
+
+/// Returns a token of the GitHub standard: prefix, body, checksum over the body.
+pub(crate) fn classic(random: &mut Random, prefix: &str, len: usize) -> String {
+    let body = random.base62(len);
+    format!("{prefix}{body}{}", crc62(&body))
+}
+
+fn gitlab(random: &mut Random, version: &str) -> String {
+    let len = 27 + random.below(40);
+    let payload = random.text(BASE64URL, len);
+    let text = format!("glpat-{payload}.{version}{}", digits(len as u128, BASE36, 2));
+    let crc = digits(u128::from(crc32(text.as_bytes())), BASE36, 7);
+    text + &crc
+}
+
+fn zuplo(random: &mut Random) -> String {
+    let body = random.text(b"0123456789abcdef", 32);
+    format!("zpka_{body}_{:08x}", crc32(body.as_bytes()))
+}
+
+fn atlassian(random: &mut Random) -> String {
+    let len = 171 + random.below(5);
+    let text = format!("ATATT3xFfGF0{}=", random.text(BASE64URL, len));
+    let crc = crc32(text.as_bytes());
+    format!("{text}{crc:08X}")
+}
+
+fn fine_grained(random: &mut Random) -> String {
+    use sha2::Digest;
+    let text = format!("github_pat_{}_{}", random.base62(22), random.base62(43));
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    let bits: String = digest.iter().map(|byte| format!("{byte:08b}")).collect();
+    let digit = |at: usize| {
+        let value = usize::from_str_radix(&bits[at * 5..at * 5 + 5], 2).expect("five bits");
+        char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[value])
+    };
+    let checksum: String = (0..8).map(digit).collect();
+    format!("{text}{checksum}{}", random.base62(8))
+}
+
+/// Returns the id and a token of every provable rule, and of every variant of Datadog's rules.
+pub(crate) fn all(random: &mut Random) -> Vec<(&'static str, String)> {
+    let mut tokens = Vec::new();
+    for (rule, prefix) in [("datadog-pat", "ddpat_"), ("datadog-service-account-token", "ddsat_")] {
+        for len in [43, 32, 30] {
+            for coverage in 0..4 {
+                tokens.push((rule, datadog(random, prefix, len, coverage)));
+            }
+        }
+    }
+    for (rule, prefix, len) in [
+        ("github-pat", "ghp_", 30),
+        ("github-oauth", "gho_", 30),
+        ("github-app-user", "ghu_", 30),
+        ("github-refresh", "ghr_", 70),
+        ("github-refresh", "ghr_", 30),
+        ("npm-token", "npm_", 30),
+        ("vercel-pat", "vcp_", 50),
+        ("vercel-integration", "vci_", 50),
+        ("vercel-app-access", "vca_", 50),
+        ("vercel-app-refresh", "vcr_", 50),
+        ("vercel-ai-gateway", "vck_", 50),
+    ] {
+        tokens.push((rule, classic(random, prefix, len)));
+    }
+    tokens.push(("github-fine-grained-pat", fine_grained(random)));
+    tokens.push(("gitlab-pat", gitlab(random, "01.")));
+    tokens.push(("gitlab-pat-unversioned", gitlab(random, "")));
+    tokens.push(("zuplo-api-key", zuplo(random)));
+    tokens.push(("atlassian-api-token", atlassian(random)));
+    tokens
+}
+
+/// Returns a token of a random rule.
+pub(crate) fn any(random: &mut Random) -> (&'static str, String) {
+    let tokens = all(random);
+    let at = random.below(tokens.len());
+    tokens.into_iter().nth(at).expect("an index below the length")
+}
+
+/// Returns text between tokens: words, other alphabets, escapes, raw bytes, heads, failed candidates.
+pub(crate) fn filler(random: &mut Random) -> Vec<u8> {
+    match random.below(9) {
+        0 => random.pick(&[" ", "\n", "\\n", "=", "\"", "_", "-", ".", "\x1b[31m"]).into(),
+        1 => random.pick(&["é日本", "😀", "\u{feff}", "key: ", "%3D", "Bearer "]).into(),
+        2 => {
+            let len = random.below(60);
+            random.base62(len).into_bytes()
+        }
+        3 => (0..random.below(12)).map(|_| random.next() as u8).collect(),
+        4 => random.pick(&["ghp_", "ddpat_", "glpat-", "npm_", "ATATT", "ghs_", "vcp_"]).into(),
+        5 => {
+            let (_, token) = any(random);
+            let cut = random.below(token.len());
+            token.as_bytes()[..cut].to_vec()
+        }
+        6 | 7 => {
+            let (_, token) = any(random);
+            let mut token = token.into_bytes();
+            let at = random.below(token.len());
+            token[at] = random.pick(BASE62);
+            token
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,7 @@
+//! Helpers of the tests: tokens, encoders, repositories, and runs of the program.
+
+pub(crate) mod encode;
+pub(crate) mod mint;
+pub(crate) mod oracle;
+pub(crate) mod repo;
+pub(crate) mod tree;

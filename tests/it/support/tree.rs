@@ -1,0 +1,106 @@
+//! A temporary folder in which the built ddpatrol runs in a minimal environment.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+pub(crate) struct Tree(tempfile::TempDir);
+
+impl Tree {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn write(&self, name: impl AsRef<OsStr>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name.as_ref());
+        std::fs::create_dir_all(path.parent().expect("a path in the tree")).expect("a folder");
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// Makes the folder the root of a git work tree.
+    pub(crate) fn git_init(&self) {
+        let status = Command::new("git").args(["init", "-q"]).arg(self.path()).status();
+        assert!(status.expect("git runs").success());
+    }
+
+    /// Returns a ddpatrol command in this folder, without the caller's environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol"));
+        command.current_dir(self.path()).env_clear().env("HOME", self.path()).args(args);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> RunOutput {
+        RunOutput(self.command(args).output().expect("the command runs"))
+    }
+
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &[u8]) -> RunOutput {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command runs");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || {
+            // The program may end before it has read everything.
+            let _ = pipe.write_all(&input);
+        });
+        let output = child.wait_with_output().expect("the command ends");
+        writer.join().expect("the writer ends");
+        RunOutput(output)
+    }
+}
+
+/// Exit status and output of a run of ddpatrol.
+#[derive(Debug)]
+pub(crate) struct RunOutput(pub(crate) Output);
+
+impl RunOutput {
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.0.status.code()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).expect("reports are UTF-8")
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).expect("messages are UTF-8")
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.0.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Returns the locations of a JSON report: rule, path, line and column, sorted.
+    pub(crate) fn places(&self) -> Vec<(String, String, u64, u64)> {
+        let report = self.json();
+        let mut places = Vec::new();
+        for finding in report["findings"].as_array().expect("a list") {
+            for place in finding["locations"].as_array().expect("a list") {
+                let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+                let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+                places.push((
+                    text(&finding["rule"]),
+                    text(&place["path"]),
+                    number(&place["line"]),
+                    number(&place["column"]),
+                ));
+            }
+        }
+        places.sort();
+        places
+    }
+}
+
+/// Returns a file name of any bytes.
+pub(crate) fn raw_name(bytes: &[u8]) -> OsString {
+    use std::os::unix::ffi::OsStringExt;
+    OsString::from_vec(bytes.to_vec())
+}
