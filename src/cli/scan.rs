@@ -9,7 +9,7 @@ use super::signals;
 use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::archive::{Packs, Unpacking};
-use crate::source::files::{Files, FilesOptions, Met, UserRules};
+use crate::source::files::{Discovered, Files, FilesOptions, UserRules};
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
 use crate::source::git::state::State;
@@ -172,7 +172,7 @@ fn sources(
     if !args.what.files_only {
         note_unread_histories(&named, &paths, &scene.run);
     }
-    let met = Met::default();
+    let met = Discovered::default();
     let options = FilesOptions {
         paths,
         no_ignore: args.files.no_ignore,

@@ -14,7 +14,7 @@ use crate::redact::Redactor;
 use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
-use crate::scan::{Input, Outcome, Scan, is_left_out};
+use crate::scan::{Input, Outcome, Scan, is_excluded};
 use crate::source::Run;
 use crate::source::git::repo::Operation;
 use anyhow::bail;
@@ -143,7 +143,7 @@ impl Session<'_> {
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
             if (all || place.change_status != Some(ChangeStatus::Preexisting))
-                && !is_left_out(place, &decided.exclude, &decided.decisions.roots)
+                && !is_excluded(place, &decided.exclude, &decided.decisions.roots)
             {
                 streams.write(found, decided);
             }
@@ -229,10 +229,10 @@ impl Session<'_> {
         run.finish();
         drop(progress);
         if !self.task.all {
-            outcome.set_known_aside();
+            outcome.remove_preexisting();
         }
         let Decided { exclude, decisions, .. } = self.decided;
-        outcome.leave_out(exclude, &decisions.roots);
+        outcome.remove_excluded(exclude, &decisions.roots);
         let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
             outcome.unused = unused;

@@ -34,7 +34,7 @@ pub enum Aim {
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct RemediationStep {
     /// What it is for.
     pub aim: Aim,
     /// What to do, in a sentence or two.
@@ -64,7 +64,7 @@ impl Draft {
 }
 
 /// The repository that commands are for.
-struct Target {
+struct TargetRepository {
     /// Its folder, if the user's folder is in another repository or in none.
     elsewhere: Option<String>,
     is_bare: bool,
@@ -79,13 +79,13 @@ pub(super) fn steps(
     masker: &mut Masker<'_>,
     paths: &mut Paths,
     operation: Option<Operation>,
-) -> Vec<Step> {
+) -> Vec<RemediationStep> {
     let revoke = rule
         .advice_for(finding.token.uuid)
         .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
     let replace = "Replace it where it is used by a new token, which lives in a secret store or the \
                    environment.";
-    let target = Target::of(finding, paths);
+    let target = TargetRepository::of(finding, paths);
     let install = match &target.elsewhere {
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
         None => "ddpatrol hook install".to_owned(),
@@ -100,7 +100,7 @@ pub(super) fn steps(
     let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
         .iter()
-        .map(|draft| Step {
+        .map(|draft| RemediationStep {
             aim: draft.aim,
             text: masked(&draft.text),
             commands: draft.commands.iter().map(&mut masked).collect(),
@@ -109,7 +109,12 @@ pub(super) fn steps(
 }
 
 /// Says how to take a token out of where it stands.
-fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Operation>) -> Draft {
+fn clean(
+    finding: &Finding,
+    rule: &Rule,
+    target: &TargetRepository,
+    operation: Option<Operation>,
+) -> Draft {
     let places = &finding.locations;
     let git = target.git();
     let traces = || {
@@ -149,7 +154,7 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
 }
 
 /// Says how to take a token out of a history that a branch or tag reaches.
-fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
+fn rewrite(finding: &Finding, rule: &Rule, target: &TargetRepository) -> Draft {
     let places = &finding.locations;
     let text = "Rewrite the history in a fresh clone, with git-filter-repo; then push it by force, and \
                 have everybody clone anew. Forks, caches and pull requests keep the old one, so do \
@@ -224,7 +229,7 @@ fn blobs(finding: &Finding) -> Option<String> {
 }
 
 /// Says how to take a token out of where no history has it.
-fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) -> Draft {
+fn untraced(places: &[Location], target: &TargetRepository, operation: Option<Operation>) -> Draft {
     let git = target.git();
     let staged = &target.staged;
     if let (false, Some(operation)) = (staged.is_empty(), operation) {
@@ -303,7 +308,7 @@ fn expression(finding: &Finding, rule: &Rule) -> String {
     format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
 }
 
-impl Target {
+impl TargetRepository {
     /// Finds the repository that holds a finding.
     fn of(finding: &Finding, paths: &mut Paths) -> Self {
         let is_inside = |it: &&Location| match it.trace.as_deref() {

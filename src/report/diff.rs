@@ -3,7 +3,7 @@
 //! Documents come in, a difference and its text come out. Tokens are compared by fingerprint, so
 //! that moved and rewritten files change nothing but places. What does not count is left out.
 
-use super::document::{Document, Place, Record, TokenRecord};
+use super::document::{Document, LocationRecord, Record, TokenRecord};
 use super::escape::terminal;
 use ddpatrol_scan::quantity::count;
 use serde::Serialize;
@@ -137,7 +137,7 @@ fn counted(document: &Document) -> BTreeMap<(&str, &str), &Record> {
 }
 
 /// Spells a place without its line, which moves with every edit.
-fn place(place: &Place) -> String {
+fn place(place: &LocationRecord) -> String {
     let path = place.path.as_ref().map(|path| path.text().into_owned());
     path.unwrap_or_else(|| match &place.git {
         Some(git) => format!("{} {}", git.kind, git.object),

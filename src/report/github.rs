@@ -7,7 +7,7 @@
 //! The form of a command, and what is escaped how, is the Actions toolkit's (`command.ts`); columns
 //! count only within one line, and the end is the last column (it "defaults to startColumn").
 
-use super::document::{ChangeStatusWord, Document, Note, Place, Record};
+use super::document::{ChangeStatusWord, Document, LocationRecord, Note, Record};
 use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
 use crate::detect::Evidence;
@@ -24,7 +24,7 @@ const MOST_LINES: usize = 20;
 const LONGEST: usize = 500;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Level {
+enum AnnotationLevel {
     Error,
     Warning,
     Notice,
@@ -32,9 +32,9 @@ enum Level {
 
 /// One command to be.
 struct Annotation<'a> {
-    level: Level,
+    level: AnnotationLevel,
     title: String,
-    place: Option<&'a Place>,
+    place: Option<&'a LocationRecord>,
     lines: Vec<String>,
 }
 
@@ -46,9 +46,11 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     // Of warnings and notices, one each is for what is not shown, or for the summary.
     let gaps: Vec<Annotation<'_>> = gaps(document).into_iter().collect();
     let unused: Vec<Annotation<'_>> = unused(document).into_iter().collect();
-    let (errors, left_errors) = findings(document, Level::Error, MOST);
-    let (warnings, left_warnings) = findings(document, Level::Warning, MOST - 1 - gaps.len());
-    let (notices, left_notices) = findings(document, Level::Notice, MOST - 1 - unused.len());
+    let (errors, left_errors) = findings(document, AnnotationLevel::Error, MOST);
+    let (warnings, left_warnings) =
+        findings(document, AnnotationLevel::Warning, MOST - 1 - gaps.len());
+    let (notices, left_notices) =
+        findings(document, AnnotationLevel::Notice, MOST - 1 - unused.len());
     let left = left_errors + left_warnings + left_notices;
     for annotation in gaps.iter().chain(&errors).chain(&warnings) {
         write_annotation(annotation, out)?;
@@ -70,7 +72,7 @@ fn not_shown(left: usize) -> Annotation<'static> {
         count(left, "more finding")
     );
     Annotation {
-        level: Level::Warning,
+        level: AnnotationLevel::Warning,
         title: "ddpatrol: more findings".to_owned(),
         place: None,
         lines: vec![line],
@@ -84,7 +86,7 @@ fn summary(document: &Document) -> Annotation<'static> {
     lines.push(format!("{}.", document.reading()));
     lines.extend(document.unpacked());
     lines.extend(document.left_out());
-    Annotation { level: Level::Notice, title: "ddpatrol".to_owned(), place: None, lines }
+    Annotation { level: AnnotationLevel::Notice, title: "ddpatrol".to_owned(), place: None, lines }
 }
 
 fn gaps(document: &Document) -> Option<Annotation<'static>> {
@@ -99,14 +101,19 @@ fn gaps(document: &Document) -> Option<Annotation<'static>> {
     gaps.sort_by_key(|it| !it.is_unread());
     let lines = list(document.completeness(), gaps.into_iter().map(line).collect());
     let title = if document.complete { "ddpatrol: not looked at" } else { "ddpatrol: incomplete" };
-    Some(Annotation { level: Level::Warning, title: title.to_owned(), place: None, lines })
+    Some(Annotation {
+        level: AnnotationLevel::Warning,
+        title: title.to_owned(),
+        place: None,
+        lines,
+    })
 }
 
 fn unused(document: &Document) -> Option<Annotation<'static>> {
     let head = "Entries that nothing needs can be removed:".to_owned();
     let lines = document.unused.iter().map(|it| it.line()).collect();
     (!document.unused.is_empty()).then(|| Annotation {
-        level: Level::Notice,
+        level: AnnotationLevel::Notice,
         title: "ddpatrol: unused entries".to_owned(),
         place: None,
         lines: list(head, lines),
@@ -125,31 +132,35 @@ fn list(head: String, items: Vec<String>) -> Vec<String> {
 }
 
 /// Returns the findings of a level, the best first, and how many more there are.
-fn findings(document: &Document, level: Level, most: usize) -> (Vec<Annotation<'_>>, usize) {
-    let mut records: Vec<(&Record, &Place)> = document
+fn findings(
+    document: &Document,
+    level: AnnotationLevel,
+    most: usize,
+) -> (Vec<Annotation<'_>>, usize) {
+    let mut records: Vec<(&Record, &LocationRecord)> = document
         .findings
         .iter()
         .filter(|it| level_of(it) == Some(level))
         .filter_map(|it| Some((it, it.locations.iter().min_by_key(|place| rank(place))?)))
         .collect();
-    records.sort_by_key(|(record, place)| (record.is_over(), rank(place)));
+    records.sort_by_key(|(record, place)| (record.is_dead_or_revoked(), rank(place)));
     let left = records.len().saturating_sub(most);
     let shown = records.into_iter().take(most);
     (shown.map(|(record, place)| finding(level, record, place)).collect(), left)
 }
 
-fn level_of(record: &Record) -> Option<Level> {
+fn level_of(record: &Record) -> Option<AnnotationLevel> {
     match (&record.suppression, record.evidence) {
-        (Some(_), _) => record.has_news().then_some(Level::Warning),
+        (Some(_), _) => record.has_new_location().then_some(AnnotationLevel::Warning),
         // What the base has elsewhere does not fail.
-        (None, Evidence::Proven) if record.is_moved() => Some(Level::Warning),
-        (None, Evidence::Proven) => Some(Level::Error),
-        (None, _) => Some(Level::Notice),
+        (None, Evidence::Proven) if record.passes_change() => Some(AnnotationLevel::Warning),
+        (None, Evidence::Proven) => Some(AnnotationLevel::Error),
+        (None, _) => Some(AnnotationLevel::Notice),
     }
 }
 
 /// Says how well a place can be annotated: lines of the change, other lines that exist, the rest.
-fn rank(place: &Place) -> u8 {
+fn rank(place: &LocationRecord) -> u8 {
     let exists = place.git.as_ref().is_none_or(|git| git.in_head);
     match (line_of(place), place.change_status) {
         (None, _) => 3,
@@ -165,20 +176,24 @@ fn rank(place: &Place) -> u8 {
 /// Returns the path of a place in the content of a file, as GitHub knows the file: relative to the root
 /// of the repository, wherever in the workspace it was checked out. `None` if the path is masked or not
 /// shown as it is.
-fn line_of(place: &Place) -> Option<String> {
+fn line_of(place: &LocationRecord) -> Option<String> {
     let path = String::from_utf8(place.uri_path()?.into_owned()).ok()?;
     let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(&path) == path;
     (place.part == Part::Content && is_whole).then_some(path)
 }
 
-fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation<'a> {
+fn finding<'a>(
+    level: AnnotationLevel,
+    record: &'a Record,
+    place: &'a LocationRecord,
+) -> Annotation<'a> {
     let how = match record.evidence {
         Evidence::Proven => "proven by its checksum",
         Evidence::Shaped => "a look-alike: no checksum proves it",
     };
     let mut lines = vec![format!("{} {}, {how}", record.name, record.shown_token())];
     lines.extend(record.token.uuid.as_ref().map(|uuid| format!("Token id: {uuid}")));
-    lines.push(format!("Place: {}", place.label()));
+    lines.push(format!("LocationRecord: {}", place.label()));
     lines.extend(place.remarks());
     lines.extend(record.suppression.as_ref().map(|it| it.line()));
     if let Some(git) = &place.git {
@@ -191,23 +206,23 @@ fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation
         lines.push(format!("It stands in {}, too.", count(more, "more place")));
     }
     lines.extend(record.response_lines());
-    if record.is_to_do() {
+    if record.needs_action() {
         let advice = record.steps.first().map(|it| it.text.text().into_owned());
         lines.extend(advice.or_else(|| record.advice.clone()));
     }
     let title = match level {
-        Level::Error => format!("Leaked {}", record.name),
-        Level::Warning => format!("{} at a new place", record.name),
-        Level::Notice => format!("Looks like {}", record.name),
+        AnnotationLevel::Error => format!("Leaked {}", record.name),
+        AnnotationLevel::Warning => format!("{} at a new place", record.name),
+        AnnotationLevel::Notice => format!("Looks like {}", record.name),
     };
     Annotation { level, title, place: (rank(place) < 2).then_some(place), lines }
 }
 
 fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Result<()> {
     let level = match annotation.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Notice => "notice",
+        AnnotationLevel::Error => "error",
+        AnnotationLevel::Warning => "warning",
+        AnnotationLevel::Notice => "notice",
     };
     let mut properties = Vec::new();
     if let Some(place) = annotation.place

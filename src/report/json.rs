@@ -1,7 +1,7 @@
 //! JSON: one document, or one line per match while the scan runs. `docs/json.md` describes both.
 
 use super::document::{
-    Document, Note, Place, Record, RevocationRecord, Summary, Tool, VerificationRecord,
+    Document, LocationRecord, Note, Record, RevocationRecord, Summary, Tool, VerificationRecord,
 };
 use crate::redact::Clean;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Line<'a> {
+enum JsonLine<'a> {
     Match(&'a Record),
     Response {
         fingerprint: &'a str,
@@ -47,7 +47,7 @@ pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         record.each_place(&mut |place| {
             each.locations.clear();
             // A match is written before the base of URIs is known.
-            each.locations.push(Place { uri: None, ..place.clone() });
+            each.locations.push(LocationRecord { uri: None, ..place.clone() });
             write_match(&each, out)
         })?;
     }
@@ -59,7 +59,7 @@ pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// What writing to `out` fails with.
 pub fn write_match(record: &Record, out: &mut dyn Write) -> io::Result<()> {
-    write_line(&Line::Match(record), out)
+    write_line(&JsonLine::Match(record), out)
 }
 
 /// Writes the lines that follow the matches: what was done about them, the diagnostics and the
@@ -72,15 +72,15 @@ pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         let (verification, revocation) = (record.verification.as_ref(), record.revocation.as_ref());
         if verification.is_some() || revocation.is_some() {
             let fingerprint = &record.fingerprint;
-            write_line(&Line::Response { fingerprint, verification, revocation }, out)?;
+            write_line(&JsonLine::Response { fingerprint, verification, revocation }, out)?;
         }
     }
     for note in &document.diagnostics {
-        write_line(&Line::Diagnostic(note), out)?;
+        write_line(&JsonLine::Diagnostic(note), out)?;
     }
     let Document { tool, complete, interrupted, notes, summary, .. } = document;
     let (complete, interrupted) = (*complete, *interrupted);
-    write_line(&Line::Summary { tool, complete, interrupted, notes, summary }, out)
+    write_line(&JsonLine::Summary { tool, complete, interrupted, notes, summary }, out)
 }
 
 impl Record {
@@ -105,7 +105,7 @@ impl Record {
     }
 }
 
-fn write_line(line: &Line<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write_line(line: &JsonLine<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     out.write_all(&text)?;

@@ -4,7 +4,7 @@
 //! markup, link or mention. It fits the 1 MiB that a step may add to a job's summary: what is cut is
 //! counted.
 
-use super::document::{Document, Note, Place, Record};
+use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::{markdown, markdown_code};
 use super::status::cut;
 use super::trace::short;
@@ -107,7 +107,7 @@ fn row(record: &Record) -> String {
         0 | 1 => String::new(),
         len => format!(" and {} more", number(len - 1)),
     };
-    let commit = record.brought().map(|it| code(short(&it.commit))).unwrap_or_default();
+    let commit = record.introduced().map(|it| code(short(&it.commit))).unwrap_or_default();
     let id = record.token.uuid.as_deref().map(code).unwrap_or_default();
     format!(
         "| {} {} | {place}{more} | {commit} | {id} | {}, {} | {} |\n",
@@ -121,7 +121,7 @@ fn row(record: &Record) -> String {
 
 fn state(record: &Record) -> String {
     match record.evidence {
-        Evidence::Proven => format!("**{}**", record.life_words()),
+        Evidence::Proven => format!("**{}**", record.liveness_words()),
         Evidence::Shaped => "look-alike".to_owned(),
     }
 }
@@ -134,7 +134,7 @@ fn next(record: &Record) -> String {
     if record.evidence == Evidence::Shaped {
         return "look at it: no checksum proves it".to_owned();
     }
-    if !record.is_to_do() {
+    if !record.needs_action() {
         return "nothing: it is no danger any more".to_owned();
     }
     match record.steps.first() {
@@ -167,7 +167,7 @@ fn details(record: &Record) -> String {
     if more > 0 {
         text.push_str(&format!("- … and {}\n", count(more, "more place")));
     }
-    if record.is_to_do() {
+    if record.needs_action() {
         text.push('\n');
         for (at, step) in record.steps.iter().enumerate() {
             text.push_str(&format!("{}. {}\n", at + 1, prose(&step.text.text())));
@@ -181,7 +181,7 @@ fn details(record: &Record) -> String {
 }
 
 /// Spells a place: where, what is there, who brought it, what became of it.
-fn place(place: &Place) -> String {
+fn place(place: &LocationRecord) -> String {
     let prose = |text: &str| markdown(&cut(text, LONGEST));
     let mut parts = vec![markdown_code(&cut(&place.label(), LONGEST))];
     parts.extend(place.remarks().iter().map(|it| prose(it)));
@@ -199,7 +199,7 @@ fn place(place: &Place) -> String {
 fn suppressed(document: &Document) -> String {
     let rows = document.findings.iter().filter_map(|record| {
         let suppression = record.suppression.as_ref().filter(|_| !record.is_listed())?;
-        let place = record.locations.first().map(Place::label).unwrap_or_default();
+        let place = record.locations.first().map(LocationRecord::label).unwrap_or_default();
         Some(format!(
             "- {} {} at {}: {}\n",
             markdown(&cut(&record.name, LONGEST_CELL)),

@@ -5,7 +5,7 @@
 
 use super::document::{Document, Record, RevocationRecord, VerificationRecord};
 use crate::redact::Redactor;
-use crate::respond::{Outcome, Revocation, Verdict, Verification};
+use crate::respond::{Revocation, RevocationOutcome, Verdict, Verification};
 
 /// What was done about one finding.
 #[derive(Clone, Debug, Default)]
@@ -51,22 +51,21 @@ impl Record {
 
     /// Returns `true` if the token is known to be dead or revoked.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_dead_or_revoked(&self) -> bool {
         let is_dead = self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Dead);
-        let is_revoked = self
-            .revocation
-            .as_ref()
-            .is_some_and(|it| matches!(it.outcome, Outcome::Revoked | Outcome::AlreadyDead));
+        let is_revoked = self.revocation.as_ref().is_some_and(|it| {
+            matches!(it.outcome, RevocationOutcome::Revoked | RevocationOutcome::AlreadyDead)
+        });
         is_dead || is_revoked
     }
 }
 
 /// Counts what was done, for a summary: a sentence each for verifications and revocations.
 #[must_use]
-pub fn summary(findings: &[Record]) -> Vec<String> {
+pub fn response_summary(findings: &[Record]) -> Vec<String> {
     let verdicts: Vec<Verdict> =
         findings.iter().filter_map(|it| it.verification.as_ref()).map(|it| it.verdict).collect();
-    let outcomes: Vec<Outcome> =
+    let outcomes: Vec<RevocationOutcome> =
         findings.iter().filter_map(|it| it.revocation.as_ref()).map(|it| it.outcome).collect();
     let mut lines = Vec::new();
     let counted = |total: usize, parts: Vec<(usize, &str)>| -> Option<String> {
@@ -89,13 +88,14 @@ pub fn summary(findings: &[Record]) -> Vec<String> {
         )
         .map(|parts| format!("Verified: {parts}.")),
     );
-    let outcome = |of: Outcome| (outcomes.iter().filter(|&&it| it == of).count(), of.words());
+    let outcome =
+        |of: RevocationOutcome| (outcomes.iter().filter(|&&it| it == of).count(), of.words());
     let all = [
-        Outcome::Revoked,
-        Outcome::AlreadyDead,
-        Outcome::Planned,
-        Outcome::Failed,
-        Outcome::CannotRevoke,
+        RevocationOutcome::Revoked,
+        RevocationOutcome::AlreadyDead,
+        RevocationOutcome::Planned,
+        RevocationOutcome::Failed,
+        RevocationOutcome::CannotRevoke,
     ];
     lines.extend(
         counted(outcomes.len(), all.map(outcome).into())
@@ -114,7 +114,8 @@ mod tests {
         let secret = token(7);
         let mut document = document(vec![record(vec![]), record(vec![])]);
         let verification = Verification { verdict: Verdict::Live, reason: secret.clone() };
-        let revocation = Revocation { outcome: Outcome::Failed, detail: format!("no {secret}") };
+        let revocation =
+            Revocation { outcome: RevocationOutcome::Failed, detail: format!("no {secret}") };
         let responses = [
             Response::default(),
             Response { verification: Some(verification), revocation: Some(revocation) },
@@ -141,24 +142,32 @@ mod tests {
 
     #[test]
     fn a_token_is_over_if_it_is_dead_or_revoked() {
-        for (outcome, is_over) in [
+        for (outcome, is_dead_or_revoked) in [
             ("revoked", true),
             ("already_dead", true),
             ("planned", false),
             ("failed", false),
             ("cannot_revoke", false),
         ] {
-            assert_eq!(revoked(record(vec![]), outcome).is_over(), is_over, "{outcome}");
+            assert_eq!(
+                revoked(record(vec![]), outcome).is_dead_or_revoked(),
+                is_dead_or_revoked,
+                "{outcome}"
+            );
         }
-        for (verdict, is_over) in [("dead", true), ("live", false), ("unknown", false)] {
-            assert_eq!(verified(record(vec![]), verdict).is_over(), is_over, "{verdict}");
+        for (verdict, is_dead_or_revoked) in [("dead", true), ("live", false), ("unknown", false)] {
+            assert_eq!(
+                verified(record(vec![]), verdict).is_dead_or_revoked(),
+                is_dead_or_revoked,
+                "{verdict}"
+            );
         }
-        assert!(!record(vec![]).is_over());
+        assert!(!record(vec![]).is_dead_or_revoked());
     }
 
     #[test]
     fn a_summary_counts_what_happened_and_nothing_else() {
-        assert_eq!(summary(&[record(vec![])]), Vec::<String>::new());
+        assert_eq!(response_summary(&[record(vec![])]), Vec::<String>::new());
         let findings = [
             verified(record(vec![]), "live"),
             verified(record(vec![]), "live"),
@@ -166,7 +175,7 @@ mod tests {
             revoked(record(vec![]), "revoked"),
             revoked(verified(record(vec![]), "dead"), "already_dead"),
         ];
-        let lines = summary(&findings);
+        let lines = response_summary(&findings);
         assert_eq!(lines[0], "Verified: 2 live, 1 dead, 1 unknown.");
         assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 dead already."]);
     }

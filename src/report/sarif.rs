@@ -7,7 +7,7 @@
 //! locations in the result's message.
 
 use super::document::{
-    Document, Note, Place, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
+    Document, LocationRecord, Note, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
 };
 use crate::detect::Evidence;
 use ddpatrol_scan::finding::Part;
@@ -34,9 +34,9 @@ const ROOT: &str = "%SRCROOT%";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suppressed {
     /// They are results with a suppression.
-    Kept,
+    Included,
     /// They are no results; a notification counts them.
-    LeftOut,
+    Omitted,
 }
 
 /// Writes the report.
@@ -58,7 +58,7 @@ fn run(document: &Document, suppressed: Suppressed) -> Run {
     let results: Vec<SarifResult> = document
         .findings
         .iter()
-        .filter(|it| suppressed == Suppressed::Kept || it.suppression.is_none())
+        .filter(|it| suppressed == Suppressed::Included || it.suppression.is_none())
         .take(MOST_RESULTS)
         .map(|record| result(record, index(record)))
         .collect();
@@ -166,7 +166,7 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     let mut result = SarifResult::builder()
         .rule_id(record.rule.as_str())
         .level(match is_proven {
-            true if record.is_moved() => ResultLevel::Warning,
+            true if record.passes_change() => ResultLevel::Warning,
             true => ResultLevel::Error,
             false => ResultLevel::Note,
         })
@@ -191,7 +191,7 @@ fn suppression(suppression: &SuppressionRecord) -> Suppression {
     told
 }
 
-fn location(place: &Place, record: &Record) -> Location {
+fn location(place: &LocationRecord, record: &Record) -> Location {
     let text = |text: &str| ArtifactContent::builder().text(text).build();
     let is_file = matches!(place.part, Part::Content | Part::Name) && place.path.is_some();
     let in_name = matches!(place.part, Part::Name | Part::Ref);
@@ -278,15 +278,15 @@ fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
     }
     let counted = document.findings.iter().filter(|it| it.suppression.is_none()).count();
     let results = match suppressed {
-        Suppressed::Kept => document.findings.len(),
-        Suppressed::LeftOut => counted,
+        Suppressed::Included => document.findings.len(),
+        Suppressed::Omitted => counted,
     };
     if results > MOST_RESULTS {
         let left = results - MOST_RESULTS;
         tell(&format!("{left} more findings are not in this file: a run holds {MOST_RESULTS}."));
     }
     let left_out = document.findings.len() - counted;
-    if suppressed == Suppressed::LeftOut && left_out > 0 {
+    if suppressed == Suppressed::Omitted && left_out > 0 {
         let text = format!("{left_out} findings do not count and are left out.");
         notifications
             .push(Notification::builder().level(json!("note")).message(message(&text)).build());

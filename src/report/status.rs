@@ -3,15 +3,15 @@
 //!
 //! In come records, out come words that hold text of the scanned content: a writer escapes them.
 
-use super::document::{ChangeStatusWord, Place, Record};
+use super::document::{ChangeStatusWord, LocationRecord, Record};
 use super::trace::{CommitRecord, short};
 use crate::detect::Evidence;
-use crate::respond::{Outcome, Verdict};
+use crate::respond::{RevocationOutcome, Verdict};
 use ddpatrol_scan::finding::Part;
 
 /// Whether a token can do harm, as far as anybody said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum Liveness {
     /// An issuer accepts it, and nobody has revoked it.
     Live,
     /// It is dead or revoked.
@@ -55,7 +55,7 @@ impl Presence {
 impl Record {
     /// Returns `true` if the change does not fail for it: the base has it, or it is not part of the
     /// push that was judged.
-    pub(super) fn is_moved(&self) -> bool {
+    pub(super) fn passes_change(&self) -> bool {
         let passes = |word| !matches!(word, None | Some(ChangeStatusWord::New));
         !self.locations.is_empty() && self.locations.iter().all(|it| passes(it.change_status))
     }
@@ -67,35 +67,38 @@ impl Record {
 
     /// Tells whether people are to look at it: it counts, or there is news of it.
     pub(super) fn is_listed(&self) -> bool {
-        self.suppression.is_none() || self.has_news()
+        self.suppression.is_none() || self.has_new_location()
     }
 
     /// Tells whether steps are to be taken.
-    pub(super) fn is_to_do(&self) -> bool {
-        self.evidence == Evidence::Proven && self.suppression.is_none() && !self.is_over()
+    pub(super) fn needs_action(&self) -> bool {
+        self.evidence == Evidence::Proven
+            && self.suppression.is_none()
+            && !self.is_dead_or_revoked()
     }
 
     /// Tells whether its token can do harm.
-    pub(super) fn life(&self) -> Life {
-        if self.is_over() {
-            Life::Dead
+    pub(super) fn liveness(&self) -> Liveness {
+        if self.is_dead_or_revoked() {
+            Liveness::Dead
         } else if self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Live) {
-            Life::Live
+            Liveness::Live
         } else {
-            Life::Unknown
+            Liveness::Unknown
         }
     }
 
     /// Says in words whether its token can do harm.
-    pub(super) fn life_words(&self) -> &'static str {
+    pub(super) fn liveness_words(&self) -> &'static str {
         let verdict = self.verification.as_ref().map(|it| it.verdict);
         match (self.revocation.as_ref().map(|it| it.outcome), verdict) {
-            (Some(Outcome::Revoked), _) => "revoked",
-            (Some(Outcome::AlreadyDead), _) | (_, Some(Verdict::Dead)) => "dead",
-            (Some(Outcome::Failed | Outcome::CannotRevoke), Some(Verdict::Live)) => {
-                "live, not revoked"
-            }
-            (Some(Outcome::Failed | Outcome::CannotRevoke), _) => "not revoked",
+            (Some(RevocationOutcome::Revoked), _) => "revoked",
+            (Some(RevocationOutcome::AlreadyDead), _) | (_, Some(Verdict::Dead)) => "dead",
+            (
+                Some(RevocationOutcome::Failed | RevocationOutcome::CannotRevoke),
+                Some(Verdict::Live),
+            ) => "live, not revoked",
+            (Some(RevocationOutcome::Failed | RevocationOutcome::CannotRevoke), _) => "not revoked",
             (_, Some(Verdict::Live)) => "live",
             (_, Some(Verdict::Unknown)) => "unknown if live",
             (_, None) => "not verified",
@@ -104,7 +107,7 @@ impl Record {
 
     /// Tells whether it still stands there: the worst of its places.
     pub(super) fn presence(&self) -> Presence {
-        let presences = || self.locations.iter().map(Place::presence);
+        let presences = || self.locations.iter().map(LocationRecord::presence);
         [Presence::Change, Presence::Here, Presence::Elsewhere, Presence::Removed]
             .into_iter()
             .find(|wanted| presences().any(|it| it == *wanted))
@@ -112,12 +115,12 @@ impl Record {
     }
 
     /// Returns the commit that brought it, the earliest if several did.
-    pub(super) fn brought(&self) -> Option<&CommitRecord> {
+    pub(super) fn introduced(&self) -> Option<&CommitRecord> {
         self.locations.iter().find_map(|it| it.git.as_ref()?.introduced.as_ref())
     }
 }
 
-impl Place {
+impl LocationRecord {
     fn presence(&self) -> Presence {
         match &self.git {
             _ if self.change_status.is_some() => Presence::Change,

@@ -43,7 +43,7 @@ impl Document {
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let summary = &self.summary;
-        let mut lines = response::summary(&self.findings);
+        let mut lines = response::response_summary(&self.findings);
         if summary.shaped_candidates > 0 {
             let listed = self.findings.iter().any(|it| it.evidence == Evidence::Shaped);
             lines.push(format!(
@@ -151,7 +151,7 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::document::{LeftOut, Note, Record, RepositoryRecord, Summary};
+    use crate::report::document::{Note, Record, RepositoryRecord, SkippedCounts, Summary};
     use crate::report::tests::*;
     use crate::source::Severity;
 
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn what_was_left_out_is_counted_by_its_reason() {
         assert_eq!(with(|_| ()).left_out(), None);
-        let all = LeftOut {
+        let all = SkippedCounts {
             ignored_files: 1,
             excluded: 2,
             too_large: 3,

@@ -1,7 +1,9 @@
 //! Data for the unit tests of reports: findings, records and documents written by hand.
 
-use super::document::{ChangeStatusWord, Document, Note, Place, Record, SuppressionRecord};
-use super::trace::{CommitRecord, GitPlace, Person};
+use super::document::{
+    ChangeStatusWord, Document, LocationRecord, Note, Record, SuppressionRecord,
+};
+use super::trace::{CommitRecord, Person, TraceRecord};
 use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence};
 use crate::redact::{Clean, Redactor};
@@ -53,8 +55,8 @@ pub(super) fn commit(digit: char) -> CommitRecord {
     }
 }
 
-pub(super) fn git() -> GitPlace {
-    GitPlace {
+pub(super) fn git() -> TraceRecord {
+    TraceRecord {
         repository: clean(".git"),
         object: "f".repeat(40),
         kind: "blob".to_owned(),
@@ -70,8 +72,8 @@ pub(super) fn git() -> GitPlace {
 }
 
 /// A place in the content of a file that no repository has.
-pub(super) fn place(path: &str) -> Place {
-    Place {
+pub(super) fn place(path: &str) -> LocationRecord {
+    LocationRecord {
         path: Some(clean(path)),
         path_hex: None,
         repository_path: None,
@@ -95,11 +97,11 @@ pub(super) fn place(path: &str) -> Place {
     }
 }
 
-pub(super) fn change_status(word: ChangeStatusWord) -> Place {
-    Place { change_status: Some(word), ..place("a") }
+pub(super) fn change_status(word: ChangeStatusWord) -> LocationRecord {
+    LocationRecord { change_status: Some(word), ..place("a") }
 }
 
-pub(super) fn record(locations: Vec<Place>) -> Record {
+pub(super) fn record(locations: Vec<LocationRecord>) -> Record {
     let mut record: Record = serde_json::from_value(json!({
         "rule": RULE, "name": "Example Token", "issuer": "Example", "evidence": "proven",
         "fingerprint": "0123456789abcdef0123456789abcdef",

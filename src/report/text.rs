@@ -1,7 +1,7 @@
 //! Text for people: each place as `path:line:column` at the start of a line, then a summary.
 
-use super::advice::Step;
-use super::document::{ChangeStatusWord, Document, Place, Record};
+use super::advice::RemediationStep;
+use super::document::{ChangeStatusWord, Document, LocationRecord, Record};
 use super::escape::{self, terminal};
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
@@ -107,16 +107,16 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         writeln!(out, "    … and {}; --report json lists them all", count(more, "more place"))?;
     }
     for line in record.response_lines() {
-        let style = if record.is_over() { styles.dim } else { styles.proven };
+        let style = if record.is_dead_or_revoked() { styles.dim } else { styles.proven };
         writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
     }
-    if record.is_to_do() {
+    if record.needs_action() {
         write_steps(&record.steps, out)?;
     }
     Ok(())
 }
 
-fn write_steps(steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
+fn write_steps(steps: &[RemediationStep], out: &mut dyn Write) -> io::Result<()> {
     for (at, step) in steps.iter().enumerate() {
         writeln!(out, "    {}. {}", at + 1, terminal(&step.text.text()))?;
         for command in &step.commands {
@@ -127,7 +127,7 @@ fn write_steps(steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes where the token was before, which commit brought it, and what became of it.
-fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
+fn write_origin(place: &LocationRecord, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
     let Styles { dim, .. } = styles;
     if let Some(path) = &place.moved_from {
         writeln!(out, "    moved here from {}", terminal(&path.text()))?;
@@ -161,7 +161,7 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
 }
 
 /// Spells a place: `path:line:column`, or the path alone where its name holds the token.
-fn place(place: &Place, styles: &Styles) -> String {
+fn place(place: &LocationRecord, styles: &Styles) -> String {
     let style = styles.path;
     let path = match (&place.path, &place.git) {
         (Some(path), _) => path.text(),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// A place in a repository's history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GitPlace {
+pub struct TraceRecord {
     /// The git directory, as it was reached.
     pub repository: Clean,
     /// The object that holds the token.
@@ -103,7 +103,7 @@ impl ObjectRecord {
     }
 }
 
-impl GitPlace {
+impl TraceRecord {
     /// Describes a trace; secrets in its text are masked.
     pub(super) fn new(trace: &Trace, masker: &mut Masker<'_>) -> Self {
         let mut commit = |commit: &Commit| CommitRecord::new(commit, masker);
@@ -220,22 +220,22 @@ mod tests {
     #[test]
     fn a_place_in_head_is_said_to_be_there_whatever_removed_it() {
         let removed = vec![commit('b')];
-        let fate = |git: GitPlace| git.fate();
+        let fate = |git: TraceRecord| git.fate();
         assert_eq!(fate(git()), "still in HEAD; reached by refs/heads/main");
-        let again = GitPlace { removed: removed.clone(), ..git() };
+        let again = TraceRecord { removed: removed.clone(), ..git() };
         assert_eq!(fate(again), "still in HEAD; reached by refs/heads/main");
-        let gone = GitPlace { in_head: false, removed, ..git() };
+        let gone = TraceRecord { in_head: false, removed, ..git() };
         let line = "removed by bbbbbbbbbbbb (2026-01-02, Ada) a subject";
         assert_eq!(fate(gone.clone()), format!("{line}; reached by refs/heads/main"));
-        let often = GitPlace { removed_total: Some(60), ..gone };
+        let often = TraceRecord { removed_total: Some(60), ..gone };
         assert_eq!(fate(often), format!("{line} and 59 more; reached by refs/heads/main"));
     }
 
     #[test]
     fn a_place_elsewhere_is_not_in_head_or_not_reachable() {
-        let elsewhere = GitPlace { in_head: false, ..git() };
+        let elsewhere = TraceRecord { in_head: false, ..git() };
         assert_eq!(elsewhere.fate(), "not in HEAD; reached by refs/heads/main");
-        let unreachable = GitPlace { reachable: false, at_boundary: true, ..elsewhere };
+        let unreachable = TraceRecord { reachable: false, at_boundary: true, ..elsewhere };
         assert_eq!(
             unreachable.fate(),
             "unreachable: no branch or tag reaches it; \
@@ -246,9 +246,9 @@ mod tests {
     #[test]
     fn at_most_three_references_are_named() {
         let refs = ["a", "b", "c", "d"].map(clean).to_vec();
-        let four = GitPlace { refs: refs.clone(), refs_total: 4, ..git() };
+        let four = TraceRecord { refs: refs.clone(), refs_total: 4, ..git() };
         assert_eq!(four.fate(), "still in HEAD; reached by a, b, c and 1 more");
-        let three = GitPlace { refs: refs[..3].to_vec(), refs_total: 3, ..git() };
+        let three = TraceRecord { refs: refs[..3].to_vec(), refs_total: 3, ..git() };
         assert_eq!(three.fate(), "still in HEAD; reached by a, b, c");
     }
 
@@ -259,7 +259,7 @@ mod tests {
             let first = Arc::new(vec![full_commit('b'); len]);
             let removed = ddpatrol_scan::finding::Removed { first, total };
             let trace = Trace { removed, ..trace(".git") };
-            GitPlace::new(&trace, &mut redactor.masker())
+            TraceRecord::new(&trace, &mut redactor.masker())
         };
         assert_eq!((made(1, 1).removed.len(), made(1, 1).removed_total), (1, None));
         assert_eq!((made(2, 9).removed.len(), made(2, 9).removed_total), (2, Some(9)));
@@ -279,7 +279,7 @@ mod tests {
             refs: vec![token(5).into_bytes()],
             ..trace(&format!("{}/.git", token(6)))
         };
-        let place = GitPlace::new(&trace, &mut redactor.masker());
+        let place = TraceRecord::new(&trace, &mut redactor.masker());
         let written = serde_json::to_string(&place).expect("a record");
         for seed in 2..7 {
             assert!(!written.contains(&token(seed)[30..]), "token {seed}: {written}");

@@ -1,8 +1,8 @@
 //! Datadog's API, and that of services which speak it: is a token live, and revoke it by its id.
 
 use super::endpoint::Endpoint;
-use super::http::{Ask, Client, Reply};
-use super::outcome::{Outcome, Revocation};
+use super::http::{ApiRequest, ApiResponse, Client};
+use super::outcome::{Revocation, RevocationOutcome};
 use super::provider::Provider;
 use super::verdict::Answer;
 use ddpatrol_token::{Secret, Uuid};
@@ -14,20 +14,20 @@ pub const REFUSALS: &[u16] = &[401, 403];
 /// Asks one site, which refuses with one of `refusals`, about a token.
 #[must_use]
 pub fn ask(client: &Client, site: &Endpoint, token: &Secret, refusals: &[u16]) -> Answer {
-    let ask = Ask {
+    let ask = ApiRequest {
         method: "GET",
         path: "/api/v2/validate_keys",
         bearer: Some(token.expose()),
         headers: &[],
         body: None,
     };
-    match client.ask(site, ask) {
+    match client.send(site, ask) {
         Err(why) => Answer::Unclear(why),
         Ok(reply) => answer(&reply, refusals),
     }
 }
 
-fn answer(reply: &Reply, refusals: &[u16]) -> Answer {
+fn answer(reply: &ApiResponse, refusals: &[u16]) -> Answer {
     let json = reply.json.as_ref();
     match reply.status {
         200 if json.and_then(|json| json.get("status")).and_then(Value::as_str) == Some("ok") => {
@@ -76,12 +76,12 @@ pub fn path(
 pub fn revoke(client: &Client, site: &Endpoint, path: &str, admin: &Secret) -> Revocation {
     let host = site.host();
     let bearer = Some(admin.expose());
-    let ask = Ask { method: "DELETE", path, bearer, headers: &[], body: None };
-    let failed = |why: String| Revocation::new(Outcome::Failed, format!("{host}: {why}"));
-    match client.ask(site, ask) {
+    let ask = ApiRequest { method: "DELETE", path, bearer, headers: &[], body: None };
+    let failed = |why: String| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
+    match client.send(site, ask) {
         Err(why) => failed(why),
         Ok(reply) => match reply.status {
-            204 => Revocation::new(Outcome::Revoked, format!("by DELETE at {host}")),
+            204 => Revocation::new(RevocationOutcome::Revoked, format!("by DELETE at {host}")),
             404 => failed("it knows no such token".to_owned()),
             401 | 403 => {
                 failed(format!("it refuses the administrator's token (status {})", reply.status))

@@ -3,8 +3,8 @@
 //! Source: <https://docs.github.com/en/rest/credentials/revoke>
 
 use super::endpoint::Endpoint;
-use super::http::{Ask, Client, Reply};
-use super::outcome::{Outcome, Revocation};
+use super::http::{ApiRequest, ApiResponse, Client};
+use super::outcome::{Revocation, RevocationOutcome};
 use super::verdict::Answer;
 use ddpatrol_token::Secret;
 use serde_json::{Value, json};
@@ -16,20 +16,20 @@ const HEADERS: [(&str, &str); 1] = [("x-github-api-version", "2022-11-28")];
 /// Asks GitHub about a token.
 #[must_use]
 pub fn ask(client: &Client, api: &Endpoint, token: &Secret) -> Answer {
-    let ask = Ask {
+    let ask = ApiRequest {
         method: "GET",
         path: "/user",
         bearer: Some(token.expose()),
         headers: &HEADERS,
         body: None,
     };
-    match client.ask(api, ask) {
+    match client.send(api, ask) {
         Err(why) => Answer::Unclear(why),
         Ok(reply) => answer(&reply),
     }
 }
 
-fn answer(reply: &Reply) -> Answer {
+fn answer(reply: &ApiResponse) -> Answer {
     let text = |name| reply.json.as_ref().and_then(|json| json.get(name)).and_then(Value::as_str);
     match reply.status {
         200 if text("login").is_some() => Answer::Live,
@@ -53,7 +53,7 @@ fn revoke_batch(client: &Client, api: &Endpoint, batch: &[&Secret]) -> Vec<Revoc
     let tokens: Vec<_> =
         batch.iter().map(|token| String::from_utf8_lossy(token.expose())).collect();
     let body = json!({"credentials": tokens});
-    let ask = Ask {
+    let ask = ApiRequest {
         method: "POST",
         path: "/credentials/revoke",
         bearer: None,
@@ -61,12 +61,15 @@ fn revoke_batch(client: &Client, api: &Endpoint, batch: &[&Secret]) -> Vec<Revoc
         body: Some(&body),
     };
     let host = api.host();
-    let outcome = match client.ask(api, ask) {
-        Ok(reply) if reply.status == 202 => {
-            Revocation::new(Outcome::Revoked, format!("accepted by {host}'s credential revocation"))
+    let outcome = match client.send(api, ask) {
+        Ok(reply) if reply.status == 202 => Revocation::new(
+            RevocationOutcome::Revoked,
+            format!("accepted by {host}'s credential revocation"),
+        ),
+        Ok(reply) => {
+            Revocation::new(RevocationOutcome::Failed, format!("{host}: {}", reply.words()))
         }
-        Ok(reply) => Revocation::new(Outcome::Failed, format!("{host}: {}", reply.words())),
-        Err(why) => Revocation::new(Outcome::Failed, format!("{host}: {why}")),
+        Err(why) => Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}")),
     };
     vec![outcome; batch.len()]
 }

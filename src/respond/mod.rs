@@ -7,19 +7,19 @@
 //! configured place, twice with seconds between. Everything else is *unknown*.
 
 pub mod datadog;
+pub mod ddpatrold;
 pub mod endpoint;
 pub mod github;
 pub mod http;
-pub mod issuer;
 mod outcome;
-pub mod pace;
+mod proven_token;
 mod provider;
-mod subject;
+pub mod rate_limit;
 mod verdict;
 
-pub use outcome::{Outcome, Revocation};
+pub use outcome::{Revocation, RevocationOutcome};
+pub use proven_token::ProvenToken;
 pub use provider::Provider;
-pub use subject::Subject;
 pub use verdict::{Answer, Verdict, Verification};
 
 use ddpatrol_scan::workers::Workers;
@@ -67,7 +67,7 @@ impl Responder {
     /// Asks about each subject. One that a place refuses is asked about again after a pause, since a
     /// new token takes seconds to be known everywhere.
     #[must_use]
-    pub fn verify(&self, subjects: &[Subject]) -> Vec<Verification> {
+    pub fn verify(&self, subjects: &[ProvenToken]) -> Vec<Verification> {
         let all: Vec<usize> = (0..subjects.len()).collect();
         let mut verified = self.ask_each(subjects, &all);
         let refused: Vec<usize> =
@@ -90,7 +90,7 @@ impl Responder {
 
     /// Asks about the subjects at the indices `which`, a few at a time; the answers are in the order of
     /// `which`.
-    fn ask_each(&self, subjects: &[Subject], which: &[usize]) -> Vec<Verification> {
+    fn ask_each(&self, subjects: &[ProvenToken], which: &[usize]) -> Vec<Verification> {
         // A pool of its own: these threads wait for replies, so the pool of the scan would idle.
         let workers = Workers::new(WORKERS.min(which.len()));
         let slots: Vec<usize> = (0..which.len()).collect();
@@ -103,7 +103,7 @@ impl Responder {
     }
 
     /// Asks every place that could have issued a token, once.
-    fn ask(&self, subject: &Subject) -> Verification {
+    fn ask(&self, subject: &ProvenToken) -> Verification {
         let Some(secret) = &subject.secret else {
             return Verification::unknown("a redacted report does not hold the token");
         };
@@ -148,7 +148,7 @@ impl Responder {
         let sites = sites.iter().map(|it| (it, datadog::REFUSALS));
         match provider {
             Provider::Datadog => {
-                issuers.iter().map(|it| (it, issuer::REFUSALS)).chain(sites).collect()
+                issuers.iter().map(|it| (it, ddpatrold::REFUSALS)).chain(sites).collect()
             }
             Provider::ServiceAccount => sites.collect(),
             Provider::GitHub | Provider::GitHubRefresh => vec![(github, &[])],
@@ -157,12 +157,12 @@ impl Responder {
 
     /// Says how each subject would be revoked, or why it cannot be.
     #[must_use]
-    pub fn plan(&self, subjects: &[Subject]) -> Vec<Revocation> {
+    pub fn plan(&self, subjects: &[ProvenToken]) -> Vec<Revocation> {
         subjects.iter().map(|subject| self.plan_one(subject)).collect()
     }
 
-    fn plan_one(&self, subject: &Subject) -> Revocation {
-        let cannot = |why: &str| Revocation::new(Outcome::CannotRevoke, why);
+    fn plan_one(&self, subject: &ProvenToken) -> Revocation {
+        let cannot = |why: &str| Revocation::new(RevocationOutcome::CannotRevoke, why);
         match Provider::of(&subject.rule) {
             None => cannot("its issuer takes no revocations that are known here"),
             Some(Provider::GitHub | Provider::GitHubRefresh) if subject.secret.is_none() => {
@@ -170,17 +170,24 @@ impl Responder {
             }
             Some(Provider::GitHub | Provider::GitHubRefresh) => {
                 let host = self.settings.github.host();
-                Revocation::new(Outcome::Planned, format!("by {host}'s credential revocation"))
+                Revocation::new(
+                    RevocationOutcome::Planned,
+                    format!("by {host}'s credential revocation"),
+                )
             }
             Some(provider) => match self.datadog_ways(provider, subject) {
-                Ok(ways) => Revocation::new(Outcome::Planned, ways.join(", else ")),
-                Err(why) => Revocation::new(Outcome::CannotRevoke, why),
+                Ok(ways) => Revocation::new(RevocationOutcome::Planned, ways.join(", else ")),
+                Err(why) => Revocation::new(RevocationOutcome::CannotRevoke, why),
             },
         }
     }
 
     /// Names the ways by which a token of Datadog's kind can be revoked, in order.
-    fn datadog_ways(&self, provider: Provider, subject: &Subject) -> Result<Vec<String>, String> {
+    fn datadog_ways(
+        &self,
+        provider: Provider,
+        subject: &ProvenToken,
+    ) -> Result<Vec<String>, String> {
         let mut ways = Vec::new();
         let mut missing = Vec::new();
         if self.reports(provider, subject) {
@@ -210,7 +217,7 @@ impl Responder {
     }
 
     /// Tells whether a token can be reported to the user's own issuers.
-    fn reports(&self, provider: Provider, subject: &Subject) -> bool {
+    fn reports(&self, provider: Provider, subject: &ProvenToken) -> bool {
         provider == Provider::Datadog
             && subject.secret.is_some()
             && !self.settings.issuers.is_empty()
@@ -228,18 +235,22 @@ impl Responder {
 
     /// Revokes each subject that can be; the outcomes are in their order.
     #[must_use]
-    pub fn revoke(&self, subjects: &[Subject]) -> Vec<Revocation> {
+    pub fn revoke(&self, subjects: &[ProvenToken]) -> Vec<Revocation> {
         // Who was out of reach for a question is told to revoke all the same.
-        self.client.forget();
+        self.client.reset();
         let mut outcomes = self.plan(subjects);
-        let planned: Vec<usize> =
-            (0..subjects.len()).filter(|&at| outcomes[at].outcome == Outcome::Planned).collect();
+        let planned: Vec<usize> = (0..subjects.len())
+            .filter(|&at| outcomes[at].outcome == RevocationOutcome::Planned)
+            .collect();
         let (datadogs, githubs): (Vec<usize>, Vec<usize>) = planned
             .into_iter()
             .partition(|&at| Provider::of(&subjects[at].rule).is_some_and(Provider::is_datadogs));
         self.report(subjects, &datadogs, &mut outcomes);
         for at in datadogs {
-            if matches!(outcomes[at].outcome, Outcome::Planned | Outcome::Failed) {
+            if matches!(
+                outcomes[at].outcome,
+                RevocationOutcome::Planned | RevocationOutcome::Failed
+            ) {
                 self.delete(&subjects[at], &mut outcomes[at]);
             }
         }
@@ -253,7 +264,7 @@ impl Responder {
     }
 
     /// Reports tokens to the user's own issuers.
-    fn report(&self, subjects: &[Subject], which: &[usize], outcomes: &mut [Revocation]) {
+    fn report(&self, subjects: &[ProvenToken], which: &[usize], outcomes: &mut [Revocation]) {
         for place in &self.settings.issuers {
             let open: Vec<usize> = which
                 .iter()
@@ -261,11 +272,14 @@ impl Responder {
                 .filter(|&at| {
                     let provider = Provider::of(&subjects[at].rule);
                     provider.is_some_and(|provider| self.reports(provider, &subjects[at]))
-                        && matches!(outcomes[at].outcome, Outcome::Planned | Outcome::Failed)
+                        && matches!(
+                            outcomes[at].outcome,
+                            RevocationOutcome::Planned | RevocationOutcome::Failed
+                        )
                 })
                 .collect();
-            let reported: Vec<&Subject> = open.iter().map(|&at| &subjects[at]).collect();
-            let results = issuer::report(&self.client, place, &reported);
+            let reported: Vec<&ProvenToken> = open.iter().map(|&at| &subjects[at]).collect();
+            let results = ddpatrold::report(&self.client, place, &reported);
             for (at, result) in open.into_iter().zip(results) {
                 outcomes[at] = merged(&outcomes[at], result);
             }
@@ -273,7 +287,7 @@ impl Responder {
     }
 
     /// Revokes a token by its identifier, wherever it may have been issued.
-    fn delete(&self, subject: &Subject, outcome: &mut Revocation) {
+    fn delete(&self, subject: &ProvenToken, outcome: &mut Revocation) {
         let Some(provider) = Provider::of(&subject.rule) else { return };
         let path = datadog::path(provider, subject.uuid, self.settings.service_account);
         let Ok(path) = path else { return };
@@ -282,7 +296,10 @@ impl Responder {
             for place in places {
                 let result = datadog::revoke(&self.client, place, &path, token);
                 *outcome = merged(outcome, result);
-                if !matches!(outcome.outcome, Outcome::Planned | Outcome::Failed) {
+                if !matches!(
+                    outcome.outcome,
+                    RevocationOutcome::Planned | RevocationOutcome::Failed
+                ) {
                     return;
                 }
             }
@@ -292,8 +309,11 @@ impl Responder {
 
 /// Takes a further attempt's outcome: a success ends all, failures are told together.
 fn merged(before: &Revocation, after: Revocation) -> Revocation {
-    if after.outcome == Outcome::Failed && before.outcome == Outcome::Failed {
-        return Revocation::new(Outcome::Failed, format!("{}; {}", before.detail, after.detail));
+    if after.outcome == RevocationOutcome::Failed && before.outcome == RevocationOutcome::Failed {
+        return Revocation::new(
+            RevocationOutcome::Failed,
+            format!("{}; {}", before.detail, after.detail),
+        );
     }
     after
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How an attempt to revoke a token ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RevocationOutcome {
     /// The issuer has revoked it.
     Revoked,
     /// It was dead before.
@@ -21,7 +21,7 @@ pub enum Outcome {
     CannotRevoke,
 }
 
-impl Outcome {
+impl RevocationOutcome {
     /// Returns `true` if the token may still be live although its revocation was requested.
     #[must_use]
     pub const fn is_failure(self) -> bool {
@@ -45,14 +45,14 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RevocationOutcome,
     /// How it was revoked, or why it was not, in words.
     pub detail: String,
 }
 
 impl Revocation {
     /// Creates one from an outcome and its explanation.
-    pub(super) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+    pub(super) fn new(outcome: RevocationOutcome, detail: impl Into<String>) -> Self {
         Self { outcome, detail: detail.into() }
     }
 }

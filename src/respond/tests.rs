@@ -2,7 +2,7 @@
 
 use super::endpoint::Endpoint;
 use super::http::Stop;
-use super::{Responder, Settings, Subject};
+use super::{ProvenToken, Responder, Settings};
 use ddpatrol_token::Secret;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -21,8 +21,8 @@ fn responder(stop: Stop) -> Responder {
     Responder::new(settings, stop)
 }
 
-fn subject(rule: &str) -> Subject {
-    Subject {
+fn subject(rule: &str) -> ProvenToken {
+    ProvenToken {
         rule: rule.to_owned(),
         redacted: "****".to_owned(),
         uuid: None,
@@ -41,7 +41,7 @@ fn the_answers_are_in_the_order_of_the_subjects() {
         "127.0.0.1:9: interrupted",
     ];
     for len in [0, 1, 2, 8, 60] {
-        let subjects: Vec<Subject> = (0..len).map(|at| subject(rules[at % 3])).collect();
+        let subjects: Vec<ProvenToken> = (0..len).map(|at| subject(rules[at % 3])).collect();
         let answers = responder.verify(&subjects);
         assert_eq!(answers.len(), len);
         for (at, answer) in answers.iter().enumerate() {

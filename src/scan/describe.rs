@@ -19,12 +19,12 @@ use std::sync::Arc;
 /// Describes placements.
 pub(super) struct Describer<'a> {
     engine: &'a Engine<'a>,
-    told: Told<'a>,
+    renderer: Told<'a>,
 }
 
 impl<'a> Describer<'a> {
     pub(super) fn new(engine: &'a Engine<'a>) -> Self {
-        Self { engine, told: engine.scan.told() }
+        Self { engine, renderer: engine.scan.renderer() }
     }
 
     /// Adds the locations of placements. `read` returns the bytes of a holder, or reports why it cannot
@@ -73,7 +73,7 @@ impl<'a> Describer<'a> {
             }
             let matched = content.matched(span);
             let seen = Seen { token: &token, sights: &mut content.sights, matched };
-            common.gather(&mut gathered, &mut self.told, seen, scan.on_match);
+            common.gather(&mut gathered, &mut self.renderer, seen, scan.on_match);
         }
         let mut locations = gathered.finish();
         locations.extend(self.in_members(placement, content, &token));

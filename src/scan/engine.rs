@@ -73,12 +73,12 @@ impl<'a> Engine<'a> {
         &self,
         holder: Holder,
         bytes: &[u8],
-        numbers: &mut Numbers,
+        numbers: &mut TokenNumbers,
     ) -> IsArchive {
         let Some((walk, format)) = self.archive(bytes) else { return IsArchive::No };
         let path = members::object_path(holder);
         let collector = Collector::default();
-        let mut gatherer = Gatherer::new(self.scan.told(), &collector, None);
+        let mut gatherer = Gatherer::new(self.scan.renderer(), &collector, None);
         walk.walk(bytes, format, &path, &mut |window, found, secret| {
             numbers.of(self, found, secret);
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
@@ -116,13 +116,13 @@ fn below(location: Location, archive: &Path) -> Location {
 
 /// The numbers of the tokens that one worker has found.
 #[derive(Default)]
-pub(super) struct Numbers {
+pub(super) struct TokenNumbers {
     tokens: Tokens,
     /// The number of each among those of all workers.
     shared: Vec<TokenNo>,
 }
 
-impl Numbers {
+impl TokenNumbers {
     /// Returns the number of a token among those of all workers.
     pub(super) fn of(&mut self, engine: &Engine<'_>, found: Match, secret: &[u8]) -> TokenNo {
         let own = self.tokens.number(engine.scan.detector, found, secret);

@@ -4,14 +4,14 @@ use super::describe::Describer;
 use super::engine::Engine;
 use crate::source::Source;
 use crate::source::git::history::{History, OpenHistory};
-use crate::source::repositories::{Entry, Repositories};
+use crate::source::repositories::{Repositories, RepositoryEntry};
 use ddpatrol_pack::Reader;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
 use std::collections::HashSet;
 
 /// Scans repositories, and the files of each repository itself.
 pub(super) fn scan_repositories(engine: &Engine<'_>, repositories: &Repositories) {
-    repositories.each(engine.run, &mut |Entry { history, admin_files }| {
+    repositories.each(engine.run, &mut |RepositoryEntry { history, admin_files }| {
         let read = scan_history(engine, history);
         let files = admin_files.and_then(|files| files.list(&read));
         if let Some(files) = files {

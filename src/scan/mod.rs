@@ -19,7 +19,7 @@ mod worker;
 
 pub use input::Input;
 pub use options::Scan;
-pub use outcome::{Counts, Outcome, is_left_out};
+pub use outcome::{Counts, Outcome, is_excluded};
 
 use crate::source::Run;
 use engine::Engine;

@@ -29,7 +29,7 @@ impl Scan<'_> {
         context(self.detector, self.redactor)
     }
 
-    pub(super) fn told(&self) -> Told<'_> {
+    pub(super) fn renderer(&self) -> Told<'_> {
         Told { detector: self.detector, masker: self.redactor.masker(), inline: self.inline }
     }
 }

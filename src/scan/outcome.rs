@@ -83,16 +83,16 @@ impl Outcome {
 
     /// Removes locations in histories and changes whose paths the configuration excludes, and counts
     /// them. The walk over files has already excluded its own.
-    pub fn leave_out(&mut self, exclude: &Exclude, roots: &Roots) {
+    pub fn remove_excluded(&mut self, exclude: &Exclude, roots: &Roots) {
         if exclude.is_empty() {
             return;
         }
         let mut left_out = 0;
         self.findings.retain_mut(|finding| {
             finding.locations.retain(|place| {
-                let is_left_out = is_left_out(place, exclude, roots);
-                left_out += if is_left_out { place.count() } else { 0 };
-                !is_left_out
+                let is_excluded = is_excluded(place, exclude, roots);
+                left_out += if is_excluded { place.count() } else { 0 };
+                !is_excluded
             });
             !finding.locations.is_empty()
         });
@@ -100,7 +100,7 @@ impl Outcome {
     }
 
     /// Removes locations that the base of a change has at the same path, and counts the tokens.
-    pub fn set_known_aside(&mut self) {
+    pub fn remove_preexisting(&mut self) {
         let is_known = |place: &Location| place.change_status == Some(ChangeStatus::Preexisting);
         let mut known = 0;
         self.findings.retain_mut(|finding| {
@@ -115,7 +115,7 @@ impl Outcome {
 
 /// Returns `true` if a location in a history or a change has an excluded path.
 #[must_use]
-pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
+pub fn is_excluded(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
     let is_git = place.trace.is_some() || place.change_status.is_some();
     let path = place.path.as_deref().filter(|_| is_path && is_git);

@@ -1,6 +1,6 @@
 //! One worker of a scan: blobs and git objects in, matches to what the workers share.
 
-use super::engine::{Engine, IsArchive, Numbers};
+use super::engine::{Engine, IsArchive, TokenNumbers};
 use super::members;
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
@@ -21,7 +21,7 @@ pub(super) struct Worker<'a> {
     /// The first or the last bytes of an object.
     part: Vec<u8>,
     gatherer: Gatherer<'a>,
-    numbers: Numbers,
+    numbers: TokenNumbers,
     /// The tokens of the object that is read.
     found: Vec<(TokenNo, EncodedSpan)>,
 }
@@ -33,8 +33,8 @@ impl<'a> Worker<'a> {
             engine,
             scratch: engine.scratch(),
             part: Vec::new(),
-            gatherer: Gatherer::new(scan.told(), collector, scan.on_match),
-            numbers: Numbers::default(),
+            gatherer: Gatherer::new(scan.renderer(), collector, scan.on_match),
+            numbers: TokenNumbers::default(),
             found: Vec::new(),
         }
     }

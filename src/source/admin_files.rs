@@ -28,7 +28,7 @@ impl AdminFiles<'_> {
     #[must_use]
     pub fn list(&self, read: &HashSet<String>) -> Option<Files> {
         let options = self.options;
-        let top = told(&self.common, &self.root);
+        let top = display_path(&self.common, &self.root);
         let mut paths: Vec<PathBuf> =
             ["config", "config.worktree"].map(|name| top.join(name)).into();
         paths.extend(TRANSIENT.map(|name| top.join(name)));
@@ -82,14 +82,14 @@ fn lfs_objects(store: PathBuf, read: &HashSet<String>) -> Vec<PathBuf> {
 }
 
 /// Spells a repository's folder by how the user reached it, where it lies there.
-fn told(common: &Path, root: &Path) -> PathBuf {
+fn display_path(common: &Path, root: &Path) -> PathBuf {
     let is_it = |path: &Path| match (path.canonicalize(), common.canonicalize()) {
         (Ok(path), Ok(common)) => path == common,
         _ => false,
     };
     let inner = root.join(".git");
-    let spelled = [&*inner, root].into_iter().find(|path| is_it(path));
-    spelled.unwrap_or(common).to_owned()
+    let displayed = [&*inner, root].into_iter().find(|path| is_it(path));
+    displayed.unwrap_or(common).to_owned()
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {

@@ -3,7 +3,7 @@
 
 use super::admin_files::AdminFiles;
 use crate::source::archive::{Packed, Packs};
-use crate::source::files::{FilesOptions, Met};
+use crate::source::files::{Discovered, FilesOptions};
 use crate::source::{Code, Run, Severity};
 use ddpatrol_git::history::{History, HistoryOptions};
 use ddpatrol_git::repo::{RepoError, Repository};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub struct Repositories {
     /// The repositories that the user named, each with the folder that its paths are told below.
     named: Vec<(Repository, PathBuf)>,
-    met: Met,
+    discovered: Discovered,
     /// Those that lay in archives.
     packs: Packs,
     options: HistoryOptions,
@@ -30,17 +30,17 @@ impl Repositories {
     #[must_use]
     pub fn new(
         named: Vec<(Repository, PathBuf)>,
-        met: Met,
+        discovered: Discovered,
         packs: Packs,
         options: HistoryOptions,
         files: FilesOptions,
     ) -> Self {
-        Self { named, met, packs, options, files }
+        Self { named, discovered, packs, options, files }
     }
 }
 
 /// A repository, and what to read of it.
-pub struct Entry<'a> {
+pub struct RepositoryEntry<'a> {
     /// Its history.
     pub history: &'a History,
     /// The files of the repository itself; `None` if it lay in an archive, which was scanned.
@@ -49,12 +49,12 @@ pub struct Entry<'a> {
 
 impl Repositories {
     /// Calls `on_entry` with each repository, until the run is interrupted.
-    pub fn each(&self, run: &Run, on_entry: &mut dyn FnMut(Entry<'_>)) {
+    pub fn each(&self, run: &Run, on_entry: &mut dyn FnMut(RepositoryEntry<'_>)) {
         let mut known = HashSet::new();
         let mut open = VecDeque::from(self.named.clone());
-        let mut met = lock(&self.met).clone();
-        met.sort();
-        for path in met {
+        let mut discovered = lock(&self.discovered).clone();
+        discovered.sort();
+        for path in discovered {
             let root = root_of(&path);
             match Repository::at(root) {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
@@ -68,7 +68,7 @@ impl Repositories {
                 Err(error) => report_unreadable(run, path, &error),
             }
         }
-        // Submodules come last: one that is checked out was met, and its paths are those of its work
+        // Submodules come last: one that is checked out was discovered, and its paths are those of its work
         // tree.
         while let Some((repository, root)) = open.pop_front() {
             if run.is_interrupted() {
@@ -93,13 +93,13 @@ impl Repositories {
             let common = repository.common_dir.clone();
             let files = AdminFiles { common, root: root.clone(), options: &self.files };
             let history = History::new(repository, root, self.options.clone());
-            on_entry(Entry { history: &history, admin_files: Some(files) });
+            on_entry(RepositoryEntry { history: &history, admin_files: Some(files) });
         }
         self.each_packed(run, on_entry);
     }
 
     /// Calls `on_entry` with the repositories that lay in archives, and removes their folders.
-    fn each_packed(&self, run: &Run, on_entry: &mut dyn FnMut(Entry<'_>)) {
+    fn each_packed(&self, run: &Run, on_entry: &mut dyn FnMut(RepositoryEntry<'_>)) {
         let mut packs = lock(&self.packs);
         let mut packs = std::mem::take(&mut *packs);
         packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
@@ -113,7 +113,7 @@ impl Repositories {
                 Ok(Some(repository)) => {
                     let repository = repository.told_as(git_dir);
                     let history = History::new(repository, root, options.clone());
-                    on_entry(Entry { history: &history, admin_files: None });
+                    on_entry(RepositoryEntry { history: &history, admin_files: None });
                 }
                 Ok(None) => run.report_message(
                     Severity::Unread,

@@ -1,7 +1,7 @@
 //! A stream as one blob: standard input, or a FIFO that the user names. A thread of its own reads it,
 //! so that waiting can be interrupted.
 //!
-//! If it begins as an archive, its members are looked at as it passes; nothing of it is kept but what
+//! If it begins as an archive, its members are looked at as it passes; nothing of it is spool but what
 //! some formats must have whole.
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tempfile::SpooledTempFile;
 
 /// How long a wait for input lasts before the wish to stop is looked at.
-const PATIENCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const CHUNK: usize = 256 * 1024;
 /// What is held of a program before it spills into a temporary file.
-const HELD: usize = 4 << 20;
+const SPOOL_MEMORY: usize = 4 << 20;
 
 /// Standard input, or another stream that cannot be read twice.
 pub struct Stdin<F> {
@@ -58,8 +58,9 @@ where
         std::thread::spawn(move || read_chunks(open(), &chunks));
         let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
         let path = self.path.as_deref();
-        let look = Look { path, context: self.context, archives: self.archives.as_ref(), run };
-        match look.at(reader, sinks.sink()) {
+        let scan =
+            StreamScan { path, context: self.context, archives: self.archives.as_ref(), run };
+        match scan.run(reader, sinks.sink()) {
             Ok(()) if run.is_interrupted() => {}
             Ok(()) => add(&run.tally.files, 1),
             Err(_) if run.is_interrupted() => {}
@@ -73,7 +74,7 @@ where
 }
 
 /// How a stream is scanned.
-struct Look<'a> {
+struct StreamScan<'a> {
     /// Its path, if it has one.
     path: Option<&'a Path>,
     context: Context,
@@ -81,17 +82,17 @@ struct Look<'a> {
     run: &'a Run,
 }
 
-impl Look<'_> {
+impl StreamScan<'_> {
     /// Looks at all of it.
-    fn at(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
+    fn run(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
         let Some(Unpacking { options, repositories }) = self.archives else {
-            return self.plain(&mut reader, &mut *sink);
+            return self.scan_plain(&mut reader, &mut *sink);
         };
         let repositories = repositories.as_ref();
         let mut head = [0; HEAD];
         let Filled { len, error } = read_full(&mut reader, &mut head);
         if let Some(error) = error {
-            self.plain(&mut &head[..len], &mut *sink)?;
+            self.scan_plain(&mut &head[..len], &mut *sink)?;
             return Err(error);
         }
         let head = &head[..len];
@@ -103,24 +104,25 @@ impl Look<'_> {
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
         if !archive::is_program(head) {
-            return self.plain(&mut whole, &mut *sink);
+            return self.scan_plain(&mut whole, &mut *sink);
         }
         let room = options.limits.spool;
-        let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
-        self.plain(&mut keeping, &mut *sink)?;
-        if keeping.room == 0 {
+        let mut capture =
+            CapturingReader { reader: whole, spool: SpooledTempFile::new(SPOOL_MEMORY), room };
+        self.scan_plain(&mut capture, &mut *sink)?;
+        if capture.room == 0 {
             self.run.report(Issue::StreamSpool { limit: room }, Some(path.to_owned()));
         }
-        let mut kept = keeping.kept;
-        kept.rewind()?;
-        let Some(format) = archive::detect_whole(&mut kept, Path::new(""))? else { return Ok(()) };
+        let mut spool = capture.spool;
+        spool.rewind()?;
+        let Some(format) = archive::detect_whole(&mut spool, Path::new(""))? else { return Ok(()) };
         let found = Found { path, format, layer: None };
         let mut sink = Visit { sink: &mut *sink, run: self.run, repositories };
-        archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
+        archive::walk(Input::Whole(&mut spool), &found, options, &mut sink)
     }
 
     /// Looks at bytes as they are.
-    fn plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
+    fn scan_plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
         let origin = self.path.map_or(Origin::Stdin, Origin::File);
         let end = Windows::new(self.context).push_all(origin, reader, sink, self.run);
         match end {
@@ -131,17 +133,17 @@ impl Look<'_> {
 }
 
 /// A reader that keeps what passes, for a second look.
-struct Keeping<R> {
+struct CapturingReader<R> {
     reader: R,
-    kept: SpooledTempFile,
+    spool: SpooledTempFile,
     room: u64,
 }
 
-impl<R: Read> Read for Keeping<R> {
+impl<R: Read> Read for CapturingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(buffer)?;
         let most = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
-        self.kept.write_all(&buffer[..most])?;
+        self.spool.write_all(&buffer[..most])?;
         self.room -= most as u64;
         Ok(len)
     }
@@ -176,7 +178,7 @@ struct Chunks<'a> {
 impl Read for Chunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.chunk.len() {
-            match self.received.recv_timeout(PATIENCE) {
+            match self.received.recv_timeout(POLL_INTERVAL) {
                 Ok(chunk) => {
                     self.chunk = chunk?;
                     self.at = 0;

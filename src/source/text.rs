@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 /// A text and the file that it is from.
 #[derive(Clone, Debug)]
-pub struct Text {
+pub struct TextSource {
     /// The file.
     pub path: PathBuf,
     /// What of it is to be looked at.
     pub bytes: Vec<u8>,
 }
 
-impl Source for Text {
+impl Source for TextSource {
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
         add(&run.tally.files, 1);
         add(&run.tally.bytes, self.bytes.len() as u64);

@@ -222,7 +222,7 @@ pub(super) struct TellingArgs {
 impl TellingArgs {
     /// Returns how SARIF treats suppressed findings.
     pub(super) fn suppressed(&self) -> Suppressed {
-        if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
+        if self.sarif_suppressed { Suppressed::Included } else { Suppressed::Omitted }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::{self, Task};
 use crate::cli::signals;
 use crate::scan::Input;
-use crate::source::text::Text;
+use crate::source::text::TextSource;
 use anyhow::Context;
 use ddpatrol_scan::finding::baseline::{Reach, Roots};
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         finish: &|_| Ok(()),
     };
     let path = args.file.clone();
-    session::run(task, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
+    session::run(task, Box::new(|_| Ok(vec![Input::source(TextSource { path, bytes })])), &run)
 }
 
 /// Returns how much of a file is message. Comments count: whether git takes them out is its own

@@ -20,7 +20,11 @@ fn repository(path: &str) -> TempDir {
     folder
 }
 
-fn listed(folder: &TempDir, finding: &Finding, operation: Option<Operation>) -> Vec<Step> {
+fn listed(
+    folder: &TempDir,
+    finding: &Finding,
+    operation: Option<Operation>,
+) -> Vec<RemediationStep> {
     let here = folder.path().canonicalize().expect("a folder");
     let roots = Roots { here: here.clone(), tops: vec![here] };
     let mut paths = Paths::new(&roots, &[], None);
@@ -35,7 +39,7 @@ fn cleaned(folder: &TempDir, finding: &Finding) -> (String, Vec<String>) {
     step(&listed(folder, finding, None)[2])
 }
 
-fn step(step: &Step) -> (String, Vec<String>) {
+fn step(step: &RemediationStep) -> (String, Vec<String>) {
     let commands = step.commands.iter().map(|it| it.text().into_owned()).collect();
     (step.text.text().into_owned(), commands)
 }

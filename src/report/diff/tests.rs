@@ -9,7 +9,7 @@ fn found(fingerprint: &str, paths: &[&str]) -> Record {
     Record { fingerprint: fingerprint.to_owned(), ..record(locations) }
 }
 
-fn place_at(path: &str) -> Place {
+fn place_at(path: &str) -> LocationRecord {
     crate::report::tests::place(path)
 }
 
@@ -53,7 +53,7 @@ fn what_does_not_count_is_in_neither_report() {
 
 #[test]
 fn a_line_that_moved_within_a_file_is_no_change() {
-    let moved = Place { line: 99, ..place_at("x") };
+    let moved = LocationRecord { line: 99, ..place_at("x") };
     let new = Record { locations: vec![moved], ..found("a", &[]) };
     let it = between(vec![found("a", &["x", "x"])], vec![new]);
     assert!(!it.unchanged[0].has_moved());
@@ -89,9 +89,9 @@ fn people_read_each_token_with_its_first_place() {
 
 #[test]
 fn a_place_without_a_path_is_named_by_what_it_is() {
-    let none = Place { path: None, ..place_at("") };
+    let none = LocationRecord { path: None, ..place_at("") };
     assert_eq!(super::place(&none), "standard input");
-    let object = Place { git: Some(git()), ..none };
+    let object = LocationRecord { git: Some(git()), ..none };
     assert_eq!(super::place(&object), format!("blob {}", "f".repeat(40)));
 }
 

@@ -1,23 +1,23 @@
 //! The outcome of a scan as reports show it: what every format formats.
 //!
-//! A document is made from an outcome (`tell`) or read from a saved JSON report (`saved`); in both
+//! A document is made from an outcome (`build`) or read from a saved JSON report (`saved`); in both
 //! cases all its strings have passed the redactor. It is plain data and formats nothing itself.
 
+mod build;
+mod locations;
 pub(super) mod paths;
-mod places;
 mod saved;
 mod suppression;
-mod tell;
 mod verification;
 
+pub use build::{DocumentBuilder, DocumentOptions};
+pub use locations::{ChangeStatusWord, LocationRecord};
 pub use paths::Paths;
-pub use places::{ChangeStatusWord, Place};
 pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
-pub use tell::{DocumentBuilder, DocumentOptions};
 pub use verification::{RevocationRecord, VerificationRecord};
 
-use super::advice::Step;
+use super::advice::RemediationStep;
 use super::trace::ObjectRecord;
 use crate::detect::Evidence;
 use crate::redact::Clean;
@@ -121,12 +121,12 @@ pub struct Summary {
     #[serde(default)]
     pub unpacked: u64,
     /// What was left out.
-    pub left_out: LeftOut,
+    pub left_out: SkippedCounts,
 }
 
 /// What was left out on purpose.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct LeftOut {
+pub struct SkippedCounts {
     /// Files that `.gitignore` and its kin exclude.
     pub ignored_files: u64,
     /// Files and folders that `--exclude` and the configuration name.
@@ -161,7 +161,7 @@ pub struct Record {
     pub advice: Option<String>,
     /// What to do about it, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps: Vec<Step>,
+    pub steps: Vec<RemediationStep>,
     /// Why it does not count, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<SuppressionRecord>,
@@ -176,10 +176,10 @@ pub struct Record {
     pub revocation: Option<RevocationRecord>,
     /// Every place where it stands: where it came into a repository first, the earliest leading;
     /// never empty.
-    #[serde(serialize_with = "places::serialize")]
-    pub locations: Vec<Place>,
+    #[serde(serialize_with = "locations::serialize")]
+    pub locations: Vec<LocationRecord>,
     /// Every git object that holds it.
-    #[serde(serialize_with = "places::serialize_objects")]
+    #[serde(serialize_with = "locations::serialize_objects")]
     pub objects: Vec<ObjectRecord>,
 }
 
@@ -257,7 +257,7 @@ impl RepositoryRecord {
 }
 
 impl Note {
-    /// Returns the URI reference of the path, as [`Place::uri`] does.
+    /// Returns the URI reference of the path, as [`LocationRecord::uri`] does.
     #[must_use]
     pub fn uri(&self) -> Option<Cow<'_, str>> {
         match (&self.uri, self.repository_path.as_ref().or(self.path.as_ref())) {
@@ -277,7 +277,7 @@ impl Record {
     /// Returns the number of places where the token is.
     #[must_use]
     pub fn count(&self) -> usize {
-        places::count(&self.locations)
+        locations::count(&self.locations)
     }
 
     /// Calls `on_place` with every place, those in one content by their offsets.
@@ -286,14 +286,14 @@ impl Record {
     /// What `on_place` fails with, at the first failure.
     pub fn each_place<E>(
         &self,
-        on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+        on_place: &mut dyn FnMut(&LocationRecord) -> Result<(), E>,
     ) -> Result<(), E> {
-        places::each(&self.locations, on_place)
+        locations::each(&self.locations, on_place)
     }
 
     /// Returns `true` if a token that does not count is at a new place.
     #[must_use]
-    pub fn has_news(&self) -> bool {
+    pub fn has_new_location(&self) -> bool {
         self.locations.iter().any(|place| place.new_place)
     }
 }

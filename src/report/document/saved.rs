@@ -6,7 +6,7 @@
 
 use super::{Document, RuleRecord, SCHEMA};
 use crate::redact::{Masker, Redactor};
-use crate::report::document::tell;
+use crate::report::document::build;
 use crate::rules::RuleSet;
 use ddpatrol_token::Secret;
 use serde_json::Value;
@@ -88,7 +88,7 @@ pub fn read(
             });
         }
     }
-    tell::locate(&mut document, root);
+    build::locate(&mut document, root);
     Ok(SavedReport { document, secrets })
 }
 

@@ -3,7 +3,7 @@
 //! Plain data, written to and read from JSON; [`crate::report::response`] makes them.
 
 use crate::redact::Clean;
-use crate::respond::{Outcome, Verdict};
+use crate::respond::{RevocationOutcome, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Whether a token is live.
@@ -19,7 +19,7 @@ pub struct VerificationRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevocationRecord {
     /// `revoked`, `already_dead`, `planned`, `failed` or `cannot_revoke`.
-    pub outcome: Outcome,
+    pub outcome: RevocationOutcome,
     /// How it was revoked, or why it was not.
     pub detail: Clean,
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::report::document::UnusedRecord;
 use crate::report::tests::*;
-use crate::report::trace::GitPlace;
+use crate::report::trace::TraceRecord;
 use crate::source::Severity;
 use ddpatrol_scan::finding::suppression::By;
 
@@ -25,9 +25,9 @@ fn titles(document: &Document) -> Vec<(String, String)> {
 
 fn level(record: &Record) -> Option<&'static str> {
     level_of(record).map(|it| match it {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Notice => "notice",
+        AnnotationLevel::Error => "error",
+        AnnotationLevel::Warning => "warning",
+        AnnotationLevel::Notice => "notice",
     })
 }
 
@@ -47,19 +47,20 @@ fn the_level_says_whether_a_finding_fails() {
 
 #[test]
 fn lines_of_the_change_are_annotated_before_others() {
-    let old = || Place { git: Some(GitPlace { in_head: false, ..git() }), ..place("a") };
+    let old =
+        || LocationRecord { git: Some(TraceRecord { in_head: false, ..git() }), ..place("a") };
     for (place, expected) in [
         (change_status(ChangeStatusWord::New), 0),
         (change_status(ChangeStatusWord::Moved), 0),
-        (Place { new_place: true, ..change_status(ChangeStatusWord::New) }, 1),
-        (Place { new_place: true, ..place("a") }, 0),
+        (LocationRecord { new_place: true, ..change_status(ChangeStatusWord::New) }, 1),
+        (LocationRecord { new_place: true, ..place("a") }, 0),
         (place("a"), 1),
-        (Place { git: Some(git()), ..place("a") }, 1),
+        (LocationRecord { git: Some(git()), ..place("a") }, 1),
         (change_status(ChangeStatusWord::Preexisting), 1),
-        (Place { change_status: Some(ChangeStatusWord::Preexisting), ..old() }, 1),
+        (LocationRecord { change_status: Some(ChangeStatusWord::Preexisting), ..old() }, 1),
         (old(), 2),
-        (Place { part: Part::Name, ..place("a") }, 3),
-        (Place { path: None, ..place("a") }, 3),
+        (LocationRecord { part: Part::Name, ..place("a") }, 3),
+        (LocationRecord { path: None, ..place("a") }, 3),
     ] {
         assert_eq!(rank(&place), expected, "{place:?}");
     }
@@ -67,29 +68,29 @@ fn lines_of_the_change_are_annotated_before_others() {
 
 #[test]
 fn a_path_that_is_not_shown_as_it_is_has_no_line() {
-    let line = |it: Place| line_of(&it);
+    let line = |it: LocationRecord| line_of(&it);
     assert_eq!(line(place("a b")).as_deref(), Some("a b"));
-    let within = Place { repository_path: Some(clean("b")), ..place("r/b") };
+    let within = LocationRecord { repository_path: Some(clean("b")), ..place("r/b") };
     assert_eq!(line(within).as_deref(), Some("b"));
     assert_eq!(line(place("ddpat_***/a")), None);
     assert_eq!(line(place("a\u{1b}b")), None);
-    assert_eq!(line(Place { path_hex: Some("61ff".to_owned()), ..place("a\\xff") }), None);
-    assert_eq!(line(Place { uri: Some("a%FF".to_owned()), ..place("a") }), None);
-    assert_eq!(line(Place { part: Part::Name, ..place("a") }), None);
+    assert_eq!(line(LocationRecord { path_hex: Some("61ff".to_owned()), ..place("a\\xff") }), None);
+    assert_eq!(line(LocationRecord { uri: Some("a%FF".to_owned()), ..place("a") }), None);
+    assert_eq!(line(LocationRecord { part: Part::Name, ..place("a") }), None);
 }
 
 #[test]
 fn columns_are_given_only_within_a_line() {
-    let first = |place: Place| lines(&document(vec![record(vec![place])])).remove(0);
+    let first = |place: LocationRecord| lines(&document(vec![record(vec![place])])).remove(0);
     let one = first(place("a,b:c"));
     let start = "::error file=a%2Cb%3Ac,line=3,endLine=3,col=5,endColumn=8,title=";
     assert!(one.starts_with(start), "{one}");
-    let empty = first(Place { end_column: 5, ..place("a") });
+    let empty = first(LocationRecord { end_column: 5, ..place("a") });
     assert!(empty.contains("col=5,endColumn=5,"), "{empty}");
-    let several = first(Place { end_line: 4, ..place("a") });
+    let several = first(LocationRecord { end_line: 4, ..place("a") });
     assert!(several.starts_with("::error file=a,line=3,endLine=4,title="), "{several}");
     // A line that is not in the change, nor there by now, is named in the text only.
-    let old = Place { git: Some(GitPlace { in_head: false, ..git() }), ..place("a") };
+    let old = LocationRecord { git: Some(TraceRecord { in_head: false, ..git() }), ..place("a") };
     let old = first(old);
     assert!(old.starts_with("::error title=Leaked Example Token::"), "{old}");
     assert!(old.contains("%0APlace: a:3:5%0A"), "{old}");
@@ -98,7 +99,7 @@ fn columns_are_given_only_within_a_line() {
 #[test]
 fn the_best_findings_come_first_and_dead_ones_last() {
     let named = |name: &str, place| Record { name: name.to_owned(), ..record(vec![place]) };
-    let gone = Place { part: Part::Name, ..place("c") };
+    let gone = LocationRecord { part: Part::Name, ..place("c") };
     let document = document(vec![
         verified(named("dead", change_status(ChangeStatusWord::New)), "dead"),
         named("nameless", gone),
@@ -112,7 +113,7 @@ fn the_best_findings_come_first_and_dead_ones_last() {
 
 #[test]
 fn a_finding_is_annotated_at_its_best_place() {
-    let old = Place { git: Some(GitPlace { in_head: false, ..git() }), ..place("old") };
+    let old = LocationRecord { git: Some(TraceRecord { in_head: false, ..git() }), ..place("old") };
     let document = document(vec![record(vec![old, place("now")])]);
     let line = lines(&document).remove(0);
     assert!(line.starts_with("::error file=now,"), "{line}");

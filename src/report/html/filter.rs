@@ -3,7 +3,7 @@
 use super::markup::visible;
 use crate::detect::Evidence;
 use crate::report::document::Record;
-use crate::report::status::{Life, Presence};
+use crate::report::status::{Liveness, Presence};
 use ddpatrol_scan::quantity::number;
 use maud::{Markup, html};
 use std::fmt::Write as _;
@@ -129,10 +129,10 @@ fn button(group: &str, value: &str, word: &str, amount: usize) -> Markup {
 
 /// Lists the classes of a finding that filters act on.
 pub(super) fn classes(record: &Record) -> String {
-    let life = match record.life() {
-        Life::Live => "live",
-        Life::Dead => "dead",
-        Life::Unknown => "unsure",
+    let life = match record.liveness() {
+        Liveness::Live => "live",
+        Liveness::Dead => "dead",
+        Liveness::Unknown => "unsure",
     };
     let presence = match record.presence() {
         Presence::Here | Presence::Change => "here",

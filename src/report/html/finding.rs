@@ -3,10 +3,10 @@
 use super::filter;
 use super::markup::{code, omitted, visible};
 use crate::detect::Evidence;
-use crate::report::advice::{Aim, Step};
-use crate::report::document::{Place, Record};
-use crate::report::status::{Life, Presence};
-use crate::report::trace::{CommitRecord, GitPlace, day, short};
+use crate::report::advice::{Aim, RemediationStep};
+use crate::report::document::{LocationRecord, Record};
+use crate::report::status::{Liveness, Presence};
+use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 
@@ -62,7 +62,7 @@ fn summary(record: &Record) -> Markup {
         span.sub { "\n"
             @if let Some(first) = record.locations.first() { (code(&first.label())) "\n" }
             @if more > 0 { span { "and " (count(more, "more place")) } "\n" }
-            @if let Some(commit) = record.brought() {
+            @if let Some(commit) = record.introduced() {
                 span {
                     "since " (visible(day(&commit.author.date)))
                     ", by " (visible(&commit.author.name.text()))
@@ -79,12 +79,12 @@ fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
     if record.evidence == Evidence::Shaped {
         tags.push(("", "look-alike"));
     } else {
-        let tone = match record.life() {
-            Life::Live => "bad",
-            Life::Dead => "good",
-            Life::Unknown => "warn",
+        let tone = match record.liveness() {
+            Liveness::Live => "bad",
+            Liveness::Dead => "good",
+            Liveness::Unknown => "warn",
         };
-        tags.push((tone, record.life_words()));
+        tags.push((tone, record.liveness_words()));
     }
     let presence = record.presence();
     let tone = match presence {
@@ -92,7 +92,7 @@ fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
         Presence::Elsewhere | Presence::Removed | Presence::Unreachable => "",
     };
     tags.push((tone, presence.words()));
-    if record.has_news() {
+    if record.has_new_location() {
         tags.push(("warn", "new place"));
     }
     if let Some(suppression) = &record.suppression {
@@ -112,14 +112,14 @@ fn facts(record: &Record) -> Markup {
         Evidence::Shaped => "a look-alike: no checksum proves it",
     };
     let life = match record.response_lines() {
-        lines if lines.is_empty() => record.life_words().to_owned(),
+        lines if lines.is_empty() => record.liveness_words().to_owned(),
         lines => lines.join("; "),
     };
     let facts = [
         ("Token id", record.token.uuid.as_deref().map(code)),
         ("Issuer", Some(text(&record.issuer))),
         ("Live or dead", Some(text(&life))),
-        ("Since", record.brought().map(commit)),
+        ("Since", record.introduced().map(commit)),
         ("Does not count", record.suppression.as_ref().map(|it| text(&it.line()))),
         ("Alias", record.token.alias.as_deref().map(code)),
         ("Evidence", Some(text(evidence))),
@@ -140,10 +140,10 @@ fn facts(record: &Record) -> Markup {
 }
 
 fn steps(record: &Record) -> Markup {
-    if record.is_over() {
+    if record.is_dead_or_revoked() {
         return html! { p.done { "The token does no harm any more." } "\n" };
     }
-    if !record.is_to_do() {
+    if !record.needs_action() {
         return Markup::default();
     }
     let advice = record.advice.as_deref().unwrap_or("Revoke it where it was issued.");
@@ -160,7 +160,7 @@ fn steps(record: &Record) -> Markup {
     }
 }
 
-fn step(step: &Step) -> Markup {
+fn step(step: &RemediationStep) -> Markup {
     let aim = match step.aim {
         Aim::Revoke => "Revoke",
         Aim::Replace => "Replace",
@@ -198,7 +198,7 @@ fn places(record: &Record) -> Markup {
     }
 }
 
-fn list(places: &[Place]) -> Markup {
+fn list(places: &[LocationRecord]) -> Markup {
     html! {
         ul.places { "\n"
             @for place in places {
@@ -219,7 +219,7 @@ fn list(places: &[Place]) -> Markup {
     }
 }
 
-fn origin(place: &Place, git: &GitPlace) -> Markup {
+fn origin(place: &LocationRecord, git: &TraceRecord) -> Markup {
     html! {
         @if let Some(introduced) = &git.introduced {
             p { "Introduced " (commit(introduced)) } "\n"

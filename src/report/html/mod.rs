@@ -15,7 +15,7 @@ mod timeline;
 use self::filter::Filters;
 use self::markup::{CONTENT, code, omitted, put, put_around, visible};
 use super::document::{Document, Note, Record};
-use super::status::{Life, Presence};
+use super::status::{Liveness, Presence};
 use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::{self, Write};
@@ -126,8 +126,8 @@ fn header(document: &Document, listed: &[&Record]) -> Markup {
 
 fn counts(document: &Document, listed: &[&Record]) -> Markup {
     let summary = &document.summary;
-    let dead = listed.iter().filter(|it| it.life() == Life::Dead).count();
-    let live = listed.iter().filter(|it| it.life() == Life::Live).count();
+    let dead = listed.iter().filter(|it| it.liveness() == Liveness::Dead).count();
+    let live = listed.iter().filter(|it| it.liveness() == Liveness::Live).count();
     let is_here = |it: &&&Record| matches!(it.presence(), Presence::Here | Presence::Change);
     let here = listed.iter().filter(is_here).count();
     let is_suppressed = |it: &&Record| it.suppression.is_some();

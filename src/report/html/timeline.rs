@@ -22,16 +22,16 @@ const MOST_MARKS: usize = 200;
 const PARTS: i64 = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    CameIn,
-    TakenAway,
+enum EventKind {
+    Introduced,
+    Removed,
 }
 
 /// Something that a commit did to a token at a path.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Event<'a> {
     moment: i64,
-    what: What,
+    what: EventKind,
     /// The number of the finding, from 0.
     finding: usize,
     place: String,
@@ -54,8 +54,8 @@ pub(super) fn section(listed: &[&Record]) -> Markup {
                 }
                 None => undated += 1,
             };
-            git.introduced.iter().for_each(|it| add(it, What::CameIn));
-            git.removed.iter().for_each(|it| add(it, What::TakenAway));
+            git.introduced.iter().for_each(|it| add(it, EventKind::Introduced));
+            git.removed.iter().for_each(|it| add(it, EventKind::Removed));
         }
     }
     let events: Vec<Event<'_>> = events.into_iter().collect();
@@ -93,7 +93,7 @@ fn event<'a>(
     finding: usize,
     record: &'a Record,
     commit: &'a CommitRecord,
-    what: What,
+    what: EventKind,
 ) -> Option<Event<'a>> {
     let date = commit.author.date.as_str();
     Some(Event {
@@ -176,7 +176,7 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
         Presence::Here | Presence::Change => ("open", 100.0),
         Presence::Elsewhere | Presence::Unreachable => ("gone", 100.0),
     };
-    let went = own.iter().rfind(|it| it.what == What::TakenAway);
+    let went = own.iter().rfind(|it| it.what == EventKind::Removed);
     let went = went.map(|it| format!(", taken away {}", day(it.date))).unwrap_or_default();
     let label = format!("came in {}{went}; {}", day(first.date), presence.words());
     html! {
@@ -186,7 +186,7 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
                 line class=(class) x1=(percent(span.at(first.moment))) x2=(percent(end))
                     y1="50%" y2="50%" {}
                 "\n"
-                @for what in [What::CameIn, What::TakenAway] {
+                @for what in [EventKind::Introduced, EventKind::Removed] {
                     @for event in own.iter().filter(|it| it.what == what).take(MOST_MARKS) {
                         (mark(what, span.at(event.moment)))
                     }
@@ -197,11 +197,11 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
     }
 }
 
-fn mark(what: What, at: f64) -> Markup {
+fn mark(what: EventKind, at: f64) -> Markup {
     html! {
         @match what {
-            What::CameIn => circle.in cx=(percent(at)) cy="50%" r="5" {},
-            What::TakenAway => svg x=(percent(at)) y="50%" overflow="visible" {
+            EventKind::Introduced => circle.in cx=(percent(at)) cy="50%" r="5" {},
+            EventKind::Removed => svg x=(percent(at)) y="50%" overflow="visible" {
                 path.out d="M-4 -4L4 4M4 -4L-4 4" {}
             },
         }
@@ -248,8 +248,8 @@ fn list(events: &[Event<'_>], undated: usize) -> Markup {
 
 fn entry(event: &Event<'_>) -> Markup {
     let what = match event.what {
-        What::CameIn => "came in",
-        What::TakenAway => "taken away",
+        EventKind::Introduced => "came in",
+        EventKind::Removed => "taken away",
     };
     html! {
         li {

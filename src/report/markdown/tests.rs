@@ -3,7 +3,7 @@
 use super::*;
 use crate::report::document::ChangeStatusWord;
 use crate::report::tests::{clean, document, git, note, place, record, suppressed, verified};
-use crate::report::trace::GitPlace;
+use crate::report::trace::TraceRecord;
 use crate::source::Severity;
 use ddpatrol_scan::finding::suppression::By;
 
@@ -49,7 +49,7 @@ fn notes_beyond_the_limit_are_counted() {
 
 #[test]
 fn a_row_has_the_first_place_and_counts_the_others() {
-    let git = Place { git: Some(git()), ..place("a|b") };
+    let git = LocationRecord { git: Some(git()), ..place("a|b") };
     let mut it = record(vec![git, place("c")]);
     it.token.uuid = Some("id".to_owned());
     assert_eq!(
@@ -69,7 +69,7 @@ fn the_next_step_depends_on_the_state() {
     assert_eq!(next(&shaped), "look at it: no checksum proves it");
     let dead = verified(record(vec![]), "dead");
     assert_eq!(next(&dead), "nothing: it is no danger any more");
-    let step = super::super::advice::Step {
+    let step = super::super::advice::RemediationStep {
         aim: super::super::advice::Aim::Revoke,
         text: clean("first this"),
         commands: vec![clean("a `command`")],
@@ -97,14 +97,15 @@ fn details_list_so_many_places_and_count_the_rest() {
 
 #[test]
 fn a_place_says_who_brought_the_token_and_what_became_of_it() {
-    let traced = Place { git: Some(git()), ..place("a") };
+    let traced = LocationRecord { git: Some(git()), ..place("a") };
     let brought = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject";
     let fate = "still in HEAD; reached by refs/heads/main";
     assert_eq!(super::place(&traced), format!("`a:3:5`; {brought}; {fate}"));
     // What became of it later is no matter of the change.
-    let new = Place { change_status: Some(ChangeStatusWord::New), ..traced.clone() };
+    let new = LocationRecord { change_status: Some(ChangeStatusWord::New), ..traced.clone() };
     assert_eq!(super::place(&new), format!("`a:3:5`; {brought}"));
-    let unheld = Place { git: Some(GitPlace { introduced: None, ..git() }), ..place("a") };
+    let unheld =
+        LocationRecord { git: Some(TraceRecord { introduced: None, ..git() }), ..place("a") };
     assert_eq!(super::place(&unheld), format!("`a:3:5`; {fate}"));
 }
 
@@ -112,7 +113,7 @@ fn a_place_says_who_brought_the_token_and_what_became_of_it() {
 fn what_does_not_count_is_in_a_section_of_its_own() {
     let known = |new_place| Record {
         suppression: Some(suppressed(By::Baseline)),
-        ..record(vec![Place { new_place, ..place("a") }])
+        ..record(vec![LocationRecord { new_place, ..place("a") }])
     };
     let title = "<details><summary>What does not count</summary>";
     let it = text(&document(vec![known(false)]));

@@ -3,12 +3,12 @@
 use super::*;
 use crate::report::document::{ChangeStatusWord, UnusedRecord};
 use crate::report::tests::*;
-use crate::report::trace::GitPlace;
+use crate::report::trace::TraceRecord;
 use crate::source::{Code, Severity};
 
 /// The run of a report without suppressed findings.
 fn run_of(document: &Document) -> Value {
-    written(document, Suppressed::LeftOut)
+    written(document, Suppressed::Omitted)
 }
 
 fn written(document: &Document, suppressed: Suppressed) -> Value {
@@ -23,7 +23,7 @@ fn result_of(record: Record) -> Value {
     run["results"][0].take()
 }
 
-fn location_of(place: Place) -> Value {
+fn location_of(place: LocationRecord) -> Value {
     result_of(record(vec![place]))["locations"][0].take()
 }
 
@@ -72,7 +72,8 @@ fn a_result_names_its_rule_token_and_fingerprint() {
 
 #[test]
 fn places_beyond_the_first_are_related_and_those_beyond_the_limit_counted() {
-    let places = |len: usize| -> Vec<Place> { (0..len).map(|it| place(&it.to_string())).collect() };
+    let places =
+        |len: usize| -> Vec<LocationRecord> { (0..len).map(|it| place(&it.to_string())).collect() };
     let of = |len| {
         let result = result_of(record(places(len)));
         let related = result["relatedLocations"].as_array().map_or(0, Vec::len);
@@ -108,7 +109,7 @@ fn suppressed_findings_are_left_out_or_marked() {
     assert_eq!(run["results"].as_array().map(Vec::len), Some(1));
     let left_out = "2 findings do not count and are left out.";
     assert_eq!(texts(notifications(&run)), [left_out]);
-    let run = written(&document, Suppressed::Kept);
+    let run = written(&document, Suppressed::Included);
     let kinds: Vec<&Value> = run["results"]
         .as_array()
         .expect("a list")
@@ -145,7 +146,7 @@ fn a_name_is_at_line_1_of_its_path() {
         (Part::Name, "in the name of the file or folder"),
         (Part::Ref, "in the name of a reference"),
     ] {
-        let it = location_of(Place { part, git: Some(git()), ..place("a") });
+        let it = location_of(LocationRecord { part, git: Some(git()), ..place("a") });
         assert_eq!(it["physicalLocation"]["region"], json!({"startLine": 1}));
         assert!(it["physicalLocation"].get("contextRegion").is_none(), "{it}");
         assert_eq!(it["logicalLocations"], json!([{"kind": "name", "name": "key = t_***"}]));
@@ -155,30 +156,33 @@ fn a_name_is_at_line_1_of_its_path() {
 
 #[test]
 fn what_is_no_file_has_a_logical_location() {
-    let no_path = |part| Place { path: None, part, ..place("") };
+    let no_path = |part| LocationRecord { path: None, part, ..place("") };
     let it = location_of(no_path(Part::Content));
     assert_eq!(it["physicalLocation"]["artifactLocation"]["uri"], "stdin");
     assert_eq!(it["logicalLocations"], json!([{"kind": "content", "name": "stdin"}]));
-    let commit = GitPlace { kind: "commit".to_owned(), ..git() };
-    let it = location_of(Place { git: Some(commit), ..no_path(Part::Commit) });
+    let commit = TraceRecord { kind: "commit".to_owned(), ..git() };
+    let it = location_of(LocationRecord { git: Some(commit), ..no_path(Part::Commit) });
     let name = format!("git/commit/{}", "f".repeat(40));
     assert_eq!(it["logicalLocations"], json!([{"kind": "commit", "name": name}]));
 }
 
 #[test]
 fn a_location_says_how_the_token_came_there() {
-    let text = |place: Place| location_of(place)["message"]["text"].clone();
+    let text = |place: LocationRecord| location_of(place)["message"]["text"].clone();
     let brought = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject; ";
     let fate = "still in HEAD; reached by refs/heads/main";
-    let traced = |git| Place { git: Some(git), ..place("a") };
+    let traced = |git| LocationRecord { git: Some(git), ..place("a") };
     assert_eq!(text(traced(git())), format!("{brought}{fate}"));
-    assert_eq!(text(traced(GitPlace { introduced: None, ..git() })), fate);
-    let layer = Place { layer: Some(clean("layer 2")), ..place("a") };
+    assert_eq!(text(traced(TraceRecord { introduced: None, ..git() })), fate);
+    let layer = LocationRecord { layer: Some(clean("layer 2")), ..place("a") };
     assert_eq!(text(layer.clone()), "in layer 2");
     let encoding = Some("base64".to_owned());
-    assert_eq!(text(Place { encoding: encoding.clone(), ..layer }), "encoded: base64; in layer 2");
-    assert_eq!(text(Place { encoding, ..place("a") }), "encoded: base64");
-    let properties = location_of(traced(GitPlace { removed: vec![commit('b')], ..git() }));
+    assert_eq!(
+        text(LocationRecord { encoding: encoding.clone(), ..layer }),
+        "encoded: base64; in layer 2"
+    );
+    assert_eq!(text(LocationRecord { encoding, ..place("a") }), "encoded: base64");
+    let properties = location_of(traced(TraceRecord { removed: vec![commit('b')], ..git() }));
     assert_eq!(
         properties["properties"],
         json!({

@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 /// An invalid glob of `--exclude`.
 #[derive(Debug, thiserror::Error)]
 #[error("--exclude {glob}: {what}")]
-pub struct ExcludeError {
+pub struct GlobError {
     glob: String,
     what: String,
 }
 
 /// Compiles the globs of `--exclude`.
-pub(super) fn compile(globs: &[String]) -> Result<Override, ExcludeError> {
+pub(super) fn compile(globs: &[String]) -> Result<Override, GlobError> {
     let mut builder = OverrideBuilder::new("");
     for glob in globs {
-        let error = |what| ExcludeError { glob: glob.clone(), what };
+        let error = |what| GlobError { glob: glob.clone(), what };
         if glob.starts_with('!') {
             return Err(error("it takes back nothing; leave out the `!`".to_owned()));
         }
@@ -33,9 +33,7 @@ pub(super) fn compile(globs: &[String]) -> Result<Override, ExcludeError> {
             })
         })?;
     }
-    builder
-        .build()
-        .map_err(|source| ExcludeError { glob: globs.join(" "), what: source.to_string() })
+    builder.build().map_err(|source| GlobError { glob: globs.join(" "), what: source.to_string() })
 }
 
 /// The exclusions of one walk.

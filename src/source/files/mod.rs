@@ -5,23 +5,23 @@
 //! followed; devices, sockets and pipes are not read. File and folder names are blobs too: they can
 //! hold tokens. An archive is scanned as a file first, then unpacked.
 
+mod change_guard;
 mod exclusion;
 mod folders;
 mod ignored;
-mod left_out;
+mod ignored_count;
 mod options;
 mod tracked;
-mod watched;
 mod worker;
 
-pub use self::exclusion::ExcludeError;
 use self::exclusion::Exclusion;
+pub use self::exclusion::GlobError;
 use self::ignored::Ignored;
 pub use self::ignored::UserRules;
-use self::left_out::LeftOut;
-pub use self::options::{FilesOptions, Met};
+use self::ignored_count::IgnoredCount;
+pub use self::options::{Discovered, FilesOptions};
 use self::tracked::{Tracked, TrackedKind};
-use self::worker::Worker;
+use self::worker::WalkWorker;
 use super::git::lfs::{Lfs, LfsError, Pointer};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
@@ -44,8 +44,8 @@ impl Files {
     /// Prepares the walk.
     ///
     /// # Errors
-    /// [`ExcludeError`] for an exclusion that is not a valid glob.
-    pub fn new(options: FilesOptions) -> Result<Self, ExcludeError> {
+    /// [`GlobError`] for an exclusion that is not a valid glob.
+    pub fn new(options: FilesOptions) -> Result<Self, GlobError> {
         let exclude = exclusion::compile(&options.exclude)?;
         Ok(Self { options, exclude })
     }
@@ -93,10 +93,10 @@ impl Source for Files {
             folders.for_each(|folder| ignored.enter_root(folder, run));
             ignored
         });
-        let left_out = LeftOut::default();
+        let ignored_count = IgnoredCount::default();
         let pointers = Mutex::default();
         let tracked = (!self.options.is_store).then(|| Tracked::new(&paths));
-        let make = || Worker {
+        let make = || WalkWorker {
             options: &self.options,
             exclusion,
             sink: sinks.sink(),
@@ -104,10 +104,10 @@ impl Source for Files {
             run,
             ignored: ignored.as_ref(),
             rules: None,
-            left_out: &left_out,
+            ignored_count: &ignored_count,
             pointers: &pointers,
             tracked: tracked.as_ref(),
-            passed: Vec::new(),
+            visited: Vec::new(),
         };
         builder.build_parallel().run(|| {
             let mut worker = make();
@@ -116,14 +116,14 @@ impl Source for Files {
         let mut submodules = Vec::new();
         if let Some(tracked) = &tracked {
             let mut worker = make();
-            tracked.missed(run, &mut |path, depth, kind| {
+            tracked.each_unvisited(run, &mut |path, depth, kind| {
                 if exclusion.has_below(path, depth) || exclusion.is_own(path) {
                     return;
                 }
                 match kind {
                     TrackedKind::Submodule => {
                         // Git tracks a submodule whatever an ignore rule says.
-                        if left_out.remove_folder(path) {
+                        if ignored_count.remove_folder(path) {
                             submodules.push(path.to_owned());
                         }
                         report_submodule(path, run);
@@ -136,7 +136,7 @@ impl Source for Files {
             return;
         }
         self.report_pointers(pointers.into_inner().unwrap_or_else(PoisonError::into_inner), run);
-        left_out.count(exclusion, run);
+        ignored_count.count(exclusion, run);
         if !submodules.is_empty() {
             let options = FilesOptions { paths: submodules, ..self.options.clone() };
             Self { options, exclude: self.exclude.clone() }.read(sinks, run);

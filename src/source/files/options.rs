@@ -34,10 +34,10 @@ pub struct FilesOptions {
     pub archives: Option<Unpacking>,
     /// The list to which the walk adds the repositories that it finds; without it they are counted as
     /// skipped.
-    pub repositories: Option<Met>,
+    pub repositories: Option<Discovered>,
     /// Whether the paths are a repository's own files, which are counted separately.
     pub is_store: bool,
 }
 
 /// Repositories that a walk has found: their `.git` folders or files, and bare ones.
-pub type Met = Arc<Mutex<Vec<PathBuf>>>;
+pub type Discovered = Arc<Mutex<Vec<PathBuf>>>;

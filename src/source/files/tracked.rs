@@ -16,8 +16,8 @@ use std::sync::Mutex;
 /// What has to be known of a walk to tell what it has missed.
 #[derive(Debug)]
 pub(super) struct Tracked {
-    trees: Mutex<Vec<Tree>>,
-    passed: Mutex<HashSet<u64>>,
+    trees: Mutex<Vec<WorkTree>>,
+    visited: Mutex<HashSet<u64>>,
     /// Repositories below the walked paths, of which the files are not read as such.
     stores: Mutex<HashSet<PathBuf>>,
     hasher: RandomState,
@@ -25,9 +25,9 @@ pub(super) struct Tracked {
 
 /// A work tree, or the part of it that is walked.
 #[derive(Debug)]
-struct Tree {
+struct WorkTree {
     /// Its top or the part's, as the walk spells it.
-    spelled: PathBuf,
+    path: PathBuf,
     /// How many folders that is below the path that was named.
     depth: usize,
     /// The part's path from the top.
@@ -42,11 +42,11 @@ impl Tracked {
             let repository = Repository::discover(path, &Environment::default()).ok()?;
             let top = repository.work_tree.as_ref()?.canonicalize().ok()?;
             let part = path.canonicalize().ok()?.strip_prefix(top).ok()?.to_owned();
-            Some(Tree { spelled: path.clone(), depth: 0, part, repository })
+            Some(WorkTree { path: path.clone(), depth: 0, part, repository })
         });
         Self {
             trees: Mutex::new(trees.collect()),
-            passed: Mutex::default(),
+            visited: Mutex::default(),
             stores: Mutex::default(),
             hasher: RandomState::new(),
         }
@@ -57,7 +57,7 @@ impl Tracked {
         let nothing = Environment::default();
         if let Ok(repository) = Repository::discover(top, &nothing) {
             let part = PathBuf::new();
-            let tree = Tree { spelled: top.to_owned(), depth, part, repository };
+            let tree = WorkTree { path: top.to_owned(), depth, part, repository };
             lock(&self.trees).push(tree);
         }
     }
@@ -67,21 +67,25 @@ impl Tracked {
         lock(&self.stores).insert(store.to_owned());
     }
 
-    /// Stands for a path among those that were passed by.
+    /// Stands for a path among those that were visited by.
     pub(super) fn key(&self, path: &Path) -> u64 {
         self.hasher.hash_one(path)
     }
 
-    /// Takes note of what was passed by.
-    pub(super) fn pass(&self, keys: &[u64]) {
-        lock(&self.passed).extend(keys);
+    /// Takes note of what was visited by.
+    pub(super) fn mark_visited(&self, keys: &[u64]) {
+        lock(&self.visited).extend(keys);
     }
 
-    /// Calls `on_path` with every tracked path that the walk has not passed, and the folders above it,
+    /// Calls `on_path` with every tracked path that the walk has not visited, and the folders above it,
     /// with the depth below the folder that was named; and with every submodule.
-    pub(super) fn missed(&self, run: &Run, on_path: &mut dyn FnMut(&Path, usize, TrackedKind)) {
+    pub(super) fn each_unvisited(
+        &self,
+        run: &Run,
+        on_path: &mut dyn FnMut(&Path, usize, TrackedKind),
+    ) {
         let trees = std::mem::take(&mut *lock(&self.trees));
-        let mut passed = std::mem::take(&mut *lock(&self.passed));
+        let mut visited = std::mem::take(&mut *lock(&self.visited));
         let stores = std::mem::take(&mut *lock(&self.stores));
         for tree in trees {
             let paths = match tree.repository.tracked() {
@@ -100,22 +104,22 @@ impl Tracked {
                 let Ok(below) = path.strip_prefix(&tree.part) else { continue };
                 if *kind == TrackedKind::Submodule {
                     let depth = tree.depth + below.iter().count();
-                    on_path(&tree.spelled.join(below), depth, *kind);
+                    on_path(&tree.path.join(below), depth, *kind);
                     continue;
                 }
-                // Who has passed a file by has passed the folders above it by.
-                if passed.contains(&self.key(&tree.spelled.join(below))) {
+                // Who has visited a file by has visited the folders above it by.
+                if visited.contains(&self.key(&tree.path.join(below))) {
                     continue;
                 }
                 let mut depth = tree.depth;
-                let mut path = tree.spelled.clone();
+                let mut path = tree.path.clone();
                 for part in below {
                     // What a link leads to is not what git tracks there.
                     if path.is_symlink() && depth > 0 || stores.contains(&path) {
                         break;
                     }
                     (path, depth) = (path.join(part), depth + 1);
-                    if passed.insert(self.key(&path)) {
+                    if visited.insert(self.key(&path)) {
                         on_path(&path, depth, TrackedKind::File);
                     }
                 }

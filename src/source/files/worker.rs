@@ -2,13 +2,13 @@
 //!
 //! It decides which entries are read: regular files that are neither ignored nor excluded, no links.
 
+use super::change_guard::{ArchiveHint, ChangeGuard, has_changed};
 use super::exclusion::Exclusion;
 use super::folders::is_git_folder;
-use super::ignored::{Entry, Ignored, Rules};
-use super::left_out::LeftOut;
+use super::ignored::{Ignored, PathEntry, Rules};
+use super::ignored_count::IgnoredCount;
 use super::options::FilesOptions;
 use super::tracked::Tracked;
-use super::watched::{Signs, Watched, changed};
 use crate::config::PathKind;
 use crate::source::archive::{self, Found, Input, Visit, image};
 use crate::source::git::lfs::Pointer;
@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex};
 const MAX_STORE_FILE: u64 = 256 << 20;
 
 /// One worker of the walk.
-pub(super) struct Worker<'a> {
+pub(super) struct WalkWorker<'a> {
     pub(super) options: &'a FilesOptions,
     pub(super) exclusion: Exclusion<'a>,
     pub(super) sink: Box<dyn Sink + 'a>,
@@ -37,23 +37,23 @@ pub(super) struct Worker<'a> {
     pub(super) ignored: Option<&'a Ignored>,
     /// The folder that was asked about last, and the rules that apply in it.
     pub(super) rules: Option<(PathBuf, Option<Arc<Rules>>)>,
-    pub(super) left_out: &'a LeftOut,
+    pub(super) ignored_count: &'a IgnoredCount,
     /// The files that are pointers of Git LFS.
     pub(super) pointers: &'a Mutex<Vec<(PathBuf, Pointer)>>,
     pub(super) tracked: Option<&'a Tracked>,
     /// The keys of the paths that the worker has visited, for [`Tracked`].
-    pub(super) passed: Vec<u64>,
+    pub(super) visited: Vec<u64>,
 }
 
-impl Drop for Worker<'_> {
+impl Drop for WalkWorker<'_> {
     fn drop(&mut self) {
         if let Some(tracked) = self.tracked {
-            tracked.pass(&self.passed);
+            tracked.mark_visited(&self.visited);
         }
     }
 }
 
-impl Worker<'_> {
+impl WalkWorker<'_> {
     pub(super) fn enter(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
         if self.run.is_interrupted() {
             return WalkState::Quit;
@@ -77,7 +77,7 @@ impl Worker<'_> {
             match &self.options.repositories {
                 // The folder that contains it has reported the repository.
                 Some(_) if is_inner => {}
-                Some(met) => lock(met).push(entry.into_path()),
+                Some(discovered) => lock(discovered).push(entry.into_path()),
                 None => add(&self.run.tally.git_folders, 1),
             }
             return WalkState::Skip;
@@ -86,7 +86,7 @@ impl Worker<'_> {
             return WalkState::Skip;
         }
         if let Some(tracked) = self.tracked {
-            self.passed.push(tracked.key(entry.path()));
+            self.visited.push(tracked.key(entry.path()));
         }
         if self.exclusion.has(&entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
@@ -121,16 +121,16 @@ impl Worker<'_> {
         };
         let Some(rules) = self.rules_in(folder) else { return false };
         let kind = PathKind::of(entry);
-        if !rules.ignore(Entry { path: entry.path(), kind }) {
+        if !rules.ignore(PathEntry { path: entry.path(), kind }) {
             return false;
         }
         let file_type = entry.file_type();
         if kind.is_folder() {
-            self.left_out.add_folder(entry.path(), entry.depth());
+            self.ignored_count.add_folder(entry.path(), entry.depth());
         } else if self.exclusion.has(entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
         } else if file_type.is_some_and(|it| it.is_file()) && !self.exclusion.is_own(entry.path()) {
-            add(&self.left_out.files, 1);
+            add(&self.ignored_count.files, 1);
         }
         true
     }
@@ -166,8 +166,8 @@ impl Worker<'_> {
         if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
             tracked.add(path, depth);
         }
-        if let Some(met) = &self.options.repositories {
-            lock(met).push(git);
+        if let Some(discovered) = &self.options.repositories {
+            lock(discovered).push(git);
         }
     }
 
@@ -177,7 +177,7 @@ impl Worker<'_> {
         let Ok(metadata) = path.symlink_metadata() else { return };
         self.name(path);
         if metadata.is_file() {
-            add(&self.left_out.read, 1);
+            add(&self.ignored_count.read, 1);
             self.file(path);
         } else if metadata.is_symlink() {
             add(&self.run.tally.symlinks, 1);
@@ -225,22 +225,22 @@ impl Worker<'_> {
                 return Ok(());
             }
         }
-        let mut watched = Watched::new(&mut file, path);
+        let mut guard = ChangeGuard::new(&mut file, path);
         let origin = Origin::File(path);
-        let end = self.windows.push_all(origin, &mut watched, &mut *self.sink, self.run);
-        let (before, signs, pointer) = (watched.before, watched.signs, watched.pointer);
+        let end = self.windows.push_all(origin, &mut guard, &mut *self.sink, self.run);
+        let (before, hint, pointer) = (guard.before, guard.hint, guard.pointer);
         match end {
             End::Whole(len) => {
                 let tally = &self.run.tally;
                 let is_store = self.options.is_store;
                 add(if is_store { &tally.git_files } else { &tally.files }, 1);
-                if before.is_some_and(|before| changed(&before, &file, len)) {
+                if before.is_some_and(|before| has_changed(&before, &file, len)) {
                     self.run.report(Issue::FileChanged, Some(path.to_owned()));
                 }
                 if let Some(pointer) = pointer.filter(|_| !is_store) {
                     lock(self.pointers).push((path.to_owned(), pointer));
                 }
-                self.unpack(path, &mut file, signs)
+                self.unpack(path, &mut file, hint)
             }
             End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),
@@ -248,14 +248,14 @@ impl Worker<'_> {
     }
 }
 
-impl Worker<'_> {
-    /// Walks a file that shows signs of an archive.
-    fn unpack(&mut self, path: &Path, file: &mut File, signs: Signs) -> io::Result<()> {
+impl WalkWorker<'_> {
+    /// Walks a file that shows hint of an archive.
+    fn unpack(&mut self, path: &Path, file: &mut File, hint: ArchiveHint) -> io::Result<()> {
         let Some(archives) = &self.options.archives else { return Ok(()) };
-        let format = match signs {
-            Signs::None => None,
-            Signs::Format(format) => Some(format),
-            Signs::Perhaps => archive::detect_whole(file, path)?,
+        let format = match hint {
+            ArchiveHint::None => None,
+            ArchiveHint::Format(format) => Some(format),
+            ArchiveHint::MaybeAtEnd => archive::detect_whole(file, path)?,
         };
         let Some(format) = format else { return Ok(()) };
         let found = Found { path, format, layer: image::of_folder(path) };

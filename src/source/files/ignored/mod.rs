@@ -43,13 +43,13 @@ pub(super) struct Rules {
     /// Its path from the top of the work tree with `/` behind each name; empty for the top.
     from_top: Vec<u8>,
     /// Rules of the folder and of those above it, the ones that count first leading.
-    lists: Vec<Arc<List>>,
+    lists: Vec<Arc<RuleList>>,
     case: Case,
 }
 
 /// The rules of one file.
 #[derive(Debug)]
-struct List {
+struct RuleList {
     /// The length of [`Rules::from_top`] for the folder that the patterns count from.
     base: usize,
     /// In the order of the file; the last that matches counts.
@@ -58,7 +58,7 @@ struct List {
 
 /// A file that ignore rules are asked about.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct PathEntry<'a> {
     pub(super) path: &'a Path,
     pub(super) kind: PathKind,
 }
@@ -82,14 +82,14 @@ impl Ignored {
         let mut path = top.to_owned();
         let mut is_ignored = false;
         for name in below {
-            let entry = Entry { path: &path.join(name), kind: PathKind::Folder };
+            let entry = PathEntry { path: &path.join(name), kind: PathKind::Folder };
             is_ignored |= rules.ignore(entry);
             path.push(name);
             rules = rules.below(&path);
             rules.read(run);
         }
         // No file has this name; a pattern that matches it matches them all.
-        let any = Entry { path: &path.join("\u{1}"), kind: PathKind::File };
+        let any = PathEntry { path: &path.join("\u{1}"), kind: PathKind::File };
         if !below.as_os_str().is_empty() && (is_ignored || rules.ignore(any)) {
             let base = rules.from_top.len();
             rules.lists.retain(|list| list.base == base);
@@ -145,7 +145,12 @@ impl Ignored {
             ExcludesFile::File(path) => Some(path),
         };
         for path in [exclude, global].into_iter().flatten() {
-            rules.lists.extend(List::read(&path, Count { base: 0, case }, Links::Follow, run));
+            rules.lists.extend(RuleList::read(
+                &path,
+                ListOptions { base: 0, case },
+                Links::Follow,
+                run,
+            ));
         }
         rules
     }
@@ -155,7 +160,7 @@ impl Rules {
     /// Returns `true` if git ignores the entry, which lies in the folder or below it.
     ///
     /// The result says nothing about entries of an ignored folder, which a walk does not enter.
-    pub(super) fn ignore(&self, entry: Entry<'_>) -> bool {
+    pub(super) fn ignore(&self, entry: PathEntry<'_>) -> bool {
         if self.lists.is_empty() {
             return false;
         }
@@ -190,8 +195,8 @@ impl Rules {
     /// Adds the rules of the folder's own `.gitignore`, before all others.
     fn read(&mut self, run: &Run) {
         let path = self.folder.join(".gitignore");
-        let count = Count { base: self.from_top.len(), case: self.case };
-        if let Some(list) = List::read(&path, count, Links::Refuse, run) {
+        let options = ListOptions { base: self.from_top.len(), case: self.case };
+        if let Some(list) = RuleList::read(&path, options, Links::Refuse, run) {
             self.lists.insert(0, list);
         }
     }
@@ -199,19 +204,19 @@ impl Rules {
 
 /// How the patterns of a file count.
 #[derive(Clone, Copy, Debug)]
-struct Count {
-    /// See [`List::base`].
+struct ListOptions {
+    /// See [`RuleList::base`].
     base: usize,
     case: Case,
 }
 
-impl List {
+impl RuleList {
     /// Reads a file; `None` if it does not exist, cannot be read (which is reported) or has no rules.
-    fn read(path: &Path, count: Count, links: Links, run: &Run) -> Option<Arc<Self>> {
+    fn read(path: &Path, options: ListOptions, links: Links, run: &Run) -> Option<Arc<Self>> {
         match regular::read(path, links, MAX_TEXT) {
             Ok(bytes) => {
-                let patterns = pattern::parse(&bytes, count.case);
-                (!patterns.is_empty()).then(|| Arc::new(Self { base: count.base, patterns }))
+                let patterns = pattern::parse(&bytes, options.case);
+                (!patterns.is_empty()).then(|| Arc::new(Self { base: options.base, patterns }))
             }
             Err(error) if is_absent(&error) => None,
             Err(source) => {

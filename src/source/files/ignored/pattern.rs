@@ -36,13 +36,13 @@ pub(super) struct Pattern {
     pub(super) is_negative: bool,
     /// Whether the pattern matches folders only: it ends with `/`.
     folders_only: bool,
-    text: Text,
+    matcher: Matcher,
     case: Case,
 }
 
 /// What a pattern is compared with, and how.
 #[derive(Debug)]
-enum Text {
+enum Matcher {
     /// The last name of a path is equal to this.
     Name(Vec<u8>),
     /// The last name ends with this.
@@ -98,19 +98,19 @@ impl Pattern {
             Some(rest) => (true, rest),
             None => (false, pattern),
         };
-        let text = if pattern.contains(&b'/') {
+        let matcher = if pattern.contains(&b'/') {
             let pattern = pattern.strip_prefix(b"/").unwrap_or(pattern);
             let (prefix, rest) = pattern.split_at(literal_len(pattern));
-            Text::Path(prefix.to_owned(), glob(rest, case))
+            Matcher::Path(prefix.to_owned(), glob(rest, case))
         } else if literal_len(pattern) == pattern.len() {
-            Text::Name(pattern.to_owned())
+            Matcher::Name(pattern.to_owned())
         } else {
             match pattern.strip_prefix(b"*") {
-                Some(end) if literal_len(end) == end.len() => Text::NameEnd(end.to_owned()),
-                _ => Text::NameGlob(glob(pattern, case)),
+                Some(end) if literal_len(end) == end.len() => Matcher::NameEnd(end.to_owned()),
+                _ => Matcher::NameGlob(glob(pattern, case)),
             }
         };
-        Some(Self { is_negative, folders_only, text, case })
+        Some(Self { is_negative, folders_only, matcher, case })
     }
 
     /// Returns `true` if the pattern matches a path, which counts from the folder of the ignore file
@@ -123,15 +123,15 @@ impl Pattern {
             let start = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
             &path[start..]
         };
-        match &self.text {
-            Text::Name(text) => self.case.equal(name(), text),
-            Text::NameEnd(end) => {
+        match &self.matcher {
+            Matcher::Name(text) => self.case.equal(name(), text),
+            Matcher::NameEnd(end) => {
                 let name = name();
                 let start = name.len().checked_sub(end.len());
                 start.is_some_and(|start| self.case.equal(&name[start..], end))
             }
-            Text::NameGlob(glob) => self.matches_glob(glob, name()),
-            Text::Path(prefix, glob) => {
+            Matcher::NameGlob(glob) => self.matches_glob(glob, name()),
+            Matcher::Path(prefix, glob) => {
                 path.split_at_checked(prefix.len()).is_some_and(|(start, rest)| {
                     self.case.equal(start, prefix) && self.matches_glob(glob, rest)
                 })

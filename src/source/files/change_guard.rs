@@ -8,24 +8,24 @@ use std::path::Path;
 
 /// What the bytes of a file have shown while they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signs {
+pub(super) enum ArchiveHint {
     /// It is no archive.
     None,
     /// It is one of this format.
     Format(Format),
     /// It is not of the kind that begins as an archive; its end may be one.
-    Perhaps,
+    MaybeAtEnd,
 }
 
 /// A file that takes note of its metadata once it turns out to need more than one read.
 ///
 /// One read of a small file sees one state of it; only what takes several can be torn.
-pub(super) struct Watched<'a> {
+pub(super) struct ChangeGuard<'a> {
     file: &'a mut File,
     path: &'a Path,
     reads: u32,
     pub(super) before: Option<Metadata>,
-    pub(super) signs: Signs,
+    pub(super) hint: ArchiveHint,
     /// The pointer that the file is, where Git LFS has not put the content in its place.
     pub(super) pointer: Option<Pointer>,
 }
@@ -37,9 +37,9 @@ enum Extent {
     Beginning,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> ChangeGuard<'a> {
     pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
-        Self { file, path, reads: 0, before: None, signs: Signs::None, pointer: None }
+        Self { file, path, reads: 0, before: None, hint: ArchiveHint::None, pointer: None }
     }
 
     /// Recognizes the file by its bytes.
@@ -49,15 +49,15 @@ impl<'a> Watched<'a> {
             self.pointer = Pointer::parse(bytes);
         }
         let ends_as_zip = || !is_whole || archive::ends_as_zip(bytes);
-        self.signs = match archive::detect(bytes, self.path) {
-            Some(format) => Signs::Format(format),
-            None if archive::may_end_as_zip(bytes) && ends_as_zip() => Signs::Perhaps,
-            None => Signs::None,
+        self.hint = match archive::detect(bytes, self.path) {
+            Some(format) => ArchiveHint::Format(format),
+            None if archive::may_end_as_zip(bytes) && ends_as_zip() => ArchiveHint::MaybeAtEnd,
+            None => ArchiveHint::None,
         };
     }
 }
 
-impl io::Read for Watched<'_> {
+impl io::Read for ChangeGuard<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.file.read(buffer)?;
         self.reads += 1;
@@ -73,7 +73,7 @@ impl io::Read for Watched<'_> {
 }
 
 /// Tells whether a file of which so much was read has changed since.
-pub(super) fn changed(before: &Metadata, file: &File, read: u64) -> bool {
+pub(super) fn has_changed(before: &Metadata, file: &File, read: u64) -> bool {
     let Ok(after) = file.metadata() else {
         return true;
     };

@@ -1,9 +1,9 @@
 //! The places of a finding, and how JSON lists them one by one.
 //!
 //! Input: the places and git objects of a finding. Output: each place by itself. Places are made from
-//! locations elsewhere (`tell`).
+//! locations elsewhere (`build`).
 //!
-//! A [`Place`] of a document represents further places that differ from it in where they begin only; an
+//! A [`LocationRecord`] of a document represents further places that differ from it in where they begin only; an
 //! [`ObjectRecord`] all that the token has in an object. JSON lists them all: they are made while it is
 //! written, so that none but the first ones takes more room than its position. Such a place has an empty
 //! snippet.
@@ -11,7 +11,7 @@
 use super::paths;
 use super::suppression::InlineRecord;
 use crate::redact::Clean;
-use crate::report::trace::{GitPlace, ObjectRecord};
+use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
 use serde::ser::{SerializeSeq, Serializer};
@@ -20,7 +20,7 @@ use std::borrow::Cow;
 
 /// One place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Place {
+pub struct LocationRecord {
     /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
     /// are spelled `\xNN`.
     pub path: Option<Clean>,
@@ -56,7 +56,7 @@ pub struct Place {
     pub encoding: Option<String>,
     /// How it came in, for a place in a repository's history.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub git: Option<GitPlace>,
+    pub git: Option<TraceRecord>,
     /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
     #[serde(rename = "standing", skip_serializing_if = "Option::is_none")]
     pub change_status: Option<ChangeStatusWord>,
@@ -92,7 +92,7 @@ pub enum ChangeStatusWord {
     AlsoUnpushed,
 }
 
-impl Place {
+impl LocationRecord {
     /// Returns the URI reference of the place: relative to the base of URIs if it is below.
     #[must_use]
     pub fn uri(&self) -> Cow<'_, str> {
@@ -106,7 +106,7 @@ impl Place {
         }
     }
 
-    /// Returns the path that [`Place::uri`] encodes.
+    /// Returns the path that [`LocationRecord::uri`] encodes.
     pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
         let path = self.path.as_ref()?;
         match &self.uri {
@@ -154,18 +154,18 @@ impl Place {
 }
 
 /// Counts all places.
-pub(super) fn count(places: &[Place]) -> usize {
-    places.iter().map(Place::count).sum()
+pub(super) fn count(places: &[LocationRecord]) -> usize {
+    places.iter().map(LocationRecord::count).sum()
 }
 
 /// Calls `on_place` with every place, those in one content by their offsets.
 pub(super) fn each<E>(
-    places: &[Place],
-    on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+    places: &[LocationRecord],
+    on_place: &mut dyn FnMut(&LocationRecord) -> Result<(), E>,
 ) -> Result<(), E> {
-    for beside in places.chunk_by(Place::is_beside) {
-        let mut moved: Vec<Option<Place>> = vec![None; beside.len()];
-        let mut on_entry = |entry: Entry| match entry.further {
+    for beside in places.chunk_by(LocationRecord::is_beside) {
+        let mut moved: Vec<Option<LocationRecord>> = vec![None; beside.len()];
+        let mut on_entry = |entry: LocationIndex| match entry.further {
             None => on_place(&beside[entry.place]),
             Some(further) => {
                 let place = &beside[entry.place];
@@ -178,7 +178,7 @@ pub(super) fn each<E>(
         if entries(beside).is_sorted_by_key(|entry| entry.offset) {
             entries(beside).try_for_each(&mut on_entry)?;
         } else {
-            let mut order: Vec<Entry> = entries(beside).collect();
+            let mut order: Vec<LocationIndex> = entries(beside).collect();
             order.sort_unstable();
             order.into_iter().try_for_each(on_entry)?;
         }
@@ -188,7 +188,7 @@ pub(super) fn each<E>(
 
 /// A place, or a further place that it represents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+struct LocationIndex {
     offset: u64,
     /// The index of the place.
     place: usize,
@@ -197,19 +197,22 @@ struct Entry {
 }
 
 /// Lists places and the further places that they represent.
-fn entries(places: &[Place]) -> impl Iterator<Item = Entry> {
+fn entries(places: &[LocationRecord]) -> impl Iterator<Item = LocationIndex> {
     places.iter().enumerate().flat_map(|(place, it)| {
-        let own = Entry { offset: it.offset, place, further: None };
+        let own = LocationIndex { offset: it.offset, place, further: None };
         let spots = it.further.list().iter().enumerate();
-        let spots =
-            spots.map(move |(at, spot)| Entry { offset: spot.offset, place, further: Some(at) });
+        let spots = spots.map(move |(at, spot)| LocationIndex {
+            offset: spot.offset,
+            place,
+            further: Some(at),
+        });
         std::iter::once(own).chain(spots)
     })
 }
 
 /// Writes a list of all places.
 pub(super) fn serialize<S: Serializer>(
-    locations: &[Place],
+    locations: &[LocationRecord],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut list = serializer.serialize_seq(Some(count(locations)))?;

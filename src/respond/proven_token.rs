@@ -7,7 +7,7 @@ use ddpatrol_token::{Secret, Uuid};
 
 /// A proven token to act on.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct ProvenToken {
     /// The identifier of its rule.
     pub rule: String,
     /// The token with its secret masked.

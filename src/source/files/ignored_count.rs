@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Files and folders that ignore rules leave out of a walk.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct IgnoredCount {
     /// Ignored files in folders that are not ignored.
     pub(super) files: AtomicU64,
     /// Ignored folders, with their depth below the path that was named.
@@ -24,7 +24,7 @@ pub(super) struct LeftOut {
     pub(super) read: AtomicU64,
 }
 
-impl LeftOut {
+impl IgnoredCount {
     /// Adds an ignored folder with its depth below the path that was named.
     pub(super) fn add_folder(&self, path: &Path, depth: usize) {
         lock(&self.folders).insert(path.to_owned(), depth);

@@ -5,14 +5,14 @@
 
 use super::paths::{self, Base};
 use super::{
-    ChangeStatusWord, Document, InlineRecord, LeftOut, Note, Paths, Place, Record,
-    RepositoryRecord, RuleRecord, SCHEMA, Summary, SuppressedCounts, SuppressionRecord,
-    TokenRecord, Tool, UnusedRecord,
+    ChangeStatusWord, Document, InlineRecord, LocationRecord, Note, Paths, Record,
+    RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
+    SuppressionRecord, TokenRecord, Tool, UnusedRecord,
 };
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
-use crate::report::trace::{GitPlace, ObjectRecord};
+use crate::report::trace::{ObjectRecord, TraceRecord};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
@@ -79,7 +79,7 @@ impl<'a> DocumentBuilder<'a> {
             archives: outcome.counts.archives,
             members: outcome.counts.members,
             unpacked: outcome.counts.unpacked,
-            left_out: LeftOut::new(&outcome.counts),
+            left_out: SkippedCounts::new(&outcome.counts),
         };
         Document {
             schema: SCHEMA.to_owned(),
@@ -166,7 +166,7 @@ impl<'a> DocumentBuilder<'a> {
     }
 
     /// Describes a finding by its rule, its token and its places.
-    fn identity(&self, finding: &Finding, locations: Vec<Place>) -> Record {
+    fn identity(&self, finding: &Finding, locations: Vec<LocationRecord>) -> Record {
         let Finding { evidence, fingerprint, token, secret, .. } = finding;
         let rule = &self.options.rules.rules()[finding.rule];
         let shown = || String::from_utf8_lossy(secret.expose()).into_owned();
@@ -192,7 +192,7 @@ impl<'a> DocumentBuilder<'a> {
         }
     }
 
-    fn place(&mut self, location: &Location, base: Option<Base<'_>>) -> Place {
+    fn place(&mut self, location: &Location, base: Option<Base<'_>>) -> LocationRecord {
         let path = location.path.as_deref().map(|path| self.path(path));
         let within = self.paths.within(location);
         let repository_path = within.as_ref().map(|it| self.spelled(&it.below));
@@ -205,7 +205,7 @@ impl<'a> DocumentBuilder<'a> {
             }
         });
         let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
-        Place {
+        LocationRecord {
             path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
             path,
             part: location.part,
@@ -230,7 +230,7 @@ impl<'a> DocumentBuilder<'a> {
                 .map(|it| InlineRecord { counts: it.counts, reason: it.reason.clone() }),
             new_place: location.is_new_place,
             layer: location.layer.as_ref().map(|it| self.masker.clean(it.as_bytes())),
-            git: location.trace.as_deref().map(|trace| GitPlace::new(trace, &mut self.masker)),
+            git: location.trace.as_deref().map(|trace| TraceRecord::new(trace, &mut self.masker)),
             further: location.further.clone(),
         }
     }
@@ -297,13 +297,13 @@ impl SuppressedCounts {
                 .iter()
                 .flat_map(|it| &it.locations)
                 .filter(|it| it.new_place)
-                .map(Place::count)
+                .map(LocationRecord::count)
                 .sum(),
         }
     }
 }
 
-impl LeftOut {
+impl SkippedCounts {
     fn new(counts: &Counts) -> Self {
         Self {
             ignored_files: counts.ignored,

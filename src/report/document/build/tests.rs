@@ -43,7 +43,7 @@ fn of(findings: Vec<Finding>) -> Document {
     made(&Outcome { findings, ..Outcome::default() }, Choices::default())
 }
 
-fn place_of(location: Location) -> Place {
+fn place_of(location: Location) -> LocationRecord {
     let mut document = of(vec![finding(vec![location])]);
     document.findings.remove(0).locations.remove(0)
 }
@@ -59,7 +59,7 @@ fn findings_keep_their_order_and_all_their_places() {
     let paths: Vec<Vec<String>> = document
         .findings
         .iter()
-        .map(|it| it.locations.iter().map(Place::label).collect())
+        .map(|it| it.locations.iter().map(LocationRecord::label).collect())
         .collect();
     assert_eq!(paths, [vec!["z:3:5", "a:3:5"], vec!["b:3:5"]]);
 }
@@ -76,7 +76,7 @@ fn only_proven_findings_that_count_are_counted() {
 
 #[test]
 fn suppressed_findings_are_counted_by_what_suppresses_them() {
-    let new = Place { new_place: true, ..place("a") };
+    let new = LocationRecord { new_place: true, ..place("a") };
     let by = |by| {
         let record = record(vec![place("a"), new.clone()]);
         Record { suppression: Some(suppressed(by)), ..record }
@@ -262,9 +262,9 @@ fn a_uri_is_given_only_where_it_does_not_follow_from_the_path() {
 #[test]
 fn uris_of_a_saved_report_are_checked_and_missing_ones_made() {
     let mut document = document(vec![record(vec![
-        Place { uri: Some("a%20b".to_owned()), ..place("a") },
-        Place { uri: Some("a b".to_owned()), ..place("a") },
-        Place { uri: Some("https://example.org/a".to_owned()), ..place("a") },
+        LocationRecord { uri: Some("a%20b".to_owned()), ..place("a") },
+        LocationRecord { uri: Some("a b".to_owned()), ..place("a") },
+        LocationRecord { uri: Some("https://example.org/a".to_owned()), ..place("a") },
     ])]);
     let repository = |path: &str, absolute_uri: &str| RepositoryRecord {
         path: clean(path),

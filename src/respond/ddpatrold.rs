@@ -2,9 +2,9 @@
 //! token is the proof of possession; no login is needed.
 
 use super::endpoint::Endpoint;
-use super::http::{Ask, Client, Reply};
-use super::outcome::{Outcome, Revocation};
-use super::subject::Subject;
+use super::http::{ApiRequest, ApiResponse, Client};
+use super::outcome::{Revocation, RevocationOutcome};
+use super::proven_token::ProvenToken;
 use serde_json::{Value, json};
 
 /// How many tokens one report names.
@@ -15,11 +15,11 @@ pub const REFUSALS: &[u16] = &[401];
 
 /// Reports tokens to a service; returns an outcome for each.
 #[must_use]
-pub fn report(client: &Client, issuer: &Endpoint, subjects: &[&Subject]) -> Vec<Revocation> {
+pub fn report(client: &Client, issuer: &Endpoint, subjects: &[&ProvenToken]) -> Vec<Revocation> {
     subjects.chunks(AT_ONCE).flat_map(|batch| report_batch(client, issuer, batch)).collect()
 }
 
-fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&Subject]) -> Vec<Revocation> {
+fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&ProvenToken]) -> Vec<Revocation> {
     let entries: Vec<Value> = batch
         .iter()
         .map(|subject| {
@@ -32,7 +32,7 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&Subject]) -> Vec<R
         })
         .collect();
     let body = json!({"reports": entries});
-    let ask = Ask {
+    let ask = ApiRequest {
         method: "POST",
         path: "/leaks/v1/reports",
         bearer: None,
@@ -40,8 +40,8 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&Subject]) -> Vec<R
         body: Some(&body),
     };
     let host = issuer.host();
-    let failed = |why: &str| Revocation::new(Outcome::Failed, format!("{host}: {why}"));
-    let reply = match client.ask(issuer, ask) {
+    let failed = |why: &str| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
+    let reply = match client.send(issuer, ask) {
         Ok(reply) => reply,
         Err(why) => return vec![failed(&why); batch.len()],
     };
@@ -52,7 +52,7 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&Subject]) -> Vec<R
 }
 
 /// Takes the results out of an answer, if there is one for each entry.
-fn results(reply: &Reply, entries: usize) -> Option<Vec<&str>> {
+fn results(reply: &ApiResponse, entries: usize) -> Option<Vec<&str>> {
     let results =
         reply.json.as_ref().filter(|_| reply.status == 200)?.get("results")?.as_array()?;
     let status = |result: &'_ Value| result.get("status").is_some_and(Value::is_string);
@@ -63,12 +63,14 @@ fn results(reply: &Reply, entries: usize) -> Option<Vec<&str>> {
 
 fn outcome(host: &str, status: &str) -> Revocation {
     let (outcome, words) = match status {
-        "revoked" => (Outcome::Revoked, "by leak report to"),
-        "already_revoked" => (Outcome::AlreadyDead, "it had been revoked before at"),
-        "expired" => (Outcome::AlreadyDead, "it had expired before at"),
-        "flagged" => (Outcome::Failed, "marked as leaked, and left live by the policy of"),
-        "unknown" => (Outcome::Failed, "never issued by"),
-        _ => (Outcome::Failed, "not taken by"),
+        "revoked" => (RevocationOutcome::Revoked, "by leak report to"),
+        "already_revoked" => (RevocationOutcome::AlreadyDead, "it had been revoked before at"),
+        "expired" => (RevocationOutcome::AlreadyDead, "it had expired before at"),
+        "flagged" => {
+            (RevocationOutcome::Failed, "marked as leaked, and left live by the policy of")
+        }
+        "unknown" => (RevocationOutcome::Failed, "never issued by"),
+        _ => (RevocationOutcome::Failed, "not taken by"),
     };
     Revocation::new(outcome, format!("{words} {host}"))
 }
