@@ -1,5 +1,7 @@
-//! A service of one's own (`ddpatrold`): tokens are revoked by reporting that they leaked. The whole
-//! token is the proof of possession; no login is needed.
+//! Revokes tokens by leak reports to the user's own `ddpatrold`.
+//!
+//! Input: proven tokens. Output: a revocation for each. The whole token is the proof of possession; no login
+//! is needed. Verification uses Datadog's API (`datadog`).
 
 use super::endpoint::Endpoint;
 use super::http::{ApiRequest, ApiResponse, Client};
@@ -7,32 +9,32 @@ use super::outcome::{Revocation, RevocationOutcome};
 use super::proven_token::ProvenToken;
 use serde_json::{Value, json};
 
-/// How many tokens one report names.
-const AT_ONCE: usize = 1_000;
+/// Maximum number of tokens per request.
+const BATCH_SIZE: usize = 1_000;
 
-/// The status codes by which `ddpatrold` refuses a token; its 403 means one that it knows.
-pub const REFUSALS: &[u16] = &[401];
+/// Status codes with which `ddpatrold` rejects a token; 403 means a known token without permission.
+pub const REJECTION_CODES: &[u16] = &[401];
 
 /// Reports tokens to a service; returns an outcome for each.
 #[must_use]
-pub fn report(client: &Client, issuer: &Endpoint, subjects: &[&ProvenToken]) -> Vec<Revocation> {
-    subjects.chunks(AT_ONCE).flat_map(|batch| report_batch(client, issuer, batch)).collect()
+pub fn report(client: &Client, issuer: &Endpoint, tokens: &[&ProvenToken]) -> Vec<Revocation> {
+    tokens.chunks(BATCH_SIZE).flat_map(|batch| report_batch(client, issuer, batch)).collect()
 }
 
 fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&ProvenToken]) -> Vec<Revocation> {
     let entries: Vec<Value> = batch
         .iter()
-        .map(|subject| {
-            let secret = subject.secret.as_ref().map(|secret| secret.expose()).unwrap_or_default();
+        .map(|token| {
+            let secret = token.secret.as_ref().map(|secret| secret.expose()).unwrap_or_default();
             json!({
                 "token": String::from_utf8_lossy(secret),
                 "source": "ddpatrol",
-                "location": subject.location,
+                "location": token.location,
             })
         })
         .collect();
     let body = json!({"reports": entries});
-    let ask = ApiRequest {
+    let request = ApiRequest {
         method: "POST",
         path: "/leaks/v1/reports",
         bearer: None,
@@ -41,7 +43,7 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&ProvenToken]) -> V
     };
     let host = issuer.host();
     let failed = |why: &str| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
-    let reply = match client.send(issuer, ask) {
+    let reply = match client.send(issuer, request) {
         Ok(reply) => reply,
         Err(why) => return vec![failed(&why); batch.len()],
     };
@@ -51,7 +53,7 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&ProvenToken]) -> V
     }
 }
 
-/// Takes the results out of an answer, if there is one for each entry.
+/// Returns the results of a response if there is one for each entry.
 fn results(reply: &ApiResponse, entries: usize) -> Option<Vec<&str>> {
     let results =
         reply.json.as_ref().filter(|_| reply.status == 200)?.get("results")?.as_array()?;
@@ -64,13 +66,13 @@ fn results(reply: &ApiResponse, entries: usize) -> Option<Vec<&str>> {
 fn outcome(host: &str, status: &str) -> Revocation {
     let (outcome, words) = match status {
         "revoked" => (RevocationOutcome::Revoked, "by leak report to"),
-        "already_revoked" => (RevocationOutcome::AlreadyDead, "it had been revoked before at"),
-        "expired" => (RevocationOutcome::AlreadyDead, "it had expired before at"),
+        "already_revoked" => (RevocationOutcome::AlreadyDead, "already revoked at"),
+        "expired" => (RevocationOutcome::AlreadyDead, "already expired at"),
         "flagged" => {
-            (RevocationOutcome::Failed, "marked as leaked, and left live by the policy of")
+            (RevocationOutcome::Failed, "flagged as leaked, but not revoked by the policy of")
         }
         "unknown" => (RevocationOutcome::Failed, "never issued by"),
-        _ => (RevocationOutcome::Failed, "not taken by"),
+        _ => (RevocationOutcome::Failed, "rejected by"),
     };
     Revocation::new(outcome, format!("{words} {host}"))
 }

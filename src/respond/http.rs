@@ -26,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 fn failure(error: &ureq::Error) -> String {
     let text = error.to_string();
     if text.contains("invalid peer certificate") {
-        return "its certificate is not trusted here".to_owned();
+        return "untrusted TLS certificate".to_owned();
     }
     text.strip_prefix("io: ").unwrap_or(&text).to_owned()
 }
@@ -81,9 +81,9 @@ impl ApiResponse {
     #[must_use]
     pub fn words(&self) -> String {
         match (self.status, &self.json) {
-            (300..=399, _) => format!("status {}, a redirect, which is not followed", self.status),
+            (300..=399, _) => format!("status {}, a redirect that is not followed", self.status),
             (429, _) => "too many requests (status 429)".to_owned(),
-            (status, None) => format!("status {status} with a body that is not the issuer's"),
+            (status, None) => format!("status {status} without a JSON body"),
             (status, Some(_)) => format!("status {status}"),
         }
     }
