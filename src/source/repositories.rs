@@ -14,19 +14,19 @@ use std::path::{Path, PathBuf};
 /// The repositories of a scan.
 #[derive(Debug)]
 pub struct Repositories {
-    /// The repositories that the user named, each with the folder that its paths are told below.
+    /// The repositories that the user named, each with the folder that its reported paths start with.
     named: Vec<(Repository, PathBuf)>,
     discovered: Discovered,
-    /// Those that lay in archives.
+    /// Repositories extracted from archives.
     packs: Packs,
     options: HistoryOptions,
-    /// How the files of the repositories themselves are read.
+    /// Options for reading the administrative files.
     files: FilesOptions,
 }
 
 impl Repositories {
-    /// Prepares to read named repositories and those that are listed by then: met ones, and those that
-    /// lay in archives; of the paths in `files` none is read.
+    /// Prepares to read the named repositories, and those in `discovered` and `packs` at the time of reading.
+    /// The paths in `files` are not read.
     #[must_use]
     pub fn new(
         named: Vec<(Repository, PathBuf)>,
@@ -39,11 +39,11 @@ impl Repositories {
     }
 }
 
-/// A repository, and what to read of it.
+/// A repository and its content to scan.
 pub struct RepositoryEntry<'a> {
     /// Its history.
     pub history: &'a History,
-    /// The files of the repository itself; `None` if it lay in an archive, which was scanned.
+    /// Its administrative files; `None` for a repository in an archive, which was scanned as an archive.
     pub admin_files: Option<AdminFiles<'a>>,
 }
 
@@ -58,18 +58,18 @@ impl Repositories {
             let root = root_of(&path);
             match Repository::at(root) {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
-                // A folder that only bears the name is read as files by whoever names it.
+                // A folder that is only named `.git` is scanned as files if the user names it.
                 Ok(None) => run.report_message(
                     Severity::Opaque,
                     Code::NotARepository,
                     Some(path),
-                    "it is no repository of git",
+                    "not a git repository",
                 ),
                 Err(error) => report_unreadable(run, path, &error),
             }
         }
-        // Submodules come last: one that is checked out was discovered, and its paths are those of its work
-        // tree.
+        // Submodules come last: a submodule that is checked out was discovered by the walk, and then has
+        // the paths of its work tree.
         while let Some((repository, root)) = open.pop_front() {
             if run.is_interrupted() {
                 return;
@@ -98,12 +98,12 @@ impl Repositories {
         self.each_packed(run, on_entry);
     }
 
-    /// Calls `on_entry` with the repositories that lay in archives, and removes their folders.
+    /// Calls `on_entry` with the repositories extracted from archives, and deletes their folders.
     fn each_packed(&self, run: &Run, on_entry: &mut dyn FnMut(RepositoryEntry<'_>)) {
         let mut packs = lock(&self.packs);
         let mut packs = std::mem::take(&mut *packs);
         packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
-        // A state names repositories by where they lie, which these do not do for long.
+        // The state identifies repositories by path, and these paths are temporary.
         let options = HistoryOptions { state: None, ..self.options.clone() };
         for Packed { folder, git_dir, root } in packs {
             if run.is_interrupted() {
@@ -119,7 +119,7 @@ impl Repositories {
                     Severity::Unread,
                     Code::NotARepository,
                     Some(git_dir),
-                    "it is no whole repository",
+                    "incomplete git repository",
                 ),
                 Err(error) => report_unreadable(run, git_dir, &error),
             }
@@ -127,7 +127,7 @@ impl Repositories {
     }
 }
 
-/// The folder that holds a `.git`, or a bare repository itself.
+/// Returns the folder that contains a `.git`, or a bare repository itself.
 #[must_use]
 pub fn root_of(path: &Path) -> &Path {
     match path.file_name() {
@@ -136,7 +136,7 @@ pub fn root_of(path: &Path) -> &Path {
     }
 }
 
-/// Reports a repository that cannot be opened or asked.
+/// Reports a repository that cannot be opened or read.
 fn report_unreadable(run: &Run, path: PathBuf, error: &RepoError) {
     run.report_message(Severity::Unread, Code::RepositoryUnreadable, Some(path), error.to_string());
 }

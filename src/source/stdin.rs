@@ -1,8 +1,8 @@
-//! A stream as one blob: standard input, or a FIFO that the user names. A thread of its own reads it,
-//! so that waiting can be interrupted.
+//! Source of one stream: standard input, or a FIFO that the user names. A separate thread reads it, so that
+//! waiting can be interrupted.
 //!
-//! If it begins as an archive, its members are looked at as it passes; nothing of it is spool but what
-//! some formats must have whole.
+//! Input: a stream. Output: blobs. If the stream starts as an archive, its members are scanned while it is
+//! read; it is not stored, except for formats that need random access.
 
 use super::archive::{self, Found, HEAD, Input, Unpacking, Visit};
 use super::window::{End, Windows};
@@ -17,10 +17,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 use tempfile::SpooledTempFile;
 
-/// How long a wait for input lasts before the wish to stop is looked at.
+/// Interval at which a wait for input checks for an interruption.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const CHUNK: usize = 256 * 1024;
-/// What is held of a program before it spills into a temporary file.
+/// Bytes of a program that are kept in memory before it is spooled to a temporary file.
 const SPOOL_MEMORY: usize = 4 << 20;
 
 /// Standard input, or another stream that cannot be read twice.
@@ -33,13 +33,13 @@ pub struct Stdin<F> {
 }
 
 impl<F> Stdin<F> {
-    /// Wraps a function that opens the input on the reading thread; without options for archives they
-    /// are looked at as they are.
+    /// Wraps a function that opens the input on the reading thread. Without `archives`, archives are not
+    /// unpacked.
     pub fn new(open: F, context: Context, archives: Option<Unpacking>) -> Self {
         Self { open, path: None, context, archives }
     }
 
-    /// Gives the stream a path, which its findings and issues then have.
+    /// Sets the path of the stream in findings and issues.
     #[must_use]
     pub fn named(self, path: PathBuf) -> Self {
         Self { path: Some(path), ..self }
@@ -54,7 +54,7 @@ where
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
         let (chunks, received) = mpsc::sync_channel(2);
         let open = self.open.clone();
-        // The thread is not joined: one that waits for input that never comes ends with the process.
+        // The thread is not joined: it may wait for input until the process ends.
         std::thread::spawn(move || read_chunks(open(), &chunks));
         let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
         let path = self.path.as_deref();
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// How a stream is scanned.
+/// The scan of a stream.
 struct StreamScan<'a> {
     /// Its path, if it has one.
     path: Option<&'a Path>,
@@ -83,7 +83,7 @@ struct StreamScan<'a> {
 }
 
 impl StreamScan<'_> {
-    /// Looks at all of it.
+    /// Scans the whole stream.
     fn run(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
         let Some(Unpacking { options, repositories }) = self.archives else {
             return self.scan_plain(&mut reader, &mut *sink);
@@ -121,7 +121,7 @@ impl StreamScan<'_> {
         archive::walk(Input::Whole(&mut spool), &found, options, &mut sink)
     }
 
-    /// Looks at bytes as they are.
+    /// Scans bytes without unpacking.
     fn scan_plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
         let origin = self.path.map_or(Origin::Stdin, Origin::File);
         let end = Windows::new(self.context).push_all(origin, reader, sink, self.run);
@@ -132,7 +132,7 @@ impl StreamScan<'_> {
     }
 }
 
-/// A reader that keeps what passes, for a second look.
+/// A reader that copies its bytes to a spool, for a second pass.
 struct CapturingReader<R> {
     reader: R,
     spool: SpooledTempFile,
@@ -142,9 +142,9 @@ struct CapturingReader<R> {
 impl<R: Read> Read for CapturingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(buffer)?;
-        let most = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
-        self.spool.write_all(&buffer[..most])?;
-        self.room -= most as u64;
+        let captured = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
+        self.spool.write_all(&buffer[..captured])?;
+        self.room -= captured as u64;
         Ok(len)
     }
 }
@@ -167,7 +167,7 @@ fn read_chunks(mut input: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// Reads what the thread sends; gives up when the scan is interrupted.
+/// Reads the chunks of the reading thread; fails when the scan is interrupted.
 struct Chunks<'a> {
     received: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,

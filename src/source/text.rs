@@ -1,15 +1,17 @@
-//! A text that the caller has read already, as one blob.
+//! Source of text that the caller has already read, as one blob.
+//!
+//! Input: bytes and the path of their file. Output: one blob. This file reads nothing.
 
 use super::{Run, Sinks, Source, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use std::path::PathBuf;
 
-/// A text and the file that it is from.
+/// Text and the file that contains it.
 #[derive(Clone, Debug)]
 pub struct TextSource {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What of it is to be looked at.
+    /// The bytes to scan.
     pub bytes: Vec<u8>,
 }
 

@@ -1,9 +1,9 @@
-//! Files and folders: a parallel walk, one reused buffer per worker.
+//! Source of files and folders: a parallel walk with one reused buffer per worker.
 //!
 //! Hidden files are read, `.git` folders are not. Inside a git work tree the files that `.gitignore`
-//! and its kin exclude are counted but not read, unless git tracks them. Symbolic links are not
-//! followed; devices, sockets and pipes are not read. File and folder names are blobs too: they can
-//! hold tokens. An archive is scanned as a file first, then unpacked.
+//! and other ignore files exclude are counted but not read, unless git tracks them. Symbolic links are not
+//! followed; devices, sockets and pipes are not read. File and folder names are blobs too, because they can
+//! contain tokens. An archive is scanned as a file first, then unpacked.
 
 mod change_guard;
 mod exclusion;
@@ -44,7 +44,7 @@ impl Files {
     /// Prepares the walk.
     ///
     /// # Errors
-    /// [`GlobError`] for an exclusion that is not a valid glob.
+    /// Returns [`GlobError`] for an invalid glob of `--exclude`.
     pub fn new(options: FilesOptions) -> Result<Self, GlobError> {
         let exclude = exclusion::compile(&options.exclude)?;
         Ok(Self { options, exclude })
@@ -54,7 +54,7 @@ impl Files {
         Exclusion { options: &self.options, globs: &self.exclude }
     }
 
-    /// Reports the content that is not scanned because only its Git LFS pointer is here.
+    /// Reports content that is not scanned because only its Git LFS pointer is available.
     fn report_pointers(&self, pointers: Vec<(PathBuf, Pointer)>, run: &Run) {
         let mut stores: HashMap<PathBuf, Option<Lfs>> = HashMap::new();
         for (path, pointer) in pointers {
@@ -122,7 +122,7 @@ impl Source for Files {
                 }
                 match kind {
                     TrackedKind::Submodule => {
-                        // Git tracks a submodule whatever an ignore rule says.
+                        // Git tracks a submodule regardless of ignore rules.
                         if ignored_count.remove_folder(path) {
                             submodules.push(path.to_owned());
                         }
@@ -144,7 +144,7 @@ impl Source for Files {
     }
 }
 
-/// Reports a submodule whose files are not here.
+/// Reports a submodule that is not checked out.
 fn report_submodule(path: &Path, run: &Run) {
     if path.join(".git").symlink_metadata().is_err() {
         run.report(Issue::SubmoduleMissing, Some(path.to_owned()));

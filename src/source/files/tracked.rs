@@ -1,4 +1,4 @@
-//! Files that git tracks although an ignore file names them: to git they are files as any other.
+//! Files that git tracks although ignore rules match them; git treats them like other tracked files.
 //!
 //! Input: the folders that a walk was given, and the work trees that it finds. Output: the paths in the
 //! indexes of their repositories that the walk has not visited.
@@ -13,12 +13,12 @@ use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// What has to be known of a walk to tell what it has missed.
+/// Records a walk to find the tracked files that it did not visit.
 #[derive(Debug)]
 pub(super) struct Tracked {
     trees: Mutex<Vec<WorkTree>>,
     visited: Mutex<HashSet<u64>>,
-    /// Repositories below the walked paths, of which the files are not read as such.
+    /// Repositories below the walked paths whose files are not read as files.
     stores: Mutex<HashSet<PathBuf>>,
     hasher: RandomState,
 }
@@ -26,17 +26,17 @@ pub(super) struct Tracked {
 /// A work tree, or the part of it that is walked.
 #[derive(Debug)]
 struct WorkTree {
-    /// Its top or the part's, as the walk spells it.
+    /// The path of its top, or of the walked part, as in the walk.
     path: PathBuf,
-    /// How many folders that is below the path that was named.
+    /// Depth of that path below the named path.
     depth: usize,
-    /// The part's path from the top.
+    /// Path of the part relative to the top.
     part: PathBuf,
     repository: Repository,
 }
 
 impl Tracked {
-    /// Takes note of the work trees that the walked paths lie in.
+    /// Records the work trees that contain the walked paths.
     pub(super) fn new(paths: &[PathBuf]) -> Self {
         let trees = paths.iter().filter(|path| path.is_dir()).filter_map(|path| {
             let repository = Repository::discover(path, &Environment::default()).ok()?;
@@ -52,7 +52,7 @@ impl Tracked {
         }
     }
 
-    /// Takes note of the top of a work tree, which the walk has met.
+    /// Records the top of a work tree that the walk entered.
     pub(super) fn add(&self, top: &Path, depth: usize) {
         let nothing = Environment::default();
         if let Ok(repository) = Repository::discover(top, &nothing) {
@@ -62,23 +62,23 @@ impl Tracked {
         }
     }
 
-    /// Takes note of the folder of a repository, which was not walked.
+    /// Records the folder of a repository that was not walked.
     pub(super) fn skip(&self, store: &Path) {
         lock(&self.stores).insert(store.to_owned());
     }
 
-    /// Stands for a path among those that were visited by.
+    /// Returns the key of a path in the set of visited paths.
     pub(super) fn key(&self, path: &Path) -> u64 {
         self.hasher.hash_one(path)
     }
 
-    /// Takes note of what was visited by.
+    /// Marks paths as visited.
     pub(super) fn mark_visited(&self, keys: &[u64]) {
         lock(&self.visited).extend(keys);
     }
 
-    /// Calls `on_path` with every tracked path that the walk has not visited, and the folders above it,
-    /// with the depth below the folder that was named; and with every submodule.
+    /// Calls `on_path` with every tracked path that the walk did not visit and the folders above it, with their
+    /// depth below the named folder; and with every submodule.
     pub(super) fn each_unvisited(
         &self,
         run: &Run,
@@ -107,14 +107,14 @@ impl Tracked {
                     on_path(&tree.path.join(below), depth, *kind);
                     continue;
                 }
-                // Who has visited a file by has visited the folders above it by.
+                // If a file was visited, so were the folders above it.
                 if visited.contains(&self.key(&tree.path.join(below))) {
                     continue;
                 }
                 let mut depth = tree.depth;
                 let mut path = tree.path.clone();
                 for part in below {
-                    // What a link leads to is not what git tracks there.
+                    // The target of a link is not tracked by git at this path.
                     if path.is_symlink() && depth > 0 || stores.contains(&path) {
                         break;
                     }

@@ -1,6 +1,7 @@
-//! One worker of a walk: entries in, blobs to its sink.
+//! Worker of a walk over files.
 //!
-//! It decides which entries are read: regular files that are neither ignored nor excluded, no links.
+//! Input: the entries of the walk. Output: blobs, to its sink. It reads regular files that are neither ignored
+//! nor excluded, and does not follow links.
 
 use super::change_guard::{ArchiveHint, ChangeGuard, has_changed};
 use super::exclusion::Exclusion;
@@ -35,10 +36,10 @@ pub(super) struct WalkWorker<'a> {
     pub(super) windows: Windows,
     pub(super) run: &'a Run,
     pub(super) ignored: Option<&'a Ignored>,
-    /// The folder that was asked about last, and the rules that apply in it.
+    /// The folder of the last query, and its ignore rules.
     pub(super) rules: Option<(PathBuf, Option<Arc<Rules>>)>,
     pub(super) ignored_count: &'a IgnoredCount,
-    /// The files that are pointers of Git LFS.
+    /// The files that are Git LFS pointers.
     pub(super) pointers: &'a Mutex<Vec<(PathBuf, Pointer)>>,
     pub(super) tracked: Option<&'a Tracked>,
     /// The keys of the paths that the worker has visited, for [`Tracked`].
@@ -61,7 +62,7 @@ impl WalkWorker<'_> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                let is_gone = error.io_error().is_some_and(|it| self.is_taken_away(it));
+                let is_gone = error.io_error().is_some_and(|it| self.is_removed_by_git(it));
                 if !is_gone {
                     let (path, issue) = walk_issue(error);
                     self.run.report(issue, path);
@@ -114,7 +115,7 @@ impl WalkWorker<'_> {
         WalkState::Continue
     }
 
-    /// Returns `true` if git ignores an entry, and counts it. What the user named is never ignored.
+    /// Returns `true` if git ignores an entry, and counts it. Paths that the user named are never ignored.
     fn is_ignored(&mut self, entry: &DirEntry) -> bool {
         let Some(folder) = entry.path().parent().filter(|_| entry.depth() > 0) else {
             return false;
@@ -135,7 +136,7 @@ impl WalkWorker<'_> {
         true
     }
 
-    /// Returns the ignore rules that apply to what a folder holds.
+    /// Returns the ignore rules that apply to the contents of a folder.
     fn rules_in(&mut self, folder: &Path) -> Option<Arc<Rules>> {
         let ignored = self.ignored?;
         match &self.rules {
@@ -148,8 +149,8 @@ impl WalkWorker<'_> {
         }
     }
 
-    /// Reads the ignore rules of a folder that the walk enters, and notes the repository whose work
-    /// tree it is.
+    /// Reads the ignore rules of a folder that the walk enters, and records its repository if it is a work
+    /// tree.
     fn folder(&mut self, path: &Path, depth: usize) {
         let git = path.join(".git");
         let is_top = git.symlink_metadata().is_ok();
@@ -171,9 +172,9 @@ impl WalkWorker<'_> {
         }
     }
 
-    /// Reads a file that git tracks although an ignore file names it; of a folder above one, the name.
+    /// Scans an ignored file that git tracks; for a folder above one, only its name.
     pub(super) fn tracked(&mut self, path: &Path) {
-        // What was removed is tracked until that is staged.
+        // A removed file stays tracked until the removal is staged.
         let Ok(metadata) = path.symlink_metadata() else { return };
         self.name(path);
         if metadata.is_file() {
@@ -184,31 +185,31 @@ impl WalkWorker<'_> {
         }
     }
 
-    /// Looks at the last component of a path.
+    /// Scans the last component of a path.
     fn name(&mut self, path: &Path) {
         let Some(name) = path.file_name() else { return };
         let name = name.as_encoded_bytes();
-        // The shortest head has three bytes, and few names hold more than a head.
+        // The shortest head has three bytes; shorter names cannot contain a token.
         if name.len() > 8 {
             self.sink.blob(&Blob::whole(Origin::Name(path), name));
         }
     }
 
-    /// Returns `true` if git, which may do so at any moment, has removed a file of its own.
-    fn is_taken_away(&self, error: &io::Error) -> bool {
+    /// Returns `true` if git has removed one of its administrative files, which can happen at any time.
+    fn is_removed_by_git(&self, error: &io::Error) -> bool {
         self.options.is_store && error.kind() == io::ErrorKind::NotFound
     }
 
     fn file(&mut self, path: &Path) {
         if let Err(source) = self.read(path)
-            && !self.is_taken_away(&source)
+            && !self.is_removed_by_git(&source)
         {
             self.run.report(Issue::FileUnreadable { source }, Some(path.to_owned()));
         }
     }
 
     fn read(&mut self, path: &Path) -> io::Result<()> {
-        // A FIFO that has taken the place of a file must not be waited for.
+        // Opening a FIFO that replaced a file must not block.
         let mut file = regular::nonblocking().open(path)?;
         if self.options.is_store && !path.components().any(|part| part.as_os_str() == "lfs") {
             let size = file.metadata()?.len();
@@ -249,7 +250,7 @@ impl WalkWorker<'_> {
 }
 
 impl WalkWorker<'_> {
-    /// Walks a file that shows hint of an archive.
+    /// Unpacks a file that may be an archive.
     fn unpack(&mut self, path: &Path, file: &mut File, hint: ArchiveHint) -> io::Result<()> {
         let Some(archives) = &self.options.archives else { return Ok(()) };
         let format = match hint {
@@ -265,7 +266,7 @@ impl WalkWorker<'_> {
     }
 }
 
-/// Splits an error of the walk into its path and the issue.
+/// Converts an error of the walk to its path and issue.
 fn walk_issue(error: ignore::Error) -> (Option<PathBuf>, Issue) {
     match error {
         ignore::Error::WithPath { path, err } => (Some(path), walk_issue(*err).1),
