@@ -8,7 +8,7 @@ use ddpatrol_scan::finding::{InlineAllow, OnMatch, Told, context};
 
 /// The detector and the settings of a scan.
 pub struct Scan<'a> {
-    /// Finds tokens.
+    /// Searches for tokens.
     pub detector: &'a Detector,
     /// Masks them.
     pub redactor: &'a Redactor,
@@ -29,6 +29,7 @@ impl Scan<'_> {
         context(self.detector, self.redactor)
     }
 
+    /// Returns the state with which a worker renders matches.
     pub(super) fn renderer(&self) -> Told<'_> {
         Told { detector: self.detector, masker: self.redactor.masker(), inline: self.inline }
     }

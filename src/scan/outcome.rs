@@ -1,4 +1,4 @@
-//! The result of a scan, and what is removed from it before it is reported.
+//! The outcome of a scan, and the removal of locations before it is reported.
 
 use crate::config::Exclude;
 use crate::source::repositories::root_of;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Outcome {
     /// The findings, sorted.
     pub findings: Vec<Finding>,
-    /// What was not scanned, sorted by path.
+    /// Issues, sorted by path.
     pub diagnostics: Vec<Diagnostic>,
     /// Notes for the user on how the scan interpreted its input.
     pub notes: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Outcome {
     pub repositories: Vec<Scanned>,
     /// The counts of what was scanned and skipped.
     pub counts: Counts,
-    /// Entries of the allow list and the baseline that match no finding.
+    /// Entries of the allowlist and the baseline that match no finding.
     pub unused: Vec<Unused>,
     /// Whether the scan was interrupted.
     pub interrupted: bool,
@@ -45,7 +45,7 @@ pub struct Counts {
     pub special: u64,
     pub git_folders: u64,
     pub objects: u64,
-    /// Tokens that the base of a change has, too.
+    /// Tokens that the base of a change also contains.
     pub already_there: u64,
 }
 
@@ -87,19 +87,19 @@ impl Outcome {
         if exclude.is_empty() {
             return;
         }
-        let mut left_out = 0;
+        let mut excluded = 0;
         self.findings.retain_mut(|finding| {
             finding.locations.retain(|place| {
                 let is_excluded = is_excluded(place, exclude, roots);
-                left_out += if is_excluded { place.count() } else { 0 };
+                excluded += if is_excluded { place.count() } else { 0 };
                 !is_excluded
             });
             !finding.locations.is_empty()
         });
-        self.counts.excluded += left_out as u64;
+        self.counts.excluded += excluded as u64;
     }
 
-    /// Removes locations that the base of a change has at the same path, and counts the tokens.
+    /// Removes locations that the base of a change contains at the same path, and counts the tokens.
     pub fn remove_preexisting(&mut self) {
         let is_known = |place: &Location| place.change_status == Some(ChangeStatus::Preexisting);
         let mut known = 0;

@@ -1,4 +1,6 @@
-//! One worker of a scan: blobs and git objects in, matches to what the workers share.
+//! Worker of a scan.
+//!
+//! Input: blobs and git objects. Output: matches, to the shared state of the workers.
 
 use super::engine::{Engine, IsArchive, TokenNumbers};
 use super::members;
@@ -6,7 +8,6 @@ use super::scope::{names, own, within};
 use super::version::ObjectVersion;
 use crate::detect::version::{Found, Head, Heads};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
-
 use crate::source::{BlobSink, Code, Seen, Severity, Signs, Sink, Sinks, add, archive};
 use ddpatrol_pack::{Fault, From, Kind, Object};
 use ddpatrol_scan::blob::{Blob, Origin};
@@ -101,7 +102,7 @@ impl Worker<'_> {
     }
 }
 
-/// Returns where a match in bytes at an offset is.
+/// Returns the span of a match in bytes that start at an offset.
 fn span(found: &Match, offset: u64) -> EncodedSpan {
     EncodedSpan {
         offset: offset + found.start as u64,
@@ -130,14 +131,14 @@ impl Worker<'_> {
             && archive::detect(blob.bytes, Path::new("")).is_some()
         {
             let path = members::synthetic(blob.origin);
-            let message = "an archive in a git object this large is not opened";
+            let message = "archive not opened: the git object is too large";
             self.engine.run.report_message(Severity::Opaque, Code::ObjectSize, Some(path), message);
         }
     }
 }
 
 impl Worker<'_> {
-    /// Records the tokens of an object that was searched, or whose tokens follow from its delta base.
+    /// Records the tokens of an object that was searched, or whose tokens were inherited from its delta base.
     fn record(&mut self, heads: &Heads, holder: Holder) {
         let found = heads.list.iter().filter_map(|it| Some((it.start, it.found?)));
         self.found.extend(found.map(|(start, found)| {
@@ -156,7 +157,7 @@ impl Sink for Worker<'_> {
         let may_end_as_zip = kind == Kind::Blob && may_end_as_zip(object, base);
         let is_open = signs == Signs::Archive
             || signs == Signs::PerhapsAtEnd && may_end_as_zip && {
-                // Scripts and programs are many; few of them end as a zip does.
+                // Scripts and programs are frequent; few of them end like a zip.
                 let len = object.len() as usize;
                 self.part.clear();
                 object.read(len.saturating_sub(archive::END_REACH)..len, &mut self.part);
@@ -202,7 +203,7 @@ impl Sink for Worker<'_> {
 }
 
 impl Worker<'_> {
-    /// Returns what the first bytes of an object look like: in most cases, those of its base do.
+    /// Classifies the first bytes of an object; usually they are copied from its base.
     fn signs(&mut self, object: &Object<'_>, base: Option<&Seen>) -> Signs {
         if object.kind() != Kind::Blob || self.engine.scan.archives.is_none() {
             return Signs::None;
@@ -222,7 +223,7 @@ impl Worker<'_> {
 
 /// Returns `true` if an object contains a byte that occurs in the end of every zip.
 fn may_end_as_zip(object: &Object<'_>, base: Option<&Seen>) -> bool {
-    // Of a delta whose base was not seen nothing is known.
+    // The content of a delta whose base was not seen is unknown.
     base.map_or(!object.base().is_empty(), |base| base.may_end_as_zip)
         || memchr::memchr(archive::END_OF_ZIP, object.fresh()).is_some()
 }
