@@ -206,7 +206,7 @@ impl Session<'_> {
         let responses = responding.respond(&outcome.findings, document)?;
         outcome.interrupted = signals::was_interrupted();
         document.interrupted = outcome.interrupted;
-        document.answer(&responses, self.redactor);
+        document.add_responses(&responses, self.redactor);
         if responding.has_failed(&responses) {
             bail!("not every token was revoked");
         }

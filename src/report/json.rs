@@ -10,7 +10,7 @@ use std::io::{self, Write};
 /// Writes the whole document, indented.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
@@ -37,13 +37,13 @@ enum JsonLine<'a> {
     },
 }
 
-/// Writes a whole document as lines, as if the scan had just run.
+/// Writes a whole document as lines, in the form that a running scan writes.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for record in &document.findings {
-        let mut each = record.without_places();
+        let mut each = record.without_locations();
         record.each_place(&mut |place| {
             each.locations.clear();
             // A match is written before the base of URIs is known.
@@ -57,16 +57,15 @@ pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 /// Writes the line of one match.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write_match(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     write_line(&JsonLine::Match(record), out)
 }
 
-/// Writes the lines that follow the matches: what was done about them, the diagnostics and the
-/// summary.
+/// Writes the lines after the matches: responses, diagnostics and the summary.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for record in &document.findings {
         let (verification, revocation) = (record.verification.as_ref(), record.revocation.as_ref());
@@ -84,8 +83,8 @@ pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 }
 
 impl Record {
-    /// Returns a copy without places, objects and steps.
-    fn without_places(&self) -> Self {
+    /// Returns a copy without locations, objects and steps.
+    fn without_locations(&self) -> Self {
         Self {
             rule: self.rule.clone(),
             name: self.name.clone(),

@@ -1,24 +1,24 @@
-//! What was done about findings: writes it into the document, and says it in words.
+//! Responses to findings: verifications and revocations in documents, and their text.
 //!
-//! Input: verifications and revocations, in the order of the findings. Output: records and sentences,
-//! whose text passed the redactor. It asks no issuer.
+//! Input: verifications and revocations, in the order of the findings. Output: records and sentences with
+//! redacted text. This file contacts no issuer.
 
 use super::document::{Document, Record, RevocationRecord, VerificationRecord};
 use crate::redact::Redactor;
 use crate::respond::{Revocation, RevocationOutcome, Verdict, Verification};
 
-/// What was done about one finding.
+/// The response to one finding.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
-    /// Whether its token is live, if that was asked.
+    /// Whether its token is live, if that was verified.
     pub verification: Option<Verification>,
-    /// How its revocation ended, if one was asked for.
+    /// The outcome of its revocation, if that was requested.
     pub revocation: Option<Revocation>,
 }
 
 impl Document {
-    /// Writes what was done into the findings; `responses` are in the order of the findings.
-    pub fn answer(&mut self, responses: &[Response], redactor: &Redactor) {
+    /// Adds responses to the findings; `responses` are in the order of the findings.
+    pub fn add_responses(&mut self, responses: &[Response], redactor: &Redactor) {
         let mut masker = redactor.masker();
         let mut clean = |text: &str| masker.clean(text.as_bytes());
         for (record, response) in self.findings.iter_mut().zip(responses) {
@@ -35,11 +35,11 @@ impl Document {
 }
 
 impl Record {
-    /// Returns what was done in words, a sentence each.
+    /// Formats the responses, one line each.
     #[must_use]
     pub fn response_lines(&self) -> Vec<String> {
         let verified = self.verification.as_ref().map(|it| match it.verdict {
-            Verdict::Unknown => format!("unknown whether it is live: {}", it.reason.text()),
+            Verdict::Unknown => format!("liveness unknown: {}", it.reason.text()),
             verdict => format!("verified {verdict}: {}", it.reason.text()),
         });
         let revoked = self
@@ -60,7 +60,7 @@ impl Record {
     }
 }
 
-/// Counts what was done, for a summary: a sentence each for verifications and revocations.
+/// Returns summary sentences of verifications and revocations.
 #[must_use]
 pub fn response_summary(findings: &[Record]) -> Vec<String> {
     let verdicts: Vec<Verdict> =
@@ -120,28 +120,28 @@ mod tests {
             Response::default(),
             Response { verification: Some(verification), revocation: Some(revocation) },
         ];
-        document.answer(&responses, &redactor());
+        document.add_responses(&responses, &redactor());
         let [first, second] = &document.findings[..] else { panic!("two findings") };
         assert_eq!(first.response_lines(), Vec::<String>::new());
         let lines = second.response_lines();
         assert!(lines[0].starts_with("verified live: ddpat_"), "{lines:?}");
         assert!(lines[1].starts_with("NOT REVOKED: no ddpat_"), "{lines:?}");
         assert!(!lines.concat().contains(&secret[30..]), "{lines:?}");
-        // A document is answered anew, not in addition.
-        document.answer(&[Response::default(), Response::default()], &redactor());
+        // New responses replace the old ones.
+        document.add_responses(&[Response::default(), Response::default()], &redactor());
         assert!(document.findings.iter().all(|it| it.response_lines().is_empty()));
     }
 
     #[test]
-    fn a_verdict_that_nobody_could_give_has_words_of_its_own() {
+    fn an_unknown_verdict_has_a_text_of_its_own() {
         let lines = verified(record(vec![]), "unknown").response_lines();
-        assert_eq!(lines, ["unknown whether it is live: said so"]);
+        assert_eq!(lines, ["liveness unknown: said so"]);
         let lines = verified(record(vec![]), "dead").response_lines();
         assert_eq!(lines, ["verified dead: said so"]);
     }
 
     #[test]
-    fn a_token_is_over_if_it_is_dead_or_revoked() {
+    fn a_token_is_dead_or_revoked_by_verdict_or_outcome() {
         for (outcome, is_dead_or_revoked) in [
             ("revoked", true),
             ("already_dead", true),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_counts_what_happened_and_nothing_else() {
+    fn a_summary_counts_only_existing_responses() {
         assert_eq!(response_summary(&[record(vec![])]), Vec::<String>::new());
         let findings = [
             verified(record(vec![]), "live"),
@@ -177,6 +177,6 @@ mod tests {
         ];
         let lines = response_summary(&findings);
         assert_eq!(lines[0], "Verified: 2 live, 1 dead, 1 unknown.");
-        assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 dead already."]);
+        assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 already dead."]);
     }
 }

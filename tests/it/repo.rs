@@ -240,7 +240,7 @@ impl Ran {
         places.remove(0)
     }
 
-    /// The messages of what was not looked at, of one kind.
+    /// The messages of what was not scanned, of one kind.
     pub(crate) fn gaps(&self, kind: &str) -> Vec<String> {
         let report = self.json();
         let notes = report["diagnostics"].as_array().expect("a list").iter();

@@ -48,7 +48,7 @@ fn ignored_files_are_left_out_inside_a_work_tree_and_counted() {
     assert_eq!(paths(&tree, &[]), ["src/x"]);
     assert_eq!(tree.run(&JSON).json()["summary"]["left_out"]["ignored_files"], 2);
     let text = tree.run(&["scan"]).stdout();
-    assert!(text.contains("2 files by .gitignore (--no-ignore reads them)"), "{text}");
+    assert!(text.contains("2 files by .gitignore (--no-ignore includes them)"), "{text}");
     assert_eq!(paths(&tree, &["--no-ignore"]).len(), 3);
     assert_eq!(paths(&tree, &["src", "x.log"]), ["src/x", "x.log"], "what is named is read");
 }
@@ -421,7 +421,7 @@ fn what_git_tracks_is_read_whatever_ignore_files_say() {
     std::fs::write(repo.path().join(".git/index"), "no index").expect("a file");
     let ran = repo.scan(&["--files-only", "--strict"]);
     assert_eq!(ran.json()["complete"], false);
-    assert!(ran.gaps("opaque")[0].contains("--no-ignore reads them"), "{ran:?}");
+    assert!(ran.gaps("opaque")[0].contains("--no-ignore includes them"), "{ran:?}");
 }
 
 #[test]

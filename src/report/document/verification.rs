@@ -1,6 +1,6 @@
-//! The records of a verification and of a revocation in a report.
+//! Records of verifications and revocations in a report.
 //!
-//! Plain data, written to and read from JSON; [`crate::report::response`] makes them.
+//! Plain data, written to and read from JSON; [`crate::report::response`] creates them.
 
 use crate::redact::Clean;
 use crate::respond::{RevocationOutcome, Verdict};
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct VerificationRecord {
     /// `live`, `dead` or `unknown`.
     pub verdict: Verdict,
-    /// Who answered, or why nobody did.
+    /// The reason for the verdict.
     pub reason: Clean,
 }
 
-/// How a token's revocation ended.
+/// The outcome of a token's revocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevocationRecord {
     /// `revoked`, `already_dead`, `planned`, `failed` or `cannot_revoke`.

@@ -1,4 +1,4 @@
-//! Annotations of documents written by hand.
+//! Tests of annotations for hand-written documents.
 
 use super::*;
 use crate::report::document::UnusedRecord;
@@ -13,7 +13,7 @@ fn lines(document: &Document) -> Vec<String> {
     String::from_utf8(out).expect("reports are UTF-8").lines().map(str::to_owned).collect()
 }
 
-/// The level and the title of each line.
+/// Returns the level and the title of each line.
 fn titles(document: &Document) -> Vec<(String, String)> {
     let title = |line: String| {
         let (properties, _) = line[2..].split_once("::").expect("a command").to_owned();
@@ -32,7 +32,7 @@ fn level(record: &Record) -> Option<&'static str> {
 }
 
 #[test]
-fn the_level_says_whether_a_finding_fails() {
+fn the_level_depends_on_whether_a_finding_fails() {
     assert_eq!(level(&record(vec![place("a")])), Some("error"));
     let moved = record(vec![change_status(ChangeStatusWord::Moved)]);
     assert_eq!(level(&moved), Some("warning"));
@@ -67,7 +67,7 @@ fn lines_of_the_change_are_annotated_before_others() {
 }
 
 #[test]
-fn a_path_that_is_not_shown_as_it_is_has_no_line() {
+fn a_masked_or_escaped_path_has_no_line() {
     let line = |it: LocationRecord| line_of(&it);
     assert_eq!(line(place("a b")).as_deref(), Some("a b"));
     let within = LocationRecord { repository_path: Some(clean("b")), ..place("r/b") };
@@ -89,7 +89,7 @@ fn columns_are_given_only_within_a_line() {
     assert!(empty.contains("col=5,endColumn=5,"), "{empty}");
     let several = first(LocationRecord { end_line: 4, ..place("a") });
     assert!(several.starts_with("::error file=a,line=3,endLine=4,title="), "{several}");
-    // A line that is not in the change, nor there by now, is named in the text only.
+    // A line that no longer exists and is not in the change is only in the text.
     let old = LocationRecord { git: Some(TraceRecord { in_head: false, ..git() }), ..place("a") };
     let old = first(old);
     assert!(old.starts_with("::error title=Leaked Example Token::"), "{old}");
@@ -97,7 +97,7 @@ fn columns_are_given_only_within_a_line() {
 }
 
 #[test]
-fn the_best_findings_come_first_and_dead_ones_last() {
+fn the_most_relevant_findings_come_first_and_dead_ones_last() {
     let named = |name: &str, place| Record { name: name.to_owned(), ..record(vec![place]) };
     let gone = LocationRecord { part: Part::Name, ..place("c") };
     let document = document(vec![
@@ -112,22 +112,22 @@ fn the_best_findings_come_first_and_dead_ones_last() {
 }
 
 #[test]
-fn a_finding_is_annotated_at_its_best_place() {
+fn a_finding_is_annotated_at_its_most_relevant_location() {
     let old = LocationRecord { git: Some(TraceRecord { in_head: false, ..git() }), ..place("old") };
     let document = document(vec![record(vec![old, place("now")])]);
     let line = lines(&document).remove(0);
     assert!(line.starts_with("::error file=now,"), "{line}");
-    assert!(line.contains("%0AIt stands in 1 more place, too.%0A"), "{line}");
+    assert!(line.contains("%0AAlso in 1 more place.%0A"), "{line}");
 }
 
 #[test]
-fn of_each_level_ten_are_written_and_the_rest_is_counted() {
+fn ten_annotations_per_level_are_written_and_the_rest_counted() {
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("b")]) };
     let moved = record(vec![change_status(ChangeStatusWord::Moved)]);
     let mut document = document(vec![]);
-    document.findings.extend(vec![record(vec![place("a")]); MOST + 2]);
-    document.findings.extend(vec![moved; MOST]);
-    document.findings.extend(vec![shaped; MOST]);
+    document.findings.extend(vec![record(vec![place("a")]); MAX_ANNOTATIONS + 2]);
+    document.findings.extend(vec![moved; MAX_ANNOTATIONS]);
+    document.findings.extend(vec![shaped; MAX_ANNOTATIONS]);
     document.diagnostics = vec![note(Severity::Opaque)];
     document.unused = vec![UnusedRecord {
         by: By::Baseline,
@@ -137,7 +137,11 @@ fn of_each_level_ten_are_written_and_the_rest_is_counted() {
     }];
     let all = titles(&document);
     for level in ["error", "warning", "notice"] {
-        assert_eq!(all.iter().filter(|it| it.0 == level).count(), MOST, "{level}: {all:?}");
+        assert_eq!(
+            all.iter().filter(|it| it.0 == level).count(),
+            MAX_ANNOTATIONS,
+            "{level}: {all:?}"
+        );
     }
     // Two errors, two warnings (one for the gap) and two notices.
     let line = lines(&document).into_iter().find(|it| it.contains("more findings::"));
@@ -149,20 +153,20 @@ fn of_each_level_ten_are_written_and_the_rest_is_counted() {
 fn gaps_are_listed_with_the_unread_ones_first() {
     assert!(gaps(&document(vec![])).is_none());
     let mut it = document(vec![]);
-    it.diagnostics = vec![note(Severity::Opaque); MOST_LINES + 2];
+    it.diagnostics = vec![note(Severity::Opaque); MAX_LINES + 2];
     it.diagnostics.push(Note { path: Some(clean("a")), ..note(Severity::Unread) });
     let annotation = gaps(&it).expect("gaps");
-    assert_eq!(annotation.title, "ddpatrol: not looked at");
-    assert_eq!(annotation.lines.len(), 1 + MOST_LINES + 1);
+    assert_eq!(annotation.title, "ddpatrol: not scanned");
+    assert_eq!(annotation.lines.len(), 1 + MAX_LINES + 1);
     assert_eq!(annotation.lines[1], "a: cannot be read");
-    assert_eq!(annotation.lines[1 + MOST_LINES], "and 3 more");
+    assert_eq!(annotation.lines[1 + MAX_LINES], "and 3 more");
     it.complete = false;
     it.diagnostics.clear();
     assert_eq!(gaps(&it).expect("a gap").title, "ddpatrol: incomplete");
 }
 
 #[test]
-fn advice_is_given_for_what_is_to_be_done() {
+fn advice_is_given_if_a_finding_needs_action() {
     let text = |record: Record| lines(&document(vec![record])).remove(0);
     assert!(text(record(vec![place("a")])).ends_with("%0ARevoke it."));
     let dead = text(verified(record(vec![place("a")]), "dead"));

@@ -1,4 +1,4 @@
-//! One finding: a summary line, and behind it all that the report has about it.
+//! One finding: a summary line, and all details of the report below it.
 
 use super::filter;
 use super::markup::{code, omitted, visible};
@@ -11,17 +11,17 @@ use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 
 /// Maximum number of places that a finding lists.
-const MOST_PLACES: usize = 100;
+const MAX_PLACES: usize = 100;
 /// Maximum number of places that are visible at once.
-const MOST_SEEN: usize = 3;
+const MAX_SEEN: usize = 3;
 
-/// How a finding is shown.
+/// Layout of a finding.
 pub(super) struct Form {
     /// Its number, from 0.
     pub(super) at: usize,
     /// Whether it is unfolded.
     pub(super) is_open: bool,
-    /// Whether it has steps and all places, or only the facts and the first place.
+    /// Whether it has steps and all locations, or only the facts and the first location.
     pub(super) is_whole: bool,
     /// The number of its rule among the filters.
     pub(super) rule: usize,
@@ -77,7 +77,7 @@ fn summary(record: &Record) -> Markup {
 fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
     let mut tags = Vec::new();
     if record.evidence == Evidence::Shaped {
-        tags.push(("", "look-alike"));
+        tags.push(("", "unproven"));
     } else {
         let tone = match record.liveness() {
             Liveness::Live => "bad",
@@ -108,8 +108,8 @@ fn token(record: &Record) -> Markup {
 fn facts(record: &Record) -> Markup {
     let text = |text: &str| html! { (visible(text)) };
     let evidence = match record.evidence {
-        Evidence::Proven => "proven: its checksum holds",
-        Evidence::Shaped => "a look-alike: no checksum proves it",
+        Evidence::Proven => "proven: its checksum matches",
+        Evidence::Shaped => "unproven: it has no valid checksum",
     };
     let life = match record.response_lines() {
         lines if lines.is_empty() => record.liveness_words().to_owned(),
@@ -120,7 +120,7 @@ fn facts(record: &Record) -> Markup {
         ("Issuer", Some(text(&record.issuer))),
         ("Live or dead", Some(text(&life))),
         ("Since", record.introduced().map(commit)),
-        ("Does not count", record.suppression.as_ref().map(|it| text(&it.line()))),
+        ("Suppressed", record.suppression.as_ref().map(|it| text(&it.line()))),
         ("Alias", record.token.alias.as_deref().map(code)),
         ("Evidence", Some(text(evidence))),
         ("Rule", Some(code(&record.rule))),
@@ -141,7 +141,7 @@ fn facts(record: &Record) -> Markup {
 
 fn steps(record: &Record) -> Markup {
     if record.is_dead_or_revoked() {
-        return html! { p.done { "The token does no harm any more." } "\n" };
+        return html! { p.done { "The token is no longer valid." } "\n" };
     }
     if !record.needs_action() {
         return Markup::default();
@@ -182,10 +182,10 @@ fn step(step: &RemediationStep) -> Markup {
 
 fn places(record: &Record) -> Markup {
     let all = record.count();
-    let listed = &record.locations[..record.locations.len().min(MOST_PLACES)];
-    let (seen, folded) = listed.split_at(listed.len().min(MOST_SEEN));
+    let listed = &record.locations[..record.locations.len().min(MAX_PLACES)];
+    let (seen, folded) = listed.split_at(listed.len().min(MAX_SEEN));
     html! {
-        h4 { "Where it is: " (count(all, "place")) } "\n"
+        h4 { "Found in " (count(all, "place")) } "\n"
         (list(seen))
         @if !folded.is_empty() {
             details.fold {
@@ -209,7 +209,7 @@ fn list(places: &[LocationRecord]) -> Markup {
                     @if let Some(git) = &place.git {
                         (origin(place, git))
                     } @else if place.change_status.is_none() && place.path.is_some() {
-                        p { "In the file as it is now." } "\n"
+                        p { "In the current file." } "\n"
                     }
                 }
                 "\n"
@@ -237,7 +237,7 @@ fn capitalized(text: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// Returns a commit: moment, id, author, subject.
+/// Returns a commit: date, id, author, subject.
 fn commit(commit: &CommitRecord) -> Markup {
     html! {
         time { (visible(&commit.author.date.replace('T', " "))) }
@@ -248,17 +248,17 @@ fn commit(commit: &CommitRecord) -> Markup {
     }
 }
 
-/// Returns a finding that does not count, as an entry of a list.
+/// Returns a suppressed finding as an entry of a list.
 pub(super) fn suppressed_entry(record: &Record, rule: usize) -> Markup {
     let class = format!("finding rule-{rule} {}", filter::classes(record));
     let why = record.suppression.as_ref().map(|it| it.line()).unwrap_or_default();
-    let more = record.count() - record.locations.len().min(MOST_SEEN);
+    let more = record.count() - record.locations.len().min(MAX_SEEN);
     html! {
         li class=(class) {
             strong { (visible(&record.name)) } " " (token(record))
             p { (visible(&why)) }
             ul { "\n"
-                @for place in record.locations.iter().take(MOST_SEEN) {
+                @for place in record.locations.iter().take(MAX_SEEN) {
                     li { (code(&place.label())) } "\n"
                 }
                 @if more > 0 { li { "and " (count(more, "more place")) } "\n" }

@@ -1,4 +1,4 @@
-//! The state of a finding in words, from records written by hand.
+//! Tests of the status of hand-written records.
 
 use super::*;
 use crate::report::document::InlineRecord;
@@ -11,7 +11,7 @@ fn in_git(git: TraceRecord) -> LocationRecord {
 }
 
 #[test]
-fn a_change_passes_only_if_no_place_is_new() {
+fn a_change_passes_only_if_no_location_is_new() {
     let moved = |words: &[Option<ChangeStatusWord>]| {
         record(words.iter().map(|&it| LocationRecord { change_status: it, ..place("a") }).collect())
             .passes_change()
@@ -24,7 +24,7 @@ fn a_change_passes_only_if_no_place_is_new() {
 }
 
 #[test]
-fn a_suppressed_finding_is_listed_only_at_a_new_place() {
+fn a_suppressed_finding_is_listed_only_with_a_new_location() {
     let mut it = record(vec![place("a")]);
     assert!(it.is_listed() && it.needs_action());
     it.suppression = Some(suppressed(By::Baseline));
@@ -34,7 +34,7 @@ fn a_suppressed_finding_is_listed_only_at_a_new_place() {
 }
 
 #[test]
-fn steps_are_for_proven_tokens_that_are_not_known_to_be_dead() {
+fn only_proven_tokens_not_known_to_be_dead_need_action() {
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("a")]) };
     assert!(!shaped.needs_action());
     assert!(!verified(record(vec![]), "dead").needs_action());
@@ -44,7 +44,7 @@ fn steps_are_for_proven_tokens_that_are_not_known_to_be_dead() {
 }
 
 #[test]
-fn secrets_are_shown_only_where_the_report_has_them() {
+fn secrets_are_shown_only_if_the_report_contains_them() {
     let mut it = record(vec![]);
     assert_eq!(it.shown_token(), "t_***");
     it.secret = Some("t_secret".to_owned());
@@ -52,7 +52,7 @@ fn secrets_are_shown_only_where_the_report_has_them() {
 }
 
 #[test]
-fn what_issuers_said_has_words() {
+fn verdicts_and_outcomes_have_texts() {
     for (verdict, outcome, life, words) in [
         (None, None, Liveness::Unknown, "not verified"),
         (Some("unknown"), None, Liveness::Unknown, "unknown if live"),
@@ -80,7 +80,7 @@ fn what_issuers_said_has_words() {
 }
 
 #[test]
-fn a_place_is_where_its_history_says() {
+fn the_attribution_decides_where_a_location_still_is() {
     let gone = || TraceRecord { in_head: false, ..git() };
     let removed = || TraceRecord { removed: vec![commit('b')], ..gone() };
     for (place, presence) in [
@@ -101,7 +101,7 @@ fn a_place_is_where_its_history_says() {
 }
 
 #[test]
-fn a_finding_is_where_its_worst_place_is() {
+fn a_finding_has_the_most_severe_presence_of_its_locations() {
     let unreachable = in_git(TraceRecord { in_head: false, reachable: false, ..git() });
     let removed = in_git(TraceRecord { in_head: false, removed: vec![commit('b')], ..git() });
     let elsewhere = in_git(TraceRecord { in_head: false, ..git() });
@@ -120,7 +120,7 @@ fn a_finding_is_where_its_worst_place_is() {
 }
 
 #[test]
-fn the_first_place_with_a_commit_says_who_brought_the_token() {
+fn the_first_location_with_a_commit_has_the_introducing_commit() {
     let unheld = in_git(TraceRecord { introduced: None, ..git() });
     let other = in_git(TraceRecord { introduced: Some(commit('b')), ..git() });
     let it = record(vec![place("a"), unheld, in_git(git()), other]);
@@ -129,7 +129,7 @@ fn the_first_place_with_a_commit_says_who_brought_the_token() {
 }
 
 #[test]
-fn labels_name_a_place_with_what_it_has() {
+fn labels_use_the_path_or_the_object() {
     let no_path = || LocationRecord { path: None, ..place("") };
     let of = |part, kind: &str| LocationRecord {
         part,
@@ -155,13 +155,13 @@ fn labels_name_a_place_with_what_it_has() {
 }
 
 #[test]
-fn remarks_say_what_a_label_does_not() {
+fn remarks_complete_the_label() {
     assert_eq!(place("a").remarks(), Vec::<String>::new());
     for (part, words) in [
         (Part::Name, "in the name of the file or folder"),
         (Part::Ref, "in the name of a branch, tag or other reference"),
-        (Part::Commit, "in a commit's text"),
-        (Part::Tag, "in a tag's text"),
+        (Part::Commit, "in the text of a commit"),
+        (Part::Tag, "in the text of a tag"),
     ] {
         assert_eq!(LocationRecord { part, ..place("a") }.remarks(), [words]);
     }
@@ -172,9 +172,9 @@ fn remarks_say_what_a_label_does_not() {
         inline: Some(InlineRecord { counts: true, reason: clean("a test") }),
         ..change_status(ChangeStatusWord::Preexisting)
     };
-    let new = "a new place: the baseline does not know the token here";
-    let inline = "its line allows it: a test";
-    let expected = ["encoded: base64", "in layer 2", "it was already there", new, inline];
+    let new = "new place: the baseline does not list the token here";
+    let inline = "allowed inline: a test";
+    let expected = ["encoded: base64", "in layer 2", "existed before the change", new, inline];
     assert_eq!(all.remarks(), expected);
     let moved =
         LocationRecord { moved_from: Some(clean("b")), ..change_status(ChangeStatusWord::Moved) };
@@ -184,7 +184,7 @@ fn remarks_say_what_a_label_does_not() {
 }
 
 #[test]
-fn text_is_cut_by_characters_and_shows_it() {
+fn text_is_truncated_by_characters_with_an_ellipsis() {
     assert_eq!(cut("é日x", 3), "é日x");
     assert_eq!(cut("é日xy", 2), "é日…");
     assert_eq!((short("abc"), short("0123456789abcdef")), ("abc", "0123456789ab"));

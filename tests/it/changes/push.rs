@@ -145,7 +145,7 @@ fn the_servers_own_branch_decides_what_does_not_count() {
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit(&[("b", &line)], "let me in");
     let told = rejected(&repo, &["main"]);
-    assert!(told.contains("which does not count here"), "{told}");
+    assert!(told.contains("has no effect here"), "{told}");
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit(&[(".ddpatrol.toml", &allow(1))], "an example is decided on");
     accepted(&repo, &["main"]);

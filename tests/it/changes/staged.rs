@@ -164,11 +164,11 @@ fn an_edit_beside_an_old_token_passes_and_is_counted() {
     repo.stage(&[("a", &format!("{}\na line beside it\n", token(1)))]);
     assert_staged(&repo, "0; 1 already there");
     let text = repo.run(&["staged"]).stdout();
-    assert!(text.contains("1 token already there before the change"), "{text}");
+    assert!(text.contains("1 token existed before the change"), "{text}");
     let ran = repo.run(&["staged", "--report", "json", "--all"]);
     assert!(verdict(&ran).starts_with("1; already-there a"), "{ran:?}");
     let text = repo.run(&["staged", "--all"]).stdout();
-    assert!(text.contains("it was already there"), "{text}");
+    assert!(text.contains("existed before the change"), "{text}");
 }
 
 #[test]

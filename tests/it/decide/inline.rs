@@ -21,7 +21,7 @@ fn a_reason_in_the_line_suppresses_what_stands_in_it_and_nothing_else() {
     let ran = scan(&tree, &[]);
     assert_eq!((ran.code(), standings(&ran)), (Some(1), vec!["x".into()]));
     let text = tree.run(&["scan"]).stdout();
-    assert!(text.contains("without a reason, which does not count"), "{text}");
+    assert!(text.contains("without a reason has no effect"), "{text}");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn what_is_staged_may_say_so_itself_and_a_range_is_shown_and_judged() {
     let ran = repo.run(&["range", "HEAD~1..HEAD"]);
     assert_eq!(ran.code(), Some(1), "{ran:?}");
     assert!(
-        ran.stdout().contains("its line allows it (an example), which does not count here"),
+        ran.stdout().contains("inline ddpatrol:allow (an example) has no effect here"),
         "{ran:?}"
     );
     assert_eq!(repo.run(&["range", "HEAD~1..HEAD", "--trust-head"]).code(), Some(0));

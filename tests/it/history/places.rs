@@ -120,7 +120,7 @@ fn tokens_that_only_the_reflog_knows_are_found_and_said_to_be_unreachable() {
         assert_eq!(place["git"]["refs_total"], 0);
     }
     let text = repo.run_at(repo.path(), &["scan"]).stdout();
-    assert!(text.contains("unreachable: no branch or tag reaches it"), "{text}");
+    assert!(text.contains("unreachable from any branch or tag"), "{text}");
 }
 
 #[test]

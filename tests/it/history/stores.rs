@@ -196,7 +196,7 @@ fn a_shallow_clone_is_scanned_and_said_to_be_one() {
     assert_eq!((at_boundary(&old), at_boundary(&new)), (true.into(), false.into()));
     assert!(ran.found(&token(8)).is_empty());
     let text = repo.run_at(&clone, &["scan"]).stdout();
-    assert!(text.contains("perhaps older: what comes before is not in this clone"), "{text}");
+    assert!(text.contains("possibly older: earlier history is not in this clone"), "{text}");
     let nothing = ["scan", "--rule", "npm-token"];
     assert_eq!(repo.run_at(&clone, &nothing).code(), Some(0));
     assert!(repo.run_at(&clone, &nothing).stdout().contains("this is a shallow clone"));

@@ -199,7 +199,7 @@ fn what_only_a_detached_head_reaches_is_said_to_be_reached_by_it() {
     assert!(is_reachable(&place));
     assert_eq!((refs(&place), &place["git"]["refs_total"]), (vec!["HEAD"], &1.into()));
     let text = repo.run_at(repo.path(), &["scan", "--history-only"]).stdout();
-    assert!(text.contains("still in HEAD; reached by HEAD\n"), "{text}");
+    assert!(text.contains("still in HEAD; on HEAD\n"), "{text}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn each_branch_that_takes_a_token_away_is_told() {
     assert_eq!((introduced(&place), removed(&place)), (&*first, vec![&*on_main, &*on_side]));
     let text = repo.run_at(repo.path(), &["scan", "--history-only"]).stdout();
     assert!(text.contains(&format!("removed by {}", &on_main[..12])), "{text}");
-    assert!(text.contains("and 1 more; reached by refs/heads/main, refs/heads/side"), "{text}");
+    assert!(text.contains("and 1 more; on main, refs/heads/side"), "{text}");
 }
 
 /// What git says of a path by comparing every commit with its parents.

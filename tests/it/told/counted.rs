@@ -31,7 +31,7 @@ fn annotations_keep_within_ten_of_a_level_and_count_the_rest() {
     }
     let shown = 10 + 8 + 8;
     assert!(told.contains(&format!("::{} more findings are not annotated", 75 - shown)), "{told}");
-    assert!(told.contains("Incomplete: 1 thing was not looked at.%0Ax: gone\n"), "{told}");
+    assert!(told.contains("Incomplete: 1 thing was not scanned.%0Ax: gone\n"), "{told}");
 }
 
 #[test]
@@ -131,17 +131,17 @@ fn what_does_not_count_is_told_with_its_reason_and_not_among_the_findings() {
     report["summary"]["suppressed"] =
         json!({"inline": 0, "allowed": 1, "baseline": 0, "new_places": 0});
     let document = document(&report);
-    let why = "does not count: on the allow list: a sample (until 2027-01-01)";
+    let why = "suppressed: on the allow list: a sample (until 2027-01-01)";
     for format in ["html", "markdown"] {
         let told = spelled(&document, format);
         assert!(told.contains(why), "{format}");
-        assert!(told.contains("1 token does not count: 1 by the allow list."), "{told}");
+        assert!(told.contains("1 token suppressed: 1 by the allowlist."), "{told}");
         assert!(told.contains("entry f00"), "{format}");
-        assert!(told.contains("Left out: 3 files by .gitignore"), "{format}");
+        assert!(told.contains("Skipped: 3 files by .gitignore"), "{format}");
     }
     let told = spelled(&document, "github");
     assert!(!told.contains("sample.py") && commands(&told, "error") == 1, "{told}");
-    assert!(told.contains("1 token does not count"), "{told}");
+    assert!(told.contains("1 token suppressed"), "{told}");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn incompleteness_is_said_first() {
     report["diagnostics"] = json!([{"kind": "unread", "path": null, "message": "lost"}]);
     let document = document(&report);
     let told = spelled(&document, "markdown");
-    assert!(told.starts_with("> [!CAUTION]\n> **Incomplete: 1 thing was not looked at.**\n"));
+    assert!(told.starts_with("> [!CAUTION]\n> **Incomplete: 1 thing was not scanned.**\n"));
     assert!(spelled(&document, "github").starts_with("::warning title=ddpatrol%3A incomplete::"));
     let page = spelled(&document, "html");
     let (banner, verdict) = (page.find("class=\"incomplete\""), page.find("<main>"));

@@ -1,4 +1,4 @@
-//! Places that represent others, written one by one.
+//! Tests of the expansion of locations that represent others.
 
 use super::*;
 use crate::report::tests::{clean, git, place, record};
@@ -6,7 +6,7 @@ use ddpatrol_scan::finding::Span;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// A place at an offset, in line 1; the column is the offset.
+/// Returns a location at an offset, in line 1; the column is the offset.
 fn at(path: &str, offset: u64) -> LocationRecord {
     LocationRecord {
         line: 1,
@@ -18,7 +18,7 @@ fn at(path: &str, offset: u64) -> LocationRecord {
     }
 }
 
-/// A place and what it represents.
+/// Returns a location that represents further ones.
 fn leading(path: &str, offset: u64, further: &[u64]) -> LocationRecord {
     let spot = |&offset: &u64| Spot { offset, start: Position { line: 2, column: offset } };
     let further = Spots::from(further.iter().map(spot).collect::<Vec<_>>());
@@ -40,7 +40,7 @@ fn pairs(list: &[(&str, u64)]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn further_places_are_merged_by_their_offsets_within_a_content() {
+fn further_locations_are_merged_by_offset_within_a_content() {
     let places = [at("a", 1), leading("a", 3, &[5, 9]), leading("a", 4, &[7]), at("b", 2)];
     assert_eq!(
         visited(&places),
@@ -58,7 +58,7 @@ fn further_places_are_merged_by_their_offsets_within_a_content() {
 }
 
 #[test]
-fn contents_are_not_mixed() {
+fn locations_of_different_contents_are_not_mixed() {
     let other = || LocationRecord { git: Some(git()), ..leading("a", 1, &[3]) };
     let name = || LocationRecord { part: Part::Name, ..at("a", 2) };
     // The same path in the work tree, in a commit, and as a name.
@@ -68,7 +68,7 @@ fn contents_are_not_mixed() {
 }
 
 #[test]
-fn a_further_place_has_the_extent_of_its_leader_and_no_snippet() {
+fn a_further_location_has_the_extent_of_its_record_and_no_snippet() {
     let leader =
         LocationRecord { line: 4, column: 2, end_line: 6, end_column: 3, ..leading("a", 1, &[8]) };
     let mut last = None;
@@ -83,7 +83,7 @@ fn a_further_place_has_the_extent_of_its_leader_and_no_snippet() {
 }
 
 #[test]
-fn the_first_failure_ends_the_visit() {
+fn the_first_error_ends_the_iteration() {
     let mut visits = 0;
     let result = each(&[leading("a", 1, &[2, 3])], &mut |it| {
         visits += 1;
@@ -93,7 +93,7 @@ fn the_first_failure_ends_the_visit() {
 }
 
 #[test]
-fn json_lists_all_places_and_all_that_a_token_has_in_an_object() {
+fn json_lists_all_locations_and_all_spans_in_objects() {
     let object = |spans: &[(u64, u64)]| {
         let spans: Vec<Span> = spans.iter().map(|&(offset, len)| Span { offset, len }).collect();
         ObjectRecord {
@@ -118,7 +118,7 @@ fn json_lists_all_places_and_all_that_a_token_has_in_an_object() {
 }
 
 #[test]
-fn a_uri_is_made_of_what_a_place_has() {
+fn a_uri_is_derived_from_the_fields_of_a_location() {
     let uri = |it: &LocationRecord| it.uri().into_owned();
     assert_eq!(uri(&place("a b")), "a%20b");
     let within = LocationRecord { repository_path: Some(clean("b")), ..place("r/b") };
