@@ -192,7 +192,7 @@ fn finding<'a>(
     };
     let mut lines = vec![format!("{} {}, {how}", record.name, record.shown_token())];
     lines.extend(record.token.uuid.as_ref().map(|uuid| format!("Token id: {uuid}")));
-    lines.push(format!("LocationRecord: {}", place.label()));
+    lines.push(format!("Place: {}", place.label()));
     lines.extend(place.remarks());
     lines.extend(record.suppression.as_ref().map(|it| it.line()));
     if let Some(git) = &place.git {

@@ -103,7 +103,7 @@ fn driver(document: &Document) -> ToolComponent {
 }
 
 fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
-    let summary = format!("A {} was found in the scanned content.", rule.name);
+    let summary = format!("Leaked {} in the scanned content.", rule.name);
     let what = format!(
         "{summary} Its format is {}, issued by {}; a proven finding carries a correct checksum.",
         rule.format, rule.issuer

@@ -77,8 +77,8 @@ fn what_is_no_report_is_refused_with_its_place() {
     let tree = Tree::new();
     for (text, words) in [
         ("{", "line 1, column 1"),
-        ("[]", "of the form of no kind"),
-        ("{\"schema\": \"ddpatrol-report/9\"}", "of the form ddpatrol-report/9"),
+        ("[]", "report schema (none)"),
+        ("{\"schema\": \"ddpatrol-report/9\"}", "report schema ddpatrol-report/9"),
         ("{\"schema\": \"ddpatrol-report/1\"}", "missing field"),
     ] {
         tree.write("r.json", text);

@@ -205,7 +205,7 @@ pub struct Note {
     pub code: Option<Code>,
     /// Its path, if it has one.
     pub path: Option<Clean>,
-    /// What happened.
+    /// Description of the issue.
     pub message: Clean,
     /// The path relative to the top of its work tree, or in a bare repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]

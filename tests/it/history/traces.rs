@@ -214,7 +214,7 @@ fn each_branch_that_takes_a_token_away_is_told() {
     assert_eq!((introduced(&place), removed(&place)), (&*first, vec![&*on_main, &*on_side]));
     let text = repo.run_at(repo.path(), &["scan", "--history-only"]).stdout();
     assert!(text.contains(&format!("removed by {}", &on_main[..12])), "{text}");
-    assert!(text.contains("and 1 more; on main, refs/heads/side"), "{text}");
+    assert!(text.contains("and 1 more; on main, side"), "{text}");
 }
 
 /// What git says of a path by comparing every commit with its parents.

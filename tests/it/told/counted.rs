@@ -31,7 +31,7 @@ fn annotations_keep_within_ten_of_a_level_and_count_the_rest() {
     }
     let shown = 10 + 8 + 8;
     assert!(told.contains(&format!("::{} more findings are not annotated", 75 - shown)), "{told}");
-    assert!(told.contains("Incomplete: 1 thing was not scanned.%0Ax: gone\n"), "{told}");
+    assert!(told.contains("Incomplete: 1 item was not scanned.%0Ax: gone\n"), "{told}");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn the_page_of_many_findings_is_lean_and_says_what_it_cut() {
     });
     assert_eq!(told.count(), 5_000);
     assert!(page.len() < 10_000_000, "{}", page.len());
-    assert!(page.contains("From number 251 on, findings are told in short"));
+    assert!(page.contains("From number 251 on, findings are shown in short form"));
     let mut many = findings;
     many.extend((0..5_500).map(|n| plain(n, "b")));
     let page = spelled(&document(&report(&many)), "html");
@@ -151,7 +151,7 @@ fn incompleteness_is_said_first() {
     report["diagnostics"] = json!([{"kind": "unread", "path": null, "message": "lost"}]);
     let document = document(&report);
     let told = spelled(&document, "markdown");
-    assert!(told.starts_with("> [!CAUTION]\n> **Incomplete: 1 thing was not scanned.**\n"));
+    assert!(told.starts_with("> [!CAUTION]\n> **Incomplete: 1 item was not scanned.**\n"));
     assert!(spelled(&document, "github").starts_with("::warning title=ddpatrol%3A incomplete::"));
     let page = spelled(&document, "html");
     let (banner, verdict) = (page.find("class=\"incomplete\""), page.find("<main>"));
