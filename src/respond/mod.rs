@@ -130,7 +130,7 @@ impl Responder {
                 }
                 Answer::Rejected => {}
                 Answer::Inconclusive(why) => {
-                    inconclusive.push(format!("{}: {why}", endpoint.host()))
+                    inconclusive.push(format!("{}: {why}", endpoint.host()));
                 }
             }
         }

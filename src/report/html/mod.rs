@@ -100,7 +100,7 @@ fn header(document: &Document, listed: &[&Record]) -> Markup {
             p class=(state) {
                 (visible(&document.completeness()))
                 @if !document.diagnostics.is_empty() {
-                    " " a href="#gaps" { "Not scanned" }
+                    " " a href="#gaps" { "Details" }
                 }
             }
             "\n"
